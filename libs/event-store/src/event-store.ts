@@ -1,0 +1,85 @@
+import type { Position } from '#kernel/position';
+
+/** What surrounds a fact's data. `chain` links it to the fact before it in its stream (see `seal-facts.ts`). */
+export interface FactMetadata {
+  /** Milliseconds since the epoch when the fact was decided. */
+  readonly at: number;
+  /** Who caused it: a user id, a server name, or `server` for the server itself. */
+  readonly actor: string;
+  readonly device?: string;
+  /** The id of the fact or request that caused this one. */
+  readonly causation?: string;
+  /** The id shared by all that one request caused. */
+  readonly correlation?: string;
+  /** The version of the shape of `data`, from 1. */
+  readonly schema: number;
+  /** sha256 in hex of the previous fact's chain and this fact's type and data. */
+  readonly chain: string;
+}
+
+/** A fact to append. `data` is JSON text and is kept byte for byte. `id` is a UUID: the same fact again has the same id. */
+export interface NewFact {
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: FactMetadata;
+}
+
+/** A fact as the log holds it. `revision` counts from 0 within its stream. */
+export interface RecordedFact extends NewFact {
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: Position;
+}
+
+/** The revision the writer believes to be the last of the stream, or that there is no such stream yet. */
+export type ExpectedRevision = number | 'no-stream';
+
+/** Where the last of the appended facts went. */
+export interface Appended {
+  readonly revision: number;
+  readonly position: Position;
+}
+
+/** The stream is not where the writer believed it to be: reload and decide again. `actual` is its last revision. */
+export class RevisionConflict extends Error {
+  constructor(
+    readonly stream: string,
+    readonly expected: ExpectedRevision,
+    readonly actual: ExpectedRevision,
+  ) {
+    super(`${stream}: expected ${expected}, is ${actual}`);
+    this.name = 'RevisionConflict';
+  }
+}
+
+export interface ReadStreamOptions {
+  /** First revision to read, inclusive; default: the first (the last, when backwards). */
+  readonly from?: number;
+  readonly backwards?: boolean;
+  readonly limit?: number;
+}
+
+/**
+ * The log: the only truth. Facts are never changed or removed; the order of positions is the order in which they became
+ * visible, and no fact ever appears behind a position that a reader has passed.
+ */
+export interface EventStore {
+  /**
+   * Appends all the facts or none, durably. Throws RevisionConflict when the stream's last revision is not `expected`,
+   * except where the same facts (by id) already stand at that very place: then it answers as the first time.
+   */
+  append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended>;
+  /** The facts of one stream in order; nothing for a stream that does not exist. */
+  readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact>;
+  /** Every fact behind `after` (exclusive) up to the head at the time of the call, in batches, in order of position. */
+  readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]>;
+  /**
+   * Every fact behind `after` (exclusive), then each new one as it becomes durable, in batches, until `signal` aborts (the
+   * iteration then simply ends). Survives a lost connection: goes on behind the last fact delivered.
+   */
+  subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]>;
+  /** The position of the last fact; START when there is none. */
+  head(): Promise<Position>;
+  close(): Promise<void>;
+}

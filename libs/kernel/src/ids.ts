@@ -1,0 +1,70 @@
+import { MatrixError } from './matrix-error.js';
+
+/** Identifiers, parsed once at the door and branded: specification, appendices, "Identifier Grammar". */
+export type UserId = string & { readonly __brand: 'UserId' };
+export type RoomId = string & { readonly __brand: 'RoomId' };
+export type EventId = string & { readonly __brand: 'EventId' };
+export type RoomAlias = string & { readonly __brand: 'RoomAlias' };
+export type ServerName = string & { readonly __brand: 'ServerName' };
+export type DeviceId = string & { readonly __brand: 'DeviceId' };
+
+const MAX_BYTES = 255;
+const SERVER_NAME = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::\d{1,5})?$/;
+
+function fits(text: string): boolean {
+  return Buffer.byteLength(text) <= MAX_BYTES && !text.includes('\0');
+}
+
+/** Whether a text is a server name: host or IP literal, with an optional port. */
+export function isServerName(text: string): text is ServerName {
+  return fits(text) && SERVER_NAME.test(text);
+}
+
+/** A user id by the historical grammar (any localpart of printable characters is accepted, as other servers may hold them). */
+export function isUserId(text: string): text is UserId {
+  const colon = text.indexOf(':');
+  return text.startsWith('@') && colon > 0 && fits(text) && isServerName(text.slice(colon + 1));
+}
+
+/** A room id: `!opaque:server`, or `!hash` with no server from room version 12 on. */
+export function isRoomId(text: string): text is RoomId {
+  return text.length > 1 && text.startsWith('!') && fits(text);
+}
+
+/** An event id of any room version: `$opaque:server` or `$hash`. */
+export function isEventId(text: string): text is EventId {
+  return text.length > 1 && text.startsWith('$') && fits(text);
+}
+
+/** A room alias: `#localpart:server`. */
+export function isRoomAlias(text: string): text is RoomAlias {
+  const colon = text.indexOf(':');
+  return text.startsWith('#') && colon > 1 && fits(text) && isServerName(text.slice(colon + 1));
+}
+
+function parser<T extends string>(what: string, is: (text: string) => text is T & string) {
+  return (text: unknown): T => {
+    if (typeof text === 'string' && is(text)) return text;
+    throw new MatrixError('M_INVALID_PARAM', `Not a ${what}: ${String(text).slice(0, 80)}`);
+  };
+}
+
+/** Each answers the branded id or throws M_INVALID_PARAM. */
+export const parseUserId = parser<UserId>('user ID', isUserId);
+export const parseRoomId = parser<RoomId>('room ID', isRoomId);
+export const parseEventId = parser<EventId>('event ID', isEventId);
+export const parseRoomAlias = parser<RoomAlias>('room alias', isRoomAlias);
+export const parseServerName = parser<ServerName>('server name', isServerName);
+
+/** The part of an identifier after its first colon; undefined where there is none (room ids of version 12, hashed event ids). */
+export function serverNameOf(id: UserId | RoomAlias): ServerName;
+export function serverNameOf(id: RoomId | EventId): ServerName | undefined;
+export function serverNameOf(id: string): ServerName | undefined {
+  const colon = id.indexOf(':');
+  return colon < 0 ? undefined : (id.slice(colon + 1) as ServerName);
+}
+
+/** The part of an identifier between its sigil and its first colon. */
+export function localpartOf(id: UserId | RoomAlias): string {
+  return id.slice(1, id.indexOf(':'));
+}

@@ -1,0 +1,64 @@
+import type { JsonObject } from './json.js';
+
+/** errcode -> [HTTP status, default text]. The one catalogue of refusals; docs/errors.md mirrors it. */
+export const ERRORS = {
+  M_FORBIDDEN: [403, 'Forbidden'],
+  M_UNKNOWN_TOKEN: [401, 'Unrecognised access token'],
+  M_MISSING_TOKEN: [401, 'Missing access token'],
+  M_USER_LOCKED: [401, 'This account has been locked'],
+  M_USER_SUSPENDED: [403, 'This account has been suspended'],
+  M_USER_DEACTIVATED: [403, 'This account has been deactivated'],
+  M_BAD_JSON: [400, 'The request body is not of the expected form'],
+  M_NOT_JSON: [400, 'The request body is not valid JSON'],
+  M_NOT_FOUND: [404, 'Not found'],
+  M_LIMIT_EXCEEDED: [429, 'Too many requests'],
+  M_UNRECOGNIZED: [404, 'Unrecognised request'],
+  M_UNKNOWN: [500, 'Internal error'],
+  M_USER_IN_USE: [400, 'User ID already taken'],
+  M_INVALID_USERNAME: [400, 'Invalid user name'],
+  M_EXCLUSIVE: [400, 'Reserved by an application service'],
+  M_ROOM_IN_USE: [409, 'Room alias already taken'],
+  M_INVALID_ROOM_STATE: [400, 'The initial state of the room is invalid'],
+  M_UNSUPPORTED_ROOM_VERSION: [400, 'Unsupported room version'],
+  M_INCOMPATIBLE_ROOM_VERSION: [400, 'Incompatible room version'],
+  M_BAD_STATE: [400, 'Not possible in the current state'],
+  M_GUEST_ACCESS_FORBIDDEN: [403, 'Guests may not do this'],
+  M_MISSING_PARAM: [400, 'A required parameter is missing'],
+  M_INVALID_PARAM: [400, 'A parameter is invalid'],
+  M_TOO_LARGE: [413, 'Too large'],
+  M_WEAK_PASSWORD: [400, 'The password is too weak'],
+  M_BAD_ALIAS: [400, 'The alias does not point to this room'],
+  M_DUPLICATE_ANNOTATION: [400, 'Already annotated'],
+  M_CANNOT_LEAVE_SERVER_NOTICE_ROOM: [403, 'This room cannot be left'],
+  M_THREEPID_NOT_FOUND: [400, 'Third-party identifier not found'],
+  M_SERVER_NOT_TRUSTED: [400, 'Server not trusted'],
+  M_RESOURCE_LIMIT_EXCEEDED: [403, 'A limit of this server was reached'],
+  M_UNABLE_TO_AUTHORISE_JOIN: [400, 'No known server can authorise this join'],
+  M_UNABLE_TO_GRANT_JOIN: [400, 'This server cannot authorise this join'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type Errcode = keyof typeof ERRORS;
+
+/** A refusal in the standard shape. Thrown anywhere below a door, turned into a response in one place. */
+export class MatrixError extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly errcode: Errcode,
+    message: string = ERRORS[errcode][1],
+    options: { status?: number; fields?: JsonObject; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'MatrixError';
+    this.status = options.status ?? ERRORS[errcode][0];
+    this.fields = options.fields;
+  }
+
+  /** Further keys of the body, such as `retry_after_ms` or the flows of user-interactive authentication. */
+  readonly fields: JsonObject | undefined;
+
+  /** The response body. */
+  toBody(): JsonObject {
+    return { ...this.fields, errcode: this.errcode, error: this.message };
+  }
+}

@@ -1,0 +1,32 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
+
+/** What a projector sees and writes: its own collections, as of the fact at hand, including what it wrote for earlier ones. */
+export interface OwnRows {
+  get(collection: string, key: Key): Promise<string | undefined>;
+  scan(collection: string, options: ScanOptions): Promise<Row[]>;
+  put(collection: string, key: Key, value: string): void;
+  delete(collection: string, key: Key): void;
+}
+
+/**
+ * A pure function of facts into keyed collections: no clock, no randomness, no I/O, no other projector's rows. Applying a
+ * fact twice changes nothing more. A change of what it writes needs a new `version`, which makes the runtime rebuild it.
+ */
+export interface Projector {
+  readonly name: string;
+  readonly version: number;
+  /** The logical names of the collections it owns (see `#read-models/catalogue`). */
+  readonly collections: readonly string[];
+  /** Whether this kind of fact concerns it. */
+  handles(type: string): boolean;
+  /** Answers a promise only where it had to read: the synchronous path is the fast one. */
+  project(fact: RecordedFact, rows: OwnRows): void | Promise<void>;
+}
+
+/** Has effects outside (wakes long polls, sends). Never replayed: it sees only what was appended while it was running. */
+export interface Reactor {
+  readonly name: string;
+  /** Called in order, after every serving projector has passed the facts. Must not throw. */
+  react(facts: readonly RecordedFact[]): void;
+}

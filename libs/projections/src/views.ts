@@ -1,0 +1,13 @@
+import type { Position } from '#kernel/position';
+import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
+
+/** Reads the serving generation of each collection by its logical name. What queries are given instead of the store. */
+export interface Views {
+  get(collection: string, key: Key): Promise<string | undefined>;
+  getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
+  scan(collection: string, options: ScanOptions): Promise<Row[]>;
+  /** The position that every serving projector has passed: no token may run ahead of it. */
+  position(): Position;
+  /** Settles when the serving projectors have passed the position. Paused projectors are not waited for. */
+  whenProcessed(position: Position): Promise<void>;
+}

@@ -1,0 +1,46 @@
+/** A key: parts compared one after another by their UTF-8 bytes. At most 1,100 bytes in all. */
+export type Key = readonly string[];
+
+export interface Row {
+  readonly key: Key;
+  readonly value: string;
+}
+
+/** A put, or with `value: null` a delete. */
+export interface Write {
+  readonly collection: string;
+  readonly key: Key;
+  readonly value: string | null;
+}
+
+export interface ScanOptions {
+  /** Only keys that start with these parts. */
+  readonly prefix?: Key;
+  /** Only keys behind this one (exclusive), a full key, in the order of the keys whatever the direction. */
+  readonly after?: Key;
+  /** Only keys before this one (exclusive), a full key. */
+  readonly before?: Key;
+  readonly reverse?: boolean;
+  /** The most rows to answer. Every scan is bounded. */
+  readonly limit: number;
+}
+
+/**
+ * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
+ * crash by themselves, but when a write of one `write` call survives, so do all before it, in this and in earlier calls.
+ */
+export interface ReadModelStore {
+  get(collection: string, key: Key): Promise<string | undefined>;
+  /** The values in the order of the keys asked for. */
+  getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
+  scan(collection: string, options: ScanOptions): Promise<Row[]>;
+  /** Applies the writes in order. Once it settles every reader sees them. */
+  write(writes: readonly Write[]): Promise<void>;
+  /** Removes a collection and all its rows. No error where there is none. */
+  drop(collection: string): Promise<void>;
+  /** The collections that hold rows. */
+  collections(): Promise<string[]>;
+  /** Resolves when all writes so far are durable. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}

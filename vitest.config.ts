@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // The sources stand in for what package.json's "imports" names after a build.
+    alias: [
+      { find: /^#(homeserver|cli)\/(.*)$/, replacement: `${root}apps/$1/src/$2.ts` },
+      { find: /^#([a-z-]+)\/(.*)$/, replacement: `${root}libs/$1/src/$2.ts` },
+    ],
+  },
+  test: {
+    include: ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/**/*.spec.ts'],
+    setupFiles: ['reflect-metadata'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
