@@ -83,3 +83,6 @@ export interface EventStore {
   head(): Promise<Position>;
   close(): Promise<void>;
 }
+
+/** Injection token of the EventStore. */
+export const EVENT_STORE = Symbol.for('annals.EventStore');

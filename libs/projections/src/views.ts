@@ -11,3 +11,6 @@ export interface Views {
   /** Settles when the serving projectors have passed the position. Paused projectors are not waited for. */
   whenProcessed(position: Position): Promise<void>;
 }
+
+/** Injection token of the Views. */
+export const VIEWS = Symbol.for('annals.Views');

@@ -44,3 +44,6 @@ export interface ReadModelStore {
   flush(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Injection token of the ReadModelStore. */
+export const READ_MODEL_STORE = Symbol.for('annals.ReadModelStore');

@@ -1,0 +1,10 @@
+import type { DeviceId, UserId } from './ids.js';
+
+/** Who asks: an explicit argument of every command and query that depends on it. */
+export interface Requester {
+  readonly userId: UserId;
+  readonly deviceId: DeviceId;
+  readonly isAdmin: boolean;
+  /** The id of the request, for logs and for the facts that it causes. */
+  readonly requestId: string;
+}
