@@ -79,6 +79,11 @@ export interface EventStore {
    * iteration then simply ends). Survives a lost connection: goes on behind the last fact delivered.
    */
   subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]>;
+  /**
+   * The names of all streams, or of those that start with `prefix`, each once, in no promised order. For tools (verify,
+   * audit, export): it may have to walk the whole log.
+   */
+  streams(options?: { prefix?: string }): AsyncIterable<string>;
   /** The position of the last fact; START when there is none. */
   head(): Promise<Position>;
   close(): Promise<void>;

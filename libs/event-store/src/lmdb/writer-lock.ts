@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import { readdir, stat, unlink } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+
+const NAME = /^writer-(\d+)-[0-9a-f]+\.sock$/;
+/** Sockets that answer nobody are cleared away only when they are older than this: a younger one may be about to listen. */
+const STALE_AFTER_MS = 10_000;
+/** What every system allows as the path of a socket. */
+const MAX_SOCKET_PATH = 100;
+
+/** The right to write into a directory. */
+export interface WriterLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the right to write into a directory, or throws an Error that names the process which holds it. The lock is a
+ * listening socket in the directory, because the kernel lets go of it whenever and however the process ends, in any
+ * container; a file with a process id would outlive a crash.
+ */
+export async function takeWriterLock(directory: string): Promise<WriterLock> {
+  const name = `writer-${process.pid}-${randomBytes(6).toString('hex')}.sock`;
+  const folder = shortPath(directory);
+  const server = createServer((socket) => socket.destroy());
+  const release = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => {
+        folder.close();
+        resolve();
+      });
+    });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ path: join(folder.path, name), exclusive: true }, resolve);
+    });
+    server.unref();
+    // Each contender listens first and looks around second: of two, at least one sees the other.
+    for (const other of await readdir(directory)) {
+      const pid = NAME.exec(other)?.[1];
+      if (pid === undefined || other === name) continue;
+      if (await answers(join(folder.path, other))) {
+        throw new Error(`${directory} is being written by another process (${pid}); only one may write at a time`);
+      }
+      await clearStale(join(directory, other));
+    }
+    return { release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** Whether a process listens on the socket. Whatever is not a clear refusal counts as yes. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+    });
+  });
+}
+
+async function clearStale(path: string): Promise<void> {
+  try {
+    if (Date.now() - (await stat(path)).mtimeMs > STALE_AFTER_MS) await unlink(path);
+  } catch {
+    // Another process cleared it first.
+  }
+}
+
+/** A path for the directory that leaves room for a socket's name: sockets allow about 100 bytes. */
+function shortPath(directory: string): { path: string; close(): void } {
+  if (Buffer.byteLength(directory) + 40 <= MAX_SOCKET_PATH || process.platform !== 'linux') {
+    return { path: directory, close: () => {} };
+  }
+  const descriptor = openSync(directory, 'r');
+  return { path: `/proc/self/fd/${descriptor}`, close: () => closeSync(descriptor) };
+}
