@@ -1,0 +1,197 @@
+import { isUtf8 } from 'node:buffer';
+import { JsonNumber, type JsonValue } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+
+export interface ParseJsonOptions {
+  /** Keep floats and big integers (as JsonNumber where a double would lose their spelling) instead of refusing them. */
+  readonly lenient?: boolean;
+  /** How deep arrays and objects may be nested; 100 unless told. */
+  readonly maxDepth?: number;
+}
+
+const MAX_DEPTH = 100;
+/** An escaped surrogate, paired or not. May also match an escaped backslash before "ud8": it only starts a closer look. */
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
+/**
+ * The value of a JSON text (or its UTF-8 bytes), with what `JSON.parse` lets pass refused or kept:
+ * - M_NOT_JSON: a syntax error, anything after the value, bytes that are not UTF-8;
+ * - M_BAD_JSON: a key twice in one object, half a surrogate pair, nesting beyond `maxDepth` and, unless lenient, a number
+ *   that canonical JSON cannot hold: with fraction or exponent, -0, or outside +-(2^53-1) (specification, appendices,
+ *   "Canonical JSON").
+ * Objects have no prototype, so `__proto__` and `constructor` are keys like any other. When lenient, a number whose
+ * spelling a double would change is a JsonNumber.
+ */
+export function parseJson(input: string | Uint8Array, options: ParseJsonOptions = {}): JsonValue {
+  const lenient = options.lenient === true;
+  const text = typeof input === 'string' ? input : decode(input);
+  const value = parseNative(text);
+  // PERF: the native parser plus one pass over the text and one over the value, against a parser written in TypeScript:
+  // see bench/parse-json.ts.
+  const seen = scan(text, lenient);
+  if (seen.depth > (options.maxDepth ?? MAX_DEPTH)) throw new MatrixError('M_BAD_JSON', 'Nested too deeply');
+  if (seen.oddNumber !== undefined && !lenient) {
+    throw new MatrixError('M_BAD_JSON', `Not an integer within +-(2^53-1): ${seen.oddNumber.slice(0, 40)}`);
+  }
+  const wellFormed = !SURROGATE_ESCAPE.test(text) && text.isWellFormed();
+  // A key that is given twice is one key of the value, so fewer keys than members means duplicates.
+  if (settle(value, wellFormed) !== seen.members)
+    throw new MatrixError('M_BAD_JSON', 'A key appears twice in an object');
+  return seen.oddNumber === undefined ? value : new NumberKeeper(text).read();
+}
+
+function decode(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new MatrixError('M_NOT_JSON', 'Not UTF-8');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+}
+
+function parseNative(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue; // what JSON.parse answers is a JsonValue by its definition
+  } catch {
+    throw new MatrixError('M_NOT_JSON');
+  }
+}
+
+interface Seen {
+  members: number;
+  depth: number;
+  /** The first number whose spelling a double does not keep (lenient), or that canonical JSON refuses (strict). */
+  oddNumber: string | undefined;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const MINUS = 0x2d;
+
+/** Counts members and depth of a valid JSON text and looks at the spelling of its numbers. */
+function scan(text: string, lenient: boolean): Seen {
+  const seen: Seen = { members: 0, depth: 0, oddNumber: undefined };
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) {
+      i = endOfString(text, i);
+    } else if (unit === COLON) {
+      seen.members++;
+    } else if (unit === 0x7b || unit === 0x5b) {
+      if (++depth > seen.depth) seen.depth = depth;
+    } else if (unit === 0x7d || unit === 0x5d) {
+      depth--;
+    } else if (unit === MINUS || (unit >= 0x30 && unit <= 0x39)) {
+      const end = endOfNumber(text, i);
+      if (seen.oddNumber === undefined && isOddNumber(text, i, end, lenient)) seen.oddNumber = text.slice(i, end);
+      i = end - 1;
+    }
+  }
+  return seen;
+}
+
+/** Where the string that opens at `start` has its closing quote. */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  for (;;) {
+    end = text.indexOf('"', end + 1);
+    let before = end - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    // An even number of backslashes escape each other, not the quote.
+    if ((end - before) % 2 === 1) return end;
+  }
+}
+
+function endOfNumber(text: string, start: number): number {
+  let end = start + 1;
+  for (; end < text.length; end++) {
+    const unit = text.charCodeAt(end);
+    const inNumber = (unit >= 0x30 && unit <= 0x39) || unit === 0x2e || unit === 0x2b || unit === MINUS;
+    if (!inNumber && unit !== 0x65 && unit !== 0x45) break;
+  }
+  return end;
+}
+
+function isOddNumber(text: string, start: number, end: number, lenient: boolean): boolean {
+  let digitsOnly = true;
+  for (let i = start + 1; i < end && digitsOnly; i++)
+    digitsOnly = text.charCodeAt(i) >= 0x30 && text.charCodeAt(i) <= 0x39;
+  if (digitsOnly && end - start < 16) return end - start === 2 && text.startsWith('-0', start);
+  const spelling = text.slice(start, end);
+  return lenient ? String(Number(spelling)) !== spelling : !digitsOnly || !Number.isSafeInteger(Number(spelling));
+}
+
+/**
+ * Takes the prototypes off the objects of a freshly parsed value and answers how many keys they have in all. Looks into
+ * the strings unless the text is known to be `wellFormed`, and throws M_BAD_JSON for half a surrogate pair.
+ */
+function settle(value: JsonValue | undefined, wellFormed: boolean): number {
+  if (typeof value === 'string' && !wellFormed) checkWellFormed(value);
+  if (typeof value !== 'object' || value === null) return 0;
+  let keys = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) keys += settle(item, wellFormed);
+    return keys;
+  }
+  const object = value as Record<string, JsonValue>; // neither array nor null, and no JsonNumber yet
+  Object.setPrototypeOf(object, null);
+  for (const key in object) {
+    if (!wellFormed) checkWellFormed(key);
+    keys += 1 + settle(object[key], wellFormed);
+  }
+  return keys;
+}
+
+function checkWellFormed(text: string): void {
+  if (!text.isWellFormed()) throw new MatrixError('M_BAD_JSON', 'A string holds half a surrogate pair');
+}
+
+/** Reads a text already found valid once more, with odd numbers kept. Slower, and rare: only old rooms have such numbers. */
+class NumberKeeper {
+  #at = 0;
+
+  constructor(readonly text: string) {}
+
+  read(): JsonValue {
+    const first = this.#skipTo(/[^\s,:]/g);
+    if (first === '{') return this.#readObject();
+    if (first === '[') return this.#readArray();
+    const end = first === '"' ? endOfString(this.text, this.#at) + 1 : this.#endOfWord();
+    const spelling = this.text.slice(this.#at, end);
+    this.#at = end;
+    if (first === '-' || (first >= '0' && first <= '9')) {
+      return String(Number(spelling)) === spelling ? Number(spelling) : new JsonNumber(spelling);
+    }
+    return parseNative(spelling);
+  }
+
+  #readObject(): JsonValue {
+    const object: Record<string, JsonValue> = Object.setPrototypeOf({}, null);
+    this.#at++;
+    while (this.#skipTo(/[^\s,:]/g) !== '}') {
+      const key = this.read() as string; // the text is valid: what stands here is a key
+      object[key] = this.read();
+    }
+    this.#at++;
+    return object;
+  }
+
+  #readArray(): JsonValue {
+    const array: JsonValue[] = [];
+    this.#at++;
+    while (this.#skipTo(/[^\s,:]/g) !== ']') array.push(this.read());
+    this.#at++;
+    return array;
+  }
+
+  #skipTo(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.text);
+    this.#at = found?.index ?? this.text.length;
+    return found?.[0] ?? '';
+  }
+
+  #endOfWord(): number {
+    const stop = /[\s,:\]}]/g;
+    stop.lastIndex = this.#at;
+    return stop.exec(this.text)?.index ?? this.text.length;
+  }
+}
