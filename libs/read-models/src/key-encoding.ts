@@ -1,0 +1,75 @@
+import type { Key, ScanOptions } from './read-model-store.js';
+
+/** The longest encoded key every store takes. LMDB with pages of 4 KiB holds 1,978 bytes. */
+export const MAX_KEY_BYTES = 1_900;
+
+/** Above every encoded key: UTF-8 has no byte 0xff. */
+const END = '\u00ff';
+
+/** Below every encoded key of at least one part. */
+const BEGINNING = '\0';
+
+const NEEDS_ESCAPE = /[\0\x01]/; // eslint-disable-line no-control-regex
+const NOT_ASCII = /[^\0-\x7f]/; // eslint-disable-line no-control-regex
+
+/**
+ * A key as a string of bytes (one char per byte, 0 to 255), whose order is the order of the keys: each part in UTF-8 and
+ * closed by a zero byte, with a zero inside a part written as 1 1 and a one as 1 2. So a shorter part comes first, and the
+ * encoding of the first parts of a key is a prefix of its encoding, but never that of a part of a part.
+ *
+ * PERF: for ASCII, which nearly every key is, this is one `join`; comparing and hashing byte strings is native, and LMDB takes
+ * them with one `latin1Write`. Throws RangeError for a key without parts or longer than every store takes.
+ */
+export function encodeKey(parts: Key): string {
+  if (parts.length === 0) throw new RangeError('A key needs at least one part');
+  const bytes = encodeParts(parts);
+  if (bytes.length > MAX_KEY_BYTES)
+    throw new RangeError(`A key of ${bytes.length} bytes is too long: ${parts.join('|').slice(0, 200)}`);
+  return bytes;
+}
+
+/** The parts of a key, from what `encodeKey` made of them. */
+export function decodeKey(bytes: string): string[] {
+  const text = NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
+  const parts = text.split('\0');
+  parts.pop();
+  if (!text.includes('\x01')) return parts;
+  return parts.map((part) => part.replaceAll('\x01\x01', '\0').replaceAll('\x01\x02', '\x01'));
+}
+
+/** Encoded keys, from the first inclusive to the last exclusive. */
+export interface KeyRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The encoded keys that a scan may answer. Empty where `from` is not below `to`. */
+export function encodeRange({ prefix, after, before }: Pick<ScanOptions, 'prefix' | 'after' | 'before'>): KeyRange {
+  let from = BEGINNING;
+  let to = END;
+  if (prefix !== undefined && prefix.length > 0) {
+    from = encodeParts(prefix);
+    to = `${from.slice(0, -1)}\x01`;
+  }
+  if (after !== undefined) from = largest(from, `${encodeKey(after)}\0`);
+  if (before !== undefined) to = smallest(to, encodeKey(before));
+  return { from, to };
+}
+
+function encodeParts(parts: Key): string {
+  let text = '';
+  for (const part of parts) text += NEEDS_ESCAPE.test(part) ? `${escapePart(part)}\0` : `${part}\0`;
+  return NOT_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+}
+
+function escapePart(part: string): string {
+  return part.replaceAll('\x01', '\x01\x02').replaceAll('\0', '\x01\x01');
+}
+
+function largest(a: string, b: string): string {
+  return a < b ? b : a;
+}
+
+function smallest(a: string, b: string): string {
+  return a < b ? a : b;
+}
