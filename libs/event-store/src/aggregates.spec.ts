@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { MatrixError } from '#kernel/matrix-error';
+import { START } from '#kernel/position';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { Aggregates } from './aggregates.js';
+import type { ReadStreamOptions } from './event-store.js';
+import { factId } from './fact-id.js';
+import { verifyChain, type FactDraft } from './seal-facts.js';
+
+/** A log that tells how often streams were read. */
+class CountingStore extends MemoryEventStore {
+  reads = 0;
+  override readStream(stream: string, options?: ReadStreamOptions) {
+    this.reads++;
+    return super.readStream(stream, options);
+  }
+}
+
+function sums(store: MemoryEventStore, capacity = 10): Aggregates<number> {
+  return new Aggregates<number>({
+    store,
+    clock: { now: () => 1_700_000_000_000 },
+    capacity,
+    initialState: 0,
+    evolve: (sum, fact) => sum + Number(fact.data),
+  });
+}
+
+let names = 0;
+const add = (amount: number): FactDraft => ({ id: factId(String(names++)), type: 'added', data: String(amount) });
+const alice = { actor: '@alice:example.org', device: 'PHONE', correlation: 'req' };
+
+function takeIfNone(sum: number): FactDraft[] {
+  if (sum > 0) throw new MatrixError('M_FORBIDDEN');
+  return [add(5)];
+}
+
+describe('Aggregates', () => {
+  it('decides upon the folded state and appends sealed facts', async () => {
+    const store = new MemoryEventStore();
+    const aggregates = sums(store);
+    const existed: boolean[] = [];
+    const decide = (sum: number, exists: boolean) => {
+      existed.push(exists);
+      return [add(sum + 1), add(10)];
+    };
+    await aggregates.execute('a', decide, alice);
+    const second = await aggregates.execute('a', decide, alice);
+    expect(second).toMatchObject({ state: 33, position: await store.head() });
+    expect(existed).toEqual([false, true]);
+    let chain: string | undefined;
+    for (const fact of store.facts) {
+      expect(verifyChain(chain, fact)).toBe(true);
+      expect(fact.metadata).toMatchObject({ ...alice, at: 1_700_000_000_000 });
+      ({ chain } = fact.metadata);
+    }
+    expect(store.facts.map((fact) => fact.data)).toEqual(['1', '10', '12', '10']);
+  });
+
+  it('reads nothing for a warm stream', async () => {
+    const store = new CountingStore();
+    const aggregates = sums(store);
+    await aggregates.execute('a', () => [add(1)], alice);
+    const { reads } = store;
+    for (let turn = 0; turn < 5; turn++) await aggregates.execute('a', () => [add(1)], alice);
+    expect(store.reads).toBe(reads);
+  });
+
+  it('decides again when another process was faster', async () => {
+    const store = new MemoryEventStore();
+    const [here, there] = [sums(store), sums(store)];
+    await here.execute('a', () => [add(1)], alice);
+    await there.execute('a', () => [add(2)], alice);
+    const seen: number[] = [];
+    const { state } = await here.execute(
+      'a',
+      (sum) => {
+        seen.push(sum);
+        return [add(sum)];
+      },
+      alice,
+    );
+    expect(seen).toEqual([1, 3]);
+    expect(state).toBe(6);
+  });
+
+  it('lets a refusal stand only upon the newest state', async () => {
+    const store = new MemoryEventStore();
+    const [here, there] = [sums(store), sums(store)];
+    await here.execute('a', () => [add(1)], alice);
+    await there.execute('a', () => [add(-1)], alice);
+    expect((await here.execute('a', takeIfNone, alice)).state).toBe(5);
+    await expect(here.execute('a', takeIfNone, alice)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  });
+
+  it('answers the newest state where there is nothing to append', async () => {
+    const store = new MemoryEventStore();
+    const [here, there] = [sums(store), sums(store)];
+    await here.execute('a', () => [add(1)], alice);
+    const { position } = await there.execute('a', () => [add(2)], alice);
+    expect(await here.execute('a', () => [], alice)).toEqual({ state: 3, position, facts: [] });
+    expect(await here.execute('b', () => [], alice)).toEqual({ state: 0, position: START, facts: [] });
+  });
+
+  it('takes turns on one stream: no execution overtakes another', async () => {
+    const store = new MemoryEventStore();
+    const aggregates = sums(store);
+    await Promise.all(Array.from({ length: 50 }, () => aggregates.execute('a', (sum) => [add(sum + 1)], alice)));
+    expect((await aggregates.load('a')).state).toBe(2 ** 50 - 1);
+    expect(store.facts).toHaveLength(50);
+  });
+
+  it('forgets the streams used least and reads them again', async () => {
+    const aggregates = sums(new MemoryEventStore(), 2);
+    for (const stream of ['a', 'b', 'c', 'd']) await aggregates.execute(stream, () => [add(7)], alice);
+    expect((await aggregates.execute('a', () => [add(1)], alice)).state).toBe(8);
+    expect(await aggregates.load('missing')).toEqual({
+      state: 0,
+      revision: 'no-stream',
+      chain: undefined,
+      position: START,
+    });
+  });
+});
