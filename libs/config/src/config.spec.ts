@@ -1,0 +1,106 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from './config.js';
+
+function refusal(env: Record<string, string>, yaml?: string): string {
+  try {
+    loadConfig(env, yaml);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('was accepted');
+}
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    expect(loadConfig({ PATH: '/bin' })).toMatchObject({
+      serverName: 'localhost:8008',
+      listen: { host: '127.0.0.1', port: 8008 },
+      publicUrl: 'http://127.0.0.1:8008',
+      dataDir: resolve('./data'),
+      registration: 'token',
+      federationAllowPrivate: false,
+      appservices: [],
+      rateLimits: true,
+      log: 'info',
+      eventStoreUrl: undefined,
+      recaptcha: undefined,
+    });
+  });
+
+  it('lets the environment win over the file', () => {
+    const yaml = 'server_name: example.org\nlisten: 0.0.0.0:80\n';
+    const config = loadConfig({ ANNALS_LISTEN: '[::1]:8009' }, yaml);
+    expect(config.serverName).toBe('example.org');
+    expect(config.listen).toEqual({ host: '::1', port: 8009 });
+    expect(config.publicUrl).toBe('http://[::1]:8009');
+  });
+
+  it('reads lists, numbers and switches of YAML', () => {
+    const config = loadConfig({}, 'listen: 9000\nrate_limits: false\nappservices: [a.yaml, /b.yaml]\nsmtp_url: off\n');
+    expect(config.listen).toEqual({ host: '127.0.0.1', port: 9000 });
+    expect(config.rateLimits).toBe(false);
+    expect(config.appservices).toEqual([resolve('a.yaml'), '/b.yaml']);
+    expect(config.smtpUrl).toBeUndefined();
+  });
+
+  it('takes an empty value for an absent one', () => {
+    expect(loadConfig({ ANNALS_EVENT_STORE_URL: '', ANNALS_REGISTRATION: '' })).toMatchObject({
+      eventStoreUrl: undefined,
+      registration: 'token',
+    });
+  });
+
+  it('names a key that it does not know, in the environment and in the file', () => {
+    expect(refusal({ ANNALS_LISTNE: 'x' })).toBe('ANNALS_LISTNE: no such setting');
+    expect(refusal({}, 'listne: x')).toBe('annals.yaml: listne: no such setting');
+    expect(refusal({}, 'constructor: x')).toBe('annals.yaml: constructor: no such setting');
+  });
+
+  it.each([
+    ['ANNALS_SERVER_NAME', 'not a name'],
+    ['ANNALS_LISTEN', '127.0.0.1:99999'],
+    ['ANNALS_FEDERATION_LISTEN', 'everywhere'],
+    ['ANNALS_PUBLIC_URL', 'example.org'],
+    ['ANNALS_REGISTRATION', 'maybe'],
+    ['ANNALS_RATE_LIMITS', 'yes'],
+    ['ANNALS_LOG', 'loud'],
+    ['ANNALS_ROLES', 'federation'],
+    ['ANNALS_FEDERATION_ALLOW_PRIVATE', '1'],
+    ['ANNALS_TRUST_PROXY', 'everyone!'],
+  ])('names %s when its value is wrong, on one line', (name, value) => {
+    const message = refusal({ [name]: value });
+    expect(message).toMatch(new RegExp(`^${name}: must be `));
+    expect(message).toContain(JSON.stringify(value));
+    expect(message).not.toContain('\n');
+  });
+
+  it('never shows a secret', () => {
+    expect(refusal({ ANNALS_READ_MODELS_URL: 'postgres://user:hunter2@host' })).not.toContain('hunter2');
+    expect(refusal({ ANNALS_SMTP_URL: 'ftp://user:hunter2@host' })).toMatch(/^ANNALS_SMTP_URL: must be a URL/);
+  });
+
+  it('wants both halves of a pair', () => {
+    expect(refusal({ ANNALS_TLS_CERT: 'c.pem' })).toBe('ANNALS_TLS_CERT: needs ANNALS_TLS_KEY too');
+    expect(refusal({ ANNALS_RECAPTCHA_SECRET: 's' })).not.toContain(' s ');
+    expect(loadConfig({ ANNALS_RECAPTCHA_SECRET: 's', ANNALS_RECAPTCHA_SITE_KEY: 'k' }).recaptcha).toEqual({
+      siteKey: 'k',
+      secret: 's',
+      verifyUrl: 'https://www.google.com/recaptcha/api/siteverify',
+    });
+  });
+
+  it('refuses a file that is no mapping, or no YAML, in one line', () => {
+    expect(refusal({}, '- a\n- b')).toBe('annals.yaml: not a mapping');
+    expect(refusal({}, 'a: [')).toMatch(/^annals\.yaml: /);
+    expect(refusal({}, 'a: [')).not.toContain('\n');
+    expect(refusal({}, 'listen: {host: x}')).toBe('annals.yaml: listen: must be a single value');
+    expect(refusal({}, 'log: [info, debug]')).toMatch(/^annals\.yaml: log: must be one of/);
+  });
+
+  it('is frozen', () => {
+    const config = loadConfig({});
+    expect(() => Object.assign(config, { serverName: 'other' })).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,161 @@
+import 'reflect-metadata';
+import { resolve } from 'node:path';
+import { validateSync } from 'class-validator';
+import { parse } from 'yaml';
+import type { ServerName } from '#kernel/ids';
+import { type ListenAddress, originOf, parseListen } from './listen-address.js';
+import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
+
+export type RegistrationMode = (typeof REGISTRATION_MODES)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface RecaptchaConfig {
+  readonly siteKey: string;
+  readonly secret: string;
+  readonly verifyUrl: string;
+}
+
+/** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
+export interface Config {
+  readonly serverName: ServerName;
+  readonly listen: ListenAddress;
+  readonly federationListen?: ListenAddress;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly federationAllowPrivate: boolean;
+  /** What clients are told in well-known, mails and pages: an origin (or deeper), with no slash at its end. */
+  readonly publicUrl: string;
+  /** An absolute path. */
+  readonly dataDir: string;
+  readonly eventStoreUrl?: string;
+  readonly readModelsUrl?: string;
+  readonly registration: RegistrationMode;
+  readonly registrationSharedSecret?: string;
+  readonly smtpUrl?: string;
+  readonly recaptcha?: RecaptchaConfig;
+  /** Absolute paths of registration files. */
+  readonly appservices: readonly string[];
+  readonly rateLimits: boolean;
+  readonly log: LogLevel;
+  /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustProxy: readonly string[];
+}
+
+/** Injection token of the Config. */
+export const CONFIG = Symbol.for('annals.Config');
+
+/** A wrong key or value. The message is one line that names it, and holds no secret. The process exits with 78. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message.replaceAll(/\s+/g, ' '));
+    this.name = 'ConfigError';
+  }
+}
+
+const PREFIX = 'ANNALS_';
+/** Where the file is: read by `readConfigFile`, no setting itself. */
+const CONFIG_PATH = 'ANNALS_CONFIG';
+const DEFAULT_VERIFY_URL = 'https://www.google.com/recaptcha/api/siteverify';
+
+/**
+ * Makes the configuration of the environment (which wins) and the text of `annals.yaml`. Pure. An empty value and the value
+ * `off` of an optional setting count as absent. Throws ConfigError.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>, yamlText?: string): Config {
+  const settings = new Settings();
+  const origin = new Map<string, string>();
+  const put = (key: string, name: string, value: string): void => {
+    if (!DEFAULTS.has(key)) throw new ConfigError(`${name}: no such setting`);
+    if (value === '') return;
+    Object.assign(settings, { [key]: value === 'off' && DEFAULTS.get(key) === undefined ? undefined : value });
+    origin.set(key, name);
+  };
+  for (const [key, value] of yamlSettings(yamlText)) put(key, `annals.yaml: ${key}`, value);
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || name === CONFIG_PATH || value === undefined) continue;
+    put(name.slice(PREFIX.length).toLowerCase(), name, value.trim());
+  }
+  checkSettings(settings, origin);
+  return parseSettings(settings);
+}
+
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map(Object.entries(new Settings()));
+
+function* yamlSettings(text: string | undefined): Generator<[string, string]> {
+  if (text === undefined) return;
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    throw new ConfigError(`annals.yaml: ${firstLine(error)}`);
+  }
+  if (document === null || document === undefined) return;
+  if (typeof document !== 'object' || Array.isArray(document)) throw new ConfigError('annals.yaml: not a mapping');
+  for (const [key, value] of Object.entries(document)) yield [key, yamlScalar(key, value)];
+}
+
+function yamlScalar(key: string, value: unknown): string {
+  if (value === null) return '';
+  if (Array.isArray(value)) return value.map((item) => yamlScalar(key, item)).join(',');
+  if (key === 'rate_limits' && typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value).trim();
+  throw new ConfigError(`annals.yaml: ${key}: must be a single value`);
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}
+
+function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>): void {
+  const nameOf = (key: string): string => origin.get(key) ?? PREFIX + key.toUpperCase();
+  const [wrong] = validateSync(settings);
+  if (wrong !== undefined) {
+    const value = SECRET_SETTINGS.has(wrong.property) ? '' : ` (is ${JSON.stringify(wrong.value)})`;
+    throw new ConfigError(`${nameOf(wrong.property)}: ${Object.values(wrong.constraints ?? {})[0]}${value}`);
+  }
+  const together = (key: keyof Settings, other: keyof Settings): void => {
+    if (settings[key] !== undefined && settings[other] === undefined)
+      throw new ConfigError(`${nameOf(key)}: needs ${PREFIX}${other.toUpperCase()} too`);
+  };
+  together('tls_cert', 'tls_key');
+  together('tls_key', 'tls_cert');
+  together('recaptcha_site_key', 'recaptcha_secret');
+  together('recaptcha_secret', 'recaptcha_site_key');
+}
+
+function parseSettings(settings: Settings): Config {
+  const listen = parseListen(settings.listen) as ListenAddress; // Checked by the validator.
+  const list = (text: string | undefined): string[] =>
+    (text ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  return Object.freeze({
+    serverName: settings.server_name as ServerName, // Checked by the validator.
+    listen,
+    federationListen: settings.federation_listen === undefined ? undefined : parseListen(settings.federation_listen),
+    tlsCert: settings.tls_cert,
+    tlsKey: settings.tls_key,
+    tlsCa: settings.tls_ca,
+    federationAllowPrivate: settings.federation_allow_private === 'true',
+    publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),
+    dataDir: resolve(settings.data_dir),
+    eventStoreUrl: settings.event_store_url,
+    readModelsUrl: settings.read_models_url,
+    registration: settings.registration as RegistrationMode, // Checked by the validator.
+    registrationSharedSecret: settings.registration_shared_secret,
+    smtpUrl: settings.smtp_url,
+    recaptcha: recaptchaOf(settings),
+    appservices: Object.freeze(list(settings.appservices).map((path) => resolve(path))),
+    rateLimits: settings.rate_limits === 'on',
+    log: settings.log as LogLevel, // Checked by the validator.
+    trustProxy: Object.freeze(list(settings.trust_proxy)),
+  });
+}
+
+function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {
+  const { recaptcha_site_key: siteKey, recaptcha_secret: secret, recaptcha_verify_url: verifyUrl } = settings;
+  if (siteKey === undefined || secret === undefined) return undefined;
+  return Object.freeze({ siteKey, secret, verifyUrl: verifyUrl ?? DEFAULT_VERIFY_URL });
+}

@@ -1,0 +1,130 @@
+import { IsIn, IsOptional, ValidateBy } from 'class-validator';
+import { isServerName } from '#kernel/ids';
+import { parseListen } from './listen-address.js';
+
+/** What may be said of one setting: its form in words (for the error line), and whether its value is a secret. */
+function Form(words: string, test: (text: string) => boolean): PropertyDecorator {
+  return ValidateBy({
+    name: 'form',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && test(value),
+      defaultMessage: () => `must be ${words}`,
+    },
+  });
+}
+
+function OneOf(values: readonly string[]): PropertyDecorator {
+  return IsIn([...values], { message: `must be one of ${values.join(', ')}` });
+}
+
+function isUrl(protocols: readonly string[]): (text: string) => boolean {
+  return (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol);
+}
+
+const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\/[^/\s]+/.test(text);
+const isKurrentUrl = (text: string): boolean =>
+  /^(kurrentdb|kdb|esdb|eventstoredb)(\+discover)?:\/\/[^/\s]+/.test(text);
+const isFilled = (text: string): boolean => text.trim() !== '';
+
+export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
+export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+export const ROLES = ['all'] as const;
+const SWITCH = ['on', 'off'] as const;
+const BOOLEAN = ['true', 'false'] as const;
+
+/**
+ * Every setting as it is written: text, by the name it has in `annals.yaml`; in the environment the same name in capitals
+ * behind `ANNALS_`. Absent means off, or the default given here.
+ */
+export class Settings {
+  @Form('a server name such as example.org or example.org:8448', isServerName)
+  server_name = 'localhost:8008';
+
+  @Form('an address such as 127.0.0.1:8008 or [::1]:8008', (text) => parseListen(text) !== undefined)
+  listen = '127.0.0.1:8008';
+
+  @IsOptional()
+  @Form('an address such as 0.0.0.0:8448', (text) => parseListen(text) !== undefined)
+  federation_listen?: string;
+
+  @IsOptional()
+  @Form('the path of a PEM file', isFilled)
+  tls_cert?: string;
+
+  @IsOptional()
+  @Form('the path of a PEM file', isFilled)
+  tls_key?: string;
+
+  @IsOptional()
+  @Form('the path of a PEM file', isFilled)
+  tls_ca?: string;
+
+  @OneOf(BOOLEAN)
+  federation_allow_private = 'false';
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  public_url?: string;
+
+  @Form('a directory', isFilled)
+  data_dir = './data';
+
+  @IsOptional()
+  @Form('a URL such as kurrentdb://host:2113?tls=false', isKurrentUrl)
+  event_store_url?: string;
+
+  @IsOptional()
+  @Form('a URL such as mongodb://host/annals', isMongoUrl)
+  read_models_url?: string;
+
+  @OneOf(REGISTRATION_MODES)
+  registration: string = 'token';
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  registration_shared_secret?: string;
+
+  @IsOptional()
+  @Form('a URL such as smtp://user:password@host:port', isUrl(['smtp:', 'smtps:']))
+  smtp_url?: string;
+
+  @IsOptional()
+  @Form('a site key', isFilled)
+  recaptcha_site_key?: string;
+
+  @IsOptional()
+  @Form('a secret', isFilled)
+  recaptcha_secret?: string;
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  recaptcha_verify_url?: string;
+
+  @IsOptional()
+  @Form('comma-separated paths', isFilled)
+  appservices?: string;
+
+  @OneOf(SWITCH)
+  rate_limits = 'on';
+
+  @OneOf(LOG_LEVELS)
+  log: string = 'info';
+
+  @OneOf(ROLES)
+  roles: string = 'all';
+
+  @IsOptional()
+  @Form('the addresses of reverse proxies, comma-separated (127.0.0.1, 10.0.0.0/8)', (text) =>
+    /^[0-9a-fA-F.:/]+(\s*,\s*[0-9a-fA-F.:/]+)*$/.test(text),
+  )
+  trust_proxy?: string;
+}
+
+/** Settings whose values never appear in a message or a log line. */
+export const SECRET_SETTINGS: ReadonlySet<string> = new Set([
+  'event_store_url',
+  'read_models_url',
+  'registration_shared_secret',
+  'smtp_url',
+  'recaptcha_secret',
+]);
