@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JsonNumber, type JsonValue } from '#kernel/json';
 import { canonicalJson } from './canonical-json.js';

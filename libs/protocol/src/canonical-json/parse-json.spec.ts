@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JsonNumber, type JsonObject } from '#kernel/json';
 import type { MatrixError } from '#kernel/matrix-error';
@@ -13,6 +13,11 @@ function refusal(text: string | Uint8Array, options?: { lenient?: boolean; maxDe
   } catch (error) {
     return (error as MatrixError).errcode;
   }
+}
+
+/** Arrays within arrays. */
+function nested(depth: number): string {
+  return '['.repeat(depth) + ']'.repeat(depth);
 }
 
 describe('parseJson', () => {
@@ -56,7 +61,6 @@ describe('parseJson', () => {
   });
 
   it('refuses nesting beyond the limit, 100 unless told', () => {
-    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     expect(refusal(nested(100))).toBeUndefined();
     expect(refusal(nested(101))).toBe('M_BAD_JSON');
     expect(refusal(nested(100_000))).toBe('M_BAD_JSON');
