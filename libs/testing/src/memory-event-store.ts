@@ -72,7 +72,7 @@ export class MemoryEventStore implements EventStore {
   }
 
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {
-    for (const stream of [...this.#streams.keys()]) if (stream.startsWith(options.prefix ?? '')) yield stream;
+    for (const stream of this.#streams.keys()) if (stream.startsWith(options.prefix ?? '')) yield stream;
   }
 
   async head(): Promise<Position> {

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+
+export type Log = (message: string) => void;
+export type Rows = Database<string, string>;
+
+const DATA_FILE = 'data.mdb';
+const LOCK_FILE = 'lock.mdb';
+/** Far above the catalogue's collections in two generations. */
+const MAX_COLLECTIONS = 1000;
+/** Says whose file it is and in which shape. A change of the shape means another number, and so a rebuild. */
+const FORMAT_KEY = '\u0001format\0';
+const FORMAT = 'annals read models 1';
+
+/** Byte strings go to LMDB and back as they are. (`clearAsync` comes with an empty buffer for a key.) */
+const byteStringKeys = {
+  writeKey(key: unknown, target: Buffer, start: number): number {
+    return typeof key === 'string' ? start + target.write(key, start, 'latin1') : start;
+  },
+  readKey(source: Buffer, start: number, end: number): string {
+    return source.toString('latin1', start, end);
+  },
+};
+
+const ENCODING = { keyEncoder: byteStringKeys, encoding: 'string' } as const;
+
+export interface Environment {
+  /** The unnamed database, which holds the names of all others. */
+  readonly root: RootDatabase<string, string>;
+  readonly readOnly: boolean;
+  /** The collections found in the file, all opened. */
+  readonly found: Map<string, Rows>;
+}
+
+/**
+ * Opens the file of the views, or makes it. What cannot be read or is not ours is deleted, said so, and made anew: views can
+ * always be rebuilt from the log. A reader (`readOnly`) deletes nothing and throws instead.
+ */
+export function openEnvironment(directory: string, readOnly: boolean, log: Log): Environment {
+  if (readOnly) return openFile(directory, true);
+  mkdirSync(directory, { recursive: true });
+  try {
+    return openFile(directory, false);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    log(`The views in ${directory} cannot be used and will be rebuilt from the log: ${error.message}`);
+    for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(directory, file), { force: true });
+    return openFile(directory, false);
+  }
+}
+
+/**
+ * With `overlappingSync` a commit is visible at once and reaches the disk a moment later, in another thread; pages that the
+ * last state on disk needs are not reused before. After a SIGKILL the file holds the last commit; after a crash of the whole
+ * machine it goes back to the last commit that was on disk. It is never torn.
+ */
+function openFile(directory: string, readOnly: boolean): Environment {
+  if (readOnly && !existsSync(join(directory, DATA_FILE))) throw new Error(`There are no views in ${directory}`);
+  const root = open<string, string>({
+    path: directory,
+    ...ENCODING,
+    readOnly,
+    maxDbs: MAX_COLLECTIONS,
+    overlappingSync: !readOnly,
+  });
+  try {
+    checkFormat(root, readOnly);
+    return { root, readOnly, found: readOnly ? new Map() : openCollections(root) };
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
+}
+
+function checkFormat(root: RootDatabase<string, string>, readOnly: boolean): void {
+  const format = root.get(FORMAT_KEY);
+  if (format === FORMAT) return;
+  const isNew = format === undefined && isEmpty(root);
+  if (!isNew || readOnly) throw new Error(`its format is ${format ?? 'unknown'}, not "${FORMAT}"`);
+  root.putSync(FORMAT_KEY, FORMAT);
+}
+
+/** Opens all collections in one transaction; those a `drop` has left empty go for good, before anyone could read them. */
+function openCollections(root: RootDatabase<string, string>): Map<string, Rows> {
+  const found = new Map<string, Rows>();
+  root.transactionSync(() => {
+    for (const name of collectionNames(root)) {
+      const rows = openCollection(root, name);
+      if (!isEmpty(rows)) found.set(name, rows);
+      else rows.dropSync();
+    }
+  });
+  return found;
+}
+
+/** The names of the databases in the file. LMDB keeps them as rows of the root, closed by a zero byte. */
+export function collectionNames(root: RootDatabase<string, string>): string[] {
+  const names: string[] = [];
+  for (const key of root.getKeys({ start: '\0' })) if (key !== FORMAT_KEY) names.push(key.slice(0, -1));
+  return names;
+}
+
+/** Opens a collection, making it unless the file is open for reading only: then undefined where there is none. */
+export function openCollection(root: RootDatabase<string, string>, name: string): Rows {
+  return root.openDB<string, string>({ name, ...ENCODING });
+}
+
+/** Whether a collection holds no row. */
+export function isEmpty(rows: Rows): boolean {
+  return [...rows.getKeys({ start: '\0', limit: 1 })].length === 0;
+}

@@ -1,0 +1,59 @@
+/** What is written to one collection and not yet in the store below: encoded key -> value, `null` for a delete. */
+export class PendingCollection {
+  readonly values = new Map<string, string | null>();
+  #sorted: string[] = [];
+  /** PERF: keys not yet in `#sorted`. Nobody scans during a catch-up, so most keys never are sorted (`bench/replay.ts`). */
+  #unsorted: string[] = [];
+
+  set(key: string, value: string | null): void {
+    if (!this.values.has(key)) this.#unsorted.push(key);
+    this.values.set(key, value);
+  }
+
+  /** All keys in order. To be read at once: the next write may change it. */
+  sortedKeys(): readonly string[] {
+    const added = this.#unsorted;
+    if (added.length === 0) return this.#sorted;
+    this.#unsorted = [];
+    if (added.length <= 16) for (const key of added) this.#sorted.splice(lowerBound(this.#sorted, key), 0, key);
+    // Without a comparator the order is that of UTF-16 units, which for byte strings is the order of the bytes.
+    else this.#sorted = this.#sorted.concat(added).sort();
+    return this.#sorted;
+  }
+}
+
+/** Writes that readers see already and that the store below will get as one transaction. A later write of a key replaces the earlier. */
+export class PendingRows {
+  readonly collections = new Map<string, PendingCollection>();
+  /** Rough measures of what it holds, for deciding when to hand it on. */
+  rows = 0;
+  characters = 0;
+
+  set(collection: string, key: string, value: string | null): void {
+    let pending = this.collections.get(collection);
+    if (pending === undefined) {
+      pending = new PendingCollection();
+      this.collections.set(collection, pending);
+    }
+    pending.set(key, value);
+    this.rows++;
+    this.characters += key.length + (value?.length ?? 0);
+  }
+
+  /** The value that waits for this key: `null` where a delete waits, undefined where nothing does. */
+  get(collection: string, key: string): string | null | undefined {
+    return this.collections.get(collection)?.values.get(key);
+  }
+}
+
+/** The index of the first key that is not below `key`. */
+export function lowerBound(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
