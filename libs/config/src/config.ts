@@ -126,11 +126,6 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
 
 function parseSettings(settings: Settings): Config {
   const listen = parseListen(settings.listen) as ListenAddress; // Checked by the validator.
-  const list = (text: string | undefined): string[] =>
-    (text ?? '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
   return Object.freeze({
     serverName: settings.server_name as ServerName, // Checked by the validator.
     listen,
@@ -152,6 +147,13 @@ function parseSettings(settings: Settings): Config {
     log: settings.log as LogLevel, // Checked by the validator.
     trustProxy: Object.freeze(list(settings.trust_proxy)),
   });
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {

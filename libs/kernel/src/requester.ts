@@ -5,6 +5,8 @@ export interface Requester {
   readonly userId: UserId;
   readonly deviceId: DeviceId;
   readonly isAdmin: boolean;
+  /** A guest account: only doors that welcome guests let it in. */
+  readonly isGuest?: boolean;
   /** The id of the request, for logs and for the facts that it causes. */
   readonly requestId: string;
 }

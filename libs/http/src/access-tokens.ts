@@ -1,0 +1,13 @@
+import type { Requester } from '#kernel/requester';
+
+/** Whom an access token stands for. Named after its caller, the guard of the doors; the accounts implement it. */
+export interface AccessTokens {
+  /**
+   * Answers who holds the token (the guard fills in `requestId` itself). Throws M_UNKNOWN_TOKEN, with `soft_logout: true` in
+   * its fields where the token expired but the device may come back; M_USER_LOCKED, M_USER_SUSPENDED where that applies.
+   */
+  requesterOf(token: string): Promise<Requester>;
+}
+
+/** Injection token of the AccessTokens: a global provider. */
+export const ACCESS_TOKENS = Symbol.for('annals.AccessTokens');

@@ -1,0 +1,49 @@
+import { applyDecorators, createParamDecorator, type ExecutionContext, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { DOOR_RULES, DoorGuard, type DoorRules } from './door-guard.js';
+
+type DoorDecorator = ClassDecorator & MethodDecorator;
+
+/** Adds rules to a route or to all routes of a controller, and puts the guard before them. */
+export function DoorRule(rules: DoorRules): DoorDecorator {
+  return applyDecorators(withRules(rules), UseGuards(DoorGuard)) as DoorDecorator;
+}
+
+function withRules(rules: DoorRules): ClassDecorator & MethodDecorator {
+  return (target: object, _key?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    const holder: object = (descriptor?.value as object | undefined) ?? target;
+    const before = Reflect.getOwnMetadata(DOOR_RULES, holder) as DoorRules | undefined;
+    Reflect.defineMetadata(DOOR_RULES, { ...before, ...rules }, holder);
+  };
+}
+
+/**
+ * Only for holders of an access token: else 401 M_MISSING_TOKEN or M_UNKNOWN_TOKEN. Guests are refused with
+ * M_GUEST_ACCESS_FORBIDDEN unless `guests` is true.
+ */
+export function Authenticated(options: { readonly guests?: boolean } = {}): DoorDecorator {
+  return DoorRule({ authentication: 'required', guests: options.guests ?? false });
+}
+
+/** A token is looked at where there is one (and must then be good), but not needed. Guests are welcome. */
+export function OptionallyAuthenticated(): DoorDecorator {
+  return DoorRule({ authentication: 'optional', guests: true });
+}
+
+/**
+ * Who asks: a `Requester` behind `@Authenticated()`. Behind `@OptionallyAuthenticated()` use `@FindRequester()`. Throws
+ * M_MISSING_TOKEN where nobody is known, so that a forgotten guard refuses rather than lets in.
+ */
+export const CurrentRequester = createParamDecorator((_: unknown, context: ExecutionContext): Requester => {
+  const { requester } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
+  return requester;
+});
+
+/** Who asks, or undefined where no token was given. */
+export const FindRequester = createParamDecorator(
+  (_: unknown, context: ExecutionContext): Requester | undefined =>
+    context.switchToHttp().getRequest<FastifyRequest>().requester,
+);

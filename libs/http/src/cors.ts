@@ -1,0 +1,12 @@
+import type { FastifyReply } from 'fastify';
+
+/** What lets any web page use the API: client-server API, "Web Browser Clients". */
+const CORS_HEADERS = Object.freeze({
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
+  'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization, Date',
+});
+
+export function setCorsHeaders(reply: FastifyReply): void {
+  void reply.headers(CORS_HEADERS);
+}

@@ -1,0 +1,84 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
+import { findAccessToken } from './find-access-token.js';
+import { RateLimits } from './rate-limits.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once the guard has let the request pass. */
+    requester?: Requester;
+    /** Whether the guard has run: it hangs on a route once for each of its decorators. */
+    guarded?: boolean;
+  }
+}
+
+/** What the decorators of a route ask of the guard. */
+export interface DoorRules {
+  authentication?: 'required' | 'optional';
+  guests?: boolean;
+  bucket?: string;
+}
+
+/** Where the decorators leave their rules: on the method of the controller, or on the controller. */
+export const DOOR_RULES = Symbol.for('annals.DoorRules');
+
+const NO_RULES: DoorRules = Object.freeze({});
+
+/** The one guard of all doors: who asks, and whether they ask too often. In this order, whatever the order of decorators. */
+@Injectable()
+export class DoorGuard implements CanActivate {
+  // PERF: the rules of a route are read from its metadata once, not for each request.
+  readonly #rules = new Map<unknown, DoorRules>();
+
+  constructor(
+    @Inject(ACCESS_TOKENS) private readonly tokens: AccessTokens,
+    private readonly limits: RateLimits,
+  ) {}
+
+  /** Throws M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_GUEST_ACCESS_FORBIDDEN or M_LIMIT_EXCEEDED. */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    if (request.guarded === true) return true;
+    request.guarded = true;
+    const rules = this.#rulesOf(context);
+    if (rules.authentication !== undefined) await this.#authenticate(request, rules);
+    if (rules.bucket !== undefined) {
+      const wait = this.limits.take(rules.bucket, request.requester?.userId ?? request.ip);
+      if (wait > 0) refuse(wait);
+    }
+    return true;
+  }
+
+  async #authenticate(request: FastifyRequest, rules: DoorRules): Promise<void> {
+    const token = findAccessToken(request);
+    if (token === undefined) {
+      if (rules.authentication === 'optional') return;
+      throw new MatrixError('M_MISSING_TOKEN');
+    }
+    const requester = await this.tokens.requesterOf(token);
+    if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
+    request.requester = { ...requester, requestId: request.id };
+  }
+
+  #rulesOf(context: ExecutionContext): DoorRules {
+    const handler = context.getHandler();
+    let rules = this.#rules.get(handler);
+    if (rules === undefined) {
+      rules = Object.freeze({ ...ownRules(context.getClass()), ...ownRules(handler) });
+      this.#rules.set(handler, rules);
+    }
+    return rules;
+  }
+}
+
+function ownRules(target: object): DoorRules {
+  return (Reflect.getMetadata(DOOR_RULES, target) as DoorRules | undefined) ?? NO_RULES;
+}
+
+function refuse(waitMs: number): never {
+  throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(waitMs) } });
+}

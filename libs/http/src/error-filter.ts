@@ -1,0 +1,25 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorResponse } from './error-response.js';
+
+/** The one place where what was thrown becomes a response. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  readonly #log = new Logger('errors');
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const { status, body, isBug } = errorResponse(thrown, request.id);
+    if (isBug) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#log.error({ requestId: request.id, route: request.routeOptions?.url, err: error }, 'internal error');
+    }
+    if (reply.sent) return;
+    const wait = (body as { retry_after_ms?: unknown }).retry_after_ms;
+    if (typeof wait === 'number' && !reply.hasHeader('retry-after'))
+      void reply.header('retry-after', Math.ceil(wait / 1000));
+    void reply.status(status).type('application/json; charset=utf-8').send(body);
+  }
+}

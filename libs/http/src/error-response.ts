@@ -1,0 +1,47 @@
+import { HttpException } from '@nestjs/common';
+import { type Errcode, MatrixError } from '#kernel/matrix-error';
+
+export interface ErrorResponse {
+  readonly status: number;
+  readonly body: object;
+  /** Whether this is our mistake: to be logged with its stack. */
+  readonly isBug: boolean;
+}
+
+/** The framework's own refusals, by status: it stays, the shape becomes the specification's. */
+const REFUSALS: Readonly<Record<number, readonly [Errcode, string]>> = {
+  404: ['M_UNRECOGNIZED', 'Unrecognised request'],
+  405: ['M_UNRECOGNIZED', 'Unrecognised request'],
+  413: ['M_TOO_LARGE', 'The request body is too large'],
+  414: ['M_INVALID_PARAM', 'A part of the path is too long'],
+};
+/** Refusals of the router, which Nest never sees. */
+const BAD_URL = 'FST_ERR_BAD_URL';
+
+/**
+ * What to answer for anything thrown: a MatrixError as it says of itself, a refusal of the framework in the standard shape, and
+ * anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
+ */
+export function errorResponse(thrown: unknown, id: string): ErrorResponse {
+  if (thrown instanceof MatrixError) return { status: thrown.status, body: thrown.toBody(), isBug: false };
+  const status = statusOf(thrown);
+  if (status >= 400 && status < 500) return refusal(thrown as Error, status); // Only errors have a status.
+  return { status: 500, body: { errcode: 'M_UNKNOWN', error: `Internal error ${id}`.trim() }, isBug: true };
+}
+
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  const { code, statusCode } = (thrown ?? {}) as { code?: unknown; statusCode?: unknown };
+  return typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number' ? statusCode : 500;
+}
+
+function refusal(error: Error & { code?: unknown }, status: number): ErrorResponse {
+  if (error.code === BAD_URL)
+    return {
+      status,
+      body: { errcode: 'M_INVALID_PARAM', error: 'The path is not properly percent-encoded' },
+      isBug: false,
+    };
+  const [errcode, text] = REFUSALS[status] ?? (['M_UNKNOWN', error.message] as const);
+  return { status, body: { errcode, error: text }, isBug: false };
+}

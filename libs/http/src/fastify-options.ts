@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import type { Config } from '#config/config';
+import { setCorsHeaders } from './cors.js';
+import { errorResponse } from './error-response.js';
+
+/** The most bytes of a JSON body: an event has 65,536 at most, but other bodies (keys, filters, push rules) carry many. */
+export const BODY_LIMIT = 1024 * 1024;
+
+/** The settings of Fastify that the protocol asks for. */
+export function fastifyOptions(config: Pick<Config, 'trustProxy'>): FastifyServerOptions {
+  return {
+    routerOptions: {
+      // Ids have up to 255 bytes, each of them three characters when escaped; the router's own limit is 100.
+      maxParamLength: 2048,
+      // The state key may be empty: `/state/m.room.name/` is the same as `/state/m.room.name`.
+      ignoreTrailingSlash: true,
+    },
+    bodyLimit: BODY_LIMIT,
+    logger: false,
+    requestIdHeader: false,
+    genReqId: requestIds(),
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    // Longer than the idle timeouts of common reverse proxies, or they would now and then reuse a closed connection.
+    keepAliveTimeout: 75_000,
+    requestTimeout: 300_000,
+    // While draining, what arrives on open connections is still answered (with `Connection: close`).
+    return503OnClosing: false,
+    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientError,
+  };
+}
+
+/** Request ids are ours: unique over restarts, and nothing that a client could choose. */
+function requestIds(): () => string {
+  const boot = randomBytes(4).toString('hex');
+  let count = 0;
+  return () => `${boot}-${(++count).toString(36)}`;
+}
+
+/** A path that cannot be read at all: the router gives up before any hook runs. */
+function answerFrameworkError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const { status, body } = errorResponse(error, '');
+  setCorsHeaders(reply);
+  void reply.code(status).send(body);
+}
+
+/** What is no HTTP, or too slow, or has too long a header: there is only a socket to answer on. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const [status, reason] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'Bad Request'];
+  const body = JSON.stringify({ errcode: 'M_UNKNOWN', error: reason });
+  if (socket.writable)
+    socket.write(
+      `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  socket.destroy(error);
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+};

@@ -1,0 +1,21 @@
+import type { FastifyRequest } from 'fastify';
+
+const IN_QUERY = /^\/_matrix\/client\/(?:api\/v1|v2_alpha|r0|v3|unstable)\//;
+const BEARER = /^Bearer +(\S+) *$/i;
+
+/**
+ * The access token of a request: of its Authorization header or, on the paths of the client-server API up to v3, of the query
+ * parameter `access_token` (the only way in 2015; deprecated since, and what historic clients do). Undefined where there is
+ * none.
+ */
+export function findAccessToken(request: FastifyRequest): string | undefined {
+  const header = request.headers.authorization;
+  if (header !== undefined) {
+    const match = BEARER.exec(header);
+    if (match !== null) return match[1];
+  }
+  const { url } = request;
+  if (!url.includes('access_token') || !IN_QUERY.test(url)) return undefined;
+  const value = (request.query as { readonly access_token?: unknown }).access_token; // Any query is an object.
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

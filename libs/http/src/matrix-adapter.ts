@@ -1,0 +1,61 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '#config/config';
+import { setCorsHeaders } from './cors.js';
+import { fastifyOptions } from './fastify-options.js';
+import { RawJson } from './raw-json.js';
+import { RouteMethods } from './route-methods.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/**
+ * Nest's Fastify adapter as the protocol wants it: bodies arrive as bytes whatever their content type, browsers are welcome,
+ * unknown paths and wrong methods are told apart, `RawJson` is sent as it is. Create the application with `bodyParser: false`.
+ */
+export class MatrixAdapter extends FastifyAdapter {
+  readonly #routes = new RouteMethods();
+
+  constructor(config: Pick<Config, 'trustProxy'>) {
+    super(fastifyOptions(config));
+    const fastify = this.getInstance();
+    fastify.removeAllContentTypeParsers();
+    fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    fastify.addHook('onRoute', (route) => this.#routes.add(route.url, route.method));
+    fastify.addHook('onRequest', (request, reply, done) => {
+      setCorsHeaders(reply);
+      if (request.method === 'OPTIONS') {
+        void reply.code(204).send();
+        return;
+      }
+      dropBadContentType(request);
+      done();
+    });
+  }
+
+  // PERF: text is sent as it is; everything else pays one `instanceof`.
+  override reply(response: FastifyReply, body: unknown, statusCode?: number): FastifyReply {
+    if (!(body instanceof RawJson)) return super.reply(response, body, statusCode) as FastifyReply;
+    if (statusCode !== undefined) void response.status(statusCode);
+    return response.header('content-type', JSON_TYPE).send(body.text);
+  }
+
+  override setNotFoundHandler(): ReturnType<FastifyAdapter['setNotFoundHandler']> {
+    return this.getInstance().setNotFoundHandler((request, reply) => {
+      const allowed = this.#routes.find(request.url);
+      const known = allowed.size > 0 && !allowed.has(request.method);
+      if (known) void reply.header('allow', [...allowed, 'OPTIONS'].join(', '));
+      void reply.code(known ? 405 : 404).send({
+        errcode: 'M_UNRECOGNIZED',
+        error: known ? 'This path does not take that method' : 'There is no such path',
+      });
+    }) as ReturnType<FastifyAdapter['setNotFoundHandler']>;
+  }
+}
+
+/** A content type that is none (`json`) would be refused with 415 before a parser sees the body: it decides nothing here. */
+function dropBadContentType(request: FastifyRequest): void {
+  const { headers } = request.raw;
+  const type = headers['content-type'];
+  if (type !== undefined && type !== 'application/json' && !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+ *(;|$)/.test(type))
+    headers['content-type'] = 'application/octet-stream';
+}

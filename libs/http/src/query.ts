@@ -1,0 +1,59 @@
+import { MatrixError } from '#kernel/matrix-error';
+
+/** The query of a request as the router parsed it: a key given twice has an array. */
+export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** The only or the first value of a key; undefined where it is absent. */
+export function queryText(query: Query, key: string): string | undefined {
+  const value = query[key];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/** All values of a key. */
+export function queryTexts(query: Query, key: string): readonly string[] {
+  const value = query[key];
+  return value === undefined ? [] : typeof value === 'string' ? [value] : value;
+}
+
+/** The value of a key that must be there: else M_MISSING_PARAM. */
+export function requiredText(query: Query, key: string): string {
+  const text = queryText(query, key);
+  if (text === undefined) throw new MatrixError('M_MISSING_PARAM', `${key}: required`);
+  return text;
+}
+
+export interface IntegerBounds {
+  /** A value below is refused. Default 0. */
+  readonly min?: number;
+  /** A value above is refused. */
+  readonly max?: number;
+  /** A value above counts as this one: for limits, where the server may answer less than was asked for. */
+  readonly cap?: number;
+}
+
+/** An integer, undefined where the key is absent. Throws M_INVALID_PARAM. */
+export function queryInteger(query: Query, key: string, bounds: IntegerBounds = {}): number | undefined {
+  const text = queryText(query, key);
+  if (text === undefined) return undefined;
+  const { min = 0, max = Number.MAX_SAFE_INTEGER, cap = max } = bounds;
+  const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) throw new MatrixError('M_INVALID_PARAM', `${key}: not an integer in range`);
+  return Math.min(value, cap);
+}
+
+/** `true` or `false`, undefined where the key is absent. Throws M_INVALID_PARAM. */
+export function queryBoolean(query: Query, key: string): boolean | undefined {
+  const text = queryText(query, key);
+  if (text === undefined) return undefined;
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new MatrixError('M_INVALID_PARAM', `${key}: neither true nor false`);
+}
+
+/** One of the values, undefined where the key is absent. Throws M_INVALID_PARAM. */
+export function queryEnum<T extends string>(query: Query, key: string, values: readonly T[]): T | undefined {
+  const text = queryText(query, key);
+  if (text === undefined) return undefined;
+  const value = values.find((one) => one === text);
+  if (value === undefined) throw new MatrixError('M_INVALID_PARAM', `${key}: not one of ${values.join(', ')}`);
+  return value;
+}

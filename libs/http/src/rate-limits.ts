@@ -1,0 +1,63 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { CONFIG, type Config } from '#config/config';
+import { LruCache } from '#kernel/lru-cache';
+
+/** A token bucket: how many requests at once, and how many a second in the long run. */
+export interface Bucket {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. */
+export const BUCKETS = Object.freeze({
+  registration: { burst: 5, perSecond: 0.2 },
+  login: { burst: 10, perSecond: 0.2 },
+  send: { burst: 100, perSecond: 20 },
+  room: { burst: 30, perSecond: 3 },
+  search: { burst: 30, perSecond: 5 },
+  default: { burst: 300, perSecond: 100 },
+}) satisfies Readonly<Record<string, Bucket>>;
+
+export type BucketName = keyof typeof BUCKETS;
+
+/** How many callers each bucket remembers. Who is forgotten starts with a full bucket: kind, and bounded. */
+const MEMORY = 20_000;
+
+interface Level {
+  tokens: number;
+  at: number;
+}
+
+/** Counts the requests of each caller (a user id, or an address) in each bucket. */
+@Injectable()
+export class RateLimits {
+  readonly #levels = new Map<string, LruCache<string, Level>>();
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** Takes one request from the caller's bucket: 0 when there was one, else the milliseconds until there is. */
+  take(name: string, caller: string): number {
+    if (!this.config.rateLimits) return 0;
+    const bucket: Bucket = BUCKETS[name as BucketName] ?? BUCKETS.default; // A plain record: unknown names are loose.
+    const levels = this.#levelsOf(name);
+    const now = this.clock.now();
+    const level = levels.get(caller) ?? { tokens: bucket.burst, at: now };
+    const elapsed = Math.max(0, now - level.at);
+    level.tokens = Math.min(bucket.burst, level.tokens + (elapsed * bucket.perSecond) / 1000);
+    level.at = now;
+    levels.set(caller, level);
+    if (level.tokens < 1) return ((1 - level.tokens) * 1000) / bucket.perSecond;
+    level.tokens -= 1;
+    return 0;
+  }
+
+  #levelsOf(name: string): LruCache<string, Level> {
+    let levels = this.#levels.get(name);
+    if (levels === undefined) this.#levels.set(name, (levels = new LruCache(MEMORY)));
+    return levels;
+  }
+}
