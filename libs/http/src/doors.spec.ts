@@ -184,7 +184,9 @@ async function ask(method: string, path: string, init: RequestInit = {}): Promis
 }
 
 const post = (path: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> =>
-  ask('POST', path, { body: body as BodyInit, headers });
+  ask('POST', path, { body: new Blob([body]), headers });
+
+const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
 
 const bearer = (token: string): RequestInit => ({ headers: { authorization: `Bearer ${token}` } });
 
@@ -278,7 +280,6 @@ describe('bodies', () => {
   });
 
   it('may nest 100 deep and no deeper, however the brackets hide in strings', async () => {
-    const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
     expect((await post(`${V3}/json`, nested(100))).status).toBe(201);
     expect((await post(`${V3}/json`, nested(101))).body.errcode).toBe('M_BAD_JSON');
     expect((await post(`${V3}/json`, nested(100_000))).body.errcode).toBe('M_BAD_JSON');
