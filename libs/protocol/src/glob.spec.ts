@@ -1,0 +1,63 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compileGlob, compileWordGlob } from './glob.js';
+
+/** The same glob as a regular expression: slow on some patterns, so only for tests. */
+function expression(pattern: string): string {
+  return pattern
+    .replace(/[^\w*? ]/gu, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`)
+    .replaceAll('*', '[^]*')
+    .replaceAll('?', '[^]');
+}
+
+const text = fc.string({ unit: fc.constantFrom('a', 'b', '_', '-', ' ', '\u{1f600}', '.'), maxLength: 10 });
+const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '-', '\u{1f600}', '.'), maxLength: 6 });
+
+describe('globs', () => {
+  it('match whole texts as the regular expression of the same meaning does', () => {
+    fc.assert(
+      fc.property(pattern, text, (glob, value) => {
+        expect(compileGlob(glob)(value)).toBe(new RegExp(`^${expression(glob)}$`, 'u').test(value));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('match between word boundaries as the regular expression of the same meaning does', () => {
+    // A place is a word boundary unless a word character stands on both sides of it.
+    const boundary = '(?:(?<!\\w)|(?!\\w))';
+    fc.assert(
+      fc.property(pattern, text, (glob, value) => {
+        const expected = new RegExp(`${boundary}${expression(glob)}${boundary}`, 'u').test(value);
+        expect(compileWordGlob(glob)(value)).toBe(expected);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['lunc?*', ['lunch plans', 'lunch'], [' lunch', 'lunc']],
+    ['', [''], ['x']],
+    ['*', ['', 'x'], []],
+    ['a.c', ['a.c'], ['abc']],
+    ['?', ['\u{1f600}', 'é'], ['', 'ab']],
+  ])('match whole texts: %j', (glob, yes, no) => {
+    expect(yes.every(compileGlob(glob))).toBe(true);
+    expect(no.some(compileGlob(glob))).toBe(false);
+  });
+
+  it.each([
+    ['ex*ple', ['An example event.', 'exple', 'An exciting triple-whammy'], ['hexample', 'examples are an ex']],
+    ['cake', ['cake', 'a cake!', 'pancake cake', 'é-cake'], ['pancake', 'cake_', 'cakes']],
+    ['@room', ['hey @room!', 'x@room'], ['@rooms']],
+  ])('match words: %j', (glob, yes, no) => {
+    expect(yes.every(compileWordGlob(glob))).toBe(true);
+    expect(no.some(compileWordGlob(glob))).toBe(false);
+  });
+
+  it('take no more steps than text times pattern, where a backtracking search would take for ever', () => {
+    const glob = '*a'.repeat(40) + 'b';
+    expect(compileGlob(glob)('a'.repeat(5000))).toBe(false);
+    expect(compileWordGlob(glob)('a '.repeat(2500))).toBe(false);
+  });
+});

@@ -1,0 +1,61 @@
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { PushAction, PushRule, PushRuleset } from './push-rule.js';
+
+const NOTIFY = ['notify'];
+const HIGHLIGHT: PushAction = { set_tweak: 'highlight' };
+
+function sound(value: string): PushAction {
+  return { set_tweak: 'sound', value };
+}
+
+function matches(key: string, pattern: string): JsonObject {
+  return { kind: 'event_match', key, pattern };
+}
+
+function rule(id: string, conditions: readonly JsonObject[], actions: readonly PushAction[], enabled = true): PushRule {
+  return Object.freeze({ rule_id: `.m.rule.${id}`, default: true, enabled, conditions, actions });
+}
+
+const TWO_MEMBERS: JsonObject = { kind: 'room_member_count', is: '2' };
+
+const UNDERRIDE: readonly PushRule[] = Object.freeze([
+  rule('call', [matches('type', 'm.call.invite')], ['notify', sound('ring')]),
+  rule('encrypted_room_one_to_one', [TWO_MEMBERS, matches('type', 'm.room.encrypted')], ['notify', sound('default')]),
+  rule('room_one_to_one', [TWO_MEMBERS, matches('type', 'm.room.message')], ['notify', sound('default')]),
+  rule('message', [matches('type', 'm.room.message')], NOTIFY),
+  rule('encrypted', [matches('type', 'm.room.encrypted')], NOTIFY),
+]);
+
+/**
+ * The rules every user starts with, the `global` ruleset: client-server specification, "Predefined Rules" (as of v1.19).
+ * Rules of the user's own go before all of them but `.m.rule.master`, the first.
+ */
+export function defaultPushRules(userId: UserId): PushRuleset {
+  const isInvite = [matches('type', 'm.room.member'), matches('content.membership', 'invite')];
+  const isMention = { kind: 'event_property_contains', key: 'content.m\\.mentions.user_ids', value: userId };
+  const isRoomMention = { kind: 'event_property_is', key: 'content.m\\.mentions.room', value: true };
+  const isReplacement = { kind: 'event_property_is', key: 'content.m\\.relates_to.rel_type', value: 'm.replace' };
+  return Object.freeze({
+    override: [
+      rule('master', [], [], false),
+      rule('suppress_notices', [matches('content.msgtype', 'm.notice')], []),
+      rule('invite_for_me', [...isInvite, matches('state_key', userId)], ['notify', sound('default')]),
+      rule('member_event', [matches('type', 'm.room.member')], []),
+      rule('is_user_mention', [isMention], ['notify', sound('default'), HIGHLIGHT]),
+      rule(
+        'is_room_mention',
+        [isRoomMention, { kind: 'sender_notification_permission', key: 'room' }],
+        ['notify', HIGHLIGHT],
+      ),
+      rule('tombstone', [matches('type', 'm.room.tombstone'), matches('state_key', '')], ['notify', HIGHLIGHT]),
+      rule('reaction', [matches('type', 'm.reaction')], []),
+      rule('room.server_acl', [matches('type', 'm.room.server_acl'), matches('state_key', '')], []),
+      rule('suppress_edits', [isReplacement], []),
+    ],
+    content: [],
+    room: [],
+    sender: [],
+    underride: UNDERRIDE,
+  });
+}

@@ -1,0 +1,185 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { compileGlob, compileWordGlob, hasWords } from '../glob.js';
+import type { RoomEvent } from '../room-event.js';
+import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
+
+/** What the conditions need beyond the event. */
+export interface PushContext {
+  /** Of the user whose rules these are, in this room. */
+  readonly displayName: string | undefined;
+  /** Joined members of the room. */
+  readonly memberCount: number;
+  /** Of the event's sender; Infinity for creators with unlimited power. */
+  readonly senderPowerLevel: number;
+  /** `notifications` of the room's power levels, as numbers. A level not in it is 50. */
+  readonly notificationLevels: Readonly<Record<string, number>>;
+}
+
+/** What one user's rules say of an event. */
+export interface PushVerdict {
+  readonly notify: boolean;
+  /** Whether a notification is highlighted; false where there is none. */
+  readonly highlight: boolean;
+  /** The actions of the rule that matched, without those of history; none where no rule matched. */
+  readonly actions: readonly PushAction[];
+  /** The tweaks for the push gateway. */
+  readonly tweaks: JsonObject;
+}
+
+export type RuleEvaluator = (event: RoomEvent, context: PushContext) => PushVerdict;
+type Condition = (event: RoomEvent, context: PushContext) => boolean;
+
+const SILENCE: PushVerdict = Object.freeze({ notify: false, highlight: false, actions: [], tweaks: {} });
+const DEFAULT_NOTIFICATION_LEVEL = 50;
+
+/**
+ * What a user's rules say of an event: the actions of the first enabled rule that matches (client-server specification,
+ * "Push Rules"). Of the user's own events and of ignored senders it is not to be asked. Never throws: a rule or condition
+ * that makes no sense matches nothing.
+ */
+export function evaluateRules(ruleset: PushRuleset, event: RoomEvent, context: PushContext): PushVerdict {
+  return compileRules(ruleset)(event, context);
+}
+
+/** The same, prepared once for many events. */
+export function compileRules(ruleset: PushRuleset): RuleEvaluator {
+  const compiled: { readonly conditions: readonly Condition[]; readonly verdict: PushVerdict }[] = [];
+  for (const kind of PUSH_RULE_KINDS) {
+    for (const rule of ruleset[kind]) {
+      if (rule.enabled) compiled.push({ conditions: conditionsOf(kind, rule), verdict: verdictOf(rule.actions) });
+    }
+  }
+  return (event, context) => {
+    const match = compiled.find(({ conditions }) => conditions.every((holds) => holds(event, context)));
+    return match === undefined ? SILENCE : match.verdict;
+  };
+}
+
+function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
+  switch (kind) {
+    case 'room':
+      return [(event) => event.roomId === rule.rule_id];
+    case 'sender':
+      return [(event) => event.sender === rule.rule_id];
+    case 'content':
+      return [compileCondition({ kind: 'event_match', key: 'content.body', pattern: rule.pattern })];
+    default:
+      return (rule.conditions ?? []).map(compileCondition);
+  }
+}
+
+function verdictOf(ruleActions: readonly PushAction[]): PushVerdict {
+  // "Historical Actions": dont_notify and coalesce are as if they were not there.
+  const actions = ruleActions.filter((action) => action !== 'dont_notify' && action !== 'coalesce');
+  if (!actions.includes('notify')) return Object.freeze({ ...SILENCE, actions });
+  const entries = actions.flatMap((action): [string, JsonValue][] => {
+    if (!isJsonObject(action) || typeof action['set_tweak'] !== 'string') return [];
+    const name = action['set_tweak'];
+    const value = action['value'] ?? (name === 'highlight' ? true : undefined);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const tweaks: JsonObject = Object.fromEntries(entries);
+  return Object.freeze({ notify: true, highlight: tweaks['highlight'] === true, actions, tweaks });
+}
+
+const never: Condition = () => false;
+
+function compileCondition(condition: JsonObject): Condition {
+  switch (condition['kind']) {
+    case 'event_match':
+      return eventMatch(condition);
+    case 'event_property_is':
+      return eventProperty(condition, (found, value) => found === value);
+    case 'event_property_contains':
+      return eventProperty(condition, (found, value) => Array.isArray(found) && found.includes(value));
+    case 'contains_display_name':
+      return containsDisplayName;
+    case 'room_member_count':
+      return roomMemberCount(condition);
+    case 'sender_notification_permission':
+      return senderNotificationPermission(condition);
+    default:
+      return never; // "Unrecognised conditions MUST NOT match any events"
+  }
+}
+
+function eventMatch({ key, pattern }: JsonObject): Condition {
+  if (typeof key !== 'string' || typeof pattern !== 'string') return never;
+  const find = compilePath(key);
+  const lowered = pattern.toLowerCase();
+  const isMatch = key === 'content.body' ? compileWordGlob(lowered) : compileGlob(lowered);
+  return (event) => {
+    const text = find(event);
+    return typeof text === 'string' && isMatch(text.toLowerCase());
+  };
+}
+
+/** For exact comparisons, which know only strings, integers, booleans and null. */
+function eventProperty(condition: JsonObject, isMatch: (found: unknown, value: JsonValue) => boolean): Condition {
+  const { key, value } = condition;
+  if (typeof key !== 'string' || !isComparable(value)) return never;
+  const find = compilePath(key);
+  return (event) => isMatch(find(event), value);
+}
+
+function isComparable(value: JsonValue | undefined): value is string | number | boolean | null {
+  return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value);
+}
+
+function containsDisplayName(event: RoomEvent, { displayName }: PushContext): boolean {
+  const { body } = event.content;
+  if (typeof body !== 'string' || displayName === undefined || displayName === '') return false;
+  return hasWords(body.toLowerCase(), displayName.toLowerCase());
+}
+
+function roomMemberCount({ is }: JsonObject): Condition {
+  const [, operator, digits] = (typeof is === 'string' && /^(==|<=|>=|<|>)?(\d+)$/.exec(is)) || [];
+  if (digits === undefined) return never;
+  const count = Number(digits);
+  switch (operator) {
+    case '<':
+      return (_, { memberCount }) => memberCount < count;
+    case '>':
+      return (_, { memberCount }) => memberCount > count;
+    case '<=':
+      return (_, { memberCount }) => memberCount <= count;
+    case '>=':
+      return (_, { memberCount }) => memberCount >= count;
+    default:
+      return (_, { memberCount }) => memberCount === count;
+  }
+}
+
+function senderNotificationPermission({ key }: JsonObject): Condition {
+  if (typeof key !== 'string') return never;
+  return (_, { senderPowerLevel, notificationLevels }) => {
+    const level = Object.hasOwn(notificationLevels, key) ? notificationLevels[key] : undefined;
+    return senderPowerLevel >= (level ?? DEFAULT_NOTIFICATION_LEVEL);
+  };
+}
+
+/** Looks up a property by its path: specification, appendices, "Dot-separated property paths". */
+function compilePath(path: string): (event: RoomEvent) => JsonValue | undefined {
+  // Not in every room version's PDU, but in the event that clients see.
+  if (path === 'room_id') return (event) => event.roomId;
+  if (path === 'event_id') return (event) => event.eventId;
+  const names = splitPath(path);
+  return (event) => {
+    let found: JsonValue | undefined = event.pdu;
+    for (const name of names) {
+      if (!isJsonObject(found) || !Object.hasOwn(found, name)) return undefined;
+      found = found[name];
+    }
+    return found;
+  };
+}
+
+/** The names of a path. A backslash before a dot or a backslash makes it part of the name, any other is itself. */
+function splitPath(path: string): string[] {
+  const names = [''];
+  for (const [part] of path.matchAll(/\\[\\.]|[^]/g)) {
+    if (part === '.') names.push('');
+    else names[names.length - 1] += part.at(-1)!;
+  }
+  return names;
+}

@@ -1,0 +1,24 @@
+import type { JsonObject } from '#kernel/json';
+
+/** `"notify"`, or an object with `set_tweak` and perhaps `value`. */
+export type PushAction = string | JsonObject;
+
+/** A push rule as clients see it: client-server specification, "Push Rules". A type, not an interface, to be a JsonObject. */
+export type PushRule = {
+  readonly rule_id: string;
+  /** Whether the server made it; its id then starts with a dot. */
+  readonly default: boolean;
+  readonly enabled: boolean;
+  readonly actions: readonly PushAction[];
+  /** Of override and underride rules. */
+  readonly conditions?: readonly JsonObject[];
+  /** Of content rules. */
+  readonly pattern?: string;
+};
+
+/** The kinds of rules, in the order in which they are tried. */
+export const PUSH_RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const;
+export type PushRuleKind = (typeof PUSH_RULE_KINDS)[number];
+
+/** The rules of a user, each kind in the order of priority. */
+export type PushRuleset = { readonly [kind in PushRuleKind]: readonly PushRule[] };
