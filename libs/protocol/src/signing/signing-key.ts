@@ -79,3 +79,6 @@ export function parseVerifyKey(publicKey: Uint8Array | string): VerifyKey | unde
     verify: (message: Uint8Array | string, signature: Uint8Array) => verify(null, bytesOf(message), key, signature),
   });
 }
+
+/** Injection token of this server's SigningKey. */
+export const SIGNING_KEY = Symbol.for('annals.SigningKey');

@@ -1,0 +1,17 @@
+import type { RoomAlias, RoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+
+/** What rooms need of the room aliases of this server; `libs/directory` keeps them. */
+export interface AliasBook {
+  /** Lets an alias of this server point to a room. Throws M_ROOM_IN_USE, M_INVALID_PARAM, M_FORBIDDEN. */
+  claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void>;
+  /** Takes an alias that points to this room away; no error where it does not. */
+  release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void>;
+  /** The room an alias points to; undefined where it is unknown here. */
+  resolve(alias: RoomAlias): Promise<RoomId | undefined>;
+  /** The aliases of this server that point to a room. */
+  listOf(roomId: RoomId): Promise<RoomAlias[]>;
+}
+
+/** Injection token of the AliasBook. */
+export const ALIAS_BOOK = Symbol.for('annals.AliasBook');

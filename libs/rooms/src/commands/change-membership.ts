@@ -1,0 +1,74 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import type { RoomEvent } from '#protocol/room-event';
+import { contextOf } from '../worker/requester-context.js';
+import type { RoomTurn } from '../worker/room-turn.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+
+export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
+
+/** A change of one user's membership, by that user or another. */
+export interface MembershipChange {
+  readonly target: UserId;
+  readonly membership: Membership;
+  readonly reason?: string;
+  /** Further keys of the content. */
+  readonly content?: JsonObject;
+  /** Refuses by throwing, knowing the target's membership before. */
+  readonly check?: (before: string | undefined) => void;
+}
+
+/**
+ * What all commands on memberships do: the content with the target's profile, the authorisation rules, one event. A change
+ * that changes nothing answers the event that stands.
+ */
+@Injectable()
+export class MembershipChanges {
+  constructor(
+    private readonly workers: RoomWorkers,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  async change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
+    const content = { ...(await this.contentOf(change)), ...change.content };
+    const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+      const before = await turn.findState('m.room.member', change.target);
+      change.check?.(before?.content['membership'] as string | undefined);
+      return sendMembership(turn, requester.userId, change.target, content, before);
+    });
+    if (position !== undefined) await this.views.whenProcessed(position);
+    return result;
+  }
+
+  /** The content of a member event: with the profile where the target is or is asked to be in the room. */
+  async contentOf({ target, membership, reason }: MembershipChange): Promise<JsonObject> {
+    const shown = membership === 'join' || membership === 'invite' || membership === 'knock';
+    const profile = shown ? await this.views.get('profiles', [target]) : undefined;
+    const { displayname, avatar_url } = (profile === undefined ? {} : JSON.parse(profile)) as JsonObject;
+    return {
+      membership,
+      ...(typeof displayname === 'string' ? { displayname } : {}),
+      ...(typeof avatar_url === 'string' ? { avatar_url } : {}),
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+}
+
+/** Sends a member event unless the same one stands already. */
+export async function sendMembership(
+  turn: RoomTurn,
+  sender: UserId,
+  target: UserId,
+  content: JsonObject,
+  before: RoomEvent | undefined,
+): Promise<EventId> {
+  const lenient = !turn.head.version.strictCanonicalJson;
+  const unchanged =
+    before?.sender === sender && canonicalJson(before.content, { lenient }) === canonicalJson(content, { lenient });
+  if (unchanged) return before.eventId;
+  return (await turn.send({ type: 'm.room.member', stateKey: target, sender, content })).eventId;
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { Inject } from '@nestjs/common';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { isRoomAlias, type RoomAlias, type RoomId, type UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { decideCreateEvent, type DecidedEvent, EVENT_AUTHOR, type EventAuthor, seal } from '../decide/decide-event.js';
+import { type CreateRoomOptions, createContent, initialStateOf } from '../decide/new-room-events.js';
+import type { RoomListed } from '../facts/room-facts.js';
+import { headBeforeCreate, liveRoom, roomEventOfPdu } from '../worker/live-room.js';
+import { contextOf } from '../worker/requester-context.js';
+import type { RoomTurn } from '../worker/room-turn.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+import { MembershipChanges } from './change-membership.js';
+import { checkIsLocal } from './invite-user.js';
+
+/**
+ * Begins a room: client-server API, "Creation". All of its first events reach the log in one write. Throws
+ * M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE (the alias is taken), M_INVALID_ROOM_STATE (the events wanted contradict each
+ * other), M_FORBIDDEN, M_INVALID_PARAM.
+ */
+export class CreateRoom {
+  constructor(
+    readonly requester: Requester,
+    readonly options: CreateRoomOptions,
+    /** The room's id, where it has been promised already (an upgrade) and is not the hash of the create event. */
+    readonly roomId?: RoomId,
+  ) {}
+}
+
+export interface RoomCreated {
+  readonly roomId: RoomId;
+  readonly roomAlias?: RoomAlias;
+}
+
+@CommandHandler(CreateRoom)
+export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
+  constructor(
+    private readonly workers: RoomWorkers,
+    private readonly memberships: MembershipChanges,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async execute({ requester, options, roomId: chosen }: CreateRoom): Promise<RoomCreated> {
+    const { serverName } = this.author;
+    for (const invited of options.invite ?? []) checkIsLocal(invited, serverName);
+    const version = versionOf(options);
+    const alias = aliasOf(options, serverName);
+    const create = this.#createEvent(requester.userId, options, version, chosen);
+    const { roomId } = create.event;
+    if (alias !== undefined) await this.aliases.claim(alias, roomId, requester);
+    try {
+      await this.#begin(requester, options, create, alias);
+    } catch (error) {
+      if (alias !== undefined) await this.aliases.release(alias, roomId, requester);
+      throw error;
+    }
+    return alias === undefined ? { roomId } : { roomId, roomAlias: alias };
+  }
+
+  #createEvent(creator: UserId, options: CreateRoomOptions, version: RoomVersion, chosen?: RoomId): DecidedEvent {
+    const { serverName } = this.author;
+    const roomId = chosen ?? `!${randomBytes(18).toString('base64url')}:${serverName}`;
+    const pdu: JsonObject = {
+      auth_events: [],
+      content: createContent(creator, options, version),
+      depth: 1,
+      origin: serverName,
+      origin_server_ts: this.clock.now(),
+      prev_events: [],
+      sender: creator,
+      state_key: '',
+      type: 'm.room.create',
+      ...(version.roomIdIsCreateHash ? {} : { room_id: roomId }),
+    };
+    const sealed = seal(pdu, version, this.author);
+    const id = (version.roomIdIsCreateHash ? `!${sealed.eventId.slice(1)}` : roomId) as RoomId;
+    const event = roomEventOfPdu(id, sealed.eventId, sealed.pdu, version);
+    return decideCreateEvent(headBeforeCreate(version, event), event, sealed.json);
+  }
+
+  async #begin(
+    requester: Requester,
+    options: CreateRoomOptions,
+    create: DecidedEvent,
+    alias: RoomAlias | undefined,
+  ): Promise<void> {
+    const { event, head } = create;
+    const members = await this.#members(requester.userId, options);
+    const seed = liveRoom(event.roomId, headBeforeCreate(head.version, event));
+    const { position } = await this.workers.create(seed, contextOf(requester), async (turn) => {
+      turn.accept(create);
+      await sendMember(turn, requester.userId, members[0]);
+      await sendInitialState(turn, requester.userId, initialStateOf(requester.userId, options, head.version, alias));
+      for (const member of members.slice(1)) await sendMember(turn, requester.userId, member);
+      if (options.visibility === 'public') {
+        turn.append('room-listed', { listed: true, by: requester.userId } satisfies RoomListed);
+      }
+    });
+    if (position !== undefined) await this.views.whenProcessed(position);
+  }
+
+  /** The creator's join and the invitations, with the profiles of their users. */
+  async #members(creator: UserId, { invite = [], is_direct: direct }: CreateRoomOptions): Promise<Member[]> {
+    const members = [
+      { userId: creator, content: await this.memberships.contentOf({ target: creator, membership: 'join' }) },
+    ];
+    for (const userId of new Set(invite)) {
+      if (userId === creator) throw new MatrixError('M_FORBIDDEN', 'You are in the room already');
+      const content = await this.memberships.contentOf({ target: userId, membership: 'invite' });
+      members.push({ userId, content: direct === true ? { ...content, is_direct: true } : content });
+    }
+    return members;
+  }
+}
+
+interface Member {
+  readonly userId: UserId;
+  readonly content: JsonObject;
+}
+
+async function sendMember(turn: RoomTurn, sender: UserId, member: Member | undefined): Promise<void> {
+  if (member === undefined) return;
+  await turn.send({ type: 'm.room.member', stateKey: member.userId, sender, content: member.content });
+}
+
+async function sendInitialState(
+  turn: RoomTurn,
+  sender: UserId,
+  events: ReturnType<typeof initialStateOf>,
+): Promise<void> {
+  for (const { type, state_key: stateKey = '', content } of events) {
+    try {
+      await turn.send({ type, stateKey, sender, content });
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error;
+      throw new MatrixError('M_INVALID_ROOM_STATE', `${type}: ${error.message}`);
+    }
+  }
+}
+
+function versionOf({ room_version: wanted = DEFAULT_ROOM_VERSION }: CreateRoomOptions): RoomVersion {
+  const version = findRoomVersion(wanted);
+  if (version === undefined) throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `No room version ${wanted} here`);
+  return version;
+}
+
+function aliasOf({ room_alias_name: localpart }: CreateRoomOptions, serverName: string): RoomAlias | undefined {
+  if (localpart === undefined) return undefined;
+  const alias = `#${localpart}:${serverName}`;
+  if (localpart.includes(':') || !isRoomAlias(alias)) {
+    throw new MatrixError('M_INVALID_PARAM', `Not the local part of a room alias: ${localpart}`);
+  }
+  return alias;
+}

@@ -1,0 +1,39 @@
+import { Inject } from '@nestjs/common';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { MembershipChanges } from './change-membership.js';
+
+/**
+ * Asks a user into a room: client-server API, "Joining rooms". Throws M_FORBIDDEN, M_NOT_FOUND. Users of other servers
+ * cannot be asked before this server federates: M_FORBIDDEN.
+ */
+export class InviteUser {
+  constructor(
+    readonly requester: Requester,
+    readonly roomId: RoomId,
+    readonly userId: UserId,
+    readonly reason?: string,
+  ) {}
+}
+
+@CommandHandler(InviteUser)
+export class InviteUserHandler implements ICommandHandler<InviteUser> {
+  constructor(
+    private readonly memberships: MembershipChanges,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async execute({ requester, roomId, userId, reason }: InviteUser): Promise<void> {
+    checkIsLocal(userId, this.config.serverName);
+    await this.memberships.change(requester, roomId, { target: userId, membership: 'invite', reason });
+  }
+}
+
+/** M_FORBIDDEN for users whose server would have to be told. */
+export function checkIsLocal(userId: UserId, serverName: string): void {
+  if (serverNameOf(userId) === serverName) return;
+  throw new MatrixError('M_FORBIDDEN', `${userId} is on another server, and this server does not federate`);
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { Inject } from '@nestjs/common';
+import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { EventId, RoomAlias, RoomId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { newRoomOptions, type OldRoom, restrictedLevels, TRANSFERABLE } from '../decide/upgraded-room.js';
+import { contextOf } from '../worker/requester-context.js';
+import type { RoomTurn } from '../worker/room-turn.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+import { CreateRoom } from './create-room.js';
+
+/**
+ * Replaces a room by one of another version: client-server API, "Room Upgrades". Throws M_UNSUPPORTED_ROOM_VERSION,
+ * M_FORBIDDEN (the user may not send m.room.tombstone), M_NOT_FOUND.
+ */
+export class UpgradeRoom {
+  constructor(
+    readonly requester: Requester,
+    readonly roomId: RoomId,
+    readonly newVersion: string,
+    readonly additionalCreators: readonly UserId[] = [],
+  ) {}
+}
+
+@CommandHandler(UpgradeRoom)
+export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly workers: RoomWorkers,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+  ) {}
+
+  async execute(command: UpgradeRoom): Promise<{ replacementRoom: RoomId }> {
+    const { requester, roomId, newVersion, additionalCreators } = command;
+    const version = findRoomVersion(newVersion);
+    if (version === undefined)
+      throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `No room version ${newVersion} here`);
+    const old = await this.#read(requester, roomId);
+
+    // Where the id of a room is the hash of its create event, that event cannot name a tombstone which names the room.
+    let tombstone: EventId | undefined;
+    let chosen: RoomId | undefined;
+    if (!version.roomIdIsCreateHash) {
+      chosen = `!${randomBytes(18).toString('base64url')}:${this.author.serverName}` as RoomId;
+      tombstone = await this.#bury(requester, roomId, chosen);
+    }
+    const options = newRoomOptions(old, version, requester.userId, additionalCreators, tombstone);
+    const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen));
+    if (chosen === undefined) await this.#bury(requester, roomId, replacementRoom);
+    await this.#moveAliases(requester, roomId, replacementRoom);
+    await this.#silence(requester, roomId);
+    return { replacementRoom };
+  }
+
+  /** What moves over, read in one turn by a user who may send the tombstone. */
+  async #read(requester: Requester, roomId: RoomId): Promise<OldRoom> {
+    const { result } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+      await checkMayUpgrade(turn, requester.userId);
+      const state = await turn.findStates(TRANSFERABLE.map((type) => ({ type, stateKey: '' })));
+      return { roomId, createEvent: turn.head.createEvent, state };
+    });
+    const rows = await this.views.scan('room-members', { prefix: [roomId, 'ban'], limit: 1_000 });
+    const { result: bans } = await this.workers.run(roomId, contextOf(requester), (turn) =>
+      turn.findStates(rows.map(({ key }) => ({ type: 'm.room.member', stateKey: key[2] as string }))),
+    );
+    return { ...result, state: [...result.state, ...bans] };
+  }
+
+  async #bury(requester: Requester, roomId: RoomId, replacement: RoomId): Promise<EventId> {
+    const content = { body: 'This room has been replaced', replacement_room: replacement };
+    const { result } = await this.workers.run(roomId, contextOf(requester), (turn) =>
+      turn.send({ type: 'm.room.tombstone', stateKey: '', sender: requester.userId, content }),
+    );
+    return result.eventId;
+  }
+
+  async #moveAliases(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
+    const moved = await this.aliases.listOf(from);
+    for (const alias of moved) {
+      await this.aliases.release(alias, from, requester);
+      await this.aliases.claim(alias, to, requester);
+    }
+    await this.#moveCanonicalAlias(requester, from, to, moved);
+  }
+
+  async #moveCanonicalAlias(requester: Requester, from: RoomId, to: RoomId, moved: RoomAlias[]): Promise<void> {
+    const sender = requester.userId;
+    const { result: content } = await this.workers.run(from, contextOf(requester), async (turn) => {
+      const canonical = await turn.findState('m.room.canonical_alias');
+      if (canonical === undefined || !moved.includes(canonical.content['alias'] as RoomAlias)) return undefined;
+      await turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content: {} });
+      return canonical.content;
+    });
+    if (content === undefined) return;
+    await this.workers.run(to, contextOf(requester), (turn) =>
+      turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content }),
+    );
+  }
+
+  /** Only those who may change power levels can do this last step; without it the tombstone alone says what happened. */
+  async #silence(requester: Requester, roomId: RoomId): Promise<void> {
+    const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+      const levels = (await turn.findState('m.room.power_levels'))?.content ?? {};
+      const content = restrictedLevels(levels);
+      if (content === undefined) return;
+      const draft = { type: 'm.room.power_levels', stateKey: '', sender: requester.userId, content };
+      await turn.send(draft).catch((error: unknown) => {
+        if (!(error instanceof MatrixError)) throw error;
+      });
+    });
+    if (position !== undefined) await this.views.whenProcessed(position);
+  }
+}
+
+async function checkMayUpgrade(turn: RoomTurn, userId: UserId): Promise<void> {
+  const levels = await turn.powerLevels();
+  const { version } = turn.head;
+  const needed = levelToSend('m.room.tombstone', true, levels, version);
+  const joined = (await turn.findMembership(userId)) === 'join';
+  if (!joined || powerLevelOf(userId, levels, version) < needed) {
+    throw new MatrixError('M_FORBIDDEN', 'You may not upgrade this room');
+  }
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { authStateOf } from '#protocol/event-auth/auth-state';
+import { checkEventAuth } from '#protocol/event-auth/authorize-event';
+import type { RoomEvent } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { sealEvent } from '#protocol/signing/seal-event';
+import type { SigningKey } from '#protocol/signing/signing-key';
+import type { PduAccepted } from '../facts/room-facts.js';
+import { headAfter, type RoomHead, roomEventOfPdu } from '../worker/live-room.js';
+
+/** An event a local user wants to send: all that the server does not add by itself. */
+export interface EventDraft {
+  readonly type: string;
+  readonly sender: UserId;
+  /** undefined for message events. */
+  readonly stateKey?: string;
+  readonly content: JsonObject;
+  readonly redacts?: EventId;
+  /** The device and the transaction id it is sent with. */
+  readonly txn?: PduAccepted['txn'];
+}
+
+/** This server as the author of events. */
+export interface EventAuthor {
+  readonly serverName: ServerName;
+  readonly signingKey: SigningKey;
+}
+
+/** Injection token of this server's EventAuthor. */
+export const EVENT_AUTHOR = Symbol.for('annals.EventAuthor');
+
+/** A decided event: what goes into the log, and where the room stands once it is there. */
+export interface DecidedEvent {
+  readonly event: RoomEvent;
+  /** The PDU's canonical JSON, as signed. */
+  readonly pduText: string;
+  readonly header: Omit<PduAccepted, 'pdu'>;
+  readonly head: RoomHead;
+}
+
+/** What an event refers to: the events of the state it is authorised by, and for pair-style versions the hashes of all. */
+export interface References {
+  /** The events of the state that `selectAuthTypes` names. */
+  readonly auth: readonly RoomEvent[];
+  /** Writes a list of event ids as this room version does. */
+  readonly write: (ids: readonly EventId[]) => JsonObject[string];
+}
+
+const MAX_PDU_BYTES = 65_536;
+const MAX_KEY_BYTES = 255;
+
+/**
+ * Builds an event on the room's forward extremities, hashes and signs it, and checks it against the authorisation rules of
+ * the state before it. Pure but for the signature. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE, M_BAD_JSON where
+ * the content has no canonical form (room versions 6 and later).
+ */
+export function decideEvent(
+  roomId: RoomId,
+  head: RoomHead,
+  draft: EventDraft,
+  references: References,
+  author: EventAuthor,
+  now: number,
+): DecidedEvent {
+  checkKeySize('type', draft.type);
+  if (draft.stateKey !== undefined) checkKeySize('state_key', draft.stateKey);
+
+  const unsigned = {
+    auth_events: references.write(references.auth.map(({ eventId }) => eventId)),
+    content: draft.content,
+    depth: head.depth + 1,
+    origin: author.serverName,
+    origin_server_ts: now,
+    prev_events: references.write(head.extremities.map(({ eventId }) => eventId)),
+    room_id: roomId,
+    sender: draft.sender,
+    type: draft.type,
+    ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
+    ...(draft.redacts === undefined ? {} : { redacts: draft.redacts }),
+  };
+  const sealed = seal(unsigned, head.version, author);
+  const event = roomEventOfPdu(roomId, sealed.eventId, sealed.pdu, head.version);
+
+  checkEventAuth(event, head.version, authStateOf(references.auth, head.createEvent));
+  return accept(head, event, sealed.json, draft.txn);
+}
+
+/** A room's first event, made before the room's id is known where that is the event's own hash. */
+export function decideCreateEvent(head: RoomHead, event: RoomEvent, pduText: string): DecidedEvent {
+  checkEventAuth(event, head.version, authStateOf([], event));
+  return accept(head, event, pduText, undefined);
+}
+
+/** Hashes, signs and (where the id is no hash) names a PDU; refuses what is too large for the protocol (M_TOO_LARGE). */
+export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor): ReturnType<typeof sealEvent> {
+  const named =
+    version.eventIds === 'opaque'
+      ? { ...pdu, event_id: `$${randomBytes(18).toString('base64url')}:${author.serverName}` }
+      : pdu;
+  const sealed = sealEvent(named, version, author.serverName, author.signingKey);
+  if (Buffer.byteLength(sealed.json) > MAX_PDU_BYTES) {
+    throw new MatrixError('M_TOO_LARGE', `The event is larger than ${MAX_PDU_BYTES} bytes`);
+  }
+  return sealed;
+}
+
+function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
+  const effect = { state: stateChanges(head, event), extremities: [event.eventId] };
+  const after = headAfter(head, event, effect, head.revision + 1);
+  const header = {
+    event_id: event.eventId,
+    room_version: head.version.id,
+    ...effect,
+    root: after.state.rootHash,
+    visibility: head.visibility,
+    ...(txn === undefined ? {} : { txn }),
+  };
+  return { event, pduText, header, head: after };
+}
+
+function stateChanges(head: RoomHead, event: RoomEvent): PduAccepted['state'] {
+  if (event.stateKey === undefined) return [];
+  const replaces = head.state.get(event.type, event.stateKey) as EventId | undefined;
+  const change = { type: event.type, state_key: event.stateKey, event_id: event.eventId };
+  return [replaces === undefined ? change : { ...change, replaces }];
+}
+
+function checkKeySize(name: string, value: string): void {
+  if (Buffer.byteLength(value) > MAX_KEY_BYTES) {
+    throw new MatrixError('M_TOO_LARGE', `${name} is longer than ${MAX_KEY_BYTES} bytes`);
+  }
+}

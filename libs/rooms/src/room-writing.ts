@@ -1,0 +1,61 @@
+import type { FactoryProvider, Provider } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { BanUserHandler } from './commands/ban-user.js';
+import { MembershipChanges } from './commands/change-membership.js';
+import { CreateRoomHandler } from './commands/create-room.js';
+import { ForgetRoomHandler } from './commands/forget-room.js';
+import { InviteUserHandler } from './commands/invite-user.js';
+import { JoinRoomHandler } from './commands/join-room.js';
+import { KickUserHandler } from './commands/kick-user.js';
+import { KnockRoomHandler } from './commands/knock-room.js';
+import { LeaveRoomHandler } from './commands/leave-room.js';
+import { RedactEventHandler } from './commands/redact-event.js';
+import { SendEventHandler } from './commands/send-event.js';
+import { SetRoomListedHandler } from './commands/set-room-listed.js';
+import { SetStateHandler } from './commands/set-state.js';
+import { UnbanUserHandler } from './commands/unban-user.js';
+import { UpgradeRoomHandler } from './commands/upgrade-room.js';
+import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
+import { RoomSnapshots } from './worker/room-snapshots.js';
+import { RoomWorkers } from './worker/room-workers.js';
+
+const eventAuthor: FactoryProvider<EventAuthor> = {
+  provide: EVENT_AUTHOR,
+  inject: [CONFIG, SIGNING_KEY],
+  useFactory: ({ serverName }: Config, signingKey: SigningKey) => ({ serverName, signingKey }),
+};
+
+const roomWorkers: FactoryProvider<RoomWorkers> = {
+  provide: RoomWorkers,
+  inject: [EVENT_STORE, READ_MODEL_STORE, EVENT_AUTHOR, CLOCK],
+  useFactory: (store: EventStore, readModels: ReadModelStore, author: EventAuthor, clock: Clock) => {
+    // A snapshot only saves time: one that cannot be written must not stop a room.
+    const snapshots = new RoomSnapshots(store, readModels, () => {});
+    return new RoomWorkers({ store, snapshots, author, clock });
+  },
+};
+
+/** The write side of rooms: the workers and every command's handler. */
+export const ROOM_WRITING: readonly Provider[] = [
+  eventAuthor,
+  roomWorkers,
+  MembershipChanges,
+  BanUserHandler,
+  CreateRoomHandler,
+  ForgetRoomHandler,
+  InviteUserHandler,
+  JoinRoomHandler,
+  KickUserHandler,
+  KnockRoomHandler,
+  LeaveRoomHandler,
+  RedactEventHandler,
+  SendEventHandler,
+  SetRoomListedHandler,
+  SetStateHandler,
+  UnbanUserHandler,
+  UpgradeRoomHandler,
+];

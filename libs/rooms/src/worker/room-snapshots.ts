@@ -1,0 +1,151 @@
+import type { EventStore } from '#event-store/event-store';
+import type { EventId, RoomId } from '#kernel/ids';
+import type { ReadModelStore, Write } from '#read-models/read-model-store';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { trieOf } from '#protocol/state-trie/state-trie';
+import { type HistoryVisibility, roomStream } from '../facts/room-facts.js';
+import { type Extremity, headBeforeCreate, type LiveRoom, liveRoom, roomEventOfFact } from './live-room.js';
+
+/** The collection of snapshots. It belongs to the write side: no projector, no generations; it may be deleted at any time. */
+export const SNAPSHOTS = 'room-snapshots';
+
+interface SnapshotHeader {
+  readonly revision: number;
+  readonly chain: string;
+  readonly room_version: string;
+  readonly root: string;
+  readonly extremities: readonly Extremity[];
+  readonly depth: number;
+  readonly visibility: HistoryVisibility;
+  readonly chunks: number;
+}
+
+type SnapshotEntry = readonly [type: string, stateKey: string, eventId: EventId, revision: number];
+
+/** Facts since the last snapshot that make a new one worth its writing, unless the state is larger than that. */
+const MIN_FACTS = 2_000;
+const ENTRIES_PER_CHUNK = 1_000;
+
+/**
+ * Snapshots of live rooms, so that a cold room is not folded from its first fact. They are believed only where the log
+ * agrees: the chain of the fact they stand at, and the root of the state they hold.
+ */
+export class RoomSnapshots {
+  readonly #writing = new Map<RoomId, Promise<void>>();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly readModels: ReadModelStore,
+    private readonly onError: (roomId: RoomId, error: unknown) => void,
+  ) {}
+
+  /** The room as of its snapshot; undefined where there is none to believe. */
+  async find(roomId: RoomId): Promise<LiveRoom | undefined> {
+    const text = await this.readModels.get(SNAPSHOTS, [roomId, 'head']);
+    if (text === undefined) return undefined;
+    const header = JSON.parse(text) as SnapshotHeader;
+    const version = findRoomVersion(header.room_version);
+    const entries = await this.#entries(roomId, header);
+    const state = trieOf(entries.map(([type, stateKey, eventId]) => ({ type, stateKey, eventId })));
+    if (version === undefined || state.rootHash !== header.root || !(await this.#isOfLog(roomId, header))) {
+      return undefined;
+    }
+    const create = entries.find(([type, stateKey]) => type === 'm.room.create' && stateKey === '');
+    const createEvent = create && (await this.#eventAt(roomId, create[3]));
+    if (createEvent === undefined) return undefined;
+    const { revision, extremities, depth, visibility } = header;
+    const head = { ...headBeforeCreate(version, createEvent), revision, state, extremities, depth, visibility };
+    const room = liveRoom(roomId, head);
+    room.chain = header.chain;
+    room.snapshotRevision = revision;
+    for (const [, , eventId, at] of entries) room.stateRevisions.set(eventId, at);
+    return room;
+  }
+
+  /** Begins a snapshot in the background where enough has happened since the last. */
+  consider(room: LiveRoom): void {
+    const since = room.head.revision - room.snapshotRevision;
+    if (since < Math.max(MIN_FACTS, room.head.state.size) || this.#writing.has(room.roomId)) return;
+    const before = room.snapshotRevision;
+    room.snapshotRevision = room.head.revision;
+    const writing = this.#write(room).catch((error: unknown) => {
+      room.snapshotRevision = before;
+      this.onError(room.roomId, error);
+    });
+    this.#writing.set(room.roomId, writing);
+    void writing.then(() => this.#writing.delete(room.roomId));
+  }
+
+  /** Settles when no snapshot is being written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writing.values());
+  }
+
+  async #write(room: LiveRoom): Promise<void> {
+    // The state is immutable, so what is written is one moment's whatever happens meanwhile; only the revisions are looked
+    // up as we go, in the same turn of the event loop.
+    const { roomId, head, chain } = room;
+    if (chain === undefined) return;
+    const entries: SnapshotEntry[] = [];
+    for (const { type, stateKey, eventId } of head.state.entries()) {
+      entries.push([type, stateKey, eventId, room.stateRevisions.get(eventId) as number]);
+    }
+    const chunks = Math.ceil(entries.length / ENTRIES_PER_CHUNK);
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const part = entries.slice(chunk * ENTRIES_PER_CHUNK, (chunk + 1) * ENTRIES_PER_CHUNK);
+      await this.readModels.write([put(chunkKey(roomId, head.revision, chunk), JSON.stringify(part))]);
+    }
+    const { revision, extremities, depth, visibility } = head;
+    const header: SnapshotHeader = {
+      revision,
+      chain,
+      room_version: head.version.id,
+      root: head.state.rootHash,
+      extremities,
+      depth,
+      visibility,
+      chunks,
+    };
+    const before = await this.readModels.get(SNAPSHOTS, [roomId, 'head']);
+    await this.readModels.write([put([roomId, 'head'], JSON.stringify(header))]);
+    if (before !== undefined) await this.#removeChunks(roomId, JSON.parse(before) as SnapshotHeader);
+  }
+
+  async #removeChunks(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<void> {
+    await this.readModels.write(
+      Array.from({ length: chunks }, (_, chunk) => ({
+        collection: SNAPSHOTS,
+        key: chunkKey(roomId, revision, chunk),
+        value: null,
+      })),
+    );
+  }
+
+  async #entries(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<SnapshotEntry[]> {
+    const keys = Array.from({ length: chunks }, (_, chunk) => chunkKey(roomId, revision, chunk));
+    const parts = await this.readModels.getMany(SNAPSHOTS, keys);
+    return parts.flatMap((part) => (part === undefined ? [] : (JSON.parse(part) as SnapshotEntry[])));
+  }
+
+  async #isOfLog(roomId: RoomId, { revision, chain }: SnapshotHeader): Promise<boolean> {
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) {
+      return fact.metadata.chain === chain;
+    }
+    return false;
+  }
+
+  async #eventAt(roomId: RoomId, revision: number): Promise<ReturnType<typeof roomEventOfFact> | undefined> {
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) {
+      return roomEventOfFact(roomId, fact);
+    }
+    return undefined;
+  }
+}
+
+function chunkKey(roomId: RoomId, revision: number, chunk: number): string[] {
+  return [roomId, String(revision).padStart(12, '0'), String(chunk).padStart(6, '0')];
+}
+
+function put(key: readonly string[], value: string): Write {
+  return { collection: SNAPSHOTS, key, value };
+}

@@ -1,0 +1,177 @@
+import type { EventStore } from '#event-store/event-store';
+import { factId } from '#event-store/fact-id';
+import type { UnsealedFact } from '#event-store/seal-facts';
+import type { Clock } from '#kernel/clock';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
+import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
+import type { RoomEvent, StateKey } from '#protocol/room-event';
+import { referenceHash } from '#protocol/signing/reference-hash';
+import { decideEvent, type DecidedEvent, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
+import { factWithPdu, type PduRedacted, roomStream, type StateChange } from '../facts/room-facts.js';
+import { type LiveRoom, noteAccepted, noteRedacted, type RoomHead, roomEventOfFact } from './live-room.js';
+
+/** Who and what caused the facts of a turn. */
+export interface FactContext {
+  readonly actor: string;
+  readonly device?: string;
+  readonly correlation?: string;
+}
+
+/** What a turn needs besides the room. */
+export interface TurnServices {
+  readonly store: EventStore;
+  readonly author: EventAuthor;
+  readonly clock: Clock;
+}
+
+/** Facts decided and not yet in the log, and what becomes of the room once they are. */
+export interface PendingFact {
+  readonly draft: UnsealedFact;
+  readonly note?: (room: LiveRoom, revision: number) => void;
+}
+
+/**
+ * The right to append to one room, given to one task at a time by the room's worker. What a task appends is decided on top
+ * of all before it and reaches the log in one write with its neighbours, all or nothing for each task.
+ */
+export class RoomTurn {
+  readonly facts: PendingFact[] = [];
+  /** Transactions of this turn: fact id -> event id. */
+  readonly transactions = new Map<string, EventId>();
+
+  constructor(
+    private readonly room: LiveRoom,
+    public head: RoomHead,
+    /** Events decided earlier in this batch: they are in no log yet. */
+    private readonly pending: Map<EventId, RoomEvent>,
+    /** Transactions of the turns before it in this batch. */
+    private readonly earlier: ReadonlyMap<string, EventId>,
+    private readonly context: FactContext,
+    private readonly services: TurnServices,
+  ) {}
+
+  get roomId(): RoomId {
+    return this.room.roomId;
+  }
+
+  /** The event that holds a key of the state dictionary. */
+  async findState(type: string, stateKey = ''): Promise<RoomEvent | undefined> {
+    const eventId = this.head.state.get(type, stateKey) as EventId | undefined;
+    return eventId === undefined ? undefined : this.#stateEvent(eventId);
+  }
+
+  /** The events that hold some keys of the state dictionary, as far as it has them. */
+  async findStates(keys: readonly StateKey[]): Promise<RoomEvent[]> {
+    const events: RoomEvent[] = [];
+    for (const { type, stateKey } of keys) {
+      const event = await this.findState(type, stateKey);
+      if (event !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  /** The room's power levels, in the form that the functions of `#protocol/event-auth/power-levels` take. */
+  async powerLevels(): Promise<AuthState> {
+    return authStateOf(await this.findStates([{ type: 'm.room.power_levels', stateKey: '' }]), this.head.createEvent);
+  }
+
+  /** A user's membership; undefined where the room never heard of the user. */
+  async findMembership(userId: UserId): Promise<string | undefined> {
+    const member = await this.findState('m.room.member', userId);
+    return member?.content['membership'] as string | undefined;
+  }
+
+  /** The event that a fact of this room holds. */
+  async eventAt(revision: number): Promise<RoomEvent> {
+    for await (const fact of this.services.store.readStream(roomStream(this.roomId), { from: revision, limit: 1 })) {
+      return roomEventOfFact(this.roomId, fact);
+    }
+    throw new Error(`${this.roomId}: the log has no fact ${revision}`);
+  }
+
+  /** The event id a transaction was answered with, if it was answered lately. */
+  findTransaction(id: string): EventId | undefined {
+    return this.transactions.get(id) ?? this.earlier.get(id) ?? this.room.transactions.get(id);
+  }
+
+  /**
+   * Decides an event and accepts it into the room. `id` is the id of its fact, where that is not derived from the event's
+   * own (a client's transaction). Throws as `decideEvent` does; then nothing has changed.
+   */
+  async send(draft: EventDraft, id?: string): Promise<RoomEvent> {
+    const { author, clock } = this.services;
+    const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
+    const write = this.head.version.references === 'ids' ? asIds : await this.#pairWriter(auth);
+    return this.accept(decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now()), id);
+  }
+
+  /** Accepts an event decided elsewhere on top of this turn's head. */
+  accept(decided: DecidedEvent, id = factId(decided.event.eventId)): RoomEvent {
+    const { event, header } = decided;
+    this.head = decided.head;
+    this.pending.set(event.eventId, event);
+    if (header.txn !== undefined) this.transactions.set(id, event.eventId);
+    this.#push('pdu-accepted', factWithPdu(header, decided.pduText), id, noteOf(event, header.state));
+    return event;
+  }
+
+  /** Lets a redaction of this room take effect on an event of this room. `pduText` is what remains of it. */
+  redact(redacted: Omit<PduRedacted, 'pdu'>, pduText: string): void {
+    this.head = { ...this.head, revision: this.head.revision + 1 };
+    this.pending.delete(redacted.event_id);
+    this.#push(
+      'pdu-redacted',
+      factWithPdu(redacted, pduText),
+      factId(`redacted ${redacted.event_id} ${redacted.redacted_by}`),
+      (room, at) => noteRedacted(room, redacted.event_id, at),
+    );
+  }
+
+  /** Appends a fact that does not concern the event graph. */
+  append(type: string, data: object): void {
+    this.head = { ...this.head, revision: this.head.revision + 1 };
+    const text = JSON.stringify(data);
+    this.#push(type, text, factId(`${this.roomId} ${this.head.revision} ${type} ${text}`));
+  }
+
+  #push(type: string, data: string, id: string, note?: PendingFact['note']): void {
+    const draft = { id, type, data, at: this.services.clock.now(), schema: 1, ...this.context };
+    this.facts.push(note === undefined ? { draft } : { draft, note });
+  }
+
+  /** For room versions 1 and 2, which name an event together with its hash. */
+  async #pairWriter(auth: readonly RoomEvent[]): Promise<(ids: readonly EventId[]) => JsonObject[string]> {
+    const { head } = this;
+    const known = new Map(auth.map((event) => [event.eventId, event]));
+    for (const { eventId, revision } of head.extremities) {
+      known.set(eventId, this.pending.get(eventId) ?? (await this.eventAt(revision)));
+    }
+    return (ids) =>
+      ids.map((eventId) => {
+        const event = known.get(eventId);
+        if (event === undefined) throw new Error(`no hash is known of ${eventId}`);
+        return [eventId, { sha256: referenceHash(event.pdu, head.version).toString('base64').replace(/=+$/, '') }];
+      });
+  }
+
+  async #stateEvent(eventId: EventId): Promise<RoomEvent> {
+    const known = this.pending.get(eventId) ?? this.room.events.get(eventId);
+    if (known !== undefined) return known;
+    const revision = this.room.stateRevisions.get(eventId);
+    if (revision === undefined)
+      throw new Error(`${this.roomId}: the state names ${eventId}, which the room does not have`);
+    const event = await this.eventAt(revision);
+    this.room.events.set(eventId, event);
+    return event;
+  }
+}
+
+function asIds(ids: readonly EventId[]): JsonObject[string] {
+  return ids;
+}
+
+function noteOf(event: RoomEvent, state: readonly StateChange[]): PendingFact['note'] {
+  return state.length === 0 ? undefined : (room, revision) => noteAccepted(room, event, state, revision);
+}

@@ -1,0 +1,140 @@
+import { expect, test, describe, beforeEach } from 'vitest';
+import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { verifyChain } from '#event-store/seal-facts';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { createSigningKey } from '#protocol/signing/signing-key';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { decideCreateEvent, type EventAuthor, seal } from '../decide/decide-event.js';
+import { roomStream } from '../facts/room-facts.js';
+import { headBeforeCreate, liveRoom, roomEventOfPdu } from './live-room.js';
+import { RoomSnapshots } from './room-snapshots.js';
+import { RoomWorkers } from './room-workers.js';
+
+const author: EventAuthor = {
+  serverName: 'a.example' as ServerName,
+  signingKey: createSigningKey(new Uint8Array(32).fill(7), '1'),
+};
+const alice = '@alice:a.example' as UserId;
+const context = { actor: alice };
+const clock = { now: () => 1_700_000_000_000 };
+
+let store: EventStore;
+let workers: RoomWorkers;
+
+beforeEach(() => {
+  store = new MemoryEventStore();
+  workers = workersOn(store);
+});
+
+function workersOn(on: EventStore): RoomWorkers {
+  const snapshots = new RoomSnapshots(on, new MemoryReadModels(), (_, error) => {
+    throw error;
+  });
+  return new RoomWorkers({ store: on, snapshots, author, clock });
+}
+
+async function roomOf(versionId: string): Promise<RoomId> {
+  const version = findRoomVersion(versionId);
+  if (version === undefined) throw new Error(versionId);
+  const own = version.roomIdIsCreateHash ? {} : { room_id: '!r:a.example' };
+  const content = { room_version: versionId, ...(version.creatorInContent ? { creator: alice } : {}) };
+  const base = { auth_events: [], prev_events: [], depth: 1, origin_server_ts: 1 };
+  const sealed = seal(
+    { ...base, ...own, content, sender: alice, state_key: '', type: 'm.room.create' },
+    version,
+    author,
+  );
+  const roomId = (version.roomIdIsCreateHash ? `!${sealed.eventId.slice(1)}` : '!r:a.example') as RoomId;
+  const event = roomEventOfPdu(roomId, sealed.eventId, sealed.pdu, version);
+  const head = headBeforeCreate(version, event);
+  await workers.create(liveRoom(roomId, head), context, async (turn) => {
+    turn.accept(decideCreateEvent(head, event, sealed.json));
+    await turn.send({ type: 'm.room.member', stateKey: alice, sender: alice, content: { membership: 'join' } });
+  });
+  return roomId;
+}
+
+async function factsOf(roomId: RoomId): Promise<RecordedFact[]> {
+  const facts: RecordedFact[] = [];
+  for await (const fact of store.readStream(roomStream(roomId))) facts.push(fact);
+  return facts;
+}
+
+function say(roomId: RoomId, body: string, on = workers): Promise<unknown> {
+  return on.run(roomId, context, (turn) => turn.send({ type: 'm.room.message', sender: alice, content: { body } }));
+}
+
+describe.each(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'])('a room of version %s', (version) => {
+  test('takes what waits for it in order, each event on top of the last, in one unbroken chain', async () => {
+    const roomId = await roomOf(version);
+    await Promise.all(Array.from({ length: 20 }, (_, i) => say(roomId, `message ${i}`)));
+
+    const facts = await factsOf(roomId);
+    expect(facts).toHaveLength(22);
+    const bodies = facts.slice(2).map((fact) => JSON.parse(fact.data).pdu.content.body);
+    expect(bodies).toEqual(Array.from({ length: 20 }, (_, i) => `message ${i}`));
+    expect(facts.map((fact) => JSON.parse(fact.data).pdu.depth)).toEqual(facts.map((_, i) => i + 1));
+    expect(facts.every((fact, i) => verifyChain(facts[i - 1]?.metadata.chain, fact))).toBe(true);
+  });
+
+  test('goes on where it was after a restart', async () => {
+    const roomId = await roomOf(version);
+    await say(roomId, 'before');
+    await say(roomId, 'after', workersOn(store));
+    const [, , before, after] = (await factsOf(roomId)).map((fact) => JSON.parse(fact.data));
+    expect(JSON.stringify(after.pdu.prev_events)).toContain(before.event_id);
+    expect(after.root).toBe(before.root);
+  });
+});
+
+test('a task that is refused leaves no trace, and its neighbours stand', async () => {
+  const roomId = await roomOf('12');
+  const refused = workers.run(roomId, context, async (turn) => {
+    await turn.send({ type: 'm.room.message', sender: alice, content: { body: 'not this' } });
+    await turn.send({ type: 'm.room.message', sender: '@mallory:a.example' as UserId, content: {} });
+  });
+  await Promise.all([say(roomId, 'one'), expect(refused).rejects.toThrow(MatrixError), say(roomId, 'two')]);
+  const bodies = (await factsOf(roomId)).slice(2).map((fact) => JSON.parse(fact.data).pdu.content.body);
+  expect(bodies).toEqual(['one', 'two']);
+});
+
+test('two processes that write to one room both succeed, one after the other', async () => {
+  const roomId = await roomOf('10');
+  const other = workersOn(store);
+  await say(roomId, 'warm', other);
+  await Promise.all(Array.from({ length: 10 }, (_, i) => say(roomId, `m${i}`, i % 2 === 0 ? workers : other)));
+  const facts = await factsOf(roomId);
+  expect(facts).toHaveLength(13);
+  expect(facts.map((fact) => JSON.parse(fact.data).pdu.depth)).toEqual(facts.map((_, i) => i + 1));
+});
+
+test('a room that nobody created is not found', async () => {
+  await expect(say('!no:a.example' as RoomId, 'hello')).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+});
+
+test('a cold room begins at its snapshot, and not where the log disagrees with it', async () => {
+  const readModels = new MemoryReadModels();
+  const fail = (_: RoomId, error: unknown): never => {
+    throw error;
+  };
+  const snapshots = new RoomSnapshots(store, readModels, fail);
+  const roomId = await roomOf('11');
+  for (let i = 0; i < 2_100; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, j) => say(roomId, `${i + j}`)));
+  }
+  const writing = new RoomWorkers({ store, snapshots, author, clock });
+  await say(roomId, 'makes the snapshot', writing);
+  await writing.close();
+
+  const found = await snapshots.find(roomId);
+  expect(found?.head.revision).toBe((await factsOf(roomId)).length - 1);
+  expect(found?.head.state.get('m.room.member', alice)).toBeDefined();
+
+  const text = (await readModels.get('room-snapshots', [roomId, 'head'])) as string;
+  const forged = JSON.stringify({ ...JSON.parse(text), chain: 'f'.repeat(64) });
+  await readModels.write([{ collection: 'room-snapshots', key: [roomId, 'head'], value: forged }]);
+  expect(await snapshots.find(roomId)).toBeUndefined();
+});

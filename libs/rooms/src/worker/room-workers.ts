@@ -1,0 +1,212 @@
+import { type EventStore, RevisionConflict } from '#event-store/event-store';
+import { sealFacts } from '#event-store/seal-facts';
+import type { Clock } from '#kernel/clock';
+import type { EventId, RoomId } from '#kernel/ids';
+import { LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
+import type { RoomEvent } from '#protocol/room-event';
+import type { EventAuthor } from '../decide/decide-event.js';
+import { roomStream } from '../facts/room-facts.js';
+import { evolveRoom, type LiveRoom } from './live-room.js';
+import type { RoomSnapshots } from './room-snapshots.js';
+import { type FactContext, type PendingFact, RoomTurn } from './room-turn.js';
+
+/** What a task does with its turn. It may wait for the log only, never for another room. */
+export type RoomTask<T> = (turn: RoomTurn) => Promise<T>;
+
+/** The task's own result, and the position behind which its facts are; undefined where it appended nothing. */
+export interface TurnResult<T> {
+  readonly result: T;
+  readonly position: Position | undefined;
+}
+
+export interface RoomWorkersOptions {
+  readonly store: EventStore;
+  readonly snapshots: RoomSnapshots;
+  readonly author: EventAuthor;
+  readonly clock: Clock;
+  /** How many rooms are kept in memory when nobody writes to them. */
+  readonly capacity?: number;
+}
+
+interface QueuedTask {
+  readonly run: RoomTask<unknown>;
+  readonly context: FactContext;
+  readonly resolve: (result: TurnResult<unknown>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+interface Worker {
+  readonly roomId: RoomId;
+  readonly queue: QueuedTask[];
+  room: LiveRoom | undefined;
+  /** Undefined while the worker is idle. */
+  draining: Promise<void> | undefined;
+}
+
+type Outcome = { readonly result: unknown; readonly wrote: boolean } | { readonly error: unknown };
+
+const DEFAULT_CAPACITY = 2_000;
+/** PERF: the event loop is not held longer than this by deciding what waits for one room; measured by bench/send.ts. */
+const MAX_DECIDING_MS = 4;
+const MAX_BATCH = 256;
+const MAX_CONFLICTS = 20;
+
+/**
+ * One worker per room that is written to: its queue orders all writes, local and federated. Whatever waits is decided in
+ * turn, each task on top of the last, and appended in one write. Another process that wrote to the same room is noticed by
+ * the expected revision: the worker reads what is new and decides again.
+ */
+export class RoomWorkers {
+  readonly #busy = new Map<RoomId, Worker>();
+  readonly #idle: LruCache<RoomId, LiveRoom>;
+
+  constructor(private readonly options: RoomWorkersOptions) {
+    this.#idle = new LruCache(options.capacity ?? DEFAULT_CAPACITY);
+  }
+
+  /**
+   * Runs a task with the right to append to a room that exists. Settles when what it appended is durable. Throws what the
+   * task throws (then nothing of it was appended) and M_NOT_FOUND for a room that this server does not have.
+   */
+  run<T>(roomId: RoomId, context: FactContext, task: RoomTask<T>): Promise<TurnResult<T>> {
+    return this.#enqueue(roomId, context, task);
+  }
+
+  /** As `run`, for a room that is about to begin: `seed` is the room before its create event. */
+  create<T>(seed: LiveRoom, context: FactContext, task: RoomTask<T>): Promise<TurnResult<T>> {
+    const worker = this.#busy.get(seed.roomId);
+    if (worker !== undefined || this.#idle.get(seed.roomId) !== undefined) {
+      return Promise.reject(new MatrixError('M_UNKNOWN', 'This room exists already', { status: 409 }));
+    }
+    return this.#enqueue(seed.roomId, context, task, seed);
+  }
+
+  /** Settles when no room has work under way and every room worth it has a snapshot. */
+  async close(): Promise<void> {
+    while (this.#busy.size > 0) await Promise.all([...this.#busy.values()].map((worker) => worker.draining));
+    await this.options.snapshots.settled();
+  }
+
+  /** How many rooms are in memory: for metrics. */
+  get liveRooms(): number {
+    return this.#busy.size + this.#idle.size;
+  }
+
+  #enqueue<T>(roomId: RoomId, context: FactContext, run: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {
+    return new Promise((resolve, reject) => {
+      let worker = this.#busy.get(roomId);
+      if (worker === undefined) {
+        worker = { roomId, queue: [], room: seed ?? this.#idle.get(roomId), draining: undefined };
+        this.#busy.set(roomId, worker);
+      }
+      worker.queue.push({ run, context, resolve: resolve as QueuedTask['resolve'], reject });
+      worker.draining ??= this.#drain(worker);
+    });
+  }
+
+  async #drain(worker: Worker): Promise<void> {
+    // Let what arrives in this turn of the event loop join the first batch.
+    await Promise.resolve();
+    while (worker.queue.length > 0) {
+      const tasks = worker.queue.splice(0, MAX_BATCH);
+      try {
+        const left = await this.#work(worker, tasks);
+        worker.queue.unshift(...left);
+      } catch (error) {
+        // What the log made of the batch is not known: forget the room, read it again for the next task.
+        worker.room = undefined;
+        for (const task of tasks) task.reject(error);
+      }
+    }
+    this.#busy.delete(worker.roomId);
+    if (worker.room !== undefined && worker.room.head.revision >= 0) this.#idle.set(worker.roomId, worker.room);
+    else this.#idle.delete(worker.roomId);
+  }
+
+  /** Decides and appends a batch; answers the tasks there was no time for. */
+  async #work(worker: Worker, tasks: readonly QueuedTask[]): Promise<readonly QueuedTask[]> {
+    for (let conflicts = 0; ; conflicts++) {
+      worker.room ??= await this.#load(worker.roomId);
+      const { room } = worker;
+      if (room === undefined) {
+        for (const task of tasks) task.reject(new MatrixError('M_NOT_FOUND', 'Unknown room'));
+        return [];
+      }
+      const batch = await this.#decide(room, tasks);
+      try {
+        const position = await this.#append(room, batch);
+        batch.outcomes.forEach((outcome, i) => settle(tasks[i] as QueuedTask, outcome, position));
+        return tasks.slice(batch.outcomes.length);
+      } catch (error) {
+        // A room that was to begin here exists already: no task of its beginning can be decided again.
+        if (!(error instanceof RevisionConflict) || room.head.revision < 0 || conflicts >= MAX_CONFLICTS) throw error;
+        worker.room = await this.#catchUp(room, worker.roomId);
+      }
+    }
+  }
+
+  async #decide(room: LiveRoom, tasks: readonly QueuedTask[]): Promise<Batch> {
+    const services = this.options;
+    const batch: Batch = { facts: [], outcomes: [], transactions: new Map(), head: room.head };
+    const pending = new Map<EventId, RoomEvent>();
+    const started = performance.now();
+    for (const task of tasks) {
+      const turn = new RoomTurn(room, batch.head, pending, batch.transactions, task.context, services);
+      try {
+        const result = await task.run(turn);
+        batch.outcomes.push({ result, wrote: turn.facts.length > 0 });
+        batch.head = turn.head;
+        batch.facts.push(...turn.facts);
+        for (const [id, eventId] of turn.transactions) batch.transactions.set(id, eventId);
+      } catch (error) {
+        batch.outcomes.push({ error });
+      }
+      if (performance.now() - started > MAX_DECIDING_MS) break;
+    }
+    return batch;
+  }
+
+  async #append(room: LiveRoom, batch: Batch): Promise<Position | undefined> {
+    if (batch.facts.length === 0) return undefined;
+    const { store, snapshots } = this.options;
+    const first = room.head.revision + 1;
+    const facts = sealFacts(
+      room.chain,
+      batch.facts.map(({ draft }) => draft),
+    );
+    const expected = room.head.revision < 0 ? 'no-stream' : room.head.revision;
+    const { position } = await store.append(roomStream(room.roomId), expected, facts);
+    room.head = batch.head;
+    room.chain = facts.at(-1)?.metadata.chain;
+    batch.facts.forEach(({ note }, i) => note?.(room, first + i));
+    for (const [id, eventId] of batch.transactions) room.transactions.set(id, eventId);
+    snapshots.consider(room);
+    return position;
+  }
+
+  async #load(roomId: RoomId): Promise<LiveRoom | undefined> {
+    return this.#catchUp(await this.options.snapshots.find(roomId), roomId);
+  }
+
+  async #catchUp(room: LiveRoom | undefined, roomId: RoomId): Promise<LiveRoom | undefined> {
+    const from = room === undefined ? 0 : room.head.revision + 1;
+    for await (const fact of this.options.store.readStream(roomStream(roomId), { from })) {
+      room = evolveRoom(room, roomId, fact);
+    }
+    return room;
+  }
+}
+
+interface Batch {
+  readonly facts: PendingFact[];
+  readonly outcomes: Outcome[];
+  readonly transactions: Map<string, EventId>;
+  head: LiveRoom['head'];
+}
+
+function settle(task: QueuedTask, outcome: Outcome, position: Position | undefined): void {
+  if ('error' in outcome) task.reject(outcome.error);
+  else task.resolve({ result: outcome.result, position: outcome.wrote ? position : undefined });
+}

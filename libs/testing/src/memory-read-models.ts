@@ -1,0 +1,46 @@
+import { encodeKey, encodeRange } from '#read-models/key-encoding';
+import { mergeScan, pendingSource } from '#read-models/merge-scan';
+import { PendingRows } from '#read-models/pending-rows';
+import type { Key, ReadModelStore, Row, ScanOptions, Write } from '#read-models/read-model-store';
+
+/** Views in memory, for tests. They outlive `close`, so that a test can start a second runtime over them. */
+export class MemoryReadModels implements ReadModelStore {
+  #rows = new PendingRows();
+  /** How often `write` was called. */
+  writeCalls = 0;
+  /** When set, thrown by `write` instead of writing. */
+  failure: Error | undefined;
+
+  async get(collection: string, key: Key): Promise<string | undefined> {
+    return this.#rows.get(collection, encodeKey(key)) ?? undefined;
+  }
+
+  async getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
+    return keys.map((key) => this.#rows.get(collection, encodeKey(key)) ?? undefined);
+  }
+
+  async scan(collection: string, options: ScanOptions): Promise<Row[]> {
+    const { reverse = false, limit } = options;
+    const source = pendingSource(this.#rows.collections.get(collection), encodeRange(options), reverse);
+    return source === undefined ? [] : mergeScan([source], reverse, limit);
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    this.writeCalls++;
+    if (this.failure !== undefined) throw this.failure;
+    for (const { collection, key, value } of writes) this.#rows.set(collection, encodeKey(key), value);
+  }
+
+  async drop(collection: string): Promise<void> {
+    this.#rows.collections.delete(collection);
+  }
+
+  async collections(): Promise<string[]> {
+    const holdsRows = ([, { values }]: [string, { values: Map<string, string | null> }]): boolean =>
+      [...values.values()].some((value) => value !== null);
+    return [...this.#rows.collections].filter(holdsRows).map(([name]) => name);
+  }
+
+  async flush(): Promise<void> {}
+  async close(): Promise<void> {}
+}
