@@ -1,15 +1,13 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { factId } from '#event-store/fact-id';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { transactionKey } from '../projections/timeline.projector.js';
 import { contextOf } from '../worker/requester-context.js';
-import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { findRedactionTarget, redactInTurn, redactionTargetOf } from './redact-event.js';
+import { findRedactionTarget, redactInTurn, redactionTargetOf } from './redaction.js';
+import { type EventSent, findAnswered, sendOnce, transactionOf } from './transaction.js';
 
 /**
  * Sends a message event: client-server API, "Sending events to a room". The same transaction id of the same device, room and
@@ -23,10 +21,6 @@ export class SendEvent {
     readonly content: JsonObject,
     readonly txnId?: string,
   ) {}
-}
-
-export interface EventSent {
-  readonly eventId: EventId;
 }
 
 @CommandHandler(SendEvent)
@@ -54,43 +48,4 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
     if (position !== undefined) await this.views.whenProcessed(position);
     return { eventId: result };
   }
-}
-
-/** A client's transaction: what makes it the same, wherever that is asked. */
-export interface Transaction {
-  readonly factId: string;
-  readonly rowKey: readonly string[];
-  readonly txn: { readonly device_id: string; readonly txn_id: string };
-}
-
-/** The transaction of a command; undefined where the client gave no id. */
-export function transactionOf(command: {
-  requester: Requester;
-  roomId: RoomId;
-  type: string;
-  txnId?: string;
-}): Transaction | undefined {
-  const { requester, roomId, type, txnId } = command;
-  if (txnId === undefined) return undefined;
-  const { userId, deviceId } = requester;
-  return {
-    factId: factId(`transaction ${userId} ${deviceId} ${roomId} ${type} ${txnId}`),
-    rowKey: [userId, deviceId, transactionKey(roomId, type, txnId)],
-    txn: { device_id: deviceId, txn_id: txnId },
-  };
-}
-
-/** The event id that the views have for a transaction. */
-export async function findAnswered(views: Views, transaction: Transaction): Promise<EventId | undefined> {
-  return (await views.get('transactions', transaction.rowKey)) as EventId | undefined;
-}
-
-/** Sends unless the transaction was answered while this request waited for its turn. */
-export async function sendOnce(
-  turn: RoomTurn,
-  transaction: Transaction | undefined,
-  send: () => Promise<{ eventId: EventId }>,
-): Promise<EventId> {
-  const answered = transaction && turn.findTransaction(transaction.factId);
-  return answered ?? (await send()).eventId;
 }

@@ -10,7 +10,7 @@ import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import type { EventSent } from './send-event.js';
+import type { EventSent } from './transaction.js';
 
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set

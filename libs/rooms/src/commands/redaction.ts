@@ -1,0 +1,78 @@
+import { type EventId, parseEventId, type RoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import type { Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
+import { redact } from '#protocol/redaction/redact';
+import type { EventPlace } from '../projections/timeline.projector.js';
+import type { RoomTurn } from '../worker/room-turn.js';
+import { sendOnce, type Transaction } from './transaction.js';
+
+/** An event of a room that is to be redacted, and the revision of the fact that holds it. */
+export interface RedactionTarget {
+  readonly eventId: EventId;
+  readonly revision: number;
+}
+
+/** The event a redaction's content names; M_MISSING_PARAM where it names none. */
+export function redactionTargetOf(content: JsonObject): EventId {
+  if (content['redacts'] === undefined) throw new MatrixError('M_MISSING_PARAM', 'content.redacts is missing');
+  return parseEventId(content['redacts']);
+}
+
+/** Finds an event of this room; M_NOT_FOUND for any other. */
+export async function findRedactionTarget(views: Views, roomId: RoomId, eventId: EventId): Promise<RedactionTarget> {
+  const row = await views.get('events', [eventId]);
+  const place = row === undefined ? undefined : (JSON.parse(row) as EventPlace);
+  if (place === undefined || place[0] !== roomId) throw new MatrixError('M_NOT_FOUND', 'No such event in this room');
+  return { eventId, revision: place[3] };
+}
+
+/** Sends the redaction and lets it take effect, in one turn. */
+export function redactInTurn(
+  turn: RoomTurn,
+  requester: Requester,
+  target: RedactionTarget,
+  content: JsonObject,
+  transaction: Transaction | undefined,
+): Promise<EventId> {
+  return sendOnce(turn, transaction, async () => {
+    const { version } = turn.head;
+    const event = await turn.eventAt(target.revision);
+    await checkMayRedact(turn, requester, event.sender);
+    const redaction = await turn.send(
+      {
+        type: 'm.room.redaction',
+        sender: requester.userId,
+        content: version.redactsInContent ? { ...content, redacts: target.eventId } : withoutRedacts(content),
+        redacts: version.redactsInContent ? undefined : target.eventId,
+        txn: transaction?.txn,
+      },
+      transaction?.factId,
+    );
+    const remains = canonicalJson(redact(event.pdu, version), { lenient: !version.strictCanonicalJson });
+    const { eventId } = target;
+    turn.redact({ event_id: eventId, redacted_by: redaction.eventId, room_version: version.id }, remains);
+    return redaction;
+  });
+}
+
+/**
+ * The rule for events of one server is stricter than the room's own ("Handling redactions" lets a server redact all that its
+ * users sent): a user redacts the user's own events, or needs the level.
+ */
+async function checkMayRedact(turn: RoomTurn, requester: Requester, sender: string): Promise<void> {
+  if (sender === requester.userId) return;
+  const state = await turn.powerLevels();
+  const { version } = turn.head;
+  if (powerLevelOf(requester.userId, state, version) < levelNeeded('redact', state, version)) {
+    throw new MatrixError('M_FORBIDDEN', 'You need the redact power level to redact events of others');
+  }
+}
+
+function withoutRedacts(content: JsonObject): JsonObject {
+  const { redacts: _, ...rest } = content;
+  return rest;
+}
