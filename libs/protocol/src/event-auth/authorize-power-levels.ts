@@ -34,6 +34,7 @@ function refuseShape(content: JsonObject, version: RoomVersion, createEvent: Roo
   if (users === undefined) return undefined;
   if (!isJsonObject(users)) return '"users" in the power levels is not an object';
   for (const user of Object.keys(users)) {
+    if (users[user] === undefined) continue;
     if (!isUserId(user)) return `"${user}" in the power levels is not a user ID`;
     if (parseLevel(users[user], version) === undefined) return `The power level of ${user} is not an integer`;
     if (version.privilegedCreators && createEvent !== undefined && isPrivilegedCreator(user, createEvent)) {
