@@ -1,0 +1,79 @@
+import type { EventId } from '#kernel/ids';
+import type { RoomEvent } from '../room-event.js';
+import type { RoomVersion } from '../room-versions/room-version.js';
+import { StateTrie } from '../state-trie/state-trie.js';
+import { findAuthDifference } from './auth-difference.js';
+import { findConflictedSubgraph } from './conflicted-subgraph.js';
+import { type EventsById, findUsable } from './events-by-id.js';
+import { applyAllowed, findInPartial, type PartialState } from './iterative-auth-check.js';
+import { sortByMainline } from './mainline-sort.js';
+import { selectPowerEvents, sortByPower } from './power-sort.js';
+import { resolveV1 } from './resolve-v1.js';
+import { eventIdsOf, splitConflicted, type SplitStates } from './split-conflicted.js';
+
+/**
+ * The one state that several states of a room come to: room versions, "State resolution", by the algorithm of the version.
+ *
+ * States are tries, so that what they share is never looked at: the cost is that of their differences and of the auth chains
+ * behind those. The order of the states does not matter. No state gives the empty one. Throws an Error where `events`
+ * does not know an event that the states differ in; auth chains may have gaps.
+ */
+export function resolveState(states: readonly StateTrie[], version: RoomVersion, events: EventsById): StateTrie {
+  const [first, ...others] = [...new Map(states.map((state) => [state.rootHash, state])).values()];
+  if (first === undefined) return StateTrie.empty;
+  if (others.length === 0) return first;
+  const split = splitConflicted([first, ...others]);
+  for (const eventId of split.conflicts.flatMap(eventIdsOf)) {
+    if (events.get(eventId) === undefined) throw new Error(`State resolution misses the event ${eventId}`);
+  }
+  return version.stateResolution === 'v1' ? resolveV1(split, version, events) : resolveV2(split, version, events);
+}
+
+/** Versions 2 and 2.1: room version 2 and room version 12, "Algorithm". */
+function resolveV2(split: SplitStates, version: RoomVersion, events: EventsById): StateTrie {
+  const isV21 = version.stateResolution === 'v2.1';
+  const conflicted = collectFullConflicted(split, isV21, events);
+  const createEvent = findCreateEvent(conflicted, version, events);
+  // 1
+  const powerEvents = selectPowerEvents(conflicted);
+  const sorted = sortByPower(powerEvents, version, events, createEvent);
+  // 2
+  const partial: PartialState = { base: isV21 ? StateTrie.empty : split.unconflicted, applied: new Map() };
+  applyAllowed(sorted, partial, version, events, createEvent);
+  // 3
+  const others = [...conflicted.values()].filter(({ eventId }) => !powerEvents.has(eventId));
+  const powerLevels = findInPartial(partial, 'm.room.power_levels', '', events);
+  const rest = sortByMainline(others, powerLevels, events);
+  // 4
+  applyAllowed(rest, partial, version, events, createEvent);
+  // 5
+  let resolved = split.unconflicted;
+  for (const { type, stateKey = '', eventId } of partial.applied.values()) {
+    if (split.unconflicted.get(type, stateKey) === undefined) resolved = resolved.set(type, stateKey, eventId);
+  }
+  return resolved;
+}
+
+/** The full conflicted set. */
+function collectFullConflicted(split: SplitStates, isV21: boolean, events: EventsById): Map<EventId, RoomEvent> {
+  const conflicted = new Set(split.conflicts.flatMap(eventIdsOf));
+  const full = new Set([...conflicted, ...findAuthDifference(split, events)]);
+  if (isV21) for (const eventId of findConflictedSubgraph(conflicted, events)) full.add(eventId);
+  const found = new Map<EventId, RoomEvent>();
+  for (const eventId of full) {
+    const event = findUsable(events, eventId);
+    if (event?.stateKey !== undefined) found.set(eventId, event);
+  }
+  return found;
+}
+
+/** The create event by the room id, where that is its hash; elsewhere it is found in the state and among auth events. */
+function findCreateEvent(
+  conflicted: ReadonlyMap<EventId, RoomEvent>,
+  version: RoomVersion,
+  events: EventsById,
+): RoomEvent | undefined {
+  if (!version.roomIdIsCreateHash) return undefined;
+  for (const { roomId } of conflicted.values()) return events.get(`$${roomId.slice(1)}` as EventId);
+  return undefined;
+}
