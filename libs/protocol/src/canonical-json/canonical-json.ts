@@ -31,7 +31,7 @@ export function canonicalKeys(object: JsonObject): string[] {
     if (count > 0 && sorted) sorted = keys[count - 1]! < key;
     keys[count++] = key;
   }
-  keys.length = count;
+  if (count < keys.length) keys.length = count;
   if (!sorted) keys.sort();
   // UTF-16 order is code point order unless there are surrogates: only then sort the slow way.
   return count > 1 && keys.some((key) => SURROGATE.test(key)) ? keys.sort(compareCodePoints) : keys;

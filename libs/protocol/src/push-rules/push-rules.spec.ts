@@ -216,13 +216,13 @@ describe('the conditions', () => {
   });
 
   it('contains_display_name finds the name as words, not as a glob', () => {
-    const named = (displayName: string | undefined, body: string) =>
+    const finds = (displayName: string | undefined, body: string) =>
       holds({ kind: 'contains_display_name' }, message(body), { displayName });
-    expect(named('Ann Ä.', 'hello ann ä. !')).toBe(true);
-    expect(named('Ann', 'Annals')).toBe(false);
-    expect(named('A*', 'Ann')).toBe(false);
-    expect(named('', 'Ann')).toBe(false);
-    expect(named(undefined, 'undefined')).toBe(false);
+    expect(finds('Ann Ä.', 'hello ann ä. !')).toBe(true);
+    expect(finds('Ann', 'Annals')).toBe(false);
+    expect(finds('A*', 'Ann')).toBe(false);
+    expect(finds('', 'Ann')).toBe(false);
+    expect(finds(undefined, 'undefined')).toBe(false);
     expect(holds({ kind: 'contains_display_name' }, event('x', {}))).toBe(false);
   });
 
