@@ -7,13 +7,14 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
+import { parseRoomEvent } from '#protocol/parse-room-event';
 import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { decideCreateEvent, type DecidedEvent, EVENT_AUTHOR, type EventAuthor, seal } from '../decide/decide-event.js';
 import { type CreateRoomOptions, createContent, initialStateOf } from '../decide/new-room-events.js';
 import type { RoomListed } from '../facts/room-facts.js';
-import { headBeforeCreate, liveRoom, roomEventOfPdu } from '../worker/live-room.js';
+import { headBeforeCreate, liveRoom } from '../worker/live-room.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -83,8 +84,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       ...(version.roomIdIsCreateHash ? {} : { room_id: roomId }),
     };
     const sealed = seal(pdu, version, this.author);
-    const id = (version.roomIdIsCreateHash ? `!${sealed.eventId.slice(1)}` : roomId) as RoomId;
-    const event = roomEventOfPdu(id, sealed.eventId, sealed.pdu, version);
+    const event = parseRoomEvent(sealed.pdu, version, undefined, sealed);
     return decideCreateEvent(headBeforeCreate(version, event), event, sealed.json);
   }
 

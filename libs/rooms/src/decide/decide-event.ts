@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { checkEventAuth } from '#protocol/event-auth/authorize-event';
+import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { headAfter, type RoomHead, roomEventOfPdu } from '../worker/live-room.js';
+import { headAfter, type RoomHead } from '../worker/live-room.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
 export interface EventDraft {
@@ -49,9 +49,6 @@ export interface References {
   readonly write: (ids: readonly EventId[]) => JsonObject[string];
 }
 
-const MAX_PDU_BYTES = 65_536;
-const MAX_KEY_BYTES = 255;
-
 /**
  * Builds an event on the room's forward extremities, hashes and signs it, and checks it against the authorisation rules of
  * the state before it. Pure but for the signature. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE, M_BAD_JSON where
@@ -65,9 +62,6 @@ export function decideEvent(
   author: EventAuthor,
   now: number,
 ): DecidedEvent {
-  checkKeySize('type', draft.type);
-  if (draft.stateKey !== undefined) checkKeySize('state_key', draft.stateKey);
-
   const unsigned = {
     auth_events: references.write(references.auth.map(({ eventId }) => eventId)),
     content: draft.content,
@@ -82,7 +76,7 @@ export function decideEvent(
     ...(draft.redacts === undefined ? {} : { redacts: draft.redacts }),
   };
   const sealed = seal(unsigned, head.version, author);
-  const event = roomEventOfPdu(roomId, sealed.eventId, sealed.pdu, head.version);
+  const event = parseRoomEvent(sealed.pdu, head.version, roomId, sealed);
 
   checkEventAuth(event, head.version, authStateOf(references.auth, head.createEvent));
   return accept(head, event, sealed.json, draft.txn);
@@ -94,17 +88,13 @@ export function decideCreateEvent(head: RoomHead, event: RoomEvent, pduText: str
   return accept(head, event, pduText, undefined);
 }
 
-/** Hashes, signs and (where the id is no hash) names a PDU; refuses what is too large for the protocol (M_TOO_LARGE). */
+/** Hashes, signs and (where the id is no hash) names a PDU. */
 export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor): ReturnType<typeof sealEvent> {
   const named =
     version.eventIds === 'opaque'
       ? { ...pdu, event_id: `$${randomBytes(18).toString('base64url')}:${author.serverName}` }
       : pdu;
-  const sealed = sealEvent(named, version, author.serverName, author.signingKey);
-  if (Buffer.byteLength(sealed.json) > MAX_PDU_BYTES) {
-    throw new MatrixError('M_TOO_LARGE', `The event is larger than ${MAX_PDU_BYTES} bytes`);
-  }
-  return sealed;
+  return sealEvent(named, version, author.serverName, author.signingKey);
 }
 
 function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
@@ -126,10 +116,4 @@ function stateChanges(head: RoomHead, event: RoomEvent): PduAccepted['state'] {
   const replaces = head.state.get(event.type, event.stateKey) as EventId | undefined;
   const change = { type: event.type, state_key: event.stateKey, event_id: event.eventId };
   return [replaces === undefined ? change : { ...change, replaces }];
-}
-
-function checkKeySize(name: string, value: string): void {
-  if (Buffer.byteLength(value) > MAX_KEY_BYTES) {
-    throw new MatrixError('M_TOO_LARGE', `${name} is longer than ${MAX_KEY_BYTES} bytes`);
-  }
 }

@@ -21,6 +21,10 @@ const alice = '@alice:a.example' as UserId;
 const context = { actor: alice };
 const clock = { now: () => 1_700_000_000_000 };
 
+const fail = (_: RoomId, error: unknown): never => {
+  throw error;
+};
+
 let store: EventStore;
 let workers: RoomWorkers;
 
@@ -30,9 +34,7 @@ beforeEach(() => {
 });
 
 function workersOn(on: EventStore): RoomWorkers {
-  const snapshots = new RoomSnapshots(on, new MemoryReadModels(), (_, error) => {
-    throw error;
-  });
+  const snapshots = new RoomSnapshots(on, new MemoryReadModels(), fail);
   return new RoomWorkers({ store: on, snapshots, author, clock });
 }
 
@@ -117,9 +119,6 @@ test('a room that nobody created is not found', async () => {
 
 test('a cold room begins at its snapshot, and not where the log disagrees with it', async () => {
   const readModels = new MemoryReadModels();
-  const fail = (_: RoomId, error: unknown): never => {
-    throw error;
-  };
   const snapshots = new RoomSnapshots(store, readModels, fail);
   const roomId = await roomOf('11');
   for (let i = 0; i < 2_100; i += 100) {
