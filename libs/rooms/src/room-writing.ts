@@ -4,6 +4,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { AnnounceProfile } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
 import { MembershipChanges } from './commands/change-membership.js';
 import { CreateRoomHandler } from './commands/create-room.js';
@@ -44,6 +45,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   eventAuthor,
   roomWorkers,
   MembershipChanges,
+  AnnounceProfile,
   BanUserHandler,
   CreateRoomHandler,
   ForgetRoomHandler,
