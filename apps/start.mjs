@@ -1,0 +1,98 @@
+// Starts one of the programs, after building what is missing or older than its sources:
+//   node apps/start.mjs homeserver | cli | bench  [arguments]
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const PROGRAMS = {
+  homeserver: 'dist/apps/homeserver/src/main.js',
+  cli: 'dist/apps/cli/src/main.js',
+  bench: 'dist/bench/main.js',
+};
+const SOURCES = ['apps', 'libs', 'bench', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+/** A build takes seconds: a lock this old belongs to one that died. */
+const STALE_LOCK_MS = 120_000;
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const built = join(root, 'dist/.built');
+const lock = join(root, 'dist/.building');
+
+function newestOf(path) {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return 0;
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  // The time of a folder tells of files that were removed.
+  let newest = stats.mtimeMs;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const matters = entry.isDirectory() || (entry.name.endsWith('.ts') && !entry.name.endsWith('.spec.ts'));
+    if (matters) newest = Math.max(newest, newestOf(join(path, entry.name)));
+  }
+  return newest;
+}
+
+function isStale() {
+  const stamp = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  // An installation without sources has been built elsewhere.
+  if (!existsSync(join(root, 'tsconfig.build.json'))) return false;
+  return stamp === 0 || SOURCES.some((source) => newestOf(join(root, source)) > stamp);
+}
+
+/** Runs the compiler, one process at a time; who waited looks again whether there is anything left to do. */
+async function build() {
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  while (!tryLock()) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > STALE_LOCK_MS) unlock();
+  }
+  try {
+    if (isStale()) compile();
+  } finally {
+    unlock();
+  }
+}
+
+function compile() {
+  process.stderr.write('annals: building\n');
+  const started = new Date();
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  if (!existsSync(compiler)) fail('there is no compiler: run "npm ci" first');
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (status !== 0) fail('the build failed');
+  writeFileSync(built, `${started.toISOString()}\n`);
+}
+
+function tryLock() {
+  try {
+    mkdirSync(lock);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function unlock() {
+  try {
+    rmdirSync(lock);
+  } catch {
+    // It is gone already.
+  }
+}
+
+function fail(message) {
+  process.stderr.write(`annals: ${message}\n`);
+  unlock();
+  process.exit(1);
+}
+
+const program = PROGRAMS[process.argv[2]];
+if (program === undefined) fail(`start what? ${Object.keys(PROGRAMS).join(', ')}`);
+if (isStale()) await build();
+// In this very process: signals arrive where they are meant to.
+const main = join(root, program);
+process.argv.splice(1, 2, main);
+await import(pathToFileURL(main).href);

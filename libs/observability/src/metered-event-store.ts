@@ -1,0 +1,68 @@
+import type { Clock } from '#kernel/clock';
+import type { Position } from '#kernel/position';
+import {
+  type Appended,
+  type EventStore,
+  type ExpectedRevision,
+  type NewFact,
+  type ReadStreamOptions,
+  type RecordedFact,
+  RevisionConflict,
+} from '#event-store/event-store';
+import type { Metrics } from './metrics.js';
+
+/** The log as it is, counting what is appended and remembering when that last failed. */
+export class MeteredEventStore implements EventStore {
+  #failedAt: number | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly metrics: Metrics,
+    private readonly clock: Clock,
+  ) {}
+
+  /** When an append last failed for another reason than a conflict, if none has succeeded since. */
+  get failedAt(): number | undefined {
+    return this.#failedAt;
+  }
+
+  append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
+    const appended = this.store.append(stream, expected, facts);
+    appended.then(
+      () => {
+        this.#failedAt = undefined;
+        this.metrics.countFacts(facts.length);
+      },
+      (error: unknown) => {
+        if (error instanceof RevisionConflict) return;
+        this.#failedAt = this.clock.now();
+        this.metrics.countFailedAppend();
+      },
+    );
+    return appended;
+  }
+
+  readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact> {
+    return this.store.readStream(stream, options);
+  }
+
+  readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]> {
+    return this.store.readAll(options);
+  }
+
+  subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]> {
+    return this.store.subscribe(options);
+  }
+
+  streams(options?: { prefix?: string }): AsyncIterable<string> {
+    return this.store.streams(options);
+  }
+
+  head(): Promise<Position> {
+    return this.store.head();
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+}

@@ -1,0 +1,99 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Injection token of the Metrics. */
+export const METRICS = Symbol.for('annals.Metrics');
+
+/** From a cached read to a long poll. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** How one projector stands, as `/metrics` and `/health` tell it. */
+export interface ProjectionStatus {
+  readonly name: string;
+  readonly version: number;
+  readonly state: string;
+  /** A position. */
+  readonly position: string;
+}
+
+/** What this process counts. Each process has one; tests may have many. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests = new Histogram({
+    name: 'annals_http_request_duration_seconds',
+    help: 'Time from a request to its answer, by route',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers: [this.#registry],
+  });
+  // PERF: looking up the series of three labels costs more than counting in it.
+  readonly #series = new Map<string, { observe(value: number): void }>();
+  readonly #facts = new Counter({
+    name: 'annals_facts_appended_total',
+    help: 'Facts that this process appended to the log',
+    registers: [this.#registry],
+  });
+  readonly #failedAppends = new Counter({
+    name: 'annals_appends_failed_total',
+    help: 'Appends that failed for another reason than a conflict',
+    registers: [this.#registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Counts an answered request. `route` is a template; unknown paths are all one. */
+  observeRequest(method: string, route: string, status: number, milliseconds: number): void {
+    const key = `${method} ${route} ${status}`;
+    let series = this.#series.get(key);
+    if (series === undefined)
+      this.#series.set(key, (series = this.#requests.labels(method, route || 'unknown', String(status))));
+    series.observe(milliseconds / 1000);
+  }
+
+  countFacts(count: number): void {
+    this.#facts.inc(count);
+  }
+
+  countFailedAppend(): void {
+    this.#failedAppends.inc();
+  }
+
+  /** A number that is looked up whenever the metrics are asked for. */
+  addGauge(name: string, help: string, read: () => number | Promise<number>): void {
+    this.#register(name, help, [], async (gauge) => gauge.set(await read()));
+  }
+
+  /** A number with labels. What `read` no longer mentions is gone. */
+  addGauges(
+    name: string,
+    help: string,
+    labels: readonly string[],
+    read: () => Iterable<readonly [Readonly<Record<string, string>>, number]>,
+  ): void {
+    this.#register(name, help, labels, (gauge) => {
+      gauge.reset();
+      for (const [values, number] of read()) gauge.set({ ...values }, number);
+    });
+  }
+
+  #register(
+    name: string,
+    help: string,
+    labels: readonly string[],
+    collect: (gauge: Gauge) => void | Promise<void>,
+  ): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: [...labels],
+      registers: [this.#registry],
+      collect: () => collect(gauge),
+    });
+  }
+
+  /** All of it in the text format of Prometheus, and its content type. */
+  async expose(): Promise<{ text: string; contentType: string }> {
+    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType };
+  }
+}

@@ -1,0 +1,86 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type ControlRequest, type ControlResponse, linesOf, reachableSocketPath } from './control-socket.js';
+
+/** One thing that can be asked for; what it answers is sent as JSON, what it throws as text. */
+export type ControlMethod = (request: ControlRequest) => unknown;
+
+export interface ControlServer {
+  /** Stops listening, ends the connections and removes the socket. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on a Unix socket that only the owner of the process can open, for lines of JSON: `{"method": …, "name": …}`, each
+ * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` in order. Throws where another process listens there.
+ */
+export async function startControlServer(
+  path: string,
+  methods: Readonly<Record<string, ControlMethod>>,
+): Promise<ControlServer> {
+  const reachable = reachableSocketPath(path);
+  try {
+    if (await answers(reachable.path)) throw new Error(`${path}: another server runs in this data directory`);
+    rmSync(path, { force: true });
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      // A connection that breaks is the other side's business.
+      socket.on('error', () => socket.destroy());
+      serve(socket, new Map(Object.entries(methods))).catch(() => socket.destroy());
+    });
+    await listen(server, reachable.path);
+    chmodSync(path, 0o600);
+    return { close: () => close(server, sockets) };
+  } finally {
+    reachable.close();
+  }
+}
+
+async function serve(socket: Socket, methods: ReadonlyMap<string, ControlMethod>): Promise<void> {
+  for await (const line of linesOf(socket)) {
+    if (line.trim() !== '') socket.write(`${JSON.stringify(await respond(line, methods))}\n`);
+  }
+  socket.end();
+}
+
+async function respond(line: string, methods: ReadonlyMap<string, ControlMethod>): Promise<ControlResponse> {
+  try {
+    const request = JSON.parse(line) as ControlRequest | null; // Whoever may write here owns the process.
+    const method = typeof request?.method === 'string' ? methods.get(request.method) : undefined;
+    if (method === undefined || request === null)
+      return { ok: false, error: `No such method: ${String(request?.method)}` };
+    return { ok: true, result: (await method(request)) ?? null };
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The socket is bound within this call: nobody else can open it between here and the chmod.
+    const umask = process.umask(0o177);
+    server.listen({ path }, resolve);
+    process.umask(umask);
+  });
+}
+
+function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
