@@ -1,0 +1,39 @@
+import { cpus, totalmem } from 'node:os';
+import { type Figure, tableOf } from './figures.js';
+import { benchInitialSync } from './initial-sync.js';
+import { benchJoins } from './joins.js';
+import { benchLarge } from './large.js';
+import { benchSend } from './send.js';
+
+const FACTS = Number(process.env['ANNALS_BENCH_FACTS'] ?? 1_000_000);
+
+/** `npm run bench [-- NAME…]`: what each part of the benchmark is called on the command line. */
+const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  send: benchSend,
+  joins: benchJoins,
+  sync: benchInitialSync,
+  large: () => benchLarge(FACTS),
+};
+
+const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'));
+const unknown = wanted.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  console.error(`No such part: ${unknown.join(', ')}. There are: ${Object.keys(PARTS).join(', ')}.`);
+  process.exit(2);
+}
+
+const figures: Figure[] = [];
+for (const [name, run] of Object.entries(PARTS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.error(`${name} …`);
+  figures.push(...(await run()));
+}
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  memoryGB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+};
+console.log(`${machine.cores} cores (${machine.cpu}), ${machine.memoryGB} GB, Node ${machine.node}\n`);
+console.log(tableOf(figures));
+console.log(`\n${JSON.stringify({ machine, facts: FACTS, figures })}`);

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Client, Homeserver } from './support/homeserver.js';
+
+/** `ANNALS_KILLS=100` for the long run. */
+const KILLS = Number(process.env['ANNALS_KILLS'] ?? 5);
+const WRITERS = 8;
+
+describe('a server that is killed under load', () => {
+  let server: Homeserver;
+
+  beforeAll(async () => {
+    server = await Homeserver.start();
+  });
+  afterAll(() => server.remove());
+
+  test(
+    `loses no acknowledged event and doubles none, ${KILLS} times`,
+    async () => {
+      const alice = await server.register('alice');
+      const room = await alice.createRoom();
+      const acknowledged = new Map<string, string>();
+      let txn = 0;
+      for (let kill = 0; kill < KILLS; kill++) {
+        let running = true;
+        const write = async (): Promise<void> => {
+          while (running) {
+            const id = `kill-${txn++}`;
+            const eventId = await sendOnce(alice, room, id);
+            if (eventId !== undefined) acknowledged.set(id, eventId);
+            else running = false;
+          }
+        };
+        const writers = Array.from({ length: WRITERS }, write);
+        await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 300));
+        await server.end('SIGKILL');
+        running = false;
+        await Promise.all(writers);
+        await server.start();
+        // What was in flight is sent again, as a client does: the same transaction is the same event.
+        for (const id of [...acknowledged.keys()].slice(-WRITERS)) {
+          expect(await sendOnce(alice, room, id)).toBe(acknowledged.get(id));
+        }
+      }
+      const sent = await timelineOf(alice, room);
+      const bodies = sent.map((event) => event.content.body);
+      expect(new Set(bodies).size).toBe(bodies.length);
+      const byId = new Map(sent.map((event) => [event.event_id, event.content.body]));
+      expect([...acknowledged].filter(([id, eventId]) => byId.get(eventId) !== id)).toEqual([]);
+      expect(acknowledged.size).toBeGreaterThan(KILLS);
+    },
+    KILLS * 30_000,
+  );
+});
+
+async function sendOnce(client: Client, room: string, txnId: string): Promise<string | undefined> {
+  try {
+    return await client.send(room, txnId, txnId);
+  } catch {
+    return undefined;
+  }
+}
+
+async function timelineOf(client: Client, room: string): Promise<{ event_id: string; content: { body: string } }[]> {
+  const events: { event_id: string; type: string; content: { body: string } }[] = [];
+  let from = '';
+  for (;;) {
+    const page = await client.ok('GET', `/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=500${from}`);
+    events.push(...page.chunk);
+    if (page.end === undefined || page.chunk.length === 0) break;
+    from = `&from=${page.end}`;
+  }
+  return events.filter(({ type }) => type === 'm.room.message');
+}

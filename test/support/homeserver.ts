@@ -1,0 +1,203 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe } from 'vitest';
+
+const START = fileURLToPath(new URL('../../apps/start.mjs', import.meta.url));
+const READY_WITHIN_MS = 60_000;
+
+/** The views that the end-to-end suites run with. */
+export type Views = 'LMDB' | 'MongoDB';
+
+/** Runs a suite once with each kind of views; with MongoDB only where ANNALS_READ_MODELS_URL names one. */
+export function describeWithViews(name: string, suite: (views: Views) => void): void {
+  describe(`${name} (views in LMDB)`, () => suite('LMDB'));
+  const mongo = process.env['ANNALS_READ_MODELS_URL'];
+  describe.skipIf(mongo === undefined)(`${name} (views in MongoDB: where ANNALS_READ_MODELS_URL names one)`, () =>
+    suite('MongoDB'),
+  );
+}
+
+export interface HomeserverOptions {
+  readonly views?: Views;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a request was answered. */
+export interface Answer {
+  readonly status: number;
+  // The suites look at what they expect of each answer; nothing here knows the API.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+  readonly text: string;
+}
+
+/** A started server: a process of its own, a data folder of its own, spoken to over HTTP only. */
+export class Homeserver {
+  readonly directory = mkdtempSync(join(tmpdir(), 'annals-e2e-'));
+  readonly serverName = 'e2e.example';
+  #process: ChildProcess | undefined;
+  #port = 0;
+  readonly #env: Readonly<Record<string, string>>;
+
+  constructor({ views = 'LMDB', env = {} }: HomeserverOptions = {}) {
+    this.#env = {
+      ANNALS_SERVER_NAME: this.serverName,
+      ANNALS_DATA_DIR: this.directory,
+      ANNALS_REGISTRATION: 'open',
+      ANNALS_RATE_LIMITS: 'off',
+      ANNALS_LOG: 'warn',
+      ...(views === 'MongoDB' ? { ANNALS_READ_MODELS_URL: databaseOfItsOwn() } : {}),
+      ...env,
+    };
+  }
+
+  static async start(options?: HomeserverOptions): Promise<Homeserver> {
+    const server = new Homeserver(options);
+    await server.start();
+    return server;
+  }
+
+  get base(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Starts the process and waits until it answers. The port is a new one each time. */
+  async start(): Promise<void> {
+    this.#port = await freePort();
+    const child = spawn(process.execPath, [START, 'homeserver'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...withoutSettings(process.env), ...this.#env, ANNALS_LISTEN: `127.0.0.1:${this.#port}` },
+    });
+    this.#process = child;
+    const deadline = Date.now() + READY_WITHIN_MS;
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
+      if (Date.now() > deadline) throw new Error('the server did not answer in time');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Ends the process; answers its exit code (null where it was killed). */
+  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;
+    const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return gone;
+  }
+
+  /** Ends the process and removes its data. */
+  async remove(): Promise<void> {
+    await this.end();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async request(method: string, path: string, options: { token?: string; body?: unknown } = {}): Promise<Answer> {
+    const { token, body } = options;
+    const response = await fetch(`${this.base}${path}`, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, text, body: parsed(text) };
+  }
+
+  /** A user of today's API: registers and answers a client with the user's token. */
+  async register(username: string, password = `the password of ${username}`): Promise<Client> {
+    const { body } = await this.request('POST', '/_matrix/client/v3/register', {
+      body: { username, password, auth: { type: 'm.login.dummy' } },
+    });
+    if (typeof body?.access_token !== 'string')
+      throw new Error(`${username} was not registered: ${JSON.stringify(body)}`);
+    return new Client(this, body.user_id, body.access_token, body.device_id);
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.base}/_matrix/client/versions`)).status === 200;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** A logged-in user. Paths are given behind `/_matrix/client/v3` unless they are absolute. */
+export class Client {
+  #transactions = 0;
+
+  constructor(
+    readonly server: Homeserver,
+    readonly userId: string,
+    readonly token: string,
+    readonly deviceId: string,
+  ) {}
+
+  request(method: string, path: string, body?: unknown): Promise<Answer> {
+    const full = path.startsWith('/_') ? path : `/_matrix/client/v3${path}`;
+    return this.server.request(method, full, { token: this.token, body });
+  }
+
+  /** As `request`, for what must succeed: answers the body. */
+  async ok(method: string, path: string, body?: unknown): Promise<Answer['body']> {
+    const answer = await this.request(method, path, body);
+    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.body;
+  }
+
+  async createRoom(options: object = {}): Promise<string> {
+    return (await this.ok('POST', '/createRoom', options)).room_id;
+  }
+
+  async send(roomId: string, body: string, txnId = `txn${this.#transactions++}`): Promise<string> {
+    const path = `/rooms/${encodeURIComponent(roomId)}/send/m.room.message/${txnId}`;
+    return (await this.ok('PUT', path, { msgtype: 'm.text', body })).event_id;
+  }
+
+  sync(query: Record<string, string | number> = {}): Promise<Answer['body']> {
+    const search = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+    return this.ok('GET', `/sync?${search}`);
+  }
+}
+
+function databaseOfItsOwn(): string {
+  const url = new URL(process.env['ANNALS_READ_MODELS_URL'] ?? 'mongodb://127.0.0.1:27017/');
+  url.pathname = `/annals_e2e_${randomBytes(6).toString('hex')}`;
+  return url.href;
+}
+
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ANNALS_')));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
