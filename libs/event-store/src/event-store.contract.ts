@@ -324,12 +324,11 @@ function describeReading(store: () => EventStore, opened: () => OpenedStore): vo
       const after = await store().head();
       const live = gather(store(), after, noPause);
       const passed: RecordedFact[] = [];
-      let writing = true;
+      const written = new AbortController();
       const reader = (async () => {
-        for (let last = after; writing;) {
+        for (let last = after; !written.signal.aborted; await delay(1)) {
           passed.push(...(await readFrom(store(), last, 50)));
           last = passed.at(-1)?.position ?? after;
-          await delay(1);
         }
       })();
       const streams = Array.from({ length: 16 }, streamName);
@@ -338,7 +337,7 @@ function describeReading(store: () => EventStore, opened: () => OpenedStore): vo
           for (let n = 0; n < 25; n++) await store().append(stream, n === 0 ? 'no-stream' : n * 2 - 1, someFacts(2));
         }),
       );
-      writing = false;
+      written.abort();
       await reader;
       const all = await readFrom(store(), after);
       expect(all).toHaveLength(800);

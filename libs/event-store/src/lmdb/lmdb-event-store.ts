@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
@@ -65,7 +66,10 @@ interface Group {
  */
 export async function openLmdbEventStore(directory: string, options: LmdbEventStoreOptions = {}): Promise<EventStore> {
   const readOnly = options.readOnly ?? false;
-  if (readOnly) return new LmdbEventStore(openRoot(directory, true), undefined);
+  if (readOnly) {
+    if (!existsSync(join(directory, 'data.mdb'))) throw new Error(`There is no log in ${directory}`);
+    return new LmdbEventStore(openRoot(directory, true), undefined);
+  }
   mkdirSync(directory, { recursive: true });
   const lock = await takeWriterLock(directory);
   try {
@@ -113,7 +117,7 @@ class LmdbEventStore implements EventStore {
     const table = <V, K extends number | string | Buffer>(name: string, tableOptions: object): Database<V, K> => {
       const opened = root.openDB<V, K>({ name, ...tableOptions });
       // lmdb answers undefined for a table that is not there and may not be created.
-      if (opened === undefined) throw new Error(`There is no log in ${(root as { path?: string }).path ?? 'there'}`);
+      if (opened === undefined) throw new Error(`There is no log: the table ${name} is missing`);
       return opened;
     };
     this.#facts = table('facts', { encoder });
