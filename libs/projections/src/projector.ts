@@ -16,6 +16,11 @@ export interface OwnRows {
 export interface Projector {
   readonly name: string;
   readonly version: number;
+  /**
+   * The oldest version whose rows today's queries can still read. While a later version is filled, rows of that version or a
+   * newer one go on serving; older rows do not, and the server starts only once they are rebuilt. Default: every version.
+   */
+  readonly readableSince?: number;
   /** The logical names of the collections it owns (see `#read-models/catalogue`). */
   readonly collections: readonly string[];
   /** Whether this kind of fact concerns it. */

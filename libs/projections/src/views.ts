@@ -6,9 +6,12 @@ export interface Views {
   get(collection: string, key: Key): Promise<string | undefined>;
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
-  /** The position that every serving projector has passed: no token may run ahead of it. */
-  position(): Position;
-  /** Settles when the serving projectors have passed the position. Paused projectors are not waited for. */
+  /**
+   * The position that the projectors of these collections have passed, or all projectors: no token that covers them may run
+   * ahead of it. A paused projector holds it back, and so does one whose new version is not filled yet.
+   */
+  position(collections?: readonly string[]): Position;
+  /** Settles when the serving projectors have passed the position. Those that are paused or still catch up are not waited for. */
   whenProcessed(position: Position): Promise<void>;
 }
 

@@ -34,7 +34,6 @@ export class MemoryEventStore implements EventStore {
       this.facts.push(each);
     }
     for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
     return { revision: recorded.length - 1, position: positionOf(this.facts.length) };
   }
 
@@ -64,8 +63,13 @@ export class MemoryEventStore implements EventStore {
         yield batch;
       } else {
         await new Promise<void>((resolve) => {
-          this.#waiting.add(resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
+          const wake = (): void => {
+            signal.removeEventListener('abort', wake);
+            this.#waiting.delete(wake);
+            resolve();
+          };
+          this.#waiting.add(wake);
+          signal.addEventListener('abort', wake);
         });
       }
     }

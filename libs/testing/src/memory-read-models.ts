@@ -36,11 +36,13 @@ export class MemoryReadModels implements ReadModelStore {
   }
 
   async collections(): Promise<string[]> {
-    const holdsRows = ([, { values }]: [string, { values: Map<string, string | null> }]): boolean =>
-      [...values.values()].some((value) => value !== null);
-    return [...this.#rows.collections].filter(holdsRows).map(([name]) => name);
+    return [...this.#rows.collections].filter(([, rows]) => holdsRows(rows.values)).map(([name]) => name);
   }
 
   async flush(): Promise<void> {}
   async close(): Promise<void> {}
+}
+
+function holdsRows(values: ReadonlyMap<string, string | null>): boolean {
+  return [...values.values()].some((value) => value !== null);
 }

@@ -1,6 +1,6 @@
 import { encodeKey, encodeRange, decodeKey, type KeyRange } from '../key-encoding.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
-import { mergeScan, pendingSource, type RowSource } from './merge-scan.js';
+import { mergeScan, pendingSource, type RowSource } from '../merge-scan.js';
 import {
   collectionNames,
   openCollection,
@@ -9,7 +9,7 @@ import {
   type Log,
   type Rows,
 } from './open-environment.js';
-import { PendingRows } from './pending-rows.js';
+import { PendingRows } from '../pending-rows.js';
 
 export interface LmdbReadModelOptions {
   /** For a second process: sees what the writer has committed, a moment late. */

@@ -1,5 +1,5 @@
-import { decodeKey, type KeyRange } from '../key-encoding.js';
-import type { Row } from '../read-model-store.js';
+import { decodeKey, encodeKey, type KeyRange } from './key-encoding.js';
+import type { Row } from './read-model-store.js';
 import { lowerBound, type PendingCollection } from './pending-rows.js';
 
 /** Rows in order, one at a time. `value: null` hides the row of an older source. */
@@ -33,6 +33,24 @@ export function pendingSource(
       if (at < first || at >= end) return false;
       source.key = keys[at]!;
       source.value = pending.values.get(source.key) ?? null;
+      return true;
+    },
+    close() {},
+  };
+  return source;
+}
+
+/** Rows that were read already, in the order of the scan. */
+export function rowsSource(rows: readonly Row[]): RowSource {
+  let at = -1;
+  const source = {
+    key: '',
+    value: '',
+    next() {
+      const row = rows[++at];
+      if (row === undefined) return false;
+      source.key = encodeKey(row.key);
+      source.value = row.value;
       return true;
     },
     close() {},

@@ -1,3 +1,5 @@
+import type { KeyRange } from './key-encoding.js';
+
 /** What is written to one collection and not yet in the store below: encoded key -> value, `null` for a delete. */
 export class PendingCollection {
   readonly values = new Map<string, string | null>();
@@ -19,6 +21,13 @@ export class PendingCollection {
     // Without a comparator the order is that of UTF-16 units, which for byte strings is the order of the bytes.
     else this.#sorted = this.#sorted.concat(added).sort();
     return this.#sorted;
+  }
+
+  /** How many keys of a range it holds. */
+  countIn({ from, to }: KeyRange): number {
+    if (this.values.size === 0) return 0;
+    const keys = this.sortedKeys();
+    return Math.max(0, lowerBound(keys, to) - lowerBound(keys, from));
   }
 }
 

@@ -1,0 +1,76 @@
+import { encodeKey, encodeRange } from '#read-models/key-encoding';
+import { mergeScan, pendingSource, rowsSource } from '#read-models/merge-scan';
+import { PendingCollection } from '#read-models/pending-rows';
+import type { Key, ReadModelStore, Row, ScanOptions, Write } from '#read-models/read-model-store';
+import type { OwnRows } from './projector.js';
+
+/**
+ * A projector's own rows while it works through one batch: what it writes is collected, and what it reads is the store with
+ * these writes on top. PERF: writes are indexed only once the projector reads that collection; most only write.
+ */
+export class BatchRows implements OwnRows {
+  readonly writes: Write[] = [];
+  readonly #indexes = new Map<string, PendingCollection>();
+
+  constructor(
+    readonly store: ReadModelStore,
+    /** Logical -> physical name of the collections it may touch. */
+    readonly physical: ReadonlyMap<string, string>,
+  ) {}
+
+  async get(collection: string, key: Key): Promise<string | undefined> {
+    const physical = this.#physicalName(collection);
+    const pending = this.#index(physical).values.get(encodeKey(key));
+    return pending === undefined ? this.store.get(physical, key) : (pending ?? undefined);
+  }
+
+  async scan(collection: string, options: ScanOptions): Promise<Row[]> {
+    const physical = this.#physicalName(collection);
+    const { reverse = false, limit } = options;
+    const range = encodeRange(options);
+    const pending = this.#index(physical).countIn(range);
+    // Each pending write hides at most one stored row.
+    const stored = await this.store.scan(physical, { ...options, limit: limit + pending });
+    const source = pendingSource(this.#index(physical), range, reverse);
+    return source === undefined ? stored.slice(0, limit) : mergeScan([source, rowsSource(stored)], reverse, limit);
+  }
+
+  put(collection: string, key: Key, value: string): void {
+    this.#write(collection, key, value);
+  }
+
+  delete(collection: string, key: Key): void {
+    this.#write(collection, key, null);
+  }
+
+  /** Forgets all writes behind the first `count`: those of a fact that could not be projected. */
+  truncate(count: number): void {
+    if (this.writes.length === count) return;
+    this.writes.length = count;
+    this.#indexes.clear();
+  }
+
+  #write(collection: string, key: Key, value: string | null): void {
+    const physical = this.#physicalName(collection);
+    this.writes.push({ collection: physical, key, value });
+    this.#indexes.get(physical)?.set(encodeKey(key), value);
+  }
+
+  #index(physical: string): PendingCollection {
+    let index = this.#indexes.get(physical);
+    if (index === undefined) {
+      index = new PendingCollection();
+      for (const { collection, key, value } of this.writes) {
+        if (collection === physical) index.set(encodeKey(key), value);
+      }
+      this.#indexes.set(physical, index);
+    }
+    return index;
+  }
+
+  #physicalName(collection: string): string {
+    const physical = this.physical.get(collection);
+    if (physical === undefined) throw new Error(`The projector does not own the collection ${collection}`);
+    return physical;
+  }
+}

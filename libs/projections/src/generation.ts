@@ -1,0 +1,49 @@
+import type { Position } from '#kernel/position';
+
+/** How far a generation is: `live` when it moves with the shared checkpoint, else the position it has passed. */
+export type Progress = 'live' | Position;
+
+/** What is stored of a generation. */
+export interface GenerationRecord {
+  readonly version: number;
+  readonly generation: number;
+  /** Logical names, as the projector of that version had them. */
+  readonly collections: readonly string[];
+  readonly at: Progress;
+  /** Facts that went by while it was filled, for the progress shown. */
+  readonly facts: number;
+}
+
+/** One filling of a projector's collections: written by one version of its code, from the first fact on. */
+export class Generation {
+  /** Logical -> physical name. */
+  readonly physical: ReadonlyMap<string, string>;
+  /** When set, the keys written are noted (see `compareGenerations`). */
+  touched: Set<string> | undefined;
+  /** How many facts its projector could not take, as far as it is known. */
+  deadLetters = 0;
+  at: Progress;
+  facts: number;
+
+  constructor(
+    readonly owner: string,
+    readonly version: number,
+    readonly generation: number,
+    readonly collections: readonly string[],
+    at: Progress,
+    facts = 0,
+  ) {
+    this.at = at;
+    this.facts = facts;
+    this.physical = new Map(collections.map((name) => [name, `${owner}.${name}@${version}-${generation}`]));
+  }
+
+  static restore(owner: string, record: GenerationRecord): Generation {
+    return new Generation(owner, record.version, record.generation, record.collections, record.at, record.facts);
+  }
+
+  toRecord(): GenerationRecord {
+    const { version, generation, collections, at, facts } = this;
+    return { version, generation, collections, at, facts };
+  }
+}

@@ -1,0 +1,252 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import { START, type Position } from '#kernel/position';
+import type { Write } from '#read-models/read-model-store';
+import { compareGenerations } from './compare-generations.js';
+import { forgetDeadLetters, listDeadLetters } from './dead-letters.js';
+import { fillGeneration, RebuildStopped, type Persist } from './fill-generation.js';
+import type { Generation } from './generation.js';
+import type { LiveLoop } from './live-loop.js';
+import { Projection, type ProjectionRecord } from './projection.js';
+import { recordWrite } from './projection-records.js';
+import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
+
+/** The generations of all projections: which one serves, which ones are being filled, and how they take turns. */
+export class Generations {
+  readonly projections = new Map<string, Projection>();
+  /** Facts per second that each rebuild may take; undefined: as fast as it goes. */
+  throttle: number | undefined;
+  readonly #records = new KeyedQueue<string>();
+  readonly #background = new Set<Promise<void>>();
+
+  constructor(
+    readonly parts: RuntimeParts,
+    readonly live: LiveLoop,
+    readonly log: ProjectionLog,
+  ) {}
+
+  /** Takes up what is stored, or begins anew where nothing is, without reading the log. */
+  async load(records: ReadonlyMap<string, ProjectionRecord>, checkpoint: Position): Promise<void> {
+    for (const projector of this.parts.projectors) {
+      const { name, version, collections } = projector;
+      const first = {
+        version,
+        generation: 1,
+        collections,
+        at: checkpoint === START ? 'live' : START,
+        facts: 0,
+      } as const;
+      const projection = new Projection(projector, records.get(name) ?? { lastGeneration: 1, serving: first });
+      this.projections.set(name, projection);
+      if (!projection.isWritable) this.#leaveBehind(projection, checkpoint);
+      if (projection.next?.state === 'failed') Object.assign(projection.next, { state: 'filling', error: undefined });
+      for (const generation of [projection.serving, projection.next?.generation]) {
+        if (generation === undefined) continue;
+        if (generation.at === 'live') this.live.members.set(generation, projector);
+        generation.deadLetters = (await listDeadLetters(this.parts.readModels, generation)).length;
+      }
+      await this.persist(projection);
+    }
+    await this.#keepOrphans(records, checkpoint);
+  }
+
+  /** The serving generation was written by other code: it stands still, and one of today's code is filled beside it. */
+  #leaveBehind(projection: Projection, checkpoint: Position): void {
+    const { serving, previous, next, projector } = projection;
+    if (serving.at === 'live') serving.at = checkpoint;
+    if (next?.generation.version === projector.version) return;
+    const isBack = previous?.version === projector.version;
+    const generation = isBack ? previous : projection.makeGeneration(START);
+    if (isBack) projection.previous = undefined;
+    projection.next = { generation, state: 'filling', byHand: false, error: undefined };
+    this.log.info(`${projection.name}: version ${serving.version} serves while version ${projector.version} is filled`);
+  }
+
+  /** Records of projectors that today's code lacks: what was live stands still from now on. */
+  async #keepOrphans(records: ReadonlyMap<string, ProjectionRecord>, checkpoint: Position): Promise<void> {
+    const standStill = <T extends { readonly at: string }>(each: T): T =>
+      each.at === 'live' ? { ...each, at: checkpoint } : each;
+    for (const [name, record] of records) {
+      if (this.projections.has(name)) continue;
+      const { serving, next } = record;
+      const kept = {
+        ...record,
+        serving: standStill(serving),
+        next: next && { ...standStill(next), state: 'cancelled' as const },
+      };
+      await this.parts.readModels.write([recordWrite(name, kept)]);
+    }
+  }
+
+  /** Starts or goes on with all filling that is due. Nothing happens where it runs already. */
+  resumeFilling(projection: Projection): void {
+    if (projection.paused !== undefined) return;
+    const { serving, next } = projection;
+    if (serving.at !== 'live' && projection.isWritable) this.#fill(projection, serving);
+    if (next?.state === 'filling') this.#fill(projection, next.generation);
+  }
+
+  /** Ends all filling of a projection where it is; settles when it has ended. Not to be waited for within `exclusively`. */
+  endFilling(projection: Projection): Promise<unknown> {
+    const fillings = [...projection.fillings.values()];
+    for (const { abort } of fillings) abort.abort();
+    return Promise.all(fillings.map((filling) => filling.done));
+  }
+
+  /** Ends everything that runs in the background. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.projections.values()].map((each) => this.endFilling(each)));
+    await Promise.all(this.#background);
+  }
+
+  /** Takes a generation out of those that move with the log. Only within `exclusively`. */
+  standStill(generation: Generation): void {
+    this.live.members.delete(generation);
+    if (generation.at === 'live') generation.at = this.live.position;
+  }
+
+  /**
+   * Lets the next generation serve, in one write, and keeps the former one. Only within `exclusively`, when both stand where
+   * the live ones stand.
+   */
+  async flip(projection: Projection): Promise<void> {
+    const { next, serving, previous } = projection;
+    if (next === undefined) return;
+    const { at } = next.generation;
+    const wasLive = this.live.members.has(serving);
+    await this.persist(projection, () => {
+      this.standStill(serving);
+      next.generation.at = 'live';
+      Object.assign(projection, { serving: next.generation, previous: serving, next: undefined });
+      return () => {
+        if (wasLive) {
+          this.live.members.set(serving, projection.projector);
+          serving.at = 'live';
+        }
+        next.generation.at = at;
+        Object.assign(projection, { serving, previous, next });
+      };
+    });
+    const { generation, version } = next.generation;
+    this.log.info(`${projection.name}: generation ${generation} (version ${version}) serves`);
+    if (previous !== undefined) this.#inBackground(projection, this.drop(previous));
+    if (serving.version === version) this.#compare(projection, next.generation, serving);
+  }
+
+  /** Drops the rows of generations that nothing refers to any more. */
+  async drop(...generations: (Generation | undefined)[]): Promise<void> {
+    for (const generation of generations) {
+      if (generation === undefined) continue;
+      for (const physical of generation.physical.values()) await this.parts.readModels.drop(physical);
+      await this.parts.readModels.write(await forgetDeadLetters(this.parts.readModels, generation));
+    }
+  }
+
+  /** Drops collections that a crash left behind between the change of a record and the drop. */
+  async dropLeftovers(): Promise<void> {
+    for (const name of await this.parts.readModels.collections()) {
+      const owner = this.projections.get(/^(.+)\..+@\d+-\d+$/.exec(name)?.[1] ?? '');
+      const generations = [owner?.serving, owner?.previous, owner?.next?.generation];
+      const isKnown = generations.some((each) => each !== undefined && [...each.physical.values()].includes(name));
+      if (owner !== undefined && !isKnown) await this.parts.readModels.drop(name);
+    }
+  }
+
+  readonly persist: Persist = (projection, change = () => () => {}, rows = []) =>
+    this.#records.run(projection.name, async () => {
+      const undo = change();
+      const writes: Write[] = [...rows, recordWrite(projection.name, projection.toRecord())];
+      await this.parts.readModels.write(writes).catch((error: unknown) => {
+        undo();
+        throw error;
+      });
+    });
+
+  #fill(projection: Projection, generation: Generation): void {
+    if (projection.fillings.has(generation)) return;
+    const abort = new AbortController();
+    const done = this.#fillUntilDone(projection, generation, abort.signal)
+      .catch((error: unknown) => this.log.error(`${projection.name}: ${String(error)}`))
+      .finally(() => projection.fillings.delete(generation));
+    projection.fillings.set(generation, { abort, done });
+  }
+
+  async #fillUntilDone(projection: Projection, generation: Generation, signal: AbortSignal): Promise<void> {
+    const { parts, live } = this;
+    const onJoined = (): Promise<void> => this.#joined(projection, generation);
+    const onDeadLetter = (): void => void generation.deadLetters++;
+    const throttle = generation === projection.serving ? undefined : this.throttle;
+    while (!signal.aborted) {
+      try {
+        await fillGeneration({
+          parts,
+          live,
+          projection,
+          generation,
+          signal,
+          throttle,
+          persist: this.persist,
+          onDeadLetter,
+          onJoined,
+        });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        projection.lastError = error instanceof Error ? error.message : String(error);
+        this.log.error(`${projection.name}: ${projection.lastError}`);
+        if (error instanceof RebuildStopped) return this.#fail(projection, error.message);
+        await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #fail(projection: Projection, error: string): Promise<void> {
+    await this.persist(projection, () => {
+      const { next } = projection;
+      if (next !== undefined) Object.assign(next, { state: 'failed', error });
+      return () => {};
+    });
+  }
+
+  async #joined(projection: Projection, generation: Generation): Promise<void> {
+    const { next } = projection;
+    projection.lastError = undefined;
+    if (generation === next?.generation && !next.byHand) return this.flip(projection);
+    await this.persist(projection, () => {
+      generation.at = 'live';
+      if (generation === next?.generation) next.state = 'ready';
+      return () => {};
+    });
+  }
+
+  #compare(projection: Projection, serving: Generation, replaced: Generation): void {
+    serving.touched = new Set();
+    const comparing = this.#compareAndKeep(projection, serving, replaced).finally(() => (serving.touched = undefined));
+    this.#inBackground(projection, comparing);
+  }
+
+  #inBackground(projection: Projection, work: Promise<unknown>): void {
+    const guarded: Promise<void> = work
+      .then(
+        () => {},
+        (error: unknown) => this.log.error(`${projection.name}: ${String(error)}`),
+      )
+      .finally(() => this.#background.delete(guarded));
+    this.#background.add(guarded);
+  }
+
+  async #compareAndKeep(projection: Projection, serving: Generation, replaced: Generation): Promise<void> {
+    const comparison = await compareGenerations(this.parts.readModels, serving, replaced);
+    if (projection.serving !== serving || projection.previous !== replaced) return;
+    if (comparison.differences > 0) {
+      const { differences, examples } = comparison;
+      this.log.warn(
+        `${projection.name}: the rebuild differs from what it replaced in ${differences} rows: ${JSON.stringify(examples)}`,
+      );
+    }
+    await this.persist(projection, () => {
+      projection.comparison = comparison;
+      return () => {};
+    });
+  }
+}

@@ -1,0 +1,148 @@
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import type { RecordedFact } from '#event-store/event-store';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import { START, type Position } from '#kernel/position';
+import type { Write } from '#read-models/read-model-store';
+import { BatchRows } from './batch-rows.js';
+import { touchedName } from './compare-generations.js';
+import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.js';
+import type { Generation } from './generation.js';
+import { projectFacts } from './project-facts.js';
+import { checkpointWrite } from './projection-records.js';
+import type { Projector, Reactor } from './projector.js';
+import { readAhead } from './read-ahead.js';
+import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
+import { Turn } from './turn.js';
+import { Waiters } from './waiters.js';
+
+/** Follows the log with all generations that stand at the same position, the shared checkpoint. */
+export class LiveLoop {
+  /** The generations that move together. Changed only within `exclusively`. */
+  readonly members = new Map<Generation, Projector>();
+  readonly waiters = new Waiters();
+  lastError: string | undefined;
+  readonly #turns = new KeyedQueue<'turn'>();
+  #position: Position = START;
+
+  constructor(
+    readonly parts: RuntimeParts,
+    readonly log: ProjectionLog,
+    readonly onDeadLetter: (letter: DeadLetter) => void,
+    readonly onProjected: (count: number) => void,
+  ) {}
+
+  /** Says where the members stand, before `run`. */
+  begin(position: Position): void {
+    this.#position = position;
+  }
+
+  /** The shared checkpoint: the last position that all members have passed. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Runs a task between two batches: the members stand still at `position` meanwhile. */
+  exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#turns.run('turn', task);
+  }
+
+  /** Settles when all members have passed the position. */
+  async whenProcessed(position: Position): Promise<void> {
+    if (position > this.#position) await this.waiters.wait(position);
+  }
+
+  /** Follows the log until the signal. `reactFrom`: reactors see what lies behind it. */
+  async run(signal: AbortSignal, reactFrom: Position): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const batches = this.parts.store.subscribe({ after: this.#position, signal });
+        for await (const facts of readAhead(batches)) {
+          if (signal.aborted) break;
+          await this.exclusively(() => this.#pass(facts, signal));
+          this.#react(facts, reactFrom);
+          if (facts.length > 1) await nextTurn(); // a catch-up must let requests through
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#say(error);
+        await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+    this.waiters.fail(new Error('The projections have been stopped'));
+  }
+
+  async #pass(facts: readonly RecordedFact[], signal: AbortSignal): Promise<void> {
+    const last = facts.at(-1);
+    if (last === undefined || last.position <= this.#position) return;
+    const fresh = facts[0]!.position > this.#position ? facts : facts.filter((fact) => fact.position > this.#position);
+    const { writes, letters } = await this.#project(fresh);
+    writes.push(checkpointWrite(last.position));
+    await this.#write(writes, signal);
+    for (const letter of letters) this.onDeadLetter(letter);
+    this.#position = last.position;
+    this.onProjected(fresh.length);
+    this.waiters.pass(last.position);
+  }
+
+  async #project(facts: readonly RecordedFact[]): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
+    const letters: DeadLetter[] = [];
+    const turn = new Turn();
+    const rowsOf: BatchRows[] = [];
+    const pending: Promise<void>[] = [];
+    for (const [generation, projector] of this.members) {
+      const rows = new BatchRows(this.parts.readModels, generation.physical);
+      const onBadFact = (fact: RecordedFact, error: unknown): void => {
+        letters.push(deadLetterOf(generation, fact, error, this.parts.clock.now()));
+      };
+      const projecting = projectFacts(projector, facts, rows, onBadFact, turn);
+      if (projecting !== undefined) pending.push(projecting);
+      rowsOf.push(rows);
+    }
+    if (pending.length > 0) await Promise.all(pending);
+    const writes = rowsOf.length === 1 ? rowsOf[0]!.writes : rowsOf.flatMap((rows) => rows.writes);
+    this.#noteTouched(writes);
+    for (const letter of letters) writes.push(deadLetterWrite(letter));
+    return { writes, letters };
+  }
+
+  #noteTouched(writes: readonly Write[]): void {
+    for (const { touched } of this.members.keys()) {
+      if (touched === undefined) continue;
+      for (const { collection, key } of writes) touched.add(touchedName(collection, key));
+    }
+  }
+
+  /** A store that refuses for a while does not stop the loop: the same rows are written again. */
+  async #write(writes: readonly Write[], signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.parts.readModels.write(writes);
+        this.lastError = undefined;
+        return;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        this.#say(error);
+        await delay(RETRY_MS, undefined, { signal });
+      }
+    }
+  }
+
+  #react(facts: readonly RecordedFact[], from: Position): void {
+    if (this.parts.reactors.length === 0) return;
+    const fresh = facts[0]!.position > from ? facts : facts.filter((fact) => fact.position > from);
+    if (fresh.length > 0) for (const reactor of this.parts.reactors) this.#reactSafely(reactor, fresh);
+  }
+
+  #reactSafely(reactor: Reactor, facts: readonly RecordedFact[]): void {
+    try {
+      reactor.react(facts);
+    } catch (error) {
+      this.log.error(`The reactor ${reactor.name} threw: ${String(error)}`);
+    }
+  }
+
+  #say(error: unknown): void {
+    this.lastError = error instanceof Error ? error.message : String(error);
+    this.log.error(`The projections wait, and try again: ${this.lastError}`);
+  }
+}

@@ -1,0 +1,563 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import { START } from '#kernel/position';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { countsProjector, said, wordsProjector } from './example-projectors.js';
+import { ProjectionRuntime } from './projection-runtime.js';
+import type { Projector } from './projector.js';
+import type { RuntimeParts } from './runtime-parts.js';
+
+const all = { limit: 10_000 };
+
+const words = async (runtime: ProjectionRuntime): Promise<string[]> =>
+  (await runtime.scan('words', all)).map((row) => row.value);
+
+const until = async (condition: () => Promise<boolean>): Promise<void> => {
+  for (let i = 0; i < 2000 && !(await condition()); i++) await delay(1);
+  expect(await condition()).toBe(true);
+};
+
+const stateOf = async (runtime: ProjectionRuntime, name = 'words') => (await runtime.status(name)).state;
+const untilState = (runtime: ProjectionRuntime, state: string): Promise<void> =>
+  until(async () => (await stateOf(runtime)) === state);
+
+const broken = (): void => {
+  throw new Error('broken');
+};
+
+describe('ProjectionRuntime', () => {
+  let store: MemoryEventStore;
+  let readModels: MemoryReadModels;
+  let runtimes: ProjectionRuntime[];
+  let count: number;
+
+  beforeEach(() => {
+    store = new MemoryEventStore();
+    readModels = new MemoryReadModels();
+    runtimes = [];
+    count = 0;
+  });
+
+  afterEach(async () => {
+    for (const each of runtimes) await each.stop();
+  });
+
+  const say = async (...spoken: string[]) => {
+    const appended = await store.append(
+      's',
+      count === 0 ? 'no-stream' : count - 1,
+      spoken.map((word) => said(word)),
+    );
+    count += spoken.length;
+    return appended.position;
+  };
+
+  const make = (projectors: readonly Projector[], parts: Partial<RuntimeParts> = {}): ProjectionRuntime => {
+    const runtime = new ProjectionRuntime({
+      store,
+      readModels,
+      projectors,
+      reactors: [],
+      clock: { now: () => 7 },
+      ...parts,
+    });
+    runtimes.push(runtime);
+    return runtime;
+  };
+
+  const begin = async (projectors: readonly Projector[], parts?: Partial<RuntimeParts>): Promise<ProjectionRuntime> => {
+    const runtime = make(projectors, parts);
+    await runtime.start();
+    return runtime;
+  };
+
+  describe('following the log', () => {
+    it('has projected everything that was in the log when start settles', async () => {
+      await say('a', 'b', 'c');
+      const runtime = await begin([wordsProjector(), countsProjector()]);
+      expect(await words(runtime)).toEqual(['a', 'b', 'c']);
+      expect(runtime.position()).toBe(await store.head());
+      expect(await stateOf(runtime)).toBe('live');
+    });
+
+    it('answers what a fact caused once whenProcessed settles', async () => {
+      const runtime = await begin([wordsProjector()]);
+      for (const word of ['a', 'b', 'c']) {
+        const position = await say(word);
+        await runtime.whenProcessed(position);
+        expect(await runtime.get('last-word', ['s'])).toBe(word);
+      }
+    });
+
+    it('settles whenProcessed in order of position, whoever asked first', async () => {
+      const runtime = await begin([wordsProjector()]);
+      const order: string[] = [];
+      await Promise.all([
+        runtime.whenProcessed('0000000000000002' as typeof START).then(() => order.push('second')),
+        runtime.whenProcessed('0000000000000001' as typeof START).then(() => order.push('first')),
+        say('a').then(() => say('b')),
+      ]);
+      expect(order).toEqual(['first', 'second']);
+    });
+
+    it('lets a projector read what it wrote for earlier facts of the same batch', async () => {
+      await say('x', 'yy', 'x', 'zzz', 'x', 'yy', 'w');
+      const runtime = await begin([countsProjector()]);
+      expect(await runtime.scan('counts', { ...all, prefix: ['word'] })).toMatchObject([
+        { key: ['word', 'w'], value: '1@0000000000000007' },
+        { key: ['word', 'x'], value: '3@0000000000000005' },
+        { key: ['word', 'yy'], value: '2@0000000000000006' },
+        { key: ['word', 'zzz'], value: '1@0000000000000004' },
+      ]);
+      expect(await runtime.scan('counts', { ...all, prefix: ['longest'] })).toMatchObject([{ value: 'zzz' }]);
+    });
+
+    it('goes on where it ended, without projecting anything twice', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector()])).stop();
+      await say('c');
+      const seen: string[] = [];
+      const projector = wordsProjector();
+      const runtime = await begin([
+        { ...projector, project: (fact, rows) => (seen.push(fact.position), projector.project(fact, rows)) },
+      ]);
+      expect(seen).toEqual(['0000000000000003']);
+      expect(await words(runtime)).toEqual(['a', 'b', 'c']);
+    });
+
+    it('fills a projector that is new while the others go on from where they are', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector()])).stop();
+      await say('a');
+      const runtime = await begin([wordsProjector(), countsProjector()]);
+      expect(await runtime.get('counts', ['word', 'a'])).toBe('2@0000000000000003');
+      const position = await say('a');
+      await runtime.whenProcessed(position);
+      expect(await runtime.get('counts', ['word', 'a'])).toBe('3@0000000000000004');
+      expect(await runtime.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
+    });
+
+    it('does not lose facts for a projector that was away for a while', async () => {
+      await say('a');
+      await (await begin([wordsProjector(), countsProjector()])).stop();
+      await say('a');
+      await (await begin([wordsProjector()])).stop();
+      const runtime = await begin([wordsProjector(), countsProjector()]);
+      expect(await runtime.get('counts', ['word', 'a'])).toBe('2@0000000000000002');
+    });
+
+    it('rebuilds identical views where they were deleted', async () => {
+      await say('a', 'b', 'c', 'a');
+      const before = await begin([wordsProjector(), countsProjector()]);
+      const checksums = [await before.checksum('words'), await before.checksum('counts')];
+      await before.stop();
+      readModels = new MemoryReadModels();
+      const after = await begin([wordsProjector(), countsProjector()]);
+      expect([await after.checksum('words'), await after.checksum('counts')]).toEqual(checksums);
+      expect(checksums[0]!['words']!.rows).toBe(4);
+    });
+
+    it('throws views away that are ahead of the log', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector()])).stop();
+      store = new MemoryEventStore();
+      count = 0;
+      await say('other');
+      const runtime = await begin([wordsProjector()]);
+      expect(await words(runtime)).toEqual(['other']);
+    });
+
+    it('tries again when the read models refuse for a moment', async () => {
+      const runtime = await begin([wordsProjector()]);
+      readModels.failure = new Error('disk full');
+      const position = await say('a');
+      await until(async () => (await runtime.status('words')).lastError === 'disk full');
+      readModels.failure = undefined;
+      await runtime.whenProcessed(position);
+      expect(await words(runtime)).toEqual(['a']);
+    });
+
+    it('rejects whoever still waits when it stops', async () => {
+      const runtime = await begin([wordsProjector()]);
+      const waiting = runtime.whenProcessed('0000000000000009' as typeof START);
+      const rejected = expect(waiting).rejects.toThrow('stopped');
+      await runtime.stop();
+      await rejected;
+    });
+
+    it('refuses two owners of one collection, and collections that are not a projector’s own', async () => {
+      expect(() => make([wordsProjector(), { ...countsProjector(), collections: ['words'] }])).toThrow('owned by');
+      expect(() => make([wordsProjector(), wordsProjector()])).toThrow('Two projectors');
+      const thief: Projector = { ...countsProjector(), project: (_fact, rows) => rows.put('words', ['x'], 'stolen') };
+      await say('a');
+      const runtime = await begin([wordsProjector(), thief]);
+      expect(await runtime.deadLetters('counts')).toMatchObject([{ error: expect.stringContaining('does not own') }]);
+      await expect(runtime.get('nobody', ['x'])).rejects.toThrow('No projector owns');
+    });
+  });
+
+  describe('reactors', () => {
+    it('see what was appended after start, in order, once it is projected, and nothing older', async () => {
+      await say('old');
+      const seen: string[] = [];
+      const react = (facts: readonly RecordedFact[]): void => {
+        for (const fact of facts) seen.push(`${fact.position} ${runtime.position() >= fact.position}`);
+      };
+      const runtime: ProjectionRuntime = make([wordsProjector()], { reactors: [{ name: 'r', react }] });
+      await runtime.start();
+      await say('new');
+      await runtime.whenProcessed(await say('newer', 'newest'));
+      await until(async () => seen.length === 3);
+      expect(seen).toEqual(['0000000000000002 true', '0000000000000003 true', '0000000000000004 true']);
+    });
+
+    it('do not stop the projections by throwing', async () => {
+      const runtime = await begin([wordsProjector()], { reactors: [{ name: 'r', react: broken }] });
+      await runtime.whenProcessed(await say('a'));
+      await runtime.whenProcessed(await say('b'));
+      expect(await words(runtime)).toEqual(['a', 'b']);
+    });
+  });
+
+  describe('a fact that a projector cannot take', () => {
+    const refuses = new Set(['poison']);
+
+    it('becomes a dead letter in live operation, without a trace in the rows, and the rest goes on', async () => {
+      const runtime = await begin([wordsProjector({ refuses }), countsProjector()]);
+      await runtime.whenProcessed(await say('a', 'poison', 'b'));
+      expect(await words(runtime)).toEqual(['a', 'b']);
+      expect(await runtime.get('counts', ['word', 'poison'])).toBeDefined();
+      expect(await runtime.deadLetters()).toEqual([
+        {
+          projection: 'words', version: 1, generation: 1, stream: 's', revision: 1, position: '0000000000000002',
+          type: 'said', error: expect.stringContaining('cannot take poison'), at: 7,
+        }, // prettier-ignore
+      ]);
+      expect(await runtime.status('words')).toMatchObject({ state: 'live', deadLetters: 1 });
+    });
+
+    it('also where the projector answers promises', async () => {
+      const slow: Projector = {
+        ...wordsProjector({ refuses }),
+        project: async (fact, rows) => {
+          await delay(0);
+          return wordsProjector({ refuses }).project(fact, rows);
+        },
+      };
+      const runtime = await begin([slow]);
+      await runtime.whenProcessed(await say('a', 'poison', 'b'));
+      expect(await words(runtime)).toEqual(['a', 'b']);
+      expect(await runtime.deadLetters()).toHaveLength(1);
+    });
+
+    it('stops a rebuild and says where, while the old generation goes on serving', async () => {
+      const bad = new Set<string>();
+      const runtime = await begin([wordsProjector({ refuses: bad })]);
+      await runtime.whenProcessed(await say('a', 'poison', 'b'));
+      bad.add('poison');
+      await runtime.rebuild('words');
+      await untilState(runtime, 'failed');
+      const status = await runtime.status('words');
+      expect(status.lastError).toContain('said at position 0000000000000002 (s, revision 1): cannot take poison');
+      expect(status).toMatchObject({ serving: { generation: 1 }, next: { generation: 2, state: 'failed' } });
+      await runtime.whenProcessed(await say('c'));
+      expect(await words(runtime)).toEqual(['a', 'poison', 'b', 'c']);
+      bad.clear();
+      await runtime.resume('words');
+      await untilState(runtime, 'live');
+      expect(await runtime.status('words')).toMatchObject({ serving: { generation: 2 }, lastError: undefined });
+      expect(await words(runtime)).toEqual(['a', 'poison', 'b', 'c']);
+    });
+
+    it('is tried again by a rebuild', async () => {
+      const bad = new Set(['poison']);
+      const runtime = await begin([wordsProjector({ refuses: bad })]);
+      await runtime.whenProcessed(await say('a', 'poison'));
+      bad.clear();
+      await runtime.rebuild('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      expect(await words(runtime)).toEqual(['a', 'poison']);
+      expect(await runtime.deadLetters()).toEqual([]);
+    });
+  });
+
+  describe('rebuilding', () => {
+    it('fills beside what serves, switches at once, and finds no difference', async () => {
+      const runtime = await begin([wordsProjector(), countsProjector()]);
+      await runtime.whenProcessed(await say('a', 'b', 'a'));
+      const before = await runtime.checksum('words');
+      await runtime.rebuild('words');
+      await until(async () => (await runtime.status('words')).comparison !== undefined);
+      const status = await runtime.status('words');
+      expect(status).toMatchObject({
+        state: 'live',
+        serving: { generation: 2 },
+        previous: { generation: 1 },
+        next: undefined,
+      });
+      expect(status.comparison).toEqual({ generation: 2, replaced: 1, rows: 4, differences: 0, examples: [] });
+      expect(await runtime.checksum('words')).toEqual(before);
+      await runtime.whenProcessed(await say('c'));
+      expect(await words(runtime)).toEqual(['a', 'b', 'a', 'c']);
+    });
+
+    it('reports rows that come out differently', async () => {
+      let suffix = '';
+      const fickle: Projector = {
+        ...wordsProjector(),
+        project: (fact, rows) => rows.put('words', [fact.position], `${fact.position}${suffix}`),
+      };
+      const runtime = await begin([fickle]);
+      await runtime.whenProcessed(await say('a', 'b'));
+      suffix = '!';
+      await runtime.rebuild('words');
+      await until(async () => (await runtime.status('words')).comparison !== undefined);
+      expect((await runtime.status('words')).comparison).toMatchObject({
+        rows: 2,
+        differences: 2,
+        examples: [
+          ['words', '0000000000000001'],
+          ['words', '0000000000000002'],
+        ],
+      });
+    });
+
+    it('comes to the same rows while facts are appended all the time', async () => {
+      const runtime = await begin([wordsProjector(), countsProjector()]);
+      const enough = new AbortController();
+      const talking = (async () => {
+        for (let i = 0; !enough.signal.aborted; i++) {
+          await say(`w${i % 50}`);
+          if (i % 20 === 0) await delay(0);
+        }
+      })();
+      await delay(20);
+      for (const generation of [2, 3]) {
+        await Promise.all([runtime.rebuild('words'), runtime.rebuild('counts')]);
+        for (const name of ['words', 'counts']) {
+          await until(async () => {
+            const { serving, comparison } = await runtime.status(name);
+            return serving.generation === generation && comparison?.generation === generation;
+          });
+          expect((await runtime.status(name)).comparison).toMatchObject({ differences: 0 });
+        }
+      }
+      enough.abort();
+      await talking;
+      await runtime.whenProcessed(await store.head());
+      const rebuilt = [await runtime.checksum('words'), await runtime.checksum('counts')];
+      readModels = new MemoryReadModels();
+      const fresh = await begin([wordsProjector(), countsProjector()]);
+      expect([await fresh.checksum('words'), await fresh.checksum('counts')]).toEqual(rebuilt);
+    });
+
+    it('waits for switch where that was asked for, and follows the log meanwhile', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await runtime.whenProcessed(await say('a'));
+      await runtime.rebuild('words', { switchByHand: true });
+      await until(async () => (await runtime.status('words')).next?.state === 'ready');
+      const position = await say('b');
+      await runtime.whenProcessed(position);
+      expect((await runtime.status('words')).next).toMatchObject({ position, generation: 2, switchByHand: true });
+      expect((await runtime.status('words')).serving.generation).toBe(1);
+      await runtime.switch('words');
+      expect((await runtime.status('words')).serving.generation).toBe(2);
+      expect(await words(runtime)).toEqual(['a', 'b']);
+    });
+
+    it('rolls back to the former generation, which catches up first', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await runtime.whenProcessed(await say('a'));
+      await runtime.rebuild('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 2);
+      await runtime.whenProcessed(await say('b'));
+      await runtime.rollback('words');
+      await until(async () => (await runtime.status('words')).serving.generation === 1);
+      expect(await words(runtime)).toEqual(['a', 'b']);
+      expect((await runtime.status('words')).previous).toMatchObject({ generation: 2 });
+    });
+
+    it('keeps one former generation and no more', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await runtime.whenProcessed(await say('a'));
+      for (const generation of [2, 3, 4]) {
+        await runtime.rebuild('words');
+        await until(async () => (await runtime.status('words')).comparison?.generation === generation);
+      }
+      const generations = (await readModels.collections()).map((name) => /-(\d)$/.exec(name)?.[1]);
+      expect(new Set(generations)).toEqual(new Set([undefined, '3', '4']));
+    });
+
+    it('refuses what makes no sense', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await expect(runtime.rebuild('nobody')).rejects.toThrow('There is no projection nobody');
+      await expect(runtime.switch('words')).rejects.toThrow('no generation to switch to');
+      await expect(runtime.rollback('words')).rejects.toThrow('no former generation');
+      await expect(runtime.cancel('words')).rejects.toThrow('is not being rebuilt');
+    });
+  });
+
+  describe('a new version of a projector', () => {
+    it('is filled while the old rows serve, then serves', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector()])).stop();
+      const runtime = await begin([wordsProjector({ version: 2 })]);
+      await until(async () => (await runtime.status('words')).serving.version === 2);
+      expect(await words(runtime)).toEqual(['a/2', 'b/2']);
+      await runtime.whenProcessed(await say('c'));
+      expect(await words(runtime)).toEqual(['a/2', 'b/2', 'c/2']);
+    });
+
+    it('holds the token back while the old rows serve', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector(), countsProjector()])).stop();
+      const runtime = make([wordsProjector({ version: 2 }), countsProjector()]);
+      runtime.throttle(1);
+      await runtime.start();
+      await runtime.whenProcessed(await say('c'));
+      expect(await words(runtime)).toEqual(['a', 'b']);
+      expect(runtime.position()).toBe('0000000000000002');
+      expect(runtime.position(['counts'])).toBe('0000000000000003');
+      expect(await stateOf(runtime)).toBe('rebuilding');
+    });
+
+    it('is waited for where today’s queries cannot read the old rows', async () => {
+      await say('a');
+      await (await begin([wordsProjector()])).stop();
+      const runtime = await begin([wordsProjector({ version: 2, readableSince: 2 })]);
+      expect(await words(runtime)).toEqual(['a/2']);
+    });
+
+    it('keeps the server from starting where the old rows cannot be read and the new ones cannot be filled', async () => {
+      await say('a', 'poison');
+      await (await begin([wordsProjector()])).stop();
+      const refuses = new Set(['poison']);
+      await expect(begin([wordsProjector({ version: 2, readableSince: 2, refuses })])).rejects.toThrow(
+        'position 0000000000000002',
+      );
+    });
+
+    it('gives way to the old version without a rebuild when the old code comes back', async () => {
+      await say('a', 'b');
+      await (await begin([wordsProjector()])).stop();
+      const newer = await begin([wordsProjector({ version: 2 })]);
+      await until(async () => (await newer.status('words')).serving.version === 2);
+      await newer.whenProcessed(await say('c'));
+      await newer.stop();
+      const seen: string[] = [];
+      const older = wordsProjector();
+      const runtime = await begin([
+        { ...older, project: (fact, rows) => (seen.push(fact.position), older.project(fact, rows)) },
+      ]);
+      await until(async () => (await runtime.status('words')).serving.version === 1);
+      expect(await words(runtime)).toEqual(['a', 'b', 'c']);
+      expect(seen).toEqual(['0000000000000003']);
+    });
+  });
+
+  describe('pause, resume and cancel', () => {
+    it('keeps a projection where it is, over a restart too, and catches up after resume', async () => {
+      const first = await begin([wordsProjector(), countsProjector()]);
+      await first.whenProcessed(await say('a'));
+      await first.pause('words', 'looks wrong');
+      await first.whenProcessed(await say('b'));
+      expect(await words(first)).toEqual(['a']);
+      expect(await first.get('counts', ['word', 'b'])).toBeDefined();
+      await first.stop();
+      const second = await begin([wordsProjector(), countsProjector()]);
+      expect(await second.status('words')).toMatchObject({
+        state: 'paused',
+        paused: { reason: 'looks wrong', at: 7 },
+        position: '0000000000000001',
+      });
+      await second.whenProcessed(await say('c'));
+      expect(await words(second)).toEqual(['a']);
+      expect(second.position()).toBe('0000000000000001');
+      await second.resume('words');
+      await untilState(second, 'live');
+      expect(await words(second)).toEqual(['a', 'b', 'c']);
+      expect(second.position()).toBe('0000000000000003');
+    });
+
+    it('goes on with an interrupted rebuild after a restart, and with a cancelled one when told to', async () => {
+      const seen: string[] = [];
+      const watched = (): Projector => {
+        const projector = wordsProjector();
+        return { ...projector, project: (fact, rows) => (seen.push(fact.position), projector.project(fact, rows)) };
+      };
+      const first = await begin([watched()]);
+      for (let i = 0; i < 5; i++) await say(...Array.from({ length: 600 }, (_, n) => `${i}-${n}`));
+      await first.whenProcessed(await store.head());
+      first.throttle(20_000);
+      await first.rebuild('words');
+      await until(async () => (await first.status('words')).next!.position > START);
+      await first.stop();
+      const { next } = await first.status('words');
+      expect(Number(next!.position)).toBeLessThan(3000);
+
+      seen.length = 0;
+      const second = make([watched()]);
+      second.throttle(20_000);
+      await second.start();
+      await until(async () => (await second.status('words')).next!.position > next!.position);
+      await second.cancel('words');
+      const cancelled = (await second.status('words')).next!;
+      expect(cancelled).toMatchObject({ generation: 2, state: 'cancelled' });
+      expect(await stateOf(second)).toBe('live');
+      expect(seen[0]! > next!.position).toBe(true);
+      await second.stop();
+
+      seen.length = 0;
+      const third = await begin([watched()]);
+      await delay(5);
+      expect(seen).toEqual([]);
+      await third.rebuild('words');
+      await until(async () => (await third.status('words')).comparison !== undefined);
+      expect(seen[0]! > cancelled.position).toBe(true);
+      expect((await third.status('words')).comparison).toMatchObject({ generation: 2, rows: 3001, differences: 0 });
+    });
+
+    it('begins anew where that was asked for', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await runtime.whenProcessed(await say('a'));
+      runtime.throttle(1);
+      await runtime.rebuild('words');
+      await runtime.cancel('words');
+      runtime.throttle(undefined);
+      await runtime.rebuild('words', { fromStart: true });
+      await until(async () => (await runtime.status('words')).serving.generation === 3);
+      expect(await words(runtime)).toEqual(['a']);
+    });
+
+    it('refuses to rebuild what is paused', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await runtime.pause('words', 'x');
+      await expect(runtime.rebuild('words')).rejects.toThrow('resume it first');
+    });
+  });
+
+  it('shows how far a rebuild is', async () => {
+    const runtime = await begin([wordsProjector()]);
+    for (let i = 0; i < 6; i++) await say(...Array.from({ length: 500 }, (_, n) => `${i}-${n}`));
+    await runtime.whenProcessed(await store.head());
+    runtime.throttle(10_000);
+    await runtime.rebuild('words');
+    await until(async () => (await runtime.status('words')).facts.done > 0);
+    const status = await runtime.status('words');
+    expect(status).toMatchObject({ state: 'rebuilding', head: '0000000000003000', version: 1 });
+    expect(status.facts).toEqual({ done: Number(status.position), of: 3000 });
+    expect(status.factsPerSecond).toBeGreaterThan(0);
+    expect(status.secondsLeft).toBeGreaterThanOrEqual(0);
+  });
+
+  it('lets the event loop breathe while it catches up', async () => {
+    for (let i = 0; i < 40; i++) await say(...Array.from({ length: 500 }, (_, n) => `${i}-${n}`));
+    let turns = 0;
+    const ticking = setInterval(() => turns++, 1);
+    await begin([wordsProjector()]);
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThan(3);
+  });
+});

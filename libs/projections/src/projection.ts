@@ -1,0 +1,107 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
+import type { Comparison } from './compare-generations.js';
+import { Generation, type GenerationRecord } from './generation.js';
+import { Meter } from './meter.js';
+import type { Projector } from './projector.js';
+
+/**
+ * What becomes of a generation that is filled beside the serving one: `filling` goes on by itself, also after a restart;
+ * `ready` moves with the log and waits for `switch`; `cancelled` and `failed` wait for a command.
+ */
+export type NextState = 'filling' | 'ready' | 'cancelled' | 'failed';
+
+export interface NextRecord extends GenerationRecord {
+  readonly state: NextState;
+  /** Whether it only serves once told to (`switch`). */
+  readonly byHand: boolean;
+  readonly error?: string;
+}
+
+export interface Pause {
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What is stored of a projection, but for the positions of what is live. */
+export interface ProjectionRecord {
+  readonly lastGeneration: number;
+  readonly serving: GenerationRecord;
+  /** What served before, for `rollback`. */
+  readonly previous?: GenerationRecord;
+  readonly next?: NextRecord;
+  readonly paused?: Pause;
+  readonly comparison?: Comparison;
+}
+
+/** A generation that is being filled. */
+export interface Next {
+  readonly generation: Generation;
+  state: NextState;
+  byHand: boolean;
+  error: string | undefined;
+}
+
+/** One projector and its generations, while the runtime runs. */
+export class Projection {
+  readonly name: string;
+  lastGeneration: number;
+  serving: Generation;
+  previous: Generation | undefined;
+  next: Next | undefined;
+  paused: Pause | undefined;
+  comparison: Comparison | undefined;
+  lastError: string | undefined;
+  /** The work under way that fills the serving or the next generation, and the way to end it. */
+  readonly fillings = new Map<Generation, { readonly abort: AbortController; readonly done: Promise<void> }>();
+  readonly meter = new Meter();
+
+  constructor(
+    readonly projector: Projector,
+    record: ProjectionRecord,
+  ) {
+    this.name = projector.name;
+    const restore = (each: GenerationRecord): Generation => Generation.restore(projector.name, each);
+    this.lastGeneration = record.lastGeneration;
+    this.serving = restore(record.serving);
+    this.previous = record.previous && restore(record.previous);
+    this.next = record.next && {
+      generation: restore(record.next),
+      state: record.next.state,
+      byHand: record.next.byHand,
+      error: record.next.error,
+    };
+    this.paused = record.paused;
+    this.comparison = record.comparison;
+  }
+
+  /** Whether the code at hand can write the serving generation: else it stays as it is until the next one serves. */
+  get isWritable(): boolean {
+    return this.serving.version === this.projector.version;
+  }
+
+  /** Makes an empty generation of the code at hand. */
+  makeGeneration(at: Position): Generation {
+    const { version, collections } = this.projector;
+    return new Generation(this.name, version, ++this.lastGeneration, collections, at);
+  }
+
+  toRecord(): ProjectionRecord {
+    const { lastGeneration, serving, previous, next, paused, comparison } = this;
+    return {
+      lastGeneration,
+      serving: serving.toRecord(),
+      previous: previous?.toRecord(),
+      next: next && { ...next.generation.toRecord(), state: next.state, byHand: next.byHand, error: next.error },
+      paused,
+      comparison,
+    };
+  }
+}
+
+/** How an error is shown to an operator, with the place of the fact it came from. */
+export function describeBadFact(fact: RecordedFact, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `${fact.type} at position ${fact.position} (${fact.stream}, revision ${fact.revision}): ${reason}`;
+}

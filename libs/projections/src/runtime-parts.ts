@@ -1,0 +1,27 @@
+import type { EventStore } from '#event-store/event-store';
+import type { Clock } from '#kernel/clock';
+import type { ReadModelStore } from '#read-models/read-model-store';
+import type { Projector, Reactor } from './projector.js';
+
+/** Where the runtime tells what an operator should know. A pino logger is one. */
+export interface ProjectionLog {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface RuntimeParts {
+  readonly store: EventStore;
+  readonly readModels: ReadModelStore;
+  readonly projectors: readonly Projector[];
+  readonly reactors: readonly Reactor[];
+  readonly clock: Clock;
+  readonly log?: ProjectionLog;
+}
+
+export const silentLog: ProjectionLog = { info() {}, warn() {}, error() {} };
+
+/** Facts read at once from the log. */
+export const BATCH_FACTS = 1000;
+
+export const RETRY_MS = 1000;
