@@ -1,5 +1,3 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Client, describeWithViews, Homeserver } from './support/homeserver.js';
 
@@ -39,7 +37,7 @@ describeWithViews('a server whose views are deleted', (views) => {
     await alice.send(room, 'sent twice', 'the same transaction');
     const before = await look();
     expect(await server.end()).toBe(0);
-    if (views === 'LMDB') rmSync(join(server.directory, 'views'), { recursive: true });
+    server.removeViews();
     await server.start();
     expect(await look()).toEqual(before);
   });

@@ -42,7 +42,7 @@ export class Homeserver {
   readonly serverName = 'e2e.example';
   #process: ChildProcess | undefined;
   #port = 0;
-  readonly #env: Readonly<Record<string, string>>;
+  #env: Readonly<Record<string, string>>;
 
   constructor({ views = 'LMDB', env = {} }: HomeserverOptions = {}) {
     this.#env = {
@@ -94,6 +94,13 @@ export class Homeserver {
     const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
     return gone;
+  }
+
+  /** Throws the views of a stopped server away. */
+  removeViews(): void {
+    rmSync(join(this.directory, 'views'), { recursive: true, force: true });
+    if (this.#env['ANNALS_READ_MODELS_URL'] === undefined) return;
+    this.#env = { ...this.#env, ANNALS_READ_MODELS_URL: databaseOfItsOwn() };
   }
 
   /** Ends the process and removes its data. */
@@ -168,7 +175,9 @@ export class Client {
   }
 
   sync(query: Record<string, string | number> = {}): Promise<Answer['body']> {
-    const search = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+    const search = new URLSearchParams(
+      Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
+    );
     return this.ok('GET', `/sync?${search}`);
   }
 }
