@@ -1,53 +1,65 @@
-import { positionNumber, type Position } from '#kernel/position';
 import type { Clock } from '#kernel/clock';
+import { positionNumber, type Position } from '#kernel/position';
+import type { ProjectionState, ProjectionStatus } from '#projections/projection-status';
 import type { MeteredEventStore } from './metered-event-store.js';
-import type { ProjectionStatus } from './metrics.js';
+
+/** Injection token of the HealthSources. */
+export const HEALTH = Symbol.for('annals.Health');
+
+export interface ProjectionHealth {
+  readonly name: string;
+  readonly version: number;
+  readonly state: ProjectionState;
+  readonly position: Position;
+  /** How many places behind the head of the log. */
+  readonly lag: number;
+  readonly deadLetters: number;
+}
 
 export interface HealthReport {
   readonly ok: boolean;
-  readonly log: { readonly head: string | null; readonly error?: string };
-  readonly position: string;
-  readonly projections: readonly (ProjectionStatus & { readonly lag: number | null })[];
+  /** What is wrong, for people. */
+  readonly errors: readonly string[];
+  readonly log: { readonly head: Position | null };
+  /** The position that every serving projector has passed. */
+  readonly position: Position;
+  readonly projections: readonly ProjectionHealth[];
 }
 
 /** What the report is made of, named after the caller. */
 export interface HealthSources {
   readonly store: Pick<MeteredEventStore, 'head' | 'failedAt'>;
+  readonly projections: { position(): Position; list(): Promise<readonly ProjectionStatus[]> };
   readonly clock: Clock;
-  /** The position that every serving projector has passed. */
-  position(): Position;
-  projections(): readonly ProjectionStatus[];
 }
 
 /** How long a failed append counts, where no other has been tried: without traffic, nothing else would tell of recovery. */
 const FAILURE_COUNTS_MS = 30_000;
-const HEAD_TIMEOUT_MS = 2000;
+const TIMEOUT_MS = 2000;
 
 /** Looks whether the server can do its work: not when the log cannot be read or appended to, or a projector has failed. */
-export async function checkHealth(sources: HealthSources): Promise<HealthReport> {
-  const head = await headOf(sources);
-  const position = sources.position();
-  const projections = sources.projections().map((one) => ({
-    ...one,
-    lag: typeof head === 'string' ? Math.max(0, positionNumber(head) - Number(one.position)) : null,
-  }));
-  const failed = projections.some((one) => one.state === 'failed');
-  const { failedAt } = sources.store;
-  const appendFails = failedAt !== undefined && sources.clock.now() - failedAt < FAILURE_COUNTS_MS;
-  const error = head instanceof Error ? head.message : appendFails ? 'the last append failed' : undefined;
-  return {
-    ok: error === undefined && !failed,
-    log: { head: typeof head === 'string' ? head : null, error },
-    position,
-    projections,
-  };
+export async function checkHealth({ store, projections, clock }: HealthSources): Promise<HealthReport> {
+  const errors: string[] = [];
+  const looked = await withinTime(Promise.all([store.head(), projections.list()]));
+  if (looked instanceof Error) errors.push(`the log cannot be read: ${looked.message}`);
+  if (store.failedAt !== undefined && clock.now() - store.failedAt < FAILURE_COUNTS_MS)
+    errors.push('the last append to the log failed');
+  const [head, statuses] = looked instanceof Error ? [null, []] : looked;
+  const healths = statuses.map(healthOf);
+  for (const { name, state } of healths) if (state === 'failed') errors.push(`the projection ${name} has failed`);
+  return { ok: errors.length === 0, errors, log: { head }, position: projections.position(), projections: healths };
 }
 
-async function headOf(sources: HealthSources): Promise<Position | Error> {
+function healthOf({ name, version, state, position, head, deadLetters }: ProjectionStatus): ProjectionHealth {
+  const lag = Math.max(0, positionNumber(head) - positionNumber(position));
+  return { name, version, state, position, lag, deadLetters };
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T | Error> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Error>((resolve) => {
-    timer = setTimeout(() => resolve(new Error('the log does not answer')), HEAD_TIMEOUT_MS);
+    timer = setTimeout(() => resolve(new Error('no answer')), TIMEOUT_MS);
   });
-  const head = sources.store.head().catch(() => new Error('the log cannot be read'));
-  return Promise.race([head, late]).finally(() => clearTimeout(timer));
+  const settled = work.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
 }

@@ -6,14 +6,8 @@ export const METRICS = Symbol.for('annals.Metrics');
 /** From a cached read to a long poll. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** How one projector stands, as `/metrics` and `/health` tell it. */
-export interface ProjectionStatus {
-  readonly name: string;
-  readonly version: number;
-  readonly state: string;
-  /** A position. */
-  readonly position: string;
-}
+/** The labels of a number, and the number. */
+export type LabelledNumber = readonly [labels: Readonly<Record<string, string>>, value: number];
 
 /** What this process counts. Each process has one; tests may have many. */
 export class Metrics {
@@ -69,20 +63,16 @@ export class Metrics {
     name: string,
     help: string,
     labels: readonly string[],
-    read: () => Iterable<readonly [Readonly<Record<string, string>>, number]>,
+    read: () => Promise<Iterable<LabelledNumber>>,
   ): void {
-    this.#register(name, help, labels, (gauge) => {
+    this.#register(name, help, labels, async (gauge) => {
+      const numbers = await read();
       gauge.reset();
-      for (const [values, number] of read()) gauge.set({ ...values }, number);
+      for (const [values, number] of numbers) gauge.set({ ...values }, number);
     });
   }
 
-  #register(
-    name: string,
-    help: string,
-    labels: readonly string[],
-    collect: (gauge: Gauge) => void | Promise<void>,
-  ): void {
+  #register(name: string, help: string, labels: readonly string[], collect: (gauge: Gauge) => Promise<void>): void {
     const gauge: Gauge = new Gauge({
       name,
       help,

@@ -1,0 +1,20 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { HttpModule } from '#http/http.module';
+import { HandlerCheck } from './check-handlers.js';
+import { OperatorController } from './operator.controller.js';
+import { type Ports, PortsModule } from './ports.module.js';
+import { WelcomeController } from './welcome.controller.js';
+
+/** The whole server: every domain over one set of ports. */
+@Module({})
+export class AppModule {
+  static of(ports: Ports): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [PortsModule.of(ports), CqrsModule.forRoot(), HttpModule],
+      controllers: [WelcomeController, OperatorController],
+      providers: [HandlerCheck],
+    };
+  }
+}

@@ -1,0 +1,20 @@
+import 'reflect-metadata';
+import { ConfigError } from '#config/config';
+import { readConfig } from '#config/read-config';
+
+/** BSD's EX_CONFIG: supervisors need not try again. */
+const EXIT_CONFIG = 78;
+
+try {
+  const config = readConfig();
+  // Loaded only now: a wrong setting is told at once.
+  const [{ createLogger }, { runServer }] = await Promise.all([
+    import('#observability/logger'),
+    import('./run-server.js'),
+  ]);
+  await runServer(config, await createLogger(config.log));
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`annals: ${error.message}\n`);
+  process.exitCode = EXIT_CONFIG;
+}

@@ -1,0 +1,49 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE } from '#event-store/event-store';
+import { SHUTDOWN } from '#http/shutdown';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { HEALTH, type HealthSources } from '#observability/health';
+import { LOGGER, type Logger } from '#observability/logger';
+import type { MeteredEventStore } from '#observability/metered-event-store';
+import { Metrics, METRICS } from '#observability/metrics';
+import { ProjectionRuntime } from '#projections/projection-runtime';
+import { VIEWS } from '#projections/views';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+
+/** What exists before Nest does: opened by the start of the server, closed by its drain. */
+export interface Ports {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly store: MeteredEventStore;
+  readonly readModels: ReadModelStore;
+  readonly projections: ProjectionRuntime;
+  readonly signingKey: SigningKey;
+  readonly shutdown: AbortSignal;
+  readonly health: HealthSources;
+}
+
+/** Makes the ports known to every module. */
+@Global()
+@Module({})
+export class PortsModule {
+  static of(ports: Ports): DynamicModule {
+    const providers = [
+      { provide: CONFIG, useValue: ports.config },
+      { provide: CLOCK, useValue: ports.clock },
+      { provide: LOGGER, useValue: ports.logger },
+      { provide: METRICS, useValue: ports.metrics },
+      { provide: EVENT_STORE, useValue: ports.store },
+      { provide: READ_MODEL_STORE, useValue: ports.readModels },
+      { provide: VIEWS, useValue: ports.projections },
+      { provide: ProjectionRuntime, useValue: ports.projections },
+      { provide: SIGNING_KEY, useValue: ports.signingKey },
+      { provide: SHUTDOWN, useValue: ports.shutdown },
+      { provide: HEALTH, useValue: ports.health },
+    ];
+    return { module: PortsModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}

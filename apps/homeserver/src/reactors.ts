@@ -1,0 +1,5 @@
+import type { Type } from '@nestjs/common';
+import type { Reactor } from '#projections/projector';
+
+/** The providers that the projections tell of new facts, in this order. */
+export const REACTORS: readonly Type<Reactor>[] = [];

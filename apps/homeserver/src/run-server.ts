@@ -1,0 +1,48 @@
+import type { Config } from '#config/config';
+import type { Logger } from '#observability/logger';
+import { type RunningServer, startServer } from './server.js';
+import { FIRST_ACCOUNT } from './welcome-page.js';
+
+/**
+ * Runs the server until a signal ends it: 0 after a clean drain, 1 otherwise. A second signal does not wait. A bug that
+ * nobody caught ends the process too: what was acknowledged is in the log, and the next start goes on from there.
+ */
+export async function runServer(config: Config, logger: Logger): Promise<void> {
+  const exit = (code: number): void => {
+    logger.flush();
+    process.exit(code);
+  };
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'a bug');
+    exit(1);
+  });
+  process.on('unhandledRejection', (reason) =>
+    logger.error({ err: reason }, 'a promise was rejected and nobody cared'),
+  );
+
+  const server = await startServer(config, logger).catch((error: unknown) => {
+    logger.fatal({ err: error }, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  });
+  if (server === undefined) return exit(1);
+  announce(config, logger, server);
+
+  let draining = false;
+  const stop = (signal: string): void => {
+    if (draining) exit(1);
+    draining = true;
+    logger.info({ signal }, 'draining');
+    void server.drain().then((isClean) => {
+      logger.info({ isClean }, 'ended');
+      exit(isClean ? 0 : 1);
+    });
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function announce(config: Config, logger: Logger, server: RunningServer): void {
+  const { serverName, publicUrl } = config;
+  logger.info({ serverName, publicUrl }, `Annals listens on ${server.address}; open ${publicUrl}/ in a browser`);
+  logger.info(FIRST_ACCOUNT[config.registration]);
+}

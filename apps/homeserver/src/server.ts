@@ -1,0 +1,131 @@
+import 'reflect-metadata';
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Config } from '#config/config';
+import { drain, type DrainStep } from '#http/drain';
+import { MatrixAdapter } from '#http/matrix-adapter';
+import { systemClock } from '#kernel/clock';
+import type { Logger } from '#observability/logger';
+import { MeteredEventStore } from '#observability/metered-event-store';
+import { Metrics } from '#observability/metrics';
+import { NestLogger } from '#observability/nest-logger';
+import { watchRequests } from '#observability/request-log';
+import { type ControlServer, startControlServer } from '#projections/control-server';
+import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Reactor } from '#projections/projector';
+import { AppModule } from './app.module.js';
+import { controlMethods } from './control-methods.js';
+import { makeDirectory, openEventStore, openReadModels } from './infrastructure.js';
+import { openSigningKey } from './open-signing-key.js';
+import type { Ports } from './ports.module.js';
+import { listProjectors } from './projectors.js';
+import { REACTORS } from './reactors.js';
+import { watchProjections } from './watch-projections.js';
+
+/** A server that answers. */
+export interface RunningServer {
+  /** Where it listens. */
+  readonly address: string;
+  /** Stops accepting, ends long polls, finishes requests, flushes and closes. Answers whether all went well. */
+  drain(): Promise<boolean>;
+}
+
+/** The socket by which the command line steers a running server. */
+const CONTROL_SOCKET = 'control.sock';
+
+/** The most that each step of a drain may take; all of them stay below the 30 seconds that supervisors allow. */
+const DRAIN_MS = { control: 1000, requests: 10_000, modules: 4000, projections: 4000, views: 3000, log: 3000 };
+
+/**
+ * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
+ * closed again.
+ */
+export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+  const shutdown = new AbortController();
+  // Every long poll listens to it.
+  setMaxListeners(0, shutdown.signal);
+  const closing: DrainStep[] = [];
+  const end = (): Promise<boolean> => {
+    shutdown.abort();
+    return drain(closing.toReversed(), logger);
+  };
+  try {
+    return { address: await open(config, logger, shutdown.signal, closing), drain: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Opens one thing after another, and notes how to close it. Answers the address. */
+async function open(config: Config, logger: Logger, shutdown: AbortSignal, closing: DrainStep[]): Promise<string> {
+  const reactors: Reactor[] = [];
+  const ports = await openPorts(config, logger, shutdown, reactors, closing);
+  const adapter = new MatrixAdapter(config);
+  watchRequests(adapter.getInstance(), logger, ports.metrics);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(ports), adapter, {
+    abortOnError: false,
+    bodyParser: false,
+    logger: new NestLogger(logger),
+  });
+  closing.push({ name: 'modules', milliseconds: DRAIN_MS.modules, run: () => app.close() });
+  for (const reactor of REACTORS) reactors.push(app.get(reactor, { strict: false }));
+
+  await ports.projections.start();
+  closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => ports.projections.stop() });
+
+  const control = await openControl(ports);
+  closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
+
+  await app.listen(config.listen.port, config.listen.host);
+  closing.push({ name: 'requests', milliseconds: DRAIN_MS.requests, run: () => finishRequests(app, logger) });
+  return app.getUrl();
+}
+
+async function openPorts(
+  config: Config,
+  logger: Logger,
+  shutdown: AbortSignal,
+  reactors: readonly Reactor[],
+  closing: DrainStep[],
+): Promise<Ports> {
+  const clock = systemClock;
+  const metrics = new Metrics();
+  const signingKey = openSigningKey(makeDirectory(config, 'keys'));
+  const store = new MeteredEventStore(await openEventStore(config), metrics, clock);
+  closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
+  const readModels = await openReadModels(config);
+  closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });
+  const log = logger.child({ context: 'projections' });
+  const projections = new ProjectionRuntime({
+    store,
+    readModels,
+    projectors: listProjectors(),
+    reactors,
+    clock,
+    log,
+  });
+  watchProjections(metrics, store, projections);
+  const health = { store, projections, clock };
+  return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
+}
+
+function openControl({ config, projections }: Ports): Promise<ControlServer> {
+  return startControlServer(join(config.dataDir, CONTROL_SOCKET), controlMethods(projections));
+}
+
+/** Accepts nothing more and waits for the requests under way; what does not end in time is cut off. */
+async function finishRequests(app: NestFastifyApplication, logger: Logger): Promise<void> {
+  const server = app.getHttpServer();
+  const timer = setTimeout(() => {
+    logger.warn('requests are still under way: cutting them off');
+    server.closeAllConnections();
+  }, DRAIN_MS.requests - 1000);
+  try {
+    await app.getHttpAdapter().getInstance().close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
