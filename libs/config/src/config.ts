@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { validateSync } from 'class-validator';
-import { parse } from 'yaml';
 import type { ServerName } from '#kernel/ids';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
@@ -84,6 +84,8 @@ const DEFAULTS: ReadonlyMap<string, unknown> = new Map(Object.entries(new Settin
 
 function* yamlSettings(text: string | undefined): Generator<[string, string]> {
   if (text === undefined) return;
+  // Loaded only where there is a file to read: most servers are configured by their environment.
+  const { parse } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
   let document: unknown;
   try {
     document = parse(text);
