@@ -42,6 +42,11 @@ export function isRoomAlias(text: string): text is RoomAlias {
   return text.startsWith('#') && colon > 1 && fits(text) && isServerName(text.slice(colon + 1));
 }
 
+/** A device id: whatever a client chose, of 1 to 255 bytes. */
+export function isDeviceId(text: string): text is DeviceId {
+  return text !== '' && fits(text);
+}
+
 function parser<T extends string>(what: string, is: (text: string) => text is T & string) {
   return (text: unknown): T => {
     if (typeof text === 'string' && is(text)) return text;
@@ -54,6 +59,7 @@ export const parseUserId = parser<UserId>('user ID', isUserId);
 export const parseRoomId = parser<RoomId>('room ID', isRoomId);
 export const parseEventId = parser<EventId>('event ID', isEventId);
 export const parseRoomAlias = parser<RoomAlias>('room alias', isRoomAlias);
+export const parseDeviceId = parser<DeviceId>('device ID', isDeviceId);
 export const parseServerName = parser<ServerName>('server name', isServerName);
 
 /** The part of an identifier after its first colon; undefined where there is none (room ids of version 12, hashed event ids). */

@@ -26,6 +26,8 @@ export const ERRORS = {
   M_MISSING_PARAM: [400, 'A required parameter is missing'],
   M_INVALID_PARAM: [400, 'A parameter is invalid'],
   M_TOO_LARGE: [413, 'Too large'],
+  M_KEY_TOO_LARGE: [400, 'The key is too long'],
+  M_PROFILE_TOO_LARGE: [400, 'The profile is too large'],
   M_WEAK_PASSWORD: [400, 'The password is too weak'],
   M_BAD_ALIAS: [400, 'The alias does not point to this room'],
   M_DUPLICATE_ANNOTATION: [400, 'Already annotated'],

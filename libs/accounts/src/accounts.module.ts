@@ -1,0 +1,105 @@
+import { Global, Module, type Provider } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ACCESS_TOKENS } from '#http/access-tokens';
+import { Accounts } from './accounts.js';
+import { ChangePasswordHandler } from './commands/change-password.js';
+import { ChangeProfileHandler } from './commands/change-profile.js';
+import { CreateFilterHandler } from './commands/create-filter.js';
+import { CreateRegistrationTokenHandler } from './commands/create-registration-token.js';
+import { DeactivateAccountHandler } from './commands/deactivate-account.js';
+import { DeleteDevicesHandler } from './commands/delete-devices.js';
+import { LogInHandler } from './commands/log-in.js';
+import { LogOutHandler } from './commands/log-out.js';
+import { RefreshSessionHandler } from './commands/refresh-session.js';
+import { RegisterAccountHandler } from './commands/register-account.js';
+import { RenameDeviceHandler } from './commands/rename-device.js';
+import { SetAccountDataHandler } from './commands/set-account-data.js';
+import { SetAdminHandler } from './commands/set-admin.js';
+import { SetTagHandler } from './commands/set-tag.js';
+import { PasswordHasher } from './credentials/password-hasher.js';
+import { FallbackPagesController } from './doors/fallback-pages.controller.js';
+import { AccountDataController } from './doors/today/account-data.controller.js';
+import { AccountController } from './doors/today/account.controller.js';
+import { DevicesController } from './doors/today/devices.controller.js';
+import { FiltersController } from './doors/today/filters.controller.js';
+import { LoginController } from './doors/today/login.controller.js';
+import { ProfileController } from './doors/today/profile.controller.js';
+import { RegisterController } from './doors/today/register.controller.js';
+import { ServerInfoController } from './doors/today/server-info.controller.js';
+import { SessionController } from './doors/today/session.controller.js';
+import { VoipController } from './doors/today/voip.controller.js';
+import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
+import { ProfileV1Controller } from './doors/v1/profile-v1.controller.js';
+import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
+import { FirstRegistrationToken } from './first-registration-token.js';
+import { AuthSessions } from './interactive-auth/auth-sessions.js';
+import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
+import { Stages } from './interactive-auth/stages.js';
+import { Devices } from './queries/devices.js';
+import { RegistrationRules } from './registration-rules.js';
+import { RegistrationTokens } from './registration-tokens.js';
+import { KnownTokens } from './sessions/known-tokens.js';
+import { PasswordCheck } from './sessions/password-check.js';
+import { TokenConfirmation } from './sessions/token-confirmation.js';
+
+const controllers = [
+  ServerInfoController,
+  LoginController,
+  RegisterController,
+  SessionController,
+  AccountController,
+  DevicesController,
+  ProfileController,
+  AccountDataController,
+  FiltersController,
+  VoipController,
+  FallbackPagesController,
+  LoginV1Controller,
+  RegisterV1Controller,
+  ProfileV1Controller,
+];
+
+const commandHandlers: Provider[] = [
+  RegisterAccountHandler,
+  LogInHandler,
+  RefreshSessionHandler,
+  LogOutHandler,
+  RenameDeviceHandler,
+  DeleteDevicesHandler,
+  ChangePasswordHandler,
+  DeactivateAccountHandler,
+  SetAdminHandler,
+  ChangeProfileHandler,
+  SetAccountDataHandler,
+  SetTagHandler,
+  CreateFilterHandler,
+  CreateRegistrationTokenHandler,
+];
+
+const services: Provider[] = [
+  Accounts,
+  RegistrationTokens,
+  RegistrationRules,
+  FirstRegistrationToken,
+  PasswordHasher,
+  PasswordCheck,
+  AuthSessions,
+  Stages,
+  InteractiveAuth,
+  TokenConfirmation,
+  KnownTokens,
+  Devices,
+];
+
+/**
+ * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and PROFILE_IN_ROOMS from global
+ * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a reactor to be run.
+ */
+@Global()
+@Module({
+  imports: [CqrsModule],
+  controllers,
+  providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
+  exports: [ACCESS_TOKENS, KnownTokens, FirstRegistrationToken],
+})
+export class AccountsModule {}

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Requester } from '#kernel/requester';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { VIEWS, type Views } from '#projections/views';
+import { type Account, NO_ACCOUNT } from './decide/account.js';
+import { foldAccountFact } from './decide/fold-facts.js';
+import { type AccountFact, userStream } from './facts/account-facts.js';
+
+/** Facts as they are handed to the log, under ids of their own: no account command is told apart from its repetition. */
+export function draftFacts(facts: readonly { readonly type: string; readonly data: unknown }[]): FactDraft[] {
+  return facts.map(({ type, data }) => ({ id: randomUUID(), type, data: JSON.stringify(data) }));
+}
+
+/** Who causes the facts of a request. */
+export function causeOf(requester: Requester): Cause {
+  return { actor: requester.userId, device: requester.deviceId, correlation: requester.requestId };
+}
+
+/** The cause of what no user asked for. */
+export const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
+
+/** How many accounts stay folded in memory. */
+const CAPACITY = 10_000;
+
+/** The write side of accounts: decides upon the newest state of a user's stream and appends. */
+@Injectable()
+export class Accounts {
+  readonly #aggregates: Aggregates<Account>;
+
+  /** Where no projection runs beside it (the command line), `views` may settle at once. */
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+  ) {
+    this.#aggregates = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      initialState: NO_ACCOUNT,
+      evolve: foldAccountFact,
+    });
+  }
+
+  /** The account as the log has it; NO_ACCOUNT where nobody registered the user id. */
+  async load(userId: UserId): Promise<Account> {
+    return (await this.#aggregates.load(userStream(userId))).state;
+  }
+
+  /**
+   * Appends what `decide` answers, settles once the views show it, and answers whether anything was appended. Throws what
+   * `decide` throws.
+   */
+  async change(userId: UserId, decide: (account: Account) => readonly AccountFact[], cause: Cause): Promise<Change> {
+    const { position, facts } = await this.#aggregates.execute(
+      userStream(userId),
+      (account) => draftFacts(decide(account)),
+      cause,
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position);
+    return { changed: facts.length > 0, position };
+  }
+}
+
+export interface Change {
+  readonly changed: boolean;
+  readonly position: Position;
+}

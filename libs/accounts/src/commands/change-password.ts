@@ -1,0 +1,46 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { DeviceId, UserId } from '#kernel/ids';
+import type { Cause } from '#event-store/aggregates';
+import { Accounts } from '../accounts.js';
+import { PasswordHasher } from '../credentials/password-hasher.js';
+import { checkActive, decidePasswordChange } from '../decide/decide-account.js';
+
+export interface NewPassword {
+  readonly password: string;
+  /** Whether the user's sessions end, but for that of `keepDevice`. */
+  readonly logoutDevices: boolean;
+  readonly keepDevice?: DeviceId;
+}
+
+/**
+ * Sets a password: for the user themselves once they have shown who they are, or for an operator. Throws M_WEAK_PASSWORD,
+ * M_INVALID_PARAM, M_NOT_FOUND, M_USER_DEACTIVATED.
+ */
+export class ChangePassword extends Command<void> {
+  constructor(
+    readonly userId: UserId,
+    readonly change: NewPassword,
+    readonly cause: Cause,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ChangePassword)
+export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly hasher: PasswordHasher,
+  ) {}
+
+  async execute({ userId, change, cause }: ChangePassword): Promise<void> {
+    checkActive(await this.accounts.load(userId));
+    const { password, logoutDevices, keepDevice } = change;
+    const passwordHash = await this.hasher.hash(password);
+    await this.accounts.change(
+      userId,
+      (account) => decidePasswordChange(account, { passwordHash, logoutDevices, keepDevice }),
+      cause,
+    );
+  }
+}

@@ -1,0 +1,85 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { Accounts } from '../accounts.js';
+import { PasswordHasher } from '../credentials/password-hasher.js';
+import { decideRegistration } from '../decide/decide-account.js';
+import { decideProfileChange } from '../decide/decide-profile.js';
+import { NO_ACCOUNT } from '../decide/account.js';
+import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
+import { RegistrationTokens } from '../registration-tokens.js';
+import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
+
+export interface NewAccount {
+  readonly userId: UserId;
+  readonly via: RegisteredVia;
+  /** Absent: nobody can log in by password until one is set. */
+  readonly password?: string;
+  readonly admin?: boolean;
+  readonly displayname?: string;
+  /** The registration token that pays for it, where one must. */
+  readonly registrationToken?: string;
+  /** Absent: no session is opened. */
+  readonly session?: SessionOptions;
+  readonly requestId?: string;
+}
+
+export interface RegisteredAccount {
+  readonly userId: UserId;
+  readonly session?: { readonly deviceId: DeviceId; readonly tokens: IssuedTokens };
+}
+
+/**
+ * Makes an account, and opens its first session where one is asked for, in one write. Throws M_USER_IN_USE, M_WEAK_PASSWORD,
+ * M_INVALID_PARAM, and M_FORBIDDEN for a registration token that is used up.
+ */
+export class RegisterAccount extends Command<RegisteredAccount> {
+  constructor(readonly account: NewAccount) {
+    super();
+  }
+}
+
+@CommandHandler(RegisterAccount)
+export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly tokens: RegistrationTokens,
+    private readonly hasher: PasswordHasher,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async execute({ account }: RegisterAccount): Promise<RegisteredAccount> {
+    const { userId, registrationToken } = account;
+    // Before the costly hash: most refusals are this one.
+    if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
+    const passwordHash = account.password === undefined ? undefined : await this.hasher.hash(account.password);
+    if (registrationToken === undefined) return this.#register(account, passwordHash);
+    await this.tokens.use(registrationToken, userId);
+    try {
+      return await this.#register(account, passwordHash);
+    } catch (error) {
+      await this.tokens.giveBack(registrationToken, userId);
+      throw error;
+    }
+  }
+
+  async #register(account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
+    const { userId, via, admin, displayname } = account;
+    const session = account.session === undefined ? undefined : issueTokens(account.session, this.clock.now());
+    await this.accounts.change(
+      userId,
+      (state): AccountFact[] => [
+        ...decideRegistration(state, { userId, via, passwordHash, admin }),
+        ...(displayname === undefined
+          ? []
+          : decideProfileChange({ ...NO_ACCOUNT, exists: true }, 'displayname', displayname)),
+        ...(session === undefined ? [] : [{ type: 'device-added', data: session.fact } as const]),
+      ],
+      { actor: userId, device: session?.deviceId, correlation: account.requestId },
+    );
+    if (session === undefined) return { userId };
+    return { userId, session: { deviceId: session.deviceId, tokens: session.tokens } };
+  }
+}

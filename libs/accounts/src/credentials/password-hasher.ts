@@ -1,0 +1,55 @@
+import { hash, verify } from '@node-rs/argon2';
+import { MatrixError } from '#kernel/matrix-error';
+
+/** OWASP's first choice for argon2id: 19 MiB, two passes, one lane. Algorithm 2 is argon2id (a const enum in the library). */
+const OPTIONS = Object.freeze({ algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+
+const MAX_PASSWORD_BYTES = 512;
+
+/** Half of libuv's four threads: the other half stays free for files while a crowd logs in. */
+const AT_ONCE = 2;
+
+/** Throws M_WEAK_PASSWORD for an empty password and M_INVALID_PARAM for one beyond 512 bytes. */
+export function checkPassword(password: string): void {
+  if (password === '') throw new MatrixError('M_WEAK_PASSWORD', 'The password is empty');
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new MatrixError('M_INVALID_PARAM', `The password is longer than ${MAX_PASSWORD_BYTES} bytes`);
+  }
+}
+
+/** Hashes and verifies passwords in the thread pool, a few at a time, the others waiting in turn. */
+export class PasswordHasher {
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+  #decoy: Promise<string> | undefined;
+
+  /** The argon2id hash of a password. Throws as `checkPassword`. */
+  async hash(password: string): Promise<string> {
+    checkPassword(password);
+    return this.#inTurn(() => hash(password, OPTIONS));
+  }
+
+  /**
+   * Whether the password belongs to the hash. Without a hash (no such user, no password) it is false, and takes as long, so
+   * that the time of an answer does not tell which users exist.
+   */
+  async verify(passwordHash: string | undefined, password: string): Promise<boolean> {
+    if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return false;
+    this.#decoy ??= hash('a password that nobody has', OPTIONS);
+    const against = passwordHash ?? (await this.#decoy);
+    const matches = await this.#inTurn(() => verify(against, password));
+    return matches && passwordHash !== undefined;
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** A secret as it is kept: sha256 in hex. Enough for tokens, which are random; passwords need `PasswordHasher`. */
+export function hashSecret(secret: string): string {
+  return hash('sha256', secret, 'hex');
+}
+
+const random = (): string => randomBytes(32).toString('base64url');
+
+/** A new access token: 256 random bits behind a mark that secret scanners can look for. */
+export const newAccessToken = (): string => `annals_at_${random()}`;
+
+/** A new refresh token. */
+export const newRefreshToken = (): string => `annals_rt_${random()}`;
+
+/** A new registration token: 128 random bits, of the opaque identifier grammar and at most 64 characters. */
+export const newRegistrationToken = (): string => randomBytes(16).toString('base64url');
+
+const DEVICE_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** A device id as clients are used to see them: ten capital letters. */
+export function newDeviceId(): string {
+  // 26 does not divide 256: the bias is of no use to anyone, a device id is no secret.
+  return Array.from(randomBytes(10), (byte) => DEVICE_ID_LETTERS[byte % DEVICE_ID_LETTERS.length]).join('');
+}
+
+/** Compares without telling by the time taken where two texts differ. */
+export function isSameSecret(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(hashSecret(one)), Buffer.from(hashSecret(other))];
+  return timingSafeEqual(a, b);
+}

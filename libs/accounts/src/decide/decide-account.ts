@@ -1,0 +1,74 @@
+import type { DeviceId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { AccountFact, DevicesRemovedReason, RegisteredVia } from '../facts/account-facts.js';
+import type { Account } from './account.js';
+
+/** Throws M_NOT_FOUND for a user id nobody registered, M_USER_DEACTIVATED for one that is gone. */
+export function checkActive(account: Account): void {
+  if (!account.exists) throw new MatrixError('M_NOT_FOUND', 'No such user');
+  if (account.deactivated) throw new MatrixError('M_USER_DEACTIVATED');
+}
+
+export interface Registration {
+  readonly userId: UserId;
+  readonly via: RegisteredVia;
+  readonly passwordHash?: string;
+  readonly admin?: boolean;
+}
+
+/** A new account. Throws M_USER_IN_USE also for a deactivated one: a user id is never given out twice. */
+export function decideRegistration(account: Account, registration: Registration): AccountFact[] {
+  if (account.exists) throw new MatrixError('M_USER_IN_USE');
+  return [
+    {
+      type: 'account-registered',
+      data: {
+        user_id: registration.userId,
+        kind: 'user',
+        via: registration.via,
+        ...(registration.passwordHash === undefined ? {} : { password_hash: registration.passwordHash }),
+        ...(registration.admin === true ? { admin: true } : {}),
+      },
+    },
+  ];
+}
+
+/** The removal of all devices but `keep`; nothing where there is none. */
+function removalOfDevices(account: Account, reason: DevicesRemovedReason, keep?: DeviceId): AccountFact[] {
+  const ids = [...account.devices.keys()].filter((id) => id !== keep);
+  return ids.length === 0 ? [] : [{ type: 'devices-removed', data: { device_ids: ids, reason } }];
+}
+
+export interface PasswordChange {
+  readonly passwordHash: string;
+  /** Whether the other sessions end, and which device asked and is kept. */
+  readonly logoutDevices: boolean;
+  readonly keepDevice?: DeviceId;
+}
+
+/** A new password. Throws as `checkActive`. */
+export function decidePasswordChange(account: Account, change: PasswordChange): AccountFact[] {
+  checkActive(account);
+  return [
+    { type: 'password-changed', data: { password_hash: change.passwordHash } },
+    ...(change.logoutDevices ? removalOfDevices(account, 'password-changed', change.keepDevice) : []),
+  ];
+}
+
+/** The end of the account. Nothing more where it has ended already. */
+export function decideDeactivation(account: Account, erase: boolean): AccountFact[] {
+  if (account.deactivated) return [];
+  checkActive(account);
+  return [...removalOfDevices(account, 'deactivated'), { type: 'account-deactivated', data: { erase } }];
+}
+
+/** Makes the user an administrator or takes it away. Nothing where it is so already. */
+export function decideAdmin(account: Account, admin: boolean): AccountFact[] {
+  checkActive(account);
+  return account.admin === admin ? [] : [{ type: 'admin-changed', data: { admin } }];
+}
+
+/** All sessions end. */
+export function decideLogoutEverywhere(account: Account): AccountFact[] {
+  return removalOfDevices(account, 'logout-all');
+}

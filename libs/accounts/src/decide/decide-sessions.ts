@@ -1,0 +1,61 @@
+import type { DeviceId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { AccountFact, DeviceAdded, DevicesRemovedReason, TokensRefreshed } from '../facts/account-facts.js';
+import type { Account } from './account.js';
+import { checkActive } from './decide-account.js';
+import { validPairs } from './device-tokens.js';
+
+const MAX_DISPLAY_NAME_BYTES = 1024;
+
+function checkDisplayName(name: string | undefined): void {
+  if (name !== undefined && Buffer.byteLength(name) > MAX_DISPLAY_NAME_BYTES) {
+    throw new MatrixError('M_INVALID_PARAM', 'The display name of the device is too long');
+  }
+}
+
+/** A login: the device is new or takes over. Throws as `checkActive`, and M_INVALID_PARAM for an overlong display name. */
+export function decideLogin(account: Account, login: DeviceAdded): AccountFact[] {
+  checkActive(account);
+  checkDisplayName(login.display_name);
+  return [{ type: 'device-added', data: login }];
+}
+
+/** A new name. Throws M_NOT_FOUND for a device that is not there. */
+export function decideDeviceRename(account: Account, deviceId: DeviceId, displayName: string): AccountFact[] {
+  checkDisplayName(displayName);
+  const device = account.devices.get(deviceId);
+  if (device === undefined) throw new MatrixError('M_NOT_FOUND', 'No such device');
+  return device.display_name === displayName
+    ? []
+    : [{ type: 'device-renamed', data: { device_id: deviceId, display_name: displayName } }];
+}
+
+/** The end of some devices. Those that are gone already are no error. */
+export function decideDeviceRemoval(
+  account: Account,
+  deviceIds: readonly DeviceId[],
+  reason: DevicesRemovedReason,
+): AccountFact[] {
+  const known = [...new Set(deviceIds)].filter((id) => account.devices.has(id));
+  return known.length === 0 ? [] : [{ type: 'devices-removed', data: { device_ids: known, reason } }];
+}
+
+/**
+ * The exchange of a refresh token, that of the current pair or of the one before it while the new one is unused. Throws
+ * M_UNKNOWN_TOKEN for any other.
+ */
+export function decideRefresh(account: Account, refresh: Omit<TokensRefreshed, 'device_id'>): AccountFact[] {
+  for (const [deviceId, device] of account.devices) {
+    if (validPairs(device).some((pair) => pair.refresh_hash === refresh.used)) {
+      return [{ type: 'tokens-refreshed', data: { device_id: deviceId, ...refresh } }];
+    }
+  }
+  throw new MatrixError('M_UNKNOWN_TOKEN', 'Unrecognised refresh token');
+}
+
+/** The first use of what a refresh gave out. Nothing where that is known already. */
+export function decideConfirmation(account: Account, deviceId: DeviceId, tokenHash: string): AccountFact[] {
+  const device = account.devices.get(deviceId);
+  if (device?.previous === undefined || device.current.token_hash !== tokenHash) return [];
+  return [{ type: 'tokens-confirmed', data: { device_id: deviceId, token_hash: tokenHash } }];
+}

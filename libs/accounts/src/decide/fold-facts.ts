@@ -1,0 +1,40 @@
+import type { NewFact } from '#event-store/event-store';
+import type { AccountFact } from '../facts/account-facts.js';
+import type { RegistrationTokenFact } from '../facts/registration-token-facts.js';
+import { type Account, evolveAccount } from './account.js';
+import { type RegistrationToken, evolveRegistrationToken } from './registration-token.js';
+
+/** The facts that change what deciders know: all others of the stream are not even parsed. */
+const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
+  'account-registered',
+  'device-added',
+  'device-renamed',
+  'devices-removed',
+  'tokens-refreshed',
+  'tokens-confirmed',
+  'password-changed',
+  'account-deactivated',
+  'admin-changed',
+  'profile-changed',
+  'filter-created',
+]);
+
+/** The account as of a fact of its stream, as the log holds it. */
+export function foldAccountFact(account: Account, fact: NewFact): Account {
+  if (!FOLDED.has(fact.type)) return account;
+  // Only this library writes these types: their data has the shape that AccountFacts gives.
+  const parsed = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
+  return evolveAccount(account, parsed, fact.metadata.at);
+}
+
+/** What the types of a registration token's facts begin with. */
+const TOKEN_FACT_PREFIX = 'registration-token-';
+
+/** The registration token as of a fact of its stream. */
+export function foldRegistrationTokenFact(token: RegistrationToken, fact: NewFact): RegistrationToken {
+  if (!fact.type.startsWith(TOKEN_FACT_PREFIX)) return token;
+  return evolveRegistrationToken(token, {
+    type: fact.type,
+    data: JSON.parse(fact.data) as unknown,
+  } as RegistrationTokenFact);
+}

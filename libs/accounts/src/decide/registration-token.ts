@@ -1,0 +1,67 @@
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { RegistrationTokenCreated, RegistrationTokenFact } from '../facts/registration-token-facts.js';
+
+/** What is known of a registration token. Also the shape of its row in the view. */
+export interface RegistrationToken {
+  readonly exists: boolean;
+  readonly used: number;
+  readonly revoked: boolean;
+  readonly uses_allowed?: number;
+  readonly expires_at?: number;
+}
+
+export const NO_REGISTRATION_TOKEN: RegistrationToken = Object.freeze({ exists: false, used: 0, revoked: false });
+
+/** The token after a fact. */
+export function evolveRegistrationToken(token: RegistrationToken, fact: RegistrationTokenFact): RegistrationToken {
+  switch (fact.type) {
+    case 'registration-token-created':
+      return { ...NO_REGISTRATION_TOKEN, ...fact.data, exists: true };
+    case 'registration-token-used':
+      return { ...token, used: token.used + 1 };
+    case 'registration-token-returned':
+      return { ...token, used: token.used - 1 };
+    case 'registration-token-revoked':
+      return { ...token, revoked: true };
+    default:
+      return token;
+  }
+}
+
+/** Whether the token would be taken at `now`. */
+export function isUsable(token: RegistrationToken, now: number): boolean {
+  if (!token.exists || token.revoked) return false;
+  if (token.expires_at !== undefined && token.expires_at <= now) return false;
+  return token.uses_allowed === undefined || token.used < token.uses_allowed;
+}
+
+/** A new token. Throws M_INVALID_PARAM where it exists already or could never be used. */
+export function decideTokenCreation(
+  token: RegistrationToken,
+  creation: RegistrationTokenCreated,
+  now: number,
+): RegistrationTokenFact[] {
+  if (token.exists) throw new MatrixError('M_INVALID_PARAM', 'This registration token exists already');
+  if (!isUsable({ ...NO_REGISTRATION_TOKEN, ...creation, exists: true }, now)) {
+    throw new MatrixError('M_INVALID_PARAM', 'This registration token could never be used');
+  }
+  return [{ type: 'registration-token-created', data: creation }];
+}
+
+/** Takes one use for a registration. Throws M_FORBIDDEN where there is none to take. */
+export function decideTokenUse(token: RegistrationToken, userId: UserId, now: number): RegistrationTokenFact[] {
+  if (!isUsable(token, now)) throw new MatrixError('M_FORBIDDEN', 'Invalid registration token');
+  return [{ type: 'registration-token-used', data: { user_id: userId } }];
+}
+
+/** Gives a use back. */
+export function decideTokenReturn(token: RegistrationToken, userId: UserId): RegistrationTokenFact[] {
+  return token.used > 0 ? [{ type: 'registration-token-returned', data: { user_id: userId } }] : [];
+}
+
+/** Withdraws the token. Throws M_NOT_FOUND for an unknown one. */
+export function decideTokenRevocation(token: RegistrationToken): RegistrationTokenFact[] {
+  if (!token.exists) throw new MatrixError('M_NOT_FOUND', 'No such registration token');
+  return token.revoked ? [] : [{ type: 'registration-token-revoked', data: {} }];
+}

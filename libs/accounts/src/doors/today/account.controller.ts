@@ -1,0 +1,73 @@
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { checkDto, JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { causeOf } from '../../accounts.js';
+import { ChangePassword } from '../../commands/change-password.js';
+import { DeactivateAccount } from '../../commands/deactivate-account.js';
+import type { Stage } from '../../interactive-auth/auth-sessions.js';
+import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { TODAY, TODAY_AND_ALPHA, under } from '../paths.js';
+
+class PasswordBody {
+  @IsString() new_password!: string;
+  @IsOptional() @IsBoolean() logout_devices?: boolean;
+}
+
+class DeactivateBody {
+  @IsOptional() @IsBoolean() erase?: boolean;
+}
+
+const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
+
+/** The password and the end of an account (client-server API, "Account management"). */
+@Authenticated()
+@Controller()
+export class AccountController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly auth: InteractiveAuth,
+  ) {}
+
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post(under(TODAY_AND_ALPHA, 'account/password'))
+  async changePassword(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    const operation = { name: 'POST /account/password', userId: requester.userId, flows: FLOWS };
+    const session = await this.auth.authorise(operation, body);
+    const wanted = checkDto(PasswordBody, session.body);
+    const logoutDevices = wanted.logout_devices ?? true;
+    const change = { password: wanted.new_password, logoutDevices, keepDevice: requester.deviceId };
+    await this.auth.doAndClose(session, () =>
+      this.commands.execute(new ChangePassword(requester.userId, change, causeOf(requester))),
+    );
+    return {};
+  }
+
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post(under(TODAY, 'account/deactivate'))
+  async deactivate(
+    @CurrentRequester() requester: Requester,
+    @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
+  ): Promise<{ id_server_unbind_result: 'success' }> {
+    const operation = { name: 'POST /account/deactivate', userId: requester.userId, flows: FLOWS };
+    const session = await this.auth.authorise(operation, body);
+    const erase = checkDto(DeactivateBody, session.body).erase ?? false;
+    await this.auth.doAndClose(session, () =>
+      this.commands.execute(new DeactivateAccount(requester.userId, erase, causeOf(requester))),
+    );
+    // Nothing is ever bound here, so all of it is unbound.
+    return { id_server_unbind_result: 'success' };
+  }
+
+  /** No third-party identifier can be added here, so there is none. */
+  @Get(under(TODAY_AND_ALPHA, 'account/3pid'))
+  threepids(): { threepids: readonly never[] } {
+    return { threepids: [] };
+  }
+}

@@ -1,0 +1,92 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { checkDto, JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { type DeviceId, parseDeviceId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { DeleteDevices } from '../../commands/delete-devices.js';
+import { RenameDevice } from '../../commands/rename-device.js';
+import type { Stage } from '../../interactive-auth/auth-sessions.js';
+import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { type ClientDevice, Devices } from '../../queries/devices.js';
+import { TODAY, under } from '../paths.js';
+
+class DeviceBody {
+  @IsOptional() @IsString() display_name?: string;
+}
+
+class DeleteDevicesBody {
+  @IsArray() @ArrayMaxSize(10_000) @IsString({ each: true }) devices!: string[];
+}
+
+const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
+
+/** The devices of who asks (client-server API, module "Device Management"). */
+@Authenticated()
+@Controller()
+export class DevicesController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly devices: Devices,
+    private readonly auth: InteractiveAuth,
+  ) {}
+
+  @Get(under(TODAY, 'devices'))
+  async list(@CurrentRequester() requester: Requester): Promise<{ devices: ClientDevice[] }> {
+    return { devices: await this.devices.list(requester.userId) };
+  }
+
+  @Get(under(TODAY, 'devices/:deviceId'))
+  get(@CurrentRequester() requester: Requester, @Param('deviceId') deviceId: string): Promise<ClientDevice> {
+    return this.devices.get(requester.userId, parseDeviceId(deviceId));
+  }
+
+  @RateLimited('default')
+  @Put(under(TODAY, 'devices/:deviceId'))
+  async rename(
+    @CurrentRequester() requester: Requester,
+    @Param('deviceId') deviceIdText: string,
+    @JsonBody(DeviceBody) { display_name: displayName }: DeviceBody,
+  ): Promise<object> {
+    const deviceId = parseDeviceId(deviceIdText);
+    if (typeof displayName === 'string')
+      await this.commands.execute(new RenameDevice(requester, deviceId, displayName));
+    else await this.devices.get(requester.userId, deviceId);
+    return {};
+  }
+
+  @RateLimited('default')
+  @Delete(under(TODAY, 'devices/:deviceId'))
+  delete(
+    @CurrentRequester() requester: Requester,
+    @Param('deviceId') deviceIdText: string,
+    @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
+  ): Promise<object> {
+    const deviceId = parseDeviceId(deviceIdText);
+    return this.#delete(requester, `DELETE /devices/${deviceId}`, body, () => [deviceId]);
+  }
+
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post(under(TODAY, 'delete_devices'))
+  deleteMany(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    return this.#delete(requester, 'POST /delete_devices', body, (request) =>
+      checkDto(DeleteDevicesBody, request).devices.map(parseDeviceId),
+    );
+  }
+
+  async #delete(
+    requester: Requester,
+    name: string,
+    body: JsonObject,
+    devicesOf: (request: JsonObject) => DeviceId[],
+  ): Promise<object> {
+    const session = await this.auth.authorise({ name, userId: requester.userId, flows: FLOWS }, body);
+    const deviceIds = devicesOf(session.body);
+    await this.auth.doAndClose(session, () => this.commands.execute(new DeleteDevices(requester, deviceIds)));
+    return {};
+  }
+}

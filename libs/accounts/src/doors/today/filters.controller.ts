@@ -1,0 +1,50 @@
+import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { parseUserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { CreateFilter } from '../../commands/create-filter.js';
+import { parseFilter } from '../../filters/filter.js';
+import { findFilterText } from '../../filters/find-filter.js';
+import { TODAY_AND_ALPHA, checkOwn, under } from '../paths.js';
+
+/** Filters kept for /sync (client-server API, "Filtering"). */
+@Authenticated({ guests: true })
+@Controller(under(TODAY_AND_ALPHA, 'user/:userId/filter'))
+export class FiltersController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post()
+  async create(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') userId: string,
+    @JsonBody() body: JsonObject,
+  ): Promise<{ filter_id: string }> {
+    checkOwn(requester, parseUserId(userId), 'filters');
+    parseFilter(body);
+    return { filter_id: await this.commands.execute(new CreateFilter(requester, body)) };
+  }
+
+  @Get(':filterId')
+  async get(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') userId: string,
+    @Param('filterId') filterId: string,
+  ): Promise<RawJson> {
+    checkOwn(requester, parseUserId(userId), 'filters');
+    const text = await findFilterText(this.views, requester.userId, filterId);
+    if (text === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such filter');
+    return new RawJson(text);
+  }
+}

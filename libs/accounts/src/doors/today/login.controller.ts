@@ -1,0 +1,66 @@
+import { Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import type { FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
+import { checkDto, JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { LogIn } from '../../commands/log-in.js';
+import { RefreshSession } from '../../commands/refresh-session.js';
+import type { IssuedTokens } from '../../sessions/issue-tokens.js';
+import { PasswordCheck } from '../../sessions/password-check.js';
+import { TODAY, under } from '../paths.js';
+import { type SessionBody, sessionBody } from '../session-body.js';
+
+class LoginBody {
+  @IsString() type!: string;
+  @IsOptional() @IsString() device_id?: string;
+  @IsOptional() @IsString() initial_device_display_name?: string;
+  @IsOptional() @IsBoolean() refresh_token?: boolean;
+}
+
+class RefreshBody {
+  @IsString() refresh_token!: string;
+}
+
+/** POST /login and /refresh (client-server API, "Login", "Refreshing access tokens"). */
+@Controller()
+export class LoginController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly passwords: PasswordCheck,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @Get(under(TODAY, 'login'))
+  flows(): { flows: readonly { type: string }[] } {
+    return { flows: [{ type: 'm.login.password' }] };
+  }
+
+  @RateLimited('login')
+  @HttpCode(200)
+  @Post(under(TODAY, 'login'))
+  async login(@JsonBody() body: JsonObject, @Req() request: FastifyRequest): Promise<SessionBody> {
+    const parameters = checkDto(LoginBody, body);
+    if (parameters.type !== 'm.login.password') {
+      throw new MatrixError('M_UNKNOWN', 'Unknown login type', { status: 400 });
+    }
+    const session = {
+      deviceId: parameters.device_id,
+      initialDeviceDisplayName: parameters.initial_device_display_name,
+      refreshToken: parameters.refresh_token,
+    };
+    const claim = this.passwords.parseClaim(body);
+    const loggedIn = await this.commands.execute(new LogIn(claim, session, request.id));
+    return sessionBody(loggedIn.userId, this.config.serverName, loggedIn);
+  }
+
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post(under(TODAY, 'refresh'))
+  refresh(@JsonBody(RefreshBody) body: RefreshBody, @Req() request: FastifyRequest): Promise<IssuedTokens> {
+    return this.commands.execute(new RefreshSession(body.refresh_token, request.id));
+  }
+}

@@ -1,0 +1,73 @@
+import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { type UserId, parseUserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { ChangeProfile } from '../../commands/change-profile.js';
+import { getProfileField, getProfileText } from '../../queries/profile.js';
+import { TODAY, checkOwn, under } from '../paths.js';
+
+/** Profiles (client-server API, "Profiles"). Everybody may read them. */
+@Controller(under(TODAY, 'profile'))
+export class ProfileController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) protected readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  @RateLimited('default')
+  @Get(':userId')
+  async profile(@Param('userId') userId: string): Promise<RawJson> {
+    return new RawJson(await getProfileText(this.views, this.parseUser(userId)));
+  }
+
+  @RateLimited('default')
+  @Get(':userId/:key')
+  async field(@Param('userId') userId: string, @Param('key') key: string): Promise<JsonObject> {
+    return { [key]: await getProfileField(this.views, this.parseUser(userId), key) };
+  }
+
+  @Authenticated()
+  @RateLimited('default')
+  @Put(':userId/:key')
+  async setField(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') userId: string,
+    @Param('key') key: string,
+    @JsonBody() body: JsonObject,
+  ): Promise<object> {
+    checkOwn(requester, this.parseUser(userId), 'profile');
+    const value = Object.hasOwn(body, key) ? body[key] : undefined;
+    if (value === undefined) throw new MatrixError('M_MISSING_PARAM', `${key}: required`);
+    // Older clients unset a name or an avatar by null.
+    const unset = value === null && (key === 'displayname' || key === 'avatar_url');
+    await this.commands.execute(new ChangeProfile(requester, key, unset ? undefined : value));
+    return {};
+  }
+
+  @Authenticated()
+  @RateLimited('default')
+  @Delete(':userId/:key')
+  async deleteField(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') userId: string,
+    @Param('key') key: string,
+  ): Promise<object> {
+    checkOwn(requester, this.parseUser(userId), 'profile');
+    await this.commands.execute(new ChangeProfile(requester, key, undefined));
+    return {};
+  }
+
+  /** The user id in the path, as this version of the API reads it. */
+  protected parseUser(text: string): UserId {
+    return parseUserId(text);
+  }
+}

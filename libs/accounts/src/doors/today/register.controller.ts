@@ -1,0 +1,95 @@
+import { Controller, Get, HttpCode, Inject, Post, Query, Req } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import type { FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '#config/config';
+import { checkDto, JsonBody } from '#http/json-body';
+import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { RegisterAccount } from '../../commands/register-account.js';
+import type { AuthSession } from '../../interactive-auth/auth-sessions.js';
+import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
+import { RegistrationRules } from '../../registration-rules.js';
+import { RegistrationTokens } from '../../registration-tokens.js';
+import { TODAY, under } from '../paths.js';
+import { type SessionBody, sessionBody } from '../session-body.js';
+
+class RegisterBody {
+  @IsOptional() @IsString() username?: string;
+  @IsOptional() @IsString() password?: string;
+  @IsOptional() @IsString() device_id?: string;
+  @IsOptional() @IsString() initial_device_display_name?: string;
+  @IsOptional() @IsBoolean() inhibit_login?: boolean;
+  @IsOptional() @IsBoolean() refresh_token?: boolean;
+}
+
+/** Registration (client-server API, "Account registration"). */
+@Controller()
+export class RegisterController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly auth: InteractiveAuth,
+    private readonly rules: RegistrationRules,
+    private readonly tokens: RegistrationTokens,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @RateLimited('registration')
+  @HttpCode(200)
+  @Post(under(TODAY, 'register'))
+  async register(
+    @JsonBody() body: JsonObject,
+    @Query() query: QueryOfUrl,
+    @Req() request: FastifyRequest,
+  ): Promise<SessionBody> {
+    const kind = queryText(query, 'kind') ?? 'user';
+    if (kind === 'guest') throw new MatrixError('M_FORBIDDEN', 'There are no guest accounts here');
+    if (kind !== 'user') throw new MatrixError('M_INVALID_PARAM', 'kind: neither user nor guest');
+    const operation = { name: 'POST /register', flows: this.rules.getFlows() };
+    const { username } = checkDto(RegisterBody, body);
+    const repeated = this.auth.findResult<SessionBody>(operation, body);
+    if (repeated !== undefined) return repeated;
+    // Before any authentication, as the specification demands; and once more when the account is made.
+    if (typeof username === 'string') await this.rules.freeUserId(username);
+    const session = await this.auth.authorise(operation, body);
+    return this.auth.doOnce(session, () => this.#register(session, request.id));
+  }
+
+  @RateLimited('registration')
+  @Get(under(TODAY, 'register/available'))
+  async available(@Query() query: QueryOfUrl): Promise<{ available: true }> {
+    this.rules.getMode();
+    await this.rules.freeUserId(requiredText(query, 'username'));
+    return { available: true };
+  }
+
+  @RateLimited('registration')
+  @Get('_matrix/client/v1/register/m.login.registration_token/validity')
+  async validity(@Query() query: QueryOfUrl): Promise<{ valid: boolean }> {
+    this.rules.getMode();
+    return { valid: await this.tokens.isUsable(requiredText(query, 'token')) };
+  }
+
+  async #register({ body, registrationToken }: AuthSession, requestId: string): Promise<SessionBody> {
+    const wanted = checkDto(RegisterBody, body);
+    if (typeof wanted.password !== 'string') throw new MatrixError('M_MISSING_PARAM', 'password: required');
+    const session = {
+      deviceId: wanted.device_id,
+      initialDeviceDisplayName: wanted.initial_device_display_name,
+      refreshToken: wanted.refresh_token,
+    };
+    const account = await this.commands.execute(
+      new RegisterAccount({
+        userId: await this.rules.freeUserId(wanted.username ?? undefined),
+        via: this.rules.via,
+        password: wanted.password,
+        registrationToken,
+        session: wanted.inhibit_login === true ? undefined : session,
+        requestId,
+      }),
+    );
+    return sessionBody(account.userId, this.config.serverName, account.session);
+  }
+}

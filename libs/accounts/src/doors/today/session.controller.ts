@@ -1,0 +1,38 @@
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { RateLimited } from '#http/rate-limited';
+import type { DeviceId, UserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { LogOut } from '../../commands/log-out.js';
+import { TODAY, under } from '../paths.js';
+
+/** Whose session this is, and its end (client-server API, "Current account information", POST /logout). */
+@Controller()
+export class SessionController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Authenticated({ guests: true })
+  @Get(under(TODAY, 'account/whoami'))
+  whoami(@CurrentRequester() requester: Requester): { user_id: UserId; device_id: DeviceId; is_guest: boolean } {
+    return { user_id: requester.userId, device_id: requester.deviceId, is_guest: requester.isGuest ?? false };
+  }
+
+  @Authenticated({ guests: true })
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post(under(TODAY, 'logout'))
+  async logout(@CurrentRequester() requester: Requester): Promise<object> {
+    await this.commands.execute(new LogOut(requester, false));
+    return {};
+  }
+
+  @Authenticated({ guests: true })
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post(under(TODAY, 'logout/all'))
+  async logoutAll(@CurrentRequester() requester: Requester): Promise<object> {
+    await this.commands.execute(new LogOut(requester, true));
+    return {};
+  }
+}

@@ -1,0 +1,13 @@
+import { Controller } from '@nestjs/common';
+import { type UserId, parseUserId } from '#kernel/ids';
+import { foldUserId } from '../../decide/new-user-id.js';
+import { V1 } from '../paths.js';
+import { ProfileController } from '../today/profile.controller.js';
+
+/** Profiles in the API of 2015 (section "Profiles"): as today, but user ids are case-insensitive. */
+@Controller(`${V1}/profile`)
+export class ProfileV1Controller extends ProfileController {
+  protected override parseUser(text: string): UserId {
+    return foldUserId(parseUserId(text), this.config.serverName);
+  }
+}

@@ -1,0 +1,137 @@
+import type { DeviceId, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject, JsonValue } from '#kernel/json';
+
+/**
+ * The facts of a user's stream that belong to accounts. One user is one stream, so that "no stream yet" is the whole rule of
+ * uniqueness. Other domains add facts of their own to the same stream (push rules, forgotten rooms); folds skip what they do
+ * not know. Secrets appear only as hashes: tokens as sha256 in hex, passwords as argon2id.
+ */
+export const USER_STREAM_PREFIX = 'user-';
+export const userStream = (userId: UserId): string => `${USER_STREAM_PREFIX}${userId}`;
+export const userIdOfStream = (stream: string): UserId => stream.slice(USER_STREAM_PREFIX.length) as UserId;
+
+/** How an account came to be. */
+export type RegisteredVia = 'open' | 'registration-token' | 'shared-secret' | 'operator';
+
+/** `account-registered`: the first fact of a user. Without a `password_hash` nobody can log in by password. */
+export interface AccountRegistered {
+  readonly user_id: UserId;
+  readonly kind: 'user';
+  readonly via: RegisteredVia;
+  readonly password_hash?: string;
+  readonly admin?: true;
+}
+
+/**
+ * `device-added`: a login bound this device. Tokens the device held before are void from here on. Where the device was known
+ * already it keeps its display name.
+ */
+export interface DeviceAdded {
+  readonly device_id: DeviceId;
+  readonly token_hash: string;
+  readonly refresh_hash?: string;
+  /** When the access token ends, in milliseconds since the epoch; absent: never. */
+  readonly expires_at?: number;
+  readonly display_name?: string;
+}
+
+/** `device-renamed`. */
+export interface DeviceRenamed {
+  readonly device_id: DeviceId;
+  readonly display_name: string;
+}
+
+export type DevicesRemovedReason = 'logout' | 'logout-all' | 'deleted' | 'password-changed' | 'deactivated';
+
+/** `devices-removed`: the devices and all their tokens are gone. */
+export interface DevicesRemoved {
+  readonly device_ids: readonly DeviceId[];
+  readonly reason: DevicesRemovedReason;
+}
+
+/**
+ * `tokens-refreshed`: the refresh token behind `used` was exchanged. What it belongs to stays valid until the new pair is
+ * first used, so that a client that lost the answer can ask again.
+ */
+export interface TokensRefreshed {
+  readonly device_id: DeviceId;
+  readonly used: string;
+  readonly token_hash: string;
+  readonly refresh_hash: string;
+  readonly expires_at: number;
+}
+
+/** `tokens-confirmed`: the client has used the pair it got by a refresh; the pair before it is void. */
+export interface TokensConfirmed {
+  readonly device_id: DeviceId;
+  readonly token_hash: string;
+}
+
+/** `password-changed`. */
+export interface PasswordChanged {
+  readonly password_hash: string;
+}
+
+/** `account-deactivated`: for ever. The password is forgotten; `erase`: the user asked for their content to be erased. */
+export interface AccountDeactivated {
+  readonly erase: boolean;
+}
+
+/** `admin-changed`: whether the user may use the server's administration. */
+export interface AdminChanged {
+  readonly admin: boolean;
+}
+
+/** `profile-changed`: one key of the profile; `removed` instead of a value when it was deleted. */
+export interface ProfileChanged {
+  readonly key: string;
+  readonly value?: JsonValue;
+  readonly removed?: true;
+}
+
+/** `account-data-set`: private data of the user, for a room or (without `room_id`) for the account. */
+export interface AccountDataSet {
+  readonly room_id?: RoomId;
+  readonly type: string;
+  readonly content: JsonObject;
+}
+
+/** `tag-set` and `tag-removed`: one tag of one room. */
+export interface TagSet {
+  readonly room_id: RoomId;
+  readonly tag: string;
+  readonly content: JsonObject;
+}
+export interface TagRemoved {
+  readonly room_id: RoomId;
+  readonly tag: string;
+}
+
+/** `filter-created`: the id is derived from the filter, so that the same filter has the same id. */
+export interface FilterCreated {
+  readonly filter_id: string;
+  readonly filter: JsonObject;
+}
+
+/** type -> shape of the data, for all the facts above. */
+export interface AccountFacts {
+  'account-registered': AccountRegistered;
+  'device-added': DeviceAdded;
+  'device-renamed': DeviceRenamed;
+  'devices-removed': DevicesRemoved;
+  'tokens-refreshed': TokensRefreshed;
+  'tokens-confirmed': TokensConfirmed;
+  'password-changed': PasswordChanged;
+  'account-deactivated': AccountDeactivated;
+  'admin-changed': AdminChanged;
+  'profile-changed': ProfileChanged;
+  'account-data-set': AccountDataSet;
+  'tag-set': TagSet;
+  'tag-removed': TagRemoved;
+  'filter-created': FilterCreated;
+}
+
+/** A fact of an account before it is sealed and appended, or after it was parsed. */
+export type AccountFact = {
+  [T in keyof AccountFacts]: { readonly type: T; readonly data: AccountFacts[T] };
+}[keyof AccountFacts];

@@ -1,0 +1,42 @@
+import type { UserId } from '#kernel/ids';
+
+/** A registration token is one stream, named by the sha256 (hex) of the token: the token itself is nowhere in the log. */
+export const REGISTRATION_TOKEN_STREAM_PREFIX = 'registration-token-';
+export const registrationTokenStream = (tokenHash: string): string => `${REGISTRATION_TOKEN_STREAM_PREFIX}${tokenHash}`;
+export const tokenHashOfStream = (stream: string): string => stream.slice(REGISTRATION_TOKEN_STREAM_PREFIX.length);
+
+/** `registration-token-created`: how often it may be used (absent: without limit) and until when (absent: for ever). */
+export interface RegistrationTokenCreated {
+  readonly uses_allowed?: number;
+  readonly expires_at?: number;
+}
+
+/** `registration-token-used`: taken before the account is registered, so that two registrations cannot share the last use. */
+export interface RegistrationTokenUsed {
+  readonly user_id: UserId;
+}
+
+/** `registration-token-returned`: the registration it was taken for came to nothing. */
+export interface RegistrationTokenReturned {
+  readonly user_id: UserId;
+}
+
+/** `registration-token-revoked`: an operator withdrew it. */
+export type RegistrationTokenRevoked = Record<string, never>;
+
+export interface RegistrationTokenFacts {
+  'registration-token-created': RegistrationTokenCreated;
+  'registration-token-used': RegistrationTokenUsed;
+  'registration-token-returned': RegistrationTokenReturned;
+  'registration-token-revoked': RegistrationTokenRevoked;
+}
+
+export type RegistrationTokenFact = {
+  [T in keyof RegistrationTokenFacts]: { readonly type: T; readonly data: RegistrationTokenFacts[T] };
+}[keyof RegistrationTokenFacts];
+
+/** In `server`: `first-registration-token-issued`: the first start in token mode has printed its token. */
+export const SERVER_STREAM = 'server';
+export interface FirstRegistrationTokenIssued {
+  readonly token_hash: string;
+}

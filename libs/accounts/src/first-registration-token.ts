@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { BY_SERVER } from './accounts.js';
+import { hashSecret, newRegistrationToken } from './credentials/secrets.js';
+import { type FirstRegistrationTokenIssued, SERVER_STREAM } from './facts/registration-token-facts.js';
+import { RegistrationTokens } from './registration-tokens.js';
+
+const ISSUED = 'first-registration-token-issued';
+
+const evolve = (issued: boolean, fact: { readonly type: string }): boolean => issued || fact.type === ISSUED;
+
+/** Lets the first account in where registration needs a token: once in the life of a log. */
+@Injectable()
+export class FirstRegistrationToken {
+  readonly #server: Aggregates<boolean>;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registration'>,
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    private readonly tokens: RegistrationTokens,
+  ) {
+    this.#server = new Aggregates({ store, clock, capacity: 1, initialState: false, evolve });
+  }
+
+  /**
+   * A token for one registration, to be shown to the operator now, as nobody can read it again; undefined where another start
+   * has shown one, or registration needs none. A crash before it is shown leaves a token that nobody knows, and the next
+   * start makes another.
+   */
+  async issue(): Promise<string | undefined> {
+    if (this.config.registration !== 'token' || (await this.#server.load(SERVER_STREAM)).state) return undefined;
+    const token = newRegistrationToken();
+    await this.tokens.create(token, { uses_allowed: 1 }, BY_SERVER);
+    const data: FirstRegistrationTokenIssued = { token_hash: hashSecret(token) };
+    const { facts } = await this.#server.execute(
+      SERVER_STREAM,
+      (issued) => (issued ? [] : [{ id: randomUUID(), type: ISSUED, data: JSON.stringify(data) }]),
+      BY_SERVER,
+    );
+    return facts.length > 0 ? token : undefined;
+  }
+}

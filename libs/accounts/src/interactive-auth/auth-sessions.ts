@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { LruCache } from '#kernel/lru-cache';
+
+export type Stage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token';
+
+/** What somebody wants to do that needs more than an access token. A session is good for this and nothing else. */
+export interface Operation {
+  /** Method and path with all ids in it. */
+  readonly name: string;
+  /** Whose account it is about: who asks. Absent where nobody is logged in. */
+  readonly userId?: UserId;
+  /** Each a list of stages, to be completed in order. */
+  readonly flows: readonly (readonly Stage[])[];
+}
+
+/** A session of interactive authentication. In memory only: after a restart the client begins again. */
+export interface AuthSession {
+  readonly id: string;
+  readonly operation: Operation;
+  readonly expiresAt: number;
+  /** The request's body without `auth`, as it was when the first stage was completed. */
+  body: JsonObject;
+  readonly completed: Stage[];
+  /** The registration token that was shown, for the registration to use up. */
+  registrationToken?: string;
+  /** The answer of the operation, for clients that repeat the last request. */
+  result?: Promise<unknown>;
+}
+
+const LIFETIME_MS = 30 * 60 * 1000;
+const CAPACITY = 10_000;
+
+/** The sessions under way: at most 10,000, the oldest gives way; each for half an hour. */
+@Injectable()
+export class AuthSessions {
+  readonly #sessions = new LruCache<string, AuthSession>(CAPACITY);
+
+  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
+
+  /** A new session for an operation and its body. */
+  open(operation: Operation, body: JsonObject): AuthSession {
+    const id = randomBytes(18).toString('base64url');
+    const session: AuthSession = { id, operation, body, expiresAt: this.clock.now() + LIFETIME_MS, completed: [] };
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  /** The session, undefined where there is none or its time is over. */
+  find(id: string): AuthSession | undefined {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.expiresAt > this.clock.now()) return session;
+    this.#sessions.delete(id);
+    return undefined;
+  }
+
+  /** Ends a session: it cannot be used again. */
+  close(session: AuthSession): void {
+    this.#sessions.delete(session.id);
+  }
+}

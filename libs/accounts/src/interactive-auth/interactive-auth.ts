@@ -1,0 +1,128 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Injectable } from '@nestjs/common';
+import { type JsonObject, isJsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { type AuthSession, AuthSessions, type Operation, type Stage } from './auth-sessions.js';
+import { InteractionRequired, StageFailed } from './interaction-required.js';
+import { Stages } from './stages.js';
+
+/** User-interactive authentication (client-server API, "User-Interactive Authentication API"). */
+@Injectable()
+export class InteractiveAuth {
+  constructor(
+    private readonly sessions: AuthSessions,
+    private readonly stages: Stages,
+  ) {}
+
+  /**
+   * Settles with the session once the client has completed a flow of the operation; `session.body` is then what to do.
+   * Throws InteractionRequired (401) until that is so; M_FORBIDDEN where a session is used for something else than it was
+   * opened for; M_BAD_JSON.
+   */
+  async authorise(operation: Operation, body: JsonObject): Promise<AuthSession> {
+    const { auth, ...request } = body;
+    if (auth !== undefined && auth !== null && !isJsonObject(auth)) {
+      throw new MatrixError('M_BAD_JSON', 'auth: must be an object');
+    }
+    const session = this.#sessionFor(operation, auth ?? {}, request);
+    if (isComplete(session)) return session;
+    const stage = isJsonObject(auth) ? auth['type'] : undefined;
+    if (stage === undefined || !isJsonObject(auth)) throw new InteractionRequired(stateOf(session));
+    await this.#attempt(session, stage, auth);
+    if (!isComplete(session)) throw new InteractionRequired(stateOf(session));
+    return session;
+  }
+
+  /** The answer of an operation that the session named in the body has done already; undefined where there is none. */
+  findResult<T>(operation: Operation, body: JsonObject): Promise<T> | undefined {
+    const id = isJsonObject(body['auth']) ? body['auth']['session'] : undefined;
+    const session = typeof id === 'string' ? this.sessions.find(id) : undefined;
+    if (session?.operation.name !== operation.name || session.operation.userId !== operation.userId) return undefined;
+    return session.result as Promise<T> | undefined; // One session has one operation, one kind of answer.
+  }
+
+  /**
+   * Does the work of an authorised session once: whoever repeats the last request gets the same answer. After a failure it
+   * may be tried again.
+   */
+  async doOnce<T>(session: AuthSession, work: () => Promise<T>): Promise<T> {
+    const result = (session.result as Promise<T> | undefined) ?? work(); // One session has one operation, one kind of answer.
+    session.result = result;
+    try {
+      return await result;
+    } catch (error) {
+      session.result = undefined;
+      throw error;
+    }
+  }
+
+  /** Does the work of an authorised session, which is then spent. */
+  async doAndClose<T>(session: AuthSession, work: () => Promise<T>): Promise<T> {
+    this.sessions.close(session);
+    return work();
+  }
+
+  /** The session that a fallback page works on. Throws M_NOT_FOUND. */
+  getSession(id: string): AuthSession {
+    const session = this.sessions.find(id);
+    if (session === undefined) throw new MatrixError('M_NOT_FOUND', 'No such session');
+    return session;
+  }
+
+  /** Completes a stage on a fallback page. Throws InteractionRequired with the reason where it failed. */
+  async completeOnPage(session: AuthSession, stage: string, auth: JsonObject): Promise<void> {
+    if (!isComplete(session)) await this.#attempt(session, stage, auth);
+  }
+
+  #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): AuthSession {
+    const id = auth['session'];
+    const known = typeof id === 'string' ? this.sessions.find(id) : undefined;
+    // A session that is over, or that a restart has taken, is begun again rather than refused.
+    if (known === undefined) return this.sessions.open(operation, request);
+    if (known.operation.name !== operation.name || known.operation.userId !== operation.userId) {
+      throw new MatrixError('M_FORBIDDEN', 'The session was opened for another request');
+    }
+    // Clients may send the parameters once, and then `auth` alone.
+    if (Object.keys(request).length === 0 || isDeepStrictEqual(request, known.body)) return known;
+    if (known.completed.length > 0) throw new MatrixError('M_FORBIDDEN', 'The request has changed within its session');
+    known.body = request;
+    return known;
+  }
+
+  async #attempt(session: AuthSession, stage: unknown, auth: JsonObject): Promise<void> {
+    if (session.completed.includes(stage as Stage)) return;
+    const next = nextStages(session).find((one) => one === stage);
+    if (next === undefined) {
+      const failure = { errcode: 'M_UNRECOGNIZED', error: 'This is no stage to be completed now' } as const;
+      throw new InteractionRequired(stateOf(session), failure);
+    }
+    try {
+      await this.stages.pass(next, auth, session);
+    } catch (error) {
+      if (!(error instanceof StageFailed)) throw error;
+      throw new InteractionRequired(stateOf(session), { errcode: error.errcode, error: error.message });
+    }
+    if (!session.completed.includes(next)) session.completed.push(next);
+  }
+}
+
+function isComplete({ operation, completed }: AuthSession): boolean {
+  return operation.flows.some((flow) => flow.length > 0 && flow.every((stage, i) => completed[i] === stage));
+}
+
+/** The stages that may come now: those that go on a flow whose beginning is what was completed. */
+function nextStages({ operation, completed }: AuthSession): Stage[] {
+  return operation.flows
+    .filter((flow) => completed.every((stage, i) => flow[i] === stage))
+    .map((flow) => flow[completed.length])
+    .filter((stage) => stage !== undefined);
+}
+
+function stateOf({ id, operation, completed }: AuthSession): ConstructorParameters<typeof InteractionRequired>[0] {
+  return {
+    session: id,
+    flows: operation.flows.map((stages) => ({ stages })),
+    params: {},
+    completed: [...completed],
+  };
+}

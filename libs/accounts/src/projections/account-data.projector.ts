@@ -1,0 +1,87 @@
+import type { OwnRows, Projector } from '#projections/projector';
+import type { RecordedFact } from '#event-store/event-store';
+import type { Key } from '#read-models/read-model-store';
+import type { RoomId, UserId } from '#kernel/ids';
+import { type JsonObject, isJsonObject } from '#kernel/json';
+import { isPushRuleFactType } from '#push/facts/push-rule-facts';
+import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
+import { type AccountDataLogRow, formatAccountDataRow, parseAccountDataRow } from './account-data-row.js';
+
+const DATA = 'account-data';
+const LOG = 'account-data-log';
+const BATCH = 500;
+
+const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
+  'account-data-set',
+  'tag-set',
+  'tag-removed',
+  'account-deactivated',
+]);
+
+/**
+ * `account-data` and `account-data-log`. Each piece of data has exactly one row in the log, at its last change, so a scan
+ * behind a token finds what is new and nothing twice. Tags are the room's data of the type `m.tag`. Of push rules only the
+ * log's row is here (type `m.push_rules`, no room, with no content beside it): the rules are a view of their own.
+ */
+export const accountDataProjector: Projector = {
+  name: 'account-data',
+  version: 1,
+  collections: [DATA, LOG],
+  handles: (type) => TYPES.has(type) || isPushRuleFactType(type),
+  project,
+};
+
+async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const user = userIdOfStream(fact.stream);
+  if (isPushRuleFactType(fact.type)) return put(fact, rows, '', 'm.push_rules', '');
+  const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
+  switch (type) {
+    case 'account-data-set':
+      return put(fact, rows, data.room_id ?? '', data.type, JSON.stringify(data.content));
+    case 'tag-set':
+      return changeTags(fact, rows, data.room_id, (tags) => tags.set(data.tag, data.content));
+    case 'tag-removed':
+      return changeTags(fact, rows, data.room_id, (tags) => tags.delete(data.tag));
+    case 'account-deactivated':
+      return data.erase ? erase(rows, user) : undefined;
+    default:
+  }
+}
+
+async function put(
+  fact: RecordedFact,
+  rows: OwnRows,
+  roomId: RoomId | '',
+  type: string,
+  content: string,
+): Promise<void> {
+  const user = userIdOfStream(fact.stream);
+  const before = await rows.get(DATA, [user, roomId, type]);
+  if (before !== undefined) rows.delete(LOG, [user, parseAccountDataRow(before).position]);
+  rows.put(DATA, [user, roomId, type], formatAccountDataRow({ position: fact.position, content }));
+  rows.put(LOG, [user, fact.position], JSON.stringify([roomId, type] satisfies AccountDataLogRow));
+}
+
+async function changeTags(
+  fact: RecordedFact,
+  rows: OwnRows,
+  roomId: RoomId,
+  change: (tags: Map<string, unknown>) => void,
+): Promise<void> {
+  const before = await rows.get(DATA, [userIdOfStream(fact.stream), roomId, 'm.tag']);
+  const content = before === undefined ? {} : (JSON.parse(parseAccountDataRow(before).content) as JsonObject);
+  const tags = new Map<string, unknown>(isJsonObject(content['tags']) ? Object.entries(content['tags']) : []);
+  change(tags);
+  await put(fact, rows, roomId, 'm.tag', JSON.stringify({ tags: Object.fromEntries(tags) }));
+}
+
+async function erase(rows: OwnRows, user: UserId): Promise<void> {
+  for (const collection of [DATA, LOG]) {
+    let after: Key | undefined;
+    do {
+      const found = await rows.scan(collection, { prefix: [user], after, limit: BATCH });
+      for (const { key } of found) rows.delete(collection, key);
+      after = found.length === BATCH ? found.at(-1)?.key : undefined;
+    } while (after !== undefined);
+  }
+}

@@ -1,0 +1,17 @@
+import type { Projector } from '#projections/projector';
+import { accountDataProjector } from './account-data.projector.js';
+import { accountsProjector } from './accounts.projector.js';
+import { devicesProjector } from './devices.projector.js';
+import { filtersProjector } from './filters.projector.js';
+import { profilesProjector } from './profiles.projector.js';
+import { registrationTokensProjector } from './registration-tokens.projector.js';
+
+/** All projectors of accounts, for the runtime and the command line. */
+export const accountProjectors: readonly Projector[] = Object.freeze([
+  accountsProjector,
+  devicesProjector,
+  profilesProjector,
+  accountDataProjector,
+  filtersProjector,
+  registrationTokensProjector,
+]);

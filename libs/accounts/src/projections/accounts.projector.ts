@@ -1,0 +1,48 @@
+import type { OwnRows, Projector } from '#projections/projector';
+import type { RecordedFact } from '#event-store/event-store';
+import type { UserId } from '#kernel/ids';
+import { type AccountFact, type RegisteredVia, userIdOfStream } from '../facts/account-facts.js';
+
+/** `accounts` [user]: what is known of a local user besides what has a collection of its own. */
+export interface AccountRow {
+  readonly created_ts: number;
+  readonly via: RegisteredVia;
+  readonly admin?: true;
+  readonly deactivated?: true;
+  readonly erased?: true;
+}
+
+const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
+  'account-registered',
+  'admin-changed',
+  'account-deactivated',
+]);
+
+/** Who has an account here, who is an administrator, who is gone. */
+export const accountsProjector: Projector = {
+  name: 'accounts',
+  version: 1,
+  collections: ['accounts'],
+  handles: (type) => TYPES.has(type),
+  project,
+};
+
+async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const userId = userIdOfStream(fact.stream);
+  const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
+  const put = (row: AccountRow): void => rows.put('accounts', [userId], JSON.stringify(row));
+  if (type === 'account-registered') {
+    put({ created_ts: fact.metadata.at, via: data.via, ...(data.admin ? { admin: true } : {}) });
+    return;
+  }
+  const row = await rowOf(rows, userId);
+  if (row === undefined) return;
+  const { admin: _before, ...others } = row;
+  if (type === 'admin-changed') put(data.admin ? { ...others, admin: true } : others);
+  if (type === 'account-deactivated') put({ ...others, deactivated: true, ...(data.erase ? { erased: true } : {}) });
+}
+
+async function rowOf(rows: OwnRows, userId: UserId): Promise<AccountRow | undefined> {
+  const text = await rows.get('accounts', [userId]);
+  return text === undefined ? undefined : (JSON.parse(text) as AccountRow);
+}

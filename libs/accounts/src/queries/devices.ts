@@ -1,0 +1,49 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { VIEWS, type Views } from '#projections/views';
+import type { DeviceRecord } from '../decide/device-tokens.js';
+import { KnownTokens } from '../sessions/known-tokens.js';
+
+/** A device as its owner sees it (client-server API, module "Device Management"). */
+export interface ClientDevice {
+  readonly device_id: DeviceId;
+  readonly display_name?: string;
+  /** Milliseconds; only where this process has seen a request of the device. */
+  readonly last_seen_ts?: number;
+}
+
+const MOST = 10_000;
+
+/** The devices of local users. */
+@Injectable()
+export class Devices {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly tokens: KnownTokens,
+  ) {}
+
+  /** All devices of the user. */
+  async list(userId: UserId): Promise<ClientDevice[]> {
+    const rows = await this.views.scan('devices', { prefix: [userId], limit: MOST });
+    // The second part of the key is the device id: the projector wrote it.
+    return rows.map(({ key, value }) => this.#shown(userId, key[1] as DeviceId, value));
+  }
+
+  /** One device of the user. Throws M_NOT_FOUND. */
+  async get(userId: UserId, deviceId: DeviceId): Promise<ClientDevice> {
+    const row = await this.views.get('devices', [userId, deviceId]);
+    if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'No such device');
+    return this.#shown(userId, deviceId, row);
+  }
+
+  #shown(userId: UserId, deviceId: DeviceId, row: string): ClientDevice {
+    const { display_name: displayName } = JSON.parse(row) as DeviceRecord;
+    const lastSeen = this.tokens.lastSeen(userId, deviceId);
+    return {
+      device_id: deviceId,
+      ...(displayName === undefined ? {} : { display_name: displayName }),
+      ...(lastSeen === undefined ? {} : { last_seen_ts: lastSeen }),
+    };
+  }
+}

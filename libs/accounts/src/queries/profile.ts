@@ -1,0 +1,30 @@
+import type { UserId } from '#kernel/ids';
+import type { JsonObject, JsonValue } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Views } from '#projections/views';
+
+/** The profile of a local user as JSON text, undefined where there is no such user. */
+export function findProfileText(views: Pick<Views, 'get'>, userId: UserId): Promise<string | undefined> {
+  return views.get('profiles', [userId]);
+}
+
+/** The profile of a local user, empty where nothing is known. For member events: `displayname` and `avatar_url` are texts. */
+export async function readProfile(views: Pick<Views, 'get'>, userId: UserId): Promise<JsonObject> {
+  const text = await findProfileText(views, userId);
+  return text === undefined ? {} : (JSON.parse(text) as JsonObject);
+}
+
+/** The profile as JSON text. Throws M_NOT_FOUND. */
+export async function getProfileText(views: Pick<Views, 'get'>, userId: UserId): Promise<string> {
+  const text = await findProfileText(views, userId);
+  if (text === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such profile');
+  return text;
+}
+
+/** One key of a profile. Throws M_NOT_FOUND where the user, or the key, is not there. */
+export async function getProfileField(views: Pick<Views, 'get'>, userId: UserId, key: string): Promise<JsonValue> {
+  const profile = new Map(Object.entries(JSON.parse(await getProfileText(views, userId)) as Record<string, JsonValue>));
+  const value = profile.get(key);
+  if (value === undefined) throw new MatrixError('M_NOT_FOUND', 'The profile has no such key');
+  return value;
+}

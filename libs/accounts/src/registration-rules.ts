@@ -1,0 +1,45 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { Accounts } from './accounts.js';
+import { newUserId, randomUsername } from './decide/new-user-id.js';
+import type { RegisteredVia } from './facts/account-facts.js';
+import type { Stage } from './interactive-auth/auth-sessions.js';
+
+const FLOWS: Readonly<Record<'open' | 'token', readonly (readonly Stage[])[]>> = {
+  open: [['m.login.dummy']],
+  token: [['m.login.registration_token']],
+};
+
+/** Who may register here, by the setting ANNALS_REGISTRATION. */
+@Injectable()
+export class RegistrationRules {
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registration' | 'serverName'>,
+    private readonly accounts: Accounts,
+  ) {}
+
+  /** The flows of interactive authentication. Throws M_FORBIDDEN where registration is closed. */
+  getFlows(): readonly (readonly Stage[])[] {
+    return FLOWS[this.getMode()];
+  }
+
+  /** Whether everybody may register, or who has a token. Throws M_FORBIDDEN where nobody may. */
+  getMode(): 'open' | 'token' {
+    if (this.config.registration === 'closed') throw new MatrixError('M_FORBIDDEN', 'Registration is closed');
+    return this.config.registration;
+  }
+
+  /** How accounts come to be in this mode. */
+  get via(): RegisteredVia {
+    return this.config.registration === 'open' ? 'open' : 'registration-token';
+  }
+
+  /** The user id for a user name, or a new one for none. Throws M_INVALID_USERNAME and M_USER_IN_USE. */
+  async freeUserId(username: string | undefined): Promise<UserId> {
+    const userId = newUserId(username ?? randomUsername(), this.config.serverName);
+    if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
+    return userId;
+  }
+}

@@ -1,0 +1,148 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { RecordedFact } from '#event-store/event-store';
+import type { AccessTokens } from '#http/access-tokens';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import type { Reactor } from '#projections/projector';
+import { VIEWS, type Views } from '#projections/views';
+import { hashSecret } from '../credentials/secrets.js';
+import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
+import type { AccountRow } from '../projections/accounts.projector.js';
+import type { TokenRow } from '../projections/devices.projector.js';
+import { TokenConfirmation } from './token-confirmation.js';
+
+interface KnownToken {
+  readonly requester: Requester;
+  /** The answer, made once. */
+  readonly answer: Promise<Requester>;
+  readonly expiresAt: number;
+  /** Whether its first use has still to be noted in the log. */
+  pending: boolean;
+  lastSeen: number;
+}
+
+/** The facts after which what is known of a user's tokens may be wrong. */
+const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
+  'device-added',
+  'devices-removed',
+  'tokens-refreshed',
+  'tokens-confirmed',
+  'account-deactivated',
+  'admin-changed',
+]);
+
+const CAPACITY = 50_000;
+const EXPIRED = Object.freeze({ fields: Object.freeze({ soft_logout: true }) });
+
+/**
+ * Whom access tokens stand for: the first step of nearly every request. A cache of token hashes, 50,000 of them, before the
+ * view `tokens`; its only owner is this class, which forgets a user's tokens upon the facts that touch them.
+ * PERF: a known token costs one sha256 and two look-ups in memory.
+ */
+@Injectable()
+export class KnownTokens implements AccessTokens, Reactor {
+  readonly name = 'known-tokens';
+  readonly #known = new LruCache<string, KnownToken>(CAPACITY);
+  readonly #hashesOf = new Map<UserId, Set<string>>();
+  readonly #log = new Logger('tokens');
+  #forgotten = 0;
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly confirmation: TokenConfirmation,
+  ) {}
+
+  /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
+  requesterOf(token: string): Promise<Requester> {
+    const hash = hashSecret(token);
+    const known = this.#known.get(hash);
+    if (known === undefined) return this.#lookUp(hash);
+    return this.#seen(hash, known);
+  }
+
+  /** When this process last saw a request of the device, in milliseconds; undefined where it remembers none. */
+  lastSeen(userId: UserId, deviceId: DeviceId): number | undefined {
+    let last: number | undefined;
+    for (const hash of this.#hashesOf.get(userId) ?? []) {
+      const known = this.#known.get(hash);
+      if (known?.requester.deviceId === deviceId) last = Math.max(last ?? 0, known.lastSeen);
+    }
+    return last;
+  }
+
+  react(facts: readonly RecordedFact[]): void {
+    for (const fact of facts) if (FORGETTING.has(fact.type)) this.#forget(userIdOfStream(fact.stream));
+  }
+
+  /** How many tokens are known. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  #seen(hash: string, known: KnownToken): Promise<Requester> {
+    const now = this.clock.now();
+    if (known.expiresAt <= now) {
+      return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN', 'The access token has expired', EXPIRED));
+    }
+    known.lastSeen = now;
+    if (known.pending) this.#confirm(hash, known);
+    return known.answer;
+  }
+
+  async #lookUp(hash: string): Promise<Requester> {
+    const before = this.#forgotten;
+    const text = await this.views.get('tokens', [hash]);
+    if (text === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const row = JSON.parse(text) as TokenRow;
+    const account = await this.views.get('accounts', [row.user]);
+    if (account === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const requester: Requester = Object.freeze({
+      userId: row.user,
+      deviceId: row.device,
+      isAdmin: (JSON.parse(account) as AccountRow).admin ?? false,
+      requestId: '',
+    });
+    const known: KnownToken = {
+      requester,
+      answer: Promise.resolve(requester),
+      expiresAt: row.expires_at ?? Infinity,
+      pending: row.pending ?? false,
+      lastSeen: 0,
+    };
+    // A fact may have come in while the views were read: then the next request reads them again.
+    if (before === this.#forgotten) this.#remember(hash, known);
+    return this.#seen(hash, known);
+  }
+
+  #remember(hash: string, known: KnownToken): void {
+    // Hashes that fell out of the cache stay in the index until their user is forgotten: start over before that piles up.
+    if (this.#hashesOf.size > CAPACITY) {
+      this.#hashesOf.clear();
+      this.#known.clear();
+    }
+    const { userId } = known.requester;
+    let hashes = this.#hashesOf.get(userId);
+    if (hashes === undefined) this.#hashesOf.set(userId, (hashes = new Set()));
+    hashes.add(hash);
+    this.#known.set(hash, known);
+  }
+
+  #forget(userId: UserId): void {
+    this.#forgotten++;
+    for (const hash of this.#hashesOf.get(userId) ?? []) this.#known.delete(hash);
+    this.#hashesOf.delete(userId);
+  }
+
+  #confirm(hash: string, known: KnownToken): void {
+    known.pending = false;
+    const { userId, deviceId } = known.requester;
+    this.confirmation.confirm(userId, deviceId, hash).catch((error: unknown) => {
+      known.pending = true;
+      this.#log.error({ err: error, userId }, 'the first use of a refreshed token was not noted');
+    });
+  }
+}

@@ -1,0 +1,167 @@
+import { Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsArray, IsBoolean, IsOptional, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { JsonBody } from '#http/json-body';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { type JsonObject, isJsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import {
+  PUSH_RULE_KINDS,
+  type PushAction,
+  type PushRule,
+  type PushRuleKind,
+  type PushRuleset,
+} from '#protocol/push-rules/push-rule';
+import { ChangePushRule } from '../commands/change-push-rule.js';
+import { RemovePushRule } from '../commands/remove-push-rule.js';
+import { SetPushRule } from '../commands/set-push-rule.js';
+import { readPushRules } from '../queries/read-push-rules.js';
+import { noSuchRule } from '../rules/decide-push-rules.js';
+
+class RuleBody {
+  @IsArray() actions!: PushAction[];
+  @IsOptional() @IsArray() conditions?: unknown[];
+  @IsOptional() @IsString() pattern?: string;
+}
+
+class EnabledBody {
+  @IsBoolean() enabled!: boolean;
+}
+
+class ActionsBody {
+  @IsArray() actions!: PushAction[];
+}
+
+function parseKind(text: string): PushRuleKind {
+  const kind = PUSH_RULE_KINDS.find((one) => one === text);
+  if (kind === undefined) throw new MatrixError('M_INVALID_PARAM', 'No such kind of push rule');
+  return kind;
+}
+
+function parseConditions(conditions: readonly unknown[]): JsonObject[] {
+  if (conditions.every(isJsonObject)) return [...conditions];
+  throw new MatrixError('M_BAD_JSON', 'conditions: must be a list of objects');
+}
+
+/** The push rules of who asks (client-server API, "Push Rules: API"), also under the path they had in 2015. */
+@Authenticated()
+@Controller(['_matrix/client/v3/pushrules', '_matrix/client/r0/pushrules', '_matrix/client/api/v1/pushrules'])
+export class PushRulesController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  @Get()
+  async all(@CurrentRequester() requester: Requester): Promise<{ global: PushRuleset }> {
+    return { global: await readPushRules(this.views, requester.userId) };
+  }
+
+  @Get('global')
+  global(@CurrentRequester() requester: Requester): Promise<PushRuleset> {
+    return readPushRules(this.views, requester.userId);
+  }
+
+  @Get('global/:kind')
+  async kind(@CurrentRequester() requester: Requester, @Param('kind') kind: string): Promise<readonly PushRule[]> {
+    return (await readPushRules(this.views, requester.userId))[parseKind(kind)];
+  }
+
+  @Get('global/:kind/:ruleId')
+  rule(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Param('ruleId') ruleId: string,
+  ): Promise<PushRule> {
+    return this.#get(requester, kind, ruleId);
+  }
+
+  @Get('global/:kind/:ruleId/enabled')
+  async enabled(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Param('ruleId') ruleId: string,
+  ): Promise<{ enabled: boolean }> {
+    return { enabled: (await this.#get(requester, kind, ruleId)).enabled };
+  }
+
+  @Get('global/:kind/:ruleId/actions')
+  async actions(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Param('ruleId') ruleId: string,
+  ): Promise<{ actions: readonly PushAction[] }> {
+    return { actions: (await this.#get(requester, kind, ruleId)).actions };
+  }
+
+  @RateLimited('default')
+  @Put('global/:kind/:ruleId')
+  async set(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kindText: string,
+    @Param('ruleId') ruleId: string,
+    @Query() query: QueryOfUrl,
+    @JsonBody(RuleBody) { actions, conditions, pattern }: RuleBody,
+  ): Promise<object> {
+    const kind = parseKind(kindText);
+    const [before, after] = [queryText(query, 'before'), queryText(query, 'after')];
+    const conditional = kind === 'override' || kind === 'underride';
+    const rule = {
+      kind,
+      rule_id: ruleId,
+      actions,
+      ...(conditional ? { conditions: parseConditions(conditions ?? []) } : {}),
+      ...(kind === 'content' && pattern !== undefined ? { pattern } : {}),
+      // Where both are given, `before` decides.
+      ...(before !== undefined ? { before } : after !== undefined ? { after } : {}),
+    };
+    await this.commands.execute(new SetPushRule(requester, rule));
+    return {};
+  }
+
+  @RateLimited('default')
+  @Delete('global/:kind/:ruleId')
+  async remove(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Param('ruleId') ruleId: string,
+  ): Promise<object> {
+    await this.commands.execute(new RemovePushRule(requester, parseKind(kind), ruleId));
+    return {};
+  }
+
+  @RateLimited('default')
+  @Put('global/:kind/:ruleId/enabled')
+  async setEnabled(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Param('ruleId') ruleId: string,
+    @JsonBody(EnabledBody) { enabled }: EnabledBody,
+  ): Promise<object> {
+    await this.commands.execute(new ChangePushRule(requester, parseKind(kind), ruleId, { enabled }));
+    return {};
+  }
+
+  @RateLimited('default')
+  @Put('global/:kind/:ruleId/actions')
+  async setActions(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Param('ruleId') ruleId: string,
+    @JsonBody(ActionsBody) { actions }: ActionsBody,
+  ): Promise<object> {
+    await this.commands.execute(new ChangePushRule(requester, parseKind(kind), ruleId, { actions }));
+    return {};
+  }
+
+  async #get(requester: Requester, kind: string, ruleId: string): Promise<PushRule> {
+    const rules = (await readPushRules(this.views, requester.userId))[parseKind(kind)];
+    const rule = rules.find((one) => one.rule_id === ruleId);
+    if (rule === undefined) throw noSuchRule();
+    return rule;
+  }
+}

@@ -1,0 +1,61 @@
+import type { JsonObject } from '#kernel/json';
+import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
+
+/** In `user-{user_id}`, beside the facts of the account: what a user changed of their push rules. */
+
+/**
+ * `push-rule-set`: a rule of the user's own was made or changed. `before` and `after` name the rule beside which it goes;
+ * with neither, a new rule goes on top and a known one stays where it is.
+ */
+export interface PushRuleSet {
+  readonly kind: PushRuleKind;
+  readonly rule_id: string;
+  readonly actions: readonly PushAction[];
+  readonly conditions?: readonly JsonObject[];
+  readonly pattern?: string;
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** `push-rule-removed`: a rule of the user's own is gone. */
+export interface PushRuleRemoved {
+  readonly kind: PushRuleKind;
+  readonly rule_id: string;
+}
+
+/** `push-rule-enabled-set`: a rule, the user's own or a default one, was switched on or off. */
+export interface PushRuleEnabledSet {
+  readonly kind: PushRuleKind;
+  readonly rule_id: string;
+  readonly enabled: boolean;
+}
+
+/** `push-rule-actions-set`: a rule, the user's own or a default one, does something else. */
+export interface PushRuleActionsSet {
+  readonly kind: PushRuleKind;
+  readonly rule_id: string;
+  readonly actions: readonly PushAction[];
+}
+
+export interface PushRuleFacts {
+  'push-rule-set': PushRuleSet;
+  'push-rule-removed': PushRuleRemoved;
+  'push-rule-enabled-set': PushRuleEnabledSet;
+  'push-rule-actions-set': PushRuleActionsSet;
+}
+
+export type PushRuleFact = {
+  [T in keyof PushRuleFacts]: { readonly type: T; readonly data: PushRuleFacts[T] };
+}[keyof PushRuleFacts];
+
+const TYPES: ReadonlySet<string> = new Set<PushRuleFact['type']>([
+  'push-rule-set',
+  'push-rule-removed',
+  'push-rule-enabled-set',
+  'push-rule-actions-set',
+]);
+
+/** Whether facts of this type change somebody's push rules. */
+export function isPushRuleFactType(type: string): boolean {
+  return TYPES.has(type);
+}

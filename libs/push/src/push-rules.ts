@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { userStream } from '#accounts/facts/account-facts';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { VIEWS, type Views } from '#projections/views';
+import type { PushRuleFact } from './facts/push-rule-facts.js';
+import { foldPushRuleFact } from './rules/fold-push-rules.js';
+import { NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
+
+const CAPACITY = 2_000;
+
+/** The write side of push rules. They live in the user's stream, folded apart from the account. */
+@Injectable()
+export class PushRules {
+  readonly #aggregates: Aggregates<PushRuleChanges>;
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+  ) {
+    const fold = { initialState: NO_CHANGES, evolve: foldPushRuleFact };
+    this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+  }
+
+  /** Appends what `decide` answers to the requester's stream and settles once the views show it. */
+  async change(
+    requester: Requester,
+    decide: (changes: PushRuleChanges, userId: UserId) => readonly PushRuleFact[],
+  ): Promise<void> {
+    const { position, facts } = await this.#aggregates.execute(
+      userStream(requester.userId),
+      (changes) =>
+        decide(changes, requester.userId).map(({ type, data }) => ({
+          id: randomUUID(),
+          type,
+          data: JSON.stringify(data),
+        })),
+      { actor: requester.userId, device: requester.deviceId, correlation: requester.requestId },
+    );
+    if (facts.length > 0) await this.views.whenProcessed(position);
+  }
+}

@@ -1,0 +1,79 @@
+import type { UserId } from '#kernel/ids';
+import { isJsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
+import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
+import { type PushRuleChanges, countOwnRules, ownRules } from './push-rule-changes.js';
+import { findRule } from './rules-of-user.js';
+
+const MAX_OWN_RULES = 1000;
+const MAX_ID_BYTES = 255;
+/** `dont_notify` and `coalesce` do nothing today; older clients still send them. */
+const ACTIONS: ReadonlySet<PushAction> = new Set(['notify', 'dont_notify', 'coalesce']);
+
+/** Throws M_INVALID_PARAM for a list that holds anything but known actions and tweaks. */
+export function checkActions(actions: readonly PushAction[]): void {
+  for (const action of actions) {
+    const known = isJsonObject(action) ? typeof action['set_tweak'] === 'string' : ACTIONS.has(action);
+    if (!known) throw new MatrixError('M_INVALID_PARAM', 'Unknown action');
+  }
+}
+
+function checkOwnRuleId(ruleId: string): void {
+  if (ruleId.startsWith('.'))
+    throw new MatrixError('M_INVALID_PARAM', "Rules that begin with '.' are the server's own");
+  if (ruleId === '' || /[/\\\0]/.test(ruleId) || Buffer.byteLength(ruleId) > MAX_ID_BYTES) {
+    throw new MatrixError('M_INVALID_PARAM', 'Not an id for a push rule');
+  }
+}
+
+/**
+ * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for a bad id or action, M_MISSING_PARAM for a content
+ * rule without a pattern, M_UNKNOWN (400) where the rule named by `before` or `after` is none of the user's own.
+ */
+export function decideRule(changes: PushRuleChanges, set: PushRuleSet): PushRuleFact[] {
+  checkOwnRuleId(set.rule_id);
+  checkActions(set.actions);
+  if (set.kind === 'content' && set.pattern === undefined)
+    throw new MatrixError('M_MISSING_PARAM', 'pattern: required');
+  const rules = ownRules(changes, set.kind);
+  const anchor = set.before ?? set.after;
+  if (anchor !== undefined && !rules.some((rule) => rule.rule_id === anchor)) {
+    throw new MatrixError('M_UNKNOWN', `before/after rule not found: ${anchor}`, { status: 400 });
+  }
+  if (countOwnRules(changes) >= MAX_OWN_RULES && !rules.some((rule) => rule.rule_id === set.rule_id)) {
+    throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', `No more than ${MAX_OWN_RULES} push rules`);
+  }
+  return [{ type: 'push-rule-set', data: set }];
+}
+
+/** Removes a rule of the user's own. Throws M_NOT_FOUND for any other. */
+export function decideRuleRemoval(changes: PushRuleChanges, kind: PushRuleKind, ruleId: string): PushRuleFact[] {
+  if (!ownRules(changes, kind).some((rule) => rule.rule_id === ruleId)) throw noSuchRule();
+  return [{ type: 'push-rule-removed', data: { kind, rule_id: ruleId } }];
+}
+
+/** Switches a rule on or off, the user's own or a default one. Throws M_NOT_FOUND. */
+export function decideRuleEnabled(
+  userId: UserId,
+  changes: PushRuleChanges,
+  rule: { readonly kind: PushRuleKind; readonly rule_id: string; readonly enabled: boolean },
+): PushRuleFact[] {
+  const known = findRule(userId, changes, rule.kind, rule.rule_id);
+  if (known === undefined) throw noSuchRule();
+  return known.enabled === rule.enabled ? [] : [{ type: 'push-rule-enabled-set', data: rule }];
+}
+
+/** Changes what a rule does, the user's own or a default one. Throws M_NOT_FOUND, M_INVALID_PARAM. */
+export function decideRuleActions(
+  userId: UserId,
+  changes: PushRuleChanges,
+  rule: { readonly kind: PushRuleKind; readonly rule_id: string; readonly actions: readonly PushAction[] },
+): PushRuleFact[] {
+  checkActions(rule.actions);
+  if (findRule(userId, changes, rule.kind, rule.rule_id) === undefined) throw noSuchRule();
+  return [{ type: 'push-rule-actions-set', data: rule }];
+}
+
+/** The refusal for a rule that is not there. */
+export const noSuchRule = (): MatrixError => new MatrixError('M_NOT_FOUND', 'The push rule was not found');

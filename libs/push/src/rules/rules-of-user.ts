@@ -1,0 +1,43 @@
+import type { UserId } from '#kernel/ids';
+import { defaultPushRules } from '#protocol/push-rules/default-rules';
+import type { PushRule, PushRuleKind, PushRuleset } from '#protocol/push-rules/push-rule';
+import { type PushRuleChanges, defaultRuleKey, ownRules } from './push-rule-changes.js';
+
+/** The one default rule that stands above a user's own: it silences everything. */
+const MASTER = '.m.rule.master';
+
+/**
+ * The rules in force for a user, most important first within each kind: the master rule, the user's own, the other defaults
+ * (client-server API, "Server-default Rules").
+ */
+export function rulesOfUser(userId: UserId, changes: PushRuleChanges): PushRuleset {
+  const defaults = defaultPushRules(userId);
+  const inForce = (kind: PushRuleKind): readonly PushRule[] => {
+    const changed = defaults[kind].map((rule) => withChange(kind, rule, changes));
+    const above = changed.filter((rule) => rule.rule_id === MASTER);
+    const below = changed.filter((rule) => rule.rule_id !== MASTER);
+    return [...above, ...ownRules(changes, kind), ...below];
+  };
+  return {
+    override: inForce('override'),
+    content: inForce('content'),
+    room: inForce('room'),
+    sender: inForce('sender'),
+    underride: inForce('underride'),
+  };
+}
+
+function withChange(kind: PushRuleKind, rule: PushRule, changes: PushRuleChanges): PushRule {
+  const change = changes.defaults[defaultRuleKey(kind, rule.rule_id)];
+  return change === undefined ? rule : { ...rule, ...change };
+}
+
+/** One rule in force, undefined where there is none of that kind and id. */
+export function findRule(
+  userId: UserId,
+  changes: PushRuleChanges,
+  kind: PushRuleKind,
+  ruleId: string,
+): PushRule | undefined {
+  return rulesOfUser(userId, changes)[kind].find((rule) => rule.rule_id === ruleId);
+}
