@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROJECTORS } from '#homeserver/projectors';
+import { listProjectors } from '#homeserver/projectors';
 import type { RoomId, ServerName } from '#kernel/ids';
 import { systemClock } from '#kernel/clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
@@ -56,7 +56,7 @@ async function benchReplay(directory: string): Promise<Figure> {
   const runtime = new ProjectionRuntime({
     store,
     readModels,
-    projectors: PROJECTORS,
+    projectors: listProjectors(),
     reactors: [],
     clock: systemClock,
   });

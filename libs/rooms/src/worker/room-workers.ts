@@ -89,6 +89,11 @@ export class RoomWorkers {
     await this.options.snapshots.settled();
   }
 
+  /** Nest's end of life: nothing is cut off. */
+  onModuleDestroy(): Promise<void> {
+    return this.close();
+  }
+
   /** How many rooms are in memory: for metrics. */
   get liveRooms(): number {
     return this.#busy.size + this.#idle.size;
