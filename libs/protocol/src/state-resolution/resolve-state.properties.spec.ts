@@ -7,7 +7,7 @@ import type { RoomEvent } from '../room-event.js';
 import type { StateTrie } from '../state-trie/state-trie.js';
 import { findAuthDifference } from './auth-difference.js';
 import { findConflictedSubgraph } from './conflicted-subgraph.js';
-import { selectPowerEvents, sortByPower } from './power-sort.js';
+import { isPowerEvent, selectPowerEvents, sortByPower } from './power-sort.js';
 import { eventIdsOf, splitConflicted } from './split-conflicted.js';
 
 const USERS = [ALICE, BOB, CAROL, DAVE];
@@ -202,20 +202,44 @@ describe('the full conflicted set', () => {
 });
 
 describe('the power ordering', () => {
-  it('puts every event after its auth events and leaves none out', () => {
+  it('takes, of the events whose auth events are all taken, the smallest each time', () => {
+    fc.assert(
+      fc.property(attempts, (list) => {
+        const room = roomOf(list, '11');
+        const selected = new Map(room.events.map((event) => [event.eventId, event]));
+        const sorted = sortByPower(selected, room.version, room, undefined).map(({ eventId }) => eventId);
+        const expected: EventId[] = [];
+        const left = new Set(room.events);
+        while (left.size > 0) {
+          const ready = [...left].filter(({ authEvents }) => authEvents.every((each) => expected.includes(each)));
+          const next = ready.sort((a, b) => comparePower(a, b, room))[0] as RoomEvent;
+          expected.push(next.eventId);
+          left.delete(next);
+        }
+        expect(sorted).toEqual(expected);
+      }),
+    );
+  });
+
+  it('is of all power events and their auth chains', () => {
     fc.assert(
       fc.property(attempts, (list) => {
         const room = roomOf(list, '11');
         const selected = selectPowerEvents(new Map(room.events.map((event) => [event.eventId, event])));
-        const sorted = sortByPower(selected, room.version, room, undefined);
-        expect(sorted.length).toBe(selected.size);
-        const places = new Map(sorted.map(({ eventId }, i) => [eventId, i]));
-        for (const { eventId, authEvents } of sorted) {
-          for (const each of authEvents) {
-            expect(places.get(each) ?? -1).toBeLessThan(places.get(eventId) as number);
-          }
-        }
+        const power = room.events.filter(isPowerEvent).map(({ eventId }) => eventId);
+        expect(new Set(selected.keys())).toEqual(chainOf(power, room));
       }),
     );
   });
 });
+
+/** The comparison in the words of the specification: greater power, then earlier, then the lower id. */
+function comparePower(a: RoomEvent, b: RoomEvent, room: HandMadeRoom): number {
+  const levelOf = ({ sender, authEvents }: RoomEvent) => {
+    const events = authEvents.map((each) => room.get(each));
+    const users = events.find((each) => each?.type === 'm.room.power_levels')?.content.users as Record<string, number>;
+    if (users !== undefined) return users[sender] ?? 0;
+    return events.some((each) => each?.type === 'm.room.create' && each.sender === sender) ? 100 : 0;
+  };
+  return levelOf(b) - levelOf(a) || a.originServerTs - b.originServerTs || (a.eventId < b.eventId ? -1 : 1);
+}

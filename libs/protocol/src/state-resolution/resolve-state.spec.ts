@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ALICE, BOB, CAROL, CREATE_ID, DAVE, member, versionOf, versionsBetween } from '../../test/hand-made-events.js';
 import { HandMadeRoom } from '../../test/hand-made-room.js';
 import { StateTrie } from '../state-trie/state-trie.js';
+import { findAuthDifference } from './auth-difference.js';
+import { splitConflicted } from './split-conflicted.js';
 
 const levels = (users: Record<string, number>, draft: object) => ({
   type: 'm.room.power_levels',
@@ -119,6 +121,80 @@ describe('state resolution of room version 1', () => {
     room.send(levels({ [ALICE]: 100, [CAROL]: 2 }, { id: '$c', prev: ['$admin'], depth: 13, sender: BOB }));
     const resolved = room.stateBefore(['$a', '$b', '$c']);
     expect(resolved.get('m.room.power_levels', '')).toBe('$a');
+  });
+});
+
+describe('state resolution of room version 1 by keys', () => {
+  it('lets a later change build on an earlier one of the same key', () => {
+    const room = publicRoom('1');
+    room.send(levels({ [ALICE]: 100, [BOB]: 50 }, { id: '$first', prev: ['$carol'], depth: 10 }));
+    room.send(levels({ [ALICE]: 100, [BOB]: 40 }, { id: '$second', sender: BOB, prev: ['$first'], depth: 11 }));
+    const resolved = room.stateBefore(['$first', '$second']);
+    expect(resolved.get('m.room.power_levels', '')).toBe('$second');
+  });
+
+  it('does not see other members that are in conflict too, whatever their order', () => {
+    const targets = [CAROL, DAVE, '@eve:example.com', '@frank:example.com'];
+    const room = publicRoom('1');
+    room.send(levels({ [ALICE]: 100, [BOB]: 50 }, { id: '$levels2', prev: ['$carol'], depth: 10 }));
+    let last = '$levels2';
+    for (const user of targets) last = room.send(member(user, 'join', { prev: [last] })).eventId;
+    const profile = { content: { displayname: 'Bob' }, id: '$bob2', prev: [last] };
+    room.send(member(BOB, 'join', profile));
+    let kick = last;
+    for (const user of targets) {
+      kick = room.send(member(user, 'leave', { sender: BOB, id: `$kick-${user}`, prev: [kick] })).eventId;
+    }
+    const resolved = room.stateBefore(['$bob2', kick]);
+    for (const user of targets) expect(resolved.get('m.room.member', user)).toBe(`$m.room.member-${user}:example.com`);
+  });
+});
+
+describe.each(['2', '11', '12'])('state resolution 2 in room version %s', (id) => {
+  it('orders events by the power levels they go back to before it looks at the time', () => {
+    const room = publicRoom(id);
+    room.send(topic({ id: '$early-levels', prev: ['$carol'], ts: 100 }));
+    room.send(levels({ ...alice(room), [BOB]: 50 }, { id: '$levels2', prev: ['$carol'], ts: 5 }));
+    room.send(topic({ id: '$late-levels', prev: ['$levels2'], ts: 50 }));
+    expect(room.stateBefore(['$early-levels', '$late-levels']).get('m.room.topic', '')).toBe('$late-levels');
+  });
+
+  it('orders events by time and then by id where their power levels are the same', () => {
+    const room = publicRoom(id);
+    room.send(topic({ id: '$z', prev: ['$carol'], ts: 5 }));
+    room.send(topic({ id: '$a', prev: ['$carol'], ts: 6 }));
+    room.send(topic({ id: '$b', prev: ['$carol'], ts: 6 }));
+    expect(room.stateBefore(['$b', '$z', '$a']).get('m.room.topic', '')).toBe('$b');
+  });
+
+  it('replays the steps that only one side has taken', () => {
+    const room = stepIsHidden(id);
+    room.send(topic({ id: '$topic', prev: ['$carol'], ts: 9 }));
+    expect(room.stateBefore(['$topic', '$carol50']).get('m.room.power_levels', '')).toBe('$carol50');
+  });
+
+  it('does not replay what led to the state that all agree on', () => {
+    const room = publicRoom(id);
+    room.send(topic({ id: '$topic1', prev: ['$carol'], ts: 20 }));
+    room.send(levels({ ...alice(room), [BOB]: 50 }, { id: '$levels2', prev: ['$carol'], ts: 5 }));
+    const merged = room.stateBefore(['$topic1', '$levels2']);
+    room.send(topic({ id: '$topic2', sender: BOB, prev: ['$topic1', '$levels2'], ts: 21 }));
+    const split = [merged, room.stateAfter('$topic2')] as const;
+    expect(findAuthDifference(splitConflicted([...split]), room)).toEqual(new Set(['$topic1', '$topic2']));
+    expect(room.resolve(split).get('m.room.topic', '')).toBe('$topic2');
+  });
+
+  it('never replaces what all agree on by what it replays', () => {
+    const room = publicRoom(id);
+    room.send(levels({ ...alice(room), [BOB]: 1 }, { id: '$loser', prev: ['$carol'], ts: 5 }));
+    room.send(topic({ id: '$topic1', prev: ['$loser'], ts: 20 }));
+    room.send(levels({ ...alice(room), [BOB]: 50 }, { id: '$winner', prev: ['$carol'], ts: 6 }));
+    const merged = room.stateBefore(['$topic1', '$winner']);
+    expect(merged.get('m.room.power_levels', '')).toBe('$winner');
+    room.send(topic({ id: '$topic2', prev: ['$topic1', '$winner'], ts: 21 }));
+    const states = [merged, room.stateAfter('$topic2')] as const;
+    expect(findAuthDifference(splitConflicted([...states]), room)).toContain('$loser');
+    expect(room.resolve(states).get('m.room.power_levels', '')).toBe('$winner');
   });
 });
 
