@@ -1,0 +1,73 @@
+import { EventEmitter } from 'node:events';
+
+export interface StandInEvent {
+  readonly id: string;
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: number;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly data: Uint8Array;
+  readonly customMetadata: Uint8Array;
+}
+
+export type ProposedEvent = Pick<StandInEvent, 'id' | 'metadata' | 'data' | 'customMetadata'>;
+
+/** The last revision the writer expects, or what the protocol offers beside. */
+export type ExpectedState = number | 'no-stream' | 'any' | 'exists';
+
+export type AppendOutcome =
+  | { readonly kind: 'appended'; readonly revision: number; readonly position: number }
+  | { readonly kind: 'conflict'; readonly actual: number | undefined }
+  | { readonly kind: 'too-large'; readonly limit: number };
+
+/** What the server allows when it is started with `--max-append-size 16777216`. */
+const MAX_APPEND_BYTES = 16 * 1024 * 1024;
+
+/** The log of the stand-in, in memory, with the rules of EventStoreDB for appending. Emits `appended`. */
+export class StandInLog extends EventEmitter<{ appended: [] }> {
+  readonly events: StandInEvent[] = [];
+  readonly #streams = new Map<string, StandInEvent[]>();
+  #end = 0;
+
+  /** The events of a stream; undefined where there is none. */
+  stream(name: string): readonly StandInEvent[] | undefined {
+    return this.#streams.get(name);
+  }
+
+  append(name: string, expected: ExpectedState, proposed: readonly ProposedEvent[]): AppendOutcome {
+    const bytes = proposed.reduce((sum, event) => sum + event.data.length + event.customMetadata.length, 0);
+    if (bytes > MAX_APPEND_BYTES) return { kind: 'too-large', limit: MAX_APPEND_BYTES };
+    const stream = this.#streams.get(name) ?? [];
+    const last = stream.length - 1;
+    const wanted = expected === 'any' ? last : expected === 'exists' ? Math.max(last, 0) : expected;
+    const from = wanted === 'no-stream' ? -1 : wanted;
+    if (from !== last) {
+      const earlier = stream.slice(from + 1, from + 1 + proposed.length);
+      const same = earlier.length === proposed.length && earlier.every((event, n) => event.id === proposed[n]!.id);
+      if (!same) return { kind: 'conflict', actual: last < 0 ? undefined : last };
+      const { revision, position } = earlier.at(-1)!;
+      return { kind: 'appended', revision, position };
+    }
+    this.#streams.set(name, stream);
+    for (const event of proposed) {
+      // Positions are places in a file: they grow by the size of the record.
+      this.#end += 120 + name.length + event.data.length + event.customMetadata.length;
+      const recorded = { ...event, stream: name, revision: stream.length, position: this.#end };
+      stream.push(recorded);
+      this.events.push(recorded);
+    }
+    this.emit('appended');
+    return { kind: 'appended', revision: stream.length - 1, position: this.#end };
+  }
+
+  /** The index of the first event at the position or behind it. */
+  indexOf(position: number): number {
+    let [low, high] = [0, this.events.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.events[middle]!.position < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
