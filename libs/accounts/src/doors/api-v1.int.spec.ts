@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
+import { FirstRegistrationToken } from '../first-registration-token.js';
+
+const V1 = '/_matrix/client/api/v1';
+const PASSWORD = 'm.login.password';
+
+describe('the API of 2015', () => {
+  let app: AccountsApp;
+  beforeAll(async () => void (app = await startAccountsApp()));
+  afterAll(() => app.close());
+
+  it('registers and logs in by user name and password', async () => {
+    expect((await app.call('GET', `${V1}/register`)).body).toEqual({ flows: [{ type: PASSWORD }] });
+    const registered = await app.call('POST', `${V1}/register`, {
+      body: { type: PASSWORD, user: 'Alice', password: 'secret' },
+    });
+    expect(registered.body).toEqual({
+      user_id: '@alice:example.org',
+      access_token: expect.any(String),
+      home_server: 'example.org',
+    });
+    expect((await app.call('GET', `${V1}/login`)).body).toEqual({ flows: [{ type: PASSWORD }] });
+    const login = { type: PASSWORD, user: '@ALICE:example.org', password: 'secret' };
+    const loggedIn = await app.call('POST', `${V1}/login`, { body: login });
+    expect(loggedIn.body).toEqual({
+      user_id: '@alice:example.org',
+      access_token: expect.any(String),
+      home_server: 'example.org',
+    });
+  });
+
+  it('takes a user id as a user name, and refuses one that differs in case alone', async () => {
+    const register = (user?: string) =>
+      app.call('POST', `${V1}/register`, { body: { type: PASSWORD, user, password: 'secret' } });
+    expect((await register('@bob:example.org')).body['user_id']).toBe('@bob:example.org');
+    expect((await register('BOB')).body['errcode']).toBe('M_USER_IN_USE');
+    expect((await register('@bob:elsewhere.org')).body['errcode']).toBe('M_INVALID_USERNAME');
+    expect((await register()).status).toBe(200);
+  });
+
+  it('refuses what it does not know, and what is missing', async () => {
+    for (const path of ['register', 'login']) {
+      const unknown = await app.call('POST', `${V1}/${path}`, { body: { type: 'm.login.oauth2' } });
+      expect([unknown.status, unknown.body['errcode']]).toEqual([400, 'M_UNKNOWN']);
+      const missing = await app.call('POST', `${V1}/${path}`, { body: { type: PASSWORD, user: 'x' } });
+      expect([missing.status, missing.body['errcode']]).toEqual([400, 'M_MISSING_PARAM']);
+      expect((await app.call('POST', `${V1}/${path}`, { body: {} })).body['errcode']).toBe('M_MISSING_PARAM');
+    }
+  });
+
+  it('reads user ids in any case, and tokens in the query', async () => {
+    const body = { type: PASSWORD, user: 'carol', password: 'secret' };
+    const token = String((await app.call('POST', `${V1}/register`, { body })).body['access_token']);
+    const url = `${V1}/profile/@CAROL:example.org/displayname`;
+    const set = await app.call('PUT', `${url}?access_token=${token}`, { body: { displayname: 'Carol' } });
+    expect(set.status).toBe(200);
+    expect((await app.call('GET', url)).body).toEqual({ displayname: 'Carol' });
+    expect((await app.call('GET', url.replace('api/v1', 'v3'))).status).toBe(404);
+    expect((await app.call('GET', `${V1}/voip/turnServer?access_token=${token}`)).body).toEqual({});
+    expect((await app.call('GET', `${V1}/pushrules/?access_token=${token}`)).body).toHaveProperty('global.override');
+  });
+
+  it('has a page that performs a login, under a policy that lets its own script run', async () => {
+    for (const path of [`${V1}/login/fallback`, '/_matrix/static/client/login/']) {
+      const { status, headers, text } = await app.call('GET', path);
+      expect(status).toBe(200);
+      expect(headers['content-type']).toBe('text/html; charset=utf-8');
+      expect(text).toContain('window.matrixLogin.onLogin(body)');
+      expect(headers['content-security-policy']).toMatch(/script-src 'sha256-/);
+    }
+  });
+
+  it('asks for the registration token in a stage of its own, where one is needed', async () => {
+    const closed = await startAccountsApp({ ANNALS_REGISTRATION: 'token' });
+    const token = await closed.get(FirstRegistrationToken).issue();
+    const register = (body: object) => closed.call('POST', `${V1}/register`, { body });
+    const stage = 'm.login.registration_token';
+    expect((await closed.call('GET', `${V1}/register`)).body).toEqual({
+      flows: [{ type: stage, stages: [stage, PASSWORD] }],
+    });
+    const credentials = { type: PASSWORD, user: 'alice', password: 'secret' };
+    expect((await register(credentials)).status).toBe(403);
+    expect((await register({ type: stage, token: 'wrong' })).status).toBe(403);
+    const { next, session } = (await register({ type: stage, token })).body;
+    expect(next).toBe(PASSWORD);
+    expect((await register({ ...credentials, user: 'no:name', session })).body['errcode']).toBe('M_INVALID_USERNAME');
+    expect((await register({ ...credentials, session })).body['user_id']).toBe('@alice:example.org');
+    expect((await register({ ...credentials, user: 'second', session })).status).toBe(403);
+    expect((await register({ type: stage, token })).status).toBe(403);
+    await closed.close();
+  });
+});

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
+import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
+import { listAccountData, listChangedAccountData } from '../queries/account-data.js';
+
+const V3 = '/_matrix/client/v3';
+const ROOM = '!room:example.org' as RoomId;
+
+describe('what an account keeps', () => {
+  let app: AccountsApp;
+  let counter = 0;
+  let userId: UserId;
+  let token: string;
+  beforeAll(async () => void (app = await startAccountsApp()));
+  afterAll(() => app.close());
+  beforeEach(async () => {
+    const body = { auth: { type: 'm.login.dummy' }, username: `user${++counter}`, password: 'secret' };
+    const answer = (await app.call('POST', `${V3}/register`, { body })).body;
+    userId = answer['user_id'] as UserId;
+    token = String(answer['access_token']);
+  });
+
+  const get = (path: string) => app.call('GET', `${V3}/${path}`, { token });
+  const put = (path: string, body: unknown) => app.call('PUT', `${V3}/${path}`, { token, body });
+  const remove = (path: string) => app.call('DELETE', `${V3}/${path}`, { token });
+
+  describe('profile', () => {
+    it('is empty at first, then has what was set, and tells the rooms of names and avatars', async () => {
+      expect((await get(`profile/${userId}`)).body).toEqual({});
+      expect((await get(`profile/${userId}/displayname`)).status).toBe(404);
+      app.toldRooms.length = 0;
+      expect((await put(`profile/${userId}/displayname`, { displayname: 'Alice' })).body).toEqual({});
+      expect((await put(`profile/${userId}/avatar_url`, { avatar_url: 'mxc://example.org/a' })).status).toBe(200);
+      expect(app.toldRooms).toEqual([userId, userId]);
+      expect((await put(`profile/${userId}/m.tz`, { 'm.tz': 'Europe/London' })).status).toBe(200);
+      expect((await put(`profile/${userId}/org.example.any`, { 'org.example.any': [1, null] })).status).toBe(200);
+      expect(app.toldRooms).toHaveLength(2);
+      expect((await app.call('GET', `${V3}/profile/${userId}`)).body).toEqual({
+        displayname: 'Alice',
+        avatar_url: 'mxc://example.org/a',
+        'm.tz': 'Europe/London',
+        'org.example.any': [1, null],
+      });
+      expect((await remove(`profile/${userId}/displayname`)).status).toBe(200);
+      expect((await put(`profile/${userId}/avatar_url`, { avatar_url: '' })).status).toBe(200);
+      expect(Object.keys((await get(`profile/${userId}`)).body)).toEqual(['m.tz', 'org.example.any']);
+    });
+
+    it('is nobody else’s to change, and takes no bad keys or values', async () => {
+      const other = await put('profile/@somebody:example.org/displayname', { displayname: 'x' });
+      expect([other.status, other.body['errcode']]).toEqual([403, 'M_FORBIDDEN']);
+      const errcodes = [
+        await put(`profile/${userId}/displayname`, { name: 'x' }),
+        await put(`profile/${userId}/displayname`, { displayname: 7 }),
+        await put(`profile/${userId}/displayname`, { displayname: 'x'.repeat(257) }),
+        await put(`profile/${userId}/Bad`, { Bad: 'x' }),
+        await put(`profile/${userId}/a.${'b'.repeat(260)}`, { [`a.${'b'.repeat(260)}`]: 'x' }),
+        await put(`profile/${userId}/a.b`, { 'a.b': 'x'.repeat(65_600) }),
+        await app.call('GET', `${V3}/profile/@nobody:example.org`),
+      ].map(({ body }) => body['errcode']);
+      expect(errcodes).toEqual([
+        'M_MISSING_PARAM',
+        'M_BAD_JSON',
+        'M_INVALID_PARAM',
+        'M_INVALID_PARAM',
+        'M_KEY_TOO_LARGE',
+        'M_PROFILE_TOO_LARGE',
+        'M_NOT_FOUND',
+      ]);
+    });
+  });
+
+  describe('account data', () => {
+    it('is kept for the account and for rooms, apart from each other', async () => {
+      expect((await get(`user/${userId}/account_data/my.type`)).body['errcode']).toBe('M_NOT_FOUND');
+      await put(`user/${userId}/account_data/my.type`, { of: 'account' });
+      await put(`user/${userId}/rooms/${ROOM}/account_data/my.type`, { of: 'room' });
+      expect((await get(`user/${userId}/account_data/my.type`)).text).toBe('{"of":"account"}');
+      expect((await get(`user/${userId}/rooms/${ROOM}/account_data/my.type`)).text).toBe('{"of":"room"}');
+    });
+
+    it('is private, and not to be written where the server manages it', async () => {
+      const foreign = await get('user/@someone:example.org/account_data/my.type');
+      expect([foreign.status, foreign.body['errcode']]).toEqual([403, 'M_FORBIDDEN']);
+      for (const type of ['m.fully_read', 'm.push_rules']) {
+        const answer = await put(`user/${userId}/account_data/${type}`, {});
+        expect([answer.status, answer.body['errcode']]).toEqual([405, 'M_BAD_JSON']);
+      }
+      expect((await put(`user/${userId}/rooms/nonsense/account_data/x`, {})).body['errcode']).toBe('M_INVALID_PARAM');
+      expect((await put(`user/${userId}/account_data/x`, [])).body['errcode']).toBe('M_BAD_JSON');
+    });
+
+    it('can be listed, and what changed since a position, each piece once with its newest content', async () => {
+      await put(`user/${userId}/account_data/a`, { n: 1 });
+      const since = app.views.position();
+      await put(`user/${userId}/account_data/b`, { n: 2 });
+      await put(`user/${userId}/rooms/${ROOM}/account_data/c`, { n: 3 });
+      await put(`user/${userId}/account_data/b`, { n: 4 });
+      await put(`pushrules/global/room/${ROOM}`, { actions: ['notify'] });
+      const all = await listAccountData(app.views, userId, undefined);
+      expect(all.map(({ type, position }) => [type, position === START])).toEqual([
+        ['a', false],
+        ['b', false],
+        ['m.push_rules', false],
+      ]);
+      const changed = await listChangedAccountData(app.views, userId, { after: since, limit: 100 });
+      expect(changed.map(({ roomId, type, content }) => [roomId, type, content.slice(0, 9)])).toEqual([
+        [ROOM, 'c', '{"n":3}'],
+        [undefined, 'b', '{"n":4}'],
+        [undefined, 'm.push_rules', '{"global"'],
+      ]);
+      const upTo = changed[0]!.position;
+      expect(await listChangedAccountData(app.views, userId, { after: since, upTo, limit: 100 })).toHaveLength(1);
+      expect(await listChangedAccountData(app.views, userId, { after: upTo, upTo, limit: 100 })).toEqual([]);
+    });
+
+    it('holds the tags of a room', async () => {
+      const tags = `user/${userId}/rooms/${ROOM}/tags`;
+      expect((await get(tags)).body).toEqual({ tags: {} });
+      await put(`${tags}/m.favourite`, { order: 0.5 });
+      await put(`${tags}/u.work`, {});
+      expect((await get(tags)).body).toEqual({ tags: { 'm.favourite': { order: 0.5 }, 'u.work': {} } });
+      expect((await remove(`${tags}/u.work`)).body).toEqual({});
+      expect((await remove(`${tags}/u.none`)).status).toBe(200);
+      expect((await get(`user/${userId}/rooms/${ROOM}/account_data/m.tag`)).body).toEqual({
+        tags: { 'm.favourite': { order: 0.5 } },
+      });
+      expect((await put(`${tags}/u.x`, { order: 'first' })).body['errcode']).toBe('M_BAD_JSON');
+      expect((await put(`${tags}/${'x'.repeat(256)}`, {})).body['errcode']).toBe('M_INVALID_PARAM');
+    });
+  });
+
+  it('holds filters under ids that stay', async () => {
+    const url = `${V3}/user/${userId}/filter`;
+    const filter = { room: { timeline: { limit: 10, types: ['m.room.*'] } }, 'org.example.more': 1.5 };
+    const first = await app.call('POST', url, { token, body: filter });
+    expect(first.status).toBe(200);
+    const again = await app.call('POST', url, { token, body: filter });
+    expect(again.body).toEqual(first.body);
+    expect((await app.call('GET', `${url}/${String(first.body['filter_id'])}`, { token })).body).toEqual(filter);
+    expect((await app.call('GET', `${url}/unknown`, { token })).body['errcode']).toBe('M_NOT_FOUND');
+    const bad = await app.call('POST', url, { token, body: { room: { timeline: { limit: 'ten' } } } });
+    expect(bad.body).toEqual({ errcode: 'M_BAD_JSON', error: 'room.timeline.limit: must be a positive integer' });
+  });
+
+  it('has nothing that this server cannot keep', async () => {
+    expect((await get('account/3pid')).body).toEqual({ threepids: [] });
+    expect((await get('pushers')).body).toEqual({ pushers: [] });
+    expect((await get('voip/turnServer')).body).toEqual({});
+    expect((await get('user/@x:example.org/openid/request_token')).status).toBe(404);
+  });
+
+  it('is served with what the server says of itself', async () => {
+    const { versions } = (await app.call('GET', '/_matrix/client/versions')).body;
+    expect(versions).toContain('v1.11');
+    expect((await app.call('GET', '/.well-known/matrix/client')).body).toEqual({
+      'm.homeserver': { base_url: 'http://127.0.0.1:8008' },
+    });
+    const { capabilities } = (await get('capabilities')).body as { capabilities: Record<string, unknown> };
+    expect(capabilities['m.room_versions']).toMatchObject({
+      default: '12',
+      available: { '1': 'stable', '12': 'stable' },
+    });
+    expect((await app.call('GET', `${V3}/capabilities`)).status).toBe(401);
+  });
+});

@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Global, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AccountsModule } from '#accounts/accounts.module';
+import { PROFILE_IN_ROOMS, type ProfileInRooms } from '#accounts/profile-in-rooms';
+import { accountProjectors } from '#accounts/projections/account-projectors';
+import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { AdminModule } from '#admin/admin.module';
+import { CONFIG, type Config, loadConfig } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { HttpModule } from '#http/http.module';
+import { MatrixAdapter } from '#http/matrix-adapter';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { JsonObject } from '#kernel/json';
+import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Reactor } from '#projections/projector';
+import { VIEWS } from '#projections/views';
+import { PushModule } from '#push/push.module';
+import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+
+/** An answer over HTTP. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  /** The parsed body; `{}` where it is no JSON object. */
+  readonly body: JsonObject;
+}
+
+export interface RequestOptions {
+  readonly token?: string;
+  readonly body?: unknown;
+  /** The body as it is sent, instead of JSON. */
+  readonly raw?: string;
+}
+
+/** Accounts, push rules and administration over real stores, without the rest of the server. */
+export interface AccountsApp {
+  readonly config: Config;
+  readonly store: EventStore;
+  readonly views: ProjectionRuntime;
+  /** Milliseconds since the epoch, for tests to move. */
+  readonly time: { now: number };
+  /** The profiles that rooms were told of. */
+  readonly toldRooms: string[];
+  get<T>(token: abstract new (...parameters: never[]) => T): T;
+  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options?: RequestOptions): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** Starts it in a directory of its own. Settings are those of the environment; registration is open unless they say otherwise. */
+export async function startAccountsApp(settings: Readonly<Record<string, string>> = {}): Promise<AccountsApp> {
+  const directory = mkdtempSync(join(tmpdir(), 'annals-accounts-'));
+  const config = loadConfig({
+    ANNALS_SERVER_NAME: 'example.org',
+    ANNALS_REGISTRATION: 'open',
+    ANNALS_RATE_LIMITS: 'off',
+    ANNALS_DATA_DIR: directory,
+    ...settings,
+  });
+  const time = { now: 1_700_000_000_000 };
+  const clock: Clock = { now: () => time.now };
+  const store = await openLmdbEventStore(join(directory, 'log'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
+  const reactors: Reactor[] = [];
+  const projectors = [...accountProjectors, pushRulesProjector];
+  const views = new ProjectionRuntime({ store, readModels, projectors, reactors, clock });
+  const toldRooms: string[] = [];
+  const rooms: ProfileInRooms = { profileChanged: async (_requester, userId) => void toldRooms.push(userId) };
+
+  @Global()
+  @Module({
+    providers: [
+      { provide: CONFIG, useValue: config },
+      { provide: CLOCK, useValue: clock },
+      { provide: EVENT_STORE, useValue: store },
+      { provide: VIEWS, useValue: views },
+      { provide: PROFILE_IN_ROOMS, useValue: rooms },
+    ],
+    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, PROFILE_IN_ROOMS],
+  })
+  class TestPorts {}
+
+  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, AccountsModule, PushModule, AdminModule] })
+  class TestApp {}
+
+  const app = await NestFactory.create<NestFastifyApplication>(TestApp, new MatrixAdapter(config), {
+    abortOnError: false,
+    bodyParser: false,
+    logger: ['error', 'warn'],
+  });
+  reactors.push(app.get(KnownTokens, { strict: false }));
+  await views.start();
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+
+  return {
+    config,
+    store,
+    views,
+    time,
+    toldRooms,
+    get: (token) => app.get(token, { strict: false }),
+    async call(method, path, { token, body, raw } = {}) {
+      const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const response = await app.getHttpAdapter().getInstance().inject({ method, url: path, headers, payload });
+      return {
+        status: response.statusCode,
+        headers: response.headers,
+        text: response.payload,
+        body: objectOf(response.payload),
+      };
+    },
+    async close() {
+      await app.close();
+      await views.stop();
+      await store.close();
+      await readModels.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function objectOf(text: string): JsonObject {
+  return text.startsWith('{') ? (JSON.parse(text) as JsonObject) : {};
+}
