@@ -32,14 +32,31 @@ export interface StateAt {
   readonly state: readonly { type: string; state_key: string; event_id: EventId; content: JsonObject }[];
 }
 
+/** The part of a room's history to show, by revisions, both inclusive; default: all of it. */
+export interface AuditRange {
+  readonly from?: number;
+  readonly to?: number;
+}
+
 /** A room's history in order. M_NOT_FOUND for a room that the log does not have. */
-export async function* auditRoom(store: EventStore, roomId: RoomId): AsyncGenerator<AuditEntry> {
+export async function* auditRoom(
+  store: EventStore,
+  roomId: RoomId,
+  { from = 0, to = Infinity }: AuditRange = {},
+): AsyncGenerator<AuditEntry> {
   let known = false;
-  for await (const fact of store.readStream(roomStream(roomId))) {
+  for await (const fact of store.readStream(roomStream(roomId), { from })) {
     known = true;
+    if (fact.revision > to) return;
     yield entryOf(fact);
   }
+  known ||= from > 0 && (await hasRoom(store, roomId));
   if (!known) throw new MatrixError('M_NOT_FOUND', `The log has no room ${roomId}`);
+}
+
+async function hasRoom(store: EventStore, roomId: RoomId): Promise<boolean> {
+  for await (const _ of store.readStream(roomStream(roomId), { limit: 1 })) return true;
+  return false;
 }
 
 /** The state dictionary after the fact of this revision, each key with its event as it was at that moment. */

@@ -15,7 +15,8 @@ import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { type PduAccepted, type PduRedacted, pduTextOf } from '../facts/room-facts.js';
+import { type PduAccepted, type PduRedacted, pduTextOf, type StateChange } from '../facts/room-facts.js';
+import { visibilityOf } from '../worker/live-room.js';
 
 /** The key of a server under a key id, where it is known; signatures under unknown keys count as not verifiable. */
 export type KeyRing = (serverName: string, keyId: string) => VerifyKey | undefined;
@@ -35,6 +36,7 @@ export class RoomVerifier {
   #trie = StateTrie.empty;
   #extremities: readonly EventId[] = [];
   #createEvent: RoomEvent | undefined;
+  #version: RoomVersion | undefined;
   #unverifiable = 0;
 
   constructor(
@@ -66,22 +68,36 @@ export class RoomVerifier {
     const event = parseRoomEvent(pdu, version, this.roomId);
     if (event.eventId !== body.event_id) problems.push(`the PDU's id is ${event.eventId}, not ${body.event_id}`);
     if (!hasContentHash(pdu, version)) problems.push(`${body.event_id}: the content hash does not match`);
+    this.#checkVersion(event, version, problems);
     this.#checkSignature(event, version, problems);
     this.#checkAuth(event, version, problems);
     this.#checkPlace(event, body, problems);
     this.#apply(event, body, problems);
   }
 
+  #checkVersion(event: RoomEvent, version: RoomVersion, problems: string[]): void {
+    this.#version ??= version;
+    if (version === this.#version) return;
+    problems.push(`${event.eventId}: of room version ${version.id} in a room of version ${this.#version.id}`);
+  }
+
   #checkSignature(event: RoomEvent, version: RoomVersion, problems: string[]): void {
-    const server = serverNameOf(event.sender);
-    const known = listSigningKeyIds(event.pdu, server).flatMap((keyId) => {
+    const isSigned = this.#isSigned(event, version);
+    if (isSigned === undefined) this.#unverifiable++;
+    else if (!isSigned) problems.push(`${event.eventId}: the signature of ${serverNameOf(event.sender)} does not hold`);
+  }
+
+  /** Whether a signature of the sender's server holds; undefined where it signed only with keys that are not known. */
+  #isSigned({ sender, pdu }: RoomEvent, version: RoomVersion): boolean | undefined {
+    const server = serverNameOf(sender);
+    const keyIds = listSigningKeyIds(pdu, server);
+    if (keyIds.length === 0) return false;
+    const known = keyIds.flatMap((keyId) => {
       const key = this.keys(server, keyId);
       return key === undefined ? [] : [{ keyId, key }];
     });
-    if (known.length === 0) this.#unverifiable++;
-    else if (!known.some(({ keyId, key }) => verifyEventSignature(event.pdu, version, server, keyId, key))) {
-      problems.push(`${event.eventId}: the signature of ${server} does not hold`);
-    }
+    if (known.length === 0) return undefined;
+    return known.some(({ keyId, key }) => verifyEventSignature(pdu, version, server, keyId, key));
   }
 
   #checkAuth(event: RoomEvent, version: RoomVersion, problems: string[]): void {
@@ -97,34 +113,62 @@ export class RoomVerifier {
     }
   }
 
+  /** Where the event stands in the graph, and what is recorded of the room at that place. */
   #checkPlace(event: RoomEvent, body: PduAccepted, problems: string[]): void {
-    const strangers = event.prevEvents.filter((eventId) => !this.#extremities.includes(eventId));
-    if (strangers.length > 0)
-      problems.push(`${event.eventId}: refers to ${strangers.join(', ')}, no extremity before it`);
-    if (!body.extremities.includes(event.eventId)) problems.push(`${event.eventId}: is not an extremity after itself`);
+    const { event_id: eventId } = body;
+    const strangers = event.prevEvents.filter((id) => !this.#extremities.includes(id));
+    if (strangers.length > 0) problems.push(`${eventId}: refers to ${strangers.join(', ')}, no extremity before it`);
+    const expected = [...this.#extremities.filter((id) => !event.prevEvents.includes(id)), eventId];
+    if (body.extremities.toSorted().join() !== expected.sort().join()) {
+      problems.push(
+        `${eventId}: the extremities after it are ${expected.join(', ')}, not ${body.extremities.join(', ')}`,
+      );
+    }
+    const visibility = visibilityOf(this.#state.get(keyOf('m.room.history_visibility', ''))?.content ?? {});
+    if (body.visibility !== visibility) {
+      problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
+    }
   }
 
+  /**
+   * The state after it. What goes on from here is named as the log names it, also where that is wrong: so each problem is told
+   * once, not again for every event behind it.
+   */
   #apply(event: RoomEvent, body: PduAccepted, problems: string[]): void {
+    const { event_id: eventId } = body;
     this.#extremities = body.extremities;
-    const changes = body.state.map((change) => `${change.type}|${change.state_key}=${change.event_id}`);
-    const expected = event.stateKey === undefined ? [] : [`${event.type}|${event.stateKey}=${event.eventId}`];
-    if (changes.join(' ') !== expected.join(' '))
-      problems.push(`${event.eventId}: the state delta is not its own effect`);
+    if (JSON.stringify(body.state) !== JSON.stringify(this.#effectOf(event, eventId))) {
+      problems.push(`${eventId}: the state delta is not its own effect`);
+    }
     if (event.stateKey !== undefined) {
-      this.#state.set(keyOf(event.type, event.stateKey), event);
-      this.#trie = this.#trie.set(event.type, event.stateKey, event.eventId);
+      this.#state.set(keyOf(event.type, event.stateKey), { ...event, eventId });
+      this.#trie = this.#trie.set(event.type, event.stateKey, eventId);
     }
     if (this.#trie.rootHash !== body.root) {
-      problems.push(`${event.eventId}: the state after it has the root ${this.#trie.rootHash}, not ${body.root}`);
+      problems.push(`${eventId}: the state after it has the root ${this.#trie.rootHash}, not ${body.root}`);
     }
+  }
+
+  #effectOf({ type, stateKey }: RoomEvent, eventId: EventId): StateChange[] {
+    if (stateKey === undefined) return [];
+    const replaces = this.#state.get(keyOf(type, stateKey))?.eventId;
+    return [{ type, state_key: stateKey, event_id: eventId, ...(replaces === undefined ? {} : { replaces }) }];
   }
 
   #checkRedacted(fact: RecordedFact, problems: string[]): void {
     const body = JSON.parse(fact.data) as PduRedacted;
     const version = versionOf(body.room_version);
-    // The id is the hash of what a redaction leaves: where it is a hash at all, it proves the remains.
-    const eventId = eventIdOf(pduOf(fact, version), version);
+    const remains = pduOf(fact, version);
+    // The id is the hash of what a redaction leaves: where it is a hash at all, it proves the remains; the signature does always.
+    const eventId = eventIdOf(remains, version);
     if (eventId !== body.event_id) problems.push(`the remains of ${body.event_id} have the id ${eventId}`);
+    const event = parseRoomEvent(remains, version, this.roomId);
+    if (this.#isSigned(event, version) === false) {
+      problems.push(`the remains of ${body.event_id}: the signature of ${serverNameOf(event.sender)} does not hold`);
+    }
+    // From here on the room decides by what remains (`noteRedacted` does the same for the worker).
+    const key = event.stateKey === undefined ? undefined : keyOf(event.type, event.stateKey);
+    if (key !== undefined && this.#state.get(key)?.eventId === body.event_id) this.#state.set(key, event);
   }
 }
 

@@ -1,0 +1,98 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { RoomId } from '#kernel/ids';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { type AuditEntry, type AuditRange, auditRoom, stateAt } from './audit-room.js';
+
+let store: MemoryEventStore;
+let room: LocalRoom;
+
+beforeEach(async () => {
+  store = new MemoryEventStore();
+  room = await LocalRoom.begin(store);
+});
+
+async function audit(roomId: RoomId, range?: AuditRange): Promise<AuditEntry[]> {
+  const entries: AuditEntry[] = [];
+  for await (const entry of auditRoom(store, roomId, range)) entries.push(entry);
+  return entries;
+}
+
+describe('the audit of a room', () => {
+  test('tells who did what, when, from which device, with which effect on the state', async () => {
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    const first = await room.setState('m.room.topic', { topic: 'first' });
+    await room.setMembership(BOB, 'join');
+    const second = await room.setState('m.room.topic', { topic: 'second' });
+    const said = await room.say('hello', BOB);
+    const redaction = await room.redact(said);
+    await room.list();
+
+    const entries = await audit(room.roomId);
+    expect(entries.map(({ revision }) => revision)).toEqual(entries.map((_, i) => i));
+    expect(entries.map(({ what }) => what)).toEqual([
+      'set m.room.create',
+      `set ${ALICE} to join`,
+      'set m.room.join_rules',
+      'set m.room.topic',
+      `set ${BOB} to join`,
+      'set m.room.topic',
+      'sent m.room.message',
+      'sent m.room.redaction',
+      `${said.eventId} was redacted by ${redaction}`,
+      'listed in the directory',
+    ]);
+    expect(entries[5]).toMatchObject({
+      actor: ALICE,
+      device: 'ALICESPHONE',
+      at: second.originServerTs + 1, // the clock of this room ticks whenever it is read
+      fact: 'pdu-accepted',
+      event_id: second.eventId,
+      type: 'm.room.topic',
+      state_key: '',
+      effect: [{ type: 'm.room.topic', state_key: '', event_id: second.eventId, replaces: first.eventId }],
+    });
+    expect(entries[6]).toMatchObject({ actor: BOB, effect: [], root: entries[5]!.root });
+    expect(entries[3]!.root).not.toBe(entries[5]!.root);
+  });
+
+  test('shows a part of it, both ends included', async () => {
+    for (let i = 0; i < 5; i++) await room.say(`${i}`);
+    expect((await audit(room.roomId, { from: 2, to: 4 })).map(({ revision }) => revision)).toEqual([2, 3, 4]);
+    expect((await audit(room.roomId, { to: 1 })).map(({ revision }) => revision)).toEqual([0, 1]);
+    expect(await audit(room.roomId, { from: 100 })).toEqual([]);
+  });
+
+  test('refuses a room that the log does not have', async () => {
+    const nowhere = '!nowhere:a.example' as RoomId;
+    await expect(audit(nowhere)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    await expect(audit(nowhere, { from: 3 })).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+  });
+});
+
+describe('the state at a revision', () => {
+  test('is the dictionary of that moment, with the root that the log recorded', async () => {
+    const first = await room.setState('m.room.topic', { topic: 'first' });
+    await room.say('between');
+    await room.setState('m.room.topic', { topic: 'second' });
+    const entries = await audit(room.roomId);
+
+    const then = await stateAt(store, room.roomId, 3);
+    expect(then.root).toBe(entries[3]!.root);
+    expect(then.state.find(({ type }) => type === 'm.room.topic')).toEqual({
+      type: 'm.room.topic',
+      state_key: '',
+      event_id: first.eventId,
+      content: { topic: 'first' },
+    });
+    expect(then.state.map(({ type }) => type).sort()).toEqual(['m.room.create', 'm.room.member', 'm.room.topic']);
+    const now = await stateAt(store, room.roomId, 4);
+    expect(now.state.find(({ type }) => type === 'm.room.topic')?.content).toEqual({ topic: 'second' });
+    expect(now.root).toBe(entries[4]!.root);
+  });
+
+  test('does not exist behind the end of the room, or without one', async () => {
+    await expect(stateAt(store, room.roomId, 2)).rejects.toThrow('no revision 2; its last is 1');
+    await expect(stateAt(store, '!nowhere:a.example' as RoomId, 0)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+  });
+});
