@@ -3,8 +3,8 @@ import type { Key, ScanOptions } from './read-model-store.js';
 /** The longest encoded key every store takes. LMDB with pages of 4 KiB holds 1,978 bytes. */
 export const MAX_KEY_BYTES = 1_900;
 
-/** Above every encoded key: UTF-8 has no byte 0xff. */
-const END = '\u00ff';
+/** Where a range without an upper bound ends, above every encoded key: UTF-8 has no byte 0xff. */
+export const RANGE_END = '\u00ff';
 
 /** Below every encoded key of at least one part. */
 const BEGINNING = '\0';
@@ -46,7 +46,7 @@ export interface KeyRange {
 /** The encoded keys that a scan may answer. Empty where `from` is not below `to`. */
 export function encodeRange({ prefix, after, before }: Pick<ScanOptions, 'prefix' | 'after' | 'before'>): KeyRange {
   let from = BEGINNING;
-  let to = END;
+  let to = RANGE_END;
   if (prefix !== undefined && prefix.length > 0) {
     from = encodeParts(prefix);
     to = `${from.slice(0, -1)}\x01`;

@@ -27,7 +27,8 @@ export interface ScanOptions {
 
 /**
  * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
- * crash by themselves, but when a write of one `write` call survives, so do all before it, in this and in earlier calls.
+ * crash by themselves, but when the last write of a `write` call survives, so do all others of that call and all earlier calls:
+ * a checkpoint goes last. One process writes; its calls of `write` follow one another for each row.
  */
 export interface ReadModelStore {
   get(collection: string, key: Key): Promise<string | undefined>;

@@ -1,15 +1,108 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { open } from 'lmdb';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeReadModels } from '../read-model-store.contract.js';
+import type { Write } from '../read-model-store.js';
 import { openLmdbReadModels } from './lmdb-read-model-store.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'annals-views-'));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const clear = (): void => rmSync(directory, { recursive: true, force: true });
+afterAll(clear);
 
 describeReadModels(
   'LMDB read models',
+  directory,
   async () => openLmdbReadModels(directory),
-  async () => rmSync(directory, { recursive: true, force: true }),
+  async () => clear(),
 );
+
+const write: Write = { collection: 'a', key: ['k'], value: 'one' };
+
+describe('openLmdbReadModels', () => {
+  const file = join(directory, 'data.mdb');
+  beforeEach(clear);
+
+  const fill = async (): Promise<void> => {
+    const store = openLmdbReadModels(directory);
+    await store.write([write]);
+    await store.close();
+  };
+
+  const expectFreshStart = async (reason: string): Promise<void> => {
+    const said: string[] = [];
+    const store = openLmdbReadModels(directory, { log: (message) => said.push(message) });
+    expect(said).toEqual([expect.stringContaining('will be rebuilt from the log')]);
+    expect(said[0]).toContain(reason);
+    expect(await store.collections()).toEqual([]);
+    await store.write([write]);
+    await store.close();
+  };
+
+  it('throws away a file that is none of LMDB’s, and says so', async () => {
+    await fill();
+    writeFileSync(file, 'something else entirely'.repeat(1000));
+    await expectFreshStart('no file of LMDB');
+  });
+
+  it('throws away a file that holds something else, and says so', async () => {
+    const foreign = open({ path: directory });
+    await foreign.put('theirs', 1);
+    await foreign.close();
+    await expectFreshStart('its format is unknown');
+  });
+
+  it('starts anew where the file is empty', async () => {
+    await fill();
+    truncateSync(file, 0);
+    const store = openLmdbReadModels(directory);
+    expect(await store.collections()).toEqual([]);
+    await store.close();
+  });
+
+  it('says nothing and keeps everything otherwise', async () => {
+    await fill();
+    const said: string[] = [];
+    const store = openLmdbReadModels(directory, { log: (message) => said.push(message) });
+    expect(await store.get('a', ['k'])).toBe('one');
+    expect(said).toEqual([]);
+    await store.close();
+  });
+
+  it('lets a reader see what is committed, and write nothing', async () => {
+    expect(() => openLmdbReadModels(directory, { readOnly: true })).toThrow('There are no views');
+    const writer = openLmdbReadModels(directory);
+    await writer.write([write]);
+    await writer.flush();
+    const reader = openLmdbReadModels(directory, { readOnly: true });
+    expect(await reader.get('a', ['k'])).toBe('one');
+    await writer.write([{ collection: 'b', key: ['k'], value: 'two' }]);
+    await writer.flush();
+    expect(await reader.collections()).toEqual(['a', 'b']);
+    expect(await reader.scan('b', { limit: 5 })).toEqual([{ key: ['k'], value: 'two' }]);
+    expect(await reader.get('c', ['k'])).toBeUndefined();
+    await expect(reader.write([write])).rejects.toThrow('not open for writing');
+    await expect(reader.drop('a')).rejects.toThrow('not open for writing');
+    await reader.close();
+    await writer.close();
+  });
+
+  it('does not delete what a reader cannot read', async () => {
+    await fill();
+    writeFileSync(file, 'something else entirely'.repeat(1000));
+    expect(() => openLmdbReadModels(directory, { readOnly: true })).toThrow();
+    expect(existsSync(file) && readFileSync(file, 'utf8').startsWith('something else')).toBe(true);
+  });
+
+  it('gives dropped collections back to the file when it is opened again', async () => {
+    await fill();
+    const store = openLmdbReadModels(directory);
+    await store.drop('a');
+    await store.close();
+    await openLmdbReadModels(directory).close();
+    const root = open({ path: directory, readOnly: true });
+    expect(root.getKeysCount()).toBe(0);
+    await root.close();
+  });
+});
