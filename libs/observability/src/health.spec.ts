@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { RevisionConflict, type EventStore } from '#event-store/event-store';
+import { positionOf } from '#kernel/position';
+import type { ProjectionStatus } from '#projections/projection-status';
+import { checkHealth } from './health.js';
+import { MeteredEventStore } from './metered-event-store.js';
+import { Metrics } from './metrics.js';
+
+const HEAD = positionOf(10);
+
+function status(overrides: Partial<ProjectionStatus>): ProjectionStatus {
+  const place = { version: 1, generation: 1, position: HEAD };
+  return {
+    name: 'timeline',
+    state: 'live',
+    version: 1,
+    serving: place,
+    next: undefined,
+    previous: undefined,
+    position: HEAD,
+    head: HEAD,
+    facts: { done: 10, of: 10 },
+    factsPerSecond: 0,
+    secondsLeft: undefined,
+    paused: undefined,
+    lastError: undefined,
+    deadLetters: 0,
+    comparison: undefined,
+    ...overrides,
+  };
+}
+
+/** A log whose answers the test chooses. */
+function setUp() {
+  const log = {
+    append: (): ReturnType<EventStore['append']> => Promise.resolve({ revision: 0, position: HEAD }),
+    head: (): Promise<typeof HEAD> => Promise.resolve(HEAD),
+  };
+  const clock = { time: 0, now: () => clock.time };
+  const metrics = new Metrics();
+  const port: Pick<EventStore, 'append' | 'head'> = {
+    append: () => log.append(),
+    head: () => log.head(),
+  };
+  // Health asks a log for nothing else.
+  const store = new MeteredEventStore(port as EventStore, metrics, clock);
+  const statuses = [status({})];
+  const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
+  return { log, clock, metrics, store, statuses, check: () => checkHealth({ store, projections, clock }) };
+}
+
+describe('the health of the server', () => {
+  it('is good where the log answers and the projections move', async () => {
+    expect(await setUp().check()).toEqual({
+      ok: true,
+      errors: [],
+      log: { head: HEAD },
+      position: HEAD,
+      projections: [{ name: 'timeline', version: 1, state: 'live', position: HEAD, lag: 0, deadLetters: 0 }],
+    });
+  });
+
+  it('tells how far behind a projection is', async () => {
+    const { statuses, check } = setUp();
+    statuses[0] = status({ state: 'catching-up', position: positionOf(3) });
+    expect(await check()).toMatchObject({ ok: true, projections: [{ lag: 7 }] });
+  });
+
+  it('is bad where a projection has failed', async () => {
+    const { statuses, check } = setUp();
+    statuses[0] = status({ state: 'failed' });
+    expect(await check()).toMatchObject({ ok: false, errors: ['the projection timeline has failed'] });
+  });
+
+  it('is bad where the log cannot be read', async () => {
+    const { log, check } = setUp();
+    log.head = () => Promise.reject(new Error('disk gone'));
+    expect(await check()).toMatchObject({
+      ok: false,
+      log: { head: null },
+      errors: [expect.stringContaining('disk gone')],
+    });
+  });
+
+  it('is bad once the log could not be appended to, until it can be again', async () => {
+    const { log, clock, store, check } = setUp();
+    const append = log.append;
+    log.append = () => Promise.reject(new Error('disk full'));
+    await expect(store.append('s', 'no-stream', [])).rejects.toThrow('disk full');
+    expect((await check()).ok).toBe(false);
+    log.append = append;
+    await store.append('s', 'no-stream', []);
+    expect((await check()).ok).toBe(true);
+    log.append = () => Promise.reject(new Error('disk full'));
+    await expect(store.append('s', 'no-stream', [])).rejects.toThrow('disk full');
+    clock.time += 31_000;
+    expect((await check()).ok).toBe(true);
+  });
+
+  it('does not suffer from a lost race', async () => {
+    const { log, store, metrics, check } = setUp();
+    log.append = () => Promise.reject(new RevisionConflict('s', 'no-stream', 0));
+    await expect(store.append('s', 'no-stream', [])).rejects.toThrow(RevisionConflict);
+    expect((await check()).ok).toBe(true);
+    expect((await metrics.expose()).text).toContain('annals_appends_failed_total 0');
+  });
+});
