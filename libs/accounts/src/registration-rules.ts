@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
-import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from './accounts.js';
-import { newUserId, randomUsername } from './decide/new-user-id.js';
+import { newUserId } from './user-ids.js';
 import type { RegisteredVia } from './facts/account-facts.js';
 import type { Stage } from './interactive-auth/auth-sessions.js';
 
@@ -36,10 +35,9 @@ export class RegistrationRules {
     return this.config.registration === 'open' ? 'open' : 'registration-token';
   }
 
-  /** The user id for a user name, or a new one for none. Throws M_INVALID_USERNAME and M_USER_IN_USE. */
-  async freeUserId(username: string | undefined): Promise<UserId> {
-    const userId = newUserId(username ?? randomUsername(), this.config.serverName);
+  /** Throws M_INVALID_USERNAME or M_USER_IN_USE where no account could be made under the user name. */
+  async checkFree(username: string): Promise<void> {
+    const userId = newUserId(username, this.config.serverName);
     if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
-    return userId;
   }
 }

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -11,9 +12,11 @@ import { NO_ACCOUNT } from '../decide/account.js';
 import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
 import { RegistrationTokens } from '../registration-tokens.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
+import { newUserId, randomUsername } from '../user-ids.js';
 
 export interface NewAccount {
-  readonly userId: UserId;
+  /** The basis of the user id; absent: one is made up. */
+  readonly username?: string;
   readonly via: RegisteredVia;
   /** Absent: nobody can log in by password until one is set. */
   readonly password?: string;
@@ -32,7 +35,7 @@ export interface RegisteredAccount {
 }
 
 /**
- * Makes an account, and opens its first session where one is asked for, in one write. Throws M_USER_IN_USE, M_WEAK_PASSWORD,
+ * Makes an account, and opens its first session where one is asked for, in one write. Throws M_INVALID_USERNAME, M_USER_IN_USE, M_WEAK_PASSWORD,
  * M_INVALID_PARAM, and M_FORBIDDEN for a registration token that is used up.
  */
 export class RegisterAccount extends Command<RegisteredAccount> {
@@ -48,25 +51,27 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     private readonly tokens: RegistrationTokens,
     private readonly hasher: PasswordHasher,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
   async execute({ account }: RegisterAccount): Promise<RegisteredAccount> {
-    const { userId, registrationToken } = account;
+    const { registrationToken, username = randomUsername() } = account;
+    const userId = newUserId(username, this.config.serverName);
     // Before the costly hash: most refusals are this one.
     if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
     const passwordHash = account.password === undefined ? undefined : await this.hasher.hash(account.password);
-    if (registrationToken === undefined) return this.#register(account, passwordHash);
+    if (registrationToken === undefined) return this.#register(userId, account, passwordHash);
     await this.tokens.use(registrationToken, userId);
     try {
-      return await this.#register(account, passwordHash);
+      return await this.#register(userId, account, passwordHash);
     } catch (error) {
       await this.tokens.giveBack(registrationToken, userId);
       throw error;
     }
   }
 
-  async #register(account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
-    const { userId, via, admin, displayname } = account;
+  async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
+    const { via, admin, displayname } = account;
     const session = account.session === undefined ? undefined : issueTokens(account.session, this.clock.now());
     await this.accounts.change(
       userId,

@@ -10,6 +10,9 @@ describe('the API of 2015', () => {
   beforeAll(async () => void (app = await startAccountsApp()));
   afterAll(() => app.close());
 
+  const register = (user?: string) =>
+    app.call('POST', `${V1}/register`, { body: { type: PASSWORD, user, password: 'secret' } });
+
   it('registers and logs in by user name and password', async () => {
     expect((await app.call('GET', `${V1}/register`)).body).toEqual({ flows: [{ type: PASSWORD }] });
     const registered = await app.call('POST', `${V1}/register`, {
@@ -31,8 +34,6 @@ describe('the API of 2015', () => {
   });
 
   it('takes a user id as a user name, and refuses one that differs in case alone', async () => {
-    const register = (user?: string) =>
-      app.call('POST', `${V1}/register`, { body: { type: PASSWORD, user, password: 'secret' } });
     expect((await register('@bob:example.org')).body['user_id']).toBe('@bob:example.org');
     expect((await register('BOB')).body['errcode']).toBe('M_USER_IN_USE');
     expect((await register('@bob:elsewhere.org')).body['errcode']).toBe('M_INVALID_USERNAME');
@@ -74,20 +75,20 @@ describe('the API of 2015', () => {
   it('asks for the registration token in a stage of its own, where one is needed', async () => {
     const closed = await startAccountsApp({ ANNALS_REGISTRATION: 'token' });
     const token = await closed.get(FirstRegistrationToken).issue();
-    const register = (body: object) => closed.call('POST', `${V1}/register`, { body });
+    const post = (body: object) => closed.call('POST', `${V1}/register`, { body });
     const stage = 'm.login.registration_token';
     expect((await closed.call('GET', `${V1}/register`)).body).toEqual({
       flows: [{ type: stage, stages: [stage, PASSWORD] }],
     });
     const credentials = { type: PASSWORD, user: 'alice', password: 'secret' };
-    expect((await register(credentials)).status).toBe(403);
-    expect((await register({ type: stage, token: 'wrong' })).status).toBe(403);
-    const { next, session } = (await register({ type: stage, token })).body;
+    expect((await post(credentials)).status).toBe(403);
+    expect((await post({ type: stage, token: 'wrong' })).status).toBe(403);
+    const { next, session } = (await post({ type: stage, token })).body;
     expect(next).toBe(PASSWORD);
-    expect((await register({ ...credentials, user: 'no:name', session })).body['errcode']).toBe('M_INVALID_USERNAME');
-    expect((await register({ ...credentials, session })).body['user_id']).toBe('@alice:example.org');
-    expect((await register({ ...credentials, user: 'second', session })).status).toBe(403);
-    expect((await register({ type: stage, token })).status).toBe(403);
+    expect((await post({ ...credentials, user: 'no:name', session })).body['errcode']).toBe('M_INVALID_USERNAME');
+    expect((await post({ ...credentials, session })).body['user_id']).toBe('@alice:example.org');
+    expect((await post({ ...credentials, user: 'second', session })).status).toBe(403);
+    expect((await post({ type: stage, token })).status).toBe(403);
     await closed.close();
   });
 });

@@ -3,6 +3,12 @@ import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 
 const V3 = '/_matrix/client/v3';
 
+const auth = (user: string, password = 'secret') => ({
+  type: 'm.login.password',
+  identifier: { type: 'm.id.user', user },
+  password,
+});
+
 describe('sessions', () => {
   let app: AccountsApp;
   let counter = 0;
@@ -22,12 +28,8 @@ describe('sessions', () => {
     app.call('POST', `${V3}/login`, {
       body: { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password, ...options },
     });
+  const refresh = (text: unknown) => app.call('POST', `${V3}/refresh`, { body: { refresh_token: text } });
   const whoami = (token: unknown) => app.call('GET', `${V3}/account/whoami`, { token: String(token) });
-  const auth = (user: string, password = 'secret') => ({
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user },
-    password,
-  });
 
   it('open by user id, by localpart, in any case, and in the form of older clients', async () => {
     const { userId } = await newUser();
@@ -95,7 +97,6 @@ describe('sessions', () => {
     const { userId } = await newUser();
     const first = (await login(userId, 'secret', { refresh_token: true })).body;
     expect(first['expires_in_ms']).toBe(3_600_000);
-    const refresh = (text: unknown) => app.call('POST', `${V3}/refresh`, { body: { refresh_token: text } });
     const lost = (await refresh(first['refresh_token'])).body;
     const second = (await refresh(first['refresh_token'])).body;
     expect((await whoami(lost['access_token'])).status).toBe(401);

@@ -5,7 +5,7 @@ import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
-import { findLocalUserId } from '../decide/new-user-id.js';
+import { findLocalUserId } from '../user-ids.js';
 
 /** Who somebody says to be, and the password that is to show it. */
 export interface PasswordClaim {

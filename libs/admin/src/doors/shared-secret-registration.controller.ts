@@ -3,8 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { RegisterAccount } from '#accounts/commands/register-account';
-import { newUserId } from '#accounts/decide/new-user-id';
-import { type SessionBody, sessionBody } from '#accounts/doors/session-body';
+import { type SessionBody, sessionBody } from '#accounts/sessions/session-body';
 import { CONFIG, type Config } from '#config/config';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -59,7 +58,7 @@ export class SharedSecretRegistrationController {
     }
     const account = await this.commands.execute(
       new RegisterAccount({
-        userId: newUserId(username, this.config.serverName),
+        username,
         via: 'shared-secret',
         password,
         admin,

@@ -12,7 +12,7 @@ import { RefreshSession } from '../../commands/refresh-session.js';
 import type { IssuedTokens } from '../../sessions/issue-tokens.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
 import { TODAY, under } from '../paths.js';
-import { type SessionBody, sessionBody } from '../session-body.js';
+import { type SessionBody, sessionBody } from '../../sessions/session-body.js';
 
 class LoginBody {
   @IsString() type!: string;

@@ -14,7 +14,7 @@ import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { RegistrationTokens } from '../../registration-tokens.js';
 import { TODAY, under } from '../paths.js';
-import { type SessionBody, sessionBody } from '../session-body.js';
+import { type SessionBody, sessionBody } from '../../sessions/session-body.js';
 
 class RegisterBody {
   @IsOptional() @IsString() username?: string;
@@ -52,7 +52,7 @@ export class RegisterController {
     const repeated = this.auth.findResult<SessionBody>(operation, body);
     if (repeated !== undefined) return repeated;
     // Before any authentication, as the specification demands; and once more when the account is made.
-    if (typeof username === 'string') await this.rules.freeUserId(username);
+    if (typeof username === 'string') await this.rules.checkFree(username);
     const session = await this.auth.authorise(operation, body);
     return this.auth.doOnce(session, () => this.#register(session, request.id));
   }
@@ -61,7 +61,7 @@ export class RegisterController {
   @Get(under(TODAY, 'register/available'))
   async available(@Query() query: QueryOfUrl): Promise<{ available: true }> {
     this.rules.getMode();
-    await this.rules.freeUserId(requiredText(query, 'username'));
+    await this.rules.checkFree(requiredText(query, 'username'));
     return { available: true };
   }
 
@@ -82,7 +82,7 @@ export class RegisterController {
     };
     const account = await this.commands.execute(
       new RegisterAccount({
-        userId: await this.rules.freeUserId(wanted.username ?? undefined),
+        username: wanted.username ?? undefined,
         via: this.rules.via,
         password: wanted.password,
         registrationToken,

@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { type UserId, parseUserId } from '#kernel/ids';
-import { foldUserId } from '../../decide/new-user-id.js';
+import { foldUserId } from '../../user-ids.js';
 import { V1 } from '../paths.js';
 import { ProfileController } from '../today/profile.controller.js';
 

@@ -86,7 +86,7 @@ export class RegisterV1Controller {
     if (body.password === undefined) throw new MatrixError('M_MISSING_PARAM', 'password: required');
     const account = await this.commands.execute(
       new RegisterAccount({
-        userId: await this.rules.freeUserId(this.#usernameOf(body.user)),
+        username: this.#usernameOf(body.user),
         via: this.rules.via,
         password: body.password,
         registrationToken: session?.registrationToken,

@@ -1,6 +1,5 @@
-import type { ServerName, UserId } from '#kernel/ids';
-import type { DeviceId } from '#kernel/ids';
-import type { IssuedTokens } from '../sessions/issue-tokens.js';
+import type { DeviceId, ServerName, UserId } from '#kernel/ids';
+import type { IssuedTokens } from './issue-tokens.js';
 
 /** The answer to a login or registration. `home_server` is deprecated, and still read by older clients. */
 export interface SessionBody extends Partial<IssuedTokens> {
