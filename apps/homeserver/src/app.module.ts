@@ -1,6 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { AccountsModule } from '#accounts/accounts.module';
+import { AdminModule } from '#admin/admin.module';
 import { HttpModule } from '#http/http.module';
+import { PushModule } from '#push/push.module';
 import { HandlerCheck } from './check-handlers.js';
 import { OperatorController } from './operator.controller.js';
 import { type Ports, PortsModule } from './ports.module.js';
@@ -12,7 +15,7 @@ export class AppModule {
   static of(ports: Ports): DynamicModule {
     return {
       module: AppModule,
-      imports: [PortsModule.of(ports), CqrsModule.forRoot(), HttpModule],
+      imports: [PortsModule.of(ports), CqrsModule.forRoot(), HttpModule, AccountsModule, PushModule, AdminModule],
       controllers: [WelcomeController, OperatorController],
       providers: [HandlerCheck],
     };

@@ -1,5 +1,6 @@
+import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
 import type { Reactor } from '#projections/projector';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const REACTORS: readonly Type<Reactor>[] = [];
+export const REACTORS: readonly Type<Reactor>[] = [KnownTokens];

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import type { Config } from '#config/config';
 import { drain, type DrainStep } from '#http/drain';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -22,6 +23,7 @@ import { openSigningKey } from './open-signing-key.js';
 import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
 import { REACTORS } from './reactors.js';
+import { showFirstToken } from './show-first-token.js';
 import { watchProjections } from './watch-projections.js';
 
 /** A server that answers. */
@@ -76,6 +78,7 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   await ports.projections.start();
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => ports.projections.stop() });
 
+  await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
   const control = await openControl(ports);
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
 

@@ -1,4 +1,4 @@
-import { Inject, Logger } from '@nestjs/common';
+import { Inject, Logger, Optional } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { JsonValue } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
@@ -32,7 +32,8 @@ export class ChangeProfileHandler implements ICommandHandler<ChangeProfile> {
 
   constructor(
     private readonly accounts: Accounts,
-    @Inject(PROFILE_IN_ROOMS) private readonly rooms: ProfileInRooms,
+    // Absent where no rooms are served: on the command line.
+    @Optional() @Inject(PROFILE_IN_ROOMS) private readonly rooms?: ProfileInRooms,
   ) {}
 
   async execute({ requester, key, value }: ChangeProfile): Promise<void> {
@@ -41,7 +42,7 @@ export class ChangeProfileHandler implements ICommandHandler<ChangeProfile> {
       (account) => decideProfileChange(account, key, value),
       causeOf(requester),
     );
-    if (!changed || !SHOWN_IN_ROOMS.has(key)) return;
+    if (!changed || this.rooms === undefined || !SHOWN_IN_ROOMS.has(key)) return;
     const told = this.rooms.profileChanged(requester, requester.userId).catch((error: unknown) => {
       this.#log.error({ err: error, userId: requester.userId }, 'rooms were not told of a changed profile');
     });
