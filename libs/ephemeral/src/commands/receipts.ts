@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { type AccountDataSet, userStream } from '#accounts/facts/account-facts';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { parseAccountDataRow } from '#accounts/projections/account-data-row';
+import { VIEWS, type Views } from '#projections/views';
+import type { EventPlace } from '#rooms/projections/timeline.projector';
+import type { ReceiptSet, ReceiptThread, ReceiptType } from '../facts/receipt-facts.js';
+import type { ReceiptRow } from '../projections/receipts.projector.js';
+import { findEventOfRoom, isInThread } from '../queries/thread-of-event.js';
+import { checkJoined } from './check-joined.js';
+
+/** A place in a room that a user wants to be marked as read. */
+export type Mark =
+  | { readonly kind: 'receipt'; readonly type: ReceiptType; readonly eventId: EventId; readonly thread?: ReceiptThread }
+  | { readonly kind: 'fully-read'; readonly eventId: EventId };
+
+const CAPACITY = 1_000;
+
+/** The write side of receipts and read markers: facts of the user's stream, which only ever move forward. */
+@Injectable()
+export class Receipts {
+  /** Of the user's stream nothing is needed to decide, only where it ends: where receipts stand is in the views. */
+  readonly #streams: Aggregates<null>;
+  readonly #turns = new KeyedQueue<UserId>();
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, initialState: null, evolve: () => null });
+  }
+
+  /**
+   * Sets marks in a room. One that lies at or before where it stands already changes nothing. Throws M_FORBIDDEN (not in the
+   * room), M_NOT_FOUND (the room has no such event), M_INVALID_PARAM (the event is not in the thread).
+   */
+  set(requester: Requester, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
+    return this.#turns.run(requester.userId, () => this.#set(requester, roomId, marks));
+  }
+
+  async #set(requester: Requester, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
+    const { userId, deviceId, requestId } = requester;
+    await checkJoined(this.views, roomId, userId);
+    const drafts: FactDraft[] = [];
+    for (const mark of marks) {
+      const draft = await this.#draft(userId, roomId, mark);
+      if (draft !== undefined) drafts.push(draft);
+    }
+    if (drafts.length === 0) return;
+    const cause = { actor: userId, device: deviceId, correlation: requestId };
+    const { position } = await this.#streams.execute(userStream(userId), () => drafts, cause);
+    await this.views.whenProcessed(position);
+  }
+
+  async #draft(userId: UserId, roomId: RoomId, mark: Mark): Promise<FactDraft | undefined> {
+    const event = await findEventOfRoom(this.views, roomId, mark.eventId);
+    if (event === undefined) throw new MatrixError('M_NOT_FOUND', `No such event in this room: ${mark.eventId}`);
+    const before = await this.#standing(userId, roomId, mark);
+    if (before !== undefined && before >= event.place[1]) return undefined;
+    if (mark.kind === 'fully-read') {
+      const content = { event_id: mark.eventId };
+      return draftOf('account-data-set', { room_id: roomId, type: 'm.fully_read', content } satisfies AccountDataSet);
+    }
+    const { type, eventId, thread } = mark;
+    if (thread !== undefined && !(await isInThread(this.views, roomId, eventId, thread))) {
+      throw new MatrixError('M_INVALID_PARAM', `event_id ${eventId} is not related to thread ${thread}`);
+    }
+    const receipt: ReceiptSet = { room_id: roomId, receipt_type: type, event_id: eventId, thread_id: thread };
+    return draftOf('receipt-set', receipt);
+  }
+
+  /** The position of the event at which a mark stands. */
+  async #standing(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {
+    const eventId = await this.#markedEvent(userId, roomId, mark);
+    const place = eventId === undefined ? undefined : await this.views.get('events', [eventId]);
+    return place === undefined ? undefined : (JSON.parse(place) as EventPlace)[1];
+  }
+
+  async #markedEvent(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {
+    if (mark.kind === 'receipt') {
+      const text = await this.views.get('receipts', [roomId, userId, mark.type, mark.thread ?? '']);
+      return text === undefined ? undefined : (JSON.parse(text) as ReceiptRow).event_id;
+    }
+    const text = await this.views.get('account-data', [userId, roomId, 'm.fully_read']);
+    if (text === undefined) return undefined;
+    const { event_id: eventId } = JSON.parse(parseAccountDataRow(text).content) as { event_id?: unknown };
+    return typeof eventId === 'string' ? eventId : undefined;
+  }
+}
+
+function draftOf(type: string, data: object): FactDraft {
+  return { id: randomUUID(), type, data: JSON.stringify(data) };
+}

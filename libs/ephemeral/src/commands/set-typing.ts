@@ -1,0 +1,32 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { Typing } from '../typing/typing.js';
+import { checkJoined } from './check-joined.js';
+
+/** Shows the requester as typing in a room for so many milliseconds, or (undefined) no more. Throws M_FORBIDDEN. */
+export class SetTyping extends Command<void> {
+  constructor(
+    readonly requester: Requester,
+    readonly roomId: RoomId,
+    readonly timeoutMs: number | undefined,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(SetTyping)
+export class SetTypingHandler implements ICommandHandler<SetTyping> {
+  constructor(
+    private readonly typing: Typing,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  async execute({ requester, roomId, timeoutMs }: SetTyping): Promise<void> {
+    await checkJoined(this.views, roomId, requester.userId);
+    if (timeoutMs === undefined) this.typing.stop(roomId, requester.userId);
+    else this.typing.start(roomId, requester.userId, timeoutMs);
+  }
+}

@@ -1,0 +1,38 @@
+import { Controller, Param, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
+import { checkOwn, TODAY_AND_ALPHA, under, V1 } from '#accounts/doors/paths';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { parseRoomId, parseUserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { SetTyping } from '../commands/set-typing.js';
+
+class TypingBody {
+  @IsBoolean() typing!: boolean;
+  @IsOptional() @IsInt() @Min(0) timeout?: number;
+}
+
+/** What the specification recommends as the longest time between two requests. */
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Typing notifications, the same in 2015 and today (client-server API, "Typing Notifications"). */
+@Authenticated()
+@RateLimited('default')
+@Controller(under([...TODAY_AND_ALPHA, V1], 'rooms/:roomId/typing'))
+export class TypingController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Put(':userId')
+  async set(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('userId') userId: string,
+    @JsonBody(TypingBody) { typing, timeout = DEFAULT_TIMEOUT_MS }: TypingBody,
+  ): Promise<object> {
+    checkOwn(requester, parseUserId(userId), 'typing notifications');
+    await this.commands.execute(new SetTyping(requester, parseRoomId(roomId), typing ? timeout : undefined));
+    return {};
+  }
+}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { Receipts } from './commands/receipts.js';
+import { SetReadMarksHandler } from './commands/set-read-marks.js';
+import { SetTypingHandler } from './commands/set-typing.js';
+import { ReceiptsController } from './doors/receipts.controller.js';
+import { TypingController } from './doors/typing.controller.js';
+import { Typing } from './typing/typing.js';
+
+/** Typing notifications, receipts and read markers. */
+@Module({
+  controllers: [ReceiptsController, TypingController],
+  providers: [Receipts, SetReadMarksHandler, SetTypingHandler, Typing],
+  exports: [Typing],
+})
+export class EphemeralModule {}

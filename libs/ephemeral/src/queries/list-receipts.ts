@@ -1,0 +1,94 @@
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { ReceiptType } from '../facts/receipt-facts.js';
+import type { ReceiptLogRow, ReceiptRow } from '../projections/receipts.projector.js';
+
+/** One receipt as readers get it. `thread` is '' for a receipt of all of the room. */
+export interface Receipt extends ReceiptRow {
+  readonly userId: UserId;
+  readonly type: ReceiptType;
+  readonly thread: string;
+}
+
+/** Whose eyes the receipts are for, and how far the views may be read. */
+export interface ReceiptRange {
+  readonly reader: UserId;
+  /** Only receipts behind this position (exclusive); all of the room where it is undefined. */
+  readonly after?: Position;
+  /** Nothing behind this position (inclusive). */
+  readonly upTo: Position;
+}
+
+/** The most receipts read of one room at a time. Rooms with more readers show the first of them. */
+const MAX_RECEIPTS = 10_000;
+
+/** The receipts of a room that the reader may see. One that changed behind `upTo` is left out: it is new at the next look. */
+export async function listReceipts(
+  views: Pick<Views, 'scan' | 'getMany'>,
+  roomId: RoomId,
+  { reader, after, upTo }: ReceiptRange,
+): Promise<Receipt[]> {
+  const found =
+    after === undefined ? await allReceipts(views, roomId) : await changedReceipts(views, roomId, after, upTo);
+  return found.filter(
+    (receipt) => receipt.pos <= upTo && (receipt.type !== 'm.read.private' || receipt.userId === reader),
+  );
+}
+
+async function allReceipts(views: Pick<Views, 'scan'>, roomId: RoomId): Promise<Receipt[]> {
+  const rows = await views.scan('receipts', { prefix: [roomId], limit: MAX_RECEIPTS });
+  return rows.map(({ key, value }) => receiptOf([key[1] as UserId, key[2] as ReceiptType, key[3]!], value));
+}
+
+async function changedReceipts(
+  views: Pick<Views, 'scan' | 'getMany'>,
+  roomId: RoomId,
+  after: Position,
+  upTo: Position,
+): Promise<Receipt[]> {
+  const log = await views.scan('receipts-log', { prefix: [roomId], after: [roomId, after], limit: MAX_RECEIPTS });
+  const named = log.filter(({ key }) => key[1]! <= upTo).map(({ value }) => JSON.parse(value) as ReceiptLogRow);
+  if (named.length === 0) return [];
+  const texts = await views.getMany(
+    'receipts',
+    named.map((row) => [roomId, ...row]),
+  );
+  return named.flatMap((row, i) => {
+    const text = texts[i];
+    return text === undefined ? [] : [receiptOf(row, text)];
+  });
+}
+
+function receiptOf([userId, type, thread]: ReceiptLogRow, text: string): Receipt {
+  return { ...(JSON.parse(text) as ReceiptRow), userId, type, thread };
+}
+
+/**
+ * The contents of the `m.receipt` events that tell of receipts: one for each thread (client-server API, "Receipts"), so that
+ * a user's receipts of several threads on one event do not overwrite each other. JSON texts.
+ */
+export function receiptContents(receipts: readonly Receipt[]): string[] {
+  const threads = new Map<string, Map<string, Map<string, string[]>>>();
+  for (const { thread, event_id: eventId, type, userId, ts } of receipts) {
+    const entry = JSON.stringify(thread === '' ? { ts } : { ts, thread_id: thread });
+    const events = getOrAdd(threads, thread, () => new Map<string, Map<string, string[]>>());
+    const types = getOrAdd(events, eventId, () => new Map<string, string[]>());
+    getOrAdd(types, type, () => []).push(`${JSON.stringify(userId)}:${entry}`);
+  }
+  return [...threads.values()].map(
+    (events) =>
+      `{${[...events]
+        .map(([eventId, types]) => {
+          const byType = [...types].map(([type, users]) => `"${type}":{${users.join(',')}}`);
+          return `${JSON.stringify(eventId)}:{${byType.join(',')}}`;
+        })
+        .join(',')}}`,
+  );
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}

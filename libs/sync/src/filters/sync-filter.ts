@@ -1,0 +1,85 @@
+import { type Filter, parseFilter, type RoomEventFilter } from '#accounts/filters/filter';
+import { findFilterText } from '#accounts/filters/find-filter';
+import type { UserId } from '#kernel/ids';
+import { LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Views } from '#projections/views';
+import { compileMatcher, type EventMatcher, roomTest } from './event-matcher.js';
+
+/** A filter of /sync, prepared. */
+export interface SyncFilter {
+  includesRoom(roomId: string): boolean;
+  /** Rooms that were left long ago are in an initial sync too. */
+  readonly includeLeave: boolean;
+  readonly timeline: EventMatcher;
+  readonly timelineLimit: number;
+  readonly state: EventMatcher;
+  readonly lazyLoadMembers: boolean;
+  readonly includeRedundantMembers: boolean;
+  readonly ephemeral: EventMatcher;
+  readonly roomAccountData: EventMatcher;
+  readonly accountData: EventMatcher;
+  readonly presence: EventMatcher;
+  /** The unread counts are told for each thread. */
+  readonly unreadThreads: boolean;
+  /** The parts of events to answer, as paths; undefined for whole events. */
+  readonly eventFields: readonly string[] | undefined;
+}
+
+const DEFAULT_LIMIT = 10;
+/** The most events of a room's timeline in one answer, whatever was asked for. */
+const MAX_LIMIT = 1_000;
+
+/** Prepares a filter. Throws M_INVALID_PARAM for the format of federation, which this server does not answer. */
+export function compileSyncFilter({ room = {}, ...filter }: Filter): SyncFilter {
+  if (filter.event_format === 'federation') {
+    throw new MatrixError('M_INVALID_PARAM', 'event_format: this server answers the format of clients only');
+  }
+  const timeline: RoomEventFilter = room.timeline ?? {};
+  return Object.freeze({
+    includesRoom: roomTest(room.rooms, room.not_rooms),
+    includeLeave: room.include_leave === true,
+    timeline: compileMatcher(timeline),
+    timelineLimit: Math.min(timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT),
+    state: compileMatcher(room.state),
+    lazyLoadMembers: room.state?.lazy_load_members === true,
+    includeRedundantMembers: room.state?.include_redundant_members === true,
+    ephemeral: compileMatcher(room.ephemeral),
+    roomAccountData: compileMatcher(room.account_data),
+    accountData: compileMatcher(filter.account_data),
+    presence: compileMatcher(filter.presence),
+    unreadThreads: timeline.unread_thread_notifications === true,
+    eventFields: filter.event_fields,
+  });
+}
+
+const NO_FILTER = compileSyncFilter({});
+const CACHED = 2_000;
+
+/** Finds what the parameter `filter` of /sync means. A filter of an id never changes, so prepared ones are kept. */
+export class SyncFilters {
+  readonly #prepared = new LruCache<string, SyncFilter>(CACHED);
+
+  constructor(private readonly views: Pick<Views, 'get'>) {}
+
+  /** `text` is a filter's id, or the filter itself as JSON. Throws M_INVALID_PARAM, M_NOT_JSON, M_BAD_JSON. */
+  async get(userId: UserId, text: string | undefined): Promise<SyncFilter> {
+    if (text === undefined || text === '') return NO_FILTER;
+    const key = text.startsWith('{') ? text : `${userId} ${text}`;
+    const known = this.#prepared.get(key);
+    if (known !== undefined) return known;
+    const json = text.startsWith('{') ? text : await findFilterText(this.views, userId, text);
+    if (json === undefined) throw new MatrixError('M_INVALID_PARAM', 'filter: there is no filter of this id');
+    const filter = compileSyncFilter(parseFilter(parse(json)));
+    this.#prepared.set(key, filter);
+    return filter;
+  }
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new MatrixError('M_NOT_JSON', 'filter: not valid JSON');
+  }
+}

@@ -1,0 +1,73 @@
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { UserRoomRow } from '#rooms/projections/membership.projector';
+import type { Interest } from './interest.js';
+
+/** What is kept of a room that a user has to do with. */
+export interface KnownRoom {
+  readonly membership: string;
+  /** The position of the user's last member event. */
+  readonly position: Position;
+  /** The user wants to hear of it no more. */
+  readonly forgotten: boolean;
+}
+
+/** A user who syncs now or did lately. Kept up to date by ActiveUsers; others only read it. */
+export class ActiveUser {
+  readonly rooms = new Map<RoomId, KnownRoom>();
+  readonly interests = new Set<Interest>();
+  /** When somebody last asked for it, in milliseconds since the epoch. */
+  usedAt: number;
+  /** The position of the last fact of the user's own streams, of those behind `since`. */
+  #lastFact: Position;
+
+  constructor(
+    readonly userId: UserId,
+    /** Of what was behind this position when it was loaded, the own streams' last fact is not known. */
+    readonly since: Position,
+    now: number,
+  ) {
+    this.usedAt = now;
+    this.#lastFact = since;
+  }
+
+  /** Whether the user's own streams have facts behind a position; undefined where that has to be looked up. */
+  hasOwnFactsSince(position: Position): boolean | undefined {
+    if (this.#lastFact > position) return this.#lastFact > this.since ? true : undefined;
+    return false;
+  }
+
+  /** Notes a fact of the user's own streams. */
+  touch(position: Position): void {
+    if (position > this.#lastFact) this.#lastFact = position;
+  }
+
+  /** Takes a row of `user-rooms` unless something newer is known. Answers whether the user is in the room now. */
+  load(roomId: RoomId, row: UserRoomRow): boolean {
+    const known = this.rooms.get(roomId);
+    if (known === undefined || known.position < row.pos) {
+      this.rooms.set(roomId, { membership: row.membership, position: row.pos, forgotten: row.forgotten === true });
+    }
+    return this.rooms.get(roomId)?.membership === 'join';
+  }
+
+  /** Notes a new membership. What was forgotten stays so only from one kind of absence to another, as in `user-rooms`. */
+  setMembership(roomId: RoomId, membership: string, position: Position): void {
+    const known = this.rooms.get(roomId);
+    if (known !== undefined && known.position >= position) return;
+    const away = membership === 'leave' || membership === 'ban';
+    this.rooms.set(roomId, { membership, position, forgotten: away && known?.forgotten === true });
+  }
+
+  /** Notes that the user wants to hear of a room no more. */
+  forget(roomId: RoomId): void {
+    const known = this.rooms.get(roomId);
+    if (known !== undefined && (known.membership === 'leave' || known.membership === 'ban')) {
+      this.rooms.set(roomId, { ...known, forgotten: true });
+    }
+  }
+
+  wake(): void {
+    for (const interest of this.interests) interest.wake();
+  }
+}

@@ -1,0 +1,260 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { RecordedFact } from '#event-store/event-store';
+import { Typing } from '#ephemeral/typing/typing';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { RoomId, UserId } from '#kernel/ids';
+import { positionNumber, positionOf, type Position } from '#kernel/position';
+import type { Reactor } from '#projections/projector';
+import { VIEWS, type Views } from '#projections/views';
+import type { UserRoomRow } from '#rooms/projections/membership.projector';
+import { ActiveUser } from './active-user.js';
+import { type Touch, touchOf } from './fact-touches.js';
+import { Interest } from './interest.js';
+import { LastTouched } from './last-touched.js';
+
+/** A user and the interest registered for a request of that user. */
+export interface Watch {
+  readonly user: ActiveUser;
+  readonly interest: Interest;
+}
+
+/** What the metrics tell of it. */
+export interface NotifierNumbers {
+  readonly users: number;
+  readonly waiting: number;
+  readonly wakeUps: number;
+  readonly rooms: number;
+  readonly touchedRooms: number;
+}
+
+const PAGE = 1_000;
+/** A user whose last request is longer ago is loaded again when there is another. */
+const IDLE_MS = 5 * 60_000;
+const SWEEP_MS = 60_000;
+const MAX_USERS = 20_000;
+const MAX_TOUCHED_ROOMS = 100_000;
+
+/**
+ * The users who sync now or did lately, with their rooms, and the last position of every room that something happened in: so
+ * a sync with nothing new is decided in memory, and a fact in a room costs as much as it has members who sync. Users load
+ * their rooms from the views once and are kept up to date from the facts.
+ */
+@Injectable()
+export class ActiveUsers implements Reactor, OnModuleDestroy {
+  readonly name = 'active-users';
+  readonly #users = new Map<UserId, ActiveUser>();
+  readonly #loading = new Map<UserId, Promise<ActiveUser>>();
+  /** The active users who are joined to a room. */
+  readonly #joined = new Map<RoomId, Set<ActiveUser>>();
+  /** Requests that watch a room without being joined to it. */
+  readonly #visitors = new Map<RoomId, Set<Interest>>();
+  readonly #seeing: { readonly position: Position; readonly resolve: () => void }[] = [];
+  readonly #stopTyping: () => void;
+  #seen: Position | undefined;
+  #rooms: LastTouched | undefined;
+  #receipts: LastTouched | undefined;
+  #waiting = 0;
+  #wakeUps = 0;
+  #sweptAt = 0;
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+    typing: Typing,
+  ) {
+    this.#stopTyping = typing.onChange((roomId) => this.#wakeRoom(roomId));
+  }
+
+  /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
+  get position(): Position {
+    return (this.#seen ??= this.#begin(this.views.position()));
+  }
+
+  /** When something last happened in a room's timeline. */
+  get rooms(): LastTouched {
+    void this.position;
+    return this.#rooms!; // made with the position
+  }
+
+  /** When a receipt of a room last changed. */
+  get receipts(): LastTouched {
+    void this.position;
+    return this.#receipts!; // made with the position
+  }
+
+  get numbers(): NotifierNumbers {
+    return {
+      users: this.#users.size,
+      waiting: this.#waiting,
+      wakeUps: this.#wakeUps,
+      rooms: this.#joined.size,
+      touchedRooms: this.#rooms?.size ?? 0,
+    };
+  }
+
+  /**
+   * Settles when everything that the views show by now is taken note of: whoever has written something and waited for the
+   * views finds it in memory too.
+   */
+  async catchUp(): Promise<void> {
+    const position = this.views.position();
+    if (position <= this.position) return;
+    await new Promise<void>((resolve) => this.#seeing.push({ position, resolve }));
+  }
+
+  /** Registers interest in what happens to a user, and in a room besides if the user only visits it. To be closed. */
+  async watch(userId: UserId, visited?: RoomId): Promise<Watch> {
+    const user = await this.#get(userId);
+    const interest = new Interest((closed) => {
+      this.#waiting--;
+      user.interests.delete(closed);
+      if (visited !== undefined) removeFrom(this.#visitors, visited, closed);
+    });
+    this.#waiting++;
+    user.interests.add(interest);
+    if (visited !== undefined) addTo(this.#visitors, visited, interest);
+    return { user, interest };
+  }
+
+  /** Called by the projections, in the order of the log, once the views show the facts. */
+  react(facts: readonly RecordedFact[]): void {
+    const first = facts[0];
+    const last = facts.at(-1);
+    if (first === undefined || last === undefined) return;
+    this.#seen ??= this.#begin(positionOf(Math.max(0, positionNumber(first.position) - 1)));
+    for (const fact of facts) {
+      const touch = touchOf(fact);
+      if (touch !== undefined) this.#apply(touch, fact.position);
+    }
+    if (last.position > this.#seen) this.#seen = last.position;
+    while (this.#seeing[0] !== undefined && this.#seeing[0].position <= this.#seen) this.#seeing.shift()?.resolve();
+  }
+
+  /** Wakes the requests of a user: for streams that are not in the log. */
+  wakeUser(userId: UserId): void {
+    const user = this.#users.get(userId);
+    if (user !== undefined) this.#wake(user);
+  }
+
+  onModuleDestroy(): void {
+    this.#stopTyping();
+    for (const { resolve } of this.#seeing.splice(0)) resolve();
+  }
+
+  #begin(position: Position): Position {
+    this.#rooms = new LastTouched(position, MAX_TOUCHED_ROOMS);
+    this.#receipts = new LastTouched(position, MAX_TOUCHED_ROOMS);
+    return position;
+  }
+
+  #apply(touch: Touch, position: Position): void {
+    switch (touch.kind) {
+      case 'room': {
+        const { roomId } = touch;
+        this.rooms.touch(roomId, position);
+        const targets = touch.members((userId) => this.#users.has(userId));
+        for (const { userId, membership } of targets) this.#setMembership(userId, roomId, membership, position);
+        this.#wakeRoom(roomId);
+        return;
+      }
+      case 'receipt':
+        this.receipts.touch(touch.roomId, position);
+        if (touch.isPrivate) this.wakeUser(touch.userId);
+        else this.#wakeRoom(touch.roomId);
+        return;
+      case 'forgotten':
+        this.#users.get(touch.userId)?.forget(touch.roomId);
+        return;
+      case 'user':
+        this.#users.get(touch.userId)?.touch(position);
+        this.wakeUser(touch.userId);
+        return;
+      default:
+    }
+  }
+
+  #setMembership(userId: UserId, roomId: RoomId, membership: string, position: Position): void {
+    const user = this.#users.get(userId);
+    if (user === undefined) return;
+    user.setMembership(roomId, membership, position);
+    if (user.rooms.get(roomId)?.membership === 'join') addTo(this.#joined, roomId, user);
+    else {
+      removeFrom(this.#joined, roomId, user);
+      this.#wake(user); // of a room one has left, or is invited to, only this very change is news
+    }
+  }
+
+  #wakeRoom(roomId: RoomId): void {
+    for (const user of this.#joined.get(roomId) ?? []) this.#wake(user);
+    for (const interest of this.#visitors.get(roomId) ?? []) interest.wake();
+  }
+
+  #wake(user: ActiveUser): void {
+    if (user.interests.size === 0) return;
+    this.#wakeUps++;
+    user.wake();
+  }
+
+  #get(userId: UserId): Promise<ActiveUser> | ActiveUser {
+    const now = this.clock.now();
+    this.#sweep(now);
+    const known = this.#users.get(userId);
+    if (known !== undefined) known.usedAt = now;
+    return this.#loading.get(userId) ?? known ?? this.#load(userId, now);
+  }
+
+  async #load(userId: UserId, now: number): Promise<ActiveUser> {
+    // In the map before the views are read: what happens meanwhile is noted, and the older row then changes nothing.
+    const user = new ActiveUser(userId, this.position, now);
+    this.#users.set(userId, user);
+    const loading = this.#readRooms(user);
+    this.#loading.set(userId, loading);
+    try {
+      return await loading;
+    } catch (error) {
+      this.#drop(user);
+      throw error;
+    } finally {
+      this.#loading.delete(userId);
+    }
+  }
+
+  async #readRooms(user: ActiveUser): Promise<ActiveUser> {
+    let after: readonly string[] | undefined;
+    for (;;) {
+      const rows = await this.views.scan('user-rooms', { prefix: [user.userId], after, limit: PAGE });
+      for (const { key, value } of rows) {
+        const roomId = key[1] as RoomId;
+        if (user.load(roomId, JSON.parse(value) as UserRoomRow)) addTo(this.#joined, roomId, user);
+      }
+      if (rows.length < PAGE) return user;
+      after = rows.at(-1)?.key;
+    }
+  }
+
+  #drop(user: ActiveUser): void {
+    this.#users.delete(user.userId);
+    for (const roomId of user.rooms.keys()) removeFrom(this.#joined, roomId, user);
+  }
+
+  #sweep(now: number): void {
+    const crowded = this.#users.size >= MAX_USERS;
+    if (!crowded && now - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now;
+    const limit = crowded ? now - SWEEP_MS / 4 : now - IDLE_MS;
+    for (const user of this.#users.values()) {
+      if (user.usedAt < limit && user.interests.size === 0 && !this.#loading.has(user.userId)) this.#drop(user);
+    }
+  }
+}
+
+function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  if (values === undefined) index.set(key, new Set([value]));
+  else values.add(value);
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  if (values?.delete(value) === true && values.size === 0) index.delete(key);
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { positionOf } from '#kernel/position';
+import { LastTouched } from './last-touched.js';
+
+const at = positionOf;
+
+describe('LastTouched', () => {
+  it('knows what happened behind its floor, and says when it does not know', () => {
+    const touched = new LastTouched(at(10), 100);
+    touched.touch('a', at(12));
+
+    expect(touched.hasHappenedSince('a', at(11))).toBe(true);
+    expect(touched.hasHappenedSince('a', at(12))).toBe(false);
+    expect(touched.hasHappenedSince('a', at(5))).toBe(true);
+    expect(touched.hasHappenedSince('b', at(10))).toBe(false);
+    expect(touched.hasHappenedSince('b', at(9))).toBeUndefined();
+  });
+
+  it('forgets what was touched longest ago and then no longer claims to know it', () => {
+    const touched = new LastTouched(at(0), 2);
+    touched.touch('a', at(1));
+    touched.touch('b', at(2));
+    touched.touch('a', at(3));
+    touched.touch('c', at(4));
+
+    expect(touched.size).toBe(2);
+    expect(touched.hasHappenedSince('a', at(2))).toBe(true);
+    expect(touched.hasHappenedSince('b', at(1))).toBeUndefined();
+    expect(touched.hasHappenedSince('b', at(2))).toBe(false);
+  });
+
+  it('takes what was looked up, but never over what it saw', () => {
+    const touched = new LastTouched(at(10), 2);
+    touched.learn('a', at(4));
+    expect(touched.hasHappenedSince('a', at(3))).toBe(true);
+    expect(touched.hasHappenedSince('a', at(4))).toBe(false);
+
+    touched.touch('b', at(11));
+    touched.learn('b', at(2));
+    expect(touched.hasHappenedSince('b', at(5))).toBe(true);
+    touched.learn('c', at(1));
+    expect(touched.size).toBe(2);
+  });
+});

@@ -1,0 +1,45 @@
+import type { Position } from '#kernel/position';
+
+/**
+ * The last position at which something happened to each of many things, as far as it is worth remembering: of a thing that
+ * is not in it, nothing happened behind `floor`. Bounded: what was touched longest ago is forgotten first, and the floor
+ * rises.
+ */
+export class LastTouched {
+  /** In the order of touching, so the first is the oldest. */
+  readonly #positions = new Map<string, Position>();
+  #floor: Position;
+
+  constructor(
+    floor: Position,
+    private readonly capacity: number,
+  ) {
+    this.#floor = floor;
+  }
+
+  get size(): number {
+    return this.#positions.size;
+  }
+
+  /** Notes that something happened to a thing. Positions come in order. */
+  touch(key: string, position: Position): void {
+    this.#positions.delete(key);
+    this.#positions.set(key, position);
+    if (this.#positions.size <= this.capacity) return;
+    const [oldest, last] = this.#positions.entries().next().value as [string, Position];
+    this.#positions.delete(oldest);
+    if (last > this.#floor) this.#floor = last;
+  }
+
+  /** Notes what was looked up for a thing of which nothing was remembered. */
+  learn(key: string, position: Position): void {
+    if (!this.#positions.has(key) && this.#positions.size < this.capacity) this.#positions.set(key, position);
+  }
+
+  /** Whether something happened to a thing behind a position; undefined where that has to be looked up. */
+  hasHappenedSince(key: string, since: Position): boolean | undefined {
+    const last = this.#positions.get(key);
+    if (last !== undefined) return last > since;
+    return since >= this.#floor ? false : undefined;
+  }
+}
