@@ -41,13 +41,17 @@ function streamName(): string {
   return `room-!${randomUUID()}:example.org`;
 }
 
-/** Appends wherever the stream's end is, deciding again after each conflict. */
-export async function appendAtEnd(store: EventStore, stream: string, facts: readonly NewFact[]): Promise<void> {
-  let expected: ExpectedRevision = 'no-stream';
+/** Appends wherever the stream's end is, deciding again after each conflict. Answers the revision reached. */
+async function appendAtEnd(
+  store: EventStore,
+  stream: string,
+  believed: ExpectedRevision,
+  facts: readonly NewFact[],
+): Promise<number> {
+  let expected = believed;
   for (;;) {
     try {
-      await store.append(stream, expected, facts);
-      return;
+      return (await store.append(stream, expected, facts)).revision;
     } catch (error) {
       if (!(error instanceof RevisionConflict)) throw error;
       expected = error.actual;
@@ -164,7 +168,10 @@ function describeAppend(store: () => EventStore): void {
       const facts = someFacts(1000);
       await Promise.all(
         Array.from({ length: 5 }, async (_, writer) => {
-          for (const fact of facts.slice(writer * 200, writer * 200 + 200)) await appendAtEnd(store(), stream, [fact]);
+          let last: ExpectedRevision = 'no-stream';
+          for (const fact of facts.slice(writer * 200, writer * 200 + 200)) {
+            last = await appendAtEnd(store(), stream, last, [fact]);
+          }
         }),
       );
       const found = await readAllOf(store(), stream);
@@ -464,7 +471,7 @@ function describeSubscribing(store: () => EventStore, opened: () => OpenedStore)
       const stream = streamName();
       const facts = someFacts(60);
       for (let n = 0; n < 60; n++) {
-        await appendAtEnd(store(), stream, [facts[n]!]);
+        await store().append(stream, n === 0 ? 'no-stream' : n - 1, [facts[n]!]);
         if (n % 20 === 10) {
           await live.until(n);
           dropConnections!();

@@ -13,11 +13,14 @@ export interface FactMetadata {
   readonly correlation?: string;
   /** The version of the shape of `data`, from 1. */
   readonly schema: number;
-  /** sha256 in hex of the previous fact's chain and this fact's type and data. */
+  /** sha256 in hex over the previous fact's chain and all of this fact (`seal-facts.ts` defines the bytes). */
   readonly chain: string;
 }
 
-/** A fact to append. `data` is JSON text and is kept byte for byte. `id` is a UUID: the same fact again has the same id. */
+/**
+ * A fact to append. `data` is JSON text (well-formed: no lone surrogates) and is kept byte for byte, up to 16 MB. `id` is a
+ * UUID in lower case: the same fact again has the same id.
+ */
 export interface NewFact {
   readonly id: string;
   readonly type: string;
@@ -54,7 +57,7 @@ export class RevisionConflict extends Error {
 }
 
 export interface ReadStreamOptions {
-  /** First revision to read, inclusive; default: the first (the last, when backwards). */
+  /** First revision to read, inclusive; default: the first. Backwards: the last, also where `from` lies beyond it. */
   readonly from?: number;
   readonly backwards?: boolean;
   readonly limit?: number;
@@ -67,7 +70,8 @@ export interface ReadStreamOptions {
 export interface EventStore {
   /**
    * Appends all the facts or none, durably. Throws RevisionConflict when the stream's last revision is not `expected`,
-   * except where the same facts (by id) already stand at that very place: then it answers as the first time.
+   * except where the same facts (by id) already stand at that very place: then it answers as the first time. Throws
+   * RangeError when there is nothing to append or something is too large.
    */
   append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended>;
   /** The facts of one stream in order; nothing for a stream that does not exist. */
@@ -76,7 +80,8 @@ export interface EventStore {
   readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]>;
   /**
    * Every fact behind `after` (exclusive), then each new one as it becomes durable, in batches, until `signal` aborts (the
-   * iteration then simply ends). Survives a lost connection: goes on behind the last fact delivered.
+   * iteration then simply ends). Survives a lost connection: goes on behind the last fact delivered. Ends, too, when the
+   * store is closed. A slow subscriber loses nothing and holds up nobody.
    */
   subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]>;
   /**

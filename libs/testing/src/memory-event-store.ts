@@ -16,6 +16,7 @@ export class MemoryEventStore implements EventStore {
   readonly #waiting = new Set<() => void>();
 
   async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
+    if (facts.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
     const recorded = this.#streams.get(stream) ?? [];
     const place = expected === 'no-stream' ? 0 : expected + 1;
     if (place !== recorded.length) {
@@ -41,7 +42,8 @@ export class MemoryEventStore implements EventStore {
     const recorded = this.#streams.get(stream) ?? [];
     const { backwards = false, limit = Infinity } = options;
     const step = backwards ? -1 : 1;
-    let at = options.from ?? (backwards ? recorded.length - 1 : 0);
+    const last = recorded.length - 1;
+    let at = backwards ? Math.min(options.from ?? last, last) : (options.from ?? 0);
     for (let left = limit; left > 0 && at >= 0 && at < recorded.length; left--, at += step) yield recorded[at]!;
   }
 

@@ -1,0 +1,173 @@
+import type { Database, RootDatabase } from 'lmdb';
+import { LruCache } from '#kernel/lru-cache';
+import type { RecordedFact } from '../event-store.js';
+import { decodeFact } from './fact-record.js';
+
+/** After how many characters of data one reading from disk stops early. */
+const READ_CHARACTERS = 4 * 1024 * 1024;
+const KNOWN_NAMES = 100_000;
+/** LMDB's limit for keys of text is 1978 bytes with its encoding. */
+const MAX_STREAM_BYTES = 1900;
+/** Revisions and numbers of streams are kept in 32 bits. */
+export const MAX_REVISION = 0xffffffff;
+
+/** The last fact of a stream, and the number that stands for the stream's name. */
+export interface Head {
+  readonly number: number;
+  readonly revision: number;
+}
+
+/**
+ * The tables of the log: `facts` by position; `revisions` by a stream's number and revision, to the position; `streams` by
+ * name, to the number; `names` back. Reading sees what is committed or, inside a write transaction, what it wrote.
+ */
+export class LogTables {
+  readonly #root: RootDatabase;
+  readonly #facts: Database<RecordedFact, number>;
+  readonly #revisions: Database<Buffer, Buffer>;
+  readonly #streams: Database<number, string>;
+  readonly #names: Database<string, number>;
+  readonly #knownNames = new LruCache<number, string>(KNOWN_NAMES);
+
+  constructor(root: RootDatabase) {
+    this.#root = root;
+    const streamName = (number: number) => this.#nameOf(number);
+    // lmdb passes the length where it iterates, and options where it gets.
+    const decode = (record: Buffer, length: unknown) =>
+      decodeFact(record, typeof length === 'number' ? length : record.length, streamName);
+    this.#facts = openTable(root, 'facts', { encoder: { encode: (record: Buffer) => record, decode } });
+    this.#revisions = openTable(root, 'revisions', { keyEncoding: 'binary', encoding: 'binary' });
+    this.#streams = openTable(root, 'streams', { encoding: 'ordered-binary' });
+    this.#names = openTable(root, 'names', { keyEncoding: 'uint32', encoding: 'string' });
+  }
+
+  /** Runs `write` in a transaction that is undone when it throws; settles when it is on disk. */
+  transact(write: () => void): Promise<void> {
+    // A child transaction, because lmdb commits the outer one even when the callback throws.
+    return this.#root.childTransaction(write);
+  }
+
+  /** Lets the next reading see what other processes have written. */
+  refresh(): void {
+    this.#root.resetReadTxn();
+  }
+
+  close(): Promise<void> {
+    return this.#root.close();
+  }
+
+  lastPosition(): number {
+    for (const position of this.#facts.getKeys({ reverse: true, limit: 1 })) return position;
+    return 0;
+  }
+
+  findStream(name: string): number | undefined {
+    return this.#streams.get(name);
+  }
+
+  findHead(name: string): Head | undefined {
+    const number = this.#streams.get(name);
+    if (number === undefined) return undefined;
+    const range = { ...rangeOf(number, MAX_REVISION, true), limit: 1 };
+    for (const { key } of this.#revisions.getRange(range)) return { number, revision: key.readUInt32BE(4) };
+    return undefined;
+  }
+
+  /** The position and id of the fact at a revision. */
+  findFact(number: number, revision: number): RecordedFact | undefined {
+    const position = this.#revisions.get(revisionKey(number, revision));
+    return position && this.#facts.get(position.readDoubleBE(0));
+  }
+
+  /** Inside a write transaction: gives a new stream its number. Throws RangeError for a name that cannot be kept. */
+  addStream(name: string): number {
+    let number = 1;
+    for (const last of this.#names.getKeys({ reverse: true, limit: 1 })) number = last + 1;
+    void this.#streams.put(name, number);
+    void this.#names.put(number, name);
+    return number;
+  }
+
+  /** Inside a write transaction: adds a record that knows its place. */
+  addFact(number: number, revision: number, position: number, record: Buffer): void {
+    const value = Buffer.allocUnsafe(8);
+    value.writeDoubleBE(position, 0);
+    void this.#facts.put(position, record as unknown as RecordedFact);
+    void this.#revisions.put(revisionKey(number, revision), value);
+  }
+
+  /** The facts behind `after` up to `end` (there must be some), at most `limit`, fewer where they are large. */
+  readPositions(after: number, end: number, limit: number): RecordedFact[] {
+    const facts: RecordedFact[] = [];
+    let characters = 0;
+    for (const { value } of this.#facts.getRange({ start: after + 1, end: end + 1, limit })) {
+      facts.push(value);
+      characters += value.data.length;
+      if (characters > READ_CHARACTERS) break;
+    }
+    if (facts.length === 0) throw new Error(`The log has lost what stands behind position ${after}`);
+    return facts;
+  }
+
+  /** The facts of a stream from a revision on, at most `limit`, fewer where they are large; none at its end. */
+  readRevisions(number: number, from: number, backwards: boolean, limit: number): RecordedFact[] {
+    const facts: RecordedFact[] = [];
+    let characters = 0;
+    for (const { value } of this.#revisions.getRange({ ...rangeOf(number, from, backwards), limit })) {
+      const fact = this.#facts.get(value.readDoubleBE(0));
+      if (fact === undefined) throw new Error(`The log has lost position ${value.readDoubleBE(0)}`);
+      facts.push(fact);
+      characters += fact.data.length;
+      if (characters > READ_CHARACTERS) break;
+    }
+    return facts;
+  }
+
+  /** Names of streams in order, behind `after`, beginning where `prefix` would stand. */
+  listNames(prefix: string, after: string | undefined, limit: number): string[] {
+    const start = after ?? (prefix === '' ? undefined : prefix);
+    const from = start === undefined ? {} : { start, exclusiveStart: after !== undefined };
+    return [...this.#streams.getKeys({ ...from, limit })];
+  }
+
+  #nameOf(number: number): string {
+    let name = this.#knownNames.get(number);
+    if (name === undefined) {
+      name = this.#names.get(number);
+      if (name === undefined) throw new Error(`The log has lost the name of stream ${number}`);
+      this.#knownNames.set(number, name);
+    }
+    return name;
+  }
+}
+
+/** Throws RangeError for what cannot be the name of a stream. */
+export function checkStreamName(name: string): void {
+  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_STREAM_BYTES) {
+    throw new RangeError(`Not a stream name: ${name.slice(0, 80)}`);
+  }
+}
+
+function openTable<V, K extends number | string | Buffer>(
+  root: RootDatabase,
+  name: string,
+  options: object,
+): Database<V, K> {
+  const table = root.openDB<V, K>({ name, ...options });
+  // lmdb answers undefined for a table that is not there and may not be created.
+  if (table === undefined) throw new Error(`There is no log: the table ${name} is missing`);
+  return table;
+}
+
+function revisionKey(number: number, revision: number): Buffer {
+  const key = Buffer.allocUnsafe(8);
+  key.writeUInt32BE(number, 0);
+  key.writeUInt32BE(revision, 4);
+  return key;
+}
+
+function rangeOf(number: number, from: number, backwards: boolean) {
+  const start = revisionKey(number, Math.min(from, MAX_REVISION));
+  const end = revisionKey(number, backwards ? 0 : MAX_REVISION);
+  return { start, end, inclusiveEnd: true, reverse: backwards };
+}
