@@ -5,13 +5,13 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
+import { listJoinedRooms } from '../queries/list-user-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { MembershipChanges, sendMembership } from './change-membership.js';
 
 /** How many rooms are told at the same time. */
 const ROOMS_AT_ONCE = 16;
-const PAGE = 1_000;
 
 /**
  * Tells the rooms a user is in of a new profile: client-server API, "Events on Change of Profile Information". The member
@@ -27,7 +27,7 @@ export class AnnounceProfile implements ProfileInRooms {
 
   async profileChanged(requester: Requester, userId: UserId): Promise<void> {
     const profile = await this.memberships.contentOf({ target: userId, membership: 'join' });
-    const rooms = await this.#joinedRooms(userId);
+    const rooms = await listJoinedRooms(this.views, userId);
     const next = rooms[Symbol.iterator]();
     const tell = async (): Promise<void> => {
       for (let room = next.next(); room.done !== true; room = next.next()) {
@@ -50,19 +50,6 @@ export class AnnounceProfile implements ProfileInRooms {
     } catch (error) {
       // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.
       if (!(error instanceof MatrixError)) throw error;
-    }
-  }
-
-  async #joinedRooms(userId: UserId): Promise<RoomId[]> {
-    const joined: RoomId[] = [];
-    let after: readonly string[] | undefined;
-    for (;;) {
-      const rows = await this.views.scan('user-rooms', { prefix: [userId], after, limit: PAGE });
-      for (const { key, value } of rows) {
-        if ((JSON.parse(value) as JsonObject)['membership'] === 'join') joined.push(key[1] as RoomId);
-      }
-      if (rows.length < PAGE) return joined;
-      after = rows.at(-1)?.key;
     }
   }
 }

@@ -1,0 +1,105 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { pduTextOf, roomIdOfStream, type PduAccepted, type PduRedacted, type StateChange } from '../facts/room-facts.js';
+import { timelineRowOf } from './timeline-row.js';
+
+/** A `pdu-accepted` fact, parsed once for all projectors. */
+export interface AcceptedFact {
+  readonly roomId: RoomId;
+  readonly data: PduAccepted;
+  readonly content: JsonObject;
+  /** The PDU may hold numbers that a double cannot: they are JsonNumber in `data.pdu`. */
+  readonly lenient: boolean;
+  /** The event row (see timeline-row.ts), as it stands in `timeline` and `room-state`. */
+  readonly row: string;
+}
+
+/** A `pdu-redacted` fact, parsed once. */
+export interface RedactedFact {
+  readonly roomId: RoomId;
+  readonly data: PduRedacted;
+  readonly lenient: boolean;
+}
+
+/** An event that a fact made the current one of its state key, with what the views need of it. */
+export interface CurrentStateEvent {
+  readonly change: StateChange;
+  readonly pdu: JsonObject;
+  readonly content: JsonObject;
+}
+
+/**
+ * State resolution can make an event current that an earlier fact accepted. Such a fact carries those PDUs too, by event id,
+ * so that no projector has to keep every state event there ever was.
+ */
+interface WithStatePdus {
+  readonly state_pdus?: Readonly<Record<EventId, JsonObject>>;
+}
+
+/** Parses the facts of rooms, each once however many projectors ask. */
+export interface RoomFactReader {
+  /** The parsed `pdu-accepted` fact. */
+  accepted(fact: RecordedFact): AcceptedFact;
+  /** The parsed `pdu-redacted` fact. */
+  redacted(fact: RecordedFact): RedactedFact;
+}
+
+/** Makes a reader. Projectors that run over the same facts share one. */
+export function createRoomFactReader(): RoomFactReader {
+  const accepted = new WeakMap<RecordedFact, AcceptedFact>();
+  const redacted = new WeakMap<RecordedFact, RedactedFact>();
+  return {
+    accepted(fact) {
+      let parsed = accepted.get(fact);
+      if (parsed === undefined) accepted.set(fact, (parsed = parseAccepted(fact)));
+      return parsed;
+    },
+    redacted(fact) {
+      let parsed = redacted.get(fact);
+      if (parsed === undefined) redacted.set(fact, (parsed = parseRedacted(fact)));
+      return parsed;
+    },
+  };
+}
+
+/** The events that became current by this fact; nothing for a message event. */
+export function currentStateOf(accepted: AcceptedFact): readonly CurrentStateEvent[] {
+  const { data, content } = accepted;
+  if (data.state.length === 0) return [];
+  const events: CurrentStateEvent[] = [];
+  for (const change of data.state) {
+    if (change.event_id === data.event_id) events.push({ change, pdu: data.pdu, content });
+    else {
+      const pdu = (data as PduAccepted & WithStatePdus).state_pdus?.[change.event_id];
+      if (pdu !== undefined) events.push({ change, pdu, content: contentOf(pdu) });
+    }
+  }
+  return events;
+}
+
+/** The content of a PDU; empty where it is not an object. */
+export function contentOf(pdu: JsonObject): JsonObject {
+  return isJsonObject(pdu['content']) ? pdu['content'] : {};
+}
+
+function parseAccepted(fact: RecordedFact): AcceptedFact {
+  const { data, lenient } = parseData<PduAccepted>(fact);
+  const roomId = roomIdOfStream(fact.stream);
+  const row = timelineRowOf({ ...data, roomId, position: fact.position, lenient });
+  return { roomId, data, content: contentOf(data.pdu), lenient, row };
+}
+
+function parseRedacted(fact: RecordedFact): RedactedFact {
+  return { roomId: roomIdOfStream(fact.stream), ...parseData<PduRedacted>(fact) };
+}
+
+function parseData<T extends PduAccepted | PduRedacted>(fact: RecordedFact): { data: T; lenient: boolean } {
+  const data = JSON.parse(fact.data) as T; // what the worker appended under this type has this shape
+  const lenient = findRoomVersion(data.room_version)?.strictCanonicalJson === false;
+  if (!lenient) return { data, lenient };
+  // Only the PDU of an old room can hold numbers whose spelling matters.
+  return { data: { ...data, pdu: parseJson(pduTextOf(fact.data), { lenient }) as JsonObject }, lenient };
+}

@@ -1,0 +1,17 @@
+import type { Projector } from '#projections/projector';
+import { membershipProjector } from './membership.projector.js';
+import { createRoomFactReader } from './room-fact-reader.js';
+import { roomStateProjector } from './room-state.projector.js';
+import { roomSummaryProjector } from './room-summary.projector.js';
+import { timelineProjector } from './timeline.projector.js';
+
+/** All projectors of rooms. They share one reader, so that a fact is parsed once. */
+export function roomProjectors(): readonly Projector[] {
+  const reader = createRoomFactReader();
+  return [
+    timelineProjector(reader),
+    roomStateProjector(reader),
+    membershipProjector(reader),
+    roomSummaryProjector(reader),
+  ];
+}

@@ -1,0 +1,130 @@
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject, JsonValue } from '#kernel/json';
+import type { Position } from '#kernel/position';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import type { HistoryVisibility } from '../facts/room-facts.js';
+
+/** What a reader must know of an event without parsing it. The keys are short because every row of the timeline has them. */
+export interface RowHeader {
+  /** The event id. */
+  readonly e: EventId;
+  /** The type. */
+  readonly t: string;
+  /** The sender. */
+  readonly s: UserId;
+  /** The state key, of a state event. */
+  readonly k?: string;
+  /** origin_server_ts in milliseconds. */
+  readonly o: number;
+  /** The depth in the event graph, capped at 2^53-1. */
+  readonly d: number;
+  /** Where the fact stands in the log. */
+  readonly p: Position;
+  /** The history visibility in force at the event. */
+  readonly v: HistoryVisibility;
+  /** The history visibility that the event itself sets: of m.room.history_visibility only. */
+  readonly w?: HistoryVisibility;
+  /** The event whose place it took in the state. */
+  readonly r?: EventId;
+  /** The device and transaction id it was sent with. */
+  readonly x?: readonly [deviceId: string, txnId: string];
+  /** The membership: of m.room.member only. */
+  readonly m?: string;
+  /** The redaction that took effect on it. */
+  readonly b?: EventId;
+  /** 1 where the client JSON may hold numbers that a double cannot. */
+  readonly n?: 1;
+}
+
+/** A row taken apart: the header parsed, the client's JSON as text. */
+export interface TimelineRow {
+  readonly header: RowHeader;
+  /** The event as clients get it, without `unsigned`. */
+  readonly json: string;
+}
+
+/** What a row is made of. */
+export interface RowSource {
+  readonly event_id: EventId;
+  readonly roomId: RoomId;
+  readonly position: Position;
+  readonly visibility: HistoryVisibility;
+  readonly state: readonly { readonly event_id: EventId; readonly replaces?: EventId }[];
+  readonly txn?: { readonly device_id: string; readonly txn_id: string };
+  readonly pdu: JsonObject;
+  readonly lenient: boolean;
+}
+
+const VISIBILITIES: ReadonlySet<unknown> = new Set(['invited', 'joined', 'shared', 'world_readable']);
+
+/** What a content sets the history visibility to; `shared` where it says nothing known (client-server API, "Room History Visibility"). */
+export function historyVisibilityOf(content: JsonObject): HistoryVisibility {
+  const value = content['history_visibility'];
+  return VISIBILITIES.has(value) ? (value as HistoryVisibility) : 'shared';
+}
+
+/** Makes the row of an event: the header's JSON, a line feed, the client's JSON. */
+export function timelineRowOf(source: RowSource): string {
+  const { pdu } = source;
+  const content = (pdu['content'] ?? {}) as JsonObject;
+  const type = pdu['type'] as string;
+  const stateKey = pdu['state_key'] as string | undefined;
+  const header: RowHeader = {
+    e: source.event_id,
+    t: type,
+    s: pdu['sender'] as UserId,
+    k: stateKey,
+    o: Number(pdu['origin_server_ts']),
+    d: Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER),
+    p: source.position,
+    v: source.visibility,
+    w: type === 'm.room.history_visibility' && stateKey === '' ? historyVisibilityOf(content) : undefined,
+    r: stateKey === undefined ? undefined : source.state.find((it) => it.event_id === source.event_id)?.replaces,
+    x: source.txn === undefined ? undefined : [source.txn.device_id, source.txn.txn_id],
+    m: type === 'm.room.member' && stateKey !== undefined ? String(content['membership']) : undefined,
+    n: source.lenient ? 1 : undefined,
+  };
+  return `${JSON.stringify(header)}\n${clientJson(source.event_id, source.roomId, pdu, source.lenient)}`;
+}
+
+/** The row once a redaction took effect: the same header with `b`, the JSON of what remains. */
+export function redactedRowOf(row: string, redactedBy: EventId, roomId: RoomId, pdu: JsonObject): string {
+  const { header } = parseRow(row);
+  const w = header.w === undefined ? undefined : historyVisibilityOf((pdu['content'] ?? {}) as JsonObject);
+  return `${JSON.stringify({ ...header, w, b: redactedBy })}\n${clientJson(header.e, roomId, pdu, header.n === 1)}`;
+}
+
+/** Takes a row apart. */
+export function parseRow(row: string): TimelineRow {
+  const end = row.indexOf('\n');
+  return { header: JSON.parse(row.slice(0, end)) as RowHeader, json: row.slice(end + 1) };
+}
+
+/** The header alone. */
+export function rowHeaderOf(row: string): RowHeader {
+  return JSON.parse(row.slice(0, row.indexOf('\n'))) as RowHeader;
+}
+
+/**
+ * The event in the form of the client-server API ("ClientEventWithoutRoomID" plus room_id), keys in order, no `unsigned`. A
+ * redaction names its target both at the top and in its content, whatever its room version: "Room Versions", version 11.
+ */
+function clientJson(eventId: EventId, roomId: RoomId, pdu: JsonObject, lenient: boolean): string {
+  let content = (pdu['content'] ?? {}) as JsonObject;
+  let redacts: JsonValue | undefined;
+  if (pdu['type'] === 'm.room.redaction') {
+    redacts = pdu['redacts'] ?? content['redacts'];
+    if (redacts !== undefined) content = { ...content, redacts };
+  }
+  const rest = {
+    event_id: eventId,
+    origin_server_ts: Number(pdu['origin_server_ts']),
+    redacts,
+    room_id: roomId,
+    sender: pdu['sender'],
+    state_key: pdu['state_key'],
+    type: pdu['type'],
+  };
+  if (!lenient) return JSON.stringify({ content, ...rest });
+  return `{"content":${canonicalJson(content, { lenient })},${JSON.stringify(rest).slice(1)}`;
+}

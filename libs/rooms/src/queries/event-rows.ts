@@ -1,0 +1,102 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import type { EventPlace } from '../projections/timeline.projector.js';
+
+/** An event and where it stands. */
+export interface PlacedRow {
+  readonly roomId: RoomId;
+  readonly row: TimelineRow;
+}
+
+/** The rows of some events by their ids, in the order of the ids; undefined for those that are not here. */
+export async function findRowsById(views: Views, ids: readonly EventId[]): Promise<(PlacedRow | undefined)[]> {
+  const places = await views.getMany(
+    'events',
+    ids.map((id) => [id]),
+  );
+  const known = places.map((text) => (text === undefined ? undefined : (JSON.parse(text) as EventPlace)));
+  const rows = await views.getMany(
+    'timeline',
+    known.flatMap((place) => (place === undefined ? [] : [[place[0], place[1]]])),
+  );
+  let next = 0;
+  return known.map((place) => {
+    const text = place === undefined ? undefined : rows[next++];
+    return place === undefined || text === undefined ? undefined : { roomId: place[0], row: parseRow(text) };
+  });
+}
+
+/** One event of a room; undefined where the room has no such event, also where another room has it. */
+export async function findRowInRoom(views: Views, roomId: RoomId, eventId: EventId): Promise<TimelineRow | undefined> {
+  const [found] = await findRowsById(views, [eventId]);
+  return found?.roomId === roomId ? found.row : undefined;
+}
+
+/** The current state of a room by type and state key; undefined where it has no such key. */
+export async function findStateRow(
+  views: Views,
+  roomId: RoomId,
+  type: string,
+  stateKey: string,
+): Promise<TimelineRow | undefined> {
+  const text = await views.get('room-state', [roomId, type, stateKey]);
+  return text === undefined ? undefined : parseRow(text);
+}
+
+const PAGE = 2_000;
+
+/** All rows of the current state of a room, or of one type in it. */
+export async function listStateRows(views: Views, roomId: RoomId, type?: string): Promise<TimelineRow[]> {
+  const prefix = type === undefined ? [roomId] : [roomId, type];
+  const rows: TimelineRow[] = [];
+  let after: readonly string[] | undefined;
+  for (;;) {
+    const page = await views.scan('room-state', { prefix, after, limit: PAGE });
+    for (const { value } of page) rows.push(parseRow(value));
+    if (page.length < PAGE) return rows;
+    after = page.at(-1)?.key;
+  }
+}
+
+/**
+ * The state of a room just after a position: the current state with every later change undone, newest first. Costs what has
+ * changed since.
+ */
+export async function listStateRowsAt(views: Views, roomId: RoomId, position: Position): Promise<TimelineRow[]> {
+  const current = new Map((await listStateRows(views, roomId)).map((row) => [keyOf(row), row]));
+  const undone = new Map<string, EventId | undefined>();
+  let before: readonly string[] | undefined;
+  for (;;) {
+    const page = await views.scan('state-log', {
+      prefix: [roomId],
+      after: [roomId, position],
+      before,
+      reverse: true,
+      limit: PAGE,
+    });
+    for (const { value } of page) {
+      for (const change of JSON.parse(value) as { type: string; state_key: string; replaces?: EventId }[]) {
+        undone.set(`${change.type}\0${change.state_key}`, change.replaces);
+      }
+    }
+    if (page.length < PAGE) break;
+    before = page.at(-1)?.key;
+  }
+  const replaced = [...undone].filter((entry): entry is [string, EventId] => entry[1] !== undefined);
+  const rows = await findRowsById(
+    views,
+    replaced.map(([, eventId]) => eventId),
+  );
+  for (const key of undone.keys()) current.delete(key);
+  replaced.forEach(([key], i) => {
+    const found = rows[i];
+    if (found !== undefined) current.set(key, found.row);
+  });
+  return [...current.values()];
+}
+
+function keyOf({ header }: TimelineRow): string {
+  return `${header.t}\0${header.k}`;
+}

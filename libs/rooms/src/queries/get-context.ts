@@ -1,0 +1,64 @@
+import type { RoomEventFilter } from '#accounts/filters/filter';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { rowPredicateOf } from './event-filter.js';
+import { listStateRowsAt } from './event-rows.js';
+import { getEvent } from './get-event.js';
+import { justBefore, listMessages, placeOf } from './list-messages.js';
+import type { MessagesToken } from './messages-token.js';
+import { readerHistory } from './visibility.js';
+
+/** An event with what surrounds it. */
+export interface EventContext {
+  readonly event: TimelineRow;
+  /** Newest first. */
+  readonly before: readonly TimelineRow[];
+  /** Oldest first. */
+  readonly after: readonly TimelineRow[];
+  /** The state at the last event. */
+  readonly state: readonly TimelineRow[];
+  readonly start: MessagesToken;
+  readonly end: MessagesToken;
+}
+
+/**
+ * `limit` events around one, half before and half after: client-server API, `GET /rooms/{roomId}/context/{eventId}`. Throws
+ * M_NOT_FOUND as `getEvent`.
+ */
+export async function getContext(
+  views: Views,
+  roomId: RoomId,
+  eventId: EventId,
+  userId: UserId,
+  limit: number,
+  filter: RoomEventFilter,
+): Promise<EventContext> {
+  const event = await getEvent(views, roomId, eventId, userId);
+  const reader = { history: await readerHistory(views, roomId, userId), until: undefined };
+  const half = Math.floor(limit / 2);
+  const page = (direction: 'b' | 'f', size: number): ReturnType<typeof listMessages> => {
+    const from = direction === 'b' ? justBefore(event) : placeOf(event);
+    return listMessages(views, roomId, reader, { direction, from, limit: size, filter });
+  };
+  const before = half > 0 ? (await page('b', half)).rows : [];
+  const after = limit - half > 0 ? (await page('f', limit - half)).rows : [];
+  const last = after.at(-1) ?? event;
+  const first = before.at(-1) ?? event;
+  const passes = rowPredicateOf({ ...filter, contains_url: undefined });
+  const state = (await listStateRowsAt(views, roomId, last.header.p)).filter((row) => passes?.(row) ?? true);
+  return {
+    event,
+    before,
+    after,
+    state: filter.lazy_load_members === true ? withoutStrangers(state, [event, ...before, ...after]) : state,
+    start: justBefore(first),
+    end: placeOf(last),
+  };
+}
+
+/** With lazy loading: of the members only the senders. */
+function withoutStrangers(state: readonly TimelineRow[], shown: readonly TimelineRow[]): TimelineRow[] {
+  const senders = new Set<string>(shown.map(({ header }) => header.s));
+  return state.filter(({ header }) => header.t !== 'm.room.member' || senders.has(header.k ?? ''));
+}

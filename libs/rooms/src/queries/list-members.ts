@@ -1,0 +1,49 @@
+import type { RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { MemberRow } from '../projections/membership.projector.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { listStateRows, listStateRowsAt } from './event-rows.js';
+
+export interface MembersRequest {
+  /** The members as of this position; undefined: now. */
+  readonly at?: Position;
+  readonly membership?: string;
+  readonly notMembership?: string;
+}
+
+/** The m.room.member events of a room: client-server API, `GET /rooms/{roomId}/members`. */
+export async function listMembers(views: Views, roomId: RoomId, request: MembersRequest): Promise<TimelineRow[]> {
+  const { at, membership, notMembership } = request;
+  const rows =
+    at === undefined
+      ? await listStateRows(views, roomId, 'm.room.member')
+      : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.t === 'm.room.member');
+  return rows.filter(
+    ({ header }) =>
+      (membership === undefined || header.m === membership) &&
+      (notMembership === undefined || header.m !== notMembership),
+  );
+}
+
+const PAGE = 2_000;
+
+/** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */
+export async function joinedMembersText(views: Views, roomId: RoomId): Promise<string> {
+  const parts: string[] = [];
+  let after: readonly string[] | undefined;
+  for (;;) {
+    const page = await views.scan('room-members', { prefix: [roomId, 'join'], after, limit: PAGE });
+    const users = page.map(({ key }) => key[2] as string);
+    const members = await views.getMany(
+      'members',
+      users.map((userId) => [roomId, userId]),
+    );
+    users.forEach((userId, i) => {
+      const { displayname = null, avatar_url = null } = JSON.parse(members[i] ?? '{}') as Partial<MemberRow>;
+      parts.push(`${JSON.stringify(userId)}:${JSON.stringify({ display_name: displayname, avatar_url })}`);
+    });
+    if (page.length < PAGE) return `{${parts.join()}}`;
+    after = page.at(-1)?.key;
+  }
+}

@@ -1,0 +1,113 @@
+import type { RoomEventFilter } from '#accounts/filters/filter';
+import type { RoomId } from '#kernel/ids';
+import { positionNumber, positionOf } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { rowPredicateOf } from './event-filter.js';
+import { findStateRow } from './event-rows.js';
+import { type MessagesToken, topologyKey } from './messages-token.js';
+import type { RoomReader } from './room-access.js';
+import { isVisible } from './visibility.js';
+
+export interface PageRequest {
+  readonly direction: 'b' | 'f';
+  /** Where to begin: exclusive. undefined: at the end that the direction leads away from. */
+  readonly from?: MessagesToken;
+  /** Where to end: the events behind it (in the direction) are left out. */
+  readonly to?: MessagesToken;
+  readonly limit: number;
+  readonly filter?: RoomEventFilter;
+}
+
+/** Events in the direction asked for. Tokens name the places at the page's two ends. */
+export interface MessagesPage {
+  readonly rows: readonly TimelineRow[];
+  readonly start: MessagesToken;
+  /** Where to go on; undefined where there is nothing more. */
+  readonly end: MessagesToken | undefined;
+}
+
+/** How many events a page looks at before it answers with what it has: a filter that lets nothing pass must end. */
+const MAX_LOOKED_AT = 5_000;
+const LAST_DEPTH = Number.MAX_SAFE_INTEGER;
+
+/**
+ * A page of a room's events in the order of (depth, position), those the reader may see: client-server API, "Syncing",
+ * `GET /rooms/{roomId}/messages`.
+ */
+export async function listMessages(
+  views: Views,
+  roomId: RoomId,
+  reader: RoomReader,
+  request: PageRequest,
+): Promise<MessagesPage> {
+  const { direction, limit, filter = {} } = request;
+  const end: MessagesToken = { depth: LAST_DEPTH, position: reader.until ?? views.position() };
+  const start = request.from ?? (direction === 'b' ? end : { depth: 0, position: positionOf(0) });
+  const passes = rowPredicateOf(filter);
+  const rows: TimelineRow[] = [];
+  let at = start;
+  let lookedAt = 0;
+  for (;;) {
+    const size = Math.min(Math.max(limit - rows.length, 1) + 1, 500);
+    const page = await scanTopology(views, roomId, at, request, size);
+    for (const row of page) {
+      at = direction === 'b' ? justBefore(row) : placeOf(row);
+      lookedAt++;
+      const seen = row.header.p <= end.position && isVisible(row.header, reader.history);
+      if (seen && (passes === undefined || passes(row))) rows.push(row);
+      if (rows.length >= limit) break;
+    }
+    const exhausted = page.length < size;
+    if (rows.length >= limit || exhausted || lookedAt >= MAX_LOOKED_AT) {
+      const more = !exhausted || rows.length >= limit;
+      return { rows, start, end: more && (await hasMore(views, roomId, at, request)) ? at : undefined };
+    }
+  }
+}
+
+/** The member events of the senders of some events: `state` of a page with lazy loading. */
+export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
+  const senders = new Set(rows.map(({ header }) => header.s));
+  const members = await Promise.all([...senders].map((sender) => findStateRow(views, roomId, 'm.room.member', sender)));
+  return members.filter((row) => row !== undefined);
+}
+
+async function scanTopology(
+  views: Views,
+  roomId: RoomId,
+  at: MessagesToken,
+  { direction, to }: PageRequest,
+  limit: number,
+): Promise<TimelineRow[]> {
+  const reverse = direction === 'b';
+  // A token stands just behind its event, so going backwards its own event is the first.
+  const range = reverse
+    ? { before: topologyKey(roomId, following(at)), after: to && topologyKey(roomId, to) }
+    : { after: topologyKey(roomId, at), before: to && topologyKey(roomId, following(to)) };
+  const keys = await views.scan('topology', { prefix: [roomId], ...range, reverse, limit });
+  const rows = await views.getMany(
+    'timeline',
+    keys.map(({ key }) => [roomId, key[2] as string]),
+  );
+  return rows.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
+}
+
+async function hasMore(views: Views, roomId: RoomId, at: MessagesToken, request: PageRequest): Promise<boolean> {
+  // Going forwards there is always something to come; the client learns that it has all from an empty page.
+  return request.direction === 'f' ? true : (await scanTopology(views, roomId, at, request, 1)).length > 0;
+}
+
+/** The place just behind an event. */
+export function placeOf({ header }: TimelineRow): MessagesToken {
+  return { depth: header.d, position: header.p };
+}
+
+/** The place just before an event: behind whatever came before it. */
+export function justBefore({ header }: TimelineRow): MessagesToken {
+  return { depth: header.d, position: positionOf(positionNumber(header.p) - 1) };
+}
+
+function following({ depth, position }: MessagesToken): MessagesToken {
+  return { depth, position: positionOf(positionNumber(position) + 1) };
+}
