@@ -41,7 +41,8 @@ export class Branch {
     readonly children: Node[],
     /**
      * PERF: the hashes of the children one after the other, all that is hashed. A branch takes them over from the one it
-     * replaces, so that one changed child does not mean fetching 32 hashes from all over the memory (bench/state-trie.ts). undefined: none known.
+     * replaces, so that one changed child does not mean fetching 32 hashes from all over the memory (bench/state-trie.ts).
+     * undefined: none known.
      */
     public hashes: string | undefined,
     /** The slots whose part of `hashes` is not valid. */
