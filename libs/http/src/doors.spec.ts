@@ -401,7 +401,7 @@ describe('answers', () => {
   it('that are JSON text already go out as they are', async () => {
     const { text, headers, status } = await ask('GET', `${V3}/raw`);
     expect([status, text]).toEqual([200, '{"as":  "it is"}']);
-    expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(headers.get('content-type')).toBe('application/json');
   });
 
   it('of a bug are 500 M_UNKNOWN with an id and tell nothing', async () => {

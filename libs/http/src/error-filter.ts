@@ -20,6 +20,6 @@ export class ErrorFilter implements ExceptionFilter {
     const wait = (body as { retry_after_ms?: unknown }).retry_after_ms;
     if (typeof wait === 'number' && !reply.hasHeader('retry-after'))
       void reply.header('retry-after', Math.ceil(wait / 1000));
-    void reply.status(status).type('application/json; charset=utf-8').send(body);
+    void reply.status(status).type('application/json').send(body);
   }
 }

@@ -6,7 +6,8 @@ import { fastifyOptions } from './fastify-options.js';
 import { RawJson } from './raw-json.js';
 import { RouteMethods } from './route-methods.js';
 
-const JSON_TYPE = 'application/json; charset=utf-8';
+const JSON_TYPE = 'application/json';
+const FASTIFY_JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
  * Nest's Fastify adapter as the protocol wants it: bodies arrive as bytes whatever their content type, browsers are welcome,
@@ -29,6 +30,11 @@ export class MatrixAdapter extends FastifyAdapter {
       }
       dropBadContentType(request);
       done();
+    });
+    // JSON has no charset parameter (RFC 8259, section 11), and some clients compare the whole header.
+    fastify.addHook('onSend', (_request, reply, payload, done) => {
+      if (reply.getHeader('content-type') === FASTIFY_JSON_TYPE) void reply.header('content-type', JSON_TYPE);
+      done(null, payload);
     });
   }
 

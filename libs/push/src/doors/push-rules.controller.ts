@@ -1,5 +1,6 @@
-import { Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Put, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
 import { IsArray, IsBoolean, IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
@@ -47,6 +48,18 @@ function parseConditions(conditions: readonly unknown[]): JsonObject[] {
   throw new MatrixError('M_BAD_JSON', 'conditions: must be a list of objects');
 }
 
+const noSuchPath = (): MatrixError => new MatrixError('M_UNRECOGNIZED', 'No such push rules', { status: 400 });
+
+/** The paths of several rules end in a slash; the router does not tell. */
+function endsInSlash({ url }: FastifyRequest): boolean {
+  const query = url.indexOf('?');
+  return url.at(query < 0 ? -1 : query - 1) === '/';
+}
+
+function checkSlash(request: FastifyRequest): void {
+  if (!endsInSlash(request)) throw noSuchPath();
+}
+
 /** The push rules of who asks (client-server API, "Push Rules: API"), also under the path they had in 2015. */
 @Authenticated()
 @Controller(['_matrix/client/v3/pushrules', '_matrix/client/r0/pushrules', '_matrix/client/api/v1/pushrules'])
@@ -57,17 +70,27 @@ export class PushRulesController {
   ) {}
 
   @Get()
-  async all(@CurrentRequester() requester: Requester): Promise<{ global: PushRuleset }> {
+  async all(
+    @CurrentRequester() requester: Requester,
+    @Req() request: FastifyRequest,
+  ): Promise<{ global: PushRuleset }> {
+    if (!endsInSlash(request)) throw new MatrixError('M_UNRECOGNIZED');
     return { global: await readPushRules(this.views, requester.userId) };
   }
 
   @Get('global')
-  global(@CurrentRequester() requester: Requester): Promise<PushRuleset> {
+  async global(@CurrentRequester() requester: Requester, @Req() request: FastifyRequest): Promise<PushRuleset> {
+    checkSlash(request);
     return readPushRules(this.views, requester.userId);
   }
 
   @Get('global/:kind')
-  async kind(@CurrentRequester() requester: Requester, @Param('kind') kind: string): Promise<readonly PushRule[]> {
+  async kind(
+    @CurrentRequester() requester: Requester,
+    @Param('kind') kind: string,
+    @Req() request: FastifyRequest,
+  ): Promise<readonly PushRule[]> {
+    checkSlash(request);
     return (await readPushRules(this.views, requester.userId))[parseKind(kind)];
   }
 
@@ -156,6 +179,17 @@ export class PushRulesController {
   ): Promise<object> {
     await this.commands.execute(new ChangePushRule(requester, parseKind(kind), ruleId, { actions }));
     return {};
+  }
+
+  /** Another scope than `global`, a missing rule id, an attribute that rules do not have. */
+  @Get('*')
+  getUnknown(): never {
+    throw noSuchPath();
+  }
+
+  @Put(['', '*'])
+  setUnknown(): never {
+    throw noSuchPath();
   }
 
   async #get(requester: Requester, kind: string, ruleId: string): Promise<PushRule> {

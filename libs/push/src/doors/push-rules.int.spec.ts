@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
+
+const RULES = '/_matrix/client/v3/pushrules';
+
+describe('push rules', () => {
+  let app: AccountsApp;
+  let counter = 0;
+  let token: string;
+  let userId: string;
+  beforeAll(async () => void (app = await startAccountsApp()));
+  afterAll(() => app.close());
+  beforeEach(async () => {
+    const body = { auth: { type: 'm.login.dummy' }, username: `user${++counter}`, password: 'secret' };
+    const answer = (await app.call('POST', '/_matrix/client/v3/register', { body })).body;
+    token = String(answer['access_token']);
+    userId = String(answer['user_id']);
+  });
+
+  const get = (path: string) => app.call('GET', `${RULES}${path}`, { token });
+  const put = (path: string, body: unknown) => app.call('PUT', `${RULES}${path}`, { token, body });
+  const add = (id: string, query = '') => put(`/global/override/${id}${query}`, { actions: [], conditions: [] });
+  const remove = (path: string) => app.call('DELETE', `${RULES}${path}`, { token });
+  const idsOf = async (kind: string): Promise<string[]> =>
+    (JSON.parse((await get(`/global/${kind}/`)).text) as { rule_id: string }[]).map((rule) => rule.rule_id);
+
+  it('are the defaults at first, in every place where they can be read', async () => {
+    const { global } = (await get('/')).body as { global: Record<string, { rule_id: string }[]> };
+    expect(Object.keys(global)).toEqual(['override', 'content', 'room', 'sender', 'underride']);
+    expect(global['override']![0]).toMatchObject({ rule_id: '.m.rule.master', default: true, enabled: false });
+    expect((await get('/global/')).body).toEqual(global);
+    expect((await get('/global/underride/.m.rule.message')).body).toMatchObject({ actions: ['notify'] });
+    const data = await app.call('GET', `/_matrix/client/v3/user/${userId}/account_data/m.push_rules`, { token });
+    expect(data.body).toEqual({ global });
+  });
+
+  it.each([
+    ['room', '%23spam:example.com', {}],
+    ['sender', '@bob:example.com', {}],
+    ['content', 'my_content_rule', { pattern: 'my_pattern' }],
+    ['content', '%D1%82%D0%B5%D1%81%D1%82', { pattern: 'тест' }],
+    ['override', 'my_rule', { conditions: [{ kind: 'event_match', key: 'content.msgtype', pattern: 'm.notice' }] }],
+    ['underride', 'my_rule', { conditions: [{ kind: 'event_match', key: 'content.msgtype', pattern: 'm.notice' }] }],
+  ])('can be added: %s', async (kind, ruleId, rule) => {
+    expect((await put(`/global/${kind}/${ruleId}`, { actions: ['notify'], ...rule })).body).toEqual({});
+    expect((await get(`/global/${kind}/${ruleId}`)).body).toEqual({
+      rule_id: decodeURIComponent(ruleId),
+      default: false,
+      enabled: true,
+      actions: ['notify'],
+      ...rule,
+    });
+    expect((await get(`/global/${kind}/${ruleId}/enabled`)).body).toEqual({ enabled: true });
+    expect((await get(`/global/${kind}/${ruleId}/actions`)).body).toEqual({ actions: ['notify'] });
+    expect(await idsOf(kind)).toContain(decodeURIComponent(ruleId));
+  });
+
+  it('stand where they were put, below the master rule and above the other defaults', async () => {
+    await add('a');
+    await add('b');
+    await add('c', '?before=a');
+    await add('d', '?after=b');
+    await add('e', '?before=b&after=a');
+    const ids = await idsOf('override');
+    expect(ids.slice(0, 7)).toEqual(['.m.rule.master', 'e', 'b', 'd', 'c', 'a', '.m.rule.suppress_notices']);
+    await add('a', '?before=e');
+    expect((await idsOf('override'))[1]).toBe('a');
+    const unknown = await add('f', '?before=nothing');
+    expect([unknown.status, unknown.body['errcode']]).toEqual([400, 'M_UNKNOWN']);
+  });
+
+  it('can be changed in place, switched off and on, and removed', async () => {
+    await put('/global/content/mine', { actions: ['notify'], pattern: 'a' });
+    await put('/global/content/mine/enabled', { enabled: false });
+    await put('/global/content/mine', { actions: [], pattern: 'b' });
+    expect((await get('/global/content/mine')).body).toMatchObject({ pattern: 'b', actions: [], enabled: false });
+    expect((await remove('/global/content/mine')).body).toEqual({});
+    expect((await get('/global/content/mine')).status).toBe(404);
+    expect((await remove('/global/content/mine')).status).toBe(404);
+    expect((await remove('/global/override/.m.rule.master')).status).toBe(404);
+  });
+
+  it('of the server can be changed in what they do and whether they do it', async () => {
+    await put('/global/override/.m.rule.master/enabled', { enabled: true });
+    await put('/global/underride/.m.rule.message/actions', { actions: ['notify', { set_tweak: 'highlight' }] });
+    expect((await get('/global/override/.m.rule.master')).body).toMatchObject({ enabled: true, default: true });
+    expect((await get('/global/underride/.m.rule.message/actions')).body).toEqual({
+      actions: ['notify', { set_tweak: 'highlight' }],
+    });
+    expect((await put('/global/override/.not.a.rule/enabled', { enabled: true })).status).toBe(404);
+    expect((await put('/global/sender/@bob:example.com/actions', { actions: ['notify'] })).status).toBe(404);
+  });
+
+  it.each([
+    ['no scope', '/', {}],
+    ['another scope', '/not_a_scope/room/x', {}],
+    ['no kind', '/global', {}],
+    ['no rule id', '/global/room', {}],
+    ['an empty rule id', '/global/room/', {}],
+    ['an unknown kind', '/global/not_a_kind/foo', { actions: [] }],
+    ['a rule id with a backslash', '/global/room/%23fo%5Co:example.com', { actions: [] }],
+    ['a reserved rule id', '/global/room/.mine', { actions: [] }],
+    ['a condition that is no object', '/global/underride/mine', { actions: [], conditions: ['x'] }],
+    ['a content rule without pattern', '/global/content/mine', { actions: [] }],
+    ['no actions', '/global/room/mine', {}],
+    ['an unknown action', '/global/room/mine', { actions: ['not_an_action'] }],
+    ['an unknown attribute', '/global/override/.m.rule.master/colour', { enabled: true }],
+    ['a wrong type', '/global/override/.m.rule.master/enabled', { enabled: 'yes' }],
+  ])('are refused with %s', async (_, path, body) => {
+    expect((await put(path, body)).status).toBe(400);
+  });
+
+  it('are found only under their exact paths', async () => {
+    expect((await app.call('GET', RULES, { token })).status).toBe(404);
+    for (const path of ['/global', '/global/room', '/not_a_scope/', '/global/not_a_kind/']) {
+      expect((await get(path)).status).toBe(400);
+    }
+    expect((await get('/global/override/.m.rule.master/colour')).status).toBe(400);
+    expect((await get('/global/override/unknown')).status).toBe(404);
+  });
+});
