@@ -1,5 +1,4 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { CqrsModule } from '@nestjs/cqrs';
 import { AccountsModule } from '#accounts/accounts.module';
 import { AdminModule } from '#admin/admin.module';
 import { HttpModule } from '#http/http.module';
@@ -15,7 +14,7 @@ export class AppModule {
   static of(ports: Ports): DynamicModule {
     return {
       module: AppModule,
-      imports: [PortsModule.of(ports), CqrsModule.forRoot(), HttpModule, AccountsModule, PushModule, AdminModule],
+      imports: [PortsModule.of(ports), HttpModule, AccountsModule, PushModule, AdminModule],
       controllers: [WelcomeController, OperatorController],
       providers: [HandlerCheck],
     };

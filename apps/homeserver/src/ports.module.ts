@@ -1,4 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE } from '#event-store/event-store';
 import { SHUTDOWN } from '#http/shutdown';
@@ -26,7 +27,7 @@ export interface Ports {
   readonly health: HealthSources;
 }
 
-/** Makes the ports known to every module. */
+/** Makes the ports and the buses known to every module. */
 @Global()
 @Module({})
 export class PortsModule {
@@ -44,6 +45,7 @@ export class PortsModule {
       { provide: SHUTDOWN, useValue: ports.shutdown },
       { provide: HEALTH, useValue: ports.health },
     ];
-    return { module: PortsModule, providers, exports: providers.map(({ provide }) => provide) };
+    const names = providers.map(({ provide }) => provide);
+    return { module: PortsModule, imports: [CqrsModule], providers, exports: [...names, CqrsModule] };
   }
 }

@@ -1,8 +1,10 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { roomProjectors } from '#rooms/projections/room-projectors';
 
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
-  return [...accountProjectors, pushRulesProjector];
+  return [...roomProjectors(), ...accountProjectors, receiptsProjector, pushRulesProjector];
 }

@@ -41,8 +41,11 @@ export async function runServer(config: Config, logger: Logger): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-function announce(config: Config, logger: Logger, server: RunningServer): void {
-  const { serverName, publicUrl } = config;
-  logger.info({ serverName, publicUrl }, `Annals listens on ${server.address}; open ${publicUrl}/ in a browser`);
-  logger.info(FIRST_ACCOUNT[config.registration]);
+/** Tells the operator where the server is and how people get an account. */
+function announce({ serverName, publicUrl, registration }: Config, logger: Logger, { address }: RunningServer): void {
+  logger.info(
+    { serverName, publicUrl, address },
+    `${serverName} listens on ${address}; open ${publicUrl}/ in a browser`,
+  );
+  logger.info(FIRST_ACCOUNT[registration]);
 }

@@ -76,8 +76,6 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   for (const reactor of REACTORS) reactors.push(app.get(reactor, { strict: false }));
 
   await ports.projections.start();
-  closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => ports.projections.stop() });
-
   await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
   const control = await openControl(ports);
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
@@ -110,6 +108,7 @@ async function openPorts(
     clock,
     log,
   });
+  closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);
   const health = { store, projections, clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };

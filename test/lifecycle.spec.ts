@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Homeserver } from './support/homeserver.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs the server with settings until it ends by itself. */
+function runToEnd(directory: string, env: Record<string, string>): Promise<Ended> {
+  const child = spawn(process.execPath, [join(ROOT, 'apps/start.mjs'), 'homeserver'], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], ANNALS_DATA_DIR: join(directory, 'data'), ANNALS_LISTEN: '127.0.0.1:0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return ended(child);
+}
+
+function ended(child: ChildProcess): Promise<Ended> {
+  let output = '';
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return new Promise((resolve) => child.once('exit', (code) => resolve({ code, output })));
+}
+
+describe('a wrong configuration', () => {
+  let directory: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'annals-config-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it('ends the start with exit code 78 and one line that names the setting', async () => {
+    expect(await runToEnd(directory, { ANNALS_LISTEN: 'everywhere' })).toEqual({
+      code: 78,
+      output: 'annals: ANNALS_LISTEN: must be an address such as 127.0.0.1:8008 or [::1]:8008 (is "everywhere")\n',
+    });
+    expect(await runToEnd(directory, { ANNALS_NONSENSE: '1' })).toEqual({
+      code: 78,
+      output: 'annals: ANNALS_NONSENSE: no such setting\n',
+    });
+  });
+
+  it('is found in annals.yaml too', async () => {
+    writeFileSync(join(directory, 'annals.yaml'), 'registration: perhaps\n');
+    const { code, output } = await runToEnd(directory, {});
+    rmSync(join(directory, 'annals.yaml'));
+    expect(code).toBe(78);
+    expect(output).toMatch(/^annals: annals\.yaml: registration: must be one of open, token, closed .*\n$/);
+  });
+
+  it('leaves nothing behind', () => {
+    expect(existsSync(join(directory, 'data'))).toBe(false);
+  });
+});
+
+describe('a started server', () => {
+  let server: Homeserver;
+
+  beforeAll(async () => {
+    server = await Homeserver.start();
+  });
+  afterAll(() => server.remove());
+
+  it('is healthy and says where its projections are', async () => {
+    const { status, body } = await server.request('GET', '/health');
+    expect([status, body.ok, body.errors]).toEqual([200, true, []]);
+    expect(body.log.head).toMatch(/^\d{16}$/);
+    expect(body.projections.map((one: { name: string }) => one.name)).toContain('timeline');
+    expect(new Set(body.projections.map((one: { state: string }) => one.state))).toEqual(new Set(['live']));
+  });
+
+  it('counts requests, facts and projections', async () => {
+    const { text } = await server.request('GET', '/metrics');
+    expect(text).toMatch(
+      /^annals_http_request_duration_seconds_count\{method="GET",route="\/health",status="200"\} \d+$/m,
+    );
+    expect(text).toMatch(/^annals_facts_appended_total \d+$/m);
+    expect(text).toMatch(/^annals_projection_lag\{projection="timeline"\} \d+$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  });
+
+  it('tells people what it is', async () => {
+    const { status, text } = await server.request('GET', '/');
+    expect(status).toBe(200);
+    expect(text).toContain(server.serverName);
+  });
+
+  it('refuses unknown paths and wrong methods in the shape of Matrix', async () => {
+    expect(await server.request('GET', '/_matrix/nothing')).toMatchObject({
+      status: 404,
+      body: { errcode: 'M_UNRECOGNIZED' },
+    });
+    expect(await server.request('DELETE', '/_matrix/client/versions')).toMatchObject({
+      status: 405,
+      body: { errcode: 'M_UNRECOGNIZED' },
+    });
+  });
+
+  it('keeps a second server out of its data', async () => {
+    const second = await runToEnd(tmpdir(), { ANNALS_DATA_DIR: server.directory });
+    expect(second.code).toBe(1);
+    expect(second.output).toContain('another process');
+    expect((await server.request('GET', '/health')).status).toBe(200);
+  });
+
+  it('drains on SIGTERM: answers what is under way, then exits with 0', async () => {
+    const url = new URL(server.base);
+    const socket = connect(Number(url.port), url.hostname);
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // A request whose body is not complete yet when the signal comes.
+    const body = '{"type":"m.login.password"}';
+    await new Promise((resolve) =>
+      socket.write(
+        `POST /_matrix/client/v3/login HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
+        resolve,
+      ),
+    );
+    await server.request('GET', '/health');
+    const code = server.end('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(fetch(`${url.origin}/health`)).rejects.toThrow();
+    socket.write(body.slice(5));
+    await closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 40\d /);
+    expect(answer).toContain('"errcode"');
+    expect(await code).toBe(0);
+  });
+
+  it('starts again where it ended', async () => {
+    await server.start();
+    expect((await server.request('GET', '/health')).body.ok).toBe(true);
+  });
+});
+
+describe('the first start where registration needs a token', () => {
+  it('shows a token for one account, and only that once', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'annals-token-'));
+    const env = { ANNALS_REGISTRATION: 'token' };
+    const token = /Registration token for one account, shown only this once: [\w.~-]+/;
+    const first = await runUntilListening(directory, env);
+    const second = await runUntilListening(directory, env);
+    rmSync(directory, { recursive: true });
+    expect(first).toMatchObject({ code: 0, output: expect.stringMatching(token) });
+    expect(second.code).toBe(0);
+    expect(second.output).not.toMatch(token);
+  });
+});
+
+/** Runs the server until it has said that it listens, then ends it. */
+async function runUntilListening(directory: string, env: Record<string, string>): Promise<Ended> {
+  const child = spawn(process.execPath, [join(ROOT, 'apps/start.mjs'), 'homeserver'], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], ANNALS_DATA_DIR: directory, ANNALS_LISTEN: '127.0.0.1:0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const end = ended(child);
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (chunk.toString().includes('listens on')) child.kill('SIGTERM');
+  });
+  return end;
+}
