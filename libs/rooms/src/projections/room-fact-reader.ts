@@ -3,7 +3,13 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { pduTextOf, roomIdOfStream, type PduAccepted, type PduRedacted, type StateChange } from '../facts/room-facts.js';
+import {
+  pduTextOf,
+  roomIdOfStream,
+  type PduAccepted,
+  type PduRedacted,
+  type StateChange,
+} from '../facts/room-facts.js';
 import { timelineRowOf } from './timeline-row.js';
 
 /** A `pdu-accepted` fact, parsed once for all projectors. */

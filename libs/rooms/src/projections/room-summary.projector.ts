@@ -62,7 +62,8 @@ export function roomSummaryProjector(reader: RoomFactReader): Projector {
       const accepted = reader.accepted(fact);
       if (accepted.data.state.length === 0) return undefined;
       const changes = currentStateOf(accepted).filter(
-        ({ change }) => change.state_key === '' && (Object.hasOwn(READ, change.type) || change.type === 'm.room.create'),
+        ({ change }) =>
+          change.state_key === '' && (Object.hasOwn(READ, change.type) || change.type === 'm.room.create'),
       );
       if (changes.length === 0) return undefined;
       return applyChanges(

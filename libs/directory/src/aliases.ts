@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
+import { factId } from '#event-store/fact-id';
+import type { FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { localpartOf, type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { CONFIG, type Config } from '#config/config';
+import { VIEWS, type Views } from '#projections/views';
+import type { AliasBook } from '#rooms/alias-book';
+import type { AliasCreated, AliasDeleted } from '#rooms/facts/room-facts';
+import { findAlias } from './queries/find-alias.js';
+
+/** What an alias is: where it points, and how often it has changed (so that each fact has an id of its own). */
+export interface AliasState {
+  readonly roomId: RoomId | undefined;
+  readonly changes: number;
+}
+
+export const NO_ALIAS: AliasState = { roomId: undefined, changes: 0 };
+
+/** The stream of an alias. Uniqueness is the stream's own: who appends first has it. */
+export const aliasStream = (alias: RoomAlias): string => `alias-${alias}`;
+
+/** Folds the facts of an alias. */
+export function evolveAlias({ changes }: AliasState, fact: Pick<NewFact, 'type' | 'data'>): AliasState {
+  const roomId = fact.type === 'alias-created' ? (JSON.parse(fact.data) as AliasCreated).room_id : undefined;
+  return { roomId, changes: changes + 1 };
+}
+
+/** Lets an alias point to a room. Throws M_ROOM_IN_USE where it points to one already. */
+export function decideClaim(state: AliasState, created: AliasCreated): FactDraft[] {
+  if (state.roomId !== undefined) throw new MatrixError('M_ROOM_IN_USE', `${created.alias} is taken`);
+  return [draftOf('alias-created', state, created)];
+}
+
+/** Takes an alias away from a room; nothing where it does not point there. */
+export function decideRelease(state: AliasState, deleted: AliasDeleted): FactDraft[] {
+  return state.roomId === deleted.room_id ? [draftOf('alias-deleted', state, deleted)] : [];
+}
+
+function draftOf(type: string, { changes }: AliasState, data: AliasCreated | AliasDeleted): FactDraft {
+  return { id: factId(`${type} ${data.alias} ${changes}`), type, data: JSON.stringify(data) };
+}
+
+const CAPACITY = 1_000;
+const MAX_ALIASES_OF_A_ROOM = 1_000;
+
+/** The aliases of this server. */
+@Injectable()
+export class Aliases implements AliasBook {
+  readonly #streams: Aggregates<AliasState>;
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {
+    this.#streams = new Aggregates({ store, clock, initialState: NO_ALIAS, evolve: evolveAlias, capacity: CAPACITY });
+  }
+
+  async claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
+    this.checkOurs(alias);
+    const created = { alias, room_id: roomId, creator: requester.userId };
+    await this.#execute(alias, requester, (state) => decideClaim(state, created));
+  }
+
+  async release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
+    const deleted = { alias, room_id: roomId, by: requester.userId };
+    await this.#execute(alias, requester, (state) => decideRelease(state, deleted));
+  }
+
+  async resolve(alias: RoomAlias): Promise<RoomId | undefined> {
+    return (await findAlias(this.views, alias))?.room_id;
+  }
+
+  async listOf(roomId: RoomId): Promise<RoomAlias[]> {
+    const rows = await this.views.scan('room-aliases', { prefix: [roomId], limit: MAX_ALIASES_OF_A_ROOM });
+    return rows.map(({ key }) => key[1] as RoomAlias);
+  }
+
+  /** Only aliases of this server's name, with a local part, can be made here. */
+  checkOurs(alias: RoomAlias): void {
+    if (serverNameOf(alias) !== this.config.serverName || localpartOf(alias) === '') {
+      throw new MatrixError('M_INVALID_PARAM', `${alias} is not an alias of this server`);
+    }
+  }
+
+  async #execute(alias: RoomAlias, requester: Requester, decide: (state: AliasState) => FactDraft[]): Promise<void> {
+    const { userId: actor, deviceId: device, requestId: correlation } = requester;
+    const { position } = await this.#streams.execute(aliasStream(alias), decide, { actor, device, correlation });
+    await this.views.whenProcessed(position);
+  }
+}

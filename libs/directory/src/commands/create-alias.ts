@@ -1,0 +1,35 @@
+import { Inject } from '@nestjs/common';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomAlias, RoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { checkJoined } from '#rooms/queries/room-access';
+import { Aliases } from '../aliases.js';
+
+/**
+ * Lets an alias of this server point to a room: client-server API, "Room aliases". Only for members of the room. Throws
+ * M_ROOM_IN_USE, M_INVALID_PARAM, M_NOT_FOUND, M_FORBIDDEN.
+ */
+export class CreateAlias {
+  constructor(
+    readonly requester: Requester,
+    readonly alias: RoomAlias,
+    readonly roomId: RoomId,
+  ) {}
+}
+
+@CommandHandler(CreateAlias)
+export class CreateAliasHandler implements ICommandHandler<CreateAlias> {
+  constructor(
+    private readonly aliases: Aliases,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  async execute({ requester, alias, roomId }: CreateAlias): Promise<void> {
+    this.aliases.checkOurs(alias);
+    if ((await this.views.get('rooms', [roomId])) === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    if (!requester.isAdmin) await checkJoined(this.views, roomId, requester.userId);
+    await this.aliases.claim(alias, roomId, requester);
+  }
+}

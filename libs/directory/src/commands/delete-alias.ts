@@ -1,0 +1,54 @@
+import { Inject } from '@nestjs/common';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { authStateOf } from '#protocol/event-auth/auth-state';
+import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { findStateEvents } from '#rooms/queries/find-state-events';
+import { Aliases } from '../aliases.js';
+import { findAlias } from '../queries/find-alias.js';
+
+/**
+ * Takes an alias away: client-server API, "Room aliases". Who made it may, whoever has the level for m.room.canonical_alias
+ * in the room, and a server administrator. Throws M_NOT_FOUND, M_FORBIDDEN.
+ */
+export class DeleteAlias {
+  constructor(
+    readonly requester: Requester,
+    readonly alias: RoomAlias,
+  ) {}
+}
+
+@CommandHandler(DeleteAlias)
+export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
+  constructor(
+    private readonly aliases: Aliases,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  async execute({ requester, alias }: DeleteAlias): Promise<void> {
+    const row = await findAlias(this.views, alias);
+    if (row === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${alias}`);
+    const { userId, isAdmin } = requester;
+    if (row.creator !== userId && !isAdmin && !(await this.#hasLevel(row.room_id, userId))) {
+      throw new MatrixError('M_FORBIDDEN', 'You may not delete this alias');
+    }
+    await this.aliases.release(alias, row.room_id, requester);
+  }
+
+  async #hasLevel(roomId: RoomId, userId: UserId): Promise<boolean> {
+    const member = await this.views.get('members', [roomId, userId]);
+    if (member === undefined || (JSON.parse(member) as JsonObject)['membership'] !== 'join') return false;
+    const summary = await this.views.get('rooms', [roomId]);
+    const version = summary === undefined ? undefined : findRoomVersion((JSON.parse(summary) as RoomSummary).version);
+    if (version === undefined) return false;
+    const events = await findStateEvents(this.views, roomId, ['m.room.create', 'm.room.power_levels']);
+    const state = authStateOf(events);
+    return powerLevelOf(userId, state, version) >= levelToSend('m.room.canonical_alias', true, state, version);
+  }
+}

@@ -1,0 +1,17 @@
+import { Global, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ALIAS_BOOK } from '#rooms/alias-book';
+import { Aliases } from './aliases.js';
+import { CreateAliasHandler } from './commands/create-alias.js';
+import { DeleteAliasHandler } from './commands/delete-alias.js';
+import { DirectoryController } from './doors/directory.controller.js';
+
+/** Room aliases and the published room directory. Global: rooms claim aliases through ALIAS_BOOK. */
+@Global()
+@Module({
+  imports: [CqrsModule],
+  controllers: [DirectoryController],
+  providers: [Aliases, { provide: ALIAS_BOOK, useExisting: Aliases }, CreateAliasHandler, DeleteAliasHandler],
+  exports: [Aliases, ALIAS_BOOK],
+})
+export class DirectoryModule {}

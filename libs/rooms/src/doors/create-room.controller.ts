@@ -1,0 +1,66 @@
+import { Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsArray, IsOptional, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { parseRoomId, parseUserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { CreateRoom, type RoomCreated } from '../commands/create-room.js';
+import { UpgradeRoom } from '../commands/upgrade-room.js';
+import type { CreateRoomOptions } from '../decide/new-room-events.js';
+import { CreateRoomDto } from './create-room.dto.js';
+
+class UpgradeDto {
+  @IsString()
+  new_version!: string;
+
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  additional_creators?: string[];
+}
+
+/** Beginning rooms: client-server API, "Creation" and "Room Upgrades". */
+@Controller([...TODAY])
+@Authenticated()
+@RateLimited('send')
+export class CreateRoomController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Post('createRoom')
+  @HttpCode(200)
+  async create(
+    @CurrentRequester() requester: Requester,
+    @JsonBody(CreateRoomDto) body: CreateRoomDto,
+  ): Promise<object> {
+    const created: RoomCreated = await this.commands.execute(new CreateRoom(requester, optionsOf(body)));
+    const { roomId, roomAlias } = created;
+    return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };
+  }
+
+  @Post('rooms/:roomId/upgrade')
+  @HttpCode(200)
+  async upgrade(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @JsonBody(UpgradeDto) { new_version, additional_creators = [] }: UpgradeDto,
+  ): Promise<object> {
+    const creators = additional_creators.map(parseUserId);
+    const { replacementRoom } = await this.commands.execute(
+      new UpgradeRoom(requester, parseRoomId(roomId), new_version, creators),
+    );
+    return { replacement_room: replacementRoom };
+  }
+}
+
+/** The options of a body. Invitations by third-party identifier need an identity server: M_FORBIDDEN. */
+export function optionsOf(body: CreateRoomDto): CreateRoomOptions {
+  const { invite_3pid: byThirdParty = [], invite, ...options } = body;
+  if (byThirdParty.length > 0) {
+    throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
+  }
+  return { ...options, invite: invite?.map(parseUserId) };
+}

@@ -1,0 +1,71 @@
+import { Type } from 'class-transformer';
+import { IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
+import type { JsonObject } from '#kernel/json';
+import type { Preset } from '../decide/new-room-events.js';
+
+/** A state event of POST /createRoom. */
+export class InitialStateDto {
+  @IsString()
+  type!: string;
+
+  @IsOptional()
+  @IsString()
+  state_key?: string;
+
+  @IsObject()
+  content!: JsonObject;
+}
+
+/** The body of POST /createRoom: client-server API, "Creation". */
+export class CreateRoomDto {
+  @IsOptional()
+  @IsIn(['public', 'private'])
+  visibility?: 'public' | 'private';
+
+  @IsOptional()
+  @IsString()
+  room_alias_name?: string;
+
+  @IsOptional()
+  @IsString()
+  name?: string;
+
+  @IsOptional()
+  @IsString()
+  topic?: string;
+
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  invite?: string[];
+
+  @IsOptional()
+  @IsArray()
+  invite_3pid?: unknown[];
+
+  @IsOptional()
+  @IsString()
+  room_version?: string;
+
+  @IsOptional()
+  @IsObject()
+  creation_content?: JsonObject;
+
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => InitialStateDto)
+  initial_state?: InitialStateDto[];
+
+  @IsOptional()
+  @IsIn(['private_chat', 'public_chat', 'trusted_private_chat'])
+  preset?: Preset;
+
+  @IsOptional()
+  @IsBoolean()
+  is_direct?: boolean;
+
+  @IsOptional()
+  @IsObject()
+  power_level_content_override?: JsonObject;
+}

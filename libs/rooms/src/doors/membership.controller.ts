@@ -1,0 +1,163 @@
+import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsOptional, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { isRoomAlias, parseRoomId, parseUserId, type RoomId, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { BanUser } from '../commands/ban-user.js';
+import { ForgetRoom } from '../commands/forget-room.js';
+import { InviteUser } from '../commands/invite-user.js';
+import { JoinRoom } from '../commands/join-room.js';
+import { KickUser } from '../commands/kick-user.js';
+import { KnockRoom } from '../commands/knock-room.js';
+import { LeaveRoom } from '../commands/leave-room.js';
+import { UnbanUser } from '../commands/unban-user.js';
+import { listJoinedRooms } from '../queries/list-user-rooms.js';
+
+class ReasonDto {
+  @IsOptional()
+  @IsString()
+  reason?: string;
+}
+
+class TargetDto extends ReasonDto {
+  @IsString()
+  user_id!: string;
+}
+
+class InviteDto extends ReasonDto {
+  @IsOptional()
+  @IsString()
+  user_id?: string;
+
+  @IsOptional()
+  @IsString()
+  medium?: string;
+}
+
+type CommandOnUser = new (requester: Requester, roomId: RoomId, userId: UserId, reason?: string) => object;
+
+const MAYBE_EMPTY = { allowEmpty: true } as const;
+
+/** Who is in a room: client-server API, "Room membership". */
+@Controller([...TODAY])
+@Authenticated()
+@RateLimited('send')
+export class MembershipController {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+  ) {}
+
+  @Get('joined_rooms')
+  @RateLimited('default')
+  async joinedRooms(@CurrentRequester() { userId }: Requester): Promise<object> {
+    return { joined_rooms: await listJoinedRooms(this.views, userId) };
+  }
+
+  @Post(['join/:idOrAlias', 'rooms/:idOrAlias/join'])
+  @HttpCode(200)
+  async join(
+    @CurrentRequester() requester: Requester,
+    @Param('idOrAlias') idOrAlias: string,
+    @JsonBody(ReasonDto, MAYBE_EMPTY) { reason }: ReasonDto,
+  ): Promise<object> {
+    const roomId = await this.#resolve(idOrAlias);
+    await this.commands.execute(new JoinRoom(requester, roomId, { reason }));
+    return { room_id: roomId };
+  }
+
+  @Post('knock/:idOrAlias')
+  @HttpCode(200)
+  async knock(
+    @CurrentRequester() requester: Requester,
+    @Param('idOrAlias') idOrAlias: string,
+    @JsonBody(ReasonDto, MAYBE_EMPTY) { reason }: ReasonDto,
+  ): Promise<object> {
+    const roomId = await this.#resolve(idOrAlias);
+    await this.commands.execute(new KnockRoom(requester, roomId, reason));
+    return { room_id: roomId };
+  }
+
+  @Post('rooms/:roomId/leave')
+  @HttpCode(200)
+  async leave(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @JsonBody(ReasonDto, MAYBE_EMPTY) { reason }: ReasonDto,
+  ): Promise<object> {
+    await this.commands.execute(new LeaveRoom(requester, parseRoomId(roomId), reason));
+    return {};
+  }
+
+  @Post('rooms/:roomId/forget')
+  @HttpCode(200)
+  async forget(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<object> {
+    await this.commands.execute(new ForgetRoom(requester, parseRoomId(roomId)));
+    return {};
+  }
+
+  @Post('rooms/:roomId/invite')
+  @HttpCode(200)
+  async invite(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @JsonBody(InviteDto) { user_id: userId, medium, reason }: InviteDto,
+  ): Promise<object> {
+    if (userId === undefined) {
+      if (medium === undefined) throw new MatrixError('M_MISSING_PARAM', 'user_id: required');
+      throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
+    }
+    await this.commands.execute(new InviteUser(requester, parseRoomId(roomId), parseUserId(userId), reason));
+    return {};
+  }
+
+  @Post('rooms/:roomId/kick')
+  @HttpCode(200)
+  kick(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @JsonBody(TargetDto) body: TargetDto,
+  ): Promise<object> {
+    return this.#onUser(KickUser, requester, roomId, body);
+  }
+
+  @Post('rooms/:roomId/ban')
+  @HttpCode(200)
+  ban(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @JsonBody(TargetDto) body: TargetDto,
+  ): Promise<object> {
+    return this.#onUser(BanUser, requester, roomId, body);
+  }
+
+  @Post('rooms/:roomId/unban')
+  @HttpCode(200)
+  unban(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @JsonBody(TargetDto) body: TargetDto,
+  ): Promise<object> {
+    return this.#onUser(UnbanUser, requester, roomId, body);
+  }
+
+  async #onUser(Command: CommandOnUser, requester: Requester, roomId: string, body: TargetDto): Promise<object> {
+    await this.commands.execute(new Command(requester, parseRoomId(roomId), parseUserId(body.user_id), body.reason));
+    return {};
+  }
+
+  async #resolve(idOrAlias: string): Promise<RoomId> {
+    if (!isRoomAlias(idOrAlias)) return parseRoomId(idOrAlias);
+    const roomId = await this.aliases.resolve(idOrAlias);
+    if (roomId === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${idOrAlias}`);
+    return roomId;
+  }
+}

@@ -1,0 +1,112 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { type Query as QueryValues, queryEnum, queryInteger, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { parseEventId, parseRoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { parseRoomEventFilter } from '../queries/event-filter.js';
+import { getContext } from '../queries/get-context.js';
+import { getEvent } from '../queries/get-event.js';
+import { listMessages, memberRowsOf } from '../queries/list-messages.js';
+import { formatMessagesToken, parseMessagesToken } from '../queries/messages-token.js';
+import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
+import { openRoom } from '../queries/room-access.js';
+
+const DEFAULT_LIMIT = 10;
+const MAX_LIMIT = 1_000;
+
+/** Reading events of a room: client-server API, "Getting events for a room", "Event Context". */
+@Controller([...TODAY])
+@Authenticated()
+@RateLimited('default')
+export class MessagesController {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get('rooms/:roomId/messages')
+  async messages(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') room: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const { views } = this;
+    const roomId = parseRoomId(room);
+    const direction = queryEnum(query, 'dir', ['b', 'f']);
+    if (direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'dir: required');
+    const filter = parseRoomEventFilter(queryText(query, 'filter'));
+    const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? filter.limit ?? DEFAULT_LIMIT;
+    const [from, to] = await Promise.all(
+      ['from', 'to'].map((key) => {
+        const text = queryText(query, key);
+        return text === undefined ? undefined : parseMessagesToken(views, roomId, text);
+      }),
+    );
+    const reader = await openRoom(views, roomId, requester.userId);
+    const request = { direction, from, to, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
+    const { rows, start, end } = await listMessages(views, roomId, reader, request);
+    const viewer = { ...this.#viewer(requester), history: reader.history };
+    const members = filter.lazy_load_members === true ? await memberRowsOf(views, roomId, rows) : [];
+    const parts = [
+      `"chunk":[${await this.#render(rows, viewer)}]`,
+      `"start":"${formatMessagesToken(start)}"`,
+      ...(end === undefined ? [] : [`"end":"${formatMessagesToken(end)}"`]),
+      ...(members.length === 0 ? [] : [`"state":[${await this.#render(members, viewer)}]`]),
+    ];
+    return new RawJson(`{${parts.join()}}`);
+  }
+
+  @Get('rooms/:roomId/event/:eventId')
+  async event(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+  ): Promise<RawJson> {
+    const row = await getEvent(this.views, parseRoomId(roomId), parseEventId(eventId), requester.userId);
+    return new RawJson(await renderOne(this.views, row, this.#viewer(requester)));
+  }
+
+  @Get('rooms/:roomId/context/:eventId')
+  async context(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const filter = parseRoomEventFilter(queryText(query, 'filter'));
+    const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
+    const found = await getContext(
+      this.views,
+      parseRoomId(roomId),
+      parseEventId(eventId),
+      requester.userId,
+      limit,
+      filter,
+    );
+    const viewer = this.#viewer(requester);
+    const parts = [
+      `"event":${await this.#render([found.event], viewer)}`,
+      `"events_before":[${await this.#render(found.before, viewer)}]`,
+      `"events_after":[${await this.#render(found.after, viewer)}]`,
+      `"state":[${await this.#render(found.state, viewer)}]`,
+      `"start":"${formatMessagesToken(found.start)}"`,
+      `"end":"${formatMessagesToken(found.end)}"`,
+    ];
+    return new RawJson(`{${parts.join()}}`);
+  }
+
+  async #render(rows: readonly TimelineRow[], viewer: EventViewer): Promise<string> {
+    return (await renderEvents(this.views, rows, viewer)).join();
+  }
+
+  #viewer({ userId, deviceId }: Requester): EventViewer {
+    return { userId, deviceId, now: this.clock.now() };
+  }
+}

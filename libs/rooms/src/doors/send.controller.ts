@@ -1,0 +1,83 @@
+import { Controller, Param, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { parseEventId, parseRoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { RedactEvent } from '../commands/redact-event.js';
+import { SendEvent } from '../commands/send-event.js';
+import { SetState } from '../commands/set-state.js';
+import type { EventSent } from '../commands/transaction.js';
+
+/** Sending events: client-server API, "Sending events to a room" and "Redactions". */
+@Controller([...TODAY])
+@Authenticated()
+@RateLimited('send')
+export class SendController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Put('rooms/:roomId/send/:type/:txnId')
+  async send(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('txnId') txnId: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    const sent: EventSent = await this.commands.execute(
+      new SendEvent(requester, parseRoomId(roomId), type, content, txnId),
+    );
+    return { event_id: sent.eventId };
+  }
+
+  @Put(['rooms/:roomId/state/:type', 'rooms/:roomId/state/:type/'])
+  setState(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    return this.#setState(requester, roomId, type, '', content);
+  }
+
+  @Put('rooms/:roomId/state/:type/:stateKey')
+  setStateWithKey(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('stateKey') stateKey: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    return this.#setState(requester, roomId, type, stateKey, content);
+  }
+
+  @Put('rooms/:roomId/redact/:eventId/:txnId')
+  async redact(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+    @Param('txnId') txnId: string,
+    @JsonBody(undefined, { allowEmpty: true }) content: JsonObject,
+  ): Promise<object> {
+    const sent: EventSent = await this.commands.execute(
+      new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content, txnId),
+    );
+    return { event_id: sent.eventId };
+  }
+
+  async #setState(
+    requester: Requester,
+    roomId: string,
+    type: string,
+    stateKey: string,
+    content: JsonObject,
+  ): Promise<object> {
+    const sent: EventSent = await this.commands.execute(
+      new SetState(requester, parseRoomId(roomId), type, stateKey, content),
+    );
+    return { event_id: sent.eventId };
+  }
+}

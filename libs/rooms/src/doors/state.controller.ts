@@ -1,0 +1,86 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { type Query as QueryValues, queryEnum, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { parseRoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { getStateRow, listStateFor } from '../queries/get-state.js';
+import { joinedMembersText, listMembers } from '../queries/list-members.js';
+import { parseMessagesToken } from '../queries/messages-token.js';
+import { contentText, renderEvents, renderOne } from '../queries/render-event.js';
+import { checkJoined, openRoom } from '../queries/room-access.js';
+
+/** Reading the state of a room: client-server API, "Getting events for a room". */
+@Controller([...TODAY])
+@Authenticated()
+@RateLimited('default')
+export class StateController {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get('rooms/:roomId/state')
+  async state(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<RawJson> {
+    const rows = await listStateFor(this.views, parseRoomId(roomId), requester.userId);
+    return new RawJson(`[${(await renderEvents(this.views, rows, this.#viewer(requester))).join()}]`);
+  }
+
+  @Get(['rooms/:roomId/state/:type', 'rooms/:roomId/state/:type/'])
+  stateOfType(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    return this.stateOfKey(requester, roomId, type, '', query);
+  }
+
+  @Get('rooms/:roomId/state/:type/:stateKey')
+  async stateOfKey(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('stateKey') stateKey: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const format = queryEnum(query, 'format', ['content', 'event']);
+    const row = await getStateRow(this.views, parseRoomId(roomId), requester.userId, type, stateKey);
+    if (format !== 'event') return new RawJson(contentText(row));
+    return new RawJson(await renderOne(this.views, row, this.#viewer(requester)));
+  }
+
+  @Get('rooms/:roomId/members')
+  async members(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') room: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const roomId = parseRoomId(room);
+    const { until } = await openRoom(this.views, roomId, requester.userId);
+    const text = queryText(query, 'at');
+    const at = text === undefined ? until : (await parseMessagesToken(this.views, roomId, text)).position;
+    const rows = await listMembers(this.views, roomId, {
+      at: until !== undefined && at !== undefined && at > until ? until : at,
+      membership: queryText(query, 'membership'),
+      notMembership: queryText(query, 'not_membership'),
+    });
+    const events = await renderEvents(this.views, rows, this.#viewer(requester));
+    return new RawJson(`{"chunk":[${events.join()}]}`);
+  }
+
+  @Get('rooms/:roomId/joined_members')
+  async joinedMembers(@CurrentRequester() { userId }: Requester, @Param('roomId') room: string): Promise<RawJson> {
+    const roomId = parseRoomId(room);
+    await checkJoined(this.views, roomId, userId);
+    return new RawJson(`{"joined":${await joinedMembersText(this.views, roomId)}}`);
+  }
+
+  #viewer({ userId, deviceId }: Requester): { userId: Requester['userId']; deviceId: string; now: number } {
+    return { userId, deviceId, now: this.clock.now() };
+  }
+}

@@ -1,0 +1,35 @@
+import type { RoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Views } from '#projections/views';
+import type { RoomEvent } from '#protocol/room-event';
+import { findStateRow } from './event-rows.js';
+
+/**
+ * The current state events of some types with an empty state key, as far as the rules of power levels look at them: not for
+ * deciding what goes into a room, which is the room's worker's.
+ */
+export async function findStateEvents(views: Views, roomId: RoomId, types: readonly string[]): Promise<RoomEvent[]> {
+  const rows = await Promise.all(types.map((type) => findStateRow(views, roomId, type, '')));
+  return rows.flatMap((row) => {
+    if (row === undefined) return [];
+    const { header, json } = row;
+    const pdu = JSON.parse(json) as JsonObject;
+    const content = pdu['content'] as JsonObject;
+    return [
+      {
+        eventId: header.e,
+        roomId,
+        type: header.t,
+        sender: header.s,
+        stateKey: header.k,
+        content,
+        originServerTs: header.o,
+        depth: header.d,
+        prevEvents: [],
+        authEvents: [],
+        redacts: undefined,
+        pdu,
+      },
+    ];
+  });
+}
