@@ -1,5 +1,4 @@
 import type {
-  AllStreamSubscription,
   AppendResult,
   KurrentDBClient,
   ResolvedEvent,
@@ -16,6 +15,7 @@ import {
   type RecordedFact,
 } from '../event-store.js';
 import { eventOf, factOf } from './kurrent-facts.js';
+import { takeLive } from './take-live.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, isTransient, Patience } from './transient.js';
 
@@ -233,51 +233,10 @@ class KurrentEventStore implements EventStore {
       { fromPosition: this.#placeOf(after), filter: this.#filter() },
       { highWaterMark: LIVE_BUFFER },
     );
-    let failure: unknown;
-    let ended = false;
-    let wake: (() => void) | undefined;
-    const end = (error?: unknown) => {
-      failure ??= error;
-      ended = true;
-      wake?.();
-    };
-    const onAbort = () => wake?.();
-    subscription.on('readable', () => wake?.());
-    subscription
-      .on('error', end)
-      .on('end', () => end())
-      .on('close', () => end());
-    signal.addEventListener('abort', onAbort);
-    try {
-      while (!signal.aborted) {
-        const batch = this.#takeReady(subscription);
-        if (batch.length > 0) {
-          yield batch;
-          continue;
-        }
-        if (failure !== undefined) throw failure as Error;
-        if (ended) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      // The call may never have come about; then there is nothing to cancel.
-      subscription.unsubscribe().catch(() => {});
-      subscription.destroy();
+    for await (const events of takeLive(subscription, signal, BATCH)) {
+      const facts = events.map((event) => factOf(event, this.#names.fromServer)).filter((fact) => fact !== undefined);
+      if (facts.length > 0) yield facts;
     }
-  }
-
-  #takeReady(subscription: AllStreamSubscription): RecordedFact[] {
-    const batch: RecordedFact[] = [];
-    while (batch.length < BATCH) {
-      const event = subscription.read() as ResolvedEvent | null;
-      if (event === null) break;
-      const fact = factOf(event, this.#names.fromServer);
-      if (fact !== undefined) batch.push(fact);
-    }
-    return batch;
   }
 
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {

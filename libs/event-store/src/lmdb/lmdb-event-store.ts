@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { open, type RootDatabase } from 'lmdb';
+import { open } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
 import { positionNumber, positionOf, type Position } from '#kernel/position';
 import {
@@ -72,9 +72,17 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
 }
 
 function openTables(directory: string, readOnly: boolean): LogTables {
-  // Without `overlappingSync` a commit becomes visible, and its promise settles, only when it is on disk.
-  const options = { path: directory, noSubdir: false, readOnly, overlappingSync: false, maxDbs: 8, maxReaders: 512 };
-  const root: RootDatabase = open(options);
+  const root = open({
+    path: directory,
+    noSubdir: false,
+    readOnly,
+    // So that a commit becomes visible, and its promise settles, only when it is on disk.
+    overlappingSync: false,
+    // We gather what shares a commit ourselves; lmdb's own way leaves a promise that nobody can take when a commit fails.
+    eventTurnBatching: false,
+    maxDbs: 8,
+    maxReaders: 512,
+  });
   return new LogTables(root);
 }
 

@@ -42,9 +42,18 @@ export class LogTables {
   }
 
   /** Runs `write` in a transaction that is undone when it throws; settles when it is on disk. */
-  transact(write: () => void): Promise<void> {
-    // A child transaction, because lmdb commits the outer one even when the callback throws.
-    return this.#root.childTransaction(write);
+  async transact(write: () => void): Promise<void> {
+    try {
+      // A child transaction, because lmdb commits the outer one even when the callback throws.
+      await this.#root.childTransaction(write);
+    } catch (error) {
+      // A commit that failed (a full disk, say) carries its cause as a promise that somebody has to take.
+      const { commitError } = error as { commitError?: Promise<unknown> };
+      await commitError?.catch((cause: unknown) => {
+        throw new Error(`The log could not be written: ${(cause as Error).message}`, { cause });
+      });
+      throw error;
+    }
   }
 
   /** Lets the next reading see what other processes have written. */

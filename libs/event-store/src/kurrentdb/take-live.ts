@@ -1,0 +1,57 @@
+import type { AllStreamSubscription, ResolvedEvent } from '@kurrent/kurrentdb-client';
+
+/**
+ * The events of a subscription, as many at once as have arrived but at most `size`, until the server ends it or the signal
+ * aborts. Throws what the server dropped it for, after all that came before. Cancels the subscription in any case.
+ */
+export async function* takeLive(
+  subscription: AllStreamSubscription,
+  signal: AbortSignal,
+  size: number,
+): AsyncIterable<ResolvedEvent[]> {
+  let failure: unknown;
+  let ended = false;
+  let wake: (() => void) | undefined;
+  const end = (error?: unknown) => {
+    failure ??= error;
+    ended = true;
+    wake?.();
+  };
+  const onAbort = () => wake?.();
+  // An iterator of the stream itself would hang when it is cancelled: the client swallows that error.
+  subscription.on('readable', () => wake?.());
+  subscription
+    .on('error', end)
+    .on('end', () => end())
+    .on('close', () => end());
+  signal.addEventListener('abort', onAbort);
+  try {
+    while (!signal.aborted) {
+      const events = takeReady(subscription, size);
+      if (events.length > 0) {
+        yield events;
+        continue;
+      }
+      if (failure !== undefined) throw failure as Error;
+      if (ended) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // The call may never have come about; then there is nothing to cancel.
+    subscription.unsubscribe().catch(() => {});
+    subscription.destroy();
+  }
+}
+
+function takeReady(subscription: AllStreamSubscription, size: number): ResolvedEvent[] {
+  const events: ResolvedEvent[] = [];
+  while (events.length < size) {
+    const event = subscription.read() as ResolvedEvent | null;
+    if (event === null) break;
+    events.push(event);
+  }
+  return events;
+}
