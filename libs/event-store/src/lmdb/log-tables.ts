@@ -48,11 +48,10 @@ export class LogTables {
       await this.#root.childTransaction(write);
     } catch (error) {
       // A commit that failed (a full disk, say) carries its cause as a promise that somebody has to take.
-      const { commitError } = error as { commitError?: Promise<unknown> };
-      await commitError?.catch((cause: unknown) => {
-        throw new Error(`The log could not be written: ${(cause as Error).message}`, { cause });
-      });
-      throw error;
+      const { commitError } = error as { commitError?: Promise<never> };
+      const reason = await commitError?.catch((thrown: unknown) => thrown);
+      if (!(reason instanceof Error)) throw error;
+      throw new Error(`The log could not be written: ${reason.message}`, { cause: error });
     }
   }
 
