@@ -1,8 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from '#accounts/accounts.module';
 import { AdminModule } from '#admin/admin.module';
+import { DirectoryModule } from '#directory/directory.module';
+import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { HttpModule } from '#http/http.module';
 import { PushModule } from '#push/push.module';
+import { RoomsModule } from '#rooms/rooms.module';
 import { HandlerCheck } from './check-handlers.js';
 import { OperatorController } from './operator.controller.js';
 import { type Ports, PortsModule } from './ports.module.js';
@@ -14,7 +17,16 @@ export class AppModule {
   static of(ports: Ports): DynamicModule {
     return {
       module: AppModule,
-      imports: [PortsModule.of(ports), HttpModule, AccountsModule, PushModule, AdminModule],
+      imports: [
+        PortsModule.of(ports),
+        HttpModule,
+        AccountsModule,
+        RoomsModule,
+        DirectoryModule,
+        EphemeralModule,
+        PushModule,
+        AdminModule,
+      ],
       controllers: [WelcomeController, OperatorController],
       providers: [HandlerCheck],
     };

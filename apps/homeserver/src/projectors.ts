@@ -1,4 +1,5 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { directoryProjector } from '#directory/projections/directory.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
@@ -6,5 +7,5 @@ import { roomProjectors } from '#rooms/projections/room-projectors';
 
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
-  return [...roomProjectors(), ...accountProjectors, receiptsProjector, pushRulesProjector];
+  return [...roomProjectors(), directoryProjector(), ...accountProjectors, receiptsProjector, pushRulesProjector];
 }

@@ -33,7 +33,7 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
-  @Put(['rooms/:roomId/state/:type', 'rooms/:roomId/state/:type/'])
+  @Put('rooms/:roomId/state/:type')
   setState(
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,

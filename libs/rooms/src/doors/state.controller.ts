@@ -30,7 +30,7 @@ export class StateController {
     return new RawJson(`[${(await renderEvents(this.views, rows, this.#viewer(requester))).join()}]`);
   }
 
-  @Get(['rooms/:roomId/state/:type', 'rooms/:roomId/state/:type/'])
+  @Get('rooms/:roomId/state/:type')
   stateOfType(
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
