@@ -121,13 +121,16 @@ function openControl({ config, projections }: Ports): Promise<ControlServer> {
 /** Accepts nothing more and waits for the requests under way; what does not end in time is cut off. */
 async function finishRequests(app: NestFastifyApplication, logger: Logger): Promise<void> {
   const server = app.getHttpServer();
-  const timer = setTimeout(() => {
+  // A connection whose last request was under way when the drain began would stay open for another.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const late = setTimeout(() => {
     logger.warn('requests are still under way: cutting them off');
     server.closeAllConnections();
   }, DRAIN_MS.requests - 1000);
   try {
     await app.getHttpAdapter().getInstance().close();
   } finally {
-    clearTimeout(timer);
+    clearInterval(idle);
+    clearTimeout(late);
   }
 }
