@@ -72,7 +72,9 @@ async function changeTags(
   const content = before === undefined ? {} : (JSON.parse(parseAccountDataRow(before).content) as JsonObject);
   const tags = new Map<string, unknown>(isJsonObject(content['tags']) ? Object.entries(content['tags']) : []);
   change(tags);
-  await put(fact, rows, roomId, 'm.tag', JSON.stringify({ tags: Object.fromEntries(tags) }));
+  // One order of keys, whatever was set first: rebuilt rows are compared as text.
+  const sorted = [...tags].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  await put(fact, rows, roomId, 'm.tag', JSON.stringify({ tags: Object.fromEntries(sorted) }));
 }
 
 async function erase(rows: OwnRows, user: UserId): Promise<void> {

@@ -94,7 +94,9 @@ function replace(
     if (pair.refresh_hash !== undefined) rows.delete('refresh-tokens', [pair.refresh_hash]);
   }
   if (after === undefined) return rows.delete('devices', [user, device]);
-  rows.put('devices', [user, device], JSON.stringify(after));
+  // One order of keys, whatever happened before: rebuilt rows are compared as text.
+  const { display_name, created_ts, current, previous } = after;
+  rows.put('devices', [user, device], JSON.stringify({ display_name, created_ts, current, previous }));
   for (const pair of validPairs(after)) {
     const token: TokenRow = {
       user,

@@ -30,6 +30,8 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     );
     if (data.removed || data.value === undefined) profile.delete(data.key);
     else profile.set(data.key, data.value);
-    rows.put('profiles', key, JSON.stringify(Object.fromEntries(profile)));
+    // One order of keys, whatever was set first: rebuilt rows are compared as text.
+    const sorted = [...profile].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    rows.put('profiles', key, JSON.stringify(Object.fromEntries(sorted)));
   }
 }

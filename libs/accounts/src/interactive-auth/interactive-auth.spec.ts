@@ -1,0 +1,119 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { type AuthSession, AuthSessions, type Operation, type Stage } from './auth-sessions.js';
+import { InteractiveAuth } from './interactive-auth.js';
+import { InteractionRequired, StageFailed } from './interaction-required.js';
+import type { Stages } from './stages.js';
+
+const TOKEN: Stage = 'm.login.registration_token';
+const DUMMY: Stage = 'm.login.dummy';
+const PASSWORD: Stage = 'm.login.password';
+const operation: Operation = {
+  name: 'POST /test',
+  userId: '@alice:example.org' as UserId,
+  flows: [[TOKEN, DUMMY], [PASSWORD]],
+};
+
+/** Stages that `auth.right` passes. */
+const stages: Pick<Stages, 'pass'> = {
+  async pass(_stage, auth) {
+    if (auth['right'] !== true) throw new StageFailed('M_FORBIDDEN', 'wrong');
+  },
+};
+
+const stage = (type: string, session: unknown, right = true): JsonObject => ({
+  type,
+  session: session as string,
+  right,
+});
+
+describe('interactive authentication', () => {
+  let now: number;
+  let auth: InteractiveAuth;
+  beforeEach(() => {
+    now = 1000;
+    auth = new InteractiveAuth(new AuthSessions({ now: () => now }), stages as Stages);
+  });
+
+  const refusal = async (body: JsonObject, of: Operation = operation): Promise<JsonObject> => {
+    const error: unknown = await auth.authorise(of, body).then(
+      () => new Error('it was authorised'),
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof InteractionRequired)) throw error;
+    expect(error.status).toBe(401);
+    return error.toBody();
+  };
+
+  it('goes through the stages of a flow in their order', async () => {
+    const { session } = await refusal({ x: 1 });
+    const early = await refusal({ x: 1, auth: stage(DUMMY, session) });
+    expect(early).toMatchObject({ errcode: 'M_UNRECOGNIZED', completed: [] });
+    const first = await refusal({ x: 1, auth: stage(TOKEN, session) });
+    expect(first).toEqual({
+      session,
+      params: {},
+      completed: [TOKEN],
+      flows: [{ stages: [TOKEN, DUMMY] }, { stages: [PASSWORD] }],
+    });
+    const again = await refusal({ x: 1, auth: stage(TOKEN, session, false) });
+    expect(again).toEqual(first);
+    const other = await refusal({ x: 1, auth: stage(PASSWORD, session) });
+    expect(other).toMatchObject({ errcode: 'M_UNRECOGNIZED', completed: [TOKEN] });
+    const done = await auth.authorise(operation, { auth: stage(DUMMY, session) });
+    expect(done.body).toEqual({ x: 1 });
+  });
+
+  it('needs no session where one stage is enough', async () => {
+    const done = await auth.authorise(operation, { x: 1, auth: { type: PASSWORD, right: true } });
+    expect(done.body).toEqual({ x: 1 });
+    expect(await refusal({ x: 1, auth: { type: PASSWORD } })).toMatchObject({ errcode: 'M_FORBIDDEN', error: 'wrong' });
+  });
+
+  it('holds to the request once a stage is complete, and to the operation from the start', async () => {
+    const { session } = await refusal({});
+    await refusal({ x: 1, auth: stage(TOKEN, session) });
+    const forbidden = { errcode: 'M_FORBIDDEN', status: 403 };
+    await expect(auth.authorise(operation, { x: 2, auth: stage(DUMMY, session) })).rejects.toMatchObject(forbidden);
+    const others = [
+      { ...operation, name: 'POST /other' },
+      { ...operation, userId: '@eve:example.org' as UserId },
+    ];
+    for (const other of others) {
+      await expect(auth.authorise(other, { auth: stage(DUMMY, session) })).rejects.toMatchObject(forbidden);
+    }
+    expect((await auth.authorise(operation, { x: 1, auth: stage(DUMMY, session) })).body).toEqual({ x: 1 });
+  });
+
+  it('begins again where the session is over or unknown', async () => {
+    const { session } = await refusal({ x: 1 });
+    await refusal({ x: 1, auth: stage(TOKEN, session) });
+    now += 30 * 60 * 1000;
+    const fresh = await refusal({ x: 1, auth: stage(TOKEN, session) });
+    expect(fresh).toMatchObject({ completed: [TOKEN] });
+    expect(fresh['session']).not.toBe(session);
+    expect(await refusal({ auth: { session: 'unknown' } })).toMatchObject({ completed: [] });
+  });
+
+  it('does the work of a session once, unless it failed', async () => {
+    const session: AuthSession = await auth.authorise(operation, { auth: { type: PASSWORD, right: true } });
+    let count = 0;
+    const work = async (): Promise<number> => ++count;
+    await expect(auth.doOnce(session, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    expect(await Promise.all([auth.doOnce(session, work), auth.doOnce(session, work)])).toEqual([1, 1]);
+    expect(await auth.findResult(operation, { auth: { session: session.id } })).toBe(1);
+    expect(auth.findResult({ ...operation, name: 'POST /other' }, { auth: { session: session.id } })).toBeUndefined();
+    expect(auth.findResult(operation, {})).toBeUndefined();
+  });
+
+  it('lets a session be used no more where its work is done for good', async () => {
+    const session = await auth.authorise(operation, { x: 1, auth: { type: PASSWORD, right: true } });
+    expect(await auth.doAndClose(session, async () => 'done')).toBe('done');
+    expect(await refusal({ auth: { session: session.id } })).toMatchObject({ completed: [] });
+  });
+
+  it('refuses an auth that is no object', async () => {
+    await expect(auth.authorise(operation, { auth: 'password' })).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
+  });
+});

@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { recordFacts } from '#testing/project';
+import { hashSecret } from '../credentials/secrets.js';
+import { KnownTokens } from './known-tokens.js';
+import type { TokenConfirmation } from './token-confirmation.js';
+
+const alice = '@alice:example.org' as UserId;
+
+const fact = (type: string, user = alice): RecordedFact =>
+  recordFacts([{ stream: `user-${user}`, type, data: {} }])[0]!;
+
+describe('known tokens', () => {
+  let now: number;
+  let reads: number;
+  let whileReading: () => void;
+  let rows: Map<string, string>;
+  let confirmed: string[];
+  let confirmation: () => Promise<void>;
+  let tokens: KnownTokens;
+
+  beforeEach(() => {
+    [now, reads, confirmed] = [1000, 0, []];
+    whileReading = () => {};
+    confirmation = async () => {};
+    rows = new Map([
+      [`tokens ${hashSecret('good')}`, JSON.stringify({ user: alice, device: 'D' })],
+      [`tokens ${hashSecret('short')}`, JSON.stringify({ user: alice, device: 'E', expires_at: 2000 })],
+      [`tokens ${hashSecret('fresh')}`, JSON.stringify({ user: alice, device: 'F', expires_at: 2000, pending: true })],
+      [`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open' })],
+    ]);
+    const views = {
+      get: async (collection: string, key: readonly string[]) => {
+        reads++;
+        const row = rows.get(`${collection} ${key.join(' ')}`);
+        await Promise.resolve();
+        whileReading();
+        return row;
+      },
+    };
+    const confirming: Pick<TokenConfirmation, 'confirm'> = {
+      confirm: (userId, deviceId, hash) => {
+        confirmed.push(`${userId} ${deviceId} ${hash}`);
+        return confirmation();
+      },
+    };
+    tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation);
+  });
+
+  it('are read from the views once, and from then on from memory', async () => {
+    const expected = { userId: alice, deviceId: 'D', isAdmin: false, requestId: '' };
+    expect(await tokens.requesterOf('good')).toEqual(expected);
+    expect(reads).toBe(2);
+    expect(await tokens.requesterOf('good')).toEqual(expected);
+    expect([reads, tokens.size]).toEqual([2, 1]);
+  });
+
+  it('are refused where they are unknown', async () => {
+    await expect(tokens.requesterOf('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN', fields: undefined });
+  });
+
+  it('are forgotten upon the facts that touch their user, and only then', async () => {
+    await tokens.requesterOf('good');
+    tokens.react([fact('account-data-set'), fact('devices-removed', '@bob:example.org' as UserId)]);
+    await tokens.requesterOf('good');
+    expect(reads).toBe(2);
+    rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', admin: true }));
+    tokens.react([fact('admin-changed')]);
+    expect((await tokens.requesterOf('good')).isAdmin).toBe(true);
+    rows.delete(`tokens ${hashSecret('good')}`);
+    tokens.react([fact('devices-removed')]);
+    await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+  });
+
+  it('are not remembered as they were before a fact that came while they were read', async () => {
+    whileReading = () => {
+      whileReading = () => {};
+      tokens.react([fact('devices-removed')]);
+    };
+    await tokens.requesterOf('good');
+    expect(tokens.size).toBe(0);
+    await tokens.requesterOf('good');
+    expect(tokens.size).toBe(1);
+  });
+
+  it('end at their time, softly', async () => {
+    await tokens.requesterOf('short');
+    now = 2000;
+    const refusal = { errcode: 'M_UNKNOWN_TOKEN', status: 401, fields: { soft_logout: true } };
+    await expect(tokens.requesterOf('short')).rejects.toMatchObject(refusal);
+  });
+
+  it('have their first use after a refresh noted once, and again after a failure', async () => {
+    confirmation = () => Promise.reject(new Error('the log is full'));
+    await tokens.requesterOf('fresh');
+    await new Promise(setImmediate);
+    confirmation = async () => {};
+    await tokens.requesterOf('fresh');
+    await tokens.requesterOf('fresh');
+    expect(confirmed).toEqual(Array.from({ length: 2 }, () => `${alice} F ${hashSecret('fresh')}`));
+  });
+
+  it('tell when a device was last seen', async () => {
+    expect(tokens.lastSeen(alice, 'D' as DeviceId)).toBeUndefined();
+    await tokens.requesterOf('good');
+    now = 1500;
+    await tokens.requesterOf('good');
+    expect(tokens.lastSeen(alice, 'D' as DeviceId)).toBe(1500);
+    expect(tokens.lastSeen(alice, 'E' as DeviceId)).toBeUndefined();
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import { given as givenFacts, type Outcome, type PlainFact } from '#testing/given';
+import { project, type StreamFact } from '#testing/project';
+import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
+import { pushRulesProjector } from '../projections/push-rules.projector.js';
+import { decideRule, decideRuleActions, decideRuleEnabled, decideRuleRemoval } from './decide-push-rules.js';
+import { foldPushRuleFact } from './fold-push-rules.js';
+import { NO_CHANGES, type PushRuleChanges } from './push-rule-changes.js';
+import { findRule, rulesOfUser } from './rules-of-user.js';
+
+const alice = '@alice:example.org' as UserId;
+
+type Decision = (changes: PushRuleChanges) => readonly PushRuleFact[];
+
+const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Outcome } =>
+  givenFacts(
+    {
+      initialState: NO_CHANGES,
+      evolve: foldPushRuleFact,
+      decide: (changes: PushRuleChanges, decision: Decision) =>
+        decision(changes).map(({ type, data }) => ({ id: 'id', type, data: JSON.stringify(data) })),
+    },
+    facts,
+  );
+
+const rule = (rule_id: string, more: Partial<PushRuleSet> = {}): PushRuleSet => ({
+  kind: 'room',
+  rule_id,
+  actions: ['notify'],
+  ...more,
+});
+const isSet = (data: PushRuleSet): PushRuleFact => ({ type: 'push-rule-set', data });
+const set = (wanted: PushRuleSet): Decision => {
+  return (changes) => decideRule(changes, wanted);
+};
+
+describe('push rules', () => {
+  it('of the user’s own are taken with good ids and known actions', () => {
+    given()
+      .when(set(rule('!room:b')))
+      .then([isSet(rule('!room:b'))]);
+    for (const id of ['', '.m.mine', 'a/b', 'a\\b', 'x'.repeat(256)]) {
+      given()
+        .when(set(rule(id)))
+        .thenRefused('M_INVALID_PARAM');
+    }
+    for (const action of ['shout', { tweak: 'sound' }]) {
+      given()
+        .when(set(rule('a', { actions: [action] })))
+        .thenRefused('M_INVALID_PARAM');
+    }
+    given()
+      .when(set(rule('a', { kind: 'content' })))
+      .thenRefused('M_MISSING_PARAM');
+  });
+
+  it('of the user’s own are at most a thousand, which can all be changed', () => {
+    const many = Array.from({ length: 1000 }, (_, i) => isSet(rule(`rule${i}`)));
+    given(...many)
+      .when(set(rule('one more')))
+      .thenRefused('M_RESOURCE_LIMIT_EXCEEDED');
+    given(...many)
+      .when(set(rule('rule7', { actions: [] })))
+      .then([isSet(rule('rule7', { actions: [] }))]);
+  });
+
+  it('are switched and changed where they are there, and switched only where that is new', () => {
+    const enable = (rule_id: string, enabled: boolean): Decision => {
+      return (changes) => decideRuleEnabled(alice, changes, { kind: 'override', rule_id, enabled });
+    };
+    const on = {
+      type: 'push-rule-enabled-set',
+      data: { kind: 'override', rule_id: '.m.rule.master', enabled: true },
+    } as const;
+    given().when(enable('.m.rule.master', true)).then([on]);
+    given(on).when(enable('.m.rule.master', true)).then([]);
+    given().when(enable('mine', true)).thenRefused('M_NOT_FOUND');
+    given()
+      .when((changes) => decideRuleActions(alice, changes, { kind: 'underride', rule_id: 'mine', actions: [] }))
+      .thenRefused('M_NOT_FOUND');
+    given(isSet(rule('mine')))
+      .when((changes) => decideRuleRemoval(changes, 'sender', 'mine'))
+      .thenRefused('M_NOT_FOUND');
+  });
+
+  it('leave those of other users and of the defaults as they were', () => {
+    const changes: PushRuleChanges = {
+      own: { underride: [{ ...rule('mine'), default: false, enabled: true }] },
+      defaults: { 'underride/.m.rule.message': { enabled: false } },
+    };
+    const mine = rulesOfUser(alice, changes);
+    expect(mine.underride[0]!.rule_id).toBe('mine');
+    expect(findRule(alice, changes, 'underride', '.m.rule.message')).toMatchObject({
+      enabled: false,
+      actions: ['notify'],
+    });
+    expect(findRule(alice, NO_CHANGES, 'underride', '.m.rule.message')?.enabled).toBe(true);
+    expect(mine.override).toEqual(rulesOfUser(alice, NO_CHANGES).override);
+  });
+
+  it('are kept in the view as what differs from the defaults', async () => {
+    const fact = ({ type, data }: PushRuleFact): StreamFact => ({ stream: `user-${alice}`, type, data });
+    const rows = await project(pushRulesProjector, [
+      fact(isSet(rule('a'))),
+      fact(isSet(rule('b'))),
+      fact({ type: 'push-rule-removed', data: { kind: 'room', rule_id: 'a' } }),
+      fact(isSet(rule('a', { after: 'b' }))),
+      fact({ type: 'push-rule-enabled-set', data: { kind: 'room', rule_id: 'a', enabled: false } }),
+      fact({ type: 'push-rule-actions-set', data: { kind: 'override', rule_id: '.m.rule.master', actions: [] } }),
+    ]);
+    expect(rows).toEqual({
+      [`push-rules ${alice}`]: {
+        position: '0000000000000006',
+        changes: {
+          own: {
+            room: [
+              { rule_id: 'b', default: false, enabled: true, actions: ['notify'] },
+              { rule_id: 'a', default: false, enabled: false, actions: ['notify'] },
+            ],
+          },
+          defaults: { 'override/.m.rule.master': { actions: [] } },
+        },
+      },
+    });
+  });
+});
