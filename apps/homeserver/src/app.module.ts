@@ -6,6 +6,7 @@ import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { HttpModule } from '#http/http.module';
 import { PushModule } from '#push/push.module';
 import { RoomsModule } from '#rooms/rooms.module';
+import { SyncModule } from '#sync/sync.module';
 import { HandlerCheck } from './check-handlers.js';
 import { OperatorController } from './operator.controller.js';
 import { type Ports, PortsModule } from './ports.module.js';
@@ -24,6 +25,7 @@ export class AppModule {
         RoomsModule,
         DirectoryModule,
         EphemeralModule,
+        SyncModule,
         PushModule,
         AdminModule,
       ],

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
 import { Receipts } from './commands/receipts.js';
 import { SetReadMarksHandler } from './commands/set-read-marks.js';
 import { SetTypingHandler } from './commands/set-typing.js';
@@ -8,6 +9,7 @@ import { Typing } from './typing/typing.js';
 
 /** Typing notifications, receipts and read markers. */
 @Module({
+  imports: [CqrsModule],
   controllers: [ReceiptsController, TypingController],
   providers: [Receipts, SetReadMarksHandler, SetTypingHandler, Typing],
   exports: [Typing],

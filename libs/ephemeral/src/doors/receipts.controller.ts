@@ -1,7 +1,7 @@
 import { Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { TODAY_AND_ALPHA, under } from '#accounts/doors/paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { type EventId, isEventId, parseEventId, parseRoomId } from '#kernel/ids';

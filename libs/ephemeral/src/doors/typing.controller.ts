@@ -1,8 +1,9 @@
 import { Controller, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
-import { checkOwn, TODAY_AND_ALPHA, under, V1 } from '#accounts/doors/paths';
+import { checkOwn } from '#accounts/doors/paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { parseRoomId, parseUserId } from '#kernel/ids';

@@ -1,9 +1,5 @@
-import { type Filter, parseFilter, type RoomEventFilter } from '#accounts/filters/filter';
-import { findFilterText } from '#accounts/filters/find-filter';
-import type { UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import type { Filter, RoomEventFilter } from '#accounts/filters/filter';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Views } from '#projections/views';
 import { compileMatcher, type EventMatcher, roomTest } from './event-matcher.js';
 
 /** A filter of /sync, prepared. */
@@ -51,35 +47,4 @@ export function compileSyncFilter({ room = {}, ...filter }: Filter): SyncFilter 
     unreadThreads: timeline.unread_thread_notifications === true,
     eventFields: filter.event_fields,
   });
-}
-
-const NO_FILTER = compileSyncFilter({});
-const CACHED = 2_000;
-
-/** Finds what the parameter `filter` of /sync means. A filter of an id never changes, so prepared ones are kept. */
-export class SyncFilters {
-  readonly #prepared = new LruCache<string, SyncFilter>(CACHED);
-
-  constructor(private readonly views: Pick<Views, 'get'>) {}
-
-  /** `text` is a filter's id, or the filter itself as JSON. Throws M_INVALID_PARAM, M_NOT_JSON, M_BAD_JSON. */
-  async get(userId: UserId, text: string | undefined): Promise<SyncFilter> {
-    if (text === undefined || text === '') return NO_FILTER;
-    const key = text.startsWith('{') ? text : `${userId} ${text}`;
-    const known = this.#prepared.get(key);
-    if (known !== undefined) return known;
-    const json = text.startsWith('{') ? text : await findFilterText(this.views, userId, text);
-    if (json === undefined) throw new MatrixError('M_INVALID_PARAM', 'filter: there is no filter of this id');
-    const filter = compileSyncFilter(parseFilter(parse(json)));
-    this.#prepared.set(key, filter);
-    return filter;
-  }
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    throw new MatrixError('M_NOT_JSON', 'filter: not valid JSON');
-  }
 }

@@ -1,0 +1,35 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY_AND_ALPHA, under } from '#http/client-paths';
+import { type Query as QueryValues, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import type { Requester } from '#kernel/requester';
+import { Sync } from '../../queries/sync.js';
+import { ClientGone } from '../client-gone.js';
+
+/** GET /sync: client-server API, "Syncing". */
+@Authenticated({ guests: true })
+@RateLimited('default')
+@Controller(under(TODAY_AND_ALPHA, 'sync'))
+export class SyncController {
+  constructor(private readonly queries: QueryBus) {}
+
+  @Get()
+  async sync(
+    @CurrentRequester() requester: Requester,
+    @Query() query: QueryValues,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<RawJson> {
+    queryEnum(query, 'set_presence', ['offline', 'online', 'unavailable']);
+    const options = {
+      since: queryText(query, 'since'),
+      filter: queryText(query, 'filter'),
+      fullState: queryBoolean(query, 'full_state') ?? false,
+      useStateAfter: queryBoolean(query, 'use_state_after') ?? false,
+      timeout: queryInteger(query, 'timeout') ?? 0,
+    };
+    return new RawJson(await this.queries.execute(new Sync(requester, options, gone)));
+  }
+}

@@ -1,0 +1,65 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { AccountData } from '#accounts/queries/account-data';
+import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
+import { Typing } from '#ephemeral/typing/typing';
+import { VIEWS, type Views } from '#projections/views';
+import { UnreadCounts } from '../unread/unread-counts.js';
+import { LazyMembers } from './lazy-members.js';
+import { renderState, renderTimeline } from './render-rows.js';
+import type { RoomAnswer, RoomContext } from './room-context.js';
+import { formatTimeline, formatUnread, listRoomAccountData, showsRow } from './room-sections.js';
+import { readStatePart } from './state-part.js';
+import { changesSummary, formatSummary, readSummary } from './summary-part.js';
+import { readWindow } from './timeline-window.js';
+
+/** Answers for rooms that the user is in: `rooms.join`. */
+@Injectable()
+export class JoinedRooms {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly typing: Typing,
+    private readonly unread: UnreadCounts,
+    private readonly lazyMembers: LazyMembers,
+  ) {}
+
+  /** Computes the answer for a room. It is no news where an incremental one has nothing in any section. */
+  async read(room: RoomContext, accountData: readonly AccountData[]): Promise<RoomAnswer> {
+    const { views } = this;
+    const { filter, stateAfter, requester } = room.sync;
+    const { timelineLimit: limit } = filter;
+    const window = await readWindow(room.recent, { after: room.after, limit, shows: showsRow(room) });
+    const isSummaryNew = room.isFull || window.limited || changesSummary([...window.shown, ...window.hidden]);
+    const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
+    const states = await readStatePart(views, room, window, this.lazyMembers, summary?.heroes ?? []);
+    const ephemeral = await this.#ephemeral(room);
+    const data = listRoomAccountData(room.sync, room.roomId, accountData);
+    const json =
+      `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
+      `"${stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(views, states, room)).join()}]},` +
+      `"timeline":${formatTimeline(await renderTimeline(views, window.shown, room), window, room)},` +
+      `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
+      `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
+    const parts = [window.shown, states, ephemeral, data];
+    return { json, isNews: room.isFull || window.limited || parts.some((part) => part.length > 0) };
+  }
+
+  /** Typing and receipts: what changed since; of a room that is new to the client what there is. */
+  async #ephemeral({ sync, roomId, after }: RoomContext): Promise<string[]> {
+    const { filter, since, until, requester } = sync;
+    if (!filter.ephemeral.matchesRoom(roomId)) return [];
+    const known = after === undefined ? undefined : since;
+    const events: string[] = [];
+    if (filter.ephemeral.matches({ type: 'm.typing', roomId })) {
+      const users = this.typing.listTyping(roomId);
+      if (known === undefined ? users.length > 0 : this.typing.hasChangedSince(roomId, known.sequence)) {
+        events.push(`{"type":"m.typing","content":${JSON.stringify({ user_ids: users })}}`);
+      }
+    }
+    if (filter.ephemeral.matches({ type: 'm.receipt', roomId })) {
+      const range = { reader: requester.userId, after: known?.position, upTo: until.position };
+      const contents = receiptContents(await listReceipts(this.views, roomId, range));
+      for (const content of contents) events.push(`{"type":"m.receipt","content":${content}}`);
+    }
+    return events;
+  }
+}

@@ -1,0 +1,32 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+
+/**
+ * The parts of an event that `event_fields` names, each a path of names with dots between them (a dot within a name is
+ * written with a backslash). JSON text to JSON text. What the event does not have is left out.
+ */
+export function pickFields(json: string, paths: readonly string[]): string {
+  const event = JSON.parse(json) as JsonObject;
+  const picked: Record<string, unknown> = {};
+  for (const path of paths) pick(event, picked, splitPath(path));
+  return JSON.stringify(picked);
+}
+
+function pick(from: JsonObject, into: Record<string, unknown>, [name = '', ...rest]: readonly string[]): void {
+  if (!Object.hasOwn(from, name)) return;
+  const value: JsonValue | undefined = from[name];
+  if (rest.length === 0) {
+    into[name] = value;
+    return;
+  }
+  if (!isJsonObject(value)) return;
+  const inner = Object.hasOwn(into, name) ? into[name] : undefined;
+  // Another path has taken all of it already.
+  if (inner === value) return;
+  const target = (inner ?? {}) as Record<string, unknown>;
+  pick(value, target, rest);
+  if (Object.keys(target).length > 0) into[name] = target;
+}
+
+function splitPath(path: string): string[] {
+  return (path.match(/(?:\\.|[^.\\])+/g) ?? []).map((name) => name.replace(/\\(.)/g, '$1'));
+}

@@ -1,0 +1,66 @@
+import type { AccountData } from '#accounts/queries/account-data';
+import type { RoomId } from '#kernel/ids';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { justBefore } from '#rooms/queries/list-messages';
+import { formatMessagesToken } from '#rooms/queries/messages-token';
+import { isVisible } from '#rooms/queries/visibility';
+import type { SyncContext } from '../streams/sync-context.js';
+import { formatStreamToken } from '../tokens/stream-token.js';
+import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
+import type { RoomContext } from './room-context.js';
+import type { TimelineWindow } from './timeline-window.js';
+
+/** Whether the timeline shows an event: the reader may see it and wants to. */
+export function showsRow({ sync, roomId, history, ignored, seesAll }: RoomContext): (row: TimelineRow) => boolean {
+  const { timeline } = sync.filter;
+  return ({ header, json }) => {
+    if (!seesAll && !isVisible(header, history)) return false;
+    // State events of ignored users are shown: they change the room ("Ignoring Users").
+    if (header.k === undefined && ignored.has(header.s)) return false;
+    return timeline.matchesAll || timeline.matches({ type: header.t, sender: header.s, roomId, json });
+  };
+}
+
+/** The `timeline` of a room. `prev_batch` leads to what is before it. */
+export function formatTimeline(
+  events: readonly string[],
+  { shown, limited }: TimelineWindow,
+  { upTo }: Pick<RoomContext, 'upTo'>,
+): string {
+  const [first] = shown;
+  const before =
+    first === undefined ? formatStreamToken({ position: upTo, sequence: 0 }) : formatMessagesToken(justBefore(first));
+  return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
+}
+
+/** The account data of a room that the filter lets through, each a JSON text. */
+export function listRoomAccountData(
+  { filter }: SyncContext,
+  roomId: RoomId,
+  accountData: readonly AccountData[],
+): string[] {
+  const wanted = accountData.filter(({ type }) => filter.roomAccountData.matches({ type, roomId }));
+  return wanted.map(formatAccountData);
+}
+
+/** One piece of account data as an event. */
+export function formatAccountData({ type, content }: AccountData): string {
+  return `{"type":${JSON.stringify(type)},"content":${content}}`;
+}
+
+/** The members `unread_notifications` and, where the client wants to know, `unread_thread_notifications`. */
+export function formatUnread(counts: UnreadByThread, byThread: boolean): string {
+  if (!byThread) return `"unread_notifications":${formatCount(totalUnread(counts))}`;
+  const threads = [...counts].filter(([thread]) => thread !== 'main');
+  const texts = threads.map(([thread, count]) => `${JSON.stringify(thread)}:${formatCount(count)}`);
+  return (
+    `"unread_notifications":${formatCount(counts.get('main') ?? NOTHING)},` +
+    `"unread_thread_notifications":{${texts.join()}}`
+  );
+}
+
+const NOTHING: UnreadCount = Object.freeze({ notifications: 0, highlights: 0 });
+
+function formatCount({ notifications, highlights }: UnreadCount): string {
+  return `{"highlight_count":${highlights},"notification_count":${notifications}}`;
+}

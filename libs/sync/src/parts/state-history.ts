@@ -1,0 +1,125 @@
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { StateChange } from '#rooms/facts/room-facts';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
+import { nextPosition } from './recent-rows.js';
+
+const MEMBER = 'm.room.member';
+const PAGE = 2_000;
+/** Behind every state key: user ids, which these are, begin with an @. */
+const LAST_KEY = '\u{10ffff}';
+
+/** A key of the state dictionary in one text. */
+export function stateKeyText(type: string, stateKey: string): string {
+  return `${type}\0${stateKey}`;
+}
+
+/** The key in the state dictionary of a state event. */
+export function stateKeyOfRow({ header }: TimelineRow): string {
+  return stateKeyText(header.t, header.k ?? '');
+}
+
+/**
+ * The state of a room just after a position; of its members only `members`, where given. Costs what has changed since then,
+ * and the size of the state without the members nobody asked for.
+ */
+export async function readStateAt(
+  views: Views,
+  roomId: RoomId,
+  position: Position,
+  members?: readonly UserId[],
+): Promise<TimelineRow[]> {
+  if (members === undefined) return listStateRowsAt(views, roomId, position);
+  const rows = new Map<string, TimelineRow>();
+  for (const row of await readCurrentStateWithoutMembers(views, roomId)) rows.set(stateKeyOfRow(row), row);
+  for (const row of await readCurrentMembers(views, roomId, members)) rows.set(stateKeyOfRow(row), row);
+  const wanted = new Set(members.map((userId) => stateKeyText(MEMBER, userId)));
+  await undoSince(views, roomId, position, rows, (key) => wanted.has(key) || !key.startsWith(`${MEMBER}\0`));
+  return [...rows.values()];
+}
+
+/** The member events of some users just after a position, of those that have one. */
+export async function readMembersAt(
+  views: Views,
+  roomId: RoomId,
+  position: Position,
+  users: readonly UserId[],
+): Promise<TimelineRow[]> {
+  const rows = new Map<string, TimelineRow>();
+  for (const row of await readCurrentMembers(views, roomId, users)) rows.set(stateKeyOfRow(row), row);
+  if ([...rows.values()].every((row) => row.header.p <= position)) return [...rows.values()];
+  const wanted = new Set(users.map((userId) => stateKeyText(MEMBER, userId)));
+  await undoSince(views, roomId, position, rows, (key) => wanted.has(key));
+  return [...rows.values()];
+}
+
+/** What changed in the state of a room behind `after` (exclusive) up to `upTo` (inclusive), in order. */
+export async function readStateChanges(
+  views: Pick<Views, 'scan'>,
+  roomId: RoomId,
+  after: Position,
+  upTo?: Position,
+): Promise<StateChange[]> {
+  const changes: StateChange[] = [];
+  let last: readonly string[] = [roomId, after];
+  for (;;) {
+    const page = await views.scan('state-log', {
+      prefix: [roomId],
+      after: last,
+      before: upTo === undefined ? undefined : [roomId, nextPosition(upTo)],
+      limit: PAGE,
+    });
+    for (const { value } of page) changes.push(...(JSON.parse(value) as StateChange[]));
+    if (page.length < PAGE) return changes;
+    last = page.at(-1)!.key;
+  }
+}
+
+/** The rows of some state events by their ids; those that are not here are left out. */
+export async function readStateEvents(views: Views, ids: readonly EventId[]): Promise<TimelineRow[]> {
+  if (ids.length === 0) return [];
+  return (await findRowsById(views, ids)).flatMap((found) => (found === undefined ? [] : [found.row]));
+}
+
+async function readCurrentStateWithoutMembers(views: Views, roomId: RoomId): Promise<TimelineRow[]> {
+  const rows: TimelineRow[] = [];
+  const ranges = [{ before: [roomId, MEMBER, ''] }, { after: [roomId, MEMBER, LAST_KEY] }];
+  for (const range of ranges) {
+    let after: readonly string[] | undefined = range.after;
+    for (;;) {
+      const page = await views.scan('room-state', { prefix: [roomId], before: range.before, after, limit: PAGE });
+      for (const { value } of page) rows.push(parseRow(value));
+      if (page.length < PAGE) break;
+      after = page.at(-1)?.key;
+    }
+  }
+  return rows;
+}
+
+async function readCurrentMembers(views: Views, roomId: RoomId, users: readonly UserId[]): Promise<TimelineRow[]> {
+  const texts = await views.getMany(
+    'room-state',
+    users.map((userId) => [roomId, MEMBER, userId]),
+  );
+  return texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
+}
+
+/** Puts back what the changes behind a position replaced. To be called after the current state was read. */
+async function undoSince(
+  views: Views,
+  roomId: RoomId,
+  position: Position,
+  rows: Map<string, TimelineRow>,
+  concerns: (key: string) => boolean,
+): Promise<void> {
+  const replaced = new Map<string, EventId | undefined>();
+  for (const change of await readStateChanges(views, roomId, position)) {
+    const key = stateKeyText(change.type, change.state_key);
+    if (concerns(key) && !replaced.has(key)) replaced.set(key, change.replaces);
+  }
+  for (const key of replaced.keys()) rows.delete(key);
+  const ids = [...replaced.values()].filter((id) => id !== undefined);
+  for (const row of await readStateEvents(views, ids)) rows.set(stateKeyOfRow(row), row);
+}

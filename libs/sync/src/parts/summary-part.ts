@@ -1,0 +1,71 @@
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import type { MemberRow, RoomCounts } from '#rooms/projections/membership.projector';
+import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+
+/** What helps a client to show a room that has no name: client-server API, "Syncing", `summary`. */
+export interface SummaryPart {
+  readonly heroes: readonly UserId[] | undefined;
+  readonly joined: number;
+  readonly invited: number;
+}
+
+const HEROES = 5;
+/** Of a larger room only so many members of each kind are looked at to find the first ones. */
+const CANDIDATES = 200;
+
+/** The state events that can change a summary. */
+const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
+
+/** Whether one of these events can have changed the summary of their room. */
+export function changesSummary(rows: readonly TimelineRow[]): boolean {
+  return rows.some(({ header }) => header.k !== undefined && SUMMARISED.has(header.t));
+}
+
+/** The summary of a room as it is now. Heroes only where it has neither a name nor an alias to be called by. */
+export async function readSummary(views: Views, roomId: RoomId, reader: UserId): Promise<SummaryPart> {
+  const [countsText, roomText] = await Promise.all([views.get('room-counts', [roomId]), views.get('rooms', [roomId])]);
+  const counts = countsText === undefined ? undefined : (JSON.parse(countsText) as RoomCounts);
+  const room = roomText === undefined ? undefined : (JSON.parse(roomText) as RoomSummary);
+  const isNamed = room?.name !== undefined || room?.canonical_alias !== undefined;
+  return {
+    heroes: isNamed ? undefined : await findHeroes(views, roomId, reader),
+    joined: counts?.joined ?? 0,
+    invited: counts?.invited ?? 0,
+  };
+}
+
+/** The summary as JSON text. */
+export function formatSummary({ heroes, joined, invited }: SummaryPart): string {
+  return JSON.stringify({ 'm.heroes': heroes, 'm.joined_member_count': joined, 'm.invited_member_count': invited });
+}
+
+/** "The first 5 members of the room, ordered by stream ordering, which are joined or invited", else those who were. */
+async function findHeroes(views: Views, roomId: RoomId, reader: UserId): Promise<UserId[]> {
+  const present = await firstMembers(views, roomId, reader, ['join', 'invite']);
+  return present.length > 0 ? present : firstMembers(views, roomId, reader, ['leave', 'ban']);
+}
+
+async function firstMembers(
+  views: Views,
+  roomId: RoomId,
+  reader: UserId,
+  memberships: readonly string[],
+): Promise<UserId[]> {
+  const scans = memberships.map((membership) =>
+    views.scan('room-members', { prefix: [roomId, membership], limit: CANDIDATES }),
+  );
+  const users = (await Promise.all(scans)).flat().map(({ key }) => key[2] as UserId);
+  const others = users.filter((userId) => userId !== reader);
+  if (others.length === 0) return [];
+  const rows = await views.getMany(
+    'members',
+    others.map((userId) => [roomId, userId]),
+  );
+  return others
+    .map((userId, i) => ({ userId, pos: rows[i] === undefined ? '' : (JSON.parse(rows[i]) as MemberRow).pos }))
+    .sort((a, b) => (a.pos < b.pos ? -1 : 1))
+    .slice(0, HEROES)
+    .map(({ userId }) => userId);
+}

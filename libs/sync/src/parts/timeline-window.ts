@@ -1,0 +1,47 @@
+import type { Position } from '#kernel/position';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import type { RecentRows } from './recent-rows.js';
+
+/** The part of a room's timeline that an answer shows. All lists are in the order of the log. */
+export interface TimelineWindow {
+  readonly shown: readonly TimelineRow[];
+  /** State events of the same stretch that are not shown: the filter or the visibility is against it. */
+  readonly hidden: readonly TimelineRow[];
+  /** Whether there is more to show before it. */
+  readonly limited: boolean;
+}
+
+export interface WindowOptions {
+  /** Only what is behind this position (exclusive). */
+  readonly after: Position | undefined;
+  /** The most events to show. */
+  readonly limit: number;
+  shows(row: TimelineRow): boolean;
+}
+
+/** The most events looked at to find those to show. Beyond that the window counts as limited. */
+const MAX_SCANNED = 1_000;
+
+/** Finds the newest events to show, going backwards. */
+export async function readWindow(recent: RecentRows, options: WindowOptions): Promise<TimelineWindow> {
+  const { after, limit, shows } = options;
+  const shown: TimelineRow[] = [];
+  const hidden: TimelineRow[] = [];
+  let limited = false;
+  for (let i = 0; ; i++) {
+    const row = recent.peek(i) ?? (await recent.at(i));
+    if (row === undefined || (after !== undefined && row.header.p <= after)) break;
+    if (i === MAX_SCANNED) {
+      limited = true;
+      break;
+    }
+    if (!shows(row)) {
+      if (row.header.k !== undefined) hidden.push(row);
+    } else if (shown.length < limit) shown.push(row);
+    else {
+      limited = true;
+      break;
+    }
+  }
+  return { shown: shown.toReversed(), hidden: hidden.toReversed(), limited };
+}

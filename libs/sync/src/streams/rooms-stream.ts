@@ -1,0 +1,185 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Typing } from '#ephemeral/typing/typing';
+import type { RoomId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { type ReaderHistory, readerHistory } from '#rooms/queries/visibility';
+import type { KnownRoom } from '../notifier/active-user.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import type { LastTouched } from '../notifier/last-touched.js';
+import { readStrippedRoom } from '../parts/invited-rooms.js';
+import { JoinedRooms } from '../parts/joined-rooms.js';
+import { LeftRooms } from '../parts/left-rooms.js';
+import { RecentRows } from '../parts/recent-rows.js';
+import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
+import { membershipOver } from './membership-over.js';
+import type { AccountDataByRoom, SyncContext, SyncPart, SyncStream } from './sync-context.js';
+
+type Section = 'join' | 'invite' | 'knock' | 'leave';
+
+/** A room to answer for, or to look whether there is anything to answer. */
+interface Task {
+  readonly roomId: RoomId;
+  readonly known: KnownRoom;
+  /** The user's membership changed since the client last looked. */
+  readonly isMembershipNew: boolean;
+  /** Whether anything happened has to be looked up first. */
+  readonly isUnsure: boolean;
+}
+
+/** The user's rooms: `rooms`. Which of them have news is decided in memory. */
+@Injectable()
+export class RoomsStream implements SyncStream {
+  readonly key = 'rooms';
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly active: ActiveUsers,
+    private readonly typing: Typing,
+    private readonly joined: JoinedRooms,
+    private readonly left: LeftRooms,
+  ) {}
+
+  async read(context: SyncContext): Promise<SyncPart> {
+    const tasks = this.#selectRooms(context, (await context.accountData()).rooms);
+    if (tasks.length === 0) return { json: undefined, isNews: false };
+    const sections: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] };
+    let isNews = false;
+    for (const task of tasks) {
+      await context.pause();
+      const answered = await this.#answer(context, task);
+      if (answered === undefined || !answered.isNews) continue;
+      isNews = true;
+      sections[answered.section].push(`${JSON.stringify(task.roomId)}:${answered.json}`);
+    }
+    if (!isNews) return { json: undefined, isNews };
+    const texts = Object.entries(sections).map(([section, rooms]) => `"${section}":{${rooms.join()}}`);
+    return { json: `{${texts.join()}}`, isNews };
+  }
+
+  /** PERF: runs over all rooms of the user at each look, so nothing here reads a view or makes an object in vain. */
+  #selectRooms(context: SyncContext, changed: AccountDataByRoom['rooms']): Task[] {
+    const { since, fullState, filter, rooms } = context;
+    const tasks: Task[] = [];
+    for (const [roomId, known] of rooms) {
+      if (known.forgotten || !filter.includesRoom(roomId)) continue;
+      const isIn = known.membership === 'join';
+      const isAway = known.membership === 'leave' || known.membership === 'ban';
+      if (since === undefined) {
+        if (!isAway || filter.includeLeave) tasks.push({ roomId, known, isMembershipNew: true, isUnsure: false });
+        continue;
+      }
+      const isMembershipNew = known.position > since.position;
+      if (isMembershipNew || (isIn && (fullState || changed.has(roomId)))) {
+        tasks.push({ roomId, known, isMembershipNew, isUnsure: false });
+        continue;
+      }
+      if (!isIn) continue;
+      const events = this.active.rooms.hasHappenedSince(roomId, since.position);
+      const receipts = this.active.receipts.hasHappenedSince(roomId, since.position);
+      if (events === true || receipts === true || this.typing.hasChangedSince(roomId, since.sequence)) {
+        tasks.push({ roomId, known, isMembershipNew, isUnsure: false });
+      } else if (events === undefined || receipts === undefined) {
+        tasks.push({ roomId, known, isMembershipNew, isUnsure: true });
+      }
+    }
+    return tasks;
+  }
+
+  async #answer(context: SyncContext, task: Task): Promise<(RoomAnswer & { section: Section }) | undefined> {
+    const { roomId, isMembershipNew, isUnsure } = task;
+    if (isUnsure && !(await this.#hasNews(context, roomId))) return undefined;
+    if (!isMembershipNew) return { section: 'join', ...(await this.#joinedRoom(context, roomId, undefined)) };
+
+    const history = await readerHistory(this.views, roomId, context.requester.userId);
+    const { last, wasIn, isNew } = membershipOver(history, context.since?.position, context.until.position);
+    if (last === undefined) return undefined;
+    switch (last.membership) {
+      case 'join':
+        return { section: 'join', ...(await this.#joinedRoom(context, roomId, { history, isNew })) };
+      case 'invite':
+      case 'knock':
+        return this.#strippedRoom(context, roomId, last.membership);
+      default:
+        return {
+          section: 'leave',
+          ...(await this.#leftRoom(context, roomId, { history, isNew, wasIn, at: last.position })),
+        };
+    }
+  }
+
+  /** Looks up when something last happened in a room of which nothing is remembered, and remembers it. */
+  async #hasNews({ since, until }: SyncContext, roomId: RoomId): Promise<boolean> {
+    const after = since?.position ?? START;
+    const learn = async (collection: string, touched: LastTouched): Promise<boolean> => {
+      const known = touched.hasHappenedSince(roomId, after);
+      if (known !== undefined) return known;
+      const [last] = await this.views.scan(collection, { prefix: [roomId], reverse: true, limit: 1 });
+      const position = (last?.key[1] ?? START) as Position;
+      touched.learn(roomId, position);
+      return position > after;
+    };
+    const events = await learn('timeline', this.active.rooms);
+    const receipts = await learn('receipts-log', this.active.receipts);
+    return (events || receipts) && until.position > after;
+  }
+
+  async #joinedRoom(
+    sync: SyncContext,
+    roomId: RoomId,
+    change: { readonly history: ReaderHistory; readonly isNew: boolean } | undefined,
+  ): Promise<RoomAnswer> {
+    const { userId } = sync.requester;
+    const upTo = sync.until.position;
+    const isNew = change?.isNew === true;
+    const after = isNew ? undefined : sync.since?.position;
+    const context: RoomContext = {
+      sync,
+      roomId,
+      history: change?.history ?? { userId, changes: [{ position: START, membership: 'join' }] },
+      seesAll: !isNew,
+      after,
+      upTo,
+      isFull: isNew || sync.fullState,
+      recent: new RecentRows(this.views, roomId, upTo, sync.filter.timelineLimit + 1, after),
+      ignored: await sync.ignoredUsers(),
+    };
+    return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);
+  }
+
+  async #leftRoom(
+    sync: SyncContext,
+    roomId: RoomId,
+    change: {
+      readonly history: ReaderHistory;
+      readonly isNew: boolean;
+      readonly wasIn: boolean;
+      readonly at: Position;
+    },
+  ): Promise<RoomAnswer> {
+    const { history, isNew, wasIn, at } = change;
+    const after = isNew ? undefined : sync.since?.position;
+    const context: RoomContext = {
+      sync,
+      roomId,
+      history,
+      seesAll: false,
+      after,
+      upTo: at,
+      isFull: isNew || sync.fullState,
+      recent: new RecentRows(this.views, roomId, at, wasIn ? sync.filter.timelineLimit + 1 : 1, after),
+      ignored: await sync.ignoredUsers(),
+    };
+    return this.left.read(context, wasIn, (await sync.accountData()).rooms.get(roomId) ?? []);
+  }
+
+  async #strippedRoom(
+    sync: SyncContext,
+    roomId: RoomId,
+    section: 'invite' | 'knock',
+  ): Promise<(RoomAnswer & { section: Section }) | undefined> {
+    const { sender, events } = await readStrippedRoom(this.views, roomId, sync.requester.userId);
+    if (section === 'invite' && sender !== undefined && (await sync.ignoredUsers()).has(sender)) return undefined;
+    return { section, json: `{"${section}_state":{"events":[${events.join()}]}}`, isNews: true };
+  }
+}

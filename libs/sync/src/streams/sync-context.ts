@@ -1,0 +1,54 @@
+import type { AccountData } from '#accounts/queries/account-data';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import type { SyncFilter } from '../filters/sync-filter.js';
+import type { KnownRoom } from '../notifier/active-user.js';
+import type { StreamToken } from '../tokens/stream-token.js';
+
+/** What one answer to /sync is computed from. Fixed at its start, whatever happens meanwhile. */
+export interface SyncContext {
+  readonly requester: Requester;
+  readonly filter: SyncFilter;
+  /** Where the client is; undefined for an initial sync. */
+  readonly since: StreamToken | undefined;
+  /** Where the answer ends: nothing in it is from behind. */
+  readonly until: StreamToken;
+  /** All of the state is wanted, whatever the client has. */
+  readonly fullState: boolean;
+  /** The state is wanted as it is behind the timeline, not before it. */
+  readonly stateAfter: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The user's rooms as of now: what changed in them behind `until` is not for this answer. */
+  readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
+  /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
+  accountData(): Promise<AccountDataByRoom>;
+  /** The users whose messages the client is not to see. Read when first asked for. */
+  ignoredUsers(): Promise<ReadonlySet<UserId>>;
+  /** Lets other requests through when this one has held the event loop for long. */
+  pause(): Promise<void> | undefined;
+}
+
+/** Account data that belongs to no room, and to each room. */
+export interface AccountDataByRoom {
+  readonly global: readonly AccountData[];
+  readonly rooms: ReadonlyMap<RoomId, readonly AccountData[]>;
+}
+
+/** One part of the answer. */
+export interface SyncPart {
+  /** The JSON text of its value; undefined where the part is left out. */
+  readonly json: string | undefined;
+  /** Whether it holds something the client does not know: only that ends a long poll. */
+  readonly isNews: boolean;
+}
+
+/**
+ * A stream of data that /sync tells of, under one key of the answer. A stream whose data is in the log has nothing more to do
+ * to be heard of: facts of a user's or a device's stream wake the user's requests. Others call `ActiveUsers.wakeUser`.
+ */
+export interface SyncStream {
+  /** The key at the top of the answer. */
+  readonly key: string;
+  read(context: SyncContext): Promise<SyncPart>;
+}

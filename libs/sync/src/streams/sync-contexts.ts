@@ -1,0 +1,98 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { Typing } from '#ephemeral/typing/typing';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import type { SyncFilter } from '../filters/sync-filter.js';
+import type { ActiveUser } from '../notifier/active-user.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import type { StreamToken } from '../tokens/stream-token.js';
+import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData, readIgnoredUsers } from './read-account-data.js';
+import type { SyncContext } from './sync-context.js';
+
+/** A request for what is new, parsed. */
+export interface SyncRequest {
+  readonly requester: Requester;
+  readonly since: StreamToken | undefined;
+  readonly filter: SyncFilter;
+  readonly fullState: boolean;
+  readonly stateAfter: boolean;
+}
+
+/** What an answer is made of: no token may run ahead of any of it. */
+const COVERED: readonly string[] = [
+  'timeline',
+  'room-state',
+  'membership-log',
+  'rooms',
+  'account-data',
+  'push-rules',
+  'receipts',
+];
+
+/** The event loop is not held longer than this by one answer. */
+const MAX_HOLD_MS = 4;
+
+/** Fixes what an answer is computed from: where it begins and where it ends. */
+@Injectable()
+export class SyncContexts {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly active: ActiveUsers,
+    private readonly typing: Typing,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Opens the context of one answer, at the newest position that everything in it has passed. Throws M_INVALID_PARAM for a
+   * token of the future: of a log that this one, restored from a copy, does not know.
+   */
+  async open(user: ActiveUser, request: SyncRequest): Promise<SyncContext> {
+    const { views } = this;
+    const { since, requester } = request;
+    const { userId } = requester;
+    await this.active.catchUp();
+    // From here to the end of this function nothing waits: memory, position and sequence are of one moment.
+    const seen = this.active.position;
+    if (since !== undefined && since.position > seen) {
+      throw new MatrixError('M_INVALID_PARAM', 'since: a token of the future');
+    }
+    const passed = views.position(COVERED);
+    let position = passed < seen ? passed : seen;
+    // Where a projection is paused or filled anew the answer stands still, and never goes back.
+    if (since !== undefined && since.position > position) position = since.position;
+    const until: StreamToken = { position, sequence: this.typing.sequence };
+    const hasOwnFacts = since === undefined || user.hasOwnFactsSince(since.position) !== false;
+    const readAccountData = (): ReturnType<SyncContext['accountData']> => {
+      if (since === undefined) return readAllAccountData(views, userId, position);
+      if (!hasOwnFacts) return Promise.resolve(NO_ACCOUNT_DATA);
+      return readChangedAccountData(views, userId, since.position, position);
+    };
+    return {
+      ...request,
+      until,
+      now: this.clock.now(),
+      rooms: user.rooms,
+      accountData: once(readAccountData),
+      ignoredUsers: once(() => readIgnoredUsers(views, userId)),
+      pause: pacer(),
+    };
+  }
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => (result ??= read());
+}
+
+function pacer(): () => Promise<void> | undefined {
+  let since = performance.now();
+  return () => {
+    if (performance.now() - since < MAX_HOLD_MS) return undefined;
+    return nextTurn().then(() => {
+      since = performance.now();
+    });
+  };
+}
