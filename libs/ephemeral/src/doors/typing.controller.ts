@@ -1,7 +1,7 @@
 import { Controller, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
-import { checkOwn } from '#accounts/doors/paths';
+import { checkOwn } from '#http/check-own';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
