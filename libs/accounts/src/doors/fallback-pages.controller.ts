@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TODAY, V1, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { MatrixError } from '#kernel/matrix-error';
@@ -9,7 +10,6 @@ import { InteractiveAuth } from '../interactive-auth/interactive-auth.js';
 import type { HtmlPage } from '../pages/html-page.js';
 import { loginPage } from '../pages/login-page.js';
 import { isStageWithPage, stageDonePage, stagePage } from '../pages/stage-page.js';
-import { TODAY, V1, under } from './paths.js';
 
 const LOGIN_TODAY = loginPage('/_matrix/client/v3/login');
 const LOGIN_V1 = loginPage(`/${V1}/login`);

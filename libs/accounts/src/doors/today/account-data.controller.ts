@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -13,7 +14,7 @@ import { SetAccountData } from '../../commands/set-account-data.js';
 import { SetTag } from '../../commands/set-tag.js';
 import { checkClientMayWrite } from '../../decide/decide-account-data.js';
 import { findAccountData } from '../../queries/account-data.js';
-import { TODAY_AND_ALPHA, checkOwn, under } from '../paths.js';
+import { checkOwn } from '#http/check-own';
 
 /** Private data and tags (client-server API, modules "Client Config" and "Room Tagging"). */
 @Authenticated()

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -11,7 +12,6 @@ import { ChangePassword } from '../../commands/change-password.js';
 import { DeactivateAccount } from '../../commands/deactivate-account.js';
 import type { Stage } from '../../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
-import { TODAY, TODAY_AND_ALPHA, under } from '../paths.js';
 
 class PasswordBody {
   @IsString() new_password!: string;

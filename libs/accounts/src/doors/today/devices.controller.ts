@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
+import { TODAY, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -12,7 +13,6 @@ import { RenameDevice } from '../../commands/rename-device.js';
 import type { Stage } from '../../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { type ClientDevice, Devices } from '../../queries/devices.js';
-import { TODAY, under } from '../paths.js';
 
 class DeviceBody {
   @IsOptional() @IsString() display_name?: string;

@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -12,7 +13,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { CreateFilter } from '../../commands/create-filter.js';
 import { parseFilter } from '../../filters/filter.js';
 import { findFilterText } from '../../filters/find-filter.js';
-import { TODAY_AND_ALPHA, checkOwn, under } from '../paths.js';
+import { checkOwn } from '#http/check-own';
 
 /** Filters kept for /sync (client-server API, "Filtering"). */
 @Authenticated({ guests: true })

@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { TODAY, under } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { JsonObject } from '#kernel/json';
@@ -11,7 +12,6 @@ import { LogIn } from '../../commands/log-in.js';
 import { RefreshSession } from '../../commands/refresh-session.js';
 import type { IssuedTokens } from '../../sessions/issue-tokens.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
-import { TODAY, under } from '../paths.js';
 import { type SessionBody, sessionBody } from '../../sessions/session-body.js';
 
 class LoginBody {

@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
+import { TODAY, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -12,7 +13,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { ChangeProfile } from '../../commands/change-profile.js';
 import { getProfileField, getProfileText } from '../../queries/profile.js';
-import { TODAY, checkOwn, under } from '../paths.js';
+import { checkOwn } from '#http/check-own';
 
 /** Profiles (client-server API, "Profiles"). Everybody may read them. */
 @Controller(under(TODAY, 'profile'))

@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { TODAY, under } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -13,7 +14,6 @@ import type { AuthSession } from '../../interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from '../../interactive-auth/interactive-auth.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { RegistrationTokens } from '../../registration-tokens.js';
-import { TODAY, under } from '../paths.js';
 import { type SessionBody, sessionBody } from '../../sessions/session-body.js';
 
 class RegisterBody {

@@ -1,9 +1,9 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
+import { TODAY, under } from '#http/client-paths';
 import { Authenticated } from '#http/authenticated';
 import { RawJson } from '#http/raw-json';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
-import { TODAY, under } from '../paths.js';
 
 /** The versions of the specification whose clients find here what they call. */
 const VERSIONS =

@@ -1,11 +1,11 @@
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { TODAY, under } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { LogOut } from '../../commands/log-out.js';
-import { TODAY, under } from '../paths.js';
 
 /** Whose session this is, and its end (client-server API, "Current account information", POST /logout). */
 @Controller()

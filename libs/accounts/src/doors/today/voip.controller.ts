@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
+import { TODAY, V1, under } from '#http/client-paths';
 import { Authenticated } from '#http/authenticated';
-import { TODAY, V1, under } from '../paths.js';
 
 /** GET /voip/turnServer: there is no TURN server here, which clients are told by an empty object. */
 @Authenticated()

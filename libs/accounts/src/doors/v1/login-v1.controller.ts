@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import type { ServerName, UserId } from '#kernel/ids';
@@ -9,7 +10,6 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { LogIn } from '../../commands/log-in.js';
 import { PasswordCheck } from '../../sessions/password-check.js';
-import { V1 } from '../paths.js';
 
 /** The end of a login or registration in the API of 2015. */
 export interface CredentialsV1 {

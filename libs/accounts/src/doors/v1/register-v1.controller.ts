@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { localpartOf, parseUserId, serverNameOf } from '#kernel/ids';
@@ -12,7 +13,6 @@ import { RegisterAccount } from '../../commands/register-account.js';
 import { type AuthSession, AuthSessions, type Stage } from '../../interactive-auth/auth-sessions.js';
 import { RegistrationRules } from '../../registration-rules.js';
 import { RegistrationTokens } from '../../registration-tokens.js';
-import { V1 } from '../paths.js';
 import type { CredentialsV1 } from './login-v1.controller.js';
 
 class RegisterV1Body {
