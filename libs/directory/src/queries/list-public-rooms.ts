@@ -63,7 +63,8 @@ export async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
 export async function listPublicRooms(views: Views, request: PublicRoomsRequest): Promise<PublicRoomsPage> {
   const offset = offsetOf(request.since);
   const rooms = (await allPublicRooms(views)).filter((room) => matches(room, request));
-  const { limit = rooms.length } = request;
+  // No limit and the limit 0 both mean all that there is.
+  const limit = request.limit || rooms.length;
   const chunk = rooms.slice(offset, offset + limit);
   return {
     chunk,

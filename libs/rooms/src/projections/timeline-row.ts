@@ -114,7 +114,9 @@ function clientJson(eventId: EventId, roomId: RoomId, pdu: JsonObject, lenient: 
   let redacts: JsonValue | undefined;
   if (pdu['type'] === 'm.room.redaction') {
     redacts = pdu['redacts'] ?? content['redacts'];
-    if (redacts !== undefined) content = { ...content, redacts };
+    // What is no event id is no target; and readers cut the content out by the keys behind it (see `contentText`).
+    if (typeof redacts === 'string') content = { ...content, redacts };
+    else redacts = undefined;
   }
   const rest = {
     event_id: eventId,

@@ -45,7 +45,7 @@ export async function getContext(
   const after = limit - half > 0 ? (await page('f', limit - half)).rows : [];
   const last = after.at(-1) ?? event;
   const first = before.at(-1) ?? event;
-  const passes = rowPredicateOf({ ...filter, contains_url: undefined });
+  const passes = rowPredicateOf({ ...filter, contains_url: undefined }, roomId);
   const state = (await listStateRowsAt(views, roomId, last.header.p)).filter((row) => passes?.(row) ?? true);
   return {
     event,

@@ -1,11 +1,11 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { RoomId } from '#kernel/ids';
-import { positionNumber, positionOf } from '#kernel/position';
+import { type Position, positionNumber, positionOf } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import { rowPredicateOf } from './event-filter.js';
 import { findStateRow } from './event-rows.js';
-import { type MessagesToken, topologyKey } from './messages-token.js';
+import { FIRST, type MessagesToken, placeBehind, topologyKey } from './messages-token.js';
 import type { RoomReader } from './room-access.js';
 import { isVisible } from './visibility.js';
 
@@ -29,7 +29,6 @@ export interface MessagesPage {
 
 /** How many events a page looks at before it answers with what it has: a filter that lets nothing pass must end. */
 const MAX_LOOKED_AT = 5_000;
-const LAST_DEPTH = Number.MAX_SAFE_INTEGER;
 
 /**
  * A page of a room's events in the order of (depth, position), those the reader may see: client-server API, "Syncing",
@@ -42,10 +41,11 @@ export async function listMessages(
   request: PageRequest,
 ): Promise<MessagesPage> {
   const { direction, limit, filter = {} } = request;
-  const end: MessagesToken = { depth: LAST_DEPTH, position: reader.until ?? views.position() };
-  const start = request.from ?? (direction === 'b' ? end : { depth: 0, position: positionOf(0) });
-  const passes = rowPredicateOf(filter);
+  const start = request.from ?? (direction === 'b' ? await lastPlace(views, roomId, reader) : FIRST);
+  if (limit === 0) return { rows: [], start, end: start };
+  const passes = rowPredicateOf(filter, roomId);
   const rows: TimelineRow[] = [];
+  const { until } = reader;
   let at = start;
   let lookedAt = 0;
   for (;;) {
@@ -54,7 +54,7 @@ export async function listMessages(
     for (const row of page) {
       at = direction === 'b' ? justBefore(row) : placeOf(row);
       lookedAt++;
-      const seen = row.header.p <= end.position && isVisible(row.header, reader.history);
+      const seen = (until === undefined || row.header.p <= until) && isVisible(row.header, reader.history);
       if (seen && (passes === undefined || passes(row))) rows.push(row);
       if (rows.length >= limit) break;
     }
@@ -64,6 +64,13 @@ export async function listMessages(
       return { rows, start, end: more && (await hasMore(views, roomId, at, request)) ? at : undefined };
     }
   }
+}
+
+/** Where the newest page begins: behind the last event of the graph, or behind the last that was before the reader's eyes. */
+async function lastPlace(views: Views, roomId: RoomId, { until }: RoomReader): Promise<MessagesToken> {
+  if (until !== undefined) return placeBehind(views, roomId, until);
+  const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
+  return last === undefined ? FIRST : { depth: Number(last.key[1]), position: last.key[2] as Position };
 }
 
 /** The member events of the senders of some events: `state` of a page with lazy loading. */

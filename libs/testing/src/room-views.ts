@@ -1,0 +1,57 @@
+import { directoryProjector } from '#directory/projections/directory.projector';
+import { type Position, positionOf, START } from '#kernel/position';
+import type { Projector } from '#projections/projector';
+import type { Views } from '#projections/views';
+import type { Key, ReadModelStore, Row, ScanOptions } from '#read-models/read-model-store';
+import { roomProjectors } from '#rooms/projections/room-projectors';
+import { BatchRows } from '#projections/batch-rows';
+import { projectFacts } from '#projections/project-facts';
+import { Turn } from '#projections/turn';
+import type { MemoryEventStore } from './memory-event-store.js';
+import { MemoryReadModels } from './memory-read-models.js';
+
+/** The views of rooms and of the directory over a log in memory. They follow it when told to. */
+export class RoomViews implements Views {
+  readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
+  #position: Position = START;
+
+  constructor(
+    readonly log: MemoryEventStore,
+    readonly store: ReadModelStore = new MemoryReadModels(),
+  ) {}
+
+  /** Applies every fact that the views do not have yet. */
+  async follow(): Promise<this> {
+    const facts = this.log.facts.filter(({ position }) => position > this.#position);
+    for (const projector of this.#projectors) {
+      const rows = new BatchRows(this.store, new Map(projector.collections.map((name) => [name, name])));
+      const refuse = (_fact: unknown, error: unknown): never => {
+        throw error;
+      };
+      await projectFacts(projector, facts, rows, refuse, new Turn());
+      await this.store.write(rows.writes);
+    }
+    this.#position = positionOf(this.log.facts.length);
+    return this;
+  }
+
+  get(collection: string, key: Key): Promise<string | undefined> {
+    return this.store.get(collection, key);
+  }
+
+  getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
+    return this.store.getMany(collection, keys);
+  }
+
+  scan(collection: string, options: ScanOptions): Promise<Row[]> {
+    return this.store.scan(collection, options);
+  }
+
+  position(): Position {
+    return this.#position;
+  }
+
+  async whenProcessed(): Promise<void> {
+    await this.follow();
+  }
+}
