@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { setMaxListeners } from 'node:events';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -24,6 +25,7 @@ import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
 import { REACTORS } from './reactors.js';
 import { showFirstToken } from './show-first-token.js';
+import { openTlsListener } from './tls-listener.js';
 import { watchProjections } from './watch-projections.js';
 
 /** A server that answers. */
@@ -81,7 +83,14 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
 
   await app.listen(config.listen.port, config.listen.host);
-  closing.push({ name: 'requests', milliseconds: DRAIN_MS.requests, run: () => finishRequests(app, logger) });
+  const listeners: Server[] = [app.getHttpServer()];
+  closing.push({
+    name: 'requests',
+    milliseconds: DRAIN_MS.requests,
+    run: () => finishRequests(app, listeners, logger),
+  });
+  const tls = await openTlsListener(config, app);
+  if (tls !== undefined) listeners.push(tls);
   return app.getUrl();
 }
 
@@ -118,17 +127,26 @@ function openControl({ config, projections }: Ports): Promise<ControlServer> {
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), controlMethods(projections));
 }
 
+function closeListener(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => server.close((error) => (error === undefined ? resolve() : reject(error))));
+}
+
 /** Accepts nothing more and waits for the requests under way; what does not end in time is cut off. */
-async function finishRequests(app: NestFastifyApplication, logger: Logger): Promise<void> {
-  const server = app.getHttpServer();
+async function finishRequests(
+  app: NestFastifyApplication,
+  listeners: readonly Server[],
+  logger: Logger,
+): Promise<void> {
   // A connection whose last request was under way when the drain began would stay open for another.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const idle = setInterval(() => listeners.forEach((server) => server.closeIdleConnections()), 50);
   const late = setTimeout(() => {
     logger.warn('requests are still under way: cutting them off');
-    server.closeAllConnections();
+    for (const server of listeners) server.closeAllConnections();
   }, DRAIN_MS.requests - 1000);
   try {
-    await app.getHttpAdapter().getInstance().close();
+    // The framework closes its own listener, the first; what arrives from now on is the last of its connection.
+    const closed = app.getHttpAdapter().getInstance().close();
+    await Promise.all([closed, ...listeners.slice(1).map(closeListener)]);
   } finally {
     clearInterval(idle);
     clearTimeout(late);

@@ -83,6 +83,7 @@ describe('the configuration', () => {
 
   it('wants both halves of a pair', () => {
     expect(refusal({ ANNALS_TLS_CERT: 'c.pem' })).toBe('ANNALS_TLS_CERT: needs ANNALS_TLS_KEY too');
+    expect(refusal({ ANNALS_FEDERATION_LISTEN: ':8448' })).toBe('ANNALS_FEDERATION_LISTEN: needs ANNALS_TLS_CERT too');
     expect(refusal({ ANNALS_RECAPTCHA_SECRET: 's' })).not.toContain(' s ');
     expect(loadConfig({ ANNALS_RECAPTCHA_SECRET: 's', ANNALS_RECAPTCHA_SITE_KEY: 'k' }).recaptcha).toEqual({
       siteKey: 'k',

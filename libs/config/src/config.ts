@@ -120,6 +120,7 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
     if (settings[key] !== undefined && settings[other] === undefined)
       throw new ConfigError(`${nameOf(key)}: needs ${PREFIX}${other.toUpperCase()} too`);
   };
+  together('federation_listen', 'tls_cert');
   together('tls_cert', 'tls_key');
   together('tls_key', 'tls_cert');
   together('recaptcha_site_key', 'recaptcha_secret');

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import type { Config } from '#config/config';
 import { setCorsHeaders } from './cors.js';
@@ -7,6 +7,13 @@ import { errorResponse } from './error-response.js';
 
 /** The most bytes of a JSON body: an event has 65,536 at most, but other bodies (keys, filters, push rules) carry many. */
 export const BODY_LIMIT = 1024 * 1024;
+
+/** How long a connection may idle and a request take to arrive, on every listener. */
+export const CONNECTION_TIMEOUTS = Object.freeze({
+  // Longer than the idle timeouts of common reverse proxies, or they would now and then reuse a closed connection.
+  keepAliveTimeout: 75_000,
+  requestTimeout: 300_000,
+});
 
 /** The settings of Fastify that the protocol asks for. */
 export function fastifyOptions(config: Pick<Config, 'trustProxy'>): FastifyServerOptions {
@@ -22,9 +29,7 @@ export function fastifyOptions(config: Pick<Config, 'trustProxy'>): FastifyServe
     requestIdHeader: false,
     genReqId: requestIds(),
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
-    // Longer than the idle timeouts of common reverse proxies, or they would now and then reuse a closed connection.
-    keepAliveTimeout: 75_000,
-    requestTimeout: 300_000,
+    ...CONNECTION_TIMEOUTS,
     // While draining, what arrives on open connections is still answered (with `Connection: close`).
     return503OnClosing: false,
     frameworkErrors: answerFrameworkError,
@@ -47,7 +52,7 @@ function answerFrameworkError(error: FastifyError, _request: FastifyRequest, rep
 }
 
 /** What is no HTTP, or too slow, or has too long a header: there is only a socket to answer on. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+export function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const [status, reason] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'Bad Request'];
   const body = JSON.stringify({ errcode: 'M_UNKNOWN', error: reason });

@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '#config/config';
+import { createLogger } from '#observability/logger';
+import { type RunningServer, startServer } from './server.js';
+
+/** A certificate for localhost that signs itself and is good for a century, and its key: for these tests only. */
+const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg3blUjsS4c6feriXV
+qSY+Nw3NyQh0CI8Uc0seKjou8EChRANCAATIoZV4rmonBrZEKLmw3aM4wnHSy8Wb
+6SryvYWDe6NVd85hu3OK6zOaW9Vrm4taYFmaYPTOvDpagU6A9Nc46U4g
+-----END PRIVATE KEY-----
+`;
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBZjCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMihlXiuaicGtkQo
+ubDdozjCcdLLxZvpKvK9hYN7o1V3zmG7c4rrM5pb1Wubi1pgWZpg9M68OlqBToD0
+1zjpTiCjTjBMMBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAPBgNVHRMBAf8E
+BTADAQH/MB0GA1UdDgQWBBR1jHXv9xKTXHnwgPRnMuhPjPZZCTAKBggqhkjOPQQD
+AgNHADBEAiASN4haDzIm2q82HwQwZ2Py9lFiqNyWlgXjuhDEklufHQIgJrSZQ9jD
+1xREtGv7UkG0xoCYONkn2n3r4FzkuzhrVmk=
+-----END CERTIFICATE-----
+`;
+
+let directory: string;
+let port: number;
+let server: RunningServer | undefined;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'annals-tls-'));
+  writeFileSync(join(directory, 'tls.key'), KEY);
+  writeFileSync(join(directory, 'tls.crt'), CERTIFICATE);
+  port = await freePort();
+});
+afterEach(async () => {
+  await server?.drain();
+  server = undefined;
+  rmSync(directory, { recursive: true });
+});
+
+describe('the listener with TLS', () => {
+  it('serves the same doors as the listener for clients', async () => {
+    server = await start();
+    const path = '/_matrix/client/versions';
+    const overTls = await get(path);
+    expect(overTls).toEqual({ status: 200, body: await (await fetch(`${server.address}${path}`)).json() });
+    expect(await get('/_matrix/federation/nothing')).toMatchObject({
+      status: 404,
+      body: { errcode: 'M_UNRECOGNIZED' },
+    });
+  });
+
+  it('drains with the server: answers what is under way and accepts nothing more', async () => {
+    server = await start();
+    const socket = connect({ host: '127.0.0.1', port, ca: CERTIFICATE, servername: 'localhost' });
+    await once(socket, 'secureConnect');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    const body = '{"type":"m.login.password"}';
+    const head = `POST /_matrix/client/v3/login HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
+    socket.write(head + body.slice(0, 5));
+    // Answered behind what was written above: that has begun now.
+    await get('/_matrix/client/versions');
+    const drained = server.drain();
+    await expect(get('/_matrix/client/versions')).rejects.toThrow();
+    socket.write(body.slice(5));
+    await once(socket, 'close');
+    expect(answer).toMatch(/^HTTP\/1\.1 40\d /);
+    expect(await drained).toBe(true);
+  });
+
+  it.each(['tls.crt', 'tls.key'])('ends the start where %s cannot be used, and names it', async (name) => {
+    writeFileSync(join(directory, name), 'no PEM at all');
+    await expect(start()).rejects.toThrow(join(directory, 'tls.crt'));
+    rmSync(join(directory, name));
+    await expect(start()).rejects.toThrow(join(directory, name));
+  });
+});
+
+async function start(): Promise<RunningServer> {
+  const config = loadConfig({
+    ANNALS_LISTEN: '127.0.0.1:0',
+    ANNALS_FEDERATION_LISTEN: `127.0.0.1:${port}`,
+    ANNALS_TLS_CERT: join(directory, 'tls.crt'),
+    ANNALS_TLS_KEY: join(directory, 'tls.key'),
+    ANNALS_DATA_DIR: directory,
+    ANNALS_REGISTRATION: 'closed',
+    ANNALS_LOG: 'silent',
+  });
+  return startServer(config, await createLogger(config.log));
+}
+
+function get(path: string): Promise<{ status: number | undefined; body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path, ca: CERTIFICATE, servername: 'localhost', agent: false };
+    const sent = request(options, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }));
+    });
+    sent.on('error', reject).end();
+  });
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
