@@ -49,12 +49,12 @@ export async function applyFacts(
   }
 }
 
-/** All rows of a projector's collections: `collection key/parts` -> value, parsed where it is JSON. */
+/** All rows of a projector's collections: `collection key/parts` -> value, parsed where it is JSON (an event row is two). */
 export async function rowsOf(projector: Projector, store: MemoryReadModels): Promise<Record<string, unknown>> {
   const rows: Record<string, unknown> = {};
   for (const collection of projector.collections) {
     for (const { key, value } of await store.scan(collection, { limit: 10_000 })) {
-      rows[`${collection} ${key.join(' ')}`] = /^[[{]/.test(value) ? (JSON.parse(value) as unknown) : value;
+      rows[`${collection} ${key.join(' ')}`] = /^[[{][^\n]*$/.test(value) ? (JSON.parse(value) as unknown) : value;
     }
   }
   return rows;

@@ -109,8 +109,9 @@ async function applyMember(
     event_id: change.event_id,
     pos: position,
     sender: pdu['sender'] as UserId,
-    forgotten: away && current?.forgotten === true ? true : undefined,
     prev,
+    // Last, as `forget` puts it: a rebuilt row must be the same text.
+    forgotten: away && current?.forgotten === true ? true : undefined,
   };
   rows.put('members', [roomId, userId], memberRow(position, change.event_id, pdu, content));
   rows.put('room-members', [roomId, membership, userId], '');

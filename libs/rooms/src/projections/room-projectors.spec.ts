@@ -1,0 +1,334 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { project, type StreamFact } from '#testing/project';
+import { RoomViews } from '#testing/room-views';
+import { roomProjectors } from './room-projectors.js';
+import { parseRow, type RowHeader } from './timeline-row.js';
+import { transactionKey } from './timeline.projector.js';
+
+const CAROL = '@carol:a.example' as UserId;
+
+let log: MemoryEventStore;
+let room: LocalRoom;
+
+beforeEach(async () => {
+  log = new MemoryEventStore();
+  room = await LocalRoom.begin(log);
+});
+
+/** The rows a projector makes of the log, however its facts are batched and however often they are applied. */
+function rowsOf(name: string, more: readonly StreamFact[] = []): Promise<Record<string, unknown>> {
+  const projector = roomProjectors().find((one) => one.name === name);
+  if (projector === undefined) throw new Error(`no projector ${name}`);
+  const facts = log.facts.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
+  return project(projector, [...facts, ...more]);
+}
+
+/** A row of `timeline` or `room-state`, its client JSON parsed. */
+function eventRow(rows: Record<string, unknown>, key: string): { header: RowHeader; event: JsonObject } {
+  const row = rows[key];
+  if (typeof row !== 'string') throw new Error(`no row ${key} in ${Object.keys(rows).join('\n')}`);
+  const { header, json } = parseRow(row);
+  return { header, event: JSON.parse(json) as JsonObject };
+}
+
+/** The keys of a collection, without its name. */
+function keysOf(rows: Record<string, unknown>, collection: string): string[] {
+  const mark = `${collection} `;
+  return Object.keys(rows).flatMap((key) => (key.startsWith(mark) ? [key.slice(mark.length)] : []));
+}
+
+function lastPosition(): string {
+  return log.facts.at(-1)?.position ?? '';
+}
+
+function forgotten(userId: UserId): StreamFact {
+  return { stream: `user-${userId}`, type: 'room-forgotten', data: { room_id: room.roomId } };
+}
+
+describe('the timeline', () => {
+  it('holds an event as clients get it, beside what readers must know of it', async () => {
+    const txn = { device_id: 'PHONE', txn_id: 't1' };
+    const sent = await room.send({ type: 'm.room.message', content: { body: 'hi "}' }, txn });
+    const rows = await rowsOf('timeline');
+    const { header, event } = eventRow(rows, `timeline ${room.roomId} ${lastPosition()}`);
+    expect(event).toEqual({
+      content: { body: 'hi "}' },
+      event_id: sent.eventId,
+      origin_server_ts: sent.originServerTs,
+      room_id: room.roomId,
+      sender: ALICE,
+      type: 'm.room.message',
+    });
+    expect(header).toEqual({
+      e: sent.eventId,
+      t: 'm.room.message',
+      s: ALICE,
+      o: sent.originServerTs,
+      d: 3,
+      p: lastPosition(),
+      v: 'shared',
+      x: ['PHONE', 't1'],
+    });
+    expect(rows[`events ${sent.eventId}`]).toEqual([room.roomId, lastPosition(), 3, 2]);
+    const key = transactionKey(room.roomId, 'm.room.message', 't1');
+    expect(rows[`transactions ${ALICE} PHONE ${key}`]).toBe(sent.eventId);
+  });
+
+  it('orders events by depth, then by their place in the log', async () => {
+    await room.say('one');
+    await room.say('two');
+    const keys = keysOf(await rowsOf('timeline'), 'topology');
+    expect(keys.map((key) => key.split(' ').slice(1).map(Number))).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 4],
+    ]);
+  });
+
+  it('knows of a state event its key, what it replaced, and the visibility before and after it', async () => {
+    const first = await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
+    await room.setState('m.room.history_visibility', { history_visibility: 'nonsense' });
+    const { header } = eventRow(await rowsOf('timeline'), `timeline ${room.roomId} ${lastPosition()}`);
+    expect(header).toMatchObject({ k: '', r: first.eventId, v: 'joined', w: 'shared' });
+  });
+
+  it('shows of a redacted event what remains, and the redaction names its target in both places', async () => {
+    const said = await room.say('oops');
+    const at = lastPosition();
+    const redaction = await room.redact(said);
+    const rows = await rowsOf('timeline');
+    const { header, event } = eventRow(rows, `timeline ${room.roomId} ${at}`);
+    expect(event['content']).toEqual({});
+    expect(header).toMatchObject({ e: said.eventId, b: redaction });
+    const found = rows[`events ${redaction}`] as string[];
+    const told = eventRow(rows, `timeline ${room.roomId} ${found[1]}`).event;
+    expect(told).toMatchObject({ redacts: said.eventId, content: { redacts: said.eventId } });
+  });
+
+  it('names the target of a redaction in both places in old rooms too', async () => {
+    log = new MemoryEventStore();
+    room = await LocalRoom.begin(log, '6');
+    const said = await room.say('oops');
+    const redaction = await room.redact(said);
+    const rows = await rowsOf('timeline');
+    const found = rows[`events ${redaction}`] as string[];
+    const told = eventRow(rows, `timeline ${room.roomId} ${found[1]}`).event;
+    expect(told).toMatchObject({ redacts: said.eventId, content: { redacts: said.eventId } });
+  });
+
+  it('does not let one room redact an event of another', async () => {
+    const said = await room.say('mine');
+    const fact = log.facts.at(-1);
+    const stream = 'room-!other:a.example';
+    const data = { event_id: said.eventId, redacted_by: '$r', room_version: '11', pdu: { content: {} } };
+    const rows = await rowsOf('timeline', [{ stream, type: 'pdu-redacted', data }]);
+    const { header, event } = eventRow(rows, `timeline ${room.roomId} ${fact?.position}`);
+    expect(header.b).toBeUndefined();
+    expect(event['content']).toMatchObject({ body: 'mine' });
+  });
+
+  it('keeps the spelling of numbers in the rooms that may hold any', async () => {
+    log = new MemoryEventStore();
+    room = await LocalRoom.begin(log, '5');
+    const content = parseJson('{"big":12345678901234567890,"float":1.50}', { lenient: true }) as JsonObject;
+    const sent = await room.send({ type: 'm.odd', content });
+    await room.redact(await room.say('oops'));
+    const views = await new RoomViews(log).follow();
+    const place = JSON.parse((await views.get('events', [sent.eventId])) ?? '[]') as string[];
+    const { header, json } = parseRow((await views.get('timeline', [room.roomId, place[1] as string])) ?? '');
+    expect(json).toContain('"content":{"big":12345678901234567890,"float":1.50}');
+    expect(header.n).toBe(1);
+  });
+});
+
+describe('the state of a room', () => {
+  it('is the last event of each key, and a log of what each fact changed', async () => {
+    const first = await room.setState('m.room.topic', { topic: 'one' });
+    const second = await room.setState('m.room.topic', { topic: 'two' });
+    await room.say('no state');
+    const rows = await rowsOf('room-state');
+    const { header, event } = eventRow(rows, `room-state ${room.roomId} m.room.topic `);
+    expect([header.e, event['content']]).toEqual([second.eventId, { topic: 'two' }]);
+    expect(header.p).toBe(log.facts.at(-2)?.position);
+    expect(rows[`state-log ${room.roomId} ${header.p}`]).toEqual([
+      { type: 'm.room.topic', state_key: '', event_id: second.eventId, replaces: first.eventId },
+    ]);
+    expect(keysOf(rows, 'state-log')).toHaveLength(4);
+  });
+
+  it('shows what remains of a redacted event, but not of one that was replaced', async () => {
+    const old = await room.setState('m.room.topic', { topic: 'one' });
+    const topic = await room.setState('m.room.topic', { topic: 'two' });
+    await room.redact(old);
+    const key = `room-state ${room.roomId} m.room.topic `;
+    expect(eventRow(await rowsOf('room-state'), key).event['content']).toEqual({ topic: 'two' });
+    const redaction = await room.redact(topic);
+    const { header, event } = eventRow(await rowsOf('room-state'), key);
+    expect([header.b, event['content']]).toEqual([redaction, {}]);
+  });
+
+  it('takes back an earlier event where a resolution decided so', async () => {
+    const old = await room.setState('m.room.topic', { topic: 'one' });
+    const topic = await room.setState('m.room.topic', { topic: 'two' });
+    const change = { type: 'm.room.topic', state_key: '', event_id: old.eventId, replaces: topic.eventId };
+    const last = JSON.parse(log.facts.at(-1)?.data ?? '') as JsonObject;
+    const more = {
+      stream: `room-${room.roomId}`,
+      type: 'pdu-accepted',
+      data: { ...last, event_id: '$merge', state: [change], state_pdus: { [old.eventId]: old.pdu } },
+    };
+    const key = `room-state ${room.roomId} m.room.topic `;
+    const { header, event } = eventRow(await rowsOf('room-state', [more]), key);
+    expect([header.e, event['content']]).toEqual([old.eventId, { topic: 'one' }]);
+    expect(header.p > lastPosition()).toBe(true);
+    expect((await rowsOf('room-summary', [more]))[`rooms ${room.roomId}`]).toMatchObject({ topic: 'one' });
+  });
+});
+
+describe('memberships', () => {
+  const counts = `room-counts`;
+
+  it('are known from the room, from the user, and at every moment', async () => {
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'invite', ALICE);
+    const invited = lastPosition();
+    const content = { membership: 'join', displayname: 'Bob', avatar_url: 'mxc://a.example/b', reason: 'why not' };
+    const join = await room.send({ type: 'm.room.member', stateKey: BOB, sender: BOB, content });
+    const joined = lastPosition();
+    const rows = await rowsOf('membership');
+    expect(rows[`members ${room.roomId} ${BOB}`]).toEqual({
+      ...content,
+      event_id: join.eventId,
+      pos: joined,
+      sender: BOB,
+    });
+    expect(rows[`user-rooms ${BOB} ${room.roomId}`]).toEqual({
+      membership: 'join',
+      event_id: join.eventId,
+      pos: joined,
+      sender: BOB,
+      prev: 'invite',
+    });
+    expect(rows[`membership-log ${room.roomId} ${BOB} ${invited}`]).toBe('invite');
+    expect(rows[`membership-log ${room.roomId} ${BOB} ${joined}`]).toBe('join');
+    expect(keysOf(rows, 'room-members')).toEqual([`${room.roomId} join ${ALICE}`, `${room.roomId} join ${BOB}`]);
+    expect(rows[`${counts} ${room.roomId}`]).toEqual({ joined: 2, invited: 0, pos: joined });
+  });
+
+  it('are counted once each, through every change', async () => {
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'invite', ALICE);
+    await room.setMembership(CAROL, 'join');
+    await room.setMembership(CAROL, 'join');
+    await room.setMembership(BOB, 'leave');
+    await room.setMembership(CAROL, 'ban', ALICE);
+    await room.setMembership(BOB, 'invite', ALICE);
+    const rows = await rowsOf('membership');
+    expect(rows[`${counts} ${room.roomId}`]).toMatchObject({ joined: 1, invited: 1 });
+    expect(keysOf(rows, 'room-members')).toEqual([
+      `${room.roomId} ban ${CAROL}`,
+      `${room.roomId} invite ${BOB}`,
+      `${room.roomId} join ${ALICE}`,
+    ]);
+  });
+
+  it('lose what a redaction takes, and keep their place', async () => {
+    const content = { membership: 'join', displayname: 'Alice' };
+    const event = await room.send({ type: 'm.room.member', stateKey: ALICE, content });
+    const pos = lastPosition();
+    await room.redact(event);
+    expect((await rowsOf('membership'))[`members ${room.roomId} ${ALICE}`]).toEqual({
+      membership: 'join',
+      event_id: event.eventId,
+      pos,
+      sender: ALICE,
+    });
+  });
+
+  it('are forgotten when they have ended, until the user is back', async () => {
+    const key = `user-rooms ${BOB} ${room.roomId}`;
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'join');
+    expect((await rowsOf('membership', [forgotten(BOB)]))[key]).not.toHaveProperty('forgotten');
+    await room.setMembership(BOB, 'leave');
+    expect((await rowsOf('membership', [forgotten(BOB)]))[key]).toMatchObject({ membership: 'leave', forgotten: true });
+    const stream = `room-${room.roomId}`;
+    const past = log.facts.map(({ type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
+    const { length } = past;
+    await room.setMembership(BOB, 'ban', ALICE);
+    await room.setMembership(BOB, 'leave', ALICE);
+    await room.setMembership(BOB, 'join');
+    const later = log.facts
+      .slice(length)
+      .map(({ type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
+    log = new MemoryEventStore();
+    const banned = await rowsOf('membership', [...past, forgotten(BOB), ...later.slice(0, 2)]);
+    expect(banned[key]).toMatchObject({ membership: 'leave', prev: 'ban', forgotten: true });
+    const back = await rowsOf('membership', [...past, forgotten(BOB), ...later]);
+    expect(back[key]).toMatchObject({ membership: 'join' });
+    expect(back[key]).not.toHaveProperty('forgotten');
+  });
+});
+
+describe('the summary of a room', () => {
+  it('says what lists show of it', async () => {
+    await room.setState('m.room.name', { name: 'Lobby' });
+    await room.setState('m.room.topic', { topic: 'Talk' });
+    await room.setState('m.room.avatar', { url: 'mxc://a.example/a' });
+    await room.setState('m.room.join_rules', {
+      join_rule: 'restricted',
+      allow: [{ type: 'm.room_membership', room_id: '!space:a.example' }],
+    });
+    await room.setState('m.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
+    await room.setState('m.room.guest_access', { guest_access: 'can_join' });
+    await room.setState('m.room.canonical_alias', { alias: '#lobby:a.example' });
+    await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
+    await room.setState('m.room.name', { name: 'not this' }, 'odd key');
+    expect((await rowsOf('room-summary'))[`rooms ${room.roomId}`]).toMatchObject({
+      version: '11',
+      creator: ALICE,
+      name: 'Lobby',
+      topic: 'Talk',
+      avatar_url: 'mxc://a.example/a',
+      canonical_alias: '#lobby:a.example',
+      join_rule: 'restricted',
+      allowed_room_ids: ['!space:a.example'],
+      encryption: 'm.megolm.v1.aes-sha2',
+      guest_access: 'can_join',
+      history_visibility: 'world_readable',
+      federate: true,
+    });
+  });
+
+  it('begins closed, and with what the create event says', async () => {
+    const { created_ts: at, ...summary } = (await rowsOf('room-summary'))[`rooms ${room.roomId}`] as JsonObject;
+    expect(at).toBe(1_700_000_000_000);
+    expect(summary).toMatchObject({ join_rule: 'invite', history_visibility: 'shared', guest_access: 'forbidden' });
+  });
+
+  it('loses a name that was emptied or redacted, but not by the redaction of an older one', async () => {
+    const key = `rooms ${room.roomId}`;
+    const old = await room.setState('m.room.name', { name: 'one' });
+    const name = await room.setState('m.room.name', { name: 'two' });
+    await room.redact(old);
+    expect((await rowsOf('room-summary'))[key]).toMatchObject({ name: 'two' });
+    await room.redact(name);
+    expect((await rowsOf('room-summary'))[key]).not.toHaveProperty('name');
+    await room.setState('m.room.name', { name: 'three' });
+    await room.setState('m.room.name', { name: '' });
+    expect((await rowsOf('room-summary'))[key]).not.toHaveProperty('name');
+  });
+
+  it('tells that a room was replaced, by which if that is said', async () => {
+    await room.setState('m.room.tombstone', { body: 'moved', replacement_room: '!new:a.example' });
+    expect((await rowsOf('room-summary'))[`rooms ${room.roomId}`]).toMatchObject({ tombstone: '!new:a.example' });
+    await room.setState('m.room.tombstone', {});
+    expect((await rowsOf('room-summary'))[`rooms ${room.roomId}`]).toMatchObject({ tombstone: '' });
+  });
+});
