@@ -3,6 +3,7 @@ import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import { Typing } from '#ephemeral/typing/typing';
 import { VIEWS, type Views } from '#projections/views';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { LazyMembers } from './lazy-members.js';
 import { renderState, renderTimeline } from './render-rows.js';
@@ -10,7 +11,8 @@ import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, formatUnread, listRoomAccountData, showsRow } from './room-sections.js';
 import { readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
-import { readWindow } from './timeline-window.js';
+import { isInForce } from './state-history.js';
+import { readWindow, type TimelineWindow } from './timeline-window.js';
 
 /** Answers for rooms that the user is in: `rooms.join`. */
 @Injectable()
@@ -26,8 +28,7 @@ export class JoinedRooms {
   async read(room: RoomContext, accountData: readonly AccountData[]): Promise<RoomAnswer> {
     const { views } = this;
     const { filter, stateAfter, requester } = room.sync;
-    const { timelineLimit: limit } = filter;
-    const window = await readWindow(room.recent, { after: room.after, limit, shows: showsRow(room) });
+    const window = await this.#window(room);
     const isSummaryNew = room.isFull || window.limited || changesSummary([...window.shown, ...window.hidden]);
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
     const states = await readStatePart(views, room, window, this.lazyMembers, summary?.heroes ?? []);
@@ -43,11 +44,30 @@ export class JoinedRooms {
     return { json, isNews: room.isFull || window.limited || parts.some((part) => part.length > 0) };
   }
 
+  async #window(room: RoomContext): Promise<TimelineWindow> {
+    const { after, recent, sync, isNew } = room;
+    const shows = room.seesAll ? showsRow(room) : this.#showsRowOrState(room);
+    const window = await readWindow(recent, { after, limit: sync.filter.timelineLimit, shows });
+    // A client that knew the room before it was left must not glue the two timelines together.
+    return isNew && sync.since !== undefined ? { ...window, limited: true } : window;
+  }
+
+  /** Where the user cannot see all: a state event that is in force is no secret, so it stays in its place. */
+  #showsRowOrState(room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
+    const { views } = this;
+    const shows = showsRow(room);
+    const wants = showsRow({ ...room, seesAll: true });
+    return (row) => {
+      if (shows(row)) return true;
+      return row.header.k !== undefined && wants(row) && isInForce(views, room.roomId, row);
+    };
+  }
+
   /** Typing and receipts: what changed since; of a room that is new to the client what there is. */
-  async #ephemeral({ sync, roomId, after }: RoomContext): Promise<string[]> {
+  async #ephemeral({ sync, roomId, isNew }: RoomContext): Promise<string[]> {
     const { filter, since, until, requester } = sync;
     if (!filter.ephemeral.matchesRoom(roomId)) return [];
-    const known = after === undefined ? undefined : since;
+    const known = isNew ? undefined : since;
     const events: string[] = [];
     if (filter.ephemeral.matches({ type: 'm.typing', roomId })) {
       const users = this.typing.listTyping(roomId);

@@ -16,6 +16,8 @@ export interface RoomContext {
   readonly after: Position | undefined;
   /** The timeline ends with this position. */
   readonly upTo: Position;
+  /** The client does not have the room. */
+  readonly isNew: boolean;
   /** The client is to get all of the state. */
   readonly isFull: boolean;
   /** The timeline backwards from `upTo`. */

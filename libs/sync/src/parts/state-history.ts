@@ -2,7 +2,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { StateChange } from '#rooms/facts/room-facts';
-import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { parseRow, rowHeaderOf, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
 import { nextPosition } from './recent-rows.js';
 
@@ -81,6 +81,12 @@ export async function readStateChanges(
 export async function readStateEvents(views: Views, ids: readonly EventId[]): Promise<TimelineRow[]> {
   if (ids.length === 0) return [];
   return (await findRowsById(views, ids)).flatMap((found) => (found === undefined ? [] : [found.row]));
+}
+
+/** Whether a state event is the one that holds its key now. */
+export async function isInForce(views: Pick<Views, 'get'>, roomId: RoomId, { header }: TimelineRow): Promise<boolean> {
+  const text = await views.get('room-state', [roomId, header.t, header.k ?? '']);
+  return text !== undefined && rowHeaderOf(text).e === header.e;
 }
 
 async function readCurrentStateWithoutMembers(views: Views, roomId: RoomId): Promise<TimelineRow[]> {

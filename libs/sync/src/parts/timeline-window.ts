@@ -16,7 +16,7 @@ export interface WindowOptions {
   readonly after: Position | undefined;
   /** The most events to show. */
   readonly limit: number;
-  shows(row: TimelineRow): boolean;
+  shows(row: TimelineRow): boolean | Promise<boolean>;
 }
 
 /** The most events looked at to find those to show. Beyond that the window counts as limited. */
@@ -35,7 +35,9 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
       limited = true;
       break;
     }
-    if (!shows(row)) {
+    // PERF: most answers come at once; waiting for each of them would cost a turn of the queue for every event.
+    const isShown = shows(row);
+    if (!(typeof isShown === 'boolean' ? isShown : await isShown)) {
       if (row.header.k !== undefined) hidden.push(row);
     } else if (shown.length < limit) shown.push(row);
     else {
