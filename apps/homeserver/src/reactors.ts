@@ -1,7 +1,8 @@
 import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { RoomSuccession } from '#accounts/succession/room-succession';
 import type { Type } from '@nestjs/common';
 import type { Reactor } from '#projections/projector';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const REACTORS: readonly Type<Reactor>[] = [KnownTokens, ActiveUsers];
+export const REACTORS: readonly Type<Reactor>[] = [KnownTokens, RoomSuccession, ActiveUsers];

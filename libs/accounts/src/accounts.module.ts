@@ -18,6 +18,7 @@ import { SetAdminHandler } from './commands/set-admin.js';
 import { SetTagHandler } from './commands/set-tag.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
+import { OpenIdController } from './doors/openid.controller.js';
 import { AccountDataController } from './doors/today/account-data.controller.js';
 import { AccountController } from './doors/today/account.controller.js';
 import { DevicesController } from './doors/today/devices.controller.js';
@@ -35,12 +36,14 @@ import { FirstRegistrationToken } from './first-registration-token.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
 import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Stages } from './interactive-auth/stages.js';
+import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
+import { RoomSuccession } from './succession/room-succession.js';
 
 const controllers = [
   ServerInfoController,
@@ -54,6 +57,7 @@ const controllers = [
   FiltersController,
   VoipController,
   FallbackPagesController,
+  OpenIdController,
   LoginV1Controller,
   RegisterV1Controller,
   ProfileV1Controller,
@@ -89,17 +93,20 @@ const services: Provider[] = [
   TokenConfirmation,
   KnownTokens,
   Devices,
+  OpenIdTokens,
+  RoomSuccession,
 ];
 
 /**
- * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and PROFILE_IN_ROOMS from global
- * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a reactor to be run.
+ * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, SIGNING_KEY and PROFILE_IN_ROOMS from global
+ * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` and `RoomSuccession`
+ * are reactors to be run.
  */
 @Global()
 @Module({
   imports: [CqrsModule],
   controllers,
   providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
-  exports: [ACCESS_TOKENS, KnownTokens, FirstRegistrationToken],
+  exports: [ACCESS_TOKENS, KnownTokens, RoomSuccession, FirstRegistrationToken],
 })
 export class AccountsModule {}

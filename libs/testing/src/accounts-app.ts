@@ -20,6 +20,7 @@ import type { JsonObject } from '#kernel/json';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Reactor } from '#projections/projector';
 import { VIEWS } from '#projections/views';
+import { generateSigningKey, SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
@@ -82,8 +83,9 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: EVENT_STORE, useValue: store },
       { provide: VIEWS, useValue: views },
       { provide: PROFILE_IN_ROOMS, useValue: rooms },
+      { provide: SIGNING_KEY, useValue: generateSigningKey() },
     ],
-    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, PROFILE_IN_ROOMS],
+    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, PROFILE_IN_ROOMS, SIGNING_KEY],
   })
   class TestPorts {}
 

@@ -148,7 +148,18 @@ describe('what an account keeps', () => {
     expect((await get('account/3pid')).body).toEqual({ threepids: [] });
     expect((await get('pushers')).body).toEqual({ pushers: [] });
     expect((await get('voip/turnServer')).body).toEqual({});
-    expect((await get('user/@x:example.org/openid/request_token')).status).toBe(404);
+  });
+
+  it('can be shown to other services to be theirs, for an hour', async () => {
+    const url = `${V3}/user/${userId}/openid/request_token`;
+    const { body } = await app.call('POST', url, { token, body: {} });
+    expect(body).toMatchObject({ token_type: 'Bearer', matrix_server_name: 'example.org', expires_in: 3600 });
+    const userinfo = (text: string) => app.call('GET', `/_matrix/federation/v1/openid/userinfo?access_token=${text}`);
+    expect((await userinfo(String(body['access_token']))).body).toEqual({ sub: userId });
+    for (const wrong of ['an/invalid/token', token]) expect((await userinfo(wrong)).status).toBe(401);
+    expect((await app.call('GET', '/_matrix/federation/v1/openid/userinfo')).body['errcode']).toBe('M_MISSING_TOKEN');
+    const foreign = await app.call('POST', `${V3}/user/@x:example.org/openid/request_token`, { token, body: {} });
+    expect(foreign.status).toBe(403);
   });
 
   it('is served with what the server says of itself', async () => {

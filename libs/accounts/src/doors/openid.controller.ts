@@ -1,0 +1,53 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { checkOwn } from '#http/check-own';
+import { TODAY, under } from '#http/client-paths';
+import { type Query as QueryOfUrl, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { type ServerName, type UserId, parseUserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { OPENID_LIFETIME_MS, OpenIdTokens } from '../openid/openid-tokens.js';
+import { findAccount } from '../queries/find-account.js';
+
+/** Proof to other services of who somebody is (client-server API, module "OpenID"; server-server API, "OpenID"). */
+@Controller()
+export class OpenIdController {
+  constructor(
+    private readonly tokens: OpenIdTokens,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  @Authenticated()
+  @RateLimited('default')
+  @HttpCode(200)
+  @Post(under(TODAY, 'user/:userId/openid/request_token'))
+  request(
+    @CurrentRequester() requester: Requester,
+    @Param('userId') userId: string,
+  ): { access_token: string; token_type: 'Bearer'; matrix_server_name: ServerName; expires_in: number } {
+    checkOwn(requester, parseUserId(userId), 'user ID');
+    return {
+      access_token: this.tokens.issue(requester.userId),
+      token_type: 'Bearer',
+      matrix_server_name: this.config.serverName,
+      expires_in: OPENID_LIFETIME_MS / 1000,
+    };
+  }
+
+  @RateLimited('default')
+  @Get('_matrix/federation/v1/openid/userinfo')
+  async userinfo(@Query() query: QueryOfUrl): Promise<{ sub: UserId }> {
+    const token = queryText(query, 'access_token');
+    if (token === undefined) throw new MatrixError('M_MISSING_TOKEN');
+    const userId = this.tokens.findUser(token);
+    const account = userId && (await findAccount(this.views, userId));
+    if (userId === undefined || account === undefined || account.deactivated === true) {
+      throw new MatrixError('M_UNKNOWN_TOKEN', 'Access token unknown or expired');
+    }
+    return { sub: userId };
+  }
+}

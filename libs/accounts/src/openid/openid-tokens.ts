@@ -1,0 +1,45 @@
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { type UserId, isUserId } from '#kernel/ids';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+
+/** How long an OpenID token can be exchanged. */
+export const OPENID_LIFETIME_MS = 60 * 60 * 1000;
+
+/**
+ * Tokens by which other services learn who somebody is (client-server API, module "OpenID"). A token carries the user id, its
+ * end and a MAC under a key made of the server's signing key: nothing is stored, and every process of the server knows it.
+ */
+@Injectable()
+export class OpenIdTokens {
+  readonly #key: Buffer;
+
+  constructor(
+    @Inject(SIGNING_KEY) signingKey: SigningKey,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    this.#key = Buffer.from(hkdfSync('sha256', signingKey.exportSeed(), '', 'annals openid token', 32));
+  }
+
+  /** A new token for a user of this server. */
+  issue(userId: UserId): string {
+    const claim = [this.clock.now() + OPENID_LIFETIME_MS, randomBytes(9).toString('base64url'), userId].join(' ');
+    return `${Buffer.from(claim).toString('base64url')}.${this.#macOf(claim).toString('base64url')}`;
+  }
+
+  /** Whom a token was issued for; undefined where it was not issued here, or has ended. */
+  findUser(token: string): UserId | undefined {
+    const [encoded = '', mac = '', ...rest] = token.split('.');
+    const claim = Buffer.from(encoded, 'base64url').toString('utf8');
+    const [given, right] = [Buffer.from(mac, 'base64url'), this.#macOf(claim)];
+    if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+    const [end = '', , ...user] = claim.split(' ');
+    const userId = user.join(' ');
+    return Number(end) > this.clock.now() && isUserId(userId) ? userId : undefined;
+  }
+
+  #macOf(claim: string): Buffer {
+    return createHmac('sha256', this.#key).update(claim).digest();
+  }
+}
