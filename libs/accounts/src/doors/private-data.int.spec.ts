@@ -28,7 +28,8 @@ describe('what an account keeps', () => {
   describe('profile', () => {
     it('is empty at first, then has what was set, and tells the rooms of names and avatars', async () => {
       expect((await get(`profile/${userId}`)).body).toEqual({});
-      expect((await get(`profile/${userId}/displayname`)).status).toBe(404);
+      for (const key of ['displayname', 'avatar_url']) expect((await get(`profile/${userId}/${key}`)).text).toBe('{}');
+      expect((await get(`profile/${userId}/m.tz`)).status).toBe(404);
       app.toldRooms.length = 0;
       expect((await put(`profile/${userId}/displayname`, { displayname: 'Alice' })).body).toEqual({});
       expect((await put(`profile/${userId}/avatar_url`, { avatar_url: 'mxc://example.org/a' })).status).toBe(200);

@@ -1,5 +1,5 @@
 import type { UserId } from '#kernel/ids';
-import type { JsonObject, JsonValue } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 
@@ -21,10 +21,17 @@ export async function getProfileText(views: Pick<Views, 'get'>, userId: UserId):
   return text;
 }
 
-/** One key of a profile. Throws M_NOT_FOUND where the user, or the key, is not there. */
-export async function getProfileField(views: Pick<Views, 'get'>, userId: UserId, key: string): Promise<JsonValue> {
-  const profile = new Map(Object.entries(JSON.parse(await getProfileText(views, userId)) as Record<string, JsonValue>));
-  const value = profile.get(key);
-  if (value === undefined) throw new MatrixError('M_NOT_FOUND', 'The profile has no such key');
-  return value;
+/** Before v1.16 these two were the whole profile, and asking for an unset one was no error. */
+const ALWAYS_THERE: ReadonlySet<string> = new Set(['displayname', 'avatar_url']);
+
+/**
+ * An object of one key of a profile; an empty one for a display name or avatar that is not set. Throws M_NOT_FOUND where the
+ * user, or any other key, is not there.
+ */
+export async function getProfileField(views: Pick<Views, 'get'>, userId: UserId, key: string): Promise<JsonObject> {
+  const profile = JSON.parse(await getProfileText(views, userId)) as JsonObject;
+  const value = Object.hasOwn(profile, key) ? profile[key] : undefined;
+  if (value !== undefined) return { [key]: value };
+  if (ALWAYS_THERE.has(key)) return {};
+  throw new MatrixError('M_NOT_FOUND', 'The profile has no such key');
 }

@@ -33,7 +33,7 @@ export class ProfileController {
   @RateLimited('default')
   @Get(':userId/:key')
   async field(@Param('userId') userId: string, @Param('key') key: string): Promise<JsonObject> {
-    return { [key]: await getProfileField(this.views, this.parseUser(userId), key) };
+    return getProfileField(this.views, this.parseUser(userId), key);
   }
 
   @Authenticated()
