@@ -1,6 +1,7 @@
 import type { Config } from '#config/config';
 import type { Logger } from '#observability/logger';
 import { type RunningServer, startServer } from './server.js';
+import { trimHeapSoon } from './trim-heap.js';
 import { FIRST_ACCOUNT } from './welcome-page.js';
 
 /**
@@ -26,6 +27,7 @@ export async function runServer(config: Config, logger: Logger): Promise<void> {
   });
   if (server === undefined) return exit(1);
   announce(config, logger, server);
+  trimHeapSoon();
 
   let draining = false;
   const stop = (signal: string): void => {
