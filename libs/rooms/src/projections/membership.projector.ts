@@ -51,8 +51,8 @@ export function membershipProjector(reader: RoomFactReader): Projector {
     project(fact, rows) {
       if (fact.type === 'room-forgotten') return forget(fact, rows);
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);
-      const accepted = reader.accepted(fact);
-      if (accepted.data.state.length === 0) return undefined;
+      const accepted = reader.findStateChange(fact);
+      if (accepted === undefined) return undefined;
       const members = currentStateOf(accepted).filter((it) => it.change.type === 'm.room.member');
       return members.length === 0 ? undefined : applyMembers(accepted.roomId, fact.position, members, rows);
     },

@@ -49,26 +49,37 @@ interface WithStatePdus {
 export interface RoomFactReader {
   /** The parsed `pdu-accepted` fact. */
   accepted(fact: RecordedFact): AcceptedFact;
+  /** The parsed `pdu-accepted` fact if it changed the state; undefined for a message, without a look at the rest of it. */
+  findStateChange(fact: RecordedFact): AcceptedFact | undefined;
   /** The parsed `pdu-redacted` fact. */
   redacted(fact: RecordedFact): RedactedFact;
 }
 
-/** Makes a reader. Projectors that run over the same facts share one. */
+/** How many parsed facts are kept: each projector in turn goes through a batch of facts, and a batch is smaller. */
+const KEPT = 1_200;
+
+/**
+ * Makes a reader. Projectors that run over the same facts share one. PERF: only changes of state are kept, as only the
+ * timeline reads messages: keeping those alive for a whole batch costs more than parsing them (bench/project-message.ts).
+ */
 export function createRoomFactReader(): RoomFactReader {
-  const accepted = new WeakMap<RecordedFact, AcceptedFact>();
-  const redacted = new WeakMap<RecordedFact, RedactedFact>();
-  return {
-    accepted(fact) {
-      let parsed = accepted.get(fact);
-      if (parsed === undefined) accepted.set(fact, (parsed = parseAccepted(fact)));
-      return parsed;
-    },
-    redacted(fact) {
-      let parsed = redacted.get(fact);
-      if (parsed === undefined) redacted.set(fact, (parsed = parseRedacted(fact)));
-      return parsed;
-    },
+  const changes = new Map<RecordedFact, AcceptedFact>();
+  const findStateChange = (fact: RecordedFact): AcceptedFact | undefined => {
+    if (changesNothing(fact.data)) return undefined;
+    let parsed = changes.get(fact);
+    if (parsed === undefined) {
+      if (changes.size >= KEPT) changes.clear();
+      changes.set(fact, (parsed = parseAccepted(fact)));
+    }
+    return parsed;
   };
+  return { findStateChange, accepted: (fact) => findStateChange(fact) ?? parseAccepted(fact), redacted: parseRedacted };
+}
+
+/** Whether an accepted fact says that it changed no state. The mark can stand in the header only: the PDU may hold anything. */
+function changesNothing(data: string): boolean {
+  const at = data.indexOf(',"state":[],');
+  return at >= 0 && at < data.indexOf(',"pdu":{');
 }
 
 /** The events that became current by this fact; nothing for a message event. */
@@ -94,7 +105,8 @@ export function contentOf(pdu: JsonObject): JsonObject {
 function parseAccepted(fact: RecordedFact): AcceptedFact {
   const { data, lenient } = parseData<PduAccepted>(fact);
   const roomId = roomIdOfStream(fact.stream);
-  const row = timelineRowOf({ ...data, roomId, position: fact.position, lenient });
+  const { event_id, visibility, state, txn, pdu } = data;
+  const row = timelineRowOf({ event_id, roomId, position: fact.position, visibility, state, txn, pdu, lenient });
   return { roomId, data, content: contentOf(data.pdu), lenient, row };
 }
 

@@ -22,9 +22,9 @@ export function roomStateProjector(reader: RoomFactReader): Projector {
 }
 
 function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void {
-  const accepted = reader.accepted(fact);
+  const accepted = reader.findStateChange(fact);
+  if (accepted === undefined) return;
   const { roomId, data, lenient } = accepted;
-  if (data.state.length === 0) return;
   for (const { change, pdu } of currentStateOf(accepted)) {
     const own = change.event_id === data.event_id;
     // An earlier event that became current again has no transaction to tell, and takes the visibility of this moment.

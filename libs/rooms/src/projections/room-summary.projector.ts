@@ -59,8 +59,8 @@ export function roomSummaryProjector(reader: RoomFactReader): Projector {
         if (!Object.hasOwn(READ, type) || data.pdu['state_key'] !== '') return undefined;
         return applyRedaction(roomId, type, data.event_id, data.pdu, rows);
       }
-      const accepted = reader.accepted(fact);
-      if (accepted.data.state.length === 0) return undefined;
+      const accepted = reader.findStateChange(fact);
+      if (accepted === undefined) return undefined;
       const changes = currentStateOf(accepted).filter(
         ({ change }) =>
           change.state_key === '' && (Object.hasOwn(READ, change.type) || change.type === 'm.room.create'),
