@@ -7,6 +7,12 @@ import { build } from 'vite';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
+/** A script of the repository as one file that Node can run. */
+export interface BundledScript {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
 /** A script of the repository in a process of its own. */
 export interface StartedScript {
   readonly process: ChildProcess;
@@ -14,11 +20,8 @@ export interface StartedScript {
   remove(): Promise<void>;
 }
 
-/**
- * Bundles a TypeScript file of the repository (path from its root) and runs it in another process, its output piped: for
- * tests that must be able to kill it.
- */
-export async function startScript(file: string, args: readonly string[]): Promise<StartedScript> {
+/** Bundles a TypeScript file of the repository (path from its root): for tests that run it in another process. */
+export async function bundleScript(file: string): Promise<BundledScript> {
   const folder = await mkdtemp(join(tmpdir(), 'annals-script-'));
   await build({
     root,
@@ -34,12 +37,16 @@ export async function startScript(file: string, args: readonly string[]): Promis
   });
   // So that the script finds the packages, which are not bundled.
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
-  const started = spawn(process.execPath, [join(folder, 'script.mjs'), ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  return { path: join(folder, 'script.mjs'), remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Bundles a script and runs it in another process, its output piped: for tests that must be able to kill it. */
+export async function startScript(file: string, args: readonly string[]): Promise<StartedScript> {
+  const script = await bundleScript(file);
+  const started = spawn(process.execPath, [script.path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const remove = async () => {
     started.kill('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+    await script.remove();
   };
   return { process: started, remove };
 }

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Config, ConfigError } from '#config/config';
+import { readConfig } from '#config/read-config';
+import type { EventStore } from '#event-store/event-store';
+import type { ControlClient } from '#projections/control-client';
+import { CliFailure, EXIT, messageOf } from './failure.js';
+
+/** What the server names its socket within the data folder. */
+export const CONTROL_SOCKET = 'control.sock';
+
+/** The file of the log within `log/`: where there is none, nothing was ever written. */
+export const LOG_FILE = 'data.mdb';
+
+/** The server a command is about: its configuration and its data folder, whether it runs or not. */
+export interface Installation {
+  readonly config: Config;
+  /** A connection to the running server; undefined where none runs. To be closed. */
+  connect(): Promise<ControlClient | undefined>;
+  /** The log for reading only, also beside a running server. Throws CliFailure where there is none. To be closed. */
+  openLogToRead(): Promise<EventStore>;
+}
+
+/**
+ * Reads the configuration as the server does; `dataDir` (the option `--data`) wins over it. Throws CliFailure for what is
+ * wrong in it.
+ */
+export function findInstallation(dataDir?: string, env: NodeJS.ProcessEnv = process.env): Installation {
+  const config = readOrFail(dataDir === undefined ? env : { ...env, ANNALS_DATA_DIR: dataDir });
+  return {
+    config,
+    connect: () => connect(config),
+    openLogToRead: () => openLogToRead(config),
+  };
+}
+
+function readOrFail(env: NodeJS.ProcessEnv): Config {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliFailure(error.message, EXIT.config);
+    throw error;
+  }
+}
+
+async function connect(config: Config): Promise<ControlClient | undefined> {
+  if (!existsSync(config.dataDir)) return undefined;
+  const { connectControl } = await import('#projections/control-client');
+  const path = join(config.dataDir, CONTROL_SOCKET);
+  try {
+    return await connectControl(path);
+  } catch (error) {
+    throw new CliFailure(`${path}: the running server cannot be reached: ${messageOf(error)}`);
+  }
+}
+
+async function openLogToRead(config: Config): Promise<EventStore> {
+  if (config.eventStoreUrl !== undefined) {
+    const { openKurrentEventStore } = await import('#event-store/kurrentdb/kurrentdb-event-store');
+    return openKurrentEventStore(config.eventStoreUrl);
+  }
+  const directory = logDirectory(config);
+  const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
+  try {
+    return await openLmdbEventStore(directory, { readOnly: true });
+  } catch (error) {
+    throw new CliFailure(`${directory}: the log cannot be opened: ${messageOf(error)}`);
+  }
+}
+
+/** The folder of the embedded log. Throws CliFailure where there is no log in it. */
+export function logDirectory(config: Config): string {
+  const directory = join(config.dataDir, 'log');
+  if (!existsSync(join(directory, LOG_FILE))) {
+    throw new CliFailure(
+      `${config.dataDir}: there is no log here; name the data folder with --data or ANNALS_DATA_DIR`,
+    );
+  }
+  return directory;
+}

@@ -1,0 +1,42 @@
+import type { Place, LogFinding } from './finding.js';
+import type { Resume, VerifiedLog } from './verify-log.js';
+
+/** A key of this server, as it goes to the process that verifies: its public half only. */
+export interface PublicKey {
+  readonly server: string;
+  readonly keyId: string;
+  /** Base64. */
+  readonly key: string;
+}
+
+/** What the verifying process is asked to do. */
+export interface VerifyTask {
+  readonly log: { readonly directory: string } | { readonly url: string };
+  readonly keys: readonly PublicKey[];
+  readonly resume?: Resume;
+}
+
+/** What it tells. Counts are those of this process, since it began. */
+export type VerifyMessage =
+  | { readonly kind: 'head'; readonly facts: number | undefined }
+  | { readonly kind: 'progress'; readonly done: number; readonly stream?: string }
+  | { readonly kind: 'finding'; readonly finding: LogFinding }
+  /** What was reported so far is final. */
+  | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'done'; readonly log: VerifiedLog; readonly unverifiable: Readonly<Record<string, number>> }
+  | { readonly kind: 'unopened'; readonly code: string | undefined; readonly error: string }
+  | { readonly kind: 'failed'; readonly error: string };
+
+/** The descriptor on which the process keeps its place: what is written there outlives it. */
+export const PLACE_DESCRIPTOR = 4;
+
+/** A place as it is kept: one line, whatever an earlier and longer one left behind it. */
+export function encodePlace(place: Place): string {
+  return `${JSON.stringify(place)}\n`;
+}
+
+/** The place that was kept; undefined where none was: the process has never begun. */
+export function decodePlace(text: string): Place | undefined {
+  const end = text.indexOf('\n');
+  return end < 0 ? undefined : (JSON.parse(text.slice(0, end)) as Place); // written by `encodePlace`
+}

@@ -1,0 +1,224 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sealFacts } from '#event-store/seal-facts';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { START } from '#kernel/position';
+import { encodeBase64 } from '#protocol/signing/base64';
+import { BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
+import { bundleScript, type BundledScript } from '#testing/start-script';
+import type { LogFinding } from './finding.js';
+import { PLACE_DESCRIPTOR } from './messages.js';
+import { superviseVerify, type Verification } from './supervise-verify.js';
+
+const { serverName, signingKey } = TEST_AUTHOR;
+const keys = [{ server: serverName, keyId: signingKey.keyId, key: encodeBase64(signingKey.publicKey) }];
+
+const folder = mkdtempSync(join(tmpdir(), 'annals-verify-spec-'));
+const original = join(folder, 'log');
+let program: BundledScript;
+let streams = 0;
+let facts = 0;
+
+beforeAll(async () => {
+  program = await bundleScript('apps/cli/src/verify/verify-process.ts');
+  const store = await openLmdbEventStore(original);
+  for (let user = 0; user < 20; user++) {
+    const draft = {
+      type: 'profile-changed',
+      data: `{"key":"displayname","value":"user ${user}"}`,
+      at: 1,
+      actor: 'server',
+    };
+    await store.append(`user-@u${user}:a.example`, 'no-stream', sealFacts(undefined, [{ ...draft, id: randomUUID() }]));
+  }
+  for (let i = 0; i < 3; i++) {
+    const room = await LocalRoom.begin(store, '11', `room${i}`);
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'join');
+    await Promise.all(Array.from({ length: 40 }, (_, j) => room.say(`message ${j} of room ${i}`)));
+    await room.say(`the needle of room ${i}`);
+    // Longer than a page: LMDB keeps it apart.
+    await room.say('long '.repeat(2000));
+  }
+  for await (const _ of store.streams()) streams++;
+  facts = Number(await store.head());
+  await store.close();
+});
+
+afterAll(async () => {
+  await program.remove();
+  rmSync(folder, { recursive: true });
+});
+
+async function verify(directory: string, by = program.path): Promise<Verification & { all: LogFinding[] }> {
+  const all: LogFinding[] = [];
+  const verification = await superviseVerify({
+    task: { log: { directory }, keys },
+    onFinding: (finding) => all.push(finding),
+    onProgress: () => {},
+    program: by,
+    stuckAfterMs: 10_000,
+  });
+  return { ...verification, all };
+}
+
+/** A copy of the log whose data file is changed. */
+function damaged(change: (bytes: Buffer) => void): string {
+  const copy = join(folder, randomUUID());
+  mkdirSync(copy);
+  const bytes = readFileSync(join(original, 'data.mdb'));
+  change(bytes);
+  writeFileSync(join(copy, 'data.mdb'), bytes);
+  return copy;
+}
+
+/** A hash of every fact in the order of the log. */
+async function digestOf(directory: string): Promise<string> {
+  const store = await openLmdbEventStore(directory, { readOnly: true });
+  const digest = createHash('sha256');
+  for await (const batch of store.readAll({ after: START }))
+    for (const fact of batch) digest.update(JSON.stringify(fact));
+  await store.close();
+  return digest.digest('hex');
+}
+
+describe('a log on disk', () => {
+  test('that is as it was written has no findings', async () => {
+    const { findings, log, unverifiable } = await verify(original);
+    expect(findings).toBe(0);
+    expect(log).toMatchObject({ streams, rooms: 3, facts });
+    expect(unverifiable).toEqual({});
+  });
+
+  test.each([0, 1, 2])('with one byte of a fact changed names its stream and revision (room %i)', async (i) => {
+    const copy = damaged((bytes) => {
+      const at = bytes.indexOf(`the needle of room ${i}`);
+      bytes[at] = 'T'.charCodeAt(0);
+      // LMDB may have left an old copy of the page behind: every one of them is changed.
+      for (let next = at; next >= 0; next = bytes.indexOf(`the needle of room ${i}`)) bytes[next] = 'T'.charCodeAt(0);
+    });
+    const { all, log } = await verify(copy);
+    expect(log).toMatchObject({ facts });
+    // Create, join, join rules, Bob's join and forty messages come before it.
+    const place = { stream: `room-!room${i}:a.example`, revision: 44 };
+    expect(all).toContainEqual({ ...place, problem: expect.stringContaining('the chain does not hold') });
+    expect(all).toContainEqual({ ...place, problem: expect.stringContaining('the content hash does not match') });
+    expect(all.every((finding) => finding.stream === place.stream && finding.revision === 44)).toBe(true);
+  });
+
+  test('with a record that can no longer be decoded names it too, and goes on behind it', async () => {
+    const copy = damaged((bytes) => {
+      for (
+        let at = bytes.indexOf('{"at":1,"actor":"server"');
+        at >= 0;
+        at = bytes.indexOf('{"at":1,"actor":"server"', at + 1)
+      ) {
+        if (bytes.indexOf('"value":"user 7"', at) - at < 200) bytes[at] = 0;
+      }
+    });
+    const { all, log } = await verify(copy);
+    expect(log).toMatchObject({ facts });
+    expect(all).toContainEqual({
+      stream: 'user-@u7:a.example',
+      revision: 0,
+      problem: expect.stringContaining('cannot be read'),
+    });
+  });
+
+  test('with any byte changed is either found out or untouched in what it says; no change hangs or kills us', async () => {
+    const size = readFileSync(join(original, 'data.mdb')).length;
+    let seed = 20_261_121;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return seed % below;
+    };
+    let found = 0;
+    for (let round = 0; round < 12; round++) {
+      const copy = damaged((bytes) => {
+        for (let flip = 0; flip < 1 + round * 3; flip++) bytes[random(size)]! ^= 1 + random(255);
+      });
+      const { findings, failure, log } = await verify(copy);
+      expect(failure).toBeUndefined();
+      if (findings > 0) found++;
+      else {
+        expect(log).toMatchObject({ streams, facts });
+        expect(await digestOf(copy)).toBe(await digestOf(original));
+      }
+      rmSync(copy, { recursive: true });
+    }
+    expect(found).toBeGreaterThan(6);
+  }, 120_000);
+
+  test('whose beginning is destroyed cannot be opened, and that is a finding', async () => {
+    const { all, failure } = await verify(damaged((bytes) => bytes.fill(0, 0, 8192)));
+    expect(failure).toBeUndefined();
+    expect(all).toEqual([{ problem: expect.stringMatching(/open/) }]);
+  });
+
+  test('that is cut short is found out', async () => {
+    const copy = join(folder, 'short');
+    mkdirSync(copy);
+    copyFileSync(join(original, 'data.mdb'), join(copy, 'data.mdb'));
+    const bytes = readFileSync(join(copy, 'data.mdb'));
+    writeFileSync(join(copy, 'data.mdb'), bytes.subarray(0, bytes.length / 2));
+    const { findings, failure } = await verify(copy);
+    expect(failure).toBeUndefined();
+    expect(findings).toBeGreaterThan(0);
+  });
+});
+
+describe('a reader that dies', () => {
+  /** A program that keeps its place and then does `end` at one stream, unless it is told to leave that out. */
+  function dyingProgram(name: string, end: string): string {
+    const path = join(folder, `${name}.mjs`);
+    writeFileSync(
+      path,
+      `import { writeSync } from 'node:fs';
+       const place = (at) => writeSync(${PLACE_DESCRIPTOR}, JSON.stringify(at) + '\\n', 0);
+       process.once('message', ({ resume }) => {
+         process.send({ kind: 'finding', finding: { stream: 'a', revision: 0, problem: 'found before' } });
+         process.send({ kind: 'checkpoint' });
+         if (resume?.how !== 'leave-out') {
+           place({ phase: 'stream', stream: 'b', revision: resume === undefined ? 0 : 7 });
+           process.send({ kind: 'finding', finding: { stream: 'b', revision: 3, problem: 'found on the way' } }, () => { ${end} });
+           return;
+         }
+         const log = { head: '0000000000000009', streams: 2, rooms: 0, facts: 9 };
+         process.send({ kind: 'done', log, unverifiable: {} }, () => process.exit());
+       });`,
+    );
+    return path;
+  }
+
+  test('is started again, names the fact that kills it, and leaves the stream out', async () => {
+    const { all, log } = await verify(original, dyingProgram('crash', "process.kill(process.pid, 'SIGSEGV')"));
+    expect(all.filter(({ stream }) => stream === 'b')).toEqual([
+      { stream: 'b', revision: 3, problem: 'found on the way' },
+      { stream: 'b', revision: 7, problem: expect.stringContaining('crashed the reader (SIGSEGV)') },
+    ]);
+    expect(log).toBeDefined();
+  });
+
+  test('is ended where it never comes back', async () => {
+    const all: LogFinding[] = [];
+    await superviseVerify({
+      task: { log: { directory: original }, keys },
+      onFinding: (finding) => all.push(finding),
+      onProgress: () => {},
+      program: dyingProgram('stuck', 'for (;;);'),
+      stuckAfterMs: 1500,
+    });
+    expect(all).toContainEqual({ stream: 'b', revision: 7, problem: expect.stringContaining('never came back') });
+  });
+
+  test('that never began says nothing about the log', async () => {
+    const path = join(folder, 'broken.mjs');
+    writeFileSync(path, 'this is no program');
+    const { all, failure } = await verify(original, path);
+    expect(all).toEqual([]);
+    expect(failure).toContain('did not start');
+  });
+});

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { sealFacts } from '#event-store/seal-facts';
+import { positionOf } from '#kernel/position';
+import { LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import type { LogFinding } from './finding.js';
+import { verifyLog, type VerifiedLog } from './verify-log.js';
+
+let store: MemoryEventStore;
+
+beforeEach(async () => {
+  store = new MemoryEventStore();
+  for (const user of ['alice', 'bob', 'carol']) await append(`user-@${user}:a.example`, 'no-stream', 5);
+  await LocalRoom.begin(store);
+});
+
+async function append(stream: string, expected: number | 'no-stream', facts: number): Promise<void> {
+  const draft = { type: 'profile-changed', data: '{"key":"displayname","value":"A"}', at: 1, actor: 'server' };
+  const drafts = Array.from({ length: facts }, () => ({ ...draft, id: randomUUID() }));
+  await store.append(stream, expected, sealFacts(undefined, drafts));
+}
+
+async function verify(on: EventStore, isEmbedded = true): Promise<{ all: LogFinding[]; log: VerifiedLog }> {
+  const all: LogFinding[] = [];
+  const log = await verifyLog({ store: on, keys: () => undefined, report: (each) => all.push(each), isEmbedded });
+  return { all, log };
+}
+
+/** The log, but for what a test does to its streams. */
+function withChanges(changes: Partial<EventStore>): EventStore {
+  return {
+    append: (...args) => store.append(...args),
+    readStream: (...args) => store.readStream(...args),
+    readAll: (options) => store.readAll(options),
+    subscribe: (options) => store.subscribe(options),
+    streams: (options) => store.streams(options),
+    head: () => store.head(),
+    close: () => store.close(),
+    ...changes,
+  };
+}
+
+const FIRST = positionOf(1);
+const BOB = 'user-@bob:a.example';
+
+/** As the log, with the facts of Bob's stream as `change` makes them: undefined leaves one out, an error cannot be read. */
+function withBobs(change: (fact: RecordedFact) => RecordedFact | Error | undefined): EventStore {
+  return withChanges({
+    async *readStream(stream, options = {}) {
+      let left = options.limit ?? Infinity;
+      for await (const fact of store.readStream(stream, { ...options, limit: undefined })) {
+        const changed = stream === BOB ? change(fact) : fact;
+        if (changed === undefined) continue;
+        if (changed instanceof Error) throw changed;
+        if (left-- <= 0) return;
+        yield changed;
+      }
+    },
+  });
+}
+
+describe('the verification of a log', () => {
+  test('counts what it has checked and finds nothing where all is well', async () => {
+    const { all, log } = await verify(store);
+    expect(all).toEqual([]);
+    expect(log).toEqual({ head: await store.head(), streams: 4, rooms: 1, facts: 17 });
+  });
+
+  test('names a gap in the revisions and the fact that lost its place', async () => {
+    const { all } = await verify(withBobs((fact) => (fact.revision === 2 ? undefined : fact)));
+    const place = { stream: BOB, revision: 2 };
+    expect(all).toEqual([
+      { ...place, problem: 'it says that it is revision 3' },
+      { ...place, problem: expect.stringContaining('the chain does not hold') },
+      { problem: 'the streams hold 16 facts, the global order holds 17' },
+      { ...place, problem: expect.stringMatching(/^is in the global order at position .*, but not in its stream$/) },
+    ]);
+  });
+
+  test('names the facts that a stream has lost at its end, also where it has lost all', async () => {
+    const { all } = await verify(withBobs((fact) => (fact.revision === 4 ? undefined : fact)));
+    expect(all).toContainEqual({ stream: BOB, revision: 4, problem: expect.stringContaining('but not in its stream') });
+    const { all: none } = await verify(withBobs(() => undefined));
+    expect(none).toContainEqual({ stream: BOB, problem: 'is named, but holds no facts' });
+    expect(none.filter(({ problem }) => problem.includes('but not in its stream'))).toHaveLength(5);
+  });
+
+  test('names a fact that cannot be read, once, and goes on behind it', async () => {
+    const { all, log } = await verify(withBobs((fact) => (fact.revision === 1 ? new Error('torn') : fact)));
+    expect(all).toEqual([{ stream: BOB, revision: 1, problem: 'cannot be read: torn' }]);
+    expect(log.facts).toBe(17);
+  });
+
+  test.each<[string, Partial<RecordedFact>, string]>([
+    ['another stream', { stream: 'user-@eve:a.example' }, 'it says that it belongs to user-@eve:a.example'],
+    ['another revision', { revision: 77 }, 'it says that it is revision 77'],
+    ['an earlier position', { position: FIRST }, 'at position 0000000000000001'],
+    ['a position behind the end', { position: positionOf(900) }, 'behind the end of the log'],
+    ['changed data', { data: '{}' }, 'the chain does not hold'],
+    ['broken data', { data: '{' }, 'its data is not JSON'],
+    ['no metadata', { metadata: null as unknown as RecordedFact['metadata'] }, 'the metadata are malformed'],
+  ])('names a fact with %s', async (_, change, problem) => {
+    const { all } = await verify(withBobs((fact) => (fact.revision === 3 ? { ...fact, ...change } : fact)));
+    expect(all).toContainEqual({ stream: BOB, revision: 3, problem: expect.stringContaining(problem) });
+    expect(all.every(({ stream, revision }) => stream === BOB && revision! >= 3)).toBe(true);
+  });
+
+  test('names what cannot be right in the global order', async () => {
+    const swapped = withChanges({
+      async *readAll(options) {
+        for await (const batch of store.readAll(options)) {
+          yield batch.map((fact) => (Number(fact.position) === 9 ? { ...fact, position: FIRST } : fact));
+        }
+      },
+    });
+    expect((await verify(swapped)).all).toEqual([
+      { problem: expect.stringContaining('position 0000000000000009 of the global order cannot be read') },
+    ]);
+  });
+
+  test('ends where damage leads it in circles', async () => {
+    async function* circle(): AsyncIterable<string> {
+      for (;;) yield* ['a', BOB, 'b'];
+    }
+    const { all } = await verify(withChanges({ streams: circle }));
+    expect(all).toContainEqual({ problem: expect.stringContaining('cannot be listed') });
+    const again = withBobs((fact) => (fact.revision === 4 ? { ...fact, revision: 0 } : fact));
+    expect((await verify(again)).all.length).toBeLessThan(10);
+  });
+
+  test('leaves alone what is appended meanwhile', async () => {
+    let appended = false;
+    const growing = withChanges({
+      async *streams() {
+        for await (const stream of store.streams()) {
+          if (!appended) await append('user-@dora:a.example', 'no-stream', 3);
+          appended = true;
+          yield stream;
+        }
+      },
+    });
+    const { all, log } = await verify(growing);
+    expect(all).toEqual([]);
+    expect(log.facts).toBe(17);
+  });
+
+  test('takes the silence of a server for no finding', async () => {
+    const silent = withBobs((fact) => (fact.revision === 1 ? new Error('no answer') : fact));
+    await expect(verify(silent, false)).rejects.toThrow('no answer');
+  });
+});

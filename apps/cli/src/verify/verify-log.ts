@@ -1,0 +1,130 @@
+import type { EventStore } from '#event-store/event-store';
+import { type Position, positionNumber } from '#kernel/position';
+import type { KeyRing } from '#rooms/audit/verify-room';
+import { ROOM_STREAM_PREFIX } from '#rooms/facts/room-facts';
+import { messageOf } from '../failure.js';
+import type { Place, Report } from './finding.js';
+import { findLostFacts, verifyOrder } from './verify-order.js';
+import { verifyStream } from './verify-stream.js';
+
+/** Where to take up a verification that killed its reader. */
+export interface Resume {
+  /** The stream to begin with. */
+  readonly stream?: string;
+  /** Whether that stream is read fact by fact, or left out: it has killed a careful reader too. */
+  readonly how?: 'carefully' | 'leave-out';
+  /** The streams are done: only the global order is left. */
+  readonly orderOnly?: boolean;
+}
+
+export interface VerifyLogOptions {
+  readonly store: EventStore;
+  readonly keys: KeyRing;
+  readonly report: Report;
+  readonly onPlace?: (place: Place) => void;
+  /** Told after each fact of the first walk, and of the second. */
+  readonly onFact?: () => void;
+  /** Told when a stream is done, and once more when there are no others: what was reported before is final. */
+  readonly onStream?: (stream: string | undefined) => void;
+  readonly resume?: Resume;
+  /**
+   * Whether the log is a file of our own: then an error in reading says that it is damaged, and reading goes on behind it.
+   * Else it is thrown: a server that does not answer is no finding.
+   */
+  readonly isEmbedded: boolean;
+}
+
+export interface VerifiedLog {
+  readonly head: Position;
+  readonly streams: number;
+  readonly rooms: number;
+  /** Facts in all streams, up to the head. */
+  readonly facts: number;
+}
+
+/**
+ * Checks the whole log as it stands at the call: every stream by itself, then the global order, then that both hold the same
+ * number of facts. Only what was appended before is looked at, so a log may grow meanwhile. Reports what it
+ * finds, and throws only where the log is not embedded.
+ */
+export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog> {
+  const { store, report, resume, onPlace = () => {}, onFact = () => {} } = options;
+  const head = await store.head();
+  const tally = { streams: 0, rooms: 0, facts: 0 };
+  const isWhole = resume === undefined;
+  let isComplete = true;
+  const countFact = (): void => {
+    tally.facts++;
+    onFact();
+  };
+  const { isEmbedded, keys } = options;
+  const shared = { store, head, keys, report, onPlace, isEmbedded };
+  if (resume?.orderOnly !== true) isComplete = await verifyStreams(options, { ...shared, onFact: countFact }, tally);
+  const ordered = await verifyOrder({ ...shared, onFact, careful: resume?.orderOnly });
+  // After a resumption nobody has counted all of them; then something has been found already.
+  if (isWhole && isComplete && ordered !== undefined && ordered !== tally.facts) {
+    report({ problem: `the streams hold ${tally.facts} facts, the global order holds ${ordered}` });
+    await findLostFacts({ ...shared, onFact: () => {} });
+  }
+  return { head, ...tally };
+}
+
+type Shared = Parameters<typeof verifyStream>[1];
+
+/** Answers whether all streams could be listed. */
+async function verifyStreams(
+  { store, report, resume, isEmbedded, onPlace = () => {}, onStream = () => {} }: VerifyLogOptions,
+  shared: Shared,
+  tally: { streams: number; rooms: number },
+): Promise<boolean> {
+  const most = positionNumber(shared.head);
+  let isReached = resume?.stream === undefined;
+  let last: string | undefined;
+  const cycle = new CycleCheck();
+  try {
+    onPlace({ phase: 'listing' });
+    for await (const stream of store.streams()) {
+      if (cycle.hasSeen(stream) || tally.streams > most) throw new Error(`${stream} comes again`);
+      last = stream;
+      let careful = false;
+      if (!isReached) {
+        if (stream !== resume?.stream) continue;
+        isReached = true;
+        if (resume.how === 'leave-out') continue;
+        careful = resume.how === 'carefully';
+      }
+      await verifyStream(stream, { ...shared, careful });
+      tally.streams++;
+      if (stream.startsWith(ROOM_STREAM_PREFIX)) tally.rooms++;
+      onStream(stream);
+      onPlace({ phase: 'listing', after: stream });
+    }
+    return true;
+  } catch (error) {
+    if (!isEmbedded) throw error;
+    report({ problem: `the streams cannot be listed behind ${last ?? 'the beginning'}: ${messageOf(error)}` });
+    return false;
+  } finally {
+    onStream(undefined);
+  }
+}
+
+/**
+ * Finds out whether names repeat without keeping them (Brent's way): a damaged index can lead a reader in a circle, where
+ * each name follows from the one before.
+ */
+class CycleCheck {
+  #kept: string | undefined;
+  #steps = 0;
+  #power = 1;
+
+  hasSeen(name: string): boolean {
+    if (name === this.#kept) return true;
+    if (++this.#steps === this.#power) {
+      this.#kept = name;
+      this.#power *= 2;
+      this.#steps = 0;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,125 @@
+import { writeSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import type { EventStore } from '#event-store/event-store';
+import { positionNumber } from '#kernel/position';
+import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
+import type { KeyRing } from '#rooms/audit/verify-room';
+import { messageOf } from '../failure.js';
+import type { Place } from './finding.js';
+import { encodePlace, PLACE_DESCRIPTOR, type PublicKey, type VerifyMessage, type VerifyTask } from './messages.js';
+import { verifyLog } from './verify-log.js';
+
+/*
+ * The process in which a log is verified: LMDB maps the file into memory, and a damaged page can make it read where nothing
+ * is. Then this process dies, and the one that started it says where.
+ */
+
+const TELL_EVERY_MS = 100;
+/** Sent also while there is nothing new: who hears nothing at all takes this process for stuck. */
+const HEARTBEAT_MS = 1000;
+
+process.once('message', (task) => {
+  void run(task as VerifyTask).finally(() => process.disconnect());
+});
+// Whoever started it has gone.
+process.once('disconnect', () => process.exit());
+
+async function run(task: VerifyTask): Promise<void> {
+  const store = await openLog(task);
+  if (store === undefined) return;
+  const ring = keyRing(task.keys);
+  let done = 0;
+  let current: string | undefined;
+  let toldAt = 0;
+  const tellProgress = (): void => void tell({ kind: 'progress', done, stream: current });
+  const heartbeat = setInterval(tellProgress, HEARTBEAT_MS);
+  const onPlace = (place: Place): void => {
+    keepPlace(place);
+    current = place.phase === 'stream' ? place.stream : undefined;
+  };
+  const onFact = (): void => {
+    done++;
+    const now = performance.now();
+    if (now - toldAt < TELL_EVERY_MS) return;
+    toldAt = now;
+    tellProgress();
+  };
+  try {
+    const log = await verifyLog({
+      store,
+      keys: ring.find,
+      resume: task.resume,
+      report: (finding) => void tell({ kind: 'finding', finding }),
+      isEmbedded: 'directory' in task.log,
+      onStream: () => void tell({ kind: 'checkpoint' }),
+      onPlace,
+      onFact,
+    });
+    await tell({ kind: 'done', log, unverifiable: Object.fromEntries(ring.unknown) });
+  } catch (error) {
+    await tell({ kind: 'failed', error: messageOf(error) });
+  } finally {
+    clearInterval(heartbeat);
+    await store.close();
+  }
+}
+
+async function openLog({ log }: VerifyTask): Promise<EventStore | undefined> {
+  try {
+    keepPlace({ phase: 'opening' });
+    const store = await openStore(log);
+    // Positions of the embedded log count facts; those of a server do not.
+    const facts = 'directory' in log ? positionNumber(await store.head()) : undefined;
+    await tell({ kind: 'head', facts });
+    return store;
+  } catch (error) {
+    const message = messageOf(error);
+    await tell(
+      'url' in log ? { kind: 'failed', error: message } : { kind: 'unopened', code: codeOf(error), error: message },
+    );
+    return undefined;
+  }
+}
+
+/** The name of a system error; LMDB gives its number. */
+function codeOf(error: unknown): string | undefined {
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === 'number') return code > 0 ? getSystemErrorName(-code) : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+async function openStore(log: VerifyTask['log']): Promise<EventStore> {
+  if ('url' in log) {
+    const { openKurrentEventStore } = await import('#event-store/kurrentdb/kurrentdb-event-store');
+    return openKurrentEventStore(log.url);
+  }
+  const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
+  return openLmdbEventStore(log.directory, { readOnly: true });
+}
+
+function keepPlace(place: Place): void {
+  writeSync(PLACE_DESCRIPTOR, encodePlace(place), 0);
+}
+
+function tell(message: VerifyMessage): Promise<void> {
+  return new Promise((resolve) => {
+    // A listener that has gone is seen by `disconnect`.
+    process.send?.(message, undefined, undefined, () => resolve());
+  });
+}
+
+/** The keys that are known, and how often another was asked for, by server. */
+function keyRing(keys: readonly PublicKey[]): { find: KeyRing; unknown: Map<string, number> } {
+  const known = new Map<string, VerifyKey>();
+  for (const { server, keyId, key } of keys) {
+    const parsed = parseVerifyKey(key);
+    if (parsed !== undefined) known.set(`${server} ${keyId}`, parsed);
+  }
+  const unknown = new Map<string, number>();
+  const find: KeyRing = (server, keyId) => {
+    const key = known.get(`${server} ${keyId}`);
+    if (key === undefined) unknown.set(server, (unknown.get(server) ?? 0) + 1);
+    return key;
+  };
+  return { find, unknown };
+}
