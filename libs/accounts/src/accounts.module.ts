@@ -1,6 +1,7 @@
-import { Global, Module, type Provider } from '@nestjs/common';
+import { Global, Inject, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
+import { METRICS, type Metrics } from '#observability/metrics';
 import { Accounts } from './accounts.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
@@ -17,6 +18,7 @@ import { SetAccountDataHandler } from './commands/set-account-data.js';
 import { SetAdminHandler } from './commands/set-admin.js';
 import { SetTagHandler } from './commands/set-tag.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
+import { Departure } from './departure/departure.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
 import { OpenIdController } from './doors/openid.controller.js';
 import { AccountDataController } from './doors/today/account-data.controller.js';
@@ -95,18 +97,24 @@ const services: Provider[] = [
   Devices,
   OpenIdTokens,
   RoomSuccession,
+  Departure,
 ];
 
 /**
- * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, SIGNING_KEY and PROFILE_IN_ROOMS from global
- * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` and `RoomSuccession`
- * are reactors to be run.
+ * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS, SIGNING_KEY and PROFILE_IN_ROOMS from global
+ * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens`,
+ * `RoomSuccession` and `Departure` are reactors to be run.
  */
 @Global()
 @Module({
   imports: [CqrsModule],
   controllers,
   providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
-  exports: [ACCESS_TOKENS, KnownTokens, RoomSuccession, FirstRegistrationToken],
+  exports: [ACCESS_TOKENS, KnownTokens, RoomSuccession, Departure, FirstRegistrationToken],
 })
-export class AccountsModule {}
+export class AccountsModule {
+  constructor(@Inject(METRICS) metrics: Metrics, tokens: KnownTokens, sessions: AuthSessions) {
+    metrics.addGauge('annals_known_tokens', 'Access tokens whose holders are in memory', () => tokens.size);
+    metrics.addGauge('annals_auth_sessions', 'Sessions of interactive authentication', () => sessions.size);
+  }
+}

@@ -17,6 +17,7 @@ import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
+import { METRICS, Metrics } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Reactor } from '#projections/projector';
 import { VIEWS } from '#projections/views';
@@ -84,8 +85,9 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: VIEWS, useValue: views },
       { provide: PROFILE_IN_ROOMS, useValue: rooms },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
+      { provide: METRICS, useValue: new Metrics() },
     ],
-    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, PROFILE_IN_ROOMS, SIGNING_KEY],
+    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, PROFILE_IN_ROOMS, SIGNING_KEY, METRICS],
   })
   class TestPorts {}
 

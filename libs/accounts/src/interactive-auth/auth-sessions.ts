@@ -57,6 +57,11 @@ export class AuthSessions {
     return undefined;
   }
 
+  /** How many sessions there are, those over but not yet asked for among them. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
   /** Ends a session: it cannot be used again. */
   close(session: AuthSession): void {
     this.#sessions.delete(session.id);
