@@ -2,10 +2,11 @@ import { writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /*
- * Test support: writes to the read models that its argument names (a URL of MongoDB or a directory) until it is killed, and
- * prints the number of each round once it is written. A round puts rows into three collections, and its number last.
+ * Test support: writes to the read models that its argument names (a URL of MongoDB or a directory) until it is killed or
+ * told to exit, and prints the number of each round once it is written. A round puts rows into three collections, and its number last.
  */
 const where = process.argv[2]!;
+process.on('SIGTERM', () => process.exit(0));
 const store = where.startsWith('mongodb')
   ? await (await import('./mongodb/mongodb-read-model-store.js')).openMongoReadModels(where)
   : (await import('./lmdb/lmdb-read-model-store.js')).openLmdbReadModels(where);

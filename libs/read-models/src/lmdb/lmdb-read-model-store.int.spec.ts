@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { startScript } from '#testing/start-script';
 import { describeReadModels } from '../read-model-store.contract.js';
 import type { Write } from '../read-model-store.js';
 import { openLmdbReadModels } from './lmdb-read-model-store.js';
@@ -93,6 +95,20 @@ describe('openLmdbReadModels', () => {
     writeFileSync(file, 'something else entirely'.repeat(1000));
     expect(() => openLmdbReadModels(directory, { readOnly: true })).toThrow();
     expect(existsSync(file) && readFileSync(file, 'utf8').startsWith('something else')).toBe(true);
+  });
+
+  it('lets the process exit in the middle of its writes', async () => {
+    const { process: writer, remove } = await startScript('libs/read-models/src/endless-writer.ts', [directory]);
+    let rounds = 0;
+    writer.stdout!.on('data', () => {
+      if (++rounds === 100) writer.kill('SIGTERM');
+    });
+    const [code] = (await once(writer, 'exit')) as [number | null];
+    await remove();
+    expect(code).toBe(0);
+    const store = openLmdbReadModels(directory);
+    expect(Number(await store.get('checkpoint', ['round']))).toBeGreaterThan(0);
+    await store.close();
   });
 
   it('gives dropped collections back to the file when it is opened again', async () => {

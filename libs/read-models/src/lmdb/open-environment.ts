@@ -61,13 +61,18 @@ export function openEnvironment(directory: string, readOnly: boolean, log: Log):
  */
 function openFile(directory: string, readOnly: boolean): Environment {
   checkHeader(join(directory, DATA_FILE), readOnly);
+  const listeners = new Set(process.listeners('exit'));
   const root = open<string, string>({
     path: directory,
     ...ENCODING,
     readOnly,
     maxDbs: MAX_COLLECTIONS,
     overlappingSync: !readOnly,
+    // Else LMDB's thread waits for the end of this turn, and a process that exits within it never ends.
+    eventTurnBatching: false,
   });
+  // What LMDB would do at exit, closing the file under its own thread, ends in a segmentation fault and is not needed.
+  for (const listener of process.listeners('exit')) if (!listeners.has(listener)) process.off('exit', listener);
   try {
     checkFormat(root, readOnly);
     return { root, readOnly, found: readOnly ? new Map() : openCollections(root) };

@@ -1,0 +1,80 @@
+/** What is known of one logical collection. */
+export interface CollectionEntry {
+  /** The one projector that writes it; `null` for what the write side keeps for itself and may lose. */
+  readonly owner: string | null;
+  /** The parts of a key, in order. */
+  readonly key: readonly string[];
+  /** What a row says. */
+  readonly value: string;
+}
+
+/** A projector, as far as the catalogue concerns it. */
+interface Owner {
+  readonly name: string;
+  readonly collections: readonly string[];
+}
+
+/** Every collection of the house, by logical name. Whoever adds a projector adds its rows here. */
+export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
+  // rooms
+  timeline: { owner: 'timeline', key: ['room', 'position'], value: 'the event as it is served' },
+  topology: { owner: 'timeline', key: ['room', 'depth', 'position'], value: 'empty: the order of the graph' },
+  events: { owner: 'timeline', key: ['event'], value: 'room, position, depth, revision' },
+  transactions: { owner: 'timeline', key: ['user', 'device', 'hash of room, type and transaction'], value: 'event id' },
+  'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
+  'state-log': { owner: 'room-state', key: ['room', 'position'], value: 'what the fact changed in the state' },
+  members: { owner: 'membership', key: ['room', 'user'], value: 'membership, event, sender, names' },
+  'room-members': { owner: 'membership', key: ['room', 'membership', 'user'], value: 'empty: members by membership' },
+  'user-rooms': { owner: 'membership', key: ['user', 'room'], value: 'membership, event, sender, whether forgotten' },
+  'membership-log': { owner: 'membership', key: ['room', 'user', 'position'], value: 'membership' },
+  'room-counts': { owner: 'membership', key: ['room'], value: 'how many are joined and invited' },
+  rooms: { owner: 'room-summary', key: ['room'], value: 'name, topic, alias and what else lists need' },
+  'room-snapshots': {
+    owner: null,
+    key: ['room', 'part'],
+    value: 'a live room, to warm it up without its whole stream',
+  },
+
+  // accounts
+  accounts: { owner: 'accounts', key: ['user'], value: 'kind, administrator, deactivated, locked …' },
+  devices: { owner: 'devices', key: ['user', 'device'], value: 'name, when it was made' },
+  tokens: { owner: 'devices', key: ['hash of the access token'], value: 'user, device, expiry' },
+  'refresh-tokens': { owner: 'devices', key: ['hash of the refresh token'], value: 'user, device, the tokens it gave' },
+  profiles: { owner: 'profiles', key: ['user'], value: 'the profile as it is served' },
+  filters: { owner: 'filters', key: ['user', 'filter'], value: 'the filter as it was uploaded' },
+  'account-data': { owner: 'account-data', key: ['user', 'room or empty', 'type'], value: 'position and content' },
+  'account-data-log': { owner: 'account-data', key: ['user', 'position'], value: 'room and type changed last there' },
+  'registration-tokens': { owner: 'registration-tokens', key: ['hash of the token'], value: 'uses, expiry' },
+
+  // ephemeral
+  receipts: { owner: 'receipts', key: ['room', 'user', 'type', 'thread or empty'], value: 'event, time, position' },
+  'receipts-log': { owner: 'receipts', key: ['room', 'position'], value: 'whose receipt changed last there' },
+
+  // push
+  'push-rules': { owner: 'push-rules', key: ['user'], value: 'what differs from the default rules' },
+});
+
+/**
+ * Checks at start that the projectors and the catalogue agree: every collection of a projector is in the catalogue as its
+ * own, and no collection is left without its owner. Throws an Error that names every disagreement.
+ */
+export function checkCatalogue(
+  projectors: readonly Owner[],
+  catalogue: Readonly<Record<string, CollectionEntry>> = CATALOGUE,
+): void {
+  const complaints: string[] = [];
+  const owned = new Map<string, string>();
+  for (const { name, collections } of projectors) {
+    for (const collection of collections) {
+      const owner = catalogue[collection]?.owner;
+      if (owner === undefined) complaints.push(`${collection}, owned by ${name}, is not in the catalogue`);
+      else if (owner !== name) complaints.push(`${collection} belongs to ${owner ?? 'the write side'}, not to ${name}`);
+      if (owned.has(collection)) complaints.push(`${collection} is owned by ${owned.get(collection)} and by ${name}`);
+      owned.set(collection, name);
+    }
+  }
+  for (const [collection, { owner }] of Object.entries(catalogue)) {
+    if (owner !== null && !owned.has(collection)) complaints.push(`nobody writes ${collection}: ${owner} should`);
+  }
+  if (complaints.length > 0) throw new Error(`The catalogue of read models is wrong: ${complaints.join('; ')}`);
+}
