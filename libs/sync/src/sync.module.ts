@@ -2,12 +2,19 @@ import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { METRICS, type Metrics } from '#observability/metrics';
+import { EventsController } from './doors/today/events.controller.js';
 import { SyncController } from './doors/today/sync.controller.js';
+import { EventsV1Controller } from './doors/v1/events-v1.controller.js';
+import { EventPages } from './events/event-page.js';
+import { RoomOverviews } from './events/room-overviews.js';
 import { SyncFilters } from './filters/sync-filters.js';
 import { ActiveUsers } from './notifier/active-users.js';
 import { JoinedRooms } from './parts/joined-rooms.js';
 import { LazyMembers } from './parts/lazy-members.js';
 import { LeftRooms } from './parts/left-rooms.js';
+import { EventsHandler } from './queries/events.js';
+import { InitialSyncHandler } from './queries/initial-sync.js';
+import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
 import { SyncHandler } from './queries/sync.js';
 import { accountDataStream } from './streams/account-data-stream.js';
 import { RoomsStream } from './streams/rooms-stream.js';
@@ -18,12 +25,17 @@ import { UnreadCounts } from './unread/unread-counts.js';
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
 @Module({
   imports: [CqrsModule, EphemeralModule],
-  controllers: [SyncController],
+  controllers: [EventsController, EventsV1Controller, SyncController],
   providers: [
     ActiveUsers,
+    EventPages,
+    EventsHandler,
+    InitialSyncHandler,
     JoinedRooms,
     LazyMembers,
     LeftRooms,
+    RoomInitialSyncHandler,
+    RoomOverviews,
     RoomsStream,
     SyncContexts,
     SyncFilters,

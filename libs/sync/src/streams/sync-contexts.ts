@@ -46,24 +46,29 @@ export class SyncContexts {
   ) {}
 
   /**
-   * Opens the context of one answer, at the newest position that everything in it has passed. Throws M_INVALID_PARAM for a
+   * The newest moment that everything in an answer has passed, and that is not before `since`. Throws M_INVALID_PARAM for a
    * token of the future: of a log that this one, restored from a copy, does not know.
    */
+  async moment(since: StreamToken | undefined): Promise<StreamToken> {
+    await this.active.catchUp();
+    const seen = this.active.position;
+    if (since !== undefined && since.position > seen) {
+      throw new MatrixError('M_INVALID_PARAM', 'This token is of the future');
+    }
+    const passed = this.views.position(COVERED);
+    let position = passed < seen ? passed : seen;
+    // Where a projection is paused or filled anew the answer stands still, and never goes back.
+    if (since !== undefined && since.position > position) position = since.position;
+    return { position, sequence: this.typing.sequence };
+  }
+
+  /** Opens the context of one answer. Throws M_INVALID_PARAM as `moment` does. */
   async open(user: ActiveUser, request: SyncRequest): Promise<SyncContext> {
     const { views } = this;
     const { since, requester } = request;
     const { userId } = requester;
-    await this.active.catchUp();
-    // From here to the end of this function nothing waits: memory, position and sequence are of one moment.
-    const seen = this.active.position;
-    if (since !== undefined && since.position > seen) {
-      throw new MatrixError('M_INVALID_PARAM', 'since: a token of the future');
-    }
-    const passed = views.position(COVERED);
-    let position = passed < seen ? passed : seen;
-    // Where a projection is paused or filled anew the answer stands still, and never goes back.
-    if (since !== undefined && since.position > position) position = since.position;
-    const until: StreamToken = { position, sequence: this.typing.sequence };
+    const until = await this.moment(since);
+    const { position } = until;
     const hasOwnFacts = since === undefined || user.hasOwnFactsSince(since.position) !== false;
     const readAccountData = (): ReturnType<SyncContext['accountData']> => {
       if (since === undefined) return readAllAccountData(views, userId, position);
@@ -77,7 +82,18 @@ export class SyncContexts {
       rooms: user.rooms,
       accountData: once(readAccountData),
       ignoredUsers: once(() => readIgnoredUsers(views, userId)),
-      pause: pacer(),
+      pause: this.pacer(),
+    };
+  }
+
+  /** Answers what to call now and then in a long computation: it lets other requests through when it is time. */
+  pacer(): SyncContext['pause'] {
+    let since = performance.now();
+    return () => {
+      if (performance.now() - since < MAX_HOLD_MS) return undefined;
+      return nextTurn().then(() => {
+        since = performance.now();
+      });
     };
   }
 }
@@ -85,14 +101,4 @@ export class SyncContexts {
 function once<T>(read: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | undefined;
   return () => (result ??= read());
-}
-
-function pacer(): () => Promise<void> | undefined {
-  let since = performance.now();
-  return () => {
-    if (performance.now() - since < MAX_HOLD_MS) return undefined;
-    return nextTurn().then(() => {
-      since = performance.now();
-    });
-  };
 }

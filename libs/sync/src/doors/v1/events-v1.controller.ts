@@ -1,0 +1,79 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { V1 } from '#http/client-paths';
+import { planPage, readPageParameters } from '#http/pagination';
+import { type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { parseEventId, parseRoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { getEventAnywhere } from '#rooms/queries/get-event';
+import { renderOne } from '#rooms/queries/render-event';
+import { Events } from '../../queries/events.js';
+import { InitialSync } from '../../queries/initial-sync.js';
+import { RoomInitialSync } from '../../queries/room-initial-sync.js';
+import { EVENT_STREAM } from '../../tokens/event-stream-places.js';
+import { ClientGone } from '../client-gone.js';
+
+const DEFAULT_LIMIT = 10;
+const MAX_LIMIT = 1_000;
+
+/** The event stream and the initial synchronisation of 2014/15: client-server API v1, "Events". */
+@Authenticated({ guests: true })
+@RateLimited('default')
+@Controller(V1)
+export class EventsV1Controller {
+  constructor(
+    private readonly queries: QueryBus,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get('events')
+  async events(
+    @CurrentRequester() requester: Requester,
+    @Query() query: QueryValues,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<RawJson> {
+    const room = queryText(query, 'room_id');
+    const request = {
+      requester,
+      form: 'v1' as const,
+      roomId: room === undefined ? undefined : parseRoomId(room),
+      plan: planPage(readPageParameters(query), EVENT_STREAM),
+    };
+    const timeout = queryInteger(query, 'timeout') ?? 0;
+    return new RawJson(await this.queries.execute(new Events(request, timeout, gone)));
+  }
+
+  @Get('events/:eventId')
+  async event(@CurrentRequester() requester: Requester, @Param('eventId') eventId: string): Promise<RawJson> {
+    const { userId, deviceId } = requester;
+    const row = await getEventAnywhere(this.views, parseEventId(eventId), userId);
+    const viewer = { userId, deviceId, now: this.clock.now() };
+    return new RawJson(await renderOne(this.views, row, viewer, 'v1'));
+  }
+
+  @Get('initialSync')
+  async initialSync(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<RawJson> {
+    const options = { limit: limitOf(query), archived: queryBoolean(query, 'archived') ?? false, form: 'v1' as const };
+    return new RawJson(await this.queries.execute(new InitialSync(requester, options)));
+  }
+
+  @Get('rooms/:roomId/initialSync')
+  async roomInitialSync(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const options = { limit: limitOf(query), form: 'v1' as const };
+    return new RawJson(await this.queries.execute(new RoomInitialSync(requester, parseRoomId(roomId), options)));
+  }
+}
+
+function limitOf(query: QueryValues): number {
+  return Math.min(readPageParameters(query).limit ?? DEFAULT_LIMIT, MAX_LIMIT);
+}

@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { AccountData } from '#accounts/queries/account-data';
+import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { Position } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { justBefore } from '#rooms/queries/list-messages';
+import { formatMessagesToken } from '#rooms/queries/messages-token';
+import type { EventForm } from '#rooms/queries/render-event';
+import type { RoomReader } from '#rooms/queries/room-access';
+import { isVisible } from '#rooms/queries/visibility';
+import { RecentRows } from '../parts/recent-rows.js';
+import { formatAccountData } from '../parts/room-sections.js';
+import { readStateAt } from '../parts/state-history.js';
+import { readWindow } from '../parts/timeline-window.js';
+import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
+import { renderForEventStream } from './render-event-stream.js';
+
+/** How a room is to be shown to somebody. */
+export interface OverviewRequest {
+  readonly requester: Requester;
+  /** The most messages. */
+  readonly limit: number;
+  readonly form: EventForm;
+  /** The moment of the whole answer. */
+  readonly now: StreamToken;
+}
+
+/** The rooms as `initialSync` shows them: all of their state, and the newest messages. */
+@Injectable()
+export class RoomOverviews {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The keys and values of a room that the user may read, up to where they left it. `start` of the messages leads to earlier
+   * ones, `end` to what is to come.
+   */
+  async read(
+    roomId: RoomId,
+    membership: string | undefined,
+    reader: RoomReader,
+    data: readonly AccountData[],
+    request: OverviewRequest,
+  ): Promise<string> {
+    const { now, form, limit, requester } = request;
+    const upTo = reader.until ?? now.position;
+    const recent = new RecentRows(this.views, roomId, upTo, limit + 1);
+    const shows = ({ header }: TimelineRow): boolean => isVisible(header, reader.history);
+    const { shown } = await readWindow(recent, { after: undefined, limit, shows });
+    const [first] = shown;
+    const end = formatStreamToken({ ...now, position: upTo });
+    const start = first === undefined ? end : formatMessagesToken(justBefore(first));
+    const state = await readStateAt(this.views, roomId, upTo);
+    const viewer = { userId: requester.userId, deviceId: requester.deviceId, now: this.clock.now() };
+    const messages = await renderForEventStream(this.views, shown, viewer, form);
+    const states = await renderForEventStream(this.views, state, viewer, form);
+    return [
+      `"room_id":${JSON.stringify(roomId)}`,
+      ...(membership === undefined ? [] : [`"membership":${JSON.stringify(membership)}`]),
+      `"visibility":"${await this.#visibilityOf(roomId)}"`,
+      `"messages":{"start":"${start}","end":"${end}","chunk":[${messages.join()}]}`,
+      `"state":[${states.join()}]`,
+      `"account_data":[${data.map(formatAccountData).join()}]`,
+    ].join();
+  }
+
+  /** A room the user is invited to, or knocks at: no more than that, and by whom. */
+  async readInvitation(
+    roomId: RoomId,
+    membership: string,
+    request: OverviewRequest,
+  ): Promise<{ readonly inviter: UserId; readonly members: string } | undefined> {
+    const { requester, form } = request;
+    const text = await this.views.get('room-state', [roomId, 'm.room.member', requester.userId]);
+    if (text === undefined) return undefined;
+    const row = parseRow(text);
+    const viewer = { userId: requester.userId, now: this.clock.now() };
+    const [event] = await renderForEventStream(this.views, [row], viewer, form);
+    const members = [
+      `"room_id":${JSON.stringify(roomId)}`,
+      `"membership":${JSON.stringify(membership)}`,
+      `"inviter":${JSON.stringify(row.header.s)}`,
+      `"invite":${event}`,
+      `"visibility":"${await this.#visibilityOf(roomId)}"`,
+    ];
+    return { inviter: row.header.s, members: members.join() };
+  }
+
+  /** The receipts of a room as events, each a JSON text. */
+  async readReceipts(roomId: RoomId, { requester, now }: OverviewRequest, upTo?: Position): Promise<string[]> {
+    const range = { reader: requester.userId, upTo: upTo ?? now.position };
+    const contents = receiptContents(await listReceipts(this.views, roomId, range));
+    const room = JSON.stringify(roomId);
+    return contents.map((content) => `{"type":"m.receipt","room_id":${room},"content":${content}}`);
+  }
+
+  async #visibilityOf(roomId: RoomId): Promise<'public' | 'private'> {
+    return (await this.views.get('public-rooms', [roomId])) === undefined ? 'private' : 'public';
+  }
+}

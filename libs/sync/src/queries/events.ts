@@ -1,0 +1,69 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { SHUTDOWN } from '#http/shutdown';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { VIEWS, type Views } from '#projections/views';
+import { openRoom } from '#rooms/queries/room-access';
+import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import { SyncContexts } from '../streams/sync-contexts.js';
+
+/**
+ * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
+ * updates on a client". Answers JSON text. Throws M_INVALID_PARAM (a token of the future), M_FORBIDDEN (a room the requester
+ * may not read).
+ */
+export class Events extends Query<string> {
+  constructor(
+    readonly request: EventPageRequest,
+    /** How long to wait for events, in milliseconds. */
+    readonly timeout: number,
+    /** Aborts when nobody waits for the answer any more. */
+    readonly gone: AbortSignal,
+  ) {
+    super();
+  }
+}
+
+const MAX_WAIT_MS = 120_000;
+
+@QueryHandler(Events)
+export class EventsHandler implements IQueryHandler<Events> {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly active: ActiveUsers,
+    private readonly contexts: SyncContexts,
+    private readonly pages: EventPages,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
+  ) {}
+
+  async execute({ request, timeout, gone }: Events): Promise<string> {
+    const { requester, plan, roomId } = request;
+    if (roomId !== undefined) await openRoom(this.views, roomId, requester.userId);
+    const { user, interest } = await this.active.watch(requester.userId, roomId);
+    const deadline = isLive(plan) ? this.clock.now() + Math.min(timeout, MAX_WAIT_MS) : 0;
+    const signals = [gone, this.shutdown];
+    // "END" is now, not when there is something to tell.
+    let fixed = plan.from === 'END' ? undefined : plan;
+    try {
+      for (;;) {
+        interest.rearm();
+        const now = await this.contexts.moment(latestOf(plan));
+        fixed ??= isLive(plan) ? { ...plan, from: now } : plan;
+        const page = await this.pages.read(user, { ...request, plan: fixed }, now);
+        const left = deadline - this.clock.now();
+        if (page.count > 0 || left <= 0 || signals.some((signal) => signal.aborted)) return page.json;
+        await interest.wait(left, signals);
+      }
+    } finally {
+      interest.close();
+    }
+  }
+}
+
+/** The later of the tokens that were given. */
+function latestOf({ from, to }: EventPageRequest['plan']): Exclude<typeof from, string> | undefined {
+  const given = [from, to].filter((bound) => typeof bound === 'object');
+  return given.toSorted((a, b) => (a.position < b.position ? 1 : -1))[0];
+}

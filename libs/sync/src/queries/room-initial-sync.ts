@@ -1,0 +1,45 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { listAccountData } from '#accounts/queries/account-data';
+import type { RoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import type { EventForm } from '#rooms/queries/render-event';
+import { openRoom } from '#rooms/queries/room-access';
+import { currentMembership } from '#rooms/queries/visibility';
+import { RoomOverviews } from '../events/room-overviews.js';
+import { SyncContexts } from '../streams/sync-contexts.js';
+
+/**
+ * One room as `InitialSync` shows it: for who is or was in it, and for everybody where it is world readable. Answers JSON
+ * text. Throws M_FORBIDDEN.
+ */
+export class RoomInitialSync extends Query<string> {
+  constructor(
+    readonly requester: Requester,
+    readonly roomId: RoomId,
+    readonly options: { readonly limit: number; readonly form: EventForm },
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(RoomInitialSync)
+export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly contexts: SyncContexts,
+    private readonly overviews: RoomOverviews,
+  ) {}
+
+  async execute({ requester, roomId, options }: RoomInitialSync): Promise<string> {
+    const now = await this.contexts.moment(undefined);
+    const reader = await openRoom(this.views, roomId, requester.userId);
+    const data = await listAccountData(this.views, requester.userId, roomId);
+    const request = { requester, now, ...options };
+    const membership = currentMembership(reader.history);
+    const members = await this.overviews.read(roomId, membership, reader, data, request);
+    const receipts = await this.overviews.readReceipts(roomId, request, reader.until);
+    return `{${members},"presence":[],"receipts":[${receipts.join()}]}`;
+  }
+}
