@@ -15,8 +15,13 @@ import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { type PduAccepted, type PduRedacted, pduTextOf, type StateChange } from '../facts/room-facts.js';
-import { visibilityOf } from '../worker/live-room.js';
+import {
+  historyVisibilityOf,
+  type PduAccepted,
+  type PduRedacted,
+  pduTextOf,
+  type StateChange,
+} from '../facts/room-facts.js';
 
 /** The key of a server under a key id, where it is known; signatures under unknown keys count as not verifiable. */
 export type KeyRing = (serverName: string, keyId: string) => VerifyKey | undefined;
@@ -136,7 +141,7 @@ export class RoomVerifier {
         `${eventId}: the extremities after it are ${expected.join(', ')}, not ${body.extremities.join(', ')}`,
       );
     }
-    const visibility = visibilityOf(this.#state.get(keyOf('m.room.history_visibility', ''))?.content ?? {});
+    const visibility = historyVisibilityOf(this.#state.get(keyOf('m.room.history_visibility', ''))?.content ?? {});
     if (body.visibility !== visibility) {
       problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
     }

@@ -8,6 +8,14 @@ export const roomIdOfStream = (stream: string): RoomId => stream.slice(ROOM_STRE
 
 export type HistoryVisibility = 'invited' | 'joined' | 'shared' | 'world_readable';
 
+const VISIBILITIES: ReadonlySet<unknown> = new Set(['invited', 'joined', 'shared', 'world_readable']);
+
+/** What a content sets the history visibility to; `shared` where it says nothing known: client-server API, "Room History Visibility". */
+export function historyVisibilityOf(content: JsonObject): HistoryVisibility {
+  const value = content['history_visibility'];
+  return VISIBILITIES.has(value) ? (value as HistoryVisibility) : 'shared';
+}
+
 /** One change of the state dictionary. `replaces` is the event that held the key before, if any did. */
 export interface StateChange {
   readonly type: string;

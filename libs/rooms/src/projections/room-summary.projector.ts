@@ -2,9 +2,8 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import type { HistoryVisibility } from '../facts/room-facts.js';
+import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { contentOf, currentStateOf, type RoomFactReader } from './room-fact-reader.js';
-import { historyVisibilityOf } from './timeline-row.js';
 
 /** A row of `rooms`: [room]. What lists and look-ups need of a room without its state. */
 export interface RoomSummary {

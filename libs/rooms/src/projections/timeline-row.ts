@@ -2,7 +2,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
-import type { HistoryVisibility } from '../facts/room-facts.js';
+import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 
 /** What a reader must know of an event without parsing it. The keys are short because every row of the timeline has them. */
 export interface RowHeader {
@@ -53,14 +53,6 @@ export interface RowSource {
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
   readonly pdu: JsonObject;
   readonly lenient: boolean;
-}
-
-const VISIBILITIES: ReadonlySet<unknown> = new Set(['invited', 'joined', 'shared', 'world_readable']);
-
-/** What a content sets the history visibility to; `shared` where it says nothing known (client-server API, "Room History Visibility"). */
-export function historyVisibilityOf(content: JsonObject): HistoryVisibility {
-  const value = content['history_visibility'];
-  return VISIBILITIES.has(value) ? (value as HistoryVisibility) : 'shared';
 }
 
 /**

@@ -9,6 +9,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import {
   type HistoryVisibility,
+  historyVisibilityOf,
   type PduAccepted,
   type PduRedacted,
   pduTextOf,
@@ -65,14 +66,6 @@ export function liveRoom(roomId: RoomId, head: RoomHead): LiveRoom {
     transactions: new LruCache(CACHED_TRANSACTIONS),
     snapshotRevision: -1,
   };
-}
-
-const VISIBILITIES = new Set<unknown>(['invited', 'joined', 'shared', 'world_readable']);
-
-/** The history visibility a state event sets; `shared` where it says nothing known (modules/history_visibility.md). */
-export function visibilityOf(content: JsonObject): HistoryVisibility {
-  const value = content['history_visibility'];
-  return VISIBILITIES.has(value) ? (value as HistoryVisibility) : 'shared';
 }
 
 /** Reads the PDU that a fact carries. The event id is the log's own: it was checked before the fact was written. */
@@ -162,7 +155,7 @@ export function headAfter(
   for (const change of effect.state) {
     state = state.set(change.type, change.state_key, change.event_id);
     if (change.event_id === event.eventId && change.type === 'm.room.history_visibility' && change.state_key === '') {
-      visibility = visibilityOf(event.content);
+      visibility = historyVisibilityOf(event.content);
     }
   }
   const extremities = effect.extremities.map((eventId) =>
