@@ -40,14 +40,22 @@ export function readJsonBody(request: FastifyRequest, allowEmpty = false): JsonO
   return parseJsonObject(body);
 }
 
-/** Makes a checked instance of a class from parsed JSON. Throws M_BAD_JSON or M_MISSING_PARAM, naming the key. */
+/**
+ * Makes a checked instance of a class from parsed JSON. An optional key that is null counts as absent: many clients write
+ * what they do not have that way. Throws M_BAD_JSON or M_MISSING_PARAM, naming the key.
+ */
 export function checkDto<T extends object>(dto: ClassConstructor<T>, body: JsonObject): T {
   const instance = plainToInstance(dto, body);
   const [wrong] = validateSync(instance, { whitelist: true, forbidUnknownValues: false, stopAtFirstError: true });
-  if (wrong === undefined) return instance;
+  if (wrong === undefined) return withoutNulls(instance);
   const { path, error } = innermost(wrong);
   if (error.value === undefined) throw new MatrixError('M_MISSING_PARAM', `${path}: required`);
   throw new MatrixError('M_BAD_JSON', `${path}: ${reasonOf(error)}`);
+}
+
+function withoutNulls<T extends object>(instance: T): T {
+  for (const key of Object.keys(instance) as (keyof T)[]) if (instance[key] === null) delete instance[key];
+  return instance;
 }
 
 function innermost(outer: ValidationError): { path: string; error: ValidationError } {

@@ -8,6 +8,7 @@ import { AnnounceProfile } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
 import { MembershipChanges } from './commands/change-membership.js';
 import { CreateRoomHandler } from './commands/create-room.js';
+import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
 import { InviteUserHandler } from './commands/invite-user.js';
 import { JoinRoomHandler } from './commands/join-room.js';
@@ -48,6 +49,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   AnnounceProfile,
   BanUserHandler,
   CreateRoomHandler,
+  DropCanonicalAliasHandler,
   ForgetRoomHandler,
   InviteUserHandler,
   JoinRoomHandler,

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -8,6 +8,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { DropCanonicalAlias } from '#rooms/commands/drop-canonical-alias';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
 import { findStateEvents } from '#rooms/queries/find-state-events';
 import { Aliases } from '../aliases.js';
@@ -15,7 +16,8 @@ import { findAlias } from '../queries/find-alias.js';
 
 /**
  * Takes an alias away: client-server API, "Room aliases". Who made it may, whoever has the level for m.room.canonical_alias
- * in the room, and a server administrator. Throws M_NOT_FOUND, M_FORBIDDEN.
+ * in the room, and a server administrator. The room's
+ * canonical alias follows where the user may change it. Throws M_NOT_FOUND, M_FORBIDDEN.
  */
 export class DeleteAlias {
   constructor(
@@ -27,6 +29,7 @@ export class DeleteAlias {
 @CommandHandler(DeleteAlias)
 export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
   constructor(
+    private readonly commands: CommandBus,
     private readonly aliases: Aliases,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
@@ -39,6 +42,7 @@ export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
       throw new MatrixError('M_FORBIDDEN', 'You may not delete this alias');
     }
     await this.aliases.release(alias, row.room_id, requester);
+    await this.commands.execute(new DropCanonicalAlias(requester, row.room_id, alias));
   }
 
   async #hasLevel(roomId: RoomId, userId: UserId): Promise<boolean> {

@@ -14,12 +14,14 @@ import { MembershipChanges, sendMembership } from './change-membership.js';
 /**
  * Joins a room of this server: client-server API, "Joining rooms". Joining twice is no error. Throws M_FORBIDDEN, M_NOT_FOUND
  * for a room that this server does not have.
+ * NOTSPEC: whatever else the request says becomes part of the member event, `reason` among it. Clients do so since 2015, and
+ * could set the same event by PUT /state.
  */
 export class JoinRoom {
   constructor(
     readonly requester: Requester,
     readonly roomId: RoomId,
-    readonly content: { readonly reason?: string } = {},
+    readonly content: JsonObject = {},
   ) {}
 }
 
@@ -31,9 +33,10 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  async execute({ requester, roomId, content: { reason } }: JoinRoom): Promise<{ roomId: RoomId }> {
+  async execute({ requester, roomId, content: wanted }: JoinRoom): Promise<{ roomId: RoomId }> {
     const { userId } = requester;
-    const content = await this.memberships.contentOf({ target: userId, membership: 'join', reason });
+    const shown = await this.memberships.contentOf({ target: userId, membership: 'join' });
+    const content = { ...shown, ...ownWords(wanted) };
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       const membership = before?.content['membership'];
@@ -87,6 +90,12 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const members = rows.map(({ key }) => key[2] as UserId);
     return members.find((userId) => serverNameOf(userId) === serverNameOf(joining));
   }
+}
+
+/** What the user may say about the join: all but what the server vouches for. */
+function ownWords(content: JsonObject): JsonObject {
+  const { membership: _, third_party_signed: __, join_authorised_via_users_server: ___, ...rest } = content;
+  return rest;
 }
 
 /** Those who probably may invite: the creators and whoever has a level of their own. */

@@ -22,11 +22,12 @@ export function redactionTargetOf(content: JsonObject): EventId {
   return parseEventId(content['redacts']);
 }
 
-/** Finds an event of this room; M_NOT_FOUND for any other. */
+/** Finds an event of this room: M_NOT_FOUND where there is none, M_INVALID_PARAM where it is another room's. */
 export async function findRedactionTarget(views: Views, roomId: RoomId, eventId: EventId): Promise<RedactionTarget> {
   const row = await views.get('events', [eventId]);
   const place = row === undefined ? undefined : (JSON.parse(row) as EventPlace);
-  if (place === undefined || place[0] !== roomId) throw new MatrixError('M_NOT_FOUND', 'No such event in this room');
+  if (place === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event');
+  if (place[0] !== roomId) throw new MatrixError('M_INVALID_PARAM', 'The event is in another room');
   return { eventId, revision: place[3] };
 }
 

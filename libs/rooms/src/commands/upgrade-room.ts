@@ -9,6 +9,7 @@ import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import type { RoomListed } from '../facts/room-facts.js';
 import { newRoomOptions, type OldRoom, restrictedLevels, TRANSFERABLE } from '../decide/upgraded-room.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -56,6 +57,7 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen));
     if (chosen === undefined) await this.#bury(requester, roomId, replacementRoom);
     await this.#moveAliases(requester, roomId, replacementRoom);
+    await this.#moveListing(requester, roomId, replacementRoom);
     await this.#silence(requester, roomId);
     return { replacementRoom };
   }
@@ -100,9 +102,24 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       return canonical.content;
     });
     if (content === undefined) return;
-    await this.workers.run(to, contextOf(requester), (turn) =>
+    const { position } = await this.workers.run(to, contextOf(requester), (turn) =>
       turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content }),
     );
+    if (position !== undefined) await this.views.whenProcessed(position);
+  }
+
+  /** NOTSPEC: people look for the room in the public directory, and are to find the new one. */
+  async #moveListing(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
+    if ((await this.views.get('public-rooms', [from])) === undefined) return;
+    for (const [roomId, listed] of [
+      [from, false],
+      [to, true],
+    ] as const) {
+      const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+        turn.append('room-listed', { listed, by: requester.userId } satisfies RoomListed);
+      });
+      if (position !== undefined) await this.views.whenProcessed(position);
+    }
   }
 
   /** Only those who may change power levels can do this last step; without it the tombstone alone says what happened. */

@@ -3,9 +3,10 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { JsonBody } from '#http/json-body';
+import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { isRoomAlias, parseRoomId, parseUserId, type RoomId, type UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -67,10 +68,13 @@ export class MembershipController {
   async join(
     @CurrentRequester() requester: Requester,
     @Param('idOrAlias') idOrAlias: string,
-    @JsonBody(ReasonDto, MAYBE_EMPTY) { reason }: ReasonDto,
+    @JsonBody(undefined, MAYBE_EMPTY) body: JsonObject,
   ): Promise<object> {
+    const { reason: _, ...rest } = body;
+    const { reason } = checkDto(ReasonDto, body);
     const roomId = await this.#resolve(idOrAlias);
-    await this.commands.execute(new JoinRoom(requester, roomId, { reason }));
+    const content = reason === undefined ? rest : { ...rest, reason };
+    await this.commands.execute(new JoinRoom(requester, roomId, content));
     return { room_id: roomId };
   }
 

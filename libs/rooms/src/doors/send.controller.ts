@@ -1,4 +1,4 @@
-import { Controller, Param, Put } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
@@ -18,6 +18,19 @@ import type { EventSent } from '../commands/transaction.js';
 @RateLimited('send')
 export class SendController {
   constructor(private readonly commands: CommandBus) {}
+
+  /** NOTSPEC: without a transaction id, as in API v1; a client that repeats such a request sends twice. */
+  @Post('rooms/:roomId/send/:type')
+  @HttpCode(200)
+  async sendWithoutTransaction(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    const sent: EventSent = await this.commands.execute(new SendEvent(requester, parseRoomId(roomId), type, content));
+    return { event_id: sent.eventId };
+  }
 
   @Put('rooms/:roomId/send/:type/:txnId')
   async send(

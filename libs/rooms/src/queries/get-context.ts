@@ -7,6 +7,7 @@ import { listStateRowsAt } from './event-rows.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
 import type { MessagesToken } from './messages-token.js';
+import { openRoom } from './room-access.js';
 import { readerHistory } from './visibility.js';
 
 /** An event with what surrounds it. */
@@ -24,7 +25,7 @@ export interface EventContext {
 
 /**
  * `limit` events around one, half before and half after: client-server API, `GET /rooms/{roomId}/context/{eventId}`. Throws
- * M_NOT_FOUND as `getEvent`.
+ * M_FORBIDDEN where the reader may not read the room at all, M_NOT_FOUND as `getEvent`.
  */
 export async function getContext(
   views: Views,
@@ -34,7 +35,10 @@ export async function getContext(
   limit: number,
   filter: RoomEventFilter,
 ): Promise<EventContext> {
-  const event = await getEvent(views, roomId, eventId, userId);
+  const event = await getEvent(views, roomId, eventId, userId).catch(async (error: unknown) => {
+    await openRoom(views, roomId, userId);
+    throw error;
+  });
   const reader = { history: await readerHistory(views, roomId, userId), until: undefined };
   const half = Math.floor(limit / 2);
   const page = (direction: 'b' | 'f', size: number): ReturnType<typeof listMessages> => {

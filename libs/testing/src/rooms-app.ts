@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Global, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AccountsModule } from '#accounts/accounts.module';
+import { accountProjectors } from '#accounts/projections/account-projectors';
+import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { CONFIG, loadConfig } from '#config/config';
+import { DirectoryModule } from '#directory/directory.module';
+import { directoryProjector } from '#directory/projections/directory.projector';
+import { EVENT_STORE } from '#event-store/event-store';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { HttpModule } from '#http/http.module';
+import { MatrixAdapter } from '#http/matrix-adapter';
+import { CLOCK, systemClock } from '#kernel/clock';
+import type { JsonObject } from '#kernel/json';
+import { Metrics, METRICS } from '#observability/metrics';
+import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Reactor } from '#projections/projector';
+import { VIEWS } from '#projections/views';
+import { SIGNING_KEY } from '#protocol/signing/signing-key';
+import { READ_MODEL_STORE } from '#read-models/read-model-store';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { roomProjectors } from '#rooms/projections/room-projectors';
+import { RoomsModule } from '#rooms/rooms.module';
+import { TEST_AUTHOR } from './local-room.js';
+
+/** What a request was answered. */
+export interface RoomsAnswer {
+  readonly status: number;
+  // The suites look at what they expect of each answer; nothing here knows the API.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+export interface RoomsRequest {
+  readonly token?: string;
+  readonly body?: unknown;
+}
+
+/** Someone with an account, speaking to the doors of today's API: paths are behind `/_matrix/client/v3`. */
+export interface TestUser {
+  readonly userId: string;
+  readonly token: string;
+  call(method: Method, path: string, body?: unknown): Promise<RoomsAnswer>;
+  /** As `call`, for what must succeed: answers the body. */
+  ok(method: Method, path: string, body?: unknown): Promise<RoomsAnswer['body']>;
+  createRoom(options?: object): Promise<string>;
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** Rooms, their directory and accounts over real stores, without the rest of the server. */
+export interface RoomsApp {
+  call(method: Method, path: string, request?: RoomsRequest): Promise<RoomsAnswer>;
+  register(username: string): Promise<TestUser>;
+  close(): Promise<void>;
+}
+
+/** Starts it in a directory of its own. */
+export async function startRoomsApp(): Promise<RoomsApp> {
+  const directory = mkdtempSync(join(tmpdir(), 'annals-rooms-'));
+  const config = loadConfig({
+    ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
+    ANNALS_REGISTRATION: 'open',
+    ANNALS_RATE_LIMITS: 'off',
+    ANNALS_DATA_DIR: directory,
+  });
+  const store = await openLmdbEventStore(join(directory, 'log'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
+  const reactors: Reactor[] = [];
+  const projectors = [...roomProjectors(), directoryProjector(), ...accountProjectors];
+  const views = new ProjectionRuntime({ store, readModels, projectors, reactors, clock: systemClock });
+  const ports = [
+    { provide: CONFIG, useValue: config },
+    { provide: CLOCK, useValue: systemClock },
+    { provide: EVENT_STORE, useValue: store },
+    { provide: READ_MODEL_STORE, useValue: readModels },
+    { provide: VIEWS, useValue: views },
+    { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: METRICS, useValue: new Metrics() },
+  ];
+
+  @Global()
+  @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
+  class TestPorts {}
+
+  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, AccountsModule, RoomsModule, DirectoryModule] })
+  class TestApp {}
+
+  const app = await NestFactory.create<NestFastifyApplication>(TestApp, new MatrixAdapter(config), {
+    abortOnError: false,
+    bodyParser: false,
+    logger: ['error', 'warn'],
+  });
+  reactors.push(app.get(KnownTokens, { strict: false }));
+  await views.start();
+  await app.init();
+  const fastify = app.getHttpAdapter().getInstance();
+  await fastify.ready();
+
+  const call: RoomsApp['call'] = async (method, path, { token, body } = {}) => {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const response = await fastify.inject({ method, url: path, headers, payload });
+    return { status: response.statusCode, body: JSON.parse(response.payload) as unknown };
+  };
+  return {
+    call,
+    async register(username) {
+      const body = { username, password: `of ${username}`, auth: { type: 'm.login.dummy' } };
+      const { body: session } = await call('POST', '/_matrix/client/v3/register', { body });
+      return testUser(call, session as JsonObject);
+    },
+    async close() {
+      await app.close();
+      await views.stop();
+      await store.close();
+      await readModels.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function testUser(request: RoomsApp['call'], session: JsonObject): TestUser {
+  const token = String(session['access_token']);
+  const call: TestUser['call'] = (method, path, body) =>
+    request(method, path.startsWith('/_') ? path : `/_matrix/client/v3${path}`, { token, body });
+  const ok: TestUser['ok'] = async (method, path, body) => {
+    const answer = await call(method, path, body);
+    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  };
+  return {
+    userId: String(session['user_id']),
+    token,
+    call,
+    ok,
+    createRoom: async (options = {}) => (await ok('POST', '/createRoom', options)).room_id,
+  };
+}
