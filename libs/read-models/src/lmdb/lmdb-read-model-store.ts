@@ -97,7 +97,9 @@ class LmdbReadModels implements ReadModelStore {
     const rows = this.#opened.get(collection);
     this.#pending.collections.delete(collection);
     if (rows === undefined) return;
-    const cleared = rows.clearAsync();
+    const cleared = rows.clearAsync().catch(async (error: unknown) => {
+      throw new Error(`${collection} cannot be dropped: ${await reasonOf(error)}`, { cause: error });
+    });
     this.#underWay = cleared.then(ignore, ignore).finally(() => {
       this.#underWay = undefined;
     });
@@ -173,9 +175,9 @@ class LmdbReadModels implements ReadModelStore {
         if (isLarge(this.#pending)) this.#commit();
       },
       (error: unknown) => {
-        this.#failure = new Error('The views cannot be written', { cause: error });
         this.#underWay = undefined;
         if (this.#timer === undefined && !this.#closed) this.#commitLater(RETRY_DELAY_MS);
+        this.#failure = error as Error;
       },
     );
   }
@@ -183,24 +185,30 @@ class LmdbReadModels implements ReadModelStore {
   /** Hands a group to LMDB's thread, as one transaction. */
   async #store(group: PendingRows): Promise<void> {
     const opened = this.#openAll([...group.collections.keys()]);
-    await this.#environment.root.batch(() => {
-      for (const [name, pending] of group.collections) {
-        const rows = opened.get(name)!;
-        for (const [key, value] of pending.values) {
-          if (value === null) void rows.remove(key);
-          else void rows.put(key, value);
+    try {
+      await this.#environment.root.batch(() => {
+        for (const [name, pending] of group.collections) {
+          const rows = opened.get(name)!;
+          for (const [key, value] of pending.values) {
+            if (value === null) void rows.remove(key);
+            else void rows.put(key, value);
+          }
         }
-      }
-    });
+      });
+    } catch (error) {
+      throw new Error(`The views cannot be written: ${await reasonOf(error)}`, { cause: error });
+    }
   }
 
   #openAll(names: readonly string[]): Map<string, Rows> {
     const { root } = this.#environment;
     const missing = names.filter((name) => !this.#opened.has(name));
     if (missing.length > 0) {
+      const made = new Map<string, Rows>();
       root.transactionSync(() => {
-        for (const name of missing) this.#opened.set(name, openCollection(root, name));
+        for (const name of missing) made.set(name, openCollection(root, name));
       });
+      for (const [name, rows] of made) this.#opened.set(name, rows);
     }
     return this.#opened;
   }
@@ -227,6 +235,12 @@ function isLarge(pending: PendingRows): boolean {
 }
 
 function ignore(): void {}
+
+/** LMDB tells why a commit failed by a promise beside the error, which would end the process were nobody to catch it. */
+async function reasonOf(error: unknown): Promise<string> {
+  const { commitError, message } = error as Error & { commitError?: Promise<never> };
+  return (await commitError?.catch((reason: Error) => reason.message)) ?? message;
+}
 
 /** What LMDB wants to hear: backwards it starts at the upper end. */
 function lmdbRange({ from, to }: KeyRange, reverse: boolean): object {
