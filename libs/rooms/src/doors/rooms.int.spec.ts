@@ -8,7 +8,7 @@ let carol: TestUser;
 
 beforeAll(async () => {
   app = await startRoomsApp();
-  [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((name) => app.register(name)));
+  [alice, bob, carol] = await Promise.all([app.register('alice'), app.register('bob'), app.register('carol')]);
 });
 afterAll(() => app.close());
 
