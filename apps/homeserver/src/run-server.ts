@@ -9,6 +9,7 @@ import { FIRST_ACCOUNT } from './welcome-page.js';
  * nobody caught ends the process too: what was acknowledged is in the log, and the next start goes on from there.
  */
 export async function runServer(config: Config, logger: Logger): Promise<void> {
+  let server: RunningServer | undefined;
   const exit = (code: number): void => {
     logger.flush();
     process.exit(code);
@@ -20,27 +21,33 @@ export async function runServer(config: Config, logger: Logger): Promise<void> {
   process.on('unhandledRejection', (reason) =>
     logger.error({ err: reason }, 'a promise was rejected and nobody cared'),
   );
-
-  const server = await startServer(config, logger).catch((error: unknown) => {
-    logger.fatal({ err: error }, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
+  onSignal(async (signal) => {
+    logger.info({ signal }, 'draining');
+    // While it starts there is nothing to finish: what is in the stores stands as it would after a crash.
+    const isClean = server === undefined || (await server.drain());
+    logger.info({ isClean }, 'ended');
+    exit(isClean ? 0 : 1);
   });
-  if (server === undefined) return exit(1);
+  try {
+    server = await startServer(config, logger);
+  } catch (error) {
+    logger.fatal({ err: error }, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    return exit(1);
+  }
   announce(config, logger, server);
   trimHeapSoon();
+}
 
-  let draining = false;
-  const stop = (signal: string): void => {
-    if (draining) exit(1);
-    draining = true;
-    logger.info({ signal }, 'draining');
-    void server.drain().then((isClean) => {
-      logger.info({ isClean }, 'ended');
-      exit(isClean ? 0 : 1);
-    });
+/** Calls `stop` at the first signal; the second ends the process at once. */
+function onSignal(stop: (signal: string) => Promise<void>): void {
+  let isStopping = false;
+  const receive = (signal: string): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    void stop(signal);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  process.on('SIGTERM', receive);
+  process.on('SIGINT', receive);
 }
 
 /** Tells the operator where the server is and how people get an account. */
