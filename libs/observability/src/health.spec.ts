@@ -25,6 +25,7 @@ function status(overrides: Partial<ProjectionStatus>): ProjectionStatus {
     paused: undefined,
     lastError: undefined,
     deadLetters: 0,
+    isComparing: false,
     comparison: undefined,
     ...overrides,
   };

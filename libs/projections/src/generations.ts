@@ -7,7 +7,7 @@ import { forgetDeadLetters, listDeadLetters } from './dead-letters.js';
 import { fillGeneration, RebuildStopped, type Persist } from './fill-generation.js';
 import type { Generation } from './generation.js';
 import type { LiveLoop } from './live-loop.js';
-import { Projection, type ProjectionRecord } from './projection.js';
+import { firstRecord, Projection, type ProjectionRecord } from './projection.js';
 import { recordWrite } from './projection-records.js';
 import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
 
@@ -16,6 +16,8 @@ export class Generations {
   readonly projections = new Map<string, Projection>();
   /** Facts per second that each rebuild may take; undefined: as fast as it goes. */
   throttle: number | undefined;
+  /** Whether the log is followed: else commands change what is kept, and filling begins with the next start. */
+  isFollowing = false;
   readonly #records = new KeyedQueue<string>();
   readonly #background = new Set<Promise<void>>();
 
@@ -28,15 +30,8 @@ export class Generations {
   /** Takes up what is stored, or begins anew where nothing is, without reading the log. */
   async load(records: ReadonlyMap<string, ProjectionRecord>, checkpoint: Position): Promise<void> {
     for (const projector of this.parts.projectors) {
-      const { name, version, collections } = projector;
-      const first = {
-        version,
-        generation: 1,
-        collections,
-        at: checkpoint === START ? 'live' : START,
-        facts: 0,
-      } as const;
-      const projection = new Projection(projector, records.get(name) ?? { lastGeneration: 1, serving: first });
+      const { name } = projector;
+      const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, checkpoint));
       this.projections.set(name, projection);
       if (!projection.isWritable) this.#leaveBehind(projection, checkpoint);
       if (projection.next?.state === 'failed') Object.assign(projection.next, { state: 'filling', error: undefined });
@@ -80,7 +75,7 @@ export class Generations {
 
   /** Starts or goes on with all filling that is due. Nothing happens where it runs already. */
   resumeFilling(projection: Projection): void {
-    if (projection.paused !== undefined) return;
+    if (!this.isFollowing || projection.paused !== undefined) return;
     const { serving, next } = projection;
     if (serving.at !== 'live' && projection.isWritable) this.#fill(projection, serving);
     if (next?.state === 'filling') this.#fill(projection, next.generation);

@@ -53,6 +53,27 @@ export class ProjectionRuntime implements Views {
    * of a version that today's queries cannot read could not be rebuilt.
    */
   async start(): Promise<void> {
+    const { log = silentLog } = this.#parts;
+    const head = await this.load();
+    this.#generations.isFollowing = true;
+    this.#running = this.#live.run(this.#stopping.signal, head);
+    const due: Promise<void>[] = [this.#live.whenProcessed(head)];
+    for (const projection of this.#generations.projections.values()) {
+      this.#generations.resumeFilling(projection);
+      const awaited = isReadable(projection) ? projection.serving : projection.next?.generation;
+      const filling = awaited && projection.fillings.get(awaited);
+      if (filling !== undefined) due.push(filling.done);
+    }
+    await Promise.all(due);
+    for (const projection of this.#generations.projections.values()) checkReadable(projection);
+    void this.#generations.dropLeftovers().catch((error: unknown) => log.error(`Leftovers stay: ${String(error)}`));
+  }
+
+  /**
+   * Takes up where the last run ended and stands still: what operators ask for is kept, and done after the next `start`.
+   * Answers the head of the log.
+   */
+  async load(): Promise<Position> {
     const { store, readModels, log = silentLog } = this.#parts;
     const head = await store.head();
     let { checkpoint, records } = await readState(readModels);
@@ -68,17 +89,7 @@ export class ProjectionRuntime implements Views {
     for (const projection of this.#generations.projections.values()) {
       for (const name of projection.projector.collections) this.#owners.set(name, projection);
     }
-    this.#running = this.#live.run(this.#stopping.signal, head);
-    const due: Promise<void>[] = [this.#live.whenProcessed(head)];
-    for (const projection of this.#generations.projections.values()) {
-      this.#generations.resumeFilling(projection);
-      const awaited = isReadable(projection) ? projection.serving : projection.next?.generation;
-      const filling = awaited && projection.fillings.get(awaited);
-      if (filling !== undefined) due.push(filling.done);
-    }
-    await Promise.all(due);
-    for (const projection of this.#generations.projections.values()) checkReadable(projection);
-    void this.#generations.dropLeftovers().catch((error: unknown) => log.error(`Leftovers stay: ${String(error)}`));
+    return head;
   }
 
   /** Ends following, keeps what is done on disk. What waited for a position is rejected. */

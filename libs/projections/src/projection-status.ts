@@ -31,6 +31,8 @@ export interface ProjectionStatus {
   readonly paused: Pause | undefined;
   readonly lastError: string | undefined;
   readonly deadLetters: number;
+  /** Whether the serving generation is being compared with the one it replaced. */
+  readonly isComparing: boolean;
   /** What came out when the last rebuild was compared with what it replaced. */
   readonly comparison: Comparison | undefined;
 }
@@ -69,6 +71,7 @@ export function statusOf(
     paused,
     lastError: next?.error ?? projection.lastError,
     deadLetters: serving.deadLetters,
+    isComparing: serving.touched !== undefined,
     comparison,
   };
 }

@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { Position } from '#kernel/position';
+import { START, type Position } from '#kernel/position';
 import type { Comparison } from './compare-generations.js';
 import { Generation, type GenerationRecord } from './generation.js';
 import { Meter } from './meter.js';
@@ -33,6 +33,12 @@ export interface ProjectionRecord {
   readonly next?: NextRecord;
   readonly paused?: Pause;
   readonly comparison?: Comparison;
+}
+
+/** The record of a projection that nothing is stored of: it moves with the log where the log is followed from its beginning. */
+export function firstRecord({ version, collections }: Projector, checkpoint: Position): ProjectionRecord {
+  const at = checkpoint === START ? 'live' : START;
+  return { lastGeneration: 1, serving: { version, generation: 1, collections, at, facts: 0 } };
 }
 
 /** A generation that is being filled. */

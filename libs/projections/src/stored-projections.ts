@@ -1,0 +1,73 @@
+import type { EventStore } from '#event-store/event-store';
+import { START } from '#kernel/position';
+import type { ReadModelStore } from '#read-models/read-model-store';
+import { checksumGeneration, type CollectionChecksum } from './checksums.js';
+import { listDeadLetters, type DeadLetter } from './dead-letters.js';
+import { firstRecord, Projection } from './projection.js';
+import { readState } from './projection-records.js';
+import { statusOf, type ProjectionStatus } from './projection-status.js';
+import type { Projector } from './projector.js';
+import { ProjectionCommandRefused } from './rebuild-control.js';
+
+/** What is stored of the projections while nothing runs them. Reads only. */
+export class StoredProjections {
+  private constructor(
+    private readonly store: EventStore,
+    private readonly readModels: ReadModelStore | undefined,
+    private readonly projections: ReadonlyMap<string, Projection>,
+    private readonly checkpoint: ProjectionStatus['position'],
+  ) {}
+
+  /** `readModels`: undefined where nothing was ever projected. */
+  static async read(
+    store: EventStore,
+    readModels: ReadModelStore | undefined,
+    projectors: readonly Projector[],
+  ): Promise<StoredProjections> {
+    const { checkpoint, records } =
+      readModels === undefined ? { checkpoint: START, records: new Map<string, never>() } : await readState(readModels);
+    const projections = new Map<string, Projection>();
+    for (const projector of projectors) {
+      const { name } = projector;
+      const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, checkpoint));
+      if (readModels !== undefined) {
+        projection.serving.deadLetters = (await listDeadLetters(readModels, projection.serving)).length;
+      }
+      projections.set(name, projection);
+    }
+    return new StoredProjections(store, readModels, projections, checkpoint);
+  }
+
+  /** As `ProjectionRuntime.list`. */
+  async list(): Promise<ProjectionStatus[]> {
+    const head = await this.store.head();
+    const live = { position: this.checkpoint, perSecond: 0 };
+    return [...this.projections.values()].map((projection) => statusOf(projection, live, head));
+  }
+
+  /** As `ProjectionRuntime.status`. */
+  async status(name: string): Promise<ProjectionStatus> {
+    const live = { position: this.checkpoint, perSecond: 0 };
+    return statusOf(this.#get(name), live, await this.store.head());
+  }
+
+  /** As `ProjectionRuntime.deadLetters`. */
+  async deadLetters(name?: string): Promise<DeadLetter[]> {
+    const { readModels } = this;
+    if (readModels === undefined) return [];
+    const projections = name === undefined ? [...this.projections.values()] : [this.#get(name)];
+    return (await Promise.all(projections.map(({ serving }) => listDeadLetters(readModels, serving)))).flat();
+  }
+
+  /** As `ProjectionRuntime.checksum`. */
+  async checksum(name: string): Promise<Record<string, CollectionChecksum>> {
+    const { serving } = this.#get(name);
+    return this.readModels === undefined ? {} : checksumGeneration(this.readModels, serving);
+  }
+
+  #get(name: string): Projection {
+    const projection = this.projections.get(name);
+    if (projection === undefined) throw new ProjectionCommandRefused(`There is no projection ${name}`);
+    return projection;
+  }
+}
