@@ -4,8 +4,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
+
+// Each test starts processes, and the first may have to build them.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -149,6 +152,19 @@ describe('a started server', () => {
   it('starts again where it ended', async () => {
     await server.start();
     expect((await server.request('GET', '/health')).body.ok).toBe(true);
+  });
+
+  it('answers those who wait for news at once when it drains', async () => {
+    const alice = await server.register('alice');
+    const { next_batch: since } = await alice.sync();
+    const waiting = alice.sync({ since, timeout: 60_000 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const began = performance.now();
+    const code = server.end('SIGTERM');
+    // `sync` throws unless it was answered with 200.
+    expect((await waiting).next_batch).toEqual(expect.any(String));
+    expect(await code).toBe(0);
+    expect(performance.now() - began).toBeLessThan(8000);
   });
 });
 
