@@ -17,7 +17,7 @@ export const ERRORS = {
   M_USER_IN_USE: [400, 'User ID already taken'],
   M_INVALID_USERNAME: [400, 'Invalid user name'],
   M_EXCLUSIVE: [400, 'Reserved by an application service'],
-  M_ROOM_IN_USE: [409, 'Room alias already taken'],
+  M_ROOM_IN_USE: [400, 'Room alias already taken'],
   M_INVALID_ROOM_STATE: [400, 'The initial state of the room is invalid'],
   M_UNSUPPORTED_ROOM_VERSION: [400, 'Unsupported room version'],
   M_INCOMPATIBLE_ROOM_VERSION: [400, 'Incompatible room version'],
