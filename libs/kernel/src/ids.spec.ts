@@ -35,8 +35,8 @@ describe('identifiers', () => {
     ['alice:example.org', false],
     ['@alice', false],
     ['@alice:not a server', false],
-    [`@${'a'.repeat(243)}:example.org`, true],
-    [`@${'a'.repeat(244)}:example.org`, false],
+    [`@${'a'.repeat(242)}:example.org`, true],
+    [`@${'a'.repeat(243)}:example.org`, false],
   ])('%s: a user id is at most 255 bytes and names a server (%s)', (text, expected) => {
     expect(isUserId(text)).toBe(expected);
   });
