@@ -7,15 +7,32 @@ import { MembershipController } from './doors/membership.controller.js';
 import { MessagesController } from './doors/messages.controller.js';
 import { SendController } from './doors/send.controller.js';
 import { StateController } from './doors/state.controller.js';
+import { CreateRoomV1Controller } from './doors/v1/create-room-v1.controller.js';
+import { MembershipV1Controller } from './doors/v1/membership-v1.controller.js';
+import { MemberStateV1Controller } from './doors/v1/member-state-v1.controller.js';
+import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
+import { SendV1Controller } from './doors/v1/send-v1.controller.js';
+import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
-/** Rooms: their write side and today's doors. Global: accounts tell rooms of changed profiles through PROFILE_IN_ROOMS. */
+/** Rooms: their write side and the doors of today and of 2014/15. Global: accounts tell rooms of changed profiles through PROFILE_IN_ROOMS. */
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [CreateRoomController, MembershipController, MessagesController, SendController, StateController],
-  providers: [...ROOM_WRITING, { provide: PROFILE_IN_ROOMS, useExisting: AnnounceProfile }],
+  controllers: [
+    CreateRoomController,
+    MembershipController,
+    MessagesController,
+    SendController,
+    StateController,
+    CreateRoomV1Controller,
+    MembershipV1Controller,
+    MemberStateV1Controller,
+    ReadV1Controller,
+    SendV1Controller,
+  ],
+  providers: [...ROOM_WRITING, TransactionAnswers, { provide: PROFILE_IN_ROOMS, useExisting: AnnounceProfile }],
   exports: [RoomWorkers, PROFILE_IN_ROOMS],
 })
 export class RoomsModule {}

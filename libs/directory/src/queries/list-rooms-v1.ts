@@ -1,0 +1,96 @@
+import { type Bound, pageOfList, type PageParameters, type Places, planPage } from '#http/pagination';
+import type { RoomAlias, RoomId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import type { RoomCounts } from '#rooms/projections/membership.projector';
+import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+
+/** A public room as API v1 describes it. */
+export interface PublicRoomV1 {
+  readonly room_id: RoomId;
+  readonly aliases: readonly RoomAlias[];
+  readonly name?: string;
+  readonly topic?: string;
+  readonly num_joined_members: number;
+}
+
+export interface PublicRoomsPageV1 {
+  readonly start: string;
+  readonly end: string;
+  readonly chunk: readonly PublicRoomV1[];
+}
+
+/** A room's place in the list: rooms are in the order in which they were made. */
+interface Place {
+  readonly createdAt: number;
+  readonly roomId: RoomId;
+}
+
+const SCAN = 2_000;
+/** The most rooms of a directory that are listed. */
+const MAX_LISTED = 100_000;
+const MAX_ALIASES = 100;
+const TOKEN = /^r(\d{1,16})_([\w-]+)$/;
+
+const PLACES: Places<Place> = {
+  find(token) {
+    const [, createdAt, room] = TOKEN.exec(token) ?? [];
+    if (createdAt === undefined || room === undefined) return undefined;
+    return { createdAt: Number(createdAt), roomId: Buffer.from(room, 'base64url').toString() as RoomId };
+  },
+  compare(a, b) {
+    if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
+    return a.roomId < b.roomId ? -1 : Number(a.roomId > b.roomId);
+  },
+};
+
+/**
+ * A page of the public rooms, those made first at the START: client-server API v1, "Pagination", whose example is this list.
+ * Throws M_BAD_PAGINATION.
+ */
+export async function listRoomsV1(views: Views, parameters: PageParameters): Promise<PublicRoomsPageV1> {
+  const plan = planPage(parameters, PLACES);
+  const listed = await listPlaces(views);
+  const { items, start, end } = pageOfList(listed, plan, (place) => place, PLACES);
+  return { start: format(start), end: format(end), chunk: await Promise.all(items.map((item) => read(views, item))) };
+}
+
+async function listPlaces(views: Views): Promise<Place[]> {
+  const places: Place[] = [];
+  let after: readonly string[] | undefined;
+  while (places.length < MAX_LISTED) {
+    const page = await views.scan('public-rooms', { after, limit: SCAN });
+    const rooms = page.map(({ key }) => key[0] as RoomId);
+    const summaries = await views.getMany(
+      'rooms',
+      rooms.map((roomId) => [roomId]),
+    );
+    for (const [i, roomId] of rooms.entries()) {
+      const text = summaries[i];
+      if (text !== undefined) places.push({ roomId, createdAt: (JSON.parse(text) as RoomSummary).created_ts });
+    }
+    if (page.length < SCAN) break;
+    after = page.at(-1)?.key;
+  }
+  return places.toSorted((a, b) => PLACES.compare(a, b));
+}
+
+async function read(views: Views, { roomId }: Place): Promise<PublicRoomV1> {
+  const [summary, counts, aliases] = await Promise.all([
+    views.get('rooms', [roomId]),
+    views.get('room-counts', [roomId]),
+    views.scan('room-aliases', { prefix: [roomId], limit: MAX_ALIASES }),
+  ]);
+  const { name, topic } = (summary === undefined ? {} : JSON.parse(summary)) as Partial<RoomSummary>;
+  return {
+    room_id: roomId,
+    aliases: aliases.map(({ key }) => key[1] as RoomAlias),
+    name,
+    topic,
+    num_joined_members: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
+  };
+}
+
+function format(bound: Bound<Place>): string {
+  if (bound === 'START' || bound === 'END') return bound;
+  return `r${bound.createdAt}_${Buffer.from(bound.roomId).toString('base64url')}`;
+}

@@ -1,0 +1,80 @@
+import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { IsArray, IsIn, IsOptional, IsString } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { V1 } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { parseUserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { CreateRoom, type RoomCreated } from '../../commands/create-room.js';
+import { TransactionAnswers } from './transaction-answers.js';
+
+class RoomConfig {
+  @IsOptional()
+  @IsIn(['public', 'private'])
+  visibility?: 'public' | 'private';
+
+  @IsOptional()
+  @IsString()
+  room_alias_name?: string;
+
+  @IsOptional()
+  @IsString()
+  name?: string;
+
+  @IsOptional()
+  @IsString()
+  topic?: string;
+
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  invite?: string[];
+}
+
+/**
+ * Rooms made by clients of 2014/15 are as these know them: the create event names its `creator` and the room id ends in the
+ * server's name. Of the versions in which both holds this is the newest.
+ */
+const ROOM_VERSION = '10';
+
+/** Beginning rooms: client-server API v1, "Creation". */
+@Authenticated()
+@RateLimited('room')
+@Controller(V1)
+export class CreateRoomV1Controller {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly answers: TransactionAnswers,
+  ) {}
+
+  @Post('createRoom')
+  @HttpCode(200)
+  create(@CurrentRequester() requester: Requester, @JsonBody(RoomConfig) config: RoomConfig): Promise<object> {
+    return this.#create(requester, config);
+  }
+
+  @Put('createRoom/:txnId')
+  createOnce(
+    @CurrentRequester() requester: Requester,
+    @Param('txnId') txnId: string,
+    @JsonBody(RoomConfig) config: RoomConfig,
+  ): Promise<object> {
+    return this.answers.once(requester, 'createRoom', txnId, () => this.#create(requester, config));
+  }
+
+  /** "Rooms default to public visibility if this key is not included": the specification of 2014, "Creation". */
+  async #create(requester: Requester, { visibility = 'public', invite, ...config }: RoomConfig): Promise<object> {
+    const options = { ...config, visibility, invite: invite?.map(parseUserId), room_version: ROOM_VERSION };
+    try {
+      const { roomId, roomAlias }: RoomCreated = await this.commands.execute(new CreateRoom(requester, options));
+      return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };
+    } catch (error) {
+      // Here the alias is one parameter among others: 400, where the directory itself answers 409.
+      if (!(error instanceof MatrixError) || error.errcode !== 'M_ROOM_IN_USE') throw error;
+      throw new MatrixError('M_ROOM_IN_USE', error.message, { status: 400 });
+    }
+  }
+}

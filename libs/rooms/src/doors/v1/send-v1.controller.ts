@@ -1,0 +1,114 @@
+import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { V1 } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import { parseEventId, parseRoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { RedactEvent } from '../../commands/redact-event.js';
+import { SendEvent } from '../../commands/send-event.js';
+import { SetState } from '../../commands/set-state.js';
+import type { EventSent } from '../../commands/transaction.js';
+
+const MAYBE_EMPTY = { allowEmpty: true } as const;
+
+/**
+ * Sending events: client-server API v1, "State events", "Message events" and "Redactions". A POST is a new event each time, a
+ * PUT with a transaction id the same one.
+ */
+@Authenticated()
+@RateLimited('send')
+@Controller(`${V1}/rooms/:roomId`)
+export class SendV1Controller {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Post('send/:type')
+  @HttpCode(200)
+  send(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    return this.#send(requester, roomId, type, content, undefined);
+  }
+
+  @Put('send/:type/:txnId')
+  sendOnce(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('txnId') txnId: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    return this.#send(requester, roomId, type, content, txnId);
+  }
+
+  @Put('state/:type')
+  setState(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    return this.#execute(new SetState(requester, parseRoomId(roomId), type, '', content));
+  }
+
+  @Put('state/:type/:stateKey')
+  setStateWithKey(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('stateKey') stateKey: string,
+    @JsonBody() content: JsonObject,
+  ): Promise<object> {
+    return this.#execute(new SetState(requester, parseRoomId(roomId), type, stateKey, content));
+  }
+
+  @Post('redact/:eventId')
+  @HttpCode(200)
+  redact(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+    @JsonBody(undefined, MAYBE_EMPTY) content: JsonObject,
+  ): Promise<object> {
+    return this.#execute(new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content));
+  }
+
+  @Put('redact/:eventId/:txnId')
+  redactOnce(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+    @Param('txnId') txnId: string,
+    @JsonBody(undefined, MAYBE_EMPTY) content: JsonObject,
+  ): Promise<object> {
+    return this.#execute(new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content, txnId));
+  }
+
+  #send(
+    requester: Requester,
+    roomId: string,
+    type: string,
+    content: JsonObject,
+    txnId: string | undefined,
+  ): Promise<object> {
+    if (type === 'm.room.message.feedback') checkFeedback(content);
+    return this.#execute(new SendEvent(requester, parseRoomId(roomId), type, content, txnId));
+  }
+
+  async #execute(command: SendEvent | SetState | RedactEvent): Promise<object> {
+    const { eventId }: EventSent = await this.commands.execute(command);
+    return { event_id: eventId };
+  }
+}
+
+/** "Bad feedback type" is 400: API v1, `m.room.message.feedback`. */
+function checkFeedback({ type, target_event_id: target }: JsonObject): void {
+  if (type !== 'delivered' && type !== 'read') throw new MatrixError('M_BAD_JSON', 'type: neither delivered nor read');
+  if (typeof target !== 'string') throw new MatrixError('M_BAD_JSON', 'target_event_id: must be a string');
+}

@@ -1,0 +1,96 @@
+import { type Bound, type PageParameters, type PagePlan, pageEnds, type Places, planPage } from '#http/pagination';
+import type { RoomId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { positionNumber } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { justBefore, listMessages, placeOf } from './list-messages.js';
+import { FIRST, formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
+import { openRoom } from './room-access.js';
+
+/** A page of a room's messages as API v1 has it. */
+export interface MessagesPageV1 {
+  readonly rows: readonly TimelineRow[];
+  readonly start: string;
+  readonly end: string;
+}
+
+/** The most events of a page, also of one without a limit. */
+const MAX_LIMIT = 5_000;
+
+/**
+ * A page of a room's events: client-server API v1, "Pagination" and "Events". A request that only says where from reads
+ * backwards, as its "to paginate backwards […] you simply GET […] messages specifying the `from` token". Throws
+ * M_BAD_PAGINATION, M_FORBIDDEN.
+ */
+export async function listMessagesV1(
+  views: Views,
+  roomId: RoomId,
+  userId: UserId,
+  parameters: PageParameters,
+): Promise<MessagesPageV1> {
+  const places = await readPlaces(views, roomId, [parameters.from, parameters.to]);
+  const plan = planPage(readingBackwards(parameters), places);
+  const reader = await openRoom(views, roomId, userId);
+  const { rows } = await listMessages(views, roomId, reader, requestOf(plan));
+  const { direction } = plan;
+  const from = plan.from === 'END' ? endToken(views) : formatMessagesToken(resolve(plan.from));
+  const last = rows.at(-1);
+  if (last === undefined) return { rows, ...pageEnds(plan, from, from) };
+  const reached = formatMessagesToken(direction === 'b' ? justBefore(last) : placeOf(last));
+  return { rows, ...pageEnds(plan, from, reached) };
+}
+
+function readingBackwards(parameters: PageParameters): PageParameters {
+  const { from, to, dir } = parameters;
+  const isBare = from !== undefined && from !== 'START' && to === undefined && dir === undefined;
+  return isBare ? { ...parameters, to: 'START' } : parameters;
+}
+
+function requestOf({
+  direction,
+  from,
+  to,
+  limit = MAX_LIMIT,
+}: PagePlan<MessagesToken>): Parameters<typeof listMessages>[3] {
+  return {
+    direction,
+    from: from === 'END' ? undefined : resolve(from),
+    to: to === 'END' ? undefined : resolve(to),
+    limit: Math.min(limit, MAX_LIMIT),
+  };
+}
+
+function resolve(bound: Bound<MessagesToken>): MessagesToken {
+  // END never comes here: nothing ends where it would be looked up.
+  return bound === 'START' || bound === 'END' ? FIRST : bound;
+}
+
+/** The end of the stream as it is now: from there the event stream goes on as well. */
+function endToken(views: Views): string {
+  return `s${positionNumber(views.position())}_0`;
+}
+
+/** Reads the tokens beforehand: that of a stream has to be looked up in the room. */
+async function readPlaces(
+  views: Views,
+  roomId: RoomId,
+  tokens: readonly (string | undefined)[],
+): Promise<Places<MessagesToken>> {
+  const known = new Map<string, MessagesToken>();
+  for (const token of tokens) {
+    if (token === undefined || token === 'START' || token === 'END') continue;
+    try {
+      known.set(token, await parseMessagesToken(views, roomId, token));
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error;
+      throw new MatrixError('M_BAD_PAGINATION', error.message);
+    }
+  }
+  return { find: (token) => known.get(token), compare: comparePlaces };
+}
+
+function comparePlaces(a: MessagesToken, b: MessagesToken): number {
+  if (a.depth !== b.depth) return a.depth - b.depth;
+  return a.position < b.position ? -1 : Number(a.position > b.position);
+}
