@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { open } from 'lmdb';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { startScript } from '#testing/start-script';
@@ -99,10 +100,10 @@ describe('openLmdbReadModels', () => {
 
   it('lets the process exit in the middle of its writes', async () => {
     const { process: writer, remove } = await startScript('libs/read-models/src/endless-writer.ts', [directory]);
-    let rounds = 0;
-    writer.stdout!.on('data', () => {
-      if (++rounds === 100) writer.kill('SIGTERM');
-    });
+    await once(writer.stdout!, 'data');
+    writer.stdout!.resume();
+    await delay(300); // several groups are stored by then
+    writer.kill('SIGTERM');
     const [code] = (await once(writer, 'exit')) as [number | null];
     await remove();
     expect(code).toBe(0);
