@@ -1,5 +1,6 @@
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { MemberRow } from '../projections/membership.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
@@ -26,24 +27,19 @@ export async function listMembers(views: Views, roomId: RoomId, request: Members
   );
 }
 
-const PAGE = 2_000;
-
 /** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */
 export async function joinedMembersText(views: Views, roomId: RoomId): Promise<string> {
   const parts: string[] = [];
-  let after: readonly string[] | undefined;
-  for (;;) {
-    const page = await views.scan('room-members', { prefix: [roomId, 'join'], after, limit: PAGE });
+  for await (const page of scanPages(views, 'room-members', { prefix: [roomId, 'join'] })) {
     const users = page.map(({ key }) => key[2] as string);
     const members = await views.getMany(
       'members',
       users.map((userId) => [roomId, userId]),
     );
     users.forEach((userId, i) => {
-      const { displayname = null, avatar_url = null } = JSON.parse(members[i] ?? '{}') as Partial<MemberRow>;
-      parts.push(`${JSON.stringify(userId)}:${JSON.stringify({ display_name: displayname, avatar_url })}`);
+      const { displayname: display_name, avatar_url } = JSON.parse(members[i] ?? '{}') as Partial<MemberRow>;
+      parts.push(`${JSON.stringify(userId)}:${JSON.stringify({ display_name, avatar_url })}`);
     });
-    if (page.length < PAGE) return `{${parts.join()}}`;
-    after = page.at(-1)?.key;
   }
+  return `{${parts.join()}}`;
 }
