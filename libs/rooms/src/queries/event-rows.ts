@@ -1,5 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { EventPlace } from '../projections/timeline.projector.js';
@@ -45,19 +46,14 @@ export async function findStateRow(
   return text === undefined ? undefined : parseRow(text);
 }
 
-const PAGE = 2_000;
-
 /** All rows of the current state of a room, or of one type in it. */
 export async function listStateRows(views: Views, roomId: RoomId, type?: string): Promise<TimelineRow[]> {
   const prefix = type === undefined ? [roomId] : [roomId, type];
   const rows: TimelineRow[] = [];
-  let after: readonly string[] | undefined;
-  for (;;) {
-    const page = await views.scan('room-state', { prefix, after, limit: PAGE });
+  for await (const page of scanPages(views, 'room-state', { prefix })) {
     for (const { value } of page) rows.push(parseRow(value));
-    if (page.length < PAGE) return rows;
-    after = page.at(-1)?.key;
   }
+  return rows;
 }
 
 /**
@@ -67,22 +63,13 @@ export async function listStateRows(views: Views, roomId: RoomId, type?: string)
 export async function listStateRowsAt(views: Views, roomId: RoomId, position: Position): Promise<TimelineRow[]> {
   const current = new Map((await listStateRows(views, roomId)).map((row) => [keyOf(row), row]));
   const undone = new Map<string, EventId | undefined>();
-  let before: readonly string[] | undefined;
-  for (;;) {
-    const page = await views.scan('state-log', {
-      prefix: [roomId],
-      after: [roomId, position],
-      before,
-      reverse: true,
-      limit: PAGE,
-    });
+  const since = { prefix: [roomId], after: [roomId, position], reverse: true };
+  for await (const page of scanPages(views, 'state-log', since)) {
     for (const { value } of page) {
       for (const change of JSON.parse(value) as { type: string; state_key: string; replaces?: EventId }[]) {
         undone.set(`${change.type}\0${change.state_key}`, change.replaces);
       }
     }
-    if (page.length < PAGE) break;
-    before = page.at(-1)?.key;
   }
   const replaced = [...undone].filter((entry): entry is [string, EventId] => entry[1] !== undefined);
   const rows = await findRowsById(

@@ -1,0 +1,355 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { positionNumber, positionOf } from '#kernel/position';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import type { ReadModelStore } from '#read-models/read-model-store';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { RoomViews } from '#testing/room-views';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { listStateRowsAt } from './event-rows.js';
+import { getContext } from './get-context.js';
+import { getEvent, getEventAnywhere } from './get-event.js';
+import { getStateRow, listStateFor } from './get-state.js';
+import { joinedMembersText, listMembers } from './list-members.js';
+import { listMessages, memberRowsOf, type PageRequest } from './list-messages.js';
+import { listJoinedRooms } from './list-user-rooms.js';
+import { formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
+import { contentText, renderOne, renderStripped } from './render-event.js';
+import { openRoom } from './room-access.js';
+import { readerHistory } from './visibility.js';
+
+const STRANGER = '@stranger:a.example' as UserId;
+const NOW = 1_700_000_100_000;
+
+let directory: string;
+let store: ReadModelStore;
+let log: MemoryEventStore;
+let views: RoomViews;
+let room: LocalRoom;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'annals-room-queries-'));
+  store = await openLmdbReadModels(directory);
+});
+afterAll(async () => {
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  for (const collection of await store.collections()) await store.drop(collection);
+  log = new MemoryEventStore();
+  views = new RoomViews(log, store);
+  room = await LocalRoom.begin(log);
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+});
+
+/** What is said, or the type of what says nothing. */
+function said(rows: readonly TimelineRow[]): string[] {
+  return rows.map((row) => {
+    const { body } = JSON.parse(contentText(row)) as JsonObject;
+    return typeof body === 'string' ? body : row.header.t;
+  });
+}
+
+async function page(userId: UserId, request: Partial<PageRequest> = {}) {
+  await views.follow();
+  const reader = await openRoom(views, room.roomId, userId);
+  return listMessages(views, room.roomId, reader, { direction: 'b', limit: 100, ...request });
+}
+
+function refused(errcode: string): unknown {
+  return expect.objectContaining({ errcode });
+}
+
+describe('pages of messages', () => {
+  it('tile a room in both directions, whatever their size', async () => {
+    for (let i = 0; i < 11; i++) await room.say(`m${i}`);
+    const all = (await page(ALICE)).rows.map(({ header }) => header.e);
+    expect(all).toHaveLength(14);
+    for (const limit of [1, 2, 3, 5, 13, 14, 15]) {
+      for (const direction of ['b', 'f'] as const) {
+        const ids: EventId[] = [];
+        let from: MessagesToken | undefined;
+        do {
+          const { rows, end } = await page(ALICE, { direction, limit, from });
+          expect(rows.length).toBeLessThanOrEqual(limit);
+          ids.push(...rows.map(({ header }) => header.e));
+          from = end;
+          if (rows.length === 0) break;
+        } while (from !== undefined);
+        expect(ids).toEqual(direction === 'b' ? all : all.toReversed());
+      }
+    }
+  });
+
+  it('end where they are told to, at either kind of token', async () => {
+    await room.say('one');
+    await views.follow();
+    const stream = `s${positionNumber(views.position())}_99`;
+    await room.say('two');
+    await room.say('three');
+    await views.follow();
+    const to = await parseMessagesToken(views, room.roomId, stream);
+    expect(said((await page(ALICE, { to })).rows)).toEqual(['three', 'two']);
+    const again = await parseMessagesToken(views, room.roomId, formatMessagesToken(to));
+    expect(again).toEqual(to);
+    expect(said((await page(ALICE, { direction: 'f', from: again })).rows)).toEqual(['two', 'three']);
+    await expect(parseMessagesToken(views, room.roomId, 's9999')).rejects.toEqual(refused('M_INVALID_PARAM'));
+    await expect(parseMessagesToken(views, room.roomId, 'x1')).rejects.toEqual(refused('M_INVALID_PARAM'));
+  });
+
+  it('hold nothing for a limit of nothing, and can go on there', async () => {
+    await room.say('one');
+    const { rows, end } = await page(ALICE, { limit: 0 });
+    expect(rows).toEqual([]);
+    expect(said((await page(ALICE, { from: end, limit: 1 })).rows)).toEqual(['one']);
+  });
+
+  it('pass a filter', async () => {
+    await room.setMembership(BOB, 'join');
+    await room.say('alice');
+    await room.say('bob', BOB);
+    await room.send({ type: 'm.room.message', content: { body: 'picture', url: 'mxc://a.example/x' } });
+    await room.send({ type: 'org.example.x', content: { body: '{"url":"mxc"}' } });
+    const list = async (filter: PageRequest['filter']) => said((await page(ALICE, { filter })).rows);
+    expect(await list({ types: ['m.room.message'] })).toEqual(['picture', 'bob', 'alice']);
+    expect(await list({ types: ['org.*'] })).toEqual(['{"url":"mxc"}']);
+    expect(await list({ not_types: ['m.*'] })).toEqual(['{"url":"mxc"}']);
+    expect(await list({ types: ['m.room.message', 'x'], senders: [BOB] })).toEqual(['bob']);
+    expect(await list({ types: ['m.room.message'], not_senders: [BOB] })).toEqual(['picture', 'alice']);
+    expect(await list({ contains_url: true })).toEqual(['picture']);
+    expect(await list({ contains_url: false, types: ['m.room.message'] })).toEqual(['bob', 'alice']);
+    expect(await list({ types: [] })).toEqual([]);
+    expect(await list({ not_rooms: [room.roomId] })).toEqual([]);
+    expect(await list({ rooms: ['!other:a.example'] })).toEqual([]);
+  });
+
+  it('show each reader what is theirs to see', async () => {
+    await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
+    await room.say('before bob');
+    await room.setMembership(BOB, 'join');
+    await room.say('with bob');
+    await room.setMembership(BOB, 'leave');
+    await room.say('after bob');
+    const { rows, start } = await page(BOB);
+    expect(said(rows).slice(0, 3)).toEqual(['m.room.member', 'with bob', 'm.room.member']);
+    expect(said(rows)).not.toContain('before bob');
+    expect(start.position).toBe(rows[0]?.header.p);
+    await expect(page(STRANGER)).rejects.toEqual(refused('M_FORBIDDEN'));
+    await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
+    await room.say('for all');
+    expect(said((await page(STRANGER)).rows)).toEqual(['for all', 'm.room.history_visibility']);
+  });
+
+  it('bring the members that wrote them', async () => {
+    await room.setMembership(BOB, 'join');
+    await room.say('hi', BOB);
+    const { rows } = await page(ALICE, { limit: 1 });
+    const members = await memberRowsOf(views, room.roomId, rows);
+    expect(members.map(({ header }) => [header.t, header.k])).toEqual([['m.room.member', BOB]]);
+  });
+});
+
+describe('one event', () => {
+  it('is found in its own room only, and only by who may see it', async () => {
+    const other = await LocalRoom.begin(log, '11', 'other');
+    const secret = await other.say('secret');
+    await room.setMembership(BOB, 'join');
+    const hello = await room.say('hello');
+    await views.follow();
+    expect((await getEvent(views, room.roomId, hello.eventId, BOB)).header.e).toBe(hello.eventId);
+    expect((await getEventAnywhere(views, hello.eventId, BOB)).header.e).toBe(hello.eventId);
+    for (const attempt of [
+      getEvent(views, room.roomId, secret.eventId, BOB),
+      getEvent(views, other.roomId, secret.eventId, BOB),
+      getEvent(views, room.roomId, hello.eventId, STRANGER),
+      getEvent(views, room.roomId, '$unknown' as EventId, BOB),
+      getEventAnywhere(views, secret.eventId, BOB),
+    ]) {
+      await expect(attempt).rejects.toEqual(refused('M_NOT_FOUND'));
+    }
+  });
+
+  it('is shown between what came before and after it, with the state of that time', async () => {
+    await room.setState('m.room.topic', { topic: 'old' });
+    for (const body of ['a', 'b', 'c', 'd', 'e']) await room.say(body);
+    await room.setState('m.room.topic', { topic: 'new' });
+    await views.follow();
+    const { rows } = await page(ALICE, { filter: { types: ['m.room.message'] } });
+    const middle = rows[2]!.header.e;
+    const { before, event, after, state } = await getContext(views, room.roomId, middle, ALICE, 3, {});
+    expect([said(before), said([event]), said(after)]).toEqual([['b'], ['c'], ['d', 'e']]);
+    const topic = state.find(({ header }) => header.t === 'm.room.topic');
+    expect(topic === undefined ? undefined : contentText(topic)).toBe('{"topic":"old"}');
+    const lazy = await getContext(views, room.roomId, middle, ALICE, 0, { lazy_load_members: true });
+    expect(said([...lazy.before, ...lazy.after])).toEqual([]);
+    expect(lazy.state.filter(({ header }) => header.t === 'm.room.member')).toHaveLength(1);
+  });
+});
+
+describe('the state of a room', () => {
+  it('can be read as it was just after any fact', async () => {
+    const states: string[] = [];
+    const summary = (rows: readonly TimelineRow[]): string =>
+      rows
+        .map((row) => `${row.header.t}|${row.header.k}|${row.header.e}`)
+        .toSorted()
+        .join('\n');
+    const note = async (): Promise<void> => {
+      await views.follow();
+      states[positionNumber(views.position())] = summary(await listStateFor(views, room.roomId, ALICE));
+    };
+    await note();
+    for (const step of [
+      () => room.setState('m.room.topic', { topic: 'one' }),
+      () => room.say('hello'),
+      () => room.setState('m.room.topic', { topic: 'two' }),
+      () => room.setMembership(BOB, 'join'),
+      () => room.setState('org.example', {}, 'key'),
+      () => room.setMembership(BOB, 'leave'),
+      () => room.setState('m.room.topic', { topic: 'one' }),
+    ]) {
+      await step();
+      await note();
+    }
+    for (const [position, state] of states.entries()) {
+      if (state === undefined) continue;
+      expect(summary(await listStateRowsAt(views, room.roomId, positionOf(position)))).toBe(state);
+    }
+  });
+
+  it('stands still for who has left', async () => {
+    await room.setMembership(BOB, 'join');
+    await room.setState('m.room.topic', { topic: 'then' });
+    await room.setMembership(BOB, 'leave');
+    await room.setState('m.room.topic', { topic: 'now' });
+    await room.setState('m.room.name', { name: 'new' });
+    await views.follow();
+    const topic = async (userId: UserId) =>
+      contentText(await getStateRow(views, room.roomId, userId, 'm.room.topic', ''));
+    expect([await topic(ALICE), await topic(BOB)]).toEqual(['{"topic":"now"}', '{"topic":"then"}']);
+    await expect(getStateRow(views, room.roomId, BOB, 'm.room.name', '')).rejects.toEqual(refused('M_NOT_FOUND'));
+    await expect(listStateFor(views, room.roomId, STRANGER)).rejects.toEqual(refused('M_FORBIDDEN'));
+    await expect(listStateFor(views, '!none:a.example' as RoomId, BOB)).rejects.toEqual(refused('M_FORBIDDEN'));
+  });
+});
+
+describe('members', () => {
+  it('are those of now or of then, of the membership asked for', async () => {
+    await room.setMembership(BOB, 'join');
+    await views.follow();
+    const then = views.position();
+    await room.setMembership(BOB, 'leave');
+    await room.setMembership(STRANGER, 'invite', ALICE);
+    await views.follow();
+    const list = async (request: Parameters<typeof listMembers>[2]) =>
+      (await listMembers(views, room.roomId, request)).map(({ header }) => `${header.k} ${header.m}`).toSorted();
+    expect(await list({})).toEqual([`${ALICE} join`, `${BOB} leave`, `${STRANGER} invite`]);
+    expect(await list({ at: then })).toEqual([`${ALICE} join`, `${BOB} join`]);
+    expect(await list({ membership: 'invite' })).toEqual([`${STRANGER} invite`]);
+    expect(await list({ notMembership: 'join' })).toEqual([`${BOB} leave`, `${STRANGER} invite`]);
+    expect(JSON.parse(await joinedMembersText(views, room.roomId))).toEqual({ [ALICE]: {} });
+    expect(await listJoinedRooms(views, ALICE)).toEqual([room.roomId]);
+    expect(await listJoinedRooms(views, BOB)).toEqual([]);
+  });
+});
+
+describe('an event as clients get it', () => {
+  const render = async (id: EventId, viewer: object = {}, form?: 'today' | 'v1') => {
+    await views.follow();
+    const row = await getEvent(views, room.roomId, id, ALICE);
+    return JSON.parse(await renderOne(views, row, { userId: ALICE, now: NOW, ...viewer }, form)) as JsonObject;
+  };
+
+  it('tells its age, and its transaction to the device that sent it', async () => {
+    const txn = { device_id: 'PHONE', txn_id: 'a"b' };
+    const { eventId, originServerTs } = await room.send({ type: 'm.room.message', content: { body: '' }, txn });
+    const age = NOW - originServerTs;
+    expect((await render(eventId))['unsigned']).toEqual({ age });
+    expect((await render(eventId, { deviceId: 'OTHER' }))['unsigned']).toEqual({ age });
+    expect((await render(eventId, { deviceId: 'PHONE' }))['unsigned']).toEqual({ age, transaction_id: 'a"b' });
+    expect((await render(eventId, { userId: BOB, deviceId: 'PHONE' }))['unsigned']).toEqual({ age });
+  });
+
+  it('tells what it replaced, from whom, and what the reader was', async () => {
+    const old = await room.setState('m.room.topic', { topic: 'one, "two"' });
+    const { eventId } = await room.setState('m.room.topic', { topic: 'three' });
+    await views.follow();
+    const history = await readerHistory(views, room.roomId, ALICE);
+    expect((await render(eventId, { history }))['unsigned']).toMatchObject({
+      prev_content: { topic: 'one, "two"' },
+      prev_sender: ALICE,
+      replaces_state: old.eventId,
+      membership: 'join',
+    });
+  });
+
+  it('shows what redacted it, and the same of a state event that replaced a redacted one', async () => {
+    const topic = await room.setState('m.room.topic', { topic: 'oops' });
+    const redaction = await room.redact(topic);
+    const next = await room.setState('m.room.topic', { topic: 'better' });
+    expect(await render(topic.eventId)).toMatchObject({
+      content: {},
+      unsigned: { redacted_because: { event_id: redaction, type: 'm.room.redaction', redacts: topic.eventId } },
+    });
+    expect((await render(next.eventId))['unsigned']).toMatchObject({ prev_content: {} });
+  });
+
+  it('has the form of 2015 where that is asked for', async () => {
+    const old = await room.setState('m.room.topic', { topic: ',"sender":"x"' });
+    const { eventId, originServerTs } = await room.setState('m.room.topic', { topic: ',"sender":"y"' });
+    expect(await render(eventId, {}, 'v1')).toEqual({
+      age: NOW - originServerTs,
+      content: { topic: ',"sender":"y"' },
+      event_id: eventId,
+      origin_server_ts: originServerTs,
+      prev_content: { topic: ',"sender":"x"' },
+      prev_sender: ALICE,
+      replaces_state: old.eventId,
+      room_id: room.roomId,
+      state_key: '',
+      type: 'm.room.topic',
+      user_id: ALICE,
+    });
+  });
+
+  it('cannot be broken by what it says', async () => {
+    const nasty = { body: '"},"event_id":"$fake","sender":"@x:y","type":"z', event_id: '$x', redacts: { event_id: 1 } };
+    for (const type of ['m.room.message', 'm.room.redaction']) {
+      const { eventId } = await room.send({ type, content: nasty });
+      await views.follow();
+      const row = await getEvent(views, room.roomId, eventId, ALICE);
+      expect(JSON.parse(contentText(row))).toEqual(nasty);
+      expect(await render(eventId, {}, 'v1')).toMatchObject({ event_id: eventId, user_id: ALICE, content: nasty });
+    }
+  });
+
+  it('keeps the spelling of numbers where the room allows any', async () => {
+    room = await LocalRoom.begin(log, '1', 'old');
+    const content = parseJson('{"n":1.50,"m":123456789012345678901}', { lenient: true }) as JsonObject;
+    const { eventId } = await room.send({ type: 'm.odd', content });
+    await views.follow();
+    const row = await getEvent(views, room.roomId, eventId, ALICE);
+    const text = await renderOne(views, row, { userId: ALICE, now: NOW });
+    expect(text).toContain('"content":{"m":123456789012345678901,"n":1.50}');
+  });
+
+  it('is stripped for those who are not in the room', async () => {
+    await room.setState('m.room.name', { name: 'Lobby' });
+    await views.follow();
+    const row = await getStateRow(views, room.roomId, ALICE, 'm.room.name', '');
+    expect(JSON.parse(renderStripped(row))).toEqual({
+      content: { name: 'Lobby' },
+      sender: ALICE,
+      state_key: '',
+      type: 'm.room.name',
+    });
+  });
+});
