@@ -45,12 +45,12 @@ describe('compileMatcher', () => {
   it('tells a URL in the content from one elsewhere', () => {
     const withUrl = { ...message, json: '{"content":{"url":"mxc://x/y"}}' };
     const deeper = { ...message, json: '{"content":{"info":{"url":"mxc://x/y"}}}' };
-    expect([withUrl, deeper, message].map((it) => compileMatcher({ contains_url: true }).matches(it))).toEqual([
+    expect([withUrl, deeper, message].map((event) => compileMatcher({ contains_url: true }).matches(event))).toEqual([
       true,
       false,
       false,
     ]);
-    expect([withUrl, deeper, message].map((it) => compileMatcher({ contains_url: false }).matches(it))).toEqual([
+    expect([withUrl, deeper, message].map((event) => compileMatcher({ contains_url: false }).matches(event))).toEqual([
       false,
       true,
       true,
