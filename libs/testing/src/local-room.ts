@@ -1,7 +1,6 @@
 import type { EventStore } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -83,9 +82,8 @@ export class LocalRoom {
         content: version.redactsInContent ? { redacts: target.eventId } : {},
         redacts: version.redactsInContent ? undefined : target.eventId,
       });
-      const remains = canonicalJson(redact(target.pdu, version), { lenient: !version.strictCanonicalJson });
       const header = { event_id: target.eventId, redacted_by: redaction.eventId, room_version: version.id };
-      turn.redact(header, remains);
+      turn.redact(header, redact(target.pdu, version));
       return redaction.eventId;
     });
     return result;

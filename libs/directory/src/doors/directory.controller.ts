@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { IsIn, IsInt, IsObject, IsOptional, IsString, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
@@ -35,7 +35,6 @@ class PublicRoomsDto {
   @IsOptional()
   @IsInt()
   @Min(0)
-  @Max(100_000)
   limit?: number;
 
   @IsOptional()

@@ -1,5 +1,6 @@
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RoomCounts } from '#rooms/projections/membership.projector';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
@@ -37,15 +38,12 @@ export interface PublicRoomsPage {
 
 /** The most rooms of a directory that are listed. */
 const MAX_LISTED = 100_000;
-const SCAN = 2_000;
 const TOKEN = /^p(\d{1,9})$/;
 
 /** Every listed room, the largest first. */
 export async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
-  let after: readonly string[] | undefined;
-  while (rooms.length < MAX_LISTED) {
-    const page = await views.scan('public-rooms', { after, limit: SCAN });
+  for await (const page of scanPages(views, 'public-rooms', {})) {
     const keys = page.map(({ key }) => [key[0] as RoomId]);
     const [summaries, counts] = await Promise.all([views.getMany('rooms', keys), views.getMany('room-counts', keys)]);
     keys.forEach(([roomId], i) => {
@@ -53,8 +51,7 @@ export async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
       if (roomId === undefined || summary === undefined) return;
       rooms.push(publicRoomOf(roomId, JSON.parse(summary) as RoomSummary, counts[i]));
     });
-    if (page.length < SCAN) break;
-    after = page.at(-1)?.key;
+    if (rooms.length >= MAX_LISTED) break;
   }
   return rooms.toSorted((a, b) => b.num_joined_members - a.num_joined_members || (a.room_id < b.room_id ? -1 : 1));
 }

@@ -1,5 +1,6 @@
 import { type Bound, pageOfList, type PageParameters, type Places, planPage } from '#http/pagination';
 import type { RoomAlias, RoomId } from '#kernel/ids';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RoomCounts } from '#rooms/projections/membership.projector';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
@@ -25,7 +26,6 @@ interface Place {
   readonly roomId: RoomId;
 }
 
-const SCAN = 2_000;
 /** The most rooms of a directory that are listed. */
 const MAX_LISTED = 100_000;
 const MAX_ALIASES = 100;
@@ -56,9 +56,7 @@ export async function listRoomsV1(views: Views, parameters: PageParameters): Pro
 
 async function listPlaces(views: Views): Promise<Place[]> {
   const places: Place[] = [];
-  let after: readonly string[] | undefined;
-  while (places.length < MAX_LISTED) {
-    const page = await views.scan('public-rooms', { after, limit: SCAN });
+  for await (const page of scanPages(views, 'public-rooms', {})) {
     const rooms = page.map(({ key }) => key[0] as RoomId);
     const summaries = await views.getMany(
       'rooms',
@@ -68,8 +66,7 @@ async function listPlaces(views: Views): Promise<Place[]> {
       const text = summaries[i];
       if (text !== undefined) places.push({ roomId, createdAt: (JSON.parse(text) as RoomSummary).created_ts });
     }
-    if (page.length < SCAN) break;
-    after = page.at(-1)?.key;
+    if (places.length >= MAX_LISTED) break;
   }
   return places.toSorted((a, b) => PLACES.compare(a, b));
 }

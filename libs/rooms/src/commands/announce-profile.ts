@@ -41,7 +41,7 @@ export class AnnounceProfile implements ProfileInRooms {
     const sent = this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       if (before?.content['membership'] !== 'join') return;
-      const { displayname: _, avatar_url: __, ...kept } = before.content;
+      const { displayname: _, avatar_url: __, join_authorised_via_users_server: ___, ...kept } = before.content;
       await sendMembership(turn, userId, userId, { ...kept, ...profile }, before);
     });
     try {

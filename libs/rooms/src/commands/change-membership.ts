@@ -18,6 +18,8 @@ export interface MembershipChange {
   readonly reason?: string;
   /** Further keys of the content. */
   readonly content?: JsonObject;
+  /** Whether a target that has this membership already keeps the event it has, whatever else that says. */
+  readonly onlyOnce?: boolean;
   /** Refuses by throwing, knowing the target's membership before. */
   readonly check?: (before: string | undefined) => void;
 }
@@ -37,7 +39,9 @@ export class MembershipChanges {
     const content = { ...(await this.contentOf(change)), ...change.content };
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', change.target);
-      change.check?.(before?.content['membership'] as string | undefined);
+      const membership = before?.content['membership'] as string | undefined;
+      if (before !== undefined && change.onlyOnce === true && membership === change.membership) return before.eventId;
+      change.check?.(membership);
       return sendMembership(turn, requester.userId, change.target, content, before);
     });
     if (position !== undefined) await this.views.whenProcessed(position);

@@ -42,6 +42,9 @@ export interface RoomCreated {
 
 @CommandHandler(CreateRoom)
 export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
+  /** When the last room began whose id is the hash of its create event, in milliseconds. */
+  #begunAt = 0;
+
   constructor(
     private readonly workers: RoomWorkers,
     private readonly memberships: MembershipChanges,
@@ -76,7 +79,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       content: createContent(creator, options, version),
       depth: 1,
       origin: serverName,
-      origin_server_ts: this.clock.now(),
+      origin_server_ts: version.roomIdIsCreateHash ? this.#ownMoment() : this.clock.now(),
       prev_events: [],
       sender: creator,
       state_key: '',
@@ -86,6 +89,12 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     const sealed = seal(pdu, version, this.author);
     const event = parseRoomEvent(sealed.pdu, version, undefined, sealed);
     return decideCreateEvent(headBeforeCreate(version, event), event, sealed.json);
+  }
+
+  /** Two rooms alike that began in the same millisecond would be the same room. */
+  #ownMoment(): number {
+    this.#begunAt = Math.max(this.clock.now(), this.#begunAt + 1);
+    return this.#begunAt;
   }
 
   async #begin(
@@ -138,9 +147,9 @@ async function sendInitialState(
   sender: UserId,
   events: ReturnType<typeof initialStateOf>,
 ): Promise<void> {
-  for (const { type, state_key: stateKey = '', content } of events) {
+  for (const { type, state_key: stateKey, content } of events) {
     try {
-      await turn.send({ type, stateKey, sender, content });
+      await turn.send({ type, stateKey: stateKey ?? '', sender, content });
     } catch (error) {
       if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error;
       throw new MatrixError('M_INVALID_ROOM_STATE', `${type}: ${error.message}`);

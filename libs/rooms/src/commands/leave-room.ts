@@ -4,8 +4,8 @@ import type { Requester } from '#kernel/requester';
 import { MembershipChanges } from './change-membership.js';
 
 /**
- * Leaves a room, or declines an invitation, or takes a knock back: client-server API, "Leaving rooms". Leaving twice is no
- * error. Throws M_FORBIDDEN for a room the user was never in, M_NOT_FOUND.
+ * Leaves a room, or declines an invitation, or takes a knock back: client-server API, "Leaving rooms". Leaving twice, or
+ * after having been removed, is no error. Throws M_FORBIDDEN for a room the user was never in, M_NOT_FOUND.
  */
 export class LeaveRoom {
   constructor(
@@ -20,6 +20,7 @@ export class LeaveRoomHandler implements ICommandHandler<LeaveRoom> {
   constructor(private readonly memberships: MembershipChanges) {}
 
   async execute({ requester, roomId, reason }: LeaveRoom): Promise<void> {
-    await this.memberships.change(requester, roomId, { target: requester.userId, membership: 'leave', reason });
+    const change = { target: requester.userId, membership: 'leave', reason, onlyOnce: true } as const;
+    await this.memberships.change(requester, roomId, change);
   }
 }

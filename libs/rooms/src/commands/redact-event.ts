@@ -31,7 +31,7 @@ export class RedactEventHandler implements ICommandHandler<RedactEvent> {
   ) {}
 
   async execute({ requester, roomId, eventId, content, txnId }: RedactEvent): Promise<EventSent> {
-    const transaction = transactionOf({ requester, roomId, type: 'm.room.redaction', txnId });
+    const transaction = transactionOf({ requester, roomId, type: 'm.room.redaction', txnId, redacts: eventId });
     const answered = transaction && (await findAnswered(this.views, transaction));
     if (answered !== undefined) return { eventId: answered };
     const target = await findRedactionTarget(this.views, roomId, eventId);

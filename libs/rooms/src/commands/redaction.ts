@@ -3,7 +3,6 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
-import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { redact } from '#protocol/redaction/redact';
 import type { EventPlace } from '../projections/timeline.projector.js';
@@ -43,6 +42,8 @@ export function redactInTurn(
     const { version } = turn.head;
     const event = await turn.eventAt(target.revision);
     await checkMayRedact(turn, requester, event.sender);
+    // Before version 11 little of it would remain, and every later event is checked against it.
+    if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
     const redaction = await turn.send(
       {
         type: 'm.room.redaction',
@@ -53,9 +54,9 @@ export function redactInTurn(
       },
       transaction?.factId,
     );
-    const remains = canonicalJson(redact(event.pdu, version), { lenient: !version.strictCanonicalJson });
     const { eventId } = target;
-    turn.redact({ event_id: eventId, redacted_by: redaction.eventId, room_version: version.id }, remains);
+    const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
+    turn.redact(effect, redact(event.pdu, version));
     return redaction;
   });
 }

@@ -32,11 +32,11 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
 
   async execute(command: SendEvent): Promise<EventSent> {
     const { requester, roomId, type, content } = command;
-    const transaction = transactionOf(command);
+    const redacts = type === 'm.room.redaction' ? redactionTargetOf(content) : undefined;
+    const transaction = transactionOf({ ...command, redacts });
     const answered = transaction && (await findAnswered(this.views, transaction));
     if (answered !== undefined) return { eventId: answered };
 
-    const redacts = type === 'm.room.redaction' ? redactionTargetOf(content) : undefined;
     const target = redacts && (await findRedactionTarget(this.views, roomId, redacts));
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);

@@ -1,15 +1,18 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { isRoomAlias, type RoomId } from '#kernel/ids';
+import { isRoomAlias, isUserId, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { checkIsLocal } from './invite-user.js';
+import { authorisedJoin } from './join-authoriser.js';
 import type { EventSent } from './transaction.js';
 
 /**
@@ -32,21 +35,36 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     private readonly workers: RoomWorkers,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
   ) {}
 
   async execute({ requester, roomId, type, stateKey, content }: SetState): Promise<EventSent> {
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+      const sender = requester.userId;
       const current = await turn.findState(type, stateKey);
-      if (current?.sender === requester.userId && sameContent(turn, current.content, content)) return current.eventId;
-      if (type === 'm.room.canonical_alias') await this.#checkAliases(turn, current?.content ?? {}, content);
-      return (await turn.send({ type, stateKey, sender: requester.userId, content })).eventId;
+      const set = type === 'm.room.member' ? await this.#memberContent(turn, sender, stateKey, content) : content;
+      if (current?.sender === sender && sameContent(turn, current.content, set)) return current.eventId;
+      if (type === 'm.room.canonical_alias') await this.#checkAliases(turn, current?.content ?? {}, set);
+      return (await turn.send({ type, stateKey, sender, content: set })).eventId;
     });
     if (position !== undefined) await this.views.whenProcessed(position);
     return { eventId: result };
   }
 
+  /** Memberships set here are what the doors for them would make of them. */
+  async #memberContent(turn: RoomTurn, sender: UserId, target: string, content: JsonObject): Promise<JsonObject> {
+    if (content['membership'] === 'invite' && isUserId(target)) checkIsLocal(target, this.author.serverName);
+    return content['membership'] === 'join' && target === sender
+      ? authorisedJoin(turn, this.views, sender, content)
+      : content;
+  }
+
   /** Aliases that the event adds must be well-formed and point to this room: modules/room_aliases, "m.room.canonical_alias". */
   async #checkAliases(turn: RoomTurn, before: JsonObject, after: JsonObject): Promise<void> {
+    const { alt_aliases: others } = after;
+    if (others !== undefined && others !== null && !Array.isArray(others)) {
+      throw new MatrixError('M_BAD_JSON', 'alt_aliases is not a list');
+    }
     const known = new Set(aliasesIn(before));
     for (const alias of aliasesIn(after)) {
       if (known.has(alias)) continue;
@@ -62,8 +80,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
 
 function aliasesIn(content: JsonObject): unknown[] {
   const { alias, alt_aliases: others } = content;
-  const listed = others === undefined || others === null ? [] : others;
-  if (!Array.isArray(listed)) throw new MatrixError('M_BAD_JSON', 'alt_aliases is not a list');
+  const listed = Array.isArray(others) ? others : [];
   return [...(alias === undefined || alias === null || alias === '' ? [] : [alias]), ...listed];
 }
 

@@ -23,13 +23,16 @@ export function transactionOf(command: {
   roomId: RoomId;
   type: string;
   txnId?: string;
+  /** The event that is redacted, by a redaction. */
+  redacts?: EventId;
 }): Transaction | undefined {
-  const { requester, roomId, type, txnId } = command;
+  const { requester, roomId, type, txnId, redacts } = command;
   if (txnId === undefined) return undefined;
   const { userId, deviceId } = requester;
+  const key = transactionKey(roomId, type, txnId, redacts);
   return {
-    factId: factId(`transaction ${userId} ${deviceId} ${roomId} ${type} ${txnId}`),
-    rowKey: [userId, deviceId, transactionKey(roomId, type, txnId)],
+    factId: factId(`transaction ${userId} ${deviceId} ${key}`),
+    rowKey: [userId, deviceId, key],
     txn: { device_id: deviceId, txn_id: txnId },
   };
 }

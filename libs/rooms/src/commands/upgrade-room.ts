@@ -4,6 +4,7 @@ import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { EventId, RoomAlias, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -67,13 +68,15 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const { result } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       await checkMayUpgrade(turn, requester.userId);
       const state = await turn.findStates(TRANSFERABLE.map((type) => ({ type, stateKey: '' })));
-      return { roomId, createEvent: turn.head.createEvent, state };
+      return { roomId, createEvent: turn.head.createEvent, version: turn.head.version, state };
     });
-    const rows = await this.views.scan('room-members', { prefix: [roomId, 'ban'], limit: 1_000 });
-    const { result: bans } = await this.workers.run(roomId, contextOf(requester), (turn) =>
-      turn.findStates(rows.map(({ key }) => ({ type: 'm.room.member', stateKey: key[2] as string }))),
-    );
-    return { ...result, state: [...result.state, ...bans] };
+    const state = [...result.state];
+    for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'ban'] })) {
+      const keys = page.map(({ key }) => ({ type: 'm.room.member', stateKey: key[2] as string }));
+      const found = await this.workers.run(roomId, contextOf(requester), (turn) => turn.findStates(keys));
+      state.push(...found.result.filter(({ content }) => content['membership'] === 'ban'));
+    }
+    return { ...result, state };
   }
 
   async #bury(requester: Requester, roomId: RoomId, replacement: RoomId): Promise<EventId> {
@@ -98,12 +101,12 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const { result: content } = await this.workers.run(from, contextOf(requester), async (turn) => {
       const canonical = await turn.findState('m.room.canonical_alias');
       if (canonical === undefined || !moved.includes(canonical.content['alias'] as RoomAlias)) return undefined;
-      await turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content: {} });
+      await unlessRefused(turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content: {} }));
       return canonical.content;
     });
     if (content === undefined) return;
     const { position } = await this.workers.run(to, contextOf(requester), (turn) =>
-      turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content }),
+      unlessRefused(turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content })),
     );
     if (position !== undefined) await this.views.whenProcessed(position);
   }
@@ -129,11 +132,18 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       const content = restrictedLevels(levels);
       if (content === undefined) return;
       const draft = { type: 'm.room.power_levels', stateKey: '', sender: requester.userId, content };
-      await turn.send(draft).catch((error: unknown) => {
-        if (!(error instanceof MatrixError)) throw error;
-      });
+      await unlessRefused(turn.send(draft));
     });
     if (position !== undefined) await this.views.whenProcessed(position);
+  }
+}
+
+/** For what a user who may upgrade the room need not be allowed to do: the room is replaced all the same. */
+async function unlessRefused(sent: Promise<unknown>): Promise<void> {
+  try {
+    await sent;
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
   }
 }
 

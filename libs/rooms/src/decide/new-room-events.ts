@@ -8,7 +8,7 @@ export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat';
 /** A state event a new room begins with. */
 export interface InitialState {
   readonly type: string;
-  readonly state_key?: string;
+  readonly state_key?: string | null;
   readonly content: JsonObject;
 }
 
@@ -64,7 +64,8 @@ export function initialStateOf(
   }
   if (alias !== undefined) events.push({ type: 'm.room.canonical_alias', content: { alias } });
   events.push(...presetState(presetOf(options)).filter((event) => !keys.has(`${event.type}\0`)));
-  events.push(...powerLevelsFirst(wanted));
+  // In the order of the client: its power levels decide who may send what comes behind them.
+  events.push(...wanted);
   if (name !== undefined) events.push({ type: 'm.room.name', content: { name } });
   if (topic !== undefined) events.push({ type: 'm.room.topic', content: topicContent(topic) });
   return events;
@@ -114,13 +115,6 @@ function powerLevels(creator: UserId, options: CreateRoomOptions, version: RoomV
     invite: 0,
     ...override,
   };
-}
-
-/** Power levels given as initial state decide who may send the rest: they go first. */
-function powerLevelsFirst(events: readonly InitialState[]): InitialState[] {
-  const isPower = ({ type, state_key: key = '' }: InitialState): boolean =>
-    type === 'm.room.power_levels' && key === '';
-  return [...events.filter(isPower), ...events.filter((event) => !isPower(event))];
 }
 
 function topicContent(topic: string): JsonObject {

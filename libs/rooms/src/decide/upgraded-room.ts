@@ -1,16 +1,20 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { parseLevel } from '#protocol/event-auth/power-levels';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import type { CreateRoomOptions, InitialState } from './new-room-events.js';
+import type { CreateRoomOptions } from './new-room-events.js';
 
 /** The old room as an upgrade sees it. */
 export interface OldRoom {
   readonly roomId: RoomId;
   readonly createEvent: RoomEvent;
+  readonly version: RoomVersion;
   /** The state that moves over, by type; state keys other than '' only for bans. */
   readonly state: readonly RoomEvent[];
 }
+
+const POWER_LEVELS = 'm.room.power_levels';
 
 /** Client-server API, "Room Upgrades", server behaviour, step 3: what a new room takes over from the old one. */
 export const TRANSFERABLE: readonly string[] = [
@@ -43,29 +47,54 @@ export function newRoomOptions(
   const predecessor = { room_id: old.roomId, ...(tombstone === undefined ? {} : { event_id: tombstone }) };
   const creators =
     version.privilegedCreators && additionalCreators.length > 0 ? { additional_creators: additionalCreators } : {};
-  const privileged = new Set<string>(version.privilegedCreators ? [upgrader, ...additionalCreators] : []);
+  const named = new Set<string>(version.privilegedCreators ? [upgrader, ...additionalCreators] : []);
+  // The power levels come last: until then the upgrader has a creator's power, and so needs none that the old room denied.
+  const levels = old.state.filter(({ type }) => type === POWER_LEVELS);
+  const others = old.state.filter(({ type }) => type !== POWER_LEVELS);
   return {
     room_version: version.id,
     creation_content: { ...kept, ...creators, predecessor },
-    initial_state: old.state.map((event) => transferred(event, privileged, upgrader, version)),
+    initial_state: [
+      ...others.map(({ type, stateKey, content }) => ({ type, state_key: stateKey, content })),
+      ...levels.map(({ type, content }) => ({ type, content: transferredLevels(content, old, version, named) })),
+    ],
   };
 }
 
-function transferred(
-  event: RoomEvent,
-  privileged: ReadonlySet<string>,
-  upgrader: UserId,
+/** The power levels as the new room's version takes them. `creators` are those of the new room who may not be named. */
+function transferredLevels(
+  content: JsonObject,
+  old: OldRoom,
   version: RoomVersion,
-): InitialState {
-  const { type, content } = event;
-  if (type !== 'm.room.power_levels') return { type, state_key: event.stateKey, content };
-  const users = isJsonObject(content['users']) ? content['users'] : {};
-  // The upgrader needs the power to set the state up; creators of the newest versions have it and may not be named.
-  const kept = Object.entries(users).filter(([user]) => !privileged.has(user));
-  const named = version.privilegedCreators
-    ? kept
-    : [...kept.filter(([user]) => user !== upgrader), [upgrader, Math.max(100, Number(users[upgrader] ?? 0))]];
-  return { type, content: { ...content, users: Object.fromEntries(named) as JsonObject } };
+  creators: ReadonlySet<string>,
+): JsonObject {
+  const levels = version.integerPowerLevels ? integerLevels(content, old.version) : content;
+  const users = isJsonObject(levels['users']) ? levels['users'] : {};
+  const kept = Object.entries(users).filter(([user]) => !creators.has(user));
+  // Where creators have no power of their own any more, they are named above every level there is.
+  const raised = version.privilegedCreators ? [] : privilegedCreatorsOf(old).map((user) => [user, topLevel(levels)]);
+  return { ...levels, users: Object.fromEntries([...kept, ...raised]) as JsonObject };
+}
+
+/** The levels as the old version understands them, in numbers: what it makes no level of is left out. */
+function integerLevels(content: JsonObject, old: RoomVersion): JsonObject {
+  const entries = Object.entries(content).map(([key, value]) => {
+    if (isJsonObject(value)) return [key, integerLevels(value, old)];
+    return [key, parseLevel(value, old)];
+  });
+  return Object.fromEntries(entries.filter(([, level]) => level !== undefined)) as JsonObject;
+}
+
+function privilegedCreatorsOf({ createEvent, version }: OldRoom): string[] {
+  if (!version.privilegedCreators) return [];
+  const { additional_creators: others } = createEvent.content;
+  return [createEvent.sender, ...(Array.isArray(others) ? (others as string[]) : [])];
+}
+
+function topLevel(content: JsonObject): number {
+  const { events, users } = content;
+  const named = [events, users].flatMap((levels) => (isJsonObject(levels) ? Object.values(levels) : []));
+  return Math.max(100, ...[...named, ...Object.values(content)].filter((level) => typeof level === 'number'));
 }
 
 /** The power levels that keep ordinary users from talking in the old room; undefined where they are so already (step 6). */

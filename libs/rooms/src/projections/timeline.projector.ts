@@ -3,7 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
-import type { AcceptedFact, RedactedFact, RoomFactReader } from './room-fact-reader.js';
+import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import { redactedRowOf } from './timeline-row.js';
 
 const DEPTH_DIGITS = 16;
@@ -13,9 +13,13 @@ export function depthKey(depth: number): string {
   return String(Math.min(depth, Number.MAX_SAFE_INTEGER)).padStart(DEPTH_DIGITS, '0');
 }
 
-/** The last part of a key in `transactions`: what a device's transaction id is unique within, hashed to a fixed length. */
-export function transactionKey(roomId: RoomId, type: string, txnId: string): string {
-  return hash('sha256', `${roomId}\0${type}\0${txnId}`, 'base64url');
+/**
+ * The last part of a key in `transactions`: what a device's transaction id is unique within, hashed to a fixed length. The
+ * path of a redaction names its target too: client-server API, "Transaction identifiers".
+ */
+export function transactionKey(roomId: RoomId, type: string, txnId: string, redacts?: string): string {
+  const scope = redacts === undefined ? type : `${type}\0${redacts}`;
+  return hash('sha256', `${roomId}\0${scope}\0${txnId}`, 'base64url');
 }
 
 /** A row of `events`: where an event stands. The revision is of its fact in the room's stream. */
@@ -46,8 +50,14 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   rows.put('topology', [roomId, depthKey(depth), position], '');
   rows.put('events', [eventId], JSON.stringify([roomId, position, depth, revision]));
   if (txn === undefined) return;
-  const key = transactionKey(roomId, pdu['type'] as string, txn.txn_id);
+  const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
+  const key = transactionKey(roomId, pdu['type'] as string, txn.txn_id, redacts);
   rows.put('transactions', [pdu['sender'] as string, txn.device_id, key], eventId);
+}
+
+function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
+  const target = pdu['redacts'] ?? contentOf(pdu)['redacts'];
+  return typeof target === 'string' ? target : undefined;
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {

@@ -4,13 +4,21 @@ import type { UnsealedFact } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent, StateKey } from '#protocol/room-event';
 import { referenceHash } from '#protocol/signing/reference-hash';
 import { decideEvent, type DecidedEvent, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
 import { factWithPdu, type PduRedacted, roomStream, type StateChange } from '../facts/room-facts.js';
-import { type LiveRoom, noteAccepted, noteRedacted, type RoomHead, roomEventOfFact } from './live-room.js';
+import {
+  type LiveRoom,
+  noteAccepted,
+  noteRedacted,
+  type RoomHead,
+  roomEventOfFact,
+  roomEventOfPdu,
+} from './live-room.js';
 
 /** Who and what caused the facts of a turn. */
 export interface FactContext {
@@ -40,12 +48,14 @@ export class RoomTurn {
   readonly facts: PendingFact[] = [];
   /** Transactions of this turn: fact id -> event id. */
   readonly transactions = new Map<string, EventId>();
+  /** Events this turn decided, and what remains of those it redacted: they are in no log yet. */
+  readonly events = new Map<EventId, RoomEvent>();
 
   constructor(
     private readonly room: LiveRoom,
     public head: RoomHead,
-    /** Events decided earlier in this batch: they are in no log yet. */
-    private readonly pending: Map<EventId, RoomEvent>,
+    /** The events of the turns before it in this batch. */
+    private readonly pending: ReadonlyMap<EventId, RoomEvent>,
     /** Transactions of the turns before it in this batch. */
     private readonly earlier: ReadonlyMap<string, EventId>,
     private readonly context: FactContext,
@@ -111,19 +121,21 @@ export class RoomTurn {
   accept(decided: DecidedEvent, id = factId(decided.event.eventId)): RoomEvent {
     const { event, header } = decided;
     this.head = decided.head;
-    this.pending.set(event.eventId, event);
+    this.events.set(event.eventId, event);
     if (header.txn !== undefined) this.transactions.set(id, event.eventId);
     this.#push('pdu-accepted', factWithPdu(header, decided.pduText), id, noteOf(event, header.state));
     return event;
   }
 
-  /** Lets a redaction of this room take effect on an event of this room. `pduText` is what remains of it. */
-  redact(redacted: Omit<PduRedacted, 'pdu'>, pduText: string): void {
+  /** Lets a redaction of this room take effect on an event of this room. `remains` is what is left of it. */
+  redact(redacted: Omit<PduRedacted, 'pdu'>, remains: JsonObject): void {
     this.head = { ...this.head, revision: this.head.revision + 1 };
-    this.pending.delete(redacted.event_id);
+    const { event_id: eventId } = redacted;
+    // Whoever decides next must not go by what is no longer there.
+    this.events.set(eventId, roomEventOfPdu(this.roomId, eventId, remains, this.head.version));
     this.#push(
       'pdu-redacted',
-      factWithPdu(redacted, pduText),
+      factWithPdu(redacted, canonicalJson(remains, { lenient: !this.head.version.strictCanonicalJson })),
       factId(`redacted ${redacted.event_id} ${redacted.redacted_by}`),
       (room, at) => noteRedacted(room, redacted.event_id, at),
     );
@@ -146,7 +158,7 @@ export class RoomTurn {
     const { head } = this;
     const known = new Map(auth.map((event) => [event.eventId, event]));
     for (const { eventId, revision } of head.extremities) {
-      known.set(eventId, this.pending.get(eventId) ?? (await this.eventAt(revision)));
+      known.set(eventId, this.#undurable(eventId) ?? (await this.eventAt(revision)));
     }
     return (ids) =>
       ids.map((eventId) => {
@@ -156,8 +168,12 @@ export class RoomTurn {
       });
   }
 
+  #undurable(eventId: EventId): RoomEvent | undefined {
+    return this.events.get(eventId) ?? this.pending.get(eventId);
+  }
+
   async #stateEvent(eventId: EventId): Promise<RoomEvent> {
-    const known = this.pending.get(eventId) ?? this.room.events.get(eventId);
+    const known = this.#undurable(eventId) ?? this.room.events.get(eventId);
     if (known !== undefined) return known;
     const revision = this.room.stateRevisions.get(eventId);
     if (revision === undefined)

@@ -168,6 +168,7 @@ export class RoomWorkers {
         batch.head = turn.head;
         batch.facts.push(...turn.facts);
         for (const [id, eventId] of turn.transactions) batch.transactions.set(id, eventId);
+        for (const [eventId, event] of turn.events) pending.set(eventId, event);
       } catch (error) {
         batch.outcomes.push({ error });
       }

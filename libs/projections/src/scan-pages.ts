@@ -1,0 +1,22 @@
+import type { Row, ScanOptions } from '#read-models/read-model-store';
+import type { Views } from './views.js';
+
+/** Enough rows that asking again costs little, and few enough to hold. */
+const PAGE = 2_000;
+
+/** All rows of a range, however many, a page at a time. What changes meanwhile may or may not be among them. */
+export async function* scanPages(
+  views: Pick<Views, 'scan'>,
+  collection: string,
+  range: Omit<ScanOptions, 'limit'>,
+  size = PAGE,
+): AsyncGenerator<readonly Row[], void> {
+  let { after, before } = range;
+  for (;;) {
+    const page = await views.scan(collection, { ...range, after, before, limit: size });
+    if (page.length > 0) yield page;
+    if (page.length < size) return;
+    if (range.reverse === true) before = page.at(-1)?.key;
+    else after = page.at(-1)?.key;
+  }
+}

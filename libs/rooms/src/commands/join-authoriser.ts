@@ -1,0 +1,74 @@
+import { serverNameOf, type UserId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { Views } from '#projections/views';
+import type { AuthState } from '#protocol/event-auth/auth-state';
+import { creatorOf, levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { RoomTurn } from '../worker/room-turn.js';
+
+/** How many members are looked at for one who may vouch for a join, where no level names one. */
+const MAX_MEMBERS = 1_000;
+
+/**
+ * The content of a user's own join with who of this server vouches for it, where the join rule asks for that ("Restricted
+ * rooms"). This server signs what it says here, so what the client said of it is never taken over.
+ */
+export async function authorisedJoin(
+  turn: RoomTurn,
+  views: Views,
+  joining: UserId,
+  content: JsonObject,
+): Promise<JsonObject> {
+  const { join_authorised_via_users_server: _, ...own } = content;
+  const membership = await turn.findMembership(joining);
+  if (membership === 'join' || membership === 'invite') return own;
+  const authoriser = await findAuthoriser(turn, views, joining);
+  return authoriser === undefined ? own : { ...own, join_authorised_via_users_server: authoriser };
+}
+
+/**
+ * A user of this server who is in the room and may invite, where the joining user fulfils one of the conditions of a
+ * restricted room. Undefined where there is none: the authorisation rules then refuse the join.
+ */
+async function findAuthoriser(turn: RoomTurn, views: Views, joining: UserId): Promise<UserId | undefined> {
+  const { version } = turn.head;
+  const rules = (await turn.findState('m.room.join_rules'))?.content ?? {};
+  if (!isRestricted(rules, version) || !(await fulfilsOne(views, rules, joining))) return undefined;
+  const levels = await turn.powerLevels();
+  const needed = levelNeeded('invite', levels, version);
+  const vouches = async (userId: UserId): Promise<boolean> =>
+    serverNameOf(userId) === serverNameOf(joining) &&
+    powerLevelOf(userId, levels, version) >= needed &&
+    (await turn.findMembership(userId)) === 'join';
+  for (const userId of namedUsers(levels, version)) if (await vouches(userId)) return userId;
+  if (levelNeeded('users_default', levels, version) < needed) return undefined;
+  const rows = await views.scan('room-members', { prefix: [turn.roomId, 'join'], limit: MAX_MEMBERS });
+  for (const { key } of rows) if (await vouches(key[2] as UserId)) return key[2] as UserId;
+  return undefined;
+}
+
+function isRestricted({ join_rule: rule }: JsonObject, version: RoomVersion): boolean {
+  return (
+    (rule === 'restricted' && version.restrictedJoins) || (rule === 'knock_restricted' && version.knockRestrictedJoins)
+  );
+}
+
+async function fulfilsOne(views: Views, { allow }: JsonObject, joining: UserId): Promise<boolean> {
+  for (const condition of Array.isArray(allow) ? allow : []) {
+    if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
+    const row = await views.get('members', [String(condition['room_id']), joining]);
+    if (row !== undefined && (JSON.parse(row) as JsonObject)['membership'] === 'join') return true;
+  }
+  return false;
+}
+
+/** Those who probably may invite: the creators and whoever has a level of their own. */
+function namedUsers(levels: AuthState, version: RoomVersion): Set<UserId> {
+  const { createEvent } = levels;
+  const named = new Set<unknown>(createEvent && [creatorOf(createEvent, version)]);
+  const others = version.privilegedCreators ? createEvent?.content['additional_creators'] : undefined;
+  for (const userId of Array.isArray(others) ? others : []) named.add(userId);
+  const users = levels.get('m.room.power_levels', '')?.content['users'];
+  for (const userId of isJsonObject(users) ? Object.keys(users) : []) named.add(userId);
+  return named as Set<UserId>; // the authorisation rules let only user ids in; an odd one of an old room is no member
+}
