@@ -35,6 +35,11 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     value: 'a live room, to warm it up without its whole stream',
   },
 
+  // directory
+  aliases: { owner: 'directory', key: ['alias'], value: 'room and creator' },
+  'room-aliases': { owner: 'directory', key: ['room', 'alias'], value: 'empty: the aliases of a room' },
+  'public-rooms': { owner: 'directory', key: ['room'], value: 'empty: the rooms of the public list' },
+
   // accounts
   accounts: { owner: 'accounts', key: ['user'], value: 'kind, administrator, deactivated, locked …' },
   devices: { owner: 'devices', key: ['user', 'device'], value: 'name, when it was made' },
