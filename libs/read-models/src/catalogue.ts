@@ -60,7 +60,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
 });
 
 /**
- * Checks at start that the projectors and the catalogue agree: every collection of a projector is in the catalogue as its
+ * Checks that the projectors and the catalogue agree: every collection of a projector is in the catalogue as its
  * own, and no collection is left without its owner. Throws an Error that names every disagreement.
  */
 export function checkCatalogue(
