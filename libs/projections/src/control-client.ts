@@ -1,9 +1,17 @@
 import { connect, type Socket } from 'node:net';
 import { type ControlRequest, type ControlResponse, linesOf, reachableSocketPath } from './control-socket.js';
 
+/** The server was reached and says no, in its own words. */
+export class ControlRefusal extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ControlRefusal';
+  }
+}
+
 /** A connection to the control socket of a running server. */
 export interface ControlClient {
-  /** Answers the result of a method. Throws with the server's own words where it refuses. One call at a time. */
+  /** Answers the result of a method. Throws ControlRefusal, or another Error where the server goes away. One call at a time. */
   call(request: ControlRequest): Promise<unknown>;
   close(): void;
 }
@@ -19,7 +27,7 @@ export async function connectControl(path: string): Promise<ControlClient | unde
       const { value, done } = await lines.next();
       if (done === true) throw new Error('The server has ended');
       const response = JSON.parse(value) as ControlResponse; // The server's own words.
-      if (!response.ok) throw new Error(response.error);
+      if (!response.ok) throw new ControlRefusal(response.error);
       return response.result;
     },
     close: () => socket.destroy(),

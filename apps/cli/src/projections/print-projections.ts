@@ -1,0 +1,85 @@
+import type { Comparison } from '#projections/compare-generations';
+import type { DeadLetter } from '#projections/dead-letters';
+import type { GenerationStatus, ProjectionStatus } from '#projections/projection-status';
+import { positionNumber } from '#kernel/position';
+import { table } from '../terminal/table.js';
+import { count, counted, duration, moment } from '../terminal/units.js';
+
+const HEAD = ['NAME', 'STATE', 'VERSION', 'GENERATION', 'BEHIND', 'FACTS/S', 'LEFT', 'DEAD LETTERS'];
+
+/** All projections as a table. */
+export function projectionsTable(statuses: readonly ProjectionStatus[]): string[] {
+  return table(HEAD, statuses.map(rowOf));
+}
+
+function rowOf(status: ProjectionStatus): string[] {
+  const { name, version, serving, factsPerSecond, secondsLeft, deadLetters } = status;
+  return [
+    name,
+    stateOf(status),
+    serving.version === version ? `${version}` : `${serving.version} (code: ${version})`,
+    `${serving.generation}`,
+    count(behind(status)),
+    count(factsPerSecond),
+    secondsLeft === undefined ? '' : duration(secondsLeft),
+    deadLetters === 0 ? '' : count(deadLetters),
+  ];
+}
+
+function stateOf({ state, next, facts }: ProjectionStatus): string {
+  if (state === 'rebuilding') return `rebuilding ${share(facts)}`;
+  if (next?.state === 'ready') return `${state}, generation ${next.generation} is ready`;
+  return state;
+}
+
+function share({ done, of }: ProjectionStatus['facts']): string {
+  return of <= 0 ? '' : `${Math.floor((Math.min(done, of) / of) * 100)} %`;
+}
+
+/** How far the serving generation is behind the head of the log: in facts, where positions count facts. */
+export function behind({ serving, head }: ProjectionStatus): number {
+  return Math.max(0, positionNumber(head) - positionNumber(serving.position));
+}
+
+/** One projection in lines. */
+export function projectionLines(status: ProjectionStatus): string[] {
+  const { name, version, serving, next, previous, head, facts, factsPerSecond, secondsLeft } = status;
+  const rows: [string, string][] = [
+    ['projection', name],
+    ['state', stateOf(status)],
+    ['version of the code', `${version}`],
+    ['serves', generationOf(serving)],
+  ];
+  if (next !== undefined) {
+    rows.push(['next', `${generationOf(next)}, ${next.state}${next.switchByHand ? ', to be switched to by hand' : ''}`]);
+  }
+  if (previous !== undefined) rows.push(['previous', generationOf(previous)]);
+  rows.push(['head of the log', `${head}, ${count(behind(status))} ahead`]);
+  if (next !== undefined) rows.push(['facts', `${count(facts.done)} of ${count(facts.of)}`]);
+  if (factsPerSecond > 0) rows.push(['speed', `${count(factsPerSecond)} facts a second`]);
+  if (secondsLeft !== undefined) rows.push(['left', duration(secondsLeft)]);
+  if (status.paused !== undefined) rows.push(['paused', `${status.paused.reason}, ${moment(status.paused.at)}`]);
+  if (status.lastError !== undefined) rows.push(['last error', status.lastError]);
+  if (status.deadLetters > 0) rows.push(['dead letters', `${count(status.deadLetters)}: a rebuild tries them again`]);
+  if (status.comparison !== undefined) rows.push(['last comparison', comparisonText(status.comparison)]);
+  const width = Math.max(...rows.map(([title]) => title.length));
+  return rows.map(([title, text]) => `${title.padEnd(width)}  ${text}`);
+}
+
+function generationOf({ generation, version, position }: GenerationStatus): string {
+  return `generation ${generation} of version ${version}, at position ${position}`;
+}
+
+/** What a rebuild and what it replaced have in common, in words. */
+export function comparisonText({ generation, replaced, rows, differences, examples }: Comparison): string {
+  const what = `generation ${generation} against ${replaced}`;
+  if (differences === 0) return `${what}: ${counted(rows, 'row')}, all the same`;
+  const some = examples.map((example) => example.join(' ')).join('; ');
+  return `${what}: ${count(differences)} of ${counted(rows, 'row')} differ, such as ${some}`;
+}
+
+/** A dead letter as a line. */
+export function deadLetterLine({ projection, position, stream, revision, type, error, at }: DeadLetter): string {
+  const reason = error.split('\n', 1)[0] ?? '';
+  return `${moment(at)}  ${projection}  ${stream} revision ${revision} (${type}, position ${position}): ${reason}`;
+}
