@@ -2,6 +2,7 @@
 //   node apps/start.mjs homeserver | cli | bench  [arguments]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -92,6 +93,8 @@ function fail(message) {
 const program = PROGRAMS[process.argv[2]];
 if (program === undefined) fail(`start what? ${Object.keys(PROGRAMS).join(', ')}`);
 if (isStale()) await build();
+// Where Node can (from 22 on), compiled code is kept for the next start.
+module.enableCompileCache?.(join(root, 'dist/.cache'));
 // In this very process: signals arrive where they are meant to.
 const main = join(root, program);
 process.argv.splice(1, 2, main);
