@@ -5,13 +5,14 @@ import { Aliases } from './aliases.js';
 import { CreateAliasHandler } from './commands/create-alias.js';
 import { DeleteAliasHandler } from './commands/delete-alias.js';
 import { DirectoryController } from './doors/directory.controller.js';
+import { RoomSummaryController } from './doors/room-summary.controller.js';
 import { DirectoryV1Controller } from './doors/v1/directory-v1.controller.js';
 
 /** Room aliases and the published room directory. Global: rooms claim aliases through ALIAS_BOOK. */
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [DirectoryController, DirectoryV1Controller],
+  controllers: [DirectoryController, RoomSummaryController, DirectoryV1Controller],
   providers: [Aliases, { provide: ALIAS_BOOK, useExisting: Aliases }, CreateAliasHandler, DeleteAliasHandler],
   exports: [Aliases, ALIAS_BOOK],
 })

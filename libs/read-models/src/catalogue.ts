@@ -29,6 +29,8 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   'membership-log': { owner: 'membership', key: ['room', 'user', 'position'], value: 'membership' },
   'room-counts': { owner: 'membership', key: ['room'], value: 'how many are joined and invited' },
   rooms: { owner: 'room-summary', key: ['room'], value: 'name, topic, alias and what else lists need' },
+  relations: { owner: 'relations', key: ['room', 'event', 'position'], value: 'an event related to it, how, its type' },
+  'relation-parents': { owner: 'relations', key: ['event'], value: 'where its relation stands' },
   'room-snapshots': {
     owner: null,
     key: ['room', 'part'],

@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { PROFILE_IN_ROOMS } from '#accounts/profile-in-rooms';
 import { AnnounceProfile } from './commands/announce-profile.js';
 import { CreateRoomController } from './doors/create-room.controller.js';
+import { FindEventsController } from './doors/find-events.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
 import { MessagesController } from './doors/messages.controller.js';
 import { SendController } from './doors/send.controller.js';
@@ -22,6 +23,7 @@ import { RoomWorkers } from './worker/room-workers.js';
   imports: [CqrsModule],
   controllers: [
     CreateRoomController,
+    FindEventsController,
     MembershipController,
     MessagesController,
     SendController,

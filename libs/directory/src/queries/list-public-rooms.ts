@@ -71,7 +71,8 @@ export async function listPublicRooms(views: Views, request: PublicRoomsRequest)
   };
 }
 
-function publicRoomOf(roomId: RoomId, summary: RoomSummary, counts: string | undefined): PublicRoom {
+/** The entry of a room in the directory. `counts` is its row of `room-counts`. */
+export function publicRoomOf(roomId: RoomId, summary: RoomSummary, counts: string | undefined): PublicRoom {
   const { name, topic, avatar_url, canonical_alias, type } = summary;
   return {
     room_id: roomId,

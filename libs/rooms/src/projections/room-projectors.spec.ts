@@ -332,3 +332,50 @@ describe('the summary of a room', () => {
     expect((await rowsOf('room-summary'))[`rooms ${room.roomId}`]).toMatchObject({ tombstone: '' });
   });
 });
+
+describe('relations', () => {
+  const reply = (parent: unknown, relType: unknown = 'm.thread') =>
+    room.send({
+      type: 'm.room.message',
+      content: { body: 'child', 'm.relates_to': { event_id: parent, rel_type: relType } } as JsonObject,
+    });
+
+  it('are found from the event that others relate to, in their order', async () => {
+    const parent = await room.say('parent');
+    const first = await reply(parent.eventId);
+    const firstAt = lastPosition();
+    const second = await reply(parent.eventId, 'org.example');
+    const rows = await rowsOf('relations');
+    expect(rows[`relations ${room.roomId} ${parent.eventId} ${firstAt}`]).toEqual([
+      first.eventId,
+      'm.thread',
+      'm.room.message',
+    ]);
+    expect(keysOf(rows, 'relations')).toHaveLength(2);
+    expect(keysOf(rows, 'relation-parents').toSorted()).toEqual([first.eventId, second.eventId].toSorted());
+  });
+
+  it('are only what names an event and a kind of relation', async () => {
+    await reply(undefined);
+    await reply('$x', undefined as unknown as string);
+    await reply(1);
+    await reply('$x', {});
+    await reply(`$${'x'.repeat(300)}`);
+    await room.send({ type: 'm.room.message', content: { 'm.relates_to': 'text' } });
+    await room.say('"m.relates_to"');
+    const rows = await rowsOf('relations');
+    expect(keysOf(rows, 'relations').map((key) => key.split(' ')[1])).toEqual(['$x']);
+  });
+
+  it('end with a redaction of this room', async () => {
+    const parent = await room.say('parent');
+    const child = await reply(parent.eventId);
+    const foreign = { event_id: child.eventId, redacted_by: '$r', room_version: '11', pdu: { content: {} } };
+    const stream = 'room-!other:a.example';
+    expect(
+      keysOf(await rowsOf('relations', [{ stream, type: 'pdu-redacted', data: foreign }]), 'relations'),
+    ).toHaveLength(1);
+    await room.redact(child);
+    expect(await rowsOf('relations')).toEqual({});
+  });
+});

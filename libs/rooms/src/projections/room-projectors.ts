@@ -1,5 +1,6 @@
 import type { Projector } from '#projections/projector';
 import { membershipProjector } from './membership.projector.js';
+import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
 import { roomStateProjector } from './room-state.projector.js';
 import { roomSummaryProjector } from './room-summary.projector.js';
@@ -13,5 +14,6 @@ export function roomProjectors(): readonly Projector[] {
     roomStateProjector(reader),
     membershipProjector(reader),
     roomSummaryProjector(reader),
+    relationsProjector(reader),
   ];
 }

@@ -23,7 +23,10 @@ export interface PageRequest {
 export interface MessagesPage {
   readonly rows: readonly TimelineRow[];
   readonly start: MessagesToken;
-  /** Where to go on; undefined where there is nothing more. */
+  /**
+   * Where to go on; undefined where there is nothing more. Going forwards there is always something to come, so there only an
+   * empty page says that nothing is left.
+   */
   readonly end: MessagesToken | undefined;
 }
 
@@ -60,8 +63,8 @@ export async function listMessages(
     }
     const exhausted = page.length < size;
     if (rows.length >= limit || exhausted || lookedAt >= MAX_LOOKED_AT) {
-      const more = !exhausted || rows.length >= limit;
-      return { rows, start, end: more && (await hasMore(views, roomId, at, request)) ? at : undefined };
+      const more = direction === 'f' ? rows.length > 0 || !exhausted : await hasMore(views, roomId, at, request);
+      return { rows, start, end: more ? at : undefined };
     }
   }
 }
@@ -101,8 +104,7 @@ async function scanTopology(
 }
 
 async function hasMore(views: Views, roomId: RoomId, at: MessagesToken, request: PageRequest): Promise<boolean> {
-  // Going forwards there is always something to come; the client learns that it has all from an empty page.
-  return request.direction === 'f' ? true : (await scanTopology(views, roomId, at, request, 1)).length > 0;
+  return (await scanTopology(views, roomId, at, request, 1)).length > 0;
 }
 
 /** The place just behind an event. */

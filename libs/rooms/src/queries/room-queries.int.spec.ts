@@ -13,11 +13,13 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { listStateRowsAt } from './event-rows.js';
+import { findEventByTime } from './find-event-by-time.js';
 import { getContext } from './get-context.js';
 import { getEvent, getEventAnywhere } from './get-event.js';
 import { getStateRow, listStateFor } from './get-state.js';
 import { joinedMembersText, listMembers } from './list-members.js';
 import { listMessages, memberRowsOf, type PageRequest } from './list-messages.js';
+import { listRelations, type RelationsRequest } from './list-relations.js';
 import { listJoinedRooms } from './list-user-rooms.js';
 import { formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
 import { contentText, renderOne, renderStripped } from './render-event.js';
@@ -191,6 +193,99 @@ describe('one event', () => {
     const lazy = await getContext(views, room.roomId, middle, ALICE, 0, { lazy_load_members: true });
     expect(said([...lazy.before, ...lazy.after])).toEqual([]);
     expect(lazy.state.filter(({ header }) => header.t === 'm.room.member')).toHaveLength(1);
+  });
+});
+
+describe('events that relate to one', () => {
+  const relate = (parent: EventId, body: string, relType = 'm.thread', type = 'm.room.message') =>
+    room.send({ type, content: { body, 'm.relates_to': { event_id: parent, rel_type: relType } } });
+
+  async function related(parent: EventId, request: Partial<RelationsRequest> = {}, userId = ALICE) {
+    await views.follow();
+    return listRelations(views, room.roomId, parent, userId, { direction: 'b', limit: 10, ...request });
+  }
+
+  it('are listed newest first, by kind of relation and type', async () => {
+    const { eventId } = await room.say('parent');
+    await relate(eventId, 'one');
+    await relate(eventId, 'two', 'org.example');
+    await room.say('unrelated');
+    await relate(eventId, 'three', 'm.thread', 'org.example');
+    const list = async (request: Partial<RelationsRequest>) => said((await related(eventId, request)).rows);
+    expect(await list({})).toEqual(['three', 'two', 'one']);
+    expect(await list({ direction: 'f' })).toEqual(['one', 'two', 'three']);
+    expect(await list({ relType: 'm.thread' })).toEqual(['three', 'one']);
+    expect(await list({ relType: 'm.thread', eventType: 'org.example' })).toEqual(['three']);
+    expect(await list({ relType: 'm.annotation' })).toEqual([]);
+  });
+
+  it('come in pages that tile them', async () => {
+    const { eventId } = await room.say('parent');
+    for (let i = 0; i < 7; i++) await relate(eventId, `${i}`);
+    for (const direction of ['b', 'f'] as const) {
+      const all: string[] = [];
+      let from: MessagesToken | undefined;
+      do {
+        const page = await related(eventId, { direction, limit: 3, from });
+        all.push(...said(page.rows));
+        from = page.next;
+      } while (from !== undefined);
+      expect(all.join('')).toBe(direction === 'b' ? '6543210' : '0123456');
+    }
+  });
+
+  it('may be related by way of others, which are followed three levels deep', async () => {
+    let { eventId } = await room.say('parent');
+    const parent = eventId;
+    for (let i = 1; i <= 5; i++) ({ eventId } = await relate(eventId, `${i}`));
+    expect(said((await related(parent)).rows)).toEqual(['1']);
+    expect(said((await related(parent, { recurse: true })).rows)).toEqual(['3', '2', '1']);
+  });
+
+  it('are shown as far as the reader may see them, and not at all for a hidden event', async () => {
+    await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
+    const hidden = await room.say('hidden');
+    await room.setMembership(BOB, 'join');
+    const { eventId } = await room.say('parent');
+    await relate(eventId, 'with bob');
+    await room.setMembership(BOB, 'leave');
+    await relate(eventId, 'after bob');
+    expect(said((await related(eventId, {}, BOB)).rows)).toEqual(['with bob']);
+    expect(said((await related(eventId)).rows)).toEqual(['after bob', 'with bob']);
+    await expect(related(hidden.eventId, {}, BOB)).rejects.toEqual(refused('M_NOT_FOUND'));
+  });
+});
+
+describe('the event closest to a time', () => {
+  it('is the first at or behind it, or the last at or before it', async () => {
+    for (let i = 0; i < 20; i++) await room.say(`m${i}`);
+    const other = await LocalRoom.begin(log, '11', 'other');
+    await other.say('elsewhere');
+    await views.follow();
+    const { rows } = await page(ALICE, { direction: 'f' });
+    const times = rows.map(({ header }) => header.o);
+    const find = (time: number, direction: 'b' | 'f') => findEventByTime(views, room.roomId, ALICE, time, direction);
+    for (const [i, time] of times.entries()) {
+      for (const direction of ['b', 'f'] as const) expect((await find(time, direction)).o).toBe(time);
+      if (i > 0) expect((await find(time - 0.5, 'b')).o).toBe(times[i - 1]);
+      if (i > 0) expect((await find(time - 0.5, 'f')).o).toBe(time);
+    }
+    await expect(find(times[0]! - 1, 'b')).rejects.toEqual(refused('M_NOT_FOUND'));
+    await expect(find(times.at(-1)! + 1, 'f')).rejects.toEqual(refused('M_NOT_FOUND'));
+    expect((await find(0, 'f')).o).toBe(times[0]);
+    expect((await find(Number.MAX_SAFE_INTEGER, 'b')).o).toBe(times.at(-1));
+  });
+
+  it('is one that the reader may see', async () => {
+    await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
+    for (let i = 0; i < 250; i++) await room.say('hidden');
+    await room.setMembership(BOB, 'join');
+    await views.follow();
+    const found = await findEventByTime(views, room.roomId, BOB, 0, 'f');
+    expect([found.t, found.k]).toEqual(['m.room.create', '']);
+    const late = await findEventByTime(views, room.roomId, BOB, found.o + 50, 'f');
+    expect([late.t, late.k]).toEqual(['m.room.member', BOB]);
+    await expect(findEventByTime(views, room.roomId, STRANGER, 0, 'f')).rejects.toEqual(refused('M_FORBIDDEN'));
   });
 });
 

@@ -1,0 +1,73 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { type Query as QueryValues, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { parseEventId, parseRoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { findEventByTime } from '../queries/find-event-by-time.js';
+import { listRelations, MAX_DEPTH } from '../queries/list-relations.js';
+import { formatMessagesToken, type MessagesToken, parseMessagesToken } from '../queries/messages-token.js';
+import { renderEvents } from '../queries/render-event.js';
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 500;
+const RELATIONS = 'rooms/:roomId/relations/:eventId';
+
+/** Events by what they relate to and by time: client-server API, "Relationships API" and "Getting events for a room". */
+@Controller('_matrix/client/v1')
+@Authenticated()
+@RateLimited('default')
+export class FindEventsController {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get([RELATIONS, `${RELATIONS}/:relType`, `${RELATIONS}/:relType/:eventType`])
+  async relations(
+    @CurrentRequester() { userId, deviceId }: Requester,
+    @Param() { roomId: room, eventId, relType, eventType }: Record<string, string | undefined>,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const { views } = this;
+    const roomId = parseRoomId(room);
+    const recurse = queryBoolean(query, 'recurse') ?? false;
+    const from = queryText(query, 'from');
+    const token = async (text: string | undefined): Promise<MessagesToken | undefined> =>
+      text === undefined ? undefined : parseMessagesToken(views, roomId, text);
+    const { rows, next } = await listRelations(views, roomId, parseEventId(eventId), userId, {
+      direction: queryEnum(query, 'dir', ['b', 'f']) ?? 'b',
+      from: await token(from),
+      to: await token(queryText(query, 'to')),
+      limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,
+      relType,
+      eventType,
+      recurse,
+    });
+    const events = await renderEvents(views, rows, { userId, deviceId, now: this.clock.now() });
+    const parts = [
+      `"chunk":[${events.join()}]`,
+      ...(next === undefined ? [] : [`"next_batch":"${formatMessagesToken(next)}"`]),
+      ...(from === undefined ? [] : [`"prev_batch":${JSON.stringify(from)}`]),
+      ...(recurse ? [`"recursion_depth":${MAX_DEPTH}`] : []),
+    ];
+    return new RawJson(`{${parts.join()}}`);
+  }
+
+  @Get('rooms/:roomId/timestamp_to_event')
+  async byTime(
+    @CurrentRequester() { userId }: Requester,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryValues,
+  ): Promise<object> {
+    const time = queryInteger(query, 'ts');
+    const direction = queryEnum(query, 'dir', ['b', 'f']);
+    if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
+    const { e, o } = await findEventByTime(this.views, parseRoomId(roomId), userId, time, direction);
+    return { event_id: e, origin_server_ts: o };
+  }
+}
