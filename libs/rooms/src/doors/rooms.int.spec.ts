@@ -74,6 +74,23 @@ describe('the context of an event', () => {
   });
 });
 
+describe('pages of messages', () => {
+  const pageOf = (roomId: string, query: string): Promise<{ chunk: unknown[]; end?: string }> =>
+    alice.ok('GET', `/rooms/${roomId}/messages?${query}`);
+
+  it('name where to go on while there may be something: backwards until the first event, forwards until nothing came', async () => {
+    const roomId = await alice.createRoom();
+    await say(alice, roomId);
+    const whole = await pageOf(roomId, 'dir=b&limit=100');
+    expect(whole.end).toBeUndefined();
+    expect((await pageOf(roomId, `dir=b&limit=${whole.chunk.length - 1}`)).end).toBeDefined();
+    const { end } = await pageOf(roomId, 'dir=f&limit=100');
+    expect(await pageOf(roomId, `dir=f&from=${end}`)).toEqual({ chunk: [], start: end });
+    await say(alice, roomId);
+    expect((await pageOf(roomId, `dir=f&from=${end}`)).chunk).toHaveLength(1);
+  });
+});
+
 describe('deleting an alias', () => {
   const canonical = (roomId: string): string => `/rooms/${roomId}/state/m.room.canonical_alias`;
 
