@@ -1,5 +1,5 @@
 import { directoryProjector } from '#directory/projections/directory.projector';
-import { type Position, positionOf, START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { Projector } from '#projections/projector';
 import type { Views } from '#projections/views';
 import type { Key, ReadModelStore, Row, ScanOptions } from '#read-models/read-model-store';
@@ -14,14 +14,20 @@ import { MemoryReadModels } from './memory-read-models.js';
 export class RoomViews implements Views {
   readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
   #position: Position = START;
+  #following: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly log: MemoryEventStore,
     readonly store: ReadModelStore = new MemoryReadModels(),
   ) {}
 
-  /** Applies every fact that the views do not have yet. */
+  /** Applies every fact that the views do not have yet; one call after another. */
   async follow(): Promise<this> {
+    await (this.#following = this.#following.then(() => this.#apply()));
+    return this;
+  }
+
+  async #apply(): Promise<void> {
     const facts = this.log.facts.filter(({ position }) => position > this.#position);
     for (const projector of this.#projectors) {
       const rows = new BatchRows(this.store, new Map(projector.collections.map((name) => [name, name])));
@@ -31,8 +37,7 @@ export class RoomViews implements Views {
       await projectFacts(projector, facts, rows, refuse, new Turn());
       await this.store.write(rows.writes);
     }
-    this.#position = positionOf(this.log.facts.length);
-    return this;
+    this.#position = facts.at(-1)?.position ?? this.#position;
   }
 
   get(collection: string, key: Key): Promise<string | undefined> {

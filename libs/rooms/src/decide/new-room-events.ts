@@ -1,5 +1,5 @@
-import type { RoomAlias, UserId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { isUserId, type RoomAlias, type UserId } from '#kernel/ids';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 
@@ -38,12 +38,16 @@ export function createContent(creator: UserId, options: CreateRoomOptions, versi
   const { creator: _, additional_creators: listed, ...rest } = wanted;
   const content = { ...rest, room_version: version.id, ...(version.creatorInContent ? { creator } : {}) };
   if (!version.privilegedCreators) return listed === undefined ? content : { ...content, additional_creators: listed };
-  if (listed !== undefined && !Array.isArray(listed)) {
-    throw new MatrixError('M_INVALID_PARAM', 'additional_creators is not a list');
-  }
-  const creators = new Set([...(listed ?? []), ...(preset === 'trusted_private_chat' ? invite : [])]);
+  const creators = new Set([...usersIn(listed), ...(preset === 'trusted_private_chat' ? invite : [])]);
   creators.delete(creator);
   return creators.size === 0 ? content : { ...content, additional_creators: [...creators] };
+}
+
+function usersIn(listed: JsonValue | undefined): readonly UserId[] {
+  if (listed === undefined) return [];
+  const isUser = (user: unknown): user is UserId => typeof user === 'string' && isUserId(user);
+  if (Array.isArray(listed) && listed.every(isUser)) return listed;
+  throw new MatrixError('M_INVALID_PARAM', 'additional_creators is not a list of user IDs');
 }
 
 /**

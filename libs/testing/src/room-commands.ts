@@ -1,0 +1,141 @@
+import type { CommandBus, ICommandHandler } from '@nestjs/cqrs';
+import type { Config } from '#config/config';
+import { Aliases } from '#directory/aliases';
+import { CreateAlias, CreateAliasHandler } from '#directory/commands/create-alias';
+import { DeleteAlias, DeleteAliasHandler } from '#directory/commands/delete-alias';
+import type { RecordedFact } from '#event-store/event-store';
+import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { AnnounceProfile } from '#rooms/commands/announce-profile';
+import { BanUser, BanUserHandler } from '#rooms/commands/ban-user';
+import { MembershipChanges } from '#rooms/commands/change-membership';
+import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
+import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/drop-canonical-alias';
+import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { InviteUser, InviteUserHandler } from '#rooms/commands/invite-user';
+import { JoinRoom, JoinRoomHandler } from '#rooms/commands/join-room';
+import { KickUser, KickUserHandler } from '#rooms/commands/kick-user';
+import { KnockRoom, KnockRoomHandler } from '#rooms/commands/knock-room';
+import { LeaveRoom, LeaveRoomHandler } from '#rooms/commands/leave-room';
+import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
+import { SendEvent, SendEventHandler } from '#rooms/commands/send-event';
+import { SetRoomListed, SetRoomListedHandler } from '#rooms/commands/set-room-listed';
+import { SetState, SetStateHandler } from '#rooms/commands/set-state';
+import type { EventSent } from '#rooms/commands/transaction';
+import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
+import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
+import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
+import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
+import { listStateRows } from '#rooms/queries/event-rows';
+import { RoomSnapshots } from '#rooms/worker/room-snapshots';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { TEST_AUTHOR } from './local-room.js';
+import { MemoryEventStore } from './memory-event-store.js';
+import { MemoryReadModels } from './memory-read-models.js';
+import { RoomViews } from './room-views.js';
+
+/** A user as a command's requester. */
+export function requesterOf(userId: UserId, device = 'PHONE', isAdmin = false): Requester {
+  return { userId, deviceId: device as DeviceId, isAdmin, requestId: 'test' };
+}
+
+/**
+ * Every command of rooms and aliases with the handlers of the server, over a log and views in memory. A second one over the
+ * same views is the server after a restart.
+ */
+export class RoomCommands {
+  readonly log: MemoryEventStore;
+  readonly announceProfile: AnnounceProfile;
+  readonly #handlers: ReadonlyMap<unknown, ICommandHandler>;
+  /** Milliseconds since the epoch; the same until a test moves it. */
+  now = 1_700_000_000_000;
+
+  constructor(readonly views = new RoomViews(new MemoryEventStore())) {
+    const store = (this.log = views.log);
+    const clock = { now: () => this.now };
+    const config = { serverName: TEST_AUTHOR.serverName } as Config; // all that these handlers read of it
+    const snapshots = new RoomSnapshots(store, new MemoryReadModels(), (_, error) => {
+      throw error;
+    });
+    const workers = new RoomWorkers({ store, snapshots, author: TEST_AUTHOR, clock });
+    const members = new MembershipChanges(workers, views);
+    const aliases = new Aliases(store, clock, views, config);
+    const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
+    this.announceProfile = new AnnounceProfile(workers, members, views);
+    this.#handlers = new Map<unknown, ICommandHandler>([
+      [BanUser, new BanUserHandler(members)],
+      [CreateAlias, new CreateAliasHandler(aliases, views)],
+      [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, TEST_AUTHOR, clock)],
+      [DeleteAlias, new DeleteAliasHandler(bus, aliases, views)],
+      [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
+      [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
+      [InviteUser, new InviteUserHandler(members, config)],
+      [JoinRoom, new JoinRoomHandler(workers, members, views)],
+      [KickUser, new KickUserHandler(members)],
+      [KnockRoom, new KnockRoomHandler(members)],
+      [LeaveRoom, new LeaveRoomHandler(members)],
+      [RedactEvent, new RedactEventHandler(workers, views)],
+      [SendEvent, new SendEventHandler(workers, views)],
+      [SetRoomListed, new SetRoomListedHandler(workers, views)],
+      [SetState, new SetStateHandler(workers, views, aliases, TEST_AUTHOR)],
+      [UnbanUser, new UnbanUserHandler(members)],
+      [UpgradeRoom, new UpgradeRoomHandler(bus, workers, views, aliases, TEST_AUTHOR)],
+    ]);
+  }
+
+  // The commands answer what they answer; a test looks at what it expects.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  async execute(command: object): Promise<any> {
+    const handler = this.#handlers.get(command.constructor);
+    if (handler === undefined) throw new Error(`no handler of ${command.constructor.name}`);
+    return handler.execute(command) as unknown;
+  }
+
+  async createRoom(creator: UserId, options: CreateRoomOptions = {}): Promise<RoomId> {
+    return (await this.execute(new CreateRoom(requesterOf(creator), options))).roomId;
+  }
+
+  async send(sender: UserId, roomId: RoomId, content: JsonObject = { body: 'hi' }, txnId?: string): Promise<EventId> {
+    const sent: EventSent = await this.execute(
+      new SendEvent(requesterOf(sender), roomId, 'm.room.message', content, txnId),
+    );
+    return sent.eventId;
+  }
+
+  async setState(sender: UserId, roomId: RoomId, type: string, content: JsonObject, stateKey = ''): Promise<EventId> {
+    const sent: EventSent = await this.execute(new SetState(requesterOf(sender), roomId, type, stateKey, content));
+    return sent.eventId;
+  }
+
+  async join(userId: UserId, roomId: RoomId): Promise<void> {
+    await this.execute(new JoinRoom(requesterOf(userId), roomId));
+  }
+
+  /** The content that holds a key of the current state. */
+  async state(roomId: RoomId, type: string, stateKey = ''): Promise<JsonObject | undefined> {
+    await this.views.follow();
+    const rows = await listStateRows(this.views, roomId, type);
+    const row = rows.find(({ header }) => header.k === stateKey);
+    return row && ((JSON.parse(row.json) as JsonObject)['content'] as JsonObject);
+  }
+
+  async membership(roomId: RoomId, userId: UserId): Promise<unknown> {
+    return (await this.state(roomId, 'm.room.member', userId))?.['membership'];
+  }
+
+  /** The facts of a room in order, or those of one type. */
+  facts(roomId: RoomId, type?: string): RecordedFact[] {
+    return this.log.facts.filter((fact) => fact.stream === roomStream(roomId) && (type ?? fact.type) === fact.type);
+  }
+
+  /** The events of a room in order, as signed. */
+  events(roomId: RoomId): JsonObject[] {
+    return this.facts(roomId, 'pdu-accepted').map(({ data }) => (JSON.parse(data) as PduAccepted).pdu);
+  }
+
+  /** What redactions left, in order. */
+  redacted(roomId: RoomId): PduRedacted[] {
+    return this.facts(roomId, 'pdu-redacted').map(({ data }) => JSON.parse(data) as PduRedacted);
+  }
+}
