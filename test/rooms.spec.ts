@@ -187,7 +187,6 @@ describeWithViews('rooms, over HTTP', (views) => {
 
   test('members are listed as they are and as they were', async () => {
     const roomId = await publicRoom();
-    const { end: whenTwo } = await alice.ok('GET', `${path(roomId, 'messages')}?dir=f&limit=1000`);
     const { start: then } = await alice.ok('GET', `${path(roomId, 'messages')}?dir=b&limit=1`);
     await alice.ok('POST', path(roomId, 'invite'), { user_id: carol.userId });
     await bob.ok('POST', path(roomId, 'leave'));
@@ -205,7 +204,6 @@ describeWithViews('rooms, over HTTP', (views) => {
     expect(await list('?membership=join')).toEqual({ [alice.userId]: 'join' });
     expect(await list('?not_membership=leave')).toEqual({ [alice.userId]: 'join', [carol.userId]: 'invite' });
     expect(await list(`?at=${then}`)).toEqual({ [alice.userId]: 'join', [bob.userId]: 'join' });
-    expect(whenTwo).toBeUndefined();
     await alice.ok('PUT', `/profile/${encodeURIComponent(alice.userId)}/displayname`, { displayname: 'Alice A.' });
     const { joined } = await alice.ok('GET', path(roomId, 'joined_members'));
     expect(joined).toEqual({ [alice.userId]: { display_name: 'Alice A.' } });
@@ -325,6 +323,67 @@ describeWithViews('rooms, over HTTP', (views) => {
       400,
       'M_UNSUPPORTED_ROOM_VERSION',
     ]);
+  });
+
+  test('events are found by what they relate to, and by time', async () => {
+    const roomId = await publicRoom();
+    const parent = await alice.send(roomId, 'parent');
+    const thread = { rel_type: 'm.thread', event_id: parent };
+    const child = (body: string, relation: object, txnId: string) =>
+      bob.ok('PUT', path(roomId, 'send', 'm.room.message', txnId), { body, 'm.relates_to': relation });
+    const { event_id: first } = await child('one', thread, 'r1');
+    await child('two', thread, 'r2');
+    await child('three', { rel_type: 'm.reference', event_id: parent }, 'r3');
+    await child('nested', { rel_type: 'm.reference', event_id: first }, 'r4');
+    const at = `/_matrix/client/v1${path(roomId, 'relations', parent)}`;
+    expect(bodies((await alice.ok('GET', at)).chunk)).toEqual(['three', 'two', 'one']);
+    expect(bodies((await alice.ok('GET', `${at}/m.thread`)).chunk)).toEqual(['two', 'one']);
+    expect(bodies((await alice.ok('GET', `${at}/m.thread/m.room.message?dir=f`)).chunk)).toEqual(['one', 'two']);
+    expect(bodies((await alice.ok('GET', `${at}/m.thread/m.sticker`)).chunk)).toEqual([]);
+    const deep = await alice.ok('GET', `${at}?recurse=true`);
+    expect([bodies(deep.chunk), deep.recursion_depth]).toEqual([['nested', 'three', 'two', 'one'], 3]);
+    const page = await alice.ok('GET', `${at}?limit=2`);
+    expect(bodies((await alice.ok('GET', `${at}?limit=2&from=${page.next_batch}`)).chunk)).toEqual(['one']);
+    expect(refusal(await carol.request('GET', at))).toEqual([404, 'M_NOT_FOUND']);
+
+    const { origin_server_ts: time } = await alice.ok('GET', path(roomId, 'event', parent));
+    const byTime = `/_matrix/client/v1${path(roomId, 'timestamp_to_event')}`;
+    const found = await alice.ok('GET', `${byTime}?ts=${time}&dir=f`);
+    expect(found.origin_server_ts).toBe(time);
+    expect(refusal(await alice.request('GET', `${byTime}?ts=${time + 1_000_000}&dir=f`))).toEqual([404, 'M_NOT_FOUND']);
+    expect(refusal(await alice.request('GET', `${byTime}?ts=${time}`))).toEqual([400, 'M_MISSING_PARAM']);
+    expect(refusal(await carol.request('GET', `${byTime}?ts=${time}&dir=f`))).toEqual([403, 'M_FORBIDDEN']);
+  });
+
+  test('a room is summed up for those who may know of it', async () => {
+    const at = (idOrAlias: string) => `/_matrix/client/v1/room_summary/${encodeURIComponent(idOrAlias)}`;
+    const open = await publicRoom({ name: 'Open', room_alias_name: 'open' });
+    const alias = `#open:${server.serverName}`;
+    expect(await bob.ok('GET', at(alias))).toMatchObject({
+      room_id: open,
+      name: 'Open',
+      canonical_alias: alias,
+      num_joined_members: 2,
+      join_rule: 'public',
+      membership: 'join',
+    });
+    const anonymous = await server.request('GET', at(open));
+    expect([anonymous.status, anonymous.body.name, anonymous.body.membership]).toEqual([200, 'Open', undefined]);
+    const closed = await alice.createRoom({ preset: 'private_chat', invite: [bob.userId] });
+    expect(await bob.ok('GET', at(closed))).toMatchObject({ room_id: closed, membership: 'invite' });
+    expect(refusal(await carol.request('GET', at(closed)))).toEqual([404, 'M_NOT_FOUND']);
+    expect(refusal(await server.request('GET', at(closed)))).toEqual([404, 'M_NOT_FOUND']);
+    expect(refusal(await carol.request('GET', at('#none:e2e.example')))).toEqual([404, 'M_NOT_FOUND']);
+    const restricted = await alice.createRoom({
+      initial_state: [
+        {
+          type: 'm.room.join_rules',
+          content: { join_rule: 'restricted', allow: [{ type: 'm.room_membership', room_id: open }] },
+        },
+      ],
+    });
+    expect(await bob.ok('GET', at(restricted))).toMatchObject({ allowed_room_ids: [open], membership: 'leave' });
+    expect(refusal(await carol.request('GET', at(restricted)))).toEqual([404, 'M_NOT_FOUND']);
   });
 
   test('everything is served under r0 too, and nothing without a token', async () => {
