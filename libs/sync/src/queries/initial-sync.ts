@@ -62,7 +62,8 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
         rooms.push(`{${room}}`);
         if (known.membership === 'join') receipts.push(...(await this.overviews.readReceipts(roomId, request)));
       }
-      const global = data.global.map(formatAccountData);
+      // Push rules have an endpoint of their own in API v1.
+      const global = data.global.filter(({ type }) => type !== 'm.push_rules').map(formatAccountData);
       return (
         `{"end":"${formatStreamToken(now)}","rooms":[${rooms.join()}],"presence":[],` +
         `"receipts":[${receipts.join()}],"account_data":[${global.join()}]}`

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+let app: SyncApp;
+let alice: SyncUser;
+let bob: SyncUser;
+let carol: SyncUser;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  [alice, bob, carol] = await Promise.all([app.register('alice'), app.register('bob'), app.register('carol')]);
+});
+afterAll(() => app.close());
+
+type Event = { type: string; sender: string; content: Record<string, unknown>; state_key?: string };
+const members = (events: Event[]): string[] =>
+  events.filter(({ type }) => type === 'm.room.member').map(({ state_key: key }) => key!);
+
+async function sharedRoom(options: object = {}): Promise<string> {
+  const roomId = await alice.createRoom({ preset: 'public_chat', ...options });
+  await bob.join(roomId);
+  await carol.join(roomId);
+  return roomId;
+}
+
+describe('filters', () => {
+  it('choose rooms, types by wildcard, and senders', async () => {
+    const [one, two] = [await sharedRoom(), await sharedRoom()];
+    await bob.send(one, 'from bob');
+    await carol.send(one, 'from carol');
+    const timeline = { types: ['m.room.mess*'], not_senders: [carol.userId] };
+    const answer = await alice.sync({ filter: { room: { not_rooms: [two], timeline } } });
+    expect(answer.rooms.join).not.toHaveProperty([two]);
+    const events: Event[] = answer.rooms.join[one].timeline.events;
+    expect(events.map(({ content }) => content['body'])).toEqual(['from bob']);
+  });
+
+  it('are found by their ids, and refused where there is none or it is malformed', async () => {
+    const roomId = await sharedRoom();
+    const filter = { room: { timeline: { limit: 1 } }, event_fields: ['type', 'content.body'] };
+    await alice.send(roomId, 'hello');
+    const { filter_id: id } = await alice.ok('POST', `/user/${alice.userId}/filter`, filter);
+    const { timeline } = (await alice.sync({ filter: id })).rooms.join[roomId];
+    expect(timeline.events).toEqual([{ type: 'm.room.message', content: { body: 'hello' } }]);
+    const refused: [string, string][] = [
+      ['nosuchid', 'M_INVALID_PARAM'],
+      ['{"room":', 'M_NOT_JSON'],
+      ['{"room":[]}', 'M_BAD_JSON'],
+      ['{"event_format":"federation"}', 'M_INVALID_PARAM'],
+    ];
+    for (const [text, errcode] of refused) {
+      const answer = await alice.call('GET', `/sync?${queryOf({ filter: text })}`);
+      expect(answer, text).toMatchObject({ status: 400, body: { errcode } });
+    }
+  });
+
+  it('keep ephemeral events and account data out', async () => {
+    const roomId = await sharedRoom();
+    await bob.ok('PUT', `${roomPath(roomId)}/typing/${bob.userId}`, { typing: true });
+    await alice.ok('PUT', `/user/${alice.userId}/rooms/${encodeURIComponent(roomId)}/account_data/org.example`, {});
+    const none = { types: [] };
+    const filter = { account_data: none, room: { ephemeral: none, account_data: none } };
+    const answer = await alice.sync({ filter });
+    expect(answer.account_data.events).toEqual([]);
+    expect(answer.rooms.join[roomId].ephemeral.events).toEqual([]);
+    expect(answer.rooms.join[roomId].account_data.events).toEqual([]);
+  });
+});
+
+describe('lazy loading of members', () => {
+  const filter = (more: object = {}): object => ({
+    room: { state: { lazy_load_members: true, ...more }, timeline: { limit: 2 } },
+  });
+
+  it('sends the senders of the timeline and the user, and each of them once', async () => {
+    const roomId = await sharedRoom();
+    await bob.send(roomId, '1');
+    await bob.send(roomId, '2');
+    const first = await alice.sync({ filter: filter() });
+    expect(members(first.rooms.join[roomId].state.events).toSorted()).toEqual(
+      expect.arrayContaining([alice.userId, bob.userId]),
+    );
+    await bob.send(roomId, '3');
+    const second = await alice.sync({ filter: filter(), since: first.next_batch });
+    expect(members(second.rooms.join[roomId].state.events)).toEqual([]);
+    const again = await alice.sync({
+      filter: filter({ include_redundant_members: true }),
+      since: first.next_batch,
+    });
+    expect(members(again.rooms.join[roomId].state.events)).toEqual([bob.userId]);
+  });
+
+  it('leaves the others out of a named room', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    await bob.send(roomId, '1');
+    await bob.send(roomId, '2');
+    const room = (await alice.sync({ filter: filter() })).rooms.join[roomId];
+    expect(members(room.state.events).toSorted()).toEqual([alice.userId, bob.userId]);
+  });
+
+  it('sends every change of a gap, whoever made it', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    const dave = await app.register(`dave${Date.now()}`);
+    const { next_batch: since } = await alice.sync({ filter: filter() });
+    await dave.join(roomId);
+    for (const body of ['1', '2', '3']) await bob.send(roomId, body);
+    const room = (await alice.sync({ filter: filter(), since })).rooms.join[roomId];
+    expect(members(room.state.events)).toContain(dave.userId);
+  });
+
+  it('sends what is new to the device where a member changed meanwhile', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    await bob.send(roomId, '1');
+    const first = await alice.sync({ filter: filter() });
+    await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: `Bob ${Date.now()}` });
+    const second = await alice.sync({ filter: filter(), since: first.next_batch });
+    await bob.send(roomId, '2');
+    const third = await alice.sync({ filter: filter(), since: second.next_batch });
+    expect(members(second.rooms.join[roomId].timeline.events)).toEqual([bob.userId]);
+    expect(members(third.rooms.join[roomId].state.events)).toEqual([]);
+  });
+});
+
+describe('the summary of a room', () => {
+  it('names the heroes of a room without a name, and counts', async () => {
+    const roomId = await sharedRoom();
+    const { next_batch: since, rooms } = await alice.sync();
+    expect(rooms.join[roomId].summary).toEqual({
+      'm.heroes': [bob.userId, carol.userId],
+      'm.joined_member_count': 3,
+      'm.invited_member_count': 0,
+    });
+    await bob.send(roomId, 'changes nothing');
+    const second = await alice.sync({ since });
+    expect(second.rooms.join[roomId].summary).toEqual({});
+    await carol.leave(roomId);
+    const third = await alice.sync({ since: second.next_batch });
+    expect(third.rooms.join[roomId].summary).toMatchObject({ 'm.heroes': [bob.userId], 'm.joined_member_count': 2 });
+    await alice.setState(roomId, 'm.room.name', { name: 'Now it has one' });
+    const fourth = await alice.sync({ since: third.next_batch });
+    expect(fourth.rooms.join[roomId].summary).not.toHaveProperty('m.heroes');
+  });
+
+  it('names those who were there where nobody is left', async () => {
+    const roomId = await alice.createRoom({ invite: [bob.userId] });
+    await bob.leave(roomId);
+    expect((await alice.sync()).rooms.join[roomId].summary['m.heroes']).toEqual([bob.userId]);
+  });
+});
+
+describe('unread notifications', () => {
+  const counts = async (user: SyncUser, roomId: string, filter?: object): Promise<Record<string, object>> => {
+    const room = (await user.sync(filter === undefined ? {} : { filter })).rooms.join[roomId];
+    return { ...room.unread_notifications, ...(room.unread_thread_notifications ?? {}) };
+  };
+
+  it('count what others write, highlight mentions, and end with a receipt or an own message', async () => {
+    const roomId = await sharedRoom();
+    expect(await counts(alice, roomId)).toEqual({ notification_count: 0, highlight_count: 0 });
+    await bob.send(roomId, 'one');
+    const second = await bob.send(roomId, 'two', { 'm.mentions': { user_ids: [alice.userId] } });
+    await bob.send(roomId, 'a notice', { msgtype: 'm.notice' });
+    expect(await counts(alice, roomId)).toEqual({ notification_count: 2, highlight_count: 1 });
+    expect(await counts(bob, roomId)).toEqual({ notification_count: 0, highlight_count: 0 });
+
+    await bob.send(roomId, 'three');
+    await alice.ok('POST', `${roomPath(roomId)}/receipt/m.read/${encodeURIComponent(second)}`, {});
+    expect(await counts(alice, roomId)).toEqual({ notification_count: 1, highlight_count: 0 });
+    await alice.send(roomId, 'answer');
+    expect(await counts(alice, roomId)).toEqual({ notification_count: 0, highlight_count: 0 });
+    await carol.send(roomId, 'four');
+    expect(await counts(alice, roomId)).toEqual({ notification_count: 1, highlight_count: 0 });
+  });
+
+  it('are the same whether they were followed or are counted anew', async () => {
+    const roomId = await sharedRoom();
+    for (let i = 0; i < 5; i++) {
+      await bob.send(roomId, `message ${i}`);
+      await counts(alice, roomId);
+    }
+    const followed = await counts(alice, roomId);
+    await app.restart();
+    expect(await counts(alice, roomId)).toEqual(followed);
+    expect(followed).toEqual({ notification_count: 5, highlight_count: 0 });
+  });
+
+  it('are told for each thread where asked for', async () => {
+    const roomId = await sharedRoom();
+    const root = await bob.send(roomId, 'root');
+    const inThread = { 'm.relates_to': { rel_type: 'm.thread', event_id: root } };
+    await bob.send(roomId, 'reply', inThread);
+    const reply = await bob.send(roomId, 'reply', inThread);
+    const filter = { room: { timeline: { unread_thread_notifications: true } } };
+    expect(await counts(alice, roomId)).toMatchObject({ notification_count: 3 });
+    expect(await counts(alice, roomId, filter)).toEqual({
+      notification_count: 1,
+      highlight_count: 0,
+      [root]: { notification_count: 2, highlight_count: 0 },
+    });
+    await alice.ok('POST', `${roomPath(roomId)}/receipt/m.read/${encodeURIComponent(reply)}`, { thread_id: root });
+    expect(await counts(alice, roomId, filter)).toEqual({ notification_count: 1, highlight_count: 0 });
+  });
+
+  it('follow the push rules as they change', async () => {
+    const roomId = await sharedRoom();
+    await bob.send(roomId, 'one');
+    expect(await counts(alice, roomId)).toMatchObject({ notification_count: 1 });
+    await alice.ok('PUT', `/pushrules/global/room/${encodeURIComponent(roomId)}`, { actions: [] });
+    expect(await counts(alice, roomId)).toMatchObject({ notification_count: 0 });
+  });
+});

@@ -1,0 +1,232 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Global, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AccountsModule } from '#accounts/accounts.module';
+import { accountProjectors } from '#accounts/projections/account-projectors';
+import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { CONFIG, loadConfig } from '#config/config';
+import { DirectoryModule } from '#directory/directory.module';
+import { directoryProjector } from '#directory/projections/directory.projector';
+import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
+import { EVENT_STORE } from '#event-store/event-store';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { HttpModule } from '#http/http.module';
+import { MatrixAdapter } from '#http/matrix-adapter';
+import { SHUTDOWN } from '#http/shutdown';
+import { CLOCK, systemClock } from '#kernel/clock';
+import { Metrics, METRICS } from '#observability/metrics';
+import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Reactor } from '#projections/projector';
+import { VIEWS } from '#projections/views';
+import { SIGNING_KEY } from '#protocol/signing/signing-key';
+import { PushModule } from '#push/push.module';
+import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { READ_MODEL_STORE } from '#read-models/read-model-store';
+import { roomProjectors } from '#rooms/projections/room-projectors';
+import { RoomsModule } from '#rooms/rooms.module';
+import { ActiveUsers } from '#sync/notifier/active-users';
+import { SyncModule } from '#sync/sync.module';
+import { TEST_AUTHOR } from './local-room.js';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** What a request was answered. */
+export interface SyncAnswer {
+  readonly status: number;
+  // The suites look at what they expect of each answer; nothing here knows the API.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+type Params = Readonly<Record<string, string | number | boolean | object>>;
+
+/** Rooms, accounts, typing, receipts and everything that tells of them, over real stores that outlive a restart. */
+export class SyncApp {
+  readonly directory = mkdtempSync(join(tmpdir(), 'annals-sync-'));
+  #running: Running | undefined;
+
+  static async start(): Promise<SyncApp> {
+    const app = new SyncApp();
+    app.#running = await start(app.directory);
+    return app;
+  }
+
+  /** Begins to drain: long polls answer. */
+  shutDown(): void {
+    this.#running?.shutdown.abort();
+  }
+
+  /** Ends and starts again over the same stores. */
+  async restart(): Promise<void> {
+    await this.#running?.close();
+    this.#running = await start(this.directory);
+  }
+
+  async close(): Promise<void> {
+    await this.#running?.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** A provider of the running application. */
+  get<T>(token: Type<T>): T {
+    return this.#running!.app.get(token, { strict: false });
+  }
+
+  async call(method: Method, path: string, token?: string, body?: unknown): Promise<SyncAnswer> {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const fastify = this.#running!.app.getHttpAdapter().getInstance();
+    const answer = await fastify.inject({ method, url: path, headers, payload });
+    return { status: answer.statusCode, body: JSON.parse(answer.payload) as unknown };
+  }
+
+  /** Somebody with an account and one device. */
+  async register(username: string): Promise<SyncUser> {
+    const body = { username, password: `password of ${username}`, auth: { type: 'm.login.dummy' } };
+    const { body: session } = await this.call('POST', '/_matrix/client/v3/register', undefined, body);
+    return new SyncUser(this, session.user_id, session.access_token);
+  }
+}
+
+/** Somebody who speaks to the doors. Paths are those of today's API unless they begin at the root; `v1` those of 2014/15. */
+export class SyncUser {
+  constructor(
+    readonly app: SyncApp,
+    readonly userId: string,
+    readonly token: string,
+  ) {}
+
+  /** The same user with another device. */
+  async logIn(): Promise<SyncUser> {
+    const username = this.userId.slice(1, this.userId.indexOf(':'));
+    const identifier = { type: 'm.id.user', user: username };
+    const body = { type: 'm.login.password', identifier, password: `password of ${username}` };
+    const { body: session } = await this.app.call('POST', '/_matrix/client/v3/login', undefined, body);
+    return new SyncUser(this.app, this.userId, session.access_token);
+  }
+
+  call(method: Method, path: string, body?: unknown): Promise<SyncAnswer> {
+    return this.app.call(method, path.startsWith('/_') ? path : `/_matrix/client/v3${path}`, this.token, body);
+  }
+
+  v1(method: Method, path: string, body?: unknown): Promise<SyncAnswer> {
+    return this.call(method, `/_matrix/client/api/v1${path}`, body);
+  }
+
+  /** As `call`, for what must succeed: answers the body. */
+  async ok(method: Method, path: string, body?: unknown): Promise<SyncAnswer['body']> {
+    const answer = await this.call(method, path, body);
+    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  async createRoom(options: object = {}): Promise<string> {
+    return (await this.ok('POST', '/createRoom', options)).room_id;
+  }
+
+  async join(roomId: string): Promise<void> {
+    await this.ok('POST', `/join/${encodeURIComponent(roomId)}`, {});
+  }
+
+  async leave(roomId: string): Promise<void> {
+    await this.ok('POST', `${roomPath(roomId)}/leave`, {});
+  }
+
+  async send(roomId: string, body: string, content: object = {}): Promise<string> {
+    const path = `${roomPath(roomId)}/send/m.room.message/${transactions++}`;
+    return (await this.ok('PUT', path, { msgtype: 'm.text', body, ...content })).event_id;
+  }
+
+  async setState(roomId: string, type: string, content: object, key = ''): Promise<string> {
+    const path = `${roomPath(roomId)}/state/${type}/${encodeURIComponent(key)}`;
+    return (await this.ok('PUT', path, content)).event_id;
+  }
+
+  sync(params: Params = {}): Promise<SyncAnswer['body']> {
+    return this.ok('GET', `/sync?${queryOf(params)}`);
+  }
+}
+
+let transactions = 0;
+
+/** The path of a room. */
+export function roomPath(roomId: string): string {
+  return `/rooms/${encodeURIComponent(roomId)}`;
+}
+
+/** A query; objects as JSON. */
+export function queryOf(params: Params): string {
+  const entries = Object.entries(params).map(([key, value]): [string, string] => [
+    key,
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ]);
+  return new URLSearchParams(entries).toString();
+}
+
+interface Running {
+  readonly app: NestFastifyApplication;
+  readonly shutdown: AbortController;
+  close(): Promise<void>;
+}
+
+async function start(directory: string): Promise<Running> {
+  const config = loadConfig({
+    ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
+    ANNALS_REGISTRATION: 'open',
+    ANNALS_RATE_LIMITS: 'off',
+    ANNALS_DATA_DIR: directory,
+  });
+  const store = await openLmdbEventStore(join(directory, 'log'));
+  const readModels = await openLmdbReadModels(join(directory, 'views'));
+  const reactors: Reactor[] = [];
+  const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
+  const projectors = [...roomProjectors(), ...accountProjectors, ...own];
+  const views = new ProjectionRuntime({ store, readModels, projectors, reactors, clock: systemClock });
+  const shutdown = new AbortController();
+  const ports = [
+    { provide: CONFIG, useValue: config },
+    { provide: CLOCK, useValue: systemClock },
+    { provide: EVENT_STORE, useValue: store },
+    { provide: READ_MODEL_STORE, useValue: readModels },
+    { provide: VIEWS, useValue: views },
+    { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: METRICS, useValue: new Metrics() },
+    { provide: SHUTDOWN, useValue: shutdown.signal },
+  ];
+
+  @Global()
+  @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
+  class TestPorts {}
+
+  const domains = [AccountsModule, RoomsModule, DirectoryModule, EphemeralModule, SyncModule, PushModule];
+
+  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains] })
+  class TestApp {}
+
+  const app = await NestFactory.create<NestFastifyApplication>(TestApp, new MatrixAdapter(config), {
+    abortOnError: false,
+    bodyParser: false,
+    logger: ['error', 'warn'],
+  });
+  for (const reactor of [KnownTokens, ActiveUsers]) reactors.push(app.get<Reactor>(reactor, { strict: false }));
+  await views.start();
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  return {
+    app,
+    shutdown,
+    async close() {
+      shutdown.abort();
+      await app.close();
+      await views.stop();
+      await store.close();
+      await readModels.close();
+    },
+  };
+}
