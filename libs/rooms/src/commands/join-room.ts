@@ -7,11 +7,12 @@ import { VIEWS, type Views } from '#projections/views';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { MembershipChanges, sendMembership } from './change-membership.js';
+import { checkGuestMayJoin } from './guest-access.js';
 import { authorisedJoin } from './join-authoriser.js';
 
 /**
- * Joins a room of this server: client-server API, "Joining rooms". Joining twice is no error. Throws M_FORBIDDEN, M_NOT_FOUND
- * for a room that this server does not have.
+ * Joins a room of this server: client-server API, "Joining rooms". Joining twice is no error. Throws M_FORBIDDEN,
+ * M_GUEST_ACCESS_FORBIDDEN, M_NOT_FOUND for a room that this server does not have.
  * NOTSPEC: whatever else the request says becomes part of the member event, `reason` among it. Clients do so since 2015, and
  * could set the same event by PUT /state.
  */
@@ -38,6 +39,7 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       if (before?.content['membership'] === 'join') return;
+      await checkGuestMayJoin(turn, requester);
       await sendMembership(turn, userId, userId, await authorisedJoin(turn, this.views, userId, content), before);
     });
     if (position !== undefined) await this.views.whenProcessed(position);

@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { isRoomAlias, isUserId, type RoomId, type UserId } from '#kernel/ids';
+import { isRoomAlias, isUserId, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -11,6 +11,7 @@ import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { checkGuestMayJoin } from './guest-access.js';
 import { checkIsLocal } from './invite-user.js';
 import { authorisedJoin } from './join-authoriser.js';
 import type { EventSent } from './transaction.js';
@@ -42,7 +43,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const sender = requester.userId;
       const current = await turn.findState(type, stateKey);
-      const set = type === 'm.room.member' ? await this.#memberContent(turn, sender, stateKey, content) : content;
+      const set = type === 'm.room.member' ? await this.#memberContent(turn, requester, stateKey, content) : content;
       if (current?.sender === sender && sameContent(turn, current.content, set)) return current.eventId;
       if (type === 'm.room.canonical_alias') await this.#checkAliases(turn, current?.content ?? {}, set);
       return (await turn.send({ type, stateKey, sender, content: set })).eventId;
@@ -52,11 +53,12 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   }
 
   /** Memberships set here are what the doors for them would make of them. */
-  async #memberContent(turn: RoomTurn, sender: UserId, target: string, content: JsonObject): Promise<JsonObject> {
+  async #memberContent(turn: RoomTurn, requester: Requester, target: string, content: JsonObject): Promise<JsonObject> {
+    const { userId } = requester;
     if (content['membership'] === 'invite' && isUserId(target)) checkIsLocal(target, this.author.serverName);
-    return content['membership'] === 'join' && target === sender
-      ? authorisedJoin(turn, this.views, sender, content)
-      : content;
+    if (content['membership'] !== 'join' || target !== userId) return content;
+    if ((await turn.findMembership(userId)) !== 'join') await checkGuestMayJoin(turn, requester);
+    return authorisedJoin(turn, this.views, userId, content);
   }
 
   /** Aliases that the event adds must be well-formed and point to this room: modules/room_aliases, "m.room.canonical_alias". */

@@ -1,7 +1,7 @@
 import { expect, test, describe, beforeEach } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { verifyChain } from '#event-store/seal-facts';
-import type { RoomId, ServerName, UserId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { createSigningKey } from '#protocol/signing/signing-key';
@@ -101,6 +101,30 @@ test('a task that is refused leaves no trace, and its neighbours stand', async (
   await Promise.all([say(roomId, 'one'), expect(refused).rejects.toThrow(MatrixError), say(roomId, 'two')]);
   const bodies = (await factsOf(roomId)).slice(2).map((fact) => JSON.parse(fact.data).pdu.content.body);
   expect(bodies).toEqual(['one', 'two']);
+});
+
+test('what a redaction takes away is gone for who comes behind it, in the same write too, unless it was refused', async () => {
+  const roomId = await roomOf('11');
+  const topic = (): Promise<unknown> =>
+    workers
+      .run(roomId, context, async (turn) => (await turn.findState('m.room.topic'))?.content)
+      .then(({ result }) => result);
+  const { result: set } = await workers.run(roomId, context, (turn) =>
+    turn.send({ type: 'm.room.topic', stateKey: '', sender: alice, content: { topic: 'secret' } }),
+  );
+  const redact = (fails: boolean): Promise<unknown> =>
+    workers.run(roomId, context, async (turn) => {
+      turn.redact(
+        { event_id: set.eventId, redacted_by: '$r' as EventId, room_version: '11' },
+        { ...set.pdu, content: {} },
+      );
+      if (fails) throw new MatrixError('M_FORBIDDEN');
+    });
+  const refused = expect(redact(true)).rejects.toThrow(MatrixError);
+  const seen = await Promise.all([topic(), redact(false).then(() => undefined), topic()]);
+  await refused;
+  expect(seen).toEqual([{ topic: 'secret' }, undefined, {}]);
+  expect(await topic()).toEqual({});
 });
 
 test('two processes that write to one room both succeed, one after the other', async () => {

@@ -1,0 +1,171 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { CreateAlias } from '#directory/commands/create-alias';
+import { ALICE, BOB } from '#testing/local-room';
+import { requesterOf, RoomCommands } from '#testing/room-commands';
+import type { CreateRoomOptions } from '../decide/new-room-events.js';
+import { BanUser } from './ban-user.js';
+import { UpgradeRoom } from './upgrade-room.js';
+
+const CAROL = '@carol:a.example' as UserId;
+const DAVE = '@dave:a.example' as UserId;
+
+let rooms: RoomCommands;
+
+beforeEach(() => {
+  rooms = new RoomCommands();
+});
+
+async function upgrade(roomId: RoomId, version: string, user = ALICE, creators: UserId[] = []): Promise<RoomId> {
+  const command = new UpgradeRoom(requesterOf(user), roomId, version, creators);
+  return (await rooms.execute(command)).replacementRoom;
+}
+
+async function refused(command: Promise<unknown>, errcode = 'M_FORBIDDEN'): Promise<void> {
+  await expect(command).rejects.toMatchObject({ errcode });
+}
+
+async function begin(version: string, options: CreateRoomOptions = {}): Promise<RoomId> {
+  return rooms.createRoom(ALICE, { room_version: version, preset: 'public_chat', ...options });
+}
+
+const levelsOf = (roomId: RoomId): Promise<JsonObject | undefined> => rooms.state(roomId, 'm.room.power_levels');
+
+describe.each([
+  ['1', '10'],
+  ['5', '6'],
+  ['9', '10'],
+  ['10', '11'],
+  ['11', '12'],
+  ['12', '12'],
+  ['12', '11'],
+])('upgrading from version %s to %s', (from, to) => {
+  it('replaces the room by one of that version, and says so in both', async () => {
+    const old = await begin(from);
+    const next = await upgrade(old, to);
+    const create = await rooms.state(next, 'm.room.create');
+    expect(create).toMatchObject({ room_version: to, predecessor: { room_id: old } });
+    expect(await rooms.state(old, 'm.room.tombstone')).toMatchObject({ replacement_room: next });
+    const tombstone = rooms.facts(old, 'pdu-accepted').find(({ data }) => data.includes('"type":"m.room.tombstone"'));
+    const { event_id: named } = create?.['predecessor'] as { event_id?: string };
+    const { event_id: sent } = JSON.parse(tombstone?.data ?? '') as { event_id: string };
+    // Where the room's id is the hash of its create event, that event cannot name what names the room.
+    expect(named).toBe(to === '12' ? undefined : sent);
+    await rooms.send(ALICE, next);
+  });
+
+  it('takes over what can be, and silences the old room', async () => {
+    const old = await begin(from, { name: 'Name', topic: 'Topic', creation_content: { type: 'm.space' } });
+    await rooms.join(BOB, old);
+    const content = { algorithm: 'm.megolm.v1.aes-sha2' };
+    await rooms.setState(ALICE, old, 'm.room.encryption', content);
+    await rooms.setState(ALICE, old, 'm.room.avatar', { url: 'mxc://a.example/a' });
+    await rooms.setState(ALICE, old, 'm.odd', { a: 1 });
+    await rooms.execute(new BanUser(requesterOf(ALICE), old, CAROL, 'spam'));
+    const next = await upgrade(old, to);
+    expect(await rooms.state(next, 'm.room.create')).toMatchObject({ type: 'm.space' });
+    for (const type of ['name', 'avatar', 'encryption', 'join_rules', 'guest_access', 'history_visibility']) {
+      const moved = await rooms.state(old, `m.room.${type}`);
+      expect([type, await rooms.state(next, `m.room.${type}`)]).toEqual([type, moved]);
+    }
+    expect(await rooms.state(next, 'm.room.topic')).toMatchObject({ topic: 'Topic' });
+    expect(await rooms.state(next, 'm.room.member', CAROL)).toEqual({ membership: 'ban', reason: 'spam' });
+    expect(await rooms.state(next, 'm.room.member', BOB)).toBeUndefined();
+    expect(await rooms.state(next, 'm.odd')).toBeUndefined();
+    await refused(rooms.join(CAROL, next));
+    await rooms.join(BOB, next);
+    await refused(rooms.send(BOB, old));
+    expect(await levelsOf(old)).toMatchObject({ events_default: 50, invite: 50 });
+  });
+});
+
+describe('power in the new room', () => {
+  it('is what it was in the old one, for the upgrader too', async () => {
+    const users = { [ALICE]: 100, [BOB]: 60, [CAROL]: 10 };
+    const events = { 'm.room.tombstone': 60, 'm.room.power_levels': 100 };
+    const old = await begin('10', { power_level_content_override: { users, events } });
+    await rooms.join(BOB, old);
+    await refused(upgrade(old, '11', CAROL));
+    const next = await upgrade(old, '11', BOB);
+    expect(await levelsOf(next)).toMatchObject({ users, events });
+    expect(await levelsOf(old)).toMatchObject({ events_default: 0 });
+  });
+
+  it('is not named for those who are creators above all levels', async () => {
+    const users = { [ALICE]: 100, [BOB]: 60, [CAROL]: 10 };
+    const old = await begin('11', { power_level_content_override: { users } });
+    const next = await upgrade(old, '12', ALICE, [BOB]);
+    expect((await levelsOf(next))?.['users']).toEqual({ [CAROL]: 10 });
+    expect(await rooms.state(next, 'm.room.create')).toMatchObject({ additional_creators: [BOB] });
+  });
+
+  it('does not pass on to other creators unless they are named again', async () => {
+    const old = await begin('12', { creation_content: { additional_creators: [BOB, CAROL] } });
+    const next = await upgrade(old, '12', ALICE, [CAROL]);
+    expect(await rooms.state(next, 'm.room.create')).toMatchObject({ additional_creators: [CAROL] });
+    const last = await upgrade(next, '12');
+    expect(await rooms.state(last, 'm.room.create')).not.toHaveProperty('additional_creators');
+  });
+
+  it('is named for creators where they are no longer above all levels', async () => {
+    const old = await begin('12', { creation_content: { additional_creators: [BOB] } });
+    const next = await upgrade(old, '11', ALICE, [DAVE]);
+    expect(await rooms.state(next, 'm.room.create')).not.toHaveProperty('additional_creators');
+    expect((await levelsOf(next))?.['users']).toEqual({ [ALICE]: 150, [BOB]: 150 });
+    await upgrade(next, '12', BOB).then(
+      () => expect.unreachable(),
+      ({ errcode }) => expect(errcode).toBe('M_FORBIDDEN'), // Bob has not joined
+    );
+  });
+
+  it('is counted in numbers where the new version wants numbers', async () => {
+    const override = { users: { [ALICE]: '100', [BOB]: ' 7' }, ban: '40', notifications: { room: '20' }, odd: 'text' };
+    const old = await begin('9', { power_level_content_override: override });
+    const levels = await levelsOf(await upgrade(old, '10'));
+    expect(levels).toMatchObject({ users: { [ALICE]: 100, [BOB]: 7 }, ban: 40, notifications: { room: 20 } });
+    expect(levels).not.toHaveProperty('odd');
+  });
+});
+
+describe('aliases', () => {
+  it('move to the new room, and the canonical one with them', async () => {
+    const old = await begin('11', { room_alias_name: 'lobby' });
+    const other = '#other:a.example' as RoomAlias;
+    await rooms.execute(new CreateAlias(requesterOf(ALICE), other, old));
+    const canonical = { alias: '#lobby:a.example', alt_aliases: [other] };
+    await rooms.setState(ALICE, old, 'm.room.canonical_alias', canonical);
+    const next = await upgrade(old, '12');
+    expect(await rooms.state(next, 'm.room.canonical_alias')).toEqual(canonical);
+    expect(await rooms.state(old, 'm.room.canonical_alias')).toEqual({});
+    for (const alias of [canonical.alias, other]) {
+      expect(JSON.parse((await rooms.views.get('aliases', [alias])) ?? '')).toMatchObject({ room_id: next });
+    }
+  });
+
+  it('move although the user may not say so in the old room', async () => {
+    const events = { 'm.room.tombstone': 0, 'm.room.canonical_alias': 50 };
+    const old = await begin('11', { room_alias_name: 'lobby', power_level_content_override: { events } });
+    await rooms.join(BOB, old);
+    const next = await upgrade(old, '12', BOB);
+    expect(JSON.parse((await rooms.views.get('aliases', ['#lobby:a.example'])) ?? '')).toMatchObject({ room_id: next });
+  });
+});
+
+describe('an upgrade is refused', () => {
+  it('to versions that nobody knows, of rooms that nobody knows', async () => {
+    const old = await begin('11');
+    await refused(upgrade(old, '99'), 'M_UNSUPPORTED_ROOM_VERSION');
+    await refused(upgrade('!none:a.example' as RoomId, '11'), 'M_NOT_FOUND');
+  });
+
+  it('to who may not bury the room, and then nothing happens', async () => {
+    const old = await begin('11');
+    await refused(upgrade(old, '12', BOB));
+    await rooms.join(BOB, old);
+    const { length } = rooms.log.facts;
+    await refused(upgrade(old, '12', BOB));
+    await refused(upgrade(old, '12', ALICE, ['bob' as UserId]), 'M_INVALID_PARAM');
+    expect(rooms.log.facts).toHaveLength(length);
+  });
+});
