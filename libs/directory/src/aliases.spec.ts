@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import type { DeviceId, RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { given } from '#testing/given';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { project } from '#testing/project';
+import { RoomViews } from '#testing/room-views';
+import { Aliases, type AliasState, decideClaim, decideRelease, evolveAlias, NO_ALIAS } from './aliases.js';
+import { directoryProjector } from './projections/directory.projector.js';
+
+const ALIAS = '#lobby:a.example' as RoomAlias;
+const ROOM = '!r:a.example' as RoomId;
+const OTHER = '!other:a.example' as RoomId;
+const ALICE = '@alice:a.example' as UserId;
+
+const requester: Requester = { userId: ALICE, deviceId: 'PHONE' as DeviceId, isAdmin: false, requestId: 'x' };
+
+function aliasesOver(log: MemoryEventStore): Aliases {
+  return new Aliases(log, { now: () => 1 }, new RoomViews(log), TEST_AUTHOR);
+}
+
+const created = (roomId: RoomId = ROOM) => ({
+  type: 'alias-created',
+  data: { alias: ALIAS, room_id: roomId, creator: ALICE },
+});
+const deleted = { type: 'alias-deleted', data: { alias: ALIAS, room_id: ROOM, by: ALICE } };
+
+const decider = {
+  initialState: NO_ALIAS,
+  evolve: evolveAlias,
+  decide: (state: AliasState, command: { claim: RoomId } | { release: RoomId }) =>
+    'claim' in command
+      ? decideClaim(state, { alias: ALIAS, room_id: command.claim, creator: ALICE })
+      : decideRelease(state, { alias: ALIAS, room_id: command.release, by: ALICE }),
+};
+
+describe('an alias', () => {
+  it('belongs to whoever claims it first, until it is released', () => {
+    given(decider, []).when({ claim: ROOM }).then([created()]);
+    given(decider, [created()]).when({ claim: OTHER }).thenRefused('M_ROOM_IN_USE');
+    given(decider, [created()]).when({ claim: ROOM }).thenRefused('M_ROOM_IN_USE');
+    given(decider, [created(), deleted])
+      .when({ claim: OTHER })
+      .then([created(OTHER)]);
+  });
+
+  it('is released by the room it points to only', () => {
+    given(decider, [created()]).when({ release: ROOM }).then([deleted]);
+    given(decider, [created()]).when({ release: OTHER }).then([]);
+    given(decider, []).when({ release: ROOM }).then([]);
+  });
+
+  it('can be made, deleted and made again by the same user: each is a fact of its own', async () => {
+    const log = new MemoryEventStore();
+    const aliases = aliasesOver(log);
+    for (let i = 0; i < 2; i++) {
+      await aliases.claim(ALIAS, ROOM, requester);
+      expect([await aliases.resolve(ALIAS), await aliases.listOf(ROOM)]).toEqual([ROOM, [ALIAS]]);
+      await expect(aliases.claim(ALIAS, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+      await aliases.release(ALIAS, ROOM, requester);
+      expect([await aliases.resolve(ALIAS), await aliases.listOf(ROOM)]).toEqual([undefined, []]);
+    }
+    expect(log.facts).toHaveLength(4);
+  });
+
+  it('is claimed once where many ask at a time', async () => {
+    const log = new MemoryEventStore();
+    const aliases = aliasesOver(log);
+    const rooms = Array.from({ length: 8 }, (_, i) => `!r${i}:a.example` as RoomId);
+    const outcomes = await Promise.allSettled(rooms.map((roomId) => aliases.claim(ALIAS, roomId, requester)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(log.facts).toHaveLength(1);
+  });
+
+  it('must be of this server and have a local part', () => {
+    const aliases = aliasesOver(new MemoryEventStore());
+    for (const wrong of ['#lobby:b.example', '#:a.example']) {
+      expect(() => aliases.checkOurs(wrong as RoomAlias)).toThrow();
+    }
+    expect(() => aliases.checkOurs(ALIAS)).not.toThrow();
+  });
+});
+
+describe('the directory', () => {
+  it('knows where aliases point, which a room has, and which rooms are listed', async () => {
+    const stream = `alias-${ALIAS}`;
+    const listed = (value: boolean) => ({
+      stream: `room-${ROOM}`,
+      type: 'room-listed',
+      data: { listed: value, by: ALICE },
+    });
+    expect(await project(directoryProjector(), [{ stream, ...created() }, listed(true)])).toEqual({
+      [`aliases ${ALIAS}`]: { room_id: ROOM, creator: ALICE },
+      [`room-aliases ${ROOM} ${ALIAS}`]: '',
+      [`public-rooms ${ROOM}`]: '',
+    });
+    const later = [{ stream, ...created() }, listed(true), { stream, ...deleted }, { stream, ...created(OTHER) }];
+    expect(await project(directoryProjector(), [...later, listed(false)])).toEqual({
+      [`aliases ${ALIAS}`]: { room_id: OTHER, creator: ALICE },
+      [`room-aliases ${OTHER} ${ALIAS}`]: '',
+    });
+  });
+});
