@@ -2,12 +2,22 @@ import { Module } from '@nestjs/common';
 import { type CommandRunner, InjectCommander } from 'nest-commander';
 import { AuditCommand } from './commands/audit.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
+import { ReplayCommand } from './commands/replay.command.js';
+import { UsersCommand } from './commands/users.command.js';
 import { VerifyCommand } from './commands/verify.command.js';
 
 type Commander = Parameters<CommandRunner['setCommand']>[0];
 
 /** Every command there is. What a command needs is loaded when it runs. */
-@Module({ providers: [...ProjectionsCommand.registerWithSubCommands(), VerifyCommand, AuditCommand] })
+@Module({
+  providers: [
+    ...ProjectionsCommand.registerWithSubCommands(),
+    ReplayCommand,
+    VerifyCommand,
+    AuditCommand,
+    ...UsersCommand.registerWithSubCommands(),
+  ],
+})
 export class CliModule {
   constructor(@InjectCommander() commander: Commander) {
     commander.name('annals').description('Looks after a homeserver: its log, its views, its users.');

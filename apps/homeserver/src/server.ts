@@ -3,8 +3,10 @@ import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
+import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FirstRegistrationToken } from '#accounts/first-registration-token';
+import { UserAdministration } from '#accounts/administration/user-administration';
 import type { Config } from '#config/config';
 import { drain, type DrainStep } from '#http/drain';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -26,6 +28,7 @@ import { listProjectors } from './projectors.js';
 import { REACTORS } from './reactors.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener } from './tls-listener.js';
+import { userMethods } from './user-methods.js';
 import { watchProjections } from './watch-projections.js';
 
 /** A server that answers. */
@@ -79,7 +82,7 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
 
   await ports.projections.start();
   await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
-  const control = await openControl(ports);
+  const control = await openControl(ports, app.get(CommandBus));
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
 
   await app.listen(config.listen.port, config.listen.host);
@@ -123,8 +126,10 @@ async function openPorts(
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
 }
 
-function openControl({ config, projections }: Ports): Promise<ControlServer> {
-  return startControlServer(join(config.dataDir, CONTROL_SOCKET), controlMethods(projections));
+function openControl({ config, projections }: Ports, commands: CommandBus): Promise<ControlServer> {
+  const users = new UserAdministration(commands, config.serverName);
+  const methods = { ...controlMethods(projections), ...userMethods(users, projections) };
+  return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }
 
 function closeListener(server: Server): Promise<void> {

@@ -44,7 +44,12 @@ export class ListProjectionsCommand extends LookCommand {
   }
 }
 
-@SubCommand({ name: 'status', arguments: '<name>', argsDescription: { name: NAME }, description: 'all about one projection' })
+@SubCommand({
+  name: 'status',
+  arguments: '<name>',
+  argsDescription: { name: NAME },
+  description: 'all about one projection',
+})
 export class ProjectionStatusCommand extends LookCommand {
   protected look({ run, installation, terminal, json, name = '' }: Look): Promise<ExitCode> {
     return run.showProjection(installation, terminal, name, { json });
@@ -114,7 +119,12 @@ export class RebuildCommand extends AnnalsCommand<RebuildOptions> {
   }
 }
 
-@SubCommand({ name: 'pause', arguments: '<name>', argsDescription: { name: NAME }, description: 'stop a projection where it is' })
+@SubCommand({
+  name: 'pause',
+  arguments: '<name>',
+  argsDescription: { name: NAME },
+  description: 'stop a projection where it is',
+})
 export class PauseCommand extends AnnalsCommand<CommonOptions & { readonly reason?: string }> {
   protected async execute(
     [name = '']: string[],

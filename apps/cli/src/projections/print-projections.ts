@@ -51,7 +51,10 @@ export function projectionLines(status: ProjectionStatus): string[] {
     ['serves', generationOf(serving)],
   ];
   if (next !== undefined) {
-    rows.push(['next', `${generationOf(next)}, ${next.state}${next.switchByHand ? ', to be switched to by hand' : ''}`]);
+    rows.push([
+      'next',
+      `${generationOf(next)}, ${next.state}${next.switchByHand ? ', to be switched to by hand' : ''}`,
+    ]);
   }
   if (previous !== undefined) rows.push(['previous', generationOf(previous)]);
   rows.push(['head of the log', `${head}, ${count(behind(status))} ahead`]);

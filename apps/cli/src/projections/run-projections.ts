@@ -16,7 +16,11 @@ export interface PrintOptions {
 const STOPPED = 'the server is not running: this is what it left';
 
 /** `projections list`. */
-export function listProjections(installation: Installation, terminal: Terminal, { json }: PrintOptions): Promise<ExitCode> {
+export function listProjections(
+  installation: Installation,
+  terminal: Terminal,
+  { json }: PrintOptions,
+): Promise<ExitCode> {
   return readProjections(installation, async (projections, isRunning) => {
     const statuses = await projections.list();
     if (!isRunning && !json) terminal.note(STOPPED);
@@ -67,7 +71,9 @@ export function showChecksums(
     for (const projection of names) {
       for (const [collection, { rows, sum }] of Object.entries(await projections.checksum(projection))) {
         const line = { projection, collection, rows, sum };
-        await terminal.line(json ? JSON.stringify(line) : `${sum}  ${String(rows).padStart(10)}  ${projection}.${collection}`);
+        await terminal.line(
+          json ? JSON.stringify(line) : `${sum}  ${String(rows).padStart(10)}  ${projection}.${collection}`,
+        );
       }
     }
     return EXIT.ok;
@@ -111,15 +117,24 @@ function interrupted(name: string, isRunning: boolean): CliFailure {
   return new CliFailure(`${name} is not rebuilt yet: ${goesOn}`, EXIT.interrupted);
 }
 
-async function tellOutcome(terminal: Terminal, name: string, outcome: RebuildOutcome, seconds: number): Promise<ExitCode> {
+async function tellOutcome(
+  terminal: Terminal,
+  name: string,
+  outcome: RebuildOutcome,
+  seconds: number,
+): Promise<ExitCode> {
   if (outcome.kind === 'ended') throw new CliFailure(`${name} was not rebuilt: ${outcome.reason}`, EXIT.found);
   if (outcome.kind === 'ready') {
-    await terminal.line(`${name}: generation ${outcome.status.next?.generation} is ready; annals projections switch ${name}`);
+    await terminal.line(
+      `${name}: generation ${outcome.status.next?.generation} is ready; annals projections switch ${name}`,
+    );
     return EXIT.ok;
   }
   const { status, comparison } = outcome;
   await terminal.line(`${name}: generation ${status.serving.generation} serves, rebuilt in ${duration(seconds)}`);
-  await terminal.line(comparison === undefined ? 'not compared: what it replaced was of another version' : comparisonText(comparison));
+  await terminal.line(
+    comparison === undefined ? 'not compared: what it replaced was of another version' : comparisonText(comparison),
+  );
   return comparison === undefined || comparison.differences === 0 ? EXIT.ok : EXIT.found;
 }
 

@@ -1,46 +1,26 @@
-import type { ProjectionStatus } from '#projections/projection-status';
-import { positionNumber } from '#kernel/position';
-import type { ReadModelStore } from '#read-models/read-model-store';
-import type { ProjectionRuntime } from '#projections/projection-runtime';
-import { readState } from '#projections/projection-records';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
+import type { ProjectionRuntime } from '#projections/projection-runtime';
+import type { ProjectionStatus } from '#projections/projection-status';
+import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
-import { withStoppedProjections } from '../projections/open-projections.js';
-import { comparisonText } from '../projections/print-projections.js';
-import { type ProjectionsToSteer, RemoteProjections } from '../projections/remote-projections.js';
-import { type RebuildOutcome, waitForRebuild } from '../projections/wait-for-rebuild.js';
+import { readProjections, withStoppedProjections } from '../projections/open-projections.js';
+import { RemoteProjections } from '../projections/remote-projections.js';
 import { Progress } from '../terminal/progress.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { count, counted, duration } from '../terminal/units.js';
+import { isUntouched, Replay, type ReplayOptions } from './replay.js';
 import { shareReads } from './share-reads.js';
-
-export interface RunReplayOptions {
-  readonly json: boolean;
-  /** Print the checksum of every collection in the end. */
-  readonly checksums: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** What became of one projection. */
-interface Replayed {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly text: string;
-  readonly comparison?: RebuildOutcome extends infer O ? (O extends { comparison: infer C } ? C : never) : never;
-}
 
 const LOOK_EVERY_MS = 100;
 
 /**
  * Projects the whole log again: every projection into a new generation that then serves, compared with what it replaces.
  * Where there are no views at all, they are filled. A running server does it itself, one projection after the other, and
- * answers all the while.
+ * answers all the while. Exit code 1 where anything differs, or a fact cannot be projected.
  */
 export async function runReplay(
   installation: Installation,
   terminal: Terminal,
-  options: RunReplayOptions,
+  options: ReplayOptions,
 ): Promise<ExitCode> {
   const client = await installation.connect();
   if (client === undefined) return replayStopped(installation, terminal, options);
@@ -57,21 +37,58 @@ export async function runReplay(
   }
 }
 
-function replayStopped(installation: Installation, terminal: Terminal, options: RunReplayOptions): Promise<ExitCode> {
-  const work = async (runtime: ProjectionRuntime, readModels: ReadModelStore): Promise<ExitCode> => {
-    const { checkpoint, records } = await readState(readModels);
-    const isEmpty = positionNumber(checkpoint) === 0 && records.size === 0;
+async function replayStopped(
+  installation: Installation,
+  terminal: Terminal,
+  options: ReplayOptions,
+): Promise<ExitCode> {
+  const before = await readProjections(installation, (projections) => projections.list());
+  const names = before.map(({ name }) => name);
+  const fillOnly = isUntouched(before);
+  const work = async (runtime: ProjectionRuntime): Promise<ExitCode> => {
     try {
-      const names = await catchUp(runtime, terminal, options.signal);
+      if (fillOnly) {
+        const replay = new Replay(terminal, options, runtime, names);
+        await start(runtime, (statuses) => replay.show(statuses), options.signal);
+        await replay.takeAsFilled();
+        return await replay.finish();
+      }
+      await catchUp(runtime, terminal, options.signal);
       const replay = new Replay(terminal, options, runtime, names);
-      if (isEmpty) await replay.takeAsFilled();
-      else await Promise.all(names.map((name) => replay.rebuild(name)));
+      await Promise.all(names.map((name) => replay.rebuild(name)));
       return await replay.finish();
     } catch (error) {
       throw interruptedOr(error, options.signal, 'the next start goes on with it');
     }
   };
   return withStoppedProjections(installation, terminal, work, shareReads);
+}
+
+async function catchUp(runtime: ProjectionRuntime, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const progress = new Progress(terminal, 'catch up');
+  const show = (statuses: readonly ProjectionStatus[]): void => {
+    const [slowest] = statuses.toSorted((a, b) => (a.position < b.position ? -1 : 1));
+    if (slowest !== undefined) progress.show({ ...slowest.facts, about: slowest.name });
+  };
+  await start(runtime, show, signal);
+  progress.finish();
+}
+
+/** Starts the projections and tells how far they are until they have caught up. */
+async function start(
+  runtime: ProjectionRuntime,
+  show: (statuses: readonly ProjectionStatus[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let isStarted = false;
+  const starting = runtime.start().finally(() => (isStarted = true));
+  // Looked at below; whoever interrupts does not wait for it.
+  starting.catch(() => {});
+  while (!isStarted) {
+    await Promise.race([starting, delay(LOOK_EVERY_MS, undefined, { signal })]);
+    if (!isStarted) show(await runtime.list());
+  }
+  await starting;
 }
 
 function interruptedOr(error: unknown, signal: AbortSignal, goesOn: string): unknown {

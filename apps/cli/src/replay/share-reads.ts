@@ -29,7 +29,7 @@ export function shareReads(store: EventStore): EventStore {
     readStream: (stream, options) => store.readStream(stream, options),
     async *readAll({ after, batchSize = 1000 }) {
       const head = await store.head();
-      for (let at = after; at < head; ) {
+      for (let at = after; at < head;) {
         const facts = await batchBehind(at, batchSize);
         if (facts === undefined) return;
         at = facts.at(-1)!.position;

@@ -61,6 +61,6 @@ export function progressLine(label: string, { done, of, about }: Step, perSecond
   const share = Math.min(1, done / of);
   const filled = Math.round(share * BAR);
   const bar = withBar ? `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}] ` : '';
-  const left = perSecond > 0 ? `  ${duration((of - done) / perSecond)} left` : '';
+  const left = perSecond > 0 && done < of ? `  ${duration((of - done) / perSecond)} left` : '';
   return `${label}  ${bar}${Math.floor(share * 100)} %  ${count(done)} of ${count(of)} facts  ${speed}${left}${tail}`;
 }

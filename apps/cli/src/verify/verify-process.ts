@@ -5,6 +5,7 @@ import { positionNumber } from '#kernel/position';
 import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
 import type { KeyRing } from '#rooms/audit/verify-room';
 import { messageOf } from '../failure.js';
+import { serverOfLog } from '../server-of-log.js';
 import type { Place } from './finding.js';
 import { encodePlace, PLACE_DESCRIPTOR, type PublicKey, type VerifyMessage, type VerifyTask } from './messages.js';
 import { verifyLog } from './verify-log.js';
@@ -27,7 +28,7 @@ process.once('disconnect', () => process.exit());
 async function run(task: VerifyTask): Promise<void> {
   const store = await openLog(task);
   if (store === undefined) return;
-  const ring = keyRing(task.keys);
+  const ring = keyRing(task.keys, await findServer(store));
   let done = 0;
   let current: string | undefined;
   let toldAt = 0;
@@ -108,12 +109,25 @@ function tell(message: VerifyMessage): Promise<void> {
   });
 }
 
+/** Whose log it is, also where the configuration at hand does not say so. What is wrong with it will be found. */
+async function findServer(store: EventStore): Promise<string | undefined> {
+  try {
+    return await serverOfLog(store);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The keys that are known, and how often another was asked for, by server. */
-function keyRing(keys: readonly PublicKey[]): { find: KeyRing; unknown: Map<string, number> } {
+function keyRing(
+  keys: readonly PublicKey[],
+  serverOfTheLog: string | undefined,
+): { find: KeyRing; unknown: Map<string, number> } {
   const known = new Map<string, VerifyKey>();
   for (const { server, keyId, key } of keys) {
     const parsed = parseVerifyKey(key);
-    if (parsed !== undefined) known.set(`${server} ${keyId}`, parsed);
+    if (parsed === undefined) continue;
+    for (const name of [server, serverOfTheLog]) known.set(`${name} ${keyId}`, parsed);
   }
   const unknown = new Map<string, number>();
   const find: KeyRing = (server, keyId) => {

@@ -1,0 +1,139 @@
+import { Command, Option, SubCommand } from 'nest-commander';
+import type { ExitCode } from '../failure.js';
+import { findInstallation } from '../installation.js';
+import type { Terminal } from '../terminal/terminal.js';
+import { CliFailure } from '../failure.js';
+import type { ChosenPassword } from '../users/read-password.js';
+import { AnnalsCommand, type CommonOptions, GroupCommand } from './annals-command.js';
+
+const loadRun = () => import('../users/run-users.js');
+
+const NAME = { name: 'a user id of this server, or what stands before its colon' };
+
+interface PasswordOptions extends CommonOptions {
+  readonly passwordStdin?: boolean;
+  readonly generatePassword?: boolean;
+}
+
+/** A command that needs a password: asked for twice, unless an option says where it comes from. */
+abstract class PasswordCommand<O extends PasswordOptions> extends AnnalsCommand<O> {
+  protected async choosePassword({ passwordStdin, generatePassword }: PasswordOptions): Promise<ChosenPassword> {
+    if (passwordStdin === true && generatePassword === true) {
+      throw new CliFailure('--password-stdin and --generate-password: only one of them');
+    }
+    const { readPassword } = await import('../users/read-password.js');
+    const source = passwordStdin === true ? 'stdin' : generatePassword === true ? 'generate' : 'prompt';
+    return readPassword(source, { input: process.stdin, output: process.stderr });
+  }
+
+  @Option({ flags: '--password-stdin', description: 'read the password from standard input' })
+  parsePasswordStdin(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--generate-password', description: 'make one up and print it once' })
+  parseGeneratePassword(): boolean {
+    return true;
+  }
+}
+
+interface CreateOptions extends PasswordOptions {
+  readonly admin?: boolean;
+}
+
+@SubCommand({ name: 'create', arguments: '<name>', argsDescription: NAME, description: 'make an account' })
+export class CreateUserCommand extends PasswordCommand<CreateOptions> {
+  protected async execute([name = '']: string[], options: CreateOptions, terminal: Terminal): Promise<ExitCode> {
+    const installation = findInstallation(options.data);
+    const chosen = await this.choosePassword(options);
+    return (await loadRun()).createUser(installation, terminal, name, chosen, options.admin === true);
+  }
+
+  @Option({ flags: '--admin', description: 'let the user administer this server' })
+  parseAdmin(): boolean {
+    return true;
+  }
+}
+
+interface ResetOptions extends PasswordOptions {
+  readonly keepSessions?: boolean;
+}
+
+@SubCommand({ name: 'reset-password', arguments: '<name>', argsDescription: NAME, description: 'set a new password' })
+export class ResetPasswordCommand extends PasswordCommand<ResetOptions> {
+  protected async execute([name = '']: string[], options: ResetOptions, terminal: Terminal): Promise<ExitCode> {
+    const installation = findInstallation(options.data);
+    const chosen = await this.choosePassword(options);
+    return (await loadRun()).resetPassword(installation, terminal, name, chosen, options.keepSessions === true);
+  }
+
+  @Option({ flags: '--keep-sessions', description: 'do not end the sessions of the user' })
+  parseKeepSessions(): boolean {
+    return true;
+  }
+}
+
+interface DeactivateOptions extends CommonOptions {
+  readonly erase?: boolean;
+}
+
+@SubCommand({
+  name: 'deactivate',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'end an account for ever: the sessions, the password, the membership of rooms',
+})
+export class DeactivateUserCommand extends AnnalsCommand<DeactivateOptions> {
+  protected async execute([name = '']: string[], options: DeactivateOptions, terminal: Terminal): Promise<ExitCode> {
+    return (await loadRun()).deactivateUser(findInstallation(options.data), terminal, name, options.erase === true);
+  }
+
+  @Option({ flags: '--erase', description: 'empty the profile and the private data as well' })
+  parseErase(): boolean {
+    return true;
+  }
+}
+
+interface MakeAdminOptions extends CommonOptions {
+  readonly revoke?: boolean;
+}
+
+@SubCommand({
+  name: 'make-admin',
+  arguments: '<name>',
+  argsDescription: NAME,
+  description: 'let a user administer this server',
+})
+export class MakeAdminCommand extends AnnalsCommand<MakeAdminOptions> {
+  protected async execute([name = '']: string[], options: MakeAdminOptions, terminal: Terminal): Promise<ExitCode> {
+    return (await loadRun()).setAdmin(findInstallation(options.data), terminal, name, options.revoke !== true);
+  }
+
+  @Option({ flags: '--revoke', description: 'take it away instead' })
+  parseRevoke(): boolean {
+    return true;
+  }
+}
+
+interface ListOptions extends CommonOptions {
+  readonly json?: boolean;
+}
+
+@SubCommand({ name: 'list', description: 'who has an account here' })
+export class ListUsersCommand extends AnnalsCommand<ListOptions> {
+  protected async execute(_: string[], options: ListOptions, terminal: Terminal): Promise<ExitCode> {
+    return (await loadRun()).listUsers(findInstallation(options.data), terminal, { json: options.json === true });
+  }
+
+  @Option({ flags: '--json', description: 'one JSON object per line' })
+  parseJson(): boolean {
+    return true;
+  }
+}
+
+@Command({
+  name: 'users',
+  description: 'look after the accounts of this server',
+  subCommands: [CreateUserCommand, ResetPasswordCommand, DeactivateUserCommand, MakeAdminCommand, ListUsersCommand],
+})
+export class UsersCommand extends GroupCommand {}

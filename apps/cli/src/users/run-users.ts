@@ -1,0 +1,191 @@
+import { administrateStopped } from '#accounts/administration/stopped-server';
+import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
+import type { UserAdministration } from '#accounts/administration/user-administration';
+import type { ListedAccount } from '#accounts/queries/list-accounts';
+import type { Config } from '#config/config';
+import type { EventStore } from '#event-store/event-store';
+import type { UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { ControlClient } from '#projections/control-client';
+import { CliFailure, EXIT, type ExitCode } from '../failure.js';
+import type { Installation } from '../installation.js';
+import { openToWrite } from '../open-to-write.js';
+import { callServer } from '../projections/remote-projections.js';
+import { serverOfLog } from '../server-of-log.js';
+import type { Terminal } from '../terminal/terminal.js';
+import { table } from '../terminal/table.js';
+import { moment } from '../terminal/units.js';
+import type { ChosenPassword } from './read-password.js';
+
+/** What can be done to users: by the running server, or upon the log of a stopped one. */
+type Administration = Pick<UserAdministration, 'create' | 'resetPassword' | 'deactivate' | 'setAdmin'>;
+
+/** `users create NAME`. */
+export async function createUser(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  chosen: ChosenPassword,
+  admin: boolean,
+): Promise<ExitCode> {
+  const userId = await administrate(installation, (users) => users.create(name, chosen.password, admin));
+  await terminal.line(`${userId} has an account${admin ? ' and administers this server' : ''}`);
+  await showOnce(terminal, chosen);
+  return EXIT.ok;
+}
+
+/** `users reset-password NAME`. */
+export async function resetPassword(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  chosen: ChosenPassword,
+  keepSessions: boolean,
+): Promise<ExitCode> {
+  const userId = await administrate(installation, (users) => users.resetPassword(name, chosen.password, keepSessions));
+  await terminal.line(
+    `${userId} has a new password; ${keepSessions ? 'the sessions go on' : 'all sessions have ended'}`,
+  );
+  await showOnce(terminal, chosen);
+  return EXIT.ok;
+}
+
+/** `users deactivate NAME`. */
+export async function deactivateUser(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  erase: boolean,
+): Promise<ExitCode> {
+  const [userId, isRunning] = await administrate(installation, async (users, running) => [
+    await users.deactivate(name, erase),
+    running,
+  ]);
+  await terminal.line(`${userId} is deactivated, for ever${erase ? '; profile and private data are erased' : ''}`);
+  if (!isRunning) terminal.note('the server is not running: nobody lets the user leave the rooms they are in');
+  return EXIT.ok;
+}
+
+/** `users make-admin NAME`, with `--revoke` the other way. */
+export async function setAdmin(
+  installation: Installation,
+  terminal: Terminal,
+  name: string,
+  admin: boolean,
+): Promise<ExitCode> {
+  const userId = await administrate(installation, (users) => users.setAdmin(name, admin));
+  await terminal.line(`${userId} ${admin ? 'administers this server' : 'no longer administers this server'}`);
+  return EXIT.ok;
+}
+
+/** `users list`. */
+export async function listUsers(
+  installation: Installation,
+  terminal: Terminal,
+  { json }: { readonly json: boolean },
+): Promise<ExitCode> {
+  const client = await installation.connect();
+  if (client !== undefined) {
+    try {
+      await printUsers(terminal, pagesOf(client), json);
+    } finally {
+      client.close();
+    }
+    return EXIT.ok;
+  }
+  const store = await installation.openLogToRead();
+  try {
+    await printUsers(terminal, onePage(listLoggedAccounts(store)), json);
+  } finally {
+    await store.close();
+  }
+  return EXIT.ok;
+}
+
+async function showOnce(terminal: Terminal, { password, isGenerated }: ChosenPassword): Promise<void> {
+  if (isGenerated) await terminal.line(`password (shown this once): ${password}`);
+}
+
+async function administrate<T>(
+  { config, connect }: Installation,
+  work: (users: Administration, isRunning: boolean) => Promise<T>,
+): Promise<T> {
+  const client = await connect();
+  if (client !== undefined) {
+    try {
+      return await work(remoteUsers(client), true);
+    } finally {
+      client.close();
+    }
+  }
+  try {
+    // Also before the server has started for the first time.
+    const workStopped = async (store: EventStore): Promise<T> => {
+      await checkServer(store, config);
+      return work(administrateStopped(store, config.serverName), false);
+    };
+    return await openToWrite(config, workStopped, true);
+  } catch (error) {
+    if (error instanceof MatrixError) throw new CliFailure(error.message, EXIT.found);
+    throw error;
+  }
+}
+
+/** A forgotten setting must not make users of another server. */
+async function checkServer(store: EventStore, { serverName, dataDir }: Config): Promise<void> {
+  const known = await serverOfLog(store);
+  if (known === undefined || known === serverName) return;
+  throw new CliFailure(`${dataDir} belongs to ${known}, and ANNALS_SERVER_NAME says ${serverName}`);
+}
+
+function remoteUsers(client: ControlClient): Administration {
+  const call = (method: string, parameters: object): Promise<UserId> =>
+    callServer(client, `users.${method}`, parameters);
+  return {
+    create: (name, password, admin) => call('create', { name, password, admin }),
+    resetPassword: (name, password, keepSessions) => call('reset-password', { name, password, keepSessions }),
+    deactivate: (name, erase) => call('deactivate', { name, erase }),
+    setAdmin: (name, admin) => call('set-admin', { name, admin }),
+  };
+}
+
+async function* pagesOf(client: ControlClient): AsyncGenerator<ListedAccount[]> {
+  let after: UserId | undefined;
+  for (;;) {
+    const page = await callServer<ListedAccount[]>(client, 'users.list', { after });
+    if (page.length === 0) return;
+    yield page;
+    after = page.at(-1)?.user_id;
+  }
+}
+
+const PAGE = 1000;
+
+async function* onePage(accounts: AsyncIterable<ListedAccount>): AsyncGenerator<ListedAccount[]> {
+  let page: ListedAccount[] = [];
+  for await (const account of accounts) {
+    page.push(account);
+    if (page.length === PAGE) {
+      yield page;
+      page = [];
+    }
+  }
+  yield page;
+}
+
+const HEAD = ['USER', 'SINCE', 'BY', 'STATE'];
+
+async function printUsers(terminal: Terminal, pages: AsyncIterable<ListedAccount[]>, json: boolean): Promise<void> {
+  let isFirst = true;
+  for await (const page of pages) {
+    const [head = '', ...lines] = table(HEAD, page.map(rowOf));
+    if (!json && isFirst) await terminal.line(head);
+    isFirst = false;
+    for (const line of json ? page.map((account) => JSON.stringify(account)) : lines) await terminal.line(line);
+  }
+}
+
+function rowOf({ user_id: userId, created_ts: created, via, admin, deactivated, erased }: ListedAccount): string[] {
+  const state = [admin === true && 'administrator', deactivated === true && 'deactivated', erased === true && 'erased'];
+  return [userId, moment(created), via, state.filter(Boolean).join(', ')];
+}

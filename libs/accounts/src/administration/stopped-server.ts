@@ -1,0 +1,32 @@
+import type { CommandBus, ICommand, ICommandHandler } from '@nestjs/cqrs';
+import type { EventStore } from '#event-store/event-store';
+import { systemClock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
+import { Accounts } from '../accounts.js';
+import { ChangePassword, ChangePasswordHandler } from '../commands/change-password.js';
+import { DeactivateAccount, DeactivateAccountHandler } from '../commands/deactivate-account.js';
+import { RegisterAccount, RegisterAccountHandler } from '../commands/register-account.js';
+import { SetAdmin, SetAdminHandler } from '../commands/set-admin.js';
+import { PasswordHasher } from '../credentials/password-hasher.js';
+import { RegistrationTokens } from '../registration-tokens.js';
+import { UserAdministration } from './user-administration.js';
+
+/** Administration of the users of a server that does not run: upon its log alone. The views follow when it starts. */
+export function administrateStopped(store: EventStore, serverName: ServerName): UserAdministration {
+  const views = { whenProcessed: async (): Promise<void> => {} };
+  const accounts = new Accounts(store, systemClock, views);
+  const tokens = new RegistrationTokens(store, systemClock, views);
+  const hasher = new PasswordHasher();
+  const handlers = new Map<unknown, ICommandHandler>([
+    [RegisterAccount, new RegisterAccountHandler(accounts, tokens, hasher, systemClock, { serverName })],
+    [ChangePassword, new ChangePasswordHandler(accounts, hasher)],
+    [DeactivateAccount, new DeactivateAccountHandler(accounts)],
+    [SetAdmin, new SetAdminHandler(accounts)],
+  ]);
+  const execute = (command: ICommand): Promise<unknown> => {
+    const handler = handlers.get(command.constructor);
+    if (handler === undefined) throw new Error(`${command.constructor.name} needs a running server`);
+    return handler.execute(command);
+  };
+  return new UserAdministration({ execute: execute as CommandBus['execute'] }, serverName);
+}
