@@ -12,7 +12,19 @@ type Token = string | typeof ANY | typeof MANY;
  */
 export function compileGlob(pattern: string): TextMatcher {
   if (!/[*?]/.test(pattern)) return (text) => text === pattern;
-  const tokens = tokensOf(pattern);
+  return wholeMatcher(tokensOf(pattern));
+}
+
+/**
+ * As `compileGlob`, where `*` is the only character that stands for others (client-server specification, "Filtering"). In
+ * the same time.
+ */
+export function compileStarGlob(pattern: string): TextMatcher {
+  if (!pattern.includes('*')) return (text) => text === pattern;
+  return wholeMatcher(tokensOf(pattern, '*'));
+}
+
+function wholeMatcher(tokens: readonly Token[]): TextMatcher {
   return (text) => {
     const chars = Array.from(text);
     return accepts(
@@ -52,8 +64,11 @@ function isWord(char: string | undefined): boolean {
   return char !== undefined && /^\w$/.test(char);
 }
 
-function tokensOf(pattern: string): Token[] {
-  return Array.from(pattern.replace(/\*+/g, '*'), (char) => (char === '*' ? MANY : char === '?' ? ANY : char));
+function tokensOf(pattern: string, special = '*?'): Token[] {
+  const tokens = { '*': MANY, '?': ANY } as const;
+  return Array.from(pattern.replace(/\*+/g, '*'), (char) =>
+    special.includes(char) ? tokens[char as keyof typeof tokens] : char,
+  );
 }
 
 /** Walks all ways through the pattern at once: `states[k]` says whether the tokens before k can have matched up to here. */
