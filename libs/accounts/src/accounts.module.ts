@@ -40,6 +40,7 @@ import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Stages } from './interactive-auth/stages.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
+import { GuestEviction } from './guests/guest-eviction.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
 import { KnownTokens } from './sessions/known-tokens.js';
@@ -98,19 +99,20 @@ const services: Provider[] = [
   OpenIdTokens,
   RoomSuccession,
   Departure,
+  GuestEviction,
 ];
 
 /**
  * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS, SIGNING_KEY and PROFILE_IN_ROOMS from global
  * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens`,
- * `RoomSuccession` and `Departure` are reactors to be run.
+ * `RoomSuccession`, `Departure` and `GuestEviction` are reactors to be run.
  */
 @Global()
 @Module({
   imports: [CqrsModule],
   controllers,
   providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
-  exports: [ACCESS_TOKENS, KnownTokens, RoomSuccession, Departure, FirstRegistrationToken],
+  exports: [ACCESS_TOKENS, KnownTokens, RoomSuccession, Departure, GuestEviction, FirstRegistrationToken],
 })
 export class AccountsModule {
   constructor(@Inject(METRICS) metrics: Metrics, tokens: KnownTokens, sessions: AuthSessions) {

@@ -30,6 +30,11 @@ export class RegistrationRules {
     return this.config.registration;
   }
 
+  /** Guests are welcome where everybody may register. Throws M_FORBIDDEN elsewhere. */
+  checkGuestsWelcome(): void {
+    if (this.config.registration !== 'open') throw new MatrixError('M_FORBIDDEN', 'There are no guest accounts here');
+  }
+
   /** How accounts come to be in this mode. */
   get via(): RegisteredVia {
     return this.config.registration === 'open' ? 'open' : 'registration-token';

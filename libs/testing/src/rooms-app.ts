@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
+import { GuestEviction } from '#accounts/guests/guest-eviction';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { CONFIG, loadConfig } from '#config/config';
@@ -57,6 +58,7 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export interface RoomsApp {
   call(method: Method, path: string, request?: RoomsRequest): Promise<RoomsAnswer>;
   register(username: string): Promise<TestUser>;
+  registerGuest(): Promise<TestUser>;
   close(): Promise<void>;
 }
 
@@ -96,7 +98,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  reactors.push(app.get(KnownTokens, { strict: false }));
+  for (const reactor of [KnownTokens, GuestEviction]) reactors.push(app.get(reactor, { strict: false }));
   await views.start();
   await app.init();
   const fastify = app.getHttpAdapter().getInstance();
@@ -113,6 +115,10 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     async register(username) {
       const body = { username, password: `of ${username}`, auth: { type: 'm.login.dummy' } };
       const { body: session } = await call('POST', '/_matrix/client/v3/register', { body });
+      return testUser(call, session as JsonObject);
+    },
+    async registerGuest() {
+      const { body: session } = await call('POST', '/_matrix/client/v3/register?kind=guest', { body: {} });
       return testUser(call, session as JsonObject);
     },
     async close() {

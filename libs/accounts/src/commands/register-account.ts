@@ -6,7 +6,7 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { Accounts } from '../accounts.js';
 import { PasswordHasher } from '../credentials/password-hasher.js';
-import { decideRegistration } from '../decide/decide-account.js';
+import { decideRegistration, decideUpgrade } from '../decide/decide-account.js';
 import { decideProfileChange } from '../decide/decide-profile.js';
 import { NO_ACCOUNT } from '../decide/account.js';
 import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
@@ -21,6 +21,9 @@ export interface NewAccount {
   /** Absent: nobody can log in by password until one is set. */
   readonly password?: string;
   readonly admin?: boolean;
+  readonly guest?: boolean;
+  /** The user id is a guest's, who has proved it: the guest becomes a user. Needs a password. */
+  readonly upgradesGuest?: boolean;
   readonly displayname?: string;
   /** The registration token that pays for it, where one must. */
   readonly registrationToken?: string;
@@ -58,7 +61,9 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     const { registrationToken, username = randomUsername() } = account;
     const userId = newUserId(username, this.config.serverName);
     // Before the costly hash: most refusals are this one.
-    if ((await this.accounts.load(userId)).exists) throw new MatrixError('M_USER_IN_USE');
+    if (account.upgradesGuest !== true && (await this.accounts.load(userId)).exists) {
+      throw new MatrixError('M_USER_IN_USE');
+    }
     const passwordHash = account.password === undefined ? undefined : await this.hasher.hash(account.password);
     if (registrationToken === undefined) return this.#register(userId, account, passwordHash);
     await this.tokens.use(registrationToken, userId);
@@ -71,12 +76,14 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
   }
 
   async #register(userId: UserId, account: NewAccount, passwordHash: string | undefined): Promise<RegisteredAccount> {
-    const { via, admin, displayname } = account;
+    const { via, admin, guest, displayname, upgradesGuest } = account;
     const session = account.session === undefined ? undefined : issueTokens(account.session, this.clock.now());
     await this.accounts.change(
       userId,
       (state): AccountFact[] => [
-        ...decideRegistration(state, { userId, via, passwordHash, admin }),
+        ...(upgradesGuest === true && passwordHash !== undefined
+          ? decideUpgrade(state, passwordHash)
+          : decideRegistration(state, { userId, via, passwordHash, admin, guest })),
         ...(displayname === undefined
           ? []
           : decideProfileChange({ ...NO_ACCOUNT, exists: true }, 'displayname', displayname)),

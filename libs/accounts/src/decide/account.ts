@@ -6,6 +6,7 @@ import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAft
 /** What the deciders know of an account: folded from the user's stream, nothing that no rule asks for. */
 export interface Account {
   readonly exists: boolean;
+  readonly guest: boolean;
   readonly admin: boolean;
   readonly deactivated: boolean;
   readonly passwordHash: string | undefined;
@@ -17,6 +18,7 @@ export interface Account {
 /** A user id that nobody has registered. */
 export const NO_ACCOUNT: Account = Object.freeze({
   exists: false,
+  guest: false,
   admin: false,
   deactivated: false,
   passwordHash: undefined,
@@ -41,7 +43,15 @@ function withDevice(account: Account, id: DeviceId, change: (device: DeviceRecor
 export function evolveAccount(account: Account, fact: AccountFact, at: number): Account {
   switch (fact.type) {
     case 'account-registered':
-      return { ...account, exists: true, admin: fact.data.admin ?? false, passwordHash: fact.data.password_hash };
+      return {
+        ...account,
+        exists: true,
+        guest: fact.data.kind === 'guest',
+        admin: fact.data.admin ?? false,
+        passwordHash: fact.data.password_hash,
+      };
+    case 'guest-upgraded':
+      return { ...account, guest: false, passwordHash: fact.data.password_hash };
     case 'device-added': {
       const device = deviceAfterLogin(account.devices.get(fact.data.device_id), fact.data, at);
       return { ...account, devices: withEntry(account.devices, fact.data.device_id, device) };

@@ -14,6 +14,7 @@ export interface Registration {
   readonly via: RegisteredVia;
   readonly passwordHash?: string;
   readonly admin?: boolean;
+  readonly guest?: boolean;
 }
 
 /** A new account. Throws M_USER_IN_USE also for a deactivated one: a user id is never given out twice. */
@@ -24,13 +25,20 @@ export function decideRegistration(account: Account, registration: Registration)
       type: 'account-registered',
       data: {
         user_id: registration.userId,
-        kind: 'user',
+        kind: registration.guest === true ? 'guest' : 'user',
         via: registration.via,
         ...(registration.passwordHash === undefined ? {} : { password_hash: registration.passwordHash }),
         ...(registration.admin === true ? { admin: true } : {}),
       },
     },
   ];
+}
+
+/** A guest's account becomes a user's (module "Guest Access"). Throws M_USER_IN_USE for who is no guest, and as `checkActive`. */
+export function decideUpgrade(account: Account, passwordHash: string): AccountFact[] {
+  checkActive(account);
+  if (!account.guest) throw new MatrixError('M_USER_IN_USE');
+  return [{ type: 'guest-upgraded', data: { password_hash: passwordHash } }];
 }
 
 /** The removal of all devices but `keep`; nothing where there is none. */

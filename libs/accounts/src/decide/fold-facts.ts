@@ -7,6 +7,7 @@ import { type RegistrationToken, evolveRegistrationToken } from './registration-
 /** The facts that change what deciders know: all others of the stream are not even parsed. */
 const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',
+  'guest-upgraded',
   'device-added',
   'device-renamed',
   'devices-removed',

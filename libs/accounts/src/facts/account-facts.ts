@@ -16,10 +16,16 @@ export type RegisteredVia = 'open' | 'registration-token' | 'shared-secret' | 'o
 /** `account-registered`: the first fact of a user. Without a `password_hash` nobody can log in by password. */
 export interface AccountRegistered {
   readonly user_id: UserId;
-  readonly kind: 'user';
+  /** A guest reads and, where rooms let guests in, talks; it has no password. */
+  readonly kind: 'user' | 'guest';
   readonly via: RegisteredVia;
   readonly password_hash?: string;
   readonly admin?: true;
+}
+
+/** `guest-upgraded`: the guest is a guest no more, and has a password. */
+export interface GuestUpgraded {
+  readonly password_hash: string;
 }
 
 /**
@@ -116,6 +122,7 @@ export interface FilterCreated {
 /** type -> shape of the data, for all the facts above. */
 export interface AccountFacts {
   'account-registered': AccountRegistered;
+  'guest-upgraded': GuestUpgraded;
   'device-added': DeviceAdded;
   'device-renamed': DeviceRenamed;
   'devices-removed': DevicesRemoved;

@@ -5,6 +5,7 @@ import { foldPushRuleFact } from '#push/rules/fold-push-rules';
 import { project, recordFacts, type StreamFact } from '#testing/project';
 import { NO_ACCOUNT } from '../decide/account.js';
 import { foldAccountFact } from '../decide/fold-facts.js';
+import { accountsProjector } from '../projections/accounts.projector.js';
 import { accountProjectors } from '../projections/account-projectors.js';
 
 /** Facts as logs hold them since schema 1. These files are never changed: a new shape gets a new file. */
@@ -24,6 +25,7 @@ describe('the facts of schema 1', () => {
       filters: [...account.filters],
     }).toEqual({
       exists: true,
+      guest: false,
       admin: true,
       deactivated: false,
       passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$b3RoZXI',
@@ -93,5 +95,21 @@ describe('the facts of schema 1', () => {
       [`account-data-log ${alice} 0000000000000027`]: ['', 'm.push_rules'],
       [`filters ${alice} YnbLpgOlYsO5lWX9`]: { room: { timeline: { limit: 10 } } },
     });
+  });
+});
+
+describe('the facts of guests', () => {
+  const guest = JSON.parse(
+    readFileSync(new URL('golden/guest-stream-1.json', import.meta.url), 'utf8'),
+  ) as typeof golden;
+  const stream = guest.map((fact): StreamFact => ({ ...fact, stream: 'user-@guest:example.org' }));
+
+  it.each([
+    [1, { guest: true, passwordHash: undefined }, { created_ts: 1, via: 'open', guest: true }],
+    [2, { guest: false, passwordHash: '$argon2id$hash' }, { created_ts: 1, via: 'open' }],
+  ])('still make the account and its row, after fact %i', async (count, state, row) => {
+    const known = stream.slice(0, count);
+    expect(recordFacts(known).reduce(foldAccountFact, NO_ACCOUNT)).toMatchObject({ exists: true, ...state });
+    expect(await project(accountsProjector, known)).toEqual({ 'accounts @guest:example.org': row });
   });
 });

@@ -7,6 +7,7 @@ import { type AccountFact, type RegisteredVia, userIdOfStream } from '../facts/a
 export interface AccountRow {
   readonly created_ts: number;
   readonly via: RegisteredVia;
+  readonly guest?: true;
   readonly admin?: true;
   readonly deactivated?: true;
   readonly erased?: true;
@@ -14,6 +15,7 @@ export interface AccountRow {
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',
+  'guest-upgraded',
   'admin-changed',
   'account-deactivated',
 ]);
@@ -30,16 +32,18 @@ export const accountsProjector: Projector = {
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
-  const put = ({ created_ts, via, admin, deactivated, erased }: AccountRow): void => {
+  const put = ({ created_ts, via, guest, admin, deactivated, erased }: AccountRow): void => {
     // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    rows.put('accounts', [userId], JSON.stringify({ created_ts, via, admin, deactivated, erased }));
+    rows.put('accounts', [userId], JSON.stringify({ created_ts, via, guest, admin, deactivated, erased }));
   };
   if (type === 'account-registered') {
-    put({ created_ts: fact.metadata.at, via: data.via, ...(data.admin ? { admin: true } : {}) });
+    const guest = data.kind === 'guest' ? true : undefined;
+    put({ created_ts: fact.metadata.at, via: data.via, guest, ...(data.admin ? { admin: true } : {}) });
     return;
   }
   const row = await rowOf(rows, userId);
   if (row === undefined) return;
+  if (type === 'guest-upgraded') put({ ...row, guest: undefined });
   const { admin: _before, ...others } = row;
   if (type === 'admin-changed') put(data.admin ? { ...others, admin: true } : others);
   if (type === 'account-deactivated') put({ ...others, deactivated: true, ...(data.erase ? { erased: true } : {}) });

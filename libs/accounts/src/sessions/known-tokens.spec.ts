@@ -49,7 +49,7 @@ describe('known tokens', () => {
   });
 
   it('are read from the views once, and from then on from memory', async () => {
-    const expected = { userId: alice, deviceId: 'D', isAdmin: false, requestId: '' };
+    const expected = { userId: alice, deviceId: 'D', isAdmin: false, isGuest: false, requestId: '' };
     expect(await tokens.requesterOf('good')).toEqual(expected);
     expect(reads).toBe(2);
     expect(await tokens.requesterOf('good')).toEqual(expected);

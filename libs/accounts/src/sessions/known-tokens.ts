@@ -32,6 +32,7 @@ const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
   'tokens-confirmed',
   'account-deactivated',
   'admin-changed',
+  'guest-upgraded',
 ]);
 
 const CAPACITY = 50_000;
@@ -100,10 +101,12 @@ export class KnownTokens implements AccessTokens, Reactor {
     const row = JSON.parse(text) as TokenRow;
     const account = await this.views.get('accounts', [row.user]);
     if (account === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const { admin, guest } = JSON.parse(account) as AccountRow;
     const requester: Requester = Object.freeze({
       userId: row.user,
       deviceId: row.device,
-      isAdmin: (JSON.parse(account) as AccountRow).admin ?? false,
+      isAdmin: admin ?? false,
+      isGuest: guest ?? false,
       requestId: '',
     });
     const known: KnownToken = {

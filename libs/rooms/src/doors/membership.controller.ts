@@ -63,6 +63,7 @@ export class MembershipController {
     return { joined_rooms: await listJoinedRooms(this.views, userId) };
   }
 
+  @Authenticated({ guests: true })
   @Post(['join/:idOrAlias', 'rooms/:idOrAlias/join'])
   @HttpCode(200)
   async join(
@@ -90,6 +91,7 @@ export class MembershipController {
     return { room_id: roomId };
   }
 
+  @Authenticated({ guests: true })
   @Post('rooms/:roomId/leave')
   @HttpCode(200)
   async leave(

@@ -23,7 +23,7 @@ const MAX_LIMIT = 1_000;
 
 /** Reading events of a room: client-server API, "Getting events for a room", "Event Context". */
 @Controller([...TODAY])
-@Authenticated()
+@Authenticated({ guests: true })
 @RateLimited('default')
 export class MessagesController {
   constructor(

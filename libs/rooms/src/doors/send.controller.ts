@@ -32,6 +32,7 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
+  @Authenticated({ guests: true })
   @Put('rooms/:roomId/send/:type/:txnId')
   async send(
     @CurrentRequester() requester: Requester,
@@ -46,6 +47,7 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
+  @Authenticated({ guests: true })
   @Put('rooms/:roomId/state/:type')
   setState(
     @CurrentRequester() requester: Requester,
@@ -56,6 +58,7 @@ export class SendController {
     return this.#setState(requester, roomId, type, '', content);
   }
 
+  @Authenticated({ guests: true })
   @Put('rooms/:roomId/state/:type/:stateKey')
   setStateWithKey(
     @CurrentRequester() requester: Requester,

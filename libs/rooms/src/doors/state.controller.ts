@@ -16,7 +16,7 @@ import { checkJoined, openRoom } from '../queries/room-access.js';
 
 /** Reading the state of a room: client-server API, "Getting events for a room". */
 @Controller([...TODAY])
-@Authenticated()
+@Authenticated({ guests: true })
 @RateLimited('default')
 export class StateController {
   constructor(
@@ -73,6 +73,7 @@ export class StateController {
     return new RawJson(`{"chunk":[${events.join()}]}`);
   }
 
+  @Authenticated()
   @Get('rooms/:roomId/joined_members')
   async joinedMembers(@CurrentRequester() { userId }: Requester, @Param('roomId') room: string): Promise<RawJson> {
     const roomId = parseRoomId(room);

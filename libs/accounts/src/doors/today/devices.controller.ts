@@ -34,16 +34,19 @@ export class DevicesController {
     private readonly auth: InteractiveAuth,
   ) {}
 
+  @Authenticated({ guests: true })
   @Get(under(TODAY, 'devices'))
   async list(@CurrentRequester() requester: Requester): Promise<{ devices: ClientDevice[] }> {
     return { devices: await this.devices.list(requester.userId) };
   }
 
+  @Authenticated({ guests: true })
   @Get(under(TODAY, 'devices/:deviceId'))
   get(@CurrentRequester() requester: Requester, @Param('deviceId') deviceId: string): Promise<ClientDevice> {
     return this.devices.get(requester.userId, parseDeviceId(deviceId));
   }
 
+  @Authenticated({ guests: true })
   @RateLimited('default')
   @Put(under(TODAY, 'devices/:deviceId'))
   async rename(

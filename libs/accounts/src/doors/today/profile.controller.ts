@@ -36,7 +36,7 @@ export class ProfileController {
     return getProfileField(this.views, this.parseUser(userId), key);
   }
 
-  @Authenticated()
+  @Authenticated({ guests: true })
   @RateLimited('default')
   @Put(':userId/:key')
   async setField(
@@ -46,6 +46,7 @@ export class ProfileController {
     @JsonBody() body: JsonObject,
   ): Promise<object> {
     checkOwn(requester, this.parseUser(userId), 'profile');
+    checkGuestField(requester, key);
     const value = Object.hasOwn(body, key) ? body[key] : undefined;
     if (value === undefined) throw new MatrixError('M_MISSING_PARAM', `${key}: required`);
     // Older clients unset a name or an avatar by null.
@@ -54,7 +55,7 @@ export class ProfileController {
     return {};
   }
 
-  @Authenticated()
+  @Authenticated({ guests: true })
   @RateLimited('default')
   @Delete(':userId/:key')
   async deleteField(
@@ -63,6 +64,7 @@ export class ProfileController {
     @Param('key') key: string,
   ): Promise<object> {
     checkOwn(requester, this.parseUser(userId), 'profile');
+    checkGuestField(requester, key);
     await this.commands.execute(new ChangeProfile(requester, key, undefined));
     return {};
   }
@@ -71,4 +73,9 @@ export class ProfileController {
   protected parseUser(text: string): UserId {
     return parseUserId(text);
   }
+}
+
+/** Guests have a name and nothing more (module "Guest Access"). Throws M_GUEST_ACCESS_FORBIDDEN. */
+function checkGuestField({ isGuest }: Requester, key: string): void {
+  if (isGuest === true && key !== 'displayname') throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
 }

@@ -3,10 +3,12 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
+import { ACCESS_TOKENS, type AccessTokens } from '#http/access-tokens';
 import { TODAY, under } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
+import { localpartOf } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegisterAccount } from '../../commands/register-account.js';
@@ -23,6 +25,7 @@ class RegisterBody {
   @IsOptional() @IsString() initial_device_display_name?: string;
   @IsOptional() @IsBoolean() inhibit_login?: boolean;
   @IsOptional() @IsBoolean() refresh_token?: boolean;
+  @IsOptional() @IsString() guest_access_token?: string;
 }
 
 /** Registration (client-server API, "Account registration"). */
@@ -33,6 +36,7 @@ export class RegisterController {
     private readonly auth: InteractiveAuth,
     private readonly rules: RegistrationRules,
     private readonly tokens: RegistrationTokens,
+    @Inject(ACCESS_TOKENS) private readonly accessTokens: AccessTokens,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -45,14 +49,15 @@ export class RegisterController {
     @Req() request: FastifyRequest,
   ): Promise<SessionBody> {
     const kind = queryText(query, 'kind') ?? 'user';
-    if (kind === 'guest') throw new MatrixError('M_FORBIDDEN', 'There are no guest accounts here');
+    if (kind === 'guest') return this.#registerGuest(body, request.id);
     if (kind !== 'user') throw new MatrixError('M_INVALID_PARAM', 'kind: neither user nor guest');
     const operation = { name: 'POST /register', flows: this.rules.getFlows() };
-    const { username } = checkDto(RegisterBody, body);
+    const wanted = checkDto(RegisterBody, body);
     const repeated = this.auth.findResult<SessionBody>(operation, body);
     if (repeated !== undefined) return repeated;
     // Before any authentication, as the specification demands; and once more when the account is made.
-    if (typeof username === 'string') await this.rules.checkFree(username);
+    const upgradesGuest = await this.#upgradesGuest(wanted);
+    if (!upgradesGuest && wanted.username !== undefined) await this.rules.checkFree(wanted.username);
     const session = await this.auth.authorise(operation, body);
     return this.auth.doOnce(session, () => this.#register(session, request.id));
   }
@@ -72,6 +77,27 @@ export class RegisterController {
     return { valid: await this.tokens.isUsable(requiredText(query, 'token')) };
   }
 
+  /** Guests need no authentication, and choose nothing but the name of their device. */
+  async #registerGuest(body: JsonObject, requestId: string): Promise<SessionBody> {
+    this.rules.checkGuestsWelcome();
+    const { initial_device_display_name: initialDeviceDisplayName } = checkDto(RegisterBody, body);
+    const account = await this.commands.execute(
+      new RegisterAccount({ via: this.rules.via, guest: true, session: { initialDeviceDisplayName }, requestId }),
+    );
+    return sessionBody(account.userId, this.config.serverName, account.session);
+  }
+
+  /**
+   * Whether a guest asks to become a user, under the same user id (module "Guest Access"). Throws M_FORBIDDEN where the token
+   * is not that guest's, M_UNKNOWN_TOKEN.
+   */
+  async #upgradesGuest({ guest_access_token: token, username }: RegisterBody): Promise<boolean> {
+    if (token === undefined) return false;
+    const { userId, isGuest } = await this.accessTokens.requesterOf(token);
+    if (isGuest === true && localpartOf(userId) === username) return true;
+    throw new MatrixError('M_FORBIDDEN', 'guest_access_token: not of a guest with this user name');
+  }
+
   async #register({ body, registrationToken }: AuthSession, requestId: string): Promise<SessionBody> {
     const wanted = checkDto(RegisterBody, body);
     if (typeof wanted.password !== 'string') throw new MatrixError('M_MISSING_PARAM', 'password: required');
@@ -82,9 +108,10 @@ export class RegisterController {
     };
     const account = await this.commands.execute(
       new RegisterAccount({
-        username: wanted.username ?? undefined,
+        username: wanted.username,
         via: this.rules.via,
         password: wanted.password,
+        upgradesGuest: await this.#upgradesGuest(wanted),
         registrationToken,
         session: wanted.inhibit_login === true ? undefined : session,
         requestId,
