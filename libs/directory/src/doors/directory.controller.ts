@@ -13,7 +13,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { SetRoomListed } from '#rooms/commands/set-room-listed';
-import { openRoom } from '#rooms/queries/room-access';
+import { checkJoined, isWorldReadable } from '#rooms/queries/room-access';
 import { Aliases } from '../aliases.js';
 import { CreateAlias } from '../commands/create-alias.js';
 import { DeleteAlias } from '../commands/delete-alias.js';
@@ -86,7 +86,7 @@ export class DirectoryController {
   @Authenticated()
   async aliasesOf(@CurrentRequester() requester: Requester, @Param('roomId') room: string): Promise<object> {
     const roomId = parseRoomId(room);
-    await openRoom(this.views, roomId, requester.userId);
+    if (!(await isWorldReadable(this.views, roomId))) await checkJoined(this.views, roomId, requester.userId);
     return { aliases: await this.aliases.listOf(roomId) };
   }
 

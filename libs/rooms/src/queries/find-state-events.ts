@@ -2,6 +2,7 @@ import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { RoomEvent } from '#protocol/room-event';
+import type { TimelineRow } from '../projections/timeline-row.js';
 import { findStateRow } from './event-rows.js';
 
 /**
@@ -10,26 +11,24 @@ import { findStateRow } from './event-rows.js';
  */
 export async function findStateEvents(views: Views, roomId: RoomId, types: readonly string[]): Promise<RoomEvent[]> {
   const rows = await Promise.all(types.map((type) => findStateRow(views, roomId, type, '')));
-  return rows.flatMap((row) => {
-    if (row === undefined) return [];
-    const { header, json } = row;
-    const pdu = JSON.parse(json) as JsonObject;
-    const content = pdu['content'] as JsonObject;
-    return [
-      {
-        eventId: header.e,
-        roomId,
-        type: header.t,
-        sender: header.s,
-        stateKey: header.k,
-        content,
-        originServerTs: header.o,
-        depth: header.d,
-        prevEvents: [],
-        authEvents: [],
-        redacts: undefined,
-        pdu,
-      },
-    ];
-  });
+  return rows.flatMap((row) => (row === undefined ? [] : [stateEventOf(roomId, row)]));
+}
+
+/** A row of the state in the form that the rules of power levels take: the links to other events are not in it. */
+export function stateEventOf(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
+  const pdu = JSON.parse(json) as JsonObject;
+  return {
+    eventId: header.e,
+    roomId,
+    type: header.t,
+    sender: header.s,
+    stateKey: header.k,
+    content: pdu['content'] as JsonObject,
+    originServerTs: header.o,
+    depth: header.d,
+    prevEvents: [],
+    authEvents: [],
+    redacts: undefined,
+    pdu,
+  };
 }

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RoomsAnswer, type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
+
+let app: RoomsApp;
+let alice: TestUser;
+let bob: TestUser;
+
+beforeAll(async () => {
+  app = await startRoomsApp();
+  alice = await app.register('alice');
+  bob = await app.register('bob');
+});
+afterAll(() => app.close());
+
+function shape({ status, body }: RoomsAnswer): [number, string] {
+  return [status, body.errcode];
+}
+
+const aliasPath = (alias: string): string => `/directory/room/${encodeURIComponent(alias)}`;
+
+describe('the door to an alias', () => {
+  it('tells why there is none', async () => {
+    const lobby = '#lobby:a.example';
+    const room_id = await alice.createRoom({ preset: 'public_chat' });
+    expect(shape(await alice.call('GET', aliasPath(lobby)))).toEqual([404, 'M_NOT_FOUND']);
+    expect(shape(await alice.call('GET', aliasPath('lobby')))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(shape(await alice.call('PUT', aliasPath(lobby), {}))).toEqual([400, 'M_MISSING_PARAM']);
+    expect(shape(await alice.call('PUT', aliasPath(lobby), { room_id: 'lobby' }))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(shape(await alice.call('PUT', aliasPath(lobby), { room_id: '!none:a.example' }))).toEqual([
+      404,
+      'M_NOT_FOUND',
+    ]);
+    expect(shape(await alice.call('PUT', aliasPath('#x:else.example'), { room_id }))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(shape(await bob.call('PUT', aliasPath(lobby), { room_id }))).toEqual([403, 'M_FORBIDDEN']);
+    await alice.ok('PUT', aliasPath(lobby), { room_id });
+    expect(shape(await alice.call('PUT', aliasPath(lobby), { room_id }))).toEqual([409, 'M_UNKNOWN']);
+    expect(shape(await bob.call('DELETE', aliasPath(lobby)))).toEqual([403, 'M_FORBIDDEN']);
+    expect(shape(await alice.call('DELETE', aliasPath('#none:a.example')))).toEqual([404, 'M_NOT_FOUND']);
+  });
+
+  it('needs no token to look behind, and knows any character', async () => {
+    const alias = '#ünïcode/%?:a.example';
+    const room_id = await alice.createRoom();
+    await alice.ok('PUT', aliasPath(alias), { room_id });
+    const found = await app.call('GET', `/_matrix/client/v3${aliasPath(alias)}`);
+    expect(found.body).toEqual({ room_id, servers: ['a.example'] });
+    expect(shape(await app.call('DELETE', `/_matrix/client/v3${aliasPath(alias)}`))).toEqual([401, 'M_MISSING_TOKEN']);
+  });
+});
+
+describe('the aliases of a room', () => {
+  it('are for members, and for everybody where everybody may read', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat', room_alias_name: 'members' });
+    const path = `/rooms/${roomId}/aliases`;
+    expect(shape(await bob.call('GET', path))).toEqual([403, 'M_FORBIDDEN']);
+    await bob.ok('POST', `/rooms/${roomId}/join`);
+    expect(await bob.ok('GET', path)).toEqual({ aliases: ['#members:a.example'] });
+    await bob.ok('POST', `/rooms/${roomId}/leave`);
+    expect(shape(await bob.call('GET', path))).toEqual([403, 'M_FORBIDDEN']);
+    const visibility = { history_visibility: 'world_readable' };
+    await alice.ok('PUT', `/rooms/${roomId}/state/m.room.history_visibility`, visibility);
+    expect(await bob.ok('GET', path)).toEqual({ aliases: ['#members:a.example'] });
+  });
+});
+
+describe('the list of public rooms', () => {
+  it('is open to everybody to read, and to members to search', async () => {
+    const path = '/_matrix/client/v3/publicRooms';
+    expect((await app.call('GET', `${path}?limit=1`)).status).toBe(200);
+    expect((await app.call('POST', path, { body: {} })).status).toBe(401);
+    expect(shape(await alice.call('GET', '/publicRooms?limit=-1'))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(shape(await alice.call('GET', '/publicRooms?since=x'))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(shape(await alice.call('GET', '/publicRooms?server=else.example'))).toEqual([404, 'M_NOT_FOUND']);
+    expect((await alice.call('GET', '/publicRooms?server=a.example')).status).toBe(200);
+    expect((await alice.call('POST', '/publicRooms', { limit: 1e9, filter: { room_types: 'x' } })).status).toBe(200);
+  });
+
+  it('is changed by those who may, for rooms there are', async () => {
+    const roomId = await alice.createRoom();
+    const listing = '/directory/list/room';
+    expect(shape(await alice.call('GET', `${listing}/!none:a.example`))).toEqual([404, 'M_NOT_FOUND']);
+    expect(shape(await alice.call('PUT', `${listing}/!none:a.example`, {}))).toEqual([404, 'M_NOT_FOUND']);
+    expect(shape(await bob.call('PUT', `${listing}/${roomId}`, {}))).toEqual([403, 'M_FORBIDDEN']);
+    expect(shape(await alice.call('PUT', `${listing}/${roomId}`, { visibility: 'x' }))).toEqual([400, 'M_BAD_JSON']);
+    await alice.ok('PUT', `${listing}/${roomId}`, {});
+    expect(await alice.ok('GET', `${listing}/${roomId}`)).toEqual({ visibility: 'public' });
+  });
+});

@@ -1,0 +1,105 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import { ALICE, BOB } from '#testing/local-room';
+import { RoomCommands } from '#testing/room-commands';
+import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
+import { listPublicRooms, type PublicRoomsRequest } from './list-public-rooms.js';
+
+const CAROL = '@carol:a.example' as UserId;
+
+let rooms: RoomCommands;
+
+beforeEach(() => {
+  rooms = new RoomCommands();
+});
+
+function begin(name: string, options: CreateRoomOptions = {}): Promise<RoomId> {
+  return rooms.createRoom(ALICE, { name, visibility: 'public', ...options });
+}
+
+async function names(request: PublicRoomsRequest): Promise<(string | undefined)[]> {
+  return (await listPublicRooms(rooms.views, request)).chunk.map(({ name }) => name);
+}
+
+describe('the public directory', () => {
+  it('says of each room what somebody who looks for one wants to know', async () => {
+    const roomId = await begin('Lobby', {
+      topic: 'Talk',
+      room_alias_name: 'lobby',
+      creation_content: { type: 'm.space' },
+      initial_state: [
+        { type: 'm.room.avatar', content: { url: 'mxc://a.example/a' } },
+        { type: 'm.room.guest_access', content: { guest_access: 'can_join' } },
+        { type: 'm.room.history_visibility', content: { history_visibility: 'world_readable' } },
+      ],
+    });
+    await rooms.join(BOB, roomId);
+    await begin('hidden', { visibility: 'private' });
+    expect(await listPublicRooms(rooms.views, {})).toEqual({
+      chunk: [
+        {
+          room_id: roomId,
+          num_joined_members: 2,
+          name: 'Lobby',
+          topic: 'Talk',
+          avatar_url: 'mxc://a.example/a',
+          canonical_alias: '#lobby:a.example',
+          join_rule: 'public',
+          room_type: 'm.space',
+          world_readable: true,
+          guest_can_join: true,
+        },
+      ],
+      total_room_count_estimate: 1,
+    });
+  });
+
+  it('shows the largest rooms first, in pages that tile the list both ways', async () => {
+    const [, large, middle] = [
+      await begin('s'),
+      await begin('l'),
+      await begin('m'),
+      await begin('t'),
+      await begin('u'),
+    ];
+    for (const user of [BOB, CAROL]) await rooms.join(user, large);
+    await rooms.join(BOB, middle);
+    const all = await names({});
+    expect(all.slice(0, 2)).toEqual(['l', 'm']);
+    for (const limit of [1, 2, 3, 5, 9]) {
+      const pages: string[][] = [];
+      let since: string | undefined;
+      let last: string | undefined;
+      do {
+        const page = await listPublicRooms(rooms.views, { limit, since });
+        expect(page.total_room_count_estimate).toBe(5);
+        pages.push(page.chunk.map(({ name }) => name ?? ''));
+        last = page.prev_batch;
+        since = page.next_batch;
+      } while (since !== undefined);
+      expect(pages.flat()).toEqual(all);
+      expect(last === undefined).toBe(pages.length === 1);
+      if (last !== undefined) expect(await names({ limit, since: last })).toEqual(pages.at(-2));
+    }
+    expect(await names({ limit: 0 })).toEqual(all);
+  });
+
+  it('finds rooms by words of their name, topic or alias, in any case, and by type', async () => {
+    await begin('Roses', { topic: 'Red' });
+    await begin('Garden', { topic: 'all about ROSES' });
+    await begin('Space', { room_alias_name: 'rosebed', creation_content: { type: 'm.space' } });
+    await begin('Else');
+    expect(new Set(await names({ term: 'rOSe' }))).toEqual(new Set(['Roses', 'Garden', 'Space']));
+    expect(await names({ term: 'rose', types: ['m.space'] })).toEqual(['Space']);
+    expect(new Set(await names({ types: [null] }))).toEqual(new Set(['Roses', 'Garden', 'Else']));
+    expect(await names({ types: [] })).toEqual([]);
+    expect(await names({ term: '' })).toHaveLength(4);
+  });
+
+  it('refuses a token that is not its own', async () => {
+    for (const since of ['', 'x', 'p', 'p-1', 'p1x']) {
+      await expect(listPublicRooms(rooms.views, { since })).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
+    }
+    expect(await names({ since: 'p99' })).toEqual([]);
+  });
+});
