@@ -12,6 +12,7 @@ import { ActiveUsers } from './notifier/active-users.js';
 import { JoinedRooms } from './parts/joined-rooms.js';
 import { LazyMembers } from './parts/lazy-members.js';
 import { LeftRooms } from './parts/left-rooms.js';
+import { SharedRows } from './parts/recent-rows.js';
 import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
@@ -37,6 +38,7 @@ import { UnreadCounts } from './unread/unread-counts.js';
     RoomInitialSyncHandler,
     RoomOverviews,
     RoomsStream,
+    SharedRows,
     SyncContexts,
     SyncFilters,
     SyncHandler,

@@ -151,7 +151,7 @@ describe('the summary of a room', () => {
 describe('unread notifications', () => {
   const counts = async (user: SyncUser, roomId: string, filter?: object): Promise<Record<string, object>> => {
     const room = (await user.sync(filter === undefined ? {} : { filter })).rooms.join[roomId];
-    return { ...room.unread_notifications, ...(room.unread_thread_notifications ?? {}) };
+    return { ...room.unread_notifications, ...room.unread_thread_notifications };
   };
 
   it('count what others write, highlight mentions, and end with a receipt or an own message', async () => {

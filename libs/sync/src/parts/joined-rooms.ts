@@ -4,6 +4,7 @@ import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts'
 import { Typing } from '#ephemeral/typing/typing';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { ActiveUsers } from '../notifier/active-users.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { LazyMembers } from './lazy-members.js';
 import { renderState, renderTimeline } from './render-rows.js';
@@ -20,6 +21,7 @@ export class JoinedRooms {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly typing: Typing,
+    private readonly active: ActiveUsers,
     private readonly unread: UnreadCounts,
     private readonly lazyMembers: LazyMembers,
   ) {}
@@ -75,7 +77,9 @@ export class JoinedRooms {
         events.push(`{"type":"m.typing","content":${JSON.stringify({ user_ids: users })}}`);
       }
     }
-    if (filter.ephemeral.matches({ type: 'm.receipt', roomId })) {
+    // PERF: whether receipts changed is known in memory, mostly that they did not.
+    const hasReceipts = known === undefined || this.active.receipts.hasHappenedSince(roomId, known.position) !== false;
+    if (hasReceipts && filter.ephemeral.matches({ type: 'm.receipt', roomId })) {
       const range = { reader: requester.userId, after: known?.position, upTo: until.position };
       const contents = receiptContents(await listReceipts(this.views, roomId, range));
       for (const content of contents) events.push(`{"type":"m.receipt","content":${content}}`);

@@ -1,6 +1,8 @@
 import type { RoomId } from '#kernel/ids';
 import { positionNumber, positionOf, type Position } from '#kernel/position';
-import type { Views } from '#projections/views';
+import { Inject, Injectable } from '@nestjs/common';
+import { LruCache } from '#kernel/lru-cache';
+import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 
 /** The position just behind another. */
@@ -14,12 +16,34 @@ export function previousPosition(position: Position): Position {
 }
 
 const PAGE = 50;
+const SHARED = 64;
+
+/**
+ * The ends of timelines that were read lately. PERF: a message in a busy room wakes many requests that read the same stretch
+ * of it, up to the same position: they share one scan. Any new fact moves that position, so nothing here grows old.
+ */
+@Injectable()
+export class SharedRows {
+  readonly #shared = new LruCache<string, RecentRows>(SHARED);
+
+  constructor(@Inject(VIEWS) private readonly views: Views) {}
+
+  /** The timeline of a room backwards from `upTo`; see `RecentRows`. Shared only where it begins somewhere. */
+  open(roomId: RoomId, upTo: Position, expected: number, after?: Position): RecentRows {
+    if (after === undefined) return new RecentRows(this.views, roomId, upTo, expected);
+    const key = `${roomId} ${after} ${upTo} ${expected}`;
+    let rows = this.#shared.get(key);
+    if (rows === undefined) this.#shared.set(key, (rows = new RecentRows(this.views, roomId, upTo, expected, after)));
+    return rows;
+  }
+}
 
 /** The timeline of a room from a position backwards: read as far as somebody asks, and once for all who do. */
 export class RecentRows {
   readonly #rows: TimelineRow[] = [];
   #before: readonly string[];
   #isAtEnd = false;
+  #reading: Promise<void> | undefined;
 
   /** PERF: `expected` rows are read at first, and only those behind `after`: mostly nobody asks for more. */
   constructor(
@@ -39,7 +63,11 @@ export class RecentRows {
 
   /** The index-th row, the newest first; undefined where the room begins. */
   async at(index: number): Promise<TimelineRow | undefined> {
-    while (index >= this.#rows.length && !this.#isAtEnd) await this.#readOn();
+    while (index >= this.#rows.length && !this.#isAtEnd) {
+      // Several may ask at once: one reads, all wait.
+      this.#reading ??= this.#readOn().finally(() => (this.#reading = undefined));
+      await this.#reading;
+    }
     return this.#rows[index];
   }
 

@@ -21,8 +21,8 @@ describe('membershipOver', () => {
     expect(over([[5, 'join'], [8, 'join']], 6, 10)).toMatchObject({ wasIn: true, isNew: false }); // prettier-ignore
   });
 
-  it('calls a room new that was left and joined again since', () => {
-    expect(over([[5, 'join'], [7, 'leave'], [8, 'join']], 6, 10)).toMatchObject({ isNew: true }); // prettier-ignore
+  it('tells a room that was left and joined again since', () => {
+    expect(over([[5, 'join'], [7, 'leave'], [8, 'join']], 6, 10)).toMatchObject({ isNew: false, cameBack: true }); // prettier-ignore
   });
 
   it('does not look beyond the end', () => {

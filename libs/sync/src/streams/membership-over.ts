@@ -7,8 +7,10 @@ export interface MembershipOver {
   readonly last: MembershipChange | undefined;
   /** The user was in the room at the beginning of the stretch or at some time in it. */
   readonly wasIn: boolean;
-  /** The client does not have the room: the user was not in it at the beginning, or left and came back. */
+  /** The client does not have the room: the user was not in it at the beginning. */
   readonly isNew: boolean;
+  /** The client had the room, but the user has left and come back: much may have happened behind their back. */
+  readonly cameBack: boolean;
 }
 
 /** Looks at a user's memberships behind `since` (exclusive; undefined: from the beginning) up to `until` (inclusive). */
@@ -22,6 +24,7 @@ export function membershipOver(
   const during = known.filter(({ position }) => since === undefined || position > since);
   const last = known.at(-1);
   const wasIn = before === 'join' || during.some(({ membership }) => membership === 'join');
-  const cameBack = last?.membership === 'join' && during.some(({ membership }) => membership !== 'join');
-  return { last, wasIn, isNew: before !== 'join' || cameBack };
+  const isNew = before !== 'join';
+  const cameBack = !isNew && last?.membership === 'join' && during.some(({ membership }) => membership !== 'join');
+  return { last, wasIn, isNew, cameBack };
 }

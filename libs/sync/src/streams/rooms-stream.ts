@@ -4,15 +4,14 @@ import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { type ReaderHistory, readerHistory } from '#rooms/queries/visibility';
-import type { KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import type { LastTouched } from '../notifier/last-touched.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
 import { JoinedRooms } from '../parts/joined-rooms.js';
 import { LeftRooms } from '../parts/left-rooms.js';
-import { RecentRows } from '../parts/recent-rows.js';
+import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
-import { membershipOver } from './membership-over.js';
+import { type MembershipOver, membershipOver } from './membership-over.js';
 import type { AccountDataByRoom, SyncContext, SyncPart, SyncStream } from './sync-context.js';
 
 type Section = 'join' | 'invite' | 'knock' | 'leave';
@@ -20,7 +19,6 @@ type Section = 'join' | 'invite' | 'knock' | 'leave';
 /** A room to answer for, or to look whether there is anything to answer. */
 interface Task {
   readonly roomId: RoomId;
-  readonly known: KnownRoom;
   /** The user's membership changed since the client last looked. */
   readonly isMembershipNew: boolean;
   /** Whether anything happened has to be looked up first. */
@@ -38,6 +36,7 @@ export class RoomsStream implements SyncStream {
     private readonly typing: Typing,
     private readonly joined: JoinedRooms,
     private readonly left: LeftRooms,
+    private readonly rows: SharedRows,
   ) {}
 
   async read(context: SyncContext): Promise<SyncPart> {
@@ -66,21 +65,21 @@ export class RoomsStream implements SyncStream {
       const isIn = known.membership === 'join';
       const isAway = known.membership === 'leave' || known.membership === 'ban';
       if (since === undefined) {
-        if (!isAway || filter.includeLeave) tasks.push({ roomId, known, isMembershipNew: true, isUnsure: false });
+        if (!isAway || filter.includeLeave) tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
         continue;
       }
       const isMembershipNew = known.position > since.position;
       if (isMembershipNew || (isIn && (fullState || changed.has(roomId)))) {
-        tasks.push({ roomId, known, isMembershipNew, isUnsure: false });
+        tasks.push({ roomId, isMembershipNew, isUnsure: false });
         continue;
       }
       if (!isIn) continue;
       const events = this.active.rooms.hasHappenedSince(roomId, since.position);
       const receipts = this.active.receipts.hasHappenedSince(roomId, since.position);
       if (events === true || receipts === true || this.typing.hasChangedSince(roomId, since.sequence)) {
-        tasks.push({ roomId, known, isMembershipNew, isUnsure: false });
+        tasks.push({ roomId, isMembershipNew, isUnsure: false });
       } else if (events === undefined || receipts === undefined) {
-        tasks.push({ roomId, known, isMembershipNew, isUnsure: true });
+        tasks.push({ roomId, isMembershipNew, isUnsure: true });
       }
     }
     return tasks;
@@ -92,11 +91,15 @@ export class RoomsStream implements SyncStream {
     if (!isMembershipNew) return { section: 'join', ...(await this.#joinedRoom(context, roomId, undefined)) };
 
     const history = await readerHistory(this.views, roomId, context.requester.userId);
-    const { last, wasIn, isNew } = membershipOver(history, context.since?.position, context.until.position);
-    if (last === undefined) return undefined;
+    const over = membershipOver(history, context.since?.position, context.until.position);
+    const { last, wasIn, isNew } = over;
+    // What changed may lie behind the end of this answer.
+    if (last === undefined || (last.membership !== 'join' && last.position <= (context.since?.position ?? START))) {
+      return undefined;
+    }
     switch (last.membership) {
       case 'join':
-        return { section: 'join', ...(await this.#joinedRoom(context, roomId, { history, isNew })) };
+        return { section: 'join', ...(await this.#joinedRoom(context, roomId, { history, over })) };
       case 'invite':
       case 'knock':
         return this.#strippedRoom(context, roomId, last.membership);
@@ -127,22 +130,23 @@ export class RoomsStream implements SyncStream {
   async #joinedRoom(
     sync: SyncContext,
     roomId: RoomId,
-    change: { readonly history: ReaderHistory; readonly isNew: boolean } | undefined,
+    change: { readonly history: ReaderHistory; readonly over: MembershipOver } | undefined,
   ): Promise<RoomAnswer> {
     const { userId } = sync.requester;
     const upTo = sync.until.position;
-    const isNew = change?.isNew === true;
+    const isNew = change?.over.isNew === true;
+    const cameBack = change?.over.cameBack === true;
     const after = isNew ? undefined : sync.since?.position;
     const context: RoomContext = {
       sync,
       roomId,
       history: change?.history ?? { userId, changes: [{ position: START, membership: 'join' }] },
-      seesAll: !isNew,
+      seesAll: !isNew && !cameBack,
       isNew,
       after,
       upTo,
-      isFull: isNew || sync.fullState,
-      recent: new RecentRows(this.views, roomId, upTo, sync.filter.timelineLimit + 1, after),
+      isFull: isNew || cameBack || sync.fullState,
+      recent: this.rows.open(roomId, upTo, sync.filter.timelineLimit + 1, after),
       ignored: await sync.ignoredUsers(),
     };
     return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);
@@ -169,7 +173,7 @@ export class RoomsStream implements SyncStream {
       after,
       upTo: at,
       isFull: isNew || sync.fullState,
-      recent: new RecentRows(this.views, roomId, at, wasIn ? sync.filter.timelineLimit + 1 : 1, after),
+      recent: this.rows.open(roomId, at, wasIn ? sync.filter.timelineLimit + 1 : 1, after),
       ignored: await sync.ignoredUsers(),
     };
     return this.left.read(context, wasIn, (await sync.accountData()).rooms.get(roomId) ?? []);

@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/**
+ * A client that believes what it is told, and random things that happen: whatever the limits and the moments of its requests,
+ * in the end it must have the room's state and every event it could see, each once and in order.
+ */
+interface SeenEvent {
+  readonly event_id: string;
+  readonly type: string;
+  readonly state_key?: string;
+  readonly sender: string;
+}
+
+interface JoinedRoom {
+  readonly state: { readonly events: SeenEvent[] };
+  readonly state_after: { readonly events: SeenEvent[] };
+  readonly timeline: { readonly limited: boolean; readonly prev_batch: string; readonly events: SeenEvent[] };
+}
+
+class ModelClient {
+  since: string | undefined;
+  readonly state = new Map<string, Map<string, string>>();
+  readonly timelines = new Map<string, string[]>();
+
+  constructor(
+    readonly user: SyncUser,
+    private readonly options: { readonly stateAfter: boolean },
+  ) {}
+
+  async sync(limit: number): Promise<void> {
+    const { stateAfter } = this.options;
+    const params = { filter: { room: { timeline: { limit } } }, use_state_after: stateAfter };
+    const answer = await this.user.sync(this.since === undefined ? params : { ...params, since: this.since });
+    for (const [roomId, room] of Object.entries<JoinedRoom>(answer.rooms?.join ?? {})) {
+      if (!this.state.has(roomId)) this.state.set(roomId, new Map());
+      const { timeline } = room;
+      if (timeline.limited) await this.#fillGap(roomId, timeline.prev_batch);
+      for (const event of (stateAfter ? room.state_after : room.state).events) this.#apply(roomId, event);
+      for (const event of timeline.events) {
+        this.#note(roomId, event);
+        if (!stateAfter && event.state_key !== undefined) this.#apply(roomId, event);
+      }
+    }
+    for (const roomId of Object.keys(answer.rooms?.leave ?? {})) {
+      this.state.delete(roomId);
+    }
+    this.since = answer.next_batch;
+  }
+
+  /** Reads backwards from the gap's end to what is known. */
+  async #fillGap(roomId: string, from: string): Promise<void> {
+    const known = new Set(this.timelines.get(roomId));
+    const found: SeenEvent[] = [];
+    for (let token: string | undefined = from; token !== undefined;) {
+      const page: { chunk: SeenEvent[]; end?: string } = await this.user.ok(
+        'GET',
+        `${roomPath(roomId)}/messages?dir=b&limit=3&from=${token}`,
+      );
+      for (const event of page.chunk) {
+        if (known.has(event.event_id)) return this.#append(roomId, found);
+        found.push(event);
+      }
+      token = page.chunk.length === 0 ? undefined : page.end;
+    }
+    this.#append(roomId, found);
+  }
+
+  #append(roomId: string, newestFirst: readonly SeenEvent[]): void {
+    for (const event of newestFirst.toReversed()) this.#note(roomId, event);
+  }
+
+  #note(roomId: string, event: SeenEvent): void {
+    const timeline = this.timelines.get(roomId) ?? [];
+    this.timelines.set(roomId, timeline);
+    expect(timeline, 'no event twice').not.toContain(event.event_id);
+    timeline.push(event.event_id);
+  }
+
+  #apply(roomId: string, event: SeenEvent): void {
+    this.state.get(roomId)!.set(`${event.type}|${event.state_key}`, event.event_id);
+  }
+}
+
+let app: SyncApp;
+beforeAll(async () => {
+  app = await SyncApp.start();
+});
+afterAll(() => app.close());
+
+/** A small generator of random numbers, so that a failure can be had again. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+describe.each([1, 2, 3, 4, 5, 6])('a client of the random history %i', (seed) => {
+  it('has the state of the room and all its events in the end', async () => {
+    const next = random(seed);
+    const [alice, bob] = await Promise.all([app.register(`alice${seed}`), app.register(`bob${seed}`)]);
+    const rooms = [
+      await alice.createRoom({ preset: 'public_chat' }),
+      await alice.createRoom({ preset: 'public_chat' }),
+    ];
+    const clients = [new ModelClient(bob, { stateAfter: false }), new ModelClient(bob, { stateAfter: true })];
+    const inside = new Set<string>();
+    for (let step = 0; step < 60; step++) {
+      const roomId = rooms[next(rooms.length)]!;
+      switch (next(7)) {
+        case 0:
+        case 1:
+          await alice.send(roomId, `message ${step}`);
+          break;
+        case 2:
+          await alice.setState(roomId, 'm.room.topic', { topic: `topic ${step}` });
+          break;
+        case 3:
+          await alice.setState(roomId, 'org.example', { step }, `key ${next(3)}`);
+          break;
+        case 4:
+          if (inside.has(roomId)) await bob.send(roomId, `answer ${step}`);
+          else {
+            await bob.join(roomId);
+            inside.add(roomId);
+          }
+          break;
+        case 5:
+          await clients[next(clients.length)]!.sync(1 + next(4));
+          break;
+        default:
+          if (inside.delete(roomId) && next(3) === 0) await bob.leave(roomId);
+          else if (!inside.has(roomId)) await bob.join(roomId).then(() => inside.add(roomId));
+      }
+    }
+    for (const roomId of rooms) await bob.join(roomId);
+    for (const client of clients) await client.sync(2);
+    for (const roomId of rooms) {
+      const state: SeenEvent[] = await bob.ok('GET', `${roomPath(roomId)}/state`);
+      const expected = Object.fromEntries(state.map((event) => [`${event.type}|${event.state_key}`, event.event_id]));
+      const visible = await everyEvent(bob, roomId);
+      for (const client of clients) {
+        expect(Object.fromEntries(client.state.get(roomId) ?? [])).toEqual(expected);
+        const seen = client.timelines.get(roomId)!;
+        expect(seen).toEqual(visible.slice(-seen.length));
+      }
+    }
+  });
+});
+
+async function everyEvent(user: SyncUser, roomId: string): Promise<string[]> {
+  const { chunk } = await user.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=1000`);
+  return chunk.map((event: SeenEvent) => event.event_id).toReversed();
+}
