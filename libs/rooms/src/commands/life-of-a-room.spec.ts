@@ -89,9 +89,11 @@ function eventIds(rooms: RoomCommands, roomId: RoomId): EventId[] {
   return rooms.facts(roomId, 'pdu-accepted').map(({ data }) => (JSON.parse(data) as PduAccepted).event_id);
 }
 
-/** Each group at the same time, one group after another. Whatever is refused is refused by a MatrixError. */
-async function live(rooms: RoomCommands, roomId: RoomId, groups: readonly (readonly Attempt[])[]): Promise<void> {
-  for (const group of groups) {
+/** Each group at the same time, one group after another, some after a restart. What is refused is refused by a MatrixError. */
+async function live(first: RoomCommands, roomId: RoomId, groups: readonly (readonly Attempt[])[]): Promise<void> {
+  let rooms = first;
+  for (const [i, group] of groups.entries()) {
+    if (i % 3 === 2) rooms = new RoomCommands(first.views);
     const known = eventIds(rooms, roomId);
     const pick = (n: number): EventId => known[n % known.length] as EventId;
     const outcomes = await Promise.allSettled(group.map((attempt) => rooms.execute(attempt(roomId, pick))));

@@ -226,9 +226,9 @@ describe('events that relate to one', () => {
       const all: string[] = [];
       let from: MessagesToken | undefined;
       do {
-        const page = await related(eventId, { direction, limit: 3, from });
-        all.push(...said(page.rows));
-        from = page.next;
+        const found = await related(eventId, { direction, limit: 3, from });
+        all.push(...said(found.rows));
+        from = found.next;
       } while (from !== undefined);
       expect(all.join('')).toBe(direction === 'b' ? '6543210' : '0123456');
     }
