@@ -4,7 +4,10 @@ import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
 import { SyncFilters } from '../filters/sync-filters.js';
+import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers, type Watch } from '../notifier/active-users.js';
+import { Gate } from '../notifier/gate.js';
+import type { Interest } from '../notifier/interest.js';
 import { LazyMembers } from '../parts/lazy-members.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
@@ -37,9 +40,14 @@ export class Sync extends Query<string> {
 }
 
 const MAX_WAIT_MS = 120_000;
+/** How many answers are computed at once: enough to keep a remote store busy. Initial ones, which take longer, wait apart. */
+const AT_ONCE = 8;
 
 @QueryHandler(Sync)
 export class SyncHandler implements IQueryHandler<Sync> {
+  readonly #initial = new Gate(AT_ONCE);
+  readonly #incremental = new Gate(AT_ONCE);
+
   constructor(
     private readonly active: ActiveUsers,
     private readonly contexts: SyncContexts,
@@ -67,15 +75,23 @@ export class SyncHandler implements IQueryHandler<Sync> {
 
   async #answer({ user, interest }: Watch, request: SyncRequest, deadline: number, gone: AbortSignal): Promise<string> {
     const signals = [gone, this.shutdown];
+    const gate = request.since === undefined || request.fullState ? this.#initial : this.#incremental;
     for (;;) {
-      interest.rearm();
-      const context = await this.contexts.open(user, request);
-      const { members, isNews } = await this.streams.read(context);
+      const { isNews, json } = await gate.run(() => this.#compute(user, interest, request));
       const left = deadline - this.clock.now();
-      if (isNews || left <= 0 || signals.some((signal) => signal.aborted)) {
-        return `{${[`"next_batch":"${formatStreamToken(context.until)}"`, ...members].join()}}`;
-      }
+      if (isNews || left <= 0 || signals.some((signal) => signal.aborted)) return json;
       await interest.wait(left, signals);
     }
+  }
+
+  async #compute(
+    user: ActiveUser,
+    interest: Interest,
+    request: SyncRequest,
+  ): Promise<{ isNews: boolean; json: string }> {
+    interest.rearm();
+    const context = await this.contexts.open(user, request);
+    const { members, isNews } = await this.streams.read(context);
+    return { isNews, json: `{${[`"next_batch":"${formatStreamToken(context.until)}"`, ...members].join()}}` };
   }
 }

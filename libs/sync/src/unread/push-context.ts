@@ -1,5 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, JsonNumber, type JsonObject } from '#kernel/json';
+import { LruCache } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { powerLevelOf } from '#protocol/event-auth/power-levels';
@@ -13,8 +15,17 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 /** What push rules need to know of a room besides the event. */
 export type ContextOfSender = (sender: UserId) => PushContext;
 
+/** PERF: the members of a room look at the same rows (see `SharedRows`), so one parse serves them all. */
+const parsed = new WeakMap<TimelineRow, RoomEvent>();
+
 /** An event as push rules look at it: as clients see it. */
-export function eventOfRow(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
+export function eventOfRow(roomId: RoomId, row: TimelineRow): RoomEvent {
+  let event = parsed.get(row);
+  if (event === undefined) parsed.set(row, (event = parseEvent(roomId, row)));
+  return event;
+}
+
+function parseEvent(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
   const pdu = JSON.parse(json) as JsonObject;
   return {
     eventId: header.e,
@@ -32,10 +43,44 @@ export function eventOfRow(roomId: RoomId, { header, json }: TimelineRow): RoomE
   };
 }
 
-/** Reads what push rules need of a room as it is now, for one reader. */
-export async function readPushContext(views: Views, roomId: RoomId, reader: UserId): Promise<ContextOfSender> {
-  const [member, counts, room, create, levels] = await Promise.all([
-    views.get('members', [roomId, reader]),
+/** What push rules need of a room, whoever reads it. */
+interface RoomPart {
+  readonly memberCount: number;
+  readonly notificationLevels: PushContext['notificationLevels'];
+  powerLevelOf(sender: UserId): number;
+}
+
+const SHARED = 64;
+
+/** Reads what push rules need of rooms. PERF: what is the same for all its readers is read once for each moment of a room. */
+export class PushContexts {
+  readonly #rooms = new LruCache<string, Promise<RoomPart>>(SHARED);
+
+  constructor(private readonly views: Views) {}
+
+  /** What the rules need of a room as it is now, for one reader. `moment` is the position the reader reads up to. */
+  async read(roomId: RoomId, reader: UserId, moment: Position): Promise<ContextOfSender> {
+    const key = `${roomId} ${moment}`;
+    let room = this.#rooms.get(key);
+    if (room === undefined) {
+      room = readRoomPart(this.views, roomId);
+      this.#rooms.set(key, room);
+      room.catch(() => this.#rooms.delete(key));
+    }
+    const [part, member] = await Promise.all([room, this.views.get('members', [roomId, reader])]);
+    const displayName = member === undefined ? undefined : (JSON.parse(member) as MemberRow).displayname;
+    const { memberCount, notificationLevels } = part;
+    return (sender) => ({
+      displayName,
+      memberCount,
+      notificationLevels,
+      senderPowerLevel: part.powerLevelOf(sender),
+    });
+  }
+}
+
+async function readRoomPart(views: Views, roomId: RoomId): Promise<RoomPart> {
+  const [counts, room, create, levels] = await Promise.all([
     views.get('room-counts', [roomId]),
     views.get('rooms', [roomId]),
     views.get('room-state', [roomId, 'm.room.create', '']),
@@ -44,15 +89,11 @@ export async function readPushContext(views: Views, roomId: RoomId, reader: User
   const state = [create, levels].flatMap((text) => (text === undefined ? [] : [eventOfRow(roomId, parseRow(text))]));
   const auth = authStateOf(state);
   const version = room === undefined ? undefined : findRoomVersion((JSON.parse(room) as RoomSummary).version);
-  const base = {
-    displayName: member === undefined ? undefined : (JSON.parse(member) as MemberRow).displayname,
+  return {
     memberCount: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
     notificationLevels: numbersIn(auth.get('m.room.power_levels', '')?.content['notifications']),
+    powerLevelOf: (sender) => (version === undefined ? 0 : powerLevelOf(sender, auth, version)),
   };
-  return (sender) => ({
-    ...base,
-    senderPowerLevel: version === undefined ? 0 : powerLevelOf(sender, auth, version),
-  });
 }
 
 function numbersIn(value: JsonObject['string']): Record<string, number> {

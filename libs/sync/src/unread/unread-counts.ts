@@ -12,7 +12,7 @@ import type { PushRulesRow } from '#push/projections/push-rules.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import type { EventPlace } from '#rooms/projections/timeline.projector';
 import type { RoomContext } from '../parts/room-context.js';
-import { type ContextOfSender, eventOfRow, readPushContext } from './push-context.js';
+import { type ContextOfSender, eventOfRow, PushContexts } from './push-context.js';
 
 /** How many events of a room, or of one thread in it, notify a user who has not read them. */
 export interface UnreadCount {
@@ -65,7 +65,11 @@ export class UnreadCounts {
   readonly #known = new LruCache<string, Known>(CACHED_ROOMS);
   readonly #rules = new LruCache<UserId, UserRules>(CACHED_RULES);
 
-  constructor(@Inject(VIEWS) private readonly views: Views) {}
+  readonly #contexts: PushContexts;
+
+  constructor(@Inject(VIEWS) private readonly views: Views) {
+    this.#contexts = new PushContexts(views);
+  }
 
   /** The counts for the user of a context; without those threads that have nothing unread. */
   async read(room: RoomContext): Promise<UnreadByThread> {
@@ -116,7 +120,7 @@ export class UnreadCounts {
       if (header.b !== undefined || room.ignored.has(header.s)) continue;
       const thread = threadOf(row);
       if (answered.has(thread)) continue;
-      contextOf ??= await readPushContext(this.views, room.roomId, userId);
+      contextOf ??= await this.#contexts.read(room.roomId, userId, room.upTo);
       const verdict = evaluate(eventOfRow(room.roomId, row), contextOf(header.s));
       if (verdict.notify) events.push({ position: header.p, thread, isHighlight: verdict.highlight });
     }
