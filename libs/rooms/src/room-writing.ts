@@ -3,6 +3,7 @@ import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { LOGGER, type Logger } from '#observability/logger';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { AnnounceProfile } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
@@ -33,10 +34,12 @@ const eventAuthor: FactoryProvider<EventAuthor> = {
 
 const roomWorkers: FactoryProvider<RoomWorkers> = {
   provide: RoomWorkers,
-  inject: [EVENT_STORE, READ_MODEL_STORE, EVENT_AUTHOR, CLOCK],
-  useFactory: (store: EventStore, readModels: ReadModelStore, author: EventAuthor, clock: Clock) => {
+  inject: [EVENT_STORE, READ_MODEL_STORE, EVENT_AUTHOR, CLOCK, LOGGER],
+  useFactory: (store: EventStore, readModels: ReadModelStore, author: EventAuthor, clock: Clock, logger: Logger) => {
     // A snapshot only saves time: one that cannot be written must not stop a room.
-    const snapshots = new RoomSnapshots(store, readModels, () => {});
+    const snapshots = new RoomSnapshots(store, readModels, (roomId, err) => {
+      logger.warn({ err, roomId }, 'the snapshot of a room could not be written');
+    });
     return new RoomWorkers({ store, snapshots, author, clock });
   },
 };
