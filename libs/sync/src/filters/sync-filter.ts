@@ -1,6 +1,6 @@
 import type { Filter, RoomEventFilter } from '#accounts/filters/filter';
+import { compileMatcher, type EventMatcher, roomTest } from '#accounts/filters/event-matcher';
 import { MatrixError } from '#kernel/matrix-error';
-import { compileMatcher, type EventMatcher, roomTest } from './event-matcher.js';
 
 /** A filter of /sync, prepared. */
 export interface SyncFilter {
