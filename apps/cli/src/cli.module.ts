@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { type CommandRunner, InjectCommander } from 'nest-commander';
 import { AuditCommand } from './commands/audit.command.js';
+import { DoctorCommand } from './commands/doctor.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { UsersCommand } from './commands/users.command.js';
@@ -16,6 +17,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     VerifyCommand,
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
+    DoctorCommand,
   ],
 })
 export class CliModule {

@@ -12,6 +12,9 @@ export const CONTROL_SOCKET = 'control.sock';
 /** The file of the log within `log/`: where there is none, nothing was ever written. */
 export const LOG_FILE = 'data.mdb';
 
+/** How long an event store may be silent: an operator waits. */
+const PATIENCE_MS = 10_000;
+
 /** The server a command is about: its configuration and its data folder, whether it runs or not. */
 export interface Installation {
   readonly config: Config;
@@ -57,7 +60,11 @@ async function connect(config: Config): Promise<ControlClient | undefined> {
 async function openLogToRead(config: Config): Promise<EventStore> {
   if (config.eventStoreUrl !== undefined) {
     const { openKurrentEventStore } = await import('#event-store/kurrentdb/kurrentdb-event-store');
-    return openKurrentEventStore(config.eventStoreUrl);
+    try {
+      return await openKurrentEventStore(config.eventStoreUrl, { patienceMs: PATIENCE_MS });
+    } catch (error) {
+      throw new CliFailure(messageOf(error));
+    }
   }
   const directory = logDirectory(config);
   const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');

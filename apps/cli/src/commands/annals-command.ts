@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { CommandRunner, Option } from 'nest-commander';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
 import { processTerminal, type Terminal } from '../terminal/terminal.js';
@@ -25,7 +24,6 @@ export abstract class AnnalsCommand<O extends CommonOptions = CommonOptions> ext
 
   async run(args: string[], options: O = {} as O): Promise<void> {
     const interrupt = new AbortController();
-    setMaxListeners(0, interrupt.signal);
     const onSignal = (): void => {
       // The second time nobody waits.
       if (interrupt.signal.aborted) process.exit(EXIT.interrupted);

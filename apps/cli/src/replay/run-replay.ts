@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProjectionRuntime } from '#projections/projection-runtime';
 import type { ProjectionStatus } from '#projections/projection-status';
@@ -22,6 +23,8 @@ export async function runReplay(
   terminal: Terminal,
   options: ReplayOptions,
 ): Promise<ExitCode> {
+  // Every projection waits for its own end, or for this.
+  setMaxListeners(0, options.signal);
   const client = await installation.connect();
   if (client === undefined) return replayStopped(installation, terminal, options);
   try {
@@ -80,15 +83,14 @@ async function start(
   show: (statuses: readonly ProjectionStatus[]) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let isStarted = false;
-  const starting = runtime.start().finally(() => (isStarted = true));
+  const starting = runtime.start().then(() => 'started' as const);
   // Looked at below; whoever interrupts does not wait for it.
   starting.catch(() => {});
-  while (!isStarted) {
-    await Promise.race([starting, delay(LOOK_EVERY_MS, undefined, { signal })]);
-    if (!isStarted) show(await runtime.list());
+  for (;;) {
+    const first = await Promise.race([starting, delay(LOOK_EVERY_MS, 'later' as const, { signal })]);
+    if (first === 'started') return;
+    show(await runtime.list());
   }
-  await starting;
 }
 
 function interruptedOr(error: unknown, signal: AbortSignal, goesOn: string): unknown {

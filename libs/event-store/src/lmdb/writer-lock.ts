@@ -53,6 +53,20 @@ export async function takeWriterLock(directory: string): Promise<WriterLock> {
   }
 }
 
+/** The process that holds the right to write into a directory, as far as its name can be trusted; undefined where none does. */
+export async function findWriter(directory: string): Promise<number | undefined> {
+  const folder = shortPath(directory);
+  try {
+    for (const name of await readdir(directory)) {
+      const pid = NAME.exec(name)?.[1];
+      if (pid !== undefined && (await answers(join(folder.path, name)))) return Number(pid);
+    }
+    return undefined;
+  } finally {
+    folder.close();
+  }
+}
+
 /** Whether a process listens on the socket. Whatever is not a clear refusal counts as yes. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,0 +1,55 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EventStore } from '#event-store/event-store';
+import { type Position, positionNumber, positionOf, START } from '#kernel/position';
+import { messageOf } from '../failure.js';
+import { type Installation, LOG_FILE } from '../installation.js';
+import { serverOfLog } from '../server-of-log.js';
+import { size } from '../terminal/units.js';
+import { type Check, fail, ok } from './check.js';
+
+/** What the log says about the rest. */
+export interface LogState {
+  readonly check: Check;
+  readonly head?: Position;
+  /** When its last fact was decided, in milliseconds. */
+  readonly lastAt?: number;
+  readonly server?: string;
+}
+
+const NAME = 'log';
+
+/** Reads the end of the log. */
+export async function lookAtLog(installation: Installation): Promise<LogState> {
+  const { config } = installation;
+  const file = join(config.dataDir, 'log', LOG_FILE);
+  const isEmbedded = config.eventStoreUrl === undefined;
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (isEmbedded && stats === undefined) {
+    return { check: ok(NAME, 'none yet: the first start makes it'), head: START };
+  }
+  let store: EventStore | undefined;
+  try {
+    store = await installation.openLogToRead();
+    const head = await store.head();
+    const lastAt = await lastMoment(store, head);
+    const where = isEmbedded ? `${size(stats?.size ?? 0)} in ${file}` : 'in the event store';
+    const check = ok(NAME, `readable up to position ${head}, ${where}`);
+    return { check, head, lastAt, server: await serverOfLog(store) };
+  } catch (error) {
+    const advice = isEmbedded
+      ? 'run "annals verify" to see what is left, then restore log/ from a backup'
+      : 'start the event store, or set ANNALS_EVENT_STORE_URL';
+    return { check: fail(NAME, messageOf(error), advice) };
+  } finally {
+    await store?.close();
+  }
+}
+
+async function lastMoment(store: EventStore, head: Position): Promise<number | undefined> {
+  if (head === START) return undefined;
+  for await (const facts of store.readAll({ after: positionOf(positionNumber(head) - 1) })) {
+    return facts.at(-1)?.metadata.at;
+  }
+  return undefined;
+}

@@ -1,0 +1,74 @@
+import type { Config } from '#config/config';
+import type { ProjectionStatus } from '#projections/projection-status';
+import { messageOf } from '../failure.js';
+import type { Installation } from '../installation.js';
+import { readProjections } from '../projections/open-projections.js';
+import { behind } from '../projections/print-projections.js';
+import { count, counted } from '../terminal/units.js';
+import { type Check, fail, ok, warn } from './check.js';
+
+const NAME = 'views';
+/** What a running server is behind at any moment is no lag. */
+const MUCH = 1000;
+
+/** Whether the database of the views answers; nothing where they are embedded. */
+export async function checkDatabase({ readModelsUrl }: Pick<Config, 'readModelsUrl'>): Promise<Check[]> {
+  if (readModelsUrl === undefined) return [];
+  try {
+    const { openMongoReadModels } = await import('#read-models/mongodb/mongodb-read-model-store');
+    const readModels = await openMongoReadModels(readModelsUrl);
+    await readModels.close();
+    return [ok('database', 'answers')];
+  } catch (error) {
+    return [fail('database', messageOf(error), 'start it, or set ANNALS_READ_MODELS_URL')];
+  }
+}
+
+/** How the projections do. */
+export async function checkViews(installation: Installation): Promise<Check[]> {
+  try {
+    return await readProjections(installation, async (projections, isRunning) =>
+      judgeProjections(await projections.list(), isRunning),
+    );
+  } catch (error) {
+    const advice = 'stop the server, delete the views and start again: they are rebuilt from the log';
+    return [fail(NAME, messageOf(error), advice)];
+  }
+}
+
+/** The projections that need somebody, and a line about the others. */
+export function judgeProjections(statuses: readonly ProjectionStatus[], isRunning: boolean): Check[] {
+  const checks = statuses.flatMap(judgeProjection);
+  const lag = Math.max(0, ...statuses.map(behind));
+  const text = `${counted(statuses.length, 'projection')}, ${lag === 0 ? 'all at the head of the log' : `${count(lag)} positions behind`}`;
+  const isLate = isRunning && lag > MUCH && checks.length === 0;
+  const advice = 'wait and look again (annals projections list): if it grows, the server is too slow for its load';
+  return [
+    isLate
+      ? warn(NAME, text, advice)
+      : ok(NAME, isRunning || lag === 0 ? text : `${text}: they follow when the server starts`),
+    ...checks,
+  ];
+}
+
+function judgeProjection({ name, state, deadLetters, lastError, paused, next, comparison }: ProjectionStatus): Check[] {
+  const checks: Check[] = [];
+  const title = `projection ${name}`;
+  if (state === 'failed') {
+    const advice = `the views before it still serve; mend the cause, then: annals projections resume ${name}`;
+    checks.push(fail(title, `its rebuild has failed: ${lastError ?? next?.state ?? ''}`, advice));
+  }
+  if (paused !== undefined) checks.push(warn(title, `paused: ${paused.reason}`, `annals projections resume ${name}`));
+  if (deadLetters > 0) {
+    const advice = `see: annals projections dead-letters ${name}; then: annals projections rebuild ${name}`;
+    checks.push(fail(title, `${counted(deadLetters, 'fact')} could not be taken`, advice));
+  }
+  if (comparison !== undefined && comparison.differences > 0) {
+    const advice = `its projector is not repeatable or the views were damaged: annals projections status ${name}`;
+    checks.push(warn(title, `${counted(comparison.differences, 'row')} differed after the last rebuild`, advice));
+  }
+  if (next?.state === 'ready') {
+    checks.push(warn(title, `generation ${next.generation} waits`, `annals projections switch ${name}`));
+  }
+  return checks;
+}

@@ -1,0 +1,51 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { administrateStopped } from '#accounts/administration/stopped-server';
+import type { EventStore } from '#event-store/event-store';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { encodeSigningKey } from '#protocol/signing/signing-key';
+import { BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
+import { findInstallation, type Installation } from '../src/installation.js';
+
+/** A server's data on disk, with nobody running it. */
+export class DataFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'annals-cli-'));
+
+  /** The installation as the command line finds it. */
+  find(settings: Readonly<Record<string, string>> = {}): Installation {
+    return findInstallation(this.path, { ANNALS_SERVER_NAME: TEST_AUTHOR.serverName, ...settings });
+  }
+
+  /** Makes a signing key, two users and a room in which something happened. */
+  async fill(): Promise<LocalRoom> {
+    mkdirSync(join(this.path, 'keys'), { mode: 0o700 });
+    writeFileSync(join(this.path, 'keys/signing.key'), encodeSigningKey(TEST_AUTHOR.signingKey), { mode: 0o600 });
+    return this.write(async (store) => {
+      const users = administrateStopped(store, TEST_AUTHOR.serverName);
+      await users.create('alice', 'a password', true);
+      await users.create('bob', 'another password', false);
+      const room = await LocalRoom.begin(store);
+      await room.setState('m.room.join_rules', { join_rule: 'public' });
+      await room.setState('m.room.topic', { topic: 'first' });
+      await room.setMembership(BOB, 'join');
+      for (let i = 0; i < 20; i++) await room.say(`message ${i}`, i % 2 === 0 ? undefined : BOB);
+      await room.setState('m.room.topic', { topic: 'second' });
+      return room;
+    });
+  }
+
+  /** Opens the log to write, and closes it again. */
+  async write<T>(work: (store: EventStore) => Promise<T>): Promise<T> {
+    const store = await openLmdbEventStore(join(this.path, 'log'));
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
