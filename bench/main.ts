@@ -5,7 +5,7 @@ import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchSend } from './send.js';
 
-const FACTS = Number(process.env['ANNALS_BENCH_FACTS'] ?? 1_000_000);
+const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
 
 /** `npm run bench [-- NAME…]`: what each part of the benchmark is called on the command line. */
 const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
