@@ -19,6 +19,7 @@ import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, systemClock } from '#kernel/clock';
+import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Reactor } from '#projections/projector';
@@ -197,6 +198,7 @@ async function start(directory: string): Promise<Running> {
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
     { provide: METRICS, useValue: new Metrics() },
+    { provide: LOGGER, useValue: await createLogger('error') },
     { provide: SHUTDOWN, useValue: shutdown.signal },
   ];
 

@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { queryOf, roomPath, type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
+
+let app: SyncApp;
+let alice: SyncUser;
+let bob: SyncUser;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  [alice, bob] = await Promise.all([app.register('alice'), app.register('bob')]);
+});
+afterAll(() => app.close());
+
+type Event = { type: string; event_id: string; content: Record<string, unknown>; user_id: string };
+const bodies = (chunk: Event[]): unknown[] => chunk.map(({ content }) => content['body']).filter(Boolean);
+
+async function createRoom(config: object = {}): Promise<{ room_id: string; room_alias?: string }> {
+  const { status, body } = await alice.v1('POST', '/createRoom', config);
+  expect(status).toBe(200);
+  return body;
+}
+
+async function sharedRoom(): Promise<string> {
+  const { room_id: roomId } = await createRoom();
+  expect((await bob.v1('POST', `/join/${encodeURIComponent(roomId)}`, {})).status).toBe(200);
+  return roomId;
+}
+
+const refusal = (status: number, errcode: string): object => ({ status, body: { errcode } });
+
+describe('createRoom', () => {
+  it('makes the room of the specification with its alias, name and topic, and tells its creator', async () => {
+    const { room_id: roomId, room_alias: alias } = await createRoom({
+      visibility: 'public',
+      room_alias_name: 'the pub',
+      name: 'The Grand Duke Pub',
+      topic: 'All about happy hour',
+    });
+    expect(roomId).toMatch(/^!.+:a\.example$/);
+    expect(alias).toBe('#the pub:a.example');
+    const state = (type: string): Promise<SyncAnswer> => alice.v1('GET', `${roomPath(roomId)}/state/${type}`);
+    expect((await state('m.room.name')).body).toEqual({ name: 'The Grand Duke Pub' });
+    expect((await state('m.room.topic')).body).toMatchObject({ topic: 'All about happy hour' });
+    expect((await state('m.room.create')).body).toMatchObject({ creator: alice.userId });
+    expect(await state('org.example.none')).toMatchObject(refusal(404, 'M_NOT_FOUND'));
+    const again = await alice.v1('POST', '/createRoom', { room_alias_name: 'the pub' });
+    expect(again).toMatchObject(refusal(400, 'M_ROOM_IN_USE'));
+  });
+
+  it('is public unless it says otherwise, as it was at first', async () => {
+    const listed = async (): Promise<string[]> =>
+      (await alice.v1('GET', '/publicRooms')).body.chunk.map((room: { room_id: string }) => room.room_id);
+    const [open, closed] = [await createRoom(), await createRoom({ visibility: 'private' })];
+    expect(await listed()).toContain(open.room_id);
+    expect(await listed()).not.toContain(closed.room_id);
+    expect((await bob.v1('POST', `/join/${open.room_id}`, {})).status).toBe(200);
+    expect(await bob.v1('POST', `/join/${closed.room_id}`, {})).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+  });
+
+  it('makes one room only for one transaction id', async () => {
+    const make = (txnId: string): Promise<SyncAnswer> => alice.v1('PUT', `/createRoom/${txnId}`, {});
+    const [one, same, other] = [await make('1'), await make('1'), await make('2')];
+    expect(one.body.room_id).toBe(same.body.room_id);
+    expect(one.body.room_id).not.toBe(other.body.room_id);
+  });
+});
+
+describe('memberships', () => {
+  it('are changed by requests of their own', async () => {
+    const { room_id: roomId, room_alias: alias } = await createRoom({ room_alias_name: `alias${Date.now()}` });
+    expect((await bob.v1('POST', `/join/${encodeURIComponent(alias!)}`, {})).body).toEqual({ room_id: roomId });
+    const act = (user: SyncUser, action: string, body: object = {}): Promise<SyncAnswer> =>
+      user.v1('POST', `${roomPath(roomId)}/${action}`, body);
+    expect((await act(bob, 'leave')).body).toEqual({});
+    expect((await act(bob, 'join')).body).toEqual({ room_id: roomId });
+    expect((await act(alice, 'kick', { user_id: bob.userId })).body).toEqual({});
+    expect((await act(alice, 'ban', { user_id: bob.userId, reason: 'noise' })).status).toBe(200);
+    expect(await act(bob, 'join')).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+    expect((await act(alice, 'unban', { user_id: bob.userId })).status).toBe(200);
+    expect((await act(alice, 'invite', { user_id: bob.userId })).status).toBe(200);
+    expect(await act(alice, 'invite', {})).toMatchObject(refusal(400, 'M_MISSING_PARAM'));
+    expect((await alice.v1('PUT', `${roomPath(roomId)}/kick/txn`, { user_id: bob.userId })).status).toBe(200);
+    expect((await alice.v1('PUT', `${roomPath(roomId)}/kick/txn`, { user_id: bob.userId })).status).toBe(200);
+  });
+
+  it('are changed as state of the room, by the same rules', async () => {
+    const { room_id: roomId } = await createRoom({ visibility: 'private' });
+    const set = (user: SyncUser, target: SyncUser, content: object): Promise<SyncAnswer> =>
+      user.v1('PUT', `${roomPath(roomId)}/state/m.room.member/${encodeURIComponent(target.userId)}`, content);
+    const membership = async (): Promise<unknown> =>
+      (await alice.v1('GET', `${roomPath(roomId)}/state/m.room.member/${bob.userId}`)).body.membership;
+    expect(await set(bob, bob, { membership: 'join' })).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+    expect(await set(alice, bob, { membership: 'join' })).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+    expect((await set(alice, bob, { membership: 'invite' })).status).toBe(200);
+    expect((await set(bob, bob, { membership: 'join' })).status).toBe(200);
+    expect(await set(alice, bob, { membership: 'invite' })).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+    expect(await membership()).toBe('join');
+    expect((await set(alice, bob, { membership: 'ban' })).status).toBe(200);
+    expect(await membership()).toBe('ban');
+    expect((await set(alice, bob, { membership: 'leave' })).status).toBe(200);
+    expect(await membership()).toBe('leave');
+    expect(await set(alice, bob, {})).toMatchObject(refusal(400, 'M_MISSING_PARAM'));
+    expect(await set(alice, bob, { membership: 'lurk' })).toMatchObject(refusal(400, 'M_BAD_JSON'));
+  });
+});
+
+describe('sending', () => {
+  it('makes a new event of each POST, and one of a PUT with its transaction id', async () => {
+    const path = `${roomPath(await sharedRoom())}/send/m.custom.example.message`;
+    const content = { text: 'Hello world!' };
+    const [one, two] = [await alice.v1('POST', path, content), await alice.v1('POST', path, content)];
+    expect(one.body.event_id).not.toBe(two.body.event_id);
+    const [three, four] = [await alice.v1('PUT', `${path}/11`, content), await alice.v1('PUT', `${path}/11`, content)];
+    expect(three.body.event_id).toBe(four.body.event_id);
+  });
+
+  it('refuses the requests that the specification calls invalid', async () => {
+    const path = roomPath(await sharedRoom());
+    const content = { key: 'value' };
+    const invalid: ['POST' | 'PUT', string, number][] = [
+      ['POST', '/send/m.example/11', 405],
+      ['PUT', '/send/m.example', 405],
+      ['POST', '/state/m.example.event/', 405],
+      ['POST', '/state/m.example.event/foo', 405],
+      ['PUT', '/state/m.example.event/foo/11', 404],
+    ];
+    for (const [method, rest, status] of invalid) {
+      const answer = await alice.v1(method, path + rest, content);
+      expect(answer, `${method} ${rest}`).toMatchObject(refusal(status, 'M_UNRECOGNIZED'));
+    }
+    const feedback = await alice.v1('POST', `${path}/send/m.room.message.feedback`, {
+      type: 'seen',
+      target_event_id: '$x',
+    });
+    expect(feedback).toMatchObject(refusal(400, 'M_BAD_JSON'));
+  });
+
+  it('keeps state by type and key, with what was before', async () => {
+    const roomId = await sharedRoom();
+    const path = `${roomPath(roomId)}/state/m.favorite.animal.event/${encodeURIComponent(alice.userId)}`;
+    await alice.v1('PUT', path, { animal: 'cat' });
+    await alice.v1('PUT', path, { animal: 'dog' });
+    expect((await bob.v1('GET', path)).body).toEqual({ animal: 'dog' });
+    const { body: state } = await bob.v1('GET', `${roomPath(roomId)}/state`);
+    const event = state.find(({ type }: Event) => type === 'm.favorite.animal.event');
+    expect(event).toMatchObject({ user_id: alice.userId, prev_content: { animal: 'cat' }, age: expect.any(Number) });
+  });
+
+  it('redacts, and says why', async () => {
+    const roomId = await sharedRoom();
+    const eventId = await alice.send(roomId, 'oops');
+    const { body } = await alice.v1('POST', `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}`, {
+      reason: 'typo',
+    });
+    const { body: event } = await bob.v1('GET', `/events/${encodeURIComponent(eventId)}`);
+    expect(event).toMatchObject({
+      content: {},
+      redacted_because: { event_id: body.event_id, content: { reason: 'typo' } },
+    });
+  });
+});
+
+describe('reading a room', () => {
+  it('pages through messages by start and end, backwards where only a token is given', async () => {
+    const roomId = await sharedRoom();
+    for (let i = 1; i <= 6; i++) await alice.send(roomId, `E${i}`);
+    const messages = async (params: Record<string, string | number>): Promise<SyncAnswer['body']> =>
+      (await bob.v1('GET', `${roomPath(roomId)}/messages?${queryOf(params)}`)).body;
+    const last = await messages({ from: 'END', to: 'START', limit: 2 });
+    expect(bodies(last.chunk)).toEqual(['E6', 'E5']);
+    const earlier = await messages({ from: last.start, limit: 2 });
+    expect(bodies(earlier.chunk)).toEqual(['E4', 'E3']);
+    expect(earlier.end).toBe(last.start);
+    const between = await messages({ from: earlier.start, to: last.end });
+    expect(bodies(between.chunk)).toEqual(['E3', 'E4', 'E5', 'E6']);
+    const everything = await messages({});
+    expect(everything.chunk[0].type).toBe('m.room.create');
+    expect(bodies(everything.chunk)).toHaveLength(6);
+    const directed = await messages({ dir: 'b', limit: 2 });
+    expect(bodies((await messages({ dir: 'b', from: directed.end, limit: 1 })).chunk)).toEqual(['E4']);
+    const bad = await bob.v1('GET', `${roomPath(roomId)}/messages?from=nonsense`);
+    expect(bad).toMatchObject(refusal(400, 'M_BAD_PAGINATION'));
+  });
+
+  it('pages through members in the order in which they came', async () => {
+    const roomId = await sharedRoom();
+    const members = async (query: string): Promise<SyncAnswer['body']> =>
+      (await bob.v1('GET', `${roomPath(roomId)}/members${query}`)).body;
+    const users = ({ chunk }: SyncAnswer['body']): string[] =>
+      chunk.map((event: { state_key: string }) => event.state_key);
+    const all = await members('');
+    expect(users(all)).toEqual([alice.userId, bob.userId]);
+    const first = await members('?limit=1');
+    expect(users(await members(`?from=${first.end}&to=END`))).toEqual([bob.userId]);
+    expect(users(await members('?from=END&to=START'))).toEqual([bob.userId, alice.userId]);
+  });
+});
+
+describe('the directory', () => {
+  it('points aliases to rooms, and lets them go', async () => {
+    const roomId = await sharedRoom();
+    const path = `/directory/room/${encodeURIComponent('#another:a.example')}`;
+    expect((await alice.v1('PUT', path, { room_id: roomId })).status).toBe(200);
+    expect((await app.call('GET', `/_matrix/client/api/v1${path}`)).body).toEqual({
+      room_id: roomId,
+      servers: ['a.example'],
+    });
+    expect((await alice.v1('DELETE', path)).status).toBe(200);
+    expect(await bob.v1('GET', path)).toMatchObject(refusal(404, 'M_NOT_FOUND'));
+  });
+
+  it('lists public rooms as the example of the specification does', async () => {
+    const list = async (query: string): Promise<SyncAnswer['body']> =>
+      (await bob.v1('GET', `/rooms/list?${query}`)).body;
+    const names = ({ chunk }: SyncAnswer['body']): string[] => chunk.map((room: { name?: string }) => room.name);
+    const { end: before } = await list('');
+    for (let i = 1; i <= 17; i++) await createRoom({ name: `R${i}` });
+    const expected = (from: number, to: number): string[] =>
+      Array.from({ length: to - from + 1 }, (_, i) => `R${from + i}`);
+    const one = await list(`from=${before}&to=END&limit=5`);
+    const two = await list(`from=${one.end}&to=END&limit=5`);
+    expect(names(two)).toEqual(expected(6, 10));
+    const three = await list(`from=${two.end}&to=END&limit=5`);
+    expect(names(three)).toEqual(expected(11, 15));
+    expect(names(await list(`from=${three.start}&to=START&limit=5`))).toEqual(expected(6, 10).toReversed());
+    expect(names(await list('from=END&to=START&limit=3'))).toEqual(['R17', 'R16', 'R15']);
+    expect(await bob.v1('GET', '/rooms/list?from=x')).toMatchObject(refusal(400, 'M_BAD_PAGINATION'));
+  });
+});
