@@ -15,6 +15,11 @@ export class Interest {
     this.#resolve?.();
   }
 
+  /** Whether there may be news since `rearm`. */
+  get isWoken(): boolean {
+    return this.#woken;
+  }
+
   /** Forgets what it was woken for. To be called before each computation. */
   rearm(): void {
     this.#woken = false;

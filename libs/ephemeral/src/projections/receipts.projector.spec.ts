@@ -1,0 +1,89 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { positionOf } from '#kernel/position';
+import { BatchRows } from '#projections/batch-rows';
+import type { Views } from '#projections/views';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import type { ReceiptSet } from '../facts/receipt-facts.js';
+import { listReceipts, receiptContents } from '../queries/list-receipts.js';
+import { receiptsProjector } from './receipts.projector.js';
+
+const room = '!room:x' as RoomId;
+const [alice, bob] = ['@alice:x' as UserId, '@bob:x' as UserId];
+
+let store: MemoryReadModels;
+beforeEach(() => {
+  store = new MemoryReadModels();
+});
+
+function receipt(position: number, userId: UserId, data: Partial<ReceiptSet> = {}): RecordedFact {
+  const full = { room_id: room, receipt_type: 'm.read', event_id: `$${position}` as EventId, ...data };
+  return {
+    id: String(position),
+    stream: `user-${userId}`,
+    type: 'receipt-set',
+    data: JSON.stringify(full),
+    revision: position,
+    position: positionOf(position),
+    metadata: { at: 1000 + position, actor: userId, schema: 1, chain: '' },
+  };
+}
+
+async function project(...facts: RecordedFact[]): Promise<void> {
+  for (const fact of facts) {
+    const rows = new BatchRows(store, new Map(receiptsProjector.collections.map((name) => [name, name])));
+    await receiptsProjector.project(fact, rows);
+    await store.write(rows.writes);
+  }
+}
+
+const list = (reader: UserId, upTo: number, after?: number) =>
+  listReceipts(store as unknown as Views, room, {
+    reader,
+    upTo: positionOf(upTo),
+    after: after === undefined ? undefined : positionOf(after),
+  });
+
+describe('receipts', () => {
+  it('keep the last of each user, type and thread', async () => {
+    await project(receipt(1, alice), receipt(2, bob), receipt(3, alice), receipt(4, alice, { thread_id: 'main' }));
+    const found = await list(bob, 9);
+    expect(found.map((it) => [it.userId, it.thread, it.event_id, it.ts])).toEqual([
+      [alice, '', '$3', 1003],
+      [alice, 'main', '$4', 1004],
+      [bob, '', '$2', 1002],
+    ]);
+  });
+
+  it('are found by their last change alone, behind one position and up to another', async () => {
+    await project(receipt(1, alice), receipt(2, bob), receipt(3, alice));
+    expect((await list(bob, 9, 1)).map((it) => it.event_id)).toEqual(['$2', '$3']);
+    expect((await list(bob, 2, 0)).map((it) => it.event_id)).toEqual(['$2']);
+    expect(await list(bob, 9, 3)).toEqual([]);
+  });
+
+  it('come to the same when facts are applied again', async () => {
+    const facts = [receipt(1, alice), receipt(2, bob), receipt(3, alice)];
+    await project(...facts);
+    const before = await list(bob, 9, 0);
+    await project(facts[0]!, facts[2]!, ...facts);
+    expect(await list(bob, 9, 0)).toEqual(before);
+  });
+
+  it('tell a private receipt to its owner only', async () => {
+    await project(receipt(1, alice, { receipt_type: 'm.read.private' }));
+    expect(await list(bob, 9)).toEqual([]);
+    expect(await list(alice, 9, 0)).toHaveLength(1);
+  });
+
+  it('are one event for each thread, so that none hides another', async () => {
+    const same = { event_id: '$e' as EventId };
+    await project(receipt(1, alice, same), receipt(2, alice, { ...same, thread_id: 'main' }), receipt(3, bob, same));
+    const contents = receiptContents(await list(bob, 9)).map((text) => JSON.parse(text) as object);
+    expect(contents).toEqual([
+      { $e: { 'm.read': { [alice]: { ts: 1001 }, [bob]: { ts: 1003 } } } },
+      { $e: { 'm.read': { [alice]: { ts: 1002, thread_id: 'main' } } } },
+    ]);
+  });
+});

@@ -1,0 +1,214 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Typing } from '#ephemeral/typing/typing';
+import type { RecordedFact } from '#event-store/event-store';
+import type { RoomId, UserId } from '#kernel/ids';
+import { positionOf, type Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { Row, ScanOptions } from '#read-models/read-model-store';
+import { ActiveUsers } from './active-users.js';
+
+const alice = '@alice:x' as UserId;
+const bob = '@bob:x' as UserId;
+const room = '!room:x' as RoomId;
+
+/** Views of `user-rooms` alone, whose answers wait until the test lets them go. */
+class SlowViews {
+  at = positionOf(10);
+  rows: Row[] = [];
+  #held: (() => void)[] = [];
+  isHeld = false;
+
+  position(): Position {
+    return this.at;
+  }
+
+  async scan(_collection: string, { prefix }: ScanOptions): Promise<Row[]> {
+    const found = this.rows.filter(({ key }) => key[0] === prefix?.[0]);
+    if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+    return found;
+  }
+
+  release(): void {
+    for (const resolve of this.#held.splice(0)) resolve();
+  }
+}
+
+let views: SlowViews;
+let active: ActiveUsers;
+let time: number;
+let typing: Typing;
+
+beforeEach(() => {
+  time = 1_000;
+  views = new SlowViews();
+  const clock = { now: () => time };
+  typing = new Typing(clock);
+  // Only `position` and `scan` are ever asked.
+  active = new ActiveUsers(views as unknown as Views, clock, typing);
+});
+
+function membershipRow(userId: UserId, membership: string, at = 5): Row {
+  return { key: [userId, room], value: JSON.stringify({ membership, pos: positionOf(at) }) };
+}
+
+function fact(position: number, stream: string, type: string, data: object): RecordedFact {
+  return {
+    id: String(position),
+    stream,
+    type,
+    data: JSON.stringify(data),
+    revision: 0,
+    position: positionOf(position),
+    metadata: { at: 0, actor: 'test', schema: 1, chain: '' },
+  };
+}
+
+function message(position: number): RecordedFact {
+  const pdu = { type: 'm.room.message', sender: alice, content: { body: 'm.room.member' }, depth: 1 };
+  return fact(position, `room-${room}`, 'pdu-accepted', {
+    event_id: `$${position}`,
+    room_version: '10',
+    state: [],
+    pdu,
+  });
+}
+
+function member(position: number, userId: UserId, membership: string): RecordedFact {
+  const event_id = `$${position}`;
+  const state = [{ type: 'm.room.member', state_key: userId, event_id }];
+  const pdu = { type: 'm.room.member', state_key: userId, sender: userId, content: { membership }, depth: 1 };
+  return fact(position, `room-${room}`, 'pdu-accepted', { event_id, room_version: '10', state, pdu });
+}
+
+describe('ActiveUsers', () => {
+  it('wakes the members who wait, and nobody else', async () => {
+    views.rows = [membershipRow(alice, 'join')];
+    const [mine, other] = [await active.watch(alice), await active.watch(bob)];
+    active.react([message(11)]);
+    expect(mine.interest.isWoken).toBe(true);
+    expect(other.interest.isWoken).toBe(false);
+    expect(active.numbers).toMatchObject({ users: 2, waiting: 2, wakeUps: 1, rooms: 1 });
+  });
+
+  it('does not lose what happens between the computation and the waiting', async () => {
+    views.rows = [membershipRow(alice, 'join')];
+    const { interest } = await active.watch(alice);
+    interest.rearm();
+    active.react([message(11)]);
+    await interest.wait(60_000, []);
+    interest.rearm();
+    expect(interest.isWoken).toBe(false);
+  });
+
+  it('knows in memory which rooms something happened in', async () => {
+    await active.watch(alice);
+    active.react([message(11)]);
+    expect(active.rooms.hasHappenedSince(room, positionOf(10))).toBe(true);
+    expect(active.rooms.hasHappenedSince(room, positionOf(11))).toBe(false);
+    expect(active.rooms.hasHappenedSince('!quiet:x', positionOf(10))).toBe(false);
+    expect(active.rooms.hasHappenedSince('!quiet:x', positionOf(9))).toBeUndefined();
+  });
+
+  it('follows memberships: who joins is told of the room from then on, who leaves of the leaving and no more', async () => {
+    const { user, interest } = await active.watch(bob);
+    active.react([member(11, bob, 'invite')]);
+    expect(interest.isWoken).toBe(true);
+    interest.rearm();
+    active.react([message(12)]);
+    expect(interest.isWoken).toBe(false);
+    active.react([member(13, bob, 'join'), message(14)]);
+    expect(interest.isWoken).toBe(true);
+    expect(user.rooms.get(room)).toMatchObject({ membership: 'join', position: positionOf(13) });
+    interest.rearm();
+    active.react([member(15, bob, 'ban')]);
+    expect(interest.isWoken).toBe(true);
+    interest.rearm();
+    active.react([message(16)]);
+    expect(interest.isWoken).toBe(false);
+    expect(active.numbers.rooms).toBe(0);
+  });
+
+  it('prefers what it is told while it reads to what it reads', async () => {
+    views.rows = [membershipRow(bob, 'join')];
+    views.isHeld = true;
+    const watching = active.watch(bob);
+    active.react([member(11, bob, 'leave')]);
+    views.release();
+    const { user, interest } = await watching;
+    expect(user.rooms.get(room)).toMatchObject({ membership: 'leave', position: positionOf(11) });
+    interest.rearm();
+    active.react([message(12)]);
+    expect(interest.isWoken).toBe(false);
+  });
+
+  it('reads a user once for all who ask at the same time', async () => {
+    const watches = await Promise.all([active.watch(alice), active.watch(alice)]);
+    expect(watches[0].user).toBe(watches[1].user);
+    expect(active.numbers.users).toBe(1);
+  });
+
+  it('forgets users who have been idle, but none who waits', async () => {
+    const idle = await active.watch(alice);
+    const busy = await active.watch(bob);
+    idle.interest.close();
+    time += 10 * 60_000;
+    const carol = await active.watch('@carol:x' as UserId);
+    expect(active.numbers.users).toBe(2);
+    for (const { interest } of [busy, carol]) interest.close();
+    expect(active.numbers.waiting).toBe(0);
+  });
+
+  it('wakes for typing, for receipts of the room, and for private receipts their owner alone', async () => {
+    views.rows = [membershipRow(alice, 'join'), membershipRow(bob, 'join')];
+    const [mine, theirs] = [await active.watch(alice), await active.watch(bob)];
+    const woken = (): boolean[] => {
+      const both = [mine.interest.isWoken, theirs.interest.isWoken];
+      mine.interest.rearm();
+      theirs.interest.rearm();
+      return both;
+    };
+    typing.start(room, alice, 60_000);
+    expect(woken()).toEqual([true, true]);
+    const receipt = (type: string): object => ({ room_id: room, receipt_type: type, event_id: '$1' });
+    active.react([fact(11, `user-${bob}`, 'receipt-set', receipt('m.read'))]);
+    expect(woken()).toEqual([true, true]);
+    active.react([fact(12, `user-${bob}`, 'receipt-set', receipt('m.read.private'))]);
+    expect(woken()).toEqual([false, true]);
+    active.react([fact(13, `user-${alice}`, 'account-data-set', { type: 'x', content: {} })]);
+    expect(woken()).toEqual([true, false]);
+    active.react([fact(14, `device-${bob}|PHONE`, 'anything', {})]);
+    expect(woken()).toEqual([false, true]);
+    typing.onModuleDestroy();
+  });
+
+  it('knows whether a user has facts of their own, from the time they were read', async () => {
+    const { user } = await active.watch(alice);
+    expect(user.hasOwnFactsSince(positionOf(10))).toBe(false);
+    expect(user.hasOwnFactsSince(positionOf(9))).toBeUndefined();
+    active.react([fact(12, `user-${alice}`, 'tag-set', {})]);
+    expect(user.hasOwnFactsSince(positionOf(11))).toBe(true);
+    expect(user.hasOwnFactsSince(positionOf(9))).toBe(true);
+    expect(user.hasOwnFactsSince(positionOf(12))).toBe(false);
+  });
+
+  it('lets wait for what the views show already', async () => {
+    await active.watch(alice);
+    views.at = positionOf(12);
+    let isThere = false;
+    const waiting = active.catchUp().then(() => (isThere = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isThere).toBe(false);
+    active.react([message(12)]);
+    await waiting;
+    expect(active.position).toBe(positionOf(12));
+  });
+
+  it('ends waiting at a signal', async () => {
+    const { interest } = await active.watch(alice);
+    const ending = new AbortController();
+    const waiting = interest.wait(60_000, [ending.signal]);
+    ending.abort();
+    await waiting;
+    await interest.wait(60_000, [ending.signal]);
+  });
+});
