@@ -4,8 +4,9 @@ import { aliasStream, decideClaim, decideRelease, evolveAlias, NO_ALIAS } from '
 import { systemClock } from '#kernel/clock';
 import type { RoomAlias } from '#kernel/ids';
 import { ALICE, BOB, type LocalRoom } from '#testing/local-room';
-import { DataFolder } from '../../test/data-folder.js';
+import { DataFolder } from '#testing/data-folder';
 import { recordedTerminal } from '../../test/recorded-terminal.js';
+import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
 import { runAudit, type RunAuditOptions } from './run-audit.js';
 
@@ -32,7 +33,9 @@ afterAll(() => folder.remove());
 
 async function audit(options: Partial<RunAuditOptions> = {}): Promise<string[]> {
   const terminal = recordedTerminal();
-  expect(await runAudit(folder.find(), terminal, { room: room.roomId, json: false, ...options })).toBe(EXIT.ok);
+  expect(await runAudit(testInstallation(folder.path), terminal, { room: room.roomId, json: false, ...options })).toBe(
+    EXIT.ok,
+  );
   return terminal.lines;
 }
 
@@ -92,7 +95,9 @@ describe('annals audit', () => {
   test('has nothing to tell where there is no log, with exit code 2', async () => {
     const empty = new DataFolder();
     const terminal = recordedTerminal();
-    await expect(runAudit(empty.find(), terminal, { room: room.roomId, json: false })).rejects.toMatchObject({
+    await expect(
+      runAudit(testInstallation(empty.path), terminal, { room: room.roomId, json: false }),
+    ).rejects.toMatchObject({
       message: expect.stringContaining('there is no log here'),
       exitCode: EXIT.failed,
     });

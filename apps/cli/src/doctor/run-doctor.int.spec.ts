@@ -2,8 +2,9 @@ import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
-import { DataFolder } from '../../test/data-folder.js';
+import { DataFolder } from '#testing/data-folder';
 import { recordedTerminal } from '../../test/recorded-terminal.js';
+import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
 import type { Check } from './check.js';
 import { runDoctor } from './run-doctor.js';
@@ -17,7 +18,7 @@ afterEach(() => folder.remove());
 
 async function examine(settings: Record<string, string> = {}): Promise<{ code: number; checks: Map<string, Check> }> {
   const terminal = recordedTerminal();
-  const code = await runDoctor(() => folder.find(settings), terminal, { json: true });
+  const code = await runDoctor(() => testInstallation(folder.path, settings), terminal, { json: true });
   const checks = terminal.lines.map((line) => JSON.parse(line) as Check);
   return { code, checks: new Map(checks.map((check) => [check.name, check])) };
 }

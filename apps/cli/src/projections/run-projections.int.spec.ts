@@ -8,8 +8,9 @@ import { systemClock } from '#kernel/clock';
 import { startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
-import { DataFolder } from '../../test/data-folder.js';
+import { DataFolder } from '#testing/data-folder';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
+import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
 import type { Installation } from '../installation.js';
 import {
@@ -29,7 +30,7 @@ let terminal: RecordedTerminal;
 beforeEach(async () => {
   folder = new DataFolder();
   await folder.fill();
-  installation = folder.find();
+  installation = testInstallation(folder.path);
   terminal = recordedTerminal();
 });
 afterEach(() => folder.remove());

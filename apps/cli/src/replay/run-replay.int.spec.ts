@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listProjectors } from '#homeserver/projectors';
 import { sealFacts } from '#event-store/seal-facts';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
-import { DataFolder } from '../../test/data-folder.js';
+import { DataFolder } from '#testing/data-folder';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
+import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
 import { runReplay } from './run-replay.js';
 
@@ -22,7 +23,12 @@ const { signal } = new AbortController();
 
 async function replay(options = {}): Promise<{ code: number; terminal: RecordedTerminal }> {
   const terminal = recordedTerminal();
-  const code = await runReplay(folder.find(), terminal, { json: false, checksums: false, signal, ...options });
+  const code = await runReplay(testInstallation(folder.path), terminal, {
+    json: false,
+    checksums: false,
+    signal,
+    ...options,
+  });
   return { code, terminal };
 }
 

@@ -4,8 +4,9 @@ import { PasswordHasher } from '#accounts/credentials/password-hasher';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
-import { DataFolder } from '../../test/data-folder.js';
+import { DataFolder } from '#testing/data-folder';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
+import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
 import { createUser, deactivateUser, listUsers, resetPassword, setAdmin } from './run-users.js';
 
@@ -31,43 +32,57 @@ function accepts(userId: UserId, password: string): Promise<boolean> {
 
 async function list(): Promise<Record<string, unknown>[]> {
   const json = recordedTerminal();
-  expect(await listUsers(folder.find(), json, { json: true })).toBe(EXIT.ok);
+  expect(await listUsers(testInstallation(folder.path), json, { json: true })).toBe(EXIT.ok);
   return json.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 describe('the users of a stopped server', () => {
   test('can be made before it has ever started', async () => {
-    expect(await createUser(folder.find(), terminal, 'alice', chosen, true)).toBe(EXIT.ok);
+    expect(await createUser(testInstallation(folder.path), terminal, 'alice', chosen, true)).toBe(EXIT.ok);
     expect(terminal.lines).toEqual(['@alice:a.example has an account and administers this server']);
     expect(await accepts(alice, 'sesame')).toBe(true);
     expect(await list()).toEqual([{ user_id: alice, created_ts: expect.any(Number), via: 'operator', admin: true }]);
   });
 
   test('are shown a password that was made up, once, and no other', async () => {
-    await createUser(folder.find(), terminal, '@Bob:a.example', { password: 'made-up', isGenerated: true }, false);
+    await createUser(
+      testInstallation(folder.path),
+      terminal,
+      '@Bob:a.example',
+      { password: 'made-up', isGenerated: true },
+      false,
+    );
     expect(terminal.lines).toEqual(['@bob:a.example has an account', 'password (shown this once): made-up']);
-    await resetPassword(folder.find(), terminal, 'bob', chosen, false);
+    await resetPassword(testInstallation(folder.path), terminal, 'bob', chosen, false);
     expect(terminal.lines.join(' ')).not.toContain('sesame');
   });
 
   test('get a new password', async () => {
-    await createUser(folder.find(), terminal, 'alice', chosen, false);
-    await resetPassword(folder.find(), terminal, alice, { password: 'other', isGenerated: false }, false);
+    await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    await resetPassword(
+      testInstallation(folder.path),
+      terminal,
+      alice,
+      { password: 'other', isGenerated: false },
+      false,
+    );
     expect(await accepts(alice, 'sesame')).toBe(false);
     expect(await accepts(alice, 'other')).toBe(true);
   });
 
   test('become administrators and cease to be, and are deactivated for ever', async () => {
-    await createUser(folder.find(), terminal, 'alice', chosen, false);
-    await setAdmin(folder.find(), terminal, 'alice', true);
+    await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    await setAdmin(testInstallation(folder.path), terminal, 'alice', true);
     expect(await list()).toMatchObject([{ admin: true }]);
-    await setAdmin(folder.find(), terminal, 'alice', false);
+    await setAdmin(testInstallation(folder.path), terminal, 'alice', false);
     expect((await list())[0]).not.toHaveProperty('admin');
-    await deactivateUser(folder.find(), terminal, 'alice', true);
+    await deactivateUser(testInstallation(folder.path), terminal, 'alice', true);
     expect(await list()).toMatchObject([{ deactivated: true, erased: true }]);
     expect(terminal.notes.at(-1)).toContain('nobody lets the user leave the rooms');
     expect(await accepts(alice, 'sesame')).toBe(false);
-    await expect(setAdmin(folder.find(), terminal, 'alice', true)).rejects.toMatchObject({ exitCode: EXIT.found });
+    await expect(setAdmin(testInstallation(folder.path), terminal, 'alice', true)).rejects.toMatchObject({
+      exitCode: EXIT.found,
+    });
   });
 
   test.each<[string, string]>([
@@ -75,22 +90,22 @@ describe('the users of a stopped server', () => {
     ['@alice:b.example', 'not a user of a.example'],
     ['Ünïcode', 'user name'],
   ])('cannot be called %s twice, or foreign, or strangely', async (name, message) => {
-    await createUser(folder.find(), terminal, 'alice', chosen, false);
-    await expect(createUser(folder.find(), terminal, name, chosen, false)).rejects.toMatchObject({
+    await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    await expect(createUser(testInstallation(folder.path), terminal, name, chosen, false)).rejects.toMatchObject({
       message: expect.stringContaining(message),
       exitCode: EXIT.found,
     });
   });
 
   test('must be there to be changed', async () => {
-    await createUser(folder.find(), terminal, 'alice', chosen, false);
-    const dora = resetPassword(folder.find(), terminal, 'dora', chosen, false);
+    await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    const dora = resetPassword(testInstallation(folder.path), terminal, 'dora', chosen, false);
     await expect(dora).rejects.toMatchObject({ message: 'No such user', exitCode: EXIT.found });
   });
 
   test('are never those of another server than the log has', async () => {
-    await createUser(folder.find(), terminal, 'alice', chosen, false);
-    const other = folder.find({ ANNALS_SERVER_NAME: 'b.example' });
+    await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    const other = testInstallation(folder.path, { ANNALS_SERVER_NAME: 'b.example' });
     await expect(createUser(other, terminal, 'bob', chosen, false)).rejects.toMatchObject({
       message: expect.stringContaining('belongs to a.example'),
       exitCode: EXIT.failed,
@@ -99,10 +114,10 @@ describe('the users of a stopped server', () => {
 
   test('are listed in a table, however many there are', async () => {
     await folder.write(async (store) => {
-      const users = administrateStopped(store, folder.find().config.serverName);
+      const users = administrateStopped(store, testInstallation(folder.path).config.serverName);
       for (const name of ['one', 'two', 'three']) await users.create(name, 'x', name === 'two');
     });
-    await listUsers(folder.find(), terminal, { json: false });
+    await listUsers(testInstallation(folder.path), terminal, { json: false });
     expect(terminal.lines[0]).toMatch(/^USER +SINCE +BY +STATE$/);
     expect(terminal.lines.slice(1).toSorted()).toEqual([
       expect.stringMatching(/^@one:a\.example +\S+Z +operator$/),

@@ -5,17 +5,11 @@ import { administrateStopped } from '#accounts/administration/stopped-server';
 import type { EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { encodeSigningKey } from '#protocol/signing/signing-key';
-import { BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
-import { findInstallation, type Installation } from '../src/installation.js';
+import { BOB, LocalRoom, TEST_AUTHOR } from './local-room.js';
 
 /** A server's data on disk, with nobody running it. */
 export class DataFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'annals-cli-'));
-
-  /** The installation as the command line finds it. */
-  find(settings: Readonly<Record<string, string>> = {}): Installation {
-    return findInstallation(this.path, { ANNALS_SERVER_NAME: TEST_AUTHOR.serverName, ...settings });
-  }
 
   /** Makes a signing key, two users and a room in which something happened. */
   async fill(): Promise<LocalRoom> {
