@@ -49,7 +49,7 @@ describe('receipts', () => {
   it('keep the last of each user, type and thread', async () => {
     await project(receipt(1, alice), receipt(2, bob), receipt(3, alice), receipt(4, alice, { thread_id: 'main' }));
     const found = await list(bob, 9);
-    expect(found.map((it) => [it.userId, it.thread, it.event_id, it.ts])).toEqual([
+    expect(found.map((each) => [each.userId, each.thread, each.event_id, each.ts])).toEqual([
       [alice, '', '$3', 1003],
       [alice, 'main', '$4', 1004],
       [bob, '', '$2', 1002],
@@ -58,8 +58,8 @@ describe('receipts', () => {
 
   it('are found by their last change alone, behind one position and up to another', async () => {
     await project(receipt(1, alice), receipt(2, bob), receipt(3, alice));
-    expect((await list(bob, 9, 1)).map((it) => it.event_id)).toEqual(['$2', '$3']);
-    expect((await list(bob, 2, 0)).map((it) => it.event_id)).toEqual(['$2']);
+    expect((await list(bob, 9, 1)).map((each) => each.event_id)).toEqual(['$2', '$3']);
+    expect((await list(bob, 2, 0)).map((each) => each.event_id)).toEqual(['$2']);
     expect(await list(bob, 9, 3)).toEqual([]);
   });
 
