@@ -31,7 +31,7 @@ export function checkDataFolder(path: string): Check {
     return fail('data folder', `${path} cannot be written`, 'run this as the user of the server, who should own it');
   }
   const uid = process.getuid?.();
-  if (uid !== undefined && uid !== stats.uid && uid !== 0) {
+  if (uid !== undefined && uid !== stats.uid) {
     return warn('data folder', `${path} belongs to another user`, 'run this as the user of the server');
   }
   return ok('data folder', `${path} can be written`);
