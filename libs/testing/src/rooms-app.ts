@@ -18,6 +18,7 @@ import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK, systemClock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
+import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Reactor } from '#projections/projector';
@@ -84,6 +85,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
     { provide: METRICS, useValue: new Metrics() },
+    { provide: LOGGER, useValue: await createLogger('silent') },
   ];
 
   @Global()
