@@ -58,6 +58,10 @@ describe('the configuration', () => {
     expect(refusal({}, 'constructor: x')).toBe('annals.yaml: constructor: no such setting');
   });
 
+  it('leaves alone what a launcher says of itself', () => {
+    expect(loadConfig({ ANNALS_DIR: '/opt/annals', ANNALS_CMD: 'npm start' })).toEqual(loadConfig({}));
+  });
+
   it.each([
     ['ANNALS_SERVER_NAME', 'not a name'],
     ['ANNALS_LISTEN', '127.0.0.1:99999'],

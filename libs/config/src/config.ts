@@ -54,8 +54,8 @@ export class ConfigError extends Error {
 }
 
 const PREFIX = 'ANNALS_';
-/** Where the file is: read by `readConfigFile`, no setting itself. */
-const CONFIG_PATH = 'ANNALS_CONFIG';
+/** No settings: where the file is, and by which those who start the server know where it is installed and how to start it. */
+const LAUNCHERS: ReadonlySet<string> = new Set(['ANNALS_CONFIG', 'ANNALS_DIR', 'ANNALS_CMD']);
 const DEFAULT_VERIFY_URL = 'https://www.google.com/recaptcha/api/siteverify';
 
 /**
@@ -73,7 +73,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, ya
   };
   for (const [key, value] of yamlSettings(yamlText)) put(key, `annals.yaml: ${key}`, value);
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || name === CONFIG_PATH || value === undefined) continue;
+    if (!name.startsWith(PREFIX) || LAUNCHERS.has(name) || value === undefined) continue;
     put(name.slice(PREFIX.length).toLowerCase(), name, value.trim());
   }
   checkSettings(settings, origin);

@@ -37,7 +37,9 @@ export async function joinedMembersText(views: Views, roomId: RoomId): Promise<s
       users.map((userId) => [roomId, userId]),
     );
     users.forEach((userId, i) => {
-      const { displayname: display_name, avatar_url } = JSON.parse(members[i] ?? '{}') as Partial<MemberRow>;
+      const { displayname, avatar_url = null } = JSON.parse(members[i] ?? '{}') as Partial<MemberRow>;
+      // NOTSPEC: null for what is unset, where the specification has no key: clients have always been answered so.
+      const display_name = displayname ?? null;
       parts.push(`${JSON.stringify(userId)}:${JSON.stringify({ display_name, avatar_url })}`);
     });
   }
