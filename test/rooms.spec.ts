@@ -206,7 +206,7 @@ describeWithViews('rooms, over HTTP', (views) => {
     expect(await list(`?at=${then}`)).toEqual({ [alice.userId]: 'join', [bob.userId]: 'join' });
     await alice.ok('PUT', `/profile/${encodeURIComponent(alice.userId)}/displayname`, { displayname: 'Alice A.' });
     const { joined } = await alice.ok('GET', path(roomId, 'joined_members'));
-    expect(joined).toEqual({ [alice.userId]: { display_name: 'Alice A.' } });
+    expect(joined).toEqual({ [alice.userId]: { display_name: 'Alice A.', avatar_url: null } });
     expect(refusal(await carol.request('GET', path(roomId, 'joined_members')))).toEqual([403, 'M_FORBIDDEN']);
   });
 

@@ -350,7 +350,9 @@ describe('members', () => {
     expect(await list({ at: then })).toEqual([`${ALICE} join`, `${BOB} join`]);
     expect(await list({ membership: 'invite' })).toEqual([`${STRANGER} invite`]);
     expect(await list({ notMembership: 'join' })).toEqual([`${BOB} leave`, `${STRANGER} invite`]);
-    expect(JSON.parse(await joinedMembersText(views, room.roomId))).toEqual({ [ALICE]: {} });
+    expect(JSON.parse(await joinedMembersText(views, room.roomId))).toEqual({
+      [ALICE]: { display_name: null, avatar_url: null },
+    });
     expect(await listJoinedRooms(views, ALICE)).toEqual([room.roomId]);
     expect(await listJoinedRooms(views, BOB)).toEqual([]);
   });
