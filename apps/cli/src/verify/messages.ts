@@ -1,5 +1,6 @@
 import type { Place, LogFinding } from './finding.js';
-import type { Resume, VerifiedLog } from './verify-log.js';
+import type { Position } from '#kernel/position';
+import type { Part, Resume, VerifiedLog } from './verify-log.js';
 
 /** A key of this server, as it goes to the process that verifies: its public half only. */
 export interface PublicKey {
@@ -14,11 +15,17 @@ export interface VerifyTask {
   readonly log: { readonly directory: string } | { readonly url: string };
   readonly keys: readonly PublicKey[];
   readonly resume?: Resume;
+  readonly part?: Part;
+  /** Where all parts end. */
+  readonly head?: Position;
+  /** Only compare these numbers, and look for what is missing. */
+  readonly compare?: Pick<VerifiedLog, 'facts' | 'ordered' | 'isComplete'>;
 }
 
 /** What it tells. Counts are those of this process, since it began. */
 export type VerifyMessage =
-  | { readonly kind: 'head'; readonly facts: number | undefined }
+  /** `facts`: undefined where positions do not count them. */
+  | { readonly kind: 'head'; readonly head: Position; readonly facts: number | undefined }
   | { readonly kind: 'progress'; readonly done: number; readonly stream?: string }
   | { readonly kind: 'finding'; readonly finding: LogFinding }
   /** What was reported so far is final. */

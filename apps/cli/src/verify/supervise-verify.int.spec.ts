@@ -12,6 +12,7 @@ import { bundleScript, type BundledScript } from '#testing/start-script';
 import type { LogFinding } from './finding.js';
 import { PLACE_DESCRIPTOR } from './messages.js';
 import { superviseVerify, type Verification } from './supervise-verify.js';
+import { verifyInParts } from './verify-in-parts.js';
 
 const { serverName, signingKey } = TEST_AUTHOR;
 const keys = [{ server: serverName, keyId: signingKey.keyId, key: encodeBase64(signingKey.publicKey) }];
@@ -93,6 +94,29 @@ describe('a log on disk', () => {
     expect(unverifiable).toEqual({});
   });
 
+  test('is verified by several processes with the same result', async () => {
+    const copy = damaged((bytes) => {
+      for (let at = bytes.indexOf('the needle of'); at >= 0; at = bytes.indexOf('the needle of')) bytes[at] = 0x54;
+    });
+    const alone = await verify(copy);
+    const all: LogFinding[] = [];
+    const options = { task: { log: { directory: copy }, keys }, onProgress: () => {}, program: program.path };
+    const together = await verifyInParts({ ...options, onFinding: (finding) => all.push(finding) }, 3);
+    expect(together).toMatchObject({ findings: alone.findings, log: alone.log });
+    const inOrder = (findings: LogFinding[]): string[] => findings.map((finding) => JSON.stringify(finding)).sort();
+    expect(inOrder(all)).toEqual(inOrder(alone.all));
+    expect(new Set(all.map(({ stream }) => stream)).size).toBe(3);
+  });
+
+  test('tells once what every process finds', async () => {
+    const copy = damaged((bytes) => bytes.fill(0, 0, 8192));
+    const all: LogFinding[] = [];
+    const options = { task: { log: { directory: copy }, keys }, onProgress: () => {}, program: program.path };
+    const { findings } = await verifyInParts({ ...options, onFinding: (finding) => all.push(finding) }, 3);
+    expect(all).toHaveLength(1);
+    expect(findings).toBe(1);
+  });
+
   test.each([0, 1, 2])('with one byte of a fact changed names its stream and revision (room %i)', async (i) => {
     const copy = damaged((bytes) => {
       const at = bytes.indexOf(`the needle of room ${i}`);
@@ -168,6 +192,26 @@ describe('a log on disk', () => {
     expect(failure).toBeUndefined();
     expect(findings).toBeGreaterThan(0);
   });
+});
+
+test('parts that do not add up are followed by a search for what is missing', async () => {
+  const path = join(folder, 'adding.mjs');
+  writeFileSync(
+    path,
+    `process.once('message', ({ part, compare }) => {
+       const head = '0000000000000009';
+       process.send({ kind: 'head', head, facts: 9 });
+       if (compare) process.send({ kind: 'finding', finding: { problem: compare.facts + ' of ' + compare.ordered } });
+       const ordered = part?.index === 0 ? 9 : undefined;
+       const log = { head, streams: 1, rooms: 0, facts: 4, ordered, isComplete: true };
+       process.send({ kind: 'done', log, unverifiable: { 'b.example': 1 } }, () => process.exit());
+     });`,
+  );
+  const all: LogFinding[] = [];
+  const options = { task: { log: { directory: original }, keys }, onProgress: () => {}, program: path };
+  const verification = await verifyInParts({ ...options, onFinding: (finding) => all.push(finding) }, 2);
+  expect(all).toEqual([{ problem: '8 of 9' }]);
+  expect(verification).toMatchObject({ findings: 1, log: { facts: 8, streams: 2 }, unverifiable: { 'b.example': 2 } });
 });
 
 describe('a reader that dies', () => {

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Position } from '#kernel/position';
 import type { LogFinding, Place } from './finding.js';
 import { decodePlace, type VerifyMessage, type VerifyTask } from './messages.js';
 import type { Resume, VerifiedLog } from './verify-log.js';
@@ -23,6 +24,8 @@ export interface SuperviseOptions {
   readonly onFinding: (finding: LogFinding) => void;
   /** `of`: facts to pass in all, streams and global order together; undefined where nobody knows. */
   readonly onProgress: (done: number, of: number | undefined, stream: string | undefined) => void;
+  /** Told where the log ends, as soon as it is open. */
+  readonly onHead?: (head: Position) => void;
   readonly signal?: AbortSignal;
   /** How long the process may be silent before it counts as stuck. */
   readonly stuckAfterMs?: number;
@@ -146,7 +149,7 @@ async function runOnce(
 /** Follows one process to its end. */
 function listen(
   child: ChildProcess,
-  { onProgress, signal, stuckAfterMs = STUCK_AFTER_MS }: SuperviseOptions,
+  { onProgress, onHead, signal, stuckAfterMs = STUCK_AFTER_MS }: SuperviseOptions,
   report: (finding: LogFinding) => void,
 ): Promise<Omit<Run, 'place'>> {
   return new Promise((resolve) => {
@@ -166,8 +169,10 @@ function listen(
       clearTimeout(watchdog);
       watchdog = watch();
       const message = raw as VerifyMessage; // sent by verify-process.ts
-      if (message.kind === 'head') of = message.facts === undefined ? undefined : message.facts * 2;
-      else if (message.kind === 'progress') onProgress(message.done, of, message.stream);
+      if (message.kind === 'head') {
+        of = message.facts === undefined ? undefined : message.facts * 2;
+        onHead?.(message.head);
+      } else if (message.kind === 'progress') onProgress(message.done, of, message.stream);
       else if (message.kind === 'finding') held.push(message.finding);
       else if (message.kind === 'checkpoint') for (const finding of held.splice(0)) report(finding);
       else result = resultOf(message, held);

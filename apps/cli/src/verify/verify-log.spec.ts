@@ -65,7 +65,25 @@ describe('the verification of a log', () => {
   test('counts what it has checked and finds nothing where all is well', async () => {
     const { all, log } = await verify(store);
     expect(all).toEqual([]);
-    expect(log).toEqual({ head: await store.head(), streams: 4, rooms: 1, facts: 17 });
+    expect(log).toEqual({ head: await store.head(), streams: 4, rooms: 1, facts: 17, ordered: 17, isComplete: true });
+  });
+
+  test('is the same in parts: each stream in one of them, the order in the first', async () => {
+    await append('user-@dora:a.example', 'no-stream', 2);
+    const logs: VerifiedLog[] = [];
+    const head = await store.head();
+    await append('user-@erin:a.example', 'no-stream', 2);
+    for (let index = 0; index < 3; index++) {
+      const all: LogFinding[] = [];
+      const part = { index, of: 3 };
+      const shared = { store, keys: () => undefined, report: (each: LogFinding) => all.push(each), isEmbedded: true };
+      logs.push(await verifyLog({ ...shared, part, head }));
+      // Erin's stream came behind the end: whoever has it finds no facts to count in it.
+      expect(all).toEqual([]);
+    }
+    expect(logs.reduce((sum, { facts }) => sum + facts, 0)).toBe(19);
+    expect(logs.map(({ ordered }) => ordered)).toEqual([19, undefined, undefined]);
+    expect(new Set(logs.map(({ facts }) => facts)).size).toBeGreaterThan(1);
   });
 
   test('names a gap in the revisions and the fact that lost its place', async () => {

@@ -17,6 +17,12 @@ export interface Resume {
   readonly orderOnly?: boolean;
 }
 
+/** A share of the streams: those whose names fall to it. Several processes verify a log together. */
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+}
+
 export interface VerifyLogOptions {
   readonly store: EventStore;
   readonly keys: KeyRing;
@@ -27,6 +33,10 @@ export interface VerifyLogOptions {
   /** Told when a stream is done, and once more when there are no others: what was reported before is final. */
   readonly onStream?: (stream: string | undefined) => void;
   readonly resume?: Resume;
+  /** Default: all streams. The global order belongs to the first part; whoever shares out compares the numbers. */
+  readonly part?: Part;
+  /** Where the verification ends; default: the end of the log at the call. */
+  readonly head?: Position;
   /**
    * Whether the log is a file of our own: then an error in reading says that it is damaged, and reading goes on behind it.
    * Else it is thrown: a server that does not answer is no finding.
@@ -38,8 +48,12 @@ export interface VerifiedLog {
   readonly head: Position;
   readonly streams: number;
   readonly rooms: number;
-  /** Facts in all streams, up to the head. */
+  /** Facts in the streams verified, up to the head. */
   readonly facts: number;
+  /** Facts in the global order; undefined where it was not walked to its end. */
+  readonly ordered?: number;
+  /** Whether nothing was left out that has to be counted. */
+  readonly isComplete: boolean;
 }
 
 /**
@@ -48,32 +62,42 @@ export interface VerifiedLog {
  * finds, and throws only where the log is not embedded.
  */
 export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog> {
-  const { store, report, resume, onPlace = () => {}, onFact = () => {} } = options;
-  const head = await store.head();
+  const { store, report, resume, part, keys, isEmbedded, onPlace = () => {}, onFact = () => {} } = options;
+  const head = options.head ?? (await store.head());
   const tally = { streams: 0, rooms: 0, facts: 0 };
-  const isWhole = resume === undefined;
-  let isComplete = true;
+  // After a resumption nobody has counted all of them; then something has been found already.
+  let isComplete = resume === undefined;
   const countFact = (): void => {
     tally.facts++;
     onFact();
   };
-  const { isEmbedded, keys } = options;
   const shared = { store, head, keys, report, onPlace, isEmbedded };
-  if (resume?.orderOnly !== true) isComplete = await verifyStreams(options, { ...shared, onFact: countFact }, tally);
-  const ordered = await verifyOrder({ ...shared, onFact, careful: resume?.orderOnly });
-  // After a resumption nobody has counted all of them; then something has been found already.
-  if (isWhole && isComplete && ordered !== undefined && ordered !== tally.facts) {
-    report({ problem: `the streams hold ${tally.facts} facts, the global order holds ${ordered}` });
-    await findLostFacts({ ...shared, onFact: () => {} });
+  if (resume?.orderOnly !== true) {
+    isComplete = (await verifyStreams(options, { ...shared, onFact: countFact }, tally)) && isComplete;
   }
-  return { head, ...tally };
+  const hasOrder = part === undefined || part.index === 0;
+  const ordered = hasOrder ? await verifyOrder({ ...shared, onFact, careful: resume?.orderOnly }) : undefined;
+  if (hasOrder && ordered === undefined) isComplete = false;
+  const verified = { head, ...tally, ordered, isComplete };
+  if (part === undefined) await compareCounts(verified, { ...shared, onFact: () => {} });
+  return verified;
+}
+
+/** Reports where the streams and the global order do not hold the same number of facts, and which are missing. */
+export async function compareCounts(
+  { facts, ordered, isComplete }: Pick<VerifiedLog, 'facts' | 'ordered' | 'isComplete'>,
+  options: Parameters<typeof findLostFacts>[0],
+): Promise<void> {
+  if (!isComplete || ordered === undefined || ordered === facts) return;
+  options.report({ problem: `the streams hold ${facts} facts, the global order holds ${ordered}` });
+  await findLostFacts(options);
 }
 
 type Shared = Parameters<typeof verifyStream>[1];
 
 /** Answers whether all streams could be listed. */
 async function verifyStreams(
-  { store, report, resume, isEmbedded, onPlace = () => {}, onStream = () => {} }: VerifyLogOptions,
+  { store, report, resume, part, isEmbedded, onPlace = () => {}, onStream = () => {} }: VerifyLogOptions,
   shared: Shared,
   tally: { streams: number; rooms: number },
 ): Promise<boolean> {
@@ -86,6 +110,7 @@ async function verifyStreams(
     for await (const stream of store.streams()) {
       if (cycle.hasSeen(stream) || tally.streams > most) throw new Error(`${stream} comes again`);
       last = stream;
+      if (!isIn(part, stream)) continue;
       let careful = false;
       if (!isReached) {
         if (stream !== resume?.stream) continue;
@@ -107,6 +132,14 @@ async function verifyStreams(
   } finally {
     onStream(undefined);
   }
+}
+
+/** Whether a stream falls to a part: by a hash of its name, so that it does not matter in which order they come. */
+function isIn(part: Part | undefined, stream: string): boolean {
+  if (part === undefined) return true;
+  let hash = 0;
+  for (let i = 0; i < stream.length; i++) hash = (Math.imul(hash, 31) + stream.charCodeAt(i)) >>> 0;
+  return hash % part.of === part.index;
 }
 
 /**

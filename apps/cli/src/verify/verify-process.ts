@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { EventStore } from '#event-store/event-store';
 import { positionNumber } from '#kernel/position';
@@ -6,9 +7,9 @@ import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
 import type { KeyRing } from '#rooms/audit/verify-room';
 import { messageOf } from '../failure.js';
 import { serverOfLog } from '../server-of-log.js';
-import type { Place } from './finding.js';
+import type { LogFinding, Place } from './finding.js';
 import { encodePlace, PLACE_DESCRIPTOR, type PublicKey, type VerifyMessage, type VerifyTask } from './messages.js';
-import { verifyLog } from './verify-log.js';
+import { compareCounts, verifyLog } from './verify-log.js';
 
 /*
  * The process in which a log is verified: LMDB maps the file into memory, and a damaged page can make it read where nothing
@@ -18,6 +19,9 @@ import { verifyLog } from './verify-log.js';
 const TELL_EVERY_MS = 100;
 /** Sent also while there is nothing new: who hears nothing at all takes this process for stuck. */
 const HEARTBEAT_MS = 1000;
+
+// Whoever is served by this machine goes first.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 process.once('message', (task) => {
   void run(task as VerifyTask).finally(() => process.disconnect());
@@ -45,13 +49,23 @@ async function run(task: VerifyTask): Promise<void> {
     toldAt = now;
     tellProgress();
   };
+  const report = (finding: LogFinding): void => void tell({ kind: 'finding', finding });
+  const isEmbedded = 'directory' in task.log;
   try {
+    if (task.compare !== undefined && task.head !== undefined) {
+      const { head, compare } = task;
+      await compareCounts(compare, { store, head, isEmbedded, report, onPlace, onFact: () => {} });
+      const nothing = { head, streams: 0, rooms: 0, facts: 0, isComplete: true };
+      return await tell({ kind: 'done', log: nothing, unverifiable: {} });
+    }
     const log = await verifyLog({
       store,
       keys: ring.find,
       resume: task.resume,
-      report: (finding) => void tell({ kind: 'finding', finding }),
-      isEmbedded: 'directory' in task.log,
+      part: task.part,
+      head: task.head,
+      report,
+      isEmbedded,
       onStream: () => void tell({ kind: 'checkpoint' }),
       onPlace,
       onFact,
@@ -70,8 +84,8 @@ async function openLog({ log }: VerifyTask): Promise<EventStore | undefined> {
     keepPlace({ phase: 'opening' });
     const store = await openStore(log);
     // Positions of the embedded log count facts; those of a server do not.
-    const facts = 'directory' in log ? positionNumber(await store.head()) : undefined;
-    await tell({ kind: 'head', facts });
+    const head = await store.head();
+    await tell({ kind: 'head', head, facts: 'directory' in log ? positionNumber(head) : undefined });
     return store;
   } catch (error) {
     const message = messageOf(error);
