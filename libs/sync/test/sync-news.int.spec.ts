@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+import { SyncContexts } from '../src/streams/sync-contexts.js';
 
 let app: SyncApp;
 let alice: SyncUser;
@@ -84,6 +85,18 @@ describe('waiting for news', () => {
     }
     await sending;
     expect(seen.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it('goes on waiting after news that the filter keeps out, without looking again and again', async () => {
+    const roomId = await sharedRoom();
+    const { next_batch: since } = await bob.sync();
+    const open = vi.spyOn(app.get(SyncContexts), 'open');
+    const waiting = bob.sync({ since, timeout: 400, filter: { room: { rooms: [] } } });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await alice.send(roomId, 'kept out');
+    expect(await waiting).not.toHaveProperty('rooms');
+    expect(open.mock.calls.length).toBeLessThanOrEqual(3);
+    open.mockRestore();
   });
 
   it('does not wake who has nothing to do with the room', async () => {

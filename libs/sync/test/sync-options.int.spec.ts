@@ -108,6 +108,20 @@ describe('lazy loading of members', () => {
     expect(members(room.state.events)).toContain(dave.userId);
   });
 
+  it('sends members and other state as they were before the timeline', async () => {
+    const roomId = await sharedRoom({ name: 'Before' });
+    await bob.send(roomId, '1');
+    await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: `Bobby ${Date.now()}` });
+    await alice.setState(roomId, 'm.room.name', { name: 'After' });
+    const three = { room: { state: { lazy_load_members: true }, timeline: { limit: 3 } } };
+    const { state, timeline } = (await alice.sync({ filter: three })).rooms.join[roomId];
+    const find = (events: Event[], type: string, key: string): Event | undefined =>
+      events.find((event) => event.type === type && event.state_key === key);
+    const [before, after] = [state, timeline].map(({ events }) => find(events, 'm.room.member', bob.userId));
+    expect(before?.content['displayname']).not.toBe(after?.content['displayname']);
+    expect(find(state.events, 'm.room.name', '')?.content).toEqual({ name: 'Before' });
+  });
+
   it('sends what is new to the device where a member changed meanwhile', async () => {
     const roomId = await sharedRoom({ name: 'Named' });
     await bob.send(roomId, '1');
@@ -182,6 +196,15 @@ describe('unread notifications', () => {
     await app.restart();
     expect(await counts(alice, roomId)).toEqual(followed);
     expect(followed).toEqual({ notification_count: 5, highlight_count: 0 });
+  });
+
+  it('end with an own message also where they are counted anew', async () => {
+    const roomId = await sharedRoom();
+    await bob.send(roomId, 'one');
+    await alice.send(roomId, 'answer');
+    await bob.send(roomId, 'two');
+    await app.restart();
+    expect(await counts(alice, roomId)).toEqual({ notification_count: 1, highlight_count: 0 });
   });
 
   it('are told for each thread where asked for', async () => {
