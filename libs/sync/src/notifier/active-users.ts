@@ -122,10 +122,7 @@ export class ActiveUsers implements Reactor, OnModuleDestroy {
     const last = facts.at(-1);
     if (first === undefined || last === undefined) return;
     this.#seen ??= this.#begin(positionOf(Math.max(0, positionNumber(first.position) - 1)));
-    for (const fact of facts) {
-      const touch = touchOf(fact);
-      if (touch !== undefined) this.#apply(touch, fact.position);
-    }
+    for (const fact of facts) this.#take(fact);
     if (last.position > this.#seen) this.#seen = last.position;
     while (this.#seeing[0] !== undefined && this.#seeing[0].position <= this.#seen) this.#seeing.shift()?.resolve();
   }
@@ -145,6 +142,15 @@ export class ActiveUsers implements Reactor, OnModuleDestroy {
     this.#rooms = new LastTouched(position, MAX_TOUCHED_ROOMS);
     this.#receipts = new LastTouched(position, MAX_TOUCHED_ROOMS);
     return position;
+  }
+
+  #take(fact: RecordedFact): void {
+    try {
+      const touch = touchOf(fact);
+      if (touch !== undefined) this.#apply(touch, fact.position);
+    } catch {
+      // A fact that cannot be read is in no view either: the projections keep it as a dead letter and say so.
+    }
   }
 
   #apply(touch: Touch, position: Position): void {

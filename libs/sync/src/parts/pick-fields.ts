@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
  */
 export function pickFields(json: string, paths: readonly string[]): string {
   const event = JSON.parse(json) as JsonObject;
-  const picked: Record<string, unknown> = {};
+  const picked = bare();
   for (const path of paths) pick(event, picked, splitPath(path));
   return JSON.stringify(picked);
 }
@@ -22,9 +22,14 @@ function pick(from: JsonObject, into: Record<string, unknown>, [name = '', ...re
   const inner = Object.hasOwn(into, name) ? into[name] : undefined;
   // Another path has taken all of it already.
   if (inner === value) return;
-  const target = (inner ?? {}) as Record<string, unknown>;
+  const target = (inner ?? bare()) as Record<string, unknown>;
   pick(value, target, rest);
   if (Object.keys(target).length > 0) into[name] = target;
+}
+
+/** An object in which `__proto__` is a key like any other. */
+function bare(): Record<string, unknown> {
+  return Object.create(null) as Record<string, unknown>;
 }
 
 function splitPath(path: string): string[] {

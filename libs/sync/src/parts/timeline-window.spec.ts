@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { RoomId } from '#kernel/ids';
+import { positionOf } from '#kernel/position';
+import type { Row, ScanOptions } from '#read-models/read-model-store';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { RecentRows } from './recent-rows.js';
+import { readWindow } from './timeline-window.js';
+
+const room = '!r:x' as RoomId;
+
+/** A timeline of events at the positions 1 to `count`; every third is a state event. */
+async function timelineOf(count: number): Promise<MemoryReadModels & { scans: ScanOptions[] }> {
+  const store = Object.assign(new MemoryReadModels(), { scans: [] as ScanOptions[] });
+  const rows = Array.from({ length: count }, (_, i) => {
+    const header = { e: `$${i + 1}`, t: 'm', s: '@a:x', o: 0, d: i, p: positionOf(i + 1), v: 'shared' };
+    const state = (i + 1) % 3 === 0 ? { ...header, k: '' } : header;
+    return { collection: 'timeline', key: [room, header.p], value: `${JSON.stringify(state)}\n{}` };
+  });
+  await store.write(rows);
+  const scan = store.scan.bind(store);
+  store.scan = (collection: string, options: ScanOptions): Promise<Row[]> => {
+    store.scans.push(options);
+    return scan(collection, options);
+  };
+  return store;
+}
+
+const ids = (rows: readonly TimelineRow[]): number[] => rows.map(({ header }) => Number(header.e.slice(1)));
+
+describe('readWindow', () => {
+  it('shows the newest events up to the limit, in order, and says whether there are more', async () => {
+    const store = await timelineOf(20);
+    const window = (limit: number, after?: number) =>
+      readWindow(
+        new RecentRows(store, room, positionOf(18), limit + 1, after === undefined ? undefined : positionOf(after)),
+        { after: after === undefined ? undefined : positionOf(after), limit, shows: () => true },
+      );
+    expect(await window(3).then(({ shown, limited }) => [ids(shown), limited])).toEqual([[16, 17, 18], true]);
+    expect(await window(3, 15).then(({ shown, limited }) => [ids(shown), limited])).toEqual([[16, 17, 18], false]);
+    expect(await window(3, 14).then(({ limited }) => limited)).toBe(true);
+    expect(await window(50).then(({ shown, limited }) => [shown.length, limited])).toEqual([18, false]);
+    expect(await window(0, 17).then(({ shown, limited }) => [shown.length, limited])).toEqual([0, true]);
+  });
+
+  it('looks past what is hidden, and keeps the state events among it', async () => {
+    const store = await timelineOf(200);
+    const recent = new RecentRows(store, room, positionOf(200), 3);
+    const shows = ({ header }: TimelineRow): boolean => header.k === undefined && Number(header.e.slice(1)) < 100;
+    const { shown, hidden, limited } = await readWindow(recent, { after: undefined, limit: 2, shows });
+    expect(ids(shown)).toEqual([97, 98]);
+    expect(ids(hidden).at(-1)).toBe(198);
+    expect(limited).toBe(true);
+  });
+
+  it('gives up where nothing is to be shown for long, and calls that limited', async () => {
+    const store = await timelineOf(1_100);
+    const recent = new RecentRows(store, room, positionOf(1_100), 11);
+    const { shown, limited } = await readWindow(recent, { after: undefined, limit: 10, shows: () => false });
+    expect([shown.length, limited]).toEqual([0, true]);
+  });
+});
+
+describe('RecentRows', () => {
+  it('reads once for all who ask, and no further than anybody asks', async () => {
+    const store = await timelineOf(100);
+    const recent = new RecentRows(store, room, positionOf(100), 5, positionOf(98));
+    const rows = await Promise.all([recent.at(0), recent.at(1), recent.at(0)]);
+    expect(rows.map((row) => row?.header.e)).toEqual(['$100', '$99', '$100']);
+    expect(store.scans).toHaveLength(1);
+  });
+
+  it('goes on behind its beginning where somebody asks for more', async () => {
+    const store = await timelineOf(100);
+    const recent = new RecentRows(store, room, positionOf(100), 5, positionOf(98));
+    expect((await recent.at(2))?.header.e).toBe('$98');
+    expect((await recent.at(99))?.header.e).toBe('$1');
+    expect(await recent.at(100)).toBeUndefined();
+  });
+});
