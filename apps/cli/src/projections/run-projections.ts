@@ -96,7 +96,9 @@ export function rebuildProjection(
   { byHand, fromStart, wait, signal }: RebuildCommandOptions,
 ): Promise<ExitCode> {
   return steerProjections(installation, terminal, 'start', async (projections, isRunning) => {
-    await projections.rebuild(name, { switchByHand: byHand, fromStart });
+    // What an interrupted command has begun goes on with the start.
+    const goesOn = !isRunning && !fromStart && (await projections.status(name)).next?.state === 'filling';
+    if (!goesOn) await projections.rebuild(name, { switchByHand: byHand, fromStart });
     if (isRunning && !wait) {
       terminal.note(`${name} is being rebuilt; see: annals projections status ${name}`);
       return EXIT.ok;

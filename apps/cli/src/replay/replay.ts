@@ -45,7 +45,9 @@ export class Replay {
   /** Rebuilds one projection to the end, whatever that is. */
   async rebuild(name: string): Promise<void> {
     try {
-      await this.projections.rebuild(name, { fromStart: true });
+      // One that an interrupted replay has begun goes on.
+      const { next } = await this.projections.status(name);
+      if (next?.state !== 'filling') await this.projections.rebuild(name, { fromStart: true });
     } catch (error) {
       // Refused: the others are rebuilt all the same.
       if (!(error instanceof Error) || this.options.signal.aborted || isGone(error)) throw error;

@@ -86,8 +86,9 @@ function askHidden(question: string, { input, output }: PasswordInput): Promise<
         else typed.push(character);
       }
     };
-    output.write(question);
+    // First of all: from the question on nothing is shown.
     input.setRawMode?.(true);
+    output.write(question);
     input.on('data', onData);
     input.resume();
   });
