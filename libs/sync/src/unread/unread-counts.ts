@@ -83,11 +83,12 @@ export class UnreadCounts {
       const read = await this.#readUpTo(room.roomId, userId);
       return countByThread(known.events.filter((event) => event.position <= upTo && isUnread(event, read)));
     }
-    const read = known === undefined ? await this.#readUpTo(room.roomId, userId) : undefined;
-    const found = await this.#findUnread(room, rules, known?.upTo ?? read?.all ?? START);
-    let events = [...(known?.events ?? []).filter(({ thread }) => !found.answered.has(thread)), ...found.events];
+    let read: ReadUpTo | undefined;
+    const reading = async (): Promise<ReadUpTo> => (read ??= await this.#readUpTo(room.roomId, userId));
+    const found = await this.#findUnread(room, rules, known?.upTo, reading);
+    let events = [...(found.hasOwn ? [] : (known?.events ?? [])), ...found.events];
     if (events.length > 0) {
-      const last = read ?? (await this.#readUpTo(room.roomId, userId));
+      const last = await reading();
       events = events.filter((event) => isUnread(event, last)).slice(-MAX_SCANNED);
     }
     this.#known.set(key, { rules, upTo, events });
@@ -95,36 +96,34 @@ export class UnreadCounts {
   }
 
   /**
-   * Looks backwards for events that notify, as far as `after`, the user's own member event, or the limit. Who sends an event
-   * has read what is before it: `answered` are the threads the user wrote in.
+   * Looks backwards for events that notify, as far as what is known, the user's receipt, an event of the user's own, or the
+   * limit: "When the user updates their read receipt (either by using the API or by sending an event), notifications prior to
+   * and including that event MUST be marked as read". PERF: where the user wrote last, no receipt is read.
    */
   async #findUnread(
     room: RoomContext,
     { evaluate }: UserRules,
-    after: Position,
-  ): Promise<{ events: UnreadEvent[]; answered: ReadonlySet<string> }> {
+    known: Position | undefined,
+    reading: () => Promise<ReadUpTo>,
+  ): Promise<{ events: UnreadEvent[]; hasOwn: boolean }> {
     const { userId } = room.sync.requester;
     const events: UnreadEvent[] = [];
-    const answered = new Set<string>();
+    let after = known;
     let contextOf: ContextOfSender | undefined;
     for (let i = 0; i < MAX_SCANNED; i++) {
       const row = room.recent.peek(i) ?? (await room.recent.at(i));
-      if (row === undefined || row.header.p <= after) break;
+      if (row === undefined || (after !== undefined && row.header.p <= after)) break;
       const { header } = row;
-      if (header.s === userId) {
-        const isMember = header.m !== undefined && header.k === userId;
-        answered.add(threadOf(row));
-        if (isMember) break;
-        continue;
-      }
+      if (header.s === userId) return { events: events.toReversed(), hasOwn: true };
       if (header.b !== undefined || room.ignored.has(header.s)) continue;
-      const thread = threadOf(row);
-      if (answered.has(thread)) continue;
+      after ??= (await reading()).all;
+      if (header.p <= after) break;
       contextOf ??= await this.#contexts.read(room.roomId, userId, room.upTo);
       const verdict = evaluate(eventOfRow(room.roomId, row), contextOf(header.s));
-      if (verdict.notify) events.push({ position: header.p, thread, isHighlight: verdict.highlight });
+      if (!verdict.notify) continue;
+      events.push({ position: header.p, thread: threadOf(row), isHighlight: verdict.highlight });
     }
-    return { events: events.toReversed(), answered };
+    return { events: events.toReversed(), hasOwn: false };
   }
 
   async #rulesOf(userId: UserId): Promise<UserRules> {
