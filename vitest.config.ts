@@ -16,7 +16,7 @@ export default defineConfig({
     setupFiles: ['reflect-metadata'],
     // What tests print is shown where they fail.
     silent: 'passed-only',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

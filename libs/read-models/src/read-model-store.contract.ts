@@ -322,16 +322,24 @@ function describeLife(get: () => ReadModelStore, reopen: () => Promise<ReadModel
     const survived = Number((await store.get('checkpoint', ['round'])) ?? '0');
     expect(survived).toBeLessThanOrEqual(rounds + 1);
     const found = new Set<string>();
+    const foreign: string[] = [];
     for (const collection of ['a', 'b', 'c']) {
-      const rows = await store.scan(collection, { limit: 100_000 });
+      // The writer is as fast as the machine: all that is there is looked at.
+      const rows = await store.scan(collection, { limit: Number.MAX_SAFE_INTEGER });
       for (const { key, value } of rows) {
-        expect(value.startsWith(`${Number(key[0])}:`)).toBe(true);
+        if (!value.startsWith(`${Number(key[0])}:`)) foreign.push(value.slice(0, 40));
         found.add(key.join('/'));
       }
     }
+    expect(foreign).toEqual([]);
+    const missing: string[] = [];
     for (let round = 1; round <= survived; round++) {
-      for (let i = 0; i < 1 + (round % 50); i++) expect(found).toContain(`${String(round).padStart(8, '0')}/${i}`);
+      for (let i = 0; i < 1 + (round % 50); i++) {
+        const key = `${String(round).padStart(8, '0')}/${i}`;
+        if (!found.has(key)) missing.push(key);
+      }
     }
+    expect(missing).toEqual([]);
     const latest = Number.parseInt((await store.get('latest', ['row'])) ?? '0', 10);
     expect(latest).toBeGreaterThanOrEqual(survived);
     expect(survived).toBeGreaterThan(0);
