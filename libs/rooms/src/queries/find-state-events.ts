@@ -3,6 +3,7 @@ import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { RoomEvent } from '#protocol/room-event';
 import type { TimelineRow } from '../projections/timeline-row.js';
+import { contentOf } from '../projections/room-fact-reader.js';
 import { findStateRow } from './event-rows.js';
 
 /**
@@ -11,11 +12,11 @@ import { findStateRow } from './event-rows.js';
  */
 export async function findStateEvents(views: Views, roomId: RoomId, types: readonly string[]): Promise<RoomEvent[]> {
   const rows = await Promise.all(types.map((type) => findStateRow(views, roomId, type, '')));
-  return rows.flatMap((row) => (row === undefined ? [] : [stateEventOf(roomId, row)]));
+  return rows.flatMap((row) => (row === undefined ? [] : [eventOfStoredRow(roomId, row)]));
 }
 
-/** A row of the state in the form that the rules of power levels take: the links to other events are not in it. */
-export function stateEventOf(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
+/** An event row in the form that the rules (of power levels, of push) take: the links to other events are not in it. */
+export function eventOfStoredRow(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
   const pdu = JSON.parse(json) as JsonObject;
   return {
     eventId: header.e,
@@ -23,7 +24,7 @@ export function stateEventOf(roomId: RoomId, { header, json }: TimelineRow): Roo
     type: header.t,
     sender: header.s,
     stateKey: header.k,
-    content: pdu['content'] as JsonObject,
+    content: contentOf(pdu),
     originServerTs: header.o,
     depth: header.d,
     prevEvents: [],

@@ -5,6 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import { positionNumber, positionOf, type Position } from '#kernel/position';
 import type { Reactor } from '#projections/projector';
+import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import type { UserRoomRow } from '#rooms/projections/membership.projector';
 import { ActiveUser } from './active-user.js';
@@ -226,16 +227,13 @@ export class ActiveUsers implements Reactor, OnModuleDestroy {
   }
 
   async #readRooms(user: ActiveUser): Promise<ActiveUser> {
-    let after: readonly string[] | undefined;
-    for (;;) {
-      const rows = await this.views.scan('user-rooms', { prefix: [user.userId], after, limit: PAGE });
+    for await (const rows of scanPages(this.views, 'user-rooms', { prefix: [user.userId] }, PAGE)) {
       for (const { key, value } of rows) {
         const roomId = key[1] as RoomId;
         if (user.load(roomId, JSON.parse(value) as UserRoomRow)) addTo(this.#joined, roomId, user);
       }
-      if (rows.length < PAGE) return user;
-      after = rows.at(-1)?.key;
     }
+    return user;
   }
 
   #drop(user: ActiveUser): void {

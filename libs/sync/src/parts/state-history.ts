@@ -1,5 +1,6 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { StateChange } from '#rooms/facts/room-facts';
 import { parseRow, rowHeaderOf, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -63,18 +64,11 @@ export async function readStateChanges(
   upTo?: Position,
 ): Promise<StateChange[]> {
   const changes: StateChange[] = [];
-  let last: readonly string[] = [roomId, after];
-  for (;;) {
-    const page = await views.scan('state-log', {
-      prefix: [roomId],
-      after: last,
-      before: upTo === undefined ? undefined : [roomId, nextPosition(upTo)],
-      limit: PAGE,
-    });
+  const before = upTo === undefined ? undefined : [roomId, nextPosition(upTo)];
+  for await (const page of scanPages(views, 'state-log', { prefix: [roomId], after: [roomId, after], before }, PAGE)) {
     for (const { value } of page) changes.push(...(JSON.parse(value) as StateChange[]));
-    if (page.length < PAGE) return changes;
-    last = page.at(-1)!.key;
   }
+  return changes;
 }
 
 /** The rows of some state events by their ids; those that are not here are left out. */
@@ -93,12 +87,8 @@ async function readCurrentStateWithoutMembers(views: Views, roomId: RoomId): Pro
   const rows: TimelineRow[] = [];
   const ranges = [{ before: [roomId, MEMBER, ''] }, { after: [roomId, MEMBER, LAST_KEY] }];
   for (const range of ranges) {
-    let after: readonly string[] | undefined = range.after;
-    for (;;) {
-      const page = await views.scan('room-state', { prefix: [roomId], before: range.before, after, limit: PAGE });
+    for await (const page of scanPages(views, 'room-state', { prefix: [roomId], ...range }, PAGE)) {
       for (const { value } of page) rows.push(parseRow(value));
-      if (page.length < PAGE) break;
-      after = page.at(-1)?.key;
     }
   }
   return rows;

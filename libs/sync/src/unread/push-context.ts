@@ -11,6 +11,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { MemberRow, RoomCounts } from '#rooms/projections/membership.projector';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { eventOfStoredRow } from '#rooms/queries/find-state-events';
 
 /** What push rules need to know of a room besides the event. */
 export type ContextOfSender = (sender: UserId) => PushContext;
@@ -21,26 +22,8 @@ const parsed = new WeakMap<TimelineRow, RoomEvent>();
 /** An event as push rules look at it: as clients see it. */
 export function eventOfRow(roomId: RoomId, row: TimelineRow): RoomEvent {
   let event = parsed.get(row);
-  if (event === undefined) parsed.set(row, (event = parseEvent(roomId, row)));
+  if (event === undefined) parsed.set(row, (event = eventOfStoredRow(roomId, row)));
   return event;
-}
-
-function parseEvent(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
-  const pdu = JSON.parse(json) as JsonObject;
-  return {
-    eventId: header.e,
-    roomId,
-    type: header.t,
-    sender: header.s,
-    stateKey: header.k,
-    content: isJsonObject(pdu['content']) ? pdu['content'] : {},
-    originServerTs: header.o,
-    depth: header.d,
-    prevEvents: [],
-    authEvents: [],
-    redacts: undefined,
-    pdu,
-  };
 }
 
 /** What push rules need of a room, whoever reads it. */
