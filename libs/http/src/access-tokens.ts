@@ -7,6 +7,11 @@ export interface AccessTokens {
    * its fields where the token expired but the device may come back; M_USER_LOCKED, M_USER_SUSPENDED where that applies.
    */
   requesterOf(token: string): Promise<Requester>;
+  /**
+   * When the token expires, in milliseconds since the epoch; Infinity where it does not. Throws as `requesterOf` does, but does
+   * not count as a use of the token.
+   */
+  validUntil(token: string): Promise<number>;
 }
 
 /** Injection token of the AccessTokens: a global provider. */

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { DOOR_RULES, DoorGuard, type DoorRules } from './door-guard.js';
+import type { OpenSession } from './open-session.js';
 
 type DoorDecorator = ClassDecorator & MethodDecorator;
 
@@ -40,6 +41,13 @@ export const CurrentRequester = createParamDecorator((_: unknown, context: Execu
   const { requester } = context.switchToHttp().getRequest<FastifyRequest>();
   if (requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
   return requester;
+});
+
+/** The session behind `CurrentRequester`, for requests that take long. Throws M_MISSING_TOKEN where there is none. */
+export const CurrentSession = createParamDecorator((_: unknown, context: ExecutionContext): OpenSession => {
+  const { openSession } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (openSession === undefined) throw new MatrixError('M_MISSING_TOKEN');
+  return openSession;
 });
 
 /** Who asks, or undefined where no token was given. */

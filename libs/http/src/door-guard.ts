@@ -4,12 +4,15 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
 import { findAccessToken } from './find-access-token.js';
+import { OpenSession } from './open-session.js';
 import { RateLimits } from './rate-limits.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, once the guard has let the request pass. */
     requester?: Requester;
+    /** The session they ask in. */
+    openSession?: OpenSession;
     /** Whether the guard has run: it hangs on a route once for each of its decorators. */
     guarded?: boolean;
   }
@@ -62,6 +65,7 @@ export class DoorGuard implements CanActivate {
     const requester = await this.tokens.requesterOf(token);
     if (requester.isGuest === true && rules.guests !== true) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
     request.requester = { ...requester, requestId: request.id };
+    request.openSession = new OpenSession(this.tokens, token);
   }
 
   #rulesOf(context: ExecutionContext): DoorRules {

@@ -55,6 +55,9 @@ const tokens: AccessTokens = {
       requestId: '',
     };
   },
+  async validUntil() {
+    return Infinity;
+  },
 };
 
 @Controller(['_matrix/client/v3', '_matrix/client/api/v1'])

@@ -91,6 +91,19 @@ describe('known tokens', () => {
     await expect(tokens.requesterOf('short')).rejects.toMatchObject(refusal);
   });
 
+  it('tell until when they are good, without that being a use of them', async () => {
+    expect(await tokens.validUntil('short')).toBe(2000);
+    expect(await tokens.validUntil('good')).toBe(Infinity);
+    expect(await tokens.validUntil('fresh')).toBe(2000);
+    expect([confirmed, tokens.lastSeen(alice, 'F' as DeviceId)]).toEqual([[], 0]);
+    await expect(tokens.validUntil('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+    rows.delete(`tokens ${hashSecret('good')}`);
+    tokens.react([fact('devices-removed')]);
+    await expect(tokens.validUntil('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+    now = 2000;
+    await expect(tokens.validUntil('short')).rejects.toMatchObject({ fields: { soft_logout: true } });
+  });
+
   it('have their first use after a refresh noted once, and again after a failure', async () => {
     confirmation = () => Promise.reject(new Error('the log is full'));
     await tokens.requesterOf('fresh');

@@ -37,6 +37,7 @@ const FORGETTING: ReadonlySet<string> = new Set<AccountFact['type']>([
 
 const CAPACITY = 50_000;
 const EXPIRED = Object.freeze({ fields: Object.freeze({ soft_logout: true }) });
+const expired = (): MatrixError => new MatrixError('M_UNKNOWN_TOKEN', 'The access token has expired', EXPIRED);
 
 /**
  * Whom access tokens stand for: the first step of nearly every request. A cache of token hashes, 50,000 of them, before the
@@ -61,8 +62,16 @@ export class KnownTokens implements AccessTokens, Reactor {
   requesterOf(token: string): Promise<Requester> {
     const hash = hashSecret(token);
     const known = this.#known.get(hash);
-    if (known === undefined) return this.#lookUp(hash);
+    if (known === undefined) return this.#lookUp(hash).then((found) => this.#seen(hash, found));
     return this.#seen(hash, known);
+  }
+
+  /** See AccessTokens. */
+  async validUntil(token: string): Promise<number> {
+    const hash = hashSecret(token);
+    const { expiresAt } = this.#known.get(hash) ?? (await this.#lookUp(hash));
+    if (expiresAt <= this.clock.now()) throw expired();
+    return expiresAt;
   }
 
   /** When this process last saw a request of the device, in milliseconds; undefined where it remembers none. */
@@ -86,15 +95,13 @@ export class KnownTokens implements AccessTokens, Reactor {
 
   #seen(hash: string, known: KnownToken): Promise<Requester> {
     const now = this.clock.now();
-    if (known.expiresAt <= now) {
-      return Promise.reject(new MatrixError('M_UNKNOWN_TOKEN', 'The access token has expired', EXPIRED));
-    }
+    if (known.expiresAt <= now) return Promise.reject(expired());
     known.lastSeen = now;
     if (known.pending) this.#confirm(hash, known);
     return known.answer;
   }
 
-  async #lookUp(hash: string): Promise<Requester> {
+  async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
     const text = await this.views.get('tokens', [hash]);
     if (text === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
@@ -118,7 +125,7 @@ export class KnownTokens implements AccessTokens, Reactor {
     };
     // A fact may have come in while the views were read: then the next request reads them again.
     if (before === this.#forgotten) this.#remember(hash, known);
-    return this.#seen(hash, known);
+    return known;
   }
 
   #remember(hash: string, known: KnownToken): void {

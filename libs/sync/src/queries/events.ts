@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { VIEWS, type Views } from '#projections/views';
@@ -11,11 +12,12 @@ import { SyncContexts } from '../streams/sync-contexts.js';
 /**
  * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
  * updates on a client". Answers JSON text. Throws M_INVALID_PARAM (a token of the future), M_FORBIDDEN (a room the requester
- * may not read).
+ * may not read), M_UNKNOWN_TOKEN (the session ended meanwhile).
  */
 export class Events extends Query<string> {
   constructor(
     readonly request: EventPageRequest,
+    readonly session: OpenSession,
     /** How long to wait for events, in milliseconds. */
     readonly timeout: number,
     /** Aborts when nobody waits for the answer any more. */
@@ -38,7 +40,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
   ) {}
 
-  async execute({ request, timeout, gone }: Events): Promise<string> {
+  async execute({ request, session, timeout, gone }: Events): Promise<string> {
     const { requester, plan, roomId } = request;
     if (roomId !== undefined) await openRoom(this.views, roomId, requester.userId);
     const { user, interest } = await this.active.watch(requester.userId, roomId);
@@ -52,9 +54,11 @@ export class EventsHandler implements IQueryHandler<Events> {
         const now = await this.contexts.moment(latestOf(plan));
         fixed ??= isLive(plan) ? { ...plan, from: now } : plan;
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
-        const left = deadline - this.clock.now();
-        if (page.count > 0 || left <= 0 || signals.some((signal) => signal.aborted)) return page.json;
-        await interest.wait(left, signals);
+        // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.
+        const validUntil = await session.validUntil();
+        const time = this.clock.now();
+        if (page.count > 0 || deadline <= time || signals.some((signal) => signal.aborted)) return page.json;
+        await interest.wait(Math.min(deadline, validUntil) - time, signals);
       }
     } finally {
       interest.close();

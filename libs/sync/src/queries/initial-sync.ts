@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { OpenSession } from '#http/open-session';
 import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -26,11 +27,13 @@ export interface InitialSyncOptions {
 
 /**
  * Everything a client needs to begin: the rooms with their state and newest messages, and the token from which the event
- * stream goes on. Client-server API v1, "Syncing rooms". Answers JSON text.
+ * stream goes on. Client-server API v1, "Syncing rooms". Answers JSON text. Throws M_UNKNOWN_TOKEN (the session ended
+ * meanwhile).
  */
 export class InitialSync extends Query<string> {
   constructor(
     readonly requester: Requester,
+    readonly session: OpenSession,
     readonly options: InitialSyncOptions,
   ) {
     super();
@@ -46,7 +49,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     private readonly overviews: RoomOverviews,
   ) {}
 
-  async execute({ requester, options }: InitialSync): Promise<string> {
+  async execute({ requester, session, options }: InitialSync): Promise<string> {
     const { user, interest } = await this.active.watch(requester.userId);
     try {
       const now = await this.contexts.moment(undefined);
@@ -62,6 +65,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
         rooms.push(`{${room}}`);
         if (known.membership === 'join') receipts.push(...(await this.overviews.readReceipts(roomId, request)));
       }
+      await session.validUntil();
       // Push rules have an endpoint of their own in API v1.
       const global = data.global.filter(({ type }) => type !== 'm.push_rules').map(formatAccountData);
       return (

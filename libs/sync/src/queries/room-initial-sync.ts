@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { listAccountData } from '#accounts/queries/account-data';
+import type { OpenSession } from '#http/open-session';
 import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -12,11 +13,12 @@ import { SyncContexts } from '../streams/sync-contexts.js';
 
 /**
  * One room as `InitialSync` shows it: for who is or was in it, and for everybody where it is world readable. Answers JSON
- * text. Throws M_FORBIDDEN.
+ * text. Throws M_FORBIDDEN, M_UNKNOWN_TOKEN (the session ended meanwhile).
  */
 export class RoomInitialSync extends Query<string> {
   constructor(
     readonly requester: Requester,
+    readonly session: OpenSession,
     readonly roomId: RoomId,
     readonly options: { readonly limit: number; readonly form: EventForm },
   ) {
@@ -32,7 +34,7 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
     private readonly overviews: RoomOverviews,
   ) {}
 
-  async execute({ requester, roomId, options }: RoomInitialSync): Promise<string> {
+  async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
     const now = await this.contexts.moment(undefined);
     const reader = await openRoom(this.views, roomId, requester.userId);
     const data = await listAccountData(this.views, requester.userId, roomId);
@@ -40,6 +42,7 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
     const membership = currentMembership(reader.history);
     const members = await this.overviews.read(roomId, membership, reader, data, request);
     const receipts = await this.overviews.readReceipts(roomId, request, reader.until);
+    await session.validUntil();
     return `{${members},"presence":[],"receipts":[${receipts.join()}]}`;
   }
 }

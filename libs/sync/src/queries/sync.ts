@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
@@ -26,11 +27,13 @@ export interface SyncOptions {
 
 /**
  * What a client has not seen yet, waiting for it where there is nothing: client-server API, "Syncing". Answers JSON text.
- * Throws M_INVALID_PARAM (a token that is none or of the future, an unknown filter), M_NOT_JSON, M_BAD_JSON.
+ * Throws M_INVALID_PARAM (a token that is none or of the future, an unknown filter), M_NOT_JSON, M_BAD_JSON, M_UNKNOWN_TOKEN
+ * (the session ended meanwhile).
  */
 export class Sync extends Query<string> {
   constructor(
     readonly requester: Requester,
+    readonly session: OpenSession,
     readonly options: SyncOptions,
     /** Aborts when nobody waits for the answer any more. */
     readonly gone: AbortSignal,
@@ -58,7 +61,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
     private readonly lazyMembers: LazyMembers,
   ) {}
 
-  async execute({ requester, options, gone }: Sync): Promise<string> {
+  async execute({ requester, session, options, gone }: Sync): Promise<string> {
     const since = options.since === undefined ? undefined : parseStreamToken(options.since, 'since');
     const filter = await this.filters.get(requester.userId, options.filter);
     const { fullState, useStateAfter: stateAfter } = options;
@@ -67,20 +70,27 @@ export class SyncHandler implements IQueryHandler<Sync> {
     try {
       const mayWait = since !== undefined && !fullState;
       const deadline = mayWait ? this.clock.now() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
-      return await this.#answer(watch, { requester, since, filter, fullState, stateAfter }, deadline, gone);
+      const request = { requester, since, filter, fullState, stateAfter };
+      return await this.#answer(watch, request, session, { deadline, signals: [gone, this.shutdown] });
     } finally {
       watch.interest.close();
     }
   }
 
-  async #answer({ user, interest }: Watch, request: SyncRequest, deadline: number, gone: AbortSignal): Promise<string> {
-    const signals = [gone, this.shutdown];
+  async #answer(
+    { user, interest }: Watch,
+    request: SyncRequest,
+    session: OpenSession,
+    { deadline, signals }: { readonly deadline: number; readonly signals: readonly AbortSignal[] },
+  ): Promise<string> {
     const gate = request.since === undefined || request.fullState ? this.#initial : this.#incremental;
     for (;;) {
       const { isNews, json } = await gate.run(() => this.#compute(user, interest, request));
-      const left = deadline - this.clock.now();
-      if (isNews || left <= 0 || signals.some((signal) => signal.aborted)) return json;
-      await interest.wait(left, signals);
+      // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
+      const validUntil = await session.validUntil();
+      const now = this.clock.now();
+      if (isNews || deadline <= now || signals.some((signal) => signal.aborted)) return json;
+      await interest.wait(Math.min(deadline, validUntil) - now, signals);
     }
   }
 

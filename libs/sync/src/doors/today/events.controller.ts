@@ -1,7 +1,8 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
+import type { OpenSession } from '#http/open-session';
 import { type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
@@ -34,6 +35,7 @@ export class EventsController {
   @Get('events')
   async events(
     @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
     @Query() query: QueryValues,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
@@ -52,7 +54,7 @@ export class EventsController {
       },
     };
     const timeout = queryInteger(query, 'timeout') ?? 0;
-    return new RawJson(await this.queries.execute(new Events(request, timeout, gone)));
+    return new RawJson(await this.queries.execute(new Events(request, session, timeout, gone)));
   }
 
   @Get('events/:eventId')
@@ -64,23 +66,30 @@ export class EventsController {
   }
 
   @Get('initialSync')
-  async initialSync(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<RawJson> {
+  async initialSync(
+    @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
     const options = {
       limit: limitOf(query),
       archived: queryBoolean(query, 'archived') ?? false,
       form: 'today' as const,
     };
-    return new RawJson(await this.queries.execute(new InitialSync(requester, options)));
+    return new RawJson(await this.queries.execute(new InitialSync(requester, session, options)));
   }
 
   @Get('rooms/:roomId/initialSync')
   async roomInitialSync(
     @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
     @Param('roomId') roomId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const options = { limit: limitOf(query), form: 'today' as const };
-    return new RawJson(await this.queries.execute(new RoomInitialSync(requester, parseRoomId(roomId), options)));
+    return new RawJson(
+      await this.queries.execute(new RoomInitialSync(requester, session, parseRoomId(roomId), options)),
+    );
   }
 }
 

@@ -1,7 +1,8 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { TODAY_AND_ALPHA, under } from '#http/client-paths';
+import type { OpenSession } from '#http/open-session';
 import { type Query as QueryValues, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
@@ -19,6 +20,7 @@ export class SyncController {
   @Get()
   async sync(
     @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
     @Query() query: QueryValues,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
@@ -30,6 +32,6 @@ export class SyncController {
       useStateAfter: queryBoolean(query, 'use_state_after') ?? false,
       timeout: queryInteger(query, 'timeout') ?? 0,
     };
-    return new RawJson(await this.queries.execute(new Sync(requester, options, gone)));
+    return new RawJson(await this.queries.execute(new Sync(requester, session, options, gone)));
   }
 }

@@ -1,7 +1,8 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
+import type { OpenSession } from '#http/open-session';
 import { planPage, readPageParameters } from '#http/pagination';
 import { type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -35,6 +36,7 @@ export class EventsV1Controller {
   @Get('events')
   async events(
     @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
     @Query() query: QueryValues,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
@@ -46,7 +48,7 @@ export class EventsV1Controller {
       plan: planPage(readPageParameters(query), EVENT_STREAM),
     };
     const timeout = queryInteger(query, 'timeout') ?? 0;
-    return new RawJson(await this.queries.execute(new Events(request, timeout, gone)));
+    return new RawJson(await this.queries.execute(new Events(request, session, timeout, gone)));
   }
 
   @Get('events/:eventId')
@@ -58,19 +60,26 @@ export class EventsV1Controller {
   }
 
   @Get('initialSync')
-  async initialSync(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<RawJson> {
+  async initialSync(
+    @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
     const options = { limit: limitOf(query), archived: queryBoolean(query, 'archived') ?? false, form: 'v1' as const };
-    return new RawJson(await this.queries.execute(new InitialSync(requester, options)));
+    return new RawJson(await this.queries.execute(new InitialSync(requester, session, options)));
   }
 
   @Get('rooms/:roomId/initialSync')
   async roomInitialSync(
     @CurrentRequester() requester: Requester,
+    @CurrentSession() session: OpenSession,
     @Param('roomId') roomId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const options = { limit: limitOf(query), form: 'v1' as const };
-    return new RawJson(await this.queries.execute(new RoomInitialSync(requester, parseRoomId(roomId), options)));
+    return new RawJson(
+      await this.queries.execute(new RoomInitialSync(requester, session, parseRoomId(roomId), options)),
+    );
   }
 }
 
