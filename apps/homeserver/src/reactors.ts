@@ -1,5 +1,6 @@
 import { Departure } from '#accounts/departure/departure';
 import { GuestEviction } from '#accounts/guests/guest-eviction';
+import { EndTyping } from '#ephemeral/typing/end-typing';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RoomSuccession } from '#accounts/succession/room-succession';
 import type { Type } from '@nestjs/common';
@@ -7,4 +8,11 @@ import type { Reactor } from '#projections/projector';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const REACTORS: readonly Type<Reactor>[] = [KnownTokens, RoomSuccession, Departure, GuestEviction, ActiveUsers];
+export const REACTORS: readonly Type<Reactor>[] = [
+  KnownTokens,
+  RoomSuccession,
+  Departure,
+  GuestEviction,
+  EndTyping,
+  ActiveUsers,
+];

@@ -5,13 +5,14 @@ import { SetReadMarksHandler } from './commands/set-read-marks.js';
 import { SetTypingHandler } from './commands/set-typing.js';
 import { ReceiptsController } from './doors/receipts.controller.js';
 import { TypingController } from './doors/typing.controller.js';
+import { EndTyping } from './typing/end-typing.js';
 import { Typing } from './typing/typing.js';
 
-/** Typing notifications, receipts and read markers. */
+/** Typing notifications, receipts and read markers. `EndTyping` is a reactor to be run. */
 @Module({
   imports: [CqrsModule],
   controllers: [ReceiptsController, TypingController],
-  providers: [Receipts, SetReadMarksHandler, SetTypingHandler, Typing],
-  exports: [Typing],
+  providers: [EndTyping, Receipts, SetReadMarksHandler, SetTypingHandler, Typing],
+  exports: [EndTyping, Typing],
 })
 export class EphemeralModule {}

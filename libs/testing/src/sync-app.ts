@@ -13,6 +13,7 @@ import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjector } from '#directory/projections/directory.projector';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
+import { EndTyping } from '#ephemeral/typing/end-typing';
 import { EVENT_STORE } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { HttpModule } from '#http/http.module';
@@ -216,7 +217,8 @@ async function start(directory: string): Promise<Running> {
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const reactor of [KnownTokens, ActiveUsers]) reactors.push(app.get<Reactor>(reactor, { strict: false }));
+  for (const reactor of [KnownTokens, EndTyping, ActiveUsers])
+    reactors.push(app.get<Reactor>(reactor, { strict: false }));
   await views.start();
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -26,7 +26,15 @@ export class SetTypingHandler implements ICommandHandler<SetTyping> {
 
   async execute({ requester, roomId, timeoutMs }: SetTyping): Promise<void> {
     await checkJoined(this.views, roomId, requester.userId);
-    if (timeoutMs === undefined) this.typing.stop(roomId, requester.userId);
-    else this.typing.start(roomId, requester.userId, timeoutMs);
+    const { userId } = requester;
+    if (timeoutMs === undefined) return this.typing.stop(roomId, userId);
+    this.typing.start(roomId, userId, timeoutMs);
+    // Who left while that was looked up was not typing yet when their typing was ended.
+    try {
+      await checkJoined(this.views, roomId, userId);
+    } catch (error) {
+      this.typing.stop(roomId, userId);
+      throw error;
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
+import { NO_TYPING } from './typing-mark.js';
 import { Typing } from './typing.js';
 
 const room = '!room:x' as RoomId;
@@ -11,7 +12,7 @@ let changes: RoomId[];
 
 beforeEach(() => {
   vi.useFakeTimers();
-  typing = new Typing({ now: () => 1_000 });
+  typing = new Typing();
   changes = [];
   typing.onChange((roomId) => changes.push(roomId));
 });
@@ -47,18 +48,74 @@ describe('Typing', () => {
     expect(typing.listTyping(room)).toEqual([]);
   });
 
-  it('numbers the changes, from the time of its start on', () => {
-    const before = typing.sequence;
-    expect(before).toBe(1_000);
+  it('has news for who heard of less, and none of what is after the end of the answer', () => {
+    const before = typing.mark(() => true);
     typing.start(room, alice, 1_000);
-    expect(typing.hasChangedSince(room, before)).toBe(true);
-    expect(typing.hasChangedSince(room, typing.sequence)).toBe(false);
-    expect(typing.hasChangedSince('!other:x' as RoomId, before)).toBe(false);
+    const after = typing.mark(() => true);
+    expect(typing.hasNews(room, before, after)).toBe(true);
+    expect(typing.hasNews(room, NO_TYPING, after)).toBe(true);
+    expect(typing.hasNews(room, after, after)).toBe(false);
+    expect(typing.hasNews(room, before, before)).toBe(false);
+    expect(typing.hasNews('!other:x' as RoomId, before, after)).toBe(false);
   });
 
   it('says nothing where nothing changes', () => {
+    const before = typing.mark(() => true);
     typing.stop(room, alice);
     expect(changes).toEqual([]);
-    expect(typing.sequence).toBe(1_000);
+    expect(typing.mark(() => true)).toEqual(before);
+  });
+
+  it('tells who comes from an earlier run of what has ended, and of what is now, whatever the clock says', () => {
+    const quiet = '!quiet:x' as RoomId;
+    const busy = '!busy:x' as RoomId;
+    typing.start(quiet, bob, 1_000);
+    typing.stop(quiet, bob);
+    typing.start(room, alice, 1_000);
+    const old = typing.mark((roomId) => roomId !== busy);
+    const next = new Typing();
+    const news = (roomId: RoomId, since = old): boolean =>
+      next.hasNews(
+        roomId,
+        since,
+        next.mark(() => true),
+      );
+    expect([news(room), news(quiet), news(busy)]).toEqual([true, false, false]);
+    next.start(busy, bob, 1_000);
+    expect([news(room), news(quiet), news(busy)]).toEqual([true, false, true]);
+    expect(news(room, typing.mark((roomId) => roomId === quiet))).toBe(false); // prettier-ignore
+    const told = next.mark(() => true);
+    expect([news(room, told), news(busy, told)]).toEqual([false, false]);
+    next.onModuleDestroy();
+  });
+
+  it('says of all rooms that they may have changed where too many of them are busy', () => {
+    for (let i = 0; i < 40; i++) typing.start(`!${i}:x` as RoomId, alice, 1_000);
+    const next = new Typing();
+    expect(typing.mark(() => true).rooms).toBe('all');
+    expect(typing.mark((roomId) => roomId === '!7:x').rooms).toHaveLength(1);
+    expect(next.hasNews(room, typing.mark(() => true), next.mark(() => true))).toBe(true); // prettier-ignore
+  });
+
+  it('tells clients that it has ended also in rooms that are not remembered any more', () => {
+    typing.start(room, alice, 1_000);
+    const told = typing.mark(() => true);
+    typing.stop(room, alice);
+    const heard = typing.mark(() => true);
+    for (let i = 0; i < 10_001; i++) {
+      typing.start(`!${i}:x` as RoomId, bob, 1_000);
+      typing.stop(`!${i}:x` as RoomId, bob);
+    }
+    const now = typing.mark(() => true);
+    expect(typing.hasNews(room, told, now)).toBe(true);
+    expect(typing.hasNews(room, heard, now)).toBe(false);
+  });
+
+  it('ends everywhere at once', () => {
+    typing.start(room, alice, 1_000);
+    typing.start('!other:x' as RoomId, alice, 1_000);
+    typing.start(room, bob, 1_000);
+    typing.stopEverywhere(alice);
+    expect([typing.listTyping(room), typing.isBusy('!other:x' as RoomId)]).toEqual([[bob], false]);
   });
 });

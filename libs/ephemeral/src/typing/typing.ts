@@ -1,10 +1,12 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { randomBytes } from 'node:crypto';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { RoomId, UserId } from '#kernel/ids';
+import { namesRoom, type TypingMark, typingHashOf } from './typing-mark.js';
 
 interface RoomTyping {
   /** The sequence number of the last change of the list. */
   changed: number;
+  /** Those who type, with what ends it. */
   readonly timers: Map<UserId, NodeJS.Timeout>;
 }
 
@@ -14,25 +16,31 @@ export type TypingListener = (roomId: RoomId) => void;
 const MAX_TIMEOUT_MS = 120_000;
 /** How many rooms are remembered in which somebody typed lately: their clients still have to hear that nobody does. */
 const QUIET_ROOMS = 10_000;
+/** The most rooms that a mark names, and that are looked at to find them. */
+const MAX_NAMED = 32;
+const MAX_LOOKED_AT = 2_000;
 
 /**
  * Who is typing where (client-server API, "Typing Notifications"): in the memory of this process only, no part of the log.
- * Every change of a room's list has a number; the numbers grow, over restarts too, because they begin at the time of the
- * start in milliseconds.
+ * Every change of a room's list has a number, counted from the start of the process. Clients keep in their tokens which run
+ * of the server they heard of it from, and in which of their rooms somebody typed: so one that comes with the token of an
+ * earlier run hears that this has ended.
  */
 @Injectable()
 export class Typing implements OnModuleDestroy {
+  readonly #run = randomBytes(4).toString('hex');
+  /** In the order of the last changes. */
   readonly #rooms = new Map<RoomId, RoomTyping>();
+  /** The rooms in which somebody types now, by their hashes. */
+  readonly #busy = new Map<RoomId, string>();
   readonly #listeners = new Set<TypingListener>();
-  #sequence: number;
+  #sequence = 0;
+  /** What changed in rooms that are not remembered any more, it changed up to here. */
+  #floor = 0;
 
-  constructor(@Inject(CLOCK) clock: Clock) {
-    this.#sequence = clock.now();
-  }
-
-  /** The number of the last change in any room. */
-  get sequence(): number {
-    return this.#sequence;
+  /** Where a client stands that is told of typing now, in the rooms it hears of. */
+  mark(hears: (roomId: RoomId) => boolean): TypingMark {
+    return { run: this.#run, sequence: this.#sequence, rooms: this.#namedRooms(hears) };
   }
 
   /** Shows a user as typing for so many milliseconds; saying so again replaces the time. */
@@ -57,15 +65,31 @@ export class Typing implements OnModuleDestroy {
     this.#forgetQuietRooms();
   }
 
+  /** Shows a user as typing nowhere. */
+  stopEverywhere(userId: UserId): void {
+    for (const roomId of this.#busy.keys()) this.stop(roomId, userId);
+  }
+
+  /** Whether anybody types in a room. */
+  isBusy(roomId: RoomId): boolean {
+    return this.#busy.has(roomId);
+  }
+
   /** Who is typing in a room, in the order in which they began. */
   listTyping(roomId: RoomId): UserId[] {
     return [...(this.#rooms.get(roomId)?.timers.keys() ?? [])];
   }
 
-  /** Whether a room's list changed after a number of an earlier moment. */
-  hasChangedSince(roomId: RoomId, sequence: number): boolean {
+  /**
+   * Whether a client that stands at `since`, and at `until` (of this run) once it has the answer, has to be told of a room's
+   * list. What changed after `until` is left for the next answer: the client's token would not know of it.
+   */
+  hasNews(roomId: RoomId, since: TypingMark, until: TypingMark): boolean {
     const room = this.#rooms.get(roomId);
-    return room !== undefined && room.changed > sequence;
+    if (room !== undefined && room.changed > until.sequence) return false;
+    if (since.run !== this.#run) return this.#busy.has(roomId) || namesRoom(since, roomId);
+    if (room !== undefined) return room.changed > since.sequence;
+    return since.sequence < this.#floor && namesRoom(since, roomId);
   }
 
   /** Calls the listener after each change of a room's list. Answers how to end that. */
@@ -77,20 +101,35 @@ export class Typing implements OnModuleDestroy {
   onModuleDestroy(): void {
     for (const { timers } of this.#rooms.values()) for (const timer of timers.values()) clearTimeout(timer);
     this.#rooms.clear();
+    this.#busy.clear();
+  }
+
+  #namedRooms(hears: (roomId: RoomId) => boolean): TypingMark['rooms'] {
+    if (this.#busy.size > MAX_LOOKED_AT) return 'all';
+    const named: string[] = [];
+    for (const [roomId, hash] of this.#busy) {
+      if (!hears(roomId)) continue;
+      if (named.length === MAX_NAMED) return 'all';
+      named.push(hash);
+    }
+    return named;
   }
 
   #changed(roomId: RoomId, room: RoomTyping): void {
     room.changed = ++this.#sequence;
     this.#rooms.delete(roomId); // put behind the others: the map is in the order of the last changes
     this.#rooms.set(roomId, room);
+    if (room.timers.size === 0) this.#busy.delete(roomId);
+    else if (!this.#busy.has(roomId)) this.#busy.set(roomId, typingHashOf(roomId));
     for (const listener of this.#listeners) listener(roomId);
   }
 
   #forgetQuietRooms(): void {
     if (this.#rooms.size <= QUIET_ROOMS) return;
-    for (const [roomId, { timers }] of this.#rooms) {
+    for (const [roomId, { timers, changed }] of this.#rooms) {
       if (timers.size > 0) continue;
       this.#rooms.delete(roomId);
+      this.#floor = Math.max(this.#floor, changed);
       return;
     }
   }

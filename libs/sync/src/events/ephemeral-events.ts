@@ -30,7 +30,7 @@ export async function readEphemeralEvents(sources: EphemeralSources, range: Ephe
   const events: string[] = [];
   for (const roomId of rooms) {
     const room = JSON.stringify(roomId);
-    if (to.sequence > from.sequence && typing.hasChangedSince(roomId, from.sequence)) {
+    if (typing.hasNews(roomId, from.typing, to.typing)) {
       const content = JSON.stringify({ user_ids: typing.listTyping(roomId) });
       events.push(`{"type":"m.typing","room_id":${room},"content":${content}}`);
     }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
+import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import { type PagePlan, pageEnds } from '#http/pagination';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
@@ -36,7 +37,7 @@ export interface EventPage {
 
 /** The most events of a page, where the request has no limit of its own. */
 const MAX_EVENTS = 10_000;
-const BEGINNING: StreamToken = { position: START, sequence: 0 };
+const BEGINNING: StreamToken = { position: START, typing: NO_TYPING };
 
 /** Whether a page ends where the stream does: then it tells of typing and the like too, and can be waited for. */
 export function isLive({ direction, from, to }: PagePlan<StreamToken>): boolean {
@@ -135,5 +136,5 @@ function resolve(bound: 'START' | 'END' | StreamToken, now: StreamToken): Stream
 function placeAt(row: TimelineRow | undefined, reverse: boolean, from: StreamToken): StreamToken {
   if (row === undefined) return from;
   const { p } = row.header;
-  return { position: reverse ? previousPosition(p) : p, sequence: from.sequence };
+  return { position: reverse ? previousPosition(p) : p, typing: from.typing };
 }

@@ -37,6 +37,11 @@ export class ActiveUser {
     return false;
   }
 
+  /** Whether the user is in a room now. */
+  isIn(roomId: RoomId): boolean {
+    return this.rooms.get(roomId)?.membership === 'join';
+  }
+
   /** Notes a fact of the user's own streams. */
   touch(position: Position): void {
     if (position > this.#lastFact) this.#lastFact = position;

@@ -42,7 +42,7 @@ beforeEach(() => {
   time = 1_000;
   views = new SlowViews();
   const clock = { now: () => time };
-  typing = new Typing(clock);
+  typing = new Typing();
   // Only `position` and `scan` are ever asked.
   active = new ActiveUsers(views as unknown as Views, clock, typing);
 });

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import { Typing } from '#ephemeral/typing/typing';
+import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -72,9 +73,9 @@ export class JoinedRooms {
     const known = isNew ? undefined : since;
     const events: string[] = [];
     if (filter.ephemeral.matches({ type: 'm.typing', roomId })) {
-      const users = this.typing.listTyping(roomId);
-      if (known === undefined ? users.length > 0 : this.typing.hasChangedSince(roomId, known.sequence)) {
-        events.push(`{"type":"m.typing","content":${JSON.stringify({ user_ids: users })}}`);
+      if (this.typing.hasNews(roomId, known?.typing ?? NO_TYPING, until.typing)) {
+        const content = { user_ids: this.typing.listTyping(roomId) };
+        events.push(`{"type":"m.typing","content":${JSON.stringify(content)}}`);
       }
     }
     // PERF: whether receipts changed is known in memory, mostly that they did not.

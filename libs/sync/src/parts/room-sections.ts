@@ -1,4 +1,5 @@
 import type { AccountData } from '#accounts/queries/account-data';
+import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
@@ -29,7 +30,9 @@ export function formatTimeline(
 ): string {
   const [first] = shown;
   const before =
-    first === undefined ? formatStreamToken({ position: upTo, sequence: 0 }) : formatMessagesToken(justBefore(first));
+    first === undefined
+      ? formatStreamToken({ position: upTo, typing: NO_TYPING })
+      : formatMessagesToken(justBefore(first));
   return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
 }
 

@@ -3,6 +3,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock } from '#kernel/clock';
+import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { openRoom } from '#rooms/queries/room-access';
 import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
@@ -46,12 +47,13 @@ export class EventsHandler implements IQueryHandler<Events> {
     const { user, interest } = await this.active.watch(requester.userId, roomId);
     const deadline = isLive(plan) ? this.clock.now() + Math.min(timeout, MAX_WAIT_MS) : 0;
     const signals = [gone, this.shutdown];
+    const hears = (one: RoomId): boolean => (roomId === undefined ? user.isIn(one) : one === roomId);
     // "END" is now, not when there is something to tell.
     let fixed = plan.from === 'END' ? undefined : plan;
     try {
       for (;;) {
         interest.rearm();
-        const now = await this.contexts.moment(latestOf(plan));
+        const now = await this.contexts.moment(latestOf(plan), hears);
         fixed ??= isLive(plan) ? { ...plan, from: now } : plan;
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
         // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.

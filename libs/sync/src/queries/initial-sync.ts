@@ -52,7 +52,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
   async execute({ requester, session, options }: InitialSync): Promise<string> {
     const { user, interest } = await this.active.watch(requester.userId);
     try {
-      const now = await this.contexts.moment(undefined);
+      const now = await this.contexts.moment(undefined, (roomId) => user.isIn(roomId));
       const request: OverviewRequest = { requester, now, limit: options.limit, form: options.form };
       const data = await readAllAccountData(this.views, requester.userId, now.position);
       const rooms: string[] = [];

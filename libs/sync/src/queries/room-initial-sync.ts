@@ -35,7 +35,7 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
   ) {}
 
   async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
-    const now = await this.contexts.moment(undefined);
+    const now = await this.contexts.moment(undefined, (one) => one === roomId);
     const reader = await openRoom(this.views, roomId, requester.userId);
     const data = await listAccountData(this.views, requester.userId, roomId);
     const request = { requester, now, ...options };

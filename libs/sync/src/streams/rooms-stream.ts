@@ -76,7 +76,7 @@ export class RoomsStream implements SyncStream {
       if (!isIn) continue;
       const events = this.active.rooms.hasHappenedSince(roomId, since.position);
       const receipts = this.active.receipts.hasHappenedSince(roomId, since.position);
-      if (events === true || receipts === true || this.typing.hasChangedSince(roomId, since.sequence)) {
+      if (events === true || receipts === true || this.typing.hasNews(roomId, since.typing, context.until.typing)) {
         tasks.push({ roomId, isMembershipNew, isUnsure: false });
       } else if (events === undefined || receipts === undefined) {
         tasks.push({ roomId, isMembershipNew, isUnsure: true });

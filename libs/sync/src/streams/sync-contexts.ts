@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Clock } from '#kernel/clock';
+import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -46,10 +47,11 @@ export class SyncContexts {
   ) {}
 
   /**
-   * The newest moment that everything in an answer has passed, and that is not before `since`. Throws M_INVALID_PARAM for a
+   * The newest moment that everything in an answer has passed, and that is not before `since`, for somebody who hears of the
+   * typing in these rooms. Throws M_INVALID_PARAM for a
    * token of the future: of a log that this one, restored from a copy, does not know.
    */
-  async moment(since: StreamToken | undefined): Promise<StreamToken> {
+  async moment(since: StreamToken | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamToken> {
     await this.active.catchUp();
     const seen = this.active.position;
     if (since !== undefined && since.position > seen) {
@@ -59,7 +61,7 @@ export class SyncContexts {
     let position = passed < seen ? passed : seen;
     // Where a projection is paused or filled anew the answer stands still, and never goes back.
     if (since !== undefined && since.position > position) position = since.position;
-    return { position, sequence: this.typing.sequence };
+    return { position, typing: this.typing.mark(hears) };
   }
 
   /** Opens the context of one answer. Throws M_INVALID_PARAM as `moment` does. */
@@ -67,7 +69,7 @@ export class SyncContexts {
     const { views } = this;
     const { since, requester } = request;
     const { userId } = requester;
-    const until = await this.moment(since);
+    const until = await this.moment(since, (roomId) => user.isIn(roomId));
     const { position } = until;
     const hasOwnFacts = since === undefined || user.hasOwnFactsSince(since.position) !== false;
     const readAccountData = (): ReturnType<SyncContext['accountData']> => {

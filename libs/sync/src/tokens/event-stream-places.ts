@@ -1,4 +1,5 @@
 import type { Places } from '#http/pagination';
+import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import { positionOf } from '#kernel/position';
 import { findStreamToken, type StreamToken } from './stream-token.js';
 
@@ -12,11 +13,11 @@ const MESSAGES_TOKEN = /^t\d{1,16}_(\d{1,15})$/;
 export const EVENT_STREAM: Places<StreamToken> = {
   find(token) {
     const [, position] = MESSAGES_TOKEN.exec(token) ?? [];
-    if (position !== undefined) return { position: positionOf(Number(position)), sequence: 0 };
+    if (position !== undefined) return { position: positionOf(Number(position)), typing: NO_TYPING };
     return findStreamToken(token);
   },
   compare(a, b) {
     if (a.position !== b.position) return a.position < b.position ? -1 : 1;
-    return a.sequence - b.sequence;
+    return a.typing.run === b.typing.run ? a.typing.sequence - b.typing.sequence : 0;
   },
 };

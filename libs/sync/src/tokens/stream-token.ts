@@ -1,28 +1,30 @@
+import { findTypingMark, formatTypingMark, NO_TYPING, type TypingMark } from '#ephemeral/typing/typing-mark';
 import { MatrixError } from '#kernel/matrix-error';
 import { positionNumber, positionOf, type Position } from '#kernel/position';
 
 /**
  * A place in all that a user hears of: everything up to and including a position of the log, and typing notifications up to
- * and including a number of the ephemeral sequence.
+ * a mark of this run of the server or of an earlier one.
  */
 export interface StreamToken {
   readonly position: Position;
-  readonly sequence: number;
+  readonly typing: TypingMark;
 }
 
-const STREAM_TOKEN = /^s(\d{1,16})(?:_(\d{1,16}))?$/;
+const STREAM_TOKEN = /^s(\d{1,16})(?:_([0-9a-z.]{1,300}))?$/;
 
-/** The token as clients hold it: `s<position>_<sequence>`. */
-export function formatStreamToken({ position, sequence }: StreamToken): string {
-  return `s${positionNumber(position)}_${sequence}`;
+/** The token as clients hold it: `s<position>_<typing>`. */
+export function formatStreamToken({ position, typing }: StreamToken): string {
+  return `s${positionNumber(position)}_${formatTypingMark(typing)}`;
 }
 
-/** Reads what `formatStreamToken` wrote; undefined for anything else. A token without a sequence has heard no typing. */
+/** Reads what `formatStreamToken` wrote; undefined for anything else. A token without a mark has heard no typing. */
 export function findStreamToken(text: string): StreamToken | undefined {
-  const [, position, sequence = '0'] = STREAM_TOKEN.exec(text) ?? [];
+  const [, position, mark] = STREAM_TOKEN.exec(text) ?? [];
   if (position === undefined) return undefined;
+  const typing = mark === undefined ? NO_TYPING : findTypingMark(mark);
   const value = Number(position);
-  return Number.isSafeInteger(value) ? { position: positionOf(value), sequence: Number(sequence) } : undefined;
+  return Number.isSafeInteger(value) && typing !== undefined ? { position: positionOf(value), typing } : undefined;
 }
 
 /** As `findStreamToken`. Throws M_INVALID_PARAM, naming the parameter. */

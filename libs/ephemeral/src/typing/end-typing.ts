@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { userIdOfStream } from '#accounts/facts/account-facts';
+import type { RecordedFact } from '#event-store/event-store';
+import type { UserId } from '#kernel/ids';
+import type { Reactor } from '#projections/projector';
+import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { createRoomFactReader, currentStateOf } from '#rooms/projections/room-fact-reader';
+import { Typing } from './typing.js';
+
+const MEMBER = 'm.room.member';
+
+/** Ends the typing of whoever leaves a room, is kicked or banned there, or closes their account. */
+@Injectable()
+export class EndTyping implements Reactor {
+  readonly name = 'end-typing';
+
+  constructor(private readonly typing: Typing) {}
+
+  react(facts: readonly RecordedFact[]): void {
+    for (const fact of facts) {
+      try {
+        this.#take(fact);
+      } catch {
+        // A fact that cannot be read changes no membership: the projections keep it as a dead letter and say so.
+      }
+    }
+  }
+
+  /** PERF: of a room in which nobody types no fact is looked at, and a message is told from its header. */
+  #take(fact: RecordedFact): void {
+    const { stream, type } = fact;
+    if (type === 'account-deactivated') return this.typing.stopEverywhere(userIdOfStream(stream));
+    if (type !== 'pdu-accepted' || !stream.startsWith(ROOM_STREAM_PREFIX)) return;
+    const roomId = roomIdOfStream(stream);
+    if (!this.typing.isBusy(roomId)) return;
+    const accepted = createRoomFactReader().findStateChange(fact);
+    if (accepted === undefined) return;
+    for (const { change, content } of currentStateOf(accepted)) {
+      if (change.type === MEMBER && content['membership'] !== 'join') {
+        this.typing.stop(roomId, change.state_key as UserId);
+      }
+    }
+  }
+}
