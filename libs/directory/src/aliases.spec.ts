@@ -51,6 +51,16 @@ describe('an alias', () => {
     given(decider, []).when({ release: ROOM }).then([]);
   });
 
+  it('has one room where two processes are asked for it at once', async () => {
+    const log = new MemoryEventStore();
+    const claims = [ROOM, OTHER].map((roomId, i) =>
+      aliasesOver(log).claim(ALIAS, roomId, { ...requester, requestId: String(i) }),
+    );
+    const outcomes = await Promise.allSettled(claims);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(log.facts).toHaveLength(1);
+  });
+
   it('can be made, deleted and made again by the same user: each is a fact of its own', async () => {
     const log = new MemoryEventStore();
     const aliases = aliasesOver(log);

@@ -84,6 +84,20 @@ describe('Aggregates', () => {
     expect(state).toBe(6);
   });
 
+  it('takes no fact of another process for its own, whatever both are named', async () => {
+    const store = new MemoryEventStore();
+    const [here, there] = [sums(store), sums(store)];
+    const draft = add(1);
+    const [a, b] = [
+      { ...alice, correlation: 'one' },
+      { ...alice, correlation: 'other' },
+    ];
+    await Promise.all([here.execute('a', () => [draft], a), there.execute('a', () => [draft], b)]);
+    await Promise.all([here.execute('a', () => [add(1)], a), there.execute('a', () => [add(1)], b)]);
+    expect((await here.load('a')).state).toBe(4);
+    expect(store.facts.every((fact, i) => verifyChain(store.facts[i - 1]?.metadata.chain, fact))).toBe(true);
+  });
+
   it('lets a refusal stand only upon the newest state', async () => {
     const store = new MemoryEventStore();
     const [here, there] = [sums(store), sums(store)];

@@ -3,6 +3,7 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import { LruCache } from '#kernel/lru-cache';
 import { START, type Position } from '#kernel/position';
 import { RevisionConflict, type EventStore, type ExpectedRevision, type NewFact } from './event-store.js';
+import { decisionId } from './fact-id.js';
 import { sealFacts, type FactDraft } from './seal-facts.js';
 
 /** How a stream's facts become the state that its deciders decide upon. `evolve` is pure and answers a new state. */
@@ -91,7 +92,7 @@ export class Aggregates<S> {
       const at = this.#options.clock.now();
       const facts = sealFacts(
         known.chain,
-        drafts.map((draft) => ({ ...draft, ...cause, at })),
+        drafts.map((draft) => ({ ...draft, ...cause, at, id: decisionId(draft.id, { ...cause, at }) })),
       );
       try {
         const next = await this.#append(stream, known, facts);

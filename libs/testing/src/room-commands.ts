@@ -32,7 +32,6 @@ import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from './local-room.js';
 import { MemoryEventStore } from './memory-event-store.js';
-import { MemoryReadModels } from './memory-read-models.js';
 import { RoomViews } from './room-views.js';
 
 /** A user as a command's requester. */
@@ -47,6 +46,7 @@ export function requesterOf(userId: UserId, device = 'PHONE', isAdmin = false): 
 export class RoomCommands {
   readonly log: MemoryEventStore;
   readonly announceProfile: AnnounceProfile;
+  readonly workers: RoomWorkers;
   readonly #handlers: ReadonlyMap<unknown, ICommandHandler>;
   /** Milliseconds since the epoch; the same until a test moves it. */
   now = 1_700_000_000_000;
@@ -55,10 +55,10 @@ export class RoomCommands {
     const store = (this.log = views.log);
     const clock = { now: () => this.now };
     const config = { serverName: TEST_AUTHOR.serverName } as Config; // all that these handlers read of it
-    const snapshots = new RoomSnapshots(store, new MemoryReadModels(), (_, error) => {
+    const snapshots = new RoomSnapshots(store, views.store, (_, error) => {
       throw error;
     });
-    const workers = new RoomWorkers({ store, snapshots, author: TEST_AUTHOR, clock });
+    const workers = (this.workers = new RoomWorkers({ store, snapshots, author: TEST_AUTHOR, clock }));
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's

@@ -7,7 +7,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { findRedactionTarget, redactInTurn } from './redaction.js';
-import { type EventSent, findAnswered, transactionOf } from './transaction.js';
+import { type EventSent, findTransaction } from './transaction.js';
 
 /**
  * Strips an event of what is not essential to the protocol: client-server API, "Redactions". Its sender may, and whoever has
@@ -31,9 +31,9 @@ export class RedactEventHandler implements ICommandHandler<RedactEvent> {
   ) {}
 
   async execute({ requester, roomId, eventId, content, txnId }: RedactEvent): Promise<EventSent> {
-    const transaction = transactionOf({ requester, roomId, type: 'm.room.redaction', txnId, redacts: eventId });
-    const answered = transaction && (await findAnswered(this.views, transaction));
-    if (answered !== undefined) return { eventId: answered };
+    const sought = { requester, roomId, type: 'm.room.redaction', txnId, redacts: eventId };
+    const transaction = await findTransaction(this.views, sought);
+    if (transaction?.answered !== undefined) return { eventId: transaction.answered };
     const target = await findRedactionTarget(this.views, roomId, eventId);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), (turn) =>
       redactInTurn(turn, requester, target, content, transaction),

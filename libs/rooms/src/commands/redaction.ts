@@ -44,16 +44,13 @@ export function redactInTurn(
     await checkMayRedact(turn, requester, event.sender);
     // Before version 11 little of it would remain, and every later event is checked against it.
     if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
-    const redaction = await turn.send(
-      {
-        type: 'm.room.redaction',
-        sender: requester.userId,
-        content: version.redactsInContent ? { ...content, redacts: target.eventId } : withoutRedacts(content),
-        redacts: version.redactsInContent ? undefined : target.eventId,
-        txn: transaction?.txn,
-      },
-      transaction?.factId,
-    );
+    const redaction = await turn.send({
+      type: 'm.room.redaction',
+      sender: requester.userId,
+      content: version.redactsInContent ? { ...content, redacts: target.eventId } : withoutRedacts(content),
+      redacts: version.redactsInContent ? undefined : target.eventId,
+      txn: transaction?.txn,
+    });
     const { eventId } = target;
     const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
     turn.redact(effect, redact(event.pdu, version));

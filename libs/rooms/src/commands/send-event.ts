@@ -7,7 +7,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { findRedactionTarget, redactInTurn, redactionTargetOf } from './redaction.js';
-import { type EventSent, findAnswered, sendOnce, transactionOf } from './transaction.js';
+import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
  * Sends a message event: client-server API, "Sending events to a room". The same transaction id of the same device, room and
@@ -33,16 +33,14 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   async execute(command: SendEvent): Promise<EventSent> {
     const { requester, roomId, type, content } = command;
     const redacts = type === 'm.room.redaction' ? redactionTargetOf(content) : undefined;
-    const transaction = transactionOf({ ...command, redacts });
-    const answered = transaction && (await findAnswered(this.views, transaction));
-    if (answered !== undefined) return { eventId: answered };
+    const transaction = await findTransaction(this.views, { ...command, redacts });
+    if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 
     const target = redacts && (await findRedactionTarget(this.views, roomId, redacts));
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);
       return sendOnce(turn, transaction, () => {
-        const draft = { type, sender: requester.userId, content, txn: transaction?.txn };
-        return turn.send(draft, transaction?.factId);
+        return turn.send({ type, sender: requester.userId, content, txn: transaction?.txn });
       });
     });
     if (position !== undefined) await this.views.whenProcessed(position);

@@ -1,8 +1,9 @@
-import { factId } from '#event-store/fact-id';
 import type { EventId, RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
 import { transactionKey } from '../projections/timeline.projector.js';
+import { transactionName } from '../worker/room-transactions.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 
 /** What sending an event answers. */
@@ -10,44 +11,48 @@ export interface EventSent {
   readonly eventId: EventId;
 }
 
-/** A client's transaction: what makes it the same, wherever that is asked. */
+/** A client's transaction, looked for in the views. */
 export interface Transaction {
-  readonly factId: string;
-  readonly rowKey: readonly string[];
+  /** What makes it the same within its room: `transactionName`. */
+  readonly name: string;
   readonly txn: { readonly device_id: string; readonly txn_id: string };
+  /** Where the views stood before they were asked. */
+  readonly viewed: Position;
+  /** The event that answered it, as far as they know. */
+  readonly answered: EventId | undefined;
 }
 
-/** The transaction of a command; undefined where the client gave no id. */
-export function transactionOf(command: {
-  requester: Requester;
-  roomId: RoomId;
-  type: string;
-  txnId?: string;
-  /** The event that is redacted, by a redaction. */
-  redacts?: EventId;
-}): Transaction | undefined {
+/** Looks for the transaction of a command; undefined where the client gave no id. */
+export async function findTransaction(
+  views: Views,
+  command: {
+    requester: Requester;
+    roomId: RoomId;
+    type: string;
+    txnId?: string;
+    /** The event that is redacted, by a redaction. */
+    redacts?: EventId;
+  },
+): Promise<Transaction | undefined> {
   const { requester, roomId, type, txnId, redacts } = command;
   if (txnId === undefined) return undefined;
   const { userId, deviceId } = requester;
-  const key = transactionKey(roomId, type, txnId, redacts);
-  return {
-    factId: factId(`transaction ${userId} ${deviceId} ${key}`),
-    rowKey: [userId, deviceId, key],
-    txn: { device_id: deviceId, txn_id: txnId },
-  };
+  const txn = { device_id: deviceId, txn_id: txnId };
+  const name = transactionName({ sender: userId, type, redacts }, txn);
+  const viewed = views.position(['transactions']);
+  const row = await views.get('transactions', [userId, deviceId, transactionKey(roomId, type, txnId, redacts)]);
+  return { name, txn, viewed, answered: row as EventId | undefined };
 }
 
-/** The event id that the views have for a transaction. */
-export async function findAnswered(views: Views, transaction: Transaction): Promise<EventId | undefined> {
-  return (await views.get('transactions', transaction.rowKey)) as EventId | undefined;
-}
-
-/** Sends unless the transaction was answered while this request waited for its turn. */
+/**
+ * Answers the event of a transaction that the room has seen already, whoever wrote it: another request or process, or an
+ * append whose outcome nobody was told. Else sends.
+ */
 export async function sendOnce(
   turn: RoomTurn,
   transaction: Transaction | undefined,
   send: () => Promise<{ eventId: EventId }>,
 ): Promise<EventId> {
-  const answered = transaction && turn.findTransaction(transaction.factId);
+  const answered = transaction && (await turn.findTransaction(transaction.name, transaction.viewed));
   return answered ?? (await send()).eventId;
 }

@@ -9,7 +9,8 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { headAfter, type RoomHead } from '../worker/live-room.js';
+import { headAfter } from '../worker/evolve-room.js';
+import type { RoomHead } from '../worker/live-room.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
 export interface EventDraft {
@@ -98,16 +99,14 @@ export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor)
 }
 
 function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
-  const effect = { state: stateChanges(head, event), extremities: [event.eventId] };
-  const after = headAfter(head, event, effect, head.revision + 1);
-  const header = {
-    event_id: event.eventId,
+  const effect = {
     room_version: head.version.id,
-    ...effect,
-    root: after.state.rootHash,
-    visibility: head.visibility,
+    state: stateChanges(head, event),
+    extremities: [event.eventId],
     ...(txn === undefined ? {} : { txn }),
   };
+  const after = headAfter(head, { type: 'pdu-accepted', event, effect });
+  const header = { event_id: event.eventId, ...effect, root: after.state.rootHash, visibility: head.visibility };
   return { event, pduText, header, head: after };
 }
 

@@ -18,8 +18,7 @@ export function depthKey(depth: number): string {
  * path of a redaction names its target too: client-server API, "Transaction identifiers".
  */
 export function transactionKey(roomId: RoomId, type: string, txnId: string, redacts?: string): string {
-  const scope = redacts === undefined ? type : `${type}\0${redacts}`;
-  return hash('sha256', `${roomId}\0${scope}\0${txnId}`, 'base64url');
+  return hash('sha256', JSON.stringify([roomId, type, redacts, txnId]), 'base64url');
 }
 
 /** A row of `events`: where an event stands. The revision is of its fact in the room's stream. */
@@ -32,7 +31,7 @@ export type EventPlace = readonly [roomId: RoomId, position: Position, depth: nu
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 1,
+    version: 2,
     collections: ['timeline', 'topology', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {

@@ -1,4 +1,4 @@
-import type { EventStore } from '#event-store/event-store';
+import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -47,15 +47,17 @@ export class RoomSnapshots {
     const version = findRoomVersion(header.room_version);
     const entries = await this.#entries(roomId, header);
     const state = trieOf(entries.map(([type, stateKey, eventId]) => ({ type, stateKey, eventId })));
-    if (version === undefined || state.rootHash !== header.root || !(await this.#isOfLog(roomId, header))) {
-      return undefined;
-    }
+    if (version === undefined || state.rootHash !== header.root) return undefined;
+    const last = await this.#factAt(roomId, header.revision);
+    if (last?.metadata.chain !== header.chain) return undefined;
     const create = entries.find(([type, stateKey]) => type === 'm.room.create' && stateKey === '');
-    const createEvent = create && (await this.#eventAt(roomId, create[3]));
-    if (createEvent === undefined) return undefined;
+    const created = create && (await this.#factAt(roomId, create[3]));
+    if (created === undefined) return undefined;
+    const createEvent = roomEventOfFact(roomId, created);
     const { revision, extremities, depth, visibility } = header;
     const head = { ...headBeforeCreate(version, createEvent), revision, state, extremities, depth, visibility };
-    const room = liveRoom(roomId, head);
+    // Its transactions are remembered from here on; the views, or else the log, tell those before.
+    const room = liveRoom(roomId, head, { revision, position: last.position });
     room.chain = header.chain;
     room.snapshotRevision = revision;
     for (const [, , eventId, at] of entries) room.stateRevisions.set(eventId, at);
@@ -127,17 +129,8 @@ export class RoomSnapshots {
     return parts.flatMap((part) => (part === undefined ? [] : (JSON.parse(part) as SnapshotEntry[])));
   }
 
-  async #isOfLog(roomId: RoomId, { revision, chain }: SnapshotHeader): Promise<boolean> {
-    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) {
-      return fact.metadata.chain === chain;
-    }
-    return false;
-  }
-
-  async #eventAt(roomId: RoomId, revision: number): Promise<ReturnType<typeof roomEventOfFact> | undefined> {
-    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) {
-      return roomEventOfFact(roomId, fact);
-    }
+  async #factAt(roomId: RoomId, revision: number): Promise<RecordedFact | undefined> {
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) return fact;
     return undefined;
   }
 }

@@ -1,24 +1,20 @@
 import type { EventStore } from '#event-store/event-store';
-import { factId } from '#event-store/fact-id';
+import { decisionId } from '#event-store/fact-id';
 import type { UnsealedFact } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent, StateKey } from '#protocol/room-event';
 import { referenceHash } from '#protocol/signing/reference-hash';
 import { decideEvent, type DecidedEvent, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
-import { factWithPdu, type PduRedacted, roomStream, type StateChange } from '../facts/room-facts.js';
-import {
-  type LiveRoom,
-  noteAccepted,
-  noteRedacted,
-  type RoomHead,
-  roomEventOfFact,
-  roomEventOfPdu,
-} from './live-room.js';
+import { factWithPdu, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { headAfter, readRoomFact, type RoomFact } from './evolve-room.js';
+import { type LiveRoom, type RoomHead, roomEventOfFact, roomEventOfPdu } from './live-room.js';
+import { type Answered, FIRST_PLACE, transactionName } from './room-transactions.js';
 
 /** Who and what caused the facts of a turn. */
 export interface FactContext {
@@ -34,10 +30,11 @@ export interface TurnServices {
   readonly clock: Clock;
 }
 
-/** Facts decided and not yet in the log, and what becomes of the room once they are. */
+/** A fact decided and not yet in the log, and where the room stands once it is. */
 export interface PendingFact {
   readonly draft: UnsealedFact;
-  readonly note?: (room: LiveRoom, revision: number) => void;
+  readonly fact: RoomFact;
+  readonly head: RoomHead;
 }
 
 /**
@@ -46,7 +43,7 @@ export interface PendingFact {
  */
 export class RoomTurn {
   readonly facts: PendingFact[] = [];
-  /** Transactions of this turn: fact id -> event id. */
+  /** Transactions of this turn: name -> event id. */
   readonly transactions = new Map<string, EventId>();
   /** Events this turn decided, and what remains of those it redacted: they are in no log yet. */
   readonly events = new Map<EventId, RoomEvent>();
@@ -101,56 +98,81 @@ export class RoomTurn {
     throw new Error(`${this.roomId}: the log has no fact ${revision}`);
   }
 
-  /** The event id a transaction was answered with, if it was answered lately. */
-  findTransaction(id: string): EventId | undefined {
-    return this.transactions.get(id) ?? this.earlier.get(id) ?? this.room.transactions.get(id);
+  /**
+   * The event of a transaction (`transactionName`) that any fact of this room carries, whoever wrote it. The caller has looked
+   * in the views first: `viewed` is where they stood before. Reads the log only where they had not come to what is in memory.
+   */
+  async findTransaction(name: string, viewed: Position): Promise<EventId | undefined> {
+    const { transactions } = this.room;
+    transactions.viewed(viewed);
+    if (transactions.since.position > viewed) await this.#rememberFrom(viewed);
+    return this.transactions.get(name) ?? this.earlier.get(name) ?? transactions.find(name);
   }
 
-  /**
-   * Decides an event and accepts it into the room. `id` is the id of its fact, where that is not derived from the event's
-   * own (a client's transaction). Throws as `decideEvent` does; then nothing has changed.
-   */
-  async send(draft: EventDraft, id?: string): Promise<RoomEvent> {
+  /** Decides an event and accepts it into the room. Throws as `decideEvent` does; then nothing has changed. */
+  async send(draft: EventDraft): Promise<RoomEvent> {
     const { author, clock } = this.services;
     const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
     const write = this.head.version.references === 'ids' ? asIds : await this.#pairWriter(auth);
-    return this.accept(decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now()), id);
+    return this.accept(decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now()));
   }
 
   /** Accepts an event decided elsewhere on top of this turn's head. */
-  accept(decided: DecidedEvent, id = factId(decided.event.eventId)): RoomEvent {
-    const { event, header } = decided;
-    this.head = decided.head;
+  accept(decided: DecidedEvent): RoomEvent {
+    const { event, header, head } = decided;
     this.events.set(event.eventId, event);
-    if (header.txn !== undefined) this.transactions.set(id, event.eventId);
-    this.#push('pdu-accepted', factWithPdu(header, decided.pduText), id, noteOf(event, header.state));
+    if (header.txn !== undefined) this.transactions.set(transactionName(event, header.txn), event.eventId);
+    const fact: RoomFact = { type: 'pdu-accepted', event, effect: header };
+    this.#push('pdu-accepted', factWithPdu(header, decided.pduText), event.eventId, fact, head);
     return event;
   }
 
   /** Lets a redaction of this room take effect on an event of this room. `remains` is what is left of it. */
   redact(redacted: Omit<PduRedacted, 'pdu'>, remains: JsonObject): void {
-    this.head = { ...this.head, revision: this.head.revision + 1 };
     const { event_id: eventId } = redacted;
     // Whoever decides next must not go by what is no longer there.
     this.events.set(eventId, roomEventOfPdu(this.roomId, eventId, remains, this.head.version));
     this.#push(
       'pdu-redacted',
       factWithPdu(redacted, canonicalJson(remains, { lenient: !this.head.version.strictCanonicalJson })),
-      factId(`redacted ${redacted.event_id} ${redacted.redacted_by}`),
-      (room, at) => noteRedacted(room, redacted.event_id, at),
+      `redacted ${redacted.event_id} ${redacted.redacted_by}`,
+      { type: 'pdu-redacted', eventId },
     );
   }
 
   /** Appends a fact that does not concern the event graph. */
   append(type: string, data: object): void {
-    this.head = { ...this.head, revision: this.head.revision + 1 };
     const text = JSON.stringify(data);
-    this.#push(type, text, factId(`${this.roomId} ${this.head.revision} ${type} ${text}`));
+    this.#push(type, text, `${this.roomId} ${this.head.revision + 1} ${type} ${text}`, { type: 'other' });
   }
 
-  #push(type: string, data: string, id: string, note?: PendingFact['note']): void {
-    const draft = { id, type, data, at: this.services.clock.now(), schema: 1, ...this.context };
-    this.facts.push(note === undefined ? { draft } : { draft, note });
+  /** `name` says what the fact is about: its id is made of that and of the decision (`decisionId`). */
+  #push(type: string, data: string, name: string, fact: RoomFact, head = headAfter(this.head, fact)): void {
+    const decision = { at: this.services.clock.now(), ...this.context };
+    this.facts.push({ draft: { id: decisionId(name, decision), type, data, schema: 1, ...decision }, fact, head });
+    this.head = head;
+  }
+
+  /** Reads the room backwards until all is in memory that the views, where they stood, do not tell. */
+  async #rememberFrom(viewed: Position): Promise<void> {
+    const { store } = this.services;
+    const { transactions } = this.room;
+    const earlier: Answered[] = [];
+    let from = FIRST_PLACE;
+    const last = transactions.since.revision;
+    for await (const recorded of store.readStream(roomStream(this.roomId), { from: last, backwards: true })) {
+      const { revision, position } = recorded;
+      if (position <= viewed) {
+        from = { revision, position };
+        break;
+      }
+      const fact = readRoomFact(this.roomId, recorded);
+      if (fact.type !== 'pdu-accepted' || fact.effect.txn === undefined) continue;
+      const { event } = fact;
+      const name = transactionName(event, fact.effect.txn);
+      earlier.push({ name, eventId: event.eventId, place: { revision, position } });
+    }
+    transactions.noteEarlier(earlier.toReversed(), from);
   }
 
   /** For room versions 1 and 2, which name an event together with its hash. */
@@ -186,8 +208,4 @@ export class RoomTurn {
 
 function asIds(ids: readonly EventId[]): JsonObject[string] {
   return ids;
-}
-
-function noteOf(event: RoomEvent, state: readonly StateChange[]): PendingFact['note'] {
-  return state.length === 0 ? undefined : (room, revision) => noteAccepted(room, event, state, revision);
 }

@@ -9,7 +9,8 @@ import type { Position } from '#kernel/position';
 import type { RoomEvent } from '#protocol/room-event';
 import type { EventAuthor } from '../decide/decide-event.js';
 import { roomStream } from '../facts/room-facts.js';
-import { evolveRoom, type LiveRoom } from './live-room.js';
+import { evolveRoom, readRoomFact, roomBefore } from './evolve-room.js';
+import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
 import { type FactContext, type PendingFact, RoomTurn } from './room-turn.js';
 
@@ -167,7 +168,7 @@ export class RoomWorkers {
         batch.outcomes.push({ result, wrote: turn.facts.length > 0 });
         batch.head = turn.head;
         batch.facts.push(...turn.facts);
-        for (const [id, eventId] of turn.transactions) batch.transactions.set(id, eventId);
+        for (const [name, eventId] of turn.transactions) batch.transactions.set(name, eventId);
         for (const [eventId, event] of turn.events) pending.set(eventId, event);
       } catch (error) {
         batch.outcomes.push({ error });
@@ -183,17 +184,16 @@ export class RoomWorkers {
   async #append(room: LiveRoom, batch: Batch): Promise<Position | undefined> {
     if (batch.facts.length === 0) return undefined;
     const { store, snapshots } = this.options;
-    const first = room.head.revision + 1;
     const facts = sealFacts(
       room.chain,
       batch.facts.map(({ draft }) => draft),
     );
     const expected = room.head.revision < 0 ? 'no-stream' : room.head.revision;
     const { position } = await store.append(roomStream(room.roomId), expected, facts);
-    room.head = batch.head;
-    room.chain = facts.at(-1)?.metadata.chain;
-    batch.facts.forEach(({ note }, i) => note?.(room, first + i));
-    for (const [id, eventId] of batch.transactions) room.transactions.set(id, eventId);
+    batch.facts.forEach(({ fact, head }, i) => {
+      // The position of the last of them is no less than that of each: all that `transactions` needs of it.
+      evolveRoom(room, fact, { position, metadata: facts[i]!.metadata }, head);
+    });
     snapshots.consider(room);
     return position;
   }
@@ -205,7 +205,10 @@ export class RoomWorkers {
   async #catchUp(room: LiveRoom | undefined, roomId: RoomId): Promise<LiveRoom | undefined> {
     const from = room === undefined ? 0 : room.head.revision + 1;
     for await (const fact of this.options.store.readStream(roomStream(roomId), { from })) {
-      room = evolveRoom(room, roomId, fact);
+      room ??= roomBefore(roomId, fact);
+      if (fact.revision !== room.head.revision + 1)
+        throw new Error(`${fact.stream}: revision ${fact.revision} is out of turn`);
+      evolveRoom(room, readRoomFact(roomId, fact), fact);
     }
     return room;
   }
