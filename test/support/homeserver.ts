@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +26,8 @@ export function describeWithViews(name: string, suite: (views: Views) => void): 
 export interface HomeserverOptions {
   readonly views?: Views;
   readonly env?: Readonly<Record<string, string>>;
+  /** Where standard output goes; nowhere by default. */
+  readonly stdout?: 'pipe' | number;
 }
 
 /** What a request was answered. */
@@ -43,8 +46,10 @@ export class Homeserver {
   #process: ChildProcess | undefined;
   #port = 0;
   #env: Readonly<Record<string, string>>;
+  readonly #stdio: StdioOptions;
 
-  constructor({ views = 'LMDB', env = {} }: HomeserverOptions = {}) {
+  constructor({ views = 'LMDB', env = {}, stdout }: HomeserverOptions = {}) {
+    this.#stdio = ['ignore', stdout ?? 'ignore', 'inherit'];
     this.#env = {
       ANNALS_SERVER_NAME: this.serverName,
       ANNALS_DATA_DIR: this.directory,
@@ -70,11 +75,25 @@ export class Homeserver {
     return this.#process?.pid;
   }
 
+  /** What the process writes, with `stdout: 'pipe'`: nothing is read of it unless somebody listens. */
+  get stdout(): Readable {
+    const stdout = this.#process?.stdout;
+    if (stdout === undefined || stdout === null) throw new Error('nobody asked for the output of the server');
+    return stdout;
+  }
+
+  /** Sends a signal that does not end the process. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** Starts the process and waits until it answers. The port is a new one each time. */
   async start(): Promise<void> {
     this.#port = await freePort();
     const child = spawn(process.execPath, [START, 'homeserver'], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: this.#stdio,
+      // A relative path, such as that of annals.yaml, is one of the data folder's.
+      cwd: this.directory,
       env: { ...withoutSettings(process.env), ...this.#env, ANNALS_LISTEN: `127.0.0.1:${this.#port}` },
     });
     this.#process = child;

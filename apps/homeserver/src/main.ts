@@ -5,14 +5,14 @@ import { readConfig } from '#config/read-config';
 /** BSD's EX_CONFIG: supervisors need not try again. */
 const EXIT_CONFIG = 78;
 
+// Node opens its debugger at this signal unless somebody listens to it: to whoever may send signals, a way in.
+process.on('SIGUSR1', () => {});
+
 try {
   const config = readConfig();
   // Loaded only now: a wrong setting is told at once.
-  const [{ createLogger }, { runServer }] = await Promise.all([
-    import('#observability/logger'),
-    import('./run-server.js'),
-  ]);
-  await runServer(config, await createLogger(config.log));
+  const [{ openLog }, { runServer }] = await Promise.all([import('#observability/logger'), import('./run-server.js')]);
+  await runServer(config, await openLog(config.log));
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`annals: ${error.message}\n`);

@@ -1,40 +1,54 @@
 import type { Config } from '#config/config';
-import type { Logger } from '#observability/logger';
+import type { Logger, ProcessLog } from '#observability/logger';
+import { Supervisor } from './notify-supervisor.js';
+import { reload } from './reload.js';
 import { type RunningServer, startServer } from './server.js';
 import { trimHeapSoon } from './trim-heap.js';
 import { FIRST_ACCOUNT } from './welcome-page.js';
 
+/** The most that the last lines of the log may take when the process ends. */
+const LAST_LINES_MS = 1000;
+
 /**
  * Runs the server until a signal ends it: 0 after a clean drain, 1 otherwise. A second signal does not wait. A bug that
- * nobody caught ends the process too: what was acknowledged is in the log, and the next start goes on from there.
+ * nobody caught ends the process too: what was acknowledged is in the log, and the next start goes on from there. SIGHUP
+ * rereads what can be reread (`reload.ts`). A supervisor that asks for it is told of each step (`notify-supervisor.ts`).
  */
-export async function runServer(config: Config, logger: Logger): Promise<void> {
+export async function runServer(config: Config, log: ProcessLog): Promise<void> {
+  const { logger, sink } = log;
+  const supervisor = new Supervisor(logger);
   let server: RunningServer | undefined;
-  const exit = (code: number): void => {
-    logger.flush();
+  const exit = async (code: number): Promise<void> => {
+    await sink.flush(LAST_LINES_MS);
     process.exit(code);
   };
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'a bug');
-    exit(1);
+    void exit(1);
   });
   process.on('unhandledRejection', (reason) =>
     logger.error({ err: reason }, 'a promise was rejected and nobody cared'),
   );
   onSignal(async (signal) => {
+    supervisor.tell('STOPPING=1');
     logger.info({ signal }, 'draining');
     // While it starts there is nothing to finish: what is in the stores stands as it would after a crash.
     const isClean = server === undefined || (await server.drain());
     logger.info({ isClean }, 'ended');
-    exit(isClean ? 0 : 1);
+    await exit(isClean ? 0 : 1);
+  });
+  // While it starts, what could be reread is only just being read.
+  process.on('SIGHUP', () => {
+    if (server !== undefined) reload(config, log, server, supervisor);
   });
   try {
-    server = await startServer(config, logger);
+    server = await startServer(config, log);
   } catch (error) {
     logger.fatal({ err: error }, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return exit(1);
   }
   announce(config, logger, server);
+  supervisor.tell('READY=1');
   trimHeapSoon();
 }
 

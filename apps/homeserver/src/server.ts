@@ -11,7 +11,7 @@ import type { Config } from '#config/config';
 import { drain, type DrainStep } from '#http/drain';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { systemClock } from '#kernel/clock';
-import type { Logger } from '#observability/logger';
+import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics } from '#observability/metrics';
 import { NestLogger } from '#observability/nest-logger';
@@ -27,7 +27,7 @@ import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
 import { REACTORS } from './reactors.js';
 import { showFirstToken } from './show-first-token.js';
-import { openTlsListener } from './tls-listener.js';
+import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { userMethods } from './user-methods.js';
 import { watchProjections } from './watch-projections.js';
 
@@ -35,6 +35,8 @@ import { watchProjections } from './watch-projections.js';
 export interface RunningServer {
   /** Where it listens. */
   readonly address: string;
+  /** Rereads the certificate of the listener with TLS, where there is one. Throws, and keeps the old one, where it is wrong. */
+  renewCertificate(): void;
   /** Stops accepting, ends long polls, finishes requests, flushes and closes. Answers whether all went well. */
   drain(): Promise<boolean>;
 }
@@ -49,7 +51,7 @@ const DRAIN_MS = { control: 1000, requests: 10_000, modules: 4000, projections: 
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
  * closed again.
  */
-export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+export async function startServer(config: Config, { logger, sink }: ProcessLog): Promise<RunningServer> {
   const shutdown = new AbortController();
   // Every long poll listens to it.
   setMaxListeners(0, shutdown.signal);
@@ -59,15 +61,24 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     return drain(closing.toReversed(), logger);
   };
   try {
-    return { address: await open(config, logger, shutdown.signal, closing), drain: end };
+    const started = await open(config, logger, shutdown.signal, closing);
+    started.metrics.addGauge('annals_log_lines_dropped', 'Lines of the log that nobody took', () => sink.dropped);
+    const renewCertificate = (): void => started.tls?.renewCertificate();
+    return { address: started.address, renewCertificate, drain: end };
   } catch (error) {
     await end();
     throw error;
   }
 }
 
-/** Opens one thing after another, and notes how to close it. Answers the address. */
-async function open(config: Config, logger: Logger, shutdown: AbortSignal, closing: DrainStep[]): Promise<string> {
+interface Started {
+  readonly address: string;
+  readonly metrics: Metrics;
+  readonly tls: TlsListener | undefined;
+}
+
+/** Opens one thing after another, and notes how to close it. */
+async function open(config: Config, logger: Logger, shutdown: AbortSignal, closing: DrainStep[]): Promise<Started> {
   const reactors: Reactor[] = [];
   const ports = await openPorts(config, logger, shutdown, reactors, closing);
   const adapter = new MatrixAdapter(config);
@@ -93,8 +104,8 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
     run: () => finishRequests(app, listeners, logger),
   });
   const tls = await openTlsListener(config, app);
-  if (tls !== undefined) listeners.push(tls);
-  return app.getUrl();
+  if (tls !== undefined) listeners.push(tls.server);
+  return { address: await app.getUrl(), metrics: ports.metrics, tls };
 }
 
 async function openPorts(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '#config/config';
-import { createLogger } from '#observability/logger';
+import { openLog } from '#observability/logger';
 import { type RunningServer, startServer } from './server.js';
 
 /** A certificate for localhost that signs itself and is good for a century, and its key: for these tests only. */
@@ -94,7 +94,7 @@ async function start(): Promise<RunningServer> {
     ANNALS_REGISTRATION: 'closed',
     ANNALS_LOG: 'silent',
   });
-  return startServer(config, await createLogger(config.log));
+  return startServer(config, await openLog(config.log));
 }
 
 function get(path: string): Promise<{ status: number | undefined; body: unknown }> {
