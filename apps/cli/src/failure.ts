@@ -19,6 +19,8 @@ export class CliFailure extends Error {
   constructor(
     message: string,
     readonly exitCode: ExitCode = EXIT.failed,
+    /** The protocol's code, where a command was refused by its rules. */
+    readonly errcode?: string,
   ) {
     super(message);
     this.name = 'CliFailure';

@@ -93,7 +93,7 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
 
   await ports.projections.start();
   await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
-  const control = await openControl(ports, app.get(CommandBus));
+  const control = await openControl(ports, app);
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
 
   await app.listen(config.listen.port, config.listen.host);
@@ -137,9 +137,13 @@ async function openPorts(
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
 }
 
-function openControl({ config, projections }: Ports, commands: CommandBus): Promise<ControlServer> {
-  const users = new UserAdministration(commands, config.serverName);
-  const methods = { ...controlMethods(projections), ...userMethods(users, projections) };
+function openControl({ config, projections }: Ports, app: NestFastifyApplication): Promise<ControlServer> {
+  const users = new UserAdministration(app.get(CommandBus), config.serverName);
+  const methods = {
+    'server.address': () => app.getUrl(),
+    ...controlMethods(projections),
+    ...userMethods(users, projections),
+  };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);
 }
 

@@ -29,6 +29,26 @@ AgNHADBEAiASN4haDzIm2q82HwQwZ2Py9lFiqNyWlgXjuhDEklufHQIgJrSZQ9jD
 -----END CERTIFICATE-----
 `;
 
+/** Another pair, for its renewal. */
+const NEXT_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgIfPC5z+xTaGlYgdm
+vUaBSccBPIv3q2pDtMtjs5eLDCShRANCAATAKCUxXL2WbrNikUCblRo0fY+HqIpX
+7kyH6hbztdjZ/9r6Ac8NdpcGdemchegM5bK7o3DA/B8JmoALWAFI0Ojh
+-----END PRIVATE KEY-----
+`;
+const NEXT_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBiDCCAS6gAwIBAgIBAjAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjYxMTI4MDMxMTQzWhgPMjEyNjExMDQwMzExNDNaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMAoJTFcvZZus2KR
+QJuVGjR9j4eoilfuTIfqFvO12Nn/2voBzw12lwZ16ZyF6AzlsrujcMD8HwmagAtY
+AUjQ6OGjbzBtMB0GA1UdDgQWBBQgn04C7+lpqrzyWyeyeYv/vMfOxzAfBgNVHSME
+GDAWgBQgn04C7+lpqrzyWyeyeYv/vMfOxzAPBgNVHRMBAf8EBTADAQH/MBoGA1Ud
+EQQTMBGCCWxvY2FsaG9zdIcEfwAAATAKBggqhkjOPQQDAgNIADBFAiEAyaMRq2O9
+GfasUota6+rq6g2WAxl2NwHy+P5dxSgpmo4CIBJ0CMe9MO7XSF/YTcrlecfA9jm+
+GZ5MaXYH6dDG3Xne
+-----END CERTIFICATE-----
+`;
+
 let directory: string;
 let port: number;
 let server: RunningServer | undefined;
@@ -76,6 +96,17 @@ describe('the listener with TLS', () => {
     expect(await drained).toBe(true);
   });
 
+  it('takes a renewed certificate for new connections, and keeps the old one where the new is wrong', async () => {
+    server = await start();
+    writeFileSync(join(directory, 'tls.crt'), NEXT_CERTIFICATE);
+    expect(() => server?.renewCertificate()).toThrow(join(directory, 'tls.crt'));
+    expect(await get('/_matrix/client/versions')).toMatchObject({ status: 200 });
+    writeFileSync(join(directory, 'tls.key'), NEXT_KEY);
+    server.renewCertificate();
+    await expect(get('/_matrix/client/versions')).rejects.toThrow();
+    expect(await get('/_matrix/client/versions', NEXT_CERTIFICATE)).toMatchObject({ status: 200 });
+  });
+
   it.each(['tls.crt', 'tls.key'])('ends the start where %s cannot be used, and names it', async (name) => {
     writeFileSync(join(directory, name), 'no PEM at all');
     await expect(start()).rejects.toThrow(join(directory, 'tls.crt'));
@@ -97,9 +128,9 @@ async function start(): Promise<RunningServer> {
   return startServer(config, await openLog(config.log));
 }
 
-function get(path: string): Promise<{ status: number | undefined; body: unknown }> {
+function get(path: string, ca = CERTIFICATE): Promise<{ status: number | undefined; body: unknown }> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, ca: CERTIFICATE, servername: 'localhost', agent: false };
+    const options = { host: '127.0.0.1', port, path, ca, servername: 'localhost', agent: false };
     const sent = request(options, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => (text += chunk.toString()));

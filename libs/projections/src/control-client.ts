@@ -3,7 +3,10 @@ import { type ControlRequest, type ControlResponse, linesOf, reachableSocketPath
 
 /** The server was reached and says no, in its own words. */
 export class ControlRefusal extends Error {
-  constructor(message: string) {
+  constructor(
+    message: string,
+    readonly errcode?: string,
+  ) {
     super(message);
     this.name = 'ControlRefusal';
   }
@@ -27,7 +30,7 @@ export async function connectControl(path: string): Promise<ControlClient | unde
       const { value, done } = await lines.next();
       if (done === true) throw new Error('The server has ended');
       const response = JSON.parse(value) as ControlResponse; // The server's own words.
-      if (!response.ok) throw new ControlRefusal(response.error);
+      if (!response.ok) throw new ControlRefusal(response.error, response.errcode);
       return response.result;
     },
     close: () => socket.destroy(),

@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { MatrixError } from '#kernel/matrix-error';
 import { type ControlRequest, type ControlResponse, linesOf, reachableSocketPath } from './control-socket.js';
 
 /** One thing that can be asked for; what it answers is sent as JSON, what it throws as text. */
@@ -12,7 +13,7 @@ export interface ControlServer {
 
 /**
  * Listens on a Unix socket that only the owner of the process can open, for lines of JSON: `{"method": …, "name": …}`, each
- * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` in order. Throws where another process listens there.
+ * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` (with `errcode` for a MatrixError) in order. Throws where another process listens there.
  */
 export async function startControlServer(
   path: string,
@@ -53,7 +54,8 @@ async function respond(line: string, methods: ReadonlyMap<string, ControlMethod>
       return { ok: false, error: `No such method: ${String(request?.method)}` };
     return { ok: true, result: (await method(request)) ?? null };
   } catch (error) {
-    return { ok: false, error: error instanceof Error ? error.message : String(error) };
+    const errcode = error instanceof MatrixError ? error.errcode : undefined;
+    return { ok: false, error: error instanceof Error ? error.message : String(error), errcode };
   }
 }
 

@@ -17,7 +17,7 @@ export interface ControlRequest {
 /** What it is told: one line of JSON. */
 export type ControlResponse =
   | { readonly ok: true; readonly result: unknown }
-  | { readonly ok: false; readonly error: string };
+  | { readonly ok: false; readonly error: string; readonly errcode?: string };
 
 /** A path that reaches the socket and is short enough for one; to be closed once the socket has been bound or connected. */
 export function reachableSocketPath(path: string): { readonly path: string; close(): void } {

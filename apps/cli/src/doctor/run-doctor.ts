@@ -48,7 +48,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
 
   const server = await lookAtServer(installation);
   yield server.check;
-  if (server.isRunning) yield await checkHealth(config);
+  if (server.address !== undefined) yield await checkHealth(server.address);
   yield* checkLimits(server.writer);
 
   const log = await lookAtLog(installation);

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '#config/config';
-import { originOf } from '#config/listen-address';
 import { findWriter } from '#event-store/lmdb/writer-lock';
 import { messageOf } from '../failure.js';
+import { callServer } from '../projections/remote-projections.js';
 import { CONTROL_SOCKET, type Installation } from '../installation.js';
 import { type Check, fail, ok, warn } from './check.js';
 
@@ -13,6 +12,8 @@ const HEALTH_WITHIN_MS = 5000;
 /** Whether the server runs, and which process has the right to write. */
 export interface RunningState {
   readonly check: Check;
+  /** Where the running server says that it listens: an origin. */
+  readonly address: string | undefined;
   readonly isRunning: boolean;
   readonly writer: number | undefined;
 }
@@ -23,30 +24,32 @@ export async function lookAtServer({ config, connect }: Installation): Promise<R
   const process = writer === undefined ? '' : ` (process ${writer})`;
   try {
     const client = await connect();
-    client?.close();
-    if (client !== undefined) return { check: ok(NAME, `running${process}`), isRunning: true, writer };
+    if (client !== undefined) {
+      const address = await callServer<string>(client, 'server.address').finally(() => client.close());
+      return { check: ok(NAME, `running${process}`), isRunning: true, address, writer };
+    }
   } catch (error) {
-    return { check: fail(NAME, messageOf(error), 'run this as the user of the server'), isRunning: false, writer };
+    const check = fail(NAME, messageOf(error), 'run this as the user of the server');
+    return { check, isRunning: false, address: undefined, writer };
   }
   if (writer !== undefined) {
     const text = `not answering, but process ${writer} holds the log`;
     const advice = 'it may be starting: look again; else see what that process is';
-    return { check: warn(NAME, text, advice), isRunning: false, writer };
+    return { check: warn(NAME, text, advice), isRunning: false, address: undefined, writer };
   }
   const left = existsSync(join(config.dataDir, CONTROL_SOCKET)) ? ', and did not end cleanly the last time' : '';
-  return { check: ok(NAME, `not running${left}`), isRunning: false, writer };
+  return { check: ok(NAME, `not running${left}`), isRunning: false, address: undefined, writer };
 }
 
-/** Asks the running server how it is, over HTTP as its clients reach it on this machine. */
-export async function checkHealth({ listen }: Pick<Config, 'listen'>): Promise<Check> {
-  const url = `${originOf(listen)}/health`;
+/** Asks the running server how it is, over HTTP where it says that it listens: the settings here may not be those it has. */
+export async function checkHealth(address: string): Promise<Check> {
+  const url = `${address}/health`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(HEALTH_WITHIN_MS) });
     const report = (await response.json()) as { readonly ok?: unknown; readonly errors?: readonly string[] };
     if (report.ok === true) return ok('health', `${url} says that all is well`);
     return fail('health', `${url}: ${(report.errors ?? []).join('; ')}`, 'see the log of the server');
   } catch (error) {
-    const advice = 'is ANNALS_LISTEN the one the server was started with? Is something else on that port?';
-    return fail('health', `${url}: ${messageOf(error)}`, advice);
+    return fail('health', `${url}: ${messageOf(error)}`, 'see the log of the server: it may be overloaded');
   }
 }

@@ -28,7 +28,7 @@ export async function callServer<T>(client: ControlClient, method: string, param
   try {
     return (await client.call({ ...parameters, method })) as T; // What the server's method of that name answers.
   } catch (error) {
-    if (error instanceof ControlRefusal) throw new CliFailure(error.message, EXIT.found);
+    if (error instanceof ControlRefusal) throw new CliFailure(error.message, EXIT.found, error.errcode);
     throw new CliFailure(`the server does not answer any more: ${messageOf(error)}`);
   }
 }

@@ -86,15 +86,23 @@ describe('the users of a stopped server', () => {
   });
 
   test.each<[string, string]>([
-    ['alice', 'taken'],
     ['@alice:b.example', 'not a user of a.example'],
     ['Ünïcode', 'user name'],
-  ])('cannot be called %s twice, or foreign, or strangely', async (name, message) => {
+  ])('cannot be called %s: foreign, or strange', async (name, message) => {
     await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
     await expect(createUser(testInstallation(folder.path), terminal, name, chosen, false)).rejects.toMatchObject({
       message: expect.stringContaining(message),
       exitCode: EXIT.found,
     });
+  });
+
+  test('that are there already are left as they are, which is no failure', async () => {
+    await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    const again = { password: 'other', isGenerated: true };
+    expect(await createUser(testInstallation(folder.path), terminal, 'Alice', again, true)).toBe(EXIT.ok);
+    expect(terminal.lines.at(-1)).toBe('Alice: User ID already taken; nothing was changed');
+    expect(await accepts(alice, 'sesame')).toBe(true);
+    expect((await list())[0]).not.toHaveProperty('admin');
   });
 
   test('must be there to be changed', async () => {

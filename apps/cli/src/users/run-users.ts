@@ -20,7 +20,7 @@ import type { ChosenPassword } from './read-password.js';
 /** What can be done to users: by the running server, or upon the log of a stopped one. */
 type Administration = Pick<UserAdministration, 'create' | 'resetPassword' | 'deactivate' | 'setAdmin'>;
 
-/** `users create NAME`. */
+/** `users create NAME`. A name that is taken is no error: who sets up a server may do it again. Nothing is changed then. */
 export async function createUser(
   installation: Installation,
   terminal: Terminal,
@@ -28,7 +28,16 @@ export async function createUser(
   chosen: ChosenPassword,
   admin: boolean,
 ): Promise<ExitCode> {
-  const userId = await administrate(installation, (users) => users.create(name, chosen.password, admin));
+  const userId = await administrate(installation, (users) => users.create(name, chosen.password, admin)).catch(
+    (error: unknown) => {
+      if (error instanceof CliFailure && error.errcode === 'M_USER_IN_USE') return undefined;
+      throw error;
+    },
+  );
+  if (userId === undefined) {
+    await terminal.line(`${name}: User ID already taken; nothing was changed`);
+    return EXIT.ok;
+  }
   await terminal.line(`${userId} has an account${admin ? ' and administers this server' : ''}`);
   await showOnce(terminal, chosen);
   return EXIT.ok;
@@ -126,7 +135,7 @@ async function administrate<T>(
     };
     return await openToWrite(config, workStopped, true);
   } catch (error) {
-    if (error instanceof MatrixError) throw new CliFailure(error.message, EXIT.found);
+    if (error instanceof MatrixError) throw new CliFailure(error.message, EXIT.found, error.errcode);
     throw error;
   }
 }

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
-import { readdir, stat, unlink } from 'node:fs/promises';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
 const NAME = /^writer-(\d+)-[0-9a-f]+\.sock$/;
-/** Sockets that answer nobody are cleared away only when they are older than this: a younger one may be about to listen. */
-const STALE_AFTER_MS = 10_000;
 /** What every system allows as the path of a socket. */
 const MAX_SOCKET_PATH = 100;
 
@@ -44,8 +42,11 @@ export async function takeWriterLock(directory: string): Promise<WriterLock> {
       if (await answers(join(folder.path, other))) {
         throw new Error(`${directory} is being written by another process (${pid}); only one may write at a time`);
       }
-      await clearStale(join(directory, other));
+      // Left by a process that was killed, or of one that does not listen yet: that one will see this process.
+      await rm(join(directory, other), { force: true });
     }
+    // Another contender took this socket for one of a killed process: nobody would be kept out by it.
+    if (!existsSync(join(directory, name))) throw new Error(`${directory}: several processes began to write at once`);
     return { release };
   } catch (error) {
     await release();
@@ -79,14 +80,6 @@ function answers(path: string): Promise<boolean> {
       resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
     });
   });
-}
-
-async function clearStale(path: string): Promise<void> {
-  try {
-    if (Date.now() - (await stat(path)).mtimeMs > STALE_AFTER_MS) await unlink(path);
-  } catch {
-    // Another process cleared it first.
-  }
 }
 
 /** A path for the directory that leaves room for a socket's name: sockets allow about 100 bytes. */
