@@ -3,8 +3,7 @@ import { connect } from 'node:net';
 import { Controller, Get, Global, Module, Param, Post, Put, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Type } from 'class-transformer';
-import { IsArray, IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { IsInt, IsObject, IsOptional, IsString } from 'class-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONFIG, loadConfig } from '#config/config';
 import { CLOCK } from '#kernel/clock';
@@ -12,10 +11,11 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
 import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from './authenticated.js';
 import { HttpModule } from './http.module.js';
-import { JsonBody } from './json-body.js';
+import { EventContent, JsonBody, ListOf } from './json-body.js';
 import { MatrixAdapter } from './matrix-adapter.js';
 import { type Query as QueryRecord, queryInteger } from './query.js';
 import { RateLimited } from './rate-limited.js';
@@ -35,10 +35,26 @@ class Dto {
   count?: number;
 
   @IsOptional()
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => Invite)
+  @ListOf(Invite)
   invites?: Invite[];
+}
+
+class InnerDto {
+  @IsObject()
+  content!: JsonObject;
+}
+
+class OuterDto {
+  @IsInt()
+  count!: number;
+
+  @IsOptional()
+  @ListOf(InnerDto)
+  inner?: InnerDto[];
+
+  @IsOptional()
+  @IsObject()
+  extra?: JsonObject;
 }
 
 let now = 1_000_000;
@@ -88,6 +104,17 @@ class Doors {
   @Post('json')
   json(@JsonBody() body: JsonObject): object {
     return { body, keys: Object.keys(body) };
+  }
+
+  @Post('content')
+  content(@EventContent() content: JsonObject): object {
+    return { canonical: canonicalJson(content, { lenient: true }) };
+  }
+
+  @Post('nested-dto')
+  nestedDto(@JsonBody(OuterDto, { exactNumbers: true }) { count, inner = [], extra = {} }: OuterDto): object {
+    const text = canonicalJson({ inner: inner.map(({ content }) => content), extra }, { lenient: true });
+    return { count, text, areDtos: inner.every((one) => one instanceof InnerDto) };
   }
 
   @Post('empty')
@@ -265,6 +292,41 @@ describe('bodies', () => {
     expect(body.error).toEqual(expect.any(String));
   });
 
+  it.each([
+    ['a key twice', '{"a":1,"b":{"x":1,"\\u0078":2}}'],
+    ['half a surrogate pair', '{"displayname":"\\ud83d"}'],
+    ['half a surrogate pair in a key', '{"a":{"\\udc00":1}}'],
+    ['a number beyond all doubles', '{"a":1e400}'],
+  ])('are refused when they hold %s', async (_what, text) => {
+    const { status, body } = await post(`${V3}/json`, text);
+    expect([status, body.errcode]).toEqual([400, 'M_BAD_JSON']);
+  });
+
+  it('are refused as content too when a key is there twice or a text is not well-formed', async () => {
+    for (const text of ['{"a":1,"a":1}', '{"a":["\\ud83d"]}']) {
+      const { status, body } = await post(`${V3}/content`, text);
+      expect([status, body.errcode]).toEqual([400, 'M_BAD_JSON']);
+    }
+  });
+
+  it('hold doubles, and as the content of an event numbers as they were spelled', async () => {
+    const text = '{"a":9007199254740993,"b":1.0,"c":-0,"d":1e10,"e":0.50}';
+    expect((await post(`${V3}/json`, text)).body.body).toEqual({ a: 9007199254740992, b: 1, c: 0, d: 1e10, e: 0.5 });
+    expect((await post(`${V3}/content`, text)).body.canonical).toBe(
+      '{"a":9007199254740993,"b":1.0,"c":0,"d":10000000000,"e":0.50}',
+    );
+  });
+
+  it('leave content within a checked instance as it is', async () => {
+    const content = '{"constructor":1,"n":[9007199254740993],"then":{"__proto__":{"constructor":2}}}';
+    const { body } = await post(
+      `${V3}/nested-dto`,
+      `{"count":2.0,"inner":[{"content":${content}}],"extra":${content}}`,
+    );
+    const text = `{"extra":{"constructor":1,"n":[9007199254740993],"then":{"__proto__":{"constructor":2}}},"inner":[${content}]}`;
+    expect(body).toEqual({ count: 2, text, areDtos: true });
+  });
+
   it('may be empty where the endpoint says so', async () => {
     expect((await ask('POST', `${V3}/empty`)).status).toBe(201);
     expect((await post(`${V3}/empty`, '', { 'content-type': 'application/json' })).status).toBe(201);
@@ -280,11 +342,16 @@ describe('bodies', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     const dto = await post(`${V3}/dto`, '{"room":"r","__proto__":{"count":7}}');
     expect(dto.body).toEqual({ room: 'r', isDto: true });
+    const unchecked = await post(`${V3}/dto`, '{"room":5,"constructor":{"name":"Object"}}');
+    expect([unchecked.status, unchecked.body.errcode]).toEqual([400, 'M_BAD_JSON']);
   });
 
   it('may nest 100 deep and no deeper, however the brackets hide in strings', async () => {
     expect((await post(`${V3}/json`, nested(100))).status).toBe(201);
     expect((await post(`${V3}/json`, nested(101))).body.errcode).toBe('M_BAD_JSON');
+    // An event nests one deeper than its content.
+    expect((await post(`${V3}/content`, nested(99))).status).toBe(201);
+    expect((await post(`${V3}/content`, nested(100))).body.errcode).toBe('M_BAD_JSON');
     expect((await post(`${V3}/json`, nested(100_000))).body.errcode).toBe('M_BAD_JSON');
     expect((await post(`${V3}/json`, JSON.stringify({ a: `${'\\"['.repeat(300)}\\` }))).status).toBe(201);
   });

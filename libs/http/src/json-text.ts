@@ -1,51 +1,34 @@
-import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { parseJson, type ParseJsonOptions } from '#protocol/canonical-json/parse-json';
 
 /** How deep objects and arrays may nest: what recursion further down can bear. */
-export const MAX_DEPTH = 100;
+const MAX_DEPTH = 100;
+
+const DOUBLES: ParseJsonOptions = Object.freeze({
+  lenient: true,
+  doubles: true,
+  keepPrototypes: true,
+  maxDepth: MAX_DEPTH,
+});
+/** Content is one level of its event, which must be readable again by the same limit. */
+const EXACT: ParseJsonOptions = Object.freeze({
+  lenient: true,
+  plainIntegers: true,
+  keepPrototypes: true,
+  maxDepth: MAX_DEPTH - 1,
+});
 
 /**
- * Reads a request's body: M_NOT_JSON when it is not UTF-8 or not JSON, M_BAD_JSON when it is not an object or nests deeper
- * than 100. A key `__proto__` is a key like any other.
+ * Reads a request's body: M_NOT_JSON when it is not UTF-8 or not JSON; M_BAD_JSON when it is not an object, nests deeper than
+ * 100 (content of events: 99), has a key twice in one object, or half a surrogate pair anywhere. So nothing that comes in here (a name, a topic,
+ * account data) is a text that an event could not hold. A key `__proto__` is a key like any other.
+ *
+ * Numbers are doubles unless `exactNumbers` is set: then each that a double would change is a JsonNumber. For content of
+ * events: which numbers it may have is for the room's version to say.
  */
-export function parseJsonObject(body: Buffer): JsonObject {
-  if (!isUtf8(body)) throw new MatrixError('M_NOT_JSON', 'The request body is not UTF-8');
-  if (nestsTooDeep(body)) throw new MatrixError('M_BAD_JSON', `The request body nests deeper than ${MAX_DEPTH}`);
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString('utf8'));
-  } catch {
-    throw new MatrixError('M_NOT_JSON');
-  }
+export function parseJsonObject(body: Buffer, exactNumbers = false): JsonObject {
+  const value = parseJson(body, exactNumbers ? EXACT : DOUBLES);
   if (!isJsonObject(value)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
   return value;
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-function nestsTooDeep(body: Buffer): boolean {
-  if (body.length <= 2 * MAX_DEPTH) return false; // Too short to open and close that often.
-  let depth = 0;
-  for (let i = 0; i < body.length; i++) {
-    const byte = body[i];
-    if (byte === QUOTE) {
-      i = endOfString(body, i);
-    } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > MAX_DEPTH) return true;
-    } else if (byte === 0x7d || byte === 0x5d) {
-      depth--;
-    }
-  }
-  return false;
-}
-
-function endOfString(body: Buffer, start: number): number {
-  for (let end = body.indexOf(QUOTE, start + 1); end >= 0; end = body.indexOf(QUOTE, end + 1)) {
-    let backslashes = 0;
-    while (body[end - 1 - backslashes] === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return end;
-  }
-  return body.length;
 }

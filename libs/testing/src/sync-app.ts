@@ -88,6 +88,19 @@ export class SyncApp {
     return { status: answer.statusCode, body: JSON.parse(answer.payload) as unknown };
   }
 
+  /** A request whose body and answer are the texts that they are. */
+  async callText(
+    method: Method,
+    path: string,
+    token: string,
+    text?: string,
+  ): Promise<{ status: number; text: string }> {
+    const headers = { authorization: `Bearer ${token}` };
+    const fastify = this.#running!.app.getHttpAdapter().getInstance();
+    const answer = await fastify.inject({ method, url: path, headers, payload: text });
+    return { status: answer.statusCode, text: answer.payload };
+  }
+
   /** Somebody with an account and one device. */
   async register(username: string): Promise<SyncUser> {
     const body = { username, password: `password of ${username}`, auth: { type: 'm.login.dummy' } };

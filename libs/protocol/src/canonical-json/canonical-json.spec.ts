@@ -50,6 +50,7 @@ describe('canonicalJson', () => {
     ['{"a": -0, "b": 1e10}', '{"a":0,"b":10000000000}'],
   ])('writes the example %s of the specification', (given, expected) => {
     expect(canonicalJson(JSON.parse(given) as JsonValue)).toBe(expected);
+    expect(canonicalJson(parseJson(given))).toBe(expected);
   });
 
   it('sorts keys by code point, also where UTF-16 would sort them otherwise', () => {

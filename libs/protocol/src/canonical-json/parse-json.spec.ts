@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { JsonNumber, type JsonObject } from '#kernel/json';
 import type { MatrixError } from '#kernel/matrix-error';
 import { canonicalJson } from './canonical-json.js';
-import { parseJson } from './parse-json.js';
+import { parseJson, type ParseJsonOptions } from './parse-json.js';
 
 /** The errcode with which a text is refused; undefined where it is read. */
-function refusal(text: string | Uint8Array, options?: { lenient?: boolean; maxDepth?: number }): string | undefined {
+function refusal(text: string | Uint8Array, options?: ParseJsonOptions): string | undefined {
   try {
     parseJson(text, options);
     return undefined;
@@ -84,9 +84,9 @@ describe('parseJson', () => {
   it.each([
     '1.0',
     '1.5',
-    '1e3',
-    '1E3',
-    '-0',
+    '1.0e3',
+    '10e-1',
+    '1e16',
     '-0.0',
     '9007199254740992',
     '-9007199254740992',
@@ -102,6 +102,44 @@ describe('parseJson', () => {
     (text) => {
       expect(parseJson(text)).toBe(Number(text));
       expect(parseJson(`{"a":[1,${text}]}`, { lenient: true })).toEqual({ a: [1, Number(text)] });
+    },
+  );
+
+  // Specification, appendices, "Canonical JSON", the last example.
+  it.each([
+    ['-0', '0'],
+    ['1e10', '10000000000'],
+    ['1E3', '1000'],
+    ['-2e+2', '-200'],
+    ['0e9', '0'],
+  ])('reads %s as the integer %s in the strict form', (text, integer) => {
+    expect(canonicalJson(parseJson(`{"a":${text}}`))).toBe(`{"a":${integer}}`);
+    expect(
+      canonicalJson(parseJson(`[9007199254740993,${text}]`, { lenient: true, plainIntegers: true }), { lenient: true }),
+    ).toBe(`[9007199254740993,${integer}]`);
+    expect(parseJson(text, { lenient: true })).toEqual(new JsonNumber(text));
+  });
+
+  it('keeps what is no integer of a double, where integers are to be plain', () => {
+    const kept = ['1.0', '1e16', '1.5e3', '10e-1', '-0.0', '9007199254740993'];
+    const value = parseJson(`[${kept.join()}]`, { lenient: true, plainIntegers: true });
+    expect(value).toEqual(kept.map((text) => new JsonNumber(text)));
+  });
+
+  it('reads doubles where they are asked for, and refuses what is beyond them', () => {
+    const text = '{"a":[1.0,9007199254740993,-0,1e21,0.50]}';
+    expect(parseJson(text, { lenient: true, doubles: true })).toEqual(JSON.parse(text));
+    expect(refusal('{"a":1e400}', { lenient: true, doubles: true })).toBe('M_BAD_JSON');
+    expect(refusal('{"a":1,"a":1}', { lenient: true, doubles: true })).toBe('M_BAD_JSON');
+  });
+
+  it.each(['{"__proto__":{"admin":true},"n":1}', '{"__proto__":{"admin":true},"n":1.0}'])(
+    'makes usual objects where they are asked for, with __proto__ as a key of their own, of %s',
+    (text) => {
+      const value = parseJson(text, { lenient: true, keepPrototypes: true }) as JsonObject;
+      expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+      expect(Object.keys(value)).toEqual(['__proto__', 'n']);
+      expect(value['admin']).toBeUndefined();
     },
   );
 

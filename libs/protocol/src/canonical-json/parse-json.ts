@@ -5,11 +5,25 @@ import { MatrixError } from '#kernel/matrix-error';
 export interface ParseJsonOptions {
   /** Keep floats and big integers (as JsonNumber where a double would lose their spelling) instead of refusing them. */
   readonly lenient?: boolean;
+  /**
+   * In the lenient form too, read an integer written as -0 or with an exponent as the integer it is, where a double holds
+   * it: for what is not signed yet. Other servers would spell `1e10` otherwise, and so hash another text.
+   */
+  readonly plainIntegers?: boolean;
+  /** In the lenient form, read every number as the nearest double: for what is never signed. One beyond all doubles is refused. */
+  readonly doubles?: boolean;
   /** How deep arrays and objects may be nested; 100 unless told. */
   readonly maxDepth?: number;
+  /**
+   * Leave objects their prototype. PERF: taking it off costs as much as the native parser does (bench/parse-json.ts). Only
+   * for readers that ask a key for its type, never whether it is there.
+   */
+  readonly keepPrototypes?: boolean;
 }
 
 const MAX_DEPTH = 100;
+/** An integer that canonical JSON spells otherwise. */
+const OTHER_INTEGER = /^-?(?:0|[1-9]\d*)[eE]\+?\d+$|^-0$/;
 /** An escaped surrogate, paired or not. May also match an escaped backslash before "ud8": it only starts a closer look. */
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
@@ -17,29 +31,37 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
  * The value of a JSON text (or its UTF-8 bytes), with what `JSON.parse` lets pass refused or kept:
  * - M_NOT_JSON: a syntax error, anything after the value, bytes that are not UTF-8;
  * - M_BAD_JSON: a key twice in one object, half a surrogate pair, nesting beyond `maxDepth` and, unless lenient, a number
- *   that canonical JSON cannot hold: with fraction or exponent, -0, or outside +-(2^53-1) (specification, appendices,
- *   "Canonical JSON").
- * Objects have no prototype, so `__proto__` and `constructor` are keys like any other. When lenient, a number whose
- * spelling a double would change is a JsonNumber.
+ *   that canonical JSON cannot hold: with a fraction, or outside +-(2^53-1). `-0` and `1e10` are the integers 0 and
+ *   10000000000 (specification, appendices, "Canonical JSON" and its last example).
+ * Objects have no prototype unless told, and `__proto__` and `constructor` are keys like any other. When lenient, a number
+ * whose spelling a double would change is a JsonNumber.
  */
 export function parseJson(input: string | Uint8Array, options: ParseJsonOptions = {}): JsonValue {
-  const lenient = options.lenient === true;
+  const numbers: NumberRules = {
+    lenient: options.lenient === true,
+    plainIntegers: options.plainIntegers === true,
+    doubles: options.doubles === true,
+  };
   const text = typeof input === 'string' ? input : decode(input);
   const value = parseNative(text);
   // PERF: the native parser plus one pass over the text and one over the value. It takes no longer than a parser written in
   // TypeScript that checks nothing (bench/parse-json.ts), and its strings are copies: slices would keep the text of a whole
   // transaction alive with one event of it.
-  const seen = scan(text, lenient);
+  const seen = scan(text, numbers);
   if (seen.depth > (options.maxDepth ?? MAX_DEPTH)) throw new MatrixError('M_BAD_JSON', 'Nested too deeply');
-  if (seen.oddNumber !== undefined && !lenient) {
-    throw new MatrixError('M_BAD_JSON', `Not an integer within +-(2^53-1): ${seen.oddNumber.slice(0, 40)}`);
+  if (seen.oddNumber !== undefined && (!numbers.lenient || numbers.doubles)) {
+    const wanted = numbers.doubles ? 'Too large a number' : 'Not an integer within +-(2^53-1)';
+    throw new MatrixError('M_BAD_JSON', `${wanted}: ${seen.oddNumber.slice(0, 40)}`);
   }
   const wellFormed = !SURROGATE_ESCAPE.test(text) && text.isWellFormed();
   // A key that is given twice is one key of the value, so fewer keys than members means duplicates.
-  if (settle(value, wellFormed) !== seen.members)
+  const keepPrototypes = options.keepPrototypes === true;
+  if (settle(value, wellFormed, keepPrototypes) !== seen.members)
     throw new MatrixError('M_BAD_JSON', 'A key appears twice in an object');
-  return seen.oddNumber === undefined ? value : new NumberKeeper(text).read();
+  return seen.oddNumber === undefined ? value : new NumberKeeper(text, numbers, keepPrototypes).read();
 }
+
+type NumberRules = Readonly<Required<Pick<ParseJsonOptions, 'lenient' | 'plainIntegers' | 'doubles'>>>;
 
 function decode(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new MatrixError('M_NOT_JSON', 'Not UTF-8');
@@ -57,7 +79,7 @@ function parseNative(text: string): JsonValue {
 interface Seen {
   members: number;
   depth: number;
-  /** The first number whose spelling a double does not keep (lenient), or that canonical JSON refuses (strict). */
+  /** The first number that a double cannot stand for (lenient), or that canonical JSON refuses (strict). */
   oddNumber: string | undefined;
 }
 
@@ -67,7 +89,7 @@ const COLON = 0x3a;
 const MINUS = 0x2d;
 
 /** Counts members and depth of a valid JSON text and looks at the spelling of its numbers. */
-function scan(text: string, lenient: boolean): Seen {
+function scan(text: string, numbers: NumberRules): Seen {
   const seen: Seen = { members: 0, depth: 0, oddNumber: undefined };
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
@@ -82,7 +104,7 @@ function scan(text: string, lenient: boolean): Seen {
       depth--;
     } else if (unit === MINUS || (unit >= 0x30 && unit <= 0x39)) {
       const end = endOfNumber(text, i);
-      if (seen.oddNumber === undefined && isOddNumber(text, i, end, lenient)) seen.oddNumber = text.slice(i, end);
+      if (seen.oddNumber === undefined && isOddNumber(text, i, end, numbers)) seen.oddNumber = text.slice(i, end);
       i = end - 1;
     }
   }
@@ -111,32 +133,41 @@ function endOfNumber(text: string, start: number): number {
   return end;
 }
 
-function isOddNumber(text: string, start: number, end: number, lenient: boolean): boolean {
+function isOddNumber(text: string, start: number, end: number, numbers: NumberRules): boolean {
   let digitsOnly = true;
   for (let i = start + 1; i < end && digitsOnly; i++)
     digitsOnly = text.charCodeAt(i) >= 0x30 && text.charCodeAt(i) <= 0x39;
-  if (digitsOnly && end - start < 16) return end - start === 2 && text.startsWith('-0', start);
+  if (digitsOnly && end - start < 16 && !(end - start === 2 && text.startsWith('-0', start))) return false;
   const spelling = text.slice(start, end);
-  return lenient ? String(Number(spelling)) !== spelling : !digitsOnly || !Number.isSafeInteger(Number(spelling));
+  if (numbers.doubles) return !Number.isFinite(Number(spelling));
+  if (numbers.lenient) return losesSpelling(spelling, numbers);
+  return !(digitsOnly || OTHER_INTEGER.test(spelling)) || !Number.isSafeInteger(Number(spelling));
+}
+
+/** Whether a number must be kept as text in the lenient form. */
+function losesSpelling(spelling: string, { plainIntegers }: NumberRules): boolean {
+  const number = Number(spelling);
+  if (String(number) === spelling) return false;
+  return !(plainIntegers && OTHER_INTEGER.test(spelling) && Number.isSafeInteger(number));
 }
 
 /**
- * Takes the prototypes off the objects of a freshly parsed value and answers how many keys they have in all. Looks into
- * the strings unless the text is known to be `wellFormed`, and throws M_BAD_JSON for half a surrogate pair.
+ * Takes the prototypes off the objects of a freshly parsed value (unless told) and answers how many keys they have in all.
+ * Looks into the strings unless the text is known to be `wellFormed`, and throws M_BAD_JSON for half a surrogate pair.
  */
-function settle(value: JsonValue | undefined, wellFormed: boolean): number {
+function settle(value: JsonValue | undefined, wellFormed: boolean, keepPrototypes: boolean): number {
   if (typeof value === 'string' && !wellFormed) checkWellFormed(value);
   if (typeof value !== 'object' || value === null) return 0;
   let keys = 0;
   if (Array.isArray(value)) {
-    for (const item of value) keys += settle(item, wellFormed);
+    for (const item of value) keys += settle(item, wellFormed, keepPrototypes);
     return keys;
   }
   const object = value as Record<string, JsonValue>; // neither array nor null, and no JsonNumber yet
-  Object.setPrototypeOf(object, null);
+  if (!keepPrototypes) Object.setPrototypeOf(object, null);
   for (const key in object) {
     if (!wellFormed) checkWellFormed(key);
-    keys += 1 + settle(object[key], wellFormed);
+    keys += 1 + settle(object[key], wellFormed, keepPrototypes);
   }
   return keys;
 }
@@ -149,7 +180,11 @@ function checkWellFormed(text: string): void {
 class NumberKeeper {
   #at = 0;
 
-  constructor(readonly text: string) {}
+  constructor(
+    readonly text: string,
+    readonly numbers: NumberRules,
+    readonly keepPrototypes: boolean,
+  ) {}
 
   read(): JsonValue {
     const first = this.#skipTo(/[^\s,:]/g);
@@ -159,7 +194,7 @@ class NumberKeeper {
     const spelling = this.text.slice(this.#at, end);
     this.#at = end;
     if (first === '-' || (first >= '0' && first <= '9')) {
-      return String(Number(spelling)) === spelling ? Number(spelling) : new JsonNumber(spelling);
+      return losesSpelling(spelling, this.numbers) ? new JsonNumber(spelling) : Number(spelling);
     }
     return parseNative(spelling);
   }
@@ -172,7 +207,8 @@ class NumberKeeper {
       object[key] = this.read();
     }
     this.#at++;
-    return object;
+    // A copy by spreading has `__proto__` as a key of its own, as the native parser makes it.
+    return this.keepPrototypes ? { ...object } : object;
   }
 
   #readArray(): JsonValue {

@@ -2,6 +2,7 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { type PduAccepted, type PduRedacted, type RoomListed, roomStream } from '../facts/room-facts.js';
 
@@ -71,7 +72,7 @@ export async function stateAt(store: EventStore, roomId: RoomId, revision: numbe
     const body = JSON.parse(fact.data) as PduAccepted;
     for (const { type, state_key, event_id } of body.state) {
       trie = trie.set(type, state_key, event_id);
-      state.set(`${type}\0${state_key}`, { type, state_key, event_id, content: body.pdu['content'] as JsonObject });
+      state.set(stateKeyOf(type, state_key), { type, state_key, event_id, content: body.pdu['content'] as JsonObject });
     }
   }
   if (last < 0) throw new MatrixError('M_NOT_FOUND', `The log has no room ${roomId}`);

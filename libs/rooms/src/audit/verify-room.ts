@@ -14,6 +14,7 @@ import { eventIdOf } from '#protocol/signing/reference-hash';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import {
   historyVisibilityOf,
@@ -120,7 +121,7 @@ export class RoomVerifier {
   #checkAuth(event: RoomEvent, version: RoomVersion, problems: string[]): void {
     if (event.type === 'm.room.create') this.#createEvent ??= event;
     const auth = selectAuthTypes(event, version).flatMap(({ type, stateKey }) => {
-      const one = this.#state.get(keyOf(type, stateKey));
+      const one = this.#state.get(stateKeyOf(type, stateKey));
       return one === undefined ? [] : [one];
     });
     try {
@@ -141,7 +142,7 @@ export class RoomVerifier {
         `${eventId}: the extremities after it are ${expected.join(', ')}, not ${body.extremities.join(', ')}`,
       );
     }
-    const visibility = historyVisibilityOf(this.#state.get(keyOf('m.room.history_visibility', ''))?.content ?? {});
+    const visibility = historyVisibilityOf(this.#state.get(stateKeyOf('m.room.history_visibility', ''))?.content ?? {});
     if (body.visibility !== visibility) {
       problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
     }
@@ -158,7 +159,7 @@ export class RoomVerifier {
       problems.push(`${eventId}: the state delta is not its own effect`);
     }
     if (event.stateKey !== undefined) {
-      this.#state.set(keyOf(event.type, event.stateKey), { ...event, eventId });
+      this.#state.set(stateKeyOf(event.type, event.stateKey), { ...event, eventId });
       this.#trie = this.#trie.set(event.type, event.stateKey, eventId);
     }
     if (this.#trie.rootHash !== body.root) {
@@ -168,7 +169,7 @@ export class RoomVerifier {
 
   #effectOf({ type, stateKey }: RoomEvent, eventId: EventId): StateChange[] {
     if (stateKey === undefined) return [];
-    const replaces = this.#state.get(keyOf(type, stateKey))?.eventId;
+    const replaces = this.#state.get(stateKeyOf(type, stateKey))?.eventId;
     return [{ type, state_key: stateKey, event_id: eventId, ...(replaces === undefined ? {} : { replaces }) }];
   }
 
@@ -184,7 +185,7 @@ export class RoomVerifier {
       problems.push(`the remains of ${body.event_id}: the signature of ${serverNameOf(event.sender)} does not hold`);
     }
     // From here on the room decides by what remains (`noteRedacted` does the same for the worker).
-    const key = event.stateKey === undefined ? undefined : keyOf(event.type, event.stateKey);
+    const key = event.stateKey === undefined ? undefined : stateKeyOf(event.type, event.stateKey);
     if (key !== undefined && this.#state.get(key)?.eventId === body.event_id) this.#state.set(key, event);
   }
 }
@@ -199,8 +200,4 @@ function pduOf(fact: RecordedFact, version: RoomVersion): JsonObject {
   const pdu = parseJson(pduTextOf(fact.data), { lenient: !version.strictCanonicalJson });
   if (!isJsonObject(pdu)) throw new Error('the PDU is no object');
   return pdu;
-}
-
-function keyOf(type: string, stateKey: string): string {
-  return `${type}\0${stateKey}`;
 }

@@ -2,6 +2,7 @@ import { isUserId, type RoomAlias, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 
 export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat';
 
@@ -61,13 +62,13 @@ export function initialStateOf(
   alias: RoomAlias | undefined,
 ): InitialState[] {
   const { initial_state: wanted = [], name, topic } = options;
-  const keys = new Set(wanted.map((event) => `${event.type}\0${event.state_key ?? ''}`));
+  const keys = new Set(wanted.map((event) => stateKeyOf(event.type, event.state_key ?? '')));
   const events: InitialState[] = [];
-  if (!keys.has('m.room.power_levels\0')) {
+  if (!keys.has(stateKeyOf('m.room.power_levels', ''))) {
     events.push({ type: 'm.room.power_levels', content: powerLevels(creator, options, version) });
   }
   if (alias !== undefined) events.push({ type: 'm.room.canonical_alias', content: { alias } });
-  events.push(...presetState(presetOf(options)).filter((event) => !keys.has(`${event.type}\0`)));
+  events.push(...presetState(presetOf(options)).filter((event) => !keys.has(stateKeyOf(event.type, ''))));
   // In the order of the client: its power levels decide who may send what comes behind them.
   events.push(...wanted);
   if (name !== undefined) events.push({ type: 'm.room.name', content: { name } });

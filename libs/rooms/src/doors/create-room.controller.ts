@@ -34,7 +34,7 @@ export class CreateRoomController {
   @HttpCode(200)
   async create(
     @CurrentRequester() requester: Requester,
-    @JsonBody(CreateRoomDto) body: CreateRoomDto,
+    @JsonBody(CreateRoomDto, { exactNumbers: true }) body: CreateRoomDto,
   ): Promise<object> {
     const created: RoomCreated = await this.commands.execute(new CreateRoom(requester, optionsOf(body)));
     const { roomId, roomAlias } = created;

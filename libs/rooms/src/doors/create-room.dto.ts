@@ -1,5 +1,5 @@
-import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString } from 'class-validator';
+import { ListOf } from '#http/json-body';
 import type { JsonObject } from '#kernel/json';
 import type { Preset } from '../decide/new-room-events.js';
 
@@ -52,9 +52,7 @@ export class CreateRoomDto {
   creation_content?: JsonObject;
 
   @IsOptional()
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => InitialStateDto)
+  @ListOf(InitialStateDto)
   initial_state?: InitialStateDto[];
 
   @IsOptional()

@@ -2,7 +2,7 @@ import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { JsonBody } from '#http/json-body';
+import { EventContent } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -26,7 +26,7 @@ export class SendController {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     const sent: EventSent = await this.commands.execute(new SendEvent(requester, parseRoomId(roomId), type, content));
     return { event_id: sent.eventId };
@@ -39,7 +39,7 @@ export class SendController {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('txnId') txnId: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     const sent: EventSent = await this.commands.execute(
       new SendEvent(requester, parseRoomId(roomId), type, content, txnId),
@@ -53,7 +53,7 @@ export class SendController {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     return this.#setState(requester, roomId, type, '', content);
   }
@@ -65,7 +65,7 @@ export class SendController {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('stateKey') stateKey: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     return this.#setState(requester, roomId, type, stateKey, content);
   }
@@ -76,7 +76,7 @@ export class SendController {
     @Param('roomId') roomId: string,
     @Param('eventId') eventId: string,
     @Param('txnId') txnId: string,
-    @JsonBody(undefined, { allowEmpty: true }) content: JsonObject,
+    @EventContent({ allowEmpty: true }) content: JsonObject,
   ): Promise<object> {
     const sent: EventSent = await this.commands.execute(
       new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content, txnId),

@@ -2,6 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { EventPlace } from '../projections/timeline.projector.js';
 
@@ -67,7 +68,7 @@ export async function listStateRowsAt(views: Views, roomId: RoomId, position: Po
   for await (const page of scanPages(views, 'state-log', since)) {
     for (const { value } of page) {
       for (const change of JSON.parse(value) as { type: string; state_key: string; replaces?: EventId }[]) {
-        undone.set(`${change.type}\0${change.state_key}`, change.replaces);
+        undone.set(stateKeyOf(change.type, change.state_key), change.replaces);
       }
     }
   }
@@ -85,5 +86,5 @@ export async function listStateRowsAt(views: Views, roomId: RoomId, position: Po
 }
 
 function keyOf({ header }: TimelineRow): string {
-  return `${header.t}\0${header.k}`;
+  return stateKeyOf(header.t, header.k ?? '');
 }

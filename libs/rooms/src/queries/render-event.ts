@@ -1,5 +1,4 @@
 import type { EventId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { findRowsById } from './event-rows.js';
@@ -50,8 +49,8 @@ export async function renderOne(
 
 /** A state event as those see it who are not in the room yet: client-server API, "Stripped state". */
 export function renderStripped(row: TimelineRow): string {
-  const { content, sender, state_key, type } = JSON.parse(row.json) as JsonObject;
-  return JSON.stringify({ content, sender, state_key, type });
+  const { s: sender, k: state_key, t: type } = row.header;
+  return `{"content":${contentText(row)},${JSON.stringify({ sender, state_key, type }).slice(1)}`;
 }
 
 /** The content of an event, as JSON text. */

@@ -2,24 +2,22 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { StateChange } from '#rooms/facts/room-facts';
 import { parseRow, rowHeaderOf, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
 import { nextPosition } from './recent-rows.js';
 
 const MEMBER = 'm.room.member';
+/** What the keys of member events begin with, and no others. */
+const MEMBER_KEYS = stateKeyOf(MEMBER, '');
 const PAGE = 2_000;
 /** Behind every state key: user ids, which these are, begin with an @. */
 const LAST_KEY = '\u{10ffff}';
 
-/** A key of the state dictionary in one text. */
-export function stateKeyText(type: string, stateKey: string): string {
-  return `${type}\0${stateKey}`;
-}
-
 /** The key in the state dictionary of a state event. */
 export function stateKeyOfRow({ header }: TimelineRow): string {
-  return stateKeyText(header.t, header.k ?? '');
+  return stateKeyOf(header.t, header.k ?? '');
 }
 
 /**
@@ -36,8 +34,8 @@ export async function readStateAt(
   const rows = new Map<string, TimelineRow>();
   for (const row of await readCurrentStateWithoutMembers(views, roomId)) rows.set(stateKeyOfRow(row), row);
   for (const row of await readCurrentMembers(views, roomId, members)) rows.set(stateKeyOfRow(row), row);
-  const wanted = new Set(members.map((userId) => stateKeyText(MEMBER, userId)));
-  await undoSince(views, roomId, position, rows, (key) => wanted.has(key) || !key.startsWith(`${MEMBER}\0`));
+  const wanted = new Set(members.map((userId) => stateKeyOf(MEMBER, userId)));
+  await undoSince(views, roomId, position, rows, (key) => wanted.has(key) || !key.startsWith(MEMBER_KEYS));
   return [...rows.values()];
 }
 
@@ -51,7 +49,7 @@ export async function readMembersAt(
   const rows = new Map<string, TimelineRow>();
   for (const row of await readCurrentMembers(views, roomId, users)) rows.set(stateKeyOfRow(row), row);
   if ([...rows.values()].every((row) => row.header.p <= position)) return [...rows.values()];
-  const wanted = new Set(users.map((userId) => stateKeyText(MEMBER, userId)));
+  const wanted = new Set(users.map((userId) => stateKeyOf(MEMBER, userId)));
   await undoSince(views, roomId, position, rows, (key) => wanted.has(key));
   return [...rows.values()];
 }
@@ -112,7 +110,7 @@ async function undoSince(
 ): Promise<void> {
   const replaced = new Map<string, EventId | undefined>();
   for (const change of await readStateChanges(views, roomId, position)) {
-    const key = stateKeyText(change.type, change.state_key);
+    const key = stateKeyOf(change.type, change.state_key);
     if (concerns(key) && !replaced.has(key)) replaced.set(key, change.replaces);
   }
   for (const key of replaced.keys()) rows.delete(key);

@@ -1,17 +1,11 @@
 import type { EventId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import type { LazyMembers } from './lazy-members.js';
 import { previousPosition } from './recent-rows.js';
 import type { RoomContext } from './room-context.js';
-import {
-  readMembersAt,
-  readStateAt,
-  readStateChanges,
-  readStateEvents,
-  stateKeyOfRow,
-  stateKeyText,
-} from './state-history.js';
+import { readMembersAt, readStateAt, readStateChanges, readStateEvents, stateKeyOfRow } from './state-history.js';
 import type { TimelineWindow } from './timeline-window.js';
 
 /** The state events of a room that the answer has beside the timeline. */
@@ -59,7 +53,7 @@ async function readDelta(views: Views, room: RoomContext, window: TimelineWindow
   if (window.limited && room.after !== undefined) {
     const changed = new Map<string, EventId>();
     const changes = await readStateChanges(views, room.roomId, room.after, statePosition(room, window));
-    for (const change of changes) changed.set(stateKeyText(change.type, change.state_key), change.event_id);
+    for (const change of changes) changed.set(stateKeyOf(change.type, change.state_key), change.event_id);
     for (const row of await readStateEvents(views, [...changed.values()])) rows.set(stateKeyOfRow(row), row);
   }
   for (const row of besideTheTimeline(room, window)) rows.set(stateKeyOfRow(row), row);
@@ -103,7 +97,7 @@ async function addMembers(
 ): Promise<void> {
   const { requester, filter } = room.sync;
   const there = new Set(rows.map(stateKeyOfRow));
-  const missing = members.filter((userId) => !there.has(stateKeyText('m.room.member', userId)));
+  const missing = members.filter((userId) => !there.has(stateKeyOf('m.room.member', userId)));
   if (missing.length === 0) return;
   for (const row of await readMembersAt(views, room.roomId, statePosition(room, window), missing)) {
     if (filter.includeRedundantMembers || !lazy.isKnown(requester, room.roomId, row)) rows.push(row);

@@ -52,7 +52,10 @@ export class CreateRoomV1Controller {
 
   @Post('createRoom')
   @HttpCode(200)
-  create(@CurrentRequester() requester: Requester, @JsonBody(RoomConfig) config: RoomConfig): Promise<object> {
+  create(
+    @CurrentRequester() requester: Requester,
+    @JsonBody(RoomConfig, { exactNumbers: true }) config: RoomConfig,
+  ): Promise<object> {
     return this.#create(requester, config);
   }
 
@@ -60,7 +63,7 @@ export class CreateRoomV1Controller {
   createOnce(
     @CurrentRequester() requester: Requester,
     @Param('txnId') txnId: string,
-    @JsonBody(RoomConfig) config: RoomConfig,
+    @JsonBody(RoomConfig, { exactNumbers: true }) config: RoomConfig,
   ): Promise<object> {
     return this.answers.once(requester, 'createRoom', txnId, () => this.#create(requester, config));
   }

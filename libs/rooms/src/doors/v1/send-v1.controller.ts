@@ -2,7 +2,7 @@ import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
-import { JsonBody } from '#http/json-body';
+import { EventContent } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -31,7 +31,7 @@ export class SendV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     return this.#send(requester, roomId, type, content, undefined);
   }
@@ -42,7 +42,7 @@ export class SendV1Controller {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('txnId') txnId: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     return this.#send(requester, roomId, type, content, txnId);
   }
@@ -52,7 +52,7 @@ export class SendV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('type') type: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     return this.#execute(new SetState(requester, parseRoomId(roomId), type, '', content));
   }
@@ -63,7 +63,7 @@ export class SendV1Controller {
     @Param('roomId') roomId: string,
     @Param('type') type: string,
     @Param('stateKey') stateKey: string,
-    @JsonBody() content: JsonObject,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     return this.#execute(new SetState(requester, parseRoomId(roomId), type, stateKey, content));
   }
@@ -74,7 +74,7 @@ export class SendV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Param('eventId') eventId: string,
-    @JsonBody(undefined, MAYBE_EMPTY) content: JsonObject,
+    @EventContent(MAYBE_EMPTY) content: JsonObject,
   ): Promise<object> {
     return this.#execute(new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content));
   }
@@ -85,7 +85,7 @@ export class SendV1Controller {
     @Param('roomId') roomId: string,
     @Param('eventId') eventId: string,
     @Param('txnId') txnId: string,
-    @JsonBody(undefined, MAYBE_EMPTY) content: JsonObject,
+    @EventContent(MAYBE_EMPTY) content: JsonObject,
   ): Promise<object> {
     return this.#execute(new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content, txnId));
   }
