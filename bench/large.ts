@@ -57,7 +57,7 @@ async function benchReplay(directory: string): Promise<Figure> {
     store,
     readModels,
     projectors: listProjectors(),
-    reactors: [],
+    listeners: [],
     clock: systemClock,
   });
   const facts = Number(await store.head());

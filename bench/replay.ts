@@ -47,7 +47,7 @@ export async function measureReplay(options: ReplayOptions): Promise<ReplayResul
 
 async function measure(store: EventStore, readModels: ReadModelStore, options: ReplayOptions): Promise<ReplayResult> {
   const projectors = [trivialProjector(options)];
-  const runtime = new ProjectionRuntime({ store, readModels, projectors, reactors: [], clock: systemClock });
+  const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
   const pauses = watchPauses();
   const started = performance.now();
   await runtime.start();

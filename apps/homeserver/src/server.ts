@@ -18,14 +18,14 @@ import { NestLogger } from '#observability/nest-logger';
 import { watchRequests } from '#observability/request-log';
 import { type ControlServer, startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { makeDirectory, openEventStore, openReadModels } from './infrastructure.js';
 import { openSigningKey } from './open-signing-key.js';
 import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
-import { REACTORS } from './reactors.js';
+import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { userMethods } from './user-methods.js';
@@ -79,8 +79,8 @@ interface Started {
 
 /** Opens one thing after another, and notes how to close it. */
 async function open(config: Config, logger: Logger, shutdown: AbortSignal, closing: DrainStep[]): Promise<Started> {
-  const reactors: Reactor[] = [];
-  const ports = await openPorts(config, logger, shutdown, reactors, closing);
+  const listeners: Listener[] = [];
+  const ports = await openPorts(config, logger, shutdown, listeners, closing);
   const adapter = new MatrixAdapter(config);
   watchRequests(adapter.getInstance(), logger, ports.metrics);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(ports), adapter, {
@@ -89,7 +89,7 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
     logger: new NestLogger(logger),
   });
   closing.push({ name: 'modules', milliseconds: DRAIN_MS.modules, run: () => app.close() });
-  for (const reactor of REACTORS) reactors.push(app.get(reactor, { strict: false }));
+  for (const listener of LISTENERS) listeners.push(app.get(listener, { strict: false }));
 
   await ports.projections.start();
   await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
@@ -97,14 +97,14 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
 
   await app.listen(config.listen.port, config.listen.host);
-  const listeners: Server[] = [app.getHttpServer()];
+  const servers: Server[] = [app.getHttpServer()];
   closing.push({
     name: 'requests',
     milliseconds: DRAIN_MS.requests,
-    run: () => finishRequests(app, listeners, logger),
+    run: () => finishRequests(app, servers, logger),
   });
   const tls = await openTlsListener(config, app);
-  if (tls !== undefined) listeners.push(tls.server);
+  if (tls !== undefined) servers.push(tls.server);
   return { address: await app.getUrl(), metrics: ports.metrics, tls };
 }
 
@@ -112,7 +112,7 @@ async function openPorts(
   config: Config,
   logger: Logger,
   shutdown: AbortSignal,
-  reactors: readonly Reactor[],
+  listeners: readonly Listener[],
   closing: DrainStep[],
 ): Promise<Ports> {
   const clock = systemClock;
@@ -127,7 +127,7 @@ async function openPorts(
     store,
     readModels,
     projectors: listProjectors(),
-    reactors,
+    listeners,
     clock,
     log,
   });
@@ -152,21 +152,17 @@ function closeListener(server: Server): Promise<void> {
 }
 
 /** Accepts nothing more and waits for the requests under way; what does not end in time is cut off. */
-async function finishRequests(
-  app: NestFastifyApplication,
-  listeners: readonly Server[],
-  logger: Logger,
-): Promise<void> {
+async function finishRequests(app: NestFastifyApplication, servers: readonly Server[], logger: Logger): Promise<void> {
   // A connection whose last request was under way when the drain began would stay open for another.
-  const idle = setInterval(() => listeners.forEach((server) => server.closeIdleConnections()), 50);
+  const idle = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 50);
   const late = setTimeout(() => {
     logger.warn('requests are still under way: cutting them off');
-    for (const server of listeners) server.closeAllConnections();
+    for (const server of servers) server.closeAllConnections();
   }, DRAIN_MS.requests - 1000);
   try {
     // The framework closes its own listener, the first; what arrives from now on is the last of its connection.
     const closed = app.getHttpAdapter().getInstance().close();
-    await Promise.all([closed, ...listeners.slice(1).map(closeListener)]);
+    await Promise.all([closed, ...servers.slice(1).map(closeListener)]);
   } finally {
     clearInterval(idle);
     clearTimeout(late);

@@ -105,7 +105,7 @@ const services: Provider[] = [
 /**
  * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS, SIGNING_KEY and PROFILE_IN_ROOMS from global
  * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens`,
- * `RoomSuccession`, `Departure` and `GuestEviction` are reactors to be run.
+ * `RoomSuccession`, `Departure` and `GuestEviction` are listeners to be run.
  */
 @Global()
 @Module({

@@ -8,7 +8,7 @@ import { TypingController } from './doors/typing.controller.js';
 import { EndTyping } from './typing/end-typing.js';
 import { Typing } from './typing/typing.js';
 
-/** Typing notifications, receipts and read markers. `EndTyping` is a reactor to be run. */
+/** Typing notifications, receipts and read markers. `EndTyping` is a listener to be run. */
 @Module({
   imports: [CqrsModule],
   controllers: [ReceiptsController, TypingController],

@@ -13,7 +13,7 @@ const [, , folder, rebuilding] = process.argv;
 const store = await openLmdbEventStore(`${folder}/log`);
 const readModels = openLmdbReadModels(`${folder}/views`);
 const projectors = [wordsProjector(), countsProjector()];
-const runtime = new ProjectionRuntime({ store, readModels, projectors, reactors: [], clock: systemClock });
+const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
 await runtime.start();
 if (rebuilding !== undefined) {
   setInterval(() => void runtime.rebuild('words').catch(() => {}), 200);

@@ -9,7 +9,8 @@ import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.j
 import type { Generation } from './generation.js';
 import { projectFacts } from './project-facts.js';
 import { checkpointWrite } from './projection-records.js';
-import type { Projector, Reactor } from './projector.js';
+import type { Listener } from './listener.js';
+import type { Projector } from './projector.js';
 import { readAhead } from './read-ahead.js';
 import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
 import { Turn } from './turn.js';
@@ -51,15 +52,15 @@ export class LiveLoop {
     if (position > this.#position) await this.waiters.wait(position);
   }
 
-  /** Follows the log until the signal. `reactFrom`: reactors see what lies behind it. */
-  async run(signal: AbortSignal, reactFrom: Position): Promise<void> {
+  /** Follows the log until the signal. `tellFrom`: listeners see what lies behind it. */
+  async run(signal: AbortSignal, tellFrom: Position): Promise<void> {
     while (!signal.aborted) {
       try {
         const batches = this.parts.store.subscribe({ after: this.#position, signal });
         for await (const facts of readAhead(batches)) {
           if (signal.aborted) break;
           await this.exclusively(() => this.#pass(facts, signal));
-          this.#react(facts, reactFrom);
+          this.#hear(facts, tellFrom);
           if (facts.length > 1) await nextTurn(); // a catch-up must let requests through
         }
       } catch (error) {
@@ -127,17 +128,17 @@ export class LiveLoop {
     }
   }
 
-  #react(facts: readonly RecordedFact[], from: Position): void {
-    if (this.parts.reactors.length === 0) return;
+  #hear(facts: readonly RecordedFact[], from: Position): void {
+    if (this.parts.listeners.length === 0) return;
     const fresh = facts[0]!.position > from ? facts : facts.filter((fact) => fact.position > from);
-    if (fresh.length > 0) for (const reactor of this.parts.reactors) this.#reactSafely(reactor, fresh);
+    if (fresh.length > 0) for (const listener of this.parts.listeners) this.#tellSafely(listener, fresh);
   }
 
-  #reactSafely(reactor: Reactor, facts: readonly RecordedFact[]): void {
+  #tellSafely(listener: Listener, facts: readonly RecordedFact[]): void {
     try {
-      reactor.react(facts);
+      listener.hear(facts);
     } catch (error) {
-      this.log.error(`The reactor ${reactor.name} threw: ${String(error)}`);
+      this.log.error(`The listener ${listener.name} threw: ${String(error)}`);
     }
   }
 

@@ -45,7 +45,7 @@ describe('ProjectionRuntime on LMDB', () => {
 
   const begin = async (store: EventStore, readModels: ReadModelStore): Promise<ProjectionRuntime> => {
     const projectors = [wordsProjector(), countsProjector()];
-    const runtime = new ProjectionRuntime({ store, readModels, projectors, reactors: [], clock: systemClock });
+    const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
     closing.push(() => runtime.stop());
     await runtime.start();
     return runtime;

@@ -59,7 +59,7 @@ describe('ProjectionRuntime', () => {
       store,
       readModels,
       projectors,
-      reactors: [],
+      listeners: [],
       clock: { now: () => 7 },
       ...parts,
     });
@@ -198,14 +198,14 @@ describe('ProjectionRuntime', () => {
     });
   });
 
-  describe('reactors', () => {
+  describe('listeners', () => {
     it('see what was appended after start, in order, once it is projected, and nothing older', async () => {
       await say('old');
       const seen: string[] = [];
-      const react = (facts: readonly RecordedFact[]): void => {
+      const hear = (facts: readonly RecordedFact[]): void => {
         for (const fact of facts) seen.push(`${fact.position} ${runtime.position() >= fact.position}`);
       };
-      const runtime: ProjectionRuntime = make([wordsProjector()], { reactors: [{ name: 'r', react }] });
+      const runtime: ProjectionRuntime = make([wordsProjector()], { listeners: [{ name: 'r', hear }] });
       await runtime.start();
       await say('new');
       await runtime.whenProcessed(await say('newer', 'newest'));
@@ -214,7 +214,7 @@ describe('ProjectionRuntime', () => {
     });
 
     it('do not stop the projections by throwing', async () => {
-      const runtime = await begin([wordsProjector()], { reactors: [{ name: 'r', react: broken }] });
+      const runtime = await begin([wordsProjector()], { listeners: [{ name: 'r', hear: broken }] });
       await runtime.whenProcessed(await say('a'));
       await runtime.whenProcessed(await say('b'));
       expect(await words(runtime)).toEqual(['a', 'b']);

@@ -28,10 +28,3 @@ export interface Projector {
   /** Answers a promise only where it had to read: the synchronous path is the fast one. */
   project(fact: RecordedFact, rows: OwnRows): void | Promise<void>;
 }
-
-/** Has effects outside (wakes long polls, sends). Never replayed: it sees only what was appended while it was running. */
-export interface Reactor {
-  readonly name: string;
-  /** Called in order, after every serving projector has passed the facts. Must not throw. */
-  react(facts: readonly RecordedFact[]): void;
-}

@@ -1,7 +1,8 @@
 import type { EventStore } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import type { ReadModelStore } from '#read-models/read-model-store';
-import type { Projector, Reactor } from './projector.js';
+import type { Listener } from './listener.js';
+import type { Projector } from './projector.js';
 
 /** Where the runtime tells what an operator should know. A pino logger is one. */
 export interface ProjectionLog {
@@ -14,7 +15,7 @@ export interface RuntimeParts {
   readonly store: EventStore;
   readonly readModels: ReadModelStore;
   readonly projectors: readonly Projector[];
-  readonly reactors: readonly Reactor[];
+  readonly listeners: readonly Listener[];
   readonly clock: Clock;
   readonly log?: ProjectionLog;
 }

@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 
 function runtimeOf(projectors: readonly Projector[]): ProjectionRuntime {
-  return new ProjectionRuntime({ store, readModels, projectors, reactors: [], clock: { now: () => 7 } });
+  return new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: { now: () => 7 } });
 }
 
 const projectors = (): Projector[] => [wordsProjector({ refuses: new Set(['poison']) }), countsProjector()];

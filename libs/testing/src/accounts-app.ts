@@ -19,7 +19,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import { METRICS, Metrics } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { VIEWS } from '#projections/views';
 import { generateSigningKey, SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
@@ -70,9 +70,9 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
   const clock: Clock = { now: () => time.now };
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
-  const reactors: Reactor[] = [];
+  const listeners: Listener[] = [];
   const projectors = [...accountProjectors, pushRulesProjector];
-  const views = new ProjectionRuntime({ store, readModels, projectors, reactors, clock });
+  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock });
   const toldRooms: string[] = [];
   const rooms: ProfileInRooms = { profileChanged: async (_requester, userId) => void toldRooms.push(userId) };
 
@@ -99,7 +99,7 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  reactors.push(app.get(KnownTokens, { strict: false }));
+  listeners.push(app.get(KnownTokens, { strict: false }));
   await views.start();
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

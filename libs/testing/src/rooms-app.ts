@@ -21,7 +21,7 @@ import type { JsonObject } from '#kernel/json';
 import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { READ_MODEL_STORE } from '#read-models/read-model-store';
@@ -74,9 +74,9 @@ export async function startRoomsApp(): Promise<RoomsApp> {
   });
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
-  const reactors: Reactor[] = [];
+  const listeners: Listener[] = [];
   const projectors = [...roomProjectors(), directoryProjector(), ...accountProjectors];
-  const views = new ProjectionRuntime({ store, readModels, projectors, reactors, clock: systemClock });
+  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock: systemClock });
   const ports = [
     { provide: CONFIG, useValue: config },
     { provide: CLOCK, useValue: systemClock },
@@ -100,7 +100,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const reactor of [KnownTokens, GuestEviction]) reactors.push(app.get(reactor, { strict: false }));
+  for (const listener of [KnownTokens, GuestEviction]) listeners.push(app.get(listener, { strict: false }));
   await views.start();
   await app.init();
   const fastify = app.getHttpAdapter().getInstance();

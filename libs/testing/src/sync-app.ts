@@ -23,7 +23,7 @@ import { CLOCK, systemClock } from '#kernel/clock';
 import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
@@ -199,10 +199,10 @@ async function start(directory: string): Promise<Running> {
   });
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
-  const reactors: Reactor[] = [];
+  const listeners: Listener[] = [];
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
   const projectors = [...roomProjectors(), ...accountProjectors, ...own];
-  const views = new ProjectionRuntime({ store, readModels, projectors, reactors, clock: systemClock });
+  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock: systemClock });
   const shutdown = new AbortController();
   const ports = [
     { provide: CONFIG, useValue: config },
@@ -230,8 +230,8 @@ async function start(directory: string): Promise<Running> {
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const reactor of [KnownTokens, EndTyping, ActiveUsers])
-    reactors.push(app.get<Reactor>(reactor, { strict: false }));
+  for (const listener of [KnownTokens, EndTyping, ActiveUsers])
+    listeners.push(app.get<Listener>(listener, { strict: false }));
   await views.start();
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

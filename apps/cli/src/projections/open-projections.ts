@@ -78,7 +78,7 @@ export function withStoppedProjections<T>(
       store: wrapStore(store),
       readModels,
       projectors: listProjectors(),
-      reactors: [],
+      listeners: [],
       clock: systemClock,
       log: { info: () => {}, warn: say, error: say },
     });

@@ -46,7 +46,7 @@ async function whileRunning(work: () => Promise<void>): Promise<void> {
     store,
     readModels,
     projectors: listProjectors(),
-    reactors: [],
+    listeners: [],
     clock: systemClock,
   });
   await runtime.start();

@@ -22,7 +22,7 @@ describe('who closes their account', () => {
       },
     };
     const departure = new Departure(bus as unknown as CommandBus, views as unknown as Views);
-    departure.react(
+    departure.hear(
       recordFacts([
         { stream: `user-${alice}`, type: 'account-deactivated', data: { erase: false } },
         { stream: 'user-@bob:example.org', type: 'password-changed', data: {} },

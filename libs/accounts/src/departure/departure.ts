@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
@@ -19,7 +19,7 @@ const ROOMS_AT_ONCE = 8;
  * NOTSPEC: the specification leaves it open; people expect it.
  */
 @Injectable()
-export class Departure implements Reactor {
+export class Departure implements Listener {
   readonly name = 'departure';
   readonly #log = new Logger('accounts');
 
@@ -28,7 +28,7 @@ export class Departure implements Reactor {
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  react(facts: readonly RecordedFact[]): void {
+  hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) if (fact.type === DEACTIVATED) void this.#leaveAll(fact);
   }
 

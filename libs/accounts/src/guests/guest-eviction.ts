@@ -6,7 +6,7 @@ import { type DeviceId, type RoomId, serverNameOf, type UserId } from '#kernel/i
 import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Requester } from '#kernel/requester';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
@@ -16,7 +16,7 @@ import type { AccountRow } from '../projections/accounts.projector.js';
 
 /** Lets this server's guests leave a room that closes to guests: client-server API, "Guest Access", server behaviour. */
 @Injectable()
-export class GuestEviction implements Reactor {
+export class GuestEviction implements Listener {
   readonly name = 'guest-eviction';
   readonly #turns = new KeyedQueue<RoomId>();
   readonly #log = new Logger('accounts');
@@ -27,7 +27,7 @@ export class GuestEviction implements Reactor {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
-  react(facts: readonly RecordedFact[]): void {
+  hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) {
       if (!changesGuestAccess(fact)) continue;
       const roomId = roomIdOfStream(fact.stream);

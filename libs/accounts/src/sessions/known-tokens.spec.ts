@@ -62,21 +62,21 @@ describe('known tokens', () => {
 
   it('are forgotten upon the facts that touch their user, and only then', async () => {
     await tokens.requesterOf('good');
-    tokens.react([fact('account-data-set'), fact('devices-removed', '@bob:example.org' as UserId)]);
+    tokens.hear([fact('account-data-set'), fact('devices-removed', '@bob:example.org' as UserId)]);
     await tokens.requesterOf('good');
     expect(reads).toBe(2);
     rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', admin: true }));
-    tokens.react([fact('admin-changed')]);
+    tokens.hear([fact('admin-changed')]);
     expect((await tokens.requesterOf('good')).isAdmin).toBe(true);
     rows.delete(`tokens ${hashSecret('good')}`);
-    tokens.react([fact('devices-removed')]);
+    tokens.hear([fact('devices-removed')]);
     await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
   });
 
   it('are not remembered as they were before a fact that came while they were read', async () => {
     whileReading = () => {
       whileReading = () => {};
-      tokens.react([fact('devices-removed')]);
+      tokens.hear([fact('devices-removed')]);
     };
     await tokens.requesterOf('good');
     expect(tokens.size).toBe(0);
@@ -98,7 +98,7 @@ describe('known tokens', () => {
     expect([confirmed, tokens.lastSeen(alice, 'F' as DeviceId)]).toEqual([[], 0]);
     await expect(tokens.validUntil('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
     rows.delete(`tokens ${hashSecret('good')}`);
-    tokens.react([fact('devices-removed')]);
+    tokens.hear([fact('devices-removed')]);
     await expect(tokens.validUntil('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
     now = 2000;
     await expect(tokens.validUntil('short')).rejects.toMatchObject({ fields: { soft_logout: true } });

@@ -6,7 +6,7 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { hashSecret } from '../credentials/secrets.js';
 import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
@@ -45,7 +45,7 @@ const expired = (): MatrixError => new MatrixError('M_UNKNOWN_TOKEN', 'The acces
  * PERF: a known token costs one sha256 and two look-ups in memory.
  */
 @Injectable()
-export class KnownTokens implements AccessTokens, Reactor {
+export class KnownTokens implements AccessTokens, Listener {
   readonly name = 'known-tokens';
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #hashesOf = new Map<UserId, Set<string>>();
@@ -84,7 +84,7 @@ export class KnownTokens implements AccessTokens, Reactor {
     return last;
   }
 
-  react(facts: readonly RecordedFact[]): void {
+  hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) if (FORGETTING.has(fact.type)) this.#forget(userIdOfStream(fact.stream));
   }
 

@@ -6,7 +6,7 @@ import { type DeviceId, type RoomId, isRoomId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Requester } from '#kernel/requester';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { ChangePushRule } from '#push/commands/change-push-rule';
 import { SetPushRule } from '#push/commands/set-push-rule';
@@ -24,7 +24,7 @@ import { type LocalJoin, directRoomsWith, localJoinOf, succeedingRules } from '.
  * NOTSPEC: the module "Room Upgrades" leaves this to clients; most of them rely on servers that do it.
  */
 @Injectable()
-export class RoomSuccession implements Reactor {
+export class RoomSuccession implements Listener {
   readonly name = 'room-succession';
   readonly #turns = new KeyedQueue<string>();
   readonly #log = new Logger('accounts');
@@ -35,7 +35,7 @@ export class RoomSuccession implements Reactor {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
-  react(facts: readonly RecordedFact[]): void {
+  hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) {
       const join = localJoinOf(fact, this.config.serverName);
       if (join === undefined) continue;

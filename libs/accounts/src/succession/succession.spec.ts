@@ -94,7 +94,7 @@ describe('what follows a user into an upgraded room', () => {
     });
 
     const join = async (userId = alice): Promise<string[]> => {
-      succession.react([memberFact(userId)]);
+      succession.hear([memberFact(userId)]);
       for (let i = 0; i < 5; i++) await new Promise(setImmediate);
       return commands.map(({ name }) => name);
     };

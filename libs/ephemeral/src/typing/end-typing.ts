@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { userIdOfStream } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { createRoomFactReader, currentStateOf } from '#rooms/projections/room-fact-reader';
 import { Typing } from './typing.js';
@@ -11,12 +11,12 @@ const MEMBER = 'm.room.member';
 
 /** Ends the typing of whoever leaves a room, is kicked or banned there, or closes their account. */
 @Injectable()
-export class EndTyping implements Reactor {
+export class EndTyping implements Listener {
   readonly name = 'end-typing';
 
   constructor(private readonly typing: Typing) {}
 
-  react(facts: readonly RecordedFact[]): void {
+  hear(facts: readonly RecordedFact[]): void {
     for (const fact of facts) {
       try {
         this.#take(fact);

@@ -84,7 +84,7 @@ describe('ActiveUsers', () => {
   it('wakes the members who wait, and nobody else', async () => {
     views.rows = [membershipRow(alice, 'join')];
     const [mine, other] = [await active.watch(alice), await active.watch(bob)];
-    active.react([message(11)]);
+    active.hear([message(11)]);
     expect(mine.interest.isWoken).toBe(true);
     expect(other.interest.isWoken).toBe(false);
     expect(active.numbers).toMatchObject({ users: 2, waiting: 2, wakeUps: 1, rooms: 1 });
@@ -94,7 +94,7 @@ describe('ActiveUsers', () => {
     views.rows = [membershipRow(alice, 'join')];
     const { interest } = await active.watch(alice);
     interest.rearm();
-    active.react([message(11)]);
+    active.hear([message(11)]);
     await interest.wait(60_000, []);
     interest.rearm();
     expect(interest.isWoken).toBe(false);
@@ -102,7 +102,7 @@ describe('ActiveUsers', () => {
 
   it('knows in memory which rooms something happened in', async () => {
     await active.watch(alice);
-    active.react([message(11)]);
+    active.hear([message(11)]);
     expect(active.rooms.hasHappenedSince(room, positionOf(10))).toBe(true);
     expect(active.rooms.hasHappenedSince(room, positionOf(11))).toBe(false);
     expect(active.rooms.hasHappenedSince('!quiet:x', positionOf(10))).toBe(false);
@@ -111,19 +111,19 @@ describe('ActiveUsers', () => {
 
   it('follows memberships: who joins is told of the room from then on, who leaves of the leaving and no more', async () => {
     const { user, interest } = await active.watch(bob);
-    active.react([member(11, bob, 'invite')]);
+    active.hear([member(11, bob, 'invite')]);
     expect(interest.isWoken).toBe(true);
     interest.rearm();
-    active.react([message(12)]);
+    active.hear([message(12)]);
     expect(interest.isWoken).toBe(false);
-    active.react([member(13, bob, 'join'), message(14)]);
+    active.hear([member(13, bob, 'join'), message(14)]);
     expect(interest.isWoken).toBe(true);
     expect(user.rooms.get(room)).toMatchObject({ membership: 'join', position: positionOf(13) });
     interest.rearm();
-    active.react([member(15, bob, 'ban')]);
+    active.hear([member(15, bob, 'ban')]);
     expect(interest.isWoken).toBe(true);
     interest.rearm();
-    active.react([message(16)]);
+    active.hear([message(16)]);
     expect(interest.isWoken).toBe(false);
     expect(active.numbers.rooms).toBe(0);
   });
@@ -132,12 +132,12 @@ describe('ActiveUsers', () => {
     views.rows = [membershipRow(bob, 'join')];
     views.isHeld = true;
     const watching = active.watch(bob);
-    active.react([member(11, bob, 'leave')]);
+    active.hear([member(11, bob, 'leave')]);
     views.release();
     const { user, interest } = await watching;
     expect(user.rooms.get(room)).toMatchObject({ membership: 'leave', position: positionOf(11) });
     interest.rearm();
-    active.react([message(12)]);
+    active.hear([message(12)]);
     expect(interest.isWoken).toBe(false);
   });
 
@@ -170,13 +170,13 @@ describe('ActiveUsers', () => {
     typing.start(room, alice, 60_000);
     expect(woken()).toEqual([true, true]);
     const receipt = (type: string): object => ({ room_id: room, receipt_type: type, event_id: '$1' });
-    active.react([fact(11, `user-${bob}`, 'receipt-set', receipt('m.read'))]);
+    active.hear([fact(11, `user-${bob}`, 'receipt-set', receipt('m.read'))]);
     expect(woken()).toEqual([true, true]);
-    active.react([fact(12, `user-${bob}`, 'receipt-set', receipt('m.read.private'))]);
+    active.hear([fact(12, `user-${bob}`, 'receipt-set', receipt('m.read.private'))]);
     expect(woken()).toEqual([false, true]);
-    active.react([fact(13, `user-${alice}`, 'account-data-set', { type: 'x', content: {} })]);
+    active.hear([fact(13, `user-${alice}`, 'account-data-set', { type: 'x', content: {} })]);
     expect(woken()).toEqual([true, false]);
-    active.react([fact(14, `device-${bob}|PHONE`, 'anything', {})]);
+    active.hear([fact(14, `device-${bob}|PHONE`, 'anything', {})]);
     expect(woken()).toEqual([false, true]);
     typing.onModuleDestroy();
   });
@@ -185,7 +185,7 @@ describe('ActiveUsers', () => {
     const { user } = await active.watch(alice);
     expect(user.hasOwnFactsSince(positionOf(10))).toBe(false);
     expect(user.hasOwnFactsSince(positionOf(9))).toBeUndefined();
-    active.react([fact(12, `user-${alice}`, 'tag-set', {})]);
+    active.hear([fact(12, `user-${alice}`, 'tag-set', {})]);
     expect(user.hasOwnFactsSince(positionOf(11))).toBe(true);
     expect(user.hasOwnFactsSince(positionOf(9))).toBe(true);
     expect(user.hasOwnFactsSince(positionOf(12))).toBe(false);
@@ -198,7 +198,7 @@ describe('ActiveUsers', () => {
     const waiting = active.catchUp().then(() => (isThere = true));
     await new Promise((resolve) => setImmediate(resolve));
     expect(isThere).toBe(false);
-    active.react([message(12)]);
+    active.hear([message(12)]);
     await waiting;
     expect(active.position).toBe(positionOf(12));
   });

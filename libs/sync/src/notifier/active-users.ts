@@ -4,7 +4,7 @@ import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import { positionNumber, positionOf, type Position } from '#kernel/position';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import type { UserRoomRow } from '#rooms/projections/membership.projector';
@@ -41,7 +41,7 @@ const MAX_TOUCHED_ROOMS = 100_000;
  * their rooms from the views once and are kept up to date from the facts.
  */
 @Injectable()
-export class ActiveUsers implements Reactor, OnModuleDestroy {
+export class ActiveUsers implements Listener, OnModuleDestroy {
   readonly name = 'active-users';
   readonly #users = new Map<UserId, ActiveUser>();
   readonly #loading = new Map<UserId, Promise<ActiveUser>>();
@@ -118,7 +118,7 @@ export class ActiveUsers implements Reactor, OnModuleDestroy {
   }
 
   /** Called by the projections, in the order of the log, once the views show the facts. */
-  react(facts: readonly RecordedFact[]): void {
+  hear(facts: readonly RecordedFact[]): void {
     const first = facts[0];
     const last = facts.at(-1);
     if (first === undefined || last === undefined) return;

@@ -4,11 +4,11 @@ import { EndTyping } from '#ephemeral/typing/end-typing';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RoomSuccession } from '#accounts/succession/room-succession';
 import type { Type } from '@nestjs/common';
-import type { Reactor } from '#projections/projector';
+import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const REACTORS: readonly Type<Reactor>[] = [
+export const LISTENERS: readonly Type<Listener>[] = [
   KnownTokens,
   RoomSuccession,
   Departure,
