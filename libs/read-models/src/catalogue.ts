@@ -31,6 +31,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   rooms: { owner: 'room-summary', key: ['room'], value: 'name, topic, alias and what else lists need' },
   relations: { owner: 'relations', key: ['room', 'event', 'position'], value: 'an event related to it, how, its type' },
   'relation-parents': { owner: 'relations', key: ['event'], value: 'where its relation stands' },
+  annotations: { owner: 'annotations', key: ['room', 'hash of sender, type, event and key'], value: 'event id' },
   'room-snapshots': {
     owner: null,
     key: ['room', 'part'],

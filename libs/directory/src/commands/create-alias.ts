@@ -9,7 +9,7 @@ import { Aliases } from '../aliases.js';
 
 /**
  * Lets an alias of this server point to a room: client-server API, "Room aliases". Only for members of the room. Throws
- * M_UNKNOWN with status 409 where the alias is taken, M_INVALID_PARAM, M_NOT_FOUND, M_FORBIDDEN.
+ * M_UNKNOWN with status 409 where the alias is taken, M_INVALID_PARAM, M_FORBIDDEN; M_NOT_FOUND to an administrator.
  */
 export class CreateAlias {
   constructor(
@@ -28,8 +28,10 @@ export class CreateAliasHandler implements ICommandHandler<CreateAlias> {
 
   async execute({ requester, alias, roomId }: CreateAlias): Promise<void> {
     this.aliases.checkOurs(alias);
-    if ((await this.views.get('rooms', [roomId])) === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
     if (!requester.isAdmin) await checkJoined(this.views, roomId, requester.userId);
+    else if ((await this.views.get('rooms', [roomId])) === undefined) {
+      throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    }
     await this.aliases.claim(alias, roomId, requester).catch((error: unknown) => {
       if (!(error instanceof MatrixError) || error.errcode !== 'M_ROOM_IN_USE') throw error;
       // M_ROOM_IN_USE is for creating rooms.

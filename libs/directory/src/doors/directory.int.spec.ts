@@ -27,8 +27,8 @@ describe('the door to an alias', () => {
     expect(shape(await alice.call('PUT', aliasPath(lobby), {}))).toEqual([400, 'M_MISSING_PARAM']);
     expect(shape(await alice.call('PUT', aliasPath(lobby), { room_id: 'lobby' }))).toEqual([400, 'M_INVALID_PARAM']);
     expect(shape(await alice.call('PUT', aliasPath(lobby), { room_id: '!none:a.example' }))).toEqual([
-      404,
-      'M_NOT_FOUND',
+      403,
+      'M_FORBIDDEN',
     ]);
     expect(shape(await alice.call('PUT', aliasPath('#x:else.example'), { room_id }))).toEqual([400, 'M_INVALID_PARAM']);
     expect(shape(await bob.call('PUT', aliasPath(lobby), { room_id }))).toEqual([403, 'M_FORBIDDEN']);
@@ -79,7 +79,7 @@ describe('the list of public rooms', () => {
     const roomId = await alice.createRoom();
     const listing = '/directory/list/room';
     expect(shape(await alice.call('GET', `${listing}/!none:a.example`))).toEqual([404, 'M_NOT_FOUND']);
-    expect(shape(await alice.call('PUT', `${listing}/!none:a.example`, {}))).toEqual([404, 'M_NOT_FOUND']);
+    expect(shape(await alice.call('PUT', `${listing}/!none:a.example`, {}))).toEqual([403, 'M_FORBIDDEN']);
     expect(shape(await bob.call('PUT', `${listing}/${roomId}`, {}))).toEqual([403, 'M_FORBIDDEN']);
     expect(shape(await alice.call('PUT', `${listing}/${roomId}`, { visibility: 'x' }))).toEqual([400, 'M_BAD_JSON']);
     await alice.ok('PUT', `${listing}/${roomId}`, {});

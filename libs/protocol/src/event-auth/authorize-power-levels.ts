@@ -8,7 +8,7 @@ import type { Refusal } from './refusal.js';
 
 /** Rule 10 (rule 9 in versions 6 to 11): why an m.room.power_levels event is refused, undefined if it is not. */
 export function refusePowerLevels(event: RoomEvent, version: RoomVersion, state: AuthState): Refusal {
-  const malformed = refuseShape(event.content, version, state.createEvent);
+  const malformed = refuseLevelsShape(event.content, version, state.createEvent);
   if (malformed !== undefined) return malformed;
   // 10.5: the first one may say anything.
   const current = state.get('m.room.power_levels', '')?.content;
@@ -17,8 +17,15 @@ export function refusePowerLevels(event: RoomEvent, version: RoomVersion, state:
   return refuseChanges(current, event.content, change);
 }
 
-/** 10.1 to 10.4. Before version 10 levels that cannot be read at all are refused too, whatever they are for. */
-function refuseShape(content: JsonObject, version: RoomVersion, createEvent: RoomEvent | undefined): Refusal {
+/**
+ * Rules 10.1 to 10.4: why the content of an m.room.power_levels event cannot be read, undefined if it can. Before version 10
+ * levels that cannot be read at all are refused too, whatever they are for.
+ */
+export function refuseLevelsShape(
+  content: JsonObject,
+  version: RoomVersion,
+  createEvent: RoomEvent | undefined,
+): Refusal {
   for (const name of LEVEL_NAMES) {
     if (isMalformed(content[name], version)) return `The power level "${name}" is not an integer`;
   }

@@ -3,7 +3,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { MembershipChanges } from './change-membership.js';
 
-/** Bars a user from a room: client-server API, "Banning users in a room". Throws M_FORBIDDEN, M_NOT_FOUND. */
+/** Bars a user from a room: client-server API, "Banning users in a room". Throws M_FORBIDDEN. */
 export class BanUser {
   constructor(
     readonly requester: Requester,

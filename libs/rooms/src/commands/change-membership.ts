@@ -8,6 +8,7 @@ import type { RoomEvent } from '#protocol/room-event';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { checkState } from './check-state.js';
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 
@@ -62,7 +63,7 @@ export class MembershipChanges {
   }
 }
 
-/** Sends a member event unless the same one stands already. */
+/** Sends a member event, or answers the same one where it stands already; in both cases only to who may send it. */
 export async function sendMembership(
   turn: RoomTurn,
   sender: UserId,
@@ -70,9 +71,10 @@ export async function sendMembership(
   content: JsonObject,
   before: RoomEvent | undefined,
 ): Promise<EventId> {
+  const draft = { type: 'm.room.member', stateKey: target, sender, content };
+  await checkState(turn, draft);
   const lenient = !turn.head.version.strictCanonicalJson;
   const unchanged =
     before?.sender === sender && canonicalJson(before.content, { lenient }) === canonicalJson(content, { lenient });
-  if (unchanged) return before.eventId;
-  return (await turn.send({ type: 'm.room.member', stateKey: target, sender, content })).eventId;
+  return unchanged ? before.eventId : (await turn.send(draft)).eventId;
 }

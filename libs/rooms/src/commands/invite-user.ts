@@ -7,7 +7,7 @@ import type { Requester } from '#kernel/requester';
 import { MembershipChanges } from './change-membership.js';
 
 /**
- * Asks a user into a room: client-server API, "Joining rooms". Throws M_FORBIDDEN, M_NOT_FOUND. Users of other servers
+ * Asks a user into a room: client-server API, "Joining rooms". Throws M_FORBIDDEN. Users of other servers
  * cannot be asked before this server federates: M_FORBIDDEN.
  */
 export class InviteUser {

@@ -11,8 +11,8 @@ import { checkGuestMayJoin } from './guest-access.js';
 import { authorisedJoin } from './join-authoriser.js';
 
 /**
- * Joins a room of this server: client-server API, "Joining rooms". Joining twice is no error. Throws M_FORBIDDEN,
- * M_GUEST_ACCESS_FORBIDDEN, M_NOT_FOUND for a room that this server does not have.
+ * Joins a room of this server: client-server API, "Joining rooms". Joining twice is no error. Throws M_FORBIDDEN
+ * (also for a room that this server does not have), M_GUEST_ACCESS_FORBIDDEN, M_BAD_JSON.
  * NOTSPEC: whatever else the request says becomes part of the member event, `reason` among it. Clients do so since 2015, and
  * could set the same event by PUT /state.
  */
@@ -39,8 +39,11 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       if (before?.content['membership'] === 'join') return;
+      const vouched = await authorisedJoin(turn, this.views, userId, content);
+      await turn.authorise({ type: 'm.room.member', stateKey: userId, sender: userId, content: vouched });
+      // Only then: that a room is closed to guests is not for those to know who may not enter it anyway.
       await checkGuestMayJoin(turn, requester);
-      await sendMembership(turn, userId, userId, await authorisedJoin(turn, this.views, userId, content), before);
+      await sendMembership(turn, userId, userId, vouched, before);
     });
     if (position !== undefined) await this.views.whenProcessed(position);
     return { roomId };

@@ -3,8 +3,9 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { MembershipChanges } from './change-membership.js';
+import { checkIsThere } from './check-state.js';
 
-/** Removes a user from a room: client-server API, "Leaving rooms". Throws M_FORBIDDEN, M_NOT_FOUND. */
+/** Removes a user from a room: client-server API, "Leaving rooms". Throws M_FORBIDDEN. */
 export class KickUser {
   constructor(
     readonly requester: Requester,
@@ -24,9 +25,9 @@ export class KickUserHandler implements ICommandHandler<KickUser> {
       membership: 'leave',
       reason,
       check(before) {
-        if (before === undefined || before === 'leave' || before === 'ban') {
-          throw new MatrixError('M_FORBIDDEN', 'The user is not in the room');
-        }
+        checkIsThere(before);
+        if (before === 'ban')
+          throw new MatrixError('M_FORBIDDEN', 'The user is banned; to let them come back is another request');
       },
     });
   }

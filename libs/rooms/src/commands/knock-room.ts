@@ -6,7 +6,7 @@ import { MembershipChanges } from './change-membership.js';
 
 /**
  * Asks to be invited: client-server API, "Knocking on rooms". Throws M_FORBIDDEN (the join rule does not allow it, or the
- * user is in the room or banned from it), M_NOT_FOUND.
+ * user is in the room or banned from it).
  */
 export class KnockRoom {
   constructor(

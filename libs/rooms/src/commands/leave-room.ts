@@ -5,7 +5,7 @@ import { MembershipChanges } from './change-membership.js';
 
 /**
  * Leaves a room, or declines an invitation, or takes a knock back: client-server API, "Leaving rooms". Leaving twice, or
- * after having been removed, is no error. Throws M_FORBIDDEN for a room the user was never in, M_NOT_FOUND.
+ * after having been removed, is no error. Throws M_FORBIDDEN for a room the user was never in.
  */
 export class LeaveRoom {
   constructor(

@@ -9,10 +9,10 @@ import type { EventPlace } from '../projections/timeline.projector.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { sendOnce, type Transaction } from './transaction.js';
 
-/** An event of a room that is to be redacted, and the revision of the fact that holds it. */
+/** An event that is to be redacted, and the revision of the fact that holds it, or why this room has no such event. */
 export interface RedactionTarget {
   readonly eventId: EventId;
-  readonly revision: number;
+  readonly revision: number | MatrixError;
 }
 
 /** The event a redaction's content names; M_MISSING_PARAM where it names none. */
@@ -21,13 +21,16 @@ export function redactionTargetOf(content: JsonObject): EventId {
   return parseEventId(content['redacts']);
 }
 
-/** Finds an event of this room: M_NOT_FOUND where there is none, M_INVALID_PARAM where it is another room's. */
+/**
+ * Looks for an event of this room: M_NOT_FOUND where there is none, M_INVALID_PARAM where it is another room's. That is told,
+ * not thrown: it is for those alone who may send the redaction.
+ */
 export async function findRedactionTarget(views: Views, roomId: RoomId, eventId: EventId): Promise<RedactionTarget> {
   const row = await views.get('events', [eventId]);
   const place = row === undefined ? undefined : (JSON.parse(row) as EventPlace);
-  if (place === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event');
-  if (place[0] !== roomId) throw new MatrixError('M_INVALID_PARAM', 'The event is in another room');
-  return { eventId, revision: place[3] };
+  if (place === undefined) return { eventId, revision: new MatrixError('M_NOT_FOUND', 'No such event') };
+  const isHere = place[0] === roomId;
+  return { eventId, revision: isHere ? place[3] : new MatrixError('M_INVALID_PARAM', 'The event is in another room') };
 }
 
 /** Sends the redaction and lets it take effect, in one turn. */
@@ -40,17 +43,20 @@ export function redactInTurn(
 ): Promise<EventId> {
   return sendOnce(turn, transaction, async () => {
     const { version } = turn.head;
-    const event = await turn.eventAt(target.revision);
-    await checkMayRedact(turn, requester, event.sender);
-    // Before version 11 little of it would remain, and every later event is checked against it.
-    if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
-    const redaction = await turn.send({
+    const draft = {
       type: 'm.room.redaction',
       sender: requester.userId,
       content: version.redactsInContent ? { ...content, redacts: target.eventId } : withoutRedacts(content),
       redacts: version.redactsInContent ? undefined : target.eventId,
       txn: transaction?.txn,
-    });
+    };
+    await turn.authorise(draft);
+    if (target.revision instanceof MatrixError) throw target.revision;
+    const event = await turn.eventAt(target.revision);
+    await checkMayRedact(turn, requester, event.sender);
+    // Before version 11 little of it would remain, and every later event is checked against it.
+    if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
+    const redaction = await turn.send(draft);
     const { eventId } = target;
     const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
     turn.redact(effect, redact(event.pdu, version));

@@ -39,7 +39,7 @@ describe('sending', () => {
   it('is for who is in the room', async () => {
     const closed = await rooms.createRoom(ALICE);
     await refused(rooms.send(BOB, closed));
-    await refused(rooms.send(ALICE, '!none:a.example' as RoomId), 'M_NOT_FOUND');
+    await refused(rooms.send(ALICE, '!none:a.example' as RoomId));
   });
 
   it('refuses what has no canonical form or does not fit', async () => {
@@ -204,7 +204,11 @@ describe('setting a key of the state', () => {
   });
 
   it('cannot begin the room again', async () => {
-    await refused(rooms.setState(ALICE, roomId, 'm.room.create', { room_version: '11', odd: 1 }));
+    const create = (user = ALICE): Promise<EventId> =>
+      rooms.setState(user, roomId, 'm.room.create', { room_version: '11', odd: 1 });
+    await refused(create(), 'M_BAD_STATE');
+    await refused(create(BOB), 'M_BAD_STATE');
+    await refused(rooms.execute(new SendEvent(requesterOf(ALICE), roomId, 'm.room.create', {})), 'M_BAD_STATE');
   });
 });
 

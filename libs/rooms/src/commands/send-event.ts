@@ -2,16 +2,22 @@ import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
+import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { findRelationRefusal } from './check-relation.js';
+import { checkStateKey } from './check-state.js';
 import { findRedactionTarget, redactInTurn, redactionTargetOf } from './redaction.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
  * Sends a message event: client-server API, "Sending events to a room". The same transaction id of the same device, room and
- * type answers the event id of the first time. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_NOT_FOUND.
+ * type answers the event id of the first time. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON,
+ * M_DUPLICATE_ANNOTATION, M_UNKNOWN with status 400 (a thread on what relates to something itself), M_BAD_STATE (there is one
+ * m.room.create), and as RedactEvent.
  */
 export class SendEvent {
   constructor(
@@ -25,22 +31,39 @@ export class SendEvent {
 
 @CommandHandler(SendEvent)
 export class SendEventHandler implements ICommandHandler<SendEvent> {
+  /** Of annotations that are the same one at a time looks whether it is the first: each finds in the views what was before it. */
+  readonly #annotations = new KeyedQueue<string>();
+
   constructor(
     private readonly workers: RoomWorkers,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  async execute(command: SendEvent): Promise<EventSent> {
+  execute(command: SendEvent): Promise<EventSent> {
     const { requester, roomId, type, content } = command;
+    const annotation = annotationOf(requester.userId, type, content);
+    if (annotation === undefined) return this.#send(command, undefined);
+    return this.#annotations.run(annotationRowKey(roomId, annotation).join(), () => this.#send(command, annotation));
+  }
+
+  async #send(command: SendEvent, annotation: Annotation | undefined): Promise<EventSent> {
+    const { requester, roomId, type, content } = command;
+    checkStateKey(type, undefined);
     const redacts = type === 'm.room.redaction' ? redactionTargetOf(content) : undefined;
     const transaction = await findTransaction(this.views, { ...command, redacts });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 
     const target = redacts && (await findRedactionTarget(this.views, roomId, redacts));
+    const refusal = await findRelationRefusal(this.views, roomId, content, annotation);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);
-      return sendOnce(turn, transaction, () => {
-        return turn.send({ type, sender: requester.userId, content, txn: transaction?.txn });
+      return sendOnce(turn, transaction, async () => {
+        const draft = { type, sender: requester.userId, content, txn: transaction?.txn };
+        if (refusal !== undefined) {
+          await turn.authorise(draft);
+          throw refusal;
+        }
+        return turn.send(draft);
       });
     });
     if (position !== undefined) await this.views.whenProcessed(position);

@@ -11,7 +11,8 @@ import { RoomWorkers } from '../worker/room-workers.js';
 
 /**
  * Puts a room into the public directory of this server or takes it out: client-server API, "Listing rooms". A joined member
- * with the level for m.room.canonical_alias may, and a server administrator. Throws M_FORBIDDEN, M_NOT_FOUND.
+ * with the level for m.room.canonical_alias may, and a server administrator. Throws M_FORBIDDEN; M_NOT_FOUND
+ * to an administrator.
  */
 export class SetRoomListed {
   constructor(
@@ -30,6 +31,9 @@ export class SetRoomListedHandler implements ICommandHandler<SetRoomListed> {
 
   async execute({ requester, roomId, listed }: SetRoomListed): Promise<void> {
     const { userId, isAdmin } = requester;
+    if (isAdmin && (await this.views.get('rooms', [roomId])) === undefined) {
+      throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    }
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const levels = await turn.powerLevels();
       const { version } = turn.head;

@@ -1,8 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { isRoomAlias, isUserId, type RoomId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -11,6 +10,8 @@ import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { checkAliases } from './check-aliases.js';
+import { checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
 import { checkGuestMayJoin } from './guest-access.js';
 import { checkIsLocal } from './invite-user.js';
 import { authorisedJoin } from './join-authoriser.js';
@@ -18,7 +19,8 @@ import type { EventSent } from './transaction.js';
 
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
- * already answers the event of then. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_BAD_ALIAS, M_NOT_FOUND.
+ * already, and may still set, answers the event of then. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
+ * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create).
  */
 export class SetState {
   constructor(
@@ -40,50 +42,41 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   ) {}
 
   async execute({ requester, roomId, type, stateKey, content }: SetState): Promise<EventSent> {
+    checkStateKey(type, stateKey);
+    const { userId: sender } = requester;
+    const isMember = type === 'm.room.member';
+    if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, this.author.serverName);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
-      const sender = requester.userId;
       const current = await turn.findState(type, stateKey);
-      const set = type === 'm.room.member' ? await this.#memberContent(turn, requester, stateKey, content) : content;
-      if (current?.sender === sender && sameContent(turn, current.content, set)) return current.eventId;
-      if (type === 'm.room.canonical_alias') await this.#checkAliases(turn, current?.content ?? {}, set);
-      return (await turn.send({ type, stateKey, sender, content: set })).eventId;
+      const isJoin = isMember && stateKey === sender && content['membership'] === 'join';
+      const draft = {
+        type,
+        stateKey,
+        sender,
+        content: isJoin ? await authorisedJoin(turn, this.views, sender, content) : content,
+      };
+      await checkState(turn, draft);
+      if (current?.sender === sender && sameContent(turn, current.content, draft.content)) return current.eventId;
+      if (isMember) await checkMembership(turn, requester, draft, current?.content['membership']);
+      if (type === 'm.room.canonical_alias') {
+        await checkAliases(this.aliases, turn.roomId, current?.content ?? {}, draft.content);
+      }
+      return (await turn.send(draft)).eventId;
     });
     if (position !== undefined) await this.views.whenProcessed(position);
     return { eventId: result };
   }
-
-  /** Memberships set here are what the doors for them would make of them. */
-  async #memberContent(turn: RoomTurn, requester: Requester, target: string, content: JsonObject): Promise<JsonObject> {
-    const { userId } = requester;
-    if (content['membership'] === 'invite' && isUserId(target)) checkIsLocal(target, this.author.serverName);
-    if (content['membership'] !== 'join' || target !== userId) return content;
-    if ((await turn.findMembership(userId)) !== 'join') await checkGuestMayJoin(turn, requester);
-    return authorisedJoin(turn, this.views, userId, content);
-  }
-
-  /** Aliases that the event adds must be well-formed and point to this room: modules/room_aliases, "m.room.canonical_alias". */
-  async #checkAliases(turn: RoomTurn, before: JsonObject, after: JsonObject): Promise<void> {
-    const { alt_aliases: others } = after;
-    if (others !== undefined && others !== null && !Array.isArray(others)) {
-      throw new MatrixError('M_BAD_JSON', 'alt_aliases is not a list');
-    }
-    const known = new Set(aliasesIn(before));
-    for (const alias of aliasesIn(after)) {
-      if (known.has(alias)) continue;
-      if (typeof alias !== 'string' || !isRoomAlias(alias)) {
-        throw new MatrixError('M_INVALID_PARAM', `Not a room alias: ${String(alias)}`);
-      }
-      if ((await this.aliases.resolve(alias)) !== turn.roomId) {
-        throw new MatrixError('M_BAD_ALIAS', `${alias} does not point to this room`);
-      }
-    }
-  }
 }
 
-function aliasesIn(content: JsonObject): unknown[] {
-  const { alias, alt_aliases: others } = content;
-  const listed = Array.isArray(others) ? others : [];
-  return [...(alias === undefined || alias === null || alias === '' ? [] : [alias]), ...listed];
+/** Memberships set here are what the doors for them would make of them. */
+async function checkMembership(
+  turn: RoomTurn,
+  requester: Requester,
+  { stateKey, content }: StateDraft,
+  before: unknown,
+): Promise<void> {
+  if (content['membership'] === 'join' && before !== 'join') await checkGuestMayJoin(turn, requester);
+  if (content['membership'] === 'leave' && stateKey !== requester.userId) checkIsThere(before);
 }
 
 function sameContent(turn: RoomTurn, before: JsonObject, after: JsonObject): boolean {

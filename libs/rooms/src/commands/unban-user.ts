@@ -4,7 +4,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { MembershipChanges } from './change-membership.js';
 
-/** Lets a banned user come back: client-server API, "Banning users in a room". Throws M_FORBIDDEN, M_NOT_FOUND. */
+/** Lets a banned user come back: client-server API, "Banning users in a room". Throws M_FORBIDDEN. */
 export class UnbanUser {
   constructor(
     readonly requester: Requester,

@@ -19,7 +19,7 @@ import { CreateRoom } from './create-room.js';
 
 /**
  * Replaces a room by one of another version: client-server API, "Room Upgrades". Throws M_UNSUPPORTED_ROOM_VERSION,
- * M_FORBIDDEN (the user may not send m.room.tombstone), M_NOT_FOUND.
+ * M_FORBIDDEN (the user may not send m.room.tombstone).
  */
 export class UpgradeRoom {
   constructor(

@@ -51,9 +51,40 @@ export interface References {
 }
 
 /**
- * Builds an event on the room's forward extremities, hashes and signs it, and checks it against the authorisation rules of
- * the state before it. Pure but for the signature. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE, M_BAD_JSON where
- * the content has no canonical form (room versions 6 and later).
+ * Checks a draft against the authorisation rules of the state before it, `auth` being the events of it that `selectAuthTypes`
+ * names. Before anything else is said of a draft: what is wrong with it is no business of those who may not send it. Throws
+ * M_FORBIDDEN.
+ */
+export function checkDraftAuth(
+  roomId: RoomId,
+  head: RoomHead,
+  draft: EventDraft,
+  auth: readonly RoomEvent[],
+  author: EventAuthor,
+): void {
+  const { type, sender, stateKey, content, redacts } = draft;
+  const event: RoomEvent = {
+    // What it will be called is not known yet; the rules ask for the server in it alone.
+    eventId: `$:${author.serverName}` as EventId,
+    roomId,
+    type,
+    sender,
+    stateKey,
+    content,
+    originServerTs: 0,
+    depth: head.depth + 1,
+    prevEvents: head.extremities.map(({ eventId }) => eventId),
+    authEvents: auth.map(({ eventId }) => eventId),
+    redacts: head.version.redactsInContent ? (content['redacts'] as EventId | undefined) : redacts,
+    pdu: {},
+  };
+  checkEventAuth(event, head.version, authStateOf(auth, head.createEvent));
+}
+
+/**
+ * Checks a draft against the authorisation rules of the state before it, builds an event of it on the room's forward
+ * extremities, hashes and signs it. Pure but for the signature. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE,
+ * M_BAD_JSON where the content has no canonical form (room versions 6 and later).
  */
 export function decideEvent(
   roomId: RoomId,
@@ -63,6 +94,7 @@ export function decideEvent(
   author: EventAuthor,
   now: number,
 ): DecidedEvent {
+  checkDraftAuth(roomId, head, draft, references.auth, author);
   const unsigned = {
     auth_events: references.write(references.auth.map(({ eventId }) => eventId)),
     content: draft.content,
@@ -78,8 +110,6 @@ export function decideEvent(
   };
   const sealed = seal(unsigned, head.version, author);
   const event = parseRoomEvent(sealed.pdu, head.version, roomId, sealed);
-
-  checkEventAuth(event, head.version, authStateOf(references.auth, head.createEvent));
   return accept(head, event, sealed.json, draft.txn);
 }
 

@@ -24,19 +24,19 @@ const FORBIDDEN: Expected = [403, 'M_FORBIDDEN'];
 
 /** Each door to a room: what it needs in the body, and how it refuses strangers, and anybody for a room that is not there. */
 const DOORS: readonly (readonly [Method, string, object | undefined, stranger: Expected, nowhere: Expected])[] = [
-  ['PUT', 'send/m.room.message/1', {}, FORBIDDEN, NOT_FOUND],
-  ['POST', 'send/m.room.message', {}, FORBIDDEN, NOT_FOUND],
-  ['PUT', 'state/m.room.name', {}, FORBIDDEN, NOT_FOUND],
-  ['PUT', 'state/m.room.name/', {}, FORBIDDEN, NOT_FOUND],
-  ['PUT', 'state/m.odd/key', {}, FORBIDDEN, NOT_FOUND],
-  ['PUT', 'redact/EVENT/1', {}, FORBIDDEN, NOT_FOUND],
-  ['POST', 'invite', { user_id: '@carol:a.example' }, FORBIDDEN, NOT_FOUND],
-  ['POST', 'kick', { user_id: '@alice:a.example' }, FORBIDDEN, NOT_FOUND],
-  ['POST', 'ban', { user_id: '@alice:a.example' }, FORBIDDEN, NOT_FOUND],
-  ['POST', 'unban', { user_id: '@alice:a.example' }, FORBIDDEN, NOT_FOUND],
-  ['POST', 'join', undefined, FORBIDDEN, NOT_FOUND],
-  ['POST', 'leave', undefined, FORBIDDEN, NOT_FOUND],
-  ['POST', 'upgrade', { new_version: '11' }, FORBIDDEN, NOT_FOUND],
+  ['PUT', 'send/m.room.message/1', {}, FORBIDDEN, FORBIDDEN],
+  ['POST', 'send/m.room.message', {}, FORBIDDEN, FORBIDDEN],
+  ['PUT', 'state/m.room.name', {}, FORBIDDEN, FORBIDDEN],
+  ['PUT', 'state/m.room.name/', {}, FORBIDDEN, FORBIDDEN],
+  ['PUT', 'state/m.odd/key', {}, FORBIDDEN, FORBIDDEN],
+  ['PUT', 'redact/EVENT/1', {}, FORBIDDEN, FORBIDDEN],
+  ['POST', 'invite', { user_id: '@carol:a.example' }, FORBIDDEN, FORBIDDEN],
+  ['POST', 'kick', { user_id: '@alice:a.example' }, FORBIDDEN, FORBIDDEN],
+  ['POST', 'ban', { user_id: '@alice:a.example' }, FORBIDDEN, FORBIDDEN],
+  ['POST', 'unban', { user_id: '@alice:a.example' }, FORBIDDEN, FORBIDDEN],
+  ['POST', 'join', undefined, FORBIDDEN, FORBIDDEN],
+  ['POST', 'leave', undefined, FORBIDDEN, FORBIDDEN],
+  ['POST', 'upgrade', { new_version: '11' }, FORBIDDEN, FORBIDDEN],
   ['GET', 'state', undefined, FORBIDDEN, FORBIDDEN],
   ['GET', 'state/m.room.create', undefined, FORBIDDEN, FORBIDDEN],
   ['GET', 'state/m.room.member/@alice:a.example', undefined, FORBIDDEN, FORBIDDEN],
@@ -64,6 +64,16 @@ describe.each(DOORS)('%s /rooms/{roomId}/%s', (method, path, body, stranger, now
     expect([wrong.status, wrong.body.errcode]).toEqual([400, 'M_INVALID_PARAM']);
   });
 
+  it('tells strangers nothing by which they could know that there is the room', async () => {
+    const [here, elsewhere] = [
+      await bob.call(method, at(roomId), body),
+      await bob.call(method, at('!none:a.example'), body),
+    ];
+    expect(here).toEqual(elsewhere);
+    const event = '$none';
+    expect(await bob.call(method, at(roomId, event), body)).toEqual(elsewhere);
+  });
+
   it('needs a token', async () => {
     const answer = await app.call(method, `/_matrix/client/v3${at(roomId)}`, { body });
     expect([answer.status, answer.body.errcode]).toEqual([401, 'M_MISSING_TOKEN']);
@@ -78,6 +88,14 @@ const WRONG: readonly (readonly [Method, string, object | undefined, Expected])[
   ['POST', 'createRoom', { room_version: 11 }, [400, 'M_BAD_JSON']],
   ['POST', 'createRoom', { room_version: 'odd' }, [400, 'M_UNSUPPORTED_ROOM_VERSION']],
   ['POST', 'createRoom', { invite_3pid: [{}] }, FORBIDDEN],
+  ['PUT', 'rooms/ROOM/state/m.room.create', {}, [400, 'M_BAD_STATE']],
+  ['PUT', 'rooms/ROOM/send/m.room.create/1', {}, [400, 'M_BAD_STATE']],
+  ['PUT', 'rooms/ROOM/state/m.room.member', { membership: 'leave' }, [400, 'M_INVALID_PARAM']],
+  ['PUT', 'rooms/ROOM/state/m.room.member/nobody', { membership: 'leave' }, [400, 'M_INVALID_PARAM']],
+  ['PUT', 'rooms/ROOM/state/m.room.member/@nobody:a.example', { membership: 'leave' }, FORBIDDEN],
+  ['PUT', 'rooms/ROOM/state/m.room.member/@alice:a.example', { membership: 'lurk' }, [400, 'M_BAD_JSON']],
+  ['PUT', 'rooms/ROOM/state/m.room.join_rules', { algorithm: 'x', ciphertext: 'y' }, [400, 'M_BAD_JSON']],
+  ['PUT', 'rooms/ROOM/state/m.room.power_levels', { users: { '@alice:a.example': 100 } }, [400, 'M_INVALID_PARAM']],
   ['POST', 'rooms/ROOM/invite', {}, [400, 'M_MISSING_PARAM']],
   ['POST', 'rooms/ROOM/invite', { user_id: 'bob' }, [400, 'M_INVALID_PARAM']],
   ['POST', 'rooms/ROOM/invite', { medium: 'email', address: 'a@b', id_server: 'c' }, FORBIDDEN],

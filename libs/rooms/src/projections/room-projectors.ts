@@ -1,4 +1,5 @@
 import type { Projector } from '#projections/projector';
+import { annotationsProjector } from './annotations.projector.js';
 import { membershipProjector } from './membership.projector.js';
 import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
@@ -15,5 +16,6 @@ export function roomProjectors(): readonly Projector[] {
     membershipProjector(reader),
     roomSummaryProjector(reader),
     relationsProjector(reader),
+    annotationsProjector(reader),
   ];
 }

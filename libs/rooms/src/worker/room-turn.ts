@@ -10,7 +10,13 @@ import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent, StateKey } from '#protocol/room-event';
 import { referenceHash } from '#protocol/signing/reference-hash';
-import { decideEvent, type DecidedEvent, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
+import {
+  checkDraftAuth,
+  decideEvent,
+  type DecidedEvent,
+  type EventAuthor,
+  type EventDraft,
+} from '../decide/decide-event.js';
 import { factWithPdu, type PduRedacted, roomStream } from '../facts/room-facts.js';
 import { headAfter, readRoomFact, type RoomFact } from './evolve-room.js';
 import { type LiveRoom, type RoomHead, roomEventOfFact, roomEventOfPdu } from './live-room.js';
@@ -107,6 +113,12 @@ export class RoomTurn {
     transactions.viewed(viewed);
     if (transactions.since.position > viewed) await this.#rememberFrom(viewed);
     return this.transactions.get(name) ?? this.earlier.get(name) ?? transactions.find(name);
+  }
+
+  /** Throws M_FORBIDDEN where the rules of the room, as it stands, do not let the draft's sender send it. */
+  async authorise(draft: EventDraft): Promise<void> {
+    const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
+    checkDraftAuth(this.roomId, this.head, draft, auth, this.services.author);
   }
 
   /** Decides an event and accepts it into the room. Throws as `decideEvent` does; then nothing has changed. */

@@ -137,8 +137,8 @@ test('two processes that write to one room both succeed, one after the other', a
   expect(facts.map((fact) => JSON.parse(fact.data).pdu.depth)).toEqual(facts.map((_, i) => i + 1));
 });
 
-test('a room that nobody created is not found', async () => {
-  await expect(say('!no:a.example' as RoomId, 'hello')).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+test('a room that nobody created is one that nobody may enter', async () => {
+  await expect(say('!no:a.example' as RoomId, 'hello')).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
 });
 
 test('a cold room begins at its snapshot, and not where the log disagrees with it', async () => {

@@ -13,6 +13,7 @@ import { evolveRoom, readRoomFact, roomBefore } from './evolve-room.js';
 import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
 import { type FactContext, type PendingFact, RoomTurn } from './room-turn.js';
+import { refusalFor, unknownRoom } from './unknown-room.js';
 
 /** What a task does with its turn. It may wait for the log only, never for another room. */
 export type RoomTask<T> = (turn: RoomTurn) => Promise<T>;
@@ -73,7 +74,7 @@ export class RoomWorkers {
 
   /**
    * Runs a task with the right to append to a room that exists. Settles when what it appended is durable. Throws what the
-   * task throws (then nothing of it was appended) and M_NOT_FOUND for a room that this server does not have.
+   * task throws (then nothing of it was appended) and M_FORBIDDEN for a room that this server does not have (`unknownRoom`).
    */
   run<T>(roomId: RoomId, context: FactContext, task: RoomTask<T>): Promise<TurnResult<T>> {
     return this.#enqueue(roomId, context, task);
@@ -140,7 +141,7 @@ export class RoomWorkers {
       worker.room ??= await this.#load(worker.roomId);
       const { room } = worker;
       if (room === undefined) {
-        for (const task of tasks) task.reject(new MatrixError('M_NOT_FOUND', 'Unknown room'));
+        for (const task of tasks) task.reject(unknownRoom());
         return;
       }
       const batch = await this.#decide(room, tasks);
@@ -171,7 +172,7 @@ export class RoomWorkers {
         for (const [name, eventId] of turn.transactions) batch.transactions.set(name, eventId);
         for (const [eventId, event] of turn.events) pending.set(eventId, event);
       } catch (error) {
-        batch.outcomes.push({ error });
+        batch.outcomes.push({ error: refusalFor(task.context.actor, batch.head, error) });
       }
       if (performance.now() - started > MAX_DECIDING_MS) {
         await nextTurn();

@@ -1,0 +1,40 @@
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { checkMemberKey, checkStateContent } from '#protocol/event-auth/check-state-content';
+import type { RoomTurn } from '../worker/room-turn.js';
+
+/** A state event that a user of this server wants to send. */
+export interface StateDraft {
+  readonly type: string;
+  readonly stateKey: string;
+  readonly sender: UserId;
+  readonly content: JsonObject;
+}
+
+/** What is wrong with a state event whatever the room. Throws M_BAD_STATE, M_INVALID_PARAM. */
+export function checkStateKey(type: string, stateKey: string | undefined): void {
+  if (type === 'm.room.create') throw new MatrixError('M_BAD_STATE', 'A room begins once');
+  if (type === 'm.room.member' && stateKey !== undefined) checkMemberKey(stateKey);
+}
+
+/**
+ * Whether a user may send a state event, and whether the rules can read what it says. Who is in the room learns first what is
+ * wrong with the content; everybody else is told nothing but that they may not. Throws M_FORBIDDEN, M_BAD_JSON,
+ * M_INVALID_PARAM.
+ */
+export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<void> {
+  const { roomId, head } = turn;
+  const check = (): void => checkStateContent(draft, { roomId, version: head.version, createEvent: head.createEvent });
+  const isInside = (await turn.findMembership(draft.sender)) === 'join';
+  if (isInside) check();
+  await turn.authorise(draft);
+  if (!isInside) check();
+}
+
+/** M_FORBIDDEN where a user who is to be removed is not there (any more). */
+export function checkIsThere(membership: unknown): void {
+  if (membership === undefined || membership === 'leave') {
+    throw new MatrixError('M_FORBIDDEN', 'The user is not in the room');
+  }
+}
