@@ -15,7 +15,7 @@ export interface MessagesToken {
 export const FIRST: MessagesToken = { depth: 0, position: START };
 
 const MESSAGES_TOKEN = /^t(\d{1,16})_(\d{1,16})$/;
-const STREAM_TOKEN = /^s(\d{1,16})(?:_\d{1,16})?$/;
+const STREAM_TOKEN = /^s(\d{1,16})(?:_[0-9a-z.]{1,300})?$/;
 
 /** The token as clients hold it: `t<depth>_<position>`. */
 export function formatMessagesToken({ depth, position }: MessagesToken): string {

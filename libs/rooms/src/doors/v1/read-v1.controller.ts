@@ -20,7 +20,7 @@ import { openRoom } from '../../queries/room-access.js';
 /** The members of a room are a list in the order of their last changes; its tokens are places in the log. */
 const MEMBERS: Places<Position> = {
   find(token) {
-    const [, digits] = /^s(\d{1,15})(?:_\d+)?$/.exec(token) ?? [];
+    const [, digits] = /^s(\d{1,15})(?:_[0-9a-z.]+)?$/.exec(token) ?? [];
     return digits === undefined ? undefined : positionOf(Number(digits));
   },
   compare: (a, b) => (a < b ? -1 : Number(a > b)),
