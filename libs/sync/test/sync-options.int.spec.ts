@@ -122,6 +122,46 @@ describe('lazy loading of members', () => {
     expect(find(state.events, 'm.room.name', '')?.content).toEqual({ name: 'Before' });
   });
 
+  it('sends them again to who did not get the answer: the same token, a cut poll, another loop of the device', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    for (const body of ['1', '2']) await alice.send(roomId, body);
+    const { next_batch: since } = await alice.sync({ filter: filter() });
+    await bob.send(roomId, '3');
+    const cut = await alice.sync({ filter: filter(), since });
+    expect(members(cut.rooms.join[roomId].state.events)).toEqual([bob.userId]);
+    const again = await alice.sync({ filter: filter(), since });
+    expect(members(again.rooms.join[roomId].state.events)).toEqual([bob.userId]);
+    // Another loop has been told of carol alone.
+    await carol.send(roomId, '4');
+    const one = await alice.sync({ filter: filter(), since: again.next_batch });
+    expect(members(one.rooms.join[roomId].state.events)).toEqual([carol.userId]);
+    await bob.send(roomId, '5');
+    const other = await alice.sync({ filter: { room: { ...filter(), timeline: { limit: 1 } } }, since });
+    expect(other.next_batch).not.toBe(one.next_batch);
+    await carol.send(roomId, '6');
+    const next = await alice.sync({ filter: filter(), since: one.next_batch });
+    expect(members(next.rooms.join[roomId].state.events)).toEqual([]);
+    const begun = await alice.sync({ filter: filter() });
+    expect(members(begun.rooms.join[roomId].state.events)).toEqual(
+      expect.arrayContaining([alice.userId, bob.userId, carol.userId]),
+    );
+    await bob.send(roomId, '7');
+    const after = await alice.sync({ filter: filter(), since: begun.next_batch });
+    expect(members(after.rooms.join[roomId].state.events)).toEqual([]);
+  });
+
+  it('sends them where a filter of the state had kept them out', async () => {
+    const roomId = await sharedRoom({ name: 'Named' });
+    for (const body of ['1', '2']) await alice.send(roomId, body);
+    const { next_batch: since } = await alice.sync({ filter: filter() });
+    await bob.send(roomId, '3');
+    const without = await alice.sync({ filter: filter({ not_types: ['m.room.member'] }), since });
+    expect(members(without.rooms.join[roomId].state.events)).toEqual([]);
+    await bob.send(roomId, '4');
+    const next = await alice.sync({ filter: filter(), since: without.next_batch });
+    expect(members(next.rooms.join[roomId].state.events)).toEqual([bob.userId]);
+  });
+
   it('sends what is new to the device where a member changed meanwhile', async () => {
     const roomId = await sharedRoom({ name: 'Named' });
     await bob.send(roomId, '1');

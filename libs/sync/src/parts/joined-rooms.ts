@@ -7,7 +7,6 @@ import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
-import { LazyMembers } from './lazy-members.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, formatUnread, listRoomAccountData, showsRow } from './room-sections.js';
@@ -24,7 +23,6 @@ export class JoinedRooms {
     private readonly typing: Typing,
     private readonly active: ActiveUsers,
     private readonly unread: UnreadCounts,
-    private readonly lazyMembers: LazyMembers,
   ) {}
 
   /** Computes the answer for a room. It is no news where an incremental one has nothing in any section. */
@@ -34,7 +32,7 @@ export class JoinedRooms {
     const window = await this.#window(room);
     const isSummaryNew = room.isFull || window.limited || changesSummary([...window.shown, ...window.hidden]);
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
-    const states = await readStatePart(views, room, window, this.lazyMembers, summary?.heroes ?? []);
+    const states = await readStatePart(views, room, window, summary?.heroes ?? []);
     const ephemeral = await this.#ephemeral(room);
     const data = listRoomAccountData(room.sync, room.roomId, accountData);
     const json =

@@ -1,44 +1,90 @@
 import { Injectable } from '@nestjs/common';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 
+/** The last member event of each member of each room that a client has. Never changed once it is known of a token. */
+type Known = ReadonlyMap<string, EventId>;
+
+const NOTHING: Known = new Map();
 const DEVICES = 5_000;
-const MEMBERS_PER_DEVICE = 1_000;
+const MEMBERS = 1_000;
+/** A client asks with its last token, or with the one before where an answer was lost; a second loop has tokens of its own. */
+const TOKENS_PER_DEVICE = 4;
 
 /**
- * Which member events each device was sent lately, so that they are not sent again (client-server API, "Lazy-loading room
- * members"). What is forgotten is sent once more, which does no harm.
+ * Which member events a client has, so that they are not sent again (client-server API, "Lazy-loading room members").
+ *
+ * What was sent counts for who comes with the token of the very answer that it was in: an answer may be lost, and the same
+ * token asked with again; and one device may run several loops, each with tokens of its own. Where two answers ended at the
+ * same token, what both leave known counts. What is forgotten is sent once more, which does no harm.
  */
 @Injectable()
 export class LazyMembers {
-  readonly #devices = new LruCache<string, LruCache<string, EventId>>(DEVICES);
+  /** Of each device what is known by the tokens of its last answers, the one used longest ago first. */
+  readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES);
 
-  /** Forgets what a device was sent: it begins anew. */
-  forget({ userId, deviceId }: Requester): void {
-    this.#devices.delete(`${userId} ${deviceId}`);
-  }
-
-  /** Whether the device was sent this very member event last, of its member in that room. */
-  isKnown(requester: Requester, roomId: RoomId, row: TimelineRow): boolean {
-    return this.#of(requester).get(keyOf(roomId, row.header.k as UserId)) === row.header.e;
-  }
-
-  /** Notes the member events among those that the device is sent. */
-  note(requester: Requester, roomId: RoomId, rows: readonly TimelineRow[]): void {
-    const sent = this.#of(requester);
-    for (const { header } of rows) if (header.m !== undefined) sent.set(keyOf(roomId, header.k as UserId), header.e);
-  }
-
-  #of({ userId, deviceId }: Requester): LruCache<string, EventId> {
+  /** Opens what is known for an answer to a request with this token; undefined for a client that begins anew. */
+  open({ userId, deviceId }: Requester, since: string | undefined): AnsweredMembers {
     const device = `${userId} ${deviceId}`;
-    let sent = this.#devices.get(device);
-    if (sent === undefined) this.#devices.set(device, (sent = new LruCache(MEMBERS_PER_DEVICE)));
-    return sent;
+    const known = since === undefined ? undefined : this.#devices.get(device)?.get(since);
+    return new AnsweredMembers(known ?? NOTHING, (until, left) => this.#keep(device, until, left));
+  }
+
+  #keep(device: string, until: string, left: Known): void {
+    let tokens = this.#devices.get(device);
+    if (tokens === undefined) this.#devices.set(device, (tokens = new LruCache(TOKENS_PER_DEVICE)));
+    const other = tokens.get(until);
+    tokens.set(until, other === undefined ? left : inBoth(other, left));
   }
 }
 
-function keyOf(roomId: RoomId, userId: UserId): string {
-  return `${roomId} ${userId}`;
+/** The member events that one answer sends, beside what its reader has. */
+export class AnsweredMembers {
+  readonly #sent = new Map<string, EventId>();
+
+  constructor(
+    private readonly known: Known,
+    private readonly keep: (until: string, left: Known) => void,
+  ) {}
+
+  /** Whether the reader has this very member event as the last one of its member in that room. */
+  isKnown(roomId: RoomId, { header }: TimelineRow): boolean {
+    return this.known.get(keyOf(roomId, header.k)) === header.e;
+  }
+
+  /** Notes the member events among those that the answer sends. */
+  note(roomId: RoomId, rows: readonly TimelineRow[]): void {
+    for (const { header } of rows) if (header.m !== undefined) this.#sent.set(keyOf(roomId, header.k), header.e);
+  }
+
+  /** The answer goes out, and ends with this token. */
+  sendUntil(token: string): void {
+    this.keep(token, this.#left());
+  }
+
+  /** What the reader has once the answer has arrived; what was sent longest ago is forgotten first. */
+  #left(): Known {
+    if (this.#sent.size === 0) return this.known;
+    const left = new Map(this.known);
+    for (const [key, eventId] of this.#sent) {
+      left.delete(key);
+      left.set(key, eventId);
+    }
+    for (const key of left.keys()) {
+      if (left.size <= MEMBERS) break;
+      left.delete(key);
+    }
+    return left;
+  }
+}
+
+function inBoth(a: Known, b: Known): Known {
+  if (a === b) return a;
+  return new Map([...a].filter(([key, eventId]) => b.get(key) === eventId));
+}
+
+function keyOf(roomId: RoomId, stateKey: string | undefined): string {
+  return `${roomId} ${stateKey}`;
 }

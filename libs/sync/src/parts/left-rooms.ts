@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { VIEWS, type Views } from '#projections/views';
-import { LazyMembers } from './lazy-members.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, listRoomAccountData, showsRow } from './room-sections.js';
@@ -11,10 +10,7 @@ import { readWindow, type TimelineWindow } from './timeline-window.js';
 /** Answers for rooms that the user has left, or was kicked or banned from: `rooms.leave`. */
 @Injectable()
 export class LeftRooms {
-  constructor(
-    @Inject(VIEWS) private readonly views: Views,
-    private readonly lazyMembers: LazyMembers,
-  ) {}
+  constructor(@Inject(VIEWS) private readonly views: Views) {}
 
   /**
    * The timeline up to the event by which the user left, and the state that goes with it. Who was never in the room gets
@@ -23,7 +19,7 @@ export class LeftRooms {
   async read(room: RoomContext, wasIn: boolean, accountData: readonly AccountData[]): Promise<RoomAnswer> {
     const { views } = this;
     const window = wasIn ? await this.#window(room) : await this.#lastEvent(room);
-    const states = wasIn ? await readStatePart(views, room, window, this.lazyMembers, []) : [];
+    const states = wasIn ? await readStatePart(views, room, window, []) : [];
     const data = listRoomAccountData(room.sync, room.roomId, accountData);
     const json =
       `{"${room.sync.stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(views, states, room)).join()}]},` +

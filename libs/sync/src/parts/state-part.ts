@@ -2,7 +2,6 @@ import type { EventId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import type { LazyMembers } from './lazy-members.js';
 import { previousPosition } from './recent-rows.js';
 import type { RoomContext } from './room-context.js';
 import { readMembersAt, readStateAt, readStateChanges, readStateEvents, stateKeyOfRow } from './state-history.js';
@@ -13,20 +12,18 @@ export async function readStatePart(
   views: Views,
   room: RoomContext,
   window: TimelineWindow,
-  lazy: LazyMembers,
   heroes: readonly UserId[],
 ): Promise<TimelineRow[]> {
-  const { filter, requester } = room.sync;
+  const { filter, members: known } = room.sync;
   const members = filter.lazyLoadMembers ? membersToLoad(room, window, heroes) : undefined;
   const rows = room.isFull ? await readFullState(views, room, window, members) : await readDelta(views, room, window);
-  if (members !== undefined) {
-    if (!room.isFull) await addMembers(views, room, window, lazy, members, rows);
-    lazy.note(requester, room.roomId, [...rows, ...window.shown]);
-  }
-  if (filter.state.matchesAll) return rows;
-  return rows.filter(({ header, json }) =>
-    filter.state.matches({ type: header.t, sender: header.s, roomId: room.roomId, json }),
-  );
+  if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
+  const { matchesAll, matches } = filter.state;
+  const told = matchesAll
+    ? rows
+    : rows.filter(({ header, json }) => matches({ type: header.t, sender: header.s, roomId: room.roomId, json }));
+  if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
+  return told;
 }
 
 /**
@@ -91,15 +88,14 @@ async function addMembers(
   views: Views,
   room: RoomContext,
   window: TimelineWindow,
-  lazy: LazyMembers,
   members: readonly UserId[],
   rows: TimelineRow[],
 ): Promise<void> {
-  const { requester, filter } = room.sync;
+  const { filter, members: known } = room.sync;
   const there = new Set(rows.map(stateKeyOfRow));
   const missing = members.filter((userId) => !there.has(stateKeyOf('m.room.member', userId)));
   if (missing.length === 0) return;
   for (const row of await readMembersAt(views, room.roomId, statePosition(room, window), missing)) {
-    if (filter.includeRedundantMembers || !lazy.isKnown(requester, room.roomId, row)) rows.push(row);
+    if (filter.includeRedundantMembers || !known.isKnown(room.roomId, row)) rows.push(row);
   }
 }

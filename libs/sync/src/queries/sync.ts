@@ -9,7 +9,6 @@ import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers, type Watch } from '../notifier/active-users.js';
 import { Gate } from '../notifier/gate.js';
 import type { Interest } from '../notifier/interest.js';
-import { LazyMembers } from '../parts/lazy-members.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
 import { formatStreamToken, parseStreamToken } from '../tokens/stream-token.js';
@@ -58,14 +57,12 @@ export class SyncHandler implements IQueryHandler<Sync> {
     private readonly filters: SyncFilters,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
-    private readonly lazyMembers: LazyMembers,
   ) {}
 
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
     const since = options.since === undefined ? undefined : parseStreamToken(options.since, 'since');
     const filter = await this.filters.get(requester.userId, options.filter);
     const { fullState, useStateAfter: stateAfter } = options;
-    if (since === undefined) this.lazyMembers.forget(requester);
     const watch = await this.active.watch(requester.userId);
     try {
       const mayWait = since !== undefined && !fullState;
@@ -85,11 +82,14 @@ export class SyncHandler implements IQueryHandler<Sync> {
   ): Promise<string> {
     const gate = request.since === undefined || request.fullState ? this.#initial : this.#incremental;
     for (;;) {
-      const { isNews, json } = await gate.run(() => this.#compute(user, interest, request));
+      const { isNews, json, sent } = await gate.run(() => this.#compute(user, interest, request));
       // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
       const validUntil = await session.validUntil();
       const now = this.clock.now();
-      if (isNews || deadline <= now || signals.some((signal) => signal.aborted)) return json;
+      if (isNews || deadline <= now || signals.some((signal) => signal.aborted)) {
+        sent();
+        return json;
+      }
       await interest.wait(Math.min(deadline, validUntil) - now, signals);
     }
   }
@@ -98,10 +98,12 @@ export class SyncHandler implements IQueryHandler<Sync> {
     user: ActiveUser,
     interest: Interest,
     request: SyncRequest,
-  ): Promise<{ isNews: boolean; json: string }> {
+  ): Promise<{ isNews: boolean; json: string; sent: () => void }> {
     interest.rearm();
     const context = await this.contexts.open(user, request);
     const { members, isNews } = await this.streams.read(context);
-    return { isNews, json: `{${[`"next_batch":"${formatStreamToken(context.until)}"`, ...members].join()}}` };
+    const token = formatStreamToken(context.until);
+    const json = `{${[`"next_batch":"${token}"`, ...members].join()}}`;
+    return { isNews, json, sent: () => context.members.sendUntil(token) };
   }
 }

@@ -3,6 +3,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { KnownRoom } from '../notifier/active-user.js';
+import type { AnsweredMembers } from '../parts/lazy-members.js';
 import type { StreamToken } from '../tokens/stream-token.js';
 
 /** What one answer to /sync is computed from. Fixed at its start, whatever happens meanwhile. */
@@ -21,6 +22,8 @@ export interface SyncContext {
   readonly now: number;
   /** The user's rooms as of now: what changed in them behind `until` is not for this answer. */
   readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
+  /** The member events that the client has, and that this answer sends, where it loads members lazily. */
+  readonly members: AnsweredMembers;
   /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
   accountData(): Promise<AccountDataByRoom>;
   /** The users whose messages the client is not to see. Read when first asked for. */

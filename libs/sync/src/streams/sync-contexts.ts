@@ -9,7 +9,8 @@ import { VIEWS, type Views } from '#projections/views';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
-import type { StreamToken } from '../tokens/stream-token.js';
+import { LazyMembers } from '../parts/lazy-members.js';
+import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData, readIgnoredUsers } from './read-account-data.js';
 import type { SyncContext } from './sync-context.js';
 
@@ -43,6 +44,7 @@ export class SyncContexts {
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
     private readonly typing: Typing,
+    private readonly lazyMembers: LazyMembers,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -82,6 +84,7 @@ export class SyncContexts {
       until,
       now: this.clock.now(),
       rooms: user.rooms,
+      members: this.lazyMembers.open(requester, since === undefined ? undefined : formatStreamToken(since)),
       accountData: once(readAccountData),
       ignoredUsers: once(() => readIgnoredUsers(views, userId)),
       pause: this.pacer(),
