@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +68,53 @@ describe('a wrong configuration', () => {
 
   it('leaves nothing behind', () => {
     expect(existsSync(join(directory, 'data'))).toBe(false);
+  });
+});
+
+describe('the data of a server', () => {
+  let server: Homeserver;
+  const settings = (): Record<string, string> => ({
+    ANNALS_DATA_DIR: server.directory,
+    ANNALS_SERVER_NAME: server.serverName,
+  });
+
+  beforeAll(async () => {
+    server = await Homeserver.start();
+    await server.register('alice');
+    expect(await server.end()).toBe(0);
+  });
+  afterAll(() => server.remove());
+
+  it('is not taken for that of another one: exit code 78 and one line that names both', async () => {
+    const { code, output } = await runToEnd(tmpdir(), { ...settings(), ANNALS_SERVER_NAME: 'other.example' });
+    expect(code).toBe(78);
+    expect(output).toMatch(/^annals: ANNALS_SERVER_NAME is other\.example, but .* that of e2e\.example: .*\n$/);
+  });
+
+  it('without its log is not taken for that of a new server', async () => {
+    renameSync(join(server.directory, 'log'), join(server.directory, 'away'));
+    const { code, output } = await runToEnd(tmpdir(), settings());
+    renameSync(join(server.directory, 'away'), join(server.directory, 'log'));
+    expect(code).toBe(78);
+    expect(output).toMatch(/^annals: The log in .* is empty, but there are views in .*: restore .*\n$/);
+  });
+
+  it('without its signing key gets no other one', async () => {
+    renameSync(join(server.directory, 'keys'), join(server.directory, 'away'));
+    const { code, output } = await runToEnd(tmpdir(), settings());
+    rmSync(join(server.directory, 'keys'), { recursive: true });
+    renameSync(join(server.directory, 'away'), join(server.directory, 'keys'));
+    expect(code).toBe(78);
+    expect(output).toMatch(/^annals: .*signing\.key is missing, .* "annals keys accept"\n$/);
+  });
+
+  it('is as it was after all that', async () => {
+    await server.start();
+    const { status } = await server.request('POST', '/_matrix/client/v3/login', {
+      body: { type: 'm.login.password', user: 'alice', password: 'the password of alice' },
+    });
+    expect(status).toBe(200);
+    await server.end();
   });
 });
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { type CommandRunner, InjectCommander } from 'nest-commander';
 import { AuditCommand } from './commands/audit.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
+import { KeysCommand } from './commands/keys.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { UsersCommand } from './commands/users.command.js';
@@ -17,6 +18,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     VerifyCommand,
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
+    ...KeysCommand.registerWithSubCommands(),
     DoctorCommand,
   ],
 })

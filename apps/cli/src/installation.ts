@@ -20,8 +20,13 @@ export interface Installation {
   readonly config: Config;
   /** A connection to the running server; undefined where none runs. To be closed. */
   connect(): Promise<ControlClient | undefined>;
-  /** The log for reading only, also beside a running server. Throws CliFailure where there is none. To be closed. */
+  /**
+   * The log for reading only, also beside a running server. Throws CliFailure where there is none, or where it is another
+   * server's. To be closed.
+   */
   openLogToRead(): Promise<EventStore>;
+  /** As `openLogToRead`, whosever it is. */
+  openAnyLogToRead(): Promise<EventStore>;
 }
 
 /**
@@ -33,7 +38,8 @@ export function findInstallation(dataDir?: string, env: NodeJS.ProcessEnv = proc
   return {
     config,
     connect: () => connect(config),
-    openLogToRead: () => openLogToRead(config),
+    openLogToRead: () => openOwnLogToRead(config),
+    openAnyLogToRead: () => openLogToRead(config),
   };
 }
 
@@ -54,6 +60,18 @@ async function connect(config: Config): Promise<ControlClient | undefined> {
     return await connectControl(path);
   } catch (error) {
     throw new CliFailure(`${path}: the running server cannot be reached: ${messageOf(error)}`);
+  }
+}
+
+async function openOwnLogToRead(config: Config): Promise<EventStore> {
+  const store = await openLogToRead(config);
+  try {
+    const { checkOwner } = await import('./check-owner.js');
+    await checkOwner(store, config);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
   }
 }
 

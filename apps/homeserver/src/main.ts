@@ -15,6 +15,6 @@ try {
   await runServer(config, await openLog(config.log));
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`annals: ${error.message}\n`);
-  process.exitCode = EXIT_CONFIG;
+  // Whatever has been opened by then must not hold it up.
+  process.stderr.write(`annals: ${error.message}\n`, () => process.exit(EXIT_CONFIG));
 }

@@ -1,4 +1,4 @@
-import type { Config } from '#config/config';
+import { type Config, ConfigError } from '#config/config';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { Supervisor } from './notify-supervisor.js';
 import { reload } from './reload.js';
@@ -44,6 +44,8 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   try {
     server = await startServer(config, log);
   } catch (error) {
+    // Told by whoever asked for the server, in one line.
+    if (error instanceof ConfigError) throw error;
     logger.fatal({ err: error }, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return exit(1);
   }

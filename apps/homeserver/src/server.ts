@@ -21,8 +21,8 @@ import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Listener } from '#projections/listener';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
-import { makeDirectory, openEventStore, openReadModels } from './infrastructure.js';
-import { openSigningKey } from './open-signing-key.js';
+import { openReadModels } from './infrastructure.js';
+import { openOwnLog } from './open-own-log.js';
 import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
@@ -117,8 +117,8 @@ async function openPorts(
 ): Promise<Ports> {
   const clock = systemClock;
   const metrics = new Metrics();
-  const signingKey = openSigningKey(makeDirectory(config, 'keys'));
-  const store = new MeteredEventStore(await openEventStore(config), metrics, clock);
+  const { store: ownLog, signingKey } = await openOwnLog(config, clock);
+  const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
   const readModels = await openReadModels(config);
   closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });

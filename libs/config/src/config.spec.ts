@@ -16,6 +16,7 @@ describe('the configuration', () => {
   it('has a default for everything', () => {
     expect(loadConfig({ PATH: '/bin' })).toMatchObject({
       serverName: 'localhost:8008',
+      isServerNameDefault: true,
       listen: { host: '127.0.0.1', port: 8008 },
       publicUrl: 'http://127.0.0.1:8008',
       dataDir: resolve('./data'),

@@ -18,6 +18,8 @@ export interface RecaptchaConfig {
 /** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
 export interface Config {
   readonly serverName: ServerName;
+  /** Whether nobody has said what the server is called. */
+  readonly isServerNameDefault: boolean;
   readonly listen: ListenAddress;
   readonly federationListen?: ListenAddress;
   readonly tlsCert?: string;
@@ -77,7 +79,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, ya
     put(name.slice(PREFIX.length).toLowerCase(), name, value.trim());
   }
   checkSettings(settings, origin);
-  return parseSettings(settings);
+  return parseSettings(settings, !origin.has('server_name'));
 }
 
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map(Object.entries(new Settings()));
@@ -127,10 +129,11 @@ function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>):
   together('recaptcha_secret', 'recaptcha_site_key');
 }
 
-function parseSettings(settings: Settings): Config {
+function parseSettings(settings: Settings, isServerNameDefault: boolean): Config {
   const listen = parseListen(settings.listen) as ListenAddress; // Checked by the validator.
   return Object.freeze({
     serverName: settings.server_name as ServerName, // Checked by the validator.
+    isServerNameDefault,
     listen,
     federationListen: settings.federation_listen === undefined ? undefined : parseListen(settings.federation_listen),
     tlsCert: settings.tls_cert,

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
 import { START, type Position } from '#kernel/position';
 import {
   RevisionConflict,
@@ -9,6 +11,7 @@ import {
   type NewFact,
   type RecordedFact,
 } from './event-store.js';
+import { findLogIdentity, nameLog } from './log-identity.js';
 import { sealFacts } from './seal-facts.js';
 
 /** A store under test and what its adapter can do beside. The log need not be empty. */
@@ -516,6 +519,17 @@ function describeSubscribing(store: () => EventStore, opened: () => OpenedStore)
       }
       expect(seen).toHaveLength(1);
       expect(seen[0]! <= position).toBe(true);
+    });
+  });
+
+  describe('a log', () => {
+    it('is named once, however many processes do it at once, and says so to all', async () => {
+      const key = { key_id: 'ed25519:a', public_key: 'AAAA' };
+      const names = ['a.example', 'b.example', 'c.example'];
+      const told = await Promise.all(names.map((name) => nameLog(store(), systemClock, name as ServerName, key)));
+      const identity = await findLogIdentity(store());
+      expect(identity?.logId).toMatch(/^[0-9a-f-]{36}$/);
+      expect(told).toEqual([identity, identity, identity]);
     });
   });
 }

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import type { EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { nameLog } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
+import { encodeBase64 } from '#protocol/signing/base64';
 import { encodeSigningKey } from '#protocol/signing/signing-key';
 import { BOB, LocalRoom, TEST_AUTHOR } from './local-room.js';
 
@@ -16,6 +19,11 @@ export class DataFolder {
     mkdirSync(join(this.path, 'keys'), { mode: 0o700 });
     writeFileSync(join(this.path, 'keys/signing.key'), encodeSigningKey(TEST_AUTHOR.signingKey), { mode: 0o600 });
     return this.write(async (store) => {
+      const { serverName, signingKey } = TEST_AUTHOR;
+      await nameLog(store, systemClock, serverName, {
+        key_id: signingKey.keyId,
+        public_key: encodeBase64(signingKey.publicKey),
+      });
       const users = administrateStopped(store, TEST_AUTHOR.serverName);
       await users.create('alice', 'a password', true);
       await users.create('bob', 'another password', false);

@@ -1,11 +1,18 @@
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { SIGNING_KEY_FILE } from '#homeserver/signing-key-file';
+import { isKnownKey, type NamedKey } from '#event-store/log-identity';
+import { encodeBase64 } from '#protocol/signing/base64';
 import type { KeyFile } from '../verify/own-keys.js';
 import { type Check, fail, ok, warn } from './check.js';
 
 const NAME = 'signing key';
 
-/** `isNew`: whether the log is empty, so that nothing has been signed yet. */
-export function checkSigningKeys(files: readonly KeyFile[], isNew: boolean): Check[] {
+/**
+ * `isNew`: whether the log is empty, so that nothing has been signed yet. `named`: the keys that the log names, where it names
+ * any.
+ */
+export function checkSigningKeys(files: readonly KeyFile[], isNew: boolean, named: readonly NamedKey[] = []): Check[] {
   if (files.length === 0 && isNew) return [ok(NAME, 'none yet: the first start makes it')];
   if (files.length === 0) {
     return [
@@ -23,6 +30,12 @@ export function checkSigningKeys(files: readonly KeyFile[], isNew: boolean): Che
         `chmod 600 ${path}`,
       );
     }
-    return ok(NAME, `${path}, ${file.key.keyId}`);
+    const key = { key_id: file.key.keyId, public_key: encodeBase64(file.key.publicKey) };
+    // What it no longer signs with it may have brought along from elsewhere.
+    if (named.length > 0 && basename(path) === SIGNING_KEY_FILE && !isKnownKey({ keys: named }, key)) {
+      const advice = 'restore the right one from a backup, or go on with this one: annals keys accept';
+      return fail(NAME, `${path}, ${key.key_id}, which the log does not know`, advice);
+    }
+    return ok(NAME, `${path}, ${key.key_id}`);
   });
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventStore } from '#event-store/event-store';
+import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
 import { type Position, positionNumber, positionOf, START } from '#kernel/position';
 import { messageOf } from '../failure.js';
 import { type Installation, LOG_FILE } from '../installation.js';
@@ -15,6 +16,8 @@ export interface LogState {
   /** When its last fact was decided, in milliseconds. */
   readonly lastAt?: number;
   readonly server?: string;
+  /** What the log says about itself. */
+  readonly identity?: LogIdentity;
 }
 
 const NAME = 'log';
@@ -30,12 +33,12 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
   }
   let store: EventStore | undefined;
   try {
-    store = await installation.openLogToRead();
+    store = await installation.openAnyLogToRead();
     const head = await store.head();
     const lastAt = await lastMoment(store, head);
     const where = isEmbedded ? `${size(stats?.size ?? 0)} in ${file}` : 'in the event store';
     const check = ok(NAME, `readable up to position ${head}, ${where}`);
-    return { check, head, lastAt, server: await serverOfLog(store) };
+    return { check, head, lastAt, server: await serverOfLog(store), identity: await findLogIdentity(store) };
   } catch (error) {
     const advice = isEmbedded
       ? 'run "annals verify" to see what is left, then restore log/ from a backup'

@@ -54,7 +54,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
   const log = await lookAtLog(installation);
   yield log.check;
   yield checkClock(Date.now(), log.lastAt);
-  yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START);
+  yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity?.keys);
   const database = await checkDatabase(config);
   yield* database;
   const hasViews = log.head !== undefined && log.head !== START && database.every(({ level }) => level === 'ok');

@@ -115,8 +115,8 @@ describe('the users of a stopped server', () => {
     await createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
     const other = testInstallation(folder.path, { ANNALS_SERVER_NAME: 'b.example' });
     await expect(createUser(other, terminal, 'bob', chosen, false)).rejects.toMatchObject({
-      message: expect.stringContaining('belongs to a.example'),
-      exitCode: EXIT.failed,
+      message: expect.stringContaining('that of a.example'),
+      exitCode: EXIT.config,
     });
   });
 

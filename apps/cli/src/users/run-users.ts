@@ -2,16 +2,15 @@ import { administrateStopped } from '#accounts/administration/stopped-server';
 import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
 import type { UserAdministration } from '#accounts/administration/user-administration';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
-import type { Config } from '#config/config';
-import type { EventStore } from '#event-store/event-store';
+import { openOwnLog } from '#homeserver/open-own-log';
+import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { ControlClient } from '#projections/control-client';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
-import { openToWrite } from '../open-to-write.js';
+import { opened } from '../open-to-write.js';
 import { callServer } from '../projections/remote-projections.js';
-import { serverOfLog } from '../server-of-log.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { table } from '../terminal/table.js';
 import { moment } from '../terminal/units.js';
@@ -127,24 +126,16 @@ async function administrate<T>(
       client.close();
     }
   }
+  // Also before the server has started for the first time: then this begins its log.
+  const { store } = await opened(() => openOwnLog(config, systemClock));
   try {
-    // Also before the server has started for the first time.
-    const workStopped = async (store: EventStore): Promise<T> => {
-      await checkServer(store, config);
-      return work(administrateStopped(store, config.serverName), false);
-    };
-    return await openToWrite(config, workStopped, true);
+    return await work(administrateStopped(store, config.serverName), false);
   } catch (error) {
     if (error instanceof MatrixError) throw new CliFailure(error.message, EXIT.found, error.errcode);
     throw error;
+  } finally {
+    await store.close();
   }
-}
-
-/** A forgotten setting must not make users of another server. */
-async function checkServer(store: EventStore, { serverName, dataDir }: Config): Promise<void> {
-  const known = await serverOfLog(store);
-  if (known === undefined || known === serverName) return;
-  throw new CliFailure(`${dataDir} belongs to ${known}, and ANNALS_SERVER_NAME says ${serverName}`);
 }
 
 function remoteUsers(client: ControlClient): Administration {

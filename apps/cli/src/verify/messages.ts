@@ -14,6 +14,8 @@ export interface PublicKey {
 export interface VerifyTask {
   readonly log: { readonly directory: string } | { readonly url: string };
   readonly keys: readonly PublicKey[];
+  /** Whose log it has to be; undefined: whosever it is. */
+  readonly server?: string;
   readonly resume?: Resume;
   readonly part?: Part;
   /** Where all parts end. */
@@ -32,7 +34,9 @@ export type VerifyMessage =
   | { readonly kind: 'checkpoint' }
   | { readonly kind: 'done'; readonly log: VerifiedLog; readonly unverifiable: Readonly<Record<string, number>> }
   | { readonly kind: 'unopened'; readonly code: string | undefined; readonly error: string }
-  | { readonly kind: 'failed'; readonly error: string };
+  | { readonly kind: 'failed'; readonly error: string }
+  /** The log is another server's. */
+  | { readonly kind: 'refused'; readonly error: string };
 
 /** The descriptor on which the process keeps its place: what is written there outlives it. */
 export const PLACE_DESCRIPTOR = 4;

@@ -35,7 +35,7 @@ export async function runVerify(
   const writer = options.json ? jsonWriter(terminal) : textWriter(terminal);
   const progress = new Progress(terminal, 'verify');
   const supervised: SuperviseOptions = {
-    task: { log: logOf(config), keys },
+    task: { log: logOf(config), keys, server: config.isServerNameDefault ? undefined : config.serverName },
     onFinding: (finding) => writer.finding(finding),
     onProgress: (done, of, about) => progress.show({ done, of, about }),
     signal: options.signal,
@@ -45,6 +45,7 @@ export async function runVerify(
   const verification = await verifyInParts(supervised, processesFor(config));
   const seconds = progress.finish();
   if (options.signal?.aborted === true) throw new CliFailure('interrupted', EXIT.interrupted);
+  if (verification.isRefused === true) throw new CliFailure(verification.failure ?? '', EXIT.config);
   await writer.summary(verification, seconds);
   if (verification.failure !== undefined) {
     throw new CliFailure(`the log could not be verified: ${verification.failure}`);

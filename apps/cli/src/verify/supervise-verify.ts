@@ -16,6 +16,8 @@ export interface Verification {
   readonly unverifiable: Readonly<Record<string, number>>;
   /** Set where it could not be done, for a reason that says nothing about what is in the log. */
   readonly failure?: string;
+  /** Whether that is because the log is another server's. */
+  readonly isRefused?: boolean;
 }
 
 export interface SuperviseOptions {
@@ -65,7 +67,9 @@ export async function superviseVerify(options: SuperviseOptions): Promise<Verifi
     const next =
       run.place === undefined || run.death === undefined ? undefined : afterDeath(run.death, run.place, resume);
     if (next?.isReadAgain !== true) for (const finding of run.held) report(finding);
-    if (run.failure !== undefined) return { findings, log, unverifiable, failure: run.failure };
+    if (run.failure !== undefined) {
+      return { findings, log, unverifiable, failure: run.failure, isRefused: run.isRefused };
+    }
     if (next?.finding !== undefined) report(next.finding);
     if (next?.resume === undefined) return { findings, log, unverifiable };
     deaths += run.isStuck ? STUCK_COUNTS : 1;
@@ -115,6 +119,7 @@ interface Run {
   readonly log?: VerifiedLog;
   readonly unverifiable: Readonly<Record<string, number>>;
   readonly failure?: string;
+  readonly isRefused?: boolean;
   /** How the process ended, where it did so before its time: "crashed the reader (SIGSEGV)". */
   readonly death?: string;
   readonly isStuck: boolean;
@@ -155,7 +160,7 @@ function listen(
   return new Promise((resolve) => {
     const held: LogFinding[] = [];
     let of: number | undefined;
-    let result: Pick<Run, 'log' | 'unverifiable' | 'failure'> | undefined;
+    let result: Pick<Run, 'log' | 'unverifiable' | 'failure' | 'isRefused'> | undefined;
     let isStuck = false;
     const kill = (): void => void child.kill('SIGKILL');
     const watch = (): NodeJS.Timeout =>
@@ -196,10 +201,11 @@ function listen(
 }
 
 function resultOf(
-  message: Extract<VerifyMessage, { kind: 'done' | 'unopened' | 'failed' }>,
+  message: Extract<VerifyMessage, { kind: 'done' | 'unopened' | 'failed' | 'refused' }>,
   held: LogFinding[],
-): Pick<Run, 'log' | 'unverifiable' | 'failure'> {
+): Pick<Run, 'log' | 'unverifiable' | 'failure' | 'isRefused'> {
   if (message.kind === 'done') return { log: message.log, unverifiable: message.unverifiable };
+  if (message.kind === 'refused') return { unverifiable: {}, failure: message.error, isRefused: true };
   if (message.kind === 'failed') return { unverifiable: {}, failure: message.error };
   const { code, error } = message;
   if (code !== undefined && NOT_THE_LOG.has(code)) return { unverifiable: {}, failure: error };

@@ -70,6 +70,7 @@ function merge(parts: readonly Verification[]): Omit<Verification, 'findings'> {
     log: mergeLogs(parts.map(({ log }) => log)),
     unverifiable,
     failure: parts.find(({ failure }) => failure !== undefined)?.failure,
+    isRefused: parts.some(({ isRefused }) => isRefused === true),
   };
 }
 

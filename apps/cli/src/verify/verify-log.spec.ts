@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { acceptKey, nameLog, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts } from '#event-store/seal-facts';
+import { systemClock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
 import { positionOf } from '#kernel/position';
 import { LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -41,6 +44,56 @@ function withChanges(changes: Partial<EventStore>): EventStore {
     ...changes,
   };
 }
+
+describe('whose log it is', () => {
+  const key = { key_id: 'ed25519:a', public_key: 'A'.repeat(43) };
+
+  async function say(...facts: (readonly [type: string, data: object])[]): Promise<LogFinding[]> {
+    const drafts = facts.map(([type, data]) => ({ id: randomUUID(), type, data: JSON.stringify(data), at: 1 }));
+    const sealed = sealFacts(
+      undefined,
+      drafts.map((draft) => ({ ...draft, actor: 'server' })),
+    );
+    await store.append(SERVER_STREAM, 'no-stream', sealed);
+    return (await verify(store)).all;
+  }
+
+  test('is said in the first fact of the stream of the server, and keys behind it', async () => {
+    await nameLog(store, systemClock, 'a.example' as ServerName, key);
+    await acceptKey(store, systemClock, { ...key, key_id: 'ed25519:b' });
+    expect((await verify(store)).all).toEqual([]);
+  });
+
+  test.each([
+    ['by another fact', [['signing-key-accepted', key]], 'it does not say whose log this is'],
+    [
+      'with a name that is none',
+      [['log-begun', { log_id: randomUUID(), server_name: 'a b', key }]],
+      'not say properly',
+    ],
+    ['without a key', [['log-begun', { log_id: randomUUID(), server_name: 'a.example' }]], 'not say properly'],
+    [
+      'twice',
+      [
+        ['log-begun', { log_id: randomUUID(), server_name: 'a.example', key }],
+        ['log-begun', { log_id: randomUUID(), server_name: 'b.example', key }],
+      ],
+      'once more whose log',
+    ],
+    [
+      'with a key that is none',
+      [
+        ['log-begun', { log_id: randomUUID(), server_name: 'a.example', key }],
+        ['signing-key-accepted', { key_id: 'ed25519:b', public_key: 'short' }],
+      ],
+      'names no signing key',
+    ],
+  ] as const)('said %s is a finding', async (_, facts, problem) => {
+    expect(await say(...facts)).toEqual([
+      { stream: SERVER_STREAM, revision: facts.length - 1, problem: expect.stringContaining(problem) },
+    ]);
+  });
+});
 
 const FIRST = positionOf(1);
 const BOB = 'user-@bob:a.example';

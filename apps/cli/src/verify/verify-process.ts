@@ -32,7 +32,13 @@ process.once('disconnect', () => process.exit());
 async function run(task: VerifyTask): Promise<void> {
   const store = await openLog(task);
   if (store === undefined) return;
-  const ring = keyRing(task.keys, await findServer(store));
+  const server = await findServer(store);
+  if (task.server !== undefined && server !== undefined && server !== task.server) {
+    await store.close();
+    const error = `ANNALS_SERVER_NAME is ${task.server}, but the log is that of ${server}`;
+    return tell({ kind: 'refused', error });
+  }
+  const ring = keyRing(task.keys, server);
   let done = 0;
   let current: string | undefined;
   let toldAt = 0;

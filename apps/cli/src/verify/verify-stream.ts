@@ -1,10 +1,12 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { verifyChain } from '#event-store/seal-facts';
+import { SERVER_STREAM } from '#event-store/log-identity';
 import { parsePosition, type Position, START } from '#kernel/position';
 import { type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { messageOf } from '../failure.js';
 import type { Place, Report } from './finding.js';
+import { findIdentityProblem } from './verify-identity.js';
 
 export interface VerifyStreamOptions {
   readonly store: EventStore;
@@ -160,6 +162,10 @@ class StreamCheck {
       this.#say(at, `its data is not JSON: ${messageOf(error)}`);
       this.#room?.skip();
       return;
+    }
+    if (this.stream === SERVER_STREAM) {
+      const problem = findIdentityProblem(fact, at);
+      if (problem !== undefined) this.#say(at, problem);
     }
     if (this.#room === undefined) return;
     for (const { problem } of this.#room.check(fact)) this.#say(at, problem);

@@ -1,0 +1,160 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Config, ConfigError, loadConfig } from '#config/config';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { factId } from '#event-store/fact-id';
+import { sealFacts } from '#event-store/seal-facts';
+import { systemClock } from '#kernel/clock';
+import { acceptSigningKey, openOwnLog } from './open-own-log.js';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'annals-own-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function configOf(name = 'a.example', env: Record<string, string> = {}): Config {
+  return loadConfig({ ANNALS_DATA_DIR: directory, ANNALS_SERVER_NAME: name, ...env });
+}
+
+/** Starts and stops; answers whose log it was. */
+async function open(config = configOf()) {
+  const { store, identity, signingKey } = await openOwnLog(config, systemClock);
+  await store.close();
+  return { identity, signingKey };
+}
+
+async function refusal(config = configOf()): Promise<string> {
+  const error = await open(config).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(ConfigError);
+  return (error as ConfigError).message;
+}
+
+describe('the log of a server', () => {
+  it('is named by the first start, and the same at every later one', async () => {
+    const first = await open();
+    expect(first.identity).toMatchObject({ serverName: 'a.example', logId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(first.identity.keys).toMatchObject([{ key_id: first.signingKey.keyId }]);
+    const second = await open();
+    expect(second.identity).toEqual(first.identity);
+    expect(second.signingKey.publicKey).toEqual(first.signingKey.publicKey);
+  });
+
+  it('refuses another name, and says both', async () => {
+    const before = await open();
+    const message = await refusal(configOf('b.example'));
+    expect(message).toContain('ANNALS_SERVER_NAME is b.example');
+    expect(message).toContain('that of a.example');
+    expect((await open()).identity).toEqual(before.identity);
+  });
+
+  it('has an id of its own, whatever the server is called', async () => {
+    const first = await open();
+    renameSync(join(directory, 'log'), join(directory, 'old-log'));
+    renameSync(join(directory, 'keys'), join(directory, 'old-keys'));
+    expect((await open()).identity.logId).not.toBe(first.identity.logId);
+  });
+
+  it('that holds facts but does not say whose it is, is refused', async () => {
+    const store = await openLmdbEventStore(join(directory, 'log'));
+    const fact = { id: factId('test'), type: 'test', data: '{}', at: 1, actor: 'server' };
+    await store.append('user-@a:a.example', 'no-stream', sealFacts(undefined, [fact]));
+    await store.close();
+    expect(await refusal()).toContain('does not say whose it is');
+  });
+});
+
+describe('an empty log', () => {
+  it('beside signing keys is a lost one, whether it is there or not', async () => {
+    await open();
+    rmSync(join(directory, 'log'), { recursive: true });
+    expect(await refusal()).toMatch(/The log in .*log is empty, but there are signing keys in .*keys: restore/);
+    expect(existsSync(join(directory, 'log'))).toBe(false);
+    await (await openLmdbEventStore(join(directory, 'log'))).close();
+    expect(await refusal()).toContain('restore the log from a backup');
+  });
+
+  it('beside views is a lost one', async () => {
+    mkdirSync(join(directory, 'views'));
+    writeFileSync(join(directory, 'views/data.mdb'), 'rows');
+    expect(await refusal()).toMatch(/is empty, but there are views in .*views/);
+    expect(existsSync(join(directory, 'keys'))).toBe(false);
+  });
+
+  it('begins anew with a key that is accepted, but not beside views', async () => {
+    const before = await open();
+    rmSync(join(directory, 'log'), { recursive: true });
+    mkdirSync(join(directory, 'views'));
+    writeFileSync(join(directory, 'views/data.mdb'), 'rows');
+    await expect(acceptSigningKey(configOf(), systemClock)).rejects.toThrow('there are views');
+    rmSync(join(directory, 'views'), { recursive: true });
+    expect(await acceptSigningKey(configOf(), systemClock)).toMatchObject({ isNew: true });
+    const after = await open();
+    expect(after.identity.keys).toEqual(before.identity.keys);
+    expect(after.identity.logId).not.toBe(before.identity.logId);
+  });
+});
+
+describe('the signing key of a log', () => {
+  it('that is lost ends the start, and no other is made', async () => {
+    const { signingKey } = await open();
+    rmSync(join(directory, 'keys'), { recursive: true });
+    const message = await refusal();
+    expect(message).toContain(`signing.key is missing, and a.example has signed with ${signingKey.keyId}`);
+    expect(message).toContain('restore keys/ from a backup');
+    expect(readdirSync(join(directory, 'keys'))).toEqual([]);
+  });
+
+  it('that is another one ends the start, until an operator accepts it; the old one stays good', async () => {
+    const first = await open();
+    const path = join(directory, 'keys/signing.key');
+    const old = readFileSync(path);
+    rmSync(path);
+    const { key, isNew } = await acceptSigningKey(configOf(), systemClock);
+    expect(isNew).toBe(true);
+    const second = await open();
+    expect(second.signingKey.keyId).toBe(key.key_id);
+    expect(second.identity.keys).toEqual([...first.identity.keys, key]);
+    expect(await acceptSigningKey(configOf(), systemClock)).toEqual({ key, isNew: false });
+
+    writeFileSync(path, old);
+    expect((await open()).signingKey.keyId).toBe(first.signingKey.keyId);
+
+    writeFileSync(path, 'ed25519 other QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE\n');
+    expect(await refusal()).toContain('holds ed25519:other, but the log of a.example knows');
+  });
+
+  it('is accepted for no other server', async () => {
+    await open();
+    rmSync(join(directory, 'keys'), { recursive: true });
+    await expect(acceptSigningKey(configOf('b.example'), systemClock)).rejects.toThrow(ConfigError);
+  });
+
+  it('made by a first start that was killed on the way is taken up by the next', async () => {
+    const { signingKey } = await open();
+    const keys = join(directory, 'keys');
+    // Named by the log, and not yet in its place.
+    renameSync(join(keys, 'signing.key'), join(keys, 'signing.key.new'));
+    expect((await open()).signingKey.publicKey).toEqual(signingKey.publicKey);
+    expect(readdirSync(keys)).toEqual(['signing.key']);
+    // Drafted, and the log not yet begun.
+    renameSync(join(keys, 'signing.key'), join(keys, 'signing.key.new'));
+    rmSync(join(directory, 'log'), { recursive: true });
+    expect((await open()).signingKey.publicKey).toEqual(signingKey.publicKey);
+  });
+});

@@ -1,0 +1,151 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Config, ConfigError } from '#config/config';
+import type { EventStore } from '#event-store/event-store';
+import {
+  acceptKey,
+  findLogIdentity,
+  isKnownKey,
+  type LogIdentity,
+  nameLog,
+  type NamedKey,
+} from '#event-store/log-identity';
+import type { Clock } from '#kernel/clock';
+import { START } from '#kernel/position';
+import { encodeBase64 } from '#protocol/signing/base64';
+import type { SigningKey } from '#protocol/signing/signing-key';
+import { makeDirectory, openEventStore } from './infrastructure.js';
+import { draftSigningKey, findSigningKey, keepSigningKey, SIGNING_KEY_FILE } from './signing-key-file.js';
+
+type OwnConfig = Pick<Config, 'serverName' | 'dataDir' | 'eventStoreUrl'>;
+
+/** The log of this server, and what belongs to it. */
+export interface OwnLog {
+  readonly store: EventStore;
+  readonly identity: LogIdentity;
+  readonly signingKey: SigningKey;
+}
+
+/**
+ * Opens the log to write and makes sure that it is this server's: the first start names it and makes the signing key; every
+ * later one finds the same name and a key that the log knows. Throws ConfigError, with one line that says what to do, where
+ * the name is another, where the key or the log is lost, or where one of them is another's.
+ */
+export async function openOwnLog(config: Config, clock: Clock): Promise<OwnLog> {
+  if (config.eventStoreUrl === undefined && !existsSync(join(config.dataDir, 'log', 'data.mdb'))) checkIsNew(config);
+  const store = await openEventStore(config);
+  try {
+    const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
+    checkServerName(identity, config);
+    return { store, identity, signingKey: findKnownKey(identity, config) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Goes on with the key that is in `keys/`, made where there is none, whatever the log says. Throws as `openOwnLog`. */
+export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ key: NamedKey; isNew: boolean }> {
+  const store = await openEventStore(config);
+  try {
+    const directory = makeDirectory(config, 'keys');
+    const key = nameOf(findSigningKey(directory) ?? draftSigningKey(directory));
+    const known = await findOwnIdentity(store, config);
+    if (known === undefined) checkHasNoViews(config);
+    else checkServerName(known, config);
+    const isNew = known === undefined || !isKnownKey(known, key);
+    if (known === undefined) await nameLog(store, clock, config.serverName, key);
+    else await acceptKey(store, clock, key);
+    keepSigningKey(directory);
+    return { key, isNew };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Throws ConfigError where the log is another server's than the configuration says. */
+export function checkServerName(
+  identity: Pick<LogIdentity, 'serverName'>,
+  { serverName, dataDir, eventStoreUrl }: OwnConfig,
+): void {
+  if (identity.serverName === serverName) return;
+  const place = eventStoreUrl === undefined ? dataDir : 'the event store';
+  throw new ConfigError(
+    `ANNALS_SERVER_NAME is ${serverName}, but the log in ${place} is that of ${identity.serverName}: ` +
+      'set the name back or use another data folder (a server cannot change its name)',
+  );
+}
+
+/** Undefined where the log is empty. */
+async function findOwnIdentity(store: EventStore, config: OwnConfig): Promise<LogIdentity | undefined> {
+  // The head first: what another process writes meanwhile begins with whose it is.
+  const head = await store.head();
+  const identity = await findLogIdentity(store);
+  if (identity === undefined && head !== START) {
+    throw new ConfigError(
+      `The log in ${placeOf(config)} does not say whose it is: run "annals verify"; where it is damaged restore a backup`,
+    );
+  }
+  return identity;
+}
+
+async function begin(store: EventStore, config: Config, clock: Clock): Promise<LogIdentity> {
+  checkIsNew(config);
+  const directory = makeDirectory(config, 'keys');
+  const identity = await nameLog(store, clock, config.serverName, nameOf(draftSigningKey(directory)));
+  // Only now: a key without a log would look as if the log had been lost.
+  keepSigningKey(directory);
+  return identity;
+}
+
+/** The log is empty: nothing else may be left of a server. */
+function checkIsNew(config: OwnConfig): void {
+  checkHasNoViews(config);
+  const keys = join(config.dataDir, 'keys');
+  if (existsSync(keys) && readdirSync(keys).some((name) => name.endsWith('.key'))) {
+    throw new ConfigError(
+      `${lostLog(config)}, but there are signing keys in ${keys}: restore the log from a backup ` +
+        '("annals restore"), or begin a new log with this key by "annals keys accept"',
+    );
+  }
+}
+
+function checkHasNoViews(config: OwnConfig): void {
+  const views = join(config.dataDir, 'views');
+  if (!existsSync(join(views, 'data.mdb'))) return;
+  throw new ConfigError(
+    `${lostLog(config)}, but there are views in ${views}: restore the log from a backup ("annals restore"), ` +
+      'or move the whole data folder away to begin a new server',
+  );
+}
+
+function lostLog(config: OwnConfig): string {
+  return `The log in ${placeOf(config)} is empty`;
+}
+
+function placeOf({ dataDir, eventStoreUrl }: OwnConfig): string {
+  return eventStoreUrl === undefined ? join(dataDir, 'log') : 'the event store';
+}
+
+function findKnownKey(identity: LogIdentity, config: Config): SigningKey {
+  const directory = makeDirectory(config, 'keys');
+  const key = findSigningKey(directory);
+  const path = join(directory, SIGNING_KEY_FILE);
+  const names = identity.keys.map(({ key_id: id }) => id).join(', ');
+  const advice = 'restore keys/ from a backup, or go on with another key by "annals keys accept"';
+  if (key === undefined) {
+    throw new ConfigError(`${path} is missing, and ${identity.serverName} has signed with ${names}: ${advice}`);
+  }
+  if (!isKnownKey(identity, nameOf(key))) {
+    throw new ConfigError(
+      `${path} holds ${key.keyId}, but the log of ${identity.serverName} knows ${names}: ${advice}`,
+    );
+  }
+  // Made by a first start that ended before it could say so.
+  keepSigningKey(directory);
+  return key;
+}
+
+function nameOf({ keyId, publicKey }: SigningKey): NamedKey {
+  return { key_id: keyId, public_key: encodeBase64(publicKey) };
+}

@@ -1,0 +1,69 @@
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeSigningKey, encodeSigningKey, generateSigningKey, type SigningKey } from '#protocol/signing/signing-key';
+
+/** The file within `keys/`; only its owner can read it. */
+export const SIGNING_KEY_FILE = 'signing.key';
+/** A key that the log does not name yet. */
+const DRAFT = 'signing.key.new';
+
+/** The signing key in a directory, or the one that was drafted for it; undefined where there is neither. */
+export function findSigningKey(directory: string): SigningKey | undefined {
+  return readKey(join(directory, SIGNING_KEY_FILE)) ?? readKey(join(directory, DRAFT));
+}
+
+/** Makes a signing key that is not in use yet, or answers the one that was made before. */
+export function draftSigningKey(directory: string): SigningKey {
+  const path = join(directory, DRAFT);
+  const own = join(directory, `${DRAFT}.${process.pid}`);
+  writeFileSync(own, encodeSigningKey(generateSigningKey()), { mode: 0o600, flush: true });
+  linkOnce(own, path);
+  unlinkSync(own);
+  syncDirectory(directory);
+  // Another process that started with this one may have taken it into use already.
+  const key = readKey(path) ?? readKey(join(directory, SIGNING_KEY_FILE));
+  if (key === undefined) throw new Error(`${path}: was made and is gone`);
+  return key;
+}
+
+/** Takes the drafted key into use, where there is one. Never over a key that is there. */
+export function keepSigningKey(directory: string): void {
+  const draft = join(directory, DRAFT);
+  linkOnce(draft, join(directory, SIGNING_KEY_FILE));
+  syncDirectory(directory);
+  try {
+    unlinkSync(draft);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** A link is made whole or not at all. */
+function linkOnce(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** What the log names must be there after a power cut too. */
+function syncDirectory(directory: string): void {
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(directory, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}
+
+function readKey(path: string): SigningKey | undefined {
+  try {
+    return decodeSigningKey(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}

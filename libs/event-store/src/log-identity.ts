@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
+import { Aggregates, type Fold } from './aggregates.js';
+import type { EventStore, NewFact } from './event-store.js';
+import { factId } from './fact-id.js';
+import type { FactDraft } from './seal-facts.js';
+
+/** The stream of what concerns the whole log. Its first fact says whose log it is. */
+export const SERVER_STREAM = 'server';
+
+/** A key that the server signs with, as the log names it: its public half only. */
+export interface NamedKey {
+  /** `ed25519:` and its version. */
+  readonly key_id: string;
+  /** Base64 without padding. */
+  readonly public_key: string;
+}
+
+/** `log-begun`: the first fact of all. */
+export interface LogBegun {
+  /** A random UUID: two logs never have the same, whatever the server is called. */
+  readonly log_id: string;
+  readonly server_name: ServerName;
+  readonly key: NamedKey;
+}
+
+/** `signing-key-accepted`: an operator goes on with another key. What was signed with those before stays good. */
+export type SigningKeyAccepted = NamedKey;
+
+/** Whose log it is. */
+export interface LogIdentity {
+  readonly logId: string;
+  readonly serverName: ServerName;
+  /** All keys that the server has signed with, the first one first. */
+  readonly keys: readonly NamedKey[];
+}
+
+const FOLD: Fold<LogIdentity | undefined> = { initialState: undefined, evolve: evolveIdentity };
+
+/** Folds the facts of the stream `server`; those it does not know change nothing. */
+export function evolveIdentity(
+  identity: LogIdentity | undefined,
+  { type, data }: Pick<NewFact, 'type' | 'data'>,
+): LogIdentity | undefined {
+  if (type === 'log-begun') {
+    const { log_id: logId, server_name: serverName, key } = JSON.parse(data) as LogBegun; // written by `nameLog`
+    return identity ?? { logId, serverName, keys: [key] };
+  }
+  if (type === 'signing-key-accepted' && identity !== undefined) {
+    return { ...identity, keys: [...identity.keys, JSON.parse(data) as SigningKeyAccepted] }; // written by `acceptKey`
+  }
+  return identity;
+}
+
+/** Whose log it is; undefined where it has not been told yet. */
+export async function findLogIdentity(store: Pick<EventStore, 'readStream'>): Promise<LogIdentity | undefined> {
+  let identity: LogIdentity | undefined;
+  for await (const fact of store.readStream(SERVER_STREAM)) identity = evolveIdentity(identity, fact);
+  return identity;
+}
+
+/**
+ * Says in a log whose it is, where nobody has yet, and answers what it then says: of two processes that do so at once one is
+ * first, and the other is told what that one said.
+ */
+export async function nameLog(
+  store: EventStore,
+  clock: Clock,
+  serverName: ServerName,
+  key: NamedKey,
+): Promise<LogIdentity> {
+  const begun: LogBegun = { log_id: randomUUID(), server_name: serverName, key };
+  return change(store, clock, (identity) =>
+    identity === undefined ? [draftOf('log-begun', begun.log_id, begun)] : [],
+  );
+}
+
+/** Notes another key that the server signs with; nothing where the log knows it. The log must have been named. */
+export function acceptKey(store: EventStore, clock: Clock, key: NamedKey): Promise<LogIdentity> {
+  return change(store, clock, (identity) =>
+    identity === undefined || isKnownKey(identity, key)
+      ? []
+      : [draftOf('signing-key-accepted', `${identity.logId} ${key.key_id} ${key.public_key}`, key)],
+  );
+}
+
+/** Whether the log names the key, by its id and its bytes. */
+export function isKnownKey({ keys }: Pick<LogIdentity, 'keys'>, key: NamedKey): boolean {
+  return keys.some((known) => known.key_id === key.key_id && known.public_key === key.public_key);
+}
+
+async function change(
+  store: EventStore,
+  clock: Clock,
+  decide: (identity: LogIdentity | undefined) => FactDraft[],
+): Promise<LogIdentity> {
+  const streams = new Aggregates({ ...FOLD, store, clock, capacity: 1 });
+  const { state } = await streams.execute(SERVER_STREAM, decide, { actor: 'server' });
+  if (state === undefined) throw new Error(`The stream ${SERVER_STREAM} does not begin with whose log it is`);
+  return state;
+}
+
+function draftOf(type: string, name: string, data: LogBegun | SigningKeyAccepted): FactDraft {
+  return { id: factId(`${type} ${name}`), type, data: JSON.stringify(data) };
+}
