@@ -4,7 +4,7 @@ import type { RoomAlias, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { checkJoined } from '#rooms/queries/room-access';
+import { checkJoined } from '#rooms/reading/open-room';
 import { Aliases } from '../aliases.js';
 
 /**

@@ -13,7 +13,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { SetRoomListed } from '#rooms/commands/set-room-listed';
-import { checkJoined, isWorldReadable } from '#rooms/queries/room-access';
+import { checkJoined, isWorldReadable } from '#rooms/reading/open-room';
 import { Aliases } from '../aliases.js';
 import { CreateAlias } from '../commands/create-alias.js';
 import { DeleteAlias } from '../commands/delete-alias.js';

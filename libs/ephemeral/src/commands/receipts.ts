@@ -15,7 +15,7 @@ import type { EventPlace } from '#rooms/projections/timeline.projector';
 import type { ReceiptSet, ReceiptThread, ReceiptType } from '../facts/receipt-facts.js';
 import type { ReceiptRow } from '../projections/receipts.projector.js';
 import { findEventOfRoom, isInThread } from '../queries/thread-of-event.js';
-import { checkJoined } from './check-joined.js';
+import { checkJoined } from '#rooms/reading/open-room';
 
 /** A place in a room that a user wants to be marked as read. */
 export type Mark =

@@ -4,7 +4,7 @@ import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { Typing } from '../typing/typing.js';
-import { checkJoined } from './check-joined.js';
+import { checkJoined } from '#rooms/reading/open-room';
 
 /** Shows the requester as typing in a room for so many milliseconds, or (undefined) no more. Throws M_FORBIDDEN. */
 export class SetTyping extends Command<void> {

@@ -12,6 +12,7 @@ import { findEventByTime } from '../queries/find-event-by-time.js';
 import { listRelations, MAX_DEPTH } from '../queries/list-relations.js';
 import { formatMessagesToken, type MessagesToken, parseMessagesToken } from '../queries/messages-token.js';
 import { renderEvents } from '../queries/render-event.js';
+import { readerOf } from '../reading/reader.js';
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
@@ -29,7 +30,7 @@ export class FindEventsController {
 
   @Get([RELATIONS, `${RELATIONS}/:relType`, `${RELATIONS}/:relType/:eventType`])
   async relations(
-    @CurrentRequester() { userId, deviceId }: Requester,
+    @CurrentRequester() requester: Requester,
     @Param() { roomId: room, eventId, relType, eventType }: Record<string, string | undefined>,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
@@ -39,7 +40,12 @@ export class FindEventsController {
     const from = queryText(query, 'from');
     const token = async (text: string | undefined): Promise<MessagesToken | undefined> =>
       text === undefined ? undefined : parseMessagesToken(views, roomId, text);
-    const { rows, next } = await listRelations(views, roomId, parseEventId(eventId), userId, {
+    const reader = await readerOf(views, requester);
+    const {
+      room: there,
+      rows,
+      next,
+    } = await listRelations(views, roomId, parseEventId(eventId), reader, {
       direction: queryEnum(query, 'dir', ['b', 'f']) ?? 'b',
       from: await token(from),
       to: await token(queryText(query, 'to')),
@@ -48,7 +54,7 @@ export class FindEventsController {
       eventType,
       recurse,
     });
-    const events = await renderEvents(views, rows, { userId, deviceId, now: this.clock.now() });
+    const events = await renderEvents(rows, { room: there, now: this.clock.now() });
     const parts = [
       `"chunk":[${events.join()}]`,
       ...(next === undefined ? [] : [`"next_batch":"${formatMessagesToken(next)}"`]),
@@ -60,14 +66,15 @@ export class FindEventsController {
 
   @Get('rooms/:roomId/timestamp_to_event')
   async byTime(
-    @CurrentRequester() { userId }: Requester,
+    @CurrentRequester() requester: Requester,
     @Param('roomId') roomId: string,
     @Query() query: QueryValues,
   ): Promise<object> {
     const time = queryInteger(query, 'ts');
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
-    const { e, o } = await findEventByTime(this.views, parseRoomId(roomId), userId, time, direction);
+    const reader = await readerOf(this.views, requester);
+    const { e, o } = await findEventByTime(this.views, parseRoomId(roomId), reader, time, direction);
     return { event_id: e, origin_server_ts: o };
   }
 }

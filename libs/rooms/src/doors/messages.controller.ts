@@ -16,7 +16,9 @@ import { getEvent } from '../queries/get-event.js';
 import { listMessages, memberRowsOf } from '../queries/list-messages.js';
 import { formatMessagesToken, parseMessagesToken } from '../queries/messages-token.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
-import { openRoom } from '../queries/room-access.js';
+import { openRoom } from '../reading/open-room.js';
+import { readerOf } from '../reading/reader.js';
+import type { RoomReader } from '../reading/room-reader.js';
 
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 1_000;
@@ -49,10 +51,10 @@ export class MessagesController {
         return text === undefined ? undefined : parseMessagesToken(views, roomId, text);
       }),
     );
-    const reader = await openRoom(views, roomId, requester.userId);
+    const open = await openRoom(views, roomId, await readerOf(views, requester), 'events');
     const request = { direction, from, to, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
-    const { rows, start, end } = await listMessages(views, roomId, reader, request);
-    const viewer = { ...this.#viewer(requester), history: reader.history };
+    const { rows, start, end } = await listMessages(open, request);
+    const viewer = this.#viewer(open.room);
     const members = filter.lazy_load_members === true ? await memberRowsOf(views, roomId, rows) : [];
     const parts = [
       `"chunk":[${await this.#render(rows, viewer)}]`,
@@ -69,8 +71,9 @@ export class MessagesController {
     @Param('roomId') roomId: string,
     @Param('eventId') eventId: string,
   ): Promise<RawJson> {
-    const row = await getEvent(this.views, parseRoomId(roomId), parseEventId(eventId), requester.userId);
-    return new RawJson(await renderOne(this.views, row, this.#viewer(requester)));
+    const reader = await readerOf(this.views, requester);
+    const { room, row } = await getEvent(this.views, parseRoomId(roomId), parseEventId(eventId), reader);
+    return new RawJson(await renderOne(row, this.#viewer(room)));
   }
 
   @Get('rooms/:roomId/context/:eventId')
@@ -82,15 +85,9 @@ export class MessagesController {
   ): Promise<RawJson> {
     const filter = parseRoomEventFilter(queryText(query, 'filter'));
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
-    const found = await getContext(
-      this.views,
-      parseRoomId(roomId),
-      parseEventId(eventId),
-      requester.userId,
-      limit,
-      filter,
-    );
-    const viewer = this.#viewer(requester);
+    const reader = await readerOf(this.views, requester);
+    const found = await getContext(this.views, parseRoomId(roomId), parseEventId(eventId), reader, limit, filter);
+    const viewer = this.#viewer(found.room);
     const parts = [
       `"event":${await this.#render([found.event], viewer)}`,
       `"events_before":[${await this.#render(found.before, viewer)}]`,
@@ -103,10 +100,10 @@ export class MessagesController {
   }
 
   async #render(rows: readonly TimelineRow[], viewer: EventViewer): Promise<string> {
-    return (await renderEvents(this.views, rows, viewer)).join();
+    return (await renderEvents(rows, viewer)).join();
   }
 
-  #viewer({ userId, deviceId }: Requester): EventViewer {
-    return { userId, deviceId, now: this.clock.now() };
+  #viewer(room: RoomReader): EventViewer {
+    return { room, now: this.clock.now() };
   }
 }

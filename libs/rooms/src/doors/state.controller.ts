@@ -11,8 +11,10 @@ import { VIEWS, type Views } from '#projections/views';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
 import { joinedMembersText, listMembers } from '../queries/list-members.js';
 import { parseMessagesToken } from '../queries/messages-token.js';
-import { contentText, renderEvents, renderOne } from '../queries/render-event.js';
-import { checkJoined, openRoom } from '../queries/room-access.js';
+import { contentText, type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
+import { checkJoined, openRoom } from '../reading/open-room.js';
+import { readerOf } from '../reading/reader.js';
+import type { RoomReader } from '../reading/room-reader.js';
 
 /** Reading the state of a room: client-server API, "Getting events for a room". */
 @Controller([...TODAY])
@@ -26,8 +28,9 @@ export class StateController {
 
   @Get('rooms/:roomId/state')
   async state(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<RawJson> {
-    const rows = await listStateFor(this.views, parseRoomId(roomId), requester.userId);
-    return new RawJson(`[${(await renderEvents(this.views, rows, this.#viewer(requester))).join()}]`);
+    const reader = await readerOf(this.views, requester);
+    const { room, rows } = await listStateFor(this.views, parseRoomId(roomId), reader);
+    return new RawJson(`[${(await renderEvents(rows, this.#viewer(room))).join()}]`);
   }
 
   @Get('rooms/:roomId/state/:type')
@@ -49,9 +52,10 @@ export class StateController {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const format = queryEnum(query, 'format', ['content', 'event']);
-    const row = await getStateRow(this.views, parseRoomId(roomId), requester.userId, type, stateKey);
+    const reader = await readerOf(this.views, requester);
+    const { room, row } = await getStateRow(this.views, parseRoomId(roomId), reader, type, stateKey);
     if (format !== 'event') return new RawJson(contentText(row));
-    return new RawJson(await renderOne(this.views, row, this.#viewer(requester)));
+    return new RawJson(await renderOne(row, this.#viewer(room)));
   }
 
   @Get('rooms/:roomId/members')
@@ -61,7 +65,7 @@ export class StateController {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
-    const { until } = await openRoom(this.views, roomId, requester.userId);
+    const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const text = queryText(query, 'at');
     const at = text === undefined ? until : (await parseMessagesToken(this.views, roomId, text)).position;
     const rows = await listMembers(this.views, roomId, {
@@ -69,7 +73,7 @@ export class StateController {
       membership: queryText(query, 'membership'),
       notMembership: queryText(query, 'not_membership'),
     });
-    const events = await renderEvents(this.views, rows, this.#viewer(requester));
+    const events = await renderEvents(rows, this.#viewer(there));
     return new RawJson(`{"chunk":[${events.join()}]}`);
   }
 
@@ -81,7 +85,7 @@ export class StateController {
     return new RawJson(`{"joined":${await joinedMembersText(this.views, roomId)}}`);
   }
 
-  #viewer({ userId, deviceId }: Requester): { userId: Requester['userId']; deviceId: string; now: number } {
-    return { userId, deviceId, now: this.clock.now() };
+  #viewer(room: RoomReader): EventViewer {
+    return { room, now: this.clock.now() };
   }
 }

@@ -23,10 +23,19 @@ export interface UserRoomRow {
   readonly event_id: EventId;
   readonly pos: Position;
   readonly sender: UserId;
-  /** The user wants to hear of it no more. Only beside `leave` and `ban`. */
-  readonly forgotten?: true;
   /** The membership that the event before set. */
   readonly prev?: string;
+  /** The user wants to hear of it no more. Only beside `leave` and `ban`. */
+  readonly forgotten?: true;
+  /** The user forgot the room and has not joined it since: what was there before is closed to them, invited again or not. */
+  readonly closed?: true;
+}
+
+/** A row of `membership-log`: [room, user, position]: from here on the user's membership is this. Only where it changes. */
+export interface MembershipLogRow {
+  readonly membership: string;
+  /** Where the user's last stay up to here ended: the first change to anything else after a join. */
+  readonly left?: Position;
 }
 
 /** A row of `room-counts`: [room]. */
@@ -45,7 +54,7 @@ const USER_STREAM_PREFIX = 'user-';
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
-    version: 1,
+    version: 2,
     collections: ['members', 'room-members', 'user-rooms', 'membership-log', 'room-counts'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted' || type === 'room-forgotten',
     project(fact, rows) {
@@ -95,8 +104,13 @@ async function applyMember(
   const membership = String(content['membership']);
   // The membership before comes from the log of memberships and not from the row of now, which may already be this fact's
   // or a later one's when facts are applied again.
-  const prev = change.replaces === undefined ? undefined : await membershipBefore(roomId, userId, position, rows);
-  rows.put('membership-log', [roomId, userId, position], membership);
+  const before = change.replaces === undefined ? undefined : await lastBefore(roomId, userId, position, rows);
+  const prev = before?.membership;
+  if (prev !== membership) {
+    const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
+    const row: MembershipLogRow = { membership, left };
+    rows.put('membership-log', [roomId, userId, position], JSON.stringify(row));
+  }
   const text = await rows.get('user-rooms', [userId, roomId]);
   const current = text === undefined ? undefined : (JSON.parse(text) as UserRoomRow);
   const superseded = current !== undefined && current.pos > position;
@@ -104,30 +118,36 @@ async function applyMember(
   if (prev !== undefined && prev !== now) rows.delete('room-members', [roomId, prev, userId]);
   if (superseded) return [prev, membership];
   const away = membership === 'leave' || membership === 'ban';
-  const userRoom: UserRoomRow = {
+  rows.put('members', [roomId, userId], memberRow(position, change.event_id, pdu, content));
+  rows.put('room-members', [roomId, membership, userId], '');
+  putUserRoom(rows, userId, roomId, {
     membership,
     event_id: change.event_id,
     pos: position,
     sender: pdu['sender'] as UserId,
     prev,
-    // Last, as `forget` puts it: a rebuilt row must be the same text.
-    forgotten: away && current?.forgotten === true ? true : undefined,
-  };
-  rows.put('members', [roomId, userId], memberRow(position, change.event_id, pdu, content));
-  rows.put('room-members', [roomId, membership, userId], '');
-  rows.put('user-rooms', [userId, roomId], JSON.stringify(userRoom));
+    forgotten: away ? current?.forgotten : undefined,
+    closed: membership === 'join' ? undefined : current?.closed,
+  });
   return [prev, membership];
 }
 
-async function membershipBefore(
+async function lastBefore(
   roomId: RoomId,
   userId: string,
   position: Position,
   rows: OwnRows,
-): Promise<string | undefined> {
+): Promise<MembershipLogRow | undefined> {
   const before = [roomId, userId, position];
   const [last] = await rows.scan('membership-log', { prefix: [roomId, userId], before, reverse: true, limit: 1 });
-  return last?.value;
+  return last === undefined ? undefined : (JSON.parse(last.value) as MembershipLogRow);
+}
+
+/** One order of keys, whatever happened before: a rebuilt row must be the same text. */
+function putUserRoom(rows: OwnRows, userId: string, roomId: RoomId, row: UserRoomRow): void {
+  const { membership, event_id, pos, sender, prev, forgotten, closed } = row;
+  const ordered: UserRoomRow = { membership, event_id, pos, sender, prev, forgotten, closed };
+  rows.put('user-rooms', [userId, roomId], JSON.stringify(ordered));
 }
 
 function memberRow(position: Position, eventId: EventId, pdu: JsonObject, content: JsonObject): string {
@@ -166,5 +186,5 @@ async function forget(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const row = JSON.parse(text) as UserRoomRow;
   // Joined or invited again since: nothing is forgotten.
   if (row.pos > fact.position || (row.membership !== 'leave' && row.membership !== 'ban')) return;
-  rows.put('user-rooms', [userId, roomId], JSON.stringify({ ...row, forgotten: true } satisfies UserRoomRow));
+  putUserRoom(rows, userId, roomId, { ...row, forgotten: true, closed: true });
 }

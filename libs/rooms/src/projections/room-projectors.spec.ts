@@ -215,10 +215,36 @@ describe('memberships', () => {
       sender: BOB,
       prev: 'invite',
     });
-    expect(rows[`membership-log ${room.roomId} ${BOB} ${invited}`]).toBe('invite');
-    expect(rows[`membership-log ${room.roomId} ${BOB} ${joined}`]).toBe('join');
+    expect(rows[`membership-log ${room.roomId} ${BOB} ${invited}`]).toEqual({ membership: 'invite' });
+    expect(rows[`membership-log ${room.roomId} ${BOB} ${joined}`]).toEqual({ membership: 'join' });
     expect(keysOf(rows, 'room-members')).toEqual([`${room.roomId} join ${ALICE}`, `${room.roomId} join ${BOB}`]);
     expect(rows[`${counts} ${room.roomId}`]).toEqual({ joined: 2, invited: 0, pos: joined });
+  });
+
+  it('are logged only where they change, with the end of the last stay', async () => {
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    const at: string[] = [];
+    const set = async (membership: string, sender = BOB, displayname?: string): Promise<void> => {
+      const content = { membership, displayname };
+      await room.send({ type: 'm.room.member', stateKey: BOB, sender, content: JSON.parse(JSON.stringify(content)) });
+      at.push(lastPosition());
+    };
+    await set('join');
+    for (const name of ['b', 'bo', 'bob']) await set('join', BOB, name);
+    await set('leave', ALICE);
+    await set('ban', ALICE);
+    await set('ban', ALICE, 'again');
+    await set('leave', ALICE);
+    await set('join');
+    const prefix = `membership-log ${room.roomId} ${BOB} `;
+    const logged = Object.entries(await rowsOf('membership')).filter(([key]) => key.startsWith(prefix));
+    expect(logged.map(([key, row]) => [key.slice(prefix.length), row])).toEqual([
+      [at[0], { membership: 'join' }],
+      [at[4], { membership: 'leave', left: at[4] }],
+      [at[5], { membership: 'ban', left: at[4] }],
+      [at[7], { membership: 'leave', left: at[4] }],
+      [at[8], { membership: 'join' }],
+    ]);
   });
 
   it('are counted once each, through every change', async () => {

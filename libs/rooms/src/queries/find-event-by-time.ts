@@ -1,10 +1,10 @@
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { positionNumber, positionOf } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
-import { openRoom } from './room-access.js';
-import { isVisible } from './visibility.js';
+import { openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
 
 /** How far events may stand from where their time belongs: clocks differ, and bridges send what is old. */
 const WINDOW = 200;
@@ -20,26 +20,29 @@ const MAX_LOOKED_AT = 5_000;
 export async function findEventByTime(
   views: Views,
   roomId: RoomId,
-  userId: UserId,
+  reader: Reader,
   time: number,
   direction: 'b' | 'f',
 ): Promise<RowHeader> {
-  const { history } = await openRoom(views, roomId, userId);
+  const { room } = await openRoom(views, roomId, reader, 'events');
   const forwards = direction === 'f';
-  const fits = (header: RowHeader): boolean =>
-    (forwards ? header.o >= time : header.o <= time) && isVisible(header, history);
+  const fitting = async (headers: readonly RowHeader[]): Promise<RowHeader[]> => {
+    const fits = headers.filter(({ o }) => (forwards ? o >= time : o <= time));
+    const there = await room.over(fits.map((header) => ({ header })));
+    return fits.filter((header) => there.isShown(header));
+  };
   const place = await firstPlaceNotBefore(views, roomId, time);
   const around = [
     ...(await scan(views, roomId, place, true, WINDOW)),
     ...(await scan(views, roomId, place - 1, false, WINDOW)),
   ];
-  const near = around.filter(fits);
+  const near = await fitting(around);
   if (near.length > 0) return near.reduce((a, b) => (Math.abs(b.o - time) < Math.abs(a.o - time) ? b : a));
   // Whatever is near is hidden from the reader: the first that is not.
   let at = forwards ? place - 1 : place;
   for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; lookedAt += WINDOW) {
     const page = await scan(views, roomId, at, !forwards, WINDOW);
-    const found = page.find(fits);
+    const [found] = await fitting(page);
     if (found !== undefined) return found;
     const last = page.at(-1);
     if (last === undefined) break;

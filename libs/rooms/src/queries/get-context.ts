@@ -1,17 +1,19 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
+import { openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
+import type { RoomReader } from '../reading/room-reader.js';
 import { rowPredicateOf } from './event-filter.js';
 import { listStateRowsAt } from './event-rows.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
 import type { MessagesToken } from './messages-token.js';
-import { openRoom } from './room-access.js';
-import { readerHistory } from './visibility.js';
 
 /** An event with what surrounds it. */
 export interface EventContext {
+  readonly room: RoomReader;
   readonly event: TimelineRow;
   /** Newest first. */
   readonly before: readonly TimelineRow[];
@@ -31,19 +33,18 @@ export async function getContext(
   views: Views,
   roomId: RoomId,
   eventId: EventId,
-  userId: UserId,
+  reader: Reader,
   limit: number,
   filter: RoomEventFilter,
 ): Promise<EventContext> {
-  const event = await getEvent(views, roomId, eventId, userId).catch(async (error: unknown) => {
-    await openRoom(views, roomId, userId);
+  const { room, row: event } = await getEvent(views, roomId, eventId, reader).catch(async (error: unknown) => {
+    await openRoom(views, roomId, reader, 'events');
     throw error;
   });
-  const reader = { history: await readerHistory(views, roomId, userId), until: undefined };
   const half = Math.floor(limit / 2);
   const page = (direction: 'b' | 'f', size: number): ReturnType<typeof listMessages> => {
     const from = direction === 'b' ? justBefore(event) : placeOf(event);
-    return listMessages(views, roomId, reader, { direction, from, limit: size, filter });
+    return listMessages({ room, until: undefined }, { direction, from, limit: size, filter });
   };
   const before = half > 0 ? (await page('b', half)).rows : [];
   const after = limit - half > 0 ? (await page('f', limit - half)).rows : [];
@@ -52,6 +53,7 @@ export async function getContext(
   const passes = rowPredicateOf({ ...filter, contains_url: undefined }, roomId);
   const state = (await listStateRowsAt(views, roomId, last.header.p)).filter((row) => passes?.(row) ?? true);
   return {
+    room,
     event,
     before,
     after,

@@ -1,23 +1,44 @@
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
+import type { Reader } from '../reading/reader.js';
+import { findRoomReader, type RoomReader } from '../reading/room-reader.js';
 import { findRowInRoom, findRowsById } from './event-rows.js';
-import { isVisible, readerHistory } from './visibility.js';
+
+/** An event, and the reader before its room. */
+export interface FoundEvent {
+  readonly room: RoomReader;
+  readonly row: TimelineRow;
+}
 
 /**
- * One event of a room, for a reader who may see it. Throws M_NOT_FOUND otherwise, whatever the reason: the room does not
- * have it, or the reader may not see it.
+ * One event of a room, for a reader who is shown it. Throws M_NOT_FOUND otherwise, whatever the reason: the room does not
+ * have it, or the reader may not see it, has forgotten the room, or ignores its sender: "the client will no longer receive
+ * events sent by that user", by whatever way.
  */
-export async function getEvent(views: Views, roomId: RoomId, eventId: EventId, userId: UserId): Promise<TimelineRow> {
-  const row = await findRowInRoom(views, roomId, eventId);
-  if (row !== undefined && isVisible(row.header, await readerHistory(views, roomId, userId))) return row;
+export async function getEvent(views: Views, roomId: RoomId, eventId: EventId, reader: Reader): Promise<FoundEvent> {
+  const found = await findVisibleEvent(views, roomId, eventId, reader);
+  if (found !== undefined && !found.room.ignores(found.row.header)) return found;
   throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
 }
 
 /** As `getEvent`, where the request names no room (`GET /events/{eventId}`). */
-export async function getEventAnywhere(views: Views, eventId: EventId, userId: UserId): Promise<TimelineRow> {
+export async function getEventAnywhere(views: Views, eventId: EventId, reader: Reader): Promise<FoundEvent> {
   const [found] = await findRowsById(views, [eventId]);
   if (found === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
-  return getEvent(views, found.roomId, eventId, userId);
+  return getEvent(views, found.roomId, eventId, reader);
+}
+
+/** An event that the reader may see, whoever sent it; undefined where there is none. */
+export async function findVisibleEvent(
+  views: Views,
+  roomId: RoomId,
+  eventId: EventId,
+  reader: Reader,
+): Promise<FoundEvent | undefined> {
+  const row = await findRowInRoom(views, roomId, eventId);
+  if (row === undefined) return undefined;
+  const room = await (await findRoomReader(views, roomId, reader)).over([row]);
+  return room.maySee(row.header) ? { room, row } : undefined;
 }

@@ -1,15 +1,18 @@
 import { type Bound, type PageParameters, type PagePlan, pageEnds, type Places, planPage } from '#http/pagination';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { positionNumber } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { justBefore, listMessages, placeOf } from './list-messages.js';
+import { openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
+import type { RoomReader } from '../reading/room-reader.js';
+import { justBefore, listMessages, type PageRequest, placeOf } from './list-messages.js';
 import { FIRST, formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
-import { openRoom } from './room-access.js';
 
 /** A page of a room's messages as API v1 has it. */
 export interface MessagesPageV1 {
+  readonly room: RoomReader;
   readonly rows: readonly TimelineRow[];
   readonly start: string;
   readonly end: string;
@@ -26,19 +29,20 @@ const MAX_LIMIT = 5_000;
 export async function listMessagesV1(
   views: Views,
   roomId: RoomId,
-  userId: UserId,
+  reader: Reader,
   parameters: PageParameters,
 ): Promise<MessagesPageV1> {
   const places = await readPlaces(views, roomId, [parameters.from, parameters.to]);
   const plan = planPage(readingBackwards(parameters), places);
-  const reader = await openRoom(views, roomId, userId);
-  const { rows } = await listMessages(views, roomId, reader, requestOf(plan));
+  const open = await openRoom(views, roomId, reader, 'events');
+  const { room } = open;
+  const { rows } = await listMessages(open, requestOf(plan));
   const { direction } = plan;
   const from = plan.from === 'END' ? endToken(views) : formatMessagesToken(resolve(plan.from));
   const last = rows.at(-1);
-  if (last === undefined) return { rows, ...pageEnds(plan, from, from) };
+  if (last === undefined) return { room, rows, ...pageEnds(plan, from, from) };
   const reached = formatMessagesToken(direction === 'b' ? justBefore(last) : placeOf(last));
-  return { rows, ...pageEnds(plan, from, reached) };
+  return { room, rows, ...pageEnds(plan, from, reached) };
 }
 
 function readingBackwards(parameters: PageParameters): PageParameters {
@@ -47,12 +51,7 @@ function readingBackwards(parameters: PageParameters): PageParameters {
   return isBare ? { ...parameters, to: 'START' } : parameters;
 }
 
-function requestOf({
-  direction,
-  from,
-  to,
-  limit = MAX_LIMIT,
-}: PagePlan<MessagesToken>): Parameters<typeof listMessages>[3] {
+function requestOf({ direction, from, to, limit = MAX_LIMIT }: PagePlan<MessagesToken>): PageRequest {
   return {
     direction,
     from: from === 'END' ? undefined : resolve(from),

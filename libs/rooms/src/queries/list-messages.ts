@@ -3,11 +3,10 @@ import type { RoomId } from '#kernel/ids';
 import { type Position, positionNumber, positionOf } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import type { OpenRoom } from '../reading/open-room.js';
 import { rowPredicateOf } from './event-filter.js';
 import { findStateRow } from './event-rows.js';
 import { FIRST, type MessagesToken, placeBehind, topologyKey } from './messages-token.js';
-import type { RoomReader } from './room-access.js';
-import { isVisible } from './visibility.js';
 
 export interface PageRequest {
   readonly direction: 'b' | 'f';
@@ -37,28 +36,23 @@ const MAX_LOOKED_AT = 5_000;
  * A page of a room's events in the order of (depth, position), those the reader may see: client-server API, "Syncing",
  * `GET /rooms/{roomId}/messages`.
  */
-export async function listMessages(
-  views: Views,
-  roomId: RoomId,
-  reader: RoomReader,
-  request: PageRequest,
-): Promise<MessagesPage> {
+export async function listMessages(open: OpenRoom, request: PageRequest): Promise<MessagesPage> {
+  const { views, roomId } = open.room;
   const { direction, limit, filter = {} } = request;
-  const start = request.from ?? (direction === 'b' ? await lastPlace(views, roomId, reader) : FIRST);
+  const start = request.from ?? (direction === 'b' ? await lastPlace(open) : FIRST);
   if (limit === 0) return { rows: [], start, end: start };
   const passes = rowPredicateOf(filter, roomId);
   const rows: TimelineRow[] = [];
-  const { until } = reader;
   let at = start;
   let lookedAt = 0;
   for (;;) {
     const size = Math.min(Math.max(limit - rows.length, 1) + 1, 500);
     const page = await scanTopology(views, roomId, at, request, size);
+    const room = await open.room.over(page);
     for (const row of page) {
       at = direction === 'b' ? justBefore(row) : placeOf(row);
       lookedAt++;
-      const seen = (until === undefined || row.header.p <= until) && isVisible(row.header, reader.history);
-      if (seen && (passes === undefined || passes(row))) rows.push(row);
+      if (room.isShown(row.header) && (passes === undefined || passes(row))) rows.push(row);
       if (rows.length >= limit) break;
     }
     const exhausted = page.length < size;
@@ -70,7 +64,7 @@ export async function listMessages(
 }
 
 /** Where the newest page begins: behind the last event of the graph, or behind the last that was before the reader's eyes. */
-async function lastPlace(views: Views, roomId: RoomId, { until }: RoomReader): Promise<MessagesToken> {
+async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<MessagesToken> {
   if (until !== undefined) return placeBehind(views, roomId, until);
   const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
   return last === undefined ? FIRST : { depth: Number(last.key[1]), position: last.key[2] as Position };

@@ -1,13 +1,15 @@
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RelationRow } from '../projections/relations.projector.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
-import { getEvent } from './get-event.js';
+import type { Reader } from '../reading/reader.js';
+import type { RoomReader } from '../reading/room-reader.js';
+import { findVisibleEvent } from './get-event.js';
 import { justBefore, placeOf } from './list-messages.js';
 import type { MessagesToken } from './messages-token.js';
-import { isVisible, readerHistory } from './visibility.js';
 
 export interface RelationsRequest {
   readonly direction: 'b' | 'f';
@@ -21,6 +23,7 @@ export interface RelationsRequest {
 }
 
 export interface RelationsPage {
+  readonly room: RoomReader;
   readonly rows: readonly TimelineRow[];
   /** Where to go on; undefined where there is nothing more. */
   readonly next: MessagesToken | undefined;
@@ -38,31 +41,30 @@ interface Child {
 
 /**
  * The events that relate to one, in the order of the log: client-server API, `GET /rooms/{roomId}/relations/{eventId}`. Throws
- * M_NOT_FOUND where the reader may not see that event.
+ * M_NOT_FOUND where the reader may not see that event. Who ignores its sender still reads what others say of it.
  */
 export async function listRelations(
   views: Views,
   roomId: RoomId,
   eventId: EventId,
-  userId: UserId,
+  reader: Reader,
   request: RelationsRequest,
 ): Promise<RelationsPage> {
-  await getEvent(views, roomId, eventId, userId);
-  const history = await readerHistory(views, roomId, userId);
+  const parent = await findVisibleEvent(views, roomId, eventId, reader);
+  if (parent === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
+  const { room } = parent;
   const children = await listChildren(views, roomId, eventId, request);
   const rows: TimelineRow[] = [];
   const size = request.limit + 1;
   for (let i = 0; i < children.length && rows.length < size; i += size) {
     const keys = children.slice(i, i + size).map(({ position }) => [roomId, position]);
-    for (const text of await views.getMany('timeline', keys)) {
-      const row = text === undefined ? undefined : parseRow(text);
-      if (row !== undefined && isVisible(row.header, history)) rows.push(row);
-    }
+    const texts = await views.getMany('timeline', keys);
+    rows.push(...(await room.shownOf(texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)])))));
   }
   const shown = rows.slice(0, request.limit);
   const last = shown.at(-1);
-  const more = rows.length === size && last !== undefined;
-  return { rows: shown, next: more ? (request.direction === 'b' ? justBefore(last) : placeOf(last)) : undefined };
+  const more = rows.length >= size && last !== undefined;
+  return { room, rows: shown, next: more ? (request.direction === 'b' ? justBefore(last) : placeOf(last)) : undefined };
 }
 
 /** The related events that the request is for, in the direction of the page. */

@@ -1,49 +1,45 @@
-import type { EventId, UserId } from '#kernel/ids';
-import type { Views } from '#projections/views';
+import type { EventId } from '#kernel/ids';
 import type { TimelineRow } from '../projections/timeline-row.js';
+import type { RoomReader } from '../reading/room-reader.js';
 import { findRowsById } from './event-rows.js';
-import { membershipAtEvent, type ReaderHistory } from './visibility.js';
 
-/** For whom events are written, and when. */
+/** For whom the events of a room are written, and when. */
 export interface EventViewer {
-  readonly userId: UserId;
-  readonly deviceId?: string;
+  readonly room: RoomReader;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Where it is known, `unsigned.membership` says what the viewer was at each event. */
-  readonly history?: ReaderHistory;
 }
 
 /** `today`: with `unsigned`. `v1`: as in 2015, `user_id` for the sender and the rest of `unsigned` at the top. */
 export type EventForm = 'today' | 'v1';
 
-/** The events that others refer to, found together: what a state event replaced, what redacted an event. */
-interface Related {
+/** What is told of events beside themselves, found for all of them together. */
+interface Surroundings {
+  /** The viewer over the stretch of the log in which all these events stand. */
+  readonly room: RoomReader;
+  readonly now: number;
+  /** The events that others refer to: what a state event replaced, what redacted an event. */
   readonly byId: ReadonlyMap<EventId, TimelineRow>;
 }
 
 /**
- * Writes events as clients get them, each a JSON text, in the order given. PERF: put together from the text that the view
+ * Writes events of a room as clients get them, each a JSON text, in the order given. That the viewer may read them has been
+ * decided; of other events they lead to, only what the viewer may see is told. PERF: put together from the text that the view
  * holds; only what a state event replaced is parsed. Measured by bench/initial-sync.ts.
  */
 export async function renderEvents(
-  views: Views,
   rows: readonly TimelineRow[],
-  viewer: EventViewer,
+  { room, now }: EventViewer,
   form: EventForm = 'today',
 ): Promise<string[]> {
-  const related = await findRelated(views, rows);
-  return rows.map((row) => renderEvent(row, related, viewer, form));
+  const byId = await findReferred(room, rows);
+  const surroundings: Surroundings = { room: await room.over([...rows, ...byId.values()]), now, byId };
+  return rows.map((row) => renderEvent(row, surroundings, form));
 }
 
 /** One event as clients get it. */
-export async function renderOne(
-  views: Views,
-  row: TimelineRow,
-  viewer: EventViewer,
-  form: EventForm = 'today',
-): Promise<string> {
-  const [text] = await renderEvents(views, [row], viewer, form);
+export async function renderOne(row: TimelineRow, viewer: EventViewer, form: EventForm = 'today'): Promise<string> {
+  const [text] = await renderEvents([row], viewer, form);
   return text as string;
 }
 
@@ -60,37 +56,43 @@ export function contentText(row: TimelineRow): string {
   return row.json.slice('{"content":'.length, end);
 }
 
-async function findRelated(views: Views, rows: readonly TimelineRow[]): Promise<Related> {
+async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Promise<Surroundings['byId']> {
   const ids = new Set<EventId>();
   for (const { header } of rows) {
     if (header.r !== undefined) ids.add(header.r);
     if (header.b !== undefined) ids.add(header.b);
   }
-  if (ids.size === 0) return { byId: new Map() };
-  const found = await findRowsById(views, [...ids]);
-  return { byId: new Map(found.flatMap((one) => (one === undefined ? [] : [[one.row.header.e, one.row]]))) };
+  if (ids.size === 0) return NOTHING;
+  const found = await findRowsById(room.views, [...ids]);
+  const here = found.filter((one) => one?.roomId === room.roomId);
+  return new Map(here.flatMap((one) => (one === undefined ? [] : [[one.row.header.e, one.row]])));
 }
 
-function renderEvent(row: TimelineRow, related: Related, viewer: EventViewer, form: EventForm): string {
+const NOTHING: Surroundings['byId'] = new Map();
+
+function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventForm): string {
+  const { room, now, byId } = surroundings;
+  const { reader } = room;
   const { header, json } = row;
   const { x, r, b } = header;
-  const parts = [`"age":${Math.max(0, viewer.now - header.o)}`];
-  if (x !== undefined && header.s === viewer.userId && x[0] === viewer.deviceId) {
+  const parts = [`"age":${Math.max(0, now - header.o)}`];
+  if (x !== undefined && header.s === reader.userId && x[0] === reader.deviceId) {
     parts.push(`"transaction_id":${JSON.stringify(x[1])}`);
   }
   if (r !== undefined) {
+    // "Unlike prev_content, this field is included regardless of history visibility."
     parts.push(`"replaces_state":${JSON.stringify(r)}`);
-    const replaced = related.byId.get(r);
-    if (replaced !== undefined) {
+    const replaced = byId.get(r);
+    if (replaced !== undefined && room.maySee(replaced.header)) {
       parts.push(`"prev_content":${contentText(replaced)}`, `"prev_sender":${JSON.stringify(replaced.header.s)}`);
     }
   }
-  const redaction = b === undefined ? undefined : related.byId.get(b);
-  if (redaction !== undefined) parts.push(`"redacted_because":${renderEvent(redaction, related, viewer, form)}`);
-  if (form === 'v1') return `${asV1(json).slice(0, -1)},${parts.join()}}`;
-  if (viewer.history !== undefined) {
-    parts.push(`"membership":${JSON.stringify(membershipAtEvent(viewer.history, header.p))}`);
+  const redaction = b === undefined ? undefined : byId.get(b);
+  if (redaction !== undefined && room.isShown(redaction.header)) {
+    parts.push(`"redacted_because":${renderEvent(redaction, surroundings, form)}`);
   }
+  if (form === 'v1') return `${asV1(json).slice(0, -1)},${parts.join()}}`;
+  parts.push(`"membership":${JSON.stringify(room.memberships.at(header.p))}`);
   return `${json.slice(0, -1)},"unsigned":{${parts.join()}}}`;
 }
 

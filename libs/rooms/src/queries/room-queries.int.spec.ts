@@ -23,8 +23,9 @@ import { listRelations, type RelationsRequest } from './list-relations.js';
 import { listJoinedRooms } from './list-user-rooms.js';
 import { formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
 import { contentText, renderOne, renderStripped } from './render-event.js';
-import { openRoom } from './room-access.js';
-import { readerHistory } from './visibility.js';
+import { openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
+import { findRoomReader } from '../reading/room-reader.js';
 
 const STRANGER = '@stranger:a.example' as UserId;
 const NOW = 1_700_000_100_000;
@@ -62,8 +63,11 @@ function said(rows: readonly TimelineRow[]): string[] {
 
 async function page(userId: UserId, request: Partial<PageRequest> = {}) {
   await views.follow();
-  const reader = await openRoom(views, room.roomId, userId);
-  return listMessages(views, room.roomId, reader, { direction: 'b', limit: 100, ...request });
+  return listMessages(await openRoom(views, room.roomId, as(userId)), { direction: 'b', limit: 100, ...request });
+}
+
+function as(userId: UserId, more: Partial<Reader> = {}): Reader {
+  return { userId, ignored: new Set(), ...more };
 }
 
 function refused(errcode: string): unknown {
@@ -166,14 +170,14 @@ describe('one event', () => {
     await room.setMembership(BOB, 'join');
     const hello = await room.say('hello');
     await views.follow();
-    expect((await getEvent(views, room.roomId, hello.eventId, BOB)).header.e).toBe(hello.eventId);
-    expect((await getEventAnywhere(views, hello.eventId, BOB)).header.e).toBe(hello.eventId);
+    expect((await getEvent(views, room.roomId, hello.eventId, as(BOB))).row.header.e).toBe(hello.eventId);
+    expect((await getEventAnywhere(views, hello.eventId, as(BOB))).row.header.e).toBe(hello.eventId);
     for (const attempt of [
-      getEvent(views, room.roomId, secret.eventId, BOB),
-      getEvent(views, other.roomId, secret.eventId, BOB),
-      getEvent(views, room.roomId, hello.eventId, STRANGER),
-      getEvent(views, room.roomId, '$unknown' as EventId, BOB),
-      getEventAnywhere(views, secret.eventId, BOB),
+      getEvent(views, room.roomId, secret.eventId, as(BOB)),
+      getEvent(views, other.roomId, secret.eventId, as(BOB)),
+      getEvent(views, room.roomId, hello.eventId, as(STRANGER)),
+      getEvent(views, room.roomId, '$unknown' as EventId, as(BOB)),
+      getEventAnywhere(views, secret.eventId, as(BOB)),
     ]) {
       await expect(attempt).rejects.toEqual(refused('M_NOT_FOUND'));
     }
@@ -186,11 +190,11 @@ describe('one event', () => {
     await views.follow();
     const { rows } = await page(ALICE, { filter: { types: ['m.room.message'] } });
     const middle = rows[2]!.header.e;
-    const { before, event, after, state } = await getContext(views, room.roomId, middle, ALICE, 3, {});
+    const { before, event, after, state } = await getContext(views, room.roomId, middle, as(ALICE), 3, {});
     expect([said(before), said([event]), said(after)]).toEqual([['b'], ['c'], ['d', 'e']]);
     const topic = state.find(({ header }) => header.t === 'm.room.topic');
     expect(topic === undefined ? undefined : contentText(topic)).toBe('{"topic":"old"}');
-    const lazy = await getContext(views, room.roomId, middle, ALICE, 0, { lazy_load_members: true });
+    const lazy = await getContext(views, room.roomId, middle, as(ALICE), 0, { lazy_load_members: true });
     expect(said([...lazy.before, ...lazy.after])).toEqual([]);
     expect(lazy.state.filter(({ header }) => header.t === 'm.room.member')).toHaveLength(1);
   });
@@ -202,7 +206,7 @@ describe('events that relate to one', () => {
 
   async function related(parent: EventId, request: Partial<RelationsRequest> = {}, userId = ALICE) {
     await views.follow();
-    return listRelations(views, room.roomId, parent, userId, { direction: 'b', limit: 10, ...request });
+    return listRelations(views, room.roomId, parent, as(userId), { direction: 'b', limit: 10, ...request });
   }
 
   it('are listed newest first, by kind of relation and type', async () => {
@@ -264,7 +268,8 @@ describe('the event closest to a time', () => {
     await views.follow();
     const { rows } = await page(ALICE, { direction: 'f' });
     const times = rows.map(({ header }) => header.o);
-    const find = (time: number, direction: 'b' | 'f') => findEventByTime(views, room.roomId, ALICE, time, direction);
+    const find = (time: number, direction: 'b' | 'f') =>
+      findEventByTime(views, room.roomId, as(ALICE), time, direction);
     for (const [i, time] of times.entries()) {
       for (const direction of ['b', 'f'] as const) expect((await find(time, direction)).o).toBe(time);
       if (i > 0) expect((await find(time - 0.5, 'b')).o).toBe(times[i - 1]);
@@ -281,11 +286,11 @@ describe('the event closest to a time', () => {
     for (let i = 0; i < 250; i++) await room.say('hidden');
     await room.setMembership(BOB, 'join');
     await views.follow();
-    const found = await findEventByTime(views, room.roomId, BOB, 0, 'f');
+    const found = await findEventByTime(views, room.roomId, as(BOB), 0, 'f');
     expect([found.t, found.k]).toEqual(['m.room.create', '']);
-    const late = await findEventByTime(views, room.roomId, BOB, found.o + 50, 'f');
+    const late = await findEventByTime(views, room.roomId, as(BOB), found.o + 50, 'f');
     expect([late.t, late.k]).toEqual(['m.room.member', BOB]);
-    await expect(findEventByTime(views, room.roomId, STRANGER, 0, 'f')).rejects.toEqual(refused('M_FORBIDDEN'));
+    await expect(findEventByTime(views, room.roomId, as(STRANGER), 0, 'f')).rejects.toEqual(refused('M_FORBIDDEN'));
   });
 });
 
@@ -299,7 +304,7 @@ describe('the state of a room', () => {
         .join('\n');
     const note = async (): Promise<void> => {
       await views.follow();
-      states[positionNumber(views.position())] = summary(await listStateFor(views, room.roomId, ALICE));
+      states[positionNumber(views.position())] = summary((await listStateFor(views, room.roomId, as(ALICE))).rows);
     };
     await note();
     for (const step of [
@@ -328,11 +333,11 @@ describe('the state of a room', () => {
     await room.setState('m.room.name', { name: 'new' });
     await views.follow();
     const topic = async (userId: UserId) =>
-      contentText(await getStateRow(views, room.roomId, userId, 'm.room.topic', ''));
+      contentText((await getStateRow(views, room.roomId, as(userId), 'm.room.topic', '')).row);
     expect([await topic(ALICE), await topic(BOB)]).toEqual(['{"topic":"now"}', '{"topic":"then"}']);
-    await expect(getStateRow(views, room.roomId, BOB, 'm.room.name', '')).rejects.toEqual(refused('M_NOT_FOUND'));
-    await expect(listStateFor(views, room.roomId, STRANGER)).rejects.toEqual(refused('M_FORBIDDEN'));
-    await expect(listStateFor(views, '!none:a.example' as RoomId, BOB)).rejects.toEqual(refused('M_FORBIDDEN'));
+    await expect(getStateRow(views, room.roomId, as(BOB), 'm.room.name', '')).rejects.toEqual(refused('M_NOT_FOUND'));
+    await expect(listStateFor(views, room.roomId, as(STRANGER))).rejects.toEqual(refused('M_FORBIDDEN'));
+    await expect(listStateFor(views, '!none:a.example' as RoomId, as(BOB))).rejects.toEqual(refused('M_FORBIDDEN'));
   });
 });
 
@@ -359,28 +364,30 @@ describe('members', () => {
 });
 
 describe('an event as clients get it', () => {
-  const render = async (id: EventId, viewer: object = {}, form?: 'today' | 'v1') => {
+  const render = async (id: EventId, viewer: Partial<Reader> = {}, form?: 'today' | 'v1') => {
     await views.follow();
-    const row = await getEvent(views, room.roomId, id, ALICE);
-    return JSON.parse(await renderOne(views, row, { userId: ALICE, now: NOW, ...viewer }, form)) as JsonObject;
+    const { row } = await getEvent(views, room.roomId, id, as(ALICE));
+    const reader = await findRoomReader(views, room.roomId, as(ALICE, viewer));
+    return JSON.parse(await renderOne(row, { room: reader, now: NOW }, form)) as JsonObject;
   };
 
   it('tells its age, and its transaction to the device that sent it', async () => {
     const txn = { device_id: 'PHONE', txn_id: 'a"b' };
     const { eventId, originServerTs } = await room.send({ type: 'm.room.message', content: { body: '' }, txn });
     const age = NOW - originServerTs;
-    expect((await render(eventId))['unsigned']).toEqual({ age });
-    expect((await render(eventId, { deviceId: 'OTHER' }))['unsigned']).toEqual({ age });
-    expect((await render(eventId, { deviceId: 'PHONE' }))['unsigned']).toEqual({ age, transaction_id: 'a"b' });
-    expect((await render(eventId, { userId: BOB, deviceId: 'PHONE' }))['unsigned']).toEqual({ age });
+    const membership = 'join';
+    expect((await render(eventId))['unsigned']).toEqual({ age, membership });
+    expect((await render(eventId, { deviceId: 'OTHER' }))['unsigned']).toEqual({ age, membership });
+    const own = { age, membership, transaction_id: 'a"b' };
+    expect((await render(eventId, { deviceId: 'PHONE' }))['unsigned']).toEqual(own);
+    const others = { age, membership: 'leave' };
+    expect((await render(eventId, { userId: BOB, deviceId: 'PHONE' }))['unsigned']).toEqual(others);
   });
 
   it('tells what it replaced, from whom, and what the reader was', async () => {
     const old = await room.setState('m.room.topic', { topic: 'one, "two"' });
     const { eventId } = await room.setState('m.room.topic', { topic: 'three' });
-    await views.follow();
-    const history = await readerHistory(views, room.roomId, ALICE);
-    expect((await render(eventId, { history }))['unsigned']).toMatchObject({
+    expect((await render(eventId))['unsigned']).toMatchObject({
       prev_content: { topic: 'one, "two"' },
       prev_sender: ALICE,
       replaces_state: old.eventId,
@@ -422,7 +429,7 @@ describe('an event as clients get it', () => {
     for (const type of ['m.room.message', 'm.room.redaction']) {
       const { eventId } = await room.send({ type, content: nasty });
       await views.follow();
-      const row = await getEvent(views, room.roomId, eventId, ALICE);
+      const { row } = await getEvent(views, room.roomId, eventId, as(ALICE));
       expect(JSON.parse(contentText(row))).toEqual(nasty);
       expect(await render(eventId, {}, 'v1')).toMatchObject({ event_id: eventId, user_id: ALICE, content: nasty });
     }
@@ -433,15 +440,15 @@ describe('an event as clients get it', () => {
     const content = parseJson('{"n":1.50,"m":123456789012345678901}', { lenient: true }) as JsonObject;
     const { eventId } = await room.send({ type: 'm.odd', content });
     await views.follow();
-    const row = await getEvent(views, room.roomId, eventId, ALICE);
-    const text = await renderOne(views, row, { userId: ALICE, now: NOW });
+    const found = await getEvent(views, room.roomId, eventId, as(ALICE));
+    const text = await renderOne(found.row, { room: found.room, now: NOW });
     expect(text).toContain('"content":{"m":123456789012345678901,"n":1.50}');
   });
 
   it('is stripped for those who are not in the room', async () => {
     await room.setState('m.room.name', { name: 'Lobby' });
     await views.follow();
-    const row = await getStateRow(views, room.roomId, ALICE, 'm.room.name', '');
+    const { row } = await getStateRow(views, room.roomId, as(ALICE), 'm.room.name', '');
     expect(JSON.parse(renderStripped(row))).toEqual({
       content: { name: 'Lobby' },
       sender: ALICE,

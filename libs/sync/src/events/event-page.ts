@@ -9,15 +9,15 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import type { EventForm } from '#rooms/queries/render-event';
-import { isVisible, type ReaderHistory, readerHistory } from '#rooms/queries/visibility';
+import { type Reader, readerOf } from '#rooms/reading/reader';
+import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { previousPosition } from '../parts/recent-rows.js';
-import { readIgnoredUsers } from '../streams/read-account-data.js';
 import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
-import { mergeRooms, RoomCursor, type Stretch } from './room-cursor.js';
+import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-cursor.js';
 
 /** A part of the event stream that somebody asks for. */
 export interface EventPageRequest {
@@ -57,7 +57,6 @@ export class EventPages {
   /** Reads a page, of what there is at `now`. */
   async read(user: ActiveUser, request: EventPageRequest, now: StreamToken): Promise<EventPage> {
     const { plan, requester, form } = request;
-    const { userId, deviceId } = requester;
     const from = resolve(plan.from, now);
     const to = resolve(plan.to, now);
     const reverse = plan.direction === 'b';
@@ -65,10 +64,11 @@ export class EventPages {
       ? { after: to.position, upTo: from.position }
       : { after: from.position, upTo: to.position < now.position ? to.position : now.position };
     const rooms = this.#roomsOf(user, request, stretch);
-    const cursors = await this.#cursors(user, rooms, stretch, reverse);
+    const reader = await readerOf(this.views, requester);
+    const cursors = await this.#cursors(rooms, reader, stretch, reverse);
     const { rows, hasMore } = await mergeRooms(cursors, reverse, plan.limit ?? MAX_EVENTS);
-    const reached = hasMore ? placeAt(rows.at(-1), reverse, from) : to;
-    const events = await renderForEventStream(this.views, rows, { userId, deviceId, now: this.clock.now() }, form);
+    const reached = hasMore ? placeAt(rows.at(-1)?.row, reverse, from) : to;
+    const events = await this.#render(rows, form);
     if (isLive(plan)) events.push(...(await this.#ephemeral(user, request, from, reached)));
     const { start, end } = pageEnds(plan, formatStreamToken(from), formatStreamToken(reached));
     return { json: `{"start":"${start}","end":"${end}","chunk":[${events.join()}]}`, count: events.length };
@@ -92,28 +92,44 @@ export class EventPages {
   }
 
   async #cursors(
-    user: ActiveUser,
     rooms: ReadonlyMap<RoomId, KnownRoom | undefined>,
+    reader: Reader,
     stretch: Stretch,
     reverse: boolean,
   ): Promise<RoomCursor[]> {
-    const { userId } = user;
     const cursors: RoomCursor[] = [];
-    const ignored = rooms.size === 0 ? undefined : await readIgnoredUsers(this.views, userId);
     for (const [roomId, known] of rooms) {
-      const seesAll = known?.membership === 'join' && known.position <= stretch.after;
-      const history: ReaderHistory = seesAll
-        ? { userId, changes: [] }
-        : await readerHistory(this.views, roomId, userId);
-      const shows = ({ header }: TimelineRow): boolean => {
-        if (header.k === undefined && ignored?.has(header.s) === true) return false;
-        return seesAll || isVisible(header, history) || (header.m !== undefined && header.k === userId);
-      };
-      cursors.push(new RoomCursor(this.views, roomId, stretch, reverse, shows));
+      const isInThroughout = known?.membership === 'join' && known.position <= stretch.after;
+      const room = isInThroughout
+        ? memberSince(this.views, roomId, reader, stretch.after)
+        : await (await findRoomReader(this.views, roomId, reader)).overStretch(stretch.after, stretch.upTo);
+      cursors.push(new RoomCursor(room, stretch, reverse));
     }
     return cursors;
   }
 
+  /** Events in their order, which may be of many rooms: those of each room are rendered together. */
+  async #render(rows: readonly ReadRow[], form: EventForm): Promise<string[]> {
+    const byRoom = new Map<RoomReader, number[]>();
+    for (const [i, { room }] of rows.entries()) {
+      const indexes = byRoom.get(room);
+      if (indexes === undefined) byRoom.set(room, [i]);
+      else indexes.push(i);
+    }
+    const texts: string[] = [];
+    for (const [room, indexes] of byRoom) {
+      const viewer = { room, now: this.clock.now() };
+      const rendered = await renderForEventStream(
+        indexes.map((i) => rows[i]!.row),
+        viewer,
+        form,
+      );
+      for (const [n, i] of indexes.entries()) texts[i] = rendered[n]!;
+    }
+    return texts;
+  }
+
+  /** Typing, receipts and account data: of rooms only those that the user is in now. */
   #ephemeral(
     user: ActiveUser,
     { roomId: only }: EventPageRequest,
@@ -121,7 +137,7 @@ export class EventPages {
     to: StreamToken,
   ): Promise<string[]> {
     const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join').map(([roomId]) => roomId);
-    const rooms = only === undefined ? joined : [only];
+    const rooms = joined.filter((roomId) => only === undefined || roomId === only);
     const { views, typing, active } = this;
     return readEphemeralEvents({ views, typing, active }, { userId: user.userId, rooms, from, to });
   }

@@ -1,7 +1,6 @@
-import type { RoomId } from '#kernel/ids';
 import { START, type Position } from '#kernel/position';
-import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import type { RoomReader } from '#rooms/reading/room-reader';
 import { nextPosition } from '../parts/recent-rows.js';
 
 /** A stretch of the log: behind `after` (exclusive) up to `upTo` (inclusive). */
@@ -21,14 +20,13 @@ export class RoomCursor {
   #before: readonly string[];
 
   constructor(
-    private readonly views: Pick<Views, 'scan'>,
-    private readonly roomId: RoomId,
+    /** Who reads, over this stretch. */
+    readonly room: RoomReader,
     { after, upTo }: Stretch,
     private readonly reverse: boolean,
-    private readonly shows: (row: TimelineRow) => boolean,
   ) {
-    this.#after = [roomId, after];
-    this.#before = [roomId, nextPosition(upTo)];
+    this.#after = [room.roomId, after];
+    this.#before = [room.roomId, nextPosition(upTo)];
   }
 
   /** The row it stands at; undefined behind the last. Only after `advance`. */
@@ -44,13 +42,18 @@ export class RoomCursor {
         if (this.#isAtEnd) return false;
         await this.#read();
       }
-      if (this.shows(this.#rows[this.#index]!)) return true;
+      if (this.#shows(this.#rows[this.#index]!)) return true;
     }
   }
 
+  /** The events that readers are shown, and what becomes of themselves in the room. */
+  #shows({ header }: TimelineRow): boolean {
+    return this.room.isShown(header) || (this.room.isOwnMembership(header) && !this.room.ignores(header));
+  }
+
   async #read(): Promise<void> {
-    const page = await this.views.scan('timeline', {
-      prefix: [this.roomId],
+    const page = await this.room.views.scan('timeline', {
+      prefix: [this.room.roomId],
       after: this.#after,
       before: this.#before,
       reverse: this.reverse,
@@ -71,20 +74,26 @@ export function stretchUpTo(upTo: Position): Stretch {
   return { after: START, upTo };
 }
 
+/** An event of a room, and who reads it there. */
+export interface ReadRow {
+  readonly room: RoomReader;
+  readonly row: TimelineRow;
+}
+
 /** What several rooms have in a stretch, in the order of the log or against it: at most `limit` rows, and whether there are more. */
 export async function mergeRooms(
   cursors: readonly RoomCursor[],
   reverse: boolean,
   limit: number,
-): Promise<{ readonly rows: TimelineRow[]; readonly hasMore: boolean }> {
+): Promise<{ readonly rows: ReadRow[]; readonly hasMore: boolean }> {
   // Kept in order of their rows, the next one last.
   const waiting: RoomCursor[] = [];
   for (const cursor of cursors) if (await cursor.advance()) insert(waiting, cursor, reverse);
-  const rows: TimelineRow[] = [];
+  const rows: ReadRow[] = [];
   while (rows.length < limit) {
     const next = waiting.pop();
     if (next?.row === undefined) return { rows, hasMore: false };
-    rows.push(next.row);
+    rows.push({ room: next.room, row: next.row });
     if (await next.advance()) insert(waiting, next, reverse);
   }
   return { rows, hasMore: waiting.length > 0 };

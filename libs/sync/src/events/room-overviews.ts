@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
-import type { RoomId, UserId } from '#kernel/ids';
-import type { Requester } from '#kernel/requester';
+import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
@@ -10,8 +9,9 @@ import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
 import { formatMessagesToken } from '#rooms/queries/messages-token';
 import type { EventForm } from '#rooms/queries/render-event';
-import type { RoomReader } from '#rooms/queries/room-access';
-import { isVisible } from '#rooms/queries/visibility';
+import type { OpenRoom } from '#rooms/reading/open-room';
+import type { Reader } from '#rooms/reading/reader';
+import type { RoomReader } from '#rooms/reading/room-reader';
 import { RecentRows } from '../parts/recent-rows.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readStateAt } from '../parts/state-history.js';
@@ -21,7 +21,7 @@ import { renderForEventStream } from './render-event-stream.js';
 
 /** How a room is to be shown to somebody. */
 export interface OverviewRequest {
-  readonly requester: Requester;
+  readonly reader: Reader;
   /** The most messages. */
   readonly limit: number;
   readonly form: EventForm;
@@ -42,24 +42,28 @@ export class RoomOverviews {
    * ones, `end` to what is to come.
    */
   async read(
-    roomId: RoomId,
     membership: string | undefined,
-    reader: RoomReader,
+    { room: opened, until }: OpenRoom,
     data: readonly AccountData[],
     request: OverviewRequest,
   ): Promise<string> {
-    const { now, form, limit, requester } = request;
-    const upTo = reader.until ?? now.position;
+    const { now, form, limit } = request;
+    const { roomId } = opened;
+    const upTo = until ?? now.position;
     const recent = new RecentRows(this.views, roomId, upTo, limit + 1);
-    const shows = ({ header }: TimelineRow): boolean => isVisible(header, reader.history);
+    const room = await opened.overStretch(upTo, upTo);
+    const shows = async ({ header }: TimelineRow): Promise<boolean> => {
+      if (!room.memberships.covers(header.p)) await room.memberships.cover(header.p);
+      return room.isShown(header);
+    };
     const { shown } = await readWindow(recent, { after: undefined, limit, shows });
     const [first] = shown;
     const end = formatStreamToken({ ...now, position: upTo });
     const start = first === undefined ? end : formatMessagesToken(justBefore(first));
     const state = await readStateAt(this.views, roomId, upTo);
-    const viewer = { userId: requester.userId, deviceId: requester.deviceId, now: this.clock.now() };
-    const messages = await renderForEventStream(this.views, shown, viewer, form);
-    const states = await renderForEventStream(this.views, state, viewer, form);
+    const viewer = { room, now: this.clock.now() };
+    const messages = await renderForEventStream(shown, viewer, form);
+    const states = await renderForEventStream(state, viewer, form);
     return [
       `"room_id":${JSON.stringify(roomId)}`,
       ...(membership === undefined ? [] : [`"membership":${JSON.stringify(membership)}`]),
@@ -70,18 +74,13 @@ export class RoomOverviews {
     ].join();
   }
 
-  /** A room the user is invited to, or knocks at: no more than that, and by whom. */
-  async readInvitation(
-    roomId: RoomId,
-    membership: string,
-    request: OverviewRequest,
-  ): Promise<{ readonly inviter: UserId; readonly members: string } | undefined> {
-    const { requester, form } = request;
-    const text = await this.views.get('room-state', [roomId, 'm.room.member', requester.userId]);
-    if (text === undefined) return undefined;
-    const row = parseRow(text);
-    const viewer = { userId: requester.userId, now: this.clock.now() };
-    const [event] = await renderForEventStream(this.views, [row], viewer, form);
+  /** A room the user is invited to, or knocks at: no more than that, and by whom. Nothing where the user ignores them. */
+  async readInvitation(room: RoomReader, membership: string, { form }: OverviewRequest): Promise<string | undefined> {
+    const { roomId, reader } = room;
+    const text = await this.views.get('room-state', [roomId, 'm.room.member', reader.userId]);
+    const row = text === undefined ? undefined : parseRow(text);
+    if (row === undefined || room.ignores(row.header)) return undefined;
+    const [event] = await renderForEventStream([row], { room, now: this.clock.now() }, form);
     const members = [
       `"room_id":${JSON.stringify(roomId)}`,
       `"membership":${JSON.stringify(membership)}`,
@@ -89,12 +88,12 @@ export class RoomOverviews {
       `"invite":${event}`,
       `"visibility":"${await this.#visibilityOf(roomId)}"`,
     ];
-    return { inviter: row.header.s, members: members.join() };
+    return members.join();
   }
 
   /** The receipts of a room as events, each a JSON text. */
-  async readReceipts(roomId: RoomId, { requester, now }: OverviewRequest, upTo?: Position): Promise<string[]> {
-    const range = { reader: requester.userId, upTo: upTo ?? now.position };
+  async readReceipts(roomId: RoomId, { reader, now }: OverviewRequest, upTo?: Position): Promise<string[]> {
+    const range = { reader: reader.userId, upTo: upTo ?? now.position };
     const contents = receiptContents(await listReceipts(this.views, roomId, range));
     const room = JSON.stringify(roomId);
     return contents.map((content) => `{"type":"m.receipt","room_id":${room},"content":${content}}`);

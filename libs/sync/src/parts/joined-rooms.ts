@@ -4,7 +4,6 @@ import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts'
 import { Typing } from '#ephemeral/typing/typing';
 import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import { VIEWS, type Views } from '#projections/views';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
@@ -12,7 +11,6 @@ import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, formatUnread, listRoomAccountData, showsRow } from './room-sections.js';
 import { readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
-import { isInForce } from './state-history.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
 
 /** Answers for rooms that the user is in: `rooms.join`. */
@@ -37,8 +35,8 @@ export class JoinedRooms {
     const data = listRoomAccountData(room.sync, room.roomId, accountData);
     const json =
       `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
-      `"${stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(views, states, room)).join()}]},` +
-      `"timeline":${formatTimeline(await renderTimeline(views, window.shown, room), window, room)},` +
+      `"${stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
+      `"timeline":${formatTimeline(await renderTimeline(window.shown, room), window, room)},` +
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
       `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
     const parts = [window.shown, states, ephemeral, data];
@@ -47,21 +45,10 @@ export class JoinedRooms {
 
   async #window(room: RoomContext): Promise<TimelineWindow> {
     const { after, recent, sync, isNew } = room;
-    const shows = room.seesAll ? showsRow(room) : this.#showsRowOrState(room);
+    const shows = showsRow(room);
     const window = await readWindow(recent, { after, limit: sync.filter.timelineLimit, shows });
     // A client that knew the room before it was left must not glue the two timelines together.
     return isNew && sync.since !== undefined ? { ...window, limited: true } : window;
-  }
-
-  /** Where the user cannot see all: a state event that is in force is no secret, so it stays in its place. */
-  #showsRowOrState(room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
-    const { views } = this;
-    const shows = showsRow(room);
-    const wants = showsRow({ ...room, seesAll: true });
-    return (row) => {
-      if (shows(row)) return true;
-      return row.header.k !== undefined && wants(row) && isInForce(views, room.roomId, row);
-    };
   }
 
   /** Typing and receipts: what changed since; of a room that is new to the client what there is. */

@@ -1,11 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
+import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import type { RoomReader } from '#rooms/reading/room-reader';
+import { listStandings } from '#rooms/reading/standing';
+import type { MembershipOver } from '../streams/membership-over.js';
+import type { SyncContext } from '../streams/sync-context.js';
+import { RecentRows } from './recent-rows.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, listRoomAccountData, showsRow } from './room-sections.js';
+import { formatTimeline, listRoomAccountData, showsRow, wantsRow } from './room-sections.js';
 import { readStatePart } from './state-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
+
+/** How a user's stay in a room ended, or that there was none. */
+export interface Departure {
+  readonly room: RoomReader;
+  readonly over: MembershipOver;
+  /** The position of the user's last member event. */
+  readonly at: Position;
+}
 
 /** Answers for rooms that the user has left, or was kicked or banned from: `rooms.leave`. */
 @Injectable()
@@ -13,30 +28,73 @@ export class LeftRooms {
   constructor(@Inject(VIEWS) private readonly views: Views) {}
 
   /**
-   * The timeline up to the event by which the user left, and the state that goes with it. Who was never in the room gets
-   * that event alone: an invitation that was declined or taken back, a knock that was refused.
+   * The timeline up to the end of the user's last stay, and the state that goes with it: "the timeline of messages and state
+   * changes in the room up to the point when the user left". Of what came after only the user's own member events are told:
+   * a ban, a knock that was refused, an invitation that was taken back. Who was never in the room gets the last of those alone.
    */
-  async read(room: RoomContext, wasIn: boolean, accountData: readonly AccountData[]): Promise<RoomAnswer> {
-    const { views } = this;
-    const window = wasIn ? await this.#window(room) : await this.#lastEvent(room);
-    const states = wasIn ? await readStatePart(views, room, window, []) : [];
-    const data = listRoomAccountData(room.sync, room.roomId, accountData);
+  async read(sync: SyncContext, departure: Departure, accountData: readonly AccountData[]): Promise<RoomAnswer> {
+    const room = await this.#contextOf(sync, departure);
+    const window = departure.over.wasIn ? await this.#window(room, departure) : await this.#lastEvent(room, departure);
+    const states = departure.over.wasIn ? await readStatePart(this.views, room, window, []) : [];
+    const data = listRoomAccountData(sync, room.roomId, accountData);
     const json =
-      `{"${room.sync.stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(views, states, room)).join()}]},` +
-      `"timeline":${formatTimeline(await renderTimeline(views, window.shown, room), window, room)},` +
+      `{"${sync.stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
+      `"timeline":${formatTimeline(await renderTimeline(window.shown, room), window, room)},` +
       `"account_data":{"events":[${data.join()}]}}`;
     return { json, isNews: true };
   }
 
-  #window(room: RoomContext): Promise<TimelineWindow> {
-    const shows = showsRow(room);
-    const { after, recent } = room;
-    return readWindow(recent, { after, limit: room.sync.filter.timelineLimit, shows });
+  async #contextOf(sync: SyncContext, { room, over, at }: Departure): Promise<RoomContext> {
+    const { roomId } = room;
+    const upTo = over.wasIn ? over.last.left : at;
+    const after = over.isNew ? undefined : sync.since?.position;
+    return {
+      sync,
+      roomId,
+      reader: await room.overStretch(upTo, upTo),
+      isNew: over.isNew,
+      after,
+      upTo,
+      isFull: over.isNew || sync.fullState,
+      // Not shared: this stretch stands still, and what is in it may yet be redacted.
+      recent: new RecentRows(this.views, roomId, upTo, sync.filter.timelineLimit + 1, after),
+    };
   }
 
-  async #lastEvent(room: RoomContext): Promise<TimelineWindow> {
-    const last = await room.recent.at(0);
-    const matches = showsRow({ ...room, seesAll: true });
-    return { shown: last !== undefined && matches(last) ? [last] : [], hidden: [], limited: false };
+  async #window(room: RoomContext, departure: Departure): Promise<TimelineWindow> {
+    const { after, recent, sync, upTo } = room;
+    const limit = sync.filter.timelineLimit;
+    const own = await this.#ownEvents(departure, upTo > (after ?? START) ? upTo : (after ?? START), limit + 1);
+    const wanted = own.filter(wantsRow(room));
+    const told = limit === 0 ? [] : wanted.slice(-limit);
+    const stay = await readWindow(recent, { after, limit: limit - told.length, shows: showsRow(room) });
+    return {
+      shown: [...stay.shown, ...told],
+      hidden: [...stay.hidden, ...own.filter((row) => !told.includes(row))],
+      limited: stay.limited || told.length < wanted.length,
+    };
+  }
+
+  async #lastEvent(room: RoomContext, departure: Departure): Promise<TimelineWindow> {
+    const { at } = departure;
+    const events = (await this.#rowsAt(departure, [at])).filter(wantsRow(room));
+    return { shown: events, hidden: [], limited: false };
+  }
+
+  /** The newest of the user's own member events after a position, in the order of the log. */
+  async #ownEvents(departure: Departure, after: Position, limit: number): Promise<TimelineRow[]> {
+    const { views, roomId, reader } = departure.room;
+    const changes = await listStandings(views, roomId, reader.userId, { upTo: departure.at, limit });
+    const positions = new Set([departure.at, ...changes.map(({ since }) => since)]);
+    return this.#rowsAt(departure, [...positions].filter((position) => position > after).sort());
+  }
+
+  async #rowsAt({ room }: Departure, positions: readonly Position[]): Promise<TimelineRow[]> {
+    const texts = await this.views.getMany(
+      'timeline',
+      positions.map((position) => [room.roomId, position]),
+    );
+    const rows = texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
+    return rows.filter(({ header }) => room.isOwnMembership(header) && !room.ignores(header));
   }
 }

@@ -17,10 +17,12 @@ export function previousPosition(position: Position): Position {
 
 const PAGE = 50;
 const SHARED = 64;
+const TIMELINE: readonly string[] = ['timeline'];
 
 /**
  * The ends of timelines that were read lately. PERF: a message in a busy room wakes many requests that read the same stretch
- * of it, up to the same position: they share one scan. Any new fact moves that position, so nothing here grows old.
+ * of it, up to the same position: they share one scan. The key holds how far the timelines themselves have come: what is old
+ * may change too, by a redaction.
  */
 @Injectable()
 export class SharedRows {
@@ -31,7 +33,7 @@ export class SharedRows {
   /** The timeline of a room backwards from `upTo`; see `RecentRows`. Shared only where it begins somewhere. */
   open(roomId: RoomId, upTo: Position, expected: number, after?: Position): RecentRows {
     if (after === undefined) return new RecentRows(this.views, roomId, upTo, expected);
-    const key = `${roomId} ${after} ${upTo} ${expected}`;
+    const key = `${roomId} ${after} ${upTo} ${expected} ${this.views.position(TIMELINE)}`;
     let rows = this.#shared.get(key);
     if (rows === undefined) this.#shared.set(key, (rows = new RecentRows(this.views, roomId, upTo, expected, after)));
     return rows;

@@ -1,31 +1,21 @@
-import type { Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { renderEvents } from '#rooms/queries/render-event';
 import { pickFields } from './pick-fields.js';
 import type { RoomContext } from './room-context.js';
 
 /** Events of a room's timeline as /sync shows them: without `room_id`, under which they stand. JSON texts. */
-export async function renderTimeline(
-  views: Views,
-  rows: readonly TimelineRow[],
-  room: RoomContext,
-): Promise<readonly string[]> {
-  const { requester, now, filter } = room.sync;
-  const viewer = { userId: requester.userId, deviceId: requester.deviceId, now, history: room.history };
-  const texts = await renderEvents(views, withoutRoomId(rows, room), viewer);
+export async function renderTimeline(rows: readonly TimelineRow[], room: RoomContext): Promise<readonly string[]> {
+  const { now, filter } = room.sync;
+  const texts = await renderEvents(withoutRoomId(rows, room), { room: room.reader, now });
   return filter.eventFields === undefined ? texts : texts.map((text) => pickFields(text, filter.eventFields!));
 }
 
 /** Events of a room's state. PERF: what each of them replaced is not told, which saves a look-up for each. */
-export async function renderState(
-  views: Views,
-  rows: readonly TimelineRow[],
-  room: RoomContext,
-): Promise<readonly string[]> {
+export async function renderState(rows: readonly TimelineRow[], room: RoomContext): Promise<readonly string[]> {
   const plain = rows.map(({ header, json }) =>
     header.r === undefined ? { header, json } : { header: { ...header, r: undefined }, json },
   );
-  return renderTimeline(views, plain, room);
+  return renderTimeline(plain, room);
 }
 
 function withoutRoomId(rows: readonly TimelineRow[], { roomId }: RoomContext): TimelineRow[] {

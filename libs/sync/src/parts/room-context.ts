@@ -1,6 +1,6 @@
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import type { ReaderHistory } from '#rooms/queries/visibility';
+import type { RoomReader } from '#rooms/reading/room-reader';
 import type { SyncContext } from '../streams/sync-context.js';
 import type { RecentRows } from './recent-rows.js';
 
@@ -8,10 +8,8 @@ import type { RecentRows } from './recent-rows.js';
 export interface RoomContext {
   readonly sync: SyncContext;
   readonly roomId: RoomId;
-  /** What the user was in the room, and when. */
-  readonly history: ReaderHistory;
-  /** The user was in the room all along the stretch of the timeline: every event of it is visible. */
-  readonly seesAll: boolean;
+  /** The user before the room. */
+  readonly reader: RoomReader;
   /** The timeline begins behind this position; undefined where the client knows nothing of the room. */
   readonly after: Position | undefined;
   /** The timeline ends with this position. */
@@ -22,7 +20,6 @@ export interface RoomContext {
   readonly isFull: boolean;
   /** The timeline backwards from `upTo`. */
   readonly recent: RecentRows;
-  readonly ignored: ReadonlySet<UserId>;
 }
 
 /** The answer for one room. */

@@ -4,22 +4,29 @@ import type { RoomId } from '#kernel/ids';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
 import { formatMessagesToken } from '#rooms/queries/messages-token';
-import { isVisible } from '#rooms/queries/visibility';
 import type { SyncContext } from '../streams/sync-context.js';
 import { formatStreamToken } from '../tokens/stream-token.js';
 import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
 
-/** Whether the timeline shows an event: the reader may see it and wants to. */
-export function showsRow({ sync, roomId, history, ignored, seesAll }: RoomContext): (row: TimelineRow) => boolean {
-  const { timeline } = sync.filter;
-  return ({ header, json }) => {
-    if (!seesAll && !isVisible(header, history)) return false;
-    // State events of ignored users are shown: they change the room ("Ignoring Users").
-    if (header.k === undefined && ignored.has(header.s)) return false;
-    return timeline.matchesAll || timeline.matches({ type: header.t, sender: header.s, roomId, json });
+/** Whether the timeline shows an event: the user is shown it and the filter lets it through. */
+export function showsRow(room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
+  const { reader } = room;
+  const { memberships } = reader;
+  const wants = wantsRow(room);
+  const shows = (row: TimelineRow): boolean => reader.isShown(row.header) && wants(row);
+  return (row) => {
+    const { p } = row.header;
+    return memberships.covers(p) ? shows(row) : memberships.cover(p).then(() => shows(row));
   };
+}
+
+/** Whether the filter lets an event into the timeline. */
+export function wantsRow({ sync, roomId }: RoomContext): (row: TimelineRow) => boolean {
+  const { timeline } = sync.filter;
+  return ({ header, json }) =>
+    timeline.matchesAll || timeline.matches({ type: header.t, sender: header.s, roomId, json });
 }
 
 /** The `timeline` of a room. `prev_batch` leads to what is before it. */

@@ -4,7 +4,7 @@ import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { StateChange } from '#rooms/facts/room-facts';
-import { parseRow, rowHeaderOf, type TimelineRow } from '#rooms/projections/timeline-row';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
 import { nextPosition } from './recent-rows.js';
 
@@ -73,12 +73,6 @@ export async function readStateChanges(
 export async function readStateEvents(views: Views, ids: readonly EventId[]): Promise<TimelineRow[]> {
   if (ids.length === 0) return [];
   return (await findRowsById(views, ids)).flatMap((found) => (found === undefined ? [] : [found.row]));
-}
-
-/** Whether a state event is the one that holds its key now. */
-export async function isInForce(views: Pick<Views, 'get'>, roomId: RoomId, { header }: TimelineRow): Promise<boolean> {
-  const text = await views.get('room-state', [roomId, header.t, header.k ?? '']);
-  return text !== undefined && rowHeaderOf(text).e === header.e;
 }
 
 async function readCurrentStateWithoutMembers(views: Views, roomId: RoomId): Promise<TimelineRow[]> {

@@ -16,12 +16,16 @@ export async function readStatePart(
 ): Promise<TimelineRow[]> {
   const { filter, members: known } = room.sync;
   const members = filter.lazyLoadMembers ? membersToLoad(room, window, heroes) : undefined;
-  const rows = room.isFull ? await readFullState(views, room, window, members) : await readDelta(views, room, window);
+  const rows = new Map<string, TimelineRow>();
+  const base = room.isFull ? readFullState(views, room, window, members) : readDelta(views, room, window);
+  for (const row of await base) rows.set(stateKeyOfRow(row), row);
+  for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
   const { matchesAll, matches } = filter.state;
+  const all = [...rows.values()];
   const told = matchesAll
-    ? rows
-    : rows.filter(({ header, json }) => matches({ type: header.t, sender: header.s, roomId: room.roomId, json }));
+    ? all
+    : all.filter(({ header, json }) => matches({ type: header.t, sender: header.s, roomId: room.roomId, json }));
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
   return told;
 }
@@ -32,7 +36,7 @@ export async function readStatePart(
  */
 function statePosition({ sync, upTo }: RoomContext, { shown }: TimelineWindow): RoomContext['upTo'] {
   const [first] = shown;
-  return sync.stateAfter || first === undefined ? upTo : previousPosition(first.header.p);
+  return sync.stateAfter || first === undefined || first.header.p > upTo ? upTo : previousPosition(first.header.p);
 }
 
 function readFullState(
@@ -44,32 +48,33 @@ function readFullState(
   return readStateAt(views, room.roomId, statePosition(room, window), members);
 }
 
-/** What changed since the client last looked and is not told by the timeline. */
+/** What changed between where the client was and where the timeline begins. */
 async function readDelta(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
-  const rows = new Map<string, TimelineRow>();
-  if (window.limited && room.after !== undefined) {
-    const changed = new Map<string, EventId>();
-    const changes = await readStateChanges(views, room.roomId, room.after, statePosition(room, window));
-    for (const change of changes) changed.set(stateKeyOf(change.type, change.state_key), change.event_id);
-    for (const row of await readStateEvents(views, [...changed.values()])) rows.set(stateKeyOfRow(row), row);
-  }
-  for (const row of besideTheTimeline(room, window)) rows.set(stateKeyOfRow(row), row);
-  return [...rows.values()];
+  if (!window.limited || room.after === undefined) return [];
+  const changed = new Map<string, EventId>();
+  const changes = await readStateChanges(views, room.roomId, room.after, statePosition(room, window));
+  for (const change of changes) changed.set(stateKeyOf(change.type, change.state_key), change.event_id);
+  return readStateEvents(views, [...changed.values()]);
 }
 
 /**
  * State events among those that were looked at: the hidden ones, whose changes the timeline does not tell (unless it shows a
- * later event of the same key); with `use_state_after` all of them.
+ * later event of the same key); with `use_state_after` all of them. In all of the state of a room whose members are loaded
+ * lazily, no more members than that.
  */
-function besideTheTimeline(room: RoomContext, { shown, hidden }: TimelineWindow): readonly TimelineRow[] {
-  if (room.sync.stateAfter) {
-    const states = [...shown.filter(({ header }) => header.k !== undefined), ...hidden];
-    return states.sort((a, b) => (a.header.p < b.header.p ? -1 : 1));
-  }
+function besideTheTimeline(
+  room: RoomContext,
+  { shown, hidden }: TimelineWindow,
+  members: readonly UserId[] | undefined,
+): readonly TimelineRow[] {
+  const wanted = room.isFull && members !== undefined ? new Set<string>(members) : undefined;
+  const untold = hidden.filter(({ header }) => header.m === undefined || wanted?.has(header.k!) !== false);
+  const told = shown.filter(({ header }) => header.k !== undefined);
+  if (room.sync.stateAfter) return [...told, ...untold].sort((a, b) => (a.header.p < b.header.p ? -1 : 1));
   const start = shown[0]?.header.p;
-  if (hidden.length === 0 || start === undefined) return hidden;
-  const last = new Map(shown.filter(({ header }) => header.k !== undefined).map((row) => [stateKeyOfRow(row), row]));
-  return hidden.filter((row) => {
+  if (untold.length === 0 || start === undefined) return untold;
+  const last = new Map(told.map((row) => [stateKeyOfRow(row), row]));
+  return untold.filter((row) => {
     const later = last.get(stateKeyOfRow(row));
     return row.header.p < start || later === undefined || later.header.p < row.header.p;
   });
@@ -89,13 +94,12 @@ async function addMembers(
   room: RoomContext,
   window: TimelineWindow,
   members: readonly UserId[],
-  rows: TimelineRow[],
+  rows: Map<string, TimelineRow>,
 ): Promise<void> {
   const { filter, members: known } = room.sync;
-  const there = new Set(rows.map(stateKeyOfRow));
-  const missing = members.filter((userId) => !there.has(stateKeyOf('m.room.member', userId)));
+  const missing = members.filter((userId) => !rows.has(stateKeyOf('m.room.member', userId)));
   if (missing.length === 0) return;
   for (const row of await readMembersAt(views, room.roomId, statePosition(room, window), missing)) {
-    if (filter.includeRedundantMembers || !known.isKnown(room.roomId, row)) rows.push(row);
+    if (filter.includeRedundantMembers || !known.isKnown(room.roomId, row)) rows.set(stateKeyOfRow(row), row);
   }
 }

@@ -5,7 +5,8 @@ import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
-import { openRoom } from '#rooms/queries/room-access';
+import { openRoom } from '#rooms/reading/open-room';
+import { readerOf } from '#rooms/reading/reader';
 import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
@@ -43,7 +44,7 @@ export class EventsHandler implements IQueryHandler<Events> {
 
   async execute({ request, session, timeout, gone }: Events): Promise<string> {
     const { requester, plan, roomId } = request;
-    if (roomId !== undefined) await openRoom(this.views, roomId, requester.userId);
+    if (roomId !== undefined) await openRoom(this.views, roomId, await readerOf(this.views, requester), 'events');
     const { user, interest } = await this.active.watch(requester.userId, roomId);
     const deadline = isLive(plan) ? this.clock.now() + Math.min(timeout, MAX_WAIT_MS) : 0;
     const signals = [gone, this.shutdown];

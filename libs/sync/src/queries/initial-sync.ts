@@ -5,13 +5,14 @@ import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
-import { openRoom } from '#rooms/queries/room-access';
-import { readerHistory, wasJoined } from '#rooms/queries/visibility';
+import { letIn } from '#rooms/reading/open-room';
+import { readerOf } from '#rooms/reading/reader';
+import { findRoomReader } from '#rooms/reading/room-reader';
 import { RoomOverviews, type OverviewRequest } from '../events/room-overviews.js';
 import type { KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { formatAccountData } from '../parts/room-sections.js';
-import { readAllAccountData, readIgnoredUsers } from '../streams/read-account-data.js';
+import { readAllAccountData } from '../streams/read-account-data.js';
 import type { AccountDataByRoom } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 import { formatStreamToken } from '../tokens/stream-token.js';
@@ -53,7 +54,8 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     const { user, interest } = await this.active.watch(requester.userId);
     try {
       const now = await this.contexts.moment(undefined, (roomId) => user.isIn(roomId));
-      const request: OverviewRequest = { requester, now, limit: options.limit, form: options.form };
+      const reader = await readerOf(this.views, requester);
+      const request: OverviewRequest = { reader, now, limit: options.limit, form: options.form };
       const data = await readAllAccountData(this.views, requester.userId, now.position);
       const rooms: string[] = [];
       const receipts: string[] = [];
@@ -84,20 +86,14 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     request: OverviewRequest,
     archived: boolean,
   ): Promise<string | undefined> {
-    if (membership === 'invite' || membership === 'knock') return this.#invitation(roomId, membership, request);
-    if (membership !== 'join' && !archived) return undefined;
-    const { userId } = request.requester;
-    const history = await readerHistory(this.views, roomId, userId);
-    // An invitation that was declined: there is nothing to show of such a room.
-    if (!wasJoined(history)) return undefined;
-    const reader = await openRoom(this.views, roomId, userId);
-    return this.overviews.read(roomId, membership, reader, data.rooms.get(roomId) ?? [], request);
-  }
-
-  async #invitation(roomId: RoomId, membership: string, request: OverviewRequest): Promise<string | undefined> {
-    const invitation = await this.overviews.readInvitation(roomId, membership, request);
-    if (invitation === undefined) return undefined;
-    const ignored = await readIgnoredUsers(this.views, request.requester.userId);
-    return ignored.has(invitation.inviter) ? undefined : invitation.members;
+    const isAway = membership === 'leave' || membership === 'ban';
+    if (isAway && !archived) return undefined;
+    const room = await findRoomReader(this.views, roomId, request.reader);
+    if (membership === 'invite' || membership === 'knock') {
+      return this.overviews.readInvitation(room, membership, request);
+    }
+    // Of an invitation that was declined there is nothing to show.
+    const open = room.wasIn ? await letIn(room) : undefined;
+    return open && this.overviews.read(membership, open, data.rooms.get(roomId) ?? [], request);
   }
 }

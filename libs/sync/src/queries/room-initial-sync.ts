@@ -6,8 +6,8 @@ import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
-import { openRoom } from '#rooms/queries/room-access';
-import { currentMembership } from '#rooms/queries/visibility';
+import { openRoom } from '#rooms/reading/open-room';
+import { readerOf } from '#rooms/reading/reader';
 import { RoomOverviews } from '../events/room-overviews.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 
@@ -36,12 +36,12 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
 
   async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
     const now = await this.contexts.moment(undefined, (one) => one === roomId);
-    const reader = await openRoom(this.views, roomId, requester.userId);
+    const reader = await readerOf(this.views, requester);
+    const open = await openRoom(this.views, roomId, reader);
     const data = await listAccountData(this.views, requester.userId, roomId);
-    const request = { requester, now, ...options };
-    const membership = currentMembership(reader.history);
-    const members = await this.overviews.read(roomId, membership, reader, data, request);
-    const receipts = await this.overviews.readReceipts(roomId, request, reader.until);
+    const request = { reader, now, ...options };
+    const members = await this.overviews.read(open.room.membership, open, data, request);
+    const receipts = await this.overviews.readReceipts(roomId, request, open.until);
     await session.validUntil();
     return `{${members},"presence":[],"receipts":[${receipts.join()}]}`;
   }

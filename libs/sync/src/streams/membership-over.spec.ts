@@ -1,39 +1,43 @@
 import { describe, expect, it } from 'vitest';
-import type { UserId } from '#kernel/ids';
 import { positionOf } from '#kernel/position';
+import { readerWith } from '#testing/reader-with';
 import { membershipOver } from './membership-over.js';
 
-const history = (...changes: [number, string][]) => ({
-  userId: '@a:x' as UserId,
-  changes: changes.map(([at, membership]) => ({ position: positionOf(at), membership })),
-});
-const over = (changes: [number, string][], since: number | undefined, until: number) =>
-  membershipOver(history(...changes), since === undefined ? undefined : positionOf(since), positionOf(until));
+type Changes = readonly (readonly [number, string])[];
+
+const over = async (changes: Changes, since: number | undefined, until: number) =>
+  membershipOver(await readerWith(changes), since === undefined ? undefined : positionOf(since), positionOf(until));
 
 describe('membershipOver', () => {
-  it('calls a room new in an initial sync, and when it was joined since', () => {
-    expect(over([[5, 'join']], undefined, 10)).toMatchObject({ wasIn: true, isNew: true });
-    expect(over([[5, 'join']], 4, 10)).toMatchObject({ wasIn: true, isNew: true });
-    expect(over([[5, 'join']], 5, 10)).toMatchObject({ wasIn: true, isNew: false });
+  it('calls a room new in an initial sync, and when it was joined since', async () => {
+    expect(await over([[5, 'join']], undefined, 10)).toMatchObject({ wasIn: true, isNew: true });
+    expect(await over([[5, 'join']], 4, 10)).toMatchObject({ wasIn: true, isNew: true });
+    expect(await over([[5, 'join']], 5, 10)).toMatchObject({ wasIn: true, isNew: false });
   });
 
-  it('does not call a room new because of a new profile', () => {
-    expect(over([[5, 'join'], [8, 'join']], 6, 10)).toMatchObject({ wasIn: true, isNew: false }); // prettier-ignore
+  it('does not call a room new because of a new profile', async () => {
+    expect(await over([[5, 'join'], [8, 'join']], 6, 10)).toMatchObject({ wasIn: true, isNew: false, cameBack: false }); // prettier-ignore
   });
 
-  it('tells a room that was left and joined again since', () => {
-    expect(over([[5, 'join'], [7, 'leave'], [8, 'join']], 6, 10)).toMatchObject({ isNew: false, cameBack: true }); // prettier-ignore
+  it('tells a room that was left and joined again since', async () => {
+    expect(await over([[5, 'join'], [7, 'leave'], [8, 'join']], 6, 10)).toMatchObject({ isNew: false, cameBack: true }); // prettier-ignore
   });
 
-  it('does not look beyond the end', () => {
-    expect(over([[5, 'join'], [11, 'leave']], 6, 10).last?.membership).toBe('join'); // prettier-ignore
-    expect(over([[11, 'join']], 6, 10).last).toBeUndefined();
+  it('does not look beyond the end', async () => {
+    expect((await over([[5, 'join'], [11, 'leave']], 6, 10))?.last.membership).toBe('join'); // prettier-ignore
+    expect(await over([[11, 'join']], 6, 10)).toBeUndefined();
   });
 
-  it('tells who left from who was never in', () => {
-    expect(over([[5, 'join'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: true, isNew: false }); // prettier-ignore
-    expect(over([[5, 'invite'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: false }); // prettier-ignore
-    expect(over([[7, 'join'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: true, isNew: true }); // prettier-ignore
-    expect(over([[2, 'join'], [3, 'leave'], [8, 'ban']], 6, 10)).toMatchObject({ wasIn: false }); // prettier-ignore
+  it('tells who left from who was never in', async () => {
+    expect(await over([[5, 'join'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: true, isNew: false }); // prettier-ignore
+    expect(await over([[5, 'invite'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: false }); // prettier-ignore
+    expect(await over([[7, 'join'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: true, isNew: true }); // prettier-ignore
+    expect(await over([[2, 'join'], [3, 'leave'], [8, 'ban']], 6, 10)).toMatchObject({ wasIn: false }); // prettier-ignore
+  });
+
+  it('knows where the last stay ended, whatever became of the user since', async () => {
+    const kicked: Changes = [[2, 'join'], [5, 'leave'], [7, 'knock'], [9, 'leave']]; // prettier-ignore
+    expect(await over(kicked, 3, 20)).toMatchObject({ wasIn: true, isNew: false, last: { left: positionOf(5) } });
+    expect(await over(kicked, 6, 20)).toMatchObject({ wasIn: false, isNew: true, last: { left: positionOf(5) } });
   });
 });

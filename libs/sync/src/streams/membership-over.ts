@@ -1,11 +1,13 @@
 import type { Position } from '#kernel/position';
-import type { MembershipChange, ReaderHistory } from '#rooms/queries/visibility';
+import { START } from '#kernel/position';
+import type { RoomReader } from '#rooms/reading/room-reader';
+import { findStanding, type Standing } from '#rooms/reading/standing';
 
 /** What became of a user in a room over the stretch that an answer covers. */
 export interface MembershipOver {
-  /** The last change up to the end of the stretch; undefined where there was none yet. */
-  readonly last: MembershipChange | undefined;
-  /** The user was in the room at the beginning of the stretch or at some time in it. */
+  /** What the user was at the end of the stretch. */
+  readonly last: Standing;
+  /** The user was in the room at the beginning of the stretch or at some time in it, and has not forgotten that. */
   readonly wasIn: boolean;
   /** The client does not have the room: the user was not in it at the beginning. */
   readonly isNew: boolean;
@@ -13,18 +15,21 @@ export interface MembershipOver {
   readonly cameBack: boolean;
 }
 
-/** Looks at a user's memberships behind `since` (exclusive; undefined: from the beginning) up to `until` (inclusive). */
-export function membershipOver(
-  { changes }: ReaderHistory,
+/**
+ * Looks at a user's memberships after `since` (exclusive; undefined: from the beginning) up to `until` (inclusive). undefined
+ * where the room had not heard of the user by then.
+ */
+export async function membershipOver(
+  { views, roomId, reader, now, wasIn: knowsRoom }: RoomReader,
   since: Position | undefined,
   until: Position,
-): MembershipOver {
-  const known = changes.filter(({ position }) => position <= until);
-  const before = since === undefined ? undefined : known.findLast(({ position }) => position <= since)?.membership;
-  const during = known.filter(({ position }) => since === undefined || position > since);
-  const last = known.at(-1);
-  const wasIn = before === 'join' || during.some(({ membership }) => membership === 'join');
-  const isNew = before !== 'join';
-  const cameBack = !isNew && last?.membership === 'join' && during.some(({ membership }) => membership !== 'join');
-  return { last, wasIn, isNew, cameBack };
+): Promise<MembershipOver | undefined> {
+  const { userId } = reader;
+  const last = now !== undefined && now.since <= until ? now : await findStanding(views, roomId, userId, until);
+  if (last === undefined) return undefined;
+  const before = since === undefined ? undefined : await findStanding(views, roomId, userId, since);
+  const isIn = last.membership === 'join';
+  const isNew = before?.membership !== 'join';
+  const wasIn = isIn || !isNew || last.left > (since ?? START);
+  return { last, wasIn: wasIn && knowsRoom, isNew, cameBack: !isNew && isIn && last.since > (since ?? START) };
 }

@@ -41,17 +41,6 @@ export async function readChangedAccountData(
   return { global: changed.filter(({ roomId }) => roomId === undefined), rooms };
 }
 
-/** The users whose messages a user does not want to see: account data of the type m.ignored_user_list. */
-export async function readIgnoredUsers(views: Pick<Views, 'get'>, userId: UserId): Promise<ReadonlySet<UserId>> {
-  const text = await views.get('account-data', [userId, '', 'm.ignored_user_list']);
-  if (text === undefined) return NOBODY;
-  const { ignored_users: users } = JSON.parse(parseAccountDataRow(text).content) as { ignored_users?: unknown };
-  if (typeof users !== 'object' || users === null) return NOBODY;
-  return new Set(Object.keys(users) as UserId[]);
-}
-
-const NOBODY: ReadonlySet<UserId> = new Set();
-
 function addTo(rooms: Map<RoomId, AccountData[]>, roomId: RoomId, data: AccountData): void {
   const known = rooms.get(roomId);
   if (known === undefined) rooms.set(roomId, [data]);

@@ -3,7 +3,7 @@ import { Typing } from '#ephemeral/typing/typing';
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { type ReaderHistory, readerHistory } from '#rooms/queries/visibility';
+import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
 import type { LastTouched } from '../notifier/last-touched.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
@@ -90,25 +90,23 @@ export class RoomsStream implements SyncStream {
     if (isUnsure && !(await this.#hasNews(context, roomId))) return undefined;
     if (!isMembershipNew) return { section: 'join', ...(await this.#joinedRoom(context, roomId, undefined)) };
 
-    const history = await readerHistory(this.views, roomId, context.requester.userId);
-    const over = membershipOver(history, context.since?.position, context.until.position);
-    const { last, wasIn, isNew } = over;
-    // What changed may lie behind the end of this answer.
-    if (last === undefined || (last.membership !== 'join' && last.position <= (context.since?.position ?? START))) {
-      return undefined;
+    const { since, until, rooms } = context;
+    const room = await findRoomReader(this.views, roomId, await context.reader());
+    const over = await membershipOver(room, since?.position, until.position);
+    // What changed may lie after the end of this answer.
+    if (over === undefined) return undefined;
+    const { last } = over;
+    if (last.membership === 'join')
+      return { section: 'join', ...(await this.#joinedRoom(context, roomId, { room, over })) };
+    // The event may have been replaced by another that says the same: by another invitation, a ban with another reason.
+    const known = rooms.get(roomId)?.position ?? START;
+    const at = known <= until.position ? known : last.since;
+    if (at <= (since?.position ?? START)) return undefined;
+    if (last.membership === 'invite' || last.membership === 'knock') {
+      return this.#strippedRoom(context, roomId, last.membership);
     }
-    switch (last.membership) {
-      case 'join':
-        return { section: 'join', ...(await this.#joinedRoom(context, roomId, { history, over })) };
-      case 'invite':
-      case 'knock':
-        return this.#strippedRoom(context, roomId, last.membership);
-      default:
-        return {
-          section: 'leave',
-          ...(await this.#leftRoom(context, roomId, { history, isNew, wasIn, at: last.position })),
-        };
-    }
+    const data = (await context.accountData()).rooms.get(roomId) ?? [];
+    return { section: 'leave', ...(await this.left.read(context, { room, over, at }, data)) };
   }
 
   /** Looks up when something last happened in a room of which nothing is remembered, and remembers it. */
@@ -130,9 +128,8 @@ export class RoomsStream implements SyncStream {
   async #joinedRoom(
     sync: SyncContext,
     roomId: RoomId,
-    change: { readonly history: ReaderHistory; readonly over: MembershipOver } | undefined,
+    change: { readonly room: RoomReader; readonly over: MembershipOver } | undefined,
   ): Promise<RoomAnswer> {
-    const { userId } = sync.requester;
     const upTo = sync.until.position;
     const isNew = change?.over.isNew === true;
     const cameBack = change?.over.cameBack === true;
@@ -140,43 +137,14 @@ export class RoomsStream implements SyncStream {
     const context: RoomContext = {
       sync,
       roomId,
-      history: change?.history ?? { userId, changes: [{ position: START, membership: 'join' }] },
-      seesAll: !isNew && !cameBack,
+      reader: change?.room ?? memberSince(this.views, roomId, await sync.reader(), after ?? START),
       isNew,
       after,
       upTo,
       isFull: isNew || cameBack || sync.fullState,
       recent: this.rows.open(roomId, upTo, sync.filter.timelineLimit + 1, after),
-      ignored: await sync.ignoredUsers(),
     };
     return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);
-  }
-
-  async #leftRoom(
-    sync: SyncContext,
-    roomId: RoomId,
-    change: {
-      readonly history: ReaderHistory;
-      readonly isNew: boolean;
-      readonly wasIn: boolean;
-      readonly at: Position;
-    },
-  ): Promise<RoomAnswer> {
-    const { history, isNew, wasIn, at } = change;
-    const after = isNew ? undefined : sync.since?.position;
-    const context: RoomContext = {
-      sync,
-      roomId,
-      history,
-      seesAll: false,
-      isNew,
-      after,
-      upTo: at,
-      isFull: isNew || sync.fullState,
-      recent: this.rows.open(roomId, at, wasIn ? sync.filter.timelineLimit + 1 : 1, after),
-      ignored: await sync.ignoredUsers(),
-    };
-    return this.left.read(context, wasIn, (await sync.accountData()).rooms.get(roomId) ?? []);
   }
 
   async #strippedRoom(
@@ -185,7 +153,7 @@ export class RoomsStream implements SyncStream {
     section: 'invite' | 'knock',
   ): Promise<(RoomAnswer & { section: Section }) | undefined> {
     const { sender, events } = await readStrippedRoom(this.views, roomId, sync.requester.userId);
-    if (section === 'invite' && sender !== undefined && (await sync.ignoredUsers()).has(sender)) return undefined;
+    if (section === 'invite' && sender !== undefined && (await sync.reader()).ignored.has(sender)) return undefined;
     return { section, json: `{"${section}_state":{"events":[${events.join()}]}}`, isNews: true };
   }
 }

@@ -1,6 +1,7 @@
 import type { AccountData } from '#accounts/queries/account-data';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import type { Reader } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { KnownRoom } from '../notifier/active-user.js';
 import type { AnsweredMembers } from '../parts/lazy-members.js';
@@ -26,8 +27,8 @@ export interface SyncContext {
   readonly members: AnsweredMembers;
   /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
   accountData(): Promise<AccountDataByRoom>;
-  /** The users whose messages the client is not to see. Read when first asked for. */
-  ignoredUsers(): Promise<ReadonlySet<UserId>>;
+  /** The requester as a reader of rooms. Read when first asked for. */
+  reader(): Promise<Reader>;
   /** Lets other requests through when this one has held the event loop for long. */
   pause(): Promise<void> | undefined;
 }

@@ -6,12 +6,13 @@ import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
+import { readerOf } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { LazyMembers } from '../parts/lazy-members.js';
 import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
-import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData, readIgnoredUsers } from './read-account-data.js';
+import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
 import type { SyncContext } from './sync-context.js';
 
 /** A request for what is new, parsed. */
@@ -86,7 +87,7 @@ export class SyncContexts {
       rooms: user.rooms,
       members: this.lazyMembers.open(requester, since === undefined ? undefined : formatStreamToken(since)),
       accountData: once(readAccountData),
-      ignoredUsers: once(() => readIgnoredUsers(views, userId)),
+      reader: once(() => readerOf(views, requester)),
       pause: this.pacer(),
     };
   }

@@ -115,7 +115,7 @@ export class UnreadCounts {
       if (row === undefined || (after !== undefined && row.header.p <= after)) break;
       const { header } = row;
       if (header.s === userId) return { events: events.toReversed(), hasOwn: true };
-      if (header.b !== undefined || room.ignored.has(header.s)) continue;
+      if (header.b !== undefined || room.reader.ignores(header)) continue;
       after ??= (await reading()).all;
       if (header.p <= after) break;
       contextOf ??= await this.#contexts.read(room.roomId, userId, room.upTo);

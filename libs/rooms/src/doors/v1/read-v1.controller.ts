@@ -15,7 +15,9 @@ import { getStateRow, listStateFor } from '../../queries/get-state.js';
 import { listMembers } from '../../queries/list-members.js';
 import { listMessagesV1 } from '../../queries/list-messages-v1.js';
 import { contentText, renderEvents } from '../../queries/render-event.js';
-import { openRoom } from '../../queries/room-access.js';
+import { openRoom } from '../../reading/open-room.js';
+import { readerOf } from '../../reading/reader.js';
+import type { RoomReader } from '../../reading/room-reader.js';
 
 /** The members of a room are a list in the order of their last changes; its tokens are places in the log. */
 const MEMBERS: Places<Position> = {
@@ -38,8 +40,9 @@ export class ReadV1Controller {
 
   @Get('state')
   async state(@CurrentRequester() requester: Requester, @Param('roomId') roomId: string): Promise<RawJson> {
-    const rows = await listStateFor(this.views, parseRoomId(roomId), requester.userId);
-    return new RawJson(`[${await this.#render(requester, rows)}]`);
+    const reader = await readerOf(this.views, requester);
+    const { room, rows } = await listStateFor(this.views, parseRoomId(roomId), reader);
+    return new RawJson(`[${await this.#render(room, rows)}]`);
   }
 
   @Get('state/:type')
@@ -58,9 +61,9 @@ export class ReadV1Controller {
     @Param('type') type: string,
     @Param('stateKey') stateKey: string,
   ): Promise<RawJson> {
-    return new RawJson(
-      contentText(await getStateRow(this.views, parseRoomId(roomId), requester.userId, type, stateKey)),
-    );
+    const reader = await readerOf(this.views, requester);
+    const { row } = await getStateRow(this.views, parseRoomId(roomId), reader, type, stateKey);
+    return new RawJson(contentText(row));
   }
 
   @Get('members')
@@ -71,11 +74,11 @@ export class ReadV1Controller {
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
     const plan = planPage(readPageParameters(query), MEMBERS);
-    const { until } = await openRoom(this.views, roomId, requester.userId);
+    const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const rows = await listMembers(this.views, roomId, { at: until });
     const inOrder = rows.toSorted((a, b) => MEMBERS.compare(a.header.p, b.header.p));
     const { items, start, end } = pageOfList(inOrder, plan, ({ header }) => header.p, MEMBERS);
-    const chunk = await this.#render(requester, items);
+    const chunk = await this.#render(there, items);
     return new RawJson(`{"start":"${formatBound(start)}","end":"${formatBound(end)}","chunk":[${chunk}]}`);
   }
 
@@ -86,13 +89,14 @@ export class ReadV1Controller {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const parameters = readPageParameters(query);
-    const page = await listMessagesV1(this.views, parseRoomId(roomId), requester.userId, parameters);
-    const chunk = await this.#render(requester, page.rows);
+    const reader = await readerOf(this.views, requester);
+    const page = await listMessagesV1(this.views, parseRoomId(roomId), reader, parameters);
+    const chunk = await this.#render(page.room, page.rows);
     return new RawJson(`{"start":"${page.start}","end":"${page.end}","chunk":[${chunk}]}`);
   }
 
-  async #render({ userId, deviceId }: Requester, rows: readonly TimelineRow[]): Promise<string> {
-    return (await renderEvents(this.views, rows, { userId, deviceId, now: this.clock.now() }, 'v1')).join();
+  async #render(room: RoomReader, rows: readonly TimelineRow[]): Promise<string> {
+    return (await renderEvents(rows, { room, now: this.clock.now() }, 'v1')).join();
   }
 }
 

@@ -11,6 +11,7 @@ import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { getEventAnywhere } from '#rooms/queries/get-event';
+import { readerOf } from '#rooms/reading/reader';
 import { renderForEventStream } from '../../events/render-event-stream.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
@@ -59,10 +60,9 @@ export class EventsController {
 
   @Get('events/:eventId')
   async event(@CurrentRequester() requester: Requester, @Param('eventId') eventId: string): Promise<RawJson> {
-    const { userId, deviceId } = requester;
-    const row = await getEventAnywhere(this.views, parseEventId(eventId), userId);
-    const viewer = { userId, deviceId, now: this.clock.now() };
-    return new RawJson((await renderForEventStream(this.views, [row], viewer, 'today'))[0]!);
+    const reader = await readerOf(this.views, requester);
+    const { room, row } = await getEventAnywhere(this.views, parseEventId(eventId), reader);
+    return new RawJson((await renderForEventStream([row], { room, now: this.clock.now() }, 'today'))[0]!);
   }
 
   @Get('initialSync')

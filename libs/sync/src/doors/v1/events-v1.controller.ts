@@ -13,6 +13,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { getEventAnywhere } from '#rooms/queries/get-event';
 import { renderOne } from '#rooms/queries/render-event';
+import { readerOf } from '#rooms/reading/reader';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
@@ -53,10 +54,9 @@ export class EventsV1Controller {
 
   @Get('events/:eventId')
   async event(@CurrentRequester() requester: Requester, @Param('eventId') eventId: string): Promise<RawJson> {
-    const { userId, deviceId } = requester;
-    const row = await getEventAnywhere(this.views, parseEventId(eventId), userId);
-    const viewer = { userId, deviceId, now: this.clock.now() };
-    return new RawJson(await renderOne(this.views, row, viewer, 'v1'));
+    const reader = await readerOf(this.views, requester);
+    const { room, row } = await getEventAnywhere(this.views, parseEventId(eventId), reader);
+    return new RawJson(await renderOne(row, { room, now: this.clock.now() }, 'v1'));
   }
 
   @Get('initialSync')

@@ -1,0 +1,19 @@
+import type { UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import { parseAccountDataRow } from '../projections/account-data-row.js';
+
+const NOBODY: ReadonlySet<UserId> = new Set();
+
+/**
+ * The users whose messages and invitations a user does not want: account data of the type m.ignored_user_list (client-server
+ * API, "Ignoring Users"). Never the user, who may have written themself into it.
+ */
+export async function readIgnoredUsers(views: Pick<Views, 'get'>, userId: UserId): Promise<ReadonlySet<UserId>> {
+  const text = await views.get('account-data', [userId, '', 'm.ignored_user_list']);
+  if (text === undefined) return NOBODY;
+  const { ignored_users: users } = JSON.parse(parseAccountDataRow(text).content) as { ignored_users?: unknown };
+  if (typeof users !== 'object' || users === null) return NOBODY;
+  const ignored = new Set(Object.keys(users) as UserId[]);
+  ignored.delete(userId);
+  return ignored;
+}

@@ -1,0 +1,113 @@
+import type { RoomId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
+import { maySee, type SeenHeader } from './may-see.js';
+import { Memberships } from './memberships.js';
+import type { Reader } from './reader.js';
+import { findStanding, hasForgotten, type Standing } from './standing.js';
+
+/**
+ * A reader before a room: every question of who may read what of it is asked here. What concerns one event or place is about
+ * the stretch that `memberships` covers; `over` widens it.
+ */
+export class RoomReader {
+  constructor(
+    readonly views: Views,
+    readonly roomId: RoomId,
+    readonly reader: Reader,
+    readonly memberships: Memberships,
+    readonly now: Standing | undefined,
+  ) {}
+
+  /** What the reader is now; undefined where the room never heard of them, or they have forgotten it. */
+  get membership(): string | undefined {
+    return this.now?.membership;
+  }
+
+  /** Where the reader's last stay ended; undefined for who is in the room or never was. */
+  get left(): Position | undefined {
+    const { now } = this;
+    return now === undefined || now.membership === 'join' || now.left === START ? undefined : now.left;
+  }
+
+  /** Whether the reader is in the room now: what is for members alone (typing, who is in it) is for these. */
+  get isIn(): boolean {
+    return this.membership === 'join';
+  }
+
+  /** Whether the reader is in the room or was, and has not forgotten it. */
+  get wasIn(): boolean {
+    return this.isIn || this.left !== undefined;
+  }
+
+  /** Whether the rules of history visibility let the reader see an event. Only for what is covered. */
+  maySee(header: SeenHeader): boolean {
+    return maySee(header, this.reader.userId, this.memberships);
+  }
+
+  /** Whether the reader is shown an event: may see it, and does not ignore its sender. Only for what is covered. */
+  isShown(header: RowHeader): boolean {
+    return !this.ignores(header) && this.maySee(header);
+  }
+
+  /**
+   * Whether the reader does not want an event: "the client will no longer receive events sent by that user, with the
+   * exception of state events", and "invites […] by ignored users will not be sent to the client" ("Ignoring Users").
+   */
+  ignores({ s, k, m }: RowHeader): boolean {
+    if (!this.reader.ignored.has(s)) return false;
+    return k === undefined || (m === 'invite' && k === this.reader.userId);
+  }
+
+  /** Whether an event changes what the reader is in the room. Streams tell of these whatever else may be seen. */
+  isOwnMembership({ m, k }: RowHeader): boolean {
+    return m !== undefined && k === this.reader.userId;
+  }
+
+  /** The same reader over the stretch of the log in which these events stand. Costs nothing who was in the room throughout. */
+  async over(rows: readonly Pick<TimelineRow, 'header'>[]): Promise<RoomReader> {
+    let from: Position | undefined;
+    let to = START;
+    for (const { header } of rows) {
+      if (from === undefined || header.p < from) from = header.p;
+      if (header.p > to) to = header.p;
+    }
+    if (from === undefined) return this;
+    return this.overStretch(from, to);
+  }
+
+  /** The same reader over a stretch of the log, both ends included. */
+  async overStretch(from: Position, to: Position): Promise<RoomReader> {
+    return this.#with(await this.memberships.over(from, to));
+  }
+
+  /** Those of some events that the reader is shown. */
+  async shownOf(rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
+    const there = await this.over(rows);
+    return rows.filter(({ header }) => there.isShown(header));
+  }
+
+  #with(memberships: Memberships): RoomReader {
+    if (memberships === this.memberships) return this;
+    const { views, roomId, reader, now } = this;
+    return new RoomReader(views, roomId, reader, memberships, now);
+  }
+}
+
+/** Puts a reader before a room, whether or not they may read anything of it. One read for who is in it. */
+export async function findRoomReader(views: Views, roomId: RoomId, reader: Reader): Promise<RoomReader> {
+  const { userId } = reader;
+  const now = await findStanding(views, roomId, userId);
+  // Only who is not in a room can have forgotten it.
+  const isStranger = now === undefined || (now.membership !== 'join' && (await hasForgotten(views, roomId, userId)));
+  if (isStranger) return new RoomReader(views, roomId, reader, Memberships.NONE, undefined);
+  return new RoomReader(views, roomId, reader, Memberships.of({ views, roomId, userId }, now), now);
+}
+
+/** A reader who is known to be in a room, and to have been ever since a position. No read. */
+export function memberSince(views: Views, roomId: RoomId, reader: Reader, since: Position): RoomReader {
+  const now: Standing = { membership: 'join', since, left: START };
+  const memberships = Memberships.of({ views, roomId, userId: reader.userId }, now);
+  return new RoomReader(views, roomId, reader, memberships, now);
+}

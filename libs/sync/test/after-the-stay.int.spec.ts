@@ -1,0 +1,276 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/** What former members are told: all that came before the end of their stay, and of what came after only what became of them. */
+
+let app: SyncApp;
+let alice: SyncUser;
+let count = 0;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  alice = await app.register('alice');
+});
+afterAll(() => app.close());
+
+const kick = (roomId: string, who: SyncUser, how = 'kick'): Promise<unknown> =>
+  alice.ok('POST', `${roomPath(roomId)}/${how}`, { user_id: who.userId });
+const invite = (roomId: string, who: SyncUser): Promise<unknown> => kick(roomId, who, 'invite');
+
+interface Stay {
+  readonly roomId: string;
+  readonly bob: SyncUser;
+  /** Where Bob's client was while he was in the room. */
+  readonly since: string;
+}
+
+/** A room in which Bob was, with a name and words of then. */
+async function stay(options: object = {}): Promise<Stay> {
+  const bob = await app.register(`bob${count++}`);
+  const roomId = await alice.createRoom({ preset: 'public_chat', name: 'then', ...options });
+  await bob.join(roomId);
+  await alice.send(roomId, 'said then');
+  const { next_batch: since } = await bob.sync();
+  return { roomId, bob, since };
+}
+
+/** How a stay can end, and what can become of the user afterwards. */
+const ENDS: Readonly<Record<string, (stay: Stay) => Promise<void>>> = {
+  leaves: ({ roomId, bob }) => bob.leave(roomId),
+  'leaves and is banned': async ({ roomId, bob }) => {
+    await bob.leave(roomId);
+    await later(roomId);
+    await kick(roomId, bob, 'ban');
+  },
+  'is kicked, knocks and takes that back': async ({ roomId, bob }) => {
+    await kick(roomId, bob);
+    await later(roomId);
+    await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'knock' });
+    await bob.ok('POST', `/knock/${encodeURIComponent(roomId)}`, {});
+    await bob.leave(roomId);
+  },
+  'leaves, is invited again and declines': async ({ roomId, bob }) => {
+    await bob.leave(roomId);
+    await later(roomId);
+    await invite(roomId, bob);
+    await bob.leave(roomId);
+  },
+};
+
+/** Things happen that the user is not there for. */
+async function later(roomId: string): Promise<void> {
+  await alice.setState(roomId, 'm.room.name', { name: 'SECRET' });
+  await alice.send(roomId, 'SECRET');
+}
+
+/** What of an answer's section for a room comes from after the stay, and the user's own memberships in its timeline. */
+function told(section: Record<string, { events: Record<string, unknown>[] }>, bob: SyncUser): string[] {
+  expect(JSON.stringify(section)).not.toContain('SECRET');
+  const events = Object.values(section).flatMap((part) => part.events ?? []);
+  const strange = events.filter(({ type }) => type === 'm.room.join_rules');
+  for (const event of strange) expect(event['content']).toMatchObject({ join_rule: 'public' });
+  const own = events.filter(({ type, state_key: key }) => type === 'm.room.member' && key === bob.userId);
+  return own.map(({ content }) => String((content as { membership?: string }).membership));
+}
+
+describe.each(Object.keys(ENDS))('who %s', (end) => {
+  const last = end.endsWith('banned') ? 'ban' : 'leave';
+  const WAYS: Readonly<Record<string, object>> = {
+    'as it is': {},
+    'with the state after the timeline': { use_state_after: true },
+    'with no timeline': { filter: { room: { timeline: { limit: 0 } } } },
+    'with no timeline and the state after it': { use_state_after: true, filter: { room: { timeline: { limit: 0 } } } },
+    'with a timeline of one event': { filter: { room: { timeline: { limit: 1 } } } },
+    'with members loaded lazily': { filter: { room: { state: { lazy_load_members: true } } } },
+    'with all of the state': { full_state: true },
+  };
+
+  it('is told in /sync of nothing that came after the stay but their own membership', async () => {
+    const bobsStay = await stay();
+    const { roomId, bob, since } = bobsStay;
+    await ENDS[end]!(bobsStay);
+    await later(roomId);
+    for (const [way, params] of Object.entries(WAYS)) {
+      const { rooms } = await bob.sync({ since, ...params });
+      expect(told(rooms.leave[roomId], bob).at(-1), way).toBe(last);
+    }
+  });
+
+  it('is told no more by an initial sync that asks for left rooms', async () => {
+    const bobsStay = await stay();
+    const { roomId, bob } = bobsStay;
+    await ENDS[end]!(bobsStay);
+    await later(roomId);
+    const room = { include_leave: true, timeline: { limit: 50 } };
+    for (const stateAfter of [false, true]) {
+      const { rooms } = await bob.sync({ filter: { room }, use_state_after: stateAfter });
+      expect(told(rooms.leave[roomId], bob).at(-1)).toBe(last);
+      expect(JSON.stringify(rooms.leave[roomId])).toContain('said then');
+    }
+  });
+
+  it('reads events, state and members as they were at the end of the stay', async () => {
+    const bobsStay = await stay();
+    const { roomId, bob } = bobsStay;
+    await ENDS[end]!(bobsStay);
+    await later(roomId);
+    const carol = await app.register(`carol${count++}`);
+    await invite(roomId, carol);
+    const path = roomPath(roomId);
+    const today = [`${path}/messages?dir=b`, `${path}/messages?dir=f`, `${path}/state`, `${path}/members`, `${path}/initialSync`]; // prettier-ignore
+    const v1 = ['messages', 'state', 'members', 'initialSync'].map((what) => `/_matrix/client/api/v1${path}/${what}`);
+    for (const url of [...today, ...v1]) {
+      const text = JSON.stringify(await bob.ok('GET', url));
+      expect(text, url).not.toContain('SECRET');
+      expect(text, url).not.toContain(carol.userId);
+    }
+    expect(await bob.ok('GET', `${path}/state/m.room.name`)).toEqual({ name: 'then' });
+    expect((await bob.call('GET', `${path}/joined_members`)).status).toBe(403);
+  });
+});
+
+describe('what a state event replaced', () => {
+  it('is told only to who may see that event too, by every door', async () => {
+    const roomId = await alice.createRoom({
+      preset: 'public_chat',
+      name: 'SECRET',
+      initial_state: [{ type: 'm.room.history_visibility', content: { history_visibility: 'joined' } }],
+    });
+    const bob = await app.register(`bob${count++}`);
+    const { next_batch: since } = await bob.sync();
+    await bob.join(roomId);
+    const named = await alice.setState(roomId, 'm.room.name', { name: 'new' });
+    const path = roomPath(roomId);
+    const answers = [
+      await bob.ok('GET', `${path}/event/${named}`),
+      await bob.ok('GET', `${path}/context/${named}`),
+      await bob.ok('GET', `${path}/messages?dir=b`),
+      await bob.ok('GET', `${path}/state`),
+      await bob.ok('GET', `${path}/state/m.room.name?format=event`),
+      await bob.ok('GET', `${path}/initialSync`),
+      await bob.sync({ since }),
+      await bob.sync(),
+      (await bob.v1('GET', `${path}/messages`)).body,
+      (await bob.v1('GET', '/events?from=START&to=END')).body,
+    ];
+    for (const [i, answer] of answers.entries()) {
+      const text = JSON.stringify(answer);
+      expect(text, `answer ${i}`).toContain('"new"');
+      expect(text, `answer ${i}`).not.toContain('SECRET');
+    }
+    // "Unlike prev_content, this field is included regardless of history visibility."
+    expect(answers[0].unsigned).toHaveProperty('replaces_state');
+    const seen = await alice.ok('GET', `${path}/event/${named}`);
+    expect(seen.unsigned.prev_content).toEqual({ name: 'SECRET' });
+  });
+
+  it('is told to who has read it, also in the answer by which a later one is read', async () => {
+    const { roomId, bob, since } = await stay();
+    await alice.setState(roomId, 'm.room.name', { name: 'new' });
+    const { rooms } = await bob.sync({ since });
+    expect(rooms.join[roomId].timeline.events[0].unsigned.prev_content).toEqual({ name: 'then' });
+  });
+});
+
+describe('what redacted an event', () => {
+  it('is not told to who left before, while the event is redacted for them as for all', async () => {
+    const { roomId, bob } = await stay();
+    const eventId = await alice.send(roomId, 'oops');
+    await bob.leave(roomId);
+    const path = roomPath(roomId);
+    await alice.ok('PUT', `${path}/redact/${eventId}/${count++}`, { reason: 'SECRET' });
+    const event = await bob.ok('GET', `${path}/event/${eventId}`);
+    expect(event.content).toEqual({});
+    expect(event.unsigned).not.toHaveProperty('redacted_because');
+    const seen = await alice.ok('GET', `${path}/event/${eventId}`);
+    expect(seen.unsigned.redacted_because.content).toMatchObject({ reason: 'SECRET' });
+  });
+
+  it('is seen at once in a repeated sync of a room that was left', async () => {
+    const { roomId, bob, since } = await stay();
+    const eventId = await alice.send(roomId, 'OOPS');
+    await bob.leave(roomId);
+    const before = await bob.sync({ since });
+    expect(JSON.stringify(before.rooms.leave[roomId].timeline)).toContain('OOPS');
+    await alice.ok('PUT', `${roomPath(roomId)}/redact/${eventId}/${count++}`, {});
+    const after = await bob.sync({ since });
+    expect(JSON.stringify(after.rooms.leave[roomId].timeline)).toContain(eventId);
+    expect(JSON.stringify(after.rooms.leave[roomId].timeline)).not.toContain('OOPS');
+  });
+});
+
+describe('a room that was forgotten', () => {
+  /** Each way to read of the room, and how it is refused. */
+  async function refusals(bob: SyncUser, roomId: string, eventId: string): Promise<string[]> {
+    const path = roomPath(roomId);
+    const ways = [
+      `${path}/messages?dir=b`,
+      `${path}/state`,
+      `${path}/state/m.room.name`,
+      `${path}/members`,
+      `${path}/joined_members`,
+      `${path}/context/${eventId}`,
+      `${path}/initialSync`,
+      `/_matrix/client/v1${path}/timestamp_to_event?ts=0&dir=f`,
+      `/events?${queryOf({ room_id: roomId })}`,
+      `/_matrix/client/api/v1${path}/messages`,
+      `/_matrix/client/api/v1${path}/state`,
+      `/_matrix/client/api/v1${path}/members`,
+      `/_matrix/client/api/v1${path}/initialSync`,
+      `/_matrix/client/api/v1/events?${queryOf({ room_id: roomId })}`,
+      `${path}/event/${eventId}`,
+      `/events/${eventId}`,
+      `/_matrix/client/v1${path}/relations/${eventId}`,
+      `/_matrix/client/api/v1/events/${eventId}`,
+    ];
+    const answers: string[] = [];
+    for (const way of ways) {
+      const { status, body } = await bob.call('GET', way);
+      answers.push(`${status} ${body.errcode}`);
+    }
+    return answers;
+  }
+  const CLOSED = [...Array<string>(14).fill('403 M_FORBIDDEN'), ...Array<string>(4).fill('404 M_NOT_FOUND')];
+
+  it('is closed by every door, as one that is not there, until it is joined again', async () => {
+    const { roomId, bob } = await stay();
+    const eventId = await alice.send(roomId, 'hi');
+    await bob.leave(roomId);
+    expect((await bob.call('GET', `${roomPath(roomId)}/event/${eventId}`)).status).toBe(200);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    expect(await refusals(bob, roomId, eventId)).toEqual(CLOSED);
+    expect(await refusals(bob, '!none:a.example', '$none')).toEqual(CLOSED);
+    await invite(roomId, bob);
+    expect(await refusals(bob, roomId, eventId)).toEqual(CLOSED);
+    await bob.leave(roomId);
+    expect(await refusals(bob, roomId, eventId)).toEqual(CLOSED);
+    await bob.join(roomId);
+    expect(new Set(await refusals(bob, roomId, eventId))).toEqual(new Set(['200 undefined']));
+  });
+
+  it('is as any room that the world may read', async () => {
+    const { roomId, bob } = await stay();
+    const before = await alice.send(roomId, 'before');
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'world_readable' });
+    const open = await alice.send(roomId, 'open');
+    await bob.leave(roomId);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    const { chunk } = await bob.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=50`);
+    const ids = chunk.map((event: { event_id: string }) => event.event_id);
+    expect(ids).toContain(open);
+    expect(ids).not.toContain(before);
+  });
+
+  it('says in /sync only what became of the user when it has been left again unjoined', async () => {
+    const { roomId, bob, since } = await stay();
+    await bob.leave(roomId);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    await invite(roomId, bob);
+    await bob.leave(roomId);
+    const { rooms } = await bob.sync({ since });
+    const { state, timeline } = rooms.leave[roomId];
+    expect(state.events).toEqual([]);
+    expect(timeline.events).toHaveLength(1);
+    expect(timeline.events[0].content.membership).toBe('leave');
+  });
+});
