@@ -7,6 +7,7 @@ import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.j
 import type { Generation } from './generation.js';
 import type { LiveLoop } from './live-loop.js';
 import { projectFacts, type OnBadFact } from './project-facts.js';
+import { markOf } from './projection-records.js';
 import { describeBadFact, type Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
 import { BATCH_FACTS, type RuntimeParts } from './runtime-parts.js';
@@ -104,9 +105,10 @@ async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Prom
   await projectFacts(projection.projector, facts, rows, onBadFact, new Turn());
   for (const letter of letters) rows.writes.push(deadLetterWrite(letter));
   const change = (): (() => void) => {
-    const { at, facts: count } = generation;
-    Object.assign(generation, { at: facts.at(-1)!.position, facts: count + facts.length });
-    return () => Object.assign(generation, { at, facts: count });
+    const { at, facts: count, mark } = generation;
+    const last = facts.at(-1)!;
+    Object.assign(generation, { at: last.position, facts: count + facts.length, mark: markOf(last) });
+    return () => Object.assign(generation, { at, facts: count, mark });
   };
   await filling.persist(projection, change, rows.writes);
   for (const letter of letters) filling.onDeadLetter(letter);

@@ -1,4 +1,5 @@
 import type { Position } from '#kernel/position';
+import type { FactMark } from './projection-records.js';
 
 /** How far a generation is: `live` when it moves with the shared checkpoint, else the position it has passed. */
 export type Progress = 'live' | Position;
@@ -12,6 +13,8 @@ export interface GenerationRecord {
   readonly at: Progress;
   /** Facts that went by while it was filled, for the progress shown. */
   readonly facts: number;
+  /** The last fact that went by while it was filled. */
+  readonly mark?: FactMark;
 }
 
 /** One filling of a projector's collections: written by one version of its code, from the first fact on. */
@@ -24,6 +27,7 @@ export class Generation {
   deadLetters = 0;
   at: Progress;
   facts: number;
+  mark: FactMark | undefined;
 
   constructor(
     readonly owner: string,
@@ -39,11 +43,14 @@ export class Generation {
   }
 
   static restore(owner: string, record: GenerationRecord): Generation {
-    return new Generation(owner, record.version, record.generation, record.collections, record.at, record.facts);
+    const { version, generation: number, collections, at, facts, mark } = record;
+    const generation = new Generation(owner, version, number, collections, at, facts);
+    generation.mark = mark;
+    return generation;
   }
 
   toRecord(): GenerationRecord {
-    const { version, generation, collections, at, facts } = this;
-    return { version, generation, collections, at, facts };
+    const { version, generation, collections, at, facts, mark } = this;
+    return { version, generation, collections, at, facts, mark };
   }
 }

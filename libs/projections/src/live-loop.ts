@@ -24,6 +24,7 @@ export class LiveLoop {
   lastError: string | undefined;
   readonly #turns = new KeyedQueue<'turn'>();
   #position: Position = START;
+  #logId: string | null = null;
 
   constructor(
     readonly parts: RuntimeParts,
@@ -32,9 +33,10 @@ export class LiveLoop {
     readonly onProjected: (count: number) => void,
   ) {}
 
-  /** Says where the members stand, before `run`. */
-  begin(position: Position): void {
+  /** Says where the members stand, and in which log, before `run`. */
+  begin(position: Position, logId: string | null): void {
     this.#position = position;
+    this.#logId = logId;
   }
 
   /** The shared checkpoint: the last position that all members have passed. */
@@ -77,7 +79,7 @@ export class LiveLoop {
     if (last === undefined || last.position <= this.#position) return;
     const fresh = facts[0]!.position > this.#position ? facts : facts.filter((fact) => fact.position > this.#position);
     const { writes, letters } = await this.#project(fresh);
-    writes.push(checkpointWrite(last.position));
+    writes.push(checkpointWrite(this.#logId, last));
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
     this.#position = last.position;

@@ -1,4 +1,5 @@
-import { parsePosition, START, type Position } from '#kernel/position';
+import type { RecordedFact } from '#event-store/event-store';
+import { START, type Position } from '#kernel/position';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import type { ProjectionRecord } from './projection.js';
 
@@ -7,9 +8,33 @@ export const RUNTIME_COLLECTION = 'annals.projections';
 
 const CHECKPOINT_KEY = ['checkpoint'];
 
+/** A fact that rows were made from, told so that a log can be asked whether it has that very fact. */
+export interface FactMark {
+  readonly position: Position;
+  readonly stream: string;
+  readonly revision: number;
+  readonly chain: string;
+}
+
+export function markOf({ position, stream, revision, metadata }: RecordedFact): FactMark {
+  return { position, stream, revision, chain: metadata.chain };
+}
+
+/** How far the views are, and of which log they are. */
+export interface Checkpoint {
+  /** The id of the log; null for one that has not been named. */
+  readonly log: string | null;
+  /** START where nothing was projected yet. */
+  readonly position: Position;
+  /** The last fact that was projected; absent at START. */
+  readonly fact?: FactMark;
+}
+
 /** The write that moves the shared checkpoint. It goes last into each batch: what it says has been done is then there. */
-export function checkpointWrite(position: Position): Write {
-  return { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: position };
+export function checkpointWrite(log: string | null, fact: RecordedFact | undefined): Write {
+  const checkpoint: Checkpoint =
+    fact === undefined ? { log, position: START } : { log, position: fact.position, fact: markOf(fact) };
+  return { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: JSON.stringify(checkpoint) };
 }
 
 /** The write that keeps a projection's state. */
@@ -18,19 +43,32 @@ export function recordWrite(name: string, record: ProjectionRecord | null): Writ
   return { collection: RUNTIME_COLLECTION, key: ['projection', name], value };
 }
 
+/** What says that the views are being thrown away: until that is done they are nobody's. */
+export const forgottenWrite: Write = { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: '{}' };
+
 export interface StoredState {
-  /** START where nothing was projected yet. */
-  readonly checkpoint: Position;
+  /** Undefined where there is none, or none that this version reads. */
+  readonly checkpoint: Checkpoint | undefined;
   readonly records: ReadonlyMap<string, ProjectionRecord>;
 }
 
-/** Reads what an earlier run left. Throws where the checkpoint is not a position: that store is not ours. */
+/** What is stored where nothing was projected yet. */
+export const NOTHING_STORED: StoredState = { checkpoint: undefined, records: new Map() };
+
+/** Reads what an earlier run left. */
 export async function readState(store: ReadModelStore): Promise<StoredState> {
-  const text = (await store.get(RUNTIME_COLLECTION, CHECKPOINT_KEY)) ?? START;
-  const checkpoint = parsePosition(text);
-  if (checkpoint === undefined) throw new Error(`The checkpoint of the read models is not a position: ${text}`);
+  const text = await store.get(RUNTIME_COLLECTION, CHECKPOINT_KEY);
   const rows = await store.scan(RUNTIME_COLLECTION, { prefix: ['projection'], limit: 10_000 });
-  // Written by `recordWrite` and by nobody else.
-  const records = rows.map(({ key, value }) => [key[1]!, JSON.parse(value) as ProjectionRecord] as const);
-  return { checkpoint, records: new Map(records) };
+  try {
+    // Written by `checkpointWrite` and `recordWrite` and by nobody else, unless the views are damaged.
+    const checkpoint = text === undefined ? undefined : (JSON.parse(text) as Partial<Checkpoint>);
+    const records = rows.map(({ key, value }) => [key[1]!, JSON.parse(value) as ProjectionRecord] as const);
+    return { checkpoint: isCheckpoint(checkpoint) ? checkpoint : undefined, records: new Map(records) };
+  } catch {
+    return NOTHING_STORED;
+  }
+}
+
+function isCheckpoint(checkpoint: Partial<Checkpoint> | undefined): checkpoint is Checkpoint {
+  return typeof checkpoint?.position === 'string' && checkpoint.log !== undefined;
 }

@@ -6,12 +6,13 @@ import { Generations } from './generations.js';
 import { LiveLoop } from './live-loop.js';
 import { Meter } from './meter.js';
 import type { Projection } from './projection.js';
-import { readState, recordWrite, checkpointWrite } from './projection-records.js';
+import { checkpointWrite, NOTHING_STORED } from './projection-records.js';
 import { statusOf, type ProjectionStatus } from './projection-status.js';
 import type { Projector } from './projector.js';
 import { RebuildControl, type RebuildOptions } from './rebuild-control.js';
 import { silentLog, type RuntimeParts } from './runtime-parts.js';
 import type { Views } from './views.js';
+import { forgetViews, readOwnedState } from './whose-views.js';
 
 /**
  * Runs all projectors over the log: follows it live, fills new generations beside the serving ones, survives bad facts and
@@ -76,16 +77,16 @@ export class ProjectionRuntime implements Views {
   async load(): Promise<Position> {
     const { store, readModels, log = silentLog } = this.#parts;
     const head = await store.head();
-    let { checkpoint, records } = await readState(readModels);
-    if (checkpoint > head) {
-      log.warn(
-        `The views are at ${checkpoint}, ahead of the log at ${head}: they belong to another log and are rebuilt`,
-      );
-      await this.#forgetAll();
-      ({ checkpoint, records } = await readState(readModels));
+    const { logId, foreign, ...stored } = await readOwnedState(store, readModels);
+    if (foreign !== undefined) {
+      log.warn(`The views ${foreign}: they are rebuilt from the log`);
+      await forgetViews(readModels);
     }
-    this.#live.begin(checkpoint);
-    await this.#generations.load(records, checkpoint);
+    const { checkpoint, records } = foreign === undefined ? stored : NOTHING_STORED;
+    if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined)]);
+    const position = checkpoint?.position ?? START;
+    this.#live.begin(position, logId);
+    await this.#generations.load(records, position);
     for (const projection of this.#generations.projections.values()) {
       for (const name of projection.projector.collections) this.#owners.set(name, projection);
     }
@@ -199,13 +200,6 @@ export class ProjectionRuntime implements Views {
   /** Undefined where the serving rows are of a version that did not have this collection. */
   #physicalName(collection: string): string | undefined {
     return this.#ownerOf(collection).serving.physical.get(collection);
-  }
-
-  async #forgetAll(): Promise<void> {
-    const { readModels } = this.#parts;
-    const { records } = await readState(readModels);
-    await readModels.write([...[...records.keys()].map((name) => recordWrite(name, null)), checkpointWrite(START)]);
-    for (const name of await readModels.collections()) await readModels.drop(name);
   }
 }
 

@@ -4,10 +4,11 @@ import type { ReadModelStore } from '#read-models/read-model-store';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
 import { firstRecord, Projection } from './projection.js';
-import { readState } from './projection-records.js';
+import { NOTHING_STORED } from './projection-records.js';
 import { statusOf, type ProjectionStatus } from './projection-status.js';
 import type { Projector } from './projector.js';
 import { ProjectionCommandRefused } from './rebuild-control.js';
+import { readOwnedState } from './whose-views.js';
 
 /** What is stored of the projections while nothing runs them. Reads only. */
 export class StoredProjections {
@@ -16,26 +17,30 @@ export class StoredProjections {
     private readonly readModels: ReadModelStore | undefined,
     private readonly projections: ReadonlyMap<string, Projection>,
     private readonly checkpoint: ProjectionStatus['position'],
+    /** Why the views are not those of the log (see `readOwnedState`): then they are told of as if there were none. */
+    readonly foreign: string | undefined,
   ) {}
 
-  /** `readModels`: undefined where nothing was ever projected. */
+  /** `stored`: undefined where nothing was ever projected. */
   static async read(
     store: EventStore,
-    readModels: ReadModelStore | undefined,
+    stored: ReadModelStore | undefined,
     projectors: readonly Projector[],
   ): Promise<StoredProjections> {
-    const { checkpoint, records } =
-      readModels === undefined ? { checkpoint: START, records: new Map<string, never>() } : await readState(readModels);
+    const owned = stored === undefined ? undefined : await readOwnedState(store, stored);
+    const readModels = owned?.foreign === undefined ? stored : undefined;
+    const { checkpoint, records } = owned === undefined || readModels === undefined ? NOTHING_STORED : owned;
+    const position = checkpoint?.position ?? START;
     const projections = new Map<string, Projection>();
     for (const projector of projectors) {
       const { name } = projector;
-      const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, checkpoint));
+      const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, position));
       if (readModels !== undefined) {
         projection.serving.deadLetters = (await listDeadLetters(readModels, projection.serving)).length;
       }
       projections.set(name, projection);
     }
-    return new StoredProjections(store, readModels, projections, checkpoint);
+    return new StoredProjections(store, readModels, projections, position, owned?.foreign);
   }
 
   /** As `ProjectionRuntime.list`. */

@@ -27,9 +27,11 @@ export async function checkDatabase({ readModelsUrl }: Pick<Config, 'readModelsU
 /** How the projections do. */
 export async function checkViews(installation: Installation): Promise<Check[]> {
   try {
-    return await readProjections(installation, async (projections, isRunning) =>
-      judgeProjections(await projections.list(), isRunning),
-    );
+    return await readProjections(installation, async (projections, isRunning) => {
+      const { foreign } = projections;
+      if (foreign !== undefined) return [warn(NAME, `they ${foreign}`, 'the next start rebuilds them from the log')];
+      return judgeProjections(await projections.list(), isRunning);
+    });
   } catch (error) {
     const advice = 'stop the server, delete the views and start again: they are rebuilt from the log';
     return [fail(NAME, messageOf(error), advice)];

@@ -7,6 +7,8 @@ import { CliFailure, EXIT, messageOf } from '../failure.js';
 
 /** What can be asked of projections, running or not. */
 export interface ProjectionsToRead {
+  /** Why what is stored is not of the log at hand: then the next start throws it away. A running server has none such. */
+  readonly foreign?: string | undefined;
   list(): Promise<ProjectionStatus[]>;
   status(name: string): Promise<ProjectionStatus>;
   deadLetters(name?: string): Promise<DeadLetter[]>;

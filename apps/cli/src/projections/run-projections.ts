@@ -6,7 +6,7 @@ import type { Terminal } from '../terminal/terminal.js';
 import { duration } from '../terminal/units.js';
 import { readProjections, steerProjections } from './open-projections.js';
 import { comparisonText, deadLetterLine, projectionLines, projectionsTable } from './print-projections.js';
-import type { ProjectionsToSteer } from './remote-projections.js';
+import type { ProjectionsToRead, ProjectionsToSteer } from './remote-projections.js';
 import { type RebuildOutcome, waitForRebuild } from './wait-for-rebuild.js';
 
 export interface PrintOptions {
@@ -23,11 +23,16 @@ export function listProjections(
 ): Promise<ExitCode> {
   return readProjections(installation, async (projections, isRunning) => {
     const statuses = await projections.list();
-    if (!isRunning && !json) terminal.note(STOPPED);
+    if (!isRunning && !json) noteStopped(terminal, projections);
     const lines = json ? statuses.map((status) => JSON.stringify(status)) : projectionsTable(statuses);
     for (const line of lines) await terminal.line(line);
     return EXIT.ok;
   });
+}
+
+function noteStopped(terminal: Terminal, { foreign }: ProjectionsToRead): void {
+  terminal.note(STOPPED);
+  if (foreign !== undefined) terminal.note(`the views ${foreign}: the next start rebuilds them from the log`);
 }
 
 /** `projections status NAME`. */
@@ -39,7 +44,7 @@ export function showProjection(
 ): Promise<ExitCode> {
   return readProjections(installation, async (projections, isRunning) => {
     const status = await projections.status(name);
-    if (!isRunning && !json) terminal.note(STOPPED);
+    if (!isRunning && !json) noteStopped(terminal, projections);
     for (const line of json ? [JSON.stringify(status)] : projectionLines(status)) await terminal.line(line);
     return EXIT.ok;
   });

@@ -1,0 +1,175 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventStore } from '#event-store/event-store';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { nameLog } from '#event-store/log-identity';
+import { sealFacts } from '#event-store/seal-facts';
+import { systemClock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
+import type { ReadModelStore } from '#read-models/read-model-store';
+import { wordsProjector } from './example-projectors.js';
+import { ProjectionRuntime } from './projection-runtime.js';
+import { RUNTIME_COLLECTION } from './projection-records.js';
+import { StoredProjections } from './stored-projections.js';
+
+const mongo = process.env['ANNALS_READ_MODELS_URL'];
+const database = (): string => {
+  const url = new URL(mongo ?? 'mongodb://127.0.0.1:27017/');
+  url.pathname = `/annals_${randomBytes(6).toString('hex')}`;
+  return url.href;
+};
+
+const VIEWS: Readonly<Record<string, (folder: string, url: string) => Promise<ReadModelStore>>> = {
+  LMDB: async (folder) => openLmdbReadModels(join(folder, 'views')),
+  ...(mongo === undefined ? {} : { MongoDB: (_: string, url: string) => openMongoReadModels(url) }),
+};
+
+describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
+  let folder: string;
+  let url: string;
+  let closing: (() => Promise<void>)[];
+  let warnings: string[];
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'annals-whose-'));
+    url = database();
+    closing = [];
+    warnings = [];
+  });
+
+  afterEach(async () => {
+    await end();
+    rmSync(folder, { recursive: true });
+  });
+
+  const end = async (): Promise<void> => {
+    for (const close of closing.splice(0).toReversed()) await close();
+  };
+
+  const openLog = async (name: string): Promise<EventStore> => {
+    const store = await openLmdbEventStore(join(folder, name));
+    closing.push(() => store.close());
+    await nameLog(store, systemClock, 'a.example' as ServerName, { key_id: 'ed25519:a', public_key: 'AAAA' });
+    return store;
+  };
+
+  const say = async (store: EventStore, ...words: string[]): Promise<void> => {
+    let before: { revision: number; chain: string } | undefined;
+    for await (const { revision, metadata } of store.readStream('s', { backwards: true, limit: 1 })) {
+      before = { revision, chain: metadata.chain };
+    }
+    const drafts = words.map((word) => ({ id: randomUUID(), type: 'said', data: JSON.stringify({ word }) }));
+    const facts = sealFacts(
+      before?.chain,
+      drafts.map((draft) => ({ ...draft, at: 1, actor: 'server' })),
+    );
+    await store.append('s', before?.revision ?? 'no-stream', facts);
+  };
+
+  const openViews = async (): Promise<ReadModelStore> => {
+    const readModels = await open(folder, url);
+    closing.push(() => readModels.close());
+    return readModels;
+  };
+
+  const run = async (store: EventStore, readModels: ReadModelStore): Promise<ProjectionRuntime> => {
+    const log = { info: () => {}, warn: (line: string) => void warnings.push(line), error: () => {} };
+    const runtime = new ProjectionRuntime({
+      store,
+      readModels,
+      projectors: [wordsProjector()],
+      listeners: [],
+      clock: systemClock,
+      log,
+    });
+    closing.push(() => runtime.stop());
+    await runtime.start();
+    return runtime;
+  };
+
+  const words = async (runtime: ProjectionRuntime): Promise<string[]> =>
+    (await runtime.scan('words', { limit: 100 })).map(({ value }) => value);
+
+  /** Makes views of the log `old` with these words, then stops. */
+  const made = async (...spoken: string[]): Promise<void> => {
+    const store = await openLog('old');
+    await say(store, ...spoken);
+    await run(store, await openViews());
+    await end();
+  };
+
+  it('of the log at hand are taken as they are, and filled no second time', async () => {
+    await made('a', 'b');
+    const runtime = await run(await openLog('old'), await openViews());
+    expect(await words(runtime)).toEqual(['a', 'b']);
+    expect((await runtime.status('words')).serving.generation).toBe(1);
+    expect(warnings).toEqual([]);
+  });
+
+  it('of another log are rebuilt with one warning, though they are not ahead of this one', async () => {
+    await made('a', 'b');
+    const other = await openLog('other');
+    await say(other, 'x', 'y', 'z', 'w');
+    const readModels = await openViews();
+    // Kept by the write side, and of no generation.
+    await readModels.write([{ collection: 'room-snapshots', key: ['!r', 'head'], value: '{}' }]);
+    const stored = await StoredProjections.read(other, readModels, [wordsProjector()]);
+    expect(stored.foreign).toBe('belong to another log');
+    expect(await stored.checksum('words')).toEqual({});
+    const runtime = await run(other, readModels);
+    expect(await words(runtime)).toEqual(['x', 'y', 'z', 'w']);
+    expect(await readModels.get('room-snapshots', ['!r', 'head'])).toBeUndefined();
+    expect(warnings).toEqual(['The views belong to another log: they are rebuilt from the log']);
+  });
+
+  it('of facts that a restored log has lost are rebuilt, also where it has grown past them', async () => {
+    const store = await openLog('old');
+    await say(store, 'a');
+    await end();
+    cpSync(join(folder, 'old'), join(folder, 'copy'), { recursive: true, filter: (path) => !path.endsWith('.sock') });
+    await made('lost', 'lost too');
+    const restored = await openLog('copy');
+    await say(restored, 'b', 'c', 'd');
+    const runtime = await run(restored, await openViews());
+    expect(await words(runtime)).toEqual(['a', 'b', 'c', 'd']);
+    expect(warnings).toEqual([expect.stringMatching(/^The views were made from a fact at \d+ that the log does not/)]);
+  });
+
+  it('older than a restored log are taken: they are of what both have in common', async () => {
+    const store = await openLog('old');
+    await say(store, 'a');
+    await run(store, await openViews());
+    await end();
+    await (async () => say(await openLog('old'), 'b'))();
+    await end();
+    const runtime = await run(await openLog('old'), await openViews());
+    expect(await words(runtime)).toEqual(['a', 'b']);
+    expect(warnings).toEqual([]);
+  });
+
+  it('that do not say whose they are, or not in a way that can be read, are rebuilt', async () => {
+    for (const value of [null, '0000000000000002', '{}', 'null', '{"log":null']) {
+      await made('a', 'b');
+      const readModels = await openViews();
+      await readModels.write([{ collection: RUNTIME_COLLECTION, key: ['checkpoint'], value }]);
+      warnings = [];
+      const runtime = await run(await openLog('old'), readModels);
+      expect(await words(runtime)).toContain('b');
+      expect(warnings).toEqual(['The views do not say of which log they are: they are rebuilt from the log']);
+      await end();
+    }
+  });
+
+  it('beside which other things stand leave those alone', async () => {
+    await made('a');
+    const readModels = await openViews();
+    await readModels.write([{ collection: 'somebody-else', key: ['k'], value: 'v' }]);
+    await run(await openLog('other'), readModels);
+    expect(await readModels.get('somebody-else', ['k'])).toBe('v');
+  });
+});

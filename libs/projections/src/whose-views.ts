@@ -1,0 +1,82 @@
+import type { EventStore } from '#event-store/event-store';
+import { findLogIdentity } from '#event-store/log-identity';
+import { CATALOGUE } from '#read-models/catalogue';
+import type { ReadModelStore } from '#read-models/read-model-store';
+import {
+  type FactMark,
+  forgottenWrite,
+  readState,
+  RUNTIME_COLLECTION,
+  type StoredState,
+} from './projection-records.js';
+
+/** A collection of a generation: see `Generation`. Others may share a database with us. */
+const GENERATION = /^.+\..+@\d+-\d+$/;
+
+/** The views as they are stored, and whether they are of this log. */
+export interface OwnedState extends StoredState {
+  /** The id of the log at hand; null where it has not been named. */
+  readonly logId: string | null;
+  /** Why the views cannot be those of this log, in words that follow "the views": they have to be made anew. */
+  readonly foreign: string | undefined;
+}
+
+/**
+ * Reads what is stored and asks the log about it: views are believed only where they name its id and where the log holds the
+ * very facts that they say they were made from, no further than it reaches.
+ */
+export async function readOwnedState(store: EventStore, readModels: ReadModelStore): Promise<OwnedState> {
+  const state = await readState(readModels);
+  const logId = (await findLogIdentity(store))?.logId ?? null;
+  return { ...state, logId, foreign: await findWhyForeign(store, readModels, state, logId) };
+}
+
+async function findWhyForeign(
+  store: EventStore,
+  readModels: ReadModelStore,
+  { checkpoint, records }: StoredState,
+  logId: string | null,
+): Promise<string | undefined> {
+  if (checkpoint === undefined) {
+    return (await ownCollections(readModels)).length === 0 ? undefined : 'do not say of which log they are';
+  }
+  if (checkpoint.log !== logId) return 'belong to another log';
+  const head = await store.head();
+  if (checkpoint.position > head) return `are at ${checkpoint.position}, ahead of the log at ${head}`;
+  for (const mark of [checkpoint.fact, ...marksOf(records)]) {
+    if (mark !== undefined && !(await holds(store, mark))) {
+      return `were made from a fact at ${mark.position} that the log does not have`;
+    }
+  }
+  return undefined;
+}
+
+function marksOf(records: StoredState['records']): (FactMark | undefined)[] {
+  return [...records.values()].flatMap(({ serving, previous, next }) => [serving.mark, previous?.mark, next?.mark]);
+}
+
+async function holds(store: EventStore, { stream, revision, position, chain }: FactMark): Promise<boolean> {
+  for await (const fact of store.readStream(stream, { from: revision, limit: 1 })) {
+    return fact.position === position && fact.metadata.chain === chain;
+  }
+  return false;
+}
+
+/**
+ * Throws all views away, also what the write side keeps among them. Should it be interrupted, what is left belongs to no log
+ * and is thrown away by the next start.
+ */
+export async function forgetViews(readModels: ReadModelStore): Promise<void> {
+  await readModels.write([forgottenWrite]);
+  const own = await ownCollections(readModels);
+  for (const name of own) if (name !== RUNTIME_COLLECTION) await readModels.drop(name);
+  await readModels.drop(RUNTIME_COLLECTION);
+}
+
+/** The collections with rows that are ours: what else may stand in a database is left alone. */
+async function ownCollections(readModels: ReadModelStore): Promise<string[]> {
+  const names = await readModels.collections();
+  return names.filter(
+    (name) => name === RUNTIME_COLLECTION || GENERATION.test(name) || CATALOGUE[name]?.owner === null,
+  );
+}
