@@ -32,7 +32,6 @@ import { ServerInfoController } from './doors/today/server-info.controller.js';
 import { SessionController } from './doors/today/session.controller.js';
 import { VoipController } from './doors/today/voip.controller.js';
 import { LoginV1Controller } from './doors/v1/login-v1.controller.js';
-import { ProfileV1Controller } from './doors/v1/profile-v1.controller.js';
 import { RegisterV1Controller } from './doors/v1/register-v1.controller.js';
 import { FirstRegistrationToken } from './first-registration-token.js';
 import { AuthSessions } from './interactive-auth/auth-sessions.js';
@@ -63,7 +62,6 @@ const controllers = [
   OpenIdController,
   LoginV1Controller,
   RegisterV1Controller,
-  ProfileV1Controller,
 ];
 
 const commandHandlers: Provider[] = [

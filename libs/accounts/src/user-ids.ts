@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ServerName, type UserId, isUserId } from '#kernel/ids';
+import { foldLocalpart, foldUserId, isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 
 const LOCALPART = /^[a-z0-9._=/+-]+$/;
@@ -9,8 +9,9 @@ const LOCALPART = /^[a-z0-9._=/+-]+$/;
  * "User Identifiers"), so that no two accounts of this server differ in case alone. Throws M_INVALID_USERNAME.
  */
 export function newUserId(username: string, serverName: ServerName): UserId {
-  const userId = `@${username.toLowerCase()}:${serverName}`;
-  if (!LOCALPART.test(username.toLowerCase())) {
+  const localpart = foldLocalpart(username);
+  const userId = `@${localpart}:${serverName}`;
+  if (!LOCALPART.test(localpart)) {
     throw new MatrixError(
       'M_INVALID_USERNAME',
       "A user name consists of the letters a-z, digits and the characters '._=/+-'",
@@ -33,13 +34,6 @@ export function randomUsername(): string {
  */
 export function findLocalUserId(text: string, serverName: ServerName): UserId | undefined {
   const whole = text.startsWith('@') ? text : `@${text}:${serverName}`;
-  const colon = whole.indexOf(':');
-  if (colon < 0 || whole.slice(colon + 1) !== serverName) return undefined;
-  const userId = whole.slice(0, colon).toLowerCase() + whole.slice(colon);
-  return isUserId(userId) ? userId : undefined;
-}
-
-/** API v1: user ids are case-insensitive, so one of this server is meant in small letters (specification of 2015, "Users"). */
-export function foldUserId(userId: UserId, serverName: ServerName): UserId {
-  return findLocalUserId(userId, serverName) ?? userId;
+  if (!isUserId(whole) || serverNameOf(whole) !== serverName) return undefined;
+  return foldUserId(whole, serverName);
 }

@@ -56,6 +56,12 @@ export function readJsonBody(request: FastifyRequest, options: JsonBodyOptions =
   return parseJsonObject(body, options.exactNumbers);
 }
 
+/** The value of a body that is `true` or `false` and nothing else; undefined where it is anything else. */
+export function readBareBoolean({ body }: FastifyRequest): boolean | undefined {
+  const text = Buffer.isBuffer(body) && body.length < 32 ? body.toString().trim() : '';
+  return text === 'true' ? true : text === 'false' ? false : undefined;
+}
+
 /**
  * Makes a checked instance of a class from parsed JSON. An optional key that is null counts as absent: many clients write
  * what they do not have that way. JSON within, such as the content of an event, is that of the body, untouched. Throws

@@ -10,6 +10,7 @@ import {
   parseUserId,
   serverNameOf,
   type RoomId,
+  type ServerName,
   type UserId,
 } from './ids.js';
 
@@ -60,8 +61,21 @@ describe('identifiers', () => {
   });
 
   test('a wrong identifier is refused with M_INVALID_PARAM', () => {
-    expect(() => parseUserId('alice')).toThrow(expect.objectContaining({ errcode: 'M_INVALID_PARAM', status: 400 }));
+    expect(() => parseUserId('alice', 'a.example' as ServerName)).toThrow(
+      expect.objectContaining({ errcode: 'M_INVALID_PARAM', status: 400 }),
+    );
     expect(() => parseRoomId(17)).toThrow(expect.objectContaining({ errcode: 'M_INVALID_PARAM' }));
+  });
+
+  test('a user id of this server is read in small letters, that of another server as it is', () => {
+    const ours = 'Example.org:80' as ServerName;
+    expect(parseUserId('@BOB=X:Example.org:80', ours)).toBe('@bob=x:Example.org:80');
+    // Server names are compared letter by letter: appendices, "Server Name".
+    for (const other of ['@BOB:example.org:80', '@BOB:Example.org', '@BOB:Example.org:8', '@BOB:X.Example.org:80']) {
+      expect(parseUserId(other, ours)).toBe(other);
+    }
+    expect(parseUserId('@\u212Aevin:Example.org:80', ours)).toBe('@\u212Aevin:Example.org:80');
+    expect(parseUserId('@ÄB:Example.org:80', ours)).toBe('@Äb:Example.org:80');
   });
 
   test('the local part ends at the first colon, the server name may have one more', () => {

@@ -54,13 +54,39 @@ function parser<T extends string>(what: string, is: (text: string) => text is T 
   };
 }
 
-/** Each answers the branded id or throws M_INVALID_PARAM. */
-export const parseUserId = parser<UserId>('user ID', isUserId);
+/** Each answers the branded id or throws M_INVALID_PARAM. For user ids see `parseUserId`. */
 export const parseRoomId = parser<RoomId>('room ID', isRoomId);
 export const parseEventId = parser<EventId>('event ID', isEventId);
 export const parseRoomAlias = parser<RoomAlias>('room alias', isRoomAlias);
 export const parseDeviceId = parser<DeviceId>('device ID', isDeviceId);
 export const parseServerName = parser<ServerName>('server name', isServerName);
+
+const parseAnyUserId = parser<UserId>('user ID', isUserId);
+
+/**
+ * The user id that a client names. Those of this server (`ours`) are case-insensitive (the specification of 2014 and 2015,
+ * "Architecture"), so they are read in small letters; those of other servers are theirs. For doors alone: what an event
+ * holds, or a signature covers, is never another text. Throws M_INVALID_PARAM.
+ */
+export function parseUserId(text: unknown, ours: ServerName): UserId {
+  return foldUserId(parseAnyUserId(text), ours);
+}
+
+const CAPITALS = /[A-Z]+/g;
+
+/**
+ * A user name in small letters. Only A to Z: no account has other letters, and by Unicode's rules some of them (the sign for
+ * kelvin) would become letters that accounts have.
+ */
+export function foldLocalpart(localpart: string): string {
+  return localpart.replace(CAPITALS, (capitals) => capitals.toLowerCase());
+}
+
+/** The user id itself, or where it is one of this server the same in small letters. */
+export function foldUserId(userId: UserId, ours: ServerName): UserId {
+  if (serverNameOf(userId) !== ours) return userId;
+  return `@${foldLocalpart(localpartOf(userId))}:${ours}` as UserId; // as long as it was, and with the same server
+}
 
 /** The part of an identifier after its first colon; undefined where there is none (room ids of version 12, hashed event ids). */
 export function serverNameOf(id: UserId | RoomAlias): ServerName;

@@ -5,7 +5,7 @@ import { checkOwn } from '#http/check-own';
 import { TODAY, under } from '#http/client-paths';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { type ServerName, type UserId, parseUserId } from '#kernel/ids';
+import { type ServerName, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -29,7 +29,7 @@ export class OpenIdController {
     @CurrentRequester() requester: Requester,
     @Param('userId') userId: string,
   ): { access_token: string; token_type: 'Bearer'; matrix_server_name: ServerName; expires_in: number } {
-    checkOwn(requester, parseUserId(userId), 'user ID');
+    checkOwn(requester, userId, 'user ID');
     return {
       access_token: this.tokens.issue(requester.userId),
       token_type: 'Bearer',

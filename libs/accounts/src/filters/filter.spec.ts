@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ServerName } from '#kernel/ids';
 import { filterIdOf, parseFilter } from './filter.js';
+
+const OURS = 'a.example' as ServerName;
 
 describe('filters', () => {
   it('are taken as they are where their form is right, with keys that nobody knows', () => {
@@ -13,11 +16,19 @@ describe('filters', () => {
         timeline: { types: ['m.*'], contains_url: false, lazy_load_members: true, 'org.example.new': { x: 1 } },
       },
     };
-    expect(parseFilter(filter)).toEqual(filter);
+    expect(parseFilter(filter, OURS)).toEqual(filter);
+  });
+
+  it('name senders of this server in any case', () => {
+    const senders = ['@BOB:a.example', '@BOB:b.example', '@bob:a.example'];
+    const folded = ['@bob:a.example', '@BOB:b.example', '@bob:a.example'];
+    expect(parseFilter({ room: { timeline: { senders, not_senders: senders } } }, OURS)).toEqual({
+      room: { timeline: { senders: folded, not_senders: folded } },
+    });
   });
 
   it('may leave a key out by null', () => {
-    expect(parseFilter({ room: { timeline: { types: null, limit: 3 } }, presence: null })).toEqual({
+    expect(parseFilter({ room: { timeline: { types: null, limit: 3 } }, presence: null }, OURS)).toEqual({
       room: { timeline: { limit: 3 } },
     });
   });
@@ -38,7 +49,7 @@ describe('filters', () => {
     ['room.timeline.types', { room: { timeline: { types: Array.from({ length: 1001 }, () => 'm.x') } } }],
   ])('are refused with the name of what is wrong: %s', (path, filter) => {
     const refusal = { errcode: 'M_BAD_JSON', message: expect.stringContaining(`${path}: `) };
-    expect(() => parseFilter(filter)).toThrow(expect.objectContaining(refusal));
+    expect(() => parseFilter(filter, OURS)).toThrow(expect.objectContaining(refusal));
   });
 
   it('have an id that depends on what they say alone, and is not mistaken for a filter', () => {

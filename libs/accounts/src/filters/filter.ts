@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { type JsonObject, isJsonObject } from '#kernel/json';
+import { foldUserId, type ServerName, type UserId } from '#kernel/ids';
+import { type JsonObject, isJsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 
 /** Which events to show (client-server API, "Filtering"). `*` in a type stands for any characters. */
@@ -108,15 +109,26 @@ const FILTER = objectOf({
   }),
 });
 
-/** Checks a filter's form. Throws M_BAD_JSON, naming the key. A key with the value null counts as absent. */
-export function parseFilter(value: unknown): Filter {
+/**
+ * Checks a filter's form. Throws M_BAD_JSON, naming the key. A key with the value null counts as absent; senders of this
+ * server (`ours`) are named in any case.
+ */
+export function parseFilter(value: unknown, ours: ServerName): Filter {
   FILTER(value, '');
-  return dropNulls(value as JsonObject) as Filter; // Checked key by key.
+  return settle(value as JsonObject, ours) as Filter; // Checked key by key.
 }
 
-function dropNulls(object: JsonObject): JsonObject {
+const SENDERS: ReadonlySet<string> = new Set(['senders', 'not_senders']);
+
+function settle(object: JsonObject, ours: ServerName): JsonObject {
   const entries = Object.entries(object).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries.map(([key, value]) => [key, isJsonObject(value) ? dropNulls(value) : value]));
+  return Object.fromEntries(
+    entries.map(([key, value]) => {
+      if (isJsonObject(value)) return [key, settle(value, ours)];
+      if (!SENDERS.has(key) || !Array.isArray(value)) return [key, value];
+      return [key, value.map((one: JsonValue) => (typeof one === 'string' ? foldUserId(one as UserId, ours) : one))];
+    }),
+  );
 }
 
 /** The id of a filter: 96 bits of the sha256 of its text. It never begins with `{`, which marks a filter given inline. */

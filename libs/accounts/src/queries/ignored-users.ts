@@ -1,4 +1,4 @@
-import type { UserId } from '#kernel/ids';
+import { foldUserId, serverNameOf, type UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { parseAccountDataRow } from '../projections/account-data-row.js';
 
@@ -13,7 +13,9 @@ export async function readIgnoredUsers(views: Pick<Views, 'get'>, userId: UserId
   if (text === undefined) return NOBODY;
   const { ignored_users: users } = JSON.parse(parseAccountDataRow(text).content) as { ignored_users?: unknown };
   if (typeof users !== 'object' || users === null) return NOBODY;
-  const ignored = new Set(Object.keys(users) as UserId[]);
+  // User ids of this server, which the reader's is, are case-insensitive.
+  const ours = serverNameOf(userId);
+  const ignored = new Set(Object.keys(users).map((user) => foldUserId(user as UserId, ours)));
   ignored.delete(userId);
   return ignored;
 }

@@ -6,7 +6,7 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { parseRoomId, parseUserId } from '#kernel/ids';
+import { parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { SetTyping } from '../commands/set-typing.js';
 
@@ -32,7 +32,7 @@ export class TypingController {
     @Param('userId') userId: string,
     @JsonBody(TypingBody) { typing, timeout = DEFAULT_TIMEOUT_MS }: TypingBody,
   ): Promise<object> {
-    checkOwn(requester, parseUserId(userId), 'typing notifications');
+    checkOwn(requester, userId, 'typing notifications');
     await this.commands.execute(new SetTyping(requester, parseRoomId(roomId), typing ? timeout : undefined));
     return {};
   }

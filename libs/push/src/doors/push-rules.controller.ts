@@ -1,11 +1,25 @@
-import { Controller, Delete, Get, Inject, Param, Put, Query, Req } from '@nestjs/common';
+import {
+  Controller,
+  createParamDecorator,
+  Delete,
+  type ExecutionContext,
+  Get,
+  Inject,
+  Param,
+  Put,
+  Query,
+  Req,
+} from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { IsArray, IsBoolean, IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { JsonBody } from '#http/json-body';
+import { V1 } from '#http/client-paths';
+import { checkDto, JsonBody, readBareBoolean, readJsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
+import { readUserId } from '#http/read-user-id';
+import { isUserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -29,6 +43,13 @@ class RuleBody {
   @IsOptional() @IsString() pattern?: string;
 }
 
+/** In 2015 the body was `true` or `false` alone: "Push Rules: API", "Enabling/Disabling rules". */
+const EnabledFlag = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  const bare = request.url.startsWith(`/${V1}/`) ? readBareBoolean(request) : undefined;
+  return bare ?? checkDto(EnabledBody, readJsonBody(request)).enabled;
+});
+
 class EnabledBody {
   @IsBoolean() enabled!: boolean;
 }
@@ -41,6 +62,11 @@ function parseKind(text: string): PushRuleKind {
   const kind = PUSH_RULE_KINDS.find((one) => one === text);
   if (kind === undefined) throw new MatrixError('M_INVALID_PARAM', 'No such kind of push rule');
   return kind;
+}
+
+/** A rule for a sender is called by a user id. */
+function readRuleId(requester: Requester, kind: PushRuleKind, ruleId: string): string {
+  return kind === 'sender' && isUserId(ruleId) ? readUserId(requester, ruleId) : ruleId;
 }
 
 function parseConditions(conditions: readonly unknown[]): JsonObject[] {
@@ -133,14 +159,15 @@ export class PushRulesController {
     const kind = parseKind(kindText);
     const [before, after] = [queryText(query, 'before'), queryText(query, 'after')];
     const conditional = kind === 'override' || kind === 'underride';
+    const named = (text: string): string => readRuleId(requester, kind, text);
     const rule = {
       kind,
-      rule_id: ruleId,
+      rule_id: named(ruleId),
       actions,
       ...(conditional ? { conditions: parseConditions(conditions ?? []) } : {}),
       ...(kind === 'content' && pattern !== undefined ? { pattern } : {}),
       // Where both are given, `before` decides.
-      ...(before !== undefined ? { before } : after !== undefined ? { after } : {}),
+      ...(before !== undefined ? { before: named(before) } : after !== undefined ? { after: named(after) } : {}),
     };
     await this.commands.execute(new SetPushRule(requester, rule));
     return {};
@@ -150,10 +177,11 @@ export class PushRulesController {
   @Delete('global/:kind/:ruleId')
   async remove(
     @CurrentRequester() requester: Requester,
-    @Param('kind') kind: string,
+    @Param('kind') kindText: string,
     @Param('ruleId') ruleId: string,
   ): Promise<object> {
-    await this.commands.execute(new RemovePushRule(requester, parseKind(kind), ruleId));
+    const kind = parseKind(kindText);
+    await this.commands.execute(new RemovePushRule(requester, kind, readRuleId(requester, kind, ruleId)));
     return {};
   }
 
@@ -161,11 +189,12 @@ export class PushRulesController {
   @Put('global/:kind/:ruleId/enabled')
   async setEnabled(
     @CurrentRequester() requester: Requester,
-    @Param('kind') kind: string,
+    @Param('kind') kindText: string,
     @Param('ruleId') ruleId: string,
-    @JsonBody(EnabledBody) { enabled }: EnabledBody,
+    @EnabledFlag() enabled: boolean,
   ): Promise<object> {
-    await this.commands.execute(new ChangePushRule(requester, parseKind(kind), ruleId, { enabled }));
+    const kind = parseKind(kindText);
+    await this.commands.execute(new ChangePushRule(requester, kind, readRuleId(requester, kind, ruleId), { enabled }));
     return {};
   }
 
@@ -173,11 +202,12 @@ export class PushRulesController {
   @Put('global/:kind/:ruleId/actions')
   async setActions(
     @CurrentRequester() requester: Requester,
-    @Param('kind') kind: string,
+    @Param('kind') kindText: string,
     @Param('ruleId') ruleId: string,
     @JsonBody(ActionsBody) { actions }: ActionsBody,
   ): Promise<object> {
-    await this.commands.execute(new ChangePushRule(requester, parseKind(kind), ruleId, { actions }));
+    const kind = parseKind(kindText);
+    await this.commands.execute(new ChangePushRule(requester, kind, readRuleId(requester, kind, ruleId), { actions }));
     return {};
   }
 
@@ -192,8 +222,15 @@ export class PushRulesController {
     throw noSuchPath();
   }
 
-  async #get(requester: Requester, kind: string, ruleId: string): Promise<PushRule> {
-    const rules = (await readPushRules(this.views, requester.userId))[parseKind(kind)];
+  @Delete('*')
+  removeUnknown(): never {
+    throw noSuchPath();
+  }
+
+  async #get(requester: Requester, kindText: string, ruleIdText: string): Promise<PushRule> {
+    const kind = parseKind(kindText);
+    const ruleId = readRuleId(requester, kind, ruleIdText);
+    const rules = (await readPushRules(this.views, requester.userId))[kind];
     const rule = rules.find((one) => one.rule_id === ruleId);
     if (rule === undefined) throw noSuchRule();
     return rule;

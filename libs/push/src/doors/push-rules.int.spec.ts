@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AccountsApp, startAccountsApp } from '#testing/accounts-app';
 
 const RULES = '/_matrix/client/v3/pushrules';
+const V1_RULES = '/_matrix/client/api/v1/pushrules';
 
 describe('push rules', () => {
   let app: AccountsApp;
@@ -108,6 +109,50 @@ describe('push rules', () => {
     ['a wrong type', '/global/override/.m.rule.master/enabled', { enabled: 'yes' }],
   ])('are refused with %s', async (_, path, body) => {
     expect((await put(path, body)).status).toBe(400);
+  });
+
+  it.each(['GET', 'PUT', 'DELETE'] as const)(
+    'have five kinds: %s of another is refused, in any scope',
+    async (method) => {
+      const body = method === 'PUT' ? { actions: [], enabled: true } : undefined;
+      for (const path of ['/global/not_a_kind/x', '/not_a_scope/room/x', '/device/phone/room/x']) {
+        for (const root of [RULES, V1_RULES]) {
+          const { status, body: answer } = await app.call(method, `${root}${path}`, { token, body });
+          expect([path, status]).toEqual([path, 400]);
+          expect(['M_INVALID_PARAM', 'M_UNRECOGNIZED']).toContain(answer['errcode']);
+        }
+      }
+      for (const path of ['/global/not_a_kind/x/enabled', '/global/not_a_kind/x/actions']) {
+        if (method !== 'DELETE') expect((await app.call(method, `${RULES}${path}`, { token, body })).status).toBe(400);
+      }
+    },
+  );
+
+  it('are switched by true or false alone in the API of 2015, and by an object', async () => {
+    const path = '/global/override/.m.rule.master/enabled';
+    for (const enabled of [true, false]) {
+      expect((await app.call('PUT', `${V1_RULES}${path}`, { token, body: enabled })).body).toEqual({});
+      expect((await get(path)).body).toEqual({ enabled });
+      expect((await app.call('PUT', `${V1_RULES}${path}`, { token, body: { enabled: !enabled } })).body).toEqual({});
+      expect((await get(path)).body).toEqual({ enabled: !enabled });
+    }
+    for (const body of ['true', 1, null, [], {}]) {
+      expect((await app.call('PUT', `${V1_RULES}${path}`, { token, body })).status).toBe(400);
+    }
+    expect((await put(path, true)).body['errcode']).toBe('M_BAD_JSON');
+  });
+
+  it('for a sender of this server are called by the user id in any case, for another server by exactly that', async () => {
+    const server = userId.slice(userId.indexOf(':') + 1);
+    await put(`/global/sender/@BOB:${server}`, { actions: ['notify'] });
+    await put(`/global/sender/@Carol:${server}?after=@bOb:${server}`, { actions: [] });
+    await put('/global/sender/@BOB:else.example', { actions: [] });
+    expect(await idsOf('sender')).toEqual(['@BOB:else.example', `@bob:${server}`, `@carol:${server}`]);
+    expect((await put(`/global/sender/@Bob:${server}/enabled`, { enabled: false })).status).toBe(200);
+    expect((await put(`/global/sender/@Bob:${server}/actions`, { actions: [] })).status).toBe(200);
+    expect((await get(`/global/sender/@boB:${server}`)).body).toMatchObject({ enabled: false, actions: [] });
+    expect((await get('/global/sender/@bob:else.example')).status).toBe(404);
+    expect((await remove(`/global/sender/@BoB:${server}`)).status).toBe(200);
   });
 
   it('are found only under their exact paths', async () => {

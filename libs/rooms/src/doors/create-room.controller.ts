@@ -5,7 +5,8 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { parseRoomId, parseUserId } from '#kernel/ids';
+import { readUserId } from '#http/read-user-id';
+import { parseRoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { CreateRoom, type RoomCreated } from '../commands/create-room.js';
@@ -36,7 +37,7 @@ export class CreateRoomController {
     @CurrentRequester() requester: Requester,
     @JsonBody(CreateRoomDto, { exactNumbers: true }) body: CreateRoomDto,
   ): Promise<object> {
-    const created: RoomCreated = await this.commands.execute(new CreateRoom(requester, optionsOf(body)));
+    const created: RoomCreated = await this.commands.execute(new CreateRoom(requester, optionsOf(requester, body)));
     const { roomId, roomAlias } = created;
     return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };
   }
@@ -48,7 +49,7 @@ export class CreateRoomController {
     @Param('roomId') roomId: string,
     @JsonBody(UpgradeDto) { new_version, additional_creators = [] }: UpgradeDto,
   ): Promise<object> {
-    const creators = additional_creators.map(parseUserId);
+    const creators = additional_creators.map((user) => readUserId(requester, user));
     const { replacementRoom } = await this.commands.execute(
       new UpgradeRoom(requester, parseRoomId(roomId), new_version, creators),
     );
@@ -57,10 +58,10 @@ export class CreateRoomController {
 }
 
 /** The options of a body. Invitations by third-party identifier need an identity server: M_FORBIDDEN. */
-export function optionsOf(body: CreateRoomDto): CreateRoomOptions {
+export function optionsOf(requester: Requester, body: CreateRoomDto): CreateRoomOptions {
   const { invite_3pid: byThirdParty = [], invite, ...options } = body;
   if (byThirdParty.length > 0) {
     throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
   }
-  return { ...options, invite: invite?.map(parseUserId) };
+  return { ...options, invite: invite?.map((user) => readUserId(requester, user)) };
 }

@@ -3,9 +3,10 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { checkDto, JsonBody } from '#http/json-body';
+import { checkDto, EventContent, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { isRoomAlias, parseRoomId, parseUserId, type RoomId, type UserId } from '#kernel/ids';
+import { readUserId } from '#http/read-user-id';
+import { isRoomAlias, parseRoomId, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -69,7 +70,7 @@ export class MembershipController {
   async join(
     @CurrentRequester() requester: Requester,
     @Param('idOrAlias') idOrAlias: string,
-    @JsonBody(undefined, MAYBE_EMPTY) body: JsonObject,
+    @EventContent(MAYBE_EMPTY) body: JsonObject,
   ): Promise<object> {
     const { reason: _, ...rest } = body;
     const { reason } = checkDto(ReasonDto, body);
@@ -121,7 +122,7 @@ export class MembershipController {
       if (medium === undefined) throw new MatrixError('M_MISSING_PARAM', 'user_id: required');
       throw new MatrixError('M_FORBIDDEN', 'This server cannot invite by third-party identifiers');
     }
-    await this.commands.execute(new InviteUser(requester, parseRoomId(roomId), parseUserId(userId), reason));
+    await this.commands.execute(new InviteUser(requester, parseRoomId(roomId), readUserId(requester, userId), reason));
     return {};
   }
 
@@ -156,7 +157,9 @@ export class MembershipController {
   }
 
   async #onUser(Command: CommandOnUser, requester: Requester, roomId: string, body: TargetDto): Promise<object> {
-    await this.commands.execute(new Command(requester, parseRoomId(roomId), parseUserId(body.user_id), body.reason));
+    await this.commands.execute(
+      new Command(requester, parseRoomId(roomId), readUserId(requester, body.user_id), body.reason),
+    );
     return {};
   }
 

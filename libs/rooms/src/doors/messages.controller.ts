@@ -43,7 +43,7 @@ export class MessagesController {
     const roomId = parseRoomId(room);
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'dir: required');
-    const filter = parseRoomEventFilter(queryText(query, 'filter'));
+    const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? filter.limit ?? DEFAULT_LIMIT;
     const [from, to] = await Promise.all(
       ['from', 'to'].map((key) => {
@@ -83,7 +83,7 @@ export class MessagesController {
     @Param('eventId') eventId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
-    const filter = parseRoomEventFilter(queryText(query, 'filter'));
+    const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const reader = await readerOf(this.views, requester);
     const found = await getContext(this.views, parseRoomId(roomId), parseEventId(eventId), reader, limit, filter);

@@ -11,6 +11,7 @@ import { RedactEvent } from '../commands/redact-event.js';
 import { SendEvent } from '../commands/send-event.js';
 import { SetState } from '../commands/set-state.js';
 import type { EventSent } from '../commands/transaction.js';
+import { readStateKey } from './read-state-key.js';
 
 /** Sending events: client-server API, "Sending events to a room" and "Redactions". */
 @Controller([...TODAY])
@@ -67,7 +68,7 @@ export class SendController {
     @Param('stateKey') stateKey: string,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.#setState(requester, roomId, type, stateKey, content);
+    return this.#setState(requester, roomId, type, readStateKey(requester, type, stateKey), content);
   }
 
   @Put('rooms/:roomId/redact/:eventId/:txnId')

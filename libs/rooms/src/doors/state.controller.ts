@@ -15,6 +15,7 @@ import { contentText, type EventViewer, renderEvents, renderOne } from '../queri
 import { checkJoined, openRoom } from '../reading/open-room.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
+import { readStateKey } from './read-state-key.js';
 
 /** Reading the state of a room: client-server API, "Getting events for a room". */
 @Controller([...TODAY])
@@ -53,7 +54,13 @@ export class StateController {
   ): Promise<RawJson> {
     const format = queryEnum(query, 'format', ['content', 'event']);
     const reader = await readerOf(this.views, requester);
-    const { room, row } = await getStateRow(this.views, parseRoomId(roomId), reader, type, stateKey);
+    const { room, row } = await getStateRow(
+      this.views,
+      parseRoomId(roomId),
+      reader,
+      type,
+      readStateKey(requester, type, stateKey),
+    );
     if (format !== 'event') return new RawJson(contentText(row));
     return new RawJson(await renderOne(row, this.#viewer(room)));
   }

@@ -1,6 +1,6 @@
 import { compileMatcher } from '#accounts/filters/event-matcher';
 import { parseFilter, type RoomEventFilter } from '#accounts/filters/filter';
-import type { RoomId } from '#kernel/ids';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { TimelineRow } from '../projections/timeline-row.js';
@@ -9,7 +9,7 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 export type RowPredicate = (row: TimelineRow) => boolean;
 
 /** Reads the `filter` parameter of a request on one room. Throws M_NOT_JSON, M_BAD_JSON. */
-export function parseRoomEventFilter(text: string | undefined): RoomEventFilter {
+export function parseRoomEventFilter(text: string | undefined, reader: UserId): RoomEventFilter {
   if (text === undefined) return {};
   let value: unknown;
   try {
@@ -18,7 +18,7 @@ export function parseRoomEventFilter(text: string | undefined): RoomEventFilter 
     throw new MatrixError('M_NOT_JSON', 'filter: not JSON');
   }
   if (!isJsonObject(value)) throw new MatrixError('M_BAD_JSON', 'filter: must be an object');
-  return parseFilter({ room: { timeline: value } }).room?.timeline ?? {};
+  return parseFilter({ room: { timeline: value } }, serverNameOf(reader)).room?.timeline ?? {};
 }
 
 /**

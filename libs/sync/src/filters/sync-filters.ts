@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parseFilter } from '#accounts/filters/filter';
 import { findFilterText } from '#accounts/filters/find-filter';
-import type { UserId } from '#kernel/ids';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
@@ -25,7 +25,7 @@ export class SyncFilters {
     if (known !== undefined) return known;
     const json = text.startsWith('{') ? text : await findFilterText(this.views, userId, text);
     if (json === undefined) throw new MatrixError('M_INVALID_PARAM', 'filter: there is no filter of this id');
-    const filter = compileSyncFilter(parseFilter(parse(json)));
+    const filter = compileSyncFilter(parseFilter(parse(json), serverNameOf(userId)));
     this.#prepared.set(key, filter);
     return filter;
   }

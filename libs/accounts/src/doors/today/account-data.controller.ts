@@ -5,7 +5,7 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
-import { type RoomId, parseRoomId, parseUserId } from '#kernel/ids';
+import { type RoomId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -73,7 +73,7 @@ export class AccountDataController {
     @Param('userId') userId: string,
     @Param('roomId') roomId: string,
   ): Promise<RawJson> {
-    checkOwn(requester, parseUserId(userId), 'tags');
+    checkOwn(requester, userId, 'tags');
     const found = await findAccountData(this.views, requester.userId, parseRoomId(roomId), 'm.tag');
     return new RawJson(found?.content ?? '{"tags":{}}');
   }
@@ -87,7 +87,7 @@ export class AccountDataController {
     @Param('tag') tag: string,
     @JsonBody(undefined, { allowEmpty: true }) content: JsonObject,
   ): Promise<object> {
-    checkOwn(requester, parseUserId(userId), 'tags');
+    checkOwn(requester, userId, 'tags');
     await this.commands.execute(new SetTag(requester, parseRoomId(roomId), tag, content));
     return {};
   }
@@ -100,13 +100,13 @@ export class AccountDataController {
     @Param('roomId') roomId: string,
     @Param('tag') tag: string,
   ): Promise<object> {
-    checkOwn(requester, parseUserId(userId), 'tags');
+    checkOwn(requester, userId, 'tags');
     await this.commands.execute(new SetTag(requester, parseRoomId(roomId), tag, undefined));
     return {};
   }
 
   async #get(requester: Requester, userId: string, roomId: RoomId | undefined, type: string): Promise<RawJson> {
-    checkOwn(requester, parseUserId(userId), 'account data');
+    checkOwn(requester, userId, 'account data');
     const found = await findAccountData(this.views, requester.userId, roomId, type);
     if (found === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no account data of this type');
     return new RawJson(found.content);
@@ -119,7 +119,7 @@ export class AccountDataController {
     type: string,
     content: JsonObject,
   ): Promise<object> {
-    checkOwn(requester, parseUserId(userId), 'account data');
+    checkOwn(requester, userId, 'account data');
     checkClientMayWrite(type);
     await this.commands.execute(new SetAccountData(requester, roomId, type, content));
     return {};

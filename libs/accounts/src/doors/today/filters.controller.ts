@@ -5,10 +5,10 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
-import { parseUserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { serverNameOf } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { CreateFilter } from '../../commands/create-filter.js';
 import { parseFilter } from '../../filters/filter.js';
@@ -32,8 +32,8 @@ export class FiltersController {
     @Param('userId') userId: string,
     @JsonBody() body: JsonObject,
   ): Promise<{ filter_id: string }> {
-    checkOwn(requester, parseUserId(userId), 'filters');
-    parseFilter(body);
+    checkOwn(requester, userId, 'filters');
+    parseFilter(body, serverNameOf(requester.userId));
     return { filter_id: await this.commands.execute(new CreateFilter(requester, body)) };
   }
 
@@ -43,7 +43,7 @@ export class FiltersController {
     @Param('userId') userId: string,
     @Param('filterId') filterId: string,
   ): Promise<RawJson> {
-    checkOwn(requester, parseUserId(userId), 'filters');
+    checkOwn(requester, userId, 'filters');
     const text = await findFilterText(this.views, requester.userId, filterId);
     if (text === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such filter');
     return new RawJson(text);

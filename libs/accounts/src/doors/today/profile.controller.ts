@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
-import { TODAY, under } from '#http/client-paths';
+import { TODAY, under, V1 } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
@@ -15,25 +15,25 @@ import { ChangeProfile } from '../../commands/change-profile.js';
 import { getProfileField, getProfileText } from '../../queries/profile.js';
 import { checkOwn } from '#http/check-own';
 
-/** Profiles (client-server API, "Profiles"). Everybody may read them. */
-@Controller(under(TODAY, 'profile'))
+/** Profiles, the same in 2015 and today (client-server API, "Profiles"). Everybody may read them. */
+@Controller(under([...TODAY, V1], 'profile'))
 export class ProfileController {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG) protected readonly config: Pick<Config, 'serverName'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
   @RateLimited('default')
   @Get(':userId')
   async profile(@Param('userId') userId: string): Promise<RawJson> {
-    return new RawJson(await getProfileText(this.views, this.parseUser(userId)));
+    return new RawJson(await getProfileText(this.views, this.#parseUser(userId)));
   }
 
   @RateLimited('default')
   @Get(':userId/:key')
   async field(@Param('userId') userId: string, @Param('key') key: string): Promise<JsonObject> {
-    return getProfileField(this.views, this.parseUser(userId), key);
+    return getProfileField(this.views, this.#parseUser(userId), key);
   }
 
   @Authenticated({ guests: true })
@@ -45,7 +45,7 @@ export class ProfileController {
     @Param('key') key: string,
     @JsonBody() body: JsonObject,
   ): Promise<object> {
-    checkOwn(requester, this.parseUser(userId), 'profile');
+    checkOwn(requester, userId, 'profile');
     checkGuestField(requester, key);
     const value = Object.hasOwn(body, key) ? body[key] : undefined;
     if (value === undefined) throw new MatrixError('M_MISSING_PARAM', `${key}: required`);
@@ -63,15 +63,14 @@ export class ProfileController {
     @Param('userId') userId: string,
     @Param('key') key: string,
   ): Promise<object> {
-    checkOwn(requester, this.parseUser(userId), 'profile');
+    checkOwn(requester, userId, 'profile');
     checkGuestField(requester, key);
     await this.commands.execute(new ChangeProfile(requester, key, undefined));
     return {};
   }
 
-  /** The user id in the path, as this version of the API reads it. */
-  protected parseUser(text: string): UserId {
-    return parseUserId(text);
+  #parseUser(text: string): UserId {
+    return parseUserId(text, this.config.serverName);
   }
 }
 

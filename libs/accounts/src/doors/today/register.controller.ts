@@ -8,7 +8,7 @@ import { TODAY, under } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { localpartOf } from '#kernel/ids';
+import { foldLocalpart, localpartOf } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { RegisterAccount } from '../../commands/register-account.js';
@@ -94,7 +94,7 @@ export class RegisterController {
   async #upgradesGuest({ guest_access_token: token, username }: RegisterBody): Promise<boolean> {
     if (token === undefined) return false;
     const { userId, isGuest } = await this.accessTokens.requesterOf(token);
-    if (isGuest === true && localpartOf(userId) === username) return true;
+    if (isGuest === true && username !== undefined && localpartOf(userId) === foldLocalpart(username)) return true;
     throw new MatrixError('M_FORBIDDEN', 'guest_access_token: not of a guest with this user name');
   }
 

@@ -104,7 +104,7 @@ export class RegisterV1Controller {
   /** `user` is a localpart or, as the specification of 2015 allows, a whole user id of this server. */
   #usernameOf(user: string | undefined): string | undefined {
     if (user?.startsWith('@') !== true) return user;
-    const userId = parseUserId(user);
+    const userId = parseUserId(user, this.config.serverName);
     if (serverNameOf(userId) !== this.config.serverName) {
       throw new MatrixError('M_INVALID_USERNAME', 'This user ID belongs to another server');
     }

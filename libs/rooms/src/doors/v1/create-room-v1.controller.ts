@@ -5,7 +5,7 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { parseUserId } from '#kernel/ids';
+import { readUserId } from '#http/read-user-id';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { CreateRoom, type RoomCreated } from '../../commands/create-room.js';
@@ -70,7 +70,8 @@ export class CreateRoomV1Controller {
 
   /** "Rooms default to public visibility if this key is not included": the specification of 2014, "Creation". */
   async #create(requester: Requester, { visibility = 'public', invite, ...config }: RoomConfig): Promise<object> {
-    const options = { ...config, visibility, invite: invite?.map(parseUserId), room_version: ROOM_VERSION };
+    const invited = invite?.map((user) => readUserId(requester, user));
+    const options = { ...config, visibility, invite: invited, room_version: ROOM_VERSION };
     try {
       const { roomId, roomAlias }: RoomCreated = await this.commands.execute(new CreateRoom(requester, options));
       return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };

@@ -5,7 +5,8 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { parseRoomId, parseUserId, type RoomId, type UserId } from '#kernel/ids';
+import { readUserId } from '#http/read-user-id';
+import { parseRoomId, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -47,7 +48,7 @@ export class MemberStateV1Controller {
     @JsonBody(Member) { membership, reason }: Member,
   ): Promise<object> {
     const roomId = parseRoomId(room);
-    const userId = parseUserId(user);
+    const userId = readUserId(requester, user);
     await this.commands.execute(await this.#commandOf(requester, roomId, userId, membership, reason));
     return {};
   }

@@ -15,7 +15,8 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { isRoomAlias, parseRoomId, parseUserId, type RoomId } from '#kernel/ids';
+import { readUserId } from '#http/read-user-id';
+import { isRoomAlias, parseRoomId, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -118,5 +119,5 @@ const ON_OTHERS = { invite: InviteUser, ban: BanUser, kick: KickUser, unban: Unb
 function commandOf(requester: Requester, roomId: RoomId, action: Action, body: JsonObject): object {
   if (action === 'join' || action === 'leave' || action === 'forget') return new ON_ONESELF[action](requester, roomId);
   const { user_id: userId, reason } = checkDto(Target, body);
-  return new ON_OTHERS[action](requester, roomId, parseUserId(userId), reason);
+  return new ON_OTHERS[action](requester, roomId, readUserId(requester, userId), reason);
 }

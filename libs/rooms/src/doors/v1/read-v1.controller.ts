@@ -18,6 +18,7 @@ import { contentText, renderEvents } from '../../queries/render-event.js';
 import { openRoom } from '../../reading/open-room.js';
 import { readerOf } from '../../reading/reader.js';
 import type { RoomReader } from '../../reading/room-reader.js';
+import { readStateKey } from '../read-state-key.js';
 
 /** The members of a room are a list in the order of their last changes; its tokens are places in the log. */
 const MEMBERS: Places<Position> = {
@@ -62,7 +63,13 @@ export class ReadV1Controller {
     @Param('stateKey') stateKey: string,
   ): Promise<RawJson> {
     const reader = await readerOf(this.views, requester);
-    const { row } = await getStateRow(this.views, parseRoomId(roomId), reader, type, stateKey);
+    const { row } = await getStateRow(
+      this.views,
+      parseRoomId(roomId),
+      reader,
+      type,
+      readStateKey(requester, type, stateKey),
+    );
     return new RawJson(contentText(row));
   }
 
