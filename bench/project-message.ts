@@ -1,6 +1,6 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
-import { positionOf } from '#kernel/position';
+import { parseShortPosition, START } from '#kernel/position';
 import type { OwnRows } from '#projections/projector';
 import { factWithPdu, roomStream } from '#rooms/facts/room-facts';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -22,7 +22,7 @@ export function benchProjectMessage(): string[] {
     metadata: { at: 1, actor: '@alice:a.example', schema: 1, chain: '' },
     stream: roomStream(ROOM),
     revision: 1,
-    position: positionOf(1),
+    position: parseShortPosition('1') ?? START,
   };
   const rows: OwnRows = { get: async () => undefined, scan: async () => [], put() {}, delete() {} };
   const projectors = roomProjectors();

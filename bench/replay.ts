@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { EventStore, NewFact } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { systemClock } from '#kernel/clock';
-import { positionNumber } from '#kernel/position';
+import { START } from '#kernel/position';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Projector } from '#projections/projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
@@ -53,7 +53,7 @@ async function measure(store: EventStore, readModels: ReadModelStore, options: R
   await runtime.start();
   await readModels.flush();
   const seconds = (performance.now() - started) / 1000;
-  const replayed = positionNumber(runtime.position());
+  const replayed = store.distance(START, runtime.position()).amount;
   const longestPauseMs = pauses.stop();
   const singleFactUs = await measureSingleFacts(store, runtime);
   await runtime.stop();

@@ -40,4 +40,41 @@ const noRoomVersionComparison = {
   },
 };
 
-export default { meta: { name: 'annals' }, rules: { 'no-room-version-comparison': noRoomVersionComparison } };
+/** What a position is called where it is held in a variable or a property. */
+const POSITION = /^(position|head|after|up_?to)$|position$/i;
+const CONVERSIONS = new Set(['Number', 'BigInt', 'parseInt', 'parseFloat']);
+
+function lastName(node) {
+  if (node.type === 'Identifier') return node.name;
+  if (node.type === 'MemberExpression' && !node.computed) return node.property.name;
+  return '';
+}
+
+/** Positions are compared and nothing else: only the log's adapters know what lies between two of them. */
+const noPositionArithmetic = {
+  create(context) {
+    const report = (node) =>
+      context.report({ node, message: 'Positions are no numbers: ask the log (`distance`), or name a `Place`.' });
+    return {
+      CallExpression(node) {
+        const { callee, arguments: given } = node;
+        const isPosition = given[0] !== undefined && POSITION.test(lastName(given[0]));
+        if (CONVERSIONS.has(lastName(callee)) && isPosition) report(node);
+      },
+      UnaryExpression(node) {
+        if (node.operator === '+' && POSITION.test(lastName(node.argument))) report(node);
+      },
+      ImportDeclaration(node) {
+        if (/counted-position|commit-position/.test(node.source.value)) report(node);
+      },
+    };
+  },
+};
+
+export default {
+  meta: { name: 'annals' },
+  rules: {
+    'no-room-version-comparison': noRoomVersionComparison,
+    'no-position-arithmetic': noPositionArithmetic,
+  },
+};

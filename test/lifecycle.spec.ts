@@ -140,7 +140,7 @@ describe('a started server', () => {
       /^annals_http_request_duration_seconds_count\{method="GET",route="\/health",status="200"\} \d+$/m,
     );
     expect(text).toMatch(/^annals_facts_appended_total \d+$/m);
-    expect(text).toMatch(/^annals_projection_lag\{projection="timeline"\} \d+$/m);
+    expect(text).toMatch(/^annals_projection_lag\{projection="timeline",unit="facts"\} \d+$/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
   });
 

@@ -133,6 +133,20 @@ export function describeEventStore(name: string, open: () => Promise<OpenedStore
 
 function describeAppend(store: () => EventStore): void {
   describe('append', () => {
+    it('tells the last fact, and how much of the log lies between two places', async () => {
+      const stream = streamName();
+      const facts = someFacts(3);
+      const first = await store().append(stream, 'no-stream', facts.slice(0, 1));
+      const second = await store().append(stream, 0, facts.slice(1));
+      expect(await store().findLast()).toEqual({ ...facts[2], stream, ...second });
+      const { amount, unit } = store().distance(first.position, second.position);
+      expect(amount).toBeGreaterThanOrEqual(2);
+      expect(store().distance(START, second.position).amount).toBeGreaterThan(amount);
+      const nothing = { amount: 0, unit };
+      expect(store().distance(second.position, second.position)).toEqual(nothing);
+      expect(store().distance(second.position, first.position)).toEqual(nothing);
+    });
+
     it('counts revisions from 0 and answers where the last fact went', async () => {
       const stream = streamName();
       const first = await store().append(stream, 'no-stream', someFacts(1));

@@ -64,6 +64,15 @@ export interface ReadStreamOptions {
 }
 
 /**
+ * How much of the log lies between two positions. A log that numbers its facts tells how many; a server tells bytes of its
+ * own log, in which there may be other things too.
+ */
+export interface Distance {
+  readonly amount: number;
+  readonly unit: 'facts' | 'bytes';
+}
+
+/**
  * The log: the only truth. Facts are never changed or removed; the order of positions is the order in which they became
  * visible, and no fact ever appears behind a position that a reader has passed.
  */
@@ -91,6 +100,10 @@ export interface EventStore {
   streams(options?: { prefix?: string }): AsyncIterable<string>;
   /** The position of the last fact; START when there is none. */
   head(): Promise<Position>;
+  /** The last fact; undefined when there is none. */
+  findLast(): Promise<RecordedFact | undefined>;
+  /** How much lies after one position (exclusive) up to another (inclusive); nothing where they are the other way round. */
+  distance(after: Position, upTo: Position): Distance;
   close(): Promise<void>;
 }
 

@@ -1,26 +1,64 @@
 /**
- * A place in the global order of the log: 16 decimal digits, so that the order of the strings is the order of the facts in
- * any store. The only clock of the read side: sync tokens and checkpoints are positions.
+ * A place in the global order of the log, given by the log itself: decimal digits of one width, so that the order of the
+ * strings is the order of the facts in any store. The only clock of the read side: sync tokens and checkpoints are positions.
+ *
+ * Opaque: two can be compared, and nothing else. What lies between two of them depends on the log (one embedded counts its
+ * facts, a server counts bytes), and a server takes no position that it has not given: so nobody computes with them
+ * outside the log's adapters. How far apart two are is told by `EventStore.distance`, what comes just before one by a `Place`.
  */
 export type Position = string & { readonly __brand: 'Position' };
 
-const DIGITS = 16;
+/** As many as the largest position of any log needs: 2^63 - 1. */
+const DIGITS = 19;
+const LARGEST = '9223372036854775807';
 
 /** Before the first fact. */
 export const START: Position = '0'.repeat(DIGITS) as Position;
 
-/** Makes a position of a non-negative safe integer. */
-export function positionOf(value: number | bigint): Position {
-  if (value < 0 || value > Number.MAX_SAFE_INTEGER) throw new RangeError(`no position: ${value}`);
-  return value.toString().padStart(DIGITS, '0') as Position;
-}
-
-/** Reads a position written by `positionOf`; undefined for anything else. */
+/** Takes a text for a position; undefined where it is none. */
 export function parsePosition(text: string): Position | undefined {
-  return /^\d{16}$/.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER ? (text as Position) : undefined;
+  return /^\d{19}$/.test(text) && text <= LARGEST ? (text as Position) : undefined;
 }
 
-/** The number behind a position: for distances (lag, progress), not for ordering. */
-export function positionNumber(position: Position): number {
-  return Number(position);
+/** Reads a position written without its leading zeros; undefined for anything else. */
+export function parseShortPosition(digits: string): Position | undefined {
+  return /^\d{1,19}$/.test(digits) ? parsePosition(digits.padStart(DIGITS, '0')) : undefined;
+}
+
+/** A position without its leading zeros: for tokens. */
+export function shortPosition(position: Position): string {
+  return position.replace(/^0{1,18}/, '');
+}
+
+/** A place between two facts of the log: just after the one at a position, or just before it. */
+export type Place = Position | JustBefore;
+
+/** Just before the fact at a position, after whatever comes before it. */
+export interface JustBefore {
+  readonly before: Position;
+}
+
+/** Whether the fact at a position comes after a place. */
+export function isAfter(position: Position, place: Place): boolean {
+  return typeof place === 'string' ? position > place : position >= place.before;
+}
+
+/** The order of places: negative, zero or positive, for `sort`. */
+export function comparePlaces(a: Place, b: Place): number {
+  const left = typeof a === 'string' ? a : a.before;
+  const right = typeof b === 'string' ? b : b.before;
+  if (left !== right) return left < right ? -1 : 1;
+  return Number(typeof a === 'string') - Number(typeof b === 'string');
+}
+
+/** A place as part of a token. */
+export function formatPlace(place: Place): string {
+  return typeof place === 'string' ? shortPosition(place) : `b${shortPosition(place.before)}`;
+}
+
+/** Reads what `formatPlace` wrote; undefined for anything else. */
+export function parsePlace(text: string): Place | undefined {
+  if (!text.startsWith('b')) return parseShortPosition(text);
+  const before = parseShortPosition(text.slice(1));
+  return before === undefined ? undefined : { before };
 }

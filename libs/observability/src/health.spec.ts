@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RevisionConflict, type EventStore } from '#event-store/event-store';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import type { ProjectionStatus } from '#projections/projection-status';
 import { checkHealth } from './health.js';
 import { MeteredEventStore } from './metered-event-store.js';
@@ -9,7 +9,8 @@ import { Metrics } from './metrics.js';
 const HEAD = positionOf(10);
 
 function status(overrides: Partial<ProjectionStatus>): ProjectionStatus {
-  const place = { version: 1, generation: 1, position: HEAD };
+  const behind = { amount: 0, unit: 'facts' } as const;
+  const place = { version: 1, generation: 1, position: HEAD, behind };
   return {
     name: 'timeline',
     state: 'live',
@@ -19,6 +20,7 @@ function status(overrides: Partial<ProjectionStatus>): ProjectionStatus {
     previous: undefined,
     position: HEAD,
     head: HEAD,
+    behind,
     facts: { done: 10, of: 10 },
     factsPerSecond: 0,
     secondsLeft: undefined,
@@ -57,14 +59,16 @@ describe('the health of the server', () => {
       errors: [],
       log: { head: HEAD },
       position: HEAD,
-      projections: [{ name: 'timeline', version: 1, state: 'live', position: HEAD, lag: 0, deadLetters: 0 }],
+      projections: [
+        { name: 'timeline', version: 1, state: 'live', position: HEAD, lag: 0, lagUnit: 'facts', deadLetters: 0 },
+      ],
     });
   });
 
   it('tells how far behind a projection is', async () => {
     const { statuses, check } = setUp();
-    statuses[0] = status({ state: 'catching-up', position: positionOf(3) });
-    expect(await check()).toMatchObject({ ok: true, projections: [{ lag: 7 }] });
+    statuses[0] = status({ state: 'catching-up', position: positionOf(3), behind: { amount: 7, unit: 'facts' } });
+    expect(await check()).toMatchObject({ ok: true, projections: [{ lag: 7, lagUnit: 'facts' }] });
   });
 
   it('is bad where a projection has failed', async () => {

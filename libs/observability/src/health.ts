@@ -1,5 +1,6 @@
 import type { Clock } from '#kernel/clock';
-import { positionNumber, type Position } from '#kernel/position';
+import type { Distance } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
 import type { ProjectionState, ProjectionStatus } from '#projections/projection-status';
 import type { MeteredEventStore } from './metered-event-store.js';
 
@@ -11,8 +12,9 @@ export interface ProjectionHealth {
   readonly version: number;
   readonly state: ProjectionState;
   readonly position: Position;
-  /** How many places behind the head of the log. */
+  /** What lies between it and the head of the log: facts, or bytes of a server's log. */
   readonly lag: number;
+  readonly lagUnit: Distance['unit'];
   readonly deadLetters: number;
 }
 
@@ -50,9 +52,8 @@ export async function checkHealth({ store, projections, clock }: HealthSources):
   return { ok: errors.length === 0, errors, log: { head }, position: projections.position(), projections: healths };
 }
 
-function healthOf({ name, version, state, position, head, deadLetters }: ProjectionStatus): ProjectionHealth {
-  const lag = Math.max(0, positionNumber(head) - positionNumber(position));
-  return { name, version, state, position, lag, deadLetters };
+function healthOf({ name, version, state, position, behind, deadLetters }: ProjectionStatus): ProjectionHealth {
+  return { name, version, state, position, lag: behind.amount, lagUnit: behind.unit, deadLetters };
 }
 
 async function withinTime<T>(work: Promise<T>): Promise<T | Error> {

@@ -2,6 +2,7 @@ import type { Clock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
 import {
   type Appended,
+  type Distance,
   type EventStore,
   type ExpectedRevision,
   type NewFact,
@@ -60,6 +61,14 @@ export class MeteredEventStore implements EventStore {
 
   head(): Promise<Position> {
     return this.store.head();
+  }
+
+  findLast(): Promise<RecordedFact | undefined> {
+    return this.store.findLast();
+  }
+
+  distance(after: Position, upTo: Position): Distance {
+    return this.store.distance(after, upTo);
   }
 
   close(): Promise<void> {

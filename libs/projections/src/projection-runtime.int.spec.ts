@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { systemClock } from '#kernel/clock';
-import { positionNumber } from '#kernel/position';
+import { positionNumber } from '#testing/position-of';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
 import type { ReadModelStore } from '#read-models/read-model-store';

@@ -4,6 +4,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { START } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
+import { positionNumber } from '#testing/position-of';
 import { countsProjector, said, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 import type { Projector } from './projector.js';
@@ -95,8 +96,8 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([wordsProjector()]);
       const order: string[] = [];
       await Promise.all([
-        runtime.whenProcessed('0000000000000002' as typeof START).then(() => order.push('second')),
-        runtime.whenProcessed('0000000000000001' as typeof START).then(() => order.push('first')),
+        runtime.whenProcessed('0000000000000000002' as typeof START).then(() => order.push('second')),
+        runtime.whenProcessed('0000000000000000001' as typeof START).then(() => order.push('first')),
         say('a').then(() => say('b')),
       ]);
       expect(order).toEqual(['first', 'second']);
@@ -106,10 +107,10 @@ describe('ProjectionRuntime', () => {
       await say('x', 'yy', 'x', 'zzz', 'x', 'yy', 'w');
       const runtime = await begin([countsProjector()]);
       expect(await runtime.scan('counts', { ...all, prefix: ['word'] })).toMatchObject([
-        { key: ['word', 'w'], value: '1@0000000000000007' },
-        { key: ['word', 'x'], value: '3@0000000000000005' },
-        { key: ['word', 'yy'], value: '2@0000000000000006' },
-        { key: ['word', 'zzz'], value: '1@0000000000000004' },
+        { key: ['word', 'w'], value: '1@0000000000000000007' },
+        { key: ['word', 'x'], value: '3@0000000000000000005' },
+        { key: ['word', 'yy'], value: '2@0000000000000000006' },
+        { key: ['word', 'zzz'], value: '1@0000000000000000004' },
       ]);
       expect(await runtime.scan('counts', { ...all, prefix: ['longest'] })).toMatchObject([{ value: 'zzz' }]);
     });
@@ -123,7 +124,7 @@ describe('ProjectionRuntime', () => {
       const runtime = await begin([
         { ...projector, project: (fact, rows) => (seen.push(fact.position), projector.project(fact, rows)) },
       ]);
-      expect(seen).toEqual(['0000000000000003']);
+      expect(seen).toEqual(['0000000000000000003']);
       expect(await words(runtime)).toEqual(['a', 'b', 'c']);
     });
 
@@ -132,10 +133,10 @@ describe('ProjectionRuntime', () => {
       await (await begin([wordsProjector()])).stop();
       await say('a');
       const runtime = await begin([wordsProjector(), countsProjector()]);
-      expect(await runtime.get('counts', ['word', 'a'])).toBe('2@0000000000000003');
+      expect(await runtime.get('counts', ['word', 'a'])).toBe('2@0000000000000000003');
       const position = await say('a');
       await runtime.whenProcessed(position);
-      expect(await runtime.get('counts', ['word', 'a'])).toBe('3@0000000000000004');
+      expect(await runtime.get('counts', ['word', 'a'])).toBe('3@0000000000000000004');
       expect(await runtime.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
     });
 
@@ -145,7 +146,7 @@ describe('ProjectionRuntime', () => {
       await say('a');
       await (await begin([wordsProjector()])).stop();
       const runtime = await begin([wordsProjector(), countsProjector()]);
-      expect(await runtime.get('counts', ['word', 'a'])).toBe('2@0000000000000002');
+      expect(await runtime.get('counts', ['word', 'a'])).toBe('2@0000000000000000002');
     });
 
     it('rebuilds identical views where they were deleted', async () => {
@@ -181,7 +182,7 @@ describe('ProjectionRuntime', () => {
 
     it('rejects whoever still waits when it stops', async () => {
       const runtime = await begin([wordsProjector()]);
-      const waiting = runtime.whenProcessed('0000000000000009' as typeof START);
+      const waiting = runtime.whenProcessed('0000000000000000009' as typeof START);
       const rejected = expect(waiting).rejects.toThrow('stopped');
       await runtime.stop();
       await rejected;
@@ -210,7 +211,7 @@ describe('ProjectionRuntime', () => {
       await say('new');
       await runtime.whenProcessed(await say('newer', 'newest'));
       await until(async () => seen.length === 3);
-      expect(seen).toEqual(['0000000000000002 true', '0000000000000003 true', '0000000000000004 true']);
+      expect(seen).toEqual(['0000000000000000002 true', '0000000000000000003 true', '0000000000000000004 true']);
     });
 
     it('do not stop the projections by throwing', async () => {
@@ -231,7 +232,7 @@ describe('ProjectionRuntime', () => {
       expect(await runtime.get('counts', ['word', 'poison'])).toBeDefined();
       expect(await runtime.deadLetters()).toEqual([
         {
-          projection: 'words', version: 1, generation: 1, stream: 's', revision: 1, position: '0000000000000002',
+          projection: 'words', version: 1, generation: 1, stream: 's', revision: 1, position: '0000000000000000002',
           type: 'said', error: expect.stringContaining('cannot take poison'), at: 7,
         }, // prettier-ignore
       ]);
@@ -260,7 +261,7 @@ describe('ProjectionRuntime', () => {
       await runtime.rebuild('words');
       await untilState(runtime, 'failed');
       const status = await runtime.status('words');
-      expect(status.lastError).toContain('said at position 0000000000000002 (s, revision 1): cannot take poison');
+      expect(status.lastError).toContain('said at position 0000000000000000002 (s, revision 1): cannot take poison');
       expect(status).toMatchObject({ serving: { generation: 1 }, next: { generation: 2, state: 'failed' } });
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a', 'poison', 'b', 'c']);
@@ -318,8 +319,8 @@ describe('ProjectionRuntime', () => {
         rows: 2,
         differences: 2,
         examples: [
-          ['words', '0000000000000001'],
-          ['words', '0000000000000002'],
+          ['words', '0000000000000000001'],
+          ['words', '0000000000000000002'],
         ],
       });
     });
@@ -418,8 +419,8 @@ describe('ProjectionRuntime', () => {
       await runtime.start();
       await runtime.whenProcessed(await say('c'));
       expect(await words(runtime)).toEqual(['a', 'b']);
-      expect(runtime.position()).toBe('0000000000000002');
-      expect(runtime.position(['counts'])).toBe('0000000000000003');
+      expect(runtime.position()).toBe('0000000000000000002');
+      expect(runtime.position(['counts'])).toBe('0000000000000000003');
       expect(await stateOf(runtime)).toBe('rebuilding');
     });
 
@@ -435,7 +436,7 @@ describe('ProjectionRuntime', () => {
       await (await begin([wordsProjector()])).stop();
       const refuses = new Set(['poison']);
       await expect(begin([wordsProjector({ version: 2, readableSince: 2, refuses })])).rejects.toThrow(
-        'position 0000000000000002',
+        'position 0000000000000000002',
       );
     });
 
@@ -453,7 +454,7 @@ describe('ProjectionRuntime', () => {
       ]);
       await until(async () => (await runtime.status('words')).serving.version === 1);
       expect(await words(runtime)).toEqual(['a', 'b', 'c']);
-      expect(seen).toEqual(['0000000000000003']);
+      expect(seen).toEqual(['0000000000000000003']);
     });
   });
 
@@ -470,15 +471,15 @@ describe('ProjectionRuntime', () => {
       expect(await second.status('words')).toMatchObject({
         state: 'paused',
         paused: { reason: 'looks wrong', at: 7 },
-        position: '0000000000000001',
+        position: '0000000000000000001',
       });
       await second.whenProcessed(await say('c'));
       expect(await words(second)).toEqual(['a']);
-      expect(second.position()).toBe('0000000000000001');
+      expect(second.position()).toBe('0000000000000000001');
       await second.resume('words');
       await untilState(second, 'live');
       expect(await words(second)).toEqual(['a', 'b', 'c']);
-      expect(second.position()).toBe('0000000000000003');
+      expect(second.position()).toBe('0000000000000000003');
     });
 
     it('goes on with an interrupted rebuild after a restart, and with a cancelled one when told to', async () => {
@@ -495,7 +496,7 @@ describe('ProjectionRuntime', () => {
       await until(async () => (await first.status('words')).next!.position > START);
       await first.stop();
       const { next } = await first.status('words');
-      expect(Number(next!.position)).toBeLessThan(3000);
+      expect(positionNumber(next!.position)).toBeLessThan(3000);
 
       seen.length = 0;
       const second = make([watched()]);
@@ -546,8 +547,8 @@ describe('ProjectionRuntime', () => {
     await runtime.rebuild('words');
     await until(async () => (await runtime.status('words')).facts.done > 0);
     const status = await runtime.status('words');
-    expect(status).toMatchObject({ state: 'rebuilding', head: '0000000000003000', version: 1 });
-    expect(status.facts).toEqual({ done: Number(status.position), of: 3000 });
+    expect(status).toMatchObject({ state: 'rebuilding', head: '0000000000000003000', version: 1 });
+    expect(status.facts).toEqual({ done: positionNumber(status.position), of: 3000 });
     expect(status.factsPerSecond).toBeGreaterThan(0);
     expect(status.secondsLeft).toBeGreaterThanOrEqual(0);
   });

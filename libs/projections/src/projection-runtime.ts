@@ -186,8 +186,13 @@ export class ProjectionRuntime implements Views {
   }
 
   #statusOf(projection: Projection, head: Position): ProjectionStatus {
-    const live = { position: this.#live.position, perSecond: this.#meter.perSecond() };
-    const status = statusOf(projection, live, head);
+    const { store: log } = this.#parts;
+    const status = statusOf(projection, {
+      log,
+      head,
+      position: this.#live.position,
+      perSecond: this.#meter.perSecond(),
+    });
     return status.lastError === undefined ? { ...status, lastError: this.#live.lastError } : status;
   }
 

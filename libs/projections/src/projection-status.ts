@@ -1,4 +1,5 @@
-import { positionNumber, type Position } from '#kernel/position';
+import type { Distance, EventStore } from '#event-store/event-store';
+import { START, type Position } from '#kernel/position';
 import type { Comparison } from './compare-generations.js';
 import type { Generation } from './generation.js';
 import type { NextState, Pause, Projection } from './projection.js';
@@ -9,6 +10,8 @@ export interface GenerationStatus {
   readonly version: number;
   readonly generation: number;
   readonly position: Position;
+  /** What lies between there and the head of the log. */
+  readonly behind: Distance;
 }
 
 /** What an operator sees of a projection, on the command line, in metrics and in the console. */
@@ -23,6 +26,8 @@ export interface ProjectionStatus {
   /** Where the generation is that `state` speaks of: the next one while it is rebuilt, else the serving one. */
   readonly position: Position;
   readonly head: Position;
+  /** What lies between `position` and `head`. */
+  readonly behind: Distance;
   /** Facts passed of all, of that generation. `of` is exact where positions count facts, else an estimate. */
   readonly facts: { readonly done: number; readonly of: number };
   readonly factsPerSecond: number;
@@ -37,22 +42,28 @@ export interface ProjectionStatus {
   readonly comparison: Comparison | undefined;
 }
 
-/** The status of one projection, given the shared checkpoint, the head of the log and the speed of the live ones. */
-export function statusOf(
-  projection: Projection,
-  live: { readonly position: Position; readonly perSecond: number },
-  head: Position,
-): ProjectionStatus {
+/** Where the log and the projections that move with it stand. */
+export interface LogProgress {
+  readonly log: Pick<EventStore, 'distance'>;
+  readonly head: Position;
+  /** The shared checkpoint. */
+  readonly position: Position;
+  /** Speed of the live ones. */
+  readonly perSecond: number;
+}
+
+/** The status of one projection. */
+export function statusOf(projection: Projection, live: LogProgress): ProjectionStatus {
   const { name, projector, serving, next, previous, paused, comparison } = projection;
-  const place = (generation: Generation): GenerationStatus => ({
-    version: generation.version,
-    generation: generation.generation,
-    position: generation.at === 'live' ? live.position : generation.at,
-  });
+  const { log, head } = live;
+  const place = ({ version, generation, at }: Generation): GenerationStatus => {
+    const position = at === 'live' ? live.position : at;
+    return { version, generation, position, behind: log.distance(position, head) };
+  };
   const state = stateOf(projection, live.position, head);
   const shown = next !== undefined && next.state !== 'cancelled' ? next.generation : serving;
-  const { position } = place(shown);
-  const facts = factsOf(shown, position, head);
+  const { position, behind } = place(shown);
+  const facts = factsOf(shown, position, live);
   const factsPerSecond = shown.at === 'live' ? live.perSecond : projection.meter.perSecond();
   const left = facts.of - facts.done;
   const isMoving = state === 'catching-up' || state === 'rebuilding';
@@ -65,6 +76,7 @@ export function statusOf(
     previous: previous && place(previous),
     position,
     head,
+    behind,
     facts,
     factsPerSecond: Math.round(factsPerSecond),
     secondsLeft: isMoving && factsPerSecond > 0 ? Math.ceil(left / factsPerSecond) : undefined,
@@ -83,10 +95,10 @@ function stateOf({ paused, next, serving }: Projection, live: Position, head: Po
   return serving.at === 'live' && live >= head ? 'live' : 'catching-up';
 }
 
-function factsOf(generation: Generation, position: Position, head: Position): { done: number; of: number } {
-  // What moves with the log counts no facts of its own: there the positions tell.
-  if (generation.at === 'live') return { done: positionNumber(position), of: positionNumber(head) };
-  const done = generation.facts;
-  const share = positionNumber(head) === 0 ? 1 : positionNumber(position) / positionNumber(head);
-  return { done, of: share > 0 ? Math.max(done, Math.round(done / share)) : positionNumber(head) };
+function factsOf({ facts }: Generation, position: Position, { log, head }: LogProgress): { done: number; of: number } {
+  const passed = log.distance(START, position);
+  const all = log.distance(START, head);
+  if (all.unit === 'facts') return { done: passed.amount, of: all.amount };
+  // How many facts are in the bytes that are left is guessed from those that were in the bytes before.
+  return { done: facts, of: passed.amount === 0 ? facts : Math.round((facts * all.amount) / passed.amount) };
 }

@@ -11,12 +11,12 @@ export async function* scanPages(
   range: Omit<ScanOptions, 'limit'>,
   size = PAGE,
 ): AsyncGenerator<readonly Row[], void> {
-  let { after, before } = range;
+  let rest = range;
   for (;;) {
-    const page = await views.scan(collection, { ...range, after, before, limit: size });
+    const page = await views.scan(collection, { ...rest, limit: size });
     if (page.length > 0) yield page;
     if (page.length < size) return;
-    if (range.reverse === true) before = page.at(-1)?.key;
-    else after = page.at(-1)?.key;
+    const last = page.at(-1)?.key;
+    rest = range.reverse === true ? { ...range, before: last } : { ...range, after: last };
   }
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { countsProjector, said, wordsProjector } from './example-projectors.js';

@@ -5,7 +5,7 @@ import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
 import { firstRecord, Projection } from './projection.js';
 import { NOTHING_STORED } from './projection-records.js';
-import { statusOf, type ProjectionStatus } from './projection-status.js';
+import { type LogProgress, statusOf, type ProjectionStatus } from './projection-status.js';
 import type { Projector } from './projector.js';
 import { ProjectionCommandRefused } from './rebuild-control.js';
 import { readOwnedState } from './whose-views.js';
@@ -45,15 +45,13 @@ export class StoredProjections {
 
   /** As `ProjectionRuntime.list`. */
   async list(): Promise<ProjectionStatus[]> {
-    const head = await this.store.head();
-    const live = { position: this.checkpoint, perSecond: 0 };
-    return [...this.projections.values()].map((projection) => statusOf(projection, live, head));
+    const live = await this.#progress();
+    return [...this.projections.values()].map((projection) => statusOf(projection, live));
   }
 
   /** As `ProjectionRuntime.status`. */
   async status(name: string): Promise<ProjectionStatus> {
-    const live = { position: this.checkpoint, perSecond: 0 };
-    return statusOf(this.#get(name), live, await this.store.head());
+    return statusOf(this.#get(name), await this.#progress());
   }
 
   /** As `ProjectionRuntime.deadLetters`. */
@@ -68,6 +66,10 @@ export class StoredProjections {
   async checksum(name: string): Promise<Record<string, CollectionChecksum>> {
     const { serving } = this.#get(name);
     return this.readModels === undefined ? {} : checksumGeneration(this.readModels, serving);
+  }
+
+  async #progress(): Promise<LogProgress> {
+    return { log: this.store, head: await this.store.head(), position: this.checkpoint, perSecond: 0 };
   }
 
   #get(name: string): Projection {

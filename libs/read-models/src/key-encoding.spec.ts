@@ -69,6 +69,15 @@ describe('encodeRange', () => {
     );
   });
 
+  it('holds what lies between from and to, and both of them', () => {
+    fc.assert(
+      fc.property(key, key, key, (from, to, candidate) => {
+        const inside = compareKeys(candidate, from) >= 0 && compareKeys(candidate, to) <= 0;
+        return contains(encodeRange({ from, to }), encodeKey(candidate)) === inside;
+      }),
+    );
+  });
+
   it('holds every key where nothing is asked', () => {
     fc.assert(fc.property(key, (parts) => contains(encodeRange({}), encodeKey(parts))));
   });

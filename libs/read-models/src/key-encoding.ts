@@ -44,7 +44,8 @@ export interface KeyRange {
 }
 
 /** The encoded keys that a scan may answer. Empty where `from` is not below `to`. */
-export function encodeRange({ prefix, after, before }: Pick<ScanOptions, 'prefix' | 'after' | 'before'>): KeyRange {
+export function encodeRange(bounds: Omit<ScanOptions, 'reverse' | 'limit'>): KeyRange {
+  const { prefix, after, before } = bounds;
   let from = BEGINNING;
   let to = RANGE_END;
   if (prefix !== undefined && prefix.length > 0) {
@@ -53,6 +54,8 @@ export function encodeRange({ prefix, after, before }: Pick<ScanOptions, 'prefix
   }
   if (after !== undefined) from = largest(from, `${encodeKey(after)}\0`);
   if (before !== undefined) to = smallest(to, encodeKey(before));
+  if (bounds.from !== undefined) from = largest(from, encodeKey(bounds.from));
+  if (bounds.to !== undefined) to = smallest(to, `${encodeKey(bounds.to)}\0`);
   return { from, to };
 }
 

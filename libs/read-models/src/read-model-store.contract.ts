@@ -173,11 +173,44 @@ function describeScans(get: () => ReadModelStore, settled: (store: ReadModelStor
     expect(await scan({ ...all, limit: 0 })).toEqual([]);
   });
 
+  it('pages with from and to, both inclusive, in both directions', async () => {
+    await fill([
+      ['a', '1'],
+      ['a', '2'],
+      ['a', '2', 'x'],
+      ['a', '3'],
+      ['b', '1'],
+    ]);
+    const prefix = ['a'];
+    expect(await scan({ prefix, from: ['a', '2'], limit: 2 })).toEqual([
+      ['a', '2'],
+      ['a', '2', 'x'],
+    ]);
+    expect(await scan({ prefix, to: ['a', '2'], reverse: true, limit: 9 })).toEqual([
+      ['a', '2'],
+      ['a', '1'],
+    ]);
+    expect(await scan({ from: ['a', '2'], to: ['a', '2'], limit: 9 })).toEqual([['a', '2']]);
+    expect(await scan({ from: ['a', '2'], before: ['a', '3'], limit: 9 })).toHaveLength(2);
+    expect(await scan({ after: ['a', '3'], to: ['b', '1'], limit: 9 })).toEqual([['b', '1']]);
+    expect(await scan({ from: ['a', '1'], after: ['a', '2', 'x'], limit: 1 })).toEqual([['a', '3']]);
+    expect(await scan({ from: ['a', '3'], to: ['a', '2'], limit: 9 })).toEqual([]);
+    expect(await scan({ prefix: ['b'], to: ['a', '9'], limit: 9 })).toEqual([]);
+  });
+
   it('answers any scan as a sorted array would', async () => {
     const part = fc.string({ unit: fc.constantFrom('\0', '\x01', 'a', 'b', 'é', '\uffff', '😀'), maxLength: 3 });
     const key = fc.array(part, { minLength: 1, maxLength: 3 });
     const options = fc.record(
-      { prefix: fc.array(part, { maxLength: 2 }), after: key, before: key, reverse: fc.boolean(), limit: fc.nat(8) },
+      {
+        prefix: fc.array(part, { maxLength: 2 }),
+        after: key,
+        before: key,
+        from: key,
+        to: key,
+        reverse: fc.boolean(),
+        limit: fc.nat(8),
+      },
       { requiredKeys: ['limit'] },
     );
     const property = fc.asyncProperty(
@@ -199,11 +232,13 @@ function describeScans(get: () => ReadModelStore, settled: (store: ReadModelStor
   });
 }
 
-function expectedScan(keys: Key[], { prefix = [], after, before, reverse, limit }: ScanOptions): Key[] {
+function expectedScan(keys: Key[], { prefix = [], after, before, from, to, reverse, limit }: ScanOptions): Key[] {
   const inside = keys
     .filter((key) => prefix.every((part, i) => key[i] === part))
     .filter((key) => after === undefined || compareKeys(key, after) > 0)
     .filter((key) => before === undefined || compareKeys(key, before) < 0)
+    .filter((key) => from === undefined || compareKeys(key, from) >= 0)
+    .filter((key) => to === undefined || compareKeys(key, to) <= 0)
     .sort(compareKeys);
   return (reverse ? inside.toReversed() : inside).slice(0, limit);
 }

@@ -16,10 +16,14 @@ export interface Write {
 export interface ScanOptions {
   /** Only keys that start with these parts. */
   readonly prefix?: Key;
-  /** Only keys behind this one (exclusive), a full key, in the order of the keys whatever the direction. */
+  /** Only keys after this one (exclusive), a full key, in the order of the keys whatever the direction. */
   readonly after?: Key;
   /** Only keys before this one (exclusive), a full key. */
   readonly before?: Key;
+  /** Only this key and those after it (inclusive), a full key. */
+  readonly from?: Key;
+  /** Only this key and those before it (inclusive), a full key. */
+  readonly to?: Key;
   readonly reverse?: boolean;
   /** The most rows to answer. Every scan is bounded. */
   readonly limit: number;

@@ -1,13 +1,15 @@
 import {
   RevisionConflict,
   type Appended,
+  type Distance,
   type EventStore,
   type ExpectedRevision,
   type NewFact,
   type ReadStreamOptions,
   type RecordedFact,
 } from '#event-store/event-store';
-import { positionNumber, positionOf, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
+import { positionNumber, positionOf } from './position-of.js';
 
 /** A log in memory, for tests. The position of a fact is its place in one array, from 1. */
 export class MemoryEventStore implements EventStore {
@@ -83,6 +85,14 @@ export class MemoryEventStore implements EventStore {
 
   async head(): Promise<Position> {
     return positionOf(this.facts.length);
+  }
+
+  async findLast(): Promise<RecordedFact | undefined> {
+    return this.facts.at(-1);
+  }
+
+  distance(after: Position, upTo: Position): Distance {
+    return { amount: Math.max(0, positionNumber(upTo) - positionNumber(after)), unit: 'facts' };
   }
 
   async close(): Promise<void> {}

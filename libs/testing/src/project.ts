@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
-import { positionOf } from '#kernel/position';
+import { positionOf } from './position-of.js';
 import { BatchRows } from '#projections/batch-rows';
 import { projectFacts } from '#projections/project-facts';
 import type { Projector } from '#projections/projector';

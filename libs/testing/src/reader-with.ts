@@ -1,5 +1,6 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import { type Position, positionOf } from '#kernel/position';
+import type { Position } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import type { Views } from '#projections/views';
 import type { MembershipLogRow } from '#rooms/projections/membership.projector';
 import { findRoomReader, type RoomReader } from '#rooms/reading/room-reader';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ServerName } from '#kernel/ids';
-import { positionOf } from '#kernel/position';
+import type { Distance } from '#event-store/event-store';
+import { positionOf } from '#testing/position-of';
 import type { ProjectionStatus } from '#projections/projection-status';
 import { encodeSigningKey, generateSigningKey } from '#protocol/signing/signing-key';
 import { readKeyFiles } from '../verify/own-keys.js';
@@ -123,7 +124,9 @@ describe('of the settings', () => {
 });
 
 describe('of the projections', () => {
-  const place = { version: 1, generation: 1, position: positionOf(5000) };
+  const behind = { amount: 0, unit: 'facts' as Distance['unit'] };
+  const place = { version: 1, generation: 1, position: positionOf(5000), behind };
+  const late = (amount: number, unit = behind.unit) => ({ serving: { ...place, behind: { amount, unit } } });
   const status: ProjectionStatus = {
     name: 'timeline',
     state: 'live',
@@ -133,6 +136,7 @@ describe('of the projections', () => {
     previous: undefined,
     position: place.position,
     head: place.position,
+    behind,
     facts: { done: 5000, of: 5000 },
     factsPerSecond: 0,
     secondsLeft: undefined,
@@ -146,9 +150,11 @@ describe('of the projections', () => {
 
   test.each<[string, Partial<ProjectionStatus>, string[]]>([
     ['all is well', {}, ['ok']],
-    ['one is a little behind', { head: positionOf(5010) }, ['ok']],
-    ['one is far behind', { head: positionOf(9000) }, ['warn']],
-    ['one is paused', { state: 'paused', paused: { reason: 'r', at: 1 }, head: positionOf(9000) }, ['ok', 'warn']],
+    ['one is a little behind', late(10), ['ok']],
+    ['one is far behind', late(4000), ['warn']],
+    ['one is a few bytes behind', late(4000, 'bytes'), ['ok']],
+    ['one is many bytes behind', late(4_000_000, 'bytes'), ['warn']],
+    ['one is paused', { state: 'paused', paused: { reason: 'r', at: 1 }, ...late(4000) }, ['ok', 'warn']],
     ['one has failed', { state: 'failed', lastError: 'stopped at x' }, ['ok', 'fail']],
     ['one lacks facts', { deadLetters: 2 }, ['ok', 'fail']],
     ['a rebuild differed', { comparison }, ['ok', 'warn']],
@@ -158,7 +164,7 @@ describe('of the projections', () => {
   });
 
   test('those of a stopped server are allowed to be behind', () => {
-    expect(judgeProjections([{ ...status, head: positionOf(9000) }], false)).toMatchObject([
+    expect(judgeProjections([{ ...status, ...late(4000) }], false)).toMatchObject([
       { level: 'ok', text: expect.stringContaining('they follow when the server starts') },
     ]);
   });

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventStore } from '#event-store/event-store';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
-import { type Position, positionNumber, positionOf, START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { messageOf } from '../failure.js';
 import { type Installation, LOG_FILE } from '../installation.js';
 import { serverOfLog } from '../server-of-log.js';
@@ -34,8 +34,9 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
   let store: EventStore | undefined;
   try {
     store = await installation.openAnyLogToRead();
-    const head = await store.head();
-    const lastAt = await lastMoment(store, head);
+    const last = await store.findLast();
+    const head = last?.position ?? START;
+    const lastAt = last?.metadata.at;
     const where = isEmbedded ? `${size(stats?.size ?? 0)} in ${file}` : 'in the event store';
     const check = ok(NAME, `readable up to position ${head}, ${where}`);
     return { check, head, lastAt, server: await serverOfLog(store), identity: await findLogIdentity(store) };
@@ -47,12 +48,4 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
   } finally {
     await store?.close();
   }
-}
-
-async function lastMoment(store: EventStore, head: Position): Promise<number | undefined> {
-  if (head === START) return undefined;
-  for await (const facts of store.readAll({ after: positionOf(positionNumber(head) - 1) })) {
-    return facts.at(-1)?.metadata.at;
-  }
-  return undefined;
 }

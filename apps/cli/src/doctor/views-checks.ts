@@ -3,13 +3,13 @@ import type { ProjectionStatus } from '#projections/projection-status';
 import { messageOf } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { readProjections } from '../projections/open-projections.js';
-import { behind } from '../projections/print-projections.js';
-import { count, counted } from '../terminal/units.js';
+import { distanceText } from '../projections/print-projections.js';
+import { counted } from '../terminal/units.js';
 import { type Check, fail, ok, warn } from './check.js';
 
 const NAME = 'views';
 /** What a running server is behind at any moment is no lag. */
-const MUCH = 1000;
+const MUCH = { facts: 1000, bytes: 1024 * 1024 };
 
 /** Whether the database of the views answers; nothing where they are embedded. */
 export async function checkDatabase({ readModelsUrl }: Pick<Config, 'readModelsUrl'>): Promise<Check[]> {
@@ -41,9 +41,11 @@ export async function checkViews(installation: Installation): Promise<Check[]> {
 /** The projections that need somebody, and a line about the others. */
 export function judgeProjections(statuses: readonly ProjectionStatus[], isRunning: boolean): Check[] {
   const checks = statuses.flatMap(judgeProjection);
-  const lag = Math.max(0, ...statuses.map(behind));
-  const text = `${counted(statuses.length, 'projection')}, ${lag === 0 ? 'all at the head of the log' : `${count(lag)} positions behind`}`;
-  const isLate = isRunning && lag > MUCH && checks.length === 0;
+  const [worst] = statuses.map(({ serving }) => serving.behind).toSorted((a, b) => b.amount - a.amount);
+  const lag = worst?.amount ?? 0;
+  const where = worst === undefined || lag === 0 ? 'all at the head of the log' : `${distanceText(worst)} behind`;
+  const text = `${counted(statuses.length, 'projection')}, ${where}`;
+  const isLate = isRunning && worst !== undefined && lag > MUCH[worst.unit] && checks.length === 0;
   const advice = 'wait and look again (annals projections list): if it grows, the server is too slow for its load';
   return [
     isLate

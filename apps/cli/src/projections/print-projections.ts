@@ -1,9 +1,9 @@
+import type { Distance } from '#event-store/event-store';
 import type { Comparison } from '#projections/compare-generations';
 import type { DeadLetter } from '#projections/dead-letters';
 import type { GenerationStatus, ProjectionStatus } from '#projections/projection-status';
-import { positionNumber } from '#kernel/position';
 import { table } from '../terminal/table.js';
-import { count, counted, duration, moment } from '../terminal/units.js';
+import { count, counted, duration, moment, size } from '../terminal/units.js';
 
 const HEAD = ['NAME', 'STATE', 'VERSION', 'GENERATION', 'BEHIND', 'FACTS/S', 'LEFT', 'DEAD LETTERS'];
 
@@ -19,7 +19,7 @@ function rowOf(status: ProjectionStatus): string[] {
     stateOf(status),
     serving.version === version ? `${version}` : `${serving.version} (code: ${version})`,
     `${serving.generation}`,
-    count(behind(status)),
+    behindText(serving.behind),
     count(factsPerSecond),
     secondsLeft === undefined ? '' : duration(secondsLeft),
     deadLetters === 0 ? '' : count(deadLetters),
@@ -36,9 +36,14 @@ function share({ done, of }: ProjectionStatus['facts']): string {
   return of <= 0 ? '' : `${Math.floor((Math.min(done, of) / of) * 100)} %`;
 }
 
-/** How far the serving generation is behind the head of the log: in facts, where positions count facts. */
-export function behind({ serving, head }: ProjectionStatus): number {
-  return Math.max(0, positionNumber(head) - positionNumber(serving.position));
+/** Under the heading "behind" facts need no unit. */
+function behindText({ amount, unit }: Distance): string {
+  return unit === 'facts' ? count(amount) : size(amount);
+}
+
+/** A stretch of the log, in words. */
+export function distanceText({ amount, unit }: Distance): string {
+  return unit === 'facts' ? counted(amount, 'fact') : size(amount);
 }
 
 /** One projection in lines. */
@@ -57,7 +62,7 @@ export function projectionLines(status: ProjectionStatus): string[] {
     ]);
   }
   if (previous !== undefined) rows.push(['previous', generationOf(previous)]);
-  rows.push(['head of the log', `${head}, ${count(behind(status))} ahead`]);
+  rows.push(['head of the log', `${head}, ${distanceText(serving.behind)} ahead`]);
   if (next !== undefined) rows.push(['facts', `${count(facts.done)} of ${count(facts.of)}`]);
   if (factsPerSecond > 0) rows.push(['speed', `${count(factsPerSecond)} facts a second`]);
   if (secondsLeft !== undefined) rows.push(['left', duration(secondsLeft)]);

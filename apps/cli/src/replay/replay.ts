@@ -1,4 +1,4 @@
-import { positionNumber } from '#kernel/position';
+import { START } from '#kernel/position';
 import type { Comparison } from '#projections/compare-generations';
 import type { ProjectionStatus } from '#projections/projection-status';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
@@ -142,7 +142,7 @@ function resultOf(projection: string, outcome: RebuildOutcome): Result {
 /** Whether nothing was ever projected: then there is nothing to compare a replay with. */
 export function isUntouched(statuses: readonly ProjectionStatus[]): boolean {
   return statuses.every(({ serving, next, previous, lastError }) => {
-    const isFirst = serving.generation === 1 && positionNumber(serving.position) === 0;
+    const isFirst = serving.generation === 1 && serving.position === START;
     return isFirst && next === undefined && previous === undefined && lastError === undefined;
   });
 }

@@ -39,6 +39,8 @@ export function shareReads(store: EventStore): EventStore {
     subscribe: (options) => store.subscribe(options),
     streams: (options) => store.streams(options),
     head: () => store.head(),
+    findLast: () => store.findLast(),
+    distance: (after, upTo) => store.distance(after, upTo),
     close: () => store.close(),
   };
 }

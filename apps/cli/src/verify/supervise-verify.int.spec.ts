@@ -199,7 +199,7 @@ test('parts that do not add up are followed by a search for what is missing', as
   writeFileSync(
     path,
     `process.once('message', ({ part, compare }) => {
-       const head = '0000000000000009';
+       const head = '0000000000000000009';
        process.send({ kind: 'head', head, facts: 9 });
        if (compare) process.send({ kind: 'finding', finding: { problem: compare.facts + ' of ' + compare.ordered } });
        const ordered = part?.index === 0 ? 9 : undefined;
@@ -230,7 +230,7 @@ describe('a reader that dies', () => {
            process.send({ kind: 'finding', finding: { stream: 'b', revision: 3, problem: 'found on the way' } }, () => { ${end} });
            return;
          }
-         const log = { head: '0000000000000009', streams: 2, rooms: 0, facts: 9 };
+         const log = { head: '0000000000000000009', streams: 2, rooms: 0, facts: 9 };
          process.send({ kind: 'done', log, unverifiable: {} }, () => process.exit());
        });`,
     );

@@ -5,7 +5,7 @@ import { acceptKey, nameLog, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts } from '#event-store/seal-facts';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import type { LogFinding } from './finding.js';
@@ -40,6 +40,8 @@ function withChanges(changes: Partial<EventStore>): EventStore {
     subscribe: (options) => store.subscribe(options),
     streams: (options) => store.streams(options),
     head: () => store.head(),
+    findLast: () => store.findLast(),
+    distance: (after, upTo) => store.distance(after, upTo),
     close: () => store.close(),
     ...changes,
   };
@@ -167,7 +169,7 @@ describe('the verification of a log', () => {
   test.each<[string, Partial<RecordedFact>, string]>([
     ['another stream', { stream: 'user-@eve:a.example' }, 'it says that it belongs to user-@eve:a.example'],
     ['another revision', { revision: 77 }, 'it says that it is revision 77'],
-    ['an earlier position', { position: FIRST }, 'at position 0000000000000001'],
+    ['an earlier position', { position: FIRST }, 'at position 0000000000000000001'],
     ['a position behind the end', { position: positionOf(900) }, 'behind the end of the log'],
     ['changed data', { data: '{}' }, 'the chain does not hold'],
     ['broken data', { data: '{' }, 'its data is not JSON'],
@@ -182,12 +184,12 @@ describe('the verification of a log', () => {
     const swapped = withChanges({
       async *readAll(options) {
         for await (const batch of store.readAll(options)) {
-          yield batch.map((fact) => (Number(fact.position) === 9 ? { ...fact, position: FIRST } : fact));
+          yield batch.map((fact) => (fact.position === positionOf(9) ? { ...fact, position: FIRST } : fact));
         }
       },
     });
     expect((await verify(swapped)).all).toEqual([
-      { problem: expect.stringContaining('position 0000000000000009 of the global order cannot be read') },
+      { problem: expect.stringContaining('position 0000000000000000009 of the global order cannot be read') },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import type { EventStore } from '#event-store/event-store';
-import { type Position, positionNumber } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { KeyRing } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX } from '#rooms/facts/room-facts';
 import { messageOf } from '../failure.js';
@@ -101,7 +101,7 @@ async function verifyStreams(
   shared: Shared,
   tally: { streams: number; rooms: number },
 ): Promise<boolean> {
-  const most = positionNumber(shared.head);
+  const most = store.distance(START, shared.head).amount;
   let isReached = resume?.stream === undefined;
   let last: string | undefined;
   const cycle = new CycleCheck();

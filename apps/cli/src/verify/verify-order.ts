@@ -1,5 +1,8 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
-import { parsePosition, type Position, positionNumber, positionOf, START } from '#kernel/position';
+// Where the log is a file of our own, its positions count its facts: what cannot be read is one of them.
+// oxlint-disable-next-line annals/no-position-arithmetic
+import { followingPosition } from '#event-store/lmdb/counted-position';
+import { parsePosition, type Position, START } from '#kernel/position';
 import { messageOf } from '../failure.js';
 import type { Place, Report } from './finding.js';
 
@@ -80,7 +83,7 @@ async function walkOrder(options: VerifyOrderOptions, visit: Visit): Promise<num
       if (!isEmbedded && !(error instanceof Misplaced)) throw error;
       // The first time the batch is read again one by one, to find out which fact it is.
       if (isCareful) {
-        after = positionOf(positionNumber(after) + 1);
+        after = followingPosition(after);
         report({ problem: `position ${after} of the global order cannot be read: ${messageOf(error)}` });
         facts++;
         onFact();
@@ -98,7 +101,7 @@ async function walkOrder(options: VerifyOrderOptions, visit: Visit): Promise<num
 /** Positions of an embedded log count its facts; those of a server leave gaps. */
 function checkPlace(fact: RecordedFact, after: Position, head: Position, isEmbedded: boolean): void {
   const { stream, revision, position } = fact;
-  const isBehind = isEmbedded ? position === positionOf(positionNumber(after) + 1) : position > after;
+  const isBehind = isEmbedded ? position === followingPosition(after) : position > after;
   if (parsePosition(position) !== undefined && isBehind && position <= head) return;
   throw new Misplaced(`${stream} revision ${revision} says that it stands at position ${position}`);
 }

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { EventStore } from '#event-store/event-store';
-import { positionNumber } from '#kernel/position';
+import { START } from '#kernel/position';
 import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
 import type { KeyRing } from '#rooms/audit/verify-room';
 import { messageOf } from '../failure.js';
@@ -91,7 +91,8 @@ async function openLog({ log }: VerifyTask): Promise<EventStore | undefined> {
     const store = await openStore(log);
     // Positions of the embedded log count facts; those of a server do not.
     const head = await store.head();
-    await tell({ kind: 'head', head, facts: 'directory' in log ? positionNumber(head) : undefined });
+    const { amount, unit } = store.distance(START, head);
+    await tell({ kind: 'head', head, facts: unit === 'facts' ? amount : undefined });
     return store;
   } catch (error) {
     const message = messageOf(error);

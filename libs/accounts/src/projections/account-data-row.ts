@@ -1,8 +1,8 @@
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 
 /** The length of a position's text. */
-const POSITION_LENGTH = 16;
+const POSITION_LENGTH = START.length;
 
 /**
  * `account-data` [user, room id or '', type]: the position of the last change, then the content's JSON text. Whoever only

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import type { Projector } from '#projections/projector';
 import { CATALOGUE } from '#read-models/catalogue';
 import { project, type StreamFact } from '#testing/project';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { BatchRows } from '#projections/batch-rows';
 import type { Views } from '#projections/views';
 import { MemoryReadModels } from '#testing/memory-read-models';

@@ -1,9 +1,9 @@
 import type { BinaryEventData, ResolvedEvent } from '@kurrent/kurrentdb-client';
-import { positionOf } from '#kernel/position';
 import type { FactMetadata, NewFact, RecordedFact } from '../event-store.js';
+import { positionOfCommit } from './commit-position.js';
 
 const encoder = new TextEncoder();
-/** What old servers answer for a position they do not know. */
+/** For an event without a position: as old servers answer it. */
 const UNKNOWN_POSITION = 0xffffffffffffffffn;
 
 /**
@@ -23,9 +23,6 @@ export function eventOf(fact: NewFact): BinaryEventData {
 /** The fact that an event holds; undefined for an event that is no longer there. */
 export function factOf({ event }: ResolvedEvent, nameFromServer: (name: string) => string): RecordedFact | undefined {
   if (event === undefined) return undefined;
-  const { commit } = event.position ?? { commit: UNKNOWN_POSITION };
-  if (commit === UNKNOWN_POSITION)
-    throw new Error('The event store is too old: it does not tell the position of events');
   const data = event.data as Uint8Array;
   return {
     id: event.id,
@@ -34,6 +31,6 @@ export function factOf({ event }: ResolvedEvent, nameFromServer: (name: string) 
     metadata: event.metadata as unknown as FactMetadata,
     stream: nameFromServer(event.streamId),
     revision: Number(event.revision),
-    position: positionOf(commit),
+    position: positionOfCommit(event.position?.commit ?? UNKNOWN_POSITION),
   };
 }

@@ -4,16 +4,18 @@ import type {
   ResolvedEvent,
   WrongExpectedVersionError,
 } from '@kurrent/kurrentdb-client';
-import { parsePosition, positionNumber, positionOf, START, type Position } from '#kernel/position';
+import { parsePosition, START, type Position } from '#kernel/position';
 import {
   RevisionConflict,
   type Appended,
+  type Distance,
   type EventStore,
   type ExpectedRevision,
   type NewFact,
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
+import { commitOf, positionOfCommit } from './commit-position.js';
 import { eventOf, factOf } from './kurrent-facts.js';
 import { takeLive } from './take-live.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
@@ -105,7 +107,7 @@ class KurrentEventStore implements EventStore {
     }
     const { position } = result;
     if (position !== undefined && result.nextExpectedRevision === BigInt(revision)) {
-      return { revision, position: positionOf(position.commit) };
+      return { revision, position: positionOfCommit(position.commit) };
     }
     for await (const last of this.readStream(stream, { from: revision, limit: 1 })) {
       return { revision, position: last.position };
@@ -247,7 +249,15 @@ class KurrentEventStore implements EventStore {
     }
   }
 
-  head(): Promise<Position> {
+  async head(): Promise<Position> {
+    return (await this.findLast())?.position ?? START;
+  }
+
+  distance(after: Position, upTo: Position): Distance {
+    return { amount: Math.max(0, Number(commitOf(upTo) - commitOf(after))), unit: 'bytes' };
+  }
+
+  async findLast(): Promise<RecordedFact | undefined> {
     this.#checkOpen();
     return this.#retry(async () => {
       const { BACKWARDS, END } = this.#kurrent;
@@ -259,9 +269,9 @@ class KurrentEventStore implements EventStore {
       });
       for await (const event of events) {
         const fact = factOf(event as ResolvedEvent, this.#names.fromServer);
-        if (fact !== undefined) return fact.position;
+        if (fact !== undefined) return fact;
       }
-      return START;
+      return undefined;
     });
   }
 
@@ -281,7 +291,7 @@ class KurrentEventStore implements EventStore {
 
   #placeOf(position: Position) {
     if (parsePosition(position) === undefined) throw new RangeError(`Not a position: ${position}`);
-    const commit = BigInt(positionNumber(position));
+    const commit = commitOf(position);
     // An event is appended in one go, so that its commit and prepare positions are one.
     return commit === 0n ? this.#kurrent.START : { commit, prepare: commit };
   }

@@ -1,6 +1,6 @@
 import { assert, integer, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { positionOf } from '#kernel/position';
+import { positionOf } from './counted-position.js';
 import { decodeFact, encodeFact, placeFact } from './fact-record.js';
 
 const metadata = { at: 1.5, actor: '@zoë:example.org', schema: 1, chain: 'abc' };

@@ -1,5 +1,5 @@
 import type { FactMetadata, NewFact, RecordedFact } from '../event-store.js';
-import { positionOf } from '#kernel/position';
+import { positionOf } from './counted-position.js';
 
 /*
  * One fact as LMDB holds it, numbers in big endian:

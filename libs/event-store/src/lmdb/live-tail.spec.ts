@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { positionOf } from '#kernel/position';
+import { positionOf } from './counted-position.js';
 import type { RecordedFact } from '../event-store.js';
 import { LiveTail } from './live-tail.js';
 

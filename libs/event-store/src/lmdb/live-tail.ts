@@ -1,5 +1,5 @@
 import type { RecordedFact } from '../event-store.js';
-import { positionNumber } from '#kernel/position';
+import { positionNumber } from './counted-position.js';
 
 /** Facts and characters that may wait for one slow subscriber; beyond, it reads from the log instead. */
 const MAX_FACTS = 4096;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
-import { positionNumber, START } from '#kernel/position';
+import { START } from '#kernel/position';
+import { positionNumber } from './counted-position.js';
 import { startScript, type StartedScript } from '#testing/start-script';
 import { describeEventStore, someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore } from '../event-store.js';
@@ -133,7 +134,7 @@ describe('LMDB event store, alone', () => {
     await live;
     expect(await Promise.all(appends)).toHaveLength(50);
     await expect(store.head()).rejects.toThrow('closed');
-    expect(await (await open(directory)).head()).toBe('0000000000000050');
+    expect(await (await open(directory)).head()).toBe('0000000000000000050');
   });
 
   it('has every acknowledged fact after the process was killed in the middle', async () => {

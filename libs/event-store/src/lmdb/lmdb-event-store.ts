@@ -3,16 +3,18 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { open } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
-import { positionNumber, positionOf, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import {
   RevisionConflict,
   type Appended,
+  type Distance,
   type EventStore,
   type ExpectedRevision,
   type NewFact,
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
+import { positionNumber, positionOf } from './counted-position.js';
 import { encodeFact, placeFact } from './fact-record.js';
 import { LiveTail } from './live-tail.js';
 import { checkStreamName, LogTables, MAX_REVISION, type Head } from './log-tables.js';
@@ -203,6 +205,15 @@ class LmdbEventStore implements EventStore {
 
   async head(): Promise<Position> {
     return positionOf(this.#end());
+  }
+
+  async findLast(): Promise<RecordedFact | undefined> {
+    const end = this.#end();
+    return end === 0 ? undefined : this.#tables.readPositions(end - 1, end, 1)[0];
+  }
+
+  distance(after: Position, upTo: Position): Distance {
+    return { amount: Math.max(0, positionNumber(upTo) - positionNumber(after)), unit: 'facts' };
   }
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedFact> {

@@ -111,7 +111,7 @@ describe('push rules', () => {
     ]);
     expect(rows).toEqual({
       [`push-rules ${alice}`]: {
-        position: '0000000000000006',
+        position: '0000000000000000006',
         changes: {
           own: {
             room: [

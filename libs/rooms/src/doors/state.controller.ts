@@ -6,6 +6,7 @@ import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
+import { comparePlaces } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
@@ -74,9 +75,9 @@ export class StateController {
     const roomId = parseRoomId(room);
     const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const text = queryText(query, 'at');
-    const at = text === undefined ? until : (await parseMessagesToken(this.views, roomId, text)).position;
+    const at = text === undefined ? until : (await parseMessagesToken(this.views, roomId, text)).place;
     const rows = await listMembers(this.views, roomId, {
-      at: until !== undefined && at !== undefined && at > until ? until : at,
+      at: until !== undefined && at !== undefined && comparePlaces(at, until) > 0 ? until : at,
       membership: queryText(query, 'membership'),
       notMembership: queryText(query, 'not_membership'),
     });

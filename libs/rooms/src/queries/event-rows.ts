@@ -1,8 +1,9 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import type { Place } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import { boundAfter } from '#read-models/place-bounds';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { EventPlace } from '../projections/timeline.projector.js';
 
@@ -58,13 +59,13 @@ export async function listStateRows(views: Views, roomId: RoomId, type?: string)
 }
 
 /**
- * The state of a room just after a position: the current state with every later change undone, newest first. Costs what has
+ * The state of a room at a place: the current state with every later change undone, newest first. Costs what has
  * changed since.
  */
-export async function listStateRowsAt(views: Views, roomId: RoomId, position: Position): Promise<TimelineRow[]> {
+export async function listStateRowsAt(views: Views, roomId: RoomId, place: Place): Promise<TimelineRow[]> {
   const current = new Map((await listStateRows(views, roomId)).map((row) => [keyOf(row), row]));
   const undone = new Map<string, EventId | undefined>();
-  const since = { prefix: [roomId], after: [roomId, position], reverse: true };
+  const since = { prefix: [roomId], ...boundAfter([roomId], place), reverse: true };
   for await (const page of scanPages(views, 'state-log', since)) {
     for (const { value } of page) {
       for (const change of JSON.parse(value) as { type: string; state_key: string; replaces?: EventId }[]) {

@@ -1,5 +1,5 @@
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import type { Place } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { MemberRow } from '../projections/membership.projector.js';
@@ -7,8 +7,8 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { listStateRows, listStateRowsAt } from './event-rows.js';
 
 export interface MembersRequest {
-  /** The members as of this position; undefined: now. */
-  readonly at?: Position;
+  /** The members as of this place; undefined: now. */
+  readonly at?: Place;
   readonly membership?: string;
   readonly notMembership?: string;
 }

@@ -1,7 +1,7 @@
 import { type Bound, type PageParameters, type PagePlan, pageEnds, type Places, planPage } from '#http/pagination';
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { positionNumber } from '#kernel/position';
+import { comparePlaces, shortPosition } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
@@ -67,7 +67,7 @@ function resolve(bound: Bound<MessagesToken>): MessagesToken {
 
 /** The end of the stream as it is now: from there the event stream goes on as well. */
 function endToken(views: Views): string {
-  return `s${positionNumber(views.position())}_0`;
+  return `s${shortPosition(views.position())}_0`;
 }
 
 /** Reads the tokens beforehand: that of a stream has to be looked up in the room. */
@@ -86,10 +86,9 @@ async function readPlaces(
       throw new MatrixError('M_BAD_PAGINATION', error.message);
     }
   }
-  return { find: (token) => known.get(token), compare: comparePlaces };
+  return { find: (token) => known.get(token), compare: compareTokens };
 }
 
-function comparePlaces(a: MessagesToken, b: MessagesToken): number {
-  if (a.depth !== b.depth) return a.depth - b.depth;
-  return a.position < b.position ? -1 : Number(a.position > b.position);
+function compareTokens(a: MessagesToken, b: MessagesToken): number {
+  return a.depth === b.depth ? comparePlaces(a.place, b.place) : a.depth - b.depth;
 }

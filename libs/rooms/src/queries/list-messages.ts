@@ -1,12 +1,12 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { RoomId } from '#kernel/ids';
-import { type Position, positionNumber, positionOf } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { rowPredicateOf } from './event-filter.js';
 import { findStateRow } from './event-rows.js';
-import { FIRST, type MessagesToken, placeBehind, topologyKey } from './messages-token.js';
+import { FIRST, type MessagesToken, placeBehind, topologyRange } from './messages-token.js';
 
 export interface PageRequest {
   readonly direction: 'b' | 'f';
@@ -67,7 +67,7 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
 async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<MessagesToken> {
   if (until !== undefined) return placeBehind(views, roomId, until);
   const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
-  return last === undefined ? FIRST : { depth: Number(last.key[1]), position: last.key[2] as Position };
+  return last === undefined ? FIRST : { depth: Number(last.key[1]), place: last.key[2] as Position };
 }
 
 /** The member events of the senders of some events: `state` of a page with lazy loading. */
@@ -85,11 +85,8 @@ async function scanTopology(
   limit: number,
 ): Promise<TimelineRow[]> {
   const reverse = direction === 'b';
-  // A token stands just behind its event, so going backwards its own event is the first.
-  const range = reverse
-    ? { before: topologyKey(roomId, following(at)), after: to && topologyKey(roomId, to) }
-    : { after: topologyKey(roomId, at), before: to && topologyKey(roomId, following(to)) };
-  const keys = await views.scan('topology', { prefix: [roomId], ...range, reverse, limit });
+  const range = reverse ? topologyRange(roomId, to, at) : topologyRange(roomId, at, to);
+  const keys = await views.scan('topology', { ...range, reverse, limit });
   const rows = await views.getMany(
     'timeline',
     keys.map(({ key }) => [roomId, key[2] as string]),
@@ -101,16 +98,12 @@ async function hasMore(views: Views, roomId: RoomId, at: MessagesToken, request:
   return (await scanTopology(views, roomId, at, request, 1)).length > 0;
 }
 
-/** The place just behind an event. */
+/** The place just after an event. */
 export function placeOf({ header }: TimelineRow): MessagesToken {
-  return { depth: header.d, position: header.p };
+  return { depth: header.d, place: header.p };
 }
 
-/** The place just before an event: behind whatever came before it. */
+/** The place just before an event: after whatever came before it. */
 export function justBefore({ header }: TimelineRow): MessagesToken {
-  return { depth: header.d, position: positionOf(positionNumber(header.p) - 1) };
-}
-
-function following({ depth, position }: MessagesToken): MessagesToken {
-  return { depth, position: positionOf(positionNumber(position) + 1) };
+  return { depth: header.d, place: { before: header.p } };
 }

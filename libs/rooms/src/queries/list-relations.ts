@@ -1,6 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Position } from '#kernel/position';
+import { isAfter, type Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RelationRow } from '../projections/relations.projector.js';
@@ -100,8 +100,10 @@ async function listChildren(
   return inRange.toSorted((a, b) => (a.position < b.position ? -sign : sign));
 }
 
-/** Whether a place lies between the request's tokens. A token stands just behind its event. */
+/** Whether an event lies between the request's tokens. */
 function isBetween(position: Position, { direction, from, to }: RelationsRequest): boolean {
   const [lower, upper] = direction === 'b' ? [to, from] : [from, to];
-  return (lower === undefined || position > lower.position) && (upper === undefined || position <= upper.position);
+  return (
+    (lower === undefined || isAfter(position, lower.place)) && (upper === undefined || !isAfter(position, upper.place))
+  );
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { positionNumber, positionOf } from '#kernel/position';
+import { positionNumber, positionOf } from '#testing/position-of';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import type { ReadModelStore } from '#read-models/read-model-store';
@@ -147,7 +147,7 @@ describe('pages of messages', () => {
     const { rows, start } = await page(BOB);
     expect(said(rows).slice(0, 3)).toEqual(['m.room.member', 'with bob', 'm.room.member']);
     expect(said(rows)).not.toContain('before bob');
-    expect(start.position).toBe(rows[0]?.header.p);
+    expect(start.place).toBe(rows[0]?.header.p);
     await expect(page(STRANGER)).rejects.toEqual(refused('M_FORBIDDEN'));
     await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
     await room.say('for all');

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { positionOf, START } from '#kernel/position';
+import { START } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { readerWith, READER } from '#testing/reader-with';
 import type { HistoryVisibility } from '../facts/room-facts.js';
 import type { SeenHeader } from './may-see.js';

@@ -1,5 +1,5 @@
 import type { RoomId } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import { type Place, type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader } from './may-see.js';
@@ -77,9 +77,9 @@ export class RoomReader {
     return this.overStretch(from, to);
   }
 
-  /** The same reader over a stretch of the log, both ends included. */
-  async overStretch(from: Position, to: Position): Promise<RoomReader> {
-    return this.#with(await this.memberships.over(from, to));
+  /** The same reader over a stretch of the log, with what stands at both its ends. */
+  async overStretch(from: Place, to: Place): Promise<RoomReader> {
+    return this.#with(await this.memberships.over(positionAt(from), positionAt(to)));
   }
 
   /** Those of some events that the reader is shown. */
@@ -110,4 +110,8 @@ export function memberSince(views: Views, roomId: RoomId, reader: Reader, since:
   const now: Standing = { membership: 'join', since, left: START };
   const memberships = Memberships.of({ views, roomId, userId: reader.userId }, now);
   return new RoomReader(views, roomId, reader, memberships, now);
+}
+
+function positionAt(place: Place): Position {
+  return typeof place === 'string' ? place : place.before;
 }

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
-import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import { type PagePlan, pageEnds } from '#http/pagination';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
-import { START } from '#kernel/position';
+import { comparePlaces, isAfter } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
@@ -13,8 +12,13 @@ import { type Reader, readerOf } from '#rooms/reading/reader';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
-import { previousPosition } from '../parts/recent-rows.js';
-import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
+import {
+  BEGINNING,
+  type EventStreamPlace,
+  formatEventStreamPlace,
+  streamTokenOf,
+} from '../tokens/event-stream-places.js';
+import type { StreamToken } from '../tokens/stream-token.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
 import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-cursor.js';
@@ -22,7 +26,7 @@ import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-curso
 /** A part of the event stream that somebody asks for. */
 export interface EventPageRequest {
   readonly requester: Requester;
-  readonly plan: PagePlan<StreamToken>;
+  readonly plan: PagePlan<EventStreamPlace>;
   /** Only of this room, which the requester may be only visiting. */
   readonly roomId?: RoomId;
   readonly form: EventForm;
@@ -37,10 +41,9 @@ export interface EventPage {
 
 /** The most events of a page, where the request has no limit of its own. */
 const MAX_EVENTS = 10_000;
-const BEGINNING: StreamToken = { position: START, typing: NO_TYPING };
 
 /** Whether a page ends where the stream does: then it tells of typing and the like too, and can be waited for. */
-export function isLive({ direction, from, to }: PagePlan<StreamToken>): boolean {
+export function isLive({ direction, from, to }: PagePlan<EventStreamPlace>): boolean {
   return direction === 'f' && to === 'END' && from !== 'START';
 }
 
@@ -54,15 +57,16 @@ export class EventPages {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Reads a page, of what there is at `now`. */
-  async read(user: ActiveUser, request: EventPageRequest, now: StreamToken): Promise<EventPage> {
+  /** Reads a page, of what there is at a moment. */
+  async read(user: ActiveUser, request: EventPageRequest, moment: StreamToken): Promise<EventPage> {
     const { plan, requester, form } = request;
+    const now = { place: moment.position, typing: moment.typing };
     const from = resolve(plan.from, now);
     const to = resolve(plan.to, now);
     const reverse = plan.direction === 'b';
     const stretch = reverse
-      ? { after: to.position, upTo: from.position }
-      : { after: from.position, upTo: to.position < now.position ? to.position : now.position };
+      ? { after: to.place, upTo: from.place }
+      : { after: from.place, upTo: comparePlaces(to.place, now.place) < 0 ? to.place : now.place };
     const rooms = this.#roomsOf(user, request, stretch);
     const reader = await readerOf(this.views, requester);
     const cursors = await this.#cursors(rooms, reader, stretch, reverse);
@@ -70,7 +74,7 @@ export class EventPages {
     const reached = hasMore ? placeAt(rows.at(-1)?.row, reverse, from) : to;
     const events = await this.#render(rows, form);
     if (isLive(plan)) events.push(...(await this.#ephemeral(user, request, from, reached)));
-    const { start, end } = pageEnds(plan, formatStreamToken(from), formatStreamToken(reached));
+    const { start, end } = pageEnds(plan, formatEventStreamPlace(from), formatEventStreamPlace(reached));
     return { json: `{"start":"${start}","end":"${end}","chunk":[${events.join()}]}`, count: events.length };
   }
 
@@ -84,11 +88,15 @@ export class EventPages {
     const rooms = new Map<RoomId, KnownRoom>();
     for (const [roomId, known] of user.rooms) {
       if (known.forgotten) continue;
-      const isNew = known.position > after;
+      const isNew = isAfter(known.position, after);
       const isIn = known.membership === 'join';
-      if (isNew || (isIn && this.active.rooms.hasHappenedSince(roomId, after) !== false)) rooms.set(roomId, known);
+      if (isNew || (isIn && this.#mayHaveNews(roomId, after))) rooms.set(roomId, known);
     }
     return rooms;
+  }
+
+  #mayHaveNews(roomId: RoomId, after: Stretch['after']): boolean {
+    return typeof after !== 'string' || this.active.rooms.hasHappenedSince(roomId, after) !== false;
   }
 
   async #cursors(
@@ -99,9 +107,9 @@ export class EventPages {
   ): Promise<RoomCursor[]> {
     const cursors: RoomCursor[] = [];
     for (const [roomId, known] of rooms) {
-      const isInThroughout = known?.membership === 'join' && known.position <= stretch.after;
+      const isInThroughout = known?.membership === 'join' && !isAfter(known.position, stretch.after);
       const room = isInThroughout
-        ? memberSince(this.views, roomId, reader, stretch.after)
+        ? memberSince(this.views, roomId, reader, known.position)
         : await (await findRoomReader(this.views, roomId, reader)).overStretch(stretch.after, stretch.upTo);
       cursors.push(new RoomCursor(room, stretch, reverse));
     }
@@ -133,24 +141,27 @@ export class EventPages {
   #ephemeral(
     user: ActiveUser,
     { roomId: only }: EventPageRequest,
-    from: StreamToken,
-    to: StreamToken,
+    from: EventStreamPlace,
+    to: EventStreamPlace,
   ): Promise<string[]> {
     const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join').map(([roomId]) => roomId);
     const rooms = joined.filter((roomId) => only === undefined || roomId === only);
     const { views, typing, active } = this;
-    return readEphemeralEvents({ views, typing, active }, { userId: user.userId, rooms, from, to });
+    return readEphemeralEvents(
+      { views, typing, active },
+      { userId: user.userId, rooms, from: streamTokenOf(from), to: streamTokenOf(to) },
+    );
   }
 }
 
-function resolve(bound: 'START' | 'END' | StreamToken, now: StreamToken): StreamToken {
+function resolve(bound: 'START' | 'END' | EventStreamPlace, now: EventStreamPlace): EventStreamPlace {
   if (bound === 'START') return BEGINNING;
   return bound === 'END' ? now : bound;
 }
 
 /** The moment at which a page that ends with this row goes on. Typing is told of only where a page ends with the stream. */
-function placeAt(row: TimelineRow | undefined, reverse: boolean, from: StreamToken): StreamToken {
+function placeAt(row: TimelineRow | undefined, reverse: boolean, from: EventStreamPlace): EventStreamPlace {
   if (row === undefined) return from;
   const { p } = row.header;
-  return { position: reverse ? previousPosition(p) : p, typing: from.typing };
+  return { place: reverse ? { before: p } : p, typing: from.typing };
 }

@@ -1,12 +1,13 @@
-import { START, type Position } from '#kernel/position';
+import { type Place, type Position, START } from '#kernel/position';
+import { boundAfter, boundUpTo } from '#read-models/place-bounds';
+import type { Key, ScanOptions } from '#read-models/read-model-store';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import type { RoomReader } from '#rooms/reading/room-reader';
-import { nextPosition } from '../parts/recent-rows.js';
 
-/** A stretch of the log: behind `after` (exclusive) up to `upTo` (inclusive). */
+/** A stretch of the log between two places. */
 export interface Stretch {
-  readonly after: Position;
-  readonly upTo: Position;
+  readonly after: Place;
+  readonly upTo: Place;
 }
 
 const PAGE = 20;
@@ -16,8 +17,8 @@ export class RoomCursor {
   #rows: TimelineRow[] = [];
   #index = 0;
   #isAtEnd = false;
-  #after: readonly string[];
-  #before: readonly string[];
+  #lower: Pick<ScanOptions, 'after' | 'from'>;
+  #upper: Pick<ScanOptions, 'before' | 'to'>;
 
   constructor(
     /** Who reads, over this stretch. */
@@ -25,8 +26,8 @@ export class RoomCursor {
     { after, upTo }: Stretch,
     private readonly reverse: boolean,
   ) {
-    this.#after = [room.roomId, after];
-    this.#before = [room.roomId, nextPosition(upTo)];
+    this.#lower = boundAfter([room.roomId], after);
+    this.#upper = boundUpTo([room.roomId], upTo);
   }
 
   /** The row it stands at; undefined behind the last. Only after `advance`. */
@@ -54,18 +55,18 @@ export class RoomCursor {
   async #read(): Promise<void> {
     const page = await this.room.views.scan('timeline', {
       prefix: [this.room.roomId],
-      after: this.#after,
-      before: this.#before,
+      ...this.#lower,
+      ...this.#upper,
       reverse: this.reverse,
       limit: PAGE,
     });
     this.#rows = page.map(({ value }) => parseRow(value));
     this.#index = 0;
     this.#isAtEnd = page.length < PAGE;
-    const last = page.at(-1)?.key;
+    const last: Key | undefined = page.at(-1)?.key;
     if (last === undefined) return;
-    if (this.reverse) this.#before = last;
-    else this.#after = last;
+    if (this.reverse) this.#upper = { before: last };
+    else this.#lower = { after: last };
   }
 }
 

@@ -3,7 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
-import { positionNumber, positionOf, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import type { Listener } from '#projections/listener';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
@@ -122,7 +122,8 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     const first = facts[0];
     const last = facts.at(-1);
     if (first === undefined || last === undefined) return;
-    this.#seen ??= this.#begin(positionOf(Math.max(0, positionNumber(first.position) - 1)));
+    // Of what lies before the first fact nothing is remembered.
+    this.#seen ??= this.#begin(first.position);
     for (const fact of facts) this.#take(fact);
     if (last.position > this.#seen) this.#seen = last.position;
     while (this.#seeing[0] !== undefined && this.#seeing[0].position <= this.#seen) this.#seeing.shift()?.resolve();

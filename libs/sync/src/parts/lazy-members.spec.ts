@@ -4,7 +4,7 @@ import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { parseRow, timelineRowOf } from '#rooms/projections/timeline-row';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { type AnsweredMembers, LazyMembers } from './lazy-members.js';
 
 const room = '!room:x' as RoomId;

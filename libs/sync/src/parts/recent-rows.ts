@@ -1,19 +1,10 @@
 import type { RoomId } from '#kernel/ids';
-import { positionNumber, positionOf, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import { Inject, Injectable } from '@nestjs/common';
 import { LruCache } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
+import type { ScanOptions } from '#read-models/read-model-store';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
-
-/** The position just behind another. */
-export function nextPosition(position: Position): Position {
-  return positionOf(positionNumber(position) + 1);
-}
-
-/** The position just before another. */
-export function previousPosition(position: Position): Position {
-  return positionOf(Math.max(0, positionNumber(position) - 1));
-}
 
 const PAGE = 50;
 const SHARED = 64;
@@ -43,7 +34,7 @@ export class SharedRows {
 /** The timeline of a room from a position backwards: read as far as somebody asks, and once for all who do. */
 export class RecentRows {
   readonly #rows: TimelineRow[] = [];
-  #before: readonly string[];
+  #upper: Pick<ScanOptions, 'before' | 'to'>;
   #isAtEnd = false;
   #reading: Promise<void> | undefined;
 
@@ -55,7 +46,7 @@ export class RecentRows {
     private readonly expected: number,
     private after?: Position,
   ) {
-    this.#before = [roomId, nextPosition(upTo)];
+    this.#upper = { to: [roomId, upTo] };
   }
 
   /** The index-th row, the newest first, if it is in memory. */
@@ -78,18 +69,19 @@ export class RecentRows {
     const limit = this.#rows.length === 0 ? this.expected : PAGE;
     const page = await this.views.scan('timeline', {
       prefix: [roomId],
-      before: this.#before,
+      ...this.#upper,
       after: after === undefined ? undefined : [roomId, after],
       reverse: true,
       limit,
     });
     for (const { value } of page) this.#rows.push(parseRow(value));
-    this.#before = page.at(-1)?.key ?? this.#before;
+    const last = page.at(-1);
+    if (last !== undefined) this.#upper = { before: last.key };
     if (page.length === limit) return;
     // What lies at `after` and before it comes next, should anybody ask.
     if (after === undefined) this.#isAtEnd = true;
     else {
-      this.#before = [roomId, nextPosition(after)];
+      this.#upper = { to: [roomId, after] };
       this.after = undefined;
     }
   }

@@ -1,12 +1,12 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { isAfter, type Place } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { StateChange } from '#rooms/facts/room-facts';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
-import { nextPosition } from './recent-rows.js';
 
 const MEMBER = 'm.room.member';
 /** What the keys of member events begin with, and no others. */
@@ -21,49 +21,49 @@ export function stateKeyOfRow({ header }: TimelineRow): string {
 }
 
 /**
- * The state of a room just after a position; of its members only `members`, where given. Costs what has changed since then,
+ * The state of a room at a place; of its members only `members`, where given. Costs what has changed since then,
  * and the size of the state without the members nobody asked for.
  */
 export async function readStateAt(
   views: Views,
   roomId: RoomId,
-  position: Position,
+  place: Place,
   members?: readonly UserId[],
 ): Promise<TimelineRow[]> {
-  if (members === undefined) return listStateRowsAt(views, roomId, position);
+  if (members === undefined) return listStateRowsAt(views, roomId, place);
   const rows = new Map<string, TimelineRow>();
   for (const row of await readCurrentStateWithoutMembers(views, roomId)) rows.set(stateKeyOfRow(row), row);
   for (const row of await readCurrentMembers(views, roomId, members)) rows.set(stateKeyOfRow(row), row);
   const wanted = new Set(members.map((userId) => stateKeyOf(MEMBER, userId)));
-  await undoSince(views, roomId, position, rows, (key) => wanted.has(key) || !key.startsWith(MEMBER_KEYS));
+  await undoSince(views, roomId, place, rows, (key) => wanted.has(key) || !key.startsWith(MEMBER_KEYS));
   return [...rows.values()];
 }
 
-/** The member events of some users just after a position, of those that have one. */
+/** The member events of some users at a place, of those that have one. */
 export async function readMembersAt(
   views: Views,
   roomId: RoomId,
-  position: Position,
+  place: Place,
   users: readonly UserId[],
 ): Promise<TimelineRow[]> {
   const rows = new Map<string, TimelineRow>();
   for (const row of await readCurrentMembers(views, roomId, users)) rows.set(stateKeyOfRow(row), row);
-  if ([...rows.values()].every((row) => row.header.p <= position)) return [...rows.values()];
+  if ([...rows.values()].every((row) => !isAfter(row.header.p, place))) return [...rows.values()];
   const wanted = new Set(users.map((userId) => stateKeyOf(MEMBER, userId)));
-  await undoSince(views, roomId, position, rows, (key) => wanted.has(key));
+  await undoSince(views, roomId, place, rows, (key) => wanted.has(key));
   return [...rows.values()];
 }
 
-/** What changed in the state of a room behind `after` (exclusive) up to `upTo` (inclusive), in order. */
+/** What changed in the state of a room between two places, in order. */
 export async function readStateChanges(
   views: Pick<Views, 'scan'>,
   roomId: RoomId,
-  after: Position,
-  upTo?: Position,
+  after: Place,
+  upTo?: Place,
 ): Promise<StateChange[]> {
   const changes: StateChange[] = [];
-  const before = upTo === undefined ? undefined : [roomId, nextPosition(upTo)];
-  for await (const page of scanPages(views, 'state-log', { prefix: [roomId], after: [roomId, after], before }, PAGE)) {
+  const range = { ...boundAfter([roomId], after), ...(upTo && boundUpTo([roomId], upTo)) };
+  for await (const page of scanPages(views, 'state-log', { prefix: [roomId], ...range }, PAGE)) {
     for (const { value } of page) changes.push(...(JSON.parse(value) as StateChange[]));
   }
   return changes;
@@ -94,16 +94,16 @@ async function readCurrentMembers(views: Views, roomId: RoomId, users: readonly 
   return texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
 }
 
-/** Puts back what the changes behind a position replaced. To be called after the current state was read. */
+/** Puts back what the changes after a place replaced. To be called after the current state was read. */
 async function undoSince(
   views: Views,
   roomId: RoomId,
-  position: Position,
+  place: Place,
   rows: Map<string, TimelineRow>,
   concerns: (key: string) => boolean,
 ): Promise<void> {
   const replaced = new Map<string, EventId | undefined>();
-  for (const change of await readStateChanges(views, roomId, position)) {
+  for (const change of await readStateChanges(views, roomId, place)) {
     const key = stateKeyOf(change.type, change.state_key);
     if (concerns(key) && !replaced.has(key)) replaced.set(key, change.replaces);
   }

@@ -1,8 +1,8 @@
 import type { EventId, UserId } from '#kernel/ids';
+import type { Place } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { previousPosition } from './recent-rows.js';
 import type { RoomContext } from './room-context.js';
 import { readMembersAt, readStateAt, readStateChanges, readStateEvents, stateKeyOfRow } from './state-history.js';
 import type { TimelineWindow } from './timeline-window.js';
@@ -34,9 +34,9 @@ export async function readStatePart(
  * Where the state section stands: just before the timeline or, with `use_state_after` and where there is no timeline to be
  * before of, at its end.
  */
-function statePosition({ sync, upTo }: RoomContext, { shown }: TimelineWindow): RoomContext['upTo'] {
+function statePosition({ sync, upTo }: RoomContext, { shown }: TimelineWindow): Place {
   const [first] = shown;
-  return sync.stateAfter || first === undefined || first.header.p > upTo ? upTo : previousPosition(first.header.p);
+  return sync.stateAfter || first === undefined || first.header.p > upTo ? upTo : { before: first.header.p };
 }
 
 function readFullState(

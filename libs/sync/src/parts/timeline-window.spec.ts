@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RoomId } from '#kernel/ids';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import type { Row, ScanOptions } from '#read-models/read-model-store';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { MemoryReadModels } from '#testing/memory-read-models';

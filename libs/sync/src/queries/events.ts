@@ -10,6 +10,8 @@ import { readerOf } from '#rooms/reading/reader';
 import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
+import { EVENT_STREAM, streamTokenOf } from '../tokens/event-stream-places.js';
+import type { StreamToken } from '../tokens/stream-token.js';
 
 /**
  * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
@@ -55,7 +57,7 @@ export class EventsHandler implements IQueryHandler<Events> {
       for (;;) {
         interest.rearm();
         const now = await this.contexts.moment(latestOf(plan), hears);
-        fixed ??= isLive(plan) ? { ...plan, from: now } : plan;
+        fixed ??= isLive(plan) ? { ...plan, from: { place: now.position, typing: now.typing } } : plan;
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
         // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.
         const validUntil = await session.validUntil();
@@ -70,7 +72,8 @@ export class EventsHandler implements IQueryHandler<Events> {
 }
 
 /** The later of the tokens that were given. */
-function latestOf({ from, to }: EventPageRequest['plan']): Exclude<typeof from, string> | undefined {
+function latestOf({ from, to }: EventPageRequest['plan']): StreamToken | undefined {
   const given = [from, to].filter((bound) => typeof bound === 'object');
-  return given.toSorted((a, b) => (a.position < b.position ? 1 : -1))[0];
+  const latest = given.toSorted((a, b) => EVENT_STREAM.compare(b, a))[0];
+  return latest && streamTokenOf(latest);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { readerWith } from '#testing/reader-with';
 import { membershipOver } from './membership-over.js';
 

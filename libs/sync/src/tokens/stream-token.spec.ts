@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NO_TYPING, type TypingMark, typingHashOf } from '#ephemeral/typing/typing-mark';
 import type { RoomId } from '#kernel/ids';
-import { positionOf } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { findStreamToken, formatStreamToken, parseStreamToken } from './stream-token.js';
 
 const hash = fc.string().map((roomId) => typingHashOf(roomId as RoomId));
@@ -42,8 +42,9 @@ describe('stream tokens', () => {
       's1_abcdef01.5.any',
       's1 ',
       'START',
-      's99999999999999999_0',
-      's9999999999999999_0',
+      's9223372036854775808_0',
+      's00000000000000000001_0',
+      'sb1_0',
     ]) {
       expect(findStreamToken(text), text).toBeUndefined();
     }

@@ -1,6 +1,6 @@
 import { findTypingMark, formatTypingMark, NO_TYPING, type TypingMark } from '#ephemeral/typing/typing-mark';
 import { MatrixError } from '#kernel/matrix-error';
-import { positionNumber, positionOf, type Position } from '#kernel/position';
+import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 
 /**
  * A place in all that a user hears of: everything up to and including a position of the log, and typing notifications up to
@@ -11,20 +11,19 @@ export interface StreamToken {
   readonly typing: TypingMark;
 }
 
-const STREAM_TOKEN = /^s(\d{1,16})(?:_([0-9a-z.]{1,300}))?$/;
+const STREAM_TOKEN = /^s(\d+)(?:_([0-9a-z.]{1,300}))?$/;
 
 /** The token as clients hold it: `s<position>_<typing>`. */
 export function formatStreamToken({ position, typing }: StreamToken): string {
-  return `s${positionNumber(position)}_${formatTypingMark(typing)}`;
+  return `s${shortPosition(position)}_${formatTypingMark(typing)}`;
 }
 
 /** Reads what `formatStreamToken` wrote; undefined for anything else. A token without a mark has heard no typing. */
 export function findStreamToken(text: string): StreamToken | undefined {
-  const [, position, mark] = STREAM_TOKEN.exec(text) ?? [];
-  if (position === undefined) return undefined;
+  const [, digits = '', mark] = STREAM_TOKEN.exec(text) ?? [];
+  const position = parseShortPosition(digits);
   const typing = mark === undefined ? NO_TYPING : findTypingMark(mark);
-  const value = Number(position);
-  return Number.isSafeInteger(value) && typing !== undefined ? { position: positionOf(value), typing } : undefined;
+  return position === undefined || typing === undefined ? undefined : { position, typing };
 }
 
 /** As `findStreamToken`. Throws M_INVALID_PARAM, naming the parameter. */

@@ -7,7 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
-import { positionNumber, positionOf, type Position } from '#kernel/position';
+import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '../../projections/timeline-row.js';
@@ -23,8 +23,8 @@ import { readStateKey } from '../read-state-key.js';
 /** The members of a room are a list in the order of their last changes; its tokens are places in the log. */
 const MEMBERS: Places<Position> = {
   find(token) {
-    const [, digits] = /^s(\d{1,15})(?:_[0-9a-z.]+)?$/.exec(token) ?? [];
-    return digits === undefined ? undefined : positionOf(Number(digits));
+    const [, digits] = /^s(\d+)(?:_[0-9a-z.]+)?$/.exec(token) ?? [];
+    return digits === undefined ? undefined : parseShortPosition(digits);
   },
   compare: (a, b) => (a < b ? -1 : Number(a > b)),
 };
@@ -108,5 +108,5 @@ export class ReadV1Controller {
 }
 
 function formatBound(bound: Bound<Position>): string {
-  return bound === 'START' || bound === 'END' ? bound : `s${positionNumber(bound)}_0`;
+  return bound === 'START' || bound === 'END' ? bound : `s${shortPosition(bound)}_0`;
 }

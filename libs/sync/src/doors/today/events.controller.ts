@@ -16,7 +16,7 @@ import { renderForEventStream } from '../../events/render-event-stream.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
-import { parseStreamToken } from '../../tokens/stream-token.js';
+import { parseEventStreamPlace } from '../../tokens/event-stream-places.js';
 import { ClientGone } from '../client-gone.js';
 
 const DEFAULT_LIMIT = 10;
@@ -48,7 +48,7 @@ export class EventsController {
       roomId: room === undefined ? undefined : parseRoomId(room),
       plan: {
         direction: 'f' as const,
-        from: from === undefined ? ('END' as const) : parseStreamToken(from, 'from'),
+        from: from === undefined ? ('END' as const) : parseEventStreamPlace(from, 'from'),
         to: 'END' as const,
         limit: queryInteger(query, 'limit', { cap: MAX_LIMIT }),
         isDirected: true,
