@@ -33,8 +33,15 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   },
   'room-counts': { owner: 'membership', key: ['room'], value: 'how many are joined and invited' },
   rooms: { owner: 'room-summary', key: ['room'], value: 'name, topic, alias and what else lists need' },
-  relations: { owner: 'relations', key: ['room', 'event', 'position'], value: 'an event related to it, how, its type' },
-  'relation-parents': { owner: 'relations', key: ['event'], value: 'where its relation stands' },
+  relations: {
+    owner: 'relations',
+    key: ['room', 'event', 'position'],
+    value: 'an event related to it, how, its type and sender',
+  },
+  'relation-parents': { owner: 'relations', key: ['event'], value: 'where its relation stands, how, its sender' },
+  threads: { owner: 'relations', key: ['room', 'root'], value: 'where its last event stands, how many there are' },
+  'threads-log': { owner: 'relations', key: ['room', 'position of its last event'], value: 'the root of a thread' },
+  'thread-senders': { owner: 'relations', key: ['room', 'root', 'user'], value: 'how many are theirs, the last' },
   annotations: { owner: 'annotations', key: ['room', 'hash of sender, type, event and key'], value: 'event id' },
   'room-snapshots': {
     owner: null,

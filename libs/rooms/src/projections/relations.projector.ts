@@ -1,54 +1,129 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
 
 /** A row of `relations`: [room, parent, position of the child]. */
-export type RelationRow = readonly [child: EventId, relType: string, type: string];
+export type RelationRow = readonly [child: EventId, relType: string, type: string, sender: UserId];
 
 /** A row of `relation-parents`: [child]. */
-type ParentRow = readonly [roomId: RoomId, parent: EventId, position: Position];
+export type ParentRow = readonly [roomId: RoomId, parent: EventId, position: Position, relType: string, sender: UserId];
+
+/** A row of `threads`: [room, root]: where its last event stands, and how many it has. */
+export interface ThreadRow {
+  readonly latest: Position;
+  readonly count: number;
+}
+
+/** A row of `thread-senders`: [room, root, sender]: how many of its events are theirs, and where the last of those was sent. */
+export interface ThreadSenderRow {
+  readonly count: number;
+  readonly last: Position;
+}
+
+export const THREAD = 'm.thread';
 
 /**
- * `relations`, `relation-parents`: which events say that they relate to which: client-server API, "Forming relationships
- * between events". A redacted event relates to nothing any more.
+ * `relations`, `relation-parents`: which events say that they relate to which (client-server API, "Forming relationships
+ * between events"); `threads`, `threads-log`, `thread-senders`: what becomes of threads ("Threading"). A redacted event
+ * relates to nothing any more.
  */
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 1,
-    collections: ['relations', 'relation-parents'],
+    version: 2,
+    collections: ['relations', 'relation-parents', 'threads', 'threads-log', 'thread-senders'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), rows);
       // PERF: most events relate to nothing, and a PDU's canonical JSON escapes no letters: no need to parse those.
-      if (fact.data.includes('"m.relates_to"')) relate(reader, fact, rows);
-      return undefined;
+      return fact.data.includes('"m.relates_to"') ? relate(reader, fact, rows) : undefined;
     },
   };
 }
 
-function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void {
+function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   const { roomId, content, data } = reader.accepted(fact);
   const relation = content['m.relates_to'];
-  if (!isJsonObject(relation)) return;
+  if (!isJsonObject(relation)) return undefined;
   const { event_id: parent, rel_type: relType } = relation;
-  if (typeof parent !== 'string' || typeof relType !== 'string' || !fits(parent)) return;
-  const row: RelationRow = [data.event_id, relType, data.pdu['type'] as string];
-  const back: ParentRow = [roomId, parent as EventId, fact.position];
-  rows.put('relations', [roomId, parent, fact.position], JSON.stringify(row));
-  rows.put('relation-parents', [data.event_id], JSON.stringify(back));
+  if (typeof parent !== 'string' || typeof relType !== 'string' || !fits(parent)) return undefined;
+  const sender = data.pdu['sender'] as UserId;
+  const child: ParentRow = [roomId, parent as EventId, fact.position, relType, sender];
+  if (relType === THREAD) return relateInThread(data.event_id, data.pdu['type'] as string, child, rows);
+  return put(data.event_id, data.pdu['type'] as string, child, rows);
+}
+
+function put(child: EventId, type: string, back: ParentRow, rows: OwnRows): void {
+  const [roomId, parent, position, relType, sender] = back;
+  const row: RelationRow = [child, relType, type, sender];
+  rows.put('relations', [roomId, parent, position], JSON.stringify(row));
+  rows.put('relation-parents', [child], JSON.stringify(back));
+}
+
+async function relateInThread(child: EventId, type: string, back: ParentRow, rows: OwnRows): Promise<void> {
+  const [roomId, root, position, , sender] = back;
+  // Applied before: it is counted already.
+  if ((await rows.get('relations', [roomId, root, position])) !== undefined) return;
+  const thread = parse<ThreadRow>(await rows.get('threads', [roomId, root]));
+  const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, root, sender]));
+  put(child, type, back, rows);
+  putThread(rows, roomId, root, thread, { latest: position, count: (thread?.count ?? 0) + 1 });
+  const own: ThreadSenderRow = { count: (posted?.count ?? 0) + 1, last: position };
+  rows.put('thread-senders', [roomId, root, sender], JSON.stringify(own));
 }
 
 async function forget({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
   const child = data.event_id;
-  const text = await rows.get('relation-parents', [child]);
-  const place = text === undefined ? undefined : (JSON.parse(text) as ParentRow);
-  if (place === undefined || place[0] !== roomId) return;
-  rows.delete('relations', [...place]);
+  const back = parse<ParentRow>(await rows.get('relation-parents', [child]));
+  if (back === undefined || back[0] !== roomId) return;
+  const [, parent, position, relType, sender] = back;
+  rows.delete('relations', [roomId, parent, position]);
   rows.delete('relation-parents', [child]);
+  if (relType !== THREAD) return;
+  const thread = parse<ThreadRow>(await rows.get('threads', [roomId, parent]));
+  if (thread !== undefined) {
+    const latest = thread.latest === position ? await latestInThread(rows, roomId, parent) : thread.latest;
+    putThread(rows, roomId, parent, thread, latest === undefined ? undefined : { latest, count: thread.count - 1 });
+  }
+  const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, parent, sender]));
+  if (posted === undefined) return;
+  // Where they wrote last is where they have read to, whatever became of what they wrote.
+  const left: ThreadSenderRow = { count: posted.count - 1, last: posted.last };
+  rows.put('thread-senders', [roomId, parent, sender], JSON.stringify(left));
+}
+
+function putThread(
+  rows: OwnRows,
+  roomId: RoomId,
+  root: EventId,
+  before: ThreadRow | undefined,
+  after: ThreadRow | undefined,
+): void {
+  if (before !== undefined && before.latest !== after?.latest) rows.delete('threads-log', [roomId, before.latest]);
+  if (after === undefined) return rows.delete('threads', [roomId, root]);
+  rows.put('threads', [roomId, root], JSON.stringify(after));
+  rows.put('threads-log', [roomId, after.latest], root);
+}
+
+const PAGE = 50;
+
+/** Where the last event of a thread stands, of those that are left. */
+async function latestInThread(rows: OwnRows, roomId: RoomId, root: EventId): Promise<Position | undefined> {
+  let before: readonly string[] | undefined;
+  for (;;) {
+    const page = await rows.scan('relations', { prefix: [roomId, root], before, reverse: true, limit: PAGE });
+    const found = page.find(({ value }) => (JSON.parse(value) as RelationRow)[1] === THREAD);
+    if (found !== undefined) return found.key[2] as Position;
+    if (page.length < PAGE) return undefined;
+    before = page.at(-1)?.key;
+  }
+}
+
+function parse<T>(text: string | undefined): T | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as T);
 }
 
 /** What is longer is the id of no event, and would be too long for a key. */

@@ -376,6 +376,7 @@ describe('relations', () => {
       first.eventId,
       'm.thread',
       'm.room.message',
+      '@alice:a.example',
     ]);
     expect(keysOf(rows, 'relations')).toHaveLength(2);
     expect(keysOf(rows, 'relation-parents').toSorted()).toEqual([first.eventId, second.eventId].toSorted());
@@ -402,6 +403,36 @@ describe('relations', () => {
       keysOf(await rowsOf('relations', [{ stream, type: 'pdu-redacted', data: foreign }]), 'relations'),
     ).toHaveLength(1);
     await room.redact(child);
-    expect(await rowsOf('relations')).toEqual({});
+    const rows = await rowsOf('relations');
+    expect(Object.keys(rows).filter((key) => !key.startsWith('thread-senders'))).toEqual([]);
+  });
+
+  it('make threads, by their last event, with how many events they have and whose', async () => {
+    const [root, other] = [await room.say('root'), await room.say('other')];
+    const thread = async (): Promise<unknown[]> => {
+      const rows = await rowsOf('relations');
+      const log = Object.entries(rows).filter(([key]) => key.startsWith('threads-log'));
+      return [rows[`threads ${room.roomId} ${root.eventId}`], log.map(([key, value]) => [key.split(' ')[2], value])];
+    };
+    await reply(root.eventId);
+    const firstAt = lastPosition();
+    expect(await thread()).toEqual([{ latest: firstAt, count: 1 }, [[firstAt, root.eventId]]]);
+    const second = await reply(root.eventId);
+    const secondAt = lastPosition();
+    await reply(root.eventId, 'm.annotation');
+    expect(await thread()).toEqual([{ latest: secondAt, count: 2 }, [[secondAt, root.eventId]]]);
+    await reply(other.eventId);
+    const otherAt = lastPosition();
+    expect((await thread())[1]).toEqual([[secondAt, root.eventId], [otherAt, other.eventId]]); // prettier-ignore
+    await room.redact(second);
+    expect(await thread()).toEqual([
+      { latest: firstAt, count: 1 },
+      [[firstAt, root.eventId], [otherAt, other.eventId]], // prettier-ignore
+    ]);
+    const rows = await rowsOf('relations');
+    expect(rows[`thread-senders ${room.roomId} ${root.eventId} @alice:a.example`]).toEqual({
+      count: 1,
+      last: secondAt,
+    });
   });
 });
