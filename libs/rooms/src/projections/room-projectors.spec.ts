@@ -411,8 +411,8 @@ describe('relations', () => {
     const [root, other] = [await room.say('root'), await room.say('other')];
     const thread = async (): Promise<unknown[]> => {
       const rows = await rowsOf('relations');
-      const log = Object.entries(rows).filter(([key]) => key.startsWith('threads-log'));
-      return [rows[`threads ${room.roomId} ${root.eventId}`], log.map(([key, value]) => [key.split(' ')[2], value])];
+      const ends = Object.entries(rows).filter(([key]) => key.startsWith('threads-log'));
+      return [rows[`threads ${room.roomId} ${root.eventId}`], ends.map(([key, value]) => [key.split(' ')[2], value])];
     };
     await reply(root.eventId);
     const firstAt = lastPosition();

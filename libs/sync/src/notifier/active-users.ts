@@ -12,6 +12,7 @@ import { ActiveUser } from './active-user.js';
 import { type Touch, touchOf } from './fact-touches.js';
 import { Interest } from './interest.js';
 import { LastTouched } from './last-touched.js';
+import { RecentRedactions } from './recent-redactions.js';
 
 /** A user and the interest registered for a request of that user. */
 export interface Watch {
@@ -54,6 +55,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   #seen: Position | undefined;
   #rooms: LastTouched | undefined;
   #receipts: LastTouched | undefined;
+  #redactions: RecentRedactions | undefined;
   #waiting = 0;
   #wakeUps = 0;
   #sweptAt = 0;
@@ -81,6 +83,12 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   get receipts(): LastTouched {
     void this.position;
     return this.#receipts!; // made with the position
+  }
+
+  /** What was redacted lately. */
+  get redactions(): RecentRedactions {
+    void this.position;
+    return this.#redactions!; // made with the position
   }
 
   get numbers(): NotifierNumbers {
@@ -143,6 +151,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   #begin(position: Position): Position {
     this.#rooms = new LastTouched(position, MAX_TOUCHED_ROOMS);
     this.#receipts = new LastTouched(position, MAX_TOUCHED_ROOMS);
+    this.#redactions = new RecentRedactions(position);
     return position;
   }
 
@@ -165,6 +174,9 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         this.#wakeRoom(roomId);
         return;
       }
+      case 'redaction':
+        this.redactions.note(touch.roomId, touch.eventId, position);
+        return;
       case 'receipt':
         this.receipts.touch(touch.roomId, position);
         if (touch.isPrivate) this.wakeUser(touch.userId);

@@ -1,8 +1,9 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { ReceiptSet } from '#ephemeral/facts/receipt-facts';
 import {
   type PduAccepted,
+  type PduRedacted,
   type RoomForgotten,
   ROOM_STREAM_PREFIX,
   roomIdOfStream,
@@ -22,6 +23,7 @@ export type MembersOf = (concerns: (userId: UserId) => boolean) => readonly Memb
 /** Whom and what a fact concerns. */
 export type Touch =
   | { readonly kind: 'room'; readonly roomId: RoomId; members: MembersOf }
+  | { readonly kind: 'redaction'; readonly roomId: RoomId; readonly eventId: EventId }
   | { readonly kind: 'receipt'; readonly userId: UserId; readonly roomId: RoomId; readonly isPrivate: boolean }
   | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId }
   | { readonly kind: 'user'; readonly userId: UserId };
@@ -40,6 +42,10 @@ const NO_MEMBERS: readonly MembershipTouch[] = Object.freeze([]);
 export function touchOf(fact: RecordedFact): Touch | undefined {
   const { stream, type } = fact;
   if (stream.startsWith(ROOM_STREAM_PREFIX)) {
+    if (type === 'pdu-redacted') {
+      const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
+      return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
+    }
     if (type !== 'pdu-accepted') return undefined;
     return { kind: 'room', roomId: roomIdOfStream(stream), members: (concerns) => membersOf(fact, concerns) };
   }

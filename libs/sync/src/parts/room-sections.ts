@@ -63,10 +63,8 @@ export function formatUnread(counts: UnreadByThread, byThread: boolean): string 
   if (!byThread) return `"unread_notifications":${formatCount(totalUnread(counts))}`;
   const threads = [...counts].filter(([thread]) => thread !== 'main');
   const texts = threads.map(([thread, count]) => `${JSON.stringify(thread)}:${formatCount(count)}`);
-  return (
-    `"unread_notifications":${formatCount(counts.get('main') ?? NOTHING)},` +
-    `"unread_thread_notifications":{${texts.join()}}`
-  );
+  const main = `"unread_notifications":${formatCount(counts.get('main') ?? NOTHING)}`;
+  return texts.length === 0 ? main : `${main},"unread_thread_notifications":{${texts.join()}}`;
 }
 
 const NOTHING: UnreadCount = Object.freeze({ notifications: 0, highlights: 0 });

@@ -1,7 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { ReceiptRow } from '#ephemeral/projections/receipts.projector';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
+import type { UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
@@ -9,10 +7,12 @@ import { compileRules, type RuleEvaluator } from '#protocol/push-rules/evaluate-
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { rulesOfUser } from '#push/rules/rules-of-user';
 import type { PushRulesRow } from '#push/projections/push-rules.projector';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
-import type { EventPlace } from '#rooms/projections/timeline.projector';
+import { ActiveUsers } from '../notifier/active-users.js';
 import type { RoomContext } from '../parts/room-context.js';
-import { type ContextOfSender, eventOfRow, PushContexts } from './push-context.js';
+import type { SyncContext } from '../streams/sync-context.js';
+import { PushContexts } from './push-context.js';
+import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
+import { type Budget, type FoundUnread, type UnreadEvent, UnreadSearch } from './unread-events.js';
 
 /** How many events of a room, or of one thread in it, notify a user who has not read them. */
 export interface UnreadCount {
@@ -23,15 +23,10 @@ export interface UnreadCount {
 /** The counts of a room by thread. `main` is what is in no thread. */
 export type UnreadByThread = ReadonlyMap<string, UnreadCount>;
 
-interface UnreadEvent {
-  readonly position: Position;
-  readonly thread: string;
-  readonly isHighlight: boolean;
-}
-
-/** What is known of a user's unread events of a room, up to a position. */
+/** What is known of a user's unread events of a room, up to a position, and what that depends on. */
 interface Known {
   readonly rules: UserRules;
+  readonly ignored: ReadonlySet<UserId>;
   readonly upTo: Position;
   readonly events: readonly UnreadEvent[];
 }
@@ -42,32 +37,35 @@ interface UserRules {
   readonly evaluate: RuleEvaluator;
 }
 
-/** Up to where a user has read each thread. `all` is the receipt that covers the whole room. */
-interface ReadUpTo {
-  readonly all: Position;
-  readonly threads: ReadonlyMap<string, Position>;
-}
-
-const MAIN = 'main';
-const CACHED_ROOMS = 5_000;
 const CACHED_RULES = 1_000;
-/** The most events looked at when nothing is known yet: the counts of a room nobody reads stop here. */
-const MAX_SCANNED = 300;
-const MAX_RECEIPTS = 500;
+/** Rooms with few unread events, and with many. */
+const CACHED_ROOMS = 5_000;
+const CACHED_LARGE_ROOMS = 100;
+const LARGE = 200;
+/** The most unread events of a room that are counted. Beyond that only highlights are. */
+const MAX_EVENTS = 10_000;
+const MAX_OLDER_HIGHLIGHTS = 1_000;
+/** The most events that one answer looks at, besides the newest ones of each of its rooms. */
+const BUDGET = 20_000;
 
 /**
  * Counts what notifies a user and is unread: client-server API, "Receiving notifications". Computed when somebody asks, from
  * the events behind the user's receipts and own events; what was computed is kept, so that the next time only newer events
- * are looked at.
+ * are looked at. What was redacted since is taken out, and all of it is counted anew where the push rules or the ignored
+ * users have changed.
  */
 @Injectable()
 export class UnreadCounts {
   readonly #known = new LruCache<string, Known>(CACHED_ROOMS);
+  readonly #large = new LruCache<string, Known>(CACHED_LARGE_ROOMS);
   readonly #rules = new LruCache<UserId, UserRules>(CACHED_RULES);
-
+  readonly #budgets = new WeakMap<SyncContext, Budget>();
   readonly #contexts: PushContexts;
 
-  constructor(@Inject(VIEWS) private readonly views: Views) {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly active: ActiveUsers,
+  ) {
     this.#contexts = new PushContexts(views);
   }
 
@@ -76,54 +74,45 @@ export class UnreadCounts {
     const { userId } = room.sync.requester;
     const key = `${userId} ${room.roomId}`;
     const rules = await this.#rulesOf(userId);
-    const before = this.#known.get(key);
-    const known = before?.rules === rules ? before : undefined;
-    const upTo = room.upTo;
-    if (known !== undefined && known.upTo > upTo) {
-      const read = await this.#readUpTo(room.roomId, userId);
-      return countByThread(known.events.filter((event) => event.position <= upTo && isUnread(event, read)));
+    const known = this.#stillTrue(this.#known.get(key) ?? this.#large.get(key), rules, room);
+    let read: Promise<ReadUpTo> | undefined;
+    const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, room.roomId, userId));
+    if (known !== undefined && known.upTo > room.upTo) {
+      const last = await readUpTo();
+      return countByThread(known.events.filter((event) => event.position <= room.upTo && isUnread(event, last)));
     }
-    let read: ReadUpTo | undefined;
-    const reading = async (): Promise<ReadUpTo> => (read ??= await this.#readUpTo(room.roomId, userId));
-    const found = await this.#findUnread(room, rules, known?.upTo, reading);
-    let events = [...(found.hasOwn ? [] : (known?.events ?? [])), ...found.events];
+    const search = new UnreadSearch(this.views, this.#contexts, room, rules.evaluate, readUpTo);
+    const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
+    let events = joined(known?.events ?? [], found);
     if (events.length > 0) {
-      const last = await reading();
-      events = events.filter((event) => isUnread(event, last)).slice(-MAX_SCANNED);
+      const last = await readUpTo();
+      events = limited(events.filter((event) => isUnread(event, last)));
     }
-    this.#known.set(key, { rules, upTo, events });
+    if (found.isComplete) this.#keep(key, { rules, ignored: room.reader.reader.ignored, upTo: room.upTo, events });
     return countByThread(events);
   }
 
-  /**
-   * Looks backwards for events that notify, as far as what is known, the user's receipt, an event of the user's own, or the
-   * limit: "When the user updates their read receipt (either by using the API or by sending an event), notifications prior to
-   * and including that event MUST be marked as read". PERF: where the user wrote last, no receipt is read.
-   */
-  async #findUnread(
-    room: RoomContext,
-    { evaluate }: UserRules,
-    known: Position | undefined,
-    reading: () => Promise<ReadUpTo>,
-  ): Promise<{ events: UnreadEvent[]; hasOwn: boolean }> {
-    const { userId } = room.sync.requester;
-    const events: UnreadEvent[] = [];
-    let after = known;
-    let contextOf: ContextOfSender | undefined;
-    for (let i = 0; i < MAX_SCANNED; i++) {
-      const row = room.recent.peek(i) ?? (await room.recent.at(i));
-      if (row === undefined || (after !== undefined && row.header.p <= after)) break;
-      const { header } = row;
-      if (header.s === userId) return { events: events.toReversed(), hasOwn: true };
-      if (header.b !== undefined || room.reader.ignores(header)) continue;
-      after ??= (await reading()).all;
-      if (header.p <= after) break;
-      contextOf ??= await this.#contexts.read(room.roomId, userId, room.upTo);
-      const verdict = evaluate(eventOfRow(room.roomId, row), contextOf(header.s));
-      if (!verdict.notify) continue;
-      events.push({ position: header.p, thread: threadOf(row), isHighlight: verdict.highlight });
-    }
-    return { events: events.toReversed(), hasOwn: false };
+  /** What is known, as far as nothing that it depends on has changed. */
+  #stillTrue(known: Known | undefined, rules: UserRules, { roomId, reader }: RoomContext): Known | undefined {
+    if (known === undefined || known.rules !== rules || !areSame(known.ignored, reader.reader.ignored))
+      return undefined;
+    if (known.events.length === 0) return known;
+    const redacted = this.active.redactions.since(roomId, known.upTo);
+    if (redacted === undefined) return undefined;
+    if (redacted.length === 0) return known;
+    return { ...known, events: known.events.filter(({ eventId }) => !redacted.includes(eventId)) };
+  }
+
+  #keep(key: string, known: Known): void {
+    const isLarge = known.events.length > LARGE;
+    (isLarge ? this.#large : this.#known).set(key, known);
+    (isLarge ? this.#known : this.#large).delete(key);
+  }
+
+  #budgetOf(sync: SyncContext): Budget {
+    let budget = this.#budgets.get(sync);
+    if (budget === undefined) this.#budgets.set(sync, (budget = { left: BUDGET }));
+    return budget;
   }
 
   async #rulesOf(userId: UserId): Promise<UserRules> {
@@ -134,29 +123,6 @@ export class UnreadCounts {
     const rules: UserRules = { text, evaluate: compileRules(rulesOfUser(userId, changes)) };
     this.#rules.set(userId, rules);
     return rules;
-  }
-
-  async #readUpTo(roomId: RoomId, userId: UserId): Promise<ReadUpTo> {
-    const rows = await this.views.scan('receipts', { prefix: [roomId, userId], limit: MAX_RECEIPTS });
-    const receipts = rows.map(({ key, value }) => ({
-      thread: key[3]!,
-      eventId: (JSON.parse(value) as ReceiptRow).event_id,
-    }));
-    const places = await this.views.getMany(
-      'events',
-      receipts.map(({ eventId }: { eventId: EventId }) => [eventId]),
-    );
-    let all = START;
-    const threads = new Map<string, Position>();
-    for (const [i, { thread }] of receipts.entries()) {
-      const text = places[i];
-      if (text === undefined) continue;
-      const [, position] = JSON.parse(text) as EventPlace;
-      // Of a public and a private receipt the one further ahead counts.
-      if (thread === '') all = position > all ? position : all;
-      else if (position > (threads.get(thread) ?? START)) threads.set(thread, position);
-    }
-    return { all, threads };
   }
 }
 
@@ -171,8 +137,26 @@ export function totalUnread(counts: UnreadByThread): UnreadCount {
   return { notifications, highlights };
 }
 
+/** What was known and what was found after it, without what the user's own later events have read. */
+function joined(known: readonly UnreadEvent[], { events, own, beginsWithJoin }: FoundUnread): readonly UnreadEvent[] {
+  if (beginsWithJoin || known.length === 0) return events;
+  const left = own.size === 0 ? known : known.filter(({ position, thread }) => position > (own.get(thread) ?? START));
+  return [...left, ...events];
+}
+
+function limited(events: readonly UnreadEvent[]): readonly UnreadEvent[] {
+  const excess = events.length - MAX_EVENTS;
+  if (excess <= 0) return events;
+  const highlights = events.slice(0, excess).filter(({ isHighlight }) => isHighlight);
+  return [...highlights.slice(-MAX_OLDER_HIGHLIGHTS), ...events.slice(excess)];
+}
+
 function isUnread({ position, thread }: UnreadEvent, { all, threads }: ReadUpTo): boolean {
   return position > all && position > (threads.get(thread) ?? START);
+}
+
+function areSame(a: ReadonlySet<UserId>, b: ReadonlySet<UserId>): boolean {
+  return a === b || (a.size === b.size && [...a].every((userId) => b.has(userId)));
 }
 
 function countByThread(events: readonly UnreadEvent[]): UnreadByThread {
@@ -182,13 +166,4 @@ function countByThread(events: readonly UnreadEvent[]): UnreadByThread {
     counts.set(thread, { notifications: notifications + 1, highlights: highlights + Number(isHighlight) });
   }
   return counts;
-}
-
-/** The thread an event is in, by its own relation. PERF: an event that does not name m.thread needs no parse. */
-function threadOf({ json }: TimelineRow): string {
-  if (!json.includes('"m.thread"')) return MAIN;
-  const { content } = JSON.parse(json) as { content?: unknown };
-  const relation = isJsonObject(content) ? content['m.relates_to'] : undefined;
-  if (!isJsonObject(relation) || relation['rel_type'] !== 'm.thread') return MAIN;
-  return typeof relation['event_id'] === 'string' ? relation['event_id'] : MAIN;
 }

@@ -1,0 +1,44 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import type { Views } from '#projections/views';
+import { type ParentRow, THREAD } from '../projections/relations.projector.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
+
+/** "implementations are encouraged to do a maximum of 3 hops to find a thread" (client-server API, "Receiving notifications"). */
+const MAX_HOPS = 3;
+
+interface Relation {
+  readonly parent: EventId;
+  readonly relType: string;
+}
+
+/**
+ * The root of the thread that an event is in: the one it names, or the one that the event is in which it relates to, up to
+ * three relations away; undefined for an event of the main timeline, as the root itself is. PERF: nothing is looked up, nor
+ * parsed, for an event that relates to nothing.
+ */
+export async function findThread(
+  views: Pick<Views, 'get'>,
+  roomId: RoomId,
+  row: TimelineRow,
+): Promise<EventId | undefined> {
+  let relation = relationOf(row);
+  for (let hop = 0; relation !== undefined; hop++) {
+    if (relation.relType === THREAD) return relation.parent;
+    if (hop === MAX_HOPS) return undefined;
+    const text: string | undefined = await views.get('relation-parents', [relation.parent]);
+    const [room, parent, , relType] = text === undefined ? [] : (JSON.parse(text) as ParentRow);
+    relation = room === roomId && parent !== undefined && relType !== undefined ? { parent, relType } : undefined;
+  }
+  return undefined;
+}
+
+/** What an event says that it relates to. */
+function relationOf({ json }: TimelineRow): Relation | undefined {
+  if (!json.includes('"m.relates_to"')) return undefined;
+  const { content } = JSON.parse(json) as JsonObject;
+  const relation: JsonValue | undefined = isJsonObject(content) ? content['m.relates_to'] : undefined;
+  if (!isJsonObject(relation)) return undefined;
+  const { event_id: parent, rel_type: relType } = relation;
+  return typeof parent === 'string' && typeof relType === 'string' ? { parent: parent as EventId, relType } : undefined;
+}

@@ -1,0 +1,205 @@
+import type { EventId, UserId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
+import type { Views } from '#projections/views';
+import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
+import type { MembershipLogRow } from '#rooms/projections/membership.projector';
+import { type RelationRow, THREAD, type ThreadSenderRow } from '#rooms/projections/relations.projector';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { findRowsById } from '#rooms/queries/event-rows';
+import { findThread } from '#rooms/queries/find-thread';
+import type { RoomContext } from '../parts/room-context.js';
+import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
+import { advance, MAIN, type ReadUpTo } from './read-up-to.js';
+
+/** An event that notifies a user. */
+export interface UnreadEvent {
+  readonly eventId: EventId;
+  readonly position: Position;
+  readonly thread: string;
+  readonly isHighlight: boolean;
+}
+
+/** What was found of a stretch of a room. */
+export interface FoundUnread {
+  /** Those that notify the user and are not read by an own event of the stretch, in order. */
+  readonly events: readonly UnreadEvent[];
+  /** Where the user wrote last, by thread: what was before it is read. */
+  readonly own: ReadonlyMap<string, Position>;
+  /** What was before the stretch is all read: it begins where the user joined. */
+  readonly beginsWithJoin: boolean;
+  /** False where it was too much to look at now. */
+  readonly isComplete: boolean;
+}
+
+/** How many events may be looked at: at most so many of a room, and no more than are left for the answer. */
+export interface Budget {
+  left: number;
+}
+
+/** So many newest events of a room are looked at whatever else is to be done. */
+const ALWAYS = 300;
+/** What is unread further back is not counted. */
+const MAX_LOOKED_AT = 10_000;
+const PAGE = 500;
+const MAX_THREADS = 200;
+
+/**
+ * Looks for what notifies a user in one room, backwards from the end of the answer: up to `known` (exclusive), or else to
+ * what the user has read. "When the user updates their read receipt (either by using the API or by sending an event),
+ * notifications prior to and including that event MUST be marked as read", those of its thread.
+ */
+export class UnreadSearch {
+  readonly #events: UnreadEvent[] = [];
+  readonly #own = new Map<string, Position>();
+  #contextOf: ContextOfSender | undefined;
+  #read: Promise<ReadUpTo> | undefined;
+
+  constructor(
+    private readonly views: Views,
+    private readonly contexts: PushContexts,
+    private readonly room: RoomContext,
+    private readonly evaluate: RuleEvaluator,
+    private readonly readUpTo: () => Promise<ReadUpTo>,
+  ) {}
+
+  async find(known: Position | undefined, budget: Budget): Promise<FoundUnread> {
+    const { userId } = this.room.sync.requester;
+    let looked = 0;
+    for await (const row of this.#backwards()) {
+      const { p } = row.header;
+      if (known !== undefined && p <= known) break;
+      if (looked >= MAX_LOOKED_AT) break;
+      if (looked >= ALWAYS && budget.left-- <= 0) return this.#found({ isComplete: false });
+      looked++;
+      if (row.header.s === userId) {
+        if (await this.#isJoin(row)) return this.#found({ beginsWithJoin: true });
+        advance(this.#own, await this.#threadOf(row), p);
+      } else if (!(await this.#isRead(row, known))) await this.#consider(row);
+      if (known === undefined && (await this.#isMainRead(p))) {
+        await this.#findInThreads(p);
+        break;
+      }
+    }
+    return this.#found({});
+  }
+
+  #found(how: { readonly beginsWithJoin?: boolean; readonly isComplete?: boolean }): FoundUnread {
+    const events = this.#events.toSorted((a, b) => (a.position < b.position ? -1 : 1));
+    return { events, own: this.#own, beginsWithJoin: false, isComplete: true, ...how };
+  }
+
+  async *#backwards(): AsyncGenerator<TimelineRow, void> {
+    const { recent, roomId } = this.room;
+    let last: TimelineRow | undefined;
+    for (let i = 0; i < ALWAYS; i++) {
+      const row = recent.peek(i) ?? (await recent.at(i));
+      if (row === undefined) return;
+      yield (last = row);
+    }
+    const before = [roomId, last!.header.p];
+    for await (const page of scanPages(this.views, 'timeline', { prefix: [roomId], before, reverse: true }, PAGE)) {
+      await this.room.sync.pause();
+      for (const { value } of page) yield parseRow(value);
+    }
+  }
+
+  /** PERF: receipts are read only where there is something that they could have read. */
+  async #isRead({ header }: TimelineRow, known: Position | undefined): Promise<boolean> {
+    if (known !== undefined || header.b !== undefined || this.#ignores(header.s)) return false;
+    const { all } = await this.#reads();
+    return header.p <= all;
+  }
+
+  /** Whether all of the main timeline up to a place is read. */
+  async #isMainRead(position: Position): Promise<boolean> {
+    if (position <= (this.#own.get(MAIN) ?? START)) return true;
+    if (this.#read === undefined) return false;
+    const { all, threads } = await this.#read;
+    return position <= all || position <= (threads.get(MAIN) ?? START);
+  }
+
+  #ignores(sender: UserId): boolean {
+    return this.room.reader.reader.ignored.has(sender);
+  }
+
+  #reads(): Promise<ReadUpTo> {
+    return (this.#read ??= this.readUpTo());
+  }
+
+  async #threadOf(row: TimelineRow): Promise<string> {
+    return (await findThread(this.views, this.room.roomId, row)) ?? MAIN;
+  }
+
+  /** Whether the user came into the room by this event of theirs: nothing before it was ever for them. */
+  async #isJoin({ header }: TimelineRow): Promise<boolean> {
+    if (header.m !== 'join') return false;
+    if (header.r === undefined) return true;
+    const [before] = await findRowsById(this.views, [header.r]);
+    return before?.row.header.m !== 'join';
+  }
+
+  async #consider(row: TimelineRow, thread?: string): Promise<void> {
+    const { header } = row;
+    const { roomId, upTo, sync } = this.room;
+    if (header.b !== undefined || this.#ignores(header.s)) return;
+    this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo);
+    const { notify, highlight } = this.evaluate(eventOfRow(roomId, row), this.#contextOf(header.s));
+    if (!notify) return;
+    const found = { eventId: header.e, position: header.p, isHighlight: highlight };
+    const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
+    if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);
+  }
+
+  /**
+   * What is unread in threads before a place up to which the main timeline is read. PERF: found by where threads end, so that
+   * nobody has to look through all that was read.
+   */
+  async #findInThreads(before: Position): Promise<void> {
+    const { views, room } = this;
+    const { roomId } = room;
+    const ends = await views.scan('threads-log', { prefix: [roomId], reverse: true, limit: MAX_THREADS });
+    if (ends.length === 0) return;
+    const { all, threads } = await this.#reads();
+    const floor = await this.#joinedAfter(all);
+    let left = MAX_LOOKED_AT;
+    for (const { key, value: root } of ends) {
+      if (key[1]! <= floor || left <= 0) break;
+      const from = await this.#threadReadUpTo(root as EventId, threads, floor);
+      if (key[1]! <= from) continue;
+      const range = { prefix: [roomId, root], after: [roomId, root, from], before: [roomId, root, before] };
+      const children = await views.scan('relations', { ...range, reverse: true, limit: left });
+      left -= children.length;
+      const inThread = children.filter(({ value }) => (JSON.parse(value) as RelationRow)[1] === THREAD);
+      const keys = inThread.map((child) => [roomId, child.key[2]!]);
+      for (const text of await views.getMany('timeline', keys)) {
+        const row = text === undefined ? undefined : parseRow(text);
+        if (row !== undefined && row.header.s !== room.sync.requester.userId) await this.#consider(row, root);
+      }
+    }
+  }
+
+  async #threadReadUpTo(root: EventId, receipts: ReadonlyMap<string, Position>, floor: Position): Promise<Position> {
+    const key = [this.room.roomId, root, this.room.sync.requester.userId];
+    const text = await this.views.get('thread-senders', key);
+    const own = text === undefined ? START : (JSON.parse(text) as ThreadSenderRow).last;
+    return [floor, receipts.get(root) ?? START, own].reduce((a, b) => (a > b ? a : b));
+  }
+
+  /** The later of a place and of where the user came into the room. */
+  async #joinedAfter(position: Position): Promise<Position> {
+    const { roomId, sync } = this.room;
+    const prefix = [roomId, sync.requester.userId];
+    let joined = position;
+    let was: string | undefined;
+    for await (const page of scanPages(this.views, 'membership-log', { prefix })) {
+      for (const { key, value } of page) {
+        const at = key[2] as Position;
+        const { membership } = JSON.parse(value) as MembershipLogRow;
+        if (membership === 'join' && was !== 'join' && at > joined) joined = at;
+        was = membership;
+      }
+    }
+    return joined;
+  }
+}
