@@ -83,6 +83,21 @@ describe('an alias', () => {
     expect(log.facts).toHaveLength(1);
   });
 
+  it('is one alias in any case: claimed once, found and released by every spelling, shown as it was spelled', async () => {
+    const log = new MemoryEventStore();
+    const aliases = aliasesOver(log);
+    const [spelled, other] = ['#ThePub:a.example' as RoomAlias, '#THEpub:a.example' as RoomAlias];
+    await aliases.claim(spelled, ROOM, requester);
+    await expect(aliases.claim(other, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+    expect([await aliases.resolve(other), await aliases.listOf(ROOM)]).toEqual([ROOM, [spelled]]);
+    await aliases.release(other, ROOM, requester);
+    expect([await aliases.resolve(spelled), await aliases.listOf(ROOM)]).toEqual([undefined, []]);
+    await aliases.claim(other, OTHER, requester);
+    expect([await aliases.resolve(spelled), await aliases.listOf(OTHER)]).toEqual([OTHER, [other]]);
+    expect(new Set(log.facts.map(({ stream }) => stream))).toEqual(new Set(['alias-#thepub:a.example']));
+    expect(new Set(log.facts.map(({ id }) => id)).size).toBe(3);
+  });
+
   it('must be of this server and have a local part', () => {
     const aliases = aliasesOver(new MemoryEventStore());
     for (const wrong of ['#lobby:b.example', '#:a.example']) {
@@ -102,13 +117,13 @@ describe('the directory', () => {
     });
     expect(await project(directoryProjector(), [{ stream, ...created() }, listed(true)])).toEqual({
       [`aliases ${ALIAS}`]: { room_id: ROOM, creator: ALICE },
-      [`room-aliases ${ROOM} ${ALIAS}`]: '',
+      [`room-aliases ${ROOM} ${ALIAS}`]: ALIAS,
       [`public-rooms ${ROOM}`]: '',
     });
     const later = [{ stream, ...created() }, listed(true), { stream, ...deleted }, { stream, ...created(OTHER) }];
     expect(await project(directoryProjector(), [...later, listed(false)])).toEqual({
       [`aliases ${ALIAS}`]: { room_id: OTHER, creator: ALICE },
-      [`room-aliases ${OTHER} ${ALIAS}`]: '',
+      [`room-aliases ${OTHER} ${ALIAS}`]: ALIAS,
     });
   });
 });

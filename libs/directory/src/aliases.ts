@@ -4,7 +4,7 @@ import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-s
 import { factId } from '#event-store/fact-id';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { localpartOf, type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
+import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { CONFIG, type Config } from '#config/config';
@@ -21,8 +21,8 @@ export interface AliasState {
 
 export const NO_ALIAS: AliasState = { roomId: undefined, changes: 0 };
 
-/** The stream of an alias. Uniqueness is the stream's own: who appends first has it. */
-export const aliasStream = (alias: RoomAlias): string => `alias-${alias}`;
+/** The stream of an alias, in whatever case it is spelled. Uniqueness is the stream's own: who appends first has it. */
+export const aliasStream = (alias: RoomAlias): string => `alias-${foldRoomAlias(alias)}`;
 
 /** Folds the facts of an alias. */
 export function evolveAlias({ changes }: AliasState, fact: Pick<NewFact, 'type' | 'data'>): AliasState {
@@ -42,7 +42,7 @@ export function decideRelease(state: AliasState, deleted: AliasDeleted): FactDra
 }
 
 function draftOf(type: string, { changes }: AliasState, data: AliasCreated | AliasDeleted): FactDraft {
-  return { id: factId(`${type} ${data.alias} ${changes}`), type, data: JSON.stringify(data) };
+  return { id: factId(`${type} ${foldRoomAlias(data.alias)} ${changes}`), type, data: JSON.stringify(data) };
 }
 
 const CAPACITY = 1_000;
@@ -79,7 +79,7 @@ export class Aliases implements AliasBook {
 
   async listOf(roomId: RoomId): Promise<RoomAlias[]> {
     const rows = await this.views.scan('room-aliases', { prefix: [roomId], limit: MAX_ALIASES_OF_A_ROOM });
-    return rows.map(({ key }) => key[1] as RoomAlias);
+    return rows.map(({ value }) => value as RoomAlias);
   }
 
   /** Only aliases of this server's name, with a local part, can be made here. */

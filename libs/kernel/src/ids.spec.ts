@@ -1,5 +1,7 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  foldRoomAlias,
   isEventId,
   isRoomAlias,
   isRoomId,
@@ -9,6 +11,7 @@ import {
   parseRoomId,
   parseUserId,
   serverNameOf,
+  type RoomAlias,
   type RoomId,
   type ServerName,
   type UserId,
@@ -76,6 +79,43 @@ describe('identifiers', () => {
     }
     expect(parseUserId('@\u212Aevin:Example.org:80', ours)).toBe('@\u212Aevin:Example.org:80');
     expect(parseUserId('@ÄB:Example.org:80', ours)).toBe('@Äb:Example.org:80');
+  });
+
+  test.each([
+    ['#ThePub:a.example', '#thepub:a.example'],
+    ['#STRASSE:a.example', '#straße:a.example'],
+    ['#Stra\u1e9ee:a.example', '#straße:a.example'],
+    ['#ΟΔΟΣ:a.example', '#οδος:a.example'],
+    ['#οδοσ:a.example', '#οδος:a.example'],
+    ['#Caf\u00c9:a.example', '#cafe\u0301:a.example'],
+    ['#ПАБ:a.example', '#паб:a.example'],
+    ['#KAPI:a.example', '#kapı:a.example'],
+    ['#İ:a.example', '#i\u0307:a.example'],
+  ])('the aliases %s and %s are one', (one, other) => {
+    expect(foldRoomAlias(one as RoomAlias)).toBe(foldRoomAlias(other as RoomAlias));
+  });
+
+  test('aliases of different letters or servers are two', () => {
+    const fold = (alias: string): string => foldRoomAlias(alias as RoomAlias);
+    expect(fold('#pub:a.example')).not.toBe(fold('#púb:a.example'));
+    expect(fold('#pub:a.example')).not.toBe(fold('#pub:A.example'));
+    expect(fold('#Pub:A.example:80')).toBe('#pub:A.example:80');
+  });
+
+  test('an alias is found whatever was done to its case, or to how its letters are composed', () => {
+    const fold = (localpart: string): string => foldRoomAlias(`#${localpart}:a.example` as RoomAlias);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }), (text) => {
+        const localpart = text.replaceAll(':', '').normalize('NFC');
+        const folded = fold(localpart);
+        const spellings = [localpart.toUpperCase(), localpart.toLowerCase(), localpart.normalize('NFD')];
+        spellings.push(localpart.toUpperCase().toLowerCase(), localpart.toLowerCase().toUpperCase());
+        for (const spelling of spellings) expect(fold(spelling)).toBe(folded);
+        expect(`#${folded.slice(1, folded.indexOf(':'))}:a.example`).toBe(folded);
+        expect(fold(folded.slice(1, folded.indexOf(':')))).toBe(folded);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('the local part ends at the first colon, the server name may have one more', () => {

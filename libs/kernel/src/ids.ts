@@ -88,6 +88,21 @@ export function foldUserId(userId: UserId, ours: ServerName): UserId {
   return `@${foldLocalpart(localpartOf(userId))}:${ours}` as UserId; // as long as it was, and with the same server
 }
 
+/**
+ * The one text for all spellings of a room alias that differ in case alone: aliases are case-insensitive (the specification
+ * of 2014 and 2015, "Room Aliases"). For comparing the aliases of one server with each other; what is shown, or is in an
+ * event, stays as it was spelled. Server names are compared letter by letter.
+ *
+ * Aliases may be in any script, so case is Unicode's, of no language: down, up and down again, since one step alone leaves
+ * pairs apart (ẞ and ss, ς and Σ), each letter down by itself (whether a Σ ends a word must not matter), and composed, so
+ * that an é is an é. A dotless ı and i are one, having one capital.
+ */
+export function foldRoomAlias(alias: RoomAlias): string {
+  let folded = '';
+  for (const letter of localpartOf(alias).normalize('NFC').toLowerCase().toUpperCase()) folded += letter.toLowerCase();
+  return `#${folded.normalize('NFC')}:${serverNameOf(alias)}`;
+}
+
 /** The part of an identifier after its first colon; undefined where there is none (room ids of version 12, hashed event ids). */
 export function serverNameOf(id: UserId | RoomAlias): ServerName;
 export function serverNameOf(id: RoomId | EventId): ServerName | undefined;

@@ -51,7 +51,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
 
   // directory
   aliases: { owner: 'directory', key: ['alias'], value: 'room and creator' },
-  'room-aliases': { owner: 'directory', key: ['room', 'alias'], value: 'empty: the aliases of a room' },
+  'room-aliases': { owner: 'directory', key: ['room', 'alias, folded'], value: 'the alias as it was spelled' },
   'public-rooms': { owner: 'directory', key: ['room'], value: 'empty: the rooms of the public list' },
 
   // accounts

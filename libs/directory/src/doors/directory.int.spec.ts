@@ -48,6 +48,58 @@ describe('the door to an alias', () => {
   });
 });
 
+/** "They are case-insensitive": the specification of 2014 and 2015, "Room Aliases". */
+describe('the case of an alias', () => {
+  const v1 = (alias: string): string => `/_matrix/client/api/v1${aliasPath(alias)}`;
+  const join = (idOrAlias: string): string => `/join/${encodeURIComponent(idOrAlias)}`;
+
+  it('makes no difference for who asks, by either door, and stays as it was written', async () => {
+    const room_id = await alice.createRoom({ preset: 'public_chat', room_alias_name: 'ThePub' });
+    const spelled = '#ThePub:a.example';
+    for (const alias of [spelled, '#thepub:a.example', '#THEPUB:a.example']) {
+      expect((await bob.ok('GET', aliasPath(alias))).room_id).toBe(room_id);
+      expect((await bob.ok('GET', v1(alias))).room_id).toBe(room_id);
+      expect((await bob.ok('POST', join(alias))).room_id).toBe(room_id);
+      expect((await bob.ok('POST', `/_matrix/client/api/v1${join(alias)}`)).room_id).toBe(room_id);
+      expect((await bob.ok('GET', `/_matrix/client/v1/room_summary/${encodeURIComponent(alias)}`)).room_id).toBe(
+        room_id,
+      );
+      expect(shape(await alice.call('PUT', aliasPath(alias), { room_id }))).toEqual([409, 'M_UNKNOWN']);
+      expect((await alice.call('PUT', v1(alias), { room_id })).status).toBe(409);
+    }
+    const again = { room_alias_name: 'thePUB' };
+    expect(shape(await bob.call('POST', '/createRoom', again))).toEqual([400, 'M_ROOM_IN_USE']);
+    expect(shape(await bob.call('POST', '/_matrix/client/api/v1/createRoom', again))).toEqual([400, 'M_ROOM_IN_USE']);
+    expect(await alice.ok('GET', `/rooms/${room_id}/aliases`)).toEqual({ aliases: [spelled] });
+    expect((await alice.ok('GET', `/rooms/${room_id}/state/m.room.canonical_alias`)).alias).toBe(spelled);
+    const { chunk } = await alice.ok('GET', '/_matrix/client/api/v1/publicRooms');
+    await alice.ok('PUT', `/directory/list/room/${room_id}`, { visibility: 'public' });
+    const listed = (await alice.ok('GET', '/_matrix/client/api/v1/publicRooms')).chunk;
+    expect(listed.length).toBe(chunk.length + 1);
+    expect(listed.find((room: { room_id: string }) => room.room_id === room_id).aliases).toEqual([spelled]);
+  });
+
+  it('makes no difference for the canonical alias, which goes with the alias that is deleted', async () => {
+    const room_id = await alice.createRoom({ room_alias_name: 'Lounge' });
+    const content = { alias: '#LOUNGE:a.example', alt_aliases: ['#lounge:a.example', '#Lounge:a.example'] };
+    await alice.ok('PUT', `/rooms/${room_id}/state/m.room.canonical_alias`, content);
+    expect(await alice.ok('GET', `/rooms/${room_id}/state/m.room.canonical_alias`)).toEqual(content);
+    await alice.ok('DELETE', v1('#lOUNGE:a.example'));
+    expect(await alice.ok('GET', `/rooms/${room_id}/state/m.room.canonical_alias`)).toEqual({ alt_aliases: [] });
+    expect((await bob.call('GET', aliasPath('#Lounge:a.example'))).status).toBe(404);
+  });
+
+  it('stays with an alias that moves to the room that replaces its own', async () => {
+    const room_id = await alice.createRoom({ room_alias_name: 'Attic' });
+    await alice.ok('PUT', `/rooms/${room_id}/state/m.room.canonical_alias`, { alias: '#attic:a.example' });
+    const { replacement_room: next } = await alice.ok('POST', `/rooms/${room_id}/upgrade`, { new_version: '11' });
+    expect((await bob.ok('GET', aliasPath('#ATTIC:a.example'))).room_id).toBe(next);
+    expect(await alice.ok('GET', `/rooms/${next}/aliases`)).toEqual({ aliases: ['#Attic:a.example'] });
+    const canonical = await alice.ok('GET', `/rooms/${next}/state/m.room.canonical_alias`);
+    expect(canonical).toEqual({ alias: '#attic:a.example' });
+  });
+});
+
 describe('the aliases of a room', () => {
   it('are for members, and for everybody where everybody may read', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat', room_alias_name: 'members' });

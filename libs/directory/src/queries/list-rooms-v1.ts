@@ -80,7 +80,7 @@ async function read(views: Views, { roomId }: Place): Promise<PublicRoomV1> {
   const { name, topic } = (summary === undefined ? {} : JSON.parse(summary)) as Partial<RoomSummary>;
   return {
     room_id: roomId,
-    aliases: aliases.map(({ key }) => key[1] as RoomAlias),
+    aliases: aliases.map(({ value }) => value as RoomAlias),
     name,
     topic,
     num_joined_members: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,

@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomAlias, RoomId } from '#kernel/ids';
+import { foldRoomAlias, isRoomAlias, type RoomAlias, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -43,14 +43,20 @@ export class DropCanonicalAliasHandler implements ICommandHandler<DropCanonicalA
   }
 }
 
+/** Whether a value names an alias, in whatever case. */
+export function isSameAlias(value: unknown, alias: RoomAlias): boolean {
+  return typeof value === 'string' && isRoomAlias(value) && foldRoomAlias(value) === foldRoomAlias(alias);
+}
+
 /** The content with an alias taken out; undefined where it does not name it. */
 export function contentWithout(content: JsonObject, alias: RoomAlias): JsonObject | undefined {
   const { alias: main, alt_aliases: others, ...rest } = content;
   const listed = Array.isArray(others) ? others : [];
-  if (main !== alias && !listed.includes(alias)) return undefined;
+  const isIt = (one: unknown): boolean => isSameAlias(one, alias);
+  if (!isIt(main) && !listed.some(isIt)) return undefined;
   return {
     ...rest,
-    ...(main === alias || main === undefined ? {} : { alias: main }),
-    ...(others === undefined ? {} : { alt_aliases: listed.filter((other) => other !== alias) }),
+    ...(isIt(main) || main === undefined ? {} : { alias: main }),
+    ...(others === undefined ? {} : { alt_aliases: listed.filter((other) => !isIt(other)) }),
   };
 }

@@ -16,6 +16,7 @@ import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { CreateRoom } from './create-room.js';
+import { isSameAlias } from './drop-canonical-alias.js';
 
 /**
  * Replaces a room by one of another version: client-server API, "Room Upgrades". Throws M_UNSUPPORTED_ROOM_VERSION,
@@ -100,7 +101,8 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const sender = requester.userId;
     const { result: content } = await this.workers.run(from, contextOf(requester), async (turn) => {
       const canonical = await turn.findState('m.room.canonical_alias');
-      if (canonical === undefined || !moved.includes(canonical.content['alias'] as RoomAlias)) return undefined;
+      const named = canonical?.content['alias'];
+      if (canonical === undefined || !moved.some((alias) => isSameAlias(named, alias))) return undefined;
       await unlessRefused(turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content: {} }));
       return canonical.content;
     });

@@ -61,7 +61,7 @@ export interface RoomListed {
   readonly by: UserId;
 }
 
-/** In `alias-{alias}`: `alias-created` and `alias-deleted`. */
+/** In `alias-{alias folded}`: `alias-created` and `alias-deleted`. */
 export interface AliasCreated {
   readonly alias: RoomAlias;
   readonly room_id: RoomId;
