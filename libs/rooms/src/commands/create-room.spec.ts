@@ -66,6 +66,25 @@ describe.each(VERSIONS)('a room of version %s', (version) => {
   });
 });
 
+describe('the power to end a room whose creators are above all levels', () => {
+  const levels = async (override: JsonObject, version = '12'): Promise<JsonObject> => {
+    const options = { room_version: version, power_level_content_override: override };
+    return (await rooms.state(await rooms.createRoom(ALICE, options), 'm.room.power_levels'))?.['events'] as JsonObject;
+  };
+
+  it('stays above that to set other state, whatever else of the levels is overridden', async () => {
+    expect(await levels({})).toMatchObject({ 'm.room.tombstone': 150 });
+    expect(await levels({ events: { 'm.room.topic': 5 } })).toEqual({ 'm.room.topic': 5, 'm.room.tombstone': 150 });
+    expect(await levels({ state_default: 200 })).toMatchObject({ 'm.room.tombstone': 201 });
+    expect(await levels({ state_default: 200, events: {} })).toEqual({ 'm.room.tombstone': 201 });
+  });
+
+  it('is what the creator says it is', async () => {
+    expect(await levels({ events: { 'm.room.tombstone': 60 } })).toEqual({ 'm.room.tombstone': 60 });
+    expect(await levels({ events: { 'm.room.topic': 5 } }, '11')).toEqual({ 'm.room.topic': 5 });
+  });
+});
+
 describe('those a trusted chat begins with', () => {
   it('have the power of its creator', async () => {
     const options = { room_version: '11', preset: 'trusted_private_chat', invite: [BOB] } as const;
@@ -169,8 +188,10 @@ describe('a room is not begun', () => {
     const creation_content = { additional_creators: [BOB] };
     expect(await refusal({ room_version: '12', creation_content, ...override({ [BOB]: 100 }) })).toEqual([
       400,
-      'M_INVALID_ROOM_STATE',
+      'M_INVALID_PARAM',
     ]);
+    const initial_state = [{ type: 'm.room.power_levels', content: { users: { [ALICE]: 100 } } }];
+    expect(await refusal({ room_version: '12', initial_state })).toEqual([400, 'M_INVALID_PARAM']);
     expect(await refusal({ room_version: '12', ...override({ [BOB]: 100 }) })).toBe('created');
   });
 
@@ -192,6 +213,34 @@ describe('a room is not begun', () => {
     for (const room_alias_name of ['', 'a:b', 'a\0b', 'x'.repeat(255)]) {
       expect(await refusal({ room_alias_name })).toEqual([400, 'M_INVALID_PARAM']);
     }
+  });
+
+  it('with state that the rules could not read, and then nothing is written', async () => {
+    const state = (type: string, content: JsonObject, state_key = ''): CreateRoomOptions => ({
+      initial_state: [{ type, content, state_key }],
+    });
+    const { length } = rooms.log.facts;
+    expect(await refusal(state('m.room.join_rules', { ciphertext: 'x' }))).toEqual([400, 'M_BAD_JSON']);
+    expect(await refusal(state('m.room.history_visibility', {}))).toEqual([400, 'M_BAD_JSON']);
+    expect(await refusal({ creation_content: { 'm.federate': 1 } as JsonObject })).toEqual([400, 'M_BAD_JSON']);
+    expect(await refusal({ power_level_content_override: { events: 5 } })).toEqual([400, 'M_BAD_JSON']);
+    expect(await refusal(state('m.room.create', {}))).toEqual([400, 'M_INVALID_ROOM_STATE']);
+    expect(await refusal(state('m.room.member', { membership: 'leave' }, 'nobody'))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(await refusal(state('m.room.member', { membership: 'leave' }, BOB))).toEqual([400, 'M_INVALID_ROOM_STATE']);
+    const stranger = '@x:elsewhere.example';
+    expect(await refusal(state('m.room.member', { membership: 'invite' }, stranger))).toEqual([403, 'M_FORBIDDEN']);
+    expect(await refusal({ room_alias_name: 'lobby', ...state('m.room.join_rules', {}) })).toEqual([400, 'M_BAD_JSON']);
+    expect(rooms.log.facts).toHaveLength(length);
+  });
+
+  it('with an alias of another room as its own', async () => {
+    await rooms.createRoom(ALICE, { room_alias_name: 'lobby' });
+    const own = (alias: string): CreateRoomOptions => ({
+      initial_state: [{ type: 'm.room.canonical_alias', content: { alias } }],
+    });
+    expect(await refusal(own('#lobby:a.example'))).toEqual([400, 'M_BAD_ALIAS']);
+    expect(await refusal({ room_alias_name: 'mine', ...own('#lobby:a.example') })).toEqual([400, 'M_BAD_ALIAS']);
+    expect(await refusal({ room_alias_name: 'mine', ...own('#mine:a.example') })).toBe('created');
   });
 
   it('with content that has no canonical form', async () => {

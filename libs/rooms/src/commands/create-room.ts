@@ -12,19 +12,20 @@ import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/r
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { decideCreateEvent, type DecidedEvent, EVENT_AUTHOR, type EventAuthor, seal } from '../decide/decide-event.js';
-import { type CreateRoomOptions, createContent, initialStateOf } from '../decide/new-room-events.js';
+import { checkIsLocal, checkNewRoom } from '../decide/check-new-room.js';
+import { type CreateRoomOptions, createContent, type InitialState, initialStateOf } from '../decide/new-room-events.js';
 import type { RoomListed } from '../facts/room-facts.js';
 import { headBeforeCreate, liveRoom } from '../worker/live-room.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { MembershipChanges } from './change-membership.js';
-import { checkIsLocal } from './invite-user.js';
+import { checkAliases } from './check-aliases.js';
 
 /**
  * Begins a room: client-server API, "Creation". All of its first events reach the log in one write. Throws
  * M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE (the alias is taken), M_INVALID_ROOM_STATE (the events wanted contradict each
- * other), M_FORBIDDEN, M_INVALID_PARAM.
+ * other), M_FORBIDDEN, M_INVALID_PARAM, M_BAD_JSON (state that rules read cannot be read), M_BAD_ALIAS.
  */
 export class CreateRoom {
   constructor(
@@ -61,9 +62,12 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     const alias = aliasOf(options, serverName);
     const create = this.#createEvent(requester.userId, options, version, chosen);
     const { roomId } = create.event;
+    const initialState = initialStateOf(requester.userId, options, version, alias);
+    checkNewRoom(create.event, version, initialState, serverName);
     if (alias !== undefined) await this.aliases.claim(alias, roomId, requester);
     try {
-      await this.#begin(requester, options, create, alias);
+      await this.#checkAliases(roomId, initialState);
+      await this.#begin(requester, options, create, initialState);
     } catch (error) {
       if (alias !== undefined) await this.aliases.release(alias, roomId, requester);
       throw error;
@@ -97,11 +101,18 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     return this.#begunAt;
   }
 
+  /** Aliases that the room calls its own are its own from the beginning. */
+  async #checkAliases(roomId: RoomId, events: readonly InitialState[]): Promise<void> {
+    for (const { type, content } of events) {
+      if (type === 'm.room.canonical_alias') await checkAliases(this.aliases, roomId, {}, content);
+    }
+  }
+
   async #begin(
     requester: Requester,
     options: CreateRoomOptions,
     create: DecidedEvent,
-    alias: RoomAlias | undefined,
+    initialState: readonly InitialState[],
   ): Promise<void> {
     const { event, head } = create;
     const members = await this.#members(requester.userId, options);
@@ -109,7 +120,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     const { position } = await this.workers.create(seed, contextOf(requester), async (turn) => {
       turn.accept(create);
       await sendMember(turn, requester.userId, members[0]);
-      await sendInitialState(turn, requester.userId, initialStateOf(requester.userId, options, head.version, alias));
+      await sendInitialState(turn, requester.userId, initialState);
       for (const member of members.slice(1)) await sendMember(turn, requester.userId, member);
       if (options.visibility === 'public') {
         turn.append('room-listed', { listed: true, by: requester.userId } satisfies RoomListed);
@@ -142,11 +153,7 @@ async function sendMember(turn: RoomTurn, sender: UserId, member: Member | undef
   await turn.send({ type: 'm.room.member', stateKey: member.userId, sender, content: member.content });
 }
 
-async function sendInitialState(
-  turn: RoomTurn,
-  sender: UserId,
-  events: ReturnType<typeof initialStateOf>,
-): Promise<void> {
+async function sendInitialState(turn: RoomTurn, sender: UserId, events: readonly InitialState[]): Promise<void> {
   for (const { type, state_key: stateKey, content } of events) {
     try {
       await turn.send({ type, stateKey: stateKey ?? '', sender, content });

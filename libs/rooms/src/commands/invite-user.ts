@@ -1,9 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
-import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import { checkIsLocal } from '../decide/check-new-room.js';
 import { MembershipChanges } from './change-membership.js';
 
 /**
@@ -30,10 +30,4 @@ export class InviteUserHandler implements ICommandHandler<InviteUser> {
     checkIsLocal(userId, this.config.serverName);
     await this.memberships.change(requester, roomId, { target: userId, membership: 'invite', reason });
   }
-}
-
-/** M_FORBIDDEN for users whose server would have to be told. */
-export function checkIsLocal(userId: UserId, serverName: string): void {
-  if (serverNameOf(userId) === serverName) return;
-  throw new MatrixError('M_FORBIDDEN', `${userId} is on another server, and this server does not federate`);
 }

@@ -6,6 +6,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { checkIsLocal } from '../decide/check-new-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -13,7 +14,6 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { checkAliases } from './check-aliases.js';
 import { checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
 import { checkGuestMayJoin } from './guest-access.js';
-import { checkIsLocal } from './invite-user.js';
 import { authorisedJoin } from './join-authoriser.js';
 import type { EventSent } from './transaction.js';
 

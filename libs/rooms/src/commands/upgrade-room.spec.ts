@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import { CreateAlias } from '#directory/commands/create-alias';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
 import { BanUser } from './ban-user.js';
+import { CreateRoom } from './create-room.js';
 import { UpgradeRoom } from './upgrade-room.js';
 
 const CAROL = '@carol:a.example' as UserId;
@@ -77,6 +79,82 @@ describe.each([
     await rooms.join(BOB, next);
     await refused(rooms.send(BOB, old));
     expect(await levelsOf(old)).toMatchObject({ events_default: 50, invite: 50 });
+  });
+});
+
+/** Lets something happen where the replacement is made. */
+function onCreateRoom(happens: (create: () => Promise<unknown>) => Promise<unknown>): void {
+  const execute = rooms.execute.bind(rooms);
+  rooms.execute = (command) => (command instanceof CreateRoom ? happens(() => execute(command)) : execute(command));
+}
+
+/** The types of a room's events in order. */
+const written = (roomId: RoomId): string[] => rooms.events(roomId).map(({ type }) => String(type));
+
+describe.each([
+  ['5', '6'],
+  ['5', '11'],
+  ['5', '12'],
+  ['1', '12'],
+])('what the new version cannot hold, from %s to %s,', (from, to) => {
+  it('stays behind, and the rest moves', async () => {
+    const half = 0.5;
+    const old = await begin(from, {
+      creation_content: { half, type: 'm.space' },
+      initial_state: [
+        { type: 'm.room.name', content: { name: 'Name', half } },
+        { type: 'm.room.join_rules', content: { join_rule: 'knock', odd: [half, 1, { half }] } },
+        { type: 'm.room.history_visibility', content: { history_visibility: 'joined', half } },
+      ],
+      power_level_content_override: { users: { [ALICE]: 100, [BOB]: 50.7 }, kick: 40.2 },
+    });
+    const ban = { membership: 'ban', reason: 'spam', half };
+    await rooms.setState(ALICE, old, 'm.room.member', ban, CAROL);
+    const next = await upgrade(old, to);
+    expect(await rooms.state(next, 'm.room.create')).toMatchObject({ type: 'm.space' });
+    expect(await rooms.state(next, 'm.room.create')).not.toHaveProperty('half');
+    expect(await rooms.state(next, 'm.room.name')).toEqual({ name: 'Name' });
+    expect(await rooms.state(next, 'm.room.join_rules')).toEqual({ join_rule: 'knock', odd: [1, {}] });
+    expect(await rooms.state(next, 'm.room.history_visibility')).toEqual({ history_visibility: 'joined' });
+    expect(await rooms.state(next, 'm.room.member', CAROL)).toEqual({ membership: 'ban', reason: 'spam' });
+    expect(await levelsOf(next)).toMatchObject({ users: { [BOB]: 50 }, kick: 40 });
+  });
+});
+
+describe.each(['11', '12'])('an upgrade to version %s', (to) => {
+  it('whose new room cannot be made leaves the old one as it is', async () => {
+    const old = await begin('10');
+    const events = written(old);
+    onCreateRoom(() => Promise.reject(new MatrixError('M_TOO_LARGE')));
+    await refused(upgrade(old, to), 'M_TOO_LARGE');
+    expect(written(old)).toEqual(events);
+    await rooms.send(ALICE, old);
+  });
+
+  it('ends the old room once, also where something came between', async () => {
+    const old = await begin('10');
+    onCreateRoom(async (create) => {
+      await rooms.send(ALICE, old);
+      return create();
+    });
+    const next = await upgrade(old, to);
+    expect(written(old).filter((type) => type === 'm.room.tombstone')).toHaveLength(1);
+    expect(await rooms.state(old, 'm.room.tombstone')).toMatchObject({ replacement_room: next });
+  });
+
+  it('that ends after the new room was made leaves the old one to be used, and to be upgraded again', async () => {
+    const old = await begin('10');
+    const events = written(old);
+    onCreateRoom(async (create) => {
+      await create();
+      throw new Error('the process ended');
+    });
+    await expect(upgrade(old, to)).rejects.toThrow('the process ended');
+    expect(written(old)).toEqual(events);
+    rooms = new RoomCommands(rooms.views);
+    await rooms.send(ALICE, old);
+    const next = await upgrade(old, to);
+    expect(await rooms.state(old, 'm.room.tombstone')).toMatchObject({ replacement_room: next });
   });
 });
 

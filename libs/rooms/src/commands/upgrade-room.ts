@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { EventId, RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
+import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
+import type { StateContent } from '#protocol/event-auth/check-state-content';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
+import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
-import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { type DecidedEvent, EVENT_AUTHOR, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
 import type { RoomListed } from '../facts/room-facts.js';
 import { newRoomOptions, type OldRoom, restrictedLevels, TRANSFERABLE } from '../decide/upgraded-room.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -48,16 +51,17 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `No room version ${newVersion} here`);
     const old = await this.#read(requester, roomId);
 
-    // Where the id of a room is the hash of its create event, that event cannot name a tombstone which names the room.
-    let tombstone: EventId | undefined;
+    // The new room first: one that cannot be made must not cost the old one.
+    let tombstone: DecidedEvent | undefined;
     let chosen: RoomId | undefined;
+    // Where the id of a room is the hash of its create event, that event cannot name a tombstone which names the room.
     if (!version.roomIdIsCreateHash) {
       chosen = `!${randomBytes(18).toString('base64url')}:${this.author.serverName}` as RoomId;
-      tombstone = await this.#bury(requester, roomId, chosen);
+      tombstone = await this.#foresee(requester, roomId, chosen);
     }
-    const options = newRoomOptions(old, version, requester.userId, additionalCreators, tombstone);
+    const options = newRoomOptions(old, version, requester.userId, additionalCreators, tombstone?.event.eventId);
     const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen));
-    if (chosen === undefined) await this.#bury(requester, roomId, replacementRoom);
+    await this.#bury(requester, roomId, replacementRoom, tombstone);
     await this.#moveAliases(requester, roomId, replacementRoom);
     await this.#moveListing(requester, roomId, replacementRoom);
     await this.#silence(requester, roomId);
@@ -71,21 +75,30 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       const state = await turn.findStates(TRANSFERABLE.map((type) => ({ type, stateKey: '' })));
       return { roomId, createEvent: turn.head.createEvent, version: turn.head.version, state };
     });
-    const state = [...result.state];
+    const state: StateContent[] = result.state.map(({ type, content }) => ({ type, stateKey: '', content }));
     for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'ban'] })) {
       const keys = page.map(({ key }) => ({ type: 'm.room.member', stateKey: key[2] as string }));
       const found = await this.workers.run(roomId, contextOf(requester), (turn) => turn.findStates(keys));
-      state.push(...found.result.filter(({ content }) => content['membership'] === 'ban'));
+      state.push(...found.result.filter(({ content }) => content['membership'] === 'ban').map(banOf));
     }
     return { ...result, state };
   }
 
-  async #bury(requester: Requester, roomId: RoomId, replacement: RoomId): Promise<EventId> {
-    const content = { body: 'This room has been replaced', replacement_room: replacement };
+  /** The tombstone as it would be now, sent nowhere yet: the new room names it as the last event of the old one. */
+  async #foresee(requester: Requester, roomId: RoomId, replacement: RoomId): Promise<DecidedEvent> {
     const { result } = await this.workers.run(roomId, contextOf(requester), (turn) =>
-      turn.send({ type: 'm.room.tombstone', stateKey: '', sender: requester.userId, content }),
+      turn.decide(tombstoneOf(requester.userId, replacement)),
     );
-    return result.eventId;
+    return result;
+  }
+
+  /** Sends the tombstone: as foreseen, unless something came between, which a tombstone of another id has to follow. */
+  async #bury(requester: Requester, roomId: RoomId, replacement: RoomId, foreseen?: DecidedEvent): Promise<void> {
+    const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
+      if (foreseen !== undefined && turn.head.revision === foreseen.head.revision - 1) turn.accept(foreseen);
+      else await turn.send(tombstoneOf(requester.userId, replacement));
+    });
+    if (position !== undefined) await this.views.whenProcessed(position);
   }
 
   async #moveAliases(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
@@ -104,7 +117,7 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       const named = canonical?.content['alias'];
       if (canonical === undefined || !moved.some((alias) => isSameAlias(named, alias))) return undefined;
       await unlessRefused(turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content: {} }));
-      return canonical.content;
+      return keepCanonical(canonical.content);
     });
     if (content === undefined) return;
     const { position } = await this.workers.run(to, contextOf(requester), (turn) =>
@@ -138,6 +151,16 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     });
     if (position !== undefined) await this.views.whenProcessed(position);
   }
+}
+
+/** A ban holds in the new room whatever else the event says of the user. */
+function banOf({ type, stateKey = '', content: { reason } }: RoomEvent): StateContent {
+  return { type, stateKey, content: { membership: 'ban', ...(typeof reason === 'string' ? { reason } : {}) } };
+}
+
+function tombstoneOf(sender: UserId, replacement: RoomId): EventDraft {
+  const content = { body: 'This room has been replaced', replacement_room: replacement };
+  return { type: 'm.room.tombstone', stateKey: '', sender, content };
 }
 
 /** For what a user who may upgrade the room need not be allowed to do: the room is replaced all the same. */

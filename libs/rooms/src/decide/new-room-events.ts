@@ -30,8 +30,12 @@ export interface CreateRoomOptions {
 
 /** The power level of a creator in room versions where creators have no infinite power. */
 const CREATOR_LEVEL = 100;
-/** Rooms whose creators are above all levels keep upgrades to those near them: room version 12, "Tombstone". */
+/**
+ * "If the room's version is 12 or higher, the power level for sending m.room.tombstone events MUST explicitly be higher than
+ * state_default. For example, set to 150 instead of 100": client-server API, `POST /createRoom`.
+ */
 const TOMBSTONE_LEVEL = 150;
+const TOMBSTONE = 'm.room.tombstone';
 
 /** The content of m.room.create: modules of the client-server API, "Creation". */
 export function createContent(creator: UserId, options: CreateRoomOptions, version: RoomVersion): JsonObject {
@@ -96,10 +100,7 @@ function powerLevels(creator: UserId, options: CreateRoomOptions, version: RoomV
   // Creators with infinite power must not be named (room version 12).
   const users = privileged ? [] : [creator, ...trusted];
   const { power_level_content_override: override = {} } = options;
-  if (privileged && isJsonObject(override['users']) && override['users'][creator] !== undefined) {
-    throw new MatrixError('M_INVALID_PARAM', 'The creator of this room has no power level to be set');
-  }
-  return {
+  const levels: JsonObject = {
     users: Object.fromEntries(users.map((user) => [user, CREATOR_LEVEL])),
     users_default: 0,
     events: {
@@ -108,7 +109,7 @@ function powerLevels(creator: UserId, options: CreateRoomOptions, version: RoomV
       'm.room.history_visibility': 100,
       'm.room.canonical_alias': 50,
       'm.room.avatar': 50,
-      'm.room.tombstone': privileged ? TOMBSTONE_LEVEL : 100,
+      'm.room.tombstone': 100,
       'm.room.server_acl': 100,
       'm.room.encryption': 100,
     },
@@ -120,6 +121,17 @@ function powerLevels(creator: UserId, options: CreateRoomOptions, version: RoomV
     invite: 0,
     ...override,
   };
+  const { events: named } = override;
+  const isNamed = isJsonObject(named) && named[TOMBSTONE] !== undefined;
+  return privileged && !isNamed ? withTombstoneLevel(levels) : levels;
+}
+
+/** Power levels in which only those well above the level for other state may end the room. */
+export function withTombstoneLevel(levels: JsonObject): JsonObject {
+  const { events = {}, state_default: others } = levels;
+  if (!isJsonObject(events)) return levels;
+  const above = typeof others === 'number' ? others + 1 : 0;
+  return { ...levels, events: { ...events, [TOMBSTONE]: Math.max(TOMBSTONE_LEVEL, above) } };
 }
 
 function topicContent(topic: string): JsonObject {

@@ -1,9 +1,12 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
+import { checkStateContent, type StateContent } from '#protocol/event-auth/check-state-content';
 import { parseLevel } from '#protocol/event-auth/power-levels';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import type { CreateRoomOptions } from './new-room-events.js';
+import { type CreateRoomOptions, withTombstoneLevel } from './new-room-events.js';
 
 /** The old room as an upgrade sees it. */
 export interface OldRoom {
@@ -11,7 +14,7 @@ export interface OldRoom {
   readonly createEvent: RoomEvent;
   readonly version: RoomVersion;
   /** The state that moves over, by type; state keys other than '' only for bans. */
-  readonly state: readonly RoomEvent[];
+  readonly state: readonly StateContent[];
 }
 
 const POWER_LEVELS = 'm.room.power_levels';
@@ -29,7 +32,10 @@ export const TRANSFERABLE: readonly string[] = [
   'm.room.power_levels',
 ];
 
-/** How the new room is to be created. `tombstone` is undefined where the new room's id must be known first. */
+/**
+ * How the new room is to be created: with what its version can hold of the old one. `tombstone` is undefined where the new
+ * room's id must be known first.
+ */
 export function newRoomOptions(
   old: OldRoom,
   version: RoomVersion,
@@ -51,14 +57,42 @@ export function newRoomOptions(
   // The power levels come last: until then the upgrader has a creator's power, and so needs none that the old room denied.
   const levels = old.state.filter(({ type }) => type === POWER_LEVELS);
   const others = old.state.filter(({ type }) => type !== POWER_LEVELS);
+  const moved = [
+    ...others.map(({ type, stateKey, content }) => ({ type, stateKey, content: contentFor(version, content) })),
+    ...levels.map(({ type, content }) => ({
+      type,
+      stateKey: '',
+      content: transferredLevels(content, old, version, named),
+    })),
+  ].filter((event) => isReadable(event, old, version));
   return {
     room_version: version.id,
-    creation_content: { ...kept, ...creators, predecessor },
-    initial_state: [
-      ...others.map(({ type, stateKey, content }) => ({ type, state_key: stateKey, content })),
-      ...levels.map(({ type, content }) => ({ type, content: transferredLevels(content, old, version, named) })),
-    ],
+    creation_content: { ...creationFor(old, version, kept), ...creators, predecessor },
+    initial_state: moved.map(({ type, stateKey, content }) => ({ type, state_key: stateKey, content })),
   };
+}
+
+/** What the new version can hold of a content: floats and large integers have no place from version 6 on. */
+function contentFor(version: RoomVersion, content: JsonObject): JsonObject {
+  return version.strictCanonicalJson ? keepCanonical(content) : content;
+}
+
+/** Old rooms may say what none says any more that begins here: that stays behind, rather than keep the rest from moving. */
+function isReadable(event: StateContent, { roomId }: OldRoom, version: RoomVersion): boolean {
+  try {
+    checkStateContent(event, { roomId, version, createEvent: undefined });
+    return true;
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
+    return false;
+  }
+}
+
+function creationFor(old: OldRoom, version: RoomVersion, content: JsonObject): JsonObject {
+  const kept = Object.entries(contentFor(version, content)).filter(([key, value]) =>
+    isReadable({ type: 'm.room.create', stateKey: '', content: { [key]: value } }, old, version),
+  );
+  return Object.fromEntries(kept);
 }
 
 /** The power levels as the new room's version takes them. `creators` are those of the new room who may not be named. */
@@ -68,12 +102,18 @@ function transferredLevels(
   version: RoomVersion,
   creators: ReadonlySet<string>,
 ): JsonObject {
-  const levels = version.integerPowerLevels ? integerLevels(content, old.version) : content;
+  const losesFloats = version.strictCanonicalJson && !old.version.strictCanonicalJson;
+  const read = version.integerPowerLevels || losesFloats ? integerLevels(content, old.version) : content;
+  const levels = version.privilegedCreators && !namesTombstone(read) ? withTombstoneLevel(read) : read;
   const users = isJsonObject(levels['users']) ? levels['users'] : {};
   const kept = Object.entries(users).filter(([user]) => !creators.has(user));
   // Where creators have no power of their own any more, they are named above every level there is.
   const raised = version.privilegedCreators ? [] : privilegedCreatorsOf(old).map((user) => [user, topLevel(levels)]);
   return { ...levels, users: Object.fromEntries([...kept, ...raised]) as JsonObject };
+}
+
+function namesTombstone({ events }: JsonObject): boolean {
+  return isJsonObject(events) && events['m.room.tombstone'] !== undefined;
 }
 
 /** The levels as the old version understands them, in numbers: what it makes no level of is left out. */

@@ -123,10 +123,15 @@ export class RoomTurn {
 
   /** Decides an event and accepts it into the room. Throws as `decideEvent` does; then nothing has changed. */
   async send(draft: EventDraft): Promise<RoomEvent> {
+    return this.accept(await this.decide(draft));
+  }
+
+  /** What `send` would accept now. Only `accept` on the same head makes it part of the room. */
+  async decide(draft: EventDraft): Promise<DecidedEvent> {
     const { author, clock } = this.services;
     const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
     const write = this.head.version.references === 'ids' ? asIds : await this.#pairWriter(auth);
-    return this.accept(decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now()));
+    return decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now());
   }
 
   /** Accepts an event decided elsewhere on top of this turn's head. */
