@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
 import { ALICE, BOB } from '#testing/local-room';
-import { RoomCommands } from '#testing/room-commands';
+import { requesterOf, RoomCommands } from '#testing/room-commands';
+import { SetRoomListed } from '#rooms/commands/set-room-listed';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
 import { listPublicRooms, type PublicRoomsRequest } from './list-public-rooms.js';
 
@@ -97,9 +98,63 @@ describe('the public directory', () => {
   });
 
   it('refuses a token that is not its own', async () => {
-    for (const since of ['', 'x', 'p', 'p-1', 'p1x']) {
+    for (const since of ['', 'x', 'p', 'p1', 'na1', 'na1_', 'na1_eA', 'nc1_IXg', 'na-1_IXg', 'na1_IXg x']) {
       await expect(listPublicRooms(rooms.views, { since })).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
     }
-    expect(await names({ since: 'p99' })).toEqual([]);
+  });
+
+  describe('between two pages', () => {
+    /** Rooms in the order of the list; the last are alike but for their ids. */
+    async function beginInOrder(): Promise<RoomId[]> {
+      for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await begin(name);
+      const { chunk } = await listPublicRooms(rooms.views, {});
+      return chunk.map(({ room_id }) => room_id);
+    }
+    const list = (roomId: RoomId, listed: boolean): Promise<void> =>
+      rooms.execute(new SetRoomListed(requesterOf(ALICE), roomId, listed));
+    async function page(since?: string): Promise<{ ids: RoomId[]; next?: string; prev?: string }> {
+      const { chunk, next_batch: next, prev_batch: prev } = await listPublicRooms(rooms.views, { limit: 2, since });
+      return { ids: chunk.map(({ room_id }) => room_id), next, prev };
+    }
+
+    it('a room that is taken out of the list hides no other and shows none twice', async () => {
+      for (const gone of [0, 1, 2]) {
+        rooms = new RoomCommands();
+        const ids = await beginInOrder();
+        const first = await page();
+        await list(ids[gone]!, false);
+        const second = await page(first.next);
+        const third = await page(second.next);
+        const left = ids.filter((id) => id !== ids[gone]);
+        expect(new Set([...first.ids, ...second.ids, ...third.ids])).toEqual(new Set(ids.slice(0, 2).concat(left)));
+        expect(second.ids.concat(third.ids)).toEqual(left.filter((id) => !first.ids.includes(id)));
+      }
+    });
+
+    it('a room that is put into the list does so neither', async () => {
+      const ids = await beginInOrder();
+      await list(ids[0]!, false);
+      const first = await page();
+      await list(ids[0]!, true);
+      expect(first.ids).toEqual(ids.slice(1, 3));
+      const second = await page(first.next);
+      expect(second.ids).toEqual(ids.slice(3, 5));
+      expect((await page(second.prev)).ids).toEqual(ids.slice(1, 3));
+      const back = await page((await page(second.prev)).prev);
+      expect(back).toMatchObject({ ids: [ids[0]], prev: undefined });
+    });
+
+    it('all that was still to come may go: who turns round there misses nothing', async () => {
+      const ids = await beginInOrder();
+      const second = await page((await page()).next);
+      for (const id of ids.slice(4)) await list(id, false);
+      const third = await page(second.next);
+      expect(third).toMatchObject({ ids: [], next: undefined });
+      expect((await page(third.prev)).ids).toEqual(ids.slice(2, 4));
+      for (const id of ids.slice(0, 2)) await list(id, false);
+      const before = await page(second.prev);
+      expect(before).toMatchObject({ ids: [], prev: undefined });
+      expect((await page(before.next)).ids).toEqual(ids.slice(2, 4));
+    });
   });
 });

@@ -1,9 +1,15 @@
 import type { RoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RoomCounts } from '#rooms/projections/membership.projector';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import {
+  comparePublicRooms,
+  countBefore,
+  formatPublicRoomsToken,
+  parsePublicRoomsToken,
+  type PublicRoomsToken,
+} from './public-rooms-token.js';
 
 /** A room in the public directory, as today's API has it. */
 export interface PublicRoom {
@@ -38,7 +44,6 @@ export interface PublicRoomsPage {
 
 /** The most rooms of a directory that are listed. */
 const MAX_LISTED = 100_000;
-const TOKEN = /^p(\d{1,9})$/;
 
 /** Every listed room, the largest first. */
 export async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
@@ -53,21 +58,52 @@ export async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
     });
     if (rooms.length >= MAX_LISTED) break;
   }
-  return rooms.toSorted((a, b) => b.num_joined_members - a.num_joined_members || (a.room_id < b.room_id ? -1 : 1));
+  return rooms.toSorted(comparePublicRooms);
 }
 
-/** A page of the public directory: client-server API, "Published room directory". Throws M_INVALID_PARAM. */
+/**
+ * A page of the public directory, the largest rooms first: client-server API, "Published room directory". A token names the
+ * room that a page ended or began with, by its place in the order: rooms that come and go elsewhere in the list between two
+ * pages hide no other and show none twice. Throws M_INVALID_PARAM.
+ */
 export async function listPublicRooms(views: Views, request: PublicRoomsRequest): Promise<PublicRoomsPage> {
-  const offset = offsetOf(request.since);
+  const since = request.since === undefined ? undefined : parsePublicRoomsToken(request.since);
   const rooms = (await allPublicRooms(views)).filter((room) => matches(room, request));
   // No limit and the limit 0 both mean all that there is.
   const limit = request.limit || rooms.length;
-  const chunk = rooms.slice(offset, offset + limit);
+  const [begin, end] = boundsOf(rooms, since, limit);
   return {
-    chunk,
-    ...(offset + limit < rooms.length ? { next_batch: `p${offset + limit}` } : {}),
-    ...(offset > 0 ? { prev_batch: `p${Math.max(0, offset - limit)}` } : {}),
+    chunk: rooms.slice(begin, end),
+    ...tokensOf(rooms, begin, end),
     total_room_count_estimate: rooms.length,
+  };
+}
+
+/** Which part of the list a page is: the indices of its first room and of the one after its last. */
+function boundsOf(
+  rooms: readonly PublicRoom[],
+  since: PublicRoomsToken | undefined,
+  limit: number,
+): readonly [begin: number, end: number] {
+  const at = since === undefined ? 0 : countBefore(rooms, since);
+  return since?.direction === 'prev' ? [Math.max(0, at - limit), at] : [at, Math.min(at + limit, rooms.length)];
+}
+
+/** The tokens of a page. Also an empty one has them, beside what is nearest: who turns round there misses nothing. */
+function tokensOf(
+  rooms: readonly PublicRoom[],
+  begin: number,
+  end: number,
+): Pick<PublicRoomsPage, 'next_batch' | 'prev_batch'> {
+  const token = (direction: PublicRoomsToken['direction'], side: PublicRoomsToken['side'], at: number): string => {
+    const place = rooms[at] as PublicRoom; // a page that has more on one side has a room there
+    return formatPublicRoomsToken({ direction, side, place });
+  };
+  return {
+    ...(end < rooms.length && { next_batch: end > 0 ? token('next', 'after', end - 1) : token('next', 'before', 0) }),
+    ...(begin > 0 && {
+      prev_batch: begin < rooms.length ? token('prev', 'before', begin) : token('prev', 'after', begin - 1),
+    }),
   };
 }
 
@@ -93,11 +129,4 @@ function matches(room: PublicRoom, { term, types }: PublicRoomsRequest): boolean
   if (term === undefined || term === '') return true;
   const wanted = term.toLowerCase();
   return [room.name, room.topic, room.canonical_alias].some((text) => text?.toLowerCase().includes(wanted) === true);
-}
-
-function offsetOf(since: string | undefined): number {
-  if (since === undefined) return 0;
-  const [, offset] = TOKEN.exec(since) ?? [];
-  if (offset === undefined) throw new MatrixError('M_INVALID_PARAM', 'since: not a token of this list');
-  return Number(offset);
 }

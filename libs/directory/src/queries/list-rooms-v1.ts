@@ -2,8 +2,8 @@ import { type Bound, pageOfList, type PageParameters, type Places, planPage } fr
 import type { RoomAlias, RoomId } from '#kernel/ids';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
-import type { RoomCounts } from '#rooms/projections/membership.projector';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { publicRoomOf } from './list-public-rooms.js';
 
 /** A public room as API v1 describes it. */
 export interface PublicRoomV1 {
@@ -11,7 +11,10 @@ export interface PublicRoomV1 {
   readonly aliases: readonly RoomAlias[];
   readonly name?: string;
   readonly topic?: string;
+  readonly avatar_url?: string;
   readonly num_joined_members: number;
+  readonly world_readable: boolean;
+  readonly guest_can_join: boolean;
 }
 
 export interface PublicRoomsPageV1 {
@@ -77,13 +80,18 @@ async function read(views: Views, { roomId }: Place): Promise<PublicRoomV1> {
     views.get('room-counts', [roomId]),
     views.scan('room-aliases', { prefix: [roomId], limit: MAX_ALIASES }),
   ]);
-  const { name, topic } = (summary === undefined ? {} : JSON.parse(summary)) as Partial<RoomSummary>;
+  if (summary === undefined) throw new Error(`${roomId} is listed and has no summary`);
+  const room = publicRoomOf(roomId, JSON.parse(summary) as RoomSummary, counts);
+  const { name, topic, avatar_url, num_joined_members, world_readable, guest_can_join } = room;
   return {
     room_id: roomId,
     aliases: aliases.map(({ value }) => value as RoomAlias),
     name,
     topic,
-    num_joined_members: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
+    avatar_url,
+    num_joined_members,
+    world_readable,
+    guest_can_join,
   };
 }
 
