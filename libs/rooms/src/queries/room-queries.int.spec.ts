@@ -456,4 +456,17 @@ describe('an event as clients get it', () => {
       type: 'm.room.name',
     });
   });
+
+  it('is told whole to them where it is what the room began with', async () => {
+    await views.follow();
+    const { row } = await getStateRow(views, room.roomId, as(ALICE), 'm.room.create', '');
+    expect(JSON.parse(renderStripped(row))).toMatchObject({
+      event_id: row.header.e,
+      origin_server_ts: row.header.o,
+      room_id: room.roomId,
+      sender: ALICE,
+      state_key: '',
+      type: 'm.room.create',
+    });
+  });
 });

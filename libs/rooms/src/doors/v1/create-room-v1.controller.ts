@@ -1,38 +1,16 @@
 import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { IsArray, IsIn, IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
-import { readUserId } from '#http/read-user-id';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { CreateRoom, type RoomCreated } from '../../commands/create-room.js';
+import { optionsOf } from '../create-room.controller.js';
+import { CreateRoomDto } from '../create-room.dto.js';
+import { checkContentV1 } from './check-content-v1.js';
 import { TransactionAnswers } from './transaction-answers.js';
-
-class RoomConfig {
-  @IsOptional()
-  @IsIn(['public', 'private'])
-  visibility?: 'public' | 'private';
-
-  @IsOptional()
-  @IsString()
-  room_alias_name?: string;
-
-  @IsOptional()
-  @IsString()
-  name?: string;
-
-  @IsOptional()
-  @IsString()
-  topic?: string;
-
-  @IsOptional()
-  @IsArray()
-  @IsString({ each: true })
-  invite?: string[];
-}
 
 /**
  * Rooms made by clients of 2014/15 are as these know them: the create event names its `creator` and the room id ends in the
@@ -54,7 +32,7 @@ export class CreateRoomV1Controller {
   @HttpCode(200)
   create(
     @CurrentRequester() requester: Requester,
-    @JsonBody(RoomConfig, { exactNumbers: true }) config: RoomConfig,
+    @JsonBody(CreateRoomDto, { exactNumbers: true }) config: CreateRoomDto,
   ): Promise<object> {
     return this.#create(requester, config);
   }
@@ -63,15 +41,19 @@ export class CreateRoomV1Controller {
   createOnce(
     @CurrentRequester() requester: Requester,
     @Param('txnId') txnId: string,
-    @JsonBody(RoomConfig, { exactNumbers: true }) config: RoomConfig,
+    @JsonBody(CreateRoomDto, { exactNumbers: true }) config: CreateRoomDto,
   ): Promise<object> {
     return this.answers.once(requester, 'createRoom', txnId, () => this.#create(requester, config));
   }
 
-  /** "Rooms default to public visibility if this key is not included": the specification of 2014, "Creation". */
-  async #create(requester: Requester, { visibility = 'public', invite, ...config }: RoomConfig): Promise<object> {
-    const invited = invite?.map((user) => readUserId(requester, user));
-    const options = { ...config, visibility, invite: invited, room_version: ROOM_VERSION };
+  /**
+   * "Rooms default to public visibility if this key is not included": the specification of 2014, "Creation". The options that
+   * came to this path in 2015 are those of today.
+   */
+  async #create(requester: Requester, config: CreateRoomDto): Promise<object> {
+    const { visibility = 'public', room_version = ROOM_VERSION } = config;
+    const options = optionsOf(requester, { ...config, visibility, room_version });
+    for (const { type, content } of options.initial_state ?? []) checkContentV1(type, content);
     try {
       const { roomId, roomAlias }: RoomCreated = await this.commands.execute(new CreateRoom(requester, options));
       return roomAlias === undefined ? { room_id: roomId } : { room_id: roomId, room_alias: roomAlias };

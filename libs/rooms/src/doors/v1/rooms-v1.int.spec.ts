@@ -57,6 +57,46 @@ describe('createRoom', () => {
     expect(await bob.v1('POST', `/join/${closed.room_id}`, {})).toMatchObject(refusal(403, 'M_FORBIDDEN'));
   });
 
+  it('makes the room with all that it is asked for, in both ways', async () => {
+    const config = {
+      visibility: 'private',
+      creation_content: { 'm.federate': false, 'org.example.odd': 1 },
+      preset: 'trusted_private_chat',
+      invite: [bob.userId],
+      is_direct: true,
+      initial_state: [{ type: 'm.favorite.animal', state_key: 'k', content: { animal: 'cat' } }],
+      power_level_content_override: { ban: 70 },
+    };
+    const other = await alice.v1('PUT', '/createRoom/options', config);
+    for (const { room_id: roomId } of [await createRoom(config), other.body]) {
+      const state = async (path: string): Promise<unknown> =>
+        (await alice.v1('GET', `${roomPath(roomId)}/state/${path}`)).body;
+      expect(await state('m.room.create')).toMatchObject({ 'm.federate': false, 'org.example.odd': 1 });
+      expect(await state('m.favorite.animal/k')).toEqual({ animal: 'cat' });
+      expect(await state('m.room.power_levels')).toMatchObject({ ban: 70, users: { [bob.userId]: 100 } });
+      expect(await state(`m.room.member/${bob.userId}`)).toMatchObject({ membership: 'invite', is_direct: true });
+      expect(await state('m.room.guest_access')).toEqual({ guest_access: 'can_join' });
+    }
+    const versioned = await createRoom({ room_version: '9' });
+    const { body } = await alice.v1('GET', `${roomPath(versioned.room_id)}/state/m.room.create`);
+    expect(body).toMatchObject({ room_version: '9' });
+  });
+
+  it('refuses what it cannot do, rather than leave it out', async () => {
+    const invite_3pid = [{ id_server: 'id.example', medium: 'email', address: 'bob@b.example' }];
+    for (const [method, path] of [
+      ['POST', '/createRoom'],
+      ['PUT', '/createRoom/by-mail'],
+    ] as const) {
+      expect(await alice.v1(method, path, { invite_3pid })).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+    }
+    const initial_state = [{ type: 'm.room.name', content: { name: 5 } }];
+    expect(await alice.v1('POST', '/createRoom', { initial_state })).toMatchObject(refusal(400, 'M_BAD_JSON'));
+    expect(await alice.v1('POST', '/createRoom', { preset: 'odd' })).toMatchObject(refusal(400, 'M_BAD_JSON'));
+    const unknown = await alice.v1('POST', '/createRoom', { room_version: 'odd' });
+    expect(unknown).toMatchObject(refusal(400, 'M_UNSUPPORTED_ROOM_VERSION'));
+  });
+
   it('makes one room only for one transaction id', async () => {
     const make = (txnId: string): Promise<SyncAnswer> => alice.v1('PUT', `/createRoom/${txnId}`, {});
     const [one, same, other] = [await make('1'), await make('1'), await make('2')];
@@ -135,6 +175,57 @@ describe('sending', () => {
     expect(feedback).toMatchObject(refusal(400, 'M_BAD_JSON'));
   });
 
+  it('refuses messages, names and topics that have not the format of their type', async () => {
+    const path = roomPath(await sharedRoom());
+    const wrong: readonly (readonly [string, object])[] = [
+      ['send/m.room.message', { body: 'no type' }],
+      ['send/m.room.message', { msgtype: 5, body: 'x' }],
+      ['send/m.room.message', { msgtype: 'm.text' }],
+      ['send/m.room.message', { msgtype: 'm.image', body: 'no url' }],
+      ['send/m.room.message', { msgtype: 'org.example.own', body: {} }],
+      ['state/m.room.name', { name: 5 }],
+      ['state/m.room.name', {}],
+      ['state/m.room.topic', { topic: {} }],
+      ['state/m.room.topic/key', { topic: null }],
+      ['state/m.room.join_rules', { algorithm: 'x', ciphertext: 'y' }],
+    ];
+    for (const [rest, content] of wrong) {
+      const isSend = rest.startsWith('send');
+      const answers = [await alice.v1('PUT', `${path}/${rest}${isSend ? '/wrong' : ''}`, content)];
+      if (isSend) answers.push(await alice.v1('POST', `${path}/${rest}`, content));
+      for (const answer of answers) expect(answer, rest).toMatchObject(refusal(400, 'M_BAD_JSON'));
+    }
+    const right: readonly (readonly [string, object])[] = [
+      ['send/m.room.message/right', { msgtype: 'org.example.own', odd: 1 }],
+      ['state/m.room.name', { name: '', odd: 1 }],
+    ];
+    for (const [rest, content] of right) expect((await alice.v1('PUT', `${path}/${rest}`, content)).status).toBe(200);
+  });
+
+  it('tells strangers of closed rooms what it tells them of none', async () => {
+    const { room_id: roomId } = await createRoom({ visibility: 'private' });
+    const member = encodeURIComponent(bob.userId);
+    const requests: readonly (readonly ['POST' | 'PUT', string, object])[] = [
+      ['POST', 'join', {}],
+      ['POST', 'leave', {}],
+      ['POST', 'invite', { user_id: alice.userId }],
+      ['POST', 'kick', { user_id: alice.userId }],
+      ['POST', 'send/m.room.message', { msgtype: 'm.text', body: 'x' }],
+      ['PUT', 'state/m.room.name', { name: 'x' }],
+      ['PUT', `state/m.room.member/${member}`, { membership: 'join' }],
+      ['PUT', `state/m.room.member/${member}`, { membership: 'leave' }],
+      ['POST', `redact/${encodeURIComponent('$x')}`, {}],
+    ];
+    for (const [method, rest, body] of requests) {
+      const [closed, none] = [
+        await bob.v1(method, `${roomPath(roomId)}/${rest}`, body),
+        await bob.v1(method, `${roomPath('!none:a.example')}/${rest}`, body),
+      ];
+      expect(closed, rest).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+      expect(none, rest).toEqual(closed);
+    }
+  });
+
   it('keeps state by type and key, with what was before', async () => {
     const roomId = await sharedRoom();
     const path = `${roomPath(roomId)}/state/m.favorite.animal.event/${encodeURIComponent(alice.userId)}`;
@@ -207,6 +298,30 @@ describe('the directory', () => {
     });
     expect((await alice.v1('DELETE', path)).status).toBe(200);
     expect(await bob.v1('GET', path)).toMatchObject(refusal(404, 'M_NOT_FOUND'));
+  });
+
+  it('says of listed rooms what they look like and who may read and join', async () => {
+    const { room_id: roomId } = await createRoom({
+      name: 'Gallery',
+      initial_state: [
+        { type: 'm.room.avatar', content: { url: 'mxc://a.example/a' } },
+        { type: 'm.room.guest_access', content: { guest_access: 'can_join' } },
+        { type: 'm.room.history_visibility', content: { history_visibility: 'world_readable' } },
+      ],
+    });
+    const plain = await createRoom({});
+    const { body } = await bob.v1('GET', '/publicRooms');
+    const entry = (id: string): object => body.chunk.find((room: { room_id: string }) => room.room_id === id);
+    expect(entry(roomId)).toEqual({
+      room_id: roomId,
+      aliases: [],
+      name: 'Gallery',
+      avatar_url: 'mxc://a.example/a',
+      num_joined_members: 1,
+      world_readable: true,
+      guest_can_join: true,
+    });
+    expect(entry(plain.room_id)).toMatchObject({ world_readable: false, guest_can_join: false });
   });
 
   it('lists public rooms as the example of the specification does', async () => {

@@ -6,12 +6,12 @@ import { EventContent } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { RedactEvent } from '../../commands/redact-event.js';
 import { SendEvent } from '../../commands/send-event.js';
 import { SetState } from '../../commands/set-state.js';
 import type { EventSent } from '../../commands/transaction.js';
+import { checkContentV1 } from './check-content-v1.js';
 
 const MAYBE_EMPTY = { allowEmpty: true } as const;
 
@@ -54,7 +54,7 @@ export class SendV1Controller {
     @Param('type') type: string,
     @EventContent() content: JsonObject,
   ): Promise<object> {
-    return this.#execute(new SetState(requester, parseRoomId(roomId), type, '', content));
+    return this.setStateWithKey(requester, roomId, type, '', content);
   }
 
   @Put('state/:type/:stateKey')
@@ -65,6 +65,7 @@ export class SendV1Controller {
     @Param('stateKey') stateKey: string,
     @EventContent() content: JsonObject,
   ): Promise<object> {
+    checkContentV1(type, content);
     return this.#execute(new SetState(requester, parseRoomId(roomId), type, stateKey, content));
   }
 
@@ -97,7 +98,7 @@ export class SendV1Controller {
     content: JsonObject,
     txnId: string | undefined,
   ): Promise<object> {
-    if (type === 'm.room.message.feedback') checkFeedback(content);
+    checkContentV1(type, content);
     return this.#execute(new SendEvent(requester, parseRoomId(roomId), type, content, txnId));
   }
 
@@ -105,10 +106,4 @@ export class SendV1Controller {
     const { eventId }: EventSent = await this.commands.execute(command);
     return { event_id: eventId };
   }
-}
-
-/** "Bad feedback type" is 400: API v1, `m.room.message.feedback`. */
-function checkFeedback({ type, target_event_id: target }: JsonObject): void {
-  if (type !== 'delivered' && type !== 'read') throw new MatrixError('M_BAD_JSON', 'type: neither delivered nor read');
-  if (typeof target !== 'string') throw new MatrixError('M_BAD_JSON', 'target_event_id: must be a string');
 }
