@@ -4,6 +4,7 @@ import { AdminModule } from '#admin/admin.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { HttpModule } from '#http/http.module';
+import { ProcessesModule } from '#processes/processes.module';
 import { PushModule } from '#push/push.module';
 import { RoomsModule } from '#rooms/rooms.module';
 import { SyncModule } from '#sync/sync.module';
@@ -28,6 +29,7 @@ export class AppModule {
         SyncModule,
         PushModule,
         AdminModule,
+        ProcessesModule,
       ],
       controllers: [WelcomeController, OperatorController],
       providers: [HandlerCheck],

@@ -1,18 +1,8 @@
-import { Departure } from '#accounts/departure/departure';
-import { GuestEviction } from '#accounts/guests/guest-eviction';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
-import { RoomSuccession } from '#accounts/succession/room-succession';
 import type { Type } from '@nestjs/common';
 import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const LISTENERS: readonly Type<Listener>[] = [
-  KnownTokens,
-  RoomSuccession,
-  Departure,
-  GuestEviction,
-  EndTyping,
-  ActiveUsers,
-];
+export const LISTENERS: readonly Type<Listener>[] = [KnownTokens, EndTyping, ActiveUsers];

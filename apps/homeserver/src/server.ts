@@ -9,6 +9,7 @@ import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
 import type { Config } from '#config/config';
 import { drain, type DrainStep } from '#http/drain';
+import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { systemClock } from '#kernel/clock';
 import type { Logger, ProcessLog } from '#observability/logger';
@@ -18,7 +19,9 @@ import { NestLogger } from '#observability/nest-logger';
 import { watchRequests } from '#observability/request-log';
 import { type ControlServer, startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
+import { EFFECTS } from '#processes/processes.module';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { openReadModels } from './infrastructure.js';
@@ -29,6 +32,7 @@ import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { userMethods } from './user-methods.js';
+import { watchEffects } from './watch-effects.js';
 import { watchProjections } from './watch-projections.js';
 
 /** A server that answers. */
@@ -45,7 +49,15 @@ export interface RunningServer {
 const CONTROL_SOCKET = 'control.sock';
 
 /** The most that each step of a drain may take; all of them stay below the 30 seconds that supervisors allow. */
-const DRAIN_MS = { control: 1000, requests: 10_000, modules: 4000, projections: 4000, views: 3000, log: 3000 };
+const DRAIN_MS = {
+  effects: 3000,
+  control: 1000,
+  requests: 10_000,
+  modules: 4000,
+  projections: 4000,
+  views: 3000,
+  log: 3000,
+};
 
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
@@ -71,6 +83,12 @@ export async function startServer(config: Config, { logger, sink }: ProcessLog):
   }
 }
 
+/** What the projections tell of new facts. Filled once there are modules. */
+interface Followers {
+  readonly listeners: Listener[];
+  readonly effects: Effect[];
+}
+
 interface Started {
   readonly address: string;
   readonly metrics: Metrics;
@@ -79,19 +97,23 @@ interface Started {
 
 /** Opens one thing after another, and notes how to close it. */
 async function open(config: Config, logger: Logger, shutdown: AbortSignal, closing: DrainStep[]): Promise<Started> {
-  const listeners: Listener[] = [];
-  const ports = await openPorts(config, logger, shutdown, listeners, closing);
+  const followers: Followers = { listeners: [], effects: [] };
+  const ports = await openPorts(config, logger, shutdown, followers, closing);
   const adapter = new MatrixAdapter(config);
   watchRequests(adapter.getInstance(), logger, ports.metrics);
+  answerAfterEffects(adapter.getInstance(), ports.projections.effects);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(ports), adapter, {
     abortOnError: false,
     bodyParser: false,
     logger: new NestLogger(logger),
   });
   closing.push({ name: 'modules', milliseconds: DRAIN_MS.modules, run: () => app.close() });
-  for (const listener of LISTENERS) listeners.push(app.get(listener, { strict: false }));
+  for (const listener of LISTENERS) followers.listeners.push(app.get(listener, { strict: false }));
+  for (const effect of EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
 
   await ports.projections.start();
+  // Before the modules, whose commands they give.
+  closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
   await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
   const control = await openControl(ports, app);
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
@@ -112,7 +134,7 @@ async function openPorts(
   config: Config,
   logger: Logger,
   shutdown: AbortSignal,
-  listeners: readonly Listener[],
+  followers: Followers,
   closing: DrainStep[],
 ): Promise<Ports> {
   const clock = systemClock;
@@ -127,12 +149,13 @@ async function openPorts(
     store,
     readModels,
     projectors: listProjectors(),
-    listeners,
+    ...followers,
     clock,
     log,
   });
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);
+  watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
 }

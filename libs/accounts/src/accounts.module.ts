@@ -17,8 +17,8 @@ import { RenameDeviceHandler } from './commands/rename-device.js';
 import { SetAccountDataHandler } from './commands/set-account-data.js';
 import { SetAdminHandler } from './commands/set-admin.js';
 import { SetTagHandler } from './commands/set-tag.js';
+import { SucceedRoomHandler } from './commands/succeed-room.js';
 import { PasswordHasher } from './credentials/password-hasher.js';
-import { Departure } from './departure/departure.js';
 import { FallbackPagesController } from './doors/fallback-pages.controller.js';
 import { OpenIdController } from './doors/openid.controller.js';
 import { AccountDataController } from './doors/today/account-data.controller.js';
@@ -39,13 +39,11 @@ import { InteractiveAuth } from './interactive-auth/interactive-auth.js';
 import { Stages } from './interactive-auth/stages.js';
 import { OpenIdTokens } from './openid/openid-tokens.js';
 import { Devices } from './queries/devices.js';
-import { GuestEviction } from './guests/guest-eviction.js';
 import { RegistrationRules } from './registration-rules.js';
 import { RegistrationTokens } from './registration-tokens.js';
 import { KnownTokens } from './sessions/known-tokens.js';
 import { PasswordCheck } from './sessions/password-check.js';
 import { TokenConfirmation } from './sessions/token-confirmation.js';
-import { RoomSuccession } from './succession/room-succession.js';
 
 const controllers = [
   ServerInfoController,
@@ -77,6 +75,7 @@ const commandHandlers: Provider[] = [
   ChangeProfileHandler,
   SetAccountDataHandler,
   SetTagHandler,
+  SucceedRoomHandler,
   CreateFilterHandler,
   CreateRegistrationTokenHandler,
 ];
@@ -95,22 +94,19 @@ const services: Provider[] = [
   KnownTokens,
   Devices,
   OpenIdTokens,
-  RoomSuccession,
-  Departure,
-  GuestEviction,
 ];
 
 /**
  * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS, SIGNING_KEY and PROFILE_IN_ROOMS from global
- * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens`,
- * `RoomSuccession`, `Departure` and `GuestEviction` are listeners to be run.
+ * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a
+ * listener to be run.
  */
 @Global()
 @Module({
   imports: [CqrsModule],
   controllers,
   providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
-  exports: [ACCESS_TOKENS, KnownTokens, RoomSuccession, Departure, GuestEviction, FirstRegistrationToken],
+  exports: [ACCESS_TOKENS, Accounts, KnownTokens, FirstRegistrationToken],
 })
 export class AccountsModule {
   constructor(@Inject(METRICS) metrics: Metrics, tokens: KnownTokens, sessions: AuthSessions) {

@@ -72,6 +72,26 @@ export class Metrics {
     });
   }
 
+  /** Numbers with labels that only grow, counted elsewhere. */
+  addCounters(
+    name: string,
+    help: string,
+    labels: readonly string[],
+    read: () => Promise<Iterable<LabelledNumber>>,
+  ): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: [...labels],
+      registers: [this.#registry],
+      collect: async () => {
+        const numbers = await read();
+        counter.reset();
+        for (const [values, number] of numbers) counter.inc({ ...values }, number);
+      },
+    });
+  }
+
   #register(name: string, help: string, labels: readonly string[], collect: (gauge: Gauge) => Promise<void>): void {
     const gauge: Gauge = new Gauge({
       name,

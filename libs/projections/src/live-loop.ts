@@ -30,7 +30,8 @@ export class LiveLoop {
     readonly parts: RuntimeParts,
     readonly log: ProjectionLog,
     readonly onDeadLetter: (letter: DeadLetter) => void,
-    readonly onProjected: (count: number) => void,
+    /** Called before any waiter hears of it. */
+    readonly onProjected: (facts: readonly RecordedFact[]) => void,
   ) {}
 
   /** Says where the members stand, and in which log, before `run`. */
@@ -83,7 +84,7 @@ export class LiveLoop {
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
     this.#position = last.position;
-    this.onProjected(fresh.length);
+    this.onProjected(fresh);
     this.waiters.pass(last.position);
   }
 

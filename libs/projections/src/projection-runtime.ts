@@ -2,6 +2,7 @@ import { START, type Position } from '#kernel/position';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
+import { EffectRunner } from './effects/effect-runner.js';
 import { Generations } from './generations.js';
 import { LiveLoop } from './live-loop.js';
 import { Meter } from './meter.js';
@@ -19,6 +20,8 @@ import { forgetViews, readOwnedState } from './whose-views.js';
  * crashes, and answers what operators ask of it. Only one runtime writes to a store of read models.
  */
 export class ProjectionRuntime implements Views {
+  /** What follows from the facts, once the views have them. */
+  readonly effects: EffectRunner;
   readonly #parts: RuntimeParts;
   readonly #live: LiveLoop;
   readonly #generations: Generations;
@@ -42,8 +45,13 @@ export class ProjectionRuntime implements Views {
         if (generation?.generation === letter.generation) generation.deadLetters++;
         log.error(`${letter.projection}: skipped ${letter.type} at position ${letter.position}: ${letter.error}`);
       },
-      (count) => this.#meter.add(count),
+      (facts) => {
+        this.#meter.add(facts.length);
+        this.effects.hear(facts);
+      },
     );
+    const { store, clock, effects = [] } = parts;
+    this.effects = new EffectRunner({ store, clock, effects, log, live: this.#live });
     this.#generations = new Generations(parts, this.#live, log);
     this.#control = new RebuildControl(this.#generations, this.#live);
   }
@@ -57,6 +65,7 @@ export class ProjectionRuntime implements Views {
     const { log = silentLog } = this.#parts;
     const head = await this.load();
     this.#generations.isFollowing = true;
+    await this.effects.start();
     this.#running = this.#live.run(this.#stopping.signal, head);
     const due: Promise<void>[] = [this.#live.whenProcessed(head)];
     for (const projection of this.#generations.projections.values()) {
@@ -95,6 +104,7 @@ export class ProjectionRuntime implements Views {
 
   /** Ends following, keeps what is done on disk. What waited for a position is rejected. */
   async stop(): Promise<void> {
+    await this.effects.stop();
     this.#stopping.abort();
     await this.#generations.stop();
     await this.#running;

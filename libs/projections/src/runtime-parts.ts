@@ -1,6 +1,7 @@
 import type { EventStore } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import type { Effect } from './effects/effect.js';
 import type { Listener } from './listener.js';
 import type { Projector } from './projector.js';
 
@@ -16,6 +17,8 @@ export interface RuntimeParts {
   readonly readModels: ReadModelStore;
   readonly projectors: readonly Projector[];
   readonly listeners: readonly Listener[];
+  /** None: this process does not run them (tools). */
+  readonly effects?: readonly Effect[];
   readonly clock: Clock;
   readonly log?: ProjectionLog;
 }

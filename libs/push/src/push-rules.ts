@@ -27,11 +27,11 @@ export class PushRules {
     this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
   }
 
-  /** Appends what `decide` answers to the requester's stream and settles once the views show it. */
+  /** Appends what `decide` answers to the requester's stream, settles once the views show it, and answers whether it was anything. */
   async change(
     requester: Requester,
     decide: (changes: PushRuleChanges, userId: UserId) => readonly PushRuleFact[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(requester.userId),
       (changes) =>
@@ -43,5 +43,6 @@ export class PushRules {
       { actor: requester.userId, device: requester.deviceId, correlation: requester.requestId },
     );
     if (facts.length > 0) await this.views.whenProcessed(position);
+    return facts.length > 0;
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ChangePushRuleHandler } from './commands/change-push-rule.js';
+import { CopyRoomRulesHandler } from './commands/copy-room-rules.js';
 import { RemovePushRuleHandler } from './commands/remove-push-rule.js';
 import { SetPushRuleHandler } from './commands/set-push-rule.js';
 import { PushRulesController } from './doors/push-rules.controller.js';
@@ -11,6 +12,6 @@ import { PushRules } from './push-rules.js';
 @Module({
   imports: [CqrsModule],
   controllers: [PushRulesController, PushersController],
-  providers: [PushRules, SetPushRuleHandler, RemovePushRuleHandler, ChangePushRuleHandler],
+  providers: [PushRules, SetPushRuleHandler, RemovePushRuleHandler, ChangePushRuleHandler, CopyRoomRulesHandler],
 })
 export class PushModule {}

@@ -6,7 +6,6 @@ import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
-import { GuestEviction } from '#accounts/guests/guest-eviction';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { CONFIG, loadConfig } from '#config/config';
@@ -14,6 +13,7 @@ import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjector } from '#directory/projections/directory.projector';
 import { EVENT_STORE } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { answerAfterEffects } from '#http/answer-after-effects';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK, systemClock } from '#kernel/clock';
@@ -21,8 +21,12 @@ import type { JsonObject } from '#kernel/json';
 import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
+import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
+import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { PushModule } from '#push/push.module';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { READ_MODEL_STORE } from '#read-models/read-model-store';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
@@ -75,8 +79,9 @@ export async function startRoomsApp(): Promise<RoomsApp> {
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];
-  const projectors = [...roomProjectors(), directoryProjector(), ...accountProjectors];
-  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock: systemClock });
+  const effects: Effect[] = [];
+  const projectors = [...roomProjectors(), directoryProjector(), ...accountProjectors, pushRulesProjector];
+  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const ports = [
     { provide: CONFIG, useValue: config },
     { provide: CLOCK, useValue: systemClock },
@@ -92,15 +97,20 @@ export async function startRoomsApp(): Promise<RoomsApp> {
   @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
   class TestPorts {}
 
-  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, AccountsModule, RoomsModule, DirectoryModule] })
+  const domains = [AccountsModule, RoomsModule, DirectoryModule, PushModule];
+
+  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}
 
-  const app = await NestFactory.create<NestFastifyApplication>(TestApp, new MatrixAdapter(config), {
+  const adapter = new MatrixAdapter(config);
+  answerAfterEffects(adapter.getInstance(), views.effects);
+  const app = await NestFactory.create<NestFastifyApplication>(TestApp, adapter, {
     abortOnError: false,
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const listener of [KnownTokens, GuestEviction]) listeners.push(app.get(listener, { strict: false }));
+  listeners.push(app.get(KnownTokens, { strict: false }));
+  for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
   await views.start();
   await app.init();
   const fastify = app.getHttpAdapter().getInstance();

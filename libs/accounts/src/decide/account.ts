@@ -1,4 +1,4 @@
-import type { DeviceId } from '#kernel/ids';
+import type { DeviceId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import type { AccountFact } from '../facts/account-facts.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
@@ -13,6 +13,8 @@ export interface Account {
   readonly devices: ReadonlyMap<DeviceId, DeviceRecord>;
   readonly profile: ReadonlyMap<string, JsonValue>;
   readonly filters: ReadonlySet<string>;
+  /** The rooms into which what the user kept about their predecessors has followed. */
+  readonly successors: ReadonlySet<RoomId>;
 }
 
 /** A user id that nobody has registered. */
@@ -25,6 +27,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   devices: new Map<DeviceId, DeviceRecord>(),
   profile: new Map<string, JsonValue>(),
   filters: new Set<string>(),
+  successors: new Set<RoomId>(),
 });
 
 function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V | undefined): ReadonlyMap<K, V> {
@@ -83,6 +86,8 @@ export function evolveAccount(account: Account, fact: AccountFact, at: number): 
       };
     case 'filter-created':
       return { ...account, filters: new Set(account.filters).add(fact.data.filter_id) };
+    case 'room-succeeded':
+      return { ...account, successors: new Set(account.successors).add(fact.data.to) };
     default:
       return account;
   }

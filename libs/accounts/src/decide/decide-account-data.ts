@@ -1,7 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { AccountFact } from '../facts/account-facts.js';
+import type { AccountDataSet, AccountFact, RoomSucceeded } from '../facts/account-facts.js';
 import type { Account } from './account.js';
 import { checkActive } from './decide-account.js';
 
@@ -51,6 +51,18 @@ export function decideTagRemoval(account: Account, roomId: RoomId, tag: string):
   checkActive(account);
   checkName('tag', tag);
   return [{ type: 'tag-removed', data: { room_id: roomId, tag } }];
+}
+
+/** What followed the user from one room into another, and that it did. Nothing where it has followed already. */
+export function decideSuccession(
+  account: Account,
+  succeeded: RoomSucceeded,
+  data: readonly AccountDataSet[],
+): AccountFact[] {
+  checkActive(account);
+  if (account.successors.has(succeeded.to)) return [];
+  const sets = data.map((each): AccountFact => ({ type: 'account-data-set', data: each }));
+  return [{ type: 'room-succeeded', data: succeeded }, ...sets];
 }
 
 /** A filter under the id made of it. Nothing where the user has it already. */

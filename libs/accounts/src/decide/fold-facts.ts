@@ -18,6 +18,7 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'admin-changed',
   'profile-changed',
   'filter-created',
+  'room-succeeded',
 ]);
 
 /** The account as of a fact of its stream, as the log holds it. */

@@ -113,6 +113,12 @@ export interface TagRemoved {
   readonly tag: string;
 }
 
+/** `room-succeeded`: what the user kept about room `from` has followed them into `to`, which replaces it. Once for ever. */
+export interface RoomSucceeded {
+  readonly from: RoomId;
+  readonly to: RoomId;
+}
+
 /** `filter-created`: the id is derived from the filter, so that the same filter has the same id. */
 export interface FilterCreated {
   readonly filter_id: string;
@@ -135,6 +141,7 @@ export interface AccountFacts {
   'account-data-set': AccountDataSet;
   'tag-set': TagSet;
   'tag-removed': TagRemoved;
+  'room-succeeded': RoomSucceeded;
   'filter-created': FilterCreated;
 }
 

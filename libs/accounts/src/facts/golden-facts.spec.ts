@@ -23,6 +23,7 @@ describe('the facts of schema 1', () => {
       devices: [...account.devices],
       profile: [...account.profile],
       filters: [...account.filters],
+      successors: [...account.successors],
     }).toEqual({
       exists: true,
       guest: false,
@@ -42,7 +43,16 @@ describe('the facts of schema 1', () => {
       ],
       profile: [['displayname', 'Alice']],
       filters: ['YnbLpgOlYsO5lWX9'],
+      successors: [],
     });
+  });
+
+  it('still say what followed the user into which room', () => {
+    const text = readFileSync(new URL('golden/succession-1.json', import.meta.url), 'utf8');
+    const succession = recordFacts(
+      (JSON.parse(text) as typeof golden).map((fact): StreamFact => ({ ...fact, stream: 'user-@alice:example.org' })),
+    );
+    expect([...succession.reduce(foldAccountFact, NO_ACCOUNT).successors]).toEqual(['!new:example.org']);
   });
 
   it('still make the push rules that they made', () => {

@@ -1,9 +1,10 @@
-import type { UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
 import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
-import { type PushRuleChanges, countOwnRules, ownRules } from './push-rule-changes.js';
+import { type PushRuleChanges, countOwnRules, evolvePushRules, ownRules } from './push-rule-changes.js';
+import { succeedingRules } from './succeeding-rules.js';
 import { findRule } from './rules-of-user.js';
 
 const MAX_OWN_RULES = 1000;
@@ -73,6 +74,23 @@ export function decideRuleActions(
   checkActions(rule.actions);
   if (findRule(userId, changes, rule.kind, rule.rule_id) === undefined) throw noSuchRule();
   return [{ type: 'push-rule-actions-set', data: rule }];
+}
+
+/** Makes the user's rules about a room for the one that replaces it, where that has none. Throws as `decideRule`. */
+export function decideSucceedingRules(
+  userId: UserId,
+  changes: PushRuleChanges,
+  from: RoomId,
+  to: RoomId,
+): PushRuleFact[] {
+  const facts: PushRuleFact[] = [];
+  let after = changes;
+  for (const { rule, enabled } of succeedingRules(changes, from, to)) {
+    const set = decideRule(after, rule);
+    after = set.reduce(evolvePushRules, after);
+    facts.push(...set, ...decideRuleEnabled(userId, after, { kind: rule.kind, rule_id: rule.rule_id, enabled }));
+  }
+  return facts;
 }
 
 /** The refusal for a rule that is not there. */

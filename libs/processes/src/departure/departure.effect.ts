@@ -1,13 +1,15 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { type AccountFact, userIdOfStream } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import type { DeviceId, RoomId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import type { Listener } from '#projections/listener';
+import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
-import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
+import { actForUser } from '../act-for-user.js';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 /** What somebody who is gone is still in. */
@@ -19,37 +21,29 @@ const ROOMS_AT_ONCE = 8;
  * NOTSPEC: the specification leaves it open; people expect it.
  */
 @Injectable()
-export class Departure implements Listener {
+export class Departure implements Effect {
   readonly name = 'departure';
-  readonly #log = new Logger('accounts');
+  readonly #log = new Logger('processes');
 
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  hear(facts: readonly RecordedFact[]): void {
-    for (const fact of facts) if (fact.type === DEACTIVATED) void this.#leaveAll(fact);
+  keyOf(fact: RecordedFact): string | undefined {
+    return fact.type === DEACTIVATED ? userIdOfStream(fact.stream) : undefined;
   }
 
-  async #leaveAll(fact: RecordedFact): Promise<void> {
-    const requester: Requester = {
-      userId: userIdOfStream(fact.stream),
-      deviceId: '' as DeviceId, // The devices are gone.
-      isAdmin: false,
-      requestId: fact.metadata.correlation ?? fact.id,
+  async run(fact: RecordedFact): Promise<boolean> {
+    const requester = actForUser(userIdOfStream(fact.stream), fact);
+    const rooms = await listUserRooms(this.views, requester.userId);
+    const left = [...rooms].filter(([, { membership }]) => PRESENT.has(membership)).map(([roomId]) => roomId);
+    const next = left[Symbol.iterator]();
+    const leave = async (): Promise<void> => {
+      for (const roomId of next) await this.#leave(requester, roomId);
     };
-    try {
-      const rooms = await listUserRooms(this.views, requester.userId);
-      const left = [...rooms].filter(([, { membership }]) => PRESENT.has(membership)).map(([roomId]) => roomId);
-      const next = left[Symbol.iterator]();
-      const leave = async (): Promise<void> => {
-        for (const roomId of next) await this.#leave(requester, roomId);
-      };
-      await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, leave));
-    } catch (error) {
-      this.#log.error({ err: error, userId: requester.userId }, 'a closed account has not left its rooms');
-    }
+    await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, leave));
+    return left.length > 0;
   }
 
   /** One room that does not let go must not keep the user in the others. */
@@ -57,6 +51,7 @@ export class Departure implements Listener {
     try {
       await this.commands.execute(new LeaveRoom(requester, roomId));
     } catch (error) {
+      if (!(error instanceof MatrixError)) throw error;
       this.#log.warn({ err: error, userId: requester.userId, roomId }, 'a closed account has not left a room');
     }
   }

@@ -1,25 +1,25 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import type { AccountRow } from '#accounts/projections/accounts.projector';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
-import { type DeviceId, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { KeyedQueue } from '#kernel/keyed-queue';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import type { Listener } from '#projections/listener';
+import type { Effect } from '#projections/effects/effect';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { findStateRow } from '#rooms/queries/event-rows';
-import type { AccountRow } from '../projections/accounts.projector.js';
+import { actForUser } from '../act-for-user.js';
 
 /** Lets this server's guests leave a room that closes to guests: client-server API, "Guest Access", server behaviour. */
 @Injectable()
-export class GuestEviction implements Listener {
+export class GuestEviction implements Effect {
   readonly name = 'guest-eviction';
-  readonly #turns = new KeyedQueue<RoomId>();
-  readonly #log = new Logger('accounts');
+  readonly #log = new Logger('processes');
 
   constructor(
     private readonly commands: CommandBus,
@@ -27,38 +27,32 @@ export class GuestEviction implements Listener {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {}
 
-  hear(facts: readonly RecordedFact[]): void {
-    for (const fact of facts) {
-      if (!changesGuestAccess(fact)) continue;
-      const roomId = roomIdOfStream(fact.stream);
-      this.#turns
-        .run(roomId, () => this.#evict(roomId, fact))
-        .catch((error: unknown) => {
-          this.#log.error({ err: error, roomId }, 'guests are still in a room that has closed to them');
-        });
-    }
+  keyOf(fact: RecordedFact): string | undefined {
+    return changesGuestAccess(fact) ? roomIdOfStream(fact.stream) : undefined;
   }
 
-  async #evict(roomId: RoomId, fact: RecordedFact): Promise<void> {
-    await this.views.whenProcessed(fact.position);
+  async run(fact: RecordedFact): Promise<boolean> {
+    const roomId = roomIdOfStream(fact.stream);
     const access = await findStateRow(this.views, roomId, 'm.room.guest_access', '');
     const content = access === undefined ? {} : ((JSON.parse(access.json) as JsonObject)['content'] as JsonObject);
-    if (content['guest_access'] === 'can_join') return;
+    if (content['guest_access'] === 'can_join') return false;
+    let hasEvicted = false;
     for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'join'] })) {
       for (const userId of await this.#guestsAmong(page.map(({ key }) => key[2] as UserId))) {
-        await this.#leave(userId, roomId, fact.metadata.correlation ?? fact.id);
+        await this.#leave(actForUser(userId, fact, true), roomId);
+        hasEvicted = true;
       }
     }
+    return hasEvicted;
   }
 
   /** One guest who cannot leave must not keep the others in. */
-  async #leave(userId: UserId, roomId: RoomId, requestId: string): Promise<void> {
-    // What the server does for the guest is done on no device.
-    const guest: Requester = { userId, deviceId: '' as DeviceId, isAdmin: false, isGuest: true, requestId };
+  async #leave(guest: Requester, roomId: RoomId): Promise<void> {
     try {
       await this.commands.execute(new LeaveRoom(guest, roomId));
     } catch (error) {
-      this.#log.warn({ err: error, userId, roomId }, 'a guest has not left a room that closed to guests');
+      if (!(error instanceof MatrixError)) throw error;
+      this.#log.warn({ err: error, userId: guest.userId, roomId }, 'a guest has not left a room that closed to guests');
     }
   }
 

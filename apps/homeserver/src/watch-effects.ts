@@ -1,0 +1,35 @@
+import type { Clock } from '#kernel/clock';
+import type { LabelledNumber, Metrics } from '#observability/metrics';
+import type { EffectStatus } from '#projections/effects/effect';
+import type { EffectRunner } from '#projections/effects/effect-runner';
+
+/** Adds how the effects do to the metrics. */
+export function watchEffects(metrics: Metrics, effects: EffectRunner, clock: Clock): void {
+  const read = (numberOf: (status: EffectStatus) => number) => async (): Promise<LabelledNumber[]> =>
+    effects.list().map((status): LabelledNumber => [{ effect: status.name }, numberOf(status)]);
+  const labels = ['effect'];
+  metrics.addGauges(
+    'annals_effect_waiting',
+    'Facts whose effect is not done yet',
+    labels,
+    read(({ waiting }) => waiting),
+  );
+  metrics.addGauges(
+    'annals_effect_lag_seconds',
+    'Age of the oldest fact whose effect is not done yet; 0 where there is none',
+    labels,
+    read(({ waitingSince }) => (waitingSince === undefined ? 0 : Math.max(0, clock.now() - waitingSince) / 1000)),
+  );
+  metrics.addCounters(
+    'annals_effect_failures_total',
+    'Tries of an effect that failed',
+    labels,
+    read(({ failures }) => failures),
+  );
+  metrics.addCounters(
+    'annals_effects_given_up_total',
+    'Effects that failed too often and will not happen',
+    labels,
+    read(({ givenUp }) => givenUp),
+  );
+}

@@ -1,0 +1,37 @@
+import type { RecordedFact } from '#event-store/event-store';
+import { type EventId, type RoomId, type ServerName, type UserId, isUserId, serverNameOf } from '#kernel/ids';
+import { type JsonObject, isJsonObject } from '#kernel/json';
+import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+
+/** A user of this server who is in a room since this fact, as far as the fact alone tells. */
+export interface LocalJoin {
+  readonly userId: UserId;
+  readonly roomId: RoomId;
+  /** The member event that held before, if any did. */
+  readonly replaces: EventId | undefined;
+}
+
+/**
+ * The join of a local user in a fact of a room, undefined where it is none.
+ * PERF: only facts whose text speaks of a join are parsed.
+ */
+export function localJoinOf(fact: RecordedFact, serverName: ServerName): LocalJoin | undefined {
+  if (fact.type !== 'pdu-accepted' || !fact.data.includes('"membership":"join"')) return undefined;
+  const { pdu, state } = JSON.parse(fact.data) as Pick<PduAccepted, 'pdu' | 'state'>;
+  const { type, state_key: userId, content } = pdu;
+  if (type !== 'm.room.member' || !isJsonObject(content) || content['membership'] !== 'join') return undefined;
+  if (typeof userId !== 'string' || !isUserId(userId) || serverNameOf(userId) !== serverName) return undefined;
+  const change = state.find((each) => each.type === 'm.room.member' && each.state_key === userId);
+  return { userId, roomId: roomIdOfStream(fact.stream), replaces: change?.replaces };
+}
+
+/** `m.direct` with the new room wherever the old one is; undefined where that changes nothing. */
+export function directRoomsWith(direct: JsonObject, from: RoomId, to: RoomId): JsonObject | undefined {
+  let changed = false;
+  const entries = Object.entries(direct).map(([user, rooms]) => {
+    if (!Array.isArray(rooms) || !rooms.includes(from) || rooms.includes(to)) return [user, rooms] as const;
+    changed = true;
+    return [user, [...(rooms as unknown[]), to]] as const;
+  });
+  return changed ? (Object.fromEntries(entries) as JsonObject) : undefined;
+}

@@ -1,0 +1,292 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import { verifyChain } from '#event-store/seal-facts';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { said, wordsProjector } from '../example-projectors.js';
+import { ProjectionRuntime } from '../projection-runtime.js';
+import type { ProjectionLog } from '../runtime-parts.js';
+import type { Effect } from './effect.js';
+import { EffectRunner } from './effect-runner.js';
+
+const wordOf = (fact: RecordedFact): string => (JSON.parse(fact.data) as { word: string }).word;
+
+const until = async (condition: () => unknown): Promise<void> => {
+  for (let i = 0; i < 2000 && !condition(); i++) await delay(1);
+  expect(condition()).toBeTruthy();
+};
+
+let store: MemoryEventStore;
+let readModels: MemoryReadModels;
+let done: string[];
+let errors: string[];
+let runtimes: ProjectionRuntime[];
+let count: number;
+
+beforeEach(() => {
+  store = new MemoryEventStore();
+  readModels = new MemoryReadModels();
+  done = [];
+  errors = [];
+  runtimes = [];
+  count = 0;
+});
+
+afterEach(async () => {
+  for (const each of runtimes) await each.stop();
+});
+
+const log: ProjectionLog = { info() {}, warn() {}, error: (message) => void errors.push(message) };
+
+/** Notes what was said, within the first letter; words in small letters are nothing to it. */
+const echo = (run: (fact: RecordedFact) => Promise<void> = async () => {}, name = 'echo'): Effect => ({
+  name,
+  keyOf: (fact) => (fact.type === 'said' && /^[A-Z]/.test(wordOf(fact)) ? wordOf(fact)[0] : undefined),
+  async run(fact) {
+    await run(fact);
+    done.push(wordOf(fact));
+    return true;
+  },
+});
+
+async function say(...spoken: string[]): Promise<void> {
+  const facts = spoken.map((word) => said(word));
+  await store.append('s', count === 0 ? 'no-stream' : count - 1, facts);
+  count += spoken.length;
+}
+
+async function begin(...effects: Effect[]): Promise<ProjectionRuntime> {
+  const clock = { now: () => 7 };
+  const projectors = [wordsProjector()];
+  const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], effects, clock, log });
+  runtimes.push(runtime);
+  await runtime.start();
+  return runtime;
+}
+
+/** An end that nobody prepared for: what is under way gets nowhere, and nothing more is noted. */
+const never = (): Promise<void> => new Promise(() => {});
+async function kill(runtime: ProjectionRuntime): Promise<void> {
+  const append = store.append.bind(store);
+  store.append = never as never;
+  await runtime.stop();
+  store.append = append;
+}
+
+describe('an effect', () => {
+  it('follows from every fact that concerns it, old and new, in the order of each key', async () => {
+    await say('Ant', 'bee', 'Cat');
+    const slow = echo((fact) => delay(wordOf(fact) === 'Ant' ? 20 : 0));
+    const runtime = await begin(slow);
+    await until(() => done.length === 2);
+    await say('Auk', 'Cow');
+    await until(() => done.length === 4);
+    expect(done).toEqual(['Cat', 'Ant', 'Auk', 'Cow']);
+    expect(runtime.effects.list()).toEqual([
+      { name: 'echo', waiting: 0, waitingSince: undefined, failures: 0, givenUp: 0 },
+    ]);
+  });
+
+  it('finds the fact in the views', async () => {
+    const seen: unknown[] = [];
+    const runtime: ProjectionRuntime = await begin(
+      echo(async ({ stream }) => void seen.push(await runtime.get('last-word', [stream]))),
+    );
+    await say('Ant');
+    await until(() => done.length === 1);
+    expect(seen).toEqual(['Ant']);
+  });
+
+  it('happens once: not again after a restart, nor where the views are deleted or rebuilt', async () => {
+    await say('Ant', 'Bee');
+    const first = await begin(echo());
+    await until(() => done.length === 2);
+    await first.stop();
+    readModels = new MemoryReadModels();
+    const second = await begin(echo());
+    await second.rebuild('words');
+    await say('Cat');
+    await until(() => done.length === 3);
+    expect(done).toEqual(['Ant', 'Bee', 'Cat']);
+  });
+
+  it('that was under way when the server was killed happens after the next start, also without the views', async () => {
+    await say('Ant');
+    const first = await begin(echo((fact) => (wordOf(fact) === 'Bee' ? never() : Promise.resolve())));
+    await until(() => done.length === 1);
+    await say('Bee', 'Cat');
+    await until(() => done.includes('Cat'));
+    await kill(first);
+    done = [];
+    readModels = new MemoryReadModels();
+    await begin(echo());
+    await until(() => done.length === 2);
+    expect(done).toEqual(['Bee', 'Cat']);
+  });
+
+  it('follows from facts that were appended while no server ran', async () => {
+    const first = await begin(echo());
+    await say('Ant');
+    await until(() => done.length === 1);
+    await first.stop();
+    await say('Bee');
+    await begin(echo());
+    await until(() => done.length === 2);
+    expect(done).toEqual(['Ant', 'Bee']);
+  });
+
+  it('that is new in a server follows from what happens from then on', async () => {
+    const first = await begin(echo());
+    await say('Ant');
+    await until(() => done.length === 1);
+    await first.stop();
+    await say('Bee');
+    await begin(echo(undefined, 'echo'), echo(undefined, 'other'));
+    await until(() => done.length === 3);
+    expect(done).toEqual(['Ant', 'Bee', 'Bee']);
+  });
+
+  it('is noted in the log in a chain of its own, also by two servers', async () => {
+    const [first] = [await begin(echo()), await begin(echo())];
+    for (const word of ['Ant', 'Bee', 'Cat']) {
+      await say(word);
+      await until(() => done.filter((each) => each === word).length === 2);
+    }
+    await first.stop();
+    const marks = store.facts.filter(({ stream }) => stream === 'effects');
+    expect(marks.length).toBeGreaterThan(2);
+    expect(marks.every((fact, i) => verifyChain(marks[i - 1]?.metadata.chain, fact))).toBe(true);
+    expect(JSON.parse(marks.at(-1)!.data)).toMatchObject({ stream: expect.stringMatching(/^(s|effects)$/) });
+  });
+
+  it('leaves nothing in the log where there is nothing to do', async () => {
+    const runtime = await begin(echo());
+    await say('ant', 'bee');
+    await runtime.stop();
+    expect(store.facts).toHaveLength(2);
+  });
+});
+
+describe('an effect that fails', () => {
+  let runner: EffectRunner | undefined;
+
+  afterEach(() => runner?.stop());
+
+  const run = async (effect: Effect): Promise<EffectRunner> => {
+    const live = {
+      get position() {
+        return store.facts.at(-1)!.position;
+      },
+      whenProcessed: async () => {},
+    };
+    runner = new EffectRunner({ store, clock: { now: () => 7 }, effects: [effect], log, live, retryMs: 0.01 });
+    await runner.start();
+    return runner;
+  };
+
+  it('is tried again, before others of its key and while other keys go on', async () => {
+    let tries = 0;
+    await say('Ant', 'Auk', 'Bee');
+    await run(
+      echo(async (fact) => {
+        if (wordOf(fact) === 'Ant' && ++tries < 5) throw new Error('not yet');
+      }),
+    );
+    await until(() => done.length === 3);
+    expect(done).toEqual(['Bee', 'Ant', 'Auk']);
+    expect(errors).toEqual([]);
+    expect(runner!.list()).toMatchObject([{ waiting: 0, failures: 4, givenUp: 0 }]);
+  });
+
+  it('is given up in the end, loudly, and holds up nobody any longer', async () => {
+    await say('Ant', 'Auk', 'Bee');
+    await run(
+      echo(async (fact) => {
+        if (wordOf(fact) === 'Ant') throw new Error('poison');
+      }),
+    );
+    await until(() => done.length === 2);
+    expect(done).toEqual(['Bee', 'Auk']);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(/^echo: .* \(s, revision 0\) was given up and will not happen: poison$/);
+    expect(runner!.list()).toMatchObject([{ waiting: 0, givenUp: 1 }]);
+  });
+
+  it('is not given up while the log cannot be reached', async () => {
+    await say('Ant');
+    let tries = 0;
+    store.head = () => Promise.reject(new Error('away'));
+    await run(
+      echo(async () => {
+        if (++tries < 40) throw new Error('away');
+      }),
+    );
+    await until(() => done.length === 1);
+    expect(errors).toEqual([]);
+  });
+
+  it('whose fact cannot even be looked at is given up at once', async () => {
+    await say('Ant', 'Bee');
+    const effect = echo();
+    const keyOf = (fact: RecordedFact): string | undefined => {
+      if (wordOf(fact) === 'Ant') throw new Error('poison');
+      return effect.keyOf(fact);
+    };
+    await run({ ...effect, keyOf });
+    await until(() => done.length === 1);
+    expect(done).toEqual(['Bee']);
+    expect(runner!.list()).toMatchObject([{ givenUp: 1 }]);
+  });
+});
+
+describe('many effects at once', () => {
+  it('are all done, though no more are begun than the runner takes', async () => {
+    let open: () => void = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let begun = 0;
+    await begin(
+      echo(async () => {
+        begun++;
+        await opened;
+      }),
+    );
+    // A key for each, or they would wait for each other.
+    const words = Array.from({ length: 4_000 }, (_, i) => `${String.fromCodePoint(65 + (i % 26))}${i}`);
+    for (let i = 0; i < words.length; i += 100) await say(...words.slice(i, i + 100));
+    await until(() => begun === 26);
+    expect(runtimes[0]!.effects.list()[0]!.waiting).toBeLessThan(3_000);
+    open();
+    await until(() => done.length === words.length);
+    expect(new Set(done)).toEqual(new Set(words));
+  });
+});
+
+describe('an answer', () => {
+  const correlated = (word: string, correlation: string): ReturnType<typeof said> => {
+    const fact = said(word);
+    return { ...fact, metadata: { ...fact.metadata, correlation } };
+  };
+
+  it('waits for what follows from the facts of its own request, and a second at most', async () => {
+    let open: () => void = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const runtime = await begin(echo((fact) => (wordOf(fact) === 'Never' ? never() : opened)));
+    const { position } = await store.append('r', 'no-stream', [
+      correlated('Ant', 'mine'),
+      correlated('bee', 'other'),
+      correlated('Never', 'stuck'),
+    ]);
+    await runtime.whenProcessed(position);
+    expect(runtime.effects.ofRequest('other')).toBeUndefined();
+    const mine = runtime.effects.ofRequest('mine');
+    expect(mine).toBeDefined();
+    open();
+    await mine;
+    expect(done).toEqual(['Ant']);
+    expect(runtime.effects.ofRequest('mine')).toBeUndefined();
+    const started = performance.now();
+    await runtime.effects.ofRequest('stuck');
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});
