@@ -71,7 +71,7 @@ export class RoomCommands {
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
       [InviteUser, new InviteUserHandler(members, config)],
-      [JoinRoom, new JoinRoomHandler(workers, members, views)],
+      [JoinRoom, new JoinRoomHandler(workers, members, views, TEST_AUTHOR)],
       [KickUser, new KickUserHandler(members)],
       [KnockRoom, new KnockRoomHandler(members)],
       [LeaveRoom, new LeaveRoomHandler(members)],

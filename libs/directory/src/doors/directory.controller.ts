@@ -1,10 +1,10 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { JsonBody } from '#http/json-body';
+import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryValues, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseRoomAlias, parseRoomId } from '#kernel/ids';
@@ -44,6 +44,24 @@ class PublicRoomsDto {
   @IsOptional()
   @IsObject()
   filter?: JsonObject;
+
+  @IsOptional()
+  @IsBoolean()
+  include_all_networks?: boolean;
+
+  @IsOptional()
+  @IsString()
+  third_party_instance_id?: string;
+}
+
+class RoomFilterDto {
+  @IsOptional()
+  @IsString()
+  generic_search_term?: string;
+
+  @IsOptional()
+  @IsArray()
+  room_types?: unknown[];
 }
 
 /** Room aliases and the published room directory: client-server API. */
@@ -119,18 +137,22 @@ export class DirectoryController {
   @Post('publicRooms')
   @HttpCode(200)
   @Authenticated()
-  searchPublicRooms(
+  async searchPublicRooms(
     @Query() query: QueryValues,
-    @JsonBody(PublicRoomsDto) { limit, since, filter = {} }: PublicRoomsDto,
+    @JsonBody(PublicRoomsDto) body: PublicRoomsDto,
   ): Promise<object> {
     this.#checkServer(query);
-    const { generic_search_term: term, room_types: types } = filter;
-    return listPublicRooms(this.views, {
-      limit,
-      since,
-      term: typeof term === 'string' ? term : undefined,
-      types: Array.isArray(types) ? (types as (string | null)[]) : undefined,
-    });
+    const { limit, since, filter = {}, include_all_networks: all = false, third_party_instance_id: network } = body;
+    const { generic_search_term: term, room_types: types } = checkDto(RoomFilterDto, filter);
+    if (types?.some((type) => type !== null && typeof type !== 'string') === true) {
+      throw new MatrixError('M_BAD_JSON', 'filter.room_types: must be a list of strings and nulls');
+    }
+    if (network !== undefined && all) {
+      throw new MatrixError('M_INVALID_PARAM', 'third_party_instance_id: not together with include_all_networks');
+    }
+    // No other network is bridged to this server, so none has a room here.
+    if (network !== undefined) return { chunk: [], total_room_count_estimate: 0 };
+    return listPublicRooms(this.views, { limit, since, term, types: types as (string | null)[] | undefined });
   }
 
   /** The directories of other servers are read over federation: M_NOT_FOUND before there is one. */

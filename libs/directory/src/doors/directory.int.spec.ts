@@ -124,7 +124,24 @@ describe('the list of public rooms', () => {
     expect(shape(await alice.call('GET', '/publicRooms?since=x'))).toEqual([400, 'M_INVALID_PARAM']);
     expect(shape(await alice.call('GET', '/publicRooms?server=else.example'))).toEqual([404, 'M_NOT_FOUND']);
     expect((await alice.call('GET', '/publicRooms?server=a.example')).status).toBe(200);
-    expect((await alice.call('POST', '/publicRooms', { limit: 1e9, filter: { room_types: 'x' } })).status).toBe(200);
+    expect((await alice.call('POST', '/publicRooms', { limit: 1e9, filter: { room_types: [null] } })).status).toBe(200);
+  });
+
+  it('is searched for all that is asked for, or not at all', async () => {
+    await alice.createRoom({ visibility: 'public' });
+    const search = (body: object): Promise<RoomsAnswer> => alice.call('POST', '/publicRooms', body);
+    for (const filter of [{ room_types: 'x' }, { room_types: [1] }, { generic_search_term: 5 }]) {
+      expect(shape(await search({ filter }))).toEqual([400, 'M_BAD_JSON']);
+    }
+    // There is no other network here, and its rooms are not those of this one.
+    expect((await search({ third_party_instance_id: 'irc' })).body).toEqual({
+      chunk: [],
+      total_room_count_estimate: 0,
+    });
+    const both = { third_party_instance_id: 'irc', include_all_networks: true };
+    expect(shape(await search(both))).toEqual([400, 'M_INVALID_PARAM']);
+    const all = await search({ include_all_networks: true, filter: { generic_search_term: null } });
+    expect(all.body.chunk).not.toEqual([]);
   });
 
   it('is changed by those who may, for rooms there are', async () => {

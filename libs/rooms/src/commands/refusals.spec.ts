@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CreateAlias } from '#directory/commands/create-alias';
 import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import type { MatrixError } from '#kernel/matrix-error';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
@@ -46,6 +47,9 @@ const answerOf = (command: Promise<unknown>): Promise<object> =>
     (error: unknown) => (error as MatrixError).toBody(),
   );
 
+const joinSigned = (roomId: RoomId, third_party_signed: JsonObject): Promise<unknown> =>
+  rooms.execute(new JoinRoom(requesterOf(BOB), roomId, { third_party_signed }));
+
 describe('a stranger', () => {
   const commands: readonly (readonly [string, (roomId: RoomId) => Promise<unknown>])[] = [
     ['joins', (roomId) => rooms.join(BOB, roomId)],
@@ -54,6 +58,7 @@ describe('a stranger', () => {
       (roomId) => rooms.execute(new JoinRoom(requesterOf(BOB), roomId, { a: 0.5 })),
     ],
     ['joins as a guest', (roomId) => rooms.execute(new JoinRoom({ ...requesterOf(BOB), isGuest: true }, roomId))],
+    ['joins by a mail that was for somebody else', (roomId) => joinSigned(roomId, { token: 'abc', mxid: CAROL })],
     ['leaves', (roomId) => leave(BOB, roomId)],
     ['knocks', (roomId) => knock(BOB, roomId)],
     ['invites', (roomId) => on(BOB, 'invite', roomId, CAROL)],

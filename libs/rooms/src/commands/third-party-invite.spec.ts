@@ -1,0 +1,62 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { encodeBase64 } from '#protocol/signing/base64';
+import { signJson } from '#protocol/signing/sign-json';
+import { createSigningKey } from '#protocol/signing/signing-key';
+import { ALICE, BOB } from '#testing/local-room';
+import { requesterOf, RoomCommands } from '#testing/room-commands';
+import { JoinRoom } from './join-room.js';
+
+const CAROL = '@carol:a.example' as UserId;
+const key = createSigningKey(Buffer.alloc(32, 1), '0');
+const otherKey = createSigningKey(Buffer.alloc(32, 2), '0');
+
+let rooms: RoomCommands;
+let roomId: RoomId;
+
+beforeEach(async () => {
+  rooms = new RoomCommands();
+  roomId = await rooms.createRoom(ALICE);
+  const offer = {
+    display_name: 'B...',
+    key_validity_url: 'https://id.example/',
+    public_key: encodeBase64(key.publicKey),
+  };
+  await rooms.setState(ALICE, roomId, 'm.room.third_party_invite', offer, 'abc');
+});
+
+const signedFor = (mxid: UserId, token = 'abc', by = key): JsonObject =>
+  signJson({ mxid, sender: ALICE, token }, 'id.example', by);
+
+const join = (user: UserId, third_party_signed: unknown): Promise<unknown> =>
+  rooms.execute(new JoinRoom(requesterOf(user), roomId, { third_party_signed } as JsonObject));
+
+it('lets in whom the identity server knows as the one who was invited', async () => {
+  const signed = signedFor(BOB);
+  await join(BOB, signed);
+  expect(await rooms.state(roomId, 'm.room.member', BOB)).toEqual({ membership: 'join' });
+  expect(rooms.events(roomId).at(-2)).toMatchObject({
+    sender: ALICE,
+    state_key: BOB,
+    content: { membership: 'invite', third_party_invite: { display_name: 'B...', signed } },
+  });
+});
+
+it('lets nobody in by what was signed for others, by others or for another invite, and then sends nothing', async () => {
+  const { length } = rooms.events(roomId);
+  for (const signed of [signedFor(CAROL), signedFor(BOB, 'abc', otherKey), signedFor(BOB, 'abd'), { token: 'abc' }]) {
+    await expect(join(BOB, signed)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  }
+  for (const signed of ['text', {}, { token: 1 }]) {
+    await expect(join(BOB, signed)).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
+  }
+  expect(rooms.events(roomId)).toHaveLength(length);
+});
+
+it('lets nobody in by an invite that was taken back', async () => {
+  await rooms.setState(ALICE, roomId, 'm.room.third_party_invite', {}, 'abc');
+  await expect(join(BOB, signedFor(BOB))).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  await rooms.setState(ALICE, roomId, 'm.room.member', { membership: 'invite' }, BOB);
+  await join(BOB, null);
+});

@@ -1,0 +1,49 @@
+import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { RoomTurn } from '../worker/room-turn.js';
+
+/** A signature of an identity server that a user is the one who was invited by an identifier of another kind. */
+export interface ThirdPartySigned {
+  readonly token: string;
+  /** All that was signed, with the signatures. */
+  readonly signed: JsonObject;
+}
+
+/** Reads `third_party_signed` of a join; undefined where there is none. Throws M_BAD_JSON. */
+export function thirdPartySignedOf({ third_party_signed: signed }: JsonObject): ThirdPartySigned | undefined {
+  if (signed === undefined || signed === null) return undefined;
+  if (!isJsonObject(signed)) throw new MatrixError('M_BAD_JSON', 'third_party_signed: must be an object');
+  const { token } = signed;
+  if (typeof token !== 'string') throw new MatrixError('M_BAD_JSON', 'third_party_signed.token: must be a string');
+  return { token, signed };
+}
+
+/**
+ * Makes of a pending m.room.third_party_invite an invitation of the user, in the name of who asked: client-server API,
+ * "Third-party invites". The authorisation rules check the signature and for whom it is. Throws M_FORBIDDEN, also where who
+ * asked is of another server, for which this one cannot speak.
+ */
+export async function redeemThirdPartyInvite(
+  turn: RoomTurn,
+  userId: UserId,
+  { token, signed }: ThirdPartySigned,
+  profile: JsonObject,
+  serverName: ServerName,
+): Promise<void> {
+  const offer = await turn.findState('m.room.third_party_invite', token);
+  if (offer === undefined || serverNameOf(offer.sender) !== serverName) {
+    throw new MatrixError('M_FORBIDDEN', 'There is no such third-party invite of this server in the room');
+  }
+  const { display_name: name } = offer.content;
+  await turn.send({
+    type: 'm.room.member',
+    stateKey: userId,
+    sender: offer.sender,
+    content: {
+      ...profile,
+      membership: 'invite',
+      third_party_invite: { ...(typeof name === 'string' ? { display_name: name } : {}), signed },
+    },
+  });
+}
