@@ -24,6 +24,7 @@ export async function openTlsListener(config: Config, app: NestFastifyApplicatio
   const server = naming(tlsCert, () => createServer({ ...CONNECTION_TIMEOUTS, ...readSecrets() }));
   server.on('request', (request, response) => fastify.routing(request, response));
   server.on('clientError', answerClientError);
+  server.on('checkExpectation', (request, response) => fastify.routing(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(federationListen.port, federationListen.host, () => {

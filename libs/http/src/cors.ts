@@ -7,6 +7,11 @@ const CORS_HEADERS = Object.freeze({
   'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization, Date',
 });
 
+/** The same as lines of HTTP, for answers that are written to a socket. */
+export const CORS_LINES = Object.entries(CORS_HEADERS)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');
+
 export function setCorsHeaders(reply: FastifyReply): void {
   void reply.headers(CORS_HEADERS);
 }

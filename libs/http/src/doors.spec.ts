@@ -439,18 +439,23 @@ describe('routing', () => {
   });
 
   it('answers what is no HTTP in the standard shape', async () => {
-    const { hostname, port } = new URL(origin);
-    const text = await new Promise<string>((resolve) => {
-      let received = '';
-      const socket = connect(Number(port), hostname, () => socket.write('NONSENSE\r\n\r\n'));
-      socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
-      socket.on('close', () => resolve(received));
-      socket.on('error', () => {});
-    });
+    const text = await exchange('NONSENSE\r\n\r\n');
     expect(text).toMatch(/^HTTP\/1\.1 400 /);
     expect(text).toContain('"errcode":"M_UNKNOWN"');
   });
 });
+
+/** What the server writes to a connection on which these bytes come in, until it closes it. */
+function exchange(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(origin);
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    socket.on('close', () => resolve(received));
+    socket.on('error', () => {});
+  });
+}
 
 describe('browsers', () => {
   it('may ask from anywhere: OPTIONS is answered on every path', async () => {
@@ -460,6 +465,39 @@ describe('browsers', () => {
       expect(headers.get('access-control-allow-methods')).toContain('PUT');
       expect(headers.get('access-control-allow-headers')).toContain('Authorization');
     }
+  });
+
+  it('may ask before a request whose path cannot be read, and then see what is wrong with it', async () => {
+    for (const path of [`${V3}/rooms/%zz/state/m.x/k`, `${V3}/rooms/${'x'.repeat(3000)}/state/m.x/k`, '/%', '/%ff']) {
+      const asked = await ask('OPTIONS', path);
+      expect([path, asked.status]).toEqual([path, 204]);
+      expect(asked.headers.get('access-control-allow-origin')).toBe('*');
+      const refused = await ask('PUT', path);
+      expect(refused.status).toBeGreaterThanOrEqual(400);
+      expect(refused.headers.get('access-control-allow-origin')).toBe('*');
+      expect(refused.body.errcode).toMatch(/^M_/);
+    }
+  });
+
+  it.each([
+    ['header', 'GET / HTTP/1.1\r\nHost: x\r\nX: ' + 'x'.repeat(20_000) + '\r\n\r\n', 431],
+    ['transfer encoding', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: bogus\r\n\r\n', 400],
+    ['line', 'NONSENSE\r\n\r\n', 400],
+  ])('see the headers on the answer to a %s that is no HTTP', async (_what, request, status) => {
+    const text = await exchange(request);
+    expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(text).toMatch(/^access-control-allow-origin: \*\r$/im);
+    expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n')))).toEqual({
+      errcode: 'M_UNKNOWN',
+      error: expect.any(String),
+    });
+  });
+
+  it('see the headers whatever a request expects of the server', async () => {
+    const headers = `Host: x\r\nConnection: close\r\nExpect: miracles\r\n`;
+    const text = await exchange(`GET ${V3}/maybe HTTP/1.1\r\n${headers}\r\n`);
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    expect(text).toMatch(/^access-control-allow-origin: \*\r$/im);
   });
 
   it('see the headers on refusals too', async () => {

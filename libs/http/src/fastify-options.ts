@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import type { Config } from '#config/config';
-import { setCorsHeaders } from './cors.js';
+import { CORS_LINES, setCorsHeaders } from './cors.js';
 import { errorResponse } from './error-response.js';
 
 /** The most bytes of a JSON body: an event has 65,536 at most, but other bodies (keys, filters, push rules) carry many. */
@@ -52,9 +52,14 @@ function requestIds(): () => string {
 }
 
 /** A path that cannot be read at all: the router gives up before any hook runs. */
-function answerFrameworkError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  const { status, body } = errorResponse(error, '');
+function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   setCorsHeaders(reply);
+  // A browser that asks before its request must get a yes, or the page never sees what is wrong with the path.
+  if (request.method === 'OPTIONS') {
+    void reply.code(204).send();
+    return;
+  }
+  const { status, body } = errorResponse(error, '');
   void reply.code(status).send(body);
 }
 
@@ -65,7 +70,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Dupl
   const body = JSON.stringify({ errcode: 'M_UNKNOWN', error: reason });
   if (socket.writable)
     socket.write(
-      `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${CORS_LINES}Connection: close\r\n\r\n${body}`,
     );
   socket.destroy(error);
 }

@@ -19,6 +19,8 @@ export class MatrixAdapter extends FastifyAdapter {
   constructor(config: Pick<Config, 'trustProxy'>) {
     super(fastifyOptions(config));
     const fastify = this.getInstance();
+    // No server must meet an expectation other than `100-continue` (RFC 9110, section 10.1.1): others decide nothing.
+    fastify.server.on('checkExpectation', (request, response) => fastify.routing(request, response));
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     fastify.addHook('onRoute', (route) => this.#routes.add(route.url, route.method));
