@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { RoomId } from '#kernel/ids';
-import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { ALICE, BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { type AuditEntry, type AuditRange, auditRoom, stateAt } from './audit-room.js';
+import { type AuditEntry, type AuditOptions, auditRoom, stateAt } from './audit-room.js';
+import { peopleOf } from './people.js';
 
 let store: MemoryEventStore;
 let room: LocalRoom;
@@ -12,9 +13,10 @@ beforeEach(async () => {
   room = await LocalRoom.begin(store);
 });
 
-async function audit(roomId: RoomId, range?: AuditRange): Promise<AuditEntry[]> {
+async function audit(roomId: RoomId, options: Partial<AuditOptions> = {}): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = [];
-  for await (const entry of auditRoom(store, roomId, range)) entries.push(entry);
+  const telling = { people: peopleOf(TEST_AUTHOR.serverName), messages: false };
+  for await (const entry of auditRoom(store, roomId, { ...telling, ...options })) entries.push(entry);
   return entries;
 }
 
@@ -25,22 +27,22 @@ describe('the audit of a room', () => {
     await room.setMembership(BOB, 'join');
     const second = await room.setState('m.room.topic', { topic: 'second' });
     const said = await room.say('hello', BOB);
-    const redaction = await room.redact(said);
+    await room.redact(said);
     await room.list();
 
     const entries = await audit(room.roomId);
     expect(entries.map(({ revision }) => revision)).toEqual(entries.map((_, i) => i));
     expect(entries.map(({ what }) => what)).toEqual([
-      'set m.room.create',
-      `set ${ALICE} to join`,
-      'set m.room.join_rules',
-      'set m.room.topic',
-      `set ${BOB} to join`,
-      'set m.room.topic',
-      'sent m.room.message',
-      'sent m.room.redaction',
-      `${said.eventId} was redacted by ${redaction}`,
-      'listed in the directory',
+      'created the room (version 11)',
+      'joined',
+      'set the join rule to public',
+      'set the topic to "first"',
+      'joined',
+      'changed the topic from "first" to "second"',
+      'sent a message (redacted since)',
+      'redacted a message of bob',
+      'a message of bob lost its content',
+      'listed the room in the directory',
     ]);
     expect(entries[5]).toMatchObject({
       actor: ALICE,
@@ -54,6 +56,32 @@ describe('the audit of a room', () => {
     });
     expect(entries[6]).toMatchObject({ actor: BOB, effect: [], root: entries[5]!.root });
     expect(entries[3]!.root).not.toBe(entries[5]!.root);
+  });
+
+  test('tells nothing of what was redacted, from the beginning', async () => {
+    const secret = await room.setState('m.room.topic', { topic: 'a secret' });
+    await room.setState('m.room.topic', { topic: 'harmless' });
+    await room.redact(secret);
+    await room.redact(await room.say('another secret'));
+    const entries = await audit(room.roomId, { messages: true });
+    expect(JSON.stringify(entries)).not.toContain('secret');
+    expect(entries.map(({ what }) => what).slice(2, 6)).toEqual([
+      'set m.room.topic (redacted since)',
+      'set the topic to "harmless"',
+      'redacted the m.room.topic of alice',
+      'the m.room.topic of alice lost its content',
+    ]);
+    expect((await stateAt(store, room.roomId, 2)).state.at(-1)).toMatchObject({ type: 'm.room.topic', content: {} });
+  });
+
+  test('tells what a change took the place of, also where that is not shown', async () => {
+    await room.setState('m.room.topic', { topic: 'first' });
+    await room.setState('m.room.topic', { topic: 'second' });
+    const [only, ...others] = await audit(room.roomId, { from: 3 });
+    expect(others).toEqual([]);
+    expect(only?.what).toBe('changed the topic from "first" to "second"');
+    expect(await audit(room.roomId, { since: only!.at })).toEqual([only]);
+    expect((await audit(room.roomId, { until: only!.at })).map(({ revision }) => revision)).toEqual([0, 1, 2]);
   });
 
   test('shows a part of it, both ends included', async () => {

@@ -1,10 +1,11 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { type PduAccepted, type PduRedacted, type RoomListed, roomStream } from '../facts/room-facts.js';
+import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
 
 /** One fact of a room's history: who did what, when, from which device, with which effect on the state. */
 export interface AuditEntry {
@@ -18,7 +19,7 @@ export interface AuditEntry {
   readonly event_id?: EventId;
   readonly type?: string;
   readonly state_key?: string;
-  /** In words: what it did. */
+  /** In words that follow upon the name of who did it. */
   readonly what: string;
   readonly effect: readonly { type: string; state_key: string; event_id: EventId; replaces?: EventId }[];
   /** The root of the state after it; absent where the fact does not concern the state. */
@@ -33,36 +34,49 @@ export interface StateAt {
   readonly state: readonly { type: string; state_key: string; event_id: EventId; content: JsonObject }[];
 }
 
-/** The part of a room's history to show, by revisions, both inclusive; default: all of it. */
-export interface AuditRange {
+/** What of a room's history is told, and how. */
+export interface AuditOptions extends Telling {
+  /** Revisions, both inclusive; default: all of them. */
   readonly from?: number;
   readonly to?: number;
+  /** Milliseconds since the epoch: from this moment (inclusive), up to that one (exclusive). */
+  readonly since?: number;
+  readonly until?: number;
 }
 
-/** A room's history in order. M_NOT_FOUND for a room that the log does not have. */
-export async function* auditRoom(
-  store: EventStore,
-  roomId: RoomId,
-  { from = 0, to = Infinity }: AuditRange = {},
-): AsyncGenerator<AuditEntry> {
+/**
+ * A room's history in order. The room is read from its beginning whatever the range, for what an event changed is told by what
+ * was there before it; nothing is held of it but its state and what redactions left. Content that was redacted, at any time, is
+ * not told. M_NOT_FOUND for a room that the log does not have.
+ */
+export async function* auditRoom(store: EventStore, roomId: RoomId, options: AuditOptions): AsyncGenerator<AuditEntry> {
+  const { from = 0, to = Infinity, since = -Infinity, until = Infinity } = options;
+  const history = new RoomHistory(await findRemains(store, roomId), options);
   let known = false;
-  for await (const fact of store.readStream(roomStream(roomId), { from })) {
+  for await (const fact of store.readStream(roomStream(roomId))) {
     known = true;
     if (fact.revision > to) return;
-    yield entryOf(fact);
+    const entry = history.pass(fact);
+    if (fact.revision >= from && entry.at >= since && entry.at < until) yield entry;
   }
-  known ||= from > 0 && (await hasRoom(store, roomId));
   if (!known) throw new MatrixError('M_NOT_FOUND', `The log has no room ${roomId}`);
 }
 
-async function hasRoom(store: EventStore, roomId: RoomId): Promise<boolean> {
-  for await (const _ of store.readStream(roomStream(roomId), { limit: 1 })) return true;
-  return false;
+/** What redactions left of events, by the events' ids. */
+async function findRemains(store: EventStore, roomId: RoomId): Promise<ReadonlyMap<EventId, JsonObject>> {
+  const remains = new Map<EventId, JsonObject>();
+  for await (const fact of store.readStream(roomStream(roomId))) {
+    if (fact.type !== 'pdu-redacted') continue;
+    const { event_id: eventId, pdu } = JSON.parse(fact.data) as PduRedacted;
+    remains.set(eventId, pdu);
+  }
+  return remains;
 }
 
-/** The state dictionary after the fact of this revision, each key with its event as it was at that moment. */
+/** The state dictionary after the fact of this revision. Content that was redacted, at any time, is not told. */
 export async function stateAt(store: EventStore, roomId: RoomId, revision: number): Promise<StateAt> {
   const state = new Map<string, StateAt['state'][number]>();
+  const remains = await findRemains(store, roomId);
   let trie = StateTrie.empty;
   let last = -1;
   for await (const fact of store.readStream(roomStream(roomId))) {
@@ -72,7 +86,8 @@ export async function stateAt(store: EventStore, roomId: RoomId, revision: numbe
     const body = JSON.parse(fact.data) as PduAccepted;
     for (const { type, state_key, event_id } of body.state) {
       trie = trie.set(type, state_key, event_id);
-      state.set(stateKeyOf(type, state_key), { type, state_key, event_id, content: body.pdu['content'] as JsonObject });
+      const content = contentOf(remains.get(event_id) ?? body.pdu);
+      state.set(stateKeyOf(type, state_key), { type, state_key, event_id, content });
     }
   }
   if (last < 0) throw new MatrixError('M_NOT_FOUND', `The log has no room ${roomId}`);
@@ -81,34 +96,73 @@ export async function stateAt(store: EventStore, roomId: RoomId, revision: numbe
   return { revision, root: trie.rootHash, state: [...state.values()] };
 }
 
-function entryOf(fact: RecordedFact): AuditEntry {
-  const { revision, position, metadata } = fact;
-  const { at, actor, device, chain } = metadata;
-  const common = { revision, position, at, actor, ...(device === undefined ? {} : { device }), fact: fact.type, chain };
-  if (fact.type === 'pdu-accepted') return { ...common, ...ofAccepted(JSON.parse(fact.data) as PduAccepted) };
-  if (fact.type === 'pdu-redacted') {
-    const { event_id, redacted_by } = JSON.parse(fact.data) as PduRedacted;
-    return { ...common, event_id, what: `${event_id} was redacted by ${redacted_by}`, effect: [] };
+/** Tells one fact after another of a room. */
+class RoomHistory {
+  /** The content in force of each state key. */
+  readonly #contents = new Map<string, JsonObject>();
+  /** In words, what each redacted event was. */
+  readonly #names = new Map<EventId, string>();
+
+  constructor(
+    private readonly remains: ReadonlyMap<EventId, JsonObject>,
+    private readonly telling: Telling,
+  ) {}
+
+  pass(fact: RecordedFact): AuditEntry {
+    const { revision, position, metadata } = fact;
+    const { at, actor, device, chain } = metadata;
+    const common = {
+      revision,
+      position,
+      at,
+      actor,
+      ...(device === undefined ? {} : { device }),
+      fact: fact.type,
+      chain,
+    };
+    if (fact.type === 'pdu-accepted') return { ...common, ...this.#tellAccepted(JSON.parse(fact.data) as PduAccepted) };
+    return { ...common, ...this.#tellOther(fact) };
   }
-  if (fact.type === 'room-listed') {
-    const { listed } = JSON.parse(fact.data) as RoomListed;
-    return { ...common, what: listed ? 'listed in the directory' : 'taken out of the directory', effect: [] };
+
+  #tellOther({ type, data }: RecordedFact): Pick<AuditEntry, 'event_id' | 'what' | 'effect'> {
+    if (type === 'pdu-redacted') {
+      const { event_id: eventId } = JSON.parse(data) as PduRedacted;
+      return { event_id: eventId, what: `${this.#names.get(eventId) ?? 'an event'} lost its content`, effect: [] };
+    }
+    if (type === 'room-listed') {
+      const { listed } = JSON.parse(data) as RoomListed;
+      return { what: listed ? 'listed the room in the directory' : 'took the room out of the directory', effect: [] };
+    }
+    return { what: type, effect: [] };
   }
-  return { ...common, what: fact.type, effect: [] };
+
+  #tellAccepted({ pdu, event_id: eventId, state, root }: PduAccepted): Omit<AuditEntry, keyof Recorded> {
+    const { people } = this.telling;
+    const [type, sender, key] = [String(pdu['type']), pdu['sender'], pdu['state_key']];
+    const stateKey = typeof key === 'string' ? key : undefined;
+    const remains = this.remains.get(eventId);
+    const content = contentOf(remains ?? pdu);
+    if (remains !== undefined) this.#names.set(eventId, nameOfEvent({ type, sender, stateKey }, people));
+    const isOwn = (change: AuditEntry['effect'][number]): boolean => change.event_id === eventId;
+    const place = state.find(isOwn) ?? { type, state_key: stateKey ?? '' };
+    const before = stateKey === undefined ? undefined : this.#contents.get(stateKeyOf(place.type, place.state_key));
+    if (state.some(isOwn)) this.#contents.set(stateKeyOf(place.type, place.state_key), content);
+    const redacted = this.#names.get(targetOf(pdu) as EventId);
+    const event = { type, sender, stateKey, content, before, redacted, isRedacted: remains !== undefined };
+    const told = { event_id: eventId, type, what: tellEvent(event, this.telling), effect: state, root };
+    return stateKey === undefined ? told : { ...told, state_key: stateKey };
+  }
 }
 
-function ofAccepted({
-  pdu,
-  event_id,
-  state,
-  root,
-}: PduAccepted): Pick<AuditEntry, 'event_id' | 'type' | 'state_key' | 'what' | 'effect' | 'root'> {
-  const type = String(pdu['type']);
-  const key = pdu['state_key'];
-  const content = pdu['content'] as JsonObject;
-  const common = { event_id, type, effect: state, root };
-  if (typeof key !== 'string') return { ...common, what: `sent ${type}` };
-  const what =
-    type === 'm.room.member' ? `set ${key} to ${String(content['membership'])}` : `set ${type}${key && ` (${key})`}`;
-  return { ...common, state_key: key, what };
+/** What an entry has of its fact's place in the log. */
+type Recorded = Pick<AuditEntry, 'revision' | 'position' | 'at' | 'actor' | 'device' | 'fact' | 'chain'>;
+
+function contentOf(pdu: JsonObject): JsonObject {
+  const content = pdu['content'];
+  return isJsonObject(content) ? content : {};
+}
+
+/** The event that a redaction names, wherever its room version has it. */
+function targetOf(pdu: JsonObject): unknown {
+  return pdu['type'] === 'm.room.redaction' ? (pdu['redacts'] ?? contentOf(pdu)['redacts']) : undefined;
 }
