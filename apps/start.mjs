@@ -1,7 +1,8 @@
 // Starts one of the programs, after building what is missing or older than its sources:
 //   node apps/start.mjs homeserver | cli | bench  [arguments]
+//   node apps/start.mjs build            builds, and starts none
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,6 +12,8 @@ const PROGRAMS = {
   cli: 'dist/apps/cli/src/main.js',
   bench: 'dist/bench/main.js',
 };
+/** What programs read beside their code; the compiler leaves it where it is. */
+const PAGES = 'apps/cli/src/audit/html';
 const SOURCES = ['apps', 'libs', 'bench', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 /** A build takes seconds: a lock this old belongs to one that died. */
 const STALE_LOCK_MS = 120_000;
@@ -19,6 +22,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist/.built');
 const lock = join(root, 'dist/.building');
 
+const isPage = (name) => name.endsWith('.css') || name.endsWith('.js');
+
 function newestOf(path) {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return 0;
@@ -26,7 +31,8 @@ function newestOf(path) {
   // The time of a folder tells of files that were removed.
   let newest = stats.mtimeMs;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const matters = entry.isDirectory() || (entry.name.endsWith('.ts') && !entry.name.endsWith('.spec.ts'));
+    const matters =
+      entry.isDirectory() || isPage(entry.name) || (entry.name.endsWith('.ts') && !entry.name.endsWith('.spec.ts'));
     if (matters) newest = Math.max(newest, newestOf(join(path, entry.name)));
   }
   return newest;
@@ -40,14 +46,14 @@ function isStale() {
 }
 
 /** Runs the compiler, one process at a time; who waited looks again whether there is anything left to do. */
-async function build() {
+async function build(isWanted = isStale) {
   mkdirSync(join(root, 'dist'), { recursive: true });
   while (!tryLock()) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     if (Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > STALE_LOCK_MS) unlock();
   }
   try {
-    if (isStale()) compile();
+    if (isWanted()) compile();
   } finally {
     unlock();
   }
@@ -63,6 +69,9 @@ function compile() {
     stdio: ['ignore', 2, 2],
   });
   if (status !== 0) fail('the build failed');
+  for (const name of readdirSync(join(root, PAGES))) {
+    if (isPage(name)) copyFileSync(join(root, PAGES, name), join(root, 'dist', PAGES, name));
+  }
   writeFileSync(built, `${started.toISOString()}\n`);
 }
 
@@ -90,6 +99,10 @@ function fail(message) {
   process.exit(1);
 }
 
+if (process.argv[2] === 'build') {
+  await build(() => true);
+  process.exit();
+}
 const program = PROGRAMS[process.argv[2]];
 if (program === undefined) fail(`start what? ${Object.keys(PROGRAMS).join(', ')}`);
 if (isStale()) await build();

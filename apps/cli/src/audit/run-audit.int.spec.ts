@@ -40,14 +40,32 @@ async function audit(options: Partial<RunAuditOptions> = {}): Promise<string[]> 
 }
 
 describe('annals audit', () => {
-  test('tells each fact on a line: revision, time, who, device, what, effect', async () => {
+  test('tells each fact on a line: revision, time, who, device, what', async () => {
     const lines = await audit();
     expect(lines).toHaveLength(26);
     expect(lines[3]).toMatch(
-      / {5}3 {2}2023-11-14T22:13:20\.\d{3}Z {2}@alice:a\.example \(ALICESPHONE\) +set m\.room\.topic {2}\[m\.room\.topic = \$\S+\]$/,
+      /^ {5}3 {2}2023-11-14T22:13:20\.\d{3}Z {2}alice \(ALICESPHONE\) set the topic to "first"$/,
     );
-    expect(lines[5]).toMatch(/sent m\.room\.message {2}\$\S+$/);
+    expect(lines[5]).toMatch(/ alice \(ALICESPHONE\) sent a message \(m\.text, 9 bytes\)$/);
+    expect(lines[25]).toMatch(/ changed the topic from "first" to "second"$/);
+  });
+
+  test('tells event ids and the effect too, where that is asked for', async () => {
+    const lines = await audit({ verbose: true });
+    expect(lines[3]).toMatch(/ set the topic to "first" {2}\[m\.room\.topic = \$\S+\]$/);
+    expect(lines[5]).toMatch(/ sent a message \(m\.text, 9 bytes\) {2}\$\S+$/);
     expect(lines[25]).toMatch(/\[m\.room\.topic = \$\S+, was \$\S+\]$/);
+  });
+
+  test('tells what was said only where that is asked for', async () => {
+    expect((await audit()).join()).not.toContain('message 7');
+    expect((await audit({ messages: true }))[12]).toMatch(
+      / bob \(ALICESPHONE\) sent a message \(m\.text\): message 7$/,
+    );
+  });
+
+  test('tells the last entries alone', async () => {
+    expect(await audit({ limit: 2 })).toEqual((await audit()).slice(-2));
   });
 
   test('shows some revisions only, and JSON with the same content', async () => {

@@ -1,12 +1,19 @@
-import { aliasStream, evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { findLogIdentity } from '#event-store/log-identity';
 import type { EventStore } from '#event-store/event-store';
-import { isRoomAlias, isRoomId, type RoomAlias, type RoomId } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { type AuditEntry, auditRoom, type StateAt, stateAt } from '#rooms/audit/audit-room';
+import { type AuditEntry, type AuditOptions, auditRoom, type StateAt, stateAt } from '#rooms/audit/audit-room';
+import { type People, peopleOf } from '#rooms/audit/people';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted, moment } from '../terminal/units.js';
+import { keyRing } from '../verify/key-ring.js';
+import { publicKeysOf, readKeyFiles } from '../verify/own-keys.js';
+import { findRoom } from './find-room.js';
+import { verdictOf, writePage } from './html/write-page.js';
+import { verifyRoomFacts } from './verify-room-facts.js';
+import { writeFileInPieces } from './write-file-in-pieces.js';
 
 export interface RunAuditOptions {
   /** A room id or an alias of this server. */
@@ -14,9 +21,22 @@ export interface RunAuditOptions {
   /** Revisions, both inclusive. */
   readonly from?: number;
   readonly to?: number;
+  /** Milliseconds since the epoch: from this moment, up to that one. */
+  readonly since?: number;
+  readonly until?: number;
+  /** The most entries to tell: the last ones. */
+  readonly limit?: number;
   /** Print the state after this revision instead of the history. */
   readonly at?: number;
+  /** Tell the texts of messages. */
+  readonly messages?: boolean;
+  /** Tell event ids and the effect on the state too. */
+  readonly verbose?: boolean;
   readonly json: boolean;
+  /** Write a page to this file instead. */
+  readonly html?: string;
+  /** Write over a file that is there. */
+  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -28,8 +48,11 @@ export async function runAudit(
 ): Promise<ExitCode> {
   const store = await installation.openLogToRead();
   try {
+    const server = (await findLogIdentity(store))?.serverName ?? installation.config.serverName;
     const roomId = await findRoom(store, options.room);
-    if (options.at === undefined) await printHistory(store, roomId, terminal, options);
+    const people = peopleOf(server);
+    if (options.html !== undefined) return await printPage(store, roomId, server, installation, terminal, options);
+    if (options.at === undefined) await printHistory(store, roomId, people, terminal, options);
     else await printState(await stateAt(store, roomId, options.at), roomId, terminal, options.json);
     return EXIT.ok;
   } catch (error) {
@@ -41,31 +64,54 @@ export async function runAudit(
   }
 }
 
-async function findRoom(store: EventStore, text: string): Promise<RoomId> {
-  if (isRoomId(text)) return text;
-  if (!isRoomAlias(text)) throw new CliFailure(`${text}: neither a room id (!…) nor an alias (#…:server)`, EXIT.found);
-  const roomId = await findRoomOfAlias(store, text);
-  if (roomId === undefined) throw new CliFailure(`${text}: the log has no room under this alias`, EXIT.found);
-  return roomId;
-}
-
-async function findRoomOfAlias(store: EventStore, alias: RoomAlias): Promise<RoomId | undefined> {
-  for await (const fact of store.readStream(aliasStream(alias), { backwards: true, limit: 1 })) {
-    return evolveAlias(NO_ALIAS, fact).roomId;
-  }
-  return undefined;
-}
-
 async function printHistory(
   store: EventStore,
   roomId: RoomId,
+  people: People,
   terminal: Terminal,
-  { from, to, json, signal }: RunAuditOptions,
+  { json, verbose = false, limit, signal, ...options }: RunAuditOptions,
 ): Promise<void> {
-  for await (const entry of auditRoom(store, roomId, { from, to })) {
+  const print = (entry: AuditEntry): Promise<void> =>
+    terminal.line(json ? JSON.stringify({ ...entry, at: moment(entry.at) }) : auditLine(entry, verbose));
+  const last: AuditEntry[] = [];
+  for await (const entry of auditRoom(store, roomId, toldOf(options, people))) {
     if (signal?.aborted === true) throw new CliFailure('interrupted', EXIT.interrupted);
-    await terminal.line(json ? JSON.stringify({ ...entry, at: moment(entry.at) }) : auditLine(entry));
+    if (limit === undefined) await print(entry);
+    else if (last.push(entry) > limit) last.shift();
   }
+  for (const entry of last) await print(entry);
+}
+
+function toldOf({ from, to, since, until, messages = false }: Partial<RunAuditOptions>, people: People): AuditOptions {
+  return { from, to, since, until, messages, people };
+}
+
+async function printPage(
+  store: EventStore,
+  roomId: RoomId,
+  server: ServerName,
+  { config }: Installation,
+  terminal: Terminal,
+  options: RunAuditOptions,
+): Promise<ExitCode> {
+  const { html = '', messages = false, force = false, from, since, limit } = options;
+  if (from !== undefined || since !== undefined || limit !== undefined) {
+    throw new CliFailure(
+      'a page shows the state at each moment, so that it begins with the room: only --to and --until',
+    );
+  }
+  const own = publicKeysOf(server, readKeyFiles(config.dataDir));
+  const named = ((await findLogIdentity(store))?.keys ?? []).map(({ key_id: keyId, public_key: key }) => ({
+    server,
+    keyId,
+    key,
+  }));
+  const verified = await verifyRoomFacts(store, roomId, keyRing([...named, ...own], server).find, options.to);
+  const head = { room: options.room, server, madeAt: Date.now(), verified, messages };
+  const entries = auditRoom(store, roomId, toldOf(options, peopleOf(server)));
+  await writeFileInPieces(html, writePage(head, entries), force);
+  await terminal.line(`${html}: ${verdictOf(verified)}`);
+  return verified.problems.size === 0 ? EXIT.ok : EXIT.found;
 }
 
 async function printState(
@@ -82,17 +128,18 @@ async function printState(
 }
 
 const REVISION_WIDTH = 6;
-const WHO_WIDTH = 32;
 
-/** One fact of a room's history as a line: revision, time, who (device), what, and what became of the state. */
-export function auditLine({ revision, at, actor, device, what, effect, event_id: id }: AuditEntry): string {
-  const who = device === undefined ? actor : `${actor} (${device})`;
-  const place = `${String(revision).padStart(REVISION_WIDTH)}  ${moment(at)}  ${who.padEnd(WHO_WIDTH)}`;
+/** One fact of a room's history as a line: revision, time, who (device), what; `verbose`: its event id and the effect too. */
+export function auditLine(entry: AuditEntry, verbose: boolean): string {
+  const { revision, at, who, device, what, effect, event_id: id } = entry;
+  const by = device === undefined ? who : `${who} (${device})`;
+  const line = `${String(revision).padStart(REVISION_WIDTH)}  ${moment(at)}  ${by} ${what}`;
+  if (!verbose) return line;
   const changes = effect.map(({ type, state_key: key, event_id: eventId, replaces }) => {
     return `${nameOf(type, key)} = ${eventId}${replaces === undefined ? '' : `, was ${replaces}`}`;
   });
-  if (changes.length > 0) return `${place}  ${what}  [${changes.join('; ')}]`;
-  return id === undefined || what.includes(id) ? `${place}  ${what}` : `${place}  ${what}  ${id}`;
+  if (changes.length > 0) return `${line}  [${changes.join('; ')}]`;
+  return id === undefined ? line : `${line}  ${id}`;
 }
 
 function nameOf(type: string, stateKey: string): string {

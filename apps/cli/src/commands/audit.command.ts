@@ -1,6 +1,7 @@
 import { Command, Option } from 'nest-commander';
-import type { ExitCode } from '../failure.js';
+import { CliFailure, type ExitCode } from '../failure.js';
 import { findInstallation } from '../installation.js';
+import { pagedTerminal } from '../terminal/pager.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { AnnalsCommand, type CommonOptions } from './annals-command.js';
 import { parseNumber } from './parse-number.js';
@@ -9,7 +10,16 @@ interface AuditOptions extends CommonOptions {
   readonly at?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit?: string;
+  readonly messages?: boolean;
+  readonly verbose?: boolean;
   readonly json?: boolean;
+  readonly html?: string;
+  readonly force?: boolean;
+  /** False with `--no-pager`. */
+  readonly pager?: boolean;
 }
 
 @Command({
@@ -21,17 +31,34 @@ interface AuditOptions extends CommonOptions {
 export class AuditCommand extends AnnalsCommand<AuditOptions> {
   protected async execute(
     [room = '']: string[],
-    { data, at, from, to, json }: AuditOptions,
+    { data, pager, ...told }: AuditOptions,
     terminal: Terminal,
     signal: AbortSignal,
   ): Promise<ExitCode> {
-    const numbers = {
-      at: at === undefined ? undefined : parseNumber('--at', at),
-      from: from === undefined ? undefined : parseNumber('--from', from),
-      to: to === undefined ? undefined : parseNumber('--to', to),
+    const options = {
+      room,
+      at: numberOf('--at', told.at),
+      from: numberOf('--from', told.from),
+      to: numberOf('--to', told.to),
+      limit: numberOf('--limit', told.limit),
+      since: momentOf('--since', told.since),
+      until: momentOf('--until', told.until),
+      messages: told.messages === true,
+      verbose: told.verbose === true,
+      json: told.json === true,
+      html: told.html,
+      force: told.force === true,
+      signal,
     };
     const { runAudit } = await import('../audit/run-audit.js');
-    return runAudit(findInstallation(data), terminal, { room, ...numbers, json: json === true, signal });
+    const installation = findInstallation(data);
+    if (pager === false || options.html !== undefined) return runAudit(installation, terminal, options);
+    const paged = pagedTerminal(terminal);
+    try {
+      return await runAudit(installation, paged, options);
+    } finally {
+      await paged.close();
+    }
   }
 
   @Option({ flags: '--at <revision>', description: 'print the state of the room after this revision instead' })
@@ -49,8 +76,59 @@ export class AuditCommand extends AnnalsCommand<AuditOptions> {
     return text;
   }
 
+  @Option({ flags: '--since <moment>', description: 'begin with this moment: 2026-11-02, or 2026-11-02T08:00Z' })
+  parseSince(text: string): string {
+    return text;
+  }
+
+  @Option({ flags: '--until <moment>', description: 'end before this moment' })
+  parseUntil(text: string): string {
+    return text;
+  }
+
+  @Option({ flags: '--limit <number>', description: 'the last so many entries' })
+  parseLimit(text: string): string {
+    return text;
+  }
+
+  @Option({ flags: '--messages', description: 'tell the texts of messages too' })
+  parseMessages(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--verbose', description: 'tell event ids and the effect on the state too' })
+  parseVerbose(): boolean {
+    return true;
+  }
+
   @Option({ flags: '--json', description: 'one JSON object per line' })
   parseJson(): boolean {
     return true;
   }
+
+  @Option({ flags: '--html <file>', description: 'write a page instead: timeline, state at each moment, verification' })
+  parseHtml(file: string): string {
+    return file;
+  }
+
+  @Option({ flags: '--force', description: 'write over a file that is there' })
+  parseForce(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--no-pager', description: 'do not show it page by page' })
+  parsePager(): boolean {
+    return false;
+  }
+}
+
+function numberOf(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseNumber(name, text);
+}
+
+function momentOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new CliFailure(`${name}: ${text} is no moment such as 2026-11-02 or 2026-11-02T08:00Z`);
+  return at;
 }

@@ -3,12 +3,11 @@ import { constants, setPriority } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { EventStore } from '#event-store/event-store';
 import { START } from '#kernel/position';
-import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
-import type { KeyRing } from '#rooms/audit/verify-room';
 import { messageOf } from '../failure.js';
+import { keyRing } from './key-ring.js';
 import { serverOfLog } from '../server-of-log.js';
 import type { LogFinding, Place } from './finding.js';
-import { encodePlace, PLACE_DESCRIPTOR, type PublicKey, type VerifyMessage, type VerifyTask } from './messages.js';
+import { encodePlace, PLACE_DESCRIPTOR, type VerifyMessage, type VerifyTask } from './messages.js';
 import { compareCounts, verifyLog } from './verify-log.js';
 
 /*
@@ -137,24 +136,4 @@ async function findServer(store: EventStore): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** The keys that are known, and how often another was asked for, by server. */
-function keyRing(
-  keys: readonly PublicKey[],
-  serverOfTheLog: string | undefined,
-): { find: KeyRing; unknown: Map<string, number> } {
-  const known = new Map<string, VerifyKey>();
-  for (const { server, keyId, key } of keys) {
-    const parsed = parseVerifyKey(key);
-    if (parsed === undefined) continue;
-    for (const name of [server, serverOfTheLog]) known.set(`${name} ${keyId}`, parsed);
-  }
-  const unknown = new Map<string, number>();
-  const find: KeyRing = (server, keyId) => {
-    const key = known.get(`${server} ${keyId}`);
-    if (key === undefined) unknown.set(server, (unknown.get(server) ?? 0) + 1);
-    return key;
-  };
-  return { find, unknown };
 }

@@ -13,7 +13,10 @@ export interface AuditEntry {
   readonly position: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** A user id, a server name, or `server`. */
   readonly actor: string;
+  /** The actor as people say it. */
+  readonly who: string;
   readonly device?: string;
   readonly fact: string;
   readonly event_id?: EventId;
@@ -22,6 +25,8 @@ export interface AuditEntry {
   /** In words that follow upon the name of who did it. */
   readonly what: string;
   readonly effect: readonly { type: string; state_key: string; event_id: EventId; replaces?: EventId }[];
+  /** Of a state event: what the state says now. */
+  readonly content?: JsonObject;
   /** The root of the state after it; absent where the fact does not concern the state. */
   readonly root?: string;
   readonly chain: string;
@@ -116,6 +121,7 @@ class RoomHistory {
       position,
       at,
       actor,
+      who: this.telling.people(actor),
       ...(device === undefined ? {} : { device }),
       fact: fact.type,
       chain,
@@ -150,12 +156,12 @@ class RoomHistory {
     const redacted = this.#names.get(targetOf(pdu) as EventId);
     const event = { type, sender, stateKey, content, before, redacted, isRedacted: remains !== undefined };
     const told = { event_id: eventId, type, what: tellEvent(event, this.telling), effect: state, root };
-    return stateKey === undefined ? told : { ...told, state_key: stateKey };
+    return stateKey === undefined ? told : { ...told, state_key: stateKey, content };
   }
 }
 
 /** What an entry has of its fact's place in the log. */
-type Recorded = Pick<AuditEntry, 'revision' | 'position' | 'at' | 'actor' | 'device' | 'fact' | 'chain'>;
+type Recorded = Pick<AuditEntry, 'revision' | 'position' | 'at' | 'actor' | 'who' | 'device' | 'fact' | 'chain'>;
 
 function contentOf(pdu: JsonObject): JsonObject {
   const content = pdu['content'];

@@ -20,6 +20,6 @@ export function quoted(text: unknown): string {
 
 /** A text that somebody chose, cut where it is long. */
 export function shortened(text: string, most = MOST_QUOTED): string {
-  const characters = [...text.slice(0, 2 * most + 2)];
+  const characters = Array.from(text.slice(0, 2 * most + 2));
   return characters.length > most ? `${characters.slice(0, most).join('')}…` : text;
 }
