@@ -41,7 +41,7 @@ describe('the audit of a room', () => {
       'changed the topic from "first" to "second"',
       'sent a message (redacted since)',
       'redacted a message of bob',
-      'a message of bob lost its content',
+      'took the content of a message of bob away',
       'listed the room in the directory',
     ]);
     expect(entries[5]).toMatchObject({
@@ -69,7 +69,7 @@ describe('the audit of a room', () => {
       'set m.room.topic (redacted since)',
       'set the topic to "harmless"',
       'redacted the m.room.topic of alice',
-      'the m.room.topic of alice lost its content',
+      'took the content of the m.room.topic of alice away',
     ]);
     expect((await stateAt(store, room.roomId, 2)).state.at(-1)).toMatchObject({ type: 'm.room.topic', content: {} });
   });

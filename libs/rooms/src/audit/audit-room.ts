@@ -133,7 +133,11 @@ class RoomHistory {
   #tellOther({ type, data }: RecordedFact): Pick<AuditEntry, 'event_id' | 'what' | 'effect'> {
     if (type === 'pdu-redacted') {
       const { event_id: eventId } = JSON.parse(data) as PduRedacted;
-      return { event_id: eventId, what: `${this.#names.get(eventId) ?? 'an event'} lost its content`, effect: [] };
+      return {
+        event_id: eventId,
+        what: `took the content of ${this.#names.get(eventId) ?? 'an event'} away`,
+        effect: [],
+      };
     }
     if (type === 'room-listed') {
       const { listed } = JSON.parse(data) as RoomListed;

@@ -132,7 +132,7 @@
       ['encryption', content('m.room.encryption').algorithm],
     ].filter(([, value]) => value !== undefined);
     const table = make('table');
-    for (const [name, value] of facts) table.append(row([name, 'faint'], [textOf(value)]));
+    for (const [name, value] of facts) table.append(row([name, 'label'], [textOf(value)]));
     panel.replaceChildren(
       make('h2', '', `After revision ${entry.revision}`),
       ...chosenEntry(entry),
@@ -144,7 +144,7 @@
   }
   function chosenEntry(entry) {
     const table = make('table');
-    const add = (name, value) => value !== undefined && table.append(row([name, 'faint'], [value, 'mono']));
+    const add = (name, value) => value !== undefined && table.append(row([name, 'label'], [value, 'mono']));
     const words = make('p', '', '');
     words.append(make('b', '', actors[entry.who]), ` ${entry.what}`);
     add('device', entry.device);
