@@ -41,6 +41,11 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   'relation-parents': { owner: 'relations', key: ['event'], value: 'where its relation stands, how, its sender' },
   threads: { owner: 'relations', key: ['room', 'root'], value: 'where its last event stands, how many there are' },
   'threads-log': { owner: 'relations', key: ['room', 'position of its last event'], value: 'the root of a thread' },
+  aggregated: {
+    owner: 'relations',
+    key: ['room', 'event'],
+    value: 'empty: something is summed up of what relates to it',
+  },
   'thread-senders': { owner: 'relations', key: ['room', 'root', 'user'], value: 'how many are theirs, the last' },
   annotations: { owner: 'annotations', key: ['room', 'hash of sender, type, event and key'], value: 'event id' },
   'room-snapshots': {

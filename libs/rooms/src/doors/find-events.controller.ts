@@ -54,7 +54,7 @@ export class FindEventsController {
       eventType,
       recurse,
     });
-    const events = await renderEvents(rows, { room: there, now: this.clock.now() });
+    const events = await renderEvents(rows, { room: there, now: this.clock.now(), bundled: {} });
     const parts = [
       `"chunk":[${events.join()}]`,
       ...(next === undefined ? [] : [`"next_batch":"${formatMessagesToken(next)}"`]),

@@ -104,6 +104,6 @@ export class MessagesController {
   }
 
   #viewer(room: RoomReader): EventViewer {
-    return { room, now: this.clock.now() };
+    return { room, now: this.clock.now(), bundled: {} };
   }
 }

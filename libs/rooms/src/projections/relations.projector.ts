@@ -24,17 +24,19 @@ export interface ThreadSenderRow {
 }
 
 export const THREAD = 'm.thread';
+/** The relations that are summed up for who reads the parent. */
+const AGGREGATED: ReadonlySet<string> = new Set([THREAD, 'm.replace', 'm.reference']);
 
 /**
  * `relations`, `relation-parents`: which events say that they relate to which (client-server API, "Forming relationships
- * between events"); `threads`, `threads-log`, `thread-senders`: what becomes of threads ("Threading"). A redacted event
- * relates to nothing any more.
+ * between events"); `threads`, `threads-log`, `thread-senders`: what becomes of threads ("Threading"); `aggregated`:
+ * which events were ever related to in a way that is summed up. A redacted event relates to nothing any more.
  */
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 2,
-    collections: ['relations', 'relation-parents', 'threads', 'threads-log', 'thread-senders'],
+    version: 3,
+    collections: ['relations', 'relation-parents', 'threads', 'threads-log', 'thread-senders', 'aggregated'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), rows);
@@ -61,6 +63,7 @@ function put(child: EventId, type: string, back: ParentRow, rows: OwnRows): void
   const row: RelationRow = [child, relType, type, sender];
   rows.put('relations', [roomId, parent, position], JSON.stringify(row));
   rows.put('relation-parents', [child], JSON.stringify(back));
+  if (AGGREGATED.has(relType)) rows.put('aggregated', [roomId, parent], '');
 }
 
 async function relateInThread(child: EventId, type: string, back: ParentRow, rows: OwnRows): Promise<void> {

@@ -2,12 +2,15 @@ import type { EventId } from '#kernel/ids';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { findRowsById } from './event-rows.js';
+import { type Bundle, type BundleRange, type Bundles, NO_BUNDLES, readBundles } from './read-bundles.js';
 
 /** For whom the events of a room are written, and when. */
 export interface EventViewer {
   readonly room: RoomReader;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** With what others say of the events, summed up: `unsigned.m.relations`. Today's form only. */
+  readonly bundled?: BundleRange;
 }
 
 /** `today`: with `unsigned`. `v1`: as in 2015, `user_id` for the sender and the rest of `unsigned` at the top. */
@@ -20,6 +23,7 @@ interface Surroundings {
   readonly now: number;
   /** The events that others refer to: what a state event replaced, what redacted an event. */
   readonly byId: ReadonlyMap<EventId, TimelineRow>;
+  readonly bundles: Bundles;
 }
 
 /**
@@ -29,11 +33,13 @@ interface Surroundings {
  */
 export async function renderEvents(
   rows: readonly TimelineRow[],
-  { room, now }: EventViewer,
+  { room, now, bundled }: EventViewer,
   form: EventForm = 'today',
 ): Promise<string[]> {
   const byId = await findReferred(room, rows);
-  const surroundings: Surroundings = { room: await room.over([...rows, ...byId.values()]), now, byId };
+  const bundles = bundled !== undefined && form === 'today' ? await readBundles(room, rows, bundled) : NO_BUNDLES;
+  const there = await room.over([...rows, ...byId.values(), ...rowsOf(bundles)]);
+  const surroundings: Surroundings = { room: there, now, byId, bundles };
   return rows.map((row) => renderEvent(row, surroundings, form));
 }
 
@@ -74,8 +80,8 @@ async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Pro
 
 const NOTHING: Surroundings['byId'] = new Map();
 
-function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventForm): string {
-  const { room, now, byId } = surroundings;
+function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventForm, depth = 0): string {
+  const { room, now, byId, bundles } = surroundings;
   const { reader } = room;
   const { header, json } = row;
   const { x, r, b } = header;
@@ -96,8 +102,42 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
     parts.push(`"redacted_because":${renderEvent(redaction, surroundings, form)}`);
   }
   if (form === 'v1') return `${asV1(json).slice(0, -1)},${parts.join()}}`;
+  const bundle = bundles.get(header.e);
+  if (bundle !== undefined) parts.push(...renderBundle(bundle, surroundings, depth));
   parts.push(`"membership":${JSON.stringify(room.memberships.at(header.p))}`);
   return `${json.slice(0, -1)},"unsigned":{${parts.join()}}}`;
+}
+
+/** The deepest an event is told within another: the latest event of a thread, with its replacement. */
+const MAX_DEPTH = 2;
+
+/** `m.relations`, where there is any to tell so deep. */
+function renderBundle(
+  { replacement, references, thread }: Bundle,
+  surroundings: Surroundings,
+  depth: number,
+): string[] {
+  if (depth >= MAX_DEPTH) return [];
+  const inner = (row: TimelineRow): string => renderEvent(row, surroundings, 'today', depth + 1);
+  const parts: string[] = [];
+  // Threads within threads are not told: they could lead back.
+  if (thread !== undefined && depth === 0) {
+    const { latest, count, participated } = thread;
+    const rest = `"count":${count},"current_user_participated":${participated}`;
+    parts.push(`"m.thread":{"latest_event":${inner(latest)},${rest}}`);
+  }
+  if (replacement !== undefined) parts.push(`"m.replace":${inner(replacement)}`);
+  if (references.length > 0) {
+    const chunk = references.map((eventId) => ({ event_id: eventId }));
+    parts.push(`"m.reference":${JSON.stringify({ chunk })}`);
+  }
+  return parts.length === 0 ? [] : [`"m.relations":{${parts.join()}}`];
+}
+
+function rowsOf(bundles: Bundles): TimelineRow[] {
+  return [...bundles.values()].flatMap(({ replacement, thread }) =>
+    [replacement, thread?.latest].filter((row) => row !== undefined),
+  );
 }
 
 function asV1(json: string): string {

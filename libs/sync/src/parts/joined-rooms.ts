@@ -36,7 +36,7 @@ export class JoinedRooms {
     const json =
       `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
       `"${stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
-      `"timeline":${formatTimeline(await renderTimeline(window.shown, room), window, room)},` +
+      `"timeline":${formatTimeline(await renderTimeline(window, room), window, room)},` +
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
       `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
     const parts = [window.shown, states, ephemeral, data];

@@ -2,11 +2,19 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { renderEvents } from '#rooms/queries/render-event';
 import { pickFields } from './pick-fields.js';
 import type { RoomContext } from './room-context.js';
+import type { TimelineWindow } from './timeline-window.js';
 
-/** Events of a room's timeline as /sync shows them: without `room_id`, under which they stand. JSON texts. */
-export async function renderTimeline(rows: readonly TimelineRow[], room: RoomContext): Promise<readonly string[]> {
+/**
+ * Events of a room's timeline as /sync shows them: without `room_id`, under which they stand. JSON texts. Where the timeline
+ * is limited they come with what relates to them, as the client may not have seen that.
+ */
+export async function renderTimeline(
+  { shown, limited }: Pick<TimelineWindow, 'shown' | 'limited'>,
+  room: RoomContext,
+): Promise<readonly string[]> {
   const { now, filter } = room.sync;
-  const texts = await renderEvents(withoutRoomId(rows, room), { room: room.reader, now });
+  const bundled = limited ? { upTo: room.upTo } : undefined;
+  const texts = await renderEvents(withoutRoomId(shown, room), { room: room.reader, now, bundled });
   return filter.eventFields === undefined ? texts : texts.map((text) => pickFields(text, filter.eventFields!));
 }
 
@@ -15,7 +23,7 @@ export async function renderState(rows: readonly TimelineRow[], room: RoomContex
   const plain = rows.map(({ header, json }) =>
     header.r === undefined ? { header, json } : { header: { ...header, r: undefined }, json },
   );
-  return renderTimeline(plain, room);
+  return renderTimeline({ shown: plain, limited: false }, room);
 }
 
 function withoutRoomId(rows: readonly TimelineRow[], { roomId }: RoomContext): TimelineRow[] {

@@ -1,0 +1,103 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import type { Views } from '#projections/views';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
+import type { RoomReader } from '../reading/room-reader.js';
+import { findRowsById } from './event-rows.js';
+import { readBundles } from './read-bundles.js';
+import { contentText } from './render-event.js';
+
+export interface ThreadsRequest {
+  /** Only threads that end before this place; undefined: from the newest on. */
+  readonly from?: Position;
+  readonly limit: number;
+  /** Only those that the reader took part in. */
+  readonly participated: boolean;
+}
+
+export interface ThreadsPage {
+  readonly room: RoomReader;
+  /** The roots, the thread with the newest event first. */
+  readonly roots: readonly TimelineRow[];
+  /** Where to go on; undefined where there is nothing more. */
+  readonly next: Position | undefined;
+}
+
+const PAGE = 50;
+/** The most threads that one request looks at: a page may be short, and still lead on. */
+const MAX_LOOKED_AT = 1_000;
+const TOKEN = /^h(\d{1,19})$/;
+
+/** The token of a page as clients hold it. */
+export function formatThreadsToken(position: Position): string {
+  return `h${shortPosition(position)}`;
+}
+
+/** Reads what `formatThreadsToken` wrote. Throws M_INVALID_PARAM. */
+export function parseThreadsToken(text: string): Position {
+  const position = parseShortPosition(TOKEN.exec(text)?.[1] ?? '');
+  if (position === undefined) throw new MatrixError('M_INVALID_PARAM', 'from: not a token of this server');
+  return position;
+}
+
+/**
+ * The threads of a room that the reader is shown, by their last events: client-server API, "Querying threads in a room". A
+ * root of an ignored user comes without its content. Throws M_FORBIDDEN.
+ */
+export async function listThreads(
+  views: Views,
+  roomId: RoomId,
+  reader: Reader,
+  { from, limit, participated }: ThreadsRequest,
+): Promise<ThreadsPage> {
+  const { room } = await openRoom(views, roomId, reader, 'events');
+  const roots: TimelineRow[] = [];
+  let next = from;
+  for (let looked = 0; looked < MAX_LOOKED_AT; looked += PAGE) {
+    const before = next === undefined ? undefined : [roomId, next];
+    const page = await views.scan('threads-log', { prefix: [roomId], before, reverse: true, limit: PAGE });
+    const shown = await findShown(
+      room,
+      page.map(({ value }) => value as EventId),
+      participated,
+    );
+    for (const [i, { key, value }] of page.entries()) {
+      next = key[1] as Position;
+      const root = shown.get(value);
+      if (root !== undefined) roots.push(root);
+      if (roots.length === limit)
+        return { room, roots, next: i + 1 < page.length || page.length === PAGE ? next : undefined };
+    }
+    if (page.length < PAGE) return { room, roots, next: undefined };
+  }
+  return { room, roots, next };
+}
+
+/** Those of some threads that the reader is shown, by their roots' ids. */
+async function findShown(
+  room: RoomReader,
+  ids: readonly EventId[],
+  participated: boolean,
+): Promise<ReadonlyMap<string, TimelineRow>> {
+  const found = await findRowsById(room.views, ids);
+  const rows = found.flatMap((one) => (one?.roomId === room.roomId ? [one.row] : []));
+  const there = await room.over(rows);
+  const visible = rows.filter(({ header }) => there.maySee(header));
+  const bundles = await readBundles(room, visible, {});
+  const shown = new Map<string, TimelineRow>();
+  for (const row of visible) {
+    const { header } = row;
+    const thread = bundles.get(header.e)?.thread;
+    if (thread === undefined || (participated && !thread.participated)) continue;
+    shown.set(header.e, there.ignores(header) ? withoutContent(row) : row);
+  }
+  return shown;
+}
+
+/** "If the thread root event was sent by an ignored user, the event is returned redacted to the caller." */
+function withoutContent(row: TimelineRow): TimelineRow {
+  return { header: row.header, json: `{"content":{}${row.json.slice('{"content":'.length + contentText(row).length)}` };
+}

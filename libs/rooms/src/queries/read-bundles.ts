@@ -1,0 +1,191 @@
+import type { EventId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { Position } from '#kernel/position';
+import { type RelationRow, THREAD, type ThreadRow, type ThreadSenderRow } from '../projections/relations.projector.js';
+import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import type { RoomReader } from '../reading/room-reader.js';
+
+/** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
+export interface Bundle {
+  /** The most recent valid replacement. */
+  readonly replacement?: TimelineRow;
+  /** The events that reference it, in the order of the log. */
+  readonly references: readonly EventId[];
+  readonly thread?: ThreadSummary;
+}
+
+/** A thread as one reader sees it. */
+export interface ThreadSummary {
+  readonly latest: TimelineRow;
+  readonly count: number;
+  readonly participated: boolean;
+}
+
+/** How far relations are summed up. */
+export interface BundleRange {
+  /** The last position that counts; undefined: all of the room. */
+  readonly upTo?: Position;
+}
+
+export type Bundles = ReadonlyMap<EventId, Bundle>;
+
+export const NO_BUNDLES: Bundles = new Map();
+
+/** A child of an event that the reader is shown. */
+interface Child {
+  readonly id: EventId;
+  readonly relType: string;
+  readonly type: string;
+  readonly sender: string;
+  readonly position: Position;
+}
+
+/** The most children of one event that are looked at, the newest. Of a longer thread the rest is counted unseen. */
+const MAX_CHILDREN = 2_000;
+/** The most replacements that are compared, the newest. */
+const MAX_REPLACEMENTS = 50;
+
+/**
+ * Sums up what relates to some events of a room: only what the reader is shown, and nothing that was redacted. State events
+ * have no bundles. PERF: one look-up tells which of the events have any.
+ */
+export async function readBundles(
+  room: RoomReader,
+  rows: readonly TimelineRow[],
+  { upTo }: BundleRange,
+): Promise<Bundles> {
+  const own = await readEach(room, rows, upTo);
+  // "child events of the latest_event should themselves be aggregated".
+  const latest = [...own.values()].flatMap(({ thread }) => (thread === undefined ? [] : [thread.latest]));
+  const inner = await readEach(
+    room,
+    latest.filter(({ header }) => !own.has(header.e)),
+    upTo,
+  );
+  return new Map([...inner, ...own]);
+}
+
+async function readEach(
+  room: RoomReader,
+  rows: readonly TimelineRow[],
+  upTo: Position | undefined,
+): Promise<Map<EventId, Bundle>> {
+  const parents = rows.filter(({ header }) => header.k === undefined);
+  const bundles = new Map<EventId, Bundle>();
+  if (parents.length === 0) return bundles;
+  const { views, roomId } = room;
+  const marks = await views.getMany(
+    'aggregated',
+    parents.map(({ header }) => [roomId, header.e]),
+  );
+  const marked = parents.filter((_, i) => marks[i] !== undefined);
+  const read = await Promise.all(marked.map((parent) => readBundle(room, parent, upTo)));
+  for (const [i, bundle] of read.entries()) if (bundle !== undefined) bundles.set(marked[i]!.header.e, bundle);
+  return bundles;
+}
+
+async function readBundle(
+  room: RoomReader,
+  parent: TimelineRow,
+  upTo: Position | undefined,
+): Promise<Bundle | undefined> {
+  const { views, roomId } = room;
+  const prefix = [roomId, parent.header.e];
+  const found = await views.scan('relations', { prefix, reverse: true, limit: MAX_CHILDREN });
+  const all = found.map(({ key, value }): Child => {
+    const [id, relType, type, sender] = JSON.parse(value) as RelationRow;
+    return { id, relType, type, sender, position: key[2] as Position };
+  });
+  const known = all.toReversed().filter(({ position }) => upTo === undefined || position <= upTo);
+  const children = await shownOf(room, known);
+  const replacement = await findReplacement(room, parent, children);
+  const references = children.filter(({ relType }) => relType === 'm.reference').map(({ id }) => id);
+  const unseen = all.length < MAX_CHILDREN ? 0 : await countUnseen(room, parent, all);
+  const thread = await summariseThread(room, parent, children, unseen);
+  if (replacement === undefined && references.length === 0 && thread === undefined) return undefined;
+  return { replacement, references, thread };
+}
+
+/** PERF: of what happened while the reader was in the room nothing has to be looked at: they may see it. */
+async function shownOf(room: RoomReader, children: readonly Child[]): Promise<Child[]> {
+  const [first, last] = [children[0], children.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const there = await room.overStretch(first.position, last.position);
+  const { ignored } = room.reader;
+  const wanted = children.filter(({ sender }) => !ignored.has(sender as never));
+  const unsure = wanted.filter(({ position }) => there.memberships.at(position) !== 'join');
+  const rows = await readRows(room, unsure);
+  const hidden = new Set(unsure.filter((_, i) => rows[i] === undefined || !there.maySee(rows[i].header)));
+  return wanted.filter((child) => !hidden.has(child));
+}
+
+/** "The most recent event is determined by comparing origin_server_ts", then the event ids; see "Validity of replacement events". */
+async function findReplacement(
+  room: RoomReader,
+  parent: TimelineRow,
+  children: readonly Child[],
+): Promise<TimelineRow | undefined> {
+  const { s: sender, t: type, b: redaction } = parent.header;
+  if (redaction !== undefined) return undefined;
+  const edits = children.filter((one) => one.relType === 'm.replace' && one.sender === sender && one.type === type);
+  if (edits.length === 0 || relTypeOf(contentOf(parent)) === 'm.replace') return undefined;
+  const rows = await readRows(room, edits.slice(-MAX_REPLACEMENTS));
+  const valid = rows.filter((row): row is TimelineRow => row !== undefined && isReplacement(row));
+  return valid.toSorted(({ header: a }, { header: b }) => b.o - a.o || (a.e < b.e ? 1 : -1))[0];
+}
+
+function isReplacement(row: TimelineRow): boolean {
+  const { header } = row;
+  if (header.k !== undefined || header.b !== undefined) return false;
+  // What an encrypted event holds is not known here.
+  return header.t === 'm.room.encrypted' || isJsonObject(contentOf(row)['m.new_content']);
+}
+
+async function summariseThread(
+  room: RoomReader,
+  root: TimelineRow,
+  children: readonly Child[],
+  unseen: number,
+): Promise<ThreadSummary | undefined> {
+  const inThread = children.filter(({ relType }) => relType === THREAD);
+  const last = inThread.at(-1);
+  if (last === undefined) return undefined;
+  const [latest] = await readRows(room, [last]);
+  if (latest === undefined) return undefined;
+  const participated = root.header.s === room.reader.userId || (await hasPosted(room, root.header.e));
+  return { latest, count: inThread.length + unseen, participated };
+}
+
+async function hasPosted({ views, roomId, reader }: RoomReader, root: EventId): Promise<boolean> {
+  const text = await views.get('thread-senders', [roomId, root, reader.userId]);
+  return text !== undefined && (JSON.parse(text) as ThreadSenderRow).count > 0;
+}
+
+/** How many events of a long thread lie before those that were looked at. */
+async function countUnseen({ views, roomId }: RoomReader, root: TimelineRow, seen: readonly Child[]): Promise<number> {
+  const text = await views.get('threads', [roomId, root.header.e]);
+  if (text === undefined) return 0;
+  return Math.max(0, (JSON.parse(text) as ThreadRow).count - seen.filter(({ relType }) => relType === THREAD).length);
+}
+
+async function readRows(
+  { views, roomId }: RoomReader,
+  children: readonly Child[],
+): Promise<(TimelineRow | undefined)[]> {
+  if (children.length === 0) return [];
+  const texts = await views.getMany(
+    'timeline',
+    children.map(({ position }) => [roomId, position]),
+  );
+  return texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+}
+
+function contentOf({ json }: TimelineRow): JsonObject {
+  const { content } = JSON.parse(json) as JsonObject;
+  return isJsonObject(content) ? content : {};
+}
+
+function relTypeOf(content: JsonObject): unknown {
+  const relation = content['m.relates_to'];
+  return isJsonObject(relation) ? relation['rel_type'] : undefined;
+}
