@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Config, ConfigError } from '#config/config';
 import { readConfig } from '#config/read-config';
 import type { EventStore } from '#event-store/event-store';
+import { EventStoreMisconfigured } from '#event-store/event-store-errors';
 import type { ControlClient } from '#projections/control-client';
 import { CliFailure, EXIT, messageOf } from './failure.js';
 
@@ -79,9 +80,13 @@ async function openLogToRead(config: Config): Promise<EventStore> {
   if (config.eventStoreUrl !== undefined) {
     const { openKurrentEventStore } = await import('#event-store/kurrentdb/kurrentdb-event-store');
     try {
-      return await openKurrentEventStore(config.eventStoreUrl, { patienceMs: PATIENCE_MS });
+      return await openKurrentEventStore(config.eventStoreUrl, {
+        namespace: config.eventStoreNamespace,
+        patienceMs: PATIENCE_MS,
+      });
     } catch (error) {
-      throw new CliFailure(messageOf(error));
+      const exitCode = error instanceof EventStoreMisconfigured ? EXIT.config : EXIT.failed;
+      throw new CliFailure(messageOf(error), exitCode);
     }
   }
   const directory = logDirectory(config);

@@ -1,14 +1,31 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '#config/config';
+import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
+import { EventStoreMisconfigured } from '#event-store/event-store-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
 
-/** Opens the log that the configuration names. The adapter is loaded only where it is used. */
-export async function openEventStore(config: Config): Promise<EventStore> {
+/** Who hears of a log on a server that is not there, is lost, and is back. */
+export interface LogWatch {
+  onWaiting(reason: string): void;
+  onLost(reason: string): void;
+  onBack(lostMs: number): void;
+}
+
+/**
+ * Opens the log that the configuration names. The adapter is loaded only where it is used. A server that is not there yet is
+ * waited for where somebody watches. Throws ConfigError where waiting would not help.
+ */
+export async function openEventStore(config: Config, watch?: LogWatch): Promise<EventStore> {
   if (config.eventStoreUrl !== undefined) {
     const { openKurrentEventStore } = await import('#event-store/kurrentdb/kurrentdb-event-store');
-    return openKurrentEventStore(config.eventStoreUrl);
+    const namespace = config.eventStoreNamespace;
+    const waiting = watch === undefined ? {} : { waitMs: Infinity, ...watch };
+    try {
+      return await openKurrentEventStore(config.eventStoreUrl, { namespace, ...waiting });
+    } catch (error) {
+      throw error instanceof EventStoreMisconfigured ? new ConfigError(error.message) : error;
+    }
   }
   const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
   return openLmdbEventStore(makeDirectory(config, 'log'));

@@ -14,7 +14,7 @@ import type { Clock } from '#kernel/clock';
 import { START } from '#kernel/position';
 import { encodeBase64 } from '#protocol/signing/base64';
 import type { SigningKey } from '#protocol/signing/signing-key';
-import { makeDirectory, openEventStore } from './infrastructure.js';
+import { type LogWatch, makeDirectory, openEventStore } from './infrastructure.js';
 import { draftSigningKey, findSigningKey, keepSigningKey, SIGNING_KEY_FILE } from './signing-key-file.js';
 
 type OwnConfig = Pick<Config, 'serverName' | 'dataDir' | 'eventStoreUrl'>;
@@ -31,9 +31,9 @@ export interface OwnLog {
  * later one finds the same name and a key that the log knows. Throws ConfigError, with one line that says what to do, where
  * the name is another, where the key or the log is lost, or where one of them is another's.
  */
-export async function openOwnLog(config: Config, clock: Clock): Promise<OwnLog> {
+export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch): Promise<OwnLog> {
   if (config.eventStoreUrl === undefined && !existsSync(join(config.dataDir, 'log', 'data.mdb'))) checkIsNew(config);
-  const store = await openEventStore(config);
+  const store = await openEventStore(config, watch);
   try {
     const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
     checkServerName(identity, config);

@@ -26,6 +26,7 @@ import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { openReadModels } from './infrastructure.js';
 import { openOwnLog } from './open-own-log.js';
+import { watchLog } from './watch-log.js';
 import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
@@ -139,7 +140,7 @@ async function openPorts(
 ): Promise<Ports> {
   const clock = systemClock;
   const metrics = new Metrics();
-  const { store: ownLog, signingKey } = await openOwnLog(config, clock);
+  const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
   const readModels = await openReadModels(config);

@@ -26,6 +26,7 @@ describe('the configuration', () => {
       rateLimits: true,
       log: 'info',
       eventStoreUrl: undefined,
+      eventStoreNamespace: 'annals',
       recaptcha: undefined,
     });
   });
@@ -49,6 +50,7 @@ describe('the configuration', () => {
   it('takes an empty value for an absent one', () => {
     expect(loadConfig({ ANNALS_EVENT_STORE_URL: '', ANNALS_REGISTRATION: '' })).toMatchObject({
       eventStoreUrl: undefined,
+      eventStoreNamespace: 'annals',
       registration: 'token',
     });
   });

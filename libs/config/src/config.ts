@@ -31,6 +31,8 @@ export interface Config {
   /** An absolute path. */
   readonly dataDir: string;
   readonly eventStoreUrl?: string;
+  /** What the names of the streams begin with on a server that others may use as well. */
+  readonly eventStoreNamespace: string;
   readonly readModelsUrl?: string;
   readonly registration: RegistrationMode;
   readonly registrationSharedSecret?: string;
@@ -143,6 +145,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),
     dataDir: resolve(settings.data_dir),
     eventStoreUrl: settings.event_store_url,
+    eventStoreNamespace: settings.event_store_namespace,
     readModelsUrl: settings.read_models_url,
     registration: settings.registration as RegistrationMode, // Checked by the validator.
     registrationSharedSecret: settings.registration_shared_secret,

@@ -24,6 +24,7 @@ function isUrl(protocols: readonly string[]): (text: string) => boolean {
 const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\/[^/\s]+/.test(text);
 const isKurrentUrl = (text: string): boolean =>
   /^(kurrentdb|kdb|esdb|eventstoredb)(\+discover)?:\/\/[^/\s]+/.test(text);
+const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const isFilled = (text: string): boolean => text.trim() !== '';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
@@ -72,6 +73,9 @@ export class Settings {
   @IsOptional()
   @Form('a URL such as kurrentdb://host:2113?tls=false', isKurrentUrl)
   event_store_url?: string;
+
+  @Form('a name of small letters, digits and dashes such as annals', isNamespace)
+  event_store_namespace: string = 'annals';
 
   @IsOptional()
   @Form('a URL such as mongodb://host/annals', isMongoUrl)

@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { AppendTooLarge, EventStoreUnavailable } from '#event-store/event-store-errors';
 import { type Errcode, MatrixError } from '#kernel/matrix-error';
 
 export interface ErrorResponse {
@@ -15,15 +16,31 @@ const REFUSALS: Readonly<Record<number, readonly [Errcode, string]>> = {
   413: ['M_TOO_LARGE', 'The request body is too large'],
   414: ['M_INVALID_PARAM', 'A part of the path is too long'],
 };
+/** When to try again while the log is away: a leader is elected within seconds. */
+const RETRY_AFTER_MS = 5000;
 /** Refusals of the router, which Nest never sees. */
 const BAD_URL = 'FST_ERR_BAD_URL';
 
+/** No bug, and nothing to log for each request: whoever holds the log says once that it is lost. The specification has no better code. */
+const UNAVAILABLE: ErrorResponse = {
+  status: 503,
+  body: { errcode: 'M_UNKNOWN', error: 'The log of the server cannot be reached', retry_after_ms: RETRY_AFTER_MS },
+  isBug: false,
+};
+const TOO_LARGE: ErrorResponse = {
+  status: 413,
+  body: { errcode: 'M_TOO_LARGE', error: 'This is more than the log of the server takes at once' },
+  isBug: false,
+};
+
 /**
- * What to answer for anything thrown: a MatrixError as it says of itself, a refusal of the framework in the standard shape, and
+ * What to answer for anything thrown: a MatrixError as it says of itself, a log that is away as 503, a refusal of the framework in the standard shape, and
  * anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
  */
 export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof MatrixError) return { status: thrown.status, body: thrown.toBody(), isBug: false };
+  if (thrown instanceof EventStoreUnavailable) return UNAVAILABLE;
+  if (thrown instanceof AppendTooLarge) return TOO_LARGE;
   const status = statusOf(thrown);
   if (status >= 400 && status < 500) return refusal(thrown as Error, status); // Only errors have a status.
   return { status: 500, body: { errcode: 'M_UNKNOWN', error: `Internal error ${id}`.trim() }, isBug: true };

@@ -12,7 +12,7 @@ export interface PublicKey {
 
 /** What the verifying process is asked to do. */
 export interface VerifyTask {
-  readonly log: { readonly directory: string } | { readonly url: string };
+  readonly log: { readonly directory: string } | { readonly url: string; readonly namespace: string };
   readonly keys: readonly PublicKey[];
   /** Whose log it has to be; undefined: whosever it is. */
   readonly server?: string;

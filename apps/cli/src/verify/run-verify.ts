@@ -54,7 +54,7 @@ export async function runVerify(
 }
 
 function logOf(config: Config): SuperviseOptions['task']['log'] {
-  if (config.eventStoreUrl !== undefined) return { url: config.eventStoreUrl };
+  if (config.eventStoreUrl !== undefined) return { url: config.eventStoreUrl, namespace: config.eventStoreNamespace };
   return { directory: logDirectory(config) };
 }
 

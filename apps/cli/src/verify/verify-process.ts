@@ -10,6 +10,9 @@ import type { LogFinding, Place } from './finding.js';
 import { encodePlace, PLACE_DESCRIPTOR, type VerifyMessage, type VerifyTask } from './messages.js';
 import { compareCounts, verifyLog } from './verify-log.js';
 
+/** For how long a server may fail to answer. */
+const PATIENCE_MS = 60_000;
+
 /*
  * The process in which a log is verified: LMDB maps the file into memory, and a damaged page can make it read where nothing
  * is. Then this process dies, and the one that started it says where.
@@ -112,7 +115,7 @@ function codeOf(error: unknown): string | undefined {
 async function openStore(log: VerifyTask['log']): Promise<EventStore> {
   if ('url' in log) {
     const { openKurrentEventStore } = await import('#event-store/kurrentdb/kurrentdb-event-store');
-    return openKurrentEventStore(log.url);
+    return openKurrentEventStore(log.url, { namespace: log.namespace, patienceMs: PATIENCE_MS });
   }
   const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
   return openLmdbEventStore(log.directory, { readOnly: true });

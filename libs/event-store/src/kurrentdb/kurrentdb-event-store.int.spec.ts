@@ -4,6 +4,7 @@ import { START } from '#kernel/position';
 import { startKurrentStandIn, systemEvent, type KurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { describeEventStore, someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore, RecordedFact } from '../event-store.js';
+import { EventStoreUnavailable } from '../event-store-errors.js';
 import { openKurrentEventStore, type KurrentEventStoreOptions } from './kurrentdb-event-store.js';
 
 describeEventStore('KurrentDB event store, on the stand-in', async () => {
@@ -76,7 +77,7 @@ describe('KurrentDB event store, when things go wrong', () => {
     await server.close();
     const url = server.url.replace('//', '//admin:changeit@');
     const error = await openKurrentEventStore(url, { patienceMs: 200 }).catch((caught: Error) => caught);
-    expect(error).toBeInstanceOf(Error);
+    expect(error).toBeInstanceOf(EventStoreUnavailable);
     expect((error as Error).message).toMatch(
       /^The event store at kurrentdb:\/\/127\.0\.0\.1:\d+\?tls=false does not answer/,
     );

@@ -1,10 +1,5 @@
-import type {
-  AppendResult,
-  KurrentDBClient,
-  ResolvedEvent,
-  WrongExpectedVersionError,
-} from '@kurrent/kurrentdb-client';
-import { parsePosition, START, type Position } from '#kernel/position';
+import type { AppendResult, KurrentDBClient, WrongExpectedVersionError } from '@kurrent/kurrentdb-client';
+import { START, type Position } from '#kernel/position';
 import {
   RevisionConflict,
   type Appended,
@@ -15,62 +10,89 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
+import { AppendTooLarge, EventStoreUnavailable } from '../event-store-errors.js';
 import { commitOf, positionOfCommit } from './commit-position.js';
-import { eventOf, factOf } from './kurrent-facts.js';
-import { takeLive } from './take-live.js';
+import { eventOf } from './kurrent-facts.js';
+import { KurrentReads } from './kurrent-reads.js';
+import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
+import { RenewableClient } from './renewable-client.js';
+import { parseServerAddress } from './server-address.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
-import { errorKind, isTransient, Patience } from './transient.js';
+import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
+import { ServerSilent } from './until-silent.js';
+import { waitForServer } from './wait-for-server.js';
 
 export interface KurrentEventStoreOptions {
   /** What our streams begin with on the server, so that several homeservers can share one; `annals` by default. */
   readonly namespace?: string;
-  /** For how long the server may fail to answer before a call gives up; half a minute by default. */
+  /** For how long the server may fail to answer before a call gives up; eight seconds by default. */
   readonly patienceMs?: number;
+  /** For how long a server is waited for that is not there yet; as long as `patienceMs` by default. */
+  readonly waitMs?: number;
+  /** Told at once when the server is not there yet, and now and then while it is waited for. */
+  readonly onWaiting?: (reason: string) => void;
+  /** Told when calls begin to give up, and when the first one succeeds after that. */
+  readonly onLost?: (reason: string) => void;
+  readonly onBack?: (lostMs: number) => void;
 }
 
-type Client = typeof import('@kurrent/kurrentdb-client');
-
 const BATCH = 500;
-/** Live events that may wait in this process before the server is left to wait (and drops us if it takes long). */
-const LIVE_BUFFER = 4000;
-/** How often, in multiples of 32 events that are not ours, the server tells how far it has searched. */
-const CHECKPOINT_INTERVAL = 1000;
-const PATIENCE_MS = 30_000;
-/** The server answers an append within ten seconds or gives up; then something in between has lost it. */
-const APPEND_TIMEOUT_MS = 15_000;
+/** No request waits longer, and a leader is elected sooner. */
+const PATIENCE_MS = 8000;
+/** While the log is known to be lost: whoever waited for the one who found out need not wait as long again. */
+const SHORT_PATIENCE_MS = 1000;
+/** Of who reads much: no request waits for them, and all would have to be read again. */
+const LONG_PATIENCE_MS = 120_000;
+/** The server is told to carry an append out by then or not at all. What takes longer is lost in between. */
+const APPEND_TIMEOUT_MS = 4000;
 
 /**
- * Connects to EventStoreDB (22.10 or later) or KurrentDB: `kurrentdb://host:2113?tls=false`. Throws when the server does
- * not answer in time, naming it without its credentials.
+ * Connects to EventStoreDB (22.10 or later) or KurrentDB: `kurrentdb://host:2113?tls=false`. Waits for a server that is not
+ * there yet. Throws EventStoreMisconfigured where waiting does not help, EventStoreUnavailable where it has not helped.
  */
 export async function openKurrentEventStore(url: string, options: KurrentEventStoreOptions = {}): Promise<EventStore> {
+  const address = parseServerAddress(url);
   // Loaded here only: the client and its native part cost time and memory that an embedded log need not pay.
-  const client = await import('@kurrent/kurrentdb-client');
-  const store = new KurrentEventStore(client, url, options);
+  const library = await import('@kurrent/kurrentdb-client');
+  const store = new KurrentEventStore(library, url, options);
   try {
-    await store.head();
+    const { patienceMs = PATIENCE_MS, waitMs = patienceMs, onWaiting = () => {} } = options;
+    await waitForServer(address, () => store.probe(), { waitMs, onWaiting });
   } catch (error) {
     await store.close();
-    const name = url.replace(/\/\/[^@/]*@/, '//');
-    throw new Error(`The event store at ${name} does not answer: ${(error as Error).message}`, { cause: error });
+    throw error;
   }
   return store;
 }
 
 /** EventStore upon a server: one event a fact; a position is the event's commit position. */
 class KurrentEventStore implements EventStore {
-  readonly #kurrent: Client;
-  readonly #client: KurrentDBClient;
   readonly #names: StreamNames;
-  readonly #patienceMs: number;
+  readonly #reads: KurrentReads;
+  readonly #subscriptions: KurrentSubscriptions;
+  readonly #writer: RenewableClient;
+  readonly #noStream: typeof import('@kurrent/kurrentdb-client').NO_STREAM;
+  readonly #end = new KnownEnd();
   readonly #closing = new AbortController();
   readonly #appends = new Set<Promise<Appended>>();
+  #lostAt: number | undefined;
 
-  constructor(kurrent: Client, url: string, options: KurrentEventStoreOptions) {
-    this.#kurrent = kurrent;
-    this.#client = kurrent.KurrentDBClient.connectionString(url);
+  constructor(
+    library: typeof import('@kurrent/kurrentdb-client'),
+    url: string,
+    private readonly options: KurrentEventStoreOptions,
+  ) {
+    const connect = (): KurrentDBClient => library.KurrentDBClient.connectionString(url);
+    this.#noStream = library.NO_STREAM;
     this.#names = streamNamesIn(options.namespace ?? 'annals');
-    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+    this.#reads = new KurrentReads(library, this.#names, connect);
+    this.#subscriptions = new KurrentSubscriptions(connect);
+    this.#writer = new RenewableClient(connect, true);
+  }
+
+  /** One try to read. Throws as it comes. */
+  async probe(): Promise<void> {
+    await this.#reads.last(APPEND_TIMEOUT_MS);
   }
 
   async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
@@ -80,24 +102,22 @@ class KurrentEventStore implements EventStore {
     const appending = this.#append(stream, expected, facts);
     this.#appends.add(appending);
     try {
-      return await appending;
+      const appended = await appending;
+      this.#end.note(appended.position);
+      return appended;
     } finally {
       this.#appends.delete(appending);
     }
   }
 
   async #append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
-    const name = this.#names.toServer(stream);
-    const events = facts.map(eventOf);
-    const streamState = expected === 'no-stream' ? this.#kurrent.NO_STREAM : BigInt(expected);
     const revision = (expected === 'no-stream' ? -1 : expected) + facts.length;
     let result: AppendResult;
     try {
-      // Safe to try again without knowing what became of the first try: the same ids at the same place are the same facts.
-      result = await this.#retry(() => inTime(this.#client.appendToStream(name, events, { streamState })));
+      result = await this.#tryToAppend(stream, expected, facts);
     } catch (error) {
       const kind = errorKind(error);
-      if (kind === 'maximum-append-size-exceeded') throw new RangeError(tooLarge(stream, error), { cause: error });
+      if (kind === 'maximum-append-size-exceeded') throw tooLarge(stream, error);
       if (kind !== 'wrong-expected-version') throw error;
       const { actualState } = error as WrongExpectedVersionError;
       const actual = typeof actualState === 'bigint' ? Number(actualState) : 'no-stream';
@@ -115,7 +135,25 @@ class KurrentEventStore implements EventStore {
     throw new Error(`${stream} has lost what was appended`);
   }
 
-  /** The place of the very same facts behind `expected`, if they are there. */
+  /** Safe to try again without knowing what became of the first try: the same ids at the same place are the same facts. */
+  #tryToAppend(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<AppendResult> {
+    const name = this.#names.toServer(stream);
+    const events = facts.map(eventOf);
+    const streamState = expected === 'no-stream' ? this.#noStream : BigInt(expected);
+    return this.#retry(async (patience) => {
+      const client = this.#writer.current;
+      const deadline = Math.min(APPEND_TIMEOUT_MS, patience.leftMs);
+      try {
+        return await inTime(client.appendToStream(name, events, { streamState, deadline }), deadline);
+      } catch (error) {
+        // The library finds a leader again by itself, but not that a node is dead which says nothing.
+        if (isSilence(error) || (isTransient(error) && patience.failures > 2)) this.#writer.renew(client);
+        throw error;
+      }
+    });
+  }
+
+  /** The place of the very same facts after `expected`, if they are there. */
   async #findSame(
     stream: string,
     expected: ExpectedRevision,
@@ -137,114 +175,59 @@ class KurrentEventStore implements EventStore {
     const patience = this.#patience();
     while (limit > 0 && (from === undefined || from >= 0)) {
       try {
-        for await (const fact of this.#readStreamOnce(stream, from, backwards, limit)) {
+        for await (const fact of this.#reads.stream(stream, { from, backwards, limit, leftMs: patience.leftMs })) {
           patience.renew();
           limit--;
           from = fact.revision + (backwards ? -1 : 1);
           yield fact;
         }
-        return;
+        return this.#noteSuccess();
       } catch (error) {
-        if (errorKind(error) === 'stream-not-found') return;
-        await patience.endure(error);
+        if (errorKind(error) === 'stream-not-found') return this.#noteSuccess();
+        await this.#endure(patience, error);
       }
     }
   }
 
-  async *#readStreamOnce(stream: string, from: number | undefined, backwards: boolean, limit: number) {
-    const { START: FIRST, END, FORWARDS, BACKWARDS } = this.#kurrent;
-    const events = this.#client.readStream(this.#names.toServer(stream), {
-      direction: backwards ? BACKWARDS : FORWARDS,
-      fromRevision: from === undefined ? (backwards ? END : FIRST) : BigInt(from),
-      maxCount: limit === Infinity ? undefined : limit,
-    });
-    for await (const event of events) {
-      const fact = factOf(event as ResolvedEvent, this.#names.fromServer);
-      if (fact !== undefined) yield fact;
-    }
+  async *readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]> {
+    yield* this.#readAll(options.after, options.batchSize ?? BATCH);
   }
 
-  async *readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]> {
-    const end = await this.head();
-    const patience = this.#patience();
-    let { after } = options;
-    while (after < end) {
+  async *#readAll(from: Position, size: number, prefix?: string): AsyncIterable<readonly RecordedFact[]> {
+    this.#checkOpen();
+    const patience = this.#patience(Math.max(LONG_PATIENCE_MS, this.options.patienceMs ?? 0));
+    let after = from;
+    let end: Position | undefined;
+    for (;;) {
       try {
-        for await (const batch of this.#readBehind(after, end, options.batchSize ?? BATCH)) {
+        end ??= (await this.#reads.last(patience.leftMs))?.position ?? START;
+        if (after >= end) return;
+        for await (const batch of this.#reads.after(after, { end, size, prefix })) {
           patience.renew();
           after = batch.at(-1)!.position;
           yield batch;
         }
         return;
       } catch (error) {
-        await patience.endure(error);
+        await this.#endure(patience, error);
       }
     }
-  }
-
-  /** Reads the log once, up to `end` or to where it ends. The server counts `after` in, we do not. */
-  async *#readBehind(after: Position, end: Position | undefined, size: number, prefix?: string) {
-    let batch: RecordedFact[] = [];
-    const events = this.#client.readAll({
-      fromPosition: this.#placeOf(after),
-      filter: this.#filter(prefix),
-    });
-    for await (const event of events) {
-      const fact = factOf(event as ResolvedEvent, this.#names.fromServer);
-      if (fact === undefined || fact.position <= after) continue;
-      if (end !== undefined && fact.position > end) break;
-      batch.push(fact);
-      if (batch.length >= size) {
-        yield batch;
-        batch = [];
-      }
-    }
-    if (batch.length > 0) yield batch;
   }
 
   async *subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]> {
     this.#checkOpen();
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const patience = new Patience(Infinity, signal);
-    let { after } = options;
-    while (!signal.aborted) {
-      try {
-        // Reading is faster than subscribing until little is left to catch up.
-        for await (const batch of this.#readBehind(after, undefined, BATCH)) {
-          patience.renew();
-          after = batch.at(-1)!.position;
-          yield batch;
-          if (signal.aborted) return;
-        }
-        for await (const batch of this.#live(after, signal)) {
-          patience.renew();
-          after = batch.at(-1)!.position;
-          yield batch;
-          if (signal.aborted) return;
-        }
-      } catch (error) {
-        if (!isTransient(error)) throw error;
-      }
-      await patience.pause();
-    }
-  }
-
-  /** One subscription of the server, until it is dropped or the signal aborts. */
-  async *#live(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedFact[]> {
-    const subscription = this.#client.subscribeToAll(
-      { fromPosition: this.#placeOf(after), filter: this.#filter() },
-      { highWaterMark: LIVE_BUFFER },
-    );
-    for await (const events of takeLive(subscription, signal, BATCH)) {
-      const facts = events.map((event) => factOf(event, this.#names.fromServer)).filter((fact) => fact !== undefined);
-      if (facts.length > 0) yield facts;
-    }
+    yield* this.#subscriptions.follow(options.after, {
+      reads: this.#reads,
+      names: this.#names,
+      end: this.#end,
+      signal,
+    });
   }
 
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {
     // The server lists streams only through a projection that is off by default: so the first fact of each is looked for.
-    const end = await this.head();
-    for await (const batch of this.#readBehind(START, end, BATCH, options.prefix)) {
+    for await (const batch of this.#readAll(START, BATCH, options.prefix)) {
       for (const fact of batch) if (fact.revision === 0) yield fact.stream;
     }
   }
@@ -257,58 +240,53 @@ class KurrentEventStore implements EventStore {
     return { amount: Math.max(0, Number(commitOf(upTo) - commitOf(after))), unit: 'bytes' };
   }
 
-  async findLast(): Promise<RecordedFact | undefined> {
+  findLast(): Promise<RecordedFact | undefined> {
     this.#checkOpen();
-    return this.#retry(async () => {
-      const { BACKWARDS, END } = this.#kurrent;
-      const events = this.#client.readAll({
-        direction: BACKWARDS,
-        fromPosition: END,
-        maxCount: 1,
-        filter: this.#filter(),
-      });
-      for await (const event of events) {
-        const fact = factOf(event as ResolvedEvent, this.#names.fromServer);
-        if (fact !== undefined) return fact;
-      }
-      return undefined;
-    });
+    return this.#retry((patience) => this.#reads.last(patience.leftMs));
   }
 
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     await Promise.allSettled(this.#appends);
-    await this.#client.dispose();
+    await Promise.all([this.#writer.close(), this.#reads.close(), this.#subscriptions.close()]);
   }
 
-  #filter(prefix?: string) {
-    return this.#kurrent.streamNameFilter({
-      prefixes: [this.#names.prefixOnServer(prefix)],
-      checkpointInterval: CHECKPOINT_INTERVAL,
-    });
+  #patience(limitMs?: number): Patience {
+    const { patienceMs = PATIENCE_MS } = this.options;
+    const limit = this.#lostAt === undefined ? patienceMs : Math.min(patienceMs, SHORT_PATIENCE_MS);
+    return new Patience(limitMs ?? limit, this.#closing.signal);
   }
 
-  #placeOf(position: Position) {
-    if (parsePosition(position) === undefined) throw new RangeError(`Not a position: ${position}`);
-    const commit = commitOf(position);
-    // An event is appended in one go, so that its commit and prepare positions are one.
-    return commit === 0n ? this.#kurrent.START : { commit, prepare: commit };
-  }
-
-  #patience(): Patience {
-    return new Patience(this.#patienceMs, this.#closing.signal);
-  }
-
-  async #retry<T>(task: () => Promise<T>): Promise<T> {
+  async #retry<T>(task: (patience: Patience) => Promise<T>): Promise<T> {
     const patience = this.#patience();
     for (;;) {
       try {
-        return await task();
+        const result = await task(patience);
+        this.#noteSuccess();
+        return result;
       } catch (error) {
-        await patience.endure(error);
+        await this.#endure(patience, error);
       }
     }
+  }
+
+  async #endure(patience: Patience, error: unknown): Promise<void> {
+    try {
+      await patience.endure(error);
+    } catch (last) {
+      if (last instanceof EventStoreUnavailable && this.#lostAt === undefined) {
+        this.#lostAt = Date.now();
+        this.options.onLost?.(wordsOf(error));
+      }
+      throw last;
+    }
+  }
+
+  #noteSuccess(): void {
+    if (this.#lostAt === undefined) return;
+    this.options.onBack?.(Date.now() - this.#lostAt);
+    this.#lostAt = undefined;
   }
 
   #checkOpen(): void {
@@ -316,18 +294,22 @@ class KurrentEventStore implements EventStore {
   }
 }
 
-function tooLarge(stream: string, error: unknown): string {
-  const { maxAppendSize } = error as { maxAppendSize?: number };
-  return `The server takes at most ${maxAppendSize} bytes at once into ${stream}: raise its max-append-size`;
+function isSilence(error: unknown): boolean {
+  const kind = errorKind(error);
+  return kind === 'timeout' || kind === 'deadline-exceeded';
 }
 
-/** Rejects with a transient error when an answer is lost. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
+function tooLarge(stream: string, error: unknown): AppendTooLarge {
+  const { maxAppendSize = 0 } = error as { maxAppendSize?: number };
+  const message = `The server takes at most ${maxAppendSize} bytes at once into ${stream}: raise its max-append-size`;
+  return new AppendTooLarge(message, maxAppendSize, { cause: error });
+}
+
+/** Rejects with a transient error when an answer does not come. */
+async function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(Object.assign(new Error('The event store has not answered in time'), { type: 'timeout' }));
-    }, APPEND_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new ServerSilent(ms)), ms);
   });
   try {
     return await Promise.race([answer, late]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { errorKind, isTransient, Patience } from './transient.js';
+import { EventStoreUnavailable } from '../event-store-errors.js';
+import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
 
 const unavailable = Object.assign(new Error('gone'), { type: 'unavailable' });
 
@@ -22,11 +23,27 @@ describe('Patience', () => {
     await expect(new Patience(1000, AbortSignal.abort()).endure(unavailable)).rejects.toThrow('gone');
   });
 
-  it('ends when failures in a row have lasted too long', async () => {
-    const patience = new Patience(1, never);
+  it('ends when nothing has gone well for too long', async () => {
+    const patience = new Patience(60, never);
     await patience.endure(unavailable);
-    await expect(patience.endure(unavailable)).rejects.toThrow('gone');
+    expect(patience.failures).toBe(1);
     patience.renew();
-    await patience.endure(unavailable);
+    expect([patience.failures, patience.leftMs > 50]).toEqual([0, true]);
+    const enduring = async (): Promise<void> => {
+      for (;;) await patience.endure(unavailable);
+    };
+    const error = await enduring().catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(EventStoreUnavailable);
+    expect(error).toMatchObject({ message: 'gone', cause: unavailable });
+  });
+});
+
+describe('the words for a failure', () => {
+  it('are those of the error, or its kind where it has none', () => {
+    expect(wordsOf(unavailable)).toBe('gone');
+    expect(wordsOf(Object.assign(new Error('UnavailableError: UnavailableError'), { type: 'unavailable' }))).toBe(
+      'unavailable',
+    );
+    expect(wordsOf('odd')).toBe('odd');
   });
 });

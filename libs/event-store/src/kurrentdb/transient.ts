@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { EventStoreUnavailable } from '../event-store-errors.js';
 
 /** Kinds of errors of the client that may be gone the next time (its `ErrorType`). */
 const TRANSIENT = new Set(['timeout', 'deadline-exceeded', 'unavailable', 'cancelled', 'unknown', 'not-leader']);
 
 const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 5000;
+const LONGEST_PAUSE_MS = 1000;
 
 /** The kind of an error of the client, as its `ErrorType` names it. */
 export function errorKind(error: unknown): string | undefined {
@@ -20,33 +21,55 @@ export function isTransient(error: unknown): boolean {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'number';
 }
 
-/** Endures failures in a row, for a while. */
+/** Endures failures, for as long as nothing has gone well. */
 export class Patience {
   #failures = 0;
-  #since = 0;
+  #since = Date.now();
 
   constructor(
     readonly limitMs: number,
     readonly signal: AbortSignal,
   ) {}
 
+  /** How many tries have failed in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** What is left of it in milliseconds: the next try should not take longer. At least a moment. */
+  get leftMs(): number {
+    return Math.max(this.limitMs - (Date.now() - this.#since), FIRST_PAUSE_MS);
+  }
+
   /** Tells that it went well: the next failure is the first again. */
   renew(): void {
     this.#failures = 0;
+    this.#since = Date.now();
   }
 
-  /** Waits before the next try; throws the error when trying again cannot help, or has not helped for too long. */
+  /**
+   * Waits before the next try. Throws the error when trying again cannot help, and EventStoreUnavailable when it has not
+   * helped for too long.
+   */
   async endure(error: unknown): Promise<void> {
     if (!isTransient(error) || this.signal.aborted) throw error;
-    if (this.#failures > 0 && Date.now() - this.#since > this.limitMs) throw error;
     await this.pause();
+    if (Date.now() - this.#since >= this.limitMs) throw new EventStoreUnavailable(wordsOf(error), { cause: error });
   }
 
   /** Waits longer each time, with some chance in it so that not all come back at once. Ends early when it is aborted. */
   async pause(): Promise<void> {
-    if (this.#failures === 0) this.#since = Date.now();
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 10));
     this.#failures++;
-    await delay(longest * (0.5 + Math.random() / 2), undefined, { signal: this.signal }).catch(() => {});
+    const wait = Math.min(longest * (0.5 + Math.random() / 2), this.leftMs);
+    await delay(wait, undefined, { signal: this.signal }).catch(() => {});
   }
+}
+
+/** What a failure is called in a line for people. */
+export function wordsOf(error: unknown): string {
+  const kind = errorKind(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const isName = kind === undefined || message === '' || /^\w*Error$/.test(message.replace(/^\w+: /, ''));
+  return isName ? (kind ?? message) : message;
 }

@@ -1,5 +1,6 @@
 import { expect, test, describe, beforeEach } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { AppendTooLarge } from '#event-store/event-store-errors';
 import { verifyChain } from '#event-store/seal-facts';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -160,4 +161,58 @@ test('a cold room begins at its snapshot, and not where the log disagrees with i
   const forged = JSON.stringify({ ...JSON.parse(text), chain: 'f'.repeat(64) });
   await readModels.write([{ collection: 'room-snapshots', key: [roomId, 'head'], value: forged }]);
   expect(await snapshots.find(roomId)).toBeUndefined();
+});
+
+describe('a log that takes little at once', () => {
+  const LIMIT = 20_000;
+  let appends: number[];
+
+  /** From now on the log refuses what is larger than its limit. */
+  function limit(): void {
+    appends = [];
+    const append = store.append.bind(store);
+    store.append = async (stream, expected, facts) => {
+      const bytes = facts.reduce((sum, { data, metadata }) => sum + data.length + JSON.stringify(metadata).length, 0);
+      if (bytes > LIMIT) throw new AppendTooLarge('too much', LIMIT);
+      const appended = await append(stream, expected, facts);
+      appends.push(facts.length);
+      return appended;
+    };
+  }
+
+  const sayMuch = (roomId: RoomId, characters: number) =>
+    workers.run(roomId, context, (turn) =>
+      turn.send({ type: 'm.x', sender: alice, content: { body: 'x'.repeat(characters) } }),
+    );
+
+  test('gets what waits in as many writes as it needs, and all of it', async () => {
+    const roomId = await roomOf('11');
+    limit();
+    const sent = await Promise.all(Array.from({ length: 30 }, () => sayMuch(roomId, 6_000)));
+    const ids = sent.map(({ result }) => result.eventId);
+    expect(new Set(ids).size).toBe(30);
+    expect(appends.reduce((sum, count) => sum + count, 0)).toBe(30);
+    const stored: RecordedFact[] = [];
+    for await (const fact of store.readStream(roomStream(roomId), { from: 2 })) stored.push(fact);
+    expect(stored.map(({ data }) => (JSON.parse(data) as { event_id: string }).event_id)).toEqual(ids);
+    // What it has refused once is not tried again.
+    const before = appends.length;
+    await Promise.all(Array.from({ length: 4 }, () => sayMuch(roomId, 4_000)));
+    expect(appends.slice(before)).toEqual([1, 1, 1, 1]);
+  });
+
+  test('refuses only the task that is too large by itself', async () => {
+    const roomId = await roomOf('11');
+    limit();
+    const [first, large, refused, last] = await Promise.allSettled([
+      sayMuch(roomId, 100),
+      sayMuch(roomId, 30_000),
+      workers.run(roomId, context, () => Promise.reject(new MatrixError('M_FORBIDDEN'))),
+      sayMuch(roomId, 100),
+    ]);
+    expect([first, last].map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    expect(large).toMatchObject({ status: 'rejected', reason: expect.any(AppendTooLarge) });
+    expect(refused).toMatchObject({ status: 'rejected', reason: { errcode: 'M_FORBIDDEN' } });
+    expect(appends).toEqual([1, 1]);
+  });
 });

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EventStore, RevisionConflict } from '#event-store/event-store';
+import { AppendTooLarge } from '#event-store/event-store-errors';
 import { sealFacts } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
@@ -57,6 +58,10 @@ const DEFAULT_CAPACITY = 2_000;
  */
 const MAX_DECIDING_MS = 4;
 const MAX_BATCH = 256;
+/** A write of many tasks; one alone may be larger. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** What a fact takes in the log besides its data, roughly: metadata, ids, names. */
+const FACT_BYTES = 1024;
 const MAX_CONFLICTS = 20;
 
 /**
@@ -67,6 +72,8 @@ const MAX_CONFLICTS = 20;
 export class RoomWorkers {
   readonly #busy = new Map<RoomId, Worker>();
   readonly #idle: LruCache<RoomId, LiveRoom>;
+  /** How much goes into one write: less where the log has refused more. */
+  #maxBatchBytes = MAX_BATCH_BYTES;
 
   constructor(private readonly options: RoomWorkersOptions) {
     this.#idle = new LruCache(options.capacity ?? DEFAULT_CAPACITY);
@@ -135,38 +142,65 @@ export class RoomWorkers {
     else this.#idle.delete(worker.roomId);
   }
 
-  /** Decides and appends a batch. */
+  /** Decides and appends a batch; in several writes where it is too large for one. */
   async #work(worker: Worker, tasks: readonly QueuedTask[]): Promise<void> {
-    for (let conflicts = 0; ; conflicts++) {
+    for (let done = 0, conflicts = 0; done < tasks.length;) {
       worker.room ??= await this.#load(worker.roomId);
       const { room } = worker;
+      const left = tasks.slice(done);
       if (room === undefined) {
-        for (const task of tasks) task.reject(unknownRoom());
+        for (const task of left) task.reject(unknownRoom());
         return;
       }
-      const batch = await this.#decide(room, tasks);
+      const batch = await this.#decide(room, left);
       try {
         const position = await this.#append(room, batch);
-        batch.outcomes.forEach((outcome, i) => settle(tasks[i] as QueuedTask, outcome, position));
-        return;
+        batch.outcomes.forEach((outcome, i) => settle(left[i] as QueuedTask, outcome, position));
+        done += batch.outcomes.length;
+        conflicts = 0;
       } catch (error) {
+        if (error instanceof AppendTooLarge) {
+          done += this.#takeRefusal(left, batch, error);
+          continue;
+        }
         // A room that was to begin here exists already: no task of its beginning can be decided again.
         if (!(error instanceof RevisionConflict) || room.head.revision < 0 || conflicts >= MAX_CONFLICTS) throw error;
+        conflicts++;
         worker.room = await this.#catchUp(room, worker.roomId);
       }
     }
   }
 
+  /**
+   * Learns from a refusal how much the log takes at once. Nothing of the batch was appended: fewer tasks are tried next. A
+   * task that is too large all by itself is refused. Answers how many tasks are done with.
+   */
+  #takeRefusal(tasks: readonly QueuedTask[], batch: Batch, error: AppendTooLarge): number {
+    // What the log counts besides the facts' data is not known exactly: half of what it takes is surely taken.
+    this.#maxBatchBytes = Math.min(this.#maxBatchBytes, Math.max(error.limit, 2) / 2, batch.bytes / 2);
+    if (batch.writers > 1) return 0;
+    batch.outcomes.forEach((outcome, i) =>
+      settle(tasks[i] as QueuedTask, 'wrote' in outcome && outcome.wrote ? { error } : outcome, undefined),
+    );
+    return batch.outcomes.length;
+  }
+
+  /** Decides tasks in turn, as many as go into one write. */
   async #decide(room: LiveRoom, tasks: readonly QueuedTask[]): Promise<Batch> {
     const services = this.options;
-    const batch: Batch = { facts: [], outcomes: [], transactions: new Map(), head: room.head };
+    const batch: Batch = { facts: [], outcomes: [], transactions: new Map(), head: room.head, bytes: 0, writers: 0 };
     const pending = new Map<EventId, RoomEvent>();
     let started = performance.now();
     for (const task of tasks) {
       const turn = new RoomTurn(room, batch.head, pending, batch.transactions, task.context, services);
       try {
         const result = await task.run(turn);
-        batch.outcomes.push({ result, wrote: turn.facts.length > 0 });
+        const bytes = bytesOf(turn.facts);
+        // Decided again on top of what goes first.
+        if (batch.writers > 0 && bytes > 0 && batch.bytes + bytes > this.#maxBatchBytes) break;
+        batch.bytes += bytes;
+        if (bytes > 0) batch.writers++;
+        batch.outcomes.push({ result, wrote: bytes > 0 });
         batch.head = turn.head;
         batch.facts.push(...turn.facts);
         for (const [name, eventId] of turn.transactions) batch.transactions.set(name, eventId);
@@ -220,6 +254,14 @@ interface Batch {
   readonly outcomes: Outcome[];
   readonly transactions: Map<string, EventId>;
   head: LiveRoom['head'];
+  /** Of all facts, roughly. */
+  bytes: number;
+  /** How many of the tasks append something. */
+  writers: number;
+}
+
+function bytesOf(facts: readonly PendingFact[]): number {
+  return facts.reduce((sum, { draft }) => sum + draft.data.length + FACT_BYTES, 0);
 }
 
 function settle(task: QueuedTask, outcome: Outcome, position: Position | undefined): void {

@@ -1,0 +1,67 @@
+import { lookup } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
+import type { ServerAddress } from './server-address.js';
+
+const TIMEOUT_MS = 3000;
+/** What Node calls a certificate that it does not take: these, and all that begin with one of the words. */
+const CERTIFICATE =
+  /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'EPROTO', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
+/**
+ * Looks why a server does not answer, with the means of the machine: what waiting will not mend, in words; undefined where it
+ * may only not have been started yet. A list of hosts is at fault where each of them is.
+ */
+export async function findFault({ hosts, tls, verifyCertificate, caFile }: ServerAddress): Promise<string | undefined> {
+  let ca: Buffer | undefined;
+  try {
+    ca = caFile === undefined ? undefined : readFileSync(caFile);
+  } catch (error) {
+    return `the file of certificates ${caFile} cannot be read (${codeOf(error)})`;
+  }
+  const faults = await Promise.all(
+    hosts.map(async ({ host, port }) => {
+      try {
+        await lookup(host);
+      } catch (error) {
+        // A resolver that does not answer may do so later.
+        return codeOf(error) === 'ENOTFOUND' ? `the host ${host} is unknown` : undefined;
+      }
+      if (!tls) return undefined;
+      const code = await tlsFault(host, port, verifyCertificate, ca);
+      if (code === undefined) return undefined;
+      if (NO_TLS.has(code)) return `${host}:${port} does not speak TLS: tls=false is missing`;
+      return CERTIFICATE.test(code)
+        ? `the certificate of ${host}:${port} is not trusted (${code}): name its authority with tlsCAFile`
+        : undefined;
+    }),
+  );
+  return faults.every((fault) => fault !== undefined) ? faults[0] : undefined;
+}
+
+/** The code of the error that a TLS handshake ends with. */
+function tlsFault(host: string, port: number, verify: boolean, ca: Buffer | undefined): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const options = {
+      host,
+      port,
+      ca,
+      servername: isIP(host) === 0 ? host : undefined,
+      rejectUnauthorized: verify,
+      ALPNProtocols: ['h2'],
+    };
+    const socket = connect(options, () => done(undefined));
+    const done = (code: string | undefined): void => {
+      socket.destroy();
+      resolve(code);
+    };
+    socket.setTimeout(TIMEOUT_MS, () => done(undefined));
+    socket.on('error', (error) => done(codeOf(error)));
+  });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { readonly code?: string }).code;
+}

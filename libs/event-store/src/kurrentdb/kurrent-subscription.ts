@@ -1,0 +1,121 @@
+import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
+import type { Position } from '#kernel/position';
+import type { RecordedFact } from '../event-store.js';
+import { factOf } from './kurrent-facts.js';
+import type { KurrentReads } from './kurrent-reads.js';
+import { RenewableClient } from './renewable-client.js';
+import type { StreamNames } from './stream-names.js';
+import { takeLive } from './take-live.js';
+import { isTransient, Patience } from './transient.js';
+import { ServerSilent } from './until-silent.js';
+
+const BATCH = 500;
+/** Live events that may wait in this process before the server is left to wait (and drops us if it takes long). */
+const LIVE_BUFFER = 4000;
+/** For how long a subscription may lack what is known to be in the log. */
+const LAG_MS = 3000;
+/** After so long without a word the end of the log is looked up: others may have written to it. */
+const LOOK_MS = 10_000;
+
+/** What is known of the end of the log from elsewhere: what this process appended, and what was looked up. */
+export class KnownEnd {
+  #position: Position | undefined;
+
+  note(position: Position): void {
+    if (this.#position === undefined || position > this.#position) this.#position = position;
+  }
+
+  isAfter(position: Position): boolean {
+    return this.#position !== undefined && this.#position > position;
+  }
+}
+
+export interface FollowOptions {
+  readonly reads: KurrentReads;
+  readonly names: StreamNames;
+  readonly end: KnownEnd;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Subscribes for as long as it is wanted, however often the server is lost meanwhile. What it lacks it reads first, for
+ * reading is faster. A subscription that lacks for seconds what is known to be in the log is made anew, and so is its client.
+ */
+export class KurrentSubscriptions {
+  readonly #client: RenewableClient;
+
+  constructor(connect: () => KurrentDBClient) {
+    this.#client = new RenewableClient(connect, true);
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  /** Every fact after a position and each new one, until the signal. Throws what trying again cannot mend. */
+  async *follow(from: Position, options: FollowOptions): AsyncIterable<readonly RecordedFact[]> {
+    const { reads, signal } = options;
+    const patience = new Patience(Infinity, signal);
+    let after = from;
+    while (!signal.aborted) {
+      const client = this.#client.current;
+      try {
+        for await (const batch of reads.after(after, { size: BATCH })) {
+          patience.renew();
+          after = batch.at(-1)!.position;
+          yield batch;
+          if (signal.aborted) return;
+        }
+        for await (const batch of this.#live(client, after, options)) {
+          patience.renew();
+          after = batch.at(-1)!.position;
+          yield batch;
+          if (signal.aborted) return;
+        }
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        // The library finds a leader again by itself, but not that a node is dead which says nothing.
+        if (error instanceof ServerSilent) this.#client.renew(client);
+        reads.suspect();
+      }
+      await patience.pause();
+    }
+  }
+
+  /** One subscription of the server, until it is dropped or the signal aborts. */
+  async *#live(
+    client: KurrentDBClient,
+    from: Position,
+    { reads, names, end, signal }: FollowOptions,
+  ): AsyncIterable<readonly RecordedFact[]> {
+    let after = from;
+    let lacksSince: number | undefined;
+    let lookedAt = 0;
+    const findFault = (waitedMs: number): Error | undefined => {
+      const now = performance.now();
+      if (waitedMs > LOOK_MS && now - lookedAt > LOOK_MS) {
+        lookedAt = now;
+        // A server that cannot be read either has nothing to tell.
+        reads.last(LAG_MS).then(
+          (last) => last !== undefined && end.note(last.position),
+          () => {},
+        );
+      }
+      if (!end.isAfter(after)) lacksSince = undefined;
+      else lacksSince ??= now;
+      return lacksSince !== undefined && now - lacksSince > LAG_MS ? new ServerSilent(LAG_MS) : undefined;
+    };
+    const subscription = client.subscribeToAll(
+      { fromPosition: reads.placeOf(from), filter: reads.filter() },
+      { highWaterMark: LIVE_BUFFER },
+    );
+    for await (const events of takeLive(subscription, { signal, size: BATCH, findFault })) {
+      const facts = events.map((event) => factOf(event, names.fromServer)).filter((fact) => fact !== undefined);
+      const last = facts.at(-1);
+      if (last === undefined) continue;
+      lacksSince = undefined;
+      after = last.position;
+      yield facts;
+    }
+  }
+}

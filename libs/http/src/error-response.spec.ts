@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { AppendTooLarge, EventStoreUnavailable } from '#event-store/event-store-errors';
+import { errorResponse } from './error-response.js';
+
+describe('what is answered for an error', () => {
+  it('is 503 with a time to come back where the log is away, and no bug to log for each request', () => {
+    const { status, body, isBug } = errorResponse(new EventStoreUnavailable('a node is dead'), 'r1');
+    expect([status, isBug]).toEqual([503, false]);
+    expect(body).toMatchObject({ errcode: 'M_UNKNOWN', retry_after_ms: expect.any(Number) });
+    expect(JSON.stringify(body)).not.toContain('node');
+  });
+
+  it('is 413 where the log does not take as much at once', () => {
+    const { status, body, isBug } = errorResponse(new AppendTooLarge('too much', 1000), 'r1');
+    expect([status, body, isBug]).toMatchObject([413, { errcode: 'M_TOO_LARGE' }, false]);
+  });
+
+  it('is 500 and a bug for what nobody expected', () => {
+    expect(errorResponse(new TypeError('ours'), 'r1')).toMatchObject({ status: 500, isBug: true });
+  });
+});
