@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceId, RoomAlias, RoomId, UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { given } from '#testing/given';
-import { TEST_AUTHOR } from '#testing/local-room';
+import { LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { project } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
-import { Aliases, type AliasState, decideClaim, decideRelease, evolveAlias, NO_ALIAS } from './aliases.js';
+import { Aliases, type AliasState, decideClaim, decideMove, decideRelease, evolveAlias, NO_ALIAS } from './aliases.js';
 import { directoryProjector } from './projections/directory.projector.js';
 
 const ALIAS = '#lobby:a.example' as RoomAlias;
@@ -45,10 +45,58 @@ describe('an alias', () => {
       .then([created(OTHER)]);
   });
 
+  it('is claimed by each room with a fact of its own', () => {
+    const [one, two] = [ROOM, OTHER].map(
+      (room_id) => decideClaim(NO_ALIAS, { alias: ALIAS, room_id, creator: ALICE })[0]?.id,
+    );
+    expect(one).not.toBe(two);
+  });
+
   it('is released by the room it points to only', () => {
     given(decider, [created()]).when({ release: ROOM }).then([deleted]);
     given(decider, [created()]).when({ release: OTHER }).then([]);
     given(decider, []).when({ release: ROOM }).then([]);
+  });
+
+  it('moves from the room it points to, in one write', () => {
+    const move = {
+      initialState: NO_ALIAS,
+      evolve: evolveAlias,
+      decide: (state: AliasState, from: RoomId) =>
+        decideMove(state, { alias: ALIAS, room_id: from, by: ALICE }, { alias: ALIAS, room_id: OTHER, creator: ALICE }),
+    };
+    given(move, [created()])
+      .when(ROOM)
+      .then([deleted, created(OTHER)]);
+    given(move, [created()])
+      .when('!third:a.example' as RoomId)
+      .then([]);
+    given(move, []).when(ROOM).then([]);
+  });
+
+  it('is free again where the room it was claimed for never began', async () => {
+    const log = new MemoryEventStore();
+    let now = 1;
+    const views = new RoomViews(log);
+    const aliases = new Aliases(log, { now: () => now }, views, TEST_AUTHOR);
+    await aliases.claim(ALIAS, ROOM, requester);
+    now += 59_000;
+    await expect(aliases.claim(ALIAS, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+    now += 1_000;
+    await aliases.claim(ALIAS, OTHER, requester);
+    expect(await aliases.resolve(ALIAS)).toBe(OTHER);
+    expect(await aliases.listOf(ROOM)).toEqual([]);
+  });
+
+  it('stays with a room that began, however long ago', async () => {
+    const log = new MemoryEventStore();
+    const { roomId } = await LocalRoom.begin(log);
+    let now = 1;
+    const aliases = new Aliases(log, { now: () => now }, new RoomViews(log), TEST_AUTHOR);
+    await aliases.claim(ALIAS, roomId, requester);
+    now += 1e9;
+    await expect(aliases.claim(ALIAS, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+    expect(await aliases.resolve(ALIAS)).toBe(roomId);
   });
 
   it('has one room where two processes are asked for it at once', async () => {

@@ -10,7 +10,7 @@ import type { Requester } from '#kernel/requester';
 import { CONFIG, type Config } from '#config/config';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
-import type { AliasCreated, AliasDeleted } from '#rooms/facts/room-facts';
+import { type AliasCreated, type AliasDeleted, roomStream } from '#rooms/facts/room-facts';
 import { findAlias } from './queries/find-alias.js';
 
 /** What an alias is: where it points, and how often it has changed (so that each fact has an id of its own). */
@@ -41,12 +41,23 @@ export function decideRelease(state: AliasState, deleted: AliasDeleted): FactDra
   return state.roomId === deleted.room_id ? [draftOf('alias-deleted', state, deleted)] : [];
 }
 
+/** Lets an alias that points to one room point to another: both facts in one write. Nothing where it does not point there. */
+export function decideMove(state: AliasState, deleted: AliasDeleted, created: AliasCreated): FactDraft[] {
+  const released = decideRelease(state, deleted);
+  const free: AliasState = { roomId: undefined, changes: state.changes + released.length };
+  return released.length === 0 ? [] : [...released, ...decideClaim(free, created)];
+}
+
 function draftOf(type: string, { changes }: AliasState, data: AliasCreated | AliasDeleted): FactDraft {
-  return { id: factId(`${type} ${foldRoomAlias(data.alias)} ${changes}`), type, data: JSON.stringify(data) };
+  // A store takes the same id at the same place for the same fact: what two rooms claim at once must not share one.
+  const id = factId(`${type} ${foldRoomAlias(data.alias)} ${data.room_id} ${changes}`);
+  return { id, type, data: JSON.stringify(data) };
 }
 
 const CAPACITY = 1_000;
 const MAX_ALIASES_OF_A_ROOM = 1_000;
+/** So long after an alias was claimed for a new room that room has begun, or never will: in milliseconds. */
+const BEGUN_BY_THEN_MS = 60_000;
 
 /** The aliases of this server. */
 @Injectable()
@@ -54,8 +65,8 @@ export class Aliases implements AliasBook {
   readonly #streams: Aggregates<AliasState>;
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {
@@ -65,7 +76,24 @@ export class Aliases implements AliasBook {
   async claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
     this.checkOurs(alias);
     const created = { alias, room_id: roomId, creator: requester.userId };
-    await this.#execute(alias, requester, (state) => decideClaim(state, created));
+    try {
+      await this.#execute(alias, requester, (state) => decideClaim(state, created));
+    } catch (error) {
+      const isTaken = error instanceof MatrixError && error.errcode === 'M_ROOM_IN_USE';
+      const abandoned = isTaken ? await this.#findAbandoned(alias) : undefined;
+      if (abandoned === undefined) throw error;
+      const deleted = { alias, room_id: abandoned, by: requester.userId };
+      await this.#execute(alias, requester, (state) =>
+        state.roomId === abandoned ? decideMove(state, deleted, created) : decideClaim(state, created),
+      );
+    }
+  }
+
+  async move(alias: RoomAlias, from: RoomId, to: RoomId, requester: Requester): Promise<void> {
+    const { userId } = requester;
+    const deleted = { alias, room_id: from, by: userId };
+    const created = { alias, room_id: to, creator: userId };
+    await this.#execute(alias, requester, (state) => decideMove(state, deleted, created));
   }
 
   async release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
@@ -87,6 +115,17 @@ export class Aliases implements AliasBook {
     if (serverNameOf(alias) !== this.config.serverName || localpartOf(alias) === '') {
       throw new MatrixError('M_INVALID_PARAM', `${alias} is not an alias of this server`);
     }
+  }
+
+  /** The room an alias was claimed for that never began: the server ended between the two. Asked of the log, not of views. */
+  async #findAbandoned(alias: RoomAlias): Promise<RoomId | undefined> {
+    for await (const fact of this.store.readStream(aliasStream(alias), { backwards: true, limit: 1 })) {
+      const { roomId } = evolveAlias(NO_ALIAS, fact);
+      if (roomId === undefined || this.clock.now() - fact.metadata.at < BEGUN_BY_THEN_MS) return undefined;
+      for await (const _ of this.store.readStream(roomStream(roomId), { limit: 1 })) return undefined;
+      return roomId;
+    }
+    return undefined;
   }
 
   async #execute(alias: RoomAlias, requester: Requester, decide: (state: AliasState) => FactDraft[]): Promise<void> {

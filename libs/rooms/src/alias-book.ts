@@ -3,10 +3,15 @@ import type { Requester } from '#kernel/requester';
 
 /** What rooms need of the room aliases of this server; `libs/directory` keeps them. */
 export interface AliasBook {
-  /** Lets an alias of this server point to a room. Throws M_ROOM_IN_USE, M_INVALID_PARAM, M_FORBIDDEN. */
+  /**
+   * Lets an alias of this server point to a room. One that was claimed for a room which never began is free again. Throws
+   * M_ROOM_IN_USE, M_INVALID_PARAM, M_FORBIDDEN.
+   */
   claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void>;
   /** Takes an alias that points to this room away; no error where it does not. */
   release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void>;
+  /** Lets an alias that points to one room point to another, in one write; no error where it does not point there. */
+  move(alias: RoomAlias, from: RoomId, to: RoomId, requester: Requester): Promise<void>;
   /** The room an alias points to; undefined where it is unknown here. */
   resolve(alias: RoomAlias): Promise<RoomId | undefined>;
   /** The aliases of this server that point to a room. */

@@ -103,10 +103,7 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
 
   async #moveAliases(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
     const moved = await this.aliases.listOf(from);
-    for (const alias of moved) {
-      await this.aliases.release(alias, from, requester);
-      await this.aliases.claim(alias, to, requester);
-    }
+    for (const alias of moved) await this.aliases.move(alias, from, to, requester);
     await this.#moveCanonicalAlias(requester, from, to, moved);
   }
 
