@@ -38,8 +38,9 @@ export function readPageParameters(query: Query): PageParameters {
   const dir = queryText(query, 'dir');
   if (dir !== undefined && dir !== 'b' && dir !== 'f') throw bad('dir: neither b nor f');
   return {
-    from: queryText(query, 'from'),
-    to: queryText(query, 'to'),
+    // Clients of the time also wrote `from=` for none.
+    from: queryText(query, 'from') || undefined,
+    to: queryText(query, 'to') || undefined,
     limit: limit === undefined ? undefined : Number(limit),
     dir,
   };

@@ -20,6 +20,8 @@ export interface SyncOptions {
   readonly filter?: string;
   readonly fullState: boolean;
   readonly useStateAfter: boolean;
+  /** `rooms` is there where nothing is in it too, as in the version before today's. */
+  readonly allSections?: boolean;
   /** How long to wait for news, in milliseconds. */
   readonly timeout: number;
 }
@@ -62,12 +64,12 @@ export class SyncHandler implements IQueryHandler<Sync> {
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
     const since = options.since === undefined ? undefined : parseStreamToken(options.since, 'since');
     const filter = await this.filters.get(requester.userId, options.filter);
-    const { fullState, useStateAfter: stateAfter } = options;
+    const { fullState, useStateAfter: stateAfter, allSections = false } = options;
     const watch = await this.active.watch(requester.userId);
     try {
       const mayWait = since !== undefined && !fullState;
       const deadline = mayWait ? this.clock.now() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
-      const request = { requester, since, filter, fullState, stateAfter };
+      const request = { requester, since, filter, fullState, stateAfter, allSections };
       return await this.#answer(watch, request, session, { deadline, signals: [gone, this.shutdown] });
     } finally {
       watch.interest.close();

@@ -25,6 +25,8 @@ interface Task {
   readonly isUnsure: boolean;
 }
 
+const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
+
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
@@ -41,7 +43,8 @@ export class RoomsStream implements SyncStream {
 
   async read(context: SyncContext): Promise<SyncPart> {
     const tasks = this.#selectRooms(context, (await context.accountData()).rooms);
-    if (tasks.length === 0) return { json: undefined, isNews: false };
+    const nothing = context.allSections ? NO_ROOMS : undefined;
+    if (tasks.length === 0) return { json: nothing, isNews: false };
     const sections: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] };
     let isNews = false;
     for (const task of tasks) {
@@ -51,7 +54,7 @@ export class RoomsStream implements SyncStream {
       isNews = true;
       sections[answered.section].push(`${JSON.stringify(task.roomId)}:${answered.json}`);
     }
-    if (!isNews) return { json: undefined, isNews };
+    if (!isNews) return { json: nothing, isNews };
     const texts = Object.entries(sections).map(([section, rooms]) => `"${section}":{${rooms.join()}}`);
     return { json: `{${texts.join()}}`, isNews };
   }

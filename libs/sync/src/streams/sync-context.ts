@@ -19,6 +19,8 @@ export interface SyncContext {
   readonly fullState: boolean;
   /** The state is wanted as it is behind the timeline, not before it. */
   readonly stateAfter: boolean;
+  /** What is told of rooms is there where it is empty too, as in the version before today's. */
+  readonly allSections: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** The user's rooms as of now: what changed in them behind `until` is not for this answer. */

@@ -22,6 +22,7 @@ export interface SyncRequest {
   readonly filter: SyncFilter;
   readonly fullState: boolean;
   readonly stateAfter: boolean;
+  readonly allSections: boolean;
 }
 
 /** What an answer is made of: no token may run ahead of any of it. */

@@ -4,7 +4,7 @@ import { IsBoolean, IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '#config/config';
 import { ACCESS_TOKENS, type AccessTokens } from '#http/access-tokens';
-import { TODAY, under } from '#http/client-paths';
+import { TODAY, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { type Query as QueryOfUrl, queryText, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -42,7 +42,7 @@ export class RegisterController {
 
   @RateLimited('registration')
   @HttpCode(200)
-  @Post(under(TODAY, 'register'))
+  @Post(under(TODAY_AND_ALPHA, 'register'))
   async register(
     @JsonBody() body: JsonObject,
     @Query() query: QueryOfUrl,

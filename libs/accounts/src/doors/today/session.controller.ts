@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { TODAY, under } from '#http/client-paths';
+import { TODAY, TODAY_AND_ALPHA, under, V1 } from '#http/client-paths';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { RateLimited } from '#http/rate-limited';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -21,7 +21,7 @@ export class SessionController {
   @Authenticated({ guests: true })
   @RateLimited('default')
   @HttpCode(200)
-  @Post(under(TODAY, 'logout'))
+  @Post(under([...TODAY_AND_ALPHA, V1], 'logout'))
   async logout(@CurrentRequester() requester: Requester): Promise<object> {
     await this.commands.execute(new LogOut(requester, false));
     return {};
@@ -30,7 +30,7 @@ export class SessionController {
   @Authenticated({ guests: true })
   @RateLimited('default')
   @HttpCode(200)
-  @Post(under(TODAY, 'logout/all'))
+  @Post(under([...TODAY_AND_ALPHA, V1], 'logout/all'))
   async logoutAll(@CurrentRequester() requester: Requester): Promise<object> {
     await this.commands.execute(new LogOut(requester, true));
     return {};

@@ -31,7 +31,7 @@ class Member {
  * Memberships set as what they are, state of the room: API v1 knows `PUT rooms/{roomId}/state/m.room.member/{userId}` as
  * another way to join, invite, leave and ban. The commands are the same, and so are the rules.
  */
-@Authenticated()
+@Authenticated({ guests: true })
 @RateLimited('send')
 @Controller(V1)
 export class MemberStateV1Controller {

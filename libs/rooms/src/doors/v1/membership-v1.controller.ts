@@ -53,7 +53,7 @@ const ActionOfPath = createParamDecorator((_: unknown, context: ExecutionContext
 const MAYBE_EMPTY = { allowEmpty: true } as const;
 
 /** Who is in a room: client-server API v1, "Joining rooms", "Inviting users", "Leaving rooms", "Banning users in a room". */
-@Authenticated()
+@Authenticated({ guests: true })
 @RateLimited('send')
 @Controller(V1)
 export class MembershipV1Controller {
@@ -108,6 +108,10 @@ export class MembershipV1Controller {
   }
 
   async #act(requester: Requester, roomId: RoomId, action: Action, body: JsonObject): Promise<object> {
+    // Guests come and go, and do nothing to others: client-server API, module "Guest Access".
+    if (requester.isGuest === true && action !== 'join' && action !== 'leave') {
+      throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN');
+    }
     await this.commands.execute(commandOf(requester, roomId, action, body));
     return action === 'join' ? { room_id: roomId } : {};
   }

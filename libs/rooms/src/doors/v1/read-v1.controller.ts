@@ -30,7 +30,7 @@ const MEMBERS: Places<Position> = {
 };
 
 /** Reading rooms: client-server API v1, "Getting events for a room". */
-@Authenticated()
+@Authenticated({ guests: true })
 @RateLimited('default')
 @Controller(`${V1}/rooms/:roomId`)
 export class ReadV1Controller {

@@ -25,6 +25,7 @@ const MAYBE_EMPTY = { allowEmpty: true } as const;
 export class SendV1Controller {
   constructor(private readonly commands: CommandBus) {}
 
+  @Authenticated({ guests: true })
   @Post('send/:type')
   @HttpCode(200)
   send(
@@ -36,6 +37,7 @@ export class SendV1Controller {
     return this.#send(requester, roomId, type, content, undefined);
   }
 
+  @Authenticated({ guests: true })
   @Put('send/:type/:txnId')
   sendOnce(
     @CurrentRequester() requester: Requester,
@@ -47,6 +49,7 @@ export class SendV1Controller {
     return this.#send(requester, roomId, type, content, txnId);
   }
 
+  @Authenticated({ guests: true })
   @Put('state/:type')
   setState(
     @CurrentRequester() requester: Requester,
@@ -57,6 +60,7 @@ export class SendV1Controller {
     return this.setStateWithKey(requester, roomId, type, '', content);
   }
 
+  @Authenticated({ guests: true })
   @Put('state/:type/:stateKey')
   setStateWithKey(
     @CurrentRequester() requester: Requester,

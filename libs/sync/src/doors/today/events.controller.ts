@@ -48,7 +48,7 @@ export class EventsController {
       roomId: room === undefined ? undefined : parseRoomId(room),
       plan: {
         direction: 'f' as const,
-        from: from === undefined ? ('END' as const) : parseEventStreamPlace(from, 'from'),
+        from: from === undefined || from === '' ? ('END' as const) : parseEventStreamPlace(from, 'from'),
         to: 'END' as const,
         limit: queryInteger(query, 'limit', { cap: MAX_LIMIT }),
         isDirected: true,

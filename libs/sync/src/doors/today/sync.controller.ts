@@ -1,7 +1,8 @@
-import { Controller, Get, Query } from '@nestjs/common';
+import { Controller, Get, Query, Req } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
-import { TODAY_AND_ALPHA, under } from '#http/client-paths';
+import { isAlphaDoor, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
 import { type Query as QueryValues, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
@@ -23,14 +24,16 @@ export class SyncController {
     @CurrentSession() session: OpenSession,
     @Query() query: QueryValues,
     @ClientGone() gone: AbortSignal,
+    @Req() request: FastifyRequest,
   ): Promise<RawJson> {
     queryEnum(query, 'set_presence', ['offline', 'online', 'unavailable']);
     const options = {
-      since: queryText(query, 'since'),
+      since: queryText(query, 'since') || undefined,
       filter: queryText(query, 'filter'),
       fullState: queryBoolean(query, 'full_state') ?? false,
       useStateAfter: queryBoolean(query, 'use_state_after') ?? false,
       timeout: queryInteger(query, 'timeout') ?? 0,
+      allSections: isAlphaDoor(request),
     };
     return new RawJson(await this.queries.execute(new Sync(requester, session, options, gone)));
   }
