@@ -4,6 +4,7 @@ import { PROFILE_IN_ROOMS } from '#accounts/profile-in-rooms';
 import { AnnounceProfile } from './commands/announce-profile.js';
 import { CreateRoomController } from './doors/create-room.controller.js';
 import { FindEventsController } from './doors/find-events.controller.js';
+import { HierarchyController } from './doors/hierarchy.controller.js';
 import { ThreadsController } from './doors/threads.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
 import { MessagesController } from './doors/messages.controller.js';
@@ -25,6 +26,7 @@ import { RoomWorkers } from './worker/room-workers.js';
   controllers: [
     CreateRoomController,
     FindEventsController,
+    HierarchyController,
     ThreadsController,
     MembershipController,
     MessagesController,

@@ -1,0 +1,71 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
+import { RateLimited } from '#http/rate-limited';
+import { RawJson } from '#http/raw-json';
+import { parseRoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { formatHierarchyToken, parseHierarchyToken } from '../queries/hierarchy-token.js';
+import { type HierarchyRoom, listHierarchy } from '../queries/list-hierarchy.js';
+import { renderStripped } from '../queries/render-event.js';
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 100;
+const DEFAULT_DEPTH = 20;
+const MAX_DEPTH = 50;
+
+/** The rooms of a space: client-server API, "Discovering rooms within spaces". */
+@Controller('_matrix/client/v1')
+@Authenticated()
+@RateLimited('default')
+export class HierarchyController {
+  constructor(@Inject(VIEWS) private readonly views: Views) {}
+
+  @Get('rooms/:roomId/hierarchy')
+  async hierarchy(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryValues,
+  ): Promise<RawJson> {
+    const asked = {
+      root: parseRoomId(roomId),
+      maxDepth: queryInteger(query, 'max_depth', { cap: MAX_DEPTH }) ?? DEFAULT_DEPTH,
+      suggestedOnly: queryBoolean(query, 'suggested_only') ?? false,
+    };
+    const limit = queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
+    const from = queryText(query, 'from');
+    const token = from === undefined ? undefined : parseHierarchyToken(from, asked);
+    const after = token === undefined ? undefined : { roomId: token.last, count: token.count };
+    const { rooms, count } = await listHierarchy(this.views, requester.userId, { ...asked, limit, after });
+    const last = rooms.at(-1)?.roomId;
+    const more =
+      count === undefined || last === undefined
+        ? ''
+        : `,"next_batch":"${formatHierarchyToken({ ...asked, last, count })}"`;
+    return new RawJson(`{"rooms":[${rooms.map(formatRoom).join()}]${more}}`);
+  }
+}
+
+/** A room as the specification's `SpaceHierarchyRoomsChunk`, JSON text. */
+function formatRoom({ roomId, summary, joined, children }: HierarchyRoom): string {
+  const chunk = {
+    room_id: roomId,
+    num_joined_members: joined,
+    name: summary.name,
+    topic: summary.topic,
+    avatar_url: summary.avatar_url,
+    canonical_alias: summary.canonical_alias,
+    join_rule: summary.join_rule,
+    room_type: summary.type,
+    world_readable: summary.history_visibility === 'world_readable',
+    guest_can_join: summary.guest_access === 'can_join',
+    allowed_room_ids: summary.allowed_room_ids,
+    encryption: summary.encryption,
+    room_version: summary.version,
+  };
+  const states = children.map(
+    ({ row }) => `${renderStripped(row).slice(0, -1)},"origin_server_ts":${JSON.stringify(row.header.o)}}`,
+  );
+  return `${JSON.stringify(chunk).slice(0, -1)},"children_state":[${states.join()}]}`;
+}

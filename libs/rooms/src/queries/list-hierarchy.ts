@@ -1,0 +1,124 @@
+import type { RoomId, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Views } from '#projections/views';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { MemberRow, RoomCounts } from '../projections/membership.projector.js';
+import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { listSpaceChildren, type SpaceChild } from './list-space-children.js';
+
+export interface HierarchyRequest {
+  readonly root: RoomId;
+  readonly maxDepth: number;
+  /** Only children that their space suggests. */
+  readonly suggestedOnly: boolean;
+  readonly limit: number;
+  /** The last room of the page before. */
+  readonly after?: { readonly roomId: RoomId; readonly count: number };
+}
+
+/** A room of the tree, with what there is to tell of it. */
+export interface HierarchyRoom {
+  readonly roomId: RoomId;
+  readonly summary: RoomSummary;
+  readonly joined: number;
+  /** Of a space. */
+  readonly children: readonly SpaceChild[];
+}
+
+export interface HierarchyPage {
+  readonly rooms: readonly HierarchyRoom[];
+  /** How many rooms lie up to the end of the page; undefined where there are no more. */
+  readonly count: number | undefined;
+}
+
+interface Step {
+  readonly roomId: RoomId;
+  readonly depth: number;
+}
+
+/** The most rooms of a tree that are walked, and the most children whose rooms are looked up. */
+const MAX_ROOMS = 2_000;
+const MAX_STEPS = 5_000;
+
+/**
+ * The rooms of a space and of the spaces in it, each once, a space before what is in it: client-server API, "Discovering
+ * rooms within spaces". Only those that the user is in, may join or knock at, or that the world may read; what lies behind
+ * others is not walked. A page goes on behind the last room of the one before, wherever that has moved to; where it is gone,
+ * behind as many rooms as there were. Throws M_FORBIDDEN where the first room is none of these, or unknown.
+ */
+export async function listHierarchy(views: Views, userId: UserId, request: HierarchyRequest): Promise<HierarchyPage> {
+  const { after, limit } = request;
+  const walked = await walk(views, userId, request);
+  if (walked.length === 0) throw new MatrixError('M_FORBIDDEN', 'You are not allowed to view this room');
+  const last = after === undefined ? -1 : walked.findIndex(({ roomId }) => roomId === after.roomId);
+  const start = after === undefined ? 0 : last < 0 ? after.count : last + 1;
+  const rooms = walked.slice(start, start + limit);
+  const end = start + rooms.length;
+  return { rooms, count: rooms.length > 0 && end < walked.length ? end : undefined };
+}
+
+async function walk(
+  views: Views,
+  userId: UserId,
+  { root, maxDepth, suggestedOnly }: HierarchyRequest,
+): Promise<HierarchyRoom[]> {
+  const found: HierarchyRoom[] = [];
+  const seen = new Set<RoomId>();
+  // The next one last.
+  const waiting: Step[] = [{ roomId: root, depth: 0 }];
+  for (let steps = 0; steps < MAX_STEPS && found.length < MAX_ROOMS; steps++) {
+    const step = waiting.pop();
+    if (step === undefined) break;
+    // "it is still possible for loops to occur. Servers should gracefully break loops."
+    if (seen.has(step.roomId)) continue;
+    seen.add(step.roomId);
+    const room = await findRoom(views, userId, step.roomId, suggestedOnly);
+    if (room === undefined) continue;
+    found.push(room);
+    if (step.depth >= maxDepth) continue;
+    for (const { roomId } of room.children.toReversed()) waiting.push({ roomId, depth: step.depth + 1 });
+  }
+  return found;
+}
+
+async function findRoom(
+  views: Views,
+  userId: UserId,
+  roomId: RoomId,
+  suggestedOnly: boolean,
+): Promise<HierarchyRoom | undefined> {
+  const text = await views.get('rooms', [roomId]);
+  if (text === undefined) return undefined;
+  const summary = JSON.parse(text) as RoomSummary;
+  if (!(await mayKnowOf(views, userId, roomId, summary))) return undefined;
+  const counts = await views.get('room-counts', [roomId]);
+  const children = summary.type === 'm.space' ? await listSpaceChildren(views, roomId) : [];
+  return {
+    roomId,
+    summary,
+    joined: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
+    children: suggestedOnly ? children.filter(({ isSuggested }) => isSuggested) : children,
+  };
+}
+
+/** "The server should return any rooms where at least one of the following conditions is true." */
+async function mayKnowOf(views: Views, userId: UserId, roomId: RoomId, summary: RoomSummary): Promise<boolean> {
+  if (summary.history_visibility === 'world_readable') return true;
+  const membership = await findMembership(views, roomId, userId);
+  if (membership === 'join' || membership === 'invite') return true;
+  // Who is banned may neither join nor knock.
+  if (membership === 'ban') return false;
+  const { join_rule: rule, allowed_room_ids: allowed = [] } = summary;
+  const version = findRoomVersion(summary.version);
+  if (rule === 'public') return true;
+  if (rule === 'knock') return version?.knocking === true;
+  if (rule === 'knock_restricted') return version?.knockRestrictedJoins === true;
+  if (rule !== 'restricted' || version?.restrictedJoins !== true) return false;
+  for (const other of allowed) if ((await findMembership(views, other as RoomId, userId)) === 'join') return true;
+  return false;
+}
+
+async function findMembership(views: Views, roomId: RoomId, userId: UserId): Promise<string | undefined> {
+  const text = await views.get('members', [roomId, userId]);
+  return text === undefined ? undefined : (JSON.parse(text) as MemberRow).membership;
+}

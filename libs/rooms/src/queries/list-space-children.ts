@@ -1,0 +1,46 @@
+import type { RoomId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { Views } from '#projections/views';
+import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { contentText } from './render-event.js';
+
+/** A room that a space has for a child. */
+export interface SpaceChild {
+  readonly roomId: RoomId;
+  readonly isSuggested: boolean;
+  readonly order: string | undefined;
+  /** The state event that says so. */
+  readonly row: TimelineRow;
+}
+
+const MAX_CHILDREN = 1_000;
+/** "ascii characters between \x20 (space) and \x7E (~), inclusive", and no more than 50 of them. */
+const ORDER = /^[\x20-\x7e]{1,50}$/;
+
+/** The children of a space as they are to be shown: client-server API, "Ordering of children within a space". */
+export async function listSpaceChildren(views: Views, space: RoomId): Promise<SpaceChild[]> {
+  const rows = await views.scan('room-state', { prefix: [space, 'm.space.child'], limit: MAX_CHILDREN });
+  return rows
+    .flatMap(({ value }) => childOf(parseRow(value)))
+    .toSorted((a, b) => byOrder(a.order, b.order) || a.row.header.o - b.row.header.o || compare(a.roomId, b.roomId));
+}
+
+/** "When not present or invalid, the child room is not considered to be part of the space": `via`. */
+function childOf(row: TimelineRow): SpaceChild[] {
+  const content = JSON.parse(contentText(row)) as JsonObject;
+  const { via, order, suggested } = content;
+  const roomId = row.header.k ?? '';
+  if (!isJsonObject(content) || !Array.isArray(via) || via.length === 0 || !roomId.startsWith('!')) return [];
+  const isOrder = typeof order === 'string' && ORDER.test(order);
+  const child = { roomId: roomId as RoomId, isSuggested: suggested === true, order: isOrder ? order : undefined, row };
+  return [child];
+}
+
+function byOrder(a: string | undefined, b: string | undefined): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  return compare(a, b);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
