@@ -6,8 +6,9 @@ import { type Client, Homeserver } from './support/homeserver.js';
 
 const START = fileURLToPath(new URL('../apps/start.mjs', import.meta.url));
 /** `ANNALS_KILLS=100` for the long run. */
-const KILLS = Number(process.env['ANNALS_KILLS'] ?? 4);
+const KILLS = Number(process.env['ANNALS_KILLS'] ?? 2);
 const USERS = 8;
+const ROOMS = 60;
 
 const room = (roomId: string, ...more: string[]): string =>
   ['/rooms', encodeURIComponent(roomId), ...more.map(encodeURIComponent)].join('/');
@@ -104,8 +105,9 @@ describe('what follows from a request', () => {
     const frank = await server.register('frank');
     await frank.ok('POST', room(roomId, 'join'), {});
     await server.end();
-    const env = { ...process.env, ANNALS_DATA_DIR: server.directory, ANNALS_SERVER_NAME: server.serverName };
-    const annals = spawn(process.execPath, [START, 'cli', 'users', 'deactivate', 'frank'], { env, stdio: 'ignore' });
+    const args = [START, 'cli', 'users', 'deactivate', 'frank', '--data', server.directory];
+    const env = { PATH: process.env['PATH'], ANNALS_SERVER_NAME: server.serverName };
+    const annals = spawn(process.execPath, args, { env, stdio: 'ignore' });
     expect(await new Promise((resolve) => annals.once('exit', resolve))).toBe(0);
     server.removeViews();
     await server.start();
@@ -117,14 +119,29 @@ describe('a server that is killed between a fact and what follows from it', () =
   test(
     `does it after the next start, also without its views, ${KILLS} times`,
     async () => {
+      const rooms: string[] = [];
+      for (let i = 0; i < ROOMS; i++) rooms.push(await alice.createRoom({ preset: 'public_chat' }));
       for (let kill = 0; kill < KILLS; kill++) {
         const { to } = await upgradedRoom();
-        const joins = users.map((user) => user.request('POST', room(to, 'join'), {}).catch(() => undefined));
-        await delay(5 + Math.random() * 40);
+        const gone = await server.register(`gone${kill}`);
+        for (const roomId of rooms) await gone.ok('POST', room(roomId, 'join'), {});
+
+        const auth = { type: 'm.login.password', user: `gone${kill}`, password: `the password of gone${kill}` };
+        const asked = [
+          gone.request('POST', '/account/deactivate', { auth }),
+          ...users.map((user) => user.request('POST', room(to, 'join'), {})),
+        ].map((each) => each.catch(() => undefined));
+        // It has begun to leave its rooms, and is in most of them.
+        const isBegun = async (): Promise<boolean> => !(await membersOf(rooms[0]!)).has(gone.userId);
+        await expect.poll(isBegun, { interval: 1, timeout: 10_000 }).toBe(true);
         await server.end('SIGKILL');
-        await Promise.all(joins);
+        await Promise.all(asked);
         if (kill % 2 === 1) server.removeViews();
         await server.start();
+
+        for (const roomId of rooms) {
+          await expect.poll(() => membersOf(roomId), { timeout: 10_000 }).not.toContain(gone.userId);
+        }
         const members = await membersOf(to);
         for (const user of users.filter(({ userId }) => members.has(userId))) {
           await expect.poll(() => found(user, to), { timeout: 10_000 }).toEqual(EVERYTHING);
