@@ -61,6 +61,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
 
   // accounts
   accounts: { owner: 'accounts', key: ['user'], value: 'kind, administrator, deactivated, locked …' },
+  'erased-users': { owner: 'accounts', key: ['user'], value: 'the position at which their content was erased' },
   devices: { owner: 'devices', key: ['user', 'device'], value: 'name, when it was made' },
   tokens: { owner: 'devices', key: ['hash of the access token'], value: 'user, device, expiry' },
   'refresh-tokens': { owner: 'devices', key: ['hash of the refresh token'], value: 'user, device, the tokens it gave' },

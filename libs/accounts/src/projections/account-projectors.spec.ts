@@ -39,7 +39,10 @@ describe('the views of accounts', () => {
     const end = alice('account-deactivated', { erase: true });
     expect(await project(accountsProjector, [...facts, end])).toEqual({
       [key]: { created_ts: 1, via: 'open', deactivated: true, erased: true },
+      'erased-users @alice:example.org': expect.anything(),
     });
+    const kept = await project(accountsProjector, [...facts, alice('account-deactivated', { erase: false })]);
+    expect(Object.keys(kept)).toEqual([key]);
   });
 
   it('have a row for every valid token and none for others', async () => {

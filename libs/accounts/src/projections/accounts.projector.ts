@@ -1,6 +1,7 @@
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import { type AccountFact, type RegisteredVia, userIdOfStream } from '../facts/account-facts.js';
 
 /** `accounts` [user]: what is known of a local user besides what has a collection of its own. */
@@ -13,6 +14,9 @@ export interface AccountRow {
   readonly erased?: true;
 }
 
+/** `erased-users` [user]: the place in the log at which the user asked for their content to be erased. */
+export type ErasedUserRow = Position;
+
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',
   'guest-upgraded',
@@ -20,11 +24,11 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-deactivated',
 ]);
 
-/** Who has an account here, who is an administrator, who is gone. */
+/** Who has an account here, who is an administrator, who is gone, and who took what they said with them. */
 export const accountsProjector: Projector = {
   name: 'accounts',
-  version: 1,
-  collections: ['accounts'],
+  version: 2,
+  collections: ['accounts', 'erased-users'],
   handles: (type) => TYPES.has(type),
   project,
 };
@@ -46,6 +50,9 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   if (type === 'guest-upgraded') put({ ...row, guest: undefined });
   const { admin: _before, ...others } = row;
   if (type === 'admin-changed') put(data.admin ? { ...others, admin: true } : others);
+  if (type === 'account-deactivated' && data.erase) {
+    rows.put('erased-users', [userId], fact.position satisfies ErasedUserRow);
+  }
   if (type === 'account-deactivated') put({ ...others, deactivated: true, ...(data.erase ? { erased: true } : {}) });
 }
 

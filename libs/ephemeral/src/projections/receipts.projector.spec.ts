@@ -38,9 +38,9 @@ async function project(...facts: RecordedFact[]): Promise<void> {
   }
 }
 
-const list = (reader: UserId, upTo: number, after?: number) =>
+const list = (reader: UserId, upTo: number, after?: number, ignored: readonly UserId[] = []) =>
   listReceipts(store as unknown as Views, room, {
-    reader,
+    reader: { userId: reader, ignored: new Set(ignored) },
     upTo: positionOf(upTo),
     after: after === undefined ? undefined : positionOf(after),
   });

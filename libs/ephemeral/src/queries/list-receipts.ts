@@ -1,6 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
+import type { Reader } from '#rooms/reading/reader';
 import type { ReceiptType } from '../facts/receipt-facts.js';
 import type { ReceiptLogRow, ReceiptRow } from '../projections/receipts.projector.js';
 
@@ -13,7 +14,7 @@ export interface Receipt extends ReceiptRow {
 
 /** Whose eyes the receipts are for, and how far the views may be read. */
 export interface ReceiptRange {
-  readonly reader: UserId;
+  readonly reader: Reader;
   /** Only receipts behind this position (exclusive); all of the room where it is undefined. */
   readonly after?: Position;
   /** Nothing behind this position (inclusive). */
@@ -23,7 +24,10 @@ export interface ReceiptRange {
 /** The most receipts read of one room at a time. Rooms with more readers show the first of them. */
 const MAX_RECEIPTS = 10_000;
 
-/** The receipts of a room that the reader may see. One that changed behind `upTo` is left out: it is new at the next look. */
+/**
+ * The receipts of a room that the reader is shown: no private ones of others, and none of users the reader ignores. One that
+ * changed behind `upTo` is left out: it is new at the next look.
+ */
 export async function listReceipts(
   views: Pick<Views, 'scan' | 'getMany'>,
   roomId: RoomId,
@@ -32,7 +36,8 @@ export async function listReceipts(
   const found =
     after === undefined ? await allReceipts(views, roomId) : await changedReceipts(views, roomId, after, upTo);
   return found.filter(
-    (receipt) => receipt.pos <= upTo && (receipt.type !== 'm.read.private' || receipt.userId === reader),
+    ({ pos, type, userId }) =>
+      pos <= upTo && (type !== 'm.read.private' || userId === reader.userId) && !reader.ignored.has(userId),
   );
 }
 

@@ -19,6 +19,7 @@ const QUIET_ROOMS = 10_000;
 /** The most rooms that a mark names, and that are looked at to find them. */
 const MAX_NAMED = 32;
 const MAX_LOOKED_AT = 2_000;
+const NOBODY: ReadonlySet<UserId> = new Set();
 
 /**
  * Who is typing where (client-server API, "Typing Notifications"): in the memory of this process only, no part of the log.
@@ -75,9 +76,10 @@ export class Typing implements OnModuleDestroy {
     return this.#busy.has(roomId);
   }
 
-  /** Who is typing in a room, in the order in which they began. */
-  listTyping(roomId: RoomId): UserId[] {
-    return [...(this.#rooms.get(roomId)?.timers.keys() ?? [])];
+  /** Who is typing in a room, in the order in which they began, without those whom the reader ignores. */
+  listTyping(roomId: RoomId, ignored: ReadonlySet<UserId> = NOBODY): UserId[] {
+    const users = [...(this.#rooms.get(roomId)?.timers.keys() ?? [])];
+    return ignored.size === 0 ? users : users.filter((userId) => !ignored.has(userId));
   }
 
   /**

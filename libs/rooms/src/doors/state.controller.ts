@@ -6,14 +6,15 @@ import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
-import { comparePlaces } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
+import { contentText } from '../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
 import { joinedMembersText, listMembers } from '../queries/list-members.js';
 import { parseMessagesToken } from '../queries/messages-token.js';
-import { contentText, type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
+import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
 import { checkJoined, openRoom } from '../reading/open-room.js';
+import { readablePlace } from '../reading/readable-place.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { readStateKey } from './read-state-key.js';
@@ -73,15 +74,15 @@ export class StateController {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
-    const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
+    const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const text = queryText(query, 'at');
-    const at = text === undefined ? until : (await parseMessagesToken(this.views, roomId, text)).place;
+    const at = text === undefined ? undefined : (await parseMessagesToken(this.views, roomId, text)).place;
     const rows = await listMembers(this.views, roomId, {
-      at: until !== undefined && at !== undefined && comparePlaces(at, until) > 0 ? until : at,
+      at: await readablePlace(open, at),
       membership: queryText(query, 'membership'),
       notMembership: queryText(query, 'not_membership'),
     });
-    const events = await renderEvents(rows, this.#viewer(there));
+    const events = await renderEvents(rows, this.#viewer(open.room));
     return new RawJson(`{"chunk":[${events.join()}]}`);
   }
 

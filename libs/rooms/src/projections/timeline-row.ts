@@ -94,6 +94,23 @@ export function parseRow(row: string): TimelineRow {
   return { header: JSON.parse(row.slice(0, end)) as RowHeader, json: row.slice(end + 1) };
 }
 
+/** The content of an event, as JSON text. */
+export function contentText({ json }: TimelineRow): string {
+  return json.slice(CONTENT.length, endOfContent(json));
+}
+
+/** The same event with another content, given as JSON text. */
+export function withContent({ header, json }: TimelineRow, content: string): TimelineRow {
+  return { header, json: `${CONTENT}${content}${json.slice(endOfContent(json))}` };
+}
+
+const CONTENT = '{"content":';
+
+function endOfContent(json: string): number {
+  // `content` is the first key of the client JSON and `event_id` the next; inside a string its quotes would be escaped.
+  return json.lastIndexOf(`,"event_id":`);
+}
+
 /** The header alone. */
 export function rowHeaderOf(row: string): RowHeader {
   return JSON.parse(row.slice(0, row.indexOf('\n'))) as RowHeader;

@@ -5,7 +5,9 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
+import { withholdErased } from '../reading/withhold-erased.js';
 import { findStateRow, listStateRows, listStateRowsAt } from './event-rows.js';
+import { findStateRowsAt } from './find-state-rows-at.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
 export interface SeenState {
@@ -32,10 +34,11 @@ export async function getStateRow(
   stateKey: string,
 ): Promise<{ readonly room: RoomReader; readonly row: TimelineRow }> {
   const { room, until } = await openRoom(views, roomId, reader);
-  const row =
+  const [row] =
     until === undefined
-      ? await findStateRow(views, roomId, type, stateKey)
-      : (await listStateRowsAt(views, roomId, until)).find(({ header }) => header.t === type && header.k === stateKey);
+      ? [await findStateRow(views, roomId, type, stateKey)]
+      : await findStateRowsAt(views, roomId, [[type, stateKey]], until);
   if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'The room has no such state');
-  return { room, row };
+  const [served = row] = await withholdErased(await room.over([row]), [row]);
+  return { room, row: served };
 }

@@ -13,18 +13,19 @@ export interface MembersRequest {
   readonly notMembership?: string;
 }
 
-/** The m.room.member events of a room: client-server API, `GET /rooms/{roomId}/members`. */
+/**
+ * The m.room.member events of a room: client-server API, `GET /rooms/{roomId}/members`. With both a membership and one to leave
+ * out, "the two parameters create an 'or' condition".
+ */
 export async function listMembers(views: Views, roomId: RoomId, request: MembersRequest): Promise<TimelineRow[]> {
   const { at, membership, notMembership } = request;
   const rows =
     at === undefined
       ? await listStateRows(views, roomId, 'm.room.member')
       : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.t === 'm.room.member');
-  return rows.filter(
-    ({ header }) =>
-      (membership === undefined || header.m === membership) &&
-      (notMembership === undefined || header.m !== notMembership),
-  );
+  if (membership === undefined && notMembership === undefined) return rows;
+  const isOther = ({ header }: TimelineRow): boolean => notMembership !== undefined && header.m !== notMembership;
+  return rows.filter((row) => (membership !== undefined && row.header.m === membership) || isOther(row));
 }
 
 /** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */

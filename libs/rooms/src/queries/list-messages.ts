@@ -1,11 +1,11 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { rowPredicateOf } from './event-filter.js';
-import { findStateRow } from './event-rows.js';
+import { findStateRowsAt } from './find-state-rows-at.js';
 import { FIRST, type MessagesToken, placeBehind, topologyRange } from './messages-token.js';
 
 export interface PageRequest {
@@ -70,11 +70,12 @@ async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<
   return last === undefined ? FIRST : { depth: Number(last.key[1]), place: last.key[2] as Position };
 }
 
-/** The member events of the senders of some events: `state` of a page with lazy loading. */
+/** The member events of the senders of some events as of the newest of those: `state` of a page with lazy loading. */
 export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
   const senders = new Set(rows.map(({ header }) => header.s));
-  const members = await Promise.all([...senders].map((sender) => findStateRow(views, roomId, 'm.room.member', sender)));
-  return members.filter((row) => row !== undefined);
+  const keys = [...senders].map((sender) => ['m.room.member', sender] as const);
+  const newest = rows.reduce((position, { header }) => (header.p > position ? header.p : position), START);
+  return (await findStateRowsAt(views, roomId, keys, newest)).filter((row) => row !== undefined);
 }
 
 async function scanTopology(

@@ -1,8 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
-import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
-import { contentText } from './render-event.js';
+import { contentText, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 
 /** A room that a space has for a child. */
 export interface SpaceChild {

@@ -2,13 +2,12 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import type { Views } from '#projections/views';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { type TimelineRow, withContent } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { findRowsById } from './event-rows.js';
 import { readBundles } from './read-bundles.js';
-import { contentText } from './render-event.js';
 
 export interface ThreadsRequest {
   /** Only threads that end before this place; undefined: from the newest on. */
@@ -92,12 +91,8 @@ async function findShown(
     const { header } = row;
     const thread = bundles.get(header.e)?.thread;
     if (thread === undefined || (participated && !thread.participated)) continue;
-    shown.set(header.e, there.ignores(header) ? withoutContent(row) : row);
+    // "If the thread root event was sent by an ignored user, the event is returned redacted to the caller."
+    shown.set(header.e, there.ignores(header) ? withContent(row, '{}') : row);
   }
   return shown;
-}
-
-/** "If the thread root event was sent by an ignored user, the event is returned redacted to the caller." */
-function withoutContent(row: TimelineRow): TimelineRow {
-  return { header: row.header, json: `{"content":{}${row.json.slice('{"content":'.length + contentText(row).length)}` };
 }

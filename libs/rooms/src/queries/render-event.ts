@@ -1,6 +1,7 @@
 import type { EventId } from '#kernel/ids';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { contentText, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
+import { withholdErased } from '../reading/withhold-erased.js';
 import { findRowsById } from './event-rows.js';
 import { type Bundle, type BundleRange, type Bundles, NO_BUNDLES, readBundles } from './read-bundles.js';
 
@@ -21,7 +22,7 @@ interface Surroundings {
   /** The viewer over the stretch of the log in which all these events stand. */
   readonly room: RoomReader;
   readonly now: number;
-  /** The events that others refer to: what a state event replaced, what redacted an event. */
+  /** The events that others lead to, as they are served: what a state event replaced, what redacted an event, what is bundled. */
   readonly byId: ReadonlyMap<EventId, TimelineRow>;
   readonly bundles: Bundles;
 }
@@ -36,11 +37,14 @@ export async function renderEvents(
   { room, now, bundled }: EventViewer,
   form: EventForm = 'today',
 ): Promise<string[]> {
-  const byId = await findReferred(room, rows);
+  const referred = await findReferred(room, rows);
   const bundles = bundled !== undefined && form === 'today' ? await readBundles(room, rows, bundled) : NO_BUNDLES;
-  const there = await room.over([...rows, ...byId.values(), ...rowsOf(bundles)]);
+  const all = [...rows, ...referred, ...rowsOf(bundles)];
+  const there = await room.over(all);
+  const served = await withholdErased(there, all);
+  const byId = new Map(served.slice(rows.length).map((row) => [row.header.e, row]));
   const surroundings: Surroundings = { room: there, now, byId, bundles };
-  return rows.map((row) => renderEvent(row, surroundings, form));
+  return served.slice(0, rows.length).map((row) => renderEvent(row, surroundings, form));
 }
 
 /** One event as clients get it. */
@@ -59,26 +63,16 @@ export function renderStripped(row: TimelineRow): string {
   return `{"content":${contentText(row)},${JSON.stringify({ sender, state_key, type }).slice(1)}`;
 }
 
-/** The content of an event, as JSON text. */
-export function contentText(row: TimelineRow): string {
-  // `content` is the first key of the client JSON and `event_id` the next; inside a string its quotes would be escaped.
-  const end = row.json.lastIndexOf(`,"event_id":`);
-  return row.json.slice('{"content":'.length, end);
-}
-
-async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Promise<Surroundings['byId']> {
+async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
   const ids = new Set<EventId>();
   for (const { header } of rows) {
     if (header.r !== undefined) ids.add(header.r);
     if (header.b !== undefined) ids.add(header.b);
   }
-  if (ids.size === 0) return NOTHING;
+  if (ids.size === 0) return [];
   const found = await findRowsById(room.views, [...ids]);
-  const here = found.filter((one) => one?.roomId === room.roomId);
-  return new Map(here.flatMap((one) => (one === undefined ? [] : [[one.row.header.e, one.row]])));
+  return found.flatMap((one) => (one?.roomId === room.roomId ? [one.row] : []));
 }
-
-const NOTHING: Surroundings['byId'] = new Map();
 
 function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventForm, depth = 0): string {
   const { room, now, byId, bundles } = surroundings;
@@ -118,7 +112,8 @@ function renderBundle(
   depth: number,
 ): string[] {
   if (depth >= MAX_DEPTH) return [];
-  const inner = (row: TimelineRow): string => renderEvent(row, surroundings, 'today', depth + 1);
+  const inner = (row: TimelineRow): string =>
+    renderEvent(surroundings.byId.get(row.header.e) ?? row, surroundings, 'today', depth + 1);
   const parts: string[] = [];
   // Threads within threads are not told: they could lead back.
   if (thread !== undefined && depth === 0) {

@@ -11,7 +11,7 @@ import type { ReadModelStore } from '#read-models/read-model-store';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { contentText, type TimelineRow } from '../projections/timeline-row.js';
 import { listStateRowsAt } from './event-rows.js';
 import { findEventByTime } from './find-event-by-time.js';
 import { getContext } from './get-context.js';
@@ -22,7 +22,7 @@ import { listMessages, memberRowsOf, type PageRequest } from './list-messages.js
 import { listRelations, type RelationsRequest } from './list-relations.js';
 import { listJoinedRooms } from './list-user-rooms.js';
 import { formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
-import { contentText, renderOne, renderStripped } from './render-event.js';
+import { renderOne, renderStripped } from './render-event.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import { findRoomReader } from '../reading/room-reader.js';
@@ -355,6 +355,10 @@ describe('members', () => {
     expect(await list({ at: then })).toEqual([`${ALICE} join`, `${BOB} join`]);
     expect(await list({ membership: 'invite' })).toEqual([`${STRANGER} invite`]);
     expect(await list({ notMembership: 'join' })).toEqual([`${BOB} leave`, `${STRANGER} invite`]);
+    // "the two parameters create an 'or' condition"
+    const both = { membership: 'invite', notMembership: 'leave' };
+    expect(await list(both)).toEqual([`${ALICE} join`, `${STRANGER} invite`]);
+    expect(await list({ membership: 'leave', notMembership: 'join' })).toEqual([`${BOB} leave`, `${STRANGER} invite`]);
     expect(JSON.parse(await joinedMembersText(views, room.roomId))).toEqual({
       [ALICE]: { display_name: null, avatar_url: null },
     });

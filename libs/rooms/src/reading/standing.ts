@@ -36,8 +36,7 @@ export async function listStandings(
 ): Promise<Standing[]> {
   const rows = await views.scan('membership-log', {
     prefix: [roomId, userId],
-    // A longer key comes just after the shorter one.
-    before: upTo && [roomId, userId, upTo, ''],
+    to: upTo && [roomId, userId, upTo],
     reverse: true,
     limit,
   });

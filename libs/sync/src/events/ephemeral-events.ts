@@ -1,8 +1,9 @@
 import { listChangedAccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import type { Typing } from '#ephemeral/typing/typing';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
+import type { Reader } from '#rooms/reading/reader';
 import type { ActiveUsers } from '../notifier/active-users.js';
 import type { StreamToken } from '../tokens/stream-token.js';
 
@@ -15,7 +16,7 @@ export interface EphemeralSources {
 
 /** Between two moments, in the rooms that somebody is in. */
 export interface EphemeralRange {
-  readonly userId: UserId;
+  readonly reader: Reader;
   readonly rooms: readonly RoomId[];
   readonly from: StreamToken;
   readonly to: StreamToken;
@@ -26,16 +27,16 @@ const MAX_CHANGES = 10_000;
 /** Typing notifications, receipts and account data that are new, each a JSON text, in the form of the event stream. */
 export async function readEphemeralEvents(sources: EphemeralSources, range: EphemeralRange): Promise<string[]> {
   const { typing, views, active } = sources;
-  const { userId, rooms, from, to } = range;
+  const { reader, rooms, from, to } = range;
   const events: string[] = [];
   for (const roomId of rooms) {
     const room = JSON.stringify(roomId);
     if (typing.hasNews(roomId, from.typing, to.typing)) {
-      const content = JSON.stringify({ user_ids: typing.listTyping(roomId) });
+      const content = JSON.stringify({ user_ids: typing.listTyping(roomId, reader.ignored) });
       events.push(`{"type":"m.typing","room_id":${room},"content":${content}}`);
     }
     if (active.receipts.hasHappenedSince(roomId, from.position) === false) continue;
-    const receipts = await listReceipts(views, roomId, { reader: userId, after: from.position, upTo: to.position });
+    const receipts = await listReceipts(views, roomId, { reader, after: from.position, upTo: to.position });
     for (const content of receiptContents(receipts)) {
       events.push(`{"type":"m.receipt","room_id":${room},"content":${content}}`);
     }
@@ -44,9 +45,9 @@ export async function readEphemeralEvents(sources: EphemeralSources, range: Ephe
   return events;
 }
 
-async function readChangedData(views: Views, { userId, from, to }: EphemeralRange): Promise<string[]> {
+async function readChangedData(views: Views, { reader, from, to }: EphemeralRange): Promise<string[]> {
   const options = { after: from.position, upTo: to.position, limit: MAX_CHANGES };
-  const changed = await listChangedAccountData(views, userId, options);
+  const changed = await listChangedAccountData(views, reader.userId, options);
   return changed.map(({ type, content, roomId }) => {
     const room = roomId === undefined ? '' : `"room_id":${JSON.stringify(roomId)},`;
     return `{"type":${JSON.stringify(type)},${room}"content":${content}}`;

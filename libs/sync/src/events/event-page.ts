@@ -73,7 +73,7 @@ export class EventPages {
     const { rows, hasMore } = await mergeRooms(cursors, reverse, plan.limit ?? MAX_EVENTS);
     const reached = hasMore ? placeAt(rows.at(-1)?.row, reverse, from) : to;
     const events = await this.#render(rows, form);
-    if (isLive(plan)) events.push(...(await this.#ephemeral(user, request, from, reached)));
+    if (isLive(plan)) events.push(...(await this.#ephemeral(user, reader, request, from, reached)));
     const { start, end } = pageEnds(plan, formatEventStreamPlace(from), formatEventStreamPlace(reached));
     return { json: `{"start":"${start}","end":"${end}","chunk":[${events.join()}]}`, count: events.length };
   }
@@ -140,6 +140,7 @@ export class EventPages {
   /** Typing, receipts and account data: of rooms only those that the user is in now. */
   #ephemeral(
     user: ActiveUser,
+    reader: Reader,
     { roomId: only }: EventPageRequest,
     from: EventStreamPlace,
     to: EventStreamPlace,
@@ -149,7 +150,7 @@ export class EventPages {
     const { views, typing, active } = this;
     return readEphemeralEvents(
       { views, typing, active },
-      { userId: user.userId, rooms, from: streamTokenOf(from), to: streamTokenOf(to) },
+      { reader, rooms, from: streamTokenOf(from), to: streamTokenOf(to) },
     );
   }
 }

@@ -3,7 +3,6 @@ import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
@@ -91,12 +90,13 @@ export class RoomOverviews {
     return members.join();
   }
 
-  /** The receipts of a room as events, each a JSON text. */
-  async readReceipts(roomId: RoomId, { reader, now }: OverviewRequest, upTo?: Position): Promise<string[]> {
-    const range = { reader: reader.userId, upTo: upTo ?? now.position };
+  /** The receipts of a room as events, each a JSON text: for who is in it those of now, for who was those of then. */
+  async readReceipts({ room }: OpenRoom, { now }: OverviewRequest): Promise<string[]> {
+    const { roomId, reader } = room;
+    if (!room.wasIn) return [];
+    const range = { reader, upTo: room.left ?? now.position };
     const contents = receiptContents(await listReceipts(this.views, roomId, range));
-    const room = JSON.stringify(roomId);
-    return contents.map((content) => `{"type":"m.receipt","room_id":${room},"content":${content}}`);
+    return contents.map((content) => `{"type":"m.receipt","room_id":${JSON.stringify(roomId)},"content":${content}}`);
   }
 
   async #visibilityOf(roomId: RoomId): Promise<'public' | 'private'> {

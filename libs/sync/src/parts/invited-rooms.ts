@@ -1,7 +1,10 @@
-import type { RoomId, UserId } from '#kernel/ids';
-import type { Views } from '#projections/views';
-import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import type { UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { findStateRowsAt } from '#rooms/queries/find-state-rows-at';
 import { renderStripped } from '#rooms/queries/render-event';
+import type { RoomReader } from '#rooms/reading/room-reader';
+import { withholdErased } from '#rooms/reading/withhold-erased';
 
 /** What a potential member is told of a room: client-server API, "Stripped state". */
 const TOLD = [
@@ -14,6 +17,8 @@ const TOLD = [
   'm.room.encryption',
 ];
 
+const MEMBER = 'm.room.member';
+
 /** Stripped state for a user who is invited or knocks, and who invited them. */
 export interface StrippedRoom {
   /** The sender of the user's member event. */
@@ -22,20 +27,19 @@ export interface StrippedRoom {
   readonly events: readonly string[];
 }
 
-/** Reads what a user may know of a room before joining it: its state as far as it is told, and the two members concerned. */
-export async function readStrippedRoom(views: Views, roomId: RoomId, userId: UserId): Promise<StrippedRoom> {
-  const texts = await views.getMany('room-state', [
-    ...TOLD.map((type) => [roomId, type, '']),
-    [roomId, 'm.room.member', userId],
-  ]);
-  const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+/**
+ * Reads what a user may know of a room before joining it: its state as far as it is told and as it was when they were invited
+ * or knocked, and the two members concerned. `at` is the position of the user's member event.
+ */
+export async function readStrippedRoom(room: RoomReader, at: Position): Promise<StrippedRoom> {
+  const { views, roomId } = room;
+  const { userId } = room.reader;
+  const keys = [...TOLD.map((type) => [type, ''] as const), [MEMBER, userId] as const];
+  const rows = await findStateRowsAt(views, roomId, keys, at);
   const member = rows.pop();
   const sender = member?.header.s;
-  const inviterText =
-    sender === undefined || sender === userId
-      ? undefined
-      : await views.get('room-state', [roomId, 'm.room.member', sender]);
-  const inviter = inviterText === undefined ? undefined : parseRow(inviterText);
+  const [inviter] =
+    sender === undefined || sender === userId ? [] : await findStateRowsAt(views, roomId, [[MEMBER, sender]], at);
   const told = [...rows, inviter, member].filter((row): row is TimelineRow => row !== undefined);
-  return { sender, events: told.map(renderStripped) };
+  return { sender, events: (await withholdErased(await room.over(told), told)).map(renderStripped) };
 }

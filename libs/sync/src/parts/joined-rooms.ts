@@ -52,21 +52,22 @@ export class JoinedRooms {
   }
 
   /** Typing and receipts: what changed since; of a room that is new to the client what there is. */
-  async #ephemeral({ sync, roomId, isNew }: RoomContext): Promise<string[]> {
-    const { filter, since, until, requester } = sync;
-    if (!filter.ephemeral.matchesRoom(roomId)) return [];
+  async #ephemeral({ sync, roomId, isNew, reader: room }: RoomContext): Promise<string[]> {
+    const { filter, since, until } = sync;
+    // Who left while the answer is made hears of members no more.
+    if (!room.isIn || !filter.ephemeral.matchesRoom(roomId)) return [];
     const known = isNew ? undefined : since;
     const events: string[] = [];
     if (filter.ephemeral.matches({ type: 'm.typing', roomId })) {
       if (this.typing.hasNews(roomId, known?.typing ?? NO_TYPING, until.typing)) {
-        const content = { user_ids: this.typing.listTyping(roomId) };
+        const content = { user_ids: this.typing.listTyping(roomId, room.reader.ignored) };
         events.push(`{"type":"m.typing","content":${JSON.stringify(content)}}`);
       }
     }
     // PERF: whether receipts changed is known in memory, mostly that they did not.
     const hasReceipts = known === undefined || this.active.receipts.hasHappenedSince(roomId, known.position) !== false;
     if (hasReceipts && filter.ephemeral.matches({ type: 'm.receipt', roomId })) {
-      const range = { reader: requester.userId, after: known?.position, upTo: until.position };
+      const range = { reader: room.reader, after: known?.position, upTo: until.position };
       const contents = receiptContents(await listReceipts(this.views, roomId, range));
       for (const content of contents) events.push(`{"type":"m.receipt","content":${content}}`);
     }

@@ -1,5 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isAfter, type Place } from '#kernel/position';
+import type { Place } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -7,6 +7,7 @@ import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { StateChange } from '#rooms/facts/room-facts';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
+import { findStateRowsAt } from '#rooms/queries/find-state-rows-at';
 
 const MEMBER = 'm.room.member';
 /** What the keys of member events begin with, and no others. */
@@ -46,12 +47,8 @@ export async function readMembersAt(
   place: Place,
   users: readonly UserId[],
 ): Promise<TimelineRow[]> {
-  const rows = new Map<string, TimelineRow>();
-  for (const row of await readCurrentMembers(views, roomId, users)) rows.set(stateKeyOfRow(row), row);
-  if ([...rows.values()].every((row) => !isAfter(row.header.p, place))) return [...rows.values()];
-  const wanted = new Set(users.map((userId) => stateKeyOf(MEMBER, userId)));
-  await undoSince(views, roomId, place, rows, (key) => wanted.has(key));
-  return [...rows.values()];
+  const keys = users.map((userId) => [MEMBER, userId] as const);
+  return (await findStateRowsAt(views, roomId, keys, place)).filter((row) => row !== undefined);
 }
 
 /** What changed in the state of a room between two places, in order. */

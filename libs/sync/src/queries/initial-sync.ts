@@ -62,10 +62,11 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
       const pause = this.contexts.pacer();
       for (const [roomId, known] of user.rooms) {
         await pause();
-        const room = known.forgotten ? undefined : await this.#room(roomId, known, data, request, options.archived);
+        const room = known.forgotten
+          ? undefined
+          : await this.#room(roomId, known, data, request, options.archived, receipts);
         if (room === undefined) continue;
         rooms.push(`{${room}}`);
-        if (known.membership === 'join') receipts.push(...(await this.overviews.readReceipts(roomId, request)));
       }
       await session.validUntil();
       // Push rules have an endpoint of their own in API v1.
@@ -85,6 +86,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     data: AccountDataByRoom,
     request: OverviewRequest,
     archived: boolean,
+    receipts: string[],
   ): Promise<string | undefined> {
     const isAway = membership === 'leave' || membership === 'ban';
     if (isAway && !archived) return undefined;
@@ -94,6 +96,8 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     }
     // Of an invitation that was declined there is nothing to show.
     const open = room.wasIn ? await letIn(room) : undefined;
-    return open && this.overviews.read(membership, open, data.rooms.get(roomId) ?? [], request);
+    if (open === undefined) return undefined;
+    if (room.isIn) receipts.push(...(await this.overviews.readReceipts(open, request)));
+    return this.overviews.read(membership, open, data.rooms.get(roomId) ?? [], request);
   }
 }

@@ -41,7 +41,7 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
     const data = await listAccountData(this.views, requester.userId, roomId);
     const request = { reader, now, ...options };
     const members = await this.overviews.read(open.room.membership, open, data, request);
-    const receipts = await this.overviews.readReceipts(roomId, request, open.until);
+    const receipts = await this.overviews.readReceipts(open, request);
     await session.validUntil();
     return `{${members},"presence":[],"receipts":[${receipts.join()}]}`;
   }

@@ -106,7 +106,7 @@ export class RoomsStream implements SyncStream {
     const at = known <= until.position ? known : last.since;
     if (at <= (since?.position ?? START)) return undefined;
     if (last.membership === 'invite' || last.membership === 'knock') {
-      return this.#strippedRoom(context, roomId, last.membership);
+      return this.#strippedRoom(room, last.membership, at);
     }
     const data = (await context.accountData()).rooms.get(roomId) ?? [];
     return { section: 'leave', ...(await this.left.read(context, { room, over, at }, data)) };
@@ -151,12 +151,12 @@ export class RoomsStream implements SyncStream {
   }
 
   async #strippedRoom(
-    sync: SyncContext,
-    roomId: RoomId,
+    room: RoomReader,
     section: 'invite' | 'knock',
+    at: Position,
   ): Promise<(RoomAnswer & { section: Section }) | undefined> {
-    const { sender, events } = await readStrippedRoom(this.views, roomId, sync.requester.userId);
-    if (section === 'invite' && sender !== undefined && (await sync.reader()).ignored.has(sender)) return undefined;
+    const { sender, events } = await readStrippedRoom(room, at);
+    if (section === 'invite' && sender !== undefined && room.reader.ignored.has(sender)) return undefined;
     return { section, json: `{"${section}_state":{"events":[${events.join()}]}}`, isNews: true };
   }
 }

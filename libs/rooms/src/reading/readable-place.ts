@@ -1,0 +1,42 @@
+import { MatrixError } from '#kernel/matrix-error';
+import { type Place, type Position, START } from '#kernel/position';
+import { boundUpTo } from '#read-models/place-bounds';
+import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
+import type { OpenRoom } from './open-room.js';
+import type { RoomReader } from './room-reader.js';
+import { findNextJoin, findStanding } from './standing.js';
+
+/**
+ * The position whose state a reader is shown who asks for that of a place (undefined: of now): that of the last event before
+ * the place, where another sent just after it would be theirs to see; else where their last stay before it ended; else where
+ * their next one began. undefined: now. Throws M_FORBIDDEN for who had no stay, and may read the room only at other times.
+ */
+export async function readablePlace(
+  { room, until }: OpenRoom,
+  place: Place | undefined,
+): Promise<Position | undefined> {
+  if (place === undefined) return until;
+  const last = await findLastEvent(room, place);
+  const position = last?.p ?? START;
+  if (until !== undefined && position >= until) return until;
+  if (last !== undefined && (await isReadableAfter(room, last))) return position;
+  if (room.now !== undefined) {
+    const { views, roomId, reader } = room;
+    const then = await findStanding(views, roomId, reader.userId, position);
+    if (then !== undefined && then.left > START) return then.left;
+    const next = await findNextJoin(views, roomId, reader.userId, position);
+    if (next !== undefined) return next;
+  }
+  throw new MatrixError('M_FORBIDDEN', 'You may not read the room as it was then');
+}
+
+async function findLastEvent({ views, roomId }: RoomReader, place: Place): Promise<RowHeader | undefined> {
+  const range = { prefix: [roomId], ...boundUpTo([roomId], place) };
+  const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
+  return last === undefined ? undefined : rowHeaderOf(last.value);
+}
+
+/** Whether a reader would see an event that was sent just after another. */
+async function isReadableAfter(room: RoomReader, { p, v, w = v }: RowHeader): Promise<boolean> {
+  return (await room.overStretch(p, p)).maySee({ p, v: w, t: '' });
+}

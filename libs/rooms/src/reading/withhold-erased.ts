@@ -1,0 +1,74 @@
+import { findErasedUsers } from '#accounts/queries/erased-users';
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Position } from '#kernel/position';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { redactContent } from '#protocol/redaction/redact';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { contentText, withContent, type TimelineRow } from '../projections/timeline-row.js';
+import type { RoomReader } from './room-reader.js';
+import { findStanding, type Standing } from './standing.js';
+
+/**
+ * The same events, those redacted whose senders have erased themselves: "any users […] which join the room after the erasure
+ * request are served redacted copies of the events sent by this account. Users which had visibility on those events prior to
+ * the erasure are still able to see unredacted copies" (client-server API, "Account deactivation"). `room` covers them all.
+ * PERF: who was in the room at all of them costs no read, which is nearly everybody.
+ * NOTSPEC: of state events only those of members are redacted, which carry names and pictures. The others are the room's: one
+ * whose encryption or name was set by somebody who is gone must not lose it for those to come.
+ */
+export async function withholdErased(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
+  const senders = new Set<UserId>();
+  for (const { header } of rows) if (mayConcern(room, header)) senders.add(header.s);
+  const erased = senders.size === 0 ? NOBODY : await findErasedUsers(room.views, senders);
+  if (erased.size === 0) return rows;
+  const version = await findVersion(room);
+  const standings = new Map<UserId, Standing | undefined>();
+  for (const [userId, at] of erased) standings.set(userId, await standingAt(room, at));
+  return rows.map((row) => {
+    const isErased = erased.has(row.header.s) && mayConcern(room, row.header);
+    return isErased && !hadSeen(room, row.header, standings.get(row.header.s)) ? redactedCopy(row, version) : row;
+  });
+}
+
+type Header = TimelineRow['header'];
+
+const NOBODY: ReadonlyMap<UserId, Position> = new Map();
+
+/** Whether an event would be redacted if its sender were erased and the reader came after that. */
+function mayConcern({ reader, memberships }: RoomReader, { k, m, b, p, s }: Header): boolean {
+  const isPersonal = k === undefined || m !== undefined;
+  return isPersonal && b === undefined && s !== reader.userId && memberships.at(p) !== 'join';
+}
+
+/** Whether the reader had seen an event, or could have, before its sender was erased: `then` is what they were at that time. */
+function hadSeen({ memberships, reader }: RoomReader, { p, v, k, m }: Header, then: Standing | undefined): boolean {
+  if (memberships.at(p) === 'invite' && v === 'invited') return true;
+  if (m !== undefined && k === reader.userId && memberships.before(p) === 'join') return true;
+  return then !== undefined && (then.membership === 'join' || then.left > p);
+}
+
+/** What the reader was when somebody was erased; nothing for who has forgotten the room. */
+async function standingAt({ views, roomId, reader, now }: RoomReader, at: Position): Promise<Standing | undefined> {
+  if (now === undefined) return undefined;
+  return findStanding(views, roomId, reader.userId, at);
+}
+
+async function findVersion({ views, roomId }: RoomReader): Promise<RoomVersion> {
+  const text = await views.get('rooms', [roomId]);
+  const version = text === undefined ? undefined : findRoomVersion((JSON.parse(text) as RoomSummary).version);
+  if (version === undefined) throw new Error(`no version is known of the room ${roomId}`);
+  return version;
+}
+
+function redactedCopy(row: TimelineRow, version: RoomVersion): TimelineRow {
+  const { header } = row;
+  const lenient = header.n === 1;
+  const text = contentText(row);
+  const content = (lenient ? parseJson(text, { lenient }) : JSON.parse(text)) as JsonObject;
+  const kept = redactContent(header.t, content, version);
+  return withContent(row, lenient ? canonicalJson(kept, { lenient }) : JSON.stringify(kept));
+}

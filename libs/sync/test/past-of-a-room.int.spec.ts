@@ -1,0 +1,318 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/** A room as it was: who was in it, who may know, and what is told with the events of that time. */
+
+interface Event {
+  readonly type: string;
+  readonly state_key?: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+let app: SyncApp;
+let alice: SyncUser;
+let count = 0;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  alice = await app.register('alice');
+});
+afterAll(() => app.close());
+
+const visibility = (value: string): object => ({
+  initial_state: [{ type: 'm.room.history_visibility', state_key: '', content: { history_visibility: value } }],
+});
+const someone = (): Promise<SyncUser> => app.register(`user${count++}`);
+
+/** Members by their names without server, each with the membership. */
+async function members(who: SyncUser, roomId: string, query: Readonly<Record<string, string>> = {}): Promise<string[]> {
+  const { chunk } = await who.ok('GET', `${roomPath(roomId)}/members?${queryOf(query)}`);
+  return (chunk as Event[]).map(({ state_key: key, content }) => `${key} ${String(content['membership'])}`).toSorted();
+}
+
+const prevBatch = async (who: SyncUser, roomId: string, limit: number): Promise<string> =>
+  (await who.sync({ filter: { room: { timeline: { limit } } } })).rooms.join[roomId].timeline.prev_batch;
+
+describe('the members of then', () => {
+  it('are told to who was there or may see the history, and to others as of where their own stay lies', async () => {
+    for (const [value, seesBefore] of [
+      ['shared', true],
+      ['joined', false],
+      ['invited', false],
+    ] as const) {
+      // prettier-ignore
+      const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility(value) });
+      const [bob, carol, dave] = [await someone(), await someone(), await someone()];
+      await carol.join(roomId);
+      const before = (await alice.sync()).next_batch;
+      await carol.leave(roomId);
+      await bob.join(roomId);
+      const during = (await alice.sync()).next_batch;
+      await bob.leave(roomId);
+      await dave.join(roomId);
+      const gap = (await alice.sync()).next_batch;
+      await dave.leave(roomId);
+      const [a, b, c, d] = [alice, bob, carol, dave].map(({ userId }) => userId);
+      const own = [`${a} join`, `${b} join`, `${c} leave`].toSorted();
+      const ended = [`${a} join`, `${b} leave`, `${c} leave`].toSorted();
+      const first = seesBefore ? [`${a} join`, `${c} join`].toSorted() : own;
+      expect(await members(bob, roomId, { at: before }), value).toEqual(first);
+      expect(await members(bob, roomId, { at: during }), value).toEqual(own);
+      expect(await members(bob, roomId, { at: gap }), value).toEqual(ended);
+      expect(await members(bob, roomId), value).toEqual(ended);
+      await bob.join(roomId);
+      const now = [`${a} join`, `${b} join`, `${c} leave`, `${d} leave`].toSorted();
+      expect(await members(bob, roomId), value).toEqual(now);
+      const between = seesBefore ? [`${a} join`, `${b} leave`, `${c} leave`, `${d} join`].toSorted() : ended;
+      expect(await members(bob, roomId, { at: gap }), value).toEqual(between);
+    }
+  });
+
+  it('of a room that the world may read now are not told to strangers as of before that', async () => {
+    const roomId = await alice.createRoom();
+    const closed = (await alice.sync()).next_batch;
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'world_readable' });
+    const bob = await someone();
+    const open = (await alice.sync()).next_batch;
+    expect(await members(bob, roomId, { at: open })).toEqual([`${alice.userId} join`]);
+    const { status, body } = await bob.call('GET', `${roomPath(roomId)}/members?at=${closed}`);
+    expect([status, body.errcode]).toEqual([403, 'M_FORBIDDEN']);
+  });
+
+  it('are never none at the beginning of a timeline that holds the whole room', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const at = await prevBatch(alice, roomId, 100);
+    expect(await members(alice, roomId, { at })).toEqual([`${alice.userId} join`]);
+    const bob = await someone();
+    await bob.join(roomId);
+    expect(await members(alice, roomId, { at })).toEqual([`${alice.userId} join`]);
+    const page = await alice.ok('GET', `${roomPath(roomId)}/messages?${queryOf({ dir: 'b', from: at })}`);
+    expect([page.chunk, page.start, page.end]).toEqual([[], at, undefined]);
+    const forwards = await alice.ok('GET', `${roomPath(roomId)}/messages?${queryOf({ dir: 'f', from: at, limit: 1 })}`);
+    expect(forwards.chunk[0].type).toBe('m.room.create');
+  });
+});
+
+describe('members that are loaded lazily', () => {
+  /** The names in the member events that come with a page. */
+  const names = async (who: SyncUser, roomId: string, query: object): Promise<unknown[]> => {
+    const filter = { lazy_load_members: true, types: ['m.room.message'] };
+    const { chunk, state } = await who.ok('GET', `${roomPath(roomId)}/messages?${queryOf({ filter, ...query })}`);
+    expect(chunk.length).toBeGreaterThan(0);
+    return (state as Event[]).map(({ content }) => content['displayname']);
+  };
+
+  it('are those of the time of the page, also where they have changed often since', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const bob = await someone();
+    await bob.join(roomId);
+    const join = async (name: string): Promise<unknown> =>
+      bob.setState(roomId, 'm.room.member', { membership: 'join', displayname: name }, bob.userId);
+    await join('first');
+    await bob.send(roomId, 'hello');
+    for (let i = 0; i < 12; i++) {
+      if (i === 6) await bob.send(roomId, 'hello again');
+      await join(`name ${i}`);
+    }
+    expect(await names(alice, roomId, { dir: 'f', limit: 1 })).toEqual(['first']);
+    expect(await names(alice, roomId, { dir: 'b', limit: 1 })).toEqual(['name 5']);
+  });
+
+  it('are not those of today for who has left', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const [bob, carol] = [await someone(), await someone()];
+    await bob.join(roomId);
+    await carol.join(roomId);
+    await carol.setState(roomId, 'm.room.member', { membership: 'join', displayname: 'then' }, carol.userId);
+    await carol.send(roomId, 'hello');
+    await bob.leave(roomId);
+    await carol.setState(roomId, 'm.room.member', { membership: 'join', displayname: 'NOW' }, carol.userId);
+    expect(await names(bob, roomId, { dir: 'b' })).toEqual(['then']);
+  });
+});
+
+describe('who is invited', () => {
+  const said = async (who: SyncUser, path: string): Promise<string[]> =>
+    ((await who.ok('GET', path)).chunk as Event[]).flatMap(({ content }) => content['body'] ?? []) as string[];
+
+  it('reads what is said from then on where history is visible to the invited, and not the room as a whole', async () => {
+    const roomId = await alice.createRoom(visibility('invited'));
+    await alice.send(roomId, 'before');
+    const bob = await someone();
+    await alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+    const eventId = await alice.send(roomId, 'since');
+    const path = roomPath(roomId);
+    expect(await said(bob, `${path}/messages?dir=b`)).toEqual(['since']);
+    expect((await bob.v1('GET', `${path}/messages`)).status).toBe(200);
+    expect((await bob.ok('GET', `${path}/event/${eventId}`)).content.body).toBe('since');
+    for (const closed of ['state', 'state/m.room.create', 'members', 'joined_members', 'initialSync']) {
+      expect((await bob.call('GET', `${path}/${closed}`)).status, closed).toBe(403);
+    }
+    await bob.leave(roomId);
+    const late = await alice.send(roomId, 'after');
+    expect((await bob.call('GET', `${path}/messages?dir=b`)).status).toBe(403);
+    expect((await bob.call('GET', `${path}/event/${late}`)).status).toBe(404);
+  });
+
+  it('reads nothing where it is not', async () => {
+    for (const value of ['shared', 'joined']) {
+      const roomId = await alice.createRoom(visibility(value));
+      const bob = await someone();
+      await alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+      const eventId = await alice.send(roomId, 'since');
+      expect((await bob.call('GET', `${roomPath(roomId)}/messages?dir=b`)).status).toBe(403);
+      expect((await bob.call('GET', `${roomPath(roomId)}/context/${eventId}`)).status).toBe(403);
+      expect((await bob.call('GET', `${roomPath(roomId)}/event/${eventId}`)).status).toBe(404);
+    }
+  });
+
+  it('is told of the room as it was then, also later', async () => {
+    const roomId = await alice.createRoom({ name: 'then' });
+    const bob = await someone();
+    await alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+    await alice.setState(roomId, 'm.room.name', { name: 'SECRET' });
+    await alice.setState(roomId, 'm.room.topic', { topic: 'SECRET' });
+    const { rooms } = await bob.sync();
+    const told = JSON.stringify(rooms.invite[roomId]);
+    expect(told).toContain('then');
+    expect(told).not.toContain('SECRET');
+  });
+});
+
+describe('typing and receipts', () => {
+  it('are told to nobody who has left or is banned, by no door', async () => {
+    const [bob, carol] = [await someone(), await someone()];
+    for (const value of ['shared', 'world_readable']) {
+      const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility(value) });
+      const eventId = await alice.send(roomId, 'hi');
+      await bob.join(roomId);
+      await carol.join(roomId);
+      await bob.leave(roomId);
+      await alice.ok('POST', `${roomPath(roomId)}/ban`, { user_id: carol.userId });
+      for (const who of [bob, carol]) {
+        const from = (await who.sync()).next_batch;
+        await alice.ok('PUT', `${roomPath(roomId)}/typing/${alice.userId}`, { typing: true, timeout: 60_000 });
+        await alice.ok('POST', `${roomPath(roomId)}/receipt/m.read/${eventId}`, {});
+        const answers = [
+          await who.sync({ since: from }),
+          await who.sync({ filter: { room: { include_leave: true } } }),
+          await who.ok('GET', `/events?${queryOf({ from, room_id: roomId })}`),
+          await who.ok('GET', `/events?${queryOf({ from })}`),
+          (await who.v1('GET', `/events?${queryOf({ from, room_id: roomId })}`)).body,
+          (await who.v1('GET', `/events?${queryOf({ from })}`)).body,
+          await who.ok('GET', `${roomPath(roomId)}/initialSync`),
+          await who.ok('GET', '/initialSync?archived=true'),
+        ];
+        for (const [i, answer] of answers.entries()) {
+          expect(JSON.stringify(answer), `${value} ${i}`).not.toMatch(/m\.typing|m\.receipt/);
+        }
+        const path = `${roomPath(roomId)}/typing/${who.userId}`;
+        expect((await who.call('PUT', path, { typing: true })).status).toBe(403);
+        expect((await who.call('POST', `${roomPath(roomId)}/receipt/m.read/${eventId}`, {})).status).toBe(403);
+        await alice.ok('PUT', `${roomPath(roomId)}/typing/${alice.userId}`, { typing: false });
+      }
+    }
+  });
+});
+
+describe('state events that a filter keeps out of the timeline', () => {
+  it('are told beside it, in an initial sync, after a join and in between', async () => {
+    const bob = await someone();
+    const timeline = { types: ['m.room.message'], limit: 2 };
+    for (const params of [{}, { room: { state: { lazy_load_members: true } } }]) {
+      const filter = { room: { ...(params as { room?: object }).room, timeline } };
+      const roomId = await alice.createRoom({ preset: 'public_chat' });
+      const { next_batch: since } = await bob.sync({ filter });
+      await alice.send(roomId, 'one');
+      await alice.setState(roomId, 'm.room.topic', { topic: 'hidden' });
+      await alice.send(roomId, 'two');
+      await bob.join(roomId);
+      const topicOf = (answer: { rooms: { join: Record<string, { state: { events: Event[] } }> } }): unknown =>
+        answer.rooms.join[roomId]?.state.events.findLast(({ type }) => type === 'm.room.topic')?.content;
+      const joined = await bob.sync({ filter, since });
+      expect(topicOf(joined)).toEqual({ topic: 'hidden' });
+      expect(topicOf(await bob.sync({ filter }))).toEqual({ topic: 'hidden' });
+      await alice.send(roomId, 'three');
+      await alice.setState(roomId, 'm.room.topic', { topic: 'later' });
+      await alice.send(roomId, 'four');
+      expect(topicOf(await bob.sync({ filter, since: joined.next_batch }))).toEqual({ topic: 'later' });
+      expect(topicOf(await bob.sync({ filter }))).toEqual({ topic: 'later' });
+    }
+  });
+
+  it('are told beside it also where it is history that keeps them out', async () => {
+    const bob = await someone();
+    const roomId = await alice.createRoom({ preset: 'public_chat', name: 'now', ...visibility('joined') });
+    const { next_batch: since } = await bob.sync();
+    await bob.join(roomId);
+    for (const answer of [await bob.sync({ since }), await bob.sync()]) {
+      const { state, timeline } = answer.rooms.join[roomId];
+      expect((timeline.events as Event[]).map(({ type }) => type)).not.toContain('m.room.name');
+      expect((state.events as Event[]).find(({ type }) => type === 'm.room.name')?.content).toEqual({ name: 'now' });
+    }
+  });
+});
+
+describe('what somebody said who has erased themself', () => {
+  it('is redacted for those who come later, by every door, and not for those who were there', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility('shared') });
+    const [bob, carol, dave, eve] = [await someone(), await someone(), await someone(), await someone()];
+    await bob.join(roomId);
+    await bob.setState(roomId, 'm.room.member', { membership: 'join', displayname: 'GONE' }, bob.userId);
+    await dave.join(roomId);
+    const eventId = await bob.send(roomId, 'GONE');
+    await bob.send(roomId, 'GONE', { 'm.relates_to': { rel_type: 'm.thread', event_id: eventId } });
+    await carol.join(roomId);
+    await dave.leave(roomId);
+    const username = bob.userId.slice(1, bob.userId.indexOf(':'));
+    const auth = {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: username },
+      password: `password of ${username}`,
+    };
+    await bob.ok('POST', '/account/deactivate', { auth, erase: true });
+    await eve.join(roomId);
+    await dave.join(roomId);
+    const path = roomPath(roomId);
+    const ways = (who: SyncUser): Promise<unknown>[] => [
+      who.ok('GET', `${path}/event/${eventId}`),
+      who.ok('GET', `/events/${eventId}`),
+      who.ok('GET', `${path}/context/${eventId}`),
+      who.ok('GET', `${path}/messages?dir=b&limit=50`),
+      who.ok('GET', `/_matrix/client/v1${path}/relations/${eventId}`),
+      who.ok('GET', `${path}/initialSync?limit=50`),
+      who.sync({ filter: { room: { timeline: { limit: 50 } } } }),
+      who.v1('GET', `${path}/messages?from=END&to=START`).then(({ body }) => body),
+      who.v1('GET', '/events?from=START&to=END').then(({ body }) => body),
+    ];
+    for (const [i, way] of ways(eve).entries()) {
+      const text = JSON.stringify(await way);
+      expect(text, `eve ${i}`).not.toContain('GONE');
+      // What relates to the event is there, but a redacted copy says no more to what.
+      if (i !== 4) expect(text, `eve ${i}`).toContain(eventId);
+    }
+    // Alice was there; Carol came before the erasure and had the history; Dave heard it, and has come back since.
+    for (const who of [alice, carol, dave]) {
+      for (const [i, way] of ways(who).entries()) {
+        expect(JSON.stringify(await way), `${who.userId} ${i}`).toContain('GONE');
+      }
+    }
+    // What is the room's stays: only the name and the words of who is gone are withheld.
+    const { content } = await eve.ok('GET', `${path}/event/${eventId}`);
+    expect(content).toEqual({});
+  });
+
+  it('is not redacted where they only closed their account', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const [bob, eve] = [await someone(), await someone()];
+    await bob.join(roomId);
+    const eventId = await bob.send(roomId, 'stays');
+    const username = bob.userId.slice(1, bob.userId.indexOf(':'));
+    const identifier = { type: 'm.id.user', user: username };
+    await bob.ok('POST', '/account/deactivate', {
+      auth: { type: 'm.login.password', identifier, password: `password of ${username}` },
+    });
+    await eve.join(roomId);
+    expect((await eve.ok('GET', `${roomPath(roomId)}/event/${eventId}`)).content.body).toBe('stays');
+  });
+});
