@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
-import { JsonBody } from '#http/json-body';
+import { checkDto, EventContent } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
 import { parseRoomId, type RoomId, type UserId } from '#kernel/ids';
@@ -16,6 +16,7 @@ import { InviteUser } from '../../commands/invite-user.js';
 import { JoinRoom } from '../../commands/join-room.js';
 import { KickUser } from '../../commands/kick-user.js';
 import { LeaveRoom } from '../../commands/leave-room.js';
+import { SetState } from '../../commands/set-state.js';
 import { UnbanUser } from '../../commands/unban-user.js';
 
 class Member {
@@ -45,38 +46,40 @@ export class MemberStateV1Controller {
     @CurrentRequester() requester: Requester,
     @Param('roomId') room: string,
     @Param('userId') user: string,
-    @JsonBody(Member) { membership, reason }: Member,
+    @EventContent() content: JsonObject,
   ): Promise<object> {
     const roomId = parseRoomId(room);
     const userId = readUserId(requester, user);
-    await this.commands.execute(await this.#commandOf(requester, roomId, userId, membership, reason));
+    await this.commands.execute(await this.#commandOf(requester, roomId, userId, content));
     return {};
   }
 
-  async #commandOf(
-    requester: Requester,
-    roomId: RoomId,
-    userId: UserId,
-    membership: string,
-    reason: string | undefined,
-  ): Promise<object> {
+  async #commandOf(requester: Requester, roomId: RoomId, userId: UserId, content: JsonObject): Promise<object> {
+    const { membership, reason } = checkDto(Member, content);
+    const { membership: _, reason: __, ...further } = content;
     const isOwn = userId === requester.userId;
+    const before = await this.#membershipOf(roomId, userId);
+    // A join takes further keys along. What else is said of a member only state can hold, and there it is said as it is.
+    const isAsState = Object.keys(further).length > 0 && (membership !== 'join' || before === 'join');
     switch (membership) {
       case 'join':
         if (!isOwn) throw new MatrixError('M_FORBIDDEN', 'You cannot force another user to join');
-        return new JoinRoom(requester, roomId, { reason });
+        if (isAsState) break;
+        return new JoinRoom(requester, roomId, reason === undefined ? further : { ...further, reason });
       case 'invite':
+        if (isAsState) break;
         return new InviteUser(requester, roomId, userId, reason);
       case 'ban':
+        if (isAsState) break;
         return new BanUser(requester, roomId, userId, reason);
-      case 'leave': {
+      case 'leave':
+        if (isAsState) break;
         if (isOwn) return new LeaveRoom(requester, roomId, reason);
-        const isBanned = (await this.#membershipOf(roomId, userId)) === 'ban';
-        return new (isBanned ? UnbanUser : KickUser)(requester, roomId, userId, reason);
-      }
+        return new (before === 'ban' ? UnbanUser : KickUser)(requester, roomId, userId, reason);
       default:
         throw new MatrixError('M_BAD_JSON', 'membership: not one of invite, join, leave, ban');
     }
+    return new SetState(requester, roomId, 'm.room.member', userId, content);
   }
 
   async #membershipOf(roomId: RoomId, userId: UserId): Promise<unknown> {

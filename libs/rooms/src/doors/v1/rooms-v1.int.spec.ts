@@ -144,6 +144,29 @@ describe('memberships', () => {
   });
 });
 
+describe('a membership set as state', () => {
+  it('says all that it was asked to say', async () => {
+    const { room_id: roomId } = await createRoom();
+    const path = `${roomPath(roomId)}/state/m.room.member/${encodeURIComponent(bob.userId)}`;
+    const member = async (): Promise<unknown> => (await alice.v1('GET', path)).body;
+    const set = async (user: SyncUser, content: object): Promise<void> => {
+      expect((await user.v1('PUT', path, content)).status).toBe(200);
+    };
+    await set(bob, { membership: 'join', displayname: 'Bobby', odd: 1 });
+    expect(await member()).toMatchObject({ membership: 'join', displayname: 'Bobby', odd: 1 });
+    await set(bob, { membership: 'join', displayname: 'Rob' });
+    expect(await member()).toEqual({ membership: 'join', displayname: 'Rob' });
+    await set(bob, { membership: 'join' });
+    expect(await member()).toEqual({ membership: 'join', displayname: 'Rob' });
+    await set(alice, { membership: 'ban', reason: 'noise', odd: 2 });
+    expect(await member()).toEqual({ membership: 'ban', reason: 'noise', odd: 2 });
+    await set(alice, { membership: 'leave', odd: 3 });
+    expect(await member()).toEqual({ membership: 'leave', odd: 3 });
+    const wrong = await bob.v1('PUT', path, { membership: 'join', displayname: 5 });
+    expect(wrong).toMatchObject(refusal(400, 'M_BAD_JSON'));
+  });
+});
+
 describe('sending', () => {
   it('makes a new event of each POST, and one of a PUT with its transaction id', async () => {
     const path = `${roomPath(await sharedRoom())}/send/m.custom.example.message`;
