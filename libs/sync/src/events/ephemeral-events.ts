@@ -4,6 +4,7 @@ import type { Typing } from '#ephemeral/typing/typing';
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
+import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUsers } from '../notifier/active-users.js';
 import type { StreamToken } from '../tokens/stream-token.js';
 
@@ -20,6 +21,8 @@ export interface EphemeralRange {
   readonly rooms: readonly RoomId[];
   readonly from: StreamToken;
   readonly to: StreamToken;
+  /** What is wanted of it; all unless told. */
+  readonly filter?: SyncFilter;
 }
 
 const MAX_CHANGES = 10_000;
@@ -27,14 +30,17 @@ const MAX_CHANGES = 10_000;
 /** Typing notifications, receipts and account data that are new, each a JSON text, in the form of the event stream. */
 export async function readEphemeralEvents(sources: EphemeralSources, range: EphemeralRange): Promise<string[]> {
   const { typing, views, active } = sources;
-  const { reader, rooms, from, to } = range;
+  const { reader, rooms, from, to, filter } = range;
+  const isWanted = (type: string, roomId: RoomId): boolean =>
+    filter === undefined || (filter.includesRoom(roomId) && filter.ephemeral.matches({ type, roomId }));
   const events: string[] = [];
   for (const roomId of rooms) {
     const room = JSON.stringify(roomId);
-    if (typing.hasNews(roomId, from.typing, to.typing)) {
+    if (isWanted('m.typing', roomId) && typing.hasNews(roomId, from.typing, to.typing)) {
       const content = JSON.stringify({ user_ids: typing.listTyping(roomId, reader.ignored) });
       events.push(`{"type":"m.typing","room_id":${room},"content":${content}}`);
     }
+    if (!isWanted('m.receipt', roomId)) continue;
     if (active.receipts.hasHappenedSince(roomId, from.position) === false) continue;
     const receipts = await listReceipts(views, roomId, { reader, after: from.position, upTo: to.position });
     for (const content of receiptContents(receipts)) {
@@ -45,10 +51,15 @@ export async function readEphemeralEvents(sources: EphemeralSources, range: Ephe
   return events;
 }
 
-async function readChangedData(views: Views, { reader, from, to }: EphemeralRange): Promise<string[]> {
+async function readChangedData(views: Views, { reader, from, to, filter }: EphemeralRange): Promise<string[]> {
   const options = { after: from.position, upTo: to.position, limit: MAX_CHANGES };
   const changed = await listChangedAccountData(views, reader.userId, options);
-  return changed.map(({ type, content, roomId }) => {
+  const isWanted = ({ type, roomId }: (typeof changed)[number]): boolean => {
+    if (filter === undefined) return true;
+    if (roomId === undefined) return filter.accountData.matches({ type });
+    return filter.includesRoom(roomId) && filter.roomAccountData.matches({ type, roomId });
+  };
+  return changed.filter(isWanted).map(({ type, content, roomId }) => {
     const room = roomId === undefined ? '' : `"room_id":${JSON.stringify(roomId)},`;
     return `{"type":${JSON.stringify(type)},${room}"content":${content}}`;
   });

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { Typing } from '#ephemeral/typing/typing';
 import { type PagePlan, pageEnds } from '#http/pagination';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -10,6 +11,7 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 import type { EventForm } from '#rooms/queries/render-event';
 import { type Reader, readerOf } from '#rooms/reading/reader';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import {
@@ -19,6 +21,7 @@ import {
   streamTokenOf,
 } from '../tokens/event-stream-places.js';
 import type { StreamToken } from '../tokens/stream-token.js';
+import { pickFields } from '../parts/pick-fields.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
 import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-cursor.js';
@@ -30,6 +33,8 @@ export interface EventPageRequest {
   /** Only of this room, which the requester may be only visiting. */
   readonly roomId?: RoomId;
   readonly form: EventForm;
+  /** What is wanted of it; all unless told. */
+  readonly filter?: SyncFilter;
 }
 
 export interface EventPage {
@@ -69,10 +74,10 @@ export class EventPages {
       : { after: from.place, upTo: comparePlaces(to.place, now.place) < 0 ? to.place : now.place };
     const rooms = this.#roomsOf(user, request, stretch);
     const reader = await readerOf(this.views, requester);
-    const cursors = await this.#cursors(rooms, reader, stretch, reverse);
+    const cursors = await this.#cursors(rooms, reader, stretch, reverse, request.filter?.timeline);
     const { rows, hasMore } = await mergeRooms(cursors, reverse, plan.limit ?? MAX_EVENTS);
     const reached = hasMore ? placeAt(rows.at(-1)?.row, reverse, from) : to;
-    const events = await this.#render(rows, form);
+    const events = await this.#render(rows, form, request.filter?.eventFields);
     if (isLive(plan)) events.push(...(await this.#ephemeral(user, reader, request, from, reached)));
     const { start, end } = pageEnds(plan, formatEventStreamPlace(from), formatEventStreamPlace(reached));
     return { json: `{"start":"${start}","end":"${end}","chunk":[${events.join()}]}`, count: events.length };
@@ -81,13 +86,15 @@ export class EventPages {
   /** The rooms in which anything can have happened to the user in a stretch. */
   #roomsOf(
     user: ActiveUser,
-    { roomId: only }: EventPageRequest,
+    { roomId: only, filter }: EventPageRequest,
     { after }: Stretch,
   ): Map<RoomId, KnownRoom | undefined> {
-    if (only !== undefined) return new Map([[only, user.rooms.get(only)]]);
+    const isWanted = (roomId: RoomId): boolean =>
+      filter === undefined || (filter.includesRoom(roomId) && filter.timeline.matchesRoom(roomId));
+    if (only !== undefined) return new Map(isWanted(only) ? [[only, user.rooms.get(only)]] : []);
     const rooms = new Map<RoomId, KnownRoom>();
     for (const [roomId, known] of user.rooms) {
-      if (known.forgotten) continue;
+      if (known.forgotten || !isWanted(roomId)) continue;
       const isNew = isAfter(known.position, after);
       const isIn = known.membership === 'join';
       if (isNew || (isIn && this.#mayHaveNews(roomId, after))) rooms.set(roomId, known);
@@ -104,6 +111,7 @@ export class EventPages {
     reader: Reader,
     stretch: Stretch,
     reverse: boolean,
+    wanted: EventMatcher | undefined,
   ): Promise<RoomCursor[]> {
     const cursors: RoomCursor[] = [];
     for (const [roomId, known] of rooms) {
@@ -111,13 +119,13 @@ export class EventPages {
       const room = isInThroughout
         ? memberSince(this.views, roomId, reader, known.position)
         : await (await findRoomReader(this.views, roomId, reader)).overStretch(stretch.after, stretch.upTo);
-      cursors.push(new RoomCursor(room, stretch, reverse));
+      cursors.push(new RoomCursor(room, stretch, reverse, wanted));
     }
     return cursors;
   }
 
   /** Events in their order, which may be of many rooms: those of each room are rendered together. */
-  async #render(rows: readonly ReadRow[], form: EventForm): Promise<string[]> {
+  async #render(rows: readonly ReadRow[], form: EventForm, fields: readonly string[] | undefined): Promise<string[]> {
     const byRoom = new Map<RoomReader, number[]>();
     for (const [i, { room }] of rows.entries()) {
       const indexes = byRoom.get(room);
@@ -134,14 +142,14 @@ export class EventPages {
       );
       for (const [n, i] of indexes.entries()) texts[i] = rendered[n]!;
     }
-    return texts;
+    return fields === undefined ? texts : texts.map((text) => pickFields(text, fields));
   }
 
   /** Typing, receipts and account data: of rooms only those that the user is in now. */
   #ephemeral(
     user: ActiveUser,
     reader: Reader,
-    { roomId: only }: EventPageRequest,
+    { roomId: only, filter }: EventPageRequest,
     from: EventStreamPlace,
     to: EventStreamPlace,
   ): Promise<string[]> {
@@ -150,7 +158,7 @@ export class EventPages {
     const { views, typing, active } = this;
     return readEphemeralEvents(
       { views, typing, active },
-      { reader, rooms, from: streamTokenOf(from), to: streamTokenOf(to) },
+      { reader, rooms, filter, from: streamTokenOf(from), to: streamTokenOf(to) },
     );
   }
 }

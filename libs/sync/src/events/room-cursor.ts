@@ -1,3 +1,4 @@
+import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { type Place, type Position, START } from '#kernel/position';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { Key, ScanOptions } from '#read-models/read-model-store';
@@ -25,6 +26,8 @@ export class RoomCursor {
     readonly room: RoomReader,
     { after, upTo }: Stretch,
     private readonly reverse: boolean,
+    /** Which of the events are wanted; all unless told. */
+    private readonly wanted?: EventMatcher,
   ) {
     this.#lower = boundAfter([room.roomId], after);
     this.#upper = boundUpTo([room.roomId], upTo);
@@ -43,13 +46,19 @@ export class RoomCursor {
         if (this.#isAtEnd) return false;
         await this.#read();
       }
-      if (this.#shows(this.#rows[this.#index]!)) return true;
+      const row = this.#rows[this.#index]!;
+      if (this.#shows(row) && this.#isWanted(row)) return true;
     }
   }
 
   /** The events that readers are shown, and what becomes of themselves in the room. */
   #shows({ header }: TimelineRow): boolean {
     return this.room.isShown(header) || (this.room.isOwnMembership(header) && !this.room.ignores(header));
+  }
+
+  #isWanted({ header, json }: TimelineRow): boolean {
+    const { roomId } = this.room;
+    return this.wanted?.matches({ type: header.t, sender: header.s, roomId, json }) ?? true;
   }
 
   async #read(): Promise<void> {

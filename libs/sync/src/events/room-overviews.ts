@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EventMatcher } from '#accounts/filters/event-matcher';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import type { RoomId } from '#kernel/ids';
@@ -11,6 +12,8 @@ import type { EventForm } from '#rooms/queries/render-event';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
 import type { RoomReader } from '#rooms/reading/room-reader';
+import type { SyncFilter } from '../filters/sync-filter.js';
+import { pickFields } from '../parts/pick-fields.js';
 import { RecentRows } from '../parts/recent-rows.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readStateAt } from '../parts/state-history.js';
@@ -26,6 +29,8 @@ export interface OverviewRequest {
   readonly form: EventForm;
   /** The moment of the whole answer. */
   readonly now: StreamToken;
+  /** What is wanted of the rooms; all unless told. */
+  readonly filter?: SyncFilter;
 }
 
 /** The rooms as `initialSync` shows them: all of their state, and the newest messages. */
@@ -46,12 +51,16 @@ export class RoomOverviews {
     data: readonly AccountData[],
     request: OverviewRequest,
   ): Promise<string> {
-    const { now, form, limit } = request;
+    const { now, form, limit, filter } = request;
     const { roomId } = opened;
     const upTo = until ?? now.position;
     const recent = new RecentRows(this.views, roomId, upTo, limit + 1);
     const room = await opened.overStretch(upTo, upTo);
-    const shows = async ({ header }: TimelineRow): Promise<boolean> => {
+    const matches = (matcher: EventMatcher | undefined, { header, json }: TimelineRow): boolean =>
+      matcher?.matches({ type: header.t, sender: header.s, roomId, json }) ?? true;
+    const shows = async (row: TimelineRow): Promise<boolean> => {
+      const { header } = row;
+      if (!matches(filter?.timeline, row)) return false;
       if (!room.memberships.covers(header.p)) await room.memberships.cover(header.p);
       return room.isShown(header);
     };
@@ -59,17 +68,20 @@ export class RoomOverviews {
     const [first] = shown;
     const end = formatStreamToken({ ...now, position: upTo });
     const start = first === undefined ? end : formatMessagesToken(justBefore(first));
-    const state = await readStateAt(this.views, roomId, upTo);
+    const state = (await readStateAt(this.views, roomId, upTo)).filter((row) => matches(filter?.state, row));
     const viewer = { room, now: this.clock.now() };
-    const messages = await renderForEventStream(shown, viewer, form);
-    const states = await renderForEventStream(state, viewer, form);
+    const pick = (texts: string[]): string[] =>
+      filter?.eventFields === undefined ? texts : texts.map((text) => pickFields(text, filter.eventFields!));
+    const messages = pick(await renderForEventStream(shown, viewer, form));
+    const states = pick(await renderForEventStream(state, viewer, form));
+    const shownData = data.filter(({ type }) => filter?.roomAccountData.matches({ type, roomId }) ?? true);
     return [
       `"room_id":${JSON.stringify(roomId)}`,
       ...(membership === undefined ? [] : [`"membership":${JSON.stringify(membership)}`]),
       `"visibility":"${await this.#visibilityOf(roomId)}"`,
       `"messages":{"start":"${start}","end":"${end}","chunk":[${messages.join()}]}`,
       `"state":[${states.join()}]`,
-      `"account_data":[${data.map(formatAccountData).join()}]`,
+      `"account_data":[${shownData.map(formatAccountData).join()}]`,
     ].join();
   }
 
@@ -91,9 +103,9 @@ export class RoomOverviews {
   }
 
   /** The receipts of a room as events, each a JSON text: for who is in it those of now, for who was those of then. */
-  async readReceipts({ room }: OpenRoom, { now }: OverviewRequest): Promise<string[]> {
+  async readReceipts({ room }: OpenRoom, { now, filter }: OverviewRequest): Promise<string[]> {
     const { roomId, reader } = room;
-    if (!room.wasIn) return [];
+    if (!room.wasIn || filter?.ephemeral.matches({ type: 'm.receipt', roomId }) === false) return [];
     const range = { reader, upTo: room.left ?? now.position };
     const contents = receiptContents(await listReceipts(this.views, roomId, range));
     return contents.map((content) => `{"type":"m.receipt","room_id":${JSON.stringify(roomId)},"content":${content}}`);

@@ -10,6 +10,7 @@ import { readerOf } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { RoomOverviews, type OverviewRequest } from '../events/room-overviews.js';
 import type { KnownRoom } from '../notifier/active-user.js';
+import type { SyncFilter } from '../filters/sync-filter.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readAllAccountData } from '../streams/read-account-data.js';
@@ -24,6 +25,7 @@ export interface InitialSyncOptions {
   /** Rooms that were left are wanted too. */
   readonly archived: boolean;
   readonly form: EventForm;
+  readonly filter?: SyncFilter;
 }
 
 /**
@@ -51,26 +53,29 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
   ) {}
 
   async execute({ requester, session, options }: InitialSync): Promise<string> {
+    const { filter } = options;
+    const archived = options.archived || filter?.includeLeave === true;
     const { user, interest } = await this.active.watch(requester.userId);
     try {
       const now = await this.contexts.moment(undefined, (roomId) => user.isIn(roomId));
       const reader = await readerOf(this.views, requester);
-      const request: OverviewRequest = { reader, now, limit: options.limit, form: options.form };
+      const request: OverviewRequest = { reader, now, limit: options.limit, form: options.form, filter };
       const data = await readAllAccountData(this.views, requester.userId, now.position);
       const rooms: string[] = [];
       const receipts: string[] = [];
       const pause = this.contexts.pacer();
       for (const [roomId, known] of user.rooms) {
         await pause();
-        const room = known.forgotten
-          ? undefined
-          : await this.#room(roomId, known, data, request, options.archived, receipts);
+        if (known.forgotten || filter?.includesRoom(roomId) === false) continue;
+        const room = await this.#room(roomId, known, data, request, archived, receipts);
         if (room === undefined) continue;
         rooms.push(`{${room}}`);
       }
       await session.validUntil();
       // Push rules have an endpoint of their own in API v1.
-      const global = data.global.filter(({ type }) => type !== 'm.push_rules').map(formatAccountData);
+      const global = data.global
+        .filter(({ type }) => type !== 'm.push_rules' && (filter?.accountData.matches({ type }) ?? true))
+        .map(formatAccountData);
       return (
         `{"end":"${formatStreamToken(now)}","rooms":[${rooms.join()}],"presence":[],` +
         `"receipts":[${receipts.join()}],"account_data":[${global.join()}]}`

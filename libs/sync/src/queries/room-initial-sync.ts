@@ -9,6 +9,7 @@ import type { EventForm } from '#rooms/queries/render-event';
 import { openRoom } from '#rooms/reading/open-room';
 import { readerOf } from '#rooms/reading/reader';
 import { RoomOverviews } from '../events/room-overviews.js';
+import type { SyncFilter } from '../filters/sync-filter.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 
 /**
@@ -20,7 +21,7 @@ export class RoomInitialSync extends Query<string> {
     readonly requester: Requester,
     readonly session: OpenSession,
     readonly roomId: RoomId,
-    readonly options: { readonly limit: number; readonly form: EventForm },
+    readonly options: { readonly limit: number; readonly form: EventForm; readonly filter?: SyncFilter },
   ) {
     super();
   }

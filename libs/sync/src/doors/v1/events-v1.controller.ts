@@ -14,13 +14,14 @@ import { VIEWS, type Views } from '#projections/views';
 import { getEventAnywhere } from '#rooms/queries/get-event';
 import { renderOne } from '#rooms/queries/render-event';
 import { readerOf } from '#rooms/reading/reader';
+import type { SyncFilter } from '../../filters/sync-filter.js';
+import { SyncFilters } from '../../filters/sync-filters.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
 import { EVENT_STREAM } from '../../tokens/event-stream-places.js';
 import { ClientGone } from '../client-gone.js';
 
-const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 1_000;
 
 /** The event stream and the initial synchronisation of 2014/15: client-server API v1, "Events". */
@@ -30,6 +31,7 @@ const MAX_LIMIT = 1_000;
 export class EventsV1Controller {
   constructor(
     private readonly queries: QueryBus,
+    private readonly filters: SyncFilters,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -47,6 +49,7 @@ export class EventsV1Controller {
       form: 'v1' as const,
       roomId: room === undefined ? undefined : parseRoomId(room),
       plan: planPage(readPageParameters(query), EVENT_STREAM),
+      filter: await this.#filterOf(requester, query),
     };
     const timeout = queryInteger(query, 'timeout') ?? 0;
     return new RawJson(await this.queries.execute(new Events(request, session, timeout, gone)));
@@ -65,7 +68,9 @@ export class EventsV1Controller {
     @CurrentSession() session: OpenSession,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
-    const options = { limit: limitOf(query), archived: queryBoolean(query, 'archived') ?? false, form: 'v1' as const };
+    const filter = await this.#filterOf(requester, query);
+    const archived = queryBoolean(query, 'archived') ?? false;
+    const options = { limit: limitOf(query, filter), archived, form: 'v1' as const, filter };
     return new RawJson(await this.queries.execute(new InitialSync(requester, session, options)));
   }
 
@@ -76,13 +81,19 @@ export class EventsV1Controller {
     @Param('roomId') roomId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
-    const options = { limit: limitOf(query), form: 'v1' as const };
+    const filter = await this.#filterOf(requester, query);
+    const options = { limit: limitOf(query, filter), form: 'v1' as const, filter };
     return new RawJson(
       await this.queries.execute(new RoomInitialSync(requester, session, parseRoomId(roomId), options)),
     );
   }
+
+  /** The filters of today, by id or as JSON, which the documents of the time left for later. */
+  #filterOf({ userId }: Requester, query: QueryValues): Promise<SyncFilter> {
+    return this.filters.get(userId, queryText(query, 'filter'));
+  }
 }
 
-function limitOf(query: QueryValues): number {
-  return Math.min(readPageParameters(query).limit ?? DEFAULT_LIMIT, MAX_LIMIT);
+function limitOf(query: QueryValues, filter: SyncFilter): number {
+  return Math.min(readPageParameters(query).limit ?? filter.timelineLimit, MAX_LIMIT);
 }
