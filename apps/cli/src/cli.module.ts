@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { type CommandRunner, InjectCommander } from 'nest-commander';
 import { AuditCommand } from './commands/audit.command.js';
+import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
@@ -18,6 +19,8 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     VerifyCommand,
     AuditCommand,
     ...UsersCommand.registerWithSubCommands(),
+    BackupCommand,
+    RestoreCommand,
     ...KeysCommand.registerWithSubCommands(),
     DoctorCommand,
   ],

@@ -25,6 +25,7 @@ import { EFFECTS } from '#processes/processes.module';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { openReadModels } from './infrastructure.js';
+import { notePutBack } from './note-put-back.js';
 import { openOwnLog } from './open-own-log.js';
 import { watchLog } from './watch-log.js';
 import type { Ports } from './ports.module.js';
@@ -146,6 +147,7 @@ async function openPorts(
   const readModels = await openReadModels(config);
   closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });
   const log = logger.child({ context: 'projections' });
+  await notePutBack(store, readModels, clock, log);
   const projections = new ProjectionRuntime({
     store,
     readModels,

@@ -28,6 +28,17 @@ export interface LogBegun {
 /** `signing-key-accepted`: an operator goes on with another key. What was signed with those before stays good. */
 export type SigningKeyAccepted = NamedKey;
 
+export const LOG_RESTORED = 'log-restored';
+
+/**
+ * `log-restored`: what stood after the fact before this one is lost, and from here on the log goes another way. An embedded log
+ * gives this fact a position that no log got to before it was lost: so what clients, views or anybody else remember of the lost
+ * part lies between two facts, after the last one that both have and before all that is new.
+ */
+export interface LogRestored {
+  readonly restore_id: string;
+}
+
 /** Whose log it is. */
 export interface LogIdentity {
   readonly logId: string;
@@ -85,6 +96,14 @@ export function acceptKey(store: EventStore, clock: Clock, key: NamedKey): Promi
   );
 }
 
+/** Notes that the log was restored from a backup. Done once, before anything else is appended. */
+export function noteRestored(store: EventStore, clock: Clock): Promise<LogIdentity> {
+  const restored: LogRestored = { restore_id: randomUUID() };
+  return change(store, clock, (identity) =>
+    identity === undefined ? [] : [draftOf(LOG_RESTORED, restored.restore_id, restored)],
+  );
+}
+
 /** Whether the log names the key, by its id and its bytes. */
 export function isKnownKey({ keys }: Pick<LogIdentity, 'keys'>, key: NamedKey): boolean {
   return keys.some((known) => known.key_id === key.key_id && known.public_key === key.public_key);
@@ -101,6 +120,6 @@ async function change(
   return state;
 }
 
-function draftOf(type: string, name: string, data: LogBegun | SigningKeyAccepted): FactDraft {
+function draftOf(type: string, name: string, data: LogBegun | SigningKeyAccepted | LogRestored): FactDraft {
   return { id: factId(`${type} ${name}`), type, data: JSON.stringify(data) };
 }

@@ -86,7 +86,7 @@ export class ProjectionRuntime implements Views {
   async load(): Promise<Position> {
     const { store, readModels, log = silentLog } = this.#parts;
     const head = await store.head();
-    const { logId, foreign, ...stored } = await readOwnedState(store, readModels);
+    const { logId, foreign, isLogPutBack: _, ...stored } = await readOwnedState(store, readModels);
     if (foreign !== undefined) {
       log.warn(`The views ${foreign}: they are rebuilt from the log`);
       await forgetViews(readModels);

@@ -19,6 +19,8 @@ export interface OwnedState extends StoredState {
   readonly logId: string | null;
   /** Why the views cannot be those of this log, in words that follow "the views": they have to be made anew. */
   readonly foreign: string | undefined;
+  /** Whether they are of this log all the same, but of facts that it has lost: it was put back to an earlier moment. */
+  readonly isLogPutBack: boolean;
 }
 
 /**
@@ -28,7 +30,9 @@ export interface OwnedState extends StoredState {
 export async function readOwnedState(store: EventStore, readModels: ReadModelStore): Promise<OwnedState> {
   const state = await readState(readModels);
   const logId = (await findLogIdentity(store))?.logId ?? null;
-  return { ...state, logId, foreign: await findWhyForeign(store, readModels, state, logId) };
+  const foreign = await findWhyForeign(store, readModels, state, logId);
+  const isLogPutBack = foreign !== undefined && logId !== null && state.checkpoint?.log === logId;
+  return { ...state, logId, foreign, isLogPutBack };
 }
 
 async function findWhyForeign(

@@ -235,10 +235,29 @@ describe('receipts, typing and account data', () => {
 });
 
 describe('tokens', () => {
-  it('are refused where they are none, or of the future', async () => {
-    for (const since of ['x', 's', 't1_1', 's1_x', 's99999999999999_0', `s${Number.MAX_SAFE_INTEGER}_0`]) {
+  it('are refused where they are none', async () => {
+    for (const since of ['x', 's', 't1_1', 's1_x']) {
       const answer = await alice.call('GET', `/sync?${queryOf({ since })}`);
       expect(answer, since).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
+    }
+  });
+
+  it('of a log that was put back to an earlier moment are of now: what comes next is told', async () => {
+    const room = await sharedRoom();
+    for (const since of ['s99999999999999_0', `s${Number.MAX_SAFE_INTEGER}_0`]) {
+      const now = await bob.sync({ since });
+      const path = `/events?from=${since}&timeout=20000`;
+      let isTold = false;
+      const told = Promise.all([bob.sync({ since, timeout: 20_000 }), bob.ok('GET', path)]).finally(() => {
+        isTold = true;
+      });
+      // Nobody says when they have begun to wait.
+      while (!isTold) await alice.send(room, 'after');
+      const [news, stream] = await told;
+      expect(news.rooms.join[room].timeline.events.at(-1)).toMatchObject({ content: { body: 'after' } });
+      expect(stream.chunk.at(-1)).toMatchObject({ content: { body: 'after' } });
+      const next = await bob.sync({ since: now.next_batch });
+      expect(next.rooms.join[room].timeline.events.at(-1)).toMatchObject({ content: { body: 'after' } });
     }
   });
 

@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { LogBegun, NamedKey } from '#event-store/log-identity';
+import { LOG_RESTORED, type LogBegun, type LogRestored, type NamedKey } from '#event-store/log-identity';
 import { isServerName } from '#kernel/ids';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 
@@ -13,7 +13,12 @@ export function findIdentityProblem({ type, data }: RecordedFact, revision: numb
   const said = JSON.parse(data) as Readonly<Record<string, unknown>> | null; // checked below
   if (type === 'log-begun') return isLogBegun(said) ? undefined : 'it does not say properly whose log this is';
   if (type === 'signing-key-accepted') return isNamedKey(said) ? undefined : 'it names no signing key';
+  if (type === LOG_RESTORED) return isLogRestored(said) ? undefined : 'it does not say which restoration it was';
   return undefined;
+}
+
+function isLogRestored(said: Partial<Record<keyof LogRestored, unknown>> | null): boolean {
+  return typeof said?.restore_id === 'string' && UUID.test(said.restore_id);
 }
 
 function isLogBegun(said: Partial<Record<keyof LogBegun, unknown>> | null): boolean {

@@ -14,7 +14,8 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
-import { positionNumber, positionOf } from './counted-position.js';
+import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
+import { LIFE, positionAfterRestore, positionNumber, positionOf } from './counted-position.js';
 import { encodeFact, placeFact } from './fact-record.js';
 import { LiveTail } from './live-tail.js';
 import { checkStreamName, LogTables, MAX_REVISION, type Head } from './log-tables.js';
@@ -98,6 +99,8 @@ class LmdbEventStore implements EventStore {
   /** The last durable position, as far as this process knows. */
   #position: number;
   #closed = false;
+  /** Of a log that was restored: see `counted-position.ts`. */
+  readonly #factsBeforeLife = new Map<number, number>();
 
   constructor(tables: LogTables, lock: WriterLock | undefined) {
     this.#tables = tables;
@@ -169,7 +172,9 @@ class LmdbEventStore implements EventStore {
     for (let index = 0; index < facts.length; index++) {
       const { id, type, data, metadata } = facts[index]!;
       const record = records[index]!;
-      const position = ++group.position;
+      const isLeap = type === LOG_RESTORED && stream === SERVER_STREAM;
+      const position = isLeap ? positionAfterRestore(group.position) : group.position + 1;
+      group.position = position;
       revision++;
       placeFact(record, number, revision, position);
       this.#tables.addFact(number, revision, position, record);
@@ -213,7 +218,22 @@ class LmdbEventStore implements EventStore {
   }
 
   distance(after: Position, upTo: Position): Distance {
-    return { amount: Math.max(0, positionNumber(upTo) - positionNumber(after)), unit: 'facts' };
+    return {
+      amount: Math.max(0, this.#factsUpTo(positionNumber(upTo)) - this.#factsUpTo(positionNumber(after))),
+      unit: 'facts',
+    };
+  }
+
+  /** How many facts stand up to a position: those of the lives before, and those of its own. */
+  #factsUpTo(position: number): number {
+    const life = Math.floor(position / LIFE);
+    if (life === 0) return position;
+    let before = this.#factsBeforeLife.get(life);
+    if (before === undefined) {
+      before = this.#factsUpTo(this.#tables.lastPosition(life * LIFE));
+      this.#factsBeforeLife.set(life, before);
+    }
+    return before + position - life * LIFE;
   }
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedFact> {

@@ -64,8 +64,10 @@ export class LogTables {
     return this.#root.close();
   }
 
-  lastPosition(): number {
-    for (const position of this.#facts.getKeys({ reverse: true, limit: 1 })) return position;
+  /** The last position of all, or of those before another one; 0 where there is none. */
+  lastPosition(before?: number): number {
+    const range = before === undefined ? {} : { start: before, exclusiveStart: true };
+    for (const position of this.#facts.getKeys({ ...range, reverse: true, limit: 1 })) return position;
     return 0;
   }
 

@@ -1,5 +1,5 @@
 import { MatrixError } from '#kernel/matrix-error';
-import { comparePlaces, formatPlace, parsePlace, type Place, START } from '#kernel/position';
+import { formatPlace, parsePlace, type Place, START } from '#kernel/position';
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
@@ -26,17 +26,25 @@ export function formatMessagesToken({ depth, place }: MessagesToken): string {
 
 /**
  * Reads a token of this kind, or the stream token of a /sync or /events reply: that is the place after the last event of
- * the room up to its position. Throws M_INVALID_PARAM, also for tokens of a future that this log has not seen.
+ * the room up to its position. The same goes for a token of an event that the room does not have: the log was put back to an
+ * earlier moment, and by its depth alone the token would pass over what came since. Throws M_INVALID_PARAM for what is no token.
  */
 export async function parseMessagesToken(views: Views, roomId: RoomId, text: string): Promise<MessagesToken> {
   const [, depth, digits = ''] = MESSAGES_TOKEN.exec(text) ?? [];
   const place = parsePlace(digits);
-  if (depth !== undefined && place !== undefined) return { depth: Number(depth), place };
+  if (depth !== undefined && place !== undefined) {
+    const token = { depth: Number(depth), place };
+    return (await isOfRoom(views, roomId, token)) ? token : placeBehind(views, roomId, place);
+  }
   const [, streamed = ''] = STREAM_TOKEN.exec(text) ?? [];
   const upTo = parsePlace(streamed);
   if (upTo === undefined) throw new MatrixError('M_INVALID_PARAM', 'Not a token of this server');
-  if (comparePlaces(upTo, views.position()) > 0) throw new MatrixError('M_INVALID_PARAM', 'A token of the future');
   return placeBehind(views, roomId, upTo);
+}
+
+async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: MessagesToken): Promise<boolean> {
+  const position = typeof place === 'string' ? place : place.before;
+  return position === START || (await views.get('topology', [roomId, depthKey(depth), position])) !== undefined;
 }
 
 /** The place after the last event of the room up to a place in the log. */

@@ -107,7 +107,9 @@ describe('pages of messages', () => {
     const again = await parseMessagesToken(views, room.roomId, formatMessagesToken(to));
     expect(again).toEqual(to);
     expect(said((await page(ALICE, { direction: 'f', from: again })).rows)).toEqual(['two', 'three']);
-    await expect(parseMessagesToken(views, room.roomId, 's9999')).rejects.toEqual(refused('M_INVALID_PARAM'));
+    // Of a log that was put back to an earlier moment: the end of what there is.
+    const end = await parseMessagesToken(views, room.roomId, 's9999');
+    expect(await parseMessagesToken(views, room.roomId, 't9999_9999')).toEqual(end);
     await expect(parseMessagesToken(views, room.roomId, 'x1')).rejects.toEqual(refused('M_INVALID_PARAM'));
   });
 

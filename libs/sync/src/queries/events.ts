@@ -15,8 +15,7 @@ import type { StreamToken } from '../tokens/stream-token.js';
 
 /**
  * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
- * updates on a client". Answers JSON text. Throws M_INVALID_PARAM (a token of the future), M_FORBIDDEN (a room the requester
- * may not read), M_UNKNOWN_TOKEN (the session ended meanwhile).
+ * updates on a client". Answers JSON text. Throws M_FORBIDDEN (a room the requester may not read), M_UNKNOWN_TOKEN (the session ended meanwhile).
  */
 export class Events extends Query<string> {
   constructor(
@@ -45,7 +44,8 @@ export class EventsHandler implements IQueryHandler<Events> {
   ) {}
 
   async execute({ request, session, timeout, gone }: Events): Promise<string> {
-    const { requester, plan, roomId } = request;
+    const { requester, roomId } = request;
+    const plan = await this.#settled(request.plan);
     if (roomId !== undefined) await openRoom(this.views, roomId, await readerOf(this.views, requester), 'events');
     const { user, interest } = await this.active.watch(requester.userId, roomId);
     const deadline = isLive(plan) ? this.clock.now() + Math.min(timeout, MAX_WAIT_MS) : 0;
@@ -68,6 +68,17 @@ export class EventsHandler implements IQueryHandler<Events> {
     } finally {
       interest.close();
     }
+  }
+
+  /** Tokens of a log that was put back to an earlier moment are of now. */
+  async #settled(plan: EventPageRequest['plan']): Promise<EventPageRequest['plan']> {
+    const settle = async (bound: typeof plan.from): Promise<typeof plan.from> => {
+      if (typeof bound !== 'object') return bound;
+      const { position } = streamTokenOf(bound);
+      const settled = await this.contexts.settle(position);
+      return settled === position ? bound : { ...bound, place: settled };
+    };
+    return { ...plan, from: await settle(plan.from), to: await settle(plan.to) };
   }
 }
 

@@ -11,7 +11,7 @@ import { Gate } from '../notifier/gate.js';
 import type { Interest } from '../notifier/interest.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
-import { formatStreamToken, parseStreamToken } from '../tokens/stream-token.js';
+import { formatStreamToken, parseStreamToken, type StreamToken } from '../tokens/stream-token.js';
 
 /** What a client asks of GET /sync, as it came. */
 export interface SyncOptions {
@@ -28,7 +28,7 @@ export interface SyncOptions {
 
 /**
  * What a client has not seen yet, waiting for it where there is nothing: client-server API, "Syncing". Answers JSON text.
- * Throws M_INVALID_PARAM (a token that is none or of the future, an unknown filter), M_NOT_JSON, M_BAD_JSON, M_UNKNOWN_TOKEN
+ * Throws M_INVALID_PARAM (a token that is none, an unknown filter), M_NOT_JSON, M_BAD_JSON, M_UNKNOWN_TOKEN
  * (the session ended meanwhile).
  */
 export class Sync extends Query<string> {
@@ -62,7 +62,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
   ) {}
 
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
-    const since = options.since === undefined ? undefined : parseStreamToken(options.since, 'since');
+    const since = await this.#sinceOf(options.since);
     const filter = await this.filters.get(requester.userId, options.filter);
     const { fullState, useStateAfter: stateAfter, allSections = false } = options;
     const watch = await this.active.watch(requester.userId);
@@ -74,6 +74,12 @@ export class SyncHandler implements IQueryHandler<Sync> {
     } finally {
       watch.interest.close();
     }
+  }
+
+  async #sinceOf(text: string | undefined): Promise<StreamToken | undefined> {
+    if (text === undefined) return undefined;
+    const token = parseStreamToken(text, 'since');
+    return { ...token, position: await this.contexts.settle(token.position) };
   }
 
   async #answer(

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { readerOf } from '#rooms/reading/reader';
@@ -52,15 +52,11 @@ export class SyncContexts {
 
   /**
    * The newest moment that everything in an answer has passed, and that is not before `since`, for somebody who hears of the
-   * typing in these rooms. Throws M_INVALID_PARAM for a
-   * token of the future: of a log that this one, restored from a copy, does not know.
+   * typing in these rooms.
    */
   async moment(since: StreamToken | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamToken> {
     await this.active.catchUp();
     const seen = this.active.position;
-    if (since !== undefined && since.position > seen) {
-      throw new MatrixError('M_INVALID_PARAM', 'This token is of the future');
-    }
     const passed = this.views.position(COVERED);
     let position = passed < seen ? passed : seen;
     // Where a projection is paused or filled anew the answer stands still, and never goes back.
@@ -68,7 +64,18 @@ export class SyncContexts {
     return { position, typing: this.typing.mark(hears) };
   }
 
-  /** Opens the context of one answer. Throws M_INVALID_PARAM as `moment` does. */
+  /**
+   * Where a token begins whose position the log has not got to: now. It is of a log that was put back to an earlier moment. To
+   * refuse it would leave clients asking for ever, to believe it would pass over what comes next. Asked once for each request:
+   * asked again, "now" would be later.
+   */
+  async settle(position: Position): Promise<Position> {
+    await this.active.catchUp();
+    const seen = this.active.position;
+    return position > seen ? seen : position;
+  }
+
+  /** Opens the context of one answer. */
   async open(user: ActiveUser, request: SyncRequest): Promise<SyncContext> {
     const { views } = this;
     const { since, requester } = request;

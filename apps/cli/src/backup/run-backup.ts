@@ -1,0 +1,79 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { copyLog } from '#event-store/lmdb/copy-log';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
+import type { Position } from '#kernel/position';
+import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
+import { type Installation, LOG_FILE, logDirectory } from '../installation.js';
+import type { Terminal } from '../terminal/terminal.js';
+import { counted, size } from '../terminal/units.js';
+import { type Manifest, writeManifest } from './manifest.js';
+
+/**
+ * Backs up the log and the keys into a new folder, also beside a running server: all that was acknowledged before is in it. The
+ * folder appears under its name when it is whole.
+ */
+export async function runBackup(installation: Installation, terminal: Terminal, target: string): Promise<ExitCode> {
+  const { config } = installation;
+  if (config.eventStoreUrl !== undefined) {
+    throw new CliFailure(
+      'the log is in an event store, which has to be backed up by its own means; back up keys/ beside it (docs/operations.md)',
+    );
+  }
+  // Refuses what is not there, or another's.
+  await (await installation.openLogToRead()).close();
+  const directory = resolve(target);
+  if (existsSync(directory) && readdirSync(directory).length > 0) {
+    throw new CliFailure(`${directory} is not empty: name a folder that is, or that is not there yet`, EXIT.found);
+  }
+  const partial = `${directory}.partial-${process.pid}`;
+  try {
+    const manifest = await write(config.dataDir, logDirectory(config), partial);
+    renameSync(partial, directory);
+    await terminal.line(summaryOf(manifest, directory));
+    return EXIT.ok;
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    if (error instanceof CliFailure) throw error;
+    throw new CliFailure(`the backup could not be made: ${messageOf(error)}`);
+  }
+}
+
+async function write(dataDir: string, logFolder: string, partial: string): Promise<Manifest> {
+  mkdirSync(partial, { recursive: true, mode: 0o700 });
+  const madeAt = systemClock.now();
+  await copyLog(logFolder, join(partial, 'log'));
+  const { identity, head } = await lookInto(join(partial, 'log'));
+  // Behind the log: every key that it names is there by then.
+  const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys'));
+  const about = { log_id: identity.logId, server_name: identity.serverName, head, made_at: madeAt };
+  return writeManifest(partial, about, [`log/${LOG_FILE}`, ...keys]);
+}
+
+async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Position }> {
+  const store = await openLmdbEventStore(copy, { readOnly: true });
+  try {
+    const identity = await findLogIdentity(store);
+    if (identity === undefined) throw new CliFailure('the log does not say whose it is: run "annals verify"');
+    return { identity, head: await store.head() };
+  } finally {
+    await store.close();
+    // Of no use to anybody but those who read here just now.
+    rmSync(join(copy, 'lock.mdb'), { force: true });
+  }
+}
+
+function copyKeys(from: string, to: string): string[] {
+  mkdirSync(to, { mode: 0o700 });
+  const names = existsSync(from) ? readdirSync(from).filter((name) => name.endsWith('.key')) : [];
+  for (const name of names) copyFileSync(join(from, name), join(to, name));
+  return names.map((name) => `keys/${name}`);
+}
+
+function summaryOf({ server_name: server, head, files }: Manifest, directory: string): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const keys = counted(files.length - 1, 'key');
+  return `${directory}: the log of ${server} up to position ${head} and ${keys}, ${size(bytes)}`;
+}

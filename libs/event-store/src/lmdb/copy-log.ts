@@ -1,0 +1,20 @@
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { open } from 'lmdb';
+
+/**
+ * Copies the log in a directory into another one, as it stands at the call, while whoever writes it goes on. What is left free
+ * within the file is left out. It reads beside the writer and never waits for it, nor the writer for it.
+ */
+export async function copyLog(directory: string, target: string): Promise<void> {
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  const root = open({ path: directory, noSubdir: false, readOnly: true, maxDbs: 8, maxReaders: 512 });
+  try {
+    await root.backup(target, true);
+  } finally {
+    await root.close();
+  }
+  const descriptor = openSync(join(target, 'data.mdb'), 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}

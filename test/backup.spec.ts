@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Client, Homeserver } from './support/homeserver.js';
+
+const START = fileURLToPath(new URL('../apps/start.mjs', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function annals(server: Homeserver, ...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [START, 'cli', ...args, '--data', server.directory], {
+    env: { PATH: process.env['PATH'], ANNALS_SERVER_NAME: server.serverName },
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
+}
+
+const bodiesOf = (events: readonly { content: { body?: string } }[]): (string | undefined)[] =>
+  events.map(({ content }) => content.body);
+
+/** All that was said in a room, newest first. */
+async function allSaid(client: Client, room: string): Promise<(string | undefined)[]> {
+  const said: (string | undefined)[] = [];
+  for (let from = ''; ;) {
+    const page = await client.ok('GET', `/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=1000${from}`);
+    said.push(...bodiesOf(page.chunk));
+    if (page.end === undefined) return said;
+    from = `&from=${encodeURIComponent(page.end)}`;
+  }
+}
+
+describe('a backup', { timeout: 240_000 }, () => {
+  let server: Homeserver;
+  let alice: Client;
+  let bob: Client;
+  let room: string;
+  const directory = mkdtempSync(join(tmpdir(), 'annals-backup-'));
+  const backup = join(directory, 'monday');
+  let acknowledged: string[] = [];
+  /** Tokens of what the restored log has, and of what it has lost. */
+  let before: string;
+  let after: string;
+  let lostPage: string;
+
+  beforeAll(async () => {
+    server = await Homeserver.start();
+    alice = await server.register('alice');
+    bob = await server.register('bob');
+    room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+  }, 240_000);
+  afterAll(async () => {
+    await server.remove();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test('is made while the server works, and is whole when it is there', async () => {
+    const over = new AbortController();
+    const said: string[] = [];
+    const talk = async (who: Client, name: string): Promise<void> => {
+      for (let i = 0; !over.signal.aborted; i++) {
+        await who.send(room, `${name} ${i}`);
+        said.push(`${name} ${i}`);
+      }
+    };
+    const talking = Promise.all([talk(alice, 'a'), talk(bob, 'b'), talk(alice, 'c'), talk(bob, 'd')]);
+    while (said.length < 100) await new Promise((resolve) => setTimeout(resolve, 10));
+    before = (await bob.sync()).next_batch;
+    acknowledged = [...said];
+    const { code, output } = await annals(server, 'backup', backup);
+    over.abort();
+    await talking;
+    expect([code, output]).toEqual([0, expect.stringContaining('the log of e2e.example up to position')]);
+    expect(said.length).toBeGreaterThan(acknowledged.length);
+    expect(readdirSync(directory)).toEqual(['monday']);
+    expect(readdirSync(join(backup, 'log'))).toEqual(['data.mdb']);
+    expect(statSync(join(backup, 'keys/signing.key')).mode & 0o777).toBe(0o600);
+  });
+
+  test('is never written over', async () => {
+    const { code, output } = await annals(server, 'backup', backup);
+    expect([code, output]).toEqual([1, expect.stringContaining('is not empty')]);
+  });
+
+  test('is not restored over a running server, nor over data unless that is meant', async () => {
+    await alice.send(room, 'lost');
+    after = (await bob.sync()).next_batch;
+    lostPage = (await bob.ok('GET', `/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=1`)).end;
+    const running = await annals(server, 'restore', backup, '--replace');
+    expect([running.code, running.output]).toEqual([1, expect.stringContaining('the server is running')]);
+    await server.end('SIGKILL');
+    const meant = await annals(server, 'restore', backup);
+    expect([meant.code, meant.output]).toEqual([1, expect.stringContaining('--replace')]);
+  });
+
+  test('that was damaged is not restored, and nothing is touched', async () => {
+    const path = join(backup, 'log/data.mdb');
+    const bytes = readFileSync(path);
+    writeFileSync(
+      path,
+      Buffer.concat([bytes.subarray(0, 5000), Buffer.from([bytes[5000]! ^ 1]), bytes.subarray(5001)]),
+    );
+    const { code, output } = await annals(server, 'restore', backup, '--replace');
+    writeFileSync(path, bytes);
+    expect([code, output]).toEqual([1, expect.stringContaining('the backup is damaged')]);
+    expect(existsSync(join(server.directory, 'views'))).toBe(true);
+  });
+
+  test('brings back every event that was acknowledged before it was begun, and the log verifies', async () => {
+    const { code, output } = await annals(server, 'restore', backup, '--replace');
+    expect([code, output]).toEqual([0, expect.stringContaining('the log of e2e.example as of')]);
+    await server.start();
+    const said = await allSaid(alice, room);
+    expect(acknowledged.filter((body) => !said.includes(body))).toEqual([]);
+    expect(said).not.toContain('lost');
+    expect((await annals(server, 'verify')).output).toContain('the log is what was written');
+  });
+
+  test('leaves clients where they can go on: what is new after it passes nobody by, whatever token they hold', async () => {
+    for (let i = 0; i < 5; i++) await alice.send(room, `new ${i}`);
+    const fresh = ['new 0', 'new 1', 'new 2', 'new 3', 'new 4'];
+    for (const since of [before, after]) {
+      const { timeline } = (await bob.sync({ since, filter: '{"room":{"timeline":{"limit":500}}}' })).rooms.join[room];
+      expect(bodiesOf(timeline.events).slice(-5)).toEqual(fresh);
+    }
+    const path = `/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=50`;
+    for (const from of [after, lostPage]) {
+      const page = await bob.ok('GET', `${path}&from=${encodeURIComponent(from)}`);
+      expect(bodiesOf(page.chunk)).toEqual(expect.arrayContaining(fresh));
+    }
+    const stream = await bob.ok('GET', `/events?from=${encodeURIComponent(after)}&timeout=0`);
+    expect(bodiesOf(stream.chunk)).toEqual(expect.arrayContaining(fresh));
+    expect((await server.request('GET', '/health')).status).toBe(200);
+  });
+});
