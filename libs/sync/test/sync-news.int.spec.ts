@@ -247,12 +247,10 @@ describe('tokens', () => {
     for (const since of ['s99999999999999_0', `s${Number.MAX_SAFE_INTEGER}_0`]) {
       const now = await bob.sync({ since });
       const path = `/events?from=${since}&timeout=20000`;
-      let isTold = false;
-      const told = Promise.all([bob.sync({ since, timeout: 20_000 }), bob.ok('GET', path)]).finally(() => {
-        isTold = true;
-      });
+      const over = new AbortController();
+      const told = Promise.all([bob.sync({ since, timeout: 20_000 }), bob.ok('GET', path)]).finally(() => over.abort());
       // Nobody says when they have begun to wait.
-      while (!isTold) await alice.send(room, 'after');
+      while (!over.signal.aborted) await alice.send(room, 'after');
       const [news, stream] = await told;
       expect(news.rooms.join[room].timeline.events.at(-1)).toMatchObject({ content: { body: 'after' } });
       expect(stream.chunk.at(-1)).toMatchObject({ content: { body: 'after' } });
