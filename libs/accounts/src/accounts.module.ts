@@ -97,7 +97,7 @@ const services: Provider[] = [
 ];
 
 /**
- * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS, SIGNING_KEY and PROFILE_IN_ROOMS from global
+ * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS and SIGNING_KEY from global
  * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a
  * listener to be run.
  */

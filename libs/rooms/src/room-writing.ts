@@ -5,7 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { LOGGER, type Logger } from '#observability/logger';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
-import { AnnounceProfile } from './commands/announce-profile.js';
+import { AnnounceProfileHandler } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
 import { MembershipChanges } from './commands/change-membership.js';
 import { CreateRoomHandler } from './commands/create-room.js';
@@ -49,7 +49,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   eventAuthor,
   roomWorkers,
   MembershipChanges,
-  AnnounceProfile,
+  AnnounceProfileHandler,
   BanUserHandler,
   CreateRoomHandler,
   DropCanonicalAliasHandler,

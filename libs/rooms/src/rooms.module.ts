@@ -1,7 +1,5 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { PROFILE_IN_ROOMS } from '#accounts/profile-in-rooms';
-import { AnnounceProfile } from './commands/announce-profile.js';
 import { CreateRoomController } from './doors/create-room.controller.js';
 import { FindEventsController } from './doors/find-events.controller.js';
 import { HierarchyController } from './doors/hierarchy.controller.js';
@@ -19,7 +17,7 @@ import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
-/** Rooms: their write side and the doors of today and of 2014/15. Global: accounts tell rooms of changed profiles through PROFILE_IN_ROOMS. */
+/** Rooms: their write side and the doors of today and of 2014/15. */
 @Global()
 @Module({
   imports: [CqrsModule],
@@ -38,7 +36,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, TransactionAnswers, { provide: PROFILE_IN_ROOMS, useExisting: AnnounceProfile }],
-  exports: [RoomWorkers, PROFILE_IN_ROOMS],
+  providers: [...ROOM_WRITING, TransactionAnswers],
+  exports: [RoomWorkers],
 })
 export class RoomsModule {}

@@ -6,7 +6,6 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsModule } from '#accounts/accounts.module';
-import { PROFILE_IN_ROOMS, type ProfileInRooms } from '#accounts/profile-in-rooms';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { AdminModule } from '#admin/admin.module';
@@ -49,8 +48,6 @@ export interface AccountsApp {
   readonly views: ProjectionRuntime;
   /** Milliseconds since the epoch, for tests to move. */
   readonly time: { now: number };
-  /** The profiles that rooms were told of. */
-  readonly toldRooms: string[];
   get<T>(token: abstract new (...parameters: never[]) => T): T;
   call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options?: RequestOptions): Promise<Answer>;
   close(): Promise<void>;
@@ -73,8 +70,6 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
   const listeners: Listener[] = [];
   const projectors = [...accountProjectors, pushRulesProjector];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock });
-  const toldRooms: string[] = [];
-  const rooms: ProfileInRooms = { profileChanged: async (_requester, userId) => void toldRooms.push(userId) };
 
   @Global()
   @Module({
@@ -83,11 +78,10 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: CLOCK, useValue: clock },
       { provide: EVENT_STORE, useValue: store },
       { provide: VIEWS, useValue: views },
-      { provide: PROFILE_IN_ROOMS, useValue: rooms },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
       { provide: METRICS, useValue: new Metrics() },
     ],
-    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, PROFILE_IN_ROOMS, SIGNING_KEY, METRICS],
+    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, SIGNING_KEY, METRICS],
   })
   class TestPorts {}
 
@@ -109,7 +103,6 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
     store,
     views,
     time,
-    toldRooms,
     get: (token) => app.get(token, { strict: false }),
     async call(method, path, { token, body, raw } = {}) {
       const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));

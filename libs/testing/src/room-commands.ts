@@ -7,7 +7,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
-import { AnnounceProfile } from '#rooms/commands/announce-profile';
+import { AnnounceProfile, AnnounceProfileHandler } from '#rooms/commands/announce-profile';
 import { BanUser, BanUserHandler } from '#rooms/commands/ban-user';
 import { MembershipChanges } from '#rooms/commands/change-membership';
 import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
@@ -45,7 +45,6 @@ export function requesterOf(userId: UserId, device = 'PHONE', isAdmin = false): 
  */
 export class RoomCommands {
   readonly log: MemoryEventStore;
-  readonly announceProfile: AnnounceProfile;
   readonly workers: RoomWorkers;
   readonly #handlers: ReadonlyMap<unknown, ICommandHandler>;
   /** Milliseconds since the epoch; the same until a test moves it. */
@@ -62,8 +61,8 @@ export class RoomCommands {
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
-    this.announceProfile = new AnnounceProfile(workers, members, views);
     this.#handlers = new Map<unknown, ICommandHandler>([
+      [AnnounceProfile, new AnnounceProfileHandler(workers, members, views)],
       [BanUser, new BanUserHandler(members)],
       [CreateAlias, new CreateAliasHandler(aliases, views)],
       [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, TEST_AUTHOR, clock)],

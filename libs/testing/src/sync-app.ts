@@ -16,6 +16,7 @@ import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { EVENT_STORE } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { answerAfterEffects } from '#http/answer-after-effects';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { SHUTDOWN } from '#http/shutdown';
@@ -23,7 +24,9 @@ import { CLOCK, systemClock } from '#kernel/clock';
 import { createLogger, LOGGER } from '#observability/logger';
 import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
+import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
+import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
@@ -200,9 +203,10 @@ async function start(directory: string): Promise<Running> {
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];
+  const effects: Effect[] = [];
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
   const projectors = [...roomProjectors(), ...accountProjectors, ...own];
-  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock: systemClock });
+  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();
   const ports = [
     { provide: CONFIG, useValue: config },
@@ -222,16 +226,19 @@ async function start(directory: string): Promise<Running> {
 
   const domains = [AccountsModule, RoomsModule, DirectoryModule, EphemeralModule, SyncModule, PushModule];
 
-  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains] })
+  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}
 
-  const app = await NestFactory.create<NestFastifyApplication>(TestApp, new MatrixAdapter(config), {
+  const adapter = new MatrixAdapter(config);
+  answerAfterEffects(adapter.getInstance(), views.effects);
+  const app = await NestFactory.create<NestFastifyApplication>(TestApp, adapter, {
     abortOnError: false,
     bodyParser: false,
     logger: ['error', 'warn'],
   });
   for (const listener of [KnownTokens, EndTyping, ActiveUsers])
     listeners.push(app.get<Listener>(listener, { strict: false }));
+  for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
   await views.start();
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

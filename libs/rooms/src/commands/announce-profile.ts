@@ -1,6 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
-import type { ProfileInRooms } from '#accounts/profile-in-rooms';
-import type { RoomId, UserId } from '#kernel/ids';
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -14,30 +14,40 @@ import { MembershipChanges, sendMembership } from './change-membership.js';
 const ROOMS_AT_ONCE = 16;
 
 /**
- * Tells the rooms a user is in of a new profile: client-server API, "Events on Change of Profile Information". The member
- * event keeps whatever else it said.
+ * Tells the rooms the requester is in of their profile, as the views have it: client-server API, "Events on Change of Profile
+ * Information". The member event keeps whatever else it said. Answers whether any room had not heard of it.
  */
-@Injectable()
-export class AnnounceProfile implements ProfileInRooms {
+export class AnnounceProfile extends Command<boolean> {
+  constructor(readonly requester: Requester) {
+    super();
+  }
+}
+
+@CommandHandler(AnnounceProfile)
+export class AnnounceProfileHandler implements ICommandHandler<AnnounceProfile> {
   constructor(
     private readonly workers: RoomWorkers,
     private readonly memberships: MembershipChanges,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
 
-  async profileChanged(requester: Requester, userId: UserId): Promise<void> {
+  async execute({ requester }: AnnounceProfile): Promise<boolean> {
+    const { userId } = requester;
     const profile = await this.memberships.contentOf({ target: userId, membership: 'join' });
     const rooms = await listJoinedRooms(this.views, userId);
     const next = rooms[Symbol.iterator]();
+    let told = 0;
     const tell = async (): Promise<void> => {
       for (let room = next.next(); room.done !== true; room = next.next()) {
-        await this.#announce(requester, userId, room.value, profile);
+        if (await this.#announce(requester, room.value, profile)) told++;
       }
     };
     await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, tell));
+    return told > 0;
   }
 
-  async #announce(requester: Requester, userId: UserId, roomId: RoomId, profile: JsonObject): Promise<void> {
+  async #announce(requester: Requester, roomId: RoomId, profile: JsonObject): Promise<boolean> {
+    const { userId } = requester;
     const sent = this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', userId);
       if (before?.content['membership'] !== 'join') return;
@@ -47,9 +57,11 @@ export class AnnounceProfile implements ProfileInRooms {
     try {
       const { position } = await sent;
       if (position !== undefined) await this.views.whenProcessed(position);
+      return position !== undefined;
     } catch (error) {
       // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.
       if (!(error instanceof MatrixError)) throw error;
+      return false;
     }
   }
 }
