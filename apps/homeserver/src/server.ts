@@ -159,7 +159,7 @@ async function openPorts(
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);
   watchEffects(metrics, projections.effects, clock);
-  const health = { store, projections, clock };
+  const health = { store, projections, readModels, clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
 }
 

@@ -102,6 +102,15 @@ describe('the health of the server', () => {
     expect((await check()).ok).toBe(true);
   });
 
+  it('is bad while the views cannot be written', async () => {
+    const { store, clock, statuses } = setUp();
+    const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
+    const failure = new Error('The views cannot be written: No space left on device');
+    const check = (readModels: { failure?: Error }) => checkHealth({ store, projections, readModels, clock });
+    expect(await check({ failure })).toMatchObject({ ok: false, errors: [failure.message] });
+    expect(await check({})).toMatchObject({ ok: true });
+  });
+
   it('does not suffer from a lost race', async () => {
     const { log, store, metrics, check } = setUp();
     log.append = () => Promise.reject(new RevisionConflict('s', 'no-stream', 0));

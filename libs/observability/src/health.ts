@@ -32,6 +32,8 @@ export interface HealthReport {
 export interface HealthSources {
   readonly store: Pick<MeteredEventStore, 'head' | 'failedAt'>;
   readonly projections: { position(): Position; list(): Promise<readonly ProjectionStatus[]> };
+  /** The views, as far as they can be kept. */
+  readonly readModels?: { readonly failure?: Error | undefined };
   readonly clock: Clock;
 }
 
@@ -40,12 +42,13 @@ const FAILURE_COUNTS_MS = 30_000;
 const TIMEOUT_MS = 2000;
 
 /** Looks whether the server can do its work: not when the log cannot be read or appended to, or a projector has failed. */
-export async function checkHealth({ store, projections, clock }: HealthSources): Promise<HealthReport> {
+export async function checkHealth({ store, projections, readModels, clock }: HealthSources): Promise<HealthReport> {
   const errors: string[] = [];
   const looked = await withinTime(Promise.all([store.head(), projections.list()]));
   if (looked instanceof Error) errors.push(`the log cannot be read: ${looked.message}`);
   if (store.failedAt !== undefined && clock.now() - store.failedAt < FAILURE_COUNTS_MS)
     errors.push('the last append to the log failed');
+  if (readModels?.failure !== undefined) errors.push(readModels.failure.message);
   const [head, statuses] = looked instanceof Error ? [null, []] : looked;
   const healths = statuses.map(healthOf);
   for (const { name, state } of healths) if (state === 'failed') errors.push(`the projection ${name} has failed`);

@@ -21,6 +21,8 @@ export class LiveLoop {
   /** The generations that move together. Changed only within `exclusively`. */
   readonly members = new Map<Generation, Projector>();
   readonly waiters = new Waiters();
+  /** Those that do not wait for views that cannot be written. */
+  readonly #impatient = new Waiters();
   lastError: string | undefined;
   readonly #turns = new KeyedQueue<'turn'>();
   #position: Position = START;
@@ -55,6 +57,11 @@ export class LiveLoop {
     if (position > this.#position) await this.waiters.wait(position);
   }
 
+  /** As `whenProcessed`, but settles as well, a moment later, while the views cannot be written: the log has it all the same. */
+  async whenProcessedOrRefused(position: Position): Promise<void> {
+    if (position > this.#position) await this.#impatient.wait(position);
+  }
+
   /** Follows the log until the signal. `tellFrom`: listeners see what lies behind it. */
   async run(signal: AbortSignal, tellFrom: Position): Promise<void> {
     while (!signal.aborted) {
@@ -72,7 +79,7 @@ export class LiveLoop {
         await delay(RETRY_MS, undefined, { signal }).catch(() => {});
       }
     }
-    this.waiters.fail(new Error('The projections have been stopped'));
+    for (const waiters of [this.waiters, this.#impatient]) waiters.fail(new Error('The projections have been stopped'));
   }
 
   async #pass(facts: readonly RecordedFact[], signal: AbortSignal): Promise<void> {
@@ -86,6 +93,7 @@ export class LiveLoop {
     this.#position = last.position;
     this.onProjected(fresh);
     this.waiters.pass(last.position);
+    this.#impatient.pass(last.position);
   }
 
   async #project(facts: readonly RecordedFact[]): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
@@ -126,6 +134,7 @@ export class LiveLoop {
       } catch (error) {
         if (signal.aborted) throw error;
         this.#say(error);
+        this.#impatient.release();
         await delay(RETRY_MS, undefined, { signal });
       }
     }

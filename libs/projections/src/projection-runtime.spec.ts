@@ -180,6 +180,15 @@ describe('ProjectionRuntime', () => {
       expect(await words(runtime)).toEqual(['a']);
     });
 
+    it('keeps nobody waiting for read models that refuse, and has all of it once they do not', async () => {
+      const runtime = await begin([wordsProjector()]);
+      readModels.failure = new Error('disk full');
+      for (const word of ['a', 'b']) await runtime.whenProcessed(await say(word));
+      expect(await words(runtime)).toEqual([]);
+      readModels.failure = undefined;
+      await until(async () => (await words(runtime)).length === 2);
+    });
+
     it('rejects whoever still waits when it stops', async () => {
       const runtime = await begin([wordsProjector()]);
       const waiting = runtime.whenProcessed('0000000000000000009' as typeof START);

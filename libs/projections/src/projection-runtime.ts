@@ -134,7 +134,7 @@ export class ProjectionRuntime implements Views {
   }
 
   whenProcessed(position: Position): Promise<void> {
-    return this.#live.whenProcessed(position);
+    return this.#live.whenProcessedOrRefused(position);
   }
 
   /** How every projection does, in the order of registration. */

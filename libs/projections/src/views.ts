@@ -11,7 +11,10 @@ export interface Views {
    * ahead of it. A paused projector holds it back, and so does one whose new version is not filled yet.
    */
   position(collections?: readonly string[]): Position;
-  /** Settles when the serving projectors have passed the position. Those that are paused or still catch up are not waited for. */
+  /**
+   * Settles when the serving projectors have passed the position. Those that are paused or still catch
+   * up are not waited for, and nobody waits for views that cannot be written: what the log has is done.
+   */
   whenProcessed(position: Position): Promise<void>;
 }
 

@@ -26,6 +26,11 @@ export class Waiters {
     for (const { resolve } of this.#waiting.splice(0, count)) resolve();
   }
 
+  /** Settles all, though the position they wait for has not been passed. */
+  release(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
   /** Rejects all: what they wait for will not come. */
   fail(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);

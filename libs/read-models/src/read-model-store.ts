@@ -45,6 +45,8 @@ export interface ReadModelStore {
   drop(collection: string): Promise<void>;
   /** The collections that hold rows. */
   collections(): Promise<string[]>;
+  /** Why the store cannot keep what was written, as long as that is so. What readers see is not touched by it. */
+  readonly failure?: Error | undefined;
   /** Resolves when all writes so far are durable. */
   flush(): Promise<void>;
   close(): Promise<void>;

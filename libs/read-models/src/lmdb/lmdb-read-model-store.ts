@@ -59,6 +59,10 @@ class LmdbReadModels implements ReadModelStore {
     this.#opened = environment.found;
   }
 
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   async get(collection: string, key: Key): Promise<string | undefined> {
     return this.#find(collection, encodeKey(key));
   }
