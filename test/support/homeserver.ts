@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 
@@ -56,6 +56,10 @@ export class Homeserver {
       ANNALS_REGISTRATION: 'open',
       ANNALS_RATE_LIMITS: 'off',
       ANNALS_LOG: 'warn',
+      // On a server that others use too, each has streams of its own.
+      ANNALS_EVENT_STORE_NAMESPACE: `e2e-${basename(this.directory)
+        .replace(/[^A-Za-z0-9]/g, '-')
+        .toLowerCase()}`,
       ...(views === 'MongoDB' ? { ANNALS_READ_MODELS_URL: databaseOfItsOwn() } : {}),
       ...env,
     };

@@ -219,8 +219,43 @@ describe('the verification of a log', () => {
     expect(log.facts).toBe(17);
   });
 
+  test('is done in one go on a server, stream by stream as they come', async () => {
+    const unread = withChanges({
+      readStream: () => {
+        throw new Error('a stream was read by itself');
+      },
+    });
+    const { all, log } = await verify(unread, false);
+    expect(all).toEqual([]);
+    expect(log).toEqual({ head: await store.head(), streams: 4, rooms: 1, facts: 17, ordered: 17, isComplete: true });
+  });
+
+  test('finds on a server what was changed, and what is missing', async () => {
+    const change = (data: (fact: RecordedFact) => RecordedFact | undefined): EventStore =>
+      withChanges({
+        async *readAll(options) {
+          for await (const batch of store.readAll(options)) yield batch.map(data).filter((fact) => fact !== undefined);
+        },
+      });
+    const isSecond = (fact: RecordedFact): boolean => fact.stream === BOB && fact.revision === 1;
+    const changed = await verify(
+      change((fact) => (isSecond(fact) ? { ...fact, data: '{}' } : fact)),
+      false,
+    );
+    expect(changed.all).toMatchObject([{ stream: BOB, revision: 1, problem: expect.stringContaining('the chain') }]);
+    const missing = await verify(
+      change((fact) => (isSecond(fact) ? undefined : fact)),
+      false,
+    );
+    expect(missing.all[0]).toEqual({ stream: BOB, revision: 1, problem: 'it says that it is revision 2' });
+  });
+
   test('takes the silence of a server for no finding', async () => {
-    const silent = withBobs((fact) => (fact.revision === 1 ? new Error('no answer') : fact));
+    const silent = withChanges({
+      readAll: () => {
+        throw new Error('no answer');
+      },
+    });
     await expect(verify(silent, false)).rejects.toThrow('no answer');
   });
 });

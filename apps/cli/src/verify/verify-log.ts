@@ -4,6 +4,7 @@ import type { KeyRing } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX } from '#rooms/facts/room-facts';
 import { messageOf } from '../failure.js';
 import type { Place, Report } from './finding.js';
+import { verifyInOrder } from './verify-in-order.js';
 import { findLostFacts, verifyOrder } from './verify-order.js';
 import { verifyStream } from './verify-stream.js';
 
@@ -58,12 +59,27 @@ export interface VerifiedLog {
 
 /**
  * Checks the whole log as it stands at the call: every stream by itself, then the global order, then that both hold the same
- * number of facts. Only what was appended before is looked at, so a log may grow meanwhile. Reports what it
+ * number of facts; the log of a server in one go (`verifyInOrder`). Only what was appended before is looked at, so a log may grow meanwhile. Reports what it
  * finds, and throws only where the log is not embedded.
  */
 export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog> {
-  const { store, report, resume, part, keys, isEmbedded, onPlace = () => {}, onFact = () => {} } = options;
+  const {
+    store,
+    report,
+    resume,
+    part,
+    keys,
+    isEmbedded,
+    onPlace = () => {},
+    onFact = () => {},
+    onStream = () => {},
+  } = options;
   const head = options.head ?? (await store.head());
+  if (!isEmbedded) {
+    const { facts, ...rest } = await verifyInOrder({ store, head, keys, report, onFact, onPlace });
+    onStream(undefined);
+    return { head, ...rest, facts, ordered: facts, isComplete: true };
+  }
   const tally = { streams: 0, rooms: 0, facts: 0 };
   // After a resumption nobody has counted all of them; then something has been found already.
   let isComplete = resume === undefined;

@@ -66,7 +66,8 @@ export async function verifyStream(stream: string, options: VerifyStreamOptions)
   }
 }
 
-class StreamCheck {
+/** Checks the facts of one stream as they are passed to it, in their order. */
+export class StreamCheck {
   /** The revision to read next. */
   next = 0;
   /** What revision the next fact may say it is: one, but for those behind one that said something else. */
@@ -80,7 +81,7 @@ class StreamCheck {
 
   constructor(
     private readonly stream: string,
-    private readonly options: VerifyStreamOptions,
+    private readonly options: Pick<VerifyStreamOptions, 'store' | 'head' | 'keys' | 'report' | 'onFact'>,
   ) {
     const { keys } = options;
     this.#room = stream.startsWith(ROOM_STREAM_PREFIX) ? new RoomVerifier(roomIdOfStream(stream), keys) : undefined;

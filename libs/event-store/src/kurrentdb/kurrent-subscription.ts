@@ -5,8 +5,8 @@ import { factOf } from './kurrent-facts.js';
 import type { KurrentReads } from './kurrent-reads.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
-import { takeLive } from './take-live.js';
-import { isTransient, Patience } from './transient.js';
+import { LIVE_LOOK_MS, takeLive } from './take-live.js';
+import { errorKind, isTransient, Patience } from './transient.js';
 import { ServerSilent } from './until-silent.js';
 
 const BATCH = 500;
@@ -14,6 +14,7 @@ const BATCH = 500;
 const LIVE_BUFFER = 4000;
 /** For how long a subscription may lack what is known to be in the log. */
 const LAG_MS = 3000;
+const LAG_LOOKS = LAG_MS / LIVE_LOOK_MS;
 /** After so long without a word the end of the log is looked up: others may have written to it. */
 const LOOK_MS = 10_000;
 
@@ -57,10 +58,12 @@ export class KurrentSubscriptions {
     const { reads, signal } = options;
     const patience = new Patience(Infinity, signal);
     let after = from;
+    let readsFirst = true;
     while (!signal.aborted) {
       const client = this.#client.current;
       try {
-        for await (const batch of reads.after(after, { size: BATCH })) {
+        // Reading is faster than subscribing until little is left to catch up.
+        for await (const batch of readsFirst ? reads.after(after, { size: BATCH }) : []) {
           patience.renew();
           after = batch.at(-1)!.position;
           yield batch;
@@ -72,9 +75,12 @@ export class KurrentSubscriptions {
           yield batch;
           if (signal.aborted) return;
         }
+        readsFirst = true;
       } catch (error) {
         if (!isTransient(error)) throw error;
-        // The library finds a leader again by itself, but not that a node is dead which says nothing.
+        // Little is missing when a connection breaks, and the way to read may have broken with it.
+        readsFirst = errorKind(error) !== 'unavailable';
+        // The library looks for a leader again after an error, but does not find out that a node is dead which says nothing.
         if (error instanceof ServerSilent) this.#client.renew(client);
         reads.suspect();
       }
@@ -89,7 +95,8 @@ export class KurrentSubscriptions {
     { reads, names, end, signal }: FollowOptions,
   ): AsyncIterable<readonly RecordedFact[]> {
     let after = from;
-    let lacksSince: number | undefined;
+    // Counted rather than measured: what came while this process was busy must be taken first.
+    let lacksForLooks = 0;
     let lookedAt = 0;
     const findFault = (waitedMs: number): Error | undefined => {
       const now = performance.now();
@@ -101,9 +108,8 @@ export class KurrentSubscriptions {
           () => {},
         );
       }
-      if (!end.isAfter(after)) lacksSince = undefined;
-      else lacksSince ??= now;
-      return lacksSince !== undefined && now - lacksSince > LAG_MS ? new ServerSilent(LAG_MS) : undefined;
+      lacksForLooks = end.isAfter(after) ? lacksForLooks + 1 : 0;
+      return lacksForLooks > LAG_LOOKS ? new ServerSilent(LAG_MS) : undefined;
     };
     const subscription = client.subscribeToAll(
       { fromPosition: reads.placeOf(from), filter: reads.filter() },
@@ -113,7 +119,7 @@ export class KurrentSubscriptions {
       const facts = events.map((event) => factOf(event, names.fromServer)).filter((fact) => fact !== undefined);
       const last = facts.at(-1);
       if (last === undefined) continue;
-      lacksSince = undefined;
+      lacksForLooks = 0;
       after = last.position;
       yield facts;
     }

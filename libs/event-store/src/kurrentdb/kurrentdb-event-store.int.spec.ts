@@ -9,16 +9,18 @@ import { openKurrentEventStore, type KurrentEventStoreOptions } from './kurrentd
 
 describeEventStore('KurrentDB event store, on the stand-in', async () => {
   const server = await startKurrentStandIn();
-  let store = await openKurrentEventStore(server.url);
+  // How fast a busy machine is, is not the subject here.
+  const options = { patienceMs: 60_000 };
+  let store = await openKurrentEventStore(server.url, options);
   return {
     get store() {
       return store;
     },
     reopen: async () => {
       await store.close();
-      store = await openKurrentEventStore(server.url);
+      store = await openKurrentEventStore(server.url, options);
     },
-    openReader: () => openKurrentEventStore(server.url),
+    openReader: () => openKurrentEventStore(server.url, options),
     dropConnections: () => server.dropSubscriptions(),
     close: async () => {
       await store.close();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { AppendResult, KurrentDBClient, WrongExpectedVersionError } from '@kurrent/kurrentdb-client';
 import { START, type Position } from '#kernel/position';
 import {
@@ -10,13 +11,13 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
-import { AppendTooLarge, EventStoreUnavailable } from '../event-store-errors.js';
+import { AppendTooLarge, EventStoreMisconfigured, EventStoreUnavailable } from '../event-store-errors.js';
 import { commitOf, positionOfCommit } from './commit-position.js';
 import { eventOf } from './kurrent-facts.js';
 import { KurrentReads } from './kurrent-reads.js';
 import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
 import { RenewableClient } from './renewable-client.js';
-import { parseServerAddress } from './server-address.js';
+import { parseServerAddress, withQuickGossip } from './server-address.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
 import { ServerSilent } from './until-silent.js';
@@ -44,7 +45,8 @@ const SHORT_PATIENCE_MS = 1000;
 /** Of who reads much: no request waits for them, and all would have to be read again. */
 const LONG_PATIENCE_MS = 120_000;
 /** The server is told to carry an append out by then or not at all. What takes longer is lost in between. */
-const APPEND_TIMEOUT_MS = 4000;
+const APPEND_TIMEOUT_MS = 2500;
+const LOOKS = 5;
 
 /**
  * Connects to EventStoreDB (22.10 or later) or KurrentDB: `kurrentdb://host:2113?tls=false`. Waits for a server that is not
@@ -54,7 +56,7 @@ export async function openKurrentEventStore(url: string, options: KurrentEventSt
   const address = parseServerAddress(url);
   // Loaded here only: the client and its native part cost time and memory that an embedded log need not pay.
   const library = await import('@kurrent/kurrentdb-client');
-  const store = new KurrentEventStore(library, url, options);
+  const store = construct(() => new KurrentEventStore(library, url, options), address.name);
   try {
     const { patienceMs = PATIENCE_MS, waitMs = patienceMs, onWaiting = () => {} } = options;
     await waitForServer(address, () => store.probe(), { waitMs, onWaiting });
@@ -63,6 +65,15 @@ export async function openKurrentEventStore(url: string, options: KurrentEventSt
     throw error;
   }
   return store;
+}
+
+/** The library reads the whole of the address, and the files that it names, before it connects. */
+function construct(make: () => KurrentEventStore, name: string): KurrentEventStore {
+  try {
+    return make();
+  } catch (error) {
+    throw new EventStoreMisconfigured(`The event store at ${name}: ${wordsOf(error)}`, { cause: error });
+  }
 }
 
 /** EventStore upon a server: one event a fact; a position is the event's commit position. */
@@ -82,12 +93,15 @@ class KurrentEventStore implements EventStore {
     url: string,
     private readonly options: KurrentEventStoreOptions,
   ) {
-    const connect = (): KurrentDBClient => library.KurrentDBClient.connectionString(url);
+    const connect = (to: string) => (): KurrentDBClient => library.KurrentDBClient.connectionString(to);
+    const quick = withQuickGossip(url);
+    // Every call that waits for its next try listens.
+    setMaxListeners(0, this.#closing.signal);
     this.#noStream = library.NO_STREAM;
     this.#names = streamNamesIn(options.namespace ?? 'annals');
-    this.#reads = new KurrentReads(library, this.#names, connect);
-    this.#subscriptions = new KurrentSubscriptions(connect);
-    this.#writer = new RenewableClient(connect, true);
+    this.#reads = new KurrentReads(library, this.#names, connect(url));
+    this.#subscriptions = new KurrentSubscriptions(connect(quick));
+    this.#writer = new RenewableClient(connect(quick), true);
   }
 
   /** One try to read. Throws as it comes. */
@@ -142,12 +156,13 @@ class KurrentEventStore implements EventStore {
     const streamState = expected === 'no-stream' ? this.#noStream : BigInt(expected);
     return this.#retry(async (patience) => {
       const client = this.#writer.current;
-      const deadline = Math.min(APPEND_TIMEOUT_MS, patience.leftMs);
+      // Each try may take longer than the one before: a server that is only slow is not asked for the same ever more often.
+      const deadline = Math.min(APPEND_TIMEOUT_MS * (1 + patience.failures), patience.leftMs);
       try {
         return await inTime(client.appendToStream(name, events, { streamState, deadline }), deadline);
       } catch (error) {
-        // The library finds a leader again by itself, but not that a node is dead which says nothing.
-        if (isSilence(error) || (isTransient(error) && patience.failures > 2)) this.#writer.renew(client);
+        // The library looks for a leader again after an error, but does not find out that a node is dead which says nothing.
+        if (isSilence(error) || (isTransient(error) && patience.failures > 1)) this.#writer.renew(client);
         throw error;
       }
     });
@@ -309,11 +324,13 @@ function tooLarge(stream: string, error: unknown): AppendTooLarge {
 async function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ServerSilent(ms)), ms);
+    // Looked at several times, for what came while this process was busy must be taken first.
+    let looks = 0;
+    timer = setInterval(() => ++looks >= LOOKS && reject(new ServerSilent(ms)), ms / LOOKS);
   });
   try {
     return await Promise.race([answer, late]);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }

@@ -7,8 +7,8 @@ const RETIRE_MS = 2000;
 /**
  * A client of the library that is thrown away once it has failed, with a new one in its place: one whose connection broke
  * may never recover (its native part, through which it reads, stays with the node it first found), a new one finds the
- * leader of now. Whoever has begun a call with the old one is not disturbed by it, unless `isWriter`: an append that got no
- * answer so far is broken off, and tried again by whoever waits for it.
+ * leader of now. What is being read with the old one is not disturbed; an append or a subscription that got no answer so far
+ * is broken off, and tried again by whoever waits for it.
  */
 export class RenewableClient {
   #current: KurrentDBClient;

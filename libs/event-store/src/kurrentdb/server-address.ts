@@ -39,3 +39,15 @@ function hostAndPort(text: string): { host: string; port: number } {
   const [, host = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
   return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? PORT : Number(port) };
 }
+
+/**
+ * So long a node may take to tell who leads, where the address does not say it: a dead one must not use up the patience. In
+ * seconds, as the part of the library that is written in JavaScript takes it; the native part takes milliseconds.
+ */
+const GOSSIP_TIMEOUT_SECONDS = 1;
+
+/** The connection string, for appends and subscriptions alone, with a short time for asking a node about the others. */
+export function withQuickGossip(url: string): string {
+  if (/[?&]gossipTimeout=/i.test(url)) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}gossipTimeout=${GOSSIP_TIMEOUT_SECONDS}`;
+}

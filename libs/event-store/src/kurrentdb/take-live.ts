@@ -1,7 +1,7 @@
 import type { AllStreamSubscription, ResolvedEvent } from '@kurrent/kurrentdb-client';
 
 /** How often a subscriber that waits asks whether it should have heard of something. */
-const LOOK_MS = 500;
+export const LIVE_LOOK_MS = 500;
 
 export interface LiveOptions {
   readonly signal: AbortSignal;
@@ -40,7 +40,7 @@ export async function* takeLive(
   const look = setInterval(() => {
     const fault = waitedSince === undefined ? undefined : findFault(performance.now() - waitedSince);
     if (fault !== undefined) end(fault);
-  }, LOOK_MS);
+  }, LIVE_LOOK_MS);
   try {
     while (!signal.aborted) {
       const events = takeReady(subscription, size);

@@ -4,6 +4,9 @@ import { EventStoreUnavailable } from '../event-store-errors.js';
 /** Kinds of errors of the client that may be gone the next time (its `ErrorType`). */
 const TRANSIENT = new Set(['timeout', 'deadline-exceeded', 'unavailable', 'cancelled', 'unknown', 'not-leader']);
 
+/** The library has no kind of its own for having found no node that it likes. */
+const NOT_DISCOVERED = /^Failed to discover after \d+ attempts/;
+
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
 
@@ -17,6 +20,7 @@ export function errorKind(error: unknown): string | undefined {
 export function isTransient(error: unknown): boolean {
   const kind = errorKind(error);
   if (kind !== undefined) return TRANSIENT.has(kind);
+  if (error instanceof Error && NOT_DISCOVERED.test(error.message)) return true;
   // The gRPC library's own errors carry a numeric code.
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'number';
 }

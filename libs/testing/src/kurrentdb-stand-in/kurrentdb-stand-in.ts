@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import grpc from '@grpc/grpc-js';
+import gossip from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_pb.js';
+import gossipService from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_grpc_pb.js';
 import features from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/serverfeatures_pb.js';
 import featuresService from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/serverfeatures_grpc_pb.js';
 import streams from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js';
 import streamsService from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_grpc_pb.js';
+import type { ClusterState } from './stand-in-cluster.js';
+import { noFaults, type StandInFaults } from './stand-in-faults.js';
 import { StandInLog, type ProposedEvent, type StandInEvent } from './stand-in-log.js';
 import {
   batchAnswer,
@@ -29,6 +33,13 @@ export interface KurrentStandIn {
   readonly url: string;
   readonly port: number;
   readonly log: StandInLog;
+  readonly faults: StandInFaults;
+  /** How often it was asked to read from within a record: a real server calls its files corrupt then. */
+  readonly unknownPositions: number;
+  /** Answers "unavailable" for ever to the connections that have read so far; others may read. */
+  deafenReaders(): void;
+  /** Carries out nothing more, and leaves all connections open. */
+  freeze(): void;
   /** Ends every subscription, as the server does with a consumer that is too slow. */
   dropSubscriptions(): void;
   /** Lets the next append happen, but loses its answer together with the connection. */
@@ -40,17 +51,41 @@ export interface KurrentStandIn {
 const LIVE_BUFFER = 32;
 const MAX_MESSAGE = 64 * 1024 * 1024;
 
+export interface StandInOptions {
+  /** The log of a stand-in before it, and its port. */
+  readonly log?: StandInLog;
+  readonly port?: number;
+  /** The most bytes of an append; as much as the server takes at most by default, which by its own default is 1 MB. */
+  readonly maxAppendBytes?: number;
+  readonly cluster?: ClusterState;
+}
+
 /** Starts a stand-in on a free port of the loopback interface, or one that goes on with the log and port of another. */
-export async function startKurrentStandIn(before?: KurrentStandIn): Promise<KurrentStandIn> {
-  const log = before?.log ?? new StandInLog();
-  const state: State = { log, subscriptions: new Set(), loseNextAnswer: false };
+export async function startKurrentStandIn(before: StandInOptions = {}): Promise<KurrentStandIn> {
+  const log = before.log ?? new StandInLog();
+  if (before.maxAppendBytes !== undefined) log.maxAppendBytes = before.maxAppendBytes;
+  const state: State = {
+    log,
+    subscriptions: new Set(),
+    loseNextAnswer: false,
+    faults: noFaults(),
+    readers: new Set(),
+    unknownPositions: 0,
+    isFrozen: false,
+    port: 0,
+    cluster: before.cluster,
+  };
   // A server's log begins with events of its own.
-  if (before === undefined) log.append('$$$settings', 'any', [systemEvent('$metadata')]);
+  if (log.events.length === 0) log.append('$$$settings', 'any', [systemEvent('$metadata')]);
   const server = new grpc.Server({
     'grpc.max_receive_message_length': MAX_MESSAGE,
     'grpc.max_send_message_length': MAX_MESSAGE,
   });
   server.addService(featuresService.ServerFeaturesService, { getSupportedMethods: answerFeatures });
+  server.addService(gossipService.GossipService, {
+    read: (_: unknown, callback: grpc.sendUnaryData<InstanceType<typeof gossip.ClusterInfo>>) =>
+      answerGossip(state, callback),
+  });
   server.addService(streamsService.StreamsService, {
     read: (call: ReadCall) => read(state, call),
     batchAppend: (call: BatchCall) => batchAppend(state, call),
@@ -59,12 +94,23 @@ export async function startKurrentStandIn(before?: KurrentStandIn): Promise<Kurr
     tombstone: unimplemented,
   });
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${before?.port ?? 0}`, grpc.ServerCredentials.createInsecure(), (error, actual) => {
+    server.bindAsync(`127.0.0.1:${before.port ?? 0}`, grpc.ServerCredentials.createInsecure(), (error, actual) => {
       if (error) reject(error);
       else resolve(actual);
     });
   });
+  state.port = bound;
   return {
+    faults: state.faults,
+    get unknownPositions() {
+      return state.unknownPositions;
+    },
+    deafenReaders: () => {
+      for (const peer of state.readers) state.faults.deafPeers.add(peer);
+    },
+    freeze: () => {
+      state.isFrozen = true;
+    },
     url: `kurrentdb://127.0.0.1:${bound}?tls=false`,
     port: bound,
     log,
@@ -84,6 +130,35 @@ interface State {
   readonly log: StandInLog;
   readonly subscriptions: Set<ReadCall>;
   loseNextAnswer: boolean;
+  readonly faults: StandInFaults;
+  /** The connections that have read. */
+  readonly readers: Set<string>;
+  unknownPositions: number;
+  isFrozen: boolean;
+  port: number;
+  readonly cluster: ClusterState | undefined;
+}
+
+function answerGossip(state: State, callback: grpc.sendUnaryData<InstanceType<typeof gossip.ClusterInfo>>): void {
+  if (state.isFrozen) return;
+  const { LEADER, FOLLOWER } = gossip.MemberInfo.VNodeState;
+  const members = (state.cluster?.nodes ?? [{ port: state.port, isAlive: true }]).map(({ port, isAlive }) =>
+    new gossip.MemberInfo()
+      .setState(state.cluster === undefined || port === state.cluster.leader ? LEADER : FOLLOWER)
+      .setIsAlive(isAlive)
+      .setHttpEndPoint(new gossip.EndPoint().setAddress('127.0.0.1').setPort(port)),
+  );
+  callback(null, new gossip.ClusterInfo().setMembersList(members));
+}
+
+/** What a node answers an append to that does not lead. */
+function notLeader({ cluster }: State): object {
+  const metadata = new grpc.Metadata();
+  if (cluster?.leader === undefined) return { code: grpc.status.UNAVAILABLE, details: 'Server Is Not Ready' };
+  metadata.set('exception', 'not-leader');
+  metadata.set('leader-endpoint-host', '127.0.0.1');
+  metadata.set('leader-endpoint-port', String(cluster.leader));
+  return { code: grpc.status.NOT_FOUND, details: 'Leader info available', metadata };
 }
 
 /** An event as the server writes for itself between those of its users. */
@@ -121,6 +196,11 @@ function batchAppend(state: State, call: BatchCall): void {
     piece.events.push(...request.getProposedMessagesList().map(proposedOf));
     if (!request.getIsFinal()) return;
     pieces.delete(id);
+    if (state.isFrozen) return;
+    if (state.cluster !== undefined && state.cluster.leader !== state.port) {
+      call.emit('error', notLeader(state));
+      return;
+    }
     const name = nameIn(piece.options.getStreamIdentifier());
     const expected = expectedOf(piece.options, piece.options.getStreamPosition());
     const outcome = state.log.append(name, expected, piece.events);
@@ -129,7 +209,13 @@ function batchAppend(state: State, call: BatchCall): void {
       call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'connection lost' });
       return;
     }
-    call.write(batchAnswer(request.getCorrelationId(), name, expected, outcome));
+    if (state.faults.unansweredAppends > 0) {
+      state.faults.unansweredAppends--;
+      return;
+    }
+    const answer = batchAnswer(request.getCorrelationId(), name, expected, outcome);
+    if (state.faults.answerAfterMs === 0) call.write(answer);
+    else setTimeout(() => call.writable && call.write(answer), state.faults.answerAfterMs);
   });
   call.on('end', () => call.end());
 }
@@ -137,7 +223,22 @@ type Options = NonNullable<ReturnType<InstanceType<typeof streams.BatchAppendReq
 
 function read(state: State, call: ReadCall): void {
   const options = call.request.getOptions()!;
-  if (options.hasSubscription()) subscribe(state, call);
+  const { faults } = state;
+  const isSubscription = options.hasSubscription();
+  if (!isSubscription) state.readers.add(call.getPeer());
+  if (state.isFrozen || (isSubscription ? faults.silentSubscriptions : faults.silentReads)) return;
+  if (!isSubscription && faults.deafPeers.has(call.getPeer())) {
+    call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'this connection is dead' });
+    return;
+  }
+  const position = options.getAll()?.getPosition();
+  if (position !== undefined && !state.log.hasPosition(Number(position.getCommitPosition()))) {
+    state.unknownPositions++;
+    const details = 'There is not enough space to read full record. Something is seriously wrong in chunk';
+    call.emit('error', { code: grpc.status.UNAVAILABLE, details });
+    return;
+  }
+  if (isSubscription) subscribe(state, call);
   else void writeAll(call, options.hasStream() ? readStream(state.log, call) : readAll(state.log, call));
 }
 
@@ -222,6 +323,7 @@ function subscribe(state: State, call: ReadCall): void {
   let live = false;
   let blocked = false;
   const pump = () => {
+    if (state.isFrozen || state.faults.silentSubscriptions) return;
     while (!blocked && at < log.events.length) {
       const event = log.events[at++]!;
       const message = passes(event) ? eventMessage(event, options) : checkpointMessage(event.position);

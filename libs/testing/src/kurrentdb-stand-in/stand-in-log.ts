@@ -20,12 +20,15 @@ export type AppendOutcome =
   | { readonly kind: 'conflict'; readonly actual: number | undefined }
   | { readonly kind: 'too-large'; readonly limit: number };
 
-/** What the server allows when it is started with `--max-append-size 16777216`. */
+/** The most that the server can be told to allow (`--max-append-size 16777216`). */
 const MAX_APPEND_BYTES = 16 * 1024 * 1024;
+/** What it allows without being told. */
+export const DEFAULT_APPEND_BYTES = 1024 * 1024;
 
 /** The log of the stand-in, in memory, with the rules of EventStoreDB for appending. Emits `appended`. */
 export class StandInLog extends EventEmitter<{ appended: [] }> {
   readonly events: StandInEvent[] = [];
+  maxAppendBytes = MAX_APPEND_BYTES;
   readonly #streams = new Map<string, StandInEvent[]>();
   #end = 0;
 
@@ -36,7 +39,7 @@ export class StandInLog extends EventEmitter<{ appended: [] }> {
 
   append(name: string, expected: ExpectedState, proposed: readonly ProposedEvent[]): AppendOutcome {
     const bytes = proposed.reduce((sum, event) => sum + event.data.length + event.customMetadata.length, 0);
-    if (bytes > MAX_APPEND_BYTES) return { kind: 'too-large', limit: MAX_APPEND_BYTES };
+    if (bytes > this.maxAppendBytes) return { kind: 'too-large', limit: this.maxAppendBytes };
     const stream = this.#streams.get(name) ?? [];
     const last = stream.length - 1;
     const wanted = expected === 'any' ? last : expected === 'exists' ? Math.max(last, 0) : expected;
@@ -58,6 +61,11 @@ export class StandInLog extends EventEmitter<{ appended: [] }> {
     }
     this.emit('appended');
     return { kind: 'appended', revision: stream.length - 1, position: this.#end };
+  }
+
+  /** Whether an event begins at the position. */
+  hasPosition(position: number): boolean {
+    return this.events[this.indexOf(position)]?.position === position;
   }
 
   /** The index of the first event at the position or behind it. */

@@ -1,0 +1,219 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { START } from '#kernel/position';
+import { type KurrentCluster, startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
+import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
+import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
+import { someFact, someFacts } from '../event-store.contract.js';
+import type { EventStore, RecordedFact } from '../event-store.js';
+import { AppendTooLarge, EventStoreMisconfigured, EventStoreUnavailable } from '../event-store-errors.js';
+import { type KurrentEventStoreOptions, openKurrentEventStore } from './kurrentdb-event-store.js';
+
+const closing: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of closing.splice(0).toReversed()) await each.close();
+});
+
+async function start(options?: Parameters<typeof startKurrentStandIn>[0]): Promise<KurrentStandIn> {
+  const server = await startKurrentStandIn(options);
+  closing.push(server);
+  return server;
+}
+
+async function open(url: string, options?: KurrentEventStoreOptions): Promise<EventStore> {
+  const store = await openKurrentEventStore(url, options);
+  closing.push(store);
+  return store;
+}
+
+async function factsIn(store: EventStore, stream: string): Promise<RecordedFact[]> {
+  const facts: RecordedFact[] = [];
+  for await (const fact of store.readStream(stream)) facts.push(fact);
+  return facts;
+}
+
+/** Follows the log; `until` settles when so many facts have come. */
+function follow(store: EventStore): { until(count: number): Promise<RecordedFact[]>; stop(): void } {
+  const abort = new AbortController();
+  const seen: RecordedFact[] = [];
+  void (async () => {
+    for await (const batch of store.subscribe({ after: START, signal: abort.signal })) seen.push(...batch);
+  })();
+  closing.push({ close: async () => abort.abort() });
+  return {
+    async until(count) {
+      while (seen.length < count) await delay(20);
+      return seen;
+    },
+    stop: () => abort.abort(),
+  };
+}
+
+/** How long something takes, in milliseconds. */
+async function timed(work: Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work;
+  return performance.now() - began;
+}
+
+describe('a cluster that loses its leader', () => {
+  let cluster: KurrentCluster;
+
+  async function openOnCluster(): Promise<EventStore> {
+    cluster = await startKurrentCluster();
+    closing.push(cluster);
+    return open(cluster.url);
+  }
+
+  it.each(['killLeader', 'freezeLeader'] as const)(
+    'goes on within ten seconds without that node, loses nothing and doubles nothing: %s',
+    async (lose) => {
+      const store = await openOnCluster();
+      const followed = follow(store);
+      await store.append('a', 'no-stream', someFacts(2));
+      await followed.until(2);
+      const losing = cluster[lose](1500);
+      const ids: string[] = [];
+      const sending = Promise.all(
+        ['b', 'c', 'd', 'e'].map(async (stream) => {
+          for (let i = 0; i < 5; i++) {
+            const fact = someFact();
+            ids.push(fact.id);
+            await store.append(stream, i === 0 ? 'no-stream' : i - 1, [fact]);
+          }
+        }),
+      );
+      expect(await timed(sending)).toBeLessThan(10_000);
+      const seen = await followed.until(22);
+      await losing;
+      expect(seen).toHaveLength(22);
+      expect(new Set(seen.map(({ id }) => id))).toEqual(new Set([...seen.slice(0, 2).map(({ id }) => id), ...ids]));
+      expect(await factsIn(store, 'b')).toHaveLength(5);
+      expect((await store.findLast())?.position).toBe(seen.at(-1)?.position);
+    },
+    30_000,
+  );
+});
+
+describe('a server with faults', () => {
+  it('is read through a new connection where the old one is answered "unavailable" for ever', async () => {
+    const server = await start();
+    const store = await open(server.url);
+    await store.append('a', 'no-stream', someFacts(3));
+    server.deafenReaders();
+    expect(await factsIn(store, 'a')).toHaveLength(3);
+    expect(await timed(store.head())).toBeLessThan(1000);
+  });
+
+  it('is given up within ten seconds where readings are silent, and read again once they are not', async () => {
+    const server = await start();
+    const lost: string[] = [];
+    const back: number[] = [];
+    const store = await open(server.url, { onLost: (why) => lost.push(why), onBack: (ms) => back.push(ms) });
+    await store.append('a', 'no-stream', someFacts(3));
+    server.faults.silentReads = true;
+    expect(await timed(expect(factsIn(store, 'a')).rejects.toThrow(EventStoreUnavailable))).toBeLessThan(10_000);
+    // Known to be lost: the next one does not wait as long.
+    expect(await timed(expect(store.head()).rejects.toThrow(EventStoreUnavailable))).toBeLessThan(2500);
+    server.faults.silentReads = false;
+    expect(await factsIn(store, 'a')).toHaveLength(3);
+    expect([lost.length, back.length]).toEqual([1, 1]);
+  }, 20_000);
+
+  it('tells what is appended although its subscriptions have fallen silent', async () => {
+    const server = await start();
+    const store = await open(server.url);
+    const followed = follow(store);
+    await store.append('a', 'no-stream', someFacts(1));
+    await followed.until(1);
+    server.faults.silentSubscriptions = true;
+    await store.append('a', 0, someFacts(2));
+    expect(await timed(followed.until(3))).toBeLessThan(10_000);
+    await store.append('a', 2, someFacts(2));
+    server.faults.silentSubscriptions = false;
+    expect((await followed.until(5)).map(({ revision }) => revision)).toEqual([0, 1, 2, 3, 4]);
+  }, 30_000);
+
+  it('has carried out once what it never answered', async () => {
+    const server = await start();
+    const store = await open(server.url);
+    server.faults.unansweredAppends = 1;
+    const facts = someFacts(2);
+    const appended = await store.append('a', 'no-stream', facts);
+    expect(appended.position).toBe(await store.head());
+    expect((await factsIn(store, 'a')).map(({ id }) => id)).toEqual(facts.map(({ id }) => id));
+  }, 20_000);
+
+  it('has carried out once what it answers after we have asked again', async () => {
+    const server = await start();
+    const store = await open(server.url);
+    server.faults.answerAfterMs = 3000;
+    const appending = store.append('a', 'no-stream', someFacts(2));
+    await delay(2000);
+    server.faults.answerAfterMs = 0;
+    await appending;
+    expect(await factsIn(store, 'a')).toHaveLength(2);
+  }, 20_000);
+
+  it('names what it takes at most, and has taken nothing of what is more', async () => {
+    const server = await start({ maxAppendBytes: DEFAULT_APPEND_BYTES });
+    const store = await open(server.url);
+    const large = someFact(JSON.stringify('x'.repeat(DEFAULT_APPEND_BYTES)));
+    const error = await store.append('a', 'no-stream', [large]).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(AppendTooLarge);
+    expect(error).toMatchObject({ limit: DEFAULT_APPEND_BYTES });
+    expect(await factsIn(store, 'a')).toEqual([]);
+    await store.append('a', 'no-stream', someFacts(1));
+  });
+
+  it('is asked for no position that it has not given', async () => {
+    const server = await start();
+    const store = await open(server.url);
+    const followed = follow(store);
+    for (let i = 0; i < 5; i++) await store.append('a', i === 0 ? 'no-stream' : i - 1, someFacts(1));
+    await followed.until(5);
+    server.dropSubscriptions();
+    await store.append('a', 4, someFacts(1));
+    const seen = await followed.until(6);
+    for (const { position } of seen) for await (const _ of store.readAll({ after: position })) break;
+    expect(await store.findLast()).toEqual(seen.at(-1));
+    expect(server.unknownPositions).toBe(0);
+  });
+});
+
+describe('a server that is not there', () => {
+  it('is waited for, and that is said at once', async () => {
+    const before = await startKurrentStandIn();
+    await before.close();
+    const said: string[] = [];
+    const opening = open(before.url, { waitMs: Infinity, onWaiting: (reason) => said.push(reason) });
+    await delay(1500);
+    expect(said).toEqual([expect.stringContaining('does not answer')]);
+    await start(before);
+    const store = await opening;
+    expect(await store.head()).toBe(START);
+    await store.append('a', 'no-stream', someFacts(1));
+    expect(await factsIn(store, 'a')).toHaveLength(1);
+  }, 20_000);
+
+  it.each([
+    ['a host that nobody knows', 'kurrentdb://user:secret@no-such-host.invalid:2113?tls=false', /host .* is unknown/],
+    ['several hosts, of which one alone would be asked', 'kurrentdb+discover://a,b,c?tls=false', /kurrentdb:\/\/a,b,c/],
+    [
+      'a file that is not there',
+      'kurrentdb://127.0.0.1:1?tls=true&tlsCAFile=/no/such/file',
+      /File was not found|cannot be read/,
+    ],
+  ])('is told from one that will never answer, without a secret: %s', async (_, url, words) => {
+    const error = await openKurrentEventStore(url, { waitMs: 60_000 }).catch((caught: Error) => caught);
+    expect(error).toBeInstanceOf(EventStoreMisconfigured);
+    expect((error as Error).message).toMatch(words);
+    expect((error as Error).message).not.toContain('secret');
+  });
+
+  it('is told from one that speaks no TLS', async () => {
+    const server = await start();
+    const url = `kurrentdb://127.0.0.1:${server.port}`;
+    await expect(openKurrentEventStore(url, { waitMs: 60_000 })).rejects.toThrow('does not speak TLS');
+  }, 20_000);
+});

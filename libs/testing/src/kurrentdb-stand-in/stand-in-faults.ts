@@ -1,0 +1,23 @@
+/** What may be wrong with a node of the stand-in. All of it is off at first, and may be changed at any time. */
+export interface StandInFaults {
+  /** Readings are opened and never get a message. */
+  silentReads: boolean;
+  /** Subscriptions are opened, and neither confirmed nor told of anything; those that are open hear nothing more. */
+  silentSubscriptions: boolean;
+  /** So many appends are carried out and never answered. */
+  unansweredAppends: number;
+  /** Appends are carried out at once and answered after this time. */
+  answerAfterMs: number;
+  /** Connections that are answered "unavailable" whenever they read, for ever. */
+  readonly deafPeers: Set<string>;
+}
+
+export function noFaults(): StandInFaults {
+  return {
+    silentReads: false,
+    silentSubscriptions: false,
+    unansweredAppends: 0,
+    answerAfterMs: 0,
+    deafPeers: new Set(),
+  };
+}
