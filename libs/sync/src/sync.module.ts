@@ -13,6 +13,7 @@ import { JoinedRooms } from './parts/joined-rooms.js';
 import { LazyMembers } from './parts/lazy-members.js';
 import { LeftRooms } from './parts/left-rooms.js';
 import { SharedRows } from './parts/recent-rows.js';
+import { SignedEvents } from './parts/signed-events.js';
 import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
@@ -39,6 +40,7 @@ import { UnreadCounts } from './unread/unread-counts.js';
     RoomOverviews,
     RoomsStream,
     SharedRows,
+    SignedEvents,
     SyncContexts,
     SyncFilters,
     SyncHandler,

@@ -7,8 +7,4 @@ describe('compileSyncFilter', () => {
     expect(compileSyncFilter({ room: { timeline: { limit: 0 } } }).timelineLimit).toBe(0);
     expect(compileSyncFilter({ room: { timeline: { limit: 1e9 } } }).timelineLimit).toBe(1000);
   });
-
-  it('refuses the format of federation', () => {
-    expect(() => compileSyncFilter({ event_format: 'federation' })).toThrow('event_format');
-  });
 });

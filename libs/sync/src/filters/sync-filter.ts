@@ -1,6 +1,5 @@
 import type { Filter, RoomEventFilter } from '#accounts/filters/filter';
 import { compileMatcher, type EventMatcher, roomTest } from '#accounts/filters/event-matcher';
-import { MatrixError } from '#kernel/matrix-error';
 
 /** A filter of /sync, prepared. */
 export interface SyncFilter {
@@ -18,6 +17,8 @@ export interface SyncFilter {
   readonly presence: EventMatcher;
   /** The unread counts are told for each thread. */
   readonly unreadThreads: boolean;
+  /** Events are wanted as their servers signed them. */
+  readonly signedEvents: boolean;
   /** The parts of events to answer, as paths; undefined for whole events. */
   readonly eventFields: readonly string[] | undefined;
 }
@@ -26,11 +27,8 @@ const DEFAULT_LIMIT = 10;
 /** The most events of a room's timeline in one answer, whatever was asked for. */
 const MAX_LIMIT = 1_000;
 
-/** Prepares a filter. Throws M_INVALID_PARAM for the format of federation, which this server does not answer. */
+/** Prepares a filter. */
 export function compileSyncFilter({ room = {}, ...filter }: Filter): SyncFilter {
-  if (filter.event_format === 'federation') {
-    throw new MatrixError('M_INVALID_PARAM', 'event_format: this server answers the format of clients only');
-  }
   const timeline: RoomEventFilter = room.timeline ?? {};
   return Object.freeze({
     includesRoom: roomTest(room.rooms, room.not_rooms),
@@ -45,6 +43,7 @@ export function compileSyncFilter({ room = {}, ...filter }: Filter): SyncFilter 
     accountData: compileMatcher(filter.account_data),
     presence: compileMatcher(filter.presence),
     unreadThreads: timeline.unread_thread_notifications === true,
+    signedEvents: filter.event_format === 'federation',
     eventFields: filter.event_fields,
   });
 }

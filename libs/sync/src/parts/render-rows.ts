@@ -12,9 +12,10 @@ export async function renderTimeline(
   { shown, limited }: Pick<TimelineWindow, 'shown' | 'limited'>,
   room: RoomContext,
 ): Promise<readonly string[]> {
-  const { now, filter } = room.sync;
+  const { now, filter, signed } = room.sync;
   const bundled = limited ? { upTo: room.upTo } : undefined;
-  const texts = await renderEvents(withoutRoomId(shown, room), { room: room.reader, now, bundled });
+  const served = await renderEvents(withoutRoomId(shown, room), { room: room.reader, now, bundled });
+  const texts = signed === undefined ? served : await signed.write(room.roomId, shown, served);
   return filter.eventFields === undefined ? texts : texts.map((text) => pickFields(text, filter.eventFields!));
 }
 

@@ -5,6 +5,7 @@ import type { Reader } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { KnownRoom } from '../notifier/active-user.js';
 import type { AnsweredMembers } from '../parts/lazy-members.js';
+import type { SignedEvents } from '../parts/signed-events.js';
 import type { StreamToken } from '../tokens/stream-token.js';
 
 /** What one answer to /sync is computed from. Fixed at its start, whatever happens meanwhile. */
@@ -27,6 +28,8 @@ export interface SyncContext {
   readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
   /** The member events that the client has, and that this answer sends, where it loads members lazily. */
   readonly members: AnsweredMembers;
+  /** Where events are wanted as they were signed. */
+  readonly signed: SignedEvents | undefined;
   /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
   accountData(): Promise<AccountDataByRoom>;
   /** The requester as a reader of rooms. Read when first asked for. */

@@ -11,6 +11,7 @@ import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { LazyMembers } from '../parts/lazy-members.js';
+import { SignedEvents } from '../parts/signed-events.js';
 import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
 import type { SyncContext } from './sync-context.js';
@@ -47,6 +48,7 @@ export class SyncContexts {
     private readonly active: ActiveUsers,
     private readonly typing: Typing,
     private readonly lazyMembers: LazyMembers,
+    private readonly signedEvents: SignedEvents,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -94,6 +96,7 @@ export class SyncContexts {
       now: this.clock.now(),
       rooms: user.rooms,
       members: this.lazyMembers.open(requester, since === undefined ? undefined : formatStreamToken(since)),
+      signed: request.filter.signedEvents ? this.signedEvents : undefined,
       accountData: once(readAccountData),
       reader: once(() => readerOf(views, requester)),
       pause: this.pacer(),
