@@ -91,6 +91,8 @@ export class LiveLoop {
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
     this.#position = last.position;
+    // Where the log does not number its facts, nobody else knows how many there were.
+    for (const generation of this.members.keys()) generation.facts += fresh.length;
     this.onProjected(fresh);
     this.waiters.pass(last.position);
     this.#impatient.pass(last.position);
