@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { checkLength } from '#event-store/lmdb/check-length';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
 export type Log = (message: string) => void;
@@ -93,6 +94,7 @@ function checkHeader(file: string, mustExist: boolean): void {
   const read = readSync(handle, header);
   closeSync(handle);
   if (read > 0 && !header.includes(MAGIC)) throw new Error('it is no file of LMDB');
+  checkLength(file);
 }
 
 function checkFormat(root: RootDatabase<string, string>, readOnly: boolean): void {

@@ -1,0 +1,45 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { endianness } from 'node:os';
+
+/** What each of the two meta pages holds near its beginning. */
+const MAGIC = Buffer.from(endianness() === 'LE' ? 'dec0efbe' : 'beefc0de', 'hex');
+/** Where what we look at stands behind the magic number. */
+const PAGE_SIZE = 24;
+const LAST_PAGE = 120;
+const TRANSACTION = 128;
+const HEADER_BYTES = 64 * 1024 + 4096;
+/** Pages that were taken and given back within one transaction are counted but need not be in the file. */
+const SLACK_PAGES = 256;
+
+/**
+ * Throws where a file of LMDB is much shorter than it says of itself: it was cut, by a copy that did not end or a disk that
+ * was full. LMDB maps it into memory all the same, and the process dies at the first page that is not there.
+ */
+export function checkLength(file: string): void {
+  const descriptor = openSync(file, 'r');
+  try {
+    const header = Buffer.alloc(HEADER_BYTES);
+    const bytes = header.subarray(0, readSync(descriptor, header, 0, HEADER_BYTES, 0));
+    const lastPage = lastPageOf(bytes);
+    if (lastPage === undefined) return;
+    const { size } = fstatSync(descriptor);
+    const needed = (lastPage.number + 1 - SLACK_PAGES) * lastPage.size;
+    if (size < needed) throw new Error(`${file} was cut: it has ${size} bytes and should have at least ${needed}`);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The last page that the newer of the two meta pages knows of; undefined where they cannot be read: others will tell. */
+function lastPageOf(bytes: Buffer): { readonly number: number; readonly size: number } | undefined {
+  const at = bytes.indexOf(MAGIC);
+  if (at < 0 || at + TRANSACTION + 8 > bytes.length) return undefined;
+  const read64 = (offset: number): bigint =>
+    endianness() === 'LE' ? bytes.readBigUInt64LE(offset) : bytes.readBigUInt64BE(offset);
+  const size = endianness() === 'LE' ? bytes.readUInt32LE(at + PAGE_SIZE) : bytes.readUInt32BE(at + PAGE_SIZE);
+  const metas = [at, at + size].filter(
+    (meta) => meta + TRANSACTION + 8 <= bytes.length && bytes.subarray(meta, meta + 4).equals(MAGIC),
+  );
+  const newest = metas.toSorted((a, b) => (read64(b + TRANSACTION) > read64(a + TRANSACTION) ? 1 : -1))[0];
+  return newest === undefined ? undefined : { number: Number(read64(newest + LAST_PAGE)), size };
+}
