@@ -32,6 +32,10 @@ async function begin(version: string, options: CreateRoomOptions = {}): Promise<
   return rooms.createRoom(ALICE, { room_version: version, preset: 'public_chat', ...options });
 }
 
+const MAX = Number.MAX_SAFE_INTEGER;
+/** Power over everything for Alice, in versions where she needs it as the creator. */
+const own = (version: string): JsonObject => (version === '12' ? {} : { [ALICE]: 300 });
+
 const levelsOf = (roomId: RoomId): Promise<JsonObject | undefined> => rooms.state(roomId, 'm.room.power_levels');
 
 describe.each([
@@ -197,12 +201,64 @@ describe('power in the new room', () => {
     );
   });
 
+  it.each([
+    [
+      'admins, where the highest of them steps below',
+      { [CAROL]: MAX, [DAVE]: 100 },
+      0,
+      MAX,
+      { [CAROL]: MAX - 1, [DAVE]: 100 },
+    ],
+    ['admins who stand above what is needed', { [CAROL]: 200 }, 0, 201, { [CAROL]: 200 }],
+    ['everybody', {}, 300, 301, {}],
+  ])('stays with those who were creators, above %s', async (_, users, users_default, creators, others) => {
+    const creation_content = { additional_creators: [BOB] };
+    const old = await begin('12', { creation_content, power_level_content_override: { users, users_default } });
+    const levels = await levelsOf(await upgrade(old, '11'));
+    expect(levels?.['users']).toEqual({ ...others, [ALICE]: creators, [BOB]: creators });
+  });
+
+  it.each([
+    ['10', { 'm.room.tombstone': 100 }, 50, 150],
+    ['11', { 'm.room.tombstone': 0 }, 200, 201],
+    ['11', { 'm.room.tombstone': 170 }, 50, 170],
+    ['12', { 'm.room.tombstone': 70 }, 50, 70],
+  ])(
+    'to become a creator by upgrading again is not given to admins of version %s: %j',
+    async (from, events, other, level) => {
+      const old = await begin(from, {
+        power_level_content_override: { events, state_default: other, users: own(from) },
+      });
+      expect((await levelsOf(await upgrade(old, '12')))?.['events']).toMatchObject({ 'm.room.tombstone': level });
+    },
+  );
+
   it('is counted in numbers where the new version wants numbers', async () => {
     const override = { users: { [ALICE]: '100', [BOB]: ' 7' }, ban: '40', notifications: { room: '20' }, odd: 'text' };
     const old = await begin('9', { power_level_content_override: override });
     const levels = await levelsOf(await upgrade(old, '10'));
     expect(levels).toMatchObject({ users: { [ALICE]: 100, [BOB]: 7 }, ban: 40, notifications: { room: 20 } });
     expect(levels).not.toHaveProperty('odd');
+  });
+});
+
+describe('a space', () => {
+  it('takes the rooms in it along, not those that were taken out', async () => {
+    const old = await begin('11', { creation_content: { type: 'm.space' } });
+    const child = { via: ['a.example'], order: 'a', suggested: true };
+    await rooms.setState(ALICE, old, 'm.space.child', child, '!in:a.example');
+    await rooms.setState(ALICE, old, 'm.space.child', {}, '!out:a.example');
+    await rooms.setState(ALICE, old, 'm.space.child', { via: [] }, '!gone:a.example');
+    const next = await upgrade(old, '12');
+    expect(await rooms.state(next, 'm.space.child', '!in:a.example')).toEqual(child);
+    expect(await rooms.state(next, 'm.space.child', '!out:a.example')).toBeUndefined();
+    expect(await rooms.state(next, 'm.space.child', '!gone:a.example')).toBeUndefined();
+  });
+
+  it('alone does so', async () => {
+    const old = await begin('11');
+    await rooms.setState(ALICE, old, 'm.space.child', { via: ['a.example'] }, '!in:a.example');
+    expect(await rooms.state(await upgrade(old, '12'), 'm.space.child', '!in:a.example')).toBeUndefined();
   });
 });
 

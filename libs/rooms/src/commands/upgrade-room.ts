@@ -9,7 +9,6 @@ import { VIEWS, type Views } from '#projections/views';
 import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
 import type { StateContent } from '#protocol/event-auth/check-state-content';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
-import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { type DecidedEvent, EVENT_AUTHOR, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
@@ -20,6 +19,8 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { CreateRoom } from './create-room.js';
 import { isSameAlias } from './drop-canonical-alias.js';
+
+const SPACE_CHILD = 'm.space.child';
 
 /**
  * Replaces a room by one of another version: client-server API, "Room Upgrades". Throws M_UNSUPPORTED_ROOM_VERSION,
@@ -68,7 +69,10 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     return { replacementRoom };
   }
 
-  /** What moves over, read in one turn by a user who may send the tombstone. */
+  /**
+   * What moves over, read by a user who may send the tombstone. NOTSPEC: bans, and the rooms of a space, which the specification
+   * leaves open: a space without its rooms, or a room that its banned users walk into again, is no replacement.
+   */
   async #read(requester: Requester, roomId: RoomId): Promise<OldRoom> {
     const { result } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       await checkMayUpgrade(turn, requester.userId);
@@ -77,11 +81,23 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     });
     const state: StateContent[] = result.state.map(({ type, content }) => ({ type, stateKey: '', content }));
     for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'ban'] })) {
-      const keys = page.map(({ key }) => ({ type: 'm.room.member', stateKey: key[2] as string }));
-      const found = await this.workers.run(roomId, contextOf(requester), (turn) => turn.findStates(keys));
-      state.push(...found.result.filter(({ content }) => content['membership'] === 'ban').map(banOf));
+      const users = page.map(({ key }) => key[2] as string);
+      const members = await this.#statesOf(requester, roomId, 'm.room.member', users);
+      state.push(...members.filter(({ content }) => content['membership'] === 'ban').map(banOf));
+    }
+    if (result.createEvent.content['type'] !== 'm.space') return { ...result, state };
+    for await (const page of scanPages(this.views, 'room-state', { prefix: [roomId, SPACE_CHILD] })) {
+      const rooms = page.map(({ key }) => key[2] as string);
+      state.push(...(await this.#statesOf(requester, roomId, SPACE_CHILD, rooms)).filter(isChild));
     }
     return { ...result, state };
+  }
+
+  /** The state of one type under many keys, as the room itself has it. */
+  async #statesOf(requester: Requester, roomId: RoomId, type: string, keys: string[]): Promise<StateContent[]> {
+    const names = keys.map((stateKey) => ({ type, stateKey }));
+    const { result } = await this.workers.run(roomId, contextOf(requester), (turn) => turn.findStates(names));
+    return result.map(({ stateKey = '', content }) => ({ type, stateKey, content }));
   }
 
   /** The tombstone as it would be now, sent nowhere yet: the new room names it as the last event of the old one. */
@@ -150,8 +166,13 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
   }
 }
 
+/** Whether a child is still one of the space: "children where via is not present are ignored". */
+function isChild({ content: { via } }: StateContent): boolean {
+  return Array.isArray(via) && via.length > 0;
+}
+
 /** A ban holds in the new room whatever else the event says of the user. */
-function banOf({ type, stateKey = '', content: { reason } }: RoomEvent): StateContent {
+function banOf({ type, stateKey, content: { reason } }: StateContent): StateContent {
   return { type, stateKey, content: { membership: 'ban', ...(typeof reason === 'string' ? { reason } : {}) } };
 }
 

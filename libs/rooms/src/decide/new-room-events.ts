@@ -126,12 +126,14 @@ function powerLevels(creator: UserId, options: CreateRoomOptions, version: RoomV
   return privileged && !isNamed ? withTombstoneLevel(levels) : levels;
 }
 
-/** Power levels in which only those well above the level for other state may end the room. */
+/** Power levels in which only those well above the level for other state may end the room: they need at least as much as before. */
 export function withTombstoneLevel(levels: JsonObject): JsonObject {
   const { events = {}, state_default: others } = levels;
   if (!isJsonObject(events)) return levels;
+  const { [TOMBSTONE]: named } = events;
   const above = typeof others === 'number' ? others + 1 : 0;
-  return { ...levels, events: { ...events, [TOMBSTONE]: Math.max(TOMBSTONE_LEVEL, above) } };
+  const least = Math.max(TOMBSTONE_LEVEL, above, typeof named === 'number' ? named : 0);
+  return { ...levels, events: { ...events, [TOMBSTONE]: least } };
 }
 
 function topicContent(topic: string): JsonObject {

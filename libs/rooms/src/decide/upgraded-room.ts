@@ -1,5 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
 import { checkStateContent, type StateContent } from '#protocol/event-auth/check-state-content';
@@ -13,11 +13,13 @@ export interface OldRoom {
   readonly roomId: RoomId;
   readonly createEvent: RoomEvent;
   readonly version: RoomVersion;
-  /** The state that moves over, by type; state keys other than '' only for bans. */
+  /** The state that moves over, by type; state keys other than '' only for bans and a space's rooms. */
   readonly state: readonly StateContent[];
 }
 
 const POWER_LEVELS = 'm.room.power_levels';
+/** The highest level that there can be: "Canonical JSON". */
+const MAX_LEVEL = Number.MAX_SAFE_INTEGER;
 
 /** Client-server API, "Room Upgrades", server behaviour, step 3: what a new room takes over from the old one. */
 export const TRANSFERABLE: readonly string[] = [
@@ -104,16 +106,40 @@ function transferredLevels(
 ): JsonObject {
   const losesFloats = version.strictCanonicalJson && !old.version.strictCanonicalJson;
   const read = version.integerPowerLevels || losesFloats ? integerLevels(content, old.version) : content;
-  const levels = version.privilegedCreators && !namesTombstone(read) ? withTombstoneLevel(read) : read;
+  const levels = version.privilegedCreators ? withTombstoneAbove(read, old.version) : read;
   const users = isJsonObject(levels['users']) ? levels['users'] : {};
   const kept = Object.entries(users).filter(([user]) => !creators.has(user));
-  // Where creators have no power of their own any more, they are named above every level there is.
-  const raised = version.privilegedCreators ? [] : privilegedCreatorsOf(old).map((user) => [user, topLevel(levels)]);
-  return { ...levels, users: Object.fromEntries([...kept, ...raised]) as JsonObject };
+  const once = version.privilegedCreators ? [] : privilegedCreatorsOf(old);
+  return { ...levels, users: once.length === 0 ? Object.fromEntries(kept) : usersBelow(once, kept, levels) };
+}
+
+/**
+ * Those of level 100 must not become creators by upgrading once more: "the initial power levels event in the room MUST have the
+ * level required to send m.room.tombstone be higher than the level required to send state events", MSC4289. A level that an old
+ * room without such creators names was meant for its admins and is raised; where there were creators, it is their choice.
+ */
+function withTombstoneAbove(levels: JsonObject, old: RoomVersion): JsonObject {
+  return old.privilegedCreators && namesTombstone(levels) ? levels : withTombstoneLevel(levels);
 }
 
 function namesTombstone({ events }: JsonObject): boolean {
   return isJsonObject(events) && events['m.room.tombstone'] !== undefined;
+}
+
+/**
+ * The users' levels where `creators` have no power of their own any more: they are named, above everybody else and every
+ * level that is needed for something. Who has the highest level that there can be steps below.
+ */
+function usersBelow(
+  creators: readonly string[],
+  users: readonly (readonly [string, JsonValue | undefined])[],
+  levels: JsonObject,
+): JsonObject {
+  const others = users.filter(([user]) => !creators.includes(user));
+  const below = others.map(([user, level]) => [user, level === MAX_LEVEL ? MAX_LEVEL - 1 : level] as const);
+  const held = [...below.map(([, level]) => Number(level)), Number(levels['users_default'] ?? 0)];
+  const highest = Math.max(100, neededLevel(levels), ...held.map((level) => level + 1));
+  return Object.fromEntries([...below, ...creators.map((user) => [user, Math.min(highest, MAX_LEVEL)])]) as JsonObject;
 }
 
 /** The levels as the old version understands them, in numbers: what it makes no level of is left out. */
@@ -131,10 +157,11 @@ function privilegedCreatorsOf({ createEvent, version }: OldRoom): string[] {
   return [createEvent.sender, ...(Array.isArray(others) ? (others as string[]) : [])];
 }
 
-function topLevel(content: JsonObject): number {
-  const { events, users } = content;
-  const named = [events, users].flatMap((levels) => (isJsonObject(levels) ? Object.values(levels) : []));
-  return Math.max(100, ...[...named, ...Object.values(content)].filter((level) => typeof level === 'number'));
+/** The highest level that is needed for anything. */
+function neededLevel(content: JsonObject): number {
+  const { events } = content;
+  const named = isJsonObject(events) ? Object.values(events) : [];
+  return Math.max(...[0, ...named, ...Object.values(content)].filter((level) => typeof level === 'number'));
 }
 
 /** The power levels that keep ordinary users from talking in the old room; undefined where they are so already (step 6). */
