@@ -46,7 +46,12 @@ export class JoinedRooms {
   async #window(room: RoomContext): Promise<TimelineWindow> {
     const { after, recent, sync, isNew } = room;
     const shows = showsRow(room);
-    const window = await readWindow(recent, { after, limit: sync.filter.timelineLimit, shows });
+    const window = await readWindow(recent, {
+      after,
+      limit: sync.filter.timelineLimit,
+      shows,
+      foldsState: !sync.stateAfter,
+    });
     // A client that knew the room before it was left must not glue the two timelines together.
     return isNew && sync.since !== undefined ? { ...window, limited: true } : window;
   }

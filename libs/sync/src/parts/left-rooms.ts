@@ -67,7 +67,12 @@ export class LeftRooms {
     const own = await this.#ownEvents(departure, upTo > (after ?? START) ? upTo : (after ?? START), limit + 1);
     const wanted = own.filter(wantsRow(room));
     const told = limit === 0 ? [] : wanted.slice(-limit);
-    const stay = await readWindow(recent, { after, limit: limit - told.length, shows: showsRow(room) });
+    const stay = await readWindow(recent, {
+      after,
+      limit: limit - told.length,
+      shows: showsRow(room),
+      foldsState: !sync.stateAfter,
+    });
     return {
       shown: [...stay.shown, ...told],
       hidden: [...stay.hidden, ...own.filter((row) => !told.includes(row))],

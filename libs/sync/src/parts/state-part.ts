@@ -68,8 +68,12 @@ function besideTheTimeline(
   members: readonly UserId[] | undefined,
 ): readonly TimelineRow[] {
   const wanted = room.isFull && members !== undefined ? new Set<string>(members) : undefined;
-  const untold = hidden.filter(({ header }) => header.m === undefined || wanted?.has(header.k!) !== false);
-  const told = shown.filter(({ header }) => header.k !== undefined);
+  // All of the state at the end has them already, or what is newer than they are.
+  const isThere = ({ header }: TimelineRow): boolean => room.isFull && room.sync.stateAfter && header.p <= room.upTo;
+  const untold = hidden.filter(
+    (row) => !isThere(row) && (row.header.m === undefined || wanted?.has(row.header.k!) !== false),
+  );
+  const told = shown.filter((row) => row.header.k !== undefined && !isThere(row));
   if (room.sync.stateAfter) return [...told, ...untold].sort((a, b) => (a.header.p < b.header.p ? -1 : 1));
   const start = shown[0]?.header.p;
   if (untold.length === 0 || start === undefined) return untold;

@@ -53,6 +53,21 @@ describe('readWindow', () => {
     expect(limited).toBe(true);
   });
 
+  it('begins after an event that a hidden one has replaced, for who folds the state from it', async () => {
+    const store = await timelineOf(20);
+    const window = (foldsState: boolean) =>
+      readWindow(new RecentRows(store, room, positionOf(20), 21), {
+        after: undefined,
+        limit: 20,
+        shows: ({ header }) => header.e !== '$15',
+        foldsState,
+      });
+    const folded = await window(true);
+    expect([ids(folded.shown), ids(folded.hidden), folded.limited]).toEqual([[13, 14, 16, 17, 18, 19, 20], [15], true]);
+    const plain = await window(false);
+    expect([plain.shown.length, plain.limited]).toEqual([19, false]);
+  });
+
   it('gives up where nothing is to be shown for long, and calls that limited', async () => {
     const store = await timelineOf(1_100);
     const recent = new RecentRows(store, room, positionOf(1_100), 11);

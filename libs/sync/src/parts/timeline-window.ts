@@ -16,6 +16,11 @@ export interface WindowOptions {
   readonly after: Position | undefined;
   /** The most events to show. */
   readonly limit: number;
+  /**
+   * The client takes the state from the timeline too: an event that a hidden one has replaced must not be shown behind it, as
+   * the client would take what it says for what is so. The window begins after it.
+   */
+  readonly foldsState?: boolean;
   shows(row: TimelineRow): boolean | Promise<boolean>;
 }
 
@@ -24,7 +29,7 @@ const MAX_SCANNED = 1_000;
 
 /** Finds the newest events to show, going backwards. */
 export async function readWindow(recent: RecentRows, options: WindowOptions): Promise<TimelineWindow> {
-  const { after, limit, shows } = options;
+  const { after, limit, shows, foldsState = false } = options;
   const shown: TimelineRow[] = [];
   const hidden: TimelineRow[] = [];
   let limited = false;
@@ -39,11 +44,16 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
     const isShown = shows(row);
     if (!(typeof isShown === 'boolean' ? isShown : await isShown)) {
       if (row.header.k !== undefined) hidden.push(row);
-    } else if (shown.length < limit) shown.push(row);
+    } else if (shown.length < limit && !(foldsState && isReplaced(row, hidden))) shown.push(row);
     else {
       limited = true;
       break;
     }
   }
   return { shown: shown.toReversed(), hidden: hidden.toReversed(), limited };
+}
+
+/** Whether a later one of some events has the same state key. */
+function isReplaced({ header }: TimelineRow, later: readonly TimelineRow[]): boolean {
+  return header.k !== undefined && later.some((row) => row.header.t === header.t && row.header.k === header.k);
 }
