@@ -1,0 +1,24 @@
+import type { Look } from './look.js';
+import { lookAround, lookAtEvents } from './look-at-events.js';
+import { lookAtOverviews } from './look-at-overviews.js';
+import { lookAtPages, lookForEvents } from './look-at-pages.js';
+import { lookAtState } from './look-at-state.js';
+import { lookAtStream } from './look-at-stream.js';
+import { lookAtSync } from './look-at-sync.js';
+
+/** Every way there is to read a room. */
+export const WAYS: readonly ((look: Look) => Promise<void>)[] = [
+  lookAtEvents,
+  lookAround,
+  lookAtPages,
+  lookForEvents,
+  lookAtState,
+  lookAtSync,
+  lookAtStream,
+  lookAtOverviews,
+];
+
+/** Looks by every way, or (in the middle of a life) by about half of them. */
+export async function lookByAllWays(look: Look, isHasty: boolean): Promise<void> {
+  for (const way of WAYS) if (!isHasty || look.number(2) === 0) await way(look);
+}
