@@ -1,5 +1,5 @@
 import { MatrixError } from '#kernel/matrix-error';
-import { type Query, queryText } from './query.js';
+import { filledText, type Query, queryText } from './query.js';
 
 /** The pagination parameters that API v1 has everywhere, as they came. */
 export interface PageParameters {
@@ -38,9 +38,8 @@ export function readPageParameters(query: Query): PageParameters {
   const dir = queryText(query, 'dir');
   if (dir !== undefined && dir !== 'b' && dir !== 'f') throw bad('dir: neither b nor f');
   return {
-    // Clients of the time also wrote `from=` for none.
-    from: queryText(query, 'from') || undefined,
-    to: queryText(query, 'to') || undefined,
+    from: filledText(query, 'from'),
+    to: filledText(query, 'to'),
     limit: limit === undefined ? undefined : Number(limit),
     dir,
   };

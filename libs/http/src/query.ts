@@ -9,6 +9,11 @@ export function queryText(query: Query, key: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }
 
+/** The value of a key, undefined where it is absent or empty: for tokens and the like, which clients also leave out as `from=`. */
+export function filledText(query: Query, key: string): string | undefined {
+  return queryText(query, key) || undefined;
+}
+
 /** All values of a key. */
 export function queryTexts(query: Query, key: string): readonly string[] {
   const value = query[key];

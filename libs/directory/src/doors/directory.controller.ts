@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
-import { type Query as QueryValues, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseRoomAlias, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -130,8 +130,7 @@ export class DirectoryController {
   @Get('publicRooms')
   publicRooms(@Query() query: QueryValues): Promise<object> {
     this.#checkServer(query);
-    const since = queryText(query, 'since');
-    return listPublicRooms(this.views, { limit: queryInteger(query, 'limit'), since });
+    return listPublicRooms(this.views, { limit: queryInteger(query, 'limit'), since: filledText(query, 'since') });
   }
 
   @Post('publicRooms')
@@ -152,12 +151,17 @@ export class DirectoryController {
     }
     // No other network is bridged to this server, so none has a room here.
     if (network !== undefined) return { chunk: [], total_room_count_estimate: 0 };
-    return listPublicRooms(this.views, { limit, since, term, types: types as (string | null)[] | undefined });
+    return listPublicRooms(this.views, {
+      limit,
+      since: since || undefined,
+      term,
+      types: types as (string | null)[] | undefined,
+    });
   }
 
   /** The directories of other servers are read over federation: M_NOT_FOUND before there is one. */
   #checkServer(query: QueryValues): void {
-    const server = queryText(query, 'server');
+    const server = filledText(query, 'server');
     if (server === undefined || server === this.config.serverName) return;
     throw new MatrixError('M_NOT_FOUND', 'This server does not federate: it knows its own directory only');
   }

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { type Query as QueryValues, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryBoolean, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -37,7 +37,7 @@ export class FindEventsController {
     const { views } = this;
     const roomId = parseRoomId(room);
     const recurse = queryBoolean(query, 'recurse') ?? false;
-    const from = queryText(query, 'from');
+    const from = filledText(query, 'from');
     const token = async (text: string | undefined): Promise<MessagesToken | undefined> =>
       text === undefined ? undefined : parseMessagesToken(views, roomId, text);
     const reader = await readerOf(views, requester);
@@ -48,7 +48,7 @@ export class FindEventsController {
     } = await listRelations(views, roomId, parseEventId(eventId), reader, {
       direction: queryEnum(query, 'dir', ['b', 'f']) ?? 'b',
       from: await token(from),
-      to: await token(queryText(query, 'to')),
+      to: await token(filledText(query, 'to')),
       limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,
       relType,
       eventType,

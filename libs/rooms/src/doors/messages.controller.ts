@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { type Query as QueryValues, queryEnum, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -43,11 +43,11 @@ export class MessagesController {
     const roomId = parseRoomId(room);
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'dir: required');
-    const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
+    const filter = parseRoomEventFilter(filledText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? filter.limit ?? DEFAULT_LIMIT;
     const [from, to] = await Promise.all(
       ['from', 'to'].map((key) => {
-        const text = queryText(query, key);
+        const text = filledText(query, key);
         return text === undefined ? undefined : parseMessagesToken(views, roomId, text);
       }),
     );
@@ -83,7 +83,7 @@ export class MessagesController {
     @Param('eventId') eventId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
-    const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
+    const filter = parseRoomEventFilter(filledText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const reader = await readerOf(this.views, requester);
     const found = await getContext(this.views, parseRoomId(roomId), parseEventId(eventId), reader, limit, filter);

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { type Query as QueryValues, queryEnum, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryEnum } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -18,6 +18,8 @@ import { readablePlace } from '../reading/readable-place.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { readStateKey } from './read-state-key.js';
+
+const MEMBERSHIPS = ['join', 'invite', 'knock', 'leave', 'ban'] as const;
 
 /** Reading the state of a room: client-server API, "Getting events for a room". */
 @Controller([...TODAY])
@@ -75,12 +77,12 @@ export class StateController {
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
     const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
-    const text = queryText(query, 'at');
+    const text = filledText(query, 'at');
     const at = text === undefined ? undefined : (await parseMessagesToken(this.views, roomId, text)).place;
     const rows = await listMembers(this.views, roomId, {
       at: await readablePlace(open, at),
-      membership: queryText(query, 'membership'),
-      notMembership: queryText(query, 'not_membership'),
+      membership: queryEnum(query, 'membership', MEMBERSHIPS),
+      notMembership: queryEnum(query, 'not_membership', MEMBERSHIPS),
     });
     const events = await renderEvents(rows, this.#viewer(open.room));
     return new RawJson(`{"chunk":[${events.join()}]}`);

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { type Query as QueryValues, queryEnum, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -30,7 +30,7 @@ export class ThreadsController {
     @Param('roomId') roomId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
-    const from = queryText(query, 'from');
+    const from = filledText(query, 'from');
     const request = {
       from: from === undefined ? undefined : parseThreadsToken(from),
       limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,

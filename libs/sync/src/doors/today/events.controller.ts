@@ -3,7 +3,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
-import { type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -40,7 +40,7 @@ export class EventsController {
     @Query() query: QueryValues,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
-    const from = queryText(query, 'from');
+    const from = filledText(query, 'from');
     const room = queryText(query, 'room_id');
     const request = {
       requester,
@@ -48,7 +48,7 @@ export class EventsController {
       roomId: room === undefined ? undefined : parseRoomId(room),
       plan: {
         direction: 'f' as const,
-        from: from === undefined || from === '' ? ('END' as const) : parseEventStreamPlace(from, 'from'),
+        from: from === undefined ? ('END' as const) : parseEventStreamPlace(from, 'from'),
         to: 'END' as const,
         limit: queryInteger(query, 'limit', { cap: MAX_LIMIT }),
         isDirected: true,

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { isAlphaDoor, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
-import { type Query as QueryValues, queryBoolean, queryEnum, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryBoolean, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import type { Requester } from '#kernel/requester';
@@ -28,8 +28,8 @@ export class SyncController {
   ): Promise<RawJson> {
     queryEnum(query, 'set_presence', ['offline', 'online', 'unavailable']);
     const options = {
-      since: queryText(query, 'since') || undefined,
-      filter: queryText(query, 'filter'),
+      since: filledText(query, 'since'),
+      filter: filledText(query, 'filter'),
       fullState: queryBoolean(query, 'full_state') ?? false,
       useStateAfter: queryBoolean(query, 'use_state_after') ?? false,
       timeout: queryInteger(query, 'timeout') ?? 0,

@@ -4,7 +4,7 @@ import { Authenticated, CurrentRequester, CurrentSession } from '#http/authentic
 import { V1 } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
 import { planPage, readPageParameters } from '#http/pagination';
-import { type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
+import { filledText, type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -90,7 +90,7 @@ export class EventsV1Controller {
 
   /** The filters of today, by id or as JSON, which the documents of the time left for later. */
   #filterOf({ userId }: Requester, query: QueryValues): Promise<SyncFilter> {
-    return this.filters.get(userId, queryText(query, 'filter'));
+    return this.filters.get(userId, filledText(query, 'filter'));
   }
 }
 

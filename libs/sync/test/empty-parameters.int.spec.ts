@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+let app: SyncApp;
+let alice: SyncUser;
+let roomId: string;
+let eventId: string;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  alice = await app.register('alice');
+  roomId = await alice.createRoom({ preset: 'public_chat', visibility: 'public' });
+  eventId = await alice.send(roomId, 'hello');
+});
+afterAll(() => app.close());
+
+const TODAY = '/_matrix/client/v3';
+const RECENT = '/_matrix/client/v1';
+const V1 = '/_matrix/client/api/v1';
+
+describe('a parameter that is there and empty is as one that is left out', () => {
+  it.each([
+    [`${TODAY}/sync`, ['since', 'filter']],
+    [`${TODAY}/events`, ['from']],
+    [`${TODAY}ROOM/messages?dir=b`, ['from', 'to', 'filter']],
+    [`${TODAY}ROOM/context/EVENT`, ['filter']],
+    [`${TODAY}ROOM/members`, ['at']],
+    [`${TODAY}/publicRooms`, ['since', 'server']],
+    [`${RECENT}ROOM/relations/EVENT`, ['from', 'to']],
+    [`${RECENT}ROOM/threads`, ['from']],
+    [`${RECENT}ROOM/hierarchy`, ['from']],
+    [`${V1}/events`, ['from', 'to', 'filter']],
+    [`${V1}/initialSync`, ['filter']],
+    [`${V1}ROOM/messages`, ['from', 'to']],
+    [`${V1}ROOM/members`, ['from', 'to']],
+  ])('%s: %j', async (template, names) => {
+    const path = template.replace('ROOM', roomPath(roomId)).replace('EVENT', encodeURIComponent(eventId));
+    const without = await app.call('GET', path, alice.token);
+    expect(without).toMatchObject({ status: 200 });
+    for (const name of names) {
+      const answer = await app.call('GET', `${path}${path.includes('?') ? '&' : '?'}${name}=`, alice.token);
+      expect([name, answer.status, Object.keys(answer.body)]).toEqual([name, 200, Object.keys(without.body)]);
+    }
+  });
+
+  it('in a search of the directory too', async () => {
+    const { status, body } = await app.call('POST', `${TODAY}/publicRooms?server=`, alice.token, { since: '' });
+    expect(status).toBe(200);
+    expect(body.chunk).toMatchObject([{ room_id: roomId }]);
+  });
+});
+
+describe('a membership that there is not', () => {
+  it.each(['membership', 'not_membership'])('is refused, not taken for one that nobody has: %s', async (name) => {
+    const { status, body } = await app.call('GET', `${TODAY}${roomPath(roomId)}/members?${name}=gone`, alice.token);
+    expect([status, body.errcode]).toEqual([400, 'M_INVALID_PARAM']);
+  });
+});
