@@ -38,7 +38,11 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     key: ['room', 'event', 'position'],
     value: 'an event related to it, how, its type and sender',
   },
-  'relation-parents': { owner: 'relations', key: ['event'], value: 'where its relation stands, how, its sender' },
+  'relation-parents': {
+    owner: 'relations',
+    key: ['event'],
+    value: 'where its relation stands, how, its sender; of a redacted one too',
+  },
   threads: { owner: 'relations', key: ['room', 'root'], value: 'where its last event stands, how many there are' },
   'threads-log': { owner: 'relations', key: ['room', 'position of its last event'], value: 'the root of a thread' },
   aggregated: {

@@ -4,6 +4,7 @@ import { BatchRows } from '#projections/batch-rows';
 import { projectFacts } from '#projections/project-facts';
 import type { Projector } from '#projections/projector';
 import { Turn } from '#projections/turn';
+import type { Write } from '#read-models/read-model-store';
 import type { PlainFact } from './given.js';
 import { MemoryReadModels } from './memory-read-models.js';
 
@@ -43,10 +44,18 @@ export async function applyFacts(
   batch = facts.length || 1,
 ): Promise<void> {
   for (let i = 0; i < facts.length; i += batch) {
-    const rows = new BatchRows(store, new Map(projector.collections.map((name) => [name, name])));
-    await projectFacts(projector, facts.slice(i, i + batch), rows, refuse, new Turn());
-    await store.write(rows.writes);
+    await store.write(await writesOf(projector, facts.slice(i, i + batch), store));
   }
+}
+
+async function writesOf(
+  projector: Projector,
+  facts: readonly RecordedFact[],
+  store: MemoryReadModels,
+): Promise<readonly Write[]> {
+  const rows = new BatchRows(store, new Map(projector.collections.map((name) => [name, name])));
+  await projectFacts(projector, facts, rows, refuse, new Turn());
+  return rows.writes;
 }
 
 /** All rows of a projector's collections: `collection key/parts` -> value, parsed where it is JSON (an event row is two). */
@@ -69,16 +78,55 @@ export async function project(projector: Projector, facts: readonly StreamFact[]
   const store = new MemoryReadModels();
   await applyFacts(projector, recorded, store);
   const rows = await rowsOf(projector, store);
-  const same = async (other: MemoryReadModels, what: string): Promise<void> => {
-    const [expected, actual] = [JSON.stringify(rows), JSON.stringify(await rowsOf(projector, other))];
-    if (expected !== actual) throw new Error(`${what}: ${actual} instead of ${expected}`);
-  };
   const single = new MemoryReadModels();
   await applyFacts(projector, recorded, single, 1);
-  await same(single, 'one fact a batch');
+  await checkSame(projector, rows, single, 'one fact a batch');
   for (let from = recorded.length - 1; from >= 0; from--) {
     await applyFacts(projector, recorded.slice(from), store);
-    await same(store, `applied again from fact ${from + 1}`);
+    await checkSame(projector, rows, store, `applied again from fact ${from + 1}`);
   }
   return rows;
+}
+
+/**
+ * As `project`; throws as well where it makes a difference that a crash left only some of a fact's rows. A store without
+ * transactions writes the collections side by side, so either one may be there without the others, or lack where they are.
+ */
+export async function projectOverCrashes(
+  projector: Projector,
+  facts: readonly StreamFact[],
+): Promise<Record<string, unknown>> {
+  const rows = await project(projector, facts);
+  const recorded = recordFacts(facts);
+  const storeAfter = async (count: number): Promise<MemoryReadModels> => {
+    const before = new MemoryReadModels();
+    await applyFacts(projector, recorded.slice(0, count), before);
+    return before;
+  };
+  for (let from = 0; from < recorded.length; from++) {
+    const writes = await writesOf(projector, [recorded[from]!], await storeAfter(from));
+    const collections = new Set(writes.map(({ collection }) => collection));
+    // What goes into one collection alone is there or is not.
+    if (collections.size < 2) continue;
+    for (const collection of collections) {
+      for (const isThere of [true, false]) {
+        const torn = await storeAfter(from);
+        await torn.write(writes.filter((write) => (write.collection === collection) === isThere));
+        await applyFacts(projector, recorded.slice(from), torn);
+        const what = `a crash left fact ${from + 1} ${isThere ? 'nothing but' : 'without'} ${collection}`;
+        await checkSame(projector, rows, torn, what);
+      }
+    }
+  }
+  return rows;
+}
+
+async function checkSame(
+  projector: Projector,
+  rows: Record<string, unknown>,
+  store: MemoryReadModels,
+  what: string,
+): Promise<void> {
+  const [expected, actual] = [JSON.stringify(rows), JSON.stringify(await rowsOf(projector, store))];
+  if (expected !== actual) throw new Error(`${what}: ${actual} instead of ${expected}`);
 }

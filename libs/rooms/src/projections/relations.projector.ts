@@ -8,19 +8,30 @@ import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
 /** A row of `relations`: [room, parent, position of the child]. */
 export type RelationRow = readonly [child: EventId, relType: string, type: string, sender: UserId];
 
-/** A row of `relation-parents`: [child]. */
-export type ParentRow = readonly [roomId: RoomId, parent: EventId, position: Position, relType: string, sender: UserId];
+/** A row of `relation-parents`: [child]. That of a redacted child stays: by it the redaction finds what to take away, however often. */
+export type ParentRow = readonly [
+  roomId: RoomId,
+  parent: EventId,
+  position: Position,
+  relType: string,
+  sender: UserId,
+  isRedacted?: true,
+];
 
 /** A row of `threads`: [room, root]: where its last event stands, and how many it has. */
 export interface ThreadRow {
   readonly latest: Position;
   readonly count: number;
+  /** The last fact that was counted: one that is applied again must not count again. */
+  readonly pos: Position;
 }
 
 /** A row of `thread-senders`: [room, root, sender]: how many of its events are theirs, and where the last of those was sent. */
 export interface ThreadSenderRow {
   readonly count: number;
   readonly last: Position;
+  /** As in `ThreadRow`. */
+  readonly pos: Position;
 }
 
 export const THREAD = 'm.thread';
@@ -35,11 +46,11 @@ const AGGREGATED: ReadonlySet<string> = new Set([THREAD, 'm.replace', 'm.referen
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 3,
+    version: 4,
     collections: ['relations', 'relation-parents', 'threads', 'threads-log', 'thread-senders', 'aggregated'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
-      if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), rows);
+      if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), fact.position, rows);
       // PERF: most events relate to nothing, and a PDU's canonical JSON escapes no letters: no need to parse those.
       return fact.data.includes('"m.relates_to"') ? relate(reader, fact, rows) : undefined;
     },
@@ -68,54 +79,62 @@ function put(child: EventId, type: string, back: ParentRow, rows: OwnRows): void
 
 async function relateInThread(child: EventId, type: string, back: ParentRow, rows: OwnRows): Promise<void> {
   const [roomId, root, position, , sender] = back;
-  // Applied before: it is counted already.
-  if ((await rows.get('relations', [roomId, root, position])) !== undefined) return;
   const thread = parse<ThreadRow>(await rows.get('threads', [roomId, root]));
   const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, root, sender]));
   put(child, type, back, rows);
-  putThread(rows, roomId, root, thread, { latest: position, count: (thread?.count ?? 0) + 1 });
-  const own: ThreadSenderRow = { count: (posted?.count ?? 0) + 1, last: position };
+  if (thread === undefined || thread.pos < position) {
+    if (thread !== undefined) rows.delete('threads-log', [roomId, thread.latest]);
+    putThread(rows, roomId, root, { latest: position, count: (thread?.count ?? 0) + 1, pos: position });
+  } else {
+    // Counted before. A crash may have left the row of where the thread ended until then.
+    const before = await latestInThread(rows, roomId, root, position);
+    if (before !== undefined && before !== thread.latest) rows.delete('threads-log', [roomId, before]);
+    putThread(rows, roomId, root, thread);
+  }
+  if (posted !== undefined && posted.pos >= position) return;
+  const own: ThreadSenderRow = { count: (posted?.count ?? 0) + 1, last: position, pos: position };
   rows.put('thread-senders', [roomId, root, sender], JSON.stringify(own));
 }
 
-async function forget({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
+async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows: OwnRows): Promise<void> {
   const child = data.event_id;
   const back = parse<ParentRow>(await rows.get('relation-parents', [child]));
   if (back === undefined || back[0] !== roomId) return;
   const [, parent, position, relType, sender] = back;
+  const redacted: ParentRow = [roomId, parent, position, relType, sender, true];
   rows.delete('relations', [roomId, parent, position]);
-  rows.delete('relation-parents', [child]);
+  rows.put('relation-parents', [child], JSON.stringify(redacted));
   if (relType !== THREAD) return;
+  rows.delete('threads-log', [roomId, position]);
+  const latest = await latestInThread(rows, roomId, parent);
   const thread = parse<ThreadRow>(await rows.get('threads', [roomId, parent]));
-  if (thread !== undefined) {
-    const latest = thread.latest === position ? await latestInThread(rows, roomId, parent) : thread.latest;
-    putThread(rows, roomId, parent, thread, latest === undefined ? undefined : { latest, count: thread.count - 1 });
+  if (latest === undefined) rows.delete('threads', [roomId, parent]);
+  else if (thread !== undefined) {
+    const isCounted = thread.pos >= redactedAt;
+    putThread(rows, roomId, parent, isCounted ? thread : { latest, count: thread.count - 1, pos: redactedAt });
   }
   const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, parent, sender]));
-  if (posted === undefined) return;
+  if (posted === undefined || posted.pos >= redactedAt) return;
   // Where they wrote last is where they have read to, whatever became of what they wrote.
-  const left: ThreadSenderRow = { count: posted.count - 1, last: posted.last };
+  const left: ThreadSenderRow = { count: posted.count - 1, last: posted.last, pos: redactedAt };
   rows.put('thread-senders', [roomId, parent, sender], JSON.stringify(left));
 }
 
-function putThread(
-  rows: OwnRows,
-  roomId: RoomId,
-  root: EventId,
-  before: ThreadRow | undefined,
-  after: ThreadRow | undefined,
-): void {
-  if (before !== undefined && before.latest !== after?.latest) rows.delete('threads-log', [roomId, before.latest]);
-  if (after === undefined) return rows.delete('threads', [roomId, root]);
-  rows.put('threads', [roomId, root], JSON.stringify(after));
-  rows.put('threads-log', [roomId, after.latest], root);
+function putThread(rows: OwnRows, roomId: RoomId, root: EventId, thread: ThreadRow): void {
+  rows.put('threads', [roomId, root], JSON.stringify(thread));
+  rows.put('threads-log', [roomId, thread.latest], root);
 }
 
 const PAGE = 50;
 
-/** Where the last event of a thread stands, of those that are left. */
-async function latestInThread(rows: OwnRows, roomId: RoomId, root: EventId): Promise<Position | undefined> {
-  let before: readonly string[] | undefined;
+/** Where the last event of a thread stands, of those that are left, or of those before a position. */
+async function latestInThread(
+  rows: OwnRows,
+  roomId: RoomId,
+  root: EventId,
+  position?: Position,
+): Promise<Position | undefined> {
+  let before: readonly string[] | undefined = position && [roomId, root, position];
   for (;;) {
     const page = await rows.scan('relations', { prefix: [roomId, root], before, reverse: true, limit: PAGE });
     const found = page.find(({ value }) => (JSON.parse(value) as RelationRow)[1] === THREAD);

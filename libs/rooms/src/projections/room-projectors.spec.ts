@@ -1,10 +1,12 @@
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
+import type { RoomEvent } from '#protocol/room-event';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { project, type StreamFact } from '#testing/project';
+import { projectOverCrashes, type StreamFact } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
 import { parseRow, type RowHeader } from './timeline-row.js';
@@ -20,12 +22,12 @@ beforeEach(async () => {
   room = await LocalRoom.begin(log);
 });
 
-/** The rows a projector makes of the log, however its facts are batched and however often they are applied. */
+/** The rows a projector makes of the log, however its facts are batched, however often they are applied and whatever crashes leave. */
 function rowsOf(name: string, more: readonly StreamFact[] = []): Promise<Record<string, unknown>> {
   const projector = roomProjectors().find((one) => one.name === name);
   if (projector === undefined) throw new Error(`no projector ${name}`);
   const facts = log.facts.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
-  return project(projector, [...facts, ...more]);
+  return projectOverCrashes(projector, [...facts, ...more]);
 }
 
 /** A row of `timeline` or `room-state`, its client JSON parsed. */
@@ -404,7 +406,8 @@ describe('relations', () => {
     ).toHaveLength(1);
     await room.redact(child);
     const rows = await rowsOf('relations');
-    expect(Object.keys(rows).filter((key) => !/^(thread-senders|aggregated) /.test(key))).toEqual([]);
+    expect(Object.keys(rows).filter((key) => !/^(thread-senders|aggregated|relation-parents) /.test(key))).toEqual([]);
+    expect((rows[`relation-parents ${child.eventId}`] as unknown[]).at(-1)).toBe(true);
   });
 
   it('make threads, by their last event, with how many events they have and whose', async () => {
@@ -416,23 +419,48 @@ describe('relations', () => {
     };
     await reply(root.eventId);
     const firstAt = lastPosition();
-    expect(await thread()).toEqual([{ latest: firstAt, count: 1 }, [[firstAt, root.eventId]]]);
+    expect(await thread()).toEqual([{ latest: firstAt, count: 1, pos: firstAt }, [[firstAt, root.eventId]]]);
     const second = await reply(root.eventId);
     const secondAt = lastPosition();
     await reply(root.eventId, 'm.annotation');
-    expect(await thread()).toEqual([{ latest: secondAt, count: 2 }, [[secondAt, root.eventId]]]);
+    expect(await thread()).toEqual([{ latest: secondAt, count: 2, pos: secondAt }, [[secondAt, root.eventId]]]);
     await reply(other.eventId);
     const otherAt = lastPosition();
     expect((await thread())[1]).toEqual([[secondAt, root.eventId], [otherAt, other.eventId]]); // prettier-ignore
     await room.redact(second);
     expect(await thread()).toEqual([
-      { latest: firstAt, count: 1 },
+      { latest: firstAt, count: 1, pos: lastPosition() },
       [[firstAt, root.eventId], [otherAt, other.eventId]], // prettier-ignore
     ]);
     const rows = await rowsOf('relations');
     expect(rows[`thread-senders ${room.roomId} ${root.eventId} @alice:a.example`]).toEqual({
       count: 1,
       last: secondAt,
+      pos: lastPosition(),
     });
+  });
+
+  it('count the events of a thread that are left, whatever is said and redacted in whichever order', async () => {
+    const steps = fc.array(fc.oneof(fc.constant('say' as const), fc.nat(5)), { maxLength: 7 });
+    const property = fc.asyncProperty(steps, async (todo) => {
+      log = new MemoryEventStore();
+      room = await LocalRoom.begin(log);
+      const root = await room.say('root');
+      const said: { event: RoomEvent; at: string; isThere: boolean }[] = [];
+      for (const step of todo) {
+        const one = step === 'say' ? undefined : said[step];
+        if (step === 'say') said.push({ event: await reply(root.eventId), at: lastPosition(), isThere: true });
+        else if (one?.isThere === true) await room.redact(one.event).then(() => (one.isThere = false));
+      }
+      const left = said.filter(({ isThere }) => isThere);
+      const rows = await rowsOf('relations');
+      const thread = rows[`threads ${room.roomId} ${root.eventId}`];
+      if (left.length === 0) expect(thread).toBeUndefined();
+      else expect(thread).toMatchObject({ latest: left.at(-1)!.at, count: left.length });
+      expect(keysOf(rows, 'threads-log')).toEqual(left.slice(-1).map(({ at }) => `${room.roomId} ${at}`));
+      const own = rows[`thread-senders ${room.roomId} ${root.eventId} ${ALICE}`];
+      if (said.length > 0) expect(own).toMatchObject({ count: left.length, last: said.at(-1)!.at });
+    });
+    await fc.assert(property, { numRuns: 40 });
   });
 });

@@ -27,10 +27,14 @@ export async function findThread(
     if (relation.relType === THREAD) return relation.parent;
     if (hop === MAX_HOPS) return undefined;
     const text: string | undefined = await views.get('relation-parents', [relation.parent]);
-    const [room, parent, , relType] = text === undefined ? [] : (JSON.parse(text) as ParentRow);
-    relation = room === roomId && parent !== undefined && relType !== undefined ? { parent, relType } : undefined;
+    relation = text === undefined ? undefined : relationIn(roomId, JSON.parse(text) as ParentRow);
   }
   return undefined;
+}
+
+/** A redacted event relates to nothing any more. */
+function relationIn(roomId: RoomId, [room, parent, , relType, , isRedacted]: ParentRow): Relation | undefined {
+  return room === roomId && isRedacted !== true ? { parent, relType } : undefined;
 }
 
 /** What an event says that it relates to. */
