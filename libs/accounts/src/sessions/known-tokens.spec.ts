@@ -29,6 +29,10 @@ describe('known tokens', () => {
       [`tokens ${hashSecret('short')}`, JSON.stringify({ user: alice, device: 'E', expires_at: 2000 })],
       [`tokens ${hashSecret('fresh')}`, JSON.stringify({ user: alice, device: 'F', expires_at: 2000, pending: true })],
       [`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open' })],
+      ...['good', 'short', 'fresh'].map((token, i): [string, string] => [
+        `devices ${alice} ${'DEF'[i]}`,
+        JSON.stringify({ created_ts: 1, current: { token_hash: hashSecret(token) } }),
+      ]),
     ]);
     const views = {
       get: async (collection: string, key: readonly string[]) => {
@@ -51,20 +55,33 @@ describe('known tokens', () => {
   it('are read from the views once, and from then on from memory', async () => {
     const expected = { userId: alice, deviceId: 'D', isAdmin: false, isGuest: false, requestId: '' };
     expect(await tokens.requesterOf('good')).toEqual(expected);
-    expect(reads).toBe(2);
+    expect(reads).toBe(3);
     expect(await tokens.requesterOf('good')).toEqual(expected);
-    expect([reads, tokens.size]).toEqual([2, 1]);
+    expect([reads, tokens.size]).toEqual([3, 1]);
   });
 
   it('are refused where they are unknown', async () => {
     await expect(tokens.requesterOf('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN', fields: undefined });
   });
 
+  it('are refused where their device is gone or has others, though a crash has left their row', async () => {
+    rows.set(`devices ${alice} D`, JSON.stringify({ created_ts: 1, current: { token_hash: hashSecret('newer') } }));
+    await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+    rows.delete(`devices ${alice} E`);
+    await expect(tokens.validUntil('short')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+  });
+
+  it('are good until the pair that replaces them is used', async () => {
+    const [current, previous] = ['newer', 'good'].map((token) => ({ token_hash: hashSecret(token) }));
+    rows.set(`devices ${alice} D`, JSON.stringify({ created_ts: 1, current, previous }));
+    expect((await tokens.requesterOf('good')).userId).toBe(alice);
+  });
+
   it('are forgotten upon the facts that touch their user, and only then', async () => {
     await tokens.requesterOf('good');
     tokens.hear([fact('account-data-set'), fact('devices-removed', '@bob:example.org' as UserId)]);
     await tokens.requesterOf('good');
-    expect(reads).toBe(2);
+    expect(reads).toBe(3);
     rows.set(`accounts ${alice}`, JSON.stringify({ created_ts: 1, via: 'open', admin: true }));
     tokens.hear([fact('admin-changed')]);
     expect((await tokens.requesterOf('good')).isAdmin).toBe(true);

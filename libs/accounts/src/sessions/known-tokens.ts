@@ -9,6 +9,7 @@ import type { Requester } from '#kernel/requester';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { hashSecret } from '../credentials/secrets.js';
+import { type DeviceRecord, validPairs } from '../decide/device-tokens.js';
 import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
 import type { AccountRow } from '../projections/accounts.projector.js';
 import type { TokenRow } from '../projections/devices.projector.js';
@@ -106,8 +107,11 @@ export class KnownTokens implements AccessTokens, Listener {
     const text = await this.views.get('tokens', [hash]);
     if (text === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
     const row = JSON.parse(text) as TokenRow;
-    const account = await this.views.get('accounts', [row.user]);
-    if (account === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const [account, device] = await Promise.all([
+      this.views.get('accounts', [row.user]),
+      this.views.get('devices', [row.user, row.device]),
+    ]);
+    if (account === undefined || !hasToken(device, hash)) throw new MatrixError('M_UNKNOWN_TOKEN');
     const { admin, guest } = JSON.parse(account) as AccountRow;
     const requester: Requester = Object.freeze({
       userId: row.user,
@@ -155,4 +159,14 @@ export class KnownTokens implements AccessTokens, Listener {
       this.#log.error({ err: error, userId }, 'the first use of a refreshed token was not noted');
     });
   }
+}
+
+/**
+ * Whether a token is one of its device's. The row of a token alone says nothing: in a store without transactions a crash may
+ * have kept it, while that of the device, by which it would have been found, is gone.
+ */
+function hasToken(device: string | undefined, hash: string): boolean {
+  return (
+    device !== undefined && validPairs(JSON.parse(device) as DeviceRecord).some((pair) => pair.token_hash === hash)
+  );
 }
