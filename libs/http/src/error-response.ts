@@ -34,8 +34,8 @@ const TOO_LARGE: ErrorResponse = {
 };
 
 /**
- * What to answer for anything thrown: a MatrixError as it says of itself, a log that is away as 503, a refusal of the framework in the standard shape, and
- * anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
+ * What to answer for anything thrown: a MatrixError as it says of itself, a log that is away as 503, a refusal of the
+ * framework in the standard shape, and anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
  */
 export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof MatrixError) return { status: thrown.status, body: thrown.toBody(), isBug: false };

@@ -21,8 +21,8 @@ const EXACT: ParseJsonOptions = Object.freeze({
 
 /**
  * Reads a request's body: M_NOT_JSON when it is not UTF-8 or not JSON; M_BAD_JSON when it is not an object, nests deeper than
- * 100 (content of events: 99), has a key twice in one object, or half a surrogate pair anywhere. So nothing that comes in here (a name, a topic,
- * account data) is a text that an event could not hold. A key `__proto__` is a key like any other.
+ * 100 (content of events: 99), has a key twice in one object, or half a surrogate pair anywhere. So nothing that comes in
+ * here (a name, a topic, account data) is a text that an event could not hold. A key `__proto__` is a key like any other.
  *
  * Numbers are doubles unless `exactNumbers` is set: then each that a double would change is a JsonNumber. For content of
  * events: which numbers it may have is for the room's version to say.

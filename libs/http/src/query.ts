@@ -14,12 +14,6 @@ export function filledText(query: Query, key: string): string | undefined {
   return queryText(query, key) || undefined;
 }
 
-/** All values of a key. */
-export function queryTexts(query: Query, key: string): readonly string[] {
-  const value = query[key];
-  return value === undefined ? [] : typeof value === 'string' ? [value] : value;
-}
-
 /** The value of a key that must be there: else M_MISSING_PARAM. */
 export function requiredText(query: Query, key: string): string {
   const text = queryText(query, key);

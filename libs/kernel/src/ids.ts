@@ -59,7 +59,6 @@ export const parseRoomId = parser<RoomId>('room ID', isRoomId);
 export const parseEventId = parser<EventId>('event ID', isEventId);
 export const parseRoomAlias = parser<RoomAlias>('room alias', isRoomAlias);
 export const parseDeviceId = parser<DeviceId>('device ID', isDeviceId);
-export const parseServerName = parser<ServerName>('server name', isServerName);
 
 const parseAnyUserId = parser<UserId>('user ID', isUserId);
 

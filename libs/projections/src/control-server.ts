@@ -13,7 +13,8 @@ export interface ControlServer {
 
 /**
  * Listens on a Unix socket that only the owner of the process can open, for lines of JSON: `{"method": …, "name": …}`, each
- * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` (with `errcode` for a MatrixError) in order. Throws where another process listens there.
+ * answered by `{"ok": true, "result": …}` or `{"ok": false, "error": …}` (with `errcode` for a MatrixError) in order. Throws
+ * where another process listens there.
  */
 export async function startControlServer(
   path: string,

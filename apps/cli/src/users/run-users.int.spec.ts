@@ -78,7 +78,7 @@ describe('the users of a stopped server', () => {
     expect((await list())[0]).not.toHaveProperty('admin');
     await deactivateUser(testInstallation(folder.path), terminal, 'alice', true);
     expect(await list()).toMatchObject([{ deactivated: true, erased: true }]);
-    expect(terminal.notes.at(-1)).toContain('nobody lets the user leave the rooms');
+    expect(terminal.notes.at(-1)).toContain('the user leaves their rooms once it does');
     expect(await accepts(alice, 'sesame')).toBe(false);
     await expect(setAdmin(testInstallation(folder.path), terminal, 'alice', true)).rejects.toMatchObject({
       exitCode: EXIT.found,

@@ -70,7 +70,7 @@ export async function deactivateUser(
     running,
   ]);
   await terminal.line(`${userId} is deactivated, for ever${erase ? '; profile and private data are erased' : ''}`);
-  if (!isRunning) terminal.note('the server is not running: nobody lets the user leave the rooms they are in');
+  if (!isRunning) terminal.note('the server is not running: the user leaves their rooms once it does');
   return EXIT.ok;
 }
 

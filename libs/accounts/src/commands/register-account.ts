@@ -38,8 +38,8 @@ export interface RegisteredAccount {
 }
 
 /**
- * Makes an account, and opens its first session where one is asked for, in one write. Throws M_INVALID_USERNAME, M_USER_IN_USE, M_WEAK_PASSWORD,
- * M_INVALID_PARAM, and M_FORBIDDEN for a registration token that is used up.
+ * Makes an account, and opens its first session where one is asked for, in one write. Throws M_INVALID_USERNAME,
+ * M_USER_IN_USE, M_WEAK_PASSWORD, M_INVALID_PARAM, and M_FORBIDDEN for a registration token that is used up.
  */
 export class RegisterAccount extends Command<RegisteredAccount> {
   constructor(readonly account: NewAccount) {

@@ -3,20 +3,9 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 
-/** The profile of a local user as JSON text, undefined where there is no such user. */
-export function findProfileText(views: Pick<Views, 'get'>, userId: UserId): Promise<string | undefined> {
-  return views.get('profiles', [userId]);
-}
-
-/** The profile of a local user, empty where nothing is known. For member events: `displayname` and `avatar_url` are texts. */
-export async function readProfile(views: Pick<Views, 'get'>, userId: UserId): Promise<JsonObject> {
-  const text = await findProfileText(views, userId);
-  return text === undefined ? {} : (JSON.parse(text) as JsonObject);
-}
-
-/** The profile as JSON text. Throws M_NOT_FOUND. */
+/** The profile of a local user as JSON text. Throws M_NOT_FOUND. */
 export async function getProfileText(views: Pick<Views, 'get'>, userId: UserId): Promise<string> {
-  const text = await findProfileText(views, userId);
+  const text = await views.get('profiles', [userId]);
   if (text === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such profile');
   return text;
 }

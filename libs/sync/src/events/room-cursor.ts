@@ -79,11 +79,6 @@ export class RoomCursor {
   }
 }
 
-/** The whole log up to a position. */
-export function stretchUpTo(upTo: Position): Stretch {
-  return { after: START, upTo };
-}
-
 /** An event of a room, and who reads it there. */
 export interface ReadRow {
   readonly room: RoomReader;

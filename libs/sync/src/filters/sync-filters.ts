@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parseFilter } from '#accounts/filters/filter';
-import { findFilterText } from '#accounts/filters/find-filter';
+import { findFilterText } from '#accounts/filters/find-filter-text';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';

@@ -15,7 +15,8 @@ import type { StreamToken } from '../tokens/stream-token.js';
 
 /**
  * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
- * updates on a client". Answers JSON text. Throws M_FORBIDDEN (a room the requester may not read), M_UNKNOWN_TOKEN (the session ended meanwhile).
+ * updates on a client". Answers JSON text. Throws M_FORBIDDEN (a room the requester may not read), M_UNKNOWN_TOKEN (the
+ * session ended meanwhile).
  */
 export class Events extends Query<string> {
   constructor(

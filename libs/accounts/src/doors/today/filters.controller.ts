@@ -12,7 +12,7 @@ import { serverNameOf } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { CreateFilter } from '../../commands/create-filter.js';
 import { parseFilter } from '../../filters/filter.js';
-import { findFilterText } from '../../filters/find-filter.js';
+import { findFilterText } from '../../filters/find-filter-text.js';
 import { checkOwn } from '#http/check-own';
 
 /** Filters kept for /sync (client-server API, "Filtering"). */

@@ -1,0 +1,11 @@
+import type { UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+
+/** The JSON text of a filter that the user has uploaded, undefined where there is none of that id. */
+export function findFilterText(
+  views: Pick<Views, 'get'>,
+  userId: UserId,
+  filterId: string,
+): Promise<string | undefined> {
+  return views.get('filters', [userId, filterId]);
+}
