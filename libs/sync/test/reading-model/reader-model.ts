@@ -109,6 +109,14 @@ export class ReaderModel {
     return false;
   }
 
+  /**
+   * Whether an event is what a state event that the reader may see has replaced: the state "between since and the start of
+   * the timeline" has it where the timeline begins with that.
+   */
+  isReplacedInSight(event: ModelEvent): boolean {
+    return this.room.events.some((later) => this.room.replacedBy(later) === event && this.isAllowed(later));
+  }
+
   /** The last event by which the reader left; undefined while they are in, and for who never was. */
   endOfStay(): number | undefined {
     const { room, userId } = this;
