@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RevisionConflict, type EventStore } from '#event-store/event-store';
+import { AppendTooLarge } from '#event-store/event-store-errors';
 import { positionOf } from '#testing/position-of';
 import type { ProjectionStatus } from '#projections/projection-status';
 import { checkHealth } from './health.js';
@@ -109,6 +110,14 @@ describe('the health of the server', () => {
     const check = (readModels: { failure?: Error }) => checkHealth({ store, projections, readModels, clock });
     expect(await check({ failure })).toMatchObject({ ok: false, errors: [failure.message] });
     expect(await check({})).toMatchObject({ ok: true });
+  });
+
+  it('does not suffer from an append that the log refuses as too large', async () => {
+    const { log, store, metrics, check } = setUp();
+    log.append = () => Promise.reject(new AppendTooLarge('too large', 1));
+    await expect(store.append('s', 'no-stream', [])).rejects.toThrow(AppendTooLarge);
+    expect((await check()).ok).toBe(true);
+    expect((await metrics.expose()).text).toContain('annals_appends_failed_total 0');
   });
 
   it('does not suffer from a lost race', async () => {

@@ -10,6 +10,7 @@ import {
   type RecordedFact,
   RevisionConflict,
 } from '#event-store/event-store';
+import { AppendTooLarge } from '#event-store/event-store-errors';
 import type { Metrics } from './metrics.js';
 
 /** The log as it is, counting what is appended and remembering when that last failed. */
@@ -22,7 +23,7 @@ export class MeteredEventStore implements EventStore {
     private readonly clock: Clock,
   ) {}
 
-  /** When an append last failed for another reason than a conflict, if none has succeeded since. */
+  /** When the log last failed to take an append (a conflict or a refused size is no failure), if it has taken none since. */
   get failedAt(): number | undefined {
     return this.#failedAt;
   }
@@ -35,7 +36,8 @@ export class MeteredEventStore implements EventStore {
         this.metrics.countFacts(facts.length);
       },
       (error: unknown) => {
-        if (error instanceof RevisionConflict) return;
+        // The log has answered: nothing is wrong with it.
+        if (error instanceof RevisionConflict || error instanceof AppendTooLarge) return;
         this.#failedAt = this.clock.now();
         this.metrics.countFailedAppend();
       },

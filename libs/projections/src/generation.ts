@@ -11,7 +11,7 @@ export interface GenerationRecord {
   /** Logical names, as the projector of that version had them. */
   readonly collections: readonly string[];
   readonly at: Progress;
-  /** Facts that went by, as far as they were counted: while it was filled, and since this process began. */
+  /** Facts that have gone by; of a live one the shared checkpoint knows better. */
   readonly facts: number;
   /** The last fact that went by while it was filled. */
   readonly mark?: FactMark;

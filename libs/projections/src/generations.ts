@@ -28,11 +28,12 @@ export class Generations {
   ) {}
 
   /** Takes up what is stored, or begins anew where nothing is, without reading the log. */
-  async load(records: ReadonlyMap<string, ProjectionRecord>, checkpoint: Position): Promise<void> {
+  async load(records: ReadonlyMap<string, ProjectionRecord>, checkpoint: Position, facts: number): Promise<void> {
     for (const projector of this.parts.projectors) {
       const { name } = projector;
       const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, checkpoint));
       this.projections.set(name, projection);
+      projection.takeCount(facts);
       if (!projection.isWritable) this.#leaveBehind(projection, checkpoint);
       if (projection.next?.state === 'failed') Object.assign(projection.next, { state: 'filling', error: undefined });
       for (const generation of [projection.serving, projection.next?.generation]) {

@@ -16,17 +16,29 @@ import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts
 import { Turn } from './turn.js';
 import { Waiters } from './waiters.js';
 
+/**
+ * For how long a request waits for the views. What it wrote is in the log by then, and an error would have the client write it
+ * again: it is answered, and the views follow. A subscription that has fallen silent is found out and made anew sooner.
+ */
+const VIEWS_WAIT_MS = 6000;
+const SWEEP_MS = 1000;
+
 /** Follows the log with all generations that stand at the same position, the shared checkpoint. */
 export class LiveLoop {
   /** The generations that move together. Changed only within `exclusively`. */
   readonly members = new Map<Generation, Projector>();
   readonly waiters = new Waiters();
-  /** Those that do not wait for views that cannot be written. */
+  /** Those that do not wait for views that cannot be written, or that hear nothing. */
   readonly #impatient = new Waiters();
+  /** PERF: one timer for all that wait, and none while nobody does. */
+  #sweep: NodeJS.Timeout | undefined;
+  #isLate = false;
   lastError: string | undefined;
   readonly #turns = new KeyedQueue<'turn'>();
   #position: Position = START;
   #logId: string | null = null;
+  /** How many facts lie before `position`. */
+  #facts = 0;
 
   constructor(
     readonly parts: RuntimeParts,
@@ -37,9 +49,10 @@ export class LiveLoop {
   ) {}
 
   /** Says where the members stand, and in which log, before `run`. */
-  begin(position: Position, logId: string | null): void {
+  begin(position: Position, logId: string | null, facts: number): void {
     this.#position = position;
     this.#logId = logId;
+    this.#facts = facts;
   }
 
   /** The shared checkpoint: the last position that all members have passed. */
@@ -57,9 +70,14 @@ export class LiveLoop {
     if (position > this.#position) await this.waiters.wait(position);
   }
 
-  /** As `whenProcessed`, but settles as well, a moment later, while the views cannot be written: the log has it all the same. */
-  async whenProcessedOrRefused(position: Position): Promise<void> {
-    if (position > this.#position) await this.#impatient.wait(position);
+  /**
+   * As `whenProcessed`, but settles as well, a moment later, while the views cannot be written, and after some seconds in any
+   * case: the log has it all the same.
+   */
+  async whenProcessedOrLate(position: Position): Promise<void> {
+    if (position <= this.#position) return;
+    this.#sweep ??= setInterval(() => this.#releaseLate(), SWEEP_MS).unref();
+    await this.#impatient.wait(position);
   }
 
   /** Follows the log until the signal. `tellFrom`: listeners see what lies behind it. */
@@ -79,6 +97,7 @@ export class LiveLoop {
         await delay(RETRY_MS, undefined, { signal }).catch(() => {});
       }
     }
+    clearInterval(this.#sweep);
     for (const waiters of [this.waiters, this.#impatient]) waiters.fail(new Error('The projections have been stopped'));
   }
 
@@ -87,10 +106,12 @@ export class LiveLoop {
     if (last === undefined || last.position <= this.#position) return;
     const fresh = facts[0]!.position > this.#position ? facts : facts.filter((fact) => fact.position > this.#position);
     const { writes, letters } = await this.#project(fresh);
-    writes.push(checkpointWrite(this.#logId, last));
+    writes.push(checkpointWrite(this.#logId, last, this.#facts + fresh.length));
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
     this.#position = last.position;
+    this.#facts += fresh.length;
+    this.#isLate = false;
     // Where the log does not number its facts, nobody else knows how many there were.
     for (const generation of this.members.keys()) generation.facts += fresh.length;
     this.onProjected(fresh);
@@ -117,6 +138,19 @@ export class LiveLoop {
     this.#noteTouched(writes);
     for (const letter of letters) writes.push(deadLetterWrite(letter));
     return { writes, letters };
+  }
+
+  #releaseLate(): void {
+    const released = this.#impatient.releaseAfter(VIEWS_WAIT_MS);
+    if (released > 0 && !this.#isLate) {
+      this.#isLate = true;
+      this.log.warn(
+        `The views lack what was written ${VIEWS_WAIT_MS / 1000} seconds ago: requests no longer wait for them`,
+      );
+    }
+    if (!this.#impatient.isEmpty) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
   }
 
   #noteTouched(writes: readonly Write[]): void {

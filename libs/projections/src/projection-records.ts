@@ -26,14 +26,16 @@ export interface Checkpoint {
   readonly log: string | null;
   /** START where nothing was projected yet. */
   readonly position: Position;
+  /** How many facts there are up to there: where positions do not count them, nobody else knows. */
+  readonly facts?: number;
   /** The last fact that was projected; absent at START. */
   readonly fact?: FactMark;
 }
 
 /** The write that moves the shared checkpoint. It goes last into each batch: what it says has been done is then there. */
-export function checkpointWrite(log: string | null, fact: RecordedFact | undefined): Write {
+export function checkpointWrite(log: string | null, fact: RecordedFact | undefined, facts: number): Write {
   const checkpoint: Checkpoint =
-    fact === undefined ? { log, position: START } : { log, position: fact.position, fact: markOf(fact) };
+    fact === undefined ? { log, position: START } : { log, position: fact.position, facts, fact: markOf(fact) };
   return { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: JSON.stringify(checkpoint) };
 }
 

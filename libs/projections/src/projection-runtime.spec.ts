@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
-import { START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionNumber } from '#testing/position-of';
@@ -187,6 +187,69 @@ describe('ProjectionRuntime', () => {
       expect(await words(runtime)).toEqual([]);
       readModels.failure = undefined;
       await until(async () => (await words(runtime)).length === 2);
+    });
+
+    it('keeps nobody waiting for long where the log says nothing, and says so once', async () => {
+      const lines: string[] = [];
+      const log = { info() {}, error() {}, warn: (line: string) => void lines.push(line) };
+      const hush = { isSilent: false };
+      const subscribe = store.subscribe.bind(store);
+      Object.assign(store, {
+        async *subscribe(options: Parameters<MemoryEventStore['subscribe']>[0]) {
+          for await (const batch of subscribe(options)) {
+            while (hush.isSilent && !options.signal.aborted) await delay(5);
+            yield batch;
+          }
+        },
+      });
+      const runtime = await begin([wordsProjector()], { log });
+      hush.isSilent = true;
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+      try {
+        const waiting = Promise.all([runtime.whenProcessed(await say('a')), runtime.whenProcessed(await say('b'))]);
+        vi.advanceTimersByTime(9000);
+        await waiting;
+      } finally {
+        vi.useRealTimers();
+      }
+      expect(await words(runtime)).toEqual([]);
+      expect(lines).toEqual([expect.stringContaining('no longer wait')]);
+      hush.isSilent = false;
+      await until(async () => (await words(runtime)).length === 2);
+    });
+
+    it('reads the log once for all that are filled anew at a start', async () => {
+      await say(...Array.from({ length: 50 }, (_, i) => `word ${i}`));
+      const versions = (version: number) => [wordsProjector({ version }), { ...countsProjector(), version }];
+      await (await begin(versions(1))).stop();
+      let readings = 0;
+      const readAll = store.readAll.bind(store);
+      Object.assign(store, {
+        readAll: (options: Parameters<MemoryEventStore['readAll']>[0]) => {
+          readings++;
+          return readAll(options);
+        },
+      });
+      const runtime = await begin(versions(2));
+      await untilState(runtime, 'live');
+      await until(async () => (await stateOf(runtime, 'counts')) === 'live');
+      expect(await words(runtime)).toHaveLength(50);
+      expect(readings).toBe(1);
+    });
+
+    it('knows after a restart how many facts there were, where positions do not count them', async () => {
+      Object.assign(store, {
+        distance: (after: Position, upTo: Position) => ({
+          amount: 100 * (positionNumber(upTo) - positionNumber(after)),
+          unit: 'bytes',
+        }),
+      });
+      const first = await begin([wordsProjector()]);
+      await first.whenProcessed(await say('a', 'b', 'c'));
+      await first.stop();
+      const second = await begin([wordsProjector()]);
+      await second.whenProcessed(await say('d'));
+      expect((await second.status('words')).facts).toEqual({ done: 4, of: 4 });
     });
 
     it('rejects whoever still waits when it stops', async () => {

@@ -8,6 +8,7 @@ import { LiveLoop } from './live-loop.js';
 import { Meter } from './meter.js';
 import type { Projection } from './projection.js';
 import { checkpointWrite, NOTHING_STORED } from './projection-records.js';
+import { shareReads } from './share-reads.js';
 import { statusOf, type ProjectionStatus } from './projection-status.js';
 import type { Projector } from './projector.js';
 import { RebuildControl, type RebuildOptions } from './rebuild-control.js';
@@ -52,7 +53,8 @@ export class ProjectionRuntime implements Views {
     );
     const { store, clock, effects = [] } = parts;
     this.effects = new EffectRunner({ store, clock, effects, log, live: this.#live });
-    this.#generations = new Generations(parts, this.#live, log);
+    // All that are filled at one time, as after an update, read the log once.
+    this.#generations = new Generations({ ...parts, store: shareReads(store) }, this.#live, log);
     this.#control = new RebuildControl(this.#generations, this.#live);
   }
 
@@ -92,10 +94,11 @@ export class ProjectionRuntime implements Views {
       await forgetViews(readModels);
     }
     const { checkpoint, records } = foreign === undefined ? stored : NOTHING_STORED;
-    if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined)]);
+    if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined, 0)]);
     const position = checkpoint?.position ?? START;
-    this.#live.begin(position, logId);
-    await this.#generations.load(records, position);
+    const facts = checkpoint?.facts ?? 0;
+    this.#live.begin(position, logId, facts);
+    await this.#generations.load(records, position, facts);
     for (const projection of this.#generations.projections.values()) {
       for (const name of projection.projector.collections) this.#owners.set(name, projection);
     }
@@ -134,7 +137,7 @@ export class ProjectionRuntime implements Views {
   }
 
   whenProcessed(position: Position): Promise<void> {
-    return this.#live.whenProcessedOrRefused(position);
+    return this.#live.whenProcessedOrLate(position);
   }
 
   /** How every projection does, in the order of registration. */

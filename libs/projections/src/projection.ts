@@ -87,6 +87,13 @@ export class Projection {
     return this.serving.version === this.projector.version;
   }
 
+  /** Tells how many facts have gone by the generations that move with the shared checkpoint. */
+  takeCount(facts: number): void {
+    for (const generation of [this.serving, this.next?.generation]) {
+      if (generation?.at === 'live') generation.facts = facts;
+    }
+  }
+
   /** Makes an empty generation of the code at hand. */
   makeGeneration(at: Position): Generation {
     const { version, collections } = this.projector;

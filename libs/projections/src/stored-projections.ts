@@ -35,6 +35,7 @@ export class StoredProjections {
     for (const projector of projectors) {
       const { name } = projector;
       const projection = new Projection(projector, records.get(name) ?? firstRecord(projector, position));
+      projection.takeCount(checkpoint?.facts ?? 0);
       if (readModels !== undefined) {
         projection.serving.deadLetters = (await listDeadLetters(readModels, projection.serving)).length;
       }

@@ -13,7 +13,8 @@ export interface Views {
   position(collections?: readonly string[]): Position;
   /**
    * Settles when the serving projectors have passed the position. Those that are paused or still catch
-   * up are not waited for, and nobody waits for views that cannot be written: what the log has is done.
+   * up are not waited for, and nobody waits for views that cannot be written, or for longer than some seconds: what the log
+   * has is done, and whoever wrote it is told so.
    */
   whenProcessed(position: Position): Promise<void>;
 }

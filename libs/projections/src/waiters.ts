@@ -2,6 +2,7 @@ import type { Position } from '#kernel/position';
 
 interface Waiter {
   readonly position: Position;
+  readonly since: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -15,7 +16,7 @@ export class Waiters {
     return new Promise((resolve, reject) => {
       let at = this.#waiting.length;
       while (at > 0 && this.#waiting[at - 1]!.position > position) at--;
-      this.#waiting.splice(at, 0, { position, resolve, reject });
+      this.#waiting.splice(at, 0, { position, since: performance.now(), resolve, reject });
     });
   }
 
@@ -24,6 +25,20 @@ export class Waiters {
     let count = 0;
     while (count < this.#waiting.length && this.#waiting[count]!.position <= position) count++;
     for (const { resolve } of this.#waiting.splice(0, count)) resolve();
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Settles those that have waited so long, though the position has not been passed. Answers how many they were. */
+  releaseAfter(milliseconds: number): number {
+    const before = performance.now() - milliseconds;
+    const late = this.#waiting.filter(({ since }) => since <= before);
+    if (late.length === 0) return 0;
+    this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter(({ since }) => since > before));
+    for (const { resolve } of late) resolve();
+    return late.length;
   }
 
   /** Settles all, though the position they wait for has not been passed. */

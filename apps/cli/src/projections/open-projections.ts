@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#config/config';
-import type { EventStore } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { ProjectionCommandRefused } from '#projections/rebuild-control';
@@ -64,18 +63,17 @@ export async function steerProjections<T>(
   });
 }
 
-/** A runtime over the data folder of a stopped server, not begun yet. `wrapStore`: what the runtime reads the log by. */
+/** A runtime over the data folder of a stopped server, not begun yet. */
 export function withStoppedProjections<T>(
   { config }: Installation,
   terminal: Terminal,
   work: (runtime: ProjectionRuntime, readModels: ReadModelStore) => Promise<T>,
-  wrapStore = (store: EventStore): EventStore => store,
 ): Promise<T> {
   return openToWrite(config, async (store, openReadModels) => {
     const readModels = await openReadModels();
     const say = (message: string): void => terminal.note(message);
     const runtime = new ProjectionRuntime({
-      store: wrapStore(store),
+      store,
       readModels,
       projectors: listProjectors(),
       listeners: [],

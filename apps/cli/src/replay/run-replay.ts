@@ -9,7 +9,6 @@ import { RemoteProjections } from '../projections/remote-projections.js';
 import { Progress } from '../terminal/progress.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { isUntouched, Replay, type ReplayOptions } from './replay.js';
-import { shareReads } from './share-reads.js';
 
 const LOOK_EVERY_MS = 100;
 
@@ -64,7 +63,7 @@ async function replayStopped(
       throw interruptedOr(error, options.signal, 'the next start goes on with it');
     }
   };
-  return withStoppedProjections(installation, terminal, work, shareReads);
+  return withStoppedProjections(installation, terminal, work);
 }
 
 async function catchUp(runtime: ProjectionRuntime, terminal: Terminal, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ const KEPT = 16;
 export function shareReads(store: EventStore): EventStore {
   const readings = new Readings(store);
   const batches = new Map<string, Promise<readonly RecordedFact[] | undefined>>();
+  let readers = 0;
   const batchBehind = (after: Position, batchSize: number): Promise<readonly RecordedFact[] | undefined> => {
     const key = `${after} ${batchSize}`;
     const known = batches.get(key);
@@ -30,11 +31,20 @@ export function shareReads(store: EventStore): EventStore {
     readStream: (stream, options) => store.readStream(stream, options),
     async *readAll({ after, batchSize = 1000 }) {
       const head = await store.head();
-      for (let at = after; at < head;) {
-        const facts = await batchBehind(at, batchSize);
-        if (facts === undefined) return;
-        at = facts.at(-1)!.position;
-        yield facts;
+      readers++;
+      try {
+        for (let at = after; at < head;) {
+          const facts = await batchBehind(at, batchSize);
+          if (facts === undefined) return;
+          at = facts.at(-1)!.position;
+          yield facts;
+        }
+      } finally {
+        // Nothing of it stays in memory when nobody reads any more.
+        if (--readers === 0) {
+          batches.clear();
+          readings.closeAll();
+        }
       }
     },
     subscribe: (options) => store.subscribe(options),
@@ -71,6 +81,10 @@ class Readings {
     this.#open.set(`${facts.at(-1)!.position} ${batchSize}`, reading);
     if (this.#open.size > OPEN) this.#close(this.#open.keys().next().value as string);
     return facts;
+  }
+
+  closeAll(): void {
+    for (const key of this.#open.keys()) this.#close(key);
   }
 
   #close(key: string): void {
