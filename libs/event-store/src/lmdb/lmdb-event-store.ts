@@ -16,7 +16,7 @@ import {
 } from '../event-store.js';
 import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
 import { LIFE, positionAfterRestore, positionNumber, positionOf } from './counted-position.js';
-import { checkLength } from './check-length.js';
+import { checkDataFile } from './check-data-file.js';
 import { encodeFact, placeFact } from './fact-record.js';
 import { LiveTail } from './live-tail.js';
 import { checkStreamName, LogTables, MAX_REVISION, type Head } from './log-tables.js';
@@ -77,7 +77,7 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
 
 function openTables(directory: string, readOnly: boolean): LogTables {
   const file = join(directory, 'data.mdb');
-  if (existsSync(file)) checkLength(file);
+  if (existsSync(file)) checkDataFile(file);
   const root = open({
     path: directory,
     noSubdir: false,

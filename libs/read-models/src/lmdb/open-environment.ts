@@ -1,7 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
-import { endianness } from 'node:os';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkLength } from '#event-store/lmdb/check-length';
+import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
 export type Log = (message: string) => void;
@@ -9,9 +8,6 @@ export type Rows = Database<string, string>;
 
 const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
-/** What every file of LMDB holds near its beginning. */
-const MAGIC = Buffer.from(endianness() === 'LE' ? 'dec0efbe' : 'beefc0de', 'hex');
-const HEADER_BYTES = 64;
 /** Far above the catalogue's collections in two generations. */
 const MAX_COLLECTIONS = 1000;
 /** Says whose file it is and in which shape. A change of the shape means another number, and so a rebuild. */
@@ -61,7 +57,9 @@ export function openEnvironment(directory: string, readOnly: boolean, log: Log):
  * machine it goes back to the last commit that was on disk. It is never torn.
  */
 function openFile(directory: string, readOnly: boolean): Environment {
-  checkHeader(join(directory, DATA_FILE), readOnly);
+  const file = join(directory, DATA_FILE);
+  if (existsSync(file)) checkDataFile(file);
+  else if (readOnly) throw new Error(`There are no views at ${file}`);
   const listeners = new Set(process.listeners('exit'));
   const root = open<string, string>({
     path: directory,
@@ -81,20 +79,6 @@ function openFile(directory: string, readOnly: boolean): Environment {
     void root.close();
     throw error;
   }
-}
-
-/** LMDB's own check of a foreign file brings the process down, so it never gets to see one. */
-function checkHeader(file: string, mustExist: boolean): void {
-  if (!existsSync(file)) {
-    if (mustExist) throw new Error(`There are no views at ${file}`);
-    return;
-  }
-  const header = Buffer.alloc(HEADER_BYTES);
-  const handle = openSync(file, 'r');
-  const read = readSync(handle, header);
-  closeSync(handle);
-  if (read > 0 && !header.includes(MAGIC)) throw new Error('it is no file of LMDB');
-  checkLength(file);
 }
 
 function checkFormat(root: RootDatabase<string, string>, readOnly: boolean): void {

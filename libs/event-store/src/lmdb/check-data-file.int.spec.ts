@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -26,6 +26,34 @@ test('a log that was cut is refused with one line, by writers and readers, and a
   truncateSync(join(log, 'data.mdb'), statSync(join(log, 'data.mdb')).size / 3);
   await expect(openLmdbEventStore(log)).rejects.toThrow(/data\.mdb was cut: it has \d+ bytes/);
   await expect(openLmdbEventStore(log, { readOnly: true })).rejects.toThrow('was cut');
+});
+
+test.each([
+  ['nothing of LMDB in it', 0xa5, undefined],
+  ['zeros in it', 0, undefined],
+  ['an overwritten beginning', 0, 4096],
+])('a log with %s is refused with one line', async (_, byte, length) => {
+  const log = join(folder, 'log');
+  await (await openLmdbEventStore(log)).close();
+  const file = join(log, 'data.mdb');
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(byte, 0, length));
+  await expect(openLmdbEventStore(log)).rejects.toThrow(
+    /data\.mdb is no file of LMDB, or its beginning was overwritten/,
+  );
+  await expect(openLmdbEventStore(log, { readOnly: true })).rejects.toThrow('no file of LMDB');
+});
+
+test('views whose beginning was overwritten are thrown away with one line', async () => {
+  const views = openLmdbReadModels(folder);
+  await views.write([{ collection: 'c', key: ['1'], value: 'x' }]);
+  await views.close();
+  writeFileSync(join(folder, 'data.mdb'), readFileSync(join(folder, 'data.mdb')).fill(0, 0, 4096));
+  const lines: string[] = [];
+  const again = openLmdbReadModels(folder, { log: (line) => void lines.push(line) });
+  expect(await again.get('c', ['1'])).toBeUndefined();
+  await again.close();
+  expect(lines).toEqual([expect.stringMatching(/will be rebuilt from the log: .* beginning was overwritten/)]);
 });
 
 test('views that were cut are thrown away with one line', async () => {

@@ -8,18 +8,24 @@ const PAGE_SIZE = 24;
 const LAST_PAGE = 120;
 const TRANSACTION = 128;
 const HEADER_BYTES = 64 * 1024 + 4096;
+/** The magic number of the first meta page stands within: only the head of a page is before it. */
+const BEGINNING_BYTES = 64;
 /** Pages that were taken and given back within one transaction are counted but need not be in the file. */
 const SLACK_PAGES = 256;
 
 /**
- * Throws where a file of LMDB is much shorter than it says of itself: it was cut, by a copy that did not end or a disk that
- * was full. LMDB maps it into memory all the same, and the process dies at the first page that is not there.
+ * Throws where a file cannot be one of LMDB's: where something else stands in it, or its beginning was overwritten, or it is
+ * much shorter than it says of itself (it was cut, by a copy that did not end or a disk that was full). LMDB would map it into
+ * memory all the same, and the process dies at the first page that is not there, or at once.
  */
-export function checkLength(file: string): void {
+export function checkDataFile(file: string): void {
   const descriptor = openSync(file, 'r');
   try {
     const header = Buffer.alloc(HEADER_BYTES);
     const bytes = header.subarray(0, readSync(descriptor, header, 0, HEADER_BYTES, 0));
+    if (bytes.length > 0 && !bytes.subarray(0, BEGINNING_BYTES).includes(MAGIC)) {
+      throw new Error(`${file} is no file of LMDB, or its beginning was overwritten`);
+    }
     const lastPage = lastPageOf(bytes);
     if (lastPage === undefined) return;
     const { size } = fstatSync(descriptor);
@@ -30,7 +36,7 @@ export function checkLength(file: string): void {
   }
 }
 
-/** The last page that the newer of the two meta pages knows of; undefined where they cannot be read: others will tell. */
+/** The last page that the newer of the two meta pages knows of; undefined where they cannot be read: LMDB will tell. */
 function lastPageOf(bytes: Buffer): { readonly number: number; readonly size: number } | undefined {
   const at = bytes.indexOf(MAGIC);
   if (at < 0 || at + TRANSACTION + 8 > bytes.length) return undefined;
