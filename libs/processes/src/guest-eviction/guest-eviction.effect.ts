@@ -11,7 +11,7 @@ import type { Effect } from '#projections/effects/effect';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
-import { roomIdOfStream } from '#rooms/facts/room-facts';
+import { type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { findStateRow } from '#rooms/queries/event-rows';
 import { actForUser } from '../act-for-user.js';
 
@@ -66,9 +66,12 @@ export class GuestEviction implements Effect {
   }
 }
 
-/** PERF: only facts whose text names the event are parsed. */
-function changesGuestAccess(fact: RecordedFact): boolean {
-  if (fact.type !== 'pdu-accepted' || !fact.data.includes('"m.room.guest_access"')) return false;
-  const { state } = JSON.parse(fact.data) as { readonly state: readonly { readonly type: string }[] };
-  return state.some(({ type }) => type === 'm.room.guest_access');
+/**
+ * By an event of its own or by the redaction of the one in force, of which nothing remains that lets guests in.
+ * PERF: only facts whose text names the event are parsed.
+ */
+function changesGuestAccess({ type, data }: RecordedFact): boolean {
+  if ((type !== 'pdu-accepted' && type !== 'pdu-redacted') || !data.includes('"m.room.guest_access"')) return false;
+  if (type === 'pdu-redacted') return (JSON.parse(data) as PduRedacted).pdu['type'] === 'm.room.guest_access';
+  return (JSON.parse(data) as PduAccepted).state.some((change) => change.type === 'm.room.guest_access');
 }

@@ -11,6 +11,8 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const CLOSED = { status: 403, body: { errcode: 'M_GUEST_ACCESS_FORBIDDEN' } };
+const OPEN = { guest_access: 'can_join' };
+const OPEN_AGAIN = { ...OPEN, note: 'so that it is another event' };
 const message = { msgtype: 'm.text', body: 'hello' };
 
 function setAccess(roomId: string, access: string): Promise<unknown> {
@@ -60,6 +62,22 @@ describe('a guest', () => {
       (await alice.ok('GET', `/rooms/${roomId}/state/m.room.member/${user.userId}`)).membership;
     await expect.poll(() => membership(guest), { timeout: 10_000 }).toBe('leave');
     expect(await membership(bob)).toBe('join');
+  });
+
+  it('leaves when what let guests in is redacted, while what is in force no more may be redacted freely', async () => {
+    const guest = await app.registerGuest();
+    const roomId = await openRoom();
+    const { event_id: first } = await alice.ok('PUT', `/rooms/${roomId}/state/m.room.guest_access`, OPEN_AGAIN);
+    const { event_id: inForce } = await alice.ok('PUT', `/rooms/${roomId}/state/m.room.guest_access`, OPEN);
+    await guest.ok('POST', `/rooms/${roomId}/join`);
+    const membership = async (): Promise<string> =>
+      (await alice.ok('GET', `/rooms/${roomId}/state/m.room.member/${guest.userId}`)).membership;
+    await alice.ok('PUT', `/rooms/${roomId}/redact/${first}/1`);
+    await guest.ok('PUT', `/rooms/${roomId}/send/m.room.message/1`, message);
+    expect(await membership()).toBe('join');
+    await alice.ok('PUT', `/rooms/${roomId}/redact/${inForce}/2`);
+    await expect.poll(membership, { timeout: 10_000 }).toBe('leave');
+    expect(await guest.call('POST', `/rooms/${roomId}/join`)).toMatchObject(CLOSED);
   });
 
   it('has a name and no more, and begins no rooms', async () => {
