@@ -60,7 +60,7 @@ export interface VerifiedLog {
 /**
  * Checks the whole log as it stands at the call: every stream by itself, then the global order, then that both hold the same
  * number of facts; the log of a server in one go (`verifyInOrder`). Only what was appended before is looked at, so a log may
- * grow meanwhile. Reports what it finds.
+ * grow meanwhile. Reports what it finds, and throws only where the log is not embedded.
  */
 export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog> {
   const {

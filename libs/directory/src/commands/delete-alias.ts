@@ -1,7 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -11,13 +10,14 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { DropCanonicalAlias } from '#rooms/commands/drop-canonical-alias';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
 import { findStateEvents } from '#rooms/queries/find-state-events';
+import { findMembership } from '#rooms/reading/find-membership';
 import { Aliases } from '../aliases.js';
 import { findAlias } from '../queries/find-alias.js';
 
 /**
  * Takes an alias away: client-server API, "Room aliases". Who made it may, whoever has the level for m.room.canonical_alias
- * in the room, and a server administrator. The room's
- * canonical alias follows where the user may change it. Throws M_NOT_FOUND, M_FORBIDDEN.
+ * in the room, and a server administrator. The room's canonical alias follows where the user may change it. Throws
+ * M_NOT_FOUND, M_FORBIDDEN.
  */
 export class DeleteAlias {
   constructor(
@@ -46,8 +46,7 @@ export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
   }
 
   async #hasLevel(roomId: RoomId, userId: UserId): Promise<boolean> {
-    const member = await this.views.get('members', [roomId, userId]);
-    if (member === undefined || (JSON.parse(member) as JsonObject)['membership'] !== 'join') return false;
+    if ((await findMembership(this.views, roomId, userId)) !== 'join') return false;
     const summary = await this.views.get('rooms', [roomId]);
     const version = summary === undefined ? undefined : findRoomVersion((JSON.parse(summary) as RoomSummary).version);
     if (version === undefined) return false;

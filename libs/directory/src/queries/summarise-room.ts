@@ -1,8 +1,8 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { findMembership } from '#rooms/reading/find-membership';
 import { publicRoomOf } from './list-public-rooms.js';
 
 /** The join rules under which everybody may know of a room. */
@@ -17,7 +17,7 @@ const INSIDE: ReadonlySet<string | undefined> = new Set(['join', 'invite', 'knoc
 export async function summariseRoom(views: Views, roomId: RoomId, userId: UserId | undefined): Promise<object> {
   const [text, counts] = await Promise.all([views.get('rooms', [roomId]), views.get('room-counts', [roomId])]);
   const summary = text === undefined ? undefined : (JSON.parse(text) as RoomSummary);
-  const membership = userId === undefined ? undefined : ((await membershipIn(views, roomId, userId)) ?? 'leave');
+  const membership = userId === undefined ? undefined : ((await findMembership(views, roomId, userId)) ?? 'leave');
   const open =
     summary !== undefined && (OPEN.has(summary.join_rule) || summary.history_visibility === 'world_readable');
   const known = open || INSIDE.has(membership) || (await isLetIn(views, summary, userId));
@@ -35,11 +35,6 @@ export async function summariseRoom(views: Views, roomId: RoomId, userId: UserId
 async function isLetIn(views: Views, summary: RoomSummary | undefined, userId: UserId | undefined): Promise<boolean> {
   if (userId === undefined || summary?.join_rule !== 'restricted') return false;
   const rooms = (summary.allowed_room_ids ?? []) as readonly RoomId[];
-  const memberships = await Promise.all(rooms.map((roomId) => membershipIn(views, roomId, userId)));
+  const memberships = await Promise.all(rooms.map((roomId) => findMembership(views, roomId, userId)));
   return memberships.includes('join');
-}
-
-async function membershipIn(views: Views, roomId: RoomId, userId: UserId): Promise<string | undefined> {
-  const text = await views.get('members', [roomId, userId]);
-  return text === undefined ? undefined : ((JSON.parse(text) as JsonObject)['membership'] as string);
 }

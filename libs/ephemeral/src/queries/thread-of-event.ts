@@ -2,7 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { EventPlace } from '#rooms/projections/timeline.projector';
-import { parseRow } from '#rooms/projections/timeline-row';
+import { contentOfRow, parseRow } from '#rooms/projections/timeline-row';
 
 /** "a maximum of 3 hops is recommended to cover indirect relationships" (client-server API, "Threaded read receipts"). */
 const MAX_HOPS = 3;
@@ -25,8 +25,7 @@ export async function findEventOfRoom(
   if (place[0] !== roomId) return undefined;
   const row = await views.get('timeline', [roomId, place[1]]);
   if (row === undefined) return undefined;
-  const event = JSON.parse(parseRow(row).json) as JsonObject;
-  return { place, content: isJsonObject(event['content']) ? event['content'] : {} };
+  return { place, content: contentOfRow(parseRow(row)) };
 }
 
 /**

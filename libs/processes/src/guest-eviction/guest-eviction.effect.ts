@@ -4,7 +4,6 @@ import type { AccountRow } from '#accounts/projections/accounts.projector';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { Effect } from '#projections/effects/effect';
@@ -12,6 +11,7 @@ import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
 import { type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/event-rows';
 import { actForUser } from '../act-for-user.js';
 
@@ -34,8 +34,7 @@ export class GuestEviction implements Effect {
   async run(fact: RecordedFact): Promise<boolean> {
     const roomId = roomIdOfStream(fact.stream);
     const access = await findStateRow(this.views, roomId, 'm.room.guest_access', '');
-    const content = access === undefined ? {} : ((JSON.parse(access.json) as JsonObject)['content'] as JsonObject);
-    if (content['guest_access'] === 'can_join') return false;
+    if (access !== undefined && contentOfRow(access)['guest_access'] === 'can_join') return false;
     let hasEvicted = false;
     for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'join'] })) {
       for (const userId of await this.#guestsAmong(page.map(({ key }) => key[2] as UserId))) {

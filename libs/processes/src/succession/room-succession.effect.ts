@@ -12,7 +12,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { CopyRoomRules } from '#push/commands/copy-room-rules';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findRowInRoom, findStateRow } from '#rooms/queries/event-rows';
 import { actForUser } from '../act-for-user.js';
 import { type LocalJoin, directRoomsWith, localJoinOf } from './succession.js';
@@ -85,21 +85,17 @@ export class RoomSuccession implements Effect {
    */
   async #predecessorOf({ userId, roomId }: LocalJoin): Promise<RoomId | undefined> {
     const create = await findStateRow(this.views, roomId, 'm.room.create', '');
-    const predecessor = create && contentOf(create)['predecessor'];
+    const predecessor = create && contentOfRow(create)['predecessor'];
     const from = isJsonObject(predecessor) ? predecessor['room_id'] : undefined;
     if (create === undefined || typeof from !== 'string' || !isRoomId(from)) return undefined;
     if (create.header.s === userId) return from;
     const tombstone = await findStateRow(this.views, from, 'm.room.tombstone', '');
-    return tombstone !== undefined && contentOf(tombstone)['replacement_room'] === roomId ? from : undefined;
+    return tombstone !== undefined && contentOfRow(tombstone)['replacement_room'] === roomId ? from : undefined;
   }
 
   /** Whether the user was not in the room already: a new display name is a join too. */
   async #isNew({ roomId, replaces }: LocalJoin): Promise<boolean> {
     const before = replaces && (await findRowInRoom(this.views, roomId, replaces));
-    return before === undefined || contentOf(before)['membership'] !== 'join';
+    return before === undefined || contentOfRow(before)['membership'] !== 'join';
   }
-}
-
-function contentOf(row: TimelineRow): JsonObject {
-  return (JSON.parse(row.json) as { readonly content: JsonObject }).content;
 }

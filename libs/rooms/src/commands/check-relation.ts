@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { type Annotation, annotationRowKey } from '../projections/annotations.projector.js';
+import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../queries/event-rows.js';
 
 /**
@@ -37,8 +38,7 @@ async function refuseDuplicate(views: Views, roomId: RoomId, annotation: Annotat
 async function refuseThreadOn(views: Views, roomId: RoomId, root: unknown): Promise<MatrixError | undefined> {
   if (typeof root !== 'string' || !isEventId(root)) return undefined;
   const row = await findRowInRoom(views, roomId, root);
-  const { content } = (row === undefined ? {} : JSON.parse(row.json)) as { content?: JsonObject };
-  const relation = content?.['m.relates_to'];
+  const relation = row && contentOfRow(row)['m.relates_to'];
   if (!isJsonObject(relation) || typeof relation['rel_type'] !== 'string') return undefined;
   return new MatrixError('M_UNKNOWN', 'A thread cannot begin at an event that relates to another', { status: 400 });
 }

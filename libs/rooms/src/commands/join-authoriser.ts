@@ -1,9 +1,10 @@
-import { serverNameOf, type UserId } from '#kernel/ids';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { AuthState } from '#protocol/event-auth/auth-state';
 import { creatorOf, levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { findMembership } from '../reading/find-membership.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 
 /** How many members are looked at for one who may vouch for a join, where no level names one. */
@@ -56,8 +57,9 @@ function isRestricted({ join_rule: rule }: JsonObject, version: RoomVersion): bo
 async function fulfilsOne(views: Views, { allow }: JsonObject, joining: UserId): Promise<boolean> {
   for (const condition of Array.isArray(allow) ? allow : []) {
     if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
-    const row = await views.get('members', [String(condition['room_id']), joining]);
-    if (row !== undefined && (JSON.parse(row) as JsonObject)['membership'] === 'join') return true;
+    // What is no room id is a room that nobody is in.
+    const roomId = String(condition['room_id']) as RoomId;
+    if ((await findMembership(views, roomId, joining)) === 'join') return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
@@ -97,6 +97,12 @@ export function parseRow(row: string): TimelineRow {
 /** The content of an event, as JSON text. */
 export function contentText({ json }: TimelineRow): string {
   return json.slice(CONTENT.length, endOfContent(json));
+}
+
+/** The content of an event, parsed; empty where it is no object. */
+export function contentOfRow(row: TimelineRow): JsonObject {
+  const content: unknown = JSON.parse(contentText(row));
+  return isJsonObject(content) ? content : {};
 }
 
 /** The same event with another content, given as JSON text. */

@@ -1,8 +1,8 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { isJsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import { type ParentRow, THREAD } from '../projections/relations.projector.js';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 
 /** "implementations are encouraged to do a maximum of 3 hops to find a thread" (client-server API, "Receiving notifications"). */
 const MAX_HOPS = 3;
@@ -38,10 +38,9 @@ function relationIn(roomId: RoomId, [room, parent, , relType, , isRedacted]: Par
 }
 
 /** What an event says that it relates to. */
-function relationOf({ json }: TimelineRow): Relation | undefined {
-  if (!json.includes('"m.relates_to"')) return undefined;
-  const { content } = JSON.parse(json) as JsonObject;
-  const relation: JsonValue | undefined = isJsonObject(content) ? content['m.relates_to'] : undefined;
+function relationOf(row: TimelineRow): Relation | undefined {
+  if (!row.json.includes('"m.relates_to"')) return undefined;
+  const relation = contentOfRow(row)['m.relates_to'];
   if (!isJsonObject(relation)) return undefined;
   const { event_id: parent, rel_type: relType } = relation;
   return typeof parent === 'string' && typeof relType === 'string' ? { parent: parent as EventId, relType } : undefined;

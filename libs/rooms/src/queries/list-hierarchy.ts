@@ -2,8 +2,9 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import type { MemberRow, RoomCounts } from '../projections/membership.projector.js';
+import type { RoomCounts } from '../projections/membership.projector.js';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { findMembership } from '../reading/find-membership.js';
 import { listSpaceChildren, type SpaceChild } from './list-space-children.js';
 
 export interface HierarchyRequest {
@@ -116,9 +117,4 @@ async function mayKnowOf(views: Views, userId: UserId, roomId: RoomId, summary: 
   if (rule !== 'restricted' || version?.restrictedJoins !== true) return false;
   for (const other of allowed) if ((await findMembership(views, other as RoomId, userId)) === 'join') return true;
   return false;
-}
-
-async function findMembership(views: Views, roomId: RoomId, userId: UserId): Promise<string | undefined> {
-  const text = await views.get('members', [roomId, userId]);
-  return text === undefined ? undefined : (JSON.parse(text) as MemberRow).membership;
 }

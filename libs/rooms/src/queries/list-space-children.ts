@@ -1,7 +1,6 @@
 import type { RoomId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
-import { contentText, parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 
 /** A room that a space has for a child. */
 export interface SpaceChild {
@@ -26,10 +25,9 @@ export async function listSpaceChildren(views: Views, space: RoomId): Promise<Sp
 
 /** "When not present or invalid, the child room is not considered to be part of the space": `via`. */
 function childOf(row: TimelineRow): SpaceChild[] {
-  const content = JSON.parse(contentText(row)) as JsonObject;
-  const { via, order, suggested } = content;
+  const { via, order, suggested } = contentOfRow(row);
   const roomId = row.header.k ?? '';
-  if (!isJsonObject(content) || !Array.isArray(via) || via.length === 0 || !roomId.startsWith('!')) return [];
+  if (!Array.isArray(via) || via.length === 0 || !roomId.startsWith('!')) return [];
   const isOrder = typeof order === 'string' && ORDER.test(order);
   const child = { roomId: roomId as RoomId, isSuggested: suggested === true, order: isOrder ? order : undefined, row };
   return [child];

@@ -1,8 +1,8 @@
-import type { EventId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { type RelationRow, THREAD, type ThreadRow, type ThreadSenderRow } from '../projections/relations.projector.js';
-import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 
 /** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
@@ -36,7 +36,7 @@ interface Child {
   readonly id: EventId;
   readonly relType: string;
   readonly type: string;
-  readonly sender: string;
+  readonly sender: UserId;
   readonly position: Position;
 }
 
@@ -118,7 +118,7 @@ async function shownOf(room: RoomReader, children: readonly Child[]): Promise<Ch
   if (first === undefined || last === undefined) return [];
   const there = await room.overStretch(first.position, last.position);
   const { ignored } = room.reader;
-  const wanted = children.filter(({ sender }) => !ignored.has(sender as never));
+  const wanted = children.filter(({ sender }) => !ignored.has(sender));
   const unsure = wanted.filter(({ position }) => there.memberships.at(position) !== 'join');
   const rows = await readRows(room, unsure);
   const hidden = new Set(unsure.filter((_, i) => rows[i] === undefined || !there.maySee(rows[i].header)));
@@ -134,7 +134,7 @@ async function findReplacement(
   const { s: sender, t: type, b: redaction } = parent.header;
   if (redaction !== undefined) return undefined;
   const edits = children.filter((one) => one.relType === 'm.replace' && one.sender === sender && one.type === type);
-  if (edits.length === 0 || relTypeOf(contentOf(parent)) === 'm.replace') return undefined;
+  if (edits.length === 0 || relTypeOf(contentOfRow(parent)) === 'm.replace') return undefined;
   const rows = await readRows(room, edits.slice(-MAX_REPLACEMENTS));
   const valid = rows.filter((row): row is TimelineRow => row !== undefined && isReplacement(row));
   return valid.toSorted(({ header: a }, { header: b }) => b.o - a.o || (a.e < b.e ? 1 : -1))[0];
@@ -144,7 +144,7 @@ function isReplacement(row: TimelineRow): boolean {
   const { header } = row;
   if (header.k !== undefined || header.b !== undefined) return false;
   // What an encrypted event holds is not known here.
-  return header.t === 'm.room.encrypted' || isJsonObject(contentOf(row)['m.new_content']);
+  return header.t === 'm.room.encrypted' || isJsonObject(contentOfRow(row)['m.new_content']);
 }
 
 async function summariseThread(
@@ -184,11 +184,6 @@ async function readRows(
     children.map(({ position }) => [roomId, position]),
   );
   return texts.map((text) => (text === undefined ? undefined : parseRow(text)));
-}
-
-function contentOf({ json }: TimelineRow): JsonObject {
-  const { content } = JSON.parse(json) as JsonObject;
-  return isJsonObject(content) ? content : {};
 }
 
 function relTypeOf(content: JsonObject): unknown {

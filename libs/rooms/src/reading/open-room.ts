@@ -2,8 +2,8 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
-import type { MemberRow } from '../projections/membership.projector.js';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { findMembership } from './find-membership.js';
 import type { Reader } from './reader.js';
 import { findRoomReader, type RoomReader } from './room-reader.js';
 
@@ -40,8 +40,7 @@ export async function letIn(room: RoomReader, wish: Wish = 'state'): Promise<Ope
 
 /** For what only those see who are in the room now. Throws M_FORBIDDEN, for unknown rooms too. */
 export async function checkJoined(views: Pick<Views, 'get'>, roomId: RoomId, userId: UserId): Promise<void> {
-  const text = await views.get('members', [roomId, userId]);
-  if (text !== undefined && (JSON.parse(text) as MemberRow).membership === 'join') return;
+  if ((await findMembership(views, roomId, userId)) === 'join') return;
   throw new MatrixError('M_FORBIDDEN', 'You are not in this room');
 }
 

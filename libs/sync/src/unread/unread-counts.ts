@@ -12,7 +12,7 @@ import type { RoomContext } from '../parts/room-context.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
-import { type Budget, type FoundUnread, type UnreadEvent, UnreadSearch } from './unread-events.js';
+import { type Budget, type FoundUnread, type UnreadEvent, UnreadSearch } from './unread-search.js';
 
 /** How many events of a room, or of one thread in it, notify a user who has not read them. */
 export interface UnreadCount {

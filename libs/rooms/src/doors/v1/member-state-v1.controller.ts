@@ -18,6 +18,7 @@ import { KickUser } from '../../commands/kick-user.js';
 import { LeaveRoom } from '../../commands/leave-room.js';
 import { SetState } from '../../commands/set-state.js';
 import { UnbanUser } from '../../commands/unban-user.js';
+import { findMembership } from '../../reading/find-membership.js';
 
 class Member {
   @IsString()
@@ -58,7 +59,7 @@ export class MemberStateV1Controller {
     const { membership, reason } = checkDto(Member, content);
     const { membership: _, reason: __, ...further } = content;
     const isOwn = userId === requester.userId;
-    const before = await this.#membershipOf(roomId, userId);
+    const before = await findMembership(this.views, roomId, userId);
     // A join takes further keys along. What else is said of a member only state can hold, and there it is said as it is.
     const isAsState = Object.keys(further).length > 0 && (membership !== 'join' || before === 'join');
     switch (membership) {
@@ -80,10 +81,5 @@ export class MemberStateV1Controller {
         throw new MatrixError('M_BAD_JSON', 'membership: not one of invite, join, leave, ban');
     }
     return new SetState(requester, roomId, 'm.room.member', userId, content);
-  }
-
-  async #membershipOf(roomId: RoomId, userId: UserId): Promise<unknown> {
-    const text = await this.views.get('members', [roomId, userId]);
-    return text === undefined ? undefined : (JSON.parse(text) as JsonObject)['membership'];
   }
 }

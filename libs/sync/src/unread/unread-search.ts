@@ -3,11 +3,11 @@ import { type Position, START } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
-import type { MembershipLogRow } from '#rooms/projections/membership.projector';
 import { type RelationRow, THREAD, type ThreadSenderRow } from '#rooms/projections/relations.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/queries/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
+import { findStanding } from '#rooms/reading/standing';
 import type { RoomContext } from '../parts/room-context.js';
 import { type ContextOfSender, eventOfRow, type PushContexts } from './push-context.js';
 import { advance, MAIN, type ReadUpTo } from './read-up-to.js';
@@ -188,18 +188,8 @@ export class UnreadSearch {
 
   /** The later of a place and of where the user came into the room. */
   async #joinedAfter(position: Position): Promise<Position> {
-    const { roomId, sync } = this.room;
-    const prefix = [roomId, sync.requester.userId];
-    let joined = position;
-    let was: string | undefined;
-    for await (const page of scanPages(this.views, 'membership-log', { prefix })) {
-      for (const { key, value } of page) {
-        const at = key[2] as Position;
-        const { membership } = JSON.parse(value) as MembershipLogRow;
-        if (membership === 'join' && was !== 'join' && at > joined) joined = at;
-        was = membership;
-      }
-    }
-    return joined;
+    const { roomId, sync, upTo } = this.room;
+    const standing = await findStanding(this.views, roomId, sync.requester.userId, upTo);
+    return standing !== undefined && standing.since > position ? standing.since : position;
   }
 }

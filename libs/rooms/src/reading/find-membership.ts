@@ -1,0 +1,13 @@
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import type { MemberRow } from '../projections/membership.projector.js';
+
+/** What a user is in a room now; undefined where the room never heard of them. */
+export async function findMembership(
+  views: Pick<Views, 'get'>,
+  roomId: RoomId,
+  userId: UserId,
+): Promise<string | undefined> {
+  const text = await views.get('members', [roomId, userId]);
+  return text === undefined ? undefined : (JSON.parse(text) as MemberRow).membership;
+}
