@@ -43,7 +43,7 @@ export const CurrentRequester = createParamDecorator((_: unknown, context: Execu
   return requester;
 });
 
-/** The session behind `CurrentRequester`, for requests that take long. Throws M_MISSING_TOKEN where there is none. */
+/** The session of `CurrentRequester`, for requests that take long. Throws M_MISSING_TOKEN where there is none. */
 export const CurrentSession = createParamDecorator((_: unknown, context: ExecutionContext): OpenSession => {
   const { openSession } = context.switchToHttp().getRequest<FastifyRequest>();
   if (openSession === undefined) throw new MatrixError('M_MISSING_TOKEN');

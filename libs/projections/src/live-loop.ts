@@ -80,7 +80,7 @@ export class LiveLoop {
     await this.#impatient.wait(position);
   }
 
-  /** Follows the log until the signal. `tellFrom`: listeners see what lies behind it. */
+  /** Follows the log until the signal. `tellFrom`: listeners hear of what comes after it. */
   async run(signal: AbortSignal, tellFrom: Position): Promise<void> {
     while (!signal.aborted) {
       try {

@@ -46,7 +46,7 @@ async function write(dataDir: string, logFolder: string, partial: string): Promi
   const madeAt = systemClock.now();
   await copyLog(logFolder, join(partial, 'log'));
   const { identity, head } = await lookInto(join(partial, 'log'));
-  // Behind the log: every key that it names is there by then.
+  // After the log: every key that it names is there by then.
   const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys'));
   const about = { log_id: identity.logId, server_name: identity.serverName, head, made_at: madeAt };
   return writeManifest(partial, about, [`log/${LOG_FILE}`, ...keys]);

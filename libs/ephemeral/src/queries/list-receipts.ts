@@ -26,7 +26,7 @@ const MAX_RECEIPTS = 10_000;
 
 /**
  * The receipts of a room that the reader is shown: no private ones of others, and none of users the reader ignores. One that
- * changed behind `upTo` is left out: it is new at the next look.
+ * changed after `upTo` is left out: it is new at the next look.
  */
 export async function listReceipts(
   views: Pick<Views, 'scan' | 'getMany'>,

@@ -129,14 +129,14 @@ export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor)
 }
 
 function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
-  const effect = {
+  const changes = {
     room_version: head.version.id,
     state: stateChanges(head, event),
     extremities: [event.eventId],
     ...(txn === undefined ? {} : { txn }),
   };
-  const after = headAfter(head, { type: 'pdu-accepted', event, effect });
-  const header = { event_id: event.eventId, ...effect, root: after.state.rootHash, visibility: head.visibility };
+  const after = headAfter(head, { type: 'pdu-accepted', event, header: changes });
+  const header = { event_id: event.eventId, ...changes, root: after.state.rootHash, visibility: head.visibility };
   return { event, pduText, header, head: after };
 }
 

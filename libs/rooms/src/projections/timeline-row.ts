@@ -156,7 +156,7 @@ function clientJson(known: Names, roomId: RoomId, pdu: JsonObject, lenient: bool
   let redacts = '';
   if (pdu['type'] === 'm.room.redaction') {
     const target = pdu['redacts'] ?? content['redacts'];
-    // What is no event id is no target; and readers cut the content out by the keys behind it (see `contentText`).
+    // What is no event id is no target; and readers cut the content out by the keys after it (see `contentText`).
     if (typeof target === 'string') {
       content = { ...content, redacts: target };
       redacts = `"redacts":${quote(target)},`;

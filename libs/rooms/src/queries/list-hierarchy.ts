@@ -43,9 +43,9 @@ const MAX_STEPS = 5_000;
 
 /**
  * The rooms of a space and of the spaces in it, each once, a space before what is in it: client-server API, "Discovering
- * rooms within spaces". Only those that the user is in, may join or knock at, or that the world may read; what lies behind
- * others is not walked. A page goes on behind the last room of the one before, wherever that has moved to; where it is gone,
- * behind as many rooms as there were. Throws M_FORBIDDEN where the first room is none of these, or unknown.
+ * rooms within spaces". Only those that the user is in, may join or knock at, or that the world may read; what is reached
+ * through others alone is not walked. A page goes on after the last room of the one before, wherever that has moved to; where
+ * it is gone, after as many rooms as there were. Throws M_FORBIDDEN where the first room is none of these, or unknown.
  */
 export async function listHierarchy(views: Views, userId: UserId, request: HierarchyRequest): Promise<HierarchyPage> {
   const { after, limit } = request;

@@ -6,13 +6,13 @@ import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { rowPredicateOf } from './event-filter.js';
 import { findStateRowsAt } from './find-state-rows-at.js';
-import { FIRST, type MessagesToken, placeBehind, topologyRange } from './messages-token.js';
+import { FIRST, type MessagesToken, placeAfter, topologyRange } from './messages-token.js';
 
 export interface PageRequest {
   readonly direction: 'b' | 'f';
   /** Where to begin: exclusive. undefined: at the end that the direction leads away from. */
   readonly from?: MessagesToken;
-  /** Where to end: the events behind it (in the direction) are left out. */
+  /** Where to end: the events after it (in the direction) are left out. */
   readonly to?: MessagesToken;
   readonly limit: number;
   readonly filter?: RoomEventFilter;
@@ -63,9 +63,9 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
   }
 }
 
-/** Where the newest page begins: behind the last event of the graph, or behind the last that was before the reader's eyes. */
+/** Where the newest page begins: after the last event of the graph, or after the last that was before the reader's eyes. */
 async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<MessagesToken> {
-  if (until !== undefined) return placeBehind(views, roomId, until);
+  if (until !== undefined) return placeAfter(views, roomId, until);
   const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
   return last === undefined ? FIRST : { depth: Number(last.key[1]), place: last.key[2] as Position };
 }

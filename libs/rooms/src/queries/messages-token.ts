@@ -34,12 +34,12 @@ export async function parseMessagesToken(views: Views, roomId: RoomId, text: str
   const place = parsePlace(digits);
   if (depth !== undefined && place !== undefined) {
     const token = { depth: Number(depth), place };
-    return (await isOfRoom(views, roomId, token)) ? token : placeBehind(views, roomId, place);
+    return (await isOfRoom(views, roomId, token)) ? token : placeAfter(views, roomId, place);
   }
   const [, streamed = ''] = STREAM_TOKEN.exec(text) ?? [];
   const upTo = parsePlace(streamed);
   if (upTo === undefined) throw new MatrixError('M_INVALID_PARAM', 'Not a token of this server');
-  return placeBehind(views, roomId, upTo);
+  return placeAfter(views, roomId, upTo);
 }
 
 async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: MessagesToken): Promise<boolean> {
@@ -48,7 +48,7 @@ async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: Messages
 }
 
 /** The place after the last event of the room up to a place in the log. */
-export async function placeBehind(views: Views, roomId: RoomId, upTo: Place): Promise<MessagesToken> {
+export async function placeAfter(views: Views, roomId: RoomId, upTo: Place): Promise<MessagesToken> {
   const range = { prefix: [roomId], ...boundUpTo([roomId], upTo) };
   const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
   if (last === undefined) return FIRST;

@@ -11,7 +11,7 @@ export interface Reader {
   readonly ignored: ReadonlySet<UserId>;
 }
 
-/** The reader behind a request. */
+/** Who sent a request, as a reader. */
 export async function readerOf(
   views: Pick<Views, 'get'>,
   { userId, deviceId }: Omit<Reader, 'ignored'>,

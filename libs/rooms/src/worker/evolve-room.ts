@@ -4,14 +4,14 @@ import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { historyVisibilityOf, type PduAccepted, type PduRedacted } from '../facts/room-facts.js';
 import { type Extremity, headBeforeCreate, type LiveRoom, liveRoom, type RoomHead, roomEventOf } from './live-room.js';
-import { type Place, transactionName } from './room-transactions.js';
+import { type FactPlace, transactionName } from './room-transactions.js';
 
-/** What an accepted event does to its room. */
-export type Effect = Pick<PduAccepted, 'room_version' | 'state' | 'extremities' | 'txn'>;
+/** What the header of a fact says that an accepted event does to its room. */
+export type AcceptedHeader = Pick<PduAccepted, 'room_version' | 'state' | 'extremities' | 'txn'>;
 
 /** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
 export type RoomFact =
-  | { readonly type: 'pdu-accepted'; readonly event: RoomEvent; readonly effect: Effect }
+  | { readonly type: 'pdu-accepted'; readonly event: RoomEvent; readonly header: AcceptedHeader }
   | { readonly type: 'pdu-redacted'; readonly eventId: EventId }
   /** Of a kind that does not concern the event graph. */
   | { readonly type: 'other' };
@@ -22,16 +22,16 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
     return { type: 'pdu-redacted', eventId: (JSON.parse(fact.data) as PduRedacted).event_id };
   }
   if (fact.type !== 'pdu-accepted') return { type: 'other' };
-  const effect = JSON.parse(fact.data) as PduAccepted;
-  const version = findRoomVersion(effect.room_version);
-  if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${effect.room_version}`);
-  return { type: 'pdu-accepted', event: roomEventOf(roomId, effect, version, fact.data), effect };
+  const header = JSON.parse(fact.data) as PduAccepted;
+  const version = findRoomVersion(header.room_version);
+  if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${header.room_version}`);
+  return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
 }
 
 /** The room before a first fact that was read from the log. Throws where that is no create event. */
 export function roomBefore(roomId: RoomId, first: RecordedFact): LiveRoom {
   const fact = readRoomFact(roomId, first);
-  const version = fact.type === 'pdu-accepted' ? findRoomVersion(fact.effect.room_version) : undefined;
+  const version = fact.type === 'pdu-accepted' ? findRoomVersion(fact.header.room_version) : undefined;
   if (fact.type !== 'pdu-accepted' || version === undefined) {
     throw new Error(`${first.stream} does not begin with a create event`);
   }
@@ -42,15 +42,15 @@ export function roomBefore(roomId: RoomId, first: RecordedFact): LiveRoom {
 export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   const revision = head.revision + 1;
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
-  const { event, effect } = fact;
+  const { event, header } = fact;
   let { state, visibility } = head;
-  for (const change of effect.state) {
+  for (const change of header.state) {
     state = state.set(change.type, change.state_key, change.event_id);
     if (change.event_id === event.eventId && change.type === 'm.room.history_visibility' && change.state_key === '') {
       visibility = historyVisibilityOf(event.content);
     }
   }
-  const extremities = effect.extremities.map((eventId) =>
+  const extremities = header.extremities.map((eventId) =>
     eventId === event.eventId ? { eventId, revision } : knownExtremity(head, eventId),
   );
   return { ...head, revision, state, visibility, extremities, depth: Math.max(head.depth, event.depth) };
@@ -82,10 +82,10 @@ export function evolveRoom(
 
 function noteAccepted(
   room: LiveRoom,
-  { event, effect }: RoomFact & { readonly type: 'pdu-accepted' },
-  place: Place,
+  { event, header }: RoomFact & { readonly type: 'pdu-accepted' },
+  place: FactPlace,
 ): void {
-  for (const change of effect.state) {
+  for (const change of header.state) {
     if (change.replaces !== undefined) {
       room.stateRevisions.delete(change.replaces);
       room.events.delete(change.replaces);
@@ -95,7 +95,7 @@ function noteAccepted(
       room.events.set(event.eventId, event);
     }
   }
-  if (effect.txn !== undefined) room.transactions.note(transactionName(event, effect.txn), event.eventId, place);
+  if (header.txn !== undefined) room.transactions.note(transactionName(event, header.txn), event.eventId, place);
 }
 
 /** A redaction took effect: an event of the state is from now on read from the fact that holds what remains of it. */

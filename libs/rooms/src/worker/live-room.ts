@@ -48,7 +48,7 @@ export interface LiveRoom {
 
 const CACHED_EVENTS = 1024;
 
-/** A room about to get its first fact, or to be folded from its stream, behind the place where a snapshot stands. */
+/** A room about to get its first fact, or to be folded from its stream, after the place where a snapshot stands. */
 export function liveRoom(roomId: RoomId, head: RoomHead, place = FIRST_PLACE): LiveRoom {
   return {
     roomId,

@@ -4,13 +4,13 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { PduAccepted } from '../facts/room-facts.js';
 
 /** A fact's place in its room's stream and in the log. */
-export interface Place {
+export interface FactPlace {
   readonly revision: number;
   readonly position: Position;
 }
 
 /** Before the first fact of a room. */
-export const FIRST_PLACE: Place = { revision: -1, position: START };
+export const FIRST_PLACE: FactPlace = { revision: -1, position: START };
 
 /** Remembered at least, so that most retries need no view; and at most, where the views have not moved for long. */
 const KEPT = 1024;
@@ -33,7 +33,7 @@ export function transactionName(
 export interface Answered {
   readonly name: string;
   readonly eventId: EventId;
-  readonly place: Place;
+  readonly place: FactPlace;
 }
 
 /**
@@ -43,16 +43,16 @@ export interface Answered {
 export class RoomTransactions {
   /** Oldest first. */
   #answered = new Map<string, Answered>();
-  #since: Place;
+  #since: FactPlace;
   #passed: Position = START;
 
-  /** `since`: everything behind this place will be noted. */
-  constructor(since: Place) {
+  /** `since`: everything after this place will be noted. */
+  constructor(since: FactPlace) {
     this.#since = since;
   }
 
-  /** Every transaction behind this place is remembered. */
-  get since(): Place {
+  /** Every transaction after this place is remembered. */
+  get since(): FactPlace {
     return this.#since;
   }
 
@@ -61,15 +61,15 @@ export class RoomTransactions {
   }
 
   /** Notes the transaction of the newest fact. */
-  note(name: string, eventId: EventId, place: Place): void {
+  note(name: string, eventId: EventId, place: FactPlace): void {
     // The first answer stands, as it does for the client.
     if (this.#answered.has(name)) return;
     this.#answered.set(name, { name, eventId, place });
     this.#forget();
   }
 
-  /** Notes transactions of facts up to `since`, oldest first: from now on every one behind `from` is remembered. */
-  noteEarlier(earlier: readonly Answered[], from: Place): void {
+  /** Notes transactions of facts up to `since`, oldest first: from now on every one after `from` is remembered. */
+  noteEarlier(earlier: readonly Answered[], from: FactPlace): void {
     const later = this.#answered;
     this.#answered = new Map(earlier.map((each) => [each.name, each]));
     for (const [name, each] of later) if (!this.#answered.has(name)) this.#answered.set(name, each);

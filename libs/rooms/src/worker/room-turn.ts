@@ -139,7 +139,7 @@ export class RoomTurn {
     const { event, header, head } = decided;
     this.events.set(event.eventId, event);
     if (header.txn !== undefined) this.transactions.set(transactionName(event, header.txn), event.eventId);
-    const fact: RoomFact = { type: 'pdu-accepted', event, effect: header };
+    const fact: RoomFact = { type: 'pdu-accepted', event, header };
     this.#push('pdu-accepted', factWithPdu(header, decided.pduText), event.eventId, fact, head);
     return event;
   }
@@ -184,9 +184,9 @@ export class RoomTurn {
         break;
       }
       const fact = readRoomFact(this.roomId, recorded);
-      if (fact.type !== 'pdu-accepted' || fact.effect.txn === undefined) continue;
+      if (fact.type !== 'pdu-accepted' || fact.header.txn === undefined) continue;
       const { event } = fact;
-      const name = transactionName(event, fact.effect.txn);
+      const name = transactionName(event, fact.header.txn);
       earlier.push({ name, eventId: event.eventId, place: { revision, position } });
     }
     transactions.noteEarlier(earlier.toReversed(), from);

@@ -19,7 +19,7 @@ import { refusalFor, unknownRoom } from './unknown-room.js';
 /** What a task does with its turn. It may wait for the log only, never for another room. */
 export type RoomTask<T> = (turn: RoomTurn) => Promise<T>;
 
-/** The task's own result, and the position behind which its facts are; undefined where it appended nothing. */
+/** The task's own result, and the position up to which its facts are; undefined where it appended nothing. */
 export interface TurnResult<T> {
   readonly result: T;
   readonly position: Position | undefined;

@@ -10,7 +10,7 @@ export interface RoomContext {
   readonly roomId: RoomId;
   /** The user before the room. */
   readonly reader: RoomReader;
-  /** The timeline begins behind this position; undefined where the client knows nothing of the room. */
+  /** The timeline begins after this position; undefined where the client knows nothing of the room. */
   readonly after: Position | undefined;
   /** The timeline ends with this position. */
   readonly upTo: Position;

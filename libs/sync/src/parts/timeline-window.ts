@@ -12,7 +12,7 @@ export interface TimelineWindow {
 }
 
 export interface WindowOptions {
-  /** Only what is behind this position (exclusive). */
+  /** Only what comes after this position. */
   readonly after: Position | undefined;
   /** The most events to show. */
   readonly limit: number;

@@ -14,17 +14,17 @@ export interface SyncContext {
   readonly filter: SyncFilter;
   /** Where the client is; undefined for an initial sync. */
   readonly since: StreamToken | undefined;
-  /** Where the answer ends: nothing in it is from behind. */
+  /** Where the answer ends: nothing in it is from after that. */
   readonly until: StreamToken;
   /** All of the state is wanted, whatever the client has. */
   readonly fullState: boolean;
-  /** The state is wanted as it is behind the timeline, not before it. */
+  /** The state is wanted as it is after the timeline, not before it. */
   readonly stateAfter: boolean;
   /** What is told of rooms is there where it is empty too, as in the version before today's. */
   readonly allSections: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** The user's rooms as of now: what changed in them behind `until` is not for this answer. */
+  /** The user's rooms as of now: what changed in them after `until` is not for this answer. */
   readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
   /** The member events that the client has, and that this answer sends, where it loads members lazily. */
   readonly members: AnsweredMembers;
