@@ -5,11 +5,12 @@ import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured } from '#event-store/event-store-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
 
-/** Who hears of a log on a server that is not there, is lost, and is back. */
+/** Who hears of a log on a server that is not there, is lost, and is back; and of any that is damaged. */
 export interface LogWatch {
   onWaiting(reason: string): void;
   onLost(reason: string): void;
   onBack(lostMs: number): void;
+  onDamage(damage: Error): void;
 }
 
 /**
@@ -28,7 +29,7 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
     }
   }
   const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
-  return openLmdbEventStore(makeDirectory(config, 'log'));
+  return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage: watch?.onDamage });
 }
 
 /** Opens the views that the configuration names. */

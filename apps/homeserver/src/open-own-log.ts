@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#config/config';
+import { LogDamaged } from '#event-store/event-store-errors';
 import type { EventStore } from '#event-store/event-store';
 import {
   acceptKey,
@@ -29,24 +30,41 @@ export interface OwnLog {
 /**
  * Opens the log to write and makes sure that it is this server's: the first start names it and makes the signing key; every
  * later one finds the same name and a key that the log knows. Throws ConfigError, with one line that says what to do, where
- * the name is another, where the key or the log is lost, or where one of them is another's.
+ * the name is another, where the key or the log is lost or damaged, or where one of them is another's.
  */
 export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch): Promise<OwnLog> {
   if (config.eventStoreUrl === undefined && !existsSync(join(config.dataDir, 'log', 'data.mdb'))) checkIsNew(config);
-  const store = await openEventStore(config, watch);
+  const store = await openUndamaged(config, watch);
   try {
     const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
     checkServerName(identity, config);
     return { store, identity, signingKey: findKnownKey(identity, config) };
   } catch (error) {
     await store.close();
-    throw error;
+    throw describeDamage(error, config);
   }
+}
+
+async function openUndamaged(config: Config, watch?: LogWatch): Promise<EventStore> {
+  try {
+    return await openEventStore(config, watch);
+  } catch (error) {
+    throw describeDamage(error, config);
+  }
+}
+
+/** Where the log is damaged, trying again would not help: what to say instead of the error. */
+export function describeDamage(error: unknown, config: OwnConfig): unknown {
+  if (!(error instanceof LogDamaged)) return error;
+  return new ConfigError(
+    `The log in ${placeOf(config)} is damaged: ${error.finding}; "annals verify" tells what else is, ` +
+      'and "annals restore" puts a backup in its place',
+  );
 }
 
 /** Goes on with the key that is in `keys/`, made where there is none, whatever the log says. Throws as `openOwnLog`. */
 export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ key: NamedKey; isNew: boolean }> {
-  const store = await openEventStore(config);
+  const store = await openUndamaged(config);
   try {
     const directory = makeDirectory(config, 'keys');
     const key = nameOf(findSigningKey(directory) ?? draftSigningKey(directory));

@@ -26,7 +26,7 @@ import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { openReadModels } from './infrastructure.js';
 import { notePutBack } from './note-put-back.js';
-import { openOwnLog } from './open-own-log.js';
+import { describeDamage, openOwnLog } from './open-own-log.js';
 import { watchLog } from './watch-log.js';
 import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
@@ -81,7 +81,7 @@ export async function startServer(config: Config, { logger, sink }: ProcessLog):
     return { address: started.address, renewCertificate, drain: end };
   } catch (error) {
     await end();
-    throw error;
+    throw describeDamage(error, config);
   }
 }
 

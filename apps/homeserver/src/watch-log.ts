@@ -1,12 +1,16 @@
 import type { Logger } from '#observability/logger';
 import type { LogWatch } from './infrastructure.js';
 
-/** One line when the log on a server is not there, one when it is lost, one when it is back. */
+/** One line when the log on a server is not there, one when it is lost, one when it is back; one when it is found damaged. */
 export function watchLog(logger: Logger): LogWatch {
   return {
     onWaiting: (reason) => logger.warn(`waiting for the log: ${reason}`),
     onLost: (reason) =>
       logger.error(`the log is lost: ${reason}; requests that need it are answered 503 until it is back`),
+    onDamage: ({ message }) =>
+      logger.error(
+        `${message}; requests that need it are answered 503: "annals verify" tells what else is damaged, and "annals restore" puts a backup in its place`,
+      ),
     onBack: (lostMs) => logger.info({ lostMs }, 'the log is back'),
   };
 }

@@ -6,6 +6,18 @@ export class EventStoreUnavailable extends Error {
   }
 }
 
+/** What stands in the log is not what was written there. What was done since may be whole; nothing mends it but a backup. */
+export class LogDamaged extends Error {
+  constructor(
+    /** What was found, in one line. */
+    readonly finding: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the log is damaged: ${finding}`, options);
+    this.name = 'LogDamaged';
+  }
+}
+
 /** The log takes no such amount at once; nothing of it was appended. Fewer facts may pass. */
 export class AppendTooLarge extends RangeError {
   constructor(

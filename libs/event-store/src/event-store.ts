@@ -77,6 +77,8 @@ export interface Distance {
  * visible, and no fact ever appears behind a position that a reader has passed.
  */
 export interface EventStore {
+  /** What was found damaged in it since it was opened. What does not need that goes on. */
+  readonly damage?: Error | undefined;
   /**
    * Appends all the facts or none, durably. Throws RevisionConflict when the stream's last revision is not `expected`,
    * except where the same facts (by id) already stand at that very place: then it answers as the first time. Throws

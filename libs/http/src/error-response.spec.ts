@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AppendTooLarge, EventStoreUnavailable } from '#event-store/event-store-errors';
+import { AppendTooLarge, EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import { errorResponse } from './error-response.js';
 
 describe('what is answered for an error', () => {
@@ -8,6 +8,12 @@ describe('what is answered for an error', () => {
     expect([status, isBug]).toEqual([503, false]);
     expect(body).toMatchObject({ errcode: 'M_UNKNOWN', retry_after_ms: expect.any(Number) });
     expect(JSON.stringify(body)).not.toContain('node');
+  });
+
+  it('is 503 where the log is damaged, told once by whoever holds it and not for each request', () => {
+    const { status, body, isBug } = errorResponse(new LogDamaged('position 7 cannot be read'), 'r1');
+    expect([status, body, isBug]).toMatchObject([503, { errcode: 'M_UNKNOWN' }, false]);
+    expect(JSON.stringify(body)).not.toContain('position');
   });
 
   it('is 413 where the log does not take as much at once', () => {

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { AppendTooLarge, EventStoreUnavailable } from '#event-store/event-store-errors';
+import { AppendTooLarge, EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import { type Errcode, MatrixError } from '#kernel/matrix-error';
 
 export interface ErrorResponse {
@@ -27,6 +27,12 @@ const UNAVAILABLE: ErrorResponse = {
   body: { errcode: 'M_UNKNOWN', error: 'The log of the server cannot be reached', retry_after_ms: RETRY_AFTER_MS },
   isBug: false,
 };
+/** Trying again does not help. */
+const DAMAGED: ErrorResponse = {
+  status: 503,
+  body: { errcode: 'M_UNKNOWN', error: 'The log of the server is damaged: this cannot be done' },
+  isBug: false,
+};
 const TOO_LARGE: ErrorResponse = {
   status: 413,
   body: { errcode: 'M_TOO_LARGE', error: 'This is more than the log of the server takes at once' },
@@ -34,12 +40,13 @@ const TOO_LARGE: ErrorResponse = {
 };
 
 /**
- * What to answer for anything thrown: a MatrixError as it says of itself, a log that is away as 503, a refusal of the
- * framework in the standard shape, and anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
+ * What to answer for anything thrown: a MatrixError as it says of itself, a log that is away or damaged as 503, a refusal of
+ * the framework in the standard shape, and anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
  */
 export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof MatrixError) return { status: thrown.status, body: thrown.toBody(), isBug: false };
   if (thrown instanceof EventStoreUnavailable) return UNAVAILABLE;
+  if (thrown instanceof LogDamaged) return DAMAGED;
   if (thrown instanceof AppendTooLarge) return TOO_LARGE;
   const status = statusOf(thrown);
   if (status >= 400 && status < 500) return refusal(thrown as Error, status); // Only errors have a status.

@@ -39,10 +39,14 @@ function setUp() {
   const log = {
     append: (): ReturnType<EventStore['append']> => Promise.resolve({ revision: 0, position: HEAD }),
     head: (): Promise<typeof HEAD> => Promise.resolve(HEAD),
+    damage: undefined as Error | undefined,
   };
   const clock = { time: 0, now: () => clock.time };
   const metrics = new Metrics();
-  const port: Pick<EventStore, 'append' | 'head'> = {
+  const port: Pick<EventStore, 'append' | 'head' | 'damage'> = {
+    get damage() {
+      return log.damage;
+    },
     append: () => log.append(),
     head: () => log.head(),
   };
@@ -101,6 +105,15 @@ describe('the health of the server', () => {
     await expect(store.append('s', 'no-stream', [])).rejects.toThrow('disk full');
     clock.time += 31_000;
     expect((await check()).ok).toBe(true);
+  });
+
+  it('is bad for good once the log was found damaged', async () => {
+    const { log, check } = setUp();
+    log.damage = new Error('the log is damaged: position 7 cannot be read');
+    expect(await check()).toMatchObject({
+      ok: false,
+      errors: ['the log is damaged: position 7 cannot be read: run "annals verify"'],
+    });
   });
 
   it('is bad while the views cannot be written', async () => {

@@ -30,7 +30,7 @@ export interface HealthReport {
 
 /** What the report is made of, named after the caller. */
 export interface HealthSources {
-  readonly store: Pick<MeteredEventStore, 'head' | 'failedAt'>;
+  readonly store: Pick<MeteredEventStore, 'head' | 'failedAt' | 'damage'>;
   readonly projections: { position(): Position; list(): Promise<readonly ProjectionStatus[]> };
   /** The views, as far as they can be kept. */
   readonly readModels?: { readonly failure?: Error | undefined };
@@ -41,13 +41,14 @@ export interface HealthSources {
 const FAILURE_COUNTS_MS = 30_000;
 const TIMEOUT_MS = 2000;
 
-/** Looks whether the server can do its work: not when the log cannot be read or appended to, or a projector has failed. */
+/** Looks whether the server can do its work: not when the log cannot be read or appended to or is damaged, or a projector has failed. */
 export async function checkHealth({ store, projections, readModels, clock }: HealthSources): Promise<HealthReport> {
   const errors: string[] = [];
   const looked = await withinTime(Promise.all([store.head(), projections.list()]));
   if (looked instanceof Error) errors.push(`the log cannot be read: ${looked.message}`);
   if (store.failedAt !== undefined && clock.now() - store.failedAt < FAILURE_COUNTS_MS)
     errors.push('the last append to the log failed');
+  if (store.damage !== undefined) errors.push(`${store.damage.message}: run "annals verify"`);
   if (readModels?.failure !== undefined) errors.push(readModels.failure.message);
   const [head, statuses] = looked instanceof Error ? [null, []] : looked;
   const healths = statuses.map(healthOf);

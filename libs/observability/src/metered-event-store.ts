@@ -28,6 +28,10 @@ export class MeteredEventStore implements EventStore {
     return this.#failedAt;
   }
 
+  get damage(): Error | undefined {
+    return this.store.damage;
+  }
+
   append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
     const appended = this.store.append(stream, expected, facts);
     appended.then(

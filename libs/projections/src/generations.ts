@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { START, type Position } from '#kernel/position';
+import { LogDamaged } from '#event-store/event-store-errors';
 import type { Write } from '#read-models/read-model-store';
 import { compareGenerations } from './compare-generations.js';
 import { forgetDeadLetters, listDeadLetters } from './dead-letters.js';
@@ -190,7 +191,8 @@ export class Generations {
         if (signal.aborted) return;
         projection.lastError = error instanceof Error ? error.message : String(error);
         this.log.error(`${projection.name}: ${projection.lastError}`);
-        if (error instanceof RebuildStopped) return this.#fail(projection, error.message);
+        if (error instanceof RebuildStopped || error instanceof LogDamaged)
+          return await this.#fail(projection, error.message);
         await delay(RETRY_MS, undefined, { signal }).catch(() => {});
       }
     }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
+import { LogDamaged } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { START, type Position } from '#kernel/position';
 import type { Write } from '#read-models/read-model-store';
@@ -22,6 +23,8 @@ import { Waiters } from './waiters.js';
  */
 const VIEWS_WAIT_MS = 6000;
 const SWEEP_MS = 1000;
+/** Between two tries where the log is damaged, which is told each time. */
+const DAMAGED_RETRY_MS = 60_000;
 
 /** Follows the log with all generations that stand at the same position, the shared checkpoint. */
 export class LiveLoop {
@@ -94,7 +97,11 @@ export class LiveLoop {
       } catch (error) {
         if (signal.aborted) break;
         this.#say(error);
-        await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+        // What is damaged stays so: a start that waits for the end of such a log would wait for ever.
+        if (error instanceof LogDamaged) this.waiters.fail(error);
+        this.#impatient.release();
+        const pause = error instanceof LogDamaged ? DAMAGED_RETRY_MS : RETRY_MS;
+        await delay(pause, undefined, { signal }).catch(() => {});
       }
     }
     clearInterval(this.#sweep);

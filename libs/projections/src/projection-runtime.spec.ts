@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
+import { LogDamaged } from '#event-store/event-store-errors';
 import { type Position, START } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -250,6 +251,15 @@ describe('ProjectionRuntime', () => {
       const second = await begin([wordsProjector()]);
       await second.whenProcessed(await say('d'));
       expect((await second.status('words')).facts).toEqual({ done: 4, of: 4 });
+    });
+
+    it('does not begin where the log is damaged', async () => {
+      await say('a');
+      const runtime = make([wordsProjector()]);
+      store.subscribe = () => {
+        throw new LogDamaged('position 1 cannot be read');
+      };
+      await expect(runtime.start()).rejects.toThrow('position 1 cannot be read');
     });
 
     it('rejects whoever still waits when it stops', async () => {

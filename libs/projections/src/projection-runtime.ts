@@ -68,8 +68,8 @@ export class ProjectionRuntime implements Views {
     const head = await this.load();
     this.#generations.isFollowing = true;
     await this.effects.start();
-    this.#running = this.#live.run(this.#stopping.signal, head);
     const due: Promise<void>[] = [this.#live.whenProcessed(head)];
+    this.#running = this.#live.run(this.#stopping.signal, head);
     for (const projection of this.#generations.projections.values()) {
       this.#generations.resumeFilling(projection);
       const awaited = isReadable(projection) ? projection.serving : projection.next?.generation;

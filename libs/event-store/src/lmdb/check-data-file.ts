@@ -13,24 +13,31 @@ const BEGINNING_BYTES = 64;
 /** Pages that were taken and given back within one transaction are counted but need not be in the file. */
 const SLACK_PAGES = 256;
 
-/**
- * Throws where a file cannot be one of LMDB's: where something else stands in it, or its beginning was overwritten, or it is
- * much shorter than it says of itself (it was cut, by a copy that did not end or a disk that was full). LMDB would map it into
- * memory all the same, and the process dies at the first page that is not there, or at once.
- */
+/** Throws where `findWhyUnfit` says why. */
 export function checkDataFile(file: string): void {
+  const reason = findWhyUnfit(file);
+  if (reason !== undefined) throw new Error(reason);
+}
+
+/**
+ * Says why a file cannot be one of LMDB's: something else stands in it, or its beginning was overwritten, or it is much shorter
+ * than it says of itself (it was cut, by a copy that did not end or a disk that was full). LMDB would map it into memory all the
+ * same, and the process dies at the first page that is not there, or at once.
+ */
+export function findWhyUnfit(file: string): string | undefined {
   const descriptor = openSync(file, 'r');
   try {
     const header = Buffer.alloc(HEADER_BYTES);
     const bytes = header.subarray(0, readSync(descriptor, header, 0, HEADER_BYTES, 0));
     if (bytes.length > 0 && !bytes.subarray(0, BEGINNING_BYTES).includes(MAGIC)) {
-      throw new Error(`${file} is no file of LMDB, or its beginning was overwritten`);
+      return `${file} is no file of LMDB, or its beginning was overwritten`;
     }
     const lastPage = lastPageOf(bytes);
-    if (lastPage === undefined) return;
+    if (lastPage === undefined) return undefined;
     const { size } = fstatSync(descriptor);
     const needed = (lastPage.number + 1 - SLACK_PAGES) * lastPage.size;
-    if (size < needed) throw new Error(`${file} was cut: it has ${size} bytes and should have at least ${needed}`);
+    if (size < needed) return `${file} was cut: it has ${size} bytes and should have at least ${needed}`;
+    return undefined;
   } finally {
     closeSync(descriptor);
   }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { open } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import {
@@ -14,17 +14,24 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
+import { LogDamaged } from '../event-store-errors.js';
 import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
 import { LIFE, positionAfterRestore, positionNumber, positionOf } from './counted-position.js';
-import { checkDataFile } from './check-data-file.js';
+import { findWhyUnfit } from './check-data-file.js';
 import { encodeFact, placeFact } from './fact-record.js';
+import { findDamage } from './find-damage.js';
+import { noteClosed, noteOpened } from './last-end.js';
 import { LiveTail } from './live-tail.js';
-import { checkStreamName, LogTables, MAX_REVISION, type Head } from './log-tables.js';
+import { checkStreamName, LogTables, MAX_REVISION, orDamaged, type Head } from './log-tables.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 export interface LmdbEventStoreOptions {
   /** For a second process: reads what another writes; `subscribe` polls. */
   readonly readOnly?: boolean;
+  /** Told once, when something is found damaged while the log is open. */
+  readonly onDamage?: (damage: LogDamaged) => void;
+  /** The program that looks through a log that was not closed: tests give their own. */
+  readonly damageProgram?: string;
 }
 
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
@@ -58,27 +65,39 @@ interface Group {
 
 /**
  * Opens the log in a directory, which is created. One process may write, any number may read beside it (`readOnly`).
- * Throws when another process writes there, or when there is no log to read.
+ * Throws when another process writes there, or when there is no log to read; LogDamaged where it is not as it was written.
  */
 export async function openLmdbEventStore(directory: string, options: LmdbEventStoreOptions = {}): Promise<EventStore> {
   if (options.readOnly) {
     if (!existsSync(join(directory, 'data.mdb'))) throw new Error(`There is no log in ${directory}`);
-    return new LmdbEventStore(openTables(directory, true), undefined);
+    checkFile(directory);
+    return new LmdbEventStore(openTables(directory, options), directory, undefined);
   }
   mkdirSync(directory, { recursive: true });
   const lock = await takeWriterLock(directory);
   try {
-    return new LmdbEventStore(openTables(directory, false), lock);
+    checkFile(directory);
+    const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
+    if (damage !== undefined) throw new LogDamaged(damage);
+    return new LmdbEventStore(openTables(directory, options), directory, lock);
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-function openTables(directory: string, readOnly: boolean): LogTables {
+function checkFile(directory: string): void {
   const file = join(directory, 'data.mdb');
-  if (existsSync(file)) checkDataFile(file);
-  const root = open({
+  const reason = existsSync(file) ? findWhyUnfit(file) : undefined;
+  if (reason !== undefined) throw new LogDamaged(reason);
+}
+
+function openTables(directory: string, { readOnly = false, onDamage }: LmdbEventStoreOptions): LogTables {
+  return orDamaged(() => new LogTables(openRoot(directory, readOnly), onDamage));
+}
+
+function openRoot(directory: string, readOnly: boolean): RootDatabase {
+  return open({
     path: directory,
     noSubdir: false,
     readOnly,
@@ -89,7 +108,6 @@ function openTables(directory: string, readOnly: boolean): LogTables {
     maxDbs: 8,
     maxReaders: 512,
   });
-  return new LogTables(root);
 }
 
 class LmdbEventStore implements EventStore {
@@ -105,10 +123,18 @@ class LmdbEventStore implements EventStore {
   /** Of a log that was restored: see `counted-position.ts`. */
   readonly #factsBeforeLife = new Map<number, number>();
 
-  constructor(tables: LogTables, lock: WriterLock | undefined) {
+  constructor(
+    tables: LogTables,
+    private readonly directory: string,
+    lock: WriterLock | undefined,
+  ) {
     this.#tables = tables;
     this.#lock = lock;
     this.#position = tables.lastPosition();
+  }
+
+  get damage(): LogDamaged | undefined {
+    return this.#tables.damage;
   }
 
   append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
@@ -325,6 +351,7 @@ class LmdbEventStore implements EventStore {
     await this.#committing;
     for (const tail of this.#tails) tail.wake();
     await this.#tables.close();
+    if (this.#lock !== undefined && this.damage === undefined) noteClosed(this.directory);
     await this.#lock?.release();
   }
 

@@ -1,6 +1,8 @@
 import type { Database, RootDatabase } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
+import { LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
+import { positionAfterRestore } from './counted-position.js';
 import { decodeFact } from './fact-record.js';
 
 /** After how many characters of data one reading from disk stops early. */
@@ -28,17 +30,31 @@ export class LogTables {
   readonly #streams: Database<number, string>;
   readonly #names: Database<string, number>;
   readonly #knownNames = new LruCache<number, string>(KNOWN_NAMES);
+  #damage: LogDamaged | undefined;
 
-  constructor(root: RootDatabase) {
+  constructor(
+    root: RootDatabase,
+    private readonly onDamage: (damage: LogDamaged) => void = () => {},
+  ) {
     this.#root = root;
     const streamName = (number: number) => this.#nameOf(number);
     // lmdb passes the length where it iterates, and options where it gets.
-    const decode = (record: Buffer, length: unknown) =>
-      decodeFact(record, typeof length === 'number' ? length : record.length, streamName);
+    const decode = (record: Buffer, length: unknown) => {
+      try {
+        return decodeFact(record, typeof length === 'number' ? length : record.length, streamName);
+      } catch (error) {
+        throw error instanceof LogDamaged ? error : new LogDamaged('a fact is not as it was written', { cause: error });
+      }
+    };
     this.#facts = openTable(root, 'facts', { encoder: { encode: (record: Buffer) => record, decode } });
     this.#revisions = openTable(root, 'revisions', { keyEncoding: 'binary', encoding: 'binary' });
     this.#streams = openTable(root, 'streams', { encoding: 'ordered-binary' });
     this.#names = openTable(root, 'names', { keyEncoding: 'uint32', encoding: 'string' });
+  }
+
+  /** What was found first of all that is not as it was written. */
+  get damage(): LogDamaged | undefined {
+    return this.#damage;
   }
 
   /** Runs `write` in a transaction that is undone when it throws; settles when it is on disk. */
@@ -47,9 +63,11 @@ export class LogTables {
       // A child transaction, because lmdb commits the outer one even when the callback throws.
       await this.#root.childTransaction(write);
     } catch (error) {
+      if (error instanceof LogDamaged) throw error;
       // A commit that failed (a full disk, say) carries its cause as a promise that somebody has to take.
       const { commitError } = error as { commitError?: Promise<never> };
       const reason = await commitError?.catch((thrown: unknown) => thrown);
+      if (this.#isDamage(reason ?? error)) throw this.#note(damageOf(reason ?? error));
       if (!(reason instanceof Error)) throw error;
       throw new Error(`The log could not be written: ${reason.message}`, { cause: error });
     }
@@ -66,27 +84,35 @@ export class LogTables {
 
   /** The last position of all, or of those before another one; 0 where there is none. */
   lastPosition(before?: number): number {
-    const range = before === undefined ? {} : { start: before, exclusiveStart: true };
-    for (const position of this.#facts.getKeys({ ...range, reverse: true, limit: 1 })) return position;
-    return 0;
+    return this.#read('its end', () => {
+      const range = before === undefined ? {} : { start: before, exclusiveStart: true };
+      for (const position of this.#facts.getKeys({ ...range, reverse: true, limit: 1 })) return position;
+      return 0;
+    });
   }
 
   findStream(name: string): number | undefined {
-    return this.#streams.get(name);
+    return this.#read(`the stream ${name}`, () => {
+      return this.#streams.get(name);
+    });
   }
 
   findHead(name: string): Head | undefined {
-    const number = this.#streams.get(name);
-    if (number === undefined) return undefined;
-    const range = { ...rangeOf(number, MAX_REVISION, true), limit: 1 };
-    for (const { key } of this.#revisions.getRange(range)) return { number, revision: key.readUInt32BE(4) };
-    return undefined;
+    return this.#read(`the stream ${name}`, () => {
+      const number = this.#streams.get(name);
+      if (number === undefined) return undefined;
+      const range = { ...rangeOf(number, MAX_REVISION, true), limit: 1 };
+      for (const { key } of this.#revisions.getRange(range)) return { number, revision: key.readUInt32BE(4) };
+      return undefined;
+    });
   }
 
   /** The position and id of the fact at a revision. */
   findFact(number: number, revision: number): RecordedFact | undefined {
-    const position = this.#revisions.get(revisionKey(number, revision));
-    return position && this.#facts.get(position.readDoubleBE(0));
+    return this.#read(`stream ${number}`, () => {
+      const position = this.#revisions.get(revisionKey(number, revision));
+      return position && this.#facts.get(position.readDoubleBE(0));
+    });
   }
 
   /** Inside a write transaction: gives a new stream its number. Throws RangeError for a name that cannot be kept. */
@@ -108,47 +134,114 @@ export class LogTables {
 
   /** The facts behind `after` up to `end` (there must be some), at most `limit`, fewer where they are large. */
   readPositions(after: number, end: number, limit: number): RecordedFact[] {
-    const facts: RecordedFact[] = [];
-    let characters = 0;
-    for (const { value } of this.#facts.getRange({ start: after + 1, end: end + 1, limit })) {
-      facts.push(value);
-      characters += value.data.length;
-      if (characters > READ_CHARACTERS) break;
-    }
-    if (facts.length === 0) throw new Error(`The log has lost what stands behind position ${after}`);
-    return facts;
+    return this.#read(`what stands behind position ${after}`, () => {
+      const facts: RecordedFact[] = [];
+      let characters = 0;
+      let last = after;
+      for (const { key, value } of this.#facts.getRange({ start: after + 1, end: end + 1, limit })) {
+        // A damaged page can hide rows from LMDB: better no answer than one that leaves out facts.
+        if (key !== last + 1 && key !== positionAfterRestore(last)) {
+          throw new LogDamaged(`after ${last} comes ${key}`);
+        }
+        last = key;
+        facts.push(value);
+        characters += value.data.length;
+        if (characters > READ_CHARACTERS) break;
+      }
+      if (facts.length === 0) throw new LogDamaged('nothing is there');
+      return facts;
+    });
   }
 
   /** The facts of a stream from a revision on, at most `limit`, fewer where they are large; none at its end. */
   readRevisions(number: number, from: number, backwards: boolean, limit: number): RecordedFact[] {
-    const facts: RecordedFact[] = [];
-    let characters = 0;
-    for (const { value } of this.#revisions.getRange({ ...rangeOf(number, from, backwards), limit })) {
-      const fact = this.#facts.get(value.readDoubleBE(0));
-      if (fact === undefined) throw new Error(`The log has lost position ${value.readDoubleBE(0)}`);
-      facts.push(fact);
-      characters += fact.data.length;
-      if (characters > READ_CHARACTERS) break;
-    }
-    return facts;
+    return this.#read(`stream ${number}, revision ${from}`, () => {
+      const facts: RecordedFact[] = [];
+      let characters = 0;
+      const step = backwards ? -1 : 1;
+      for (const { value } of this.#revisions.getRange({ ...rangeOf(number, from, backwards), limit })) {
+        const fact = this.#facts.get(value.readDoubleBE(0));
+        if (fact === undefined) throw new LogDamaged(`position ${value.readDoubleBE(0)} is lost`);
+        const before = facts.at(-1)?.revision;
+        if (before !== undefined && fact.revision !== before + step) {
+          throw new LogDamaged(`after ${before} comes ${fact.revision}`);
+        }
+        facts.push(fact);
+        characters += fact.data.length;
+        if (characters > READ_CHARACTERS) break;
+      }
+      return facts;
+    });
   }
 
   /** Names of streams in order, behind `after`, beginning where `prefix` would stand. */
   listNames(prefix: string, after: string | undefined, limit: number): string[] {
-    const start = after ?? (prefix === '' ? undefined : prefix);
-    const from = start === undefined ? {} : { start, exclusiveStart: after !== undefined };
-    return [...this.#streams.getKeys({ ...from, limit })];
+    return this.#read('the names of its streams', () => {
+      const start = after ?? (prefix === '' ? undefined : prefix);
+      const from = start === undefined ? {} : { start, exclusiveStart: after !== undefined };
+      return [...this.#streams.getKeys({ ...from, limit })];
+    });
+  }
+
+  /** Runs what reads; remembers and names what is not as it was written. */
+  #read<T>(what: string, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof LogDamaged) && !this.#isDamage(error)) throw error;
+      throw this.#note(new LogDamaged(`${what} cannot be read: ${findingOf(error)}`, { cause: error }));
+    }
+  }
+
+  /** Once something is damaged, LMDB refuses other things with other words. */
+  #isDamage(error: unknown): boolean {
+    return (
+      isDamage(error) || (this.#damage !== undefined && error instanceof Error && error.message.startsWith('MDB_'))
+    );
+  }
+
+  #note(damage: LogDamaged): LogDamaged {
+    if (this.#damage === undefined) {
+      this.#damage = damage;
+      this.onDamage(damage);
+    }
+    return damage;
   }
 
   #nameOf(number: number): string {
     let name = this.#knownNames.get(number);
     if (name === undefined) {
       name = this.#names.get(number);
-      if (name === undefined) throw new Error(`The log has lost the name of stream ${number}`);
+      if (name === undefined) throw new LogDamaged(`the name of stream ${number} is lost`);
       this.#knownNames.set(number, name);
     }
     return name;
   }
+}
+
+/** Opens something, naming what LMDB finds damaged in it. */
+export function orDamaged<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw isDamage(error) ? damageOf(error) : error;
+  }
+}
+
+/** What LMDB says of a file that is not as it was written: see lmdb.h. */
+const DAMAGED = new Set(['MDB_PAGE_NOTFOUND', 'MDB_CORRUPTED', 'MDB_INVALID']);
+
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && DAMAGED.has(error.message.split(':', 1)[0]!);
+}
+
+function findingOf(error: unknown): string {
+  if (!(error instanceof LogDamaged)) return (error as Error).message;
+  return error.cause instanceof Error ? error.cause.message : error.finding;
+}
+
+function damageOf(error: unknown): LogDamaged {
+  return new LogDamaged((error as Error).message, { cause: error });
 }
 
 /** Throws RangeError for what cannot be the name of a stream. */

@@ -1,3 +1,4 @@
+import { noteClosed } from '#event-store/lmdb/last-end';
 import { encodeKey, encodeRange, decodeKey, type KeyRange } from '../key-encoding.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan, pendingSource, type RowSource } from '../merge-scan.js';
@@ -16,8 +17,12 @@ export interface LmdbReadModelOptions {
   readonly readOnly?: boolean;
   /** Told when views that cannot be used are thrown away. */
   readonly log?: Log;
+  /** The program that looks through views that were not closed: tests give their own. */
+  readonly damageProgram?: string;
 }
 
+/** What LMDB says of a file that is not as it was written: see lmdb.h. */
+const DAMAGED = /^MDB_(?:PAGE_NOTFOUND|CORRUPTED|INVALID)/;
 /** A single write reaches LMDB after at most this time, together with all that came meanwhile. */
 const COMMIT_DELAY_MS = 50;
 const RETRY_DELAY_MS = 1000;
@@ -33,7 +38,7 @@ const COMMIT_CHARACTERS = 8 * 1024 * 1024;
  * finds them empty and rebuilds. Throws where there is nothing to read (`readOnly`), or where the file system refuses.
  */
 export function openLmdbReadModels(directory: string, options: LmdbReadModelOptions = {}): ReadModelStore {
-  return new LmdbReadModels(openEnvironment(directory, options.readOnly ?? false, options.log ?? console.warn));
+  return new LmdbReadModels(openEnvironment(directory, options), directory);
 }
 
 /**
@@ -51,16 +56,21 @@ class LmdbReadModels implements ReadModelStore {
   /** Settles when the group under way is in LMDB or refused. Never rejects. */
   #underWay: Promise<void> | undefined;
   #failure: Error | undefined;
+  /** Set once the file was found damaged: it does not mend. */
+  #damage: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(environment: Environment) {
+  constructor(
+    environment: Environment,
+    private readonly directory: string,
+  ) {
     this.#environment = environment;
     this.#opened = environment.found;
   }
 
   get failure(): Error | undefined {
-    return this.#failure;
+    return this.#damage ?? this.#failure;
   }
 
   async get(collection: string, key: Key): Promise<string | undefined> {
@@ -75,6 +85,10 @@ class LmdbReadModels implements ReadModelStore {
     const { reverse = false, limit } = options;
     const range = encodeRange(options);
     if (range.from >= range.to || limit <= 0) return [];
+    return this.#read(() => this.#scan(collection, range, reverse, limit));
+  }
+
+  #scan(collection: string, range: KeyRange, reverse: boolean, limit: number): Row[] {
     const rows = this.#findCollection(collection);
     const pending = [
       pendingSource(this.#pending.collections.get(collection), range, reverse),
@@ -137,6 +151,7 @@ class LmdbReadModels implements ReadModelStore {
       this.#closed = true;
       clearTimeout(this.#timer);
       await this.#environment.root.close();
+      if (!this.#environment.readOnly && this.#damage === undefined) noteClosed(this.directory);
     }
   }
 
@@ -222,7 +237,20 @@ class LmdbReadModels implements ReadModelStore {
     if (waiting !== undefined) return waiting ?? undefined;
     const underWay = this.#committing?.get(collection, key);
     if (underWay !== undefined) return underWay ?? undefined;
-    return this.#findCollection(collection)?.get(key);
+    return this.#read(() => this.#findCollection(collection)?.get(key));
+  }
+
+  /** Runs what reads the file; remembers where that is damaged, so that it is told and the next start looks through it. */
+  #read<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof Error) || !DAMAGED.test(error.message)) throw error;
+      this.#damage ??= new Error(`The views are damaged, and are rebuilt by the next start: ${error.message}`, {
+        cause: error,
+      });
+      throw this.#damage;
+    }
   }
 
   #findCollection(name: string): Rows | undefined {

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkDataFile } from '#event-store/lmdb/check-data-file';
+import { findDamage } from '#event-store/lmdb/find-damage';
+import { noteOpened } from '#event-store/lmdb/last-end';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
 export type Log = (message: string) => void;
@@ -26,6 +28,12 @@ const byteStringKeys = {
 
 const ENCODING = { keyEncoder: byteStringKeys, encoding: 'string' } as const;
 
+export interface EnvironmentOptions {
+  readonly readOnly?: boolean;
+  readonly log?: Log;
+  readonly damageProgram?: string;
+}
+
 export interface Environment {
   /** The unnamed database, which holds the names of all others. */
   readonly root: RootDatabase<string, string>;
@@ -38,10 +46,16 @@ export interface Environment {
  * Opens the file of the views, or makes it. What cannot be read or is not ours is deleted, said so, and made anew: views can
  * always be rebuilt from the log. A reader (`readOnly`) deletes nothing and throws instead.
  */
-export function openEnvironment(directory: string, readOnly: boolean, log: Log): Environment {
+export function openEnvironment(
+  directory: string,
+  { readOnly = false, log = console.warn, damageProgram }: EnvironmentOptions,
+): Environment {
   if (readOnly) return openFile(directory, true);
   mkdirSync(directory, { recursive: true });
   try {
+    if (existsSync(join(directory, DATA_FILE))) checkDataFile(join(directory, DATA_FILE));
+    const damage = findDamage(directory, 'views', noteOpened(directory), damageProgram);
+    if (damage !== undefined) throw new Error(damage);
     return openFile(directory, false);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

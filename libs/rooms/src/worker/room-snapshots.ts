@@ -39,13 +39,13 @@ export class RoomSnapshots {
     private readonly onError: (roomId: RoomId, error: unknown) => void,
   ) {}
 
-  /** The room as of its snapshot; undefined where there is none to believe. */
+  /** The room as of its snapshot; undefined where there is none to believe, or none that can be read. */
   async find(roomId: RoomId): Promise<LiveRoom | undefined> {
-    const text = await this.readModels.get(SNAPSHOTS, [roomId, 'head']);
-    if (text === undefined) return undefined;
-    const header = JSON.parse(text) as SnapshotHeader;
+    const header = parse<SnapshotHeader>(await this.readModels.get(SNAPSHOTS, [roomId, 'head']));
+    if (typeof header?.revision !== 'number' || !Array.isArray(header.extremities)) return undefined;
     const version = findRoomVersion(header.room_version);
     const entries = await this.#entries(roomId, header);
+    if (entries === undefined) return undefined;
     const state = trieOf(entries.map(([type, stateKey, eventId]) => ({ type, stateKey, eventId })));
     if (version === undefined || state.rootHash !== header.root) return undefined;
     const last = await this.#factAt(roomId, header.revision);
@@ -110,7 +110,8 @@ export class RoomSnapshots {
     };
     const before = await this.readModels.get(SNAPSHOTS, [roomId, 'head']);
     await this.readModels.write([put([roomId, 'head'], JSON.stringify(header))]);
-    if (before !== undefined) await this.#removeChunks(roomId, JSON.parse(before) as SnapshotHeader);
+    const replaced = parse<SnapshotHeader>(before);
+    if (replaced !== undefined) await this.#removeChunks(roomId, replaced);
   }
 
   async #removeChunks(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<void> {
@@ -123,16 +124,31 @@ export class RoomSnapshots {
     );
   }
 
-  async #entries(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<SnapshotEntry[]> {
+  async #entries(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<SnapshotEntry[] | undefined> {
     const keys = Array.from({ length: chunks }, (_, chunk) => chunkKey(roomId, revision, chunk));
     const parts = await this.readModels.getMany(SNAPSHOTS, keys);
-    return parts.flatMap((part) => (part === undefined ? [] : (JSON.parse(part) as SnapshotEntry[])));
+    const entries = parts.map((part) => parse<readonly SnapshotEntry[]>(part));
+    return entries.every(isChunk) ? entries.flat() : undefined;
   }
 
   async #factAt(roomId: RoomId, revision: number): Promise<RecordedFact | undefined> {
     for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) return fact;
     return undefined;
   }
+}
+
+/** Reads what `#write` wrote; undefined where that is not there or damaged. */
+function parse<T>(text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+function isChunk(part: readonly SnapshotEntry[] | undefined): part is readonly SnapshotEntry[] {
+  return Array.isArray(part) && part.every((entry) => Array.isArray(entry));
 }
 
 function chunkKey(roomId: RoomId, revision: number, chunk: number): string[] {

@@ -161,6 +161,20 @@ test('a cold room begins at its snapshot, and not where the log disagrees with i
   const forged = JSON.stringify({ ...JSON.parse(text), chain: 'f'.repeat(64) });
   await readModels.write([{ collection: 'room-snapshots', key: [roomId, 'head'], value: forged }]);
   expect(await snapshots.find(roomId)).toBeUndefined();
+  for (const damaged of ['\0\0\0', text.slice(0, 40), '{}', 'null']) {
+    await readModels.write([{ collection: 'room-snapshots', key: [roomId, 'head'], value: damaged }]);
+    expect(await snapshots.find(roomId), damaged).toBeUndefined();
+  }
+  await readModels.write([{ collection: 'room-snapshots', key: [roomId, 'head'], value: text }]);
+  expect(await snapshots.find(roomId)).toBeDefined();
+  const [chunk] = await readModels.scan('room-snapshots', {
+    prefix: [roomId, text.match(/\d+/)![0].padStart(12, '0')],
+    limit: 1,
+  });
+  for (const damaged of ['\0\0\0', '[null]', '{}', '[]']) {
+    await readModels.write([{ collection: 'room-snapshots', key: chunk!.key, value: damaged }]);
+    expect(await snapshots.find(roomId), damaged).toBeUndefined();
+  }
 });
 
 describe('a log that takes little at once', () => {

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type BundledScript, bundleScript } from '#testing/start-script';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import type { Write } from '#read-models/read-model-store';
+import type { EventStore } from '../event-store.js';
+import { LogDamaged } from '../event-store-errors.js';
+import { sealFacts } from '../seal-facts.js';
+import { openLmdbEventStore } from './lmdb-event-store.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'annals-damage-'));
+const log = join(folder, 'log');
+const views = join(folder, 'views');
+const PAGE = 4096;
+const NEEDLE = 'needle 500 ';
+let program: BundledScript;
+
+const write = async (store: EventStore, stream: string, text: string): Promise<unknown> => {
+  const fact = { id: randomUUID(), type: 'said', data: JSON.stringify(text), at: 1, actor: 'server' };
+  return store.append(stream, 'no-stream', sealFacts(undefined, [fact]));
+};
+
+beforeAll(async () => {
+  program = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
+  const store = await openLmdbEventStore(log);
+  await Promise.all(Array.from({ length: 1_000 }, (_, i) => write(store, `s${i}`, `needle ${i} ${'x'.repeat(300)}`)));
+  await store.close();
+  const rows = openLmdbReadModels(views);
+  for (let i = 0; i < 1_000; i++) {
+    const row: Write = { collection: 'c', key: [`k${i}`], value: JSON.stringify(`needle ${i} ${'x'.repeat(300)}`) };
+    await rows.write([row]);
+  }
+  await rows.close();
+});
+afterAll(async () => {
+  await program.remove();
+  rmSync(folder, { recursive: true });
+});
+
+/** A copy of a folder as it was left, with its file changed. */
+function copyOf(original: string, change: (bytes: Buffer) => void = () => {}): string {
+  const copy = join(folder, randomUUID());
+  cpSync(original, copy, {
+    recursive: true,
+    filter: (path) => !/\.sock$|lock\.mdb$/.test(path),
+  });
+  const file = join(copy, 'data.mdb');
+  const { mtimeMs } = statSync(join(original, 'data.mdb'));
+  utimesSync(file, mtimeMs / 1000, mtimeMs / 1000);
+  const before = readFileSync(file);
+  const bytes = Buffer.from(before);
+  change(bytes);
+  if (!bytes.equals(before)) writeFileSync(file, bytes);
+  return copy;
+}
+
+/** Every seventh page beginning with one, but for the two that say where all others are. */
+const damagePages =
+  (first: number, value: number) =>
+  (bytes: Buffer): void => {
+    for (let at = first * PAGE; at < bytes.length; at += 7 * PAGE) {
+      if (at >= 2 * PAGE) bytes.fill(value, at, at + PAGE);
+    }
+  };
+
+const open = (directory: string, damageProgram = program.path): Promise<EventStore> =>
+  openLmdbEventStore(directory, { damageProgram });
+
+/** A program that leaves a trace where it ran, and then does something. */
+function traced(then: string): { path: string; hasRun: () => boolean } {
+  const path = join(folder, `${randomUUID()}.mjs`);
+  const trace = `${path}.ran`;
+  writeFileSync(path, `import fs from 'node:fs'; fs.writeFileSync(${JSON.stringify(trace)}, ''); ${then}`);
+  return { path, hasRun: () => existsSync(trace) };
+}
+
+describe.each([
+  ['zeros', 0],
+  ['scrambled pages', 0xab],
+])('a file of full length with %s', (_, value) => {
+  test.each([2, 4, 6])('ends no process that opens it (page %i)', async (first) => {
+    const failed = await open(copyOf(log, damagePages(first, value))).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(LogDamaged);
+    expect((failed as Error).message).toMatch(/^the log is damaged: [^\n]+$/);
+  });
+
+  test.each([2, 5])('is thrown away with one line where it holds views (page %i)', async (first) => {
+    const lines: string[] = [];
+    const options = { damageProgram: program.path, log: (line: string) => void lines.push(line) };
+    const store = openLmdbReadModels(copyOf(views, damagePages(first, value)), options);
+    expect(await store.scan('c', { limit: 1 })).toEqual([]);
+    await store.close();
+    expect(lines).toEqual([expect.stringMatching(/^The views in .* will be rebuilt from the log: [^\n]+$/)]);
+  });
+});
+
+test('a log that was closed is opened without a look, one that was not, or was changed since, with one', async () => {
+  const run = async (directory: string): Promise<boolean> => {
+    const given = traced('');
+    await (await open(directory, given.path)).close();
+    return given.hasRun();
+  };
+  const copy = copyOf(log);
+  expect(await run(copy)).toBe(false);
+  expect(await run(copy)).toBe(false);
+  const store = await open(copy);
+  await write(store, 'more', 'more');
+  const killed = copyOf(copy);
+  await store.close();
+  await expect(open(copyOf(killed))).resolves.toBeDefined();
+  expect(await run(killed)).toBe(true);
+  expect(await run(killed)).toBe(false);
+  expect(await run(copyOf(log, (bytes) => bytes.fill('X', bytes.lastIndexOf('x'), bytes.lastIndexOf('x') + 1)))).toBe(
+    true,
+  );
+});
+
+test('the look at a log that was not closed takes two seconds at most, and is no reason not to start', async () => {
+  const store = await open(copyOf(log));
+  const directory = copyOf(log);
+  rmSync(join(directory, 'last-end.json'));
+  await store.close();
+  const given = traced('setInterval(() => {}, 1000);');
+  const started = performance.now();
+  await (await open(directory, given.path)).close();
+  expect(given.hasRun()).toBe(true);
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test('what is found damaged while the log is open is named, once, and the next start looks at the file', async () => {
+  const copy = copyOf(log, (bytes) => {
+    for (let at = bytes.indexOf(NEEDLE); at >= 0; at = bytes.indexOf(NEEDLE, at + 1)) bytes.fill(0, at - 300, at + 100);
+  });
+  const told: string[] = [];
+  const nothing = traced('');
+  const store = await openLmdbEventStore(copy, {
+    damageProgram: nothing.path,
+    onDamage: ({ message }) => void told.push(message),
+  });
+  const read = async (): Promise<void> => {
+    for await (const _ of store.readAll({ after: '0'.repeat(19) as never }));
+  };
+  await expect(read()).rejects.toThrow(LogDamaged);
+  await expect(read()).rejects.toThrow(LogDamaged);
+  expect(told).toEqual([
+    expect.stringMatching(/^the log is damaged: what stands behind position \d+ cannot be read: /),
+  ]);
+  expect(store.damage?.message).toBe(told[0]);
+  await write(store, 'later', 'goes on where nothing is damaged');
+  await store.close();
+  await expect(open(copy)).rejects.toThrow(LogDamaged);
+});
