@@ -26,6 +26,8 @@ export function checkContentV1(type: string, content: JsonObject): void {
       return checkText(content, 'name');
     case 'm.room.topic':
       return checkText(content, 'topic');
+    case 'm.room.power_levels':
+      return checkLevels(content);
     default:
       return undefined;
   }
@@ -44,6 +46,17 @@ function checkFeedback(content: JsonObject): void {
   const { type } = content;
   if (type !== 'delivered' && type !== 'read') throw new MatrixError('M_BAD_JSON', 'type: neither delivered nor read');
   checkText(content, 'target_event_id');
+}
+
+/**
+ * NOTSPEC: "JSON format: { "<user_id>": <int>, ..., "default": <int> }" is that of rooms before there were room versions. In
+ * those there are it means that nobody has a level, the sender neither, and nobody could ever set one again.
+ */
+function checkLevels(content: JsonObject): void {
+  const flat = Object.keys(content).find((key) => key === 'default' || key.startsWith('@'));
+  if (flat === undefined) return;
+  const message = `${flat}: levels of users are in "users", the level of all others is "users_default"`;
+  throw new MatrixError('M_BAD_JSON', message);
 }
 
 function checkText(content: JsonObject, key: string): void {

@@ -225,6 +225,23 @@ describe('sending', () => {
     for (const [rest, content] of right) expect((await alice.v1('PUT', `${path}/${rest}`, content)).status).toBe(200);
   });
 
+  it('refuses levels in the form that no room reads any more, which would leave nobody with any', async () => {
+    const { room_id: roomId } = await createRoom({});
+    const flat = { [alice.userId]: 100, [bob.userId]: 50 };
+    const initial_state = [{ type: 'm.room.power_levels', content: flat }];
+    for (const answer of [
+      await alice.v1('PUT', `${roomPath(roomId)}/state/m.room.power_levels`, flat),
+      await alice.v1('PUT', `${roomPath(roomId)}/state/m.room.power_levels`, { default: 0 }),
+      await alice.v1('POST', '/createRoom', { initial_state }),
+    ]) {
+      expect(answer).toMatchObject(refusal(400, 'M_BAD_JSON'));
+    }
+    const levels = { users: { [alice.userId]: 100, [bob.userId]: 50 } };
+    for (const [type, content] of Object.entries({ 'm.room.power_levels': levels, 'm.room.name': { name: 'ours' } })) {
+      expect((await alice.v1('PUT', `${roomPath(roomId)}/state/${type}`, content)).status).toBe(200);
+    }
+  });
+
   it('tells strangers of closed rooms what it tells them of none', async () => {
     const { room_id: roomId } = await createRoom({ visibility: 'private' });
     const member = encodeURIComponent(bob.userId);
