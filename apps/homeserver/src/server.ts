@@ -113,6 +113,8 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   for (const listener of LISTENERS) followers.listeners.push(app.get(listener, { strict: false }));
   for (const effect of EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
 
+  // First: an effect that a crash left to be done begins at once, and gives commands.
+  await app.init();
   await ports.projections.start();
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
