@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { PasswordHasher } from '#accounts/credentials/password-hasher';
 import { SyncApp } from '#testing/sync-app';
 import { anyLife, type Life, numbersFrom } from './life.js';
+import { KNOWN_LIVES } from './known-lives.js';
 import { LivingRoom } from './living-room.js';
 import { Look } from './look.js';
 import { lookByAllWays } from './look-by-all-ways.js';
@@ -22,6 +23,8 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 describe('who may read what', () => {
+  it.each(KNOWN_LIVES)('is the same for every way to ask in the known life %#', liveAndLook);
+
   it(
     'is the same for every way to ask, in every life of a room',
     async () => {
