@@ -50,7 +50,7 @@ export interface LogIdentity {
 const FOLD: Fold<LogIdentity | undefined> = { initialState: undefined, evolve: evolveIdentity };
 
 /** Folds the facts of the stream `server`; those it does not know change nothing. */
-export function evolveIdentity(
+function evolveIdentity(
   identity: LogIdentity | undefined,
   { type, data }: Pick<NewFact, 'type' | 'data'>,
 ): LogIdentity | undefined {

@@ -6,7 +6,7 @@ import { CORS_LINES, setCorsHeaders } from './cors.js';
 import { errorResponse } from './error-response.js';
 
 /** The most bytes of a JSON body: an event has 65,536 at most, but other bodies (keys, filters, push rules) carry many. */
-export const BODY_LIMIT = 1024 * 1024;
+const BODY_LIMIT = 1024 * 1024;
 
 /** How long a connection may idle and a request take to arrive, on every listener. */
 export const CONNECTION_TIMEOUTS = Object.freeze({

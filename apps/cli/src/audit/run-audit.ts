@@ -130,7 +130,7 @@ async function printState(
 const REVISION_WIDTH = 6;
 
 /** One fact of a room's history as a line: revision, time, who (device), what; `verbose`: its event id and the effect too. */
-export function auditLine(entry: AuditEntry, verbose: boolean): string {
+function auditLine(entry: AuditEntry, verbose: boolean): string {
   const { revision, at, who, device, what, effect, event_id: id } = entry;
   const by = device === undefined ? who : `${who} (${device})`;
   const line = `${String(revision).padStart(REVISION_WIDTH)}  ${moment(at)}  ${by} ${what}`;

@@ -129,7 +129,7 @@ function textWriter(terminal: Terminal): Writer {
 }
 
 /** What was done and what came of it, in a few lines. */
-export function summaryLines({ findings, log, unverifiable }: Verification, seconds: number): string[] {
+function summaryLines({ findings, log, unverifiable }: Verification, seconds: number): string[] {
   const lines: string[] = [];
   if (log !== undefined) {
     const { facts, streams, rooms, head } = log;

@@ -91,7 +91,7 @@ export interface AfterDeath {
 }
 
 /** Decides it by where the reader was, and how it was reading. */
-export function afterDeath(death: string, place: Place, resume: Resume | undefined): AfterDeath {
+function afterDeath(death: string, place: Place, resume: Resume | undefined): AfterDeath {
   switch (place.phase) {
     case 'opening':
       return { finding: { problem: `opening the log ${death}` }, isReadAgain: false };

@@ -46,7 +46,7 @@ export interface PublicRoomsPage {
 const MAX_LISTED = 100_000;
 
 /** Every listed room, the largest first. */
-export async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
+async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
   for await (const page of scanPages(views, 'public-rooms', {})) {
     const keys = page.map(({ key }) => [key[0] as RoomId]);

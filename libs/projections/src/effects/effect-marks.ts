@@ -12,7 +12,7 @@ export interface FactPlace {
 }
 
 /** The stream in which the server notes how far it has done what follows from its facts. */
-export const EFFECTS_STREAM = 'effects';
+const EFFECTS_STREAM = 'effects';
 
 /** `effects-passed`: what follows from this fact and from all before it has been done. */
 interface EffectsPassed {

@@ -6,7 +6,7 @@ import { NO_CHANGES, type PushRuleChanges } from '../rules/push-rule-changes.js'
 import { rulesOfUser } from '../rules/rules-of-user.js';
 
 /** What a user changed of the default rules, as the views have it. */
-export async function readPushRuleChanges(views: Pick<Views, 'get'>, userId: UserId): Promise<PushRuleChanges> {
+async function readPushRuleChanges(views: Pick<Views, 'get'>, userId: UserId): Promise<PushRuleChanges> {
   const text = await views.get('push-rules', [userId]);
   return text === undefined ? NO_CHANGES : (JSON.parse(text) as PushRulesRow).changes;
 }

@@ -13,7 +13,7 @@ const MAX_ID_BYTES = 255;
 const ACTIONS: ReadonlySet<PushAction> = new Set(['notify', 'dont_notify', 'coalesce']);
 
 /** Throws M_INVALID_PARAM for a list that holds anything but known actions and tweaks. */
-export function checkActions(actions: readonly PushAction[]): void {
+function checkActions(actions: readonly PushAction[]): void {
   for (const action of actions) {
     const known = isJsonObject(action) ? typeof action['set_tweak'] === 'string' : ACTIONS.has(action);
     if (!known) throw new MatrixError('M_INVALID_PARAM', 'Unknown action');

@@ -49,7 +49,7 @@ export function isSameAlias(value: unknown, alias: RoomAlias): boolean {
 }
 
 /** The content with an alias taken out; undefined where it does not name it. */
-export function contentWithout(content: JsonObject, alias: RoomAlias): JsonObject | undefined {
+function contentWithout(content: JsonObject, alias: RoomAlias): JsonObject | undefined {
   const { alias: main, alt_aliases: others, ...rest } = content;
   const listed = Array.isArray(others) ? others : [];
   const isIt = (one: unknown): boolean => isSameAlias(one, alias);

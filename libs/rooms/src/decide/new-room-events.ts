@@ -81,7 +81,7 @@ export function initialStateOf(
 }
 
 /** The preset asked for, or the one that goes with the visibility. */
-export function presetOf({ preset, visibility }: CreateRoomOptions): Preset {
+function presetOf({ preset, visibility }: CreateRoomOptions): Preset {
   return preset ?? (visibility === 'public' ? 'public_chat' : 'private_chat');
 }
 

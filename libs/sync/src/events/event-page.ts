@@ -21,7 +21,7 @@ import {
   streamTokenOf,
 } from '../tokens/event-stream-places.js';
 import type { StreamToken } from '../tokens/stream-token.js';
-import { pickFields } from '../parts/pick-fields.js';
+import { pickFieldsOfAll } from '../parts/pick-fields.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
 import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-cursor.js';
@@ -77,8 +77,9 @@ export class EventPages {
     const cursors = await this.#cursors(rooms, reader, stretch, reverse, request.filter?.timeline);
     const { rows, hasMore } = await mergeRooms(cursors, reverse, plan.limit ?? MAX_EVENTS);
     const reached = hasMore ? placeAt(rows.at(-1)?.row, reverse, from) : to;
-    const events = await this.#render(rows, form, request.filter?.eventFields);
-    if (isLive(plan)) events.push(...(await this.#ephemeral(user, reader, request, from, reached)));
+    const rendered = await this.#render(rows, form, request.filter?.eventFields);
+    const ephemeral = isLive(plan) ? await this.#ephemeral(user, reader, request, from, reached) : [];
+    const events = [...rendered, ...ephemeral];
     const { start, end } = pageEnds(plan, formatEventStreamPlace(from), formatEventStreamPlace(reached));
     return { json: `{"start":"${start}","end":"${end}","chunk":[${events.join()}]}`, count: events.length };
   }
@@ -125,7 +126,11 @@ export class EventPages {
   }
 
   /** Events in their order, which may be of many rooms: those of each room are rendered together. */
-  async #render(rows: readonly ReadRow[], form: EventForm, fields: readonly string[] | undefined): Promise<string[]> {
+  async #render(
+    rows: readonly ReadRow[],
+    form: EventForm,
+    fields: readonly string[] | undefined,
+  ): Promise<readonly string[]> {
     const byRoom = new Map<RoomReader, number[]>();
     for (const [i, { room }] of rows.entries()) {
       const indexes = byRoom.get(room);
@@ -142,7 +147,7 @@ export class EventPages {
       );
       for (const [n, i] of indexes.entries()) texts[i] = rendered[n]!;
     }
-    return fields === undefined ? texts : texts.map((text) => pickFields(text, fields));
+    return pickFieldsOfAll(texts, fields);
   }
 
   /** Typing, receipts and account data: of rooms only those that the user is in now. */

@@ -13,7 +13,7 @@ import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
-import { pickFields } from '../parts/pick-fields.js';
+import { pickFieldsOfAll } from '../parts/pick-fields.js';
 import { RecentRows } from '../parts/recent-rows.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readStateAt } from '../parts/state-history.js';
@@ -70,10 +70,9 @@ export class RoomOverviews {
     const start = first === undefined ? end : formatMessagesToken(justBefore(first));
     const state = (await readStateAt(this.views, roomId, upTo)).filter((row) => matches(filter?.state, row));
     const viewer = { room, now: this.clock.now() };
-    const pick = (texts: string[]): string[] =>
-      filter?.eventFields === undefined ? texts : texts.map((text) => pickFields(text, filter.eventFields!));
-    const messages = pick(await renderForEventStream(shown, viewer, form));
-    const states = pick(await renderForEventStream(state, viewer, form));
+    const fields = filter?.eventFields;
+    const messages = pickFieldsOfAll(await renderForEventStream(shown, viewer, form), fields);
+    const states = pickFieldsOfAll(await renderForEventStream(state, viewer, form), fields);
     const shownData = data.filter(({ type }) => filter?.roomAccountData.matches({ type, roomId }) ?? true);
     return [
       `"room_id":${JSON.stringify(roomId)}`,

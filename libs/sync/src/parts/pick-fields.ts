@@ -14,6 +14,11 @@ export function pickFields(json: string, paths: readonly string[]): string {
   return canonicalJson(picked as JsonObject, { lenient: true });
 }
 
+/** As `pickFields`, of each of some events; all of them as they are where no fields are named. */
+export function pickFieldsOfAll(texts: readonly string[], paths: readonly string[] | undefined): readonly string[] {
+  return paths === undefined ? texts : texts.map((text) => pickFields(text, paths));
+}
+
 function pick(from: JsonObject, into: Record<string, unknown>, [name = '', ...rest]: readonly string[]): void {
   if (!Object.hasOwn(from, name)) return;
   const value: JsonValue | undefined = from[name];

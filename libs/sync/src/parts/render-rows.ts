@@ -1,6 +1,6 @@
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { renderEvents } from '#rooms/queries/render-event';
-import { pickFields } from './pick-fields.js';
+import { pickFieldsOfAll } from './pick-fields.js';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
 
@@ -16,7 +16,7 @@ export async function renderTimeline(
   const bundled = limited ? { upTo: room.upTo } : undefined;
   const served = await renderEvents(withoutRoomId(shown, room), { room: room.reader, now, bundled });
   const texts = signed === undefined ? served : await signed.write(room.roomId, shown, served);
-  return filter.eventFields === undefined ? texts : texts.map((text) => pickFields(text, filter.eventFields!));
+  return pickFieldsOfAll(texts, filter.eventFields);
 }
 
 /** Events of a room's state. PERF: what each of them replaced is not told, which saves a look-up for each. */
