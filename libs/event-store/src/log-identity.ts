@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import { Aggregates, type Fold } from './aggregates.js';
 import type { EventStore, NewFact } from './event-store.js';
 import { factId } from './fact-id.js';
@@ -31,12 +32,14 @@ export type SigningKeyAccepted = NamedKey;
 export const LOG_RESTORED = 'log-restored';
 
 /**
- * `log-restored`: what stood after the fact before this one is lost, and from here on the log goes another way. An embedded log
+ * `log-restored`: what stood after the place named in it is lost, and from there on the log goes another way. An embedded log
  * gives this fact a position that no log got to before it was lost: so what clients, views or anybody else remember of the lost
  * part lies between two facts, after the last one that both have and before all that is new.
  */
 export interface LogRestored {
   readonly restore_id: string;
+  /** The last place up to which the log is as it was before. */
+  readonly agreed: Position;
 }
 
 /** Whose log it is. */
@@ -45,6 +48,8 @@ export interface LogIdentity {
   readonly serverName: ServerName;
   /** All keys that the server has signed with, the first one first. */
   readonly keys: readonly NamedKey[];
+  /** For each time that the log was put back to an earlier moment, the last place up to which it is as it was before. */
+  readonly restored: readonly Position[];
 }
 
 const FOLD: Fold<LogIdentity | undefined> = { initialState: undefined, evolve: evolveIdentity };
@@ -56,10 +61,14 @@ function evolveIdentity(
 ): LogIdentity | undefined {
   if (type === 'log-begun') {
     const { log_id: logId, server_name: serverName, key } = JSON.parse(data) as LogBegun; // written by `nameLog`
-    return identity ?? { logId, serverName, keys: [key] };
+    return identity ?? { logId, serverName, keys: [key], restored: [] };
   }
   if (type === 'signing-key-accepted' && identity !== undefined) {
     return { ...identity, keys: [...identity.keys, JSON.parse(data) as SigningKeyAccepted] }; // written by `acceptKey`
+  }
+  if (type === LOG_RESTORED && identity !== undefined) {
+    const { agreed } = JSON.parse(data) as LogRestored; // written by `noteRestored`
+    return { ...identity, restored: [...identity.restored, agreed] };
   }
   return identity;
 }
@@ -96,9 +105,12 @@ export function acceptKey(store: EventStore, clock: Clock, key: NamedKey): Promi
   );
 }
 
-/** Notes that the log was restored from a backup. Done once, before anything else is appended. */
-export function noteRestored(store: EventStore, clock: Clock): Promise<LogIdentity> {
-  const restored: LogRestored = { restore_id: randomUUID() };
+/**
+ * Notes that the log was put back to an earlier moment, once. `agreed`: the last place up to which it is as it was before; by
+ * default where it ends, which is right before anything else is appended.
+ */
+export async function noteRestored(store: EventStore, clock: Clock, agreed?: Position): Promise<LogIdentity> {
+  const restored: LogRestored = { restore_id: randomUUID(), agreed: agreed ?? (await store.head()) };
   return change(store, clock, (identity) =>
     identity === undefined ? [] : [draftOf(LOG_RESTORED, restored.restore_id, restored)],
   );

@@ -71,13 +71,13 @@ export class EventsHandler implements IQueryHandler<Events> {
     }
   }
 
-  /** Tokens of a log that was put back to an earlier moment are of now. */
+  /** Tokens of a log that was put back to an earlier moment, as those of the log as it is now. */
   async #settled(plan: EventPageRequest['plan']): Promise<EventPageRequest['plan']> {
     const settle = async (bound: typeof plan.from): Promise<typeof plan.from> => {
       if (typeof bound !== 'object') return bound;
-      const { position } = streamTokenOf(bound);
-      const settled = await this.contexts.settle(position);
-      return settled === position ? bound : { ...bound, place: settled };
+      const token = streamTokenOf(bound);
+      const { position, typing } = await this.contexts.settle(token);
+      return { typing, place: position === token.position ? bound.place : position };
     };
     return { ...plan, from: await settle(plan.from), to: await settle(plan.to) };
   }

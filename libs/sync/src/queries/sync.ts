@@ -78,8 +78,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
 
   async #sinceOf(text: string | undefined): Promise<StreamToken | undefined> {
     if (text === undefined) return undefined;
-    const token = parseStreamToken(text, 'since');
-    return { ...token, position: await this.contexts.settle(token.position) };
+    return this.contexts.settle(parseStreamToken(text, 'since'));
   }
 
   async #answer(

@@ -1,9 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { readerOf } from '#rooms/reading/reader';
@@ -12,6 +10,7 @@ import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { LazyMembers } from '../parts/lazy-members.js';
 import { SignedEvents } from '../parts/signed-events.js';
+import { Restorations } from '../tokens/restorations.js';
 import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
 import type { SyncContext } from './sync-context.js';
@@ -46,7 +45,7 @@ export class SyncContexts {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
-    private readonly typing: Typing,
+    private readonly restorations: Restorations,
     private readonly lazyMembers: LazyMembers,
     private readonly signedEvents: SignedEvents,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -63,18 +62,19 @@ export class SyncContexts {
     let position = passed < seen ? passed : seen;
     // Where a projection is paused or filled anew the answer stands still, and never goes back.
     if (since !== undefined && since.position > position) position = since.position;
-    return { position, typing: this.typing.mark(hears) };
+    return { position, typing: this.restorations.mark(hears) };
   }
 
   /**
-   * Where a token begins whose position the log has not got to: now. It is of a log that was put back to an earlier moment. To
-   * refuse it would leave clients asking for ever, to believe it would pass over what comes next. Asked once for each request:
-   * asked again, "now" would be later.
+   * Where a token begins. One of a log that was put back to an earlier moment since: where both are still the same. One whose
+   * position the log has not got to: now. To refuse it would leave clients asking for ever, to believe it would pass over what
+   * comes next. Asked once for each request: asked again, "now" would be later.
    */
-  async settle(position: Position): Promise<Position> {
+  async settle(token: StreamToken): Promise<StreamToken> {
     await this.active.catchUp();
     const seen = this.active.position;
-    return position > seen ? seen : position;
+    const rebased = this.restorations.rebase(token);
+    return rebased.position > seen ? { ...rebased, position: seen } : rebased;
   }
 
   /** Opens the context of one answer. */
