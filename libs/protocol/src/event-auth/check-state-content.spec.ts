@@ -43,6 +43,12 @@ it.each(READ_BY_RULES)('%s cannot be encrypted', (type) => {
   expect(refusal(type, ENCRYPTED, type === 'm.room.member' ? ALICE : '')).toBe('M_BAD_JSON');
 });
 
+it('a redaction is no state', () => {
+  for (const version of ['1', '10', '11', '12']) {
+    expect(refusal('m.room.redaction', { redacts: '$event' }, '', versionOf(version))).toBe('M_INVALID_PARAM');
+  }
+});
+
 it('state that no rule reads may say anything', () => {
   for (const type of ['m.room.name', 'm.room.topic', 'm.odd']) {
     expect(refusal(type, ENCRYPTED)).toBeUndefined();

@@ -34,6 +34,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['m.room.server_acl', checkServerAcl],
   ['m.room.tombstone', checkTombstone],
   ['m.room.canonical_alias', checkCanonicalAlias],
+  ['m.room.redaction', refuseRedaction],
 ]);
 
 /**
@@ -50,6 +51,14 @@ export function checkStateContent(event: StateContent, room: StateOfRoom): void 
   // None of these types knows this key; with all of its own keys left out, an encrypted payload could pass for an empty one.
   if (event.content['ciphertext'] !== undefined) throw bad('ciphertext: this type of event cannot be encrypted');
   check(event, room);
+}
+
+/**
+ * Where redactions name their event in the content, whoever reads this one (clients, other servers) takes it for a redaction,
+ * and the event would be gone for them alone: as state it takes effect on nothing.
+ */
+function refuseRedaction(): never {
+  throw invalid('m.room.redaction: is not state');
 }
 
 /** `creator`, `room_version` and, where they have power, `additional_creators` are the server's to write. */

@@ -225,6 +225,7 @@ describe('a room is not begun', () => {
     expect(await refusal({ creation_content: { 'm.federate': 1 } as JsonObject })).toEqual([400, 'M_BAD_JSON']);
     expect(await refusal({ power_level_content_override: { events: 5 } })).toEqual([400, 'M_BAD_JSON']);
     expect(await refusal(state('m.room.create', {}))).toEqual([400, 'M_INVALID_ROOM_STATE']);
+    expect(await refusal(state('m.room.redaction', { redacts: '$event' }))).toEqual([400, 'M_INVALID_PARAM']);
     expect(await refusal(state('m.room.member', { membership: 'leave' }, 'nobody'))).toEqual([400, 'M_INVALID_PARAM']);
     expect(await refusal(state('m.room.member', { membership: 'leave' }, BOB))).toEqual([400, 'M_INVALID_ROOM_STATE']);
     const stranger = '@x:elsewhere.example';

@@ -136,6 +136,13 @@ describe('memberships set as state', () => {
   });
 });
 
+it('a redaction sent as state is refused: others would take it for one that took effect', async () => {
+  const roomId = await open();
+  const { length } = rooms.log.facts;
+  await refused(rooms.setState(ALICE, roomId, 'm.room.redaction', { redacts: '$event' }), 'M_INVALID_PARAM');
+  expect(rooms.log.facts).toHaveLength(length);
+});
+
 describe('what has been done already', () => {
   it('is answered once more only to who may still do it', async () => {
     const roomId = await open();
