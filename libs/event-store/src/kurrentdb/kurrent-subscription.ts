@@ -18,9 +18,14 @@ const LAG_LOOKS = LAG_MS / LIVE_LOOK_MS;
 /** After so long without a word the end of the log is looked up: others may have written to it. */
 const LOOK_MS = 10_000;
 
+/** So many subscriptions in a row may lack one position: what the server called it may not be what it tells. */
+const MOST_DOUBTS = 5;
+
 /** What is known of the end of the log from elsewhere: what this process appended, and what was looked up. */
 export class KnownEnd {
   #position: Position | undefined;
+  #doubted: Position | undefined;
+  #doubts = 0;
 
   note(position: Position): void {
     if (this.#position === undefined || position > this.#position) this.#position = position;
@@ -28,6 +33,13 @@ export class KnownEnd {
 
   isAfter(position: Position): boolean {
     return this.#position !== undefined && this.#position > position;
+  }
+
+  /** Tells that a subscription which lacks it is given up: after some of them it is not believed any more. */
+  doubt(): void {
+    if (this.#doubted !== this.#position) this.#doubts = 0;
+    this.#doubted = this.#position;
+    if (++this.#doubts >= MOST_DOUBTS) this.#position = undefined;
   }
 }
 
@@ -82,7 +94,8 @@ export class KurrentSubscriptions {
         readsFirst = errorKind(error) !== 'unavailable';
         // The library looks for a leader again after an error, but does not find out that a node is dead which says nothing.
         if (error instanceof ServerSilent) this.#client.renew(client);
-        reads.suspect();
+        // A consumer that was too slow for the server has lost nothing.
+        if (error instanceof ServerSilent || !readsFirst) reads.suspect();
       }
       await patience.pause();
     }
@@ -109,7 +122,9 @@ export class KurrentSubscriptions {
         );
       }
       lacksForLooks = end.isAfter(after) ? lacksForLooks + 1 : 0;
-      return lacksForLooks > LAG_LOOKS ? new ServerSilent(LAG_MS) : undefined;
+      if (lacksForLooks <= LAG_LOOKS) return undefined;
+      end.doubt();
+      return new ServerSilent(LAG_MS);
     };
     const subscription = client.subscribeToAll(
       { fromPosition: reads.placeOf(from), filter: reads.filter() },

@@ -12,11 +12,13 @@ import {
   type RecordedFact,
 } from '../event-store.js';
 import { AppendTooLarge, EventStoreMisconfigured, EventStoreUnavailable } from '../event-store-errors.js';
-import { commitOf, positionOfCommit } from './commit-position.js';
+import { commitOf, isKnown, positionOfCommit } from './commit-position.js';
+import { holdRejections } from './hold-rejections.js';
 import { eventOf } from './kurrent-facts.js';
 import { KurrentReads } from './kurrent-reads.js';
 import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
 import { RenewableClient } from './renewable-client.js';
+import { Outage, type Way } from './outage.js';
 import { parseServerAddress, withQuickGossip } from './server-address.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
@@ -44,7 +46,7 @@ const PATIENCE_MS = 8000;
 const SHORT_PATIENCE_MS = 1000;
 /** Of who reads much: no request waits for them, and all would have to be read again. */
 const LONG_PATIENCE_MS = 120_000;
-/** The server is told to carry an append out by then or not at all. What takes longer is lost in between. */
+/** What takes longer is taken for lost, and asked for again. */
 const APPEND_TIMEOUT_MS = 2500;
 const LOOKS = 5;
 
@@ -86,22 +88,25 @@ class KurrentEventStore implements EventStore {
   readonly #end = new KnownEnd();
   readonly #closing = new AbortController();
   readonly #appends = new Set<Promise<Appended>>();
-  #lostAt: number | undefined;
+  readonly #outage: Outage;
 
   constructor(
     library: typeof import('@kurrent/kurrentdb-client'),
     url: string,
     private readonly options: KurrentEventStoreOptions,
   ) {
-    const connect = (to: string) => (): KurrentDBClient => library.KurrentDBClient.connectionString(to);
-    const quick = withQuickGossip(url);
+    const connect = (part: 'javascript' | 'native') => {
+      const to = withQuickGossip(url, part);
+      return (): KurrentDBClient => holdRejections(library.KurrentDBClient.connectionString(to));
+    };
     // Every call that waits for its next try listens.
     setMaxListeners(0, this.#closing.signal);
     this.#noStream = library.NO_STREAM;
+    this.#outage = new Outage(options);
     this.#names = streamNamesIn(options.namespace ?? 'annals');
-    this.#reads = new KurrentReads(library, this.#names, connect(url));
-    this.#subscriptions = new KurrentSubscriptions(connect(quick));
-    this.#writer = new RenewableClient(connect(quick), true);
+    this.#reads = new KurrentReads(library, this.#names, connect('native'));
+    this.#subscriptions = new KurrentSubscriptions(connect('javascript'));
+    this.#writer = new RenewableClient(connect('javascript'), true);
   }
 
   /** One try to read. Throws as it comes. */
@@ -140,7 +145,8 @@ class KurrentEventStore implements EventStore {
       throw new RevisionConflict(stream, expected, actual);
     }
     const { position } = result;
-    if (position !== undefined && result.nextExpectedRevision === BigInt(revision)) {
+    // What stands there already may be answered without its position.
+    if (position !== undefined && isKnown(position.commit) && result.nextExpectedRevision === BigInt(revision)) {
       return { revision, position: positionOfCommit(position.commit) };
     }
     for await (const last of this.readStream(stream, { from: revision, limit: 1 })) {
@@ -154,12 +160,14 @@ class KurrentEventStore implements EventStore {
     const name = this.#names.toServer(stream);
     const events = facts.map(eventOf);
     const streamState = expected === 'no-stream' ? this.#noStream : BigInt(expected);
-    return this.#retry(async (patience) => {
+    return this.#retry('append', async (patience) => {
       const client = this.#writer.current;
-      // Each try may take longer than the one before: a server that is only slow is not asked for the same ever more often.
-      const deadline = Math.min(APPEND_TIMEOUT_MS * (1 + patience.failures), patience.leftMs);
+      // From the third on each try may take longer: a server that is only slow is not asked for the same ever more often.
+      const timeout = Math.min(APPEND_TIMEOUT_MS * Math.max(1, patience.failures), patience.leftMs);
+      // By then the server carries it out or not at all. It is told as a time of day, and its clock may not be ours.
+      const deadline = Math.max(patience.leftMs, APPEND_TIMEOUT_MS);
       try {
-        return await inTime(client.appendToStream(name, events, { streamState, deadline }), deadline);
+        return await inTime(client.appendToStream(name, events, { streamState, deadline }), timeout);
       } catch (error) {
         // The library looks for a leader again after an error, but does not find out that a node is dead which says nothing.
         if (isSilence(error) || (isTransient(error) && patience.failures > 1)) this.#writer.renew(client);
@@ -187,7 +195,7 @@ class KurrentEventStore implements EventStore {
     this.#checkOpen();
     const { backwards = false } = options;
     let { from, limit = Infinity } = options;
-    const patience = this.#patience();
+    const patience = this.#patience('read');
     while (limit > 0 && (from === undefined || from >= 0)) {
       try {
         for await (const fact of this.#reads.stream(stream, { from, backwards, limit, leftMs: patience.leftMs })) {
@@ -196,10 +204,10 @@ class KurrentEventStore implements EventStore {
           from = fact.revision + (backwards ? -1 : 1);
           yield fact;
         }
-        return this.#noteSuccess();
+        return this.#outage.noteSuccess('read');
       } catch (error) {
-        if (errorKind(error) === 'stream-not-found') return this.#noteSuccess();
-        await this.#endure(patience, error);
+        if (errorKind(error) === 'stream-not-found') return this.#outage.noteSuccess('read');
+        await this.#endure('read', patience, error);
       }
     }
   }
@@ -210,7 +218,7 @@ class KurrentEventStore implements EventStore {
 
   async *#readAll(from: Position, size: number, prefix?: string): AsyncIterable<readonly RecordedFact[]> {
     this.#checkOpen();
-    const patience = this.#patience(Math.max(LONG_PATIENCE_MS, this.options.patienceMs ?? 0));
+    const patience = this.#patience('read', Math.max(LONG_PATIENCE_MS, this.options.patienceMs ?? 0));
     let after = from;
     let end: Position | undefined;
     for (;;) {
@@ -224,7 +232,7 @@ class KurrentEventStore implements EventStore {
         }
         return;
       } catch (error) {
-        await this.#endure(patience, error);
+        await this.#endure('read', patience, error);
       }
     }
   }
@@ -257,7 +265,7 @@ class KurrentEventStore implements EventStore {
 
   findLast(): Promise<RecordedFact | undefined> {
     this.#checkOpen();
-    return this.#retry((patience) => this.#reads.last(patience.leftMs));
+    return this.#retry('read', (patience) => this.#reads.last(patience.leftMs));
   }
 
   async close(): Promise<void> {
@@ -267,41 +275,34 @@ class KurrentEventStore implements EventStore {
     await Promise.all([this.#writer.close(), this.#reads.close(), this.#subscriptions.close()]);
   }
 
-  #patience(limitMs?: number): Patience {
+  #patience(way: Way, limitMs?: number): Patience {
     const { patienceMs = PATIENCE_MS } = this.options;
-    const limit = this.#lostAt === undefined ? patienceMs : Math.min(patienceMs, SHORT_PATIENCE_MS);
+    const limit = this.#outage.isLost(way) ? Math.min(patienceMs, SHORT_PATIENCE_MS) : patienceMs;
     return new Patience(limitMs ?? limit, this.#closing.signal);
   }
 
-  async #retry<T>(task: (patience: Patience) => Promise<T>): Promise<T> {
-    const patience = this.#patience();
+  async #retry<T>(way: Way, task: (patience: Patience) => Promise<T>): Promise<T> {
+    const patience = this.#patience(way);
     for (;;) {
       try {
         const result = await task(patience);
-        this.#noteSuccess();
+        this.#outage.noteSuccess(way);
         return result;
       } catch (error) {
-        await this.#endure(patience, error);
+        await this.#endure(way, patience, error);
       }
     }
   }
 
-  async #endure(patience: Patience, error: unknown): Promise<void> {
+  async #endure(way: Way, patience: Patience, error: unknown): Promise<void> {
     try {
       await patience.endure(error);
     } catch (last) {
-      if (last instanceof EventStoreUnavailable && this.#lostAt === undefined) {
-        this.#lostAt = Date.now();
-        this.options.onLost?.(wordsOf(error));
-      }
+      if (last instanceof EventStoreUnavailable) this.#outage.noteLoss(way, wordsOf(error));
+      // An answer is one, also where it refuses.
+      else if (!isTransient(error)) this.#outage.noteSuccess(way);
       throw last;
     }
-  }
-
-  #noteSuccess(): void {
-    if (this.#lostAt === undefined) return;
-    this.options.onBack?.(Date.now() - this.#lostAt);
-    this.#lostAt = undefined;
   }
 
   #checkOpen(): void {

@@ -1,6 +1,8 @@
 import type { Channel } from '@grpc/grpc-js';
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
 
+/** A client younger than this is not thrown away: many calls fail at once while no server is there. */
+const LEAST_AGE_MS = 200;
 /** For how long the calls of a client that is thrown away may take to end. */
 const RETIRE_MS = 2000;
 
@@ -12,6 +14,7 @@ const RETIRE_MS = 2000;
  */
 export class RenewableClient {
   #current: KurrentDBClient;
+  #madeAt = -Infinity;
   #isClosed = false;
   readonly #retiring = new Set<Promise<void>>();
 
@@ -27,9 +30,11 @@ export class RenewableClient {
     return this.#current;
   }
 
-  /** Puts a new client in the place of one that has failed; where that has been done already, nothing. */
+  /** Puts a new client in the place of one that has failed; where that has been done already or just now, nothing. */
   renew(failed: KurrentDBClient): void {
-    if (failed !== this.#current || this.#isClosed) return;
+    const now = performance.now();
+    if (failed !== this.#current || this.#isClosed || now - this.#madeAt < LEAST_AGE_MS) return;
+    this.#madeAt = now;
     this.#current = this.make();
     this.#retire(failed);
   }

@@ -25,8 +25,9 @@ describe('the address of a server', () => {
   });
 
   it('asks dead nodes for a short time only, unless it says itself for how long', () => {
-    expect(withQuickGossip('kurrentdb://a')).toBe('kurrentdb://a?gossipTimeout=1');
-    expect(withQuickGossip('kurrentdb://a?tls=false')).toBe('kurrentdb://a?tls=false&gossipTimeout=1');
-    expect(withQuickGossip('kurrentdb://a?GossipTimeout=9')).toBe('kurrentdb://a?GossipTimeout=9');
+    expect(withQuickGossip('kurrentdb://a', 'javascript')).toBe('kurrentdb://a?gossipTimeout=1');
+    expect(withQuickGossip('kurrentdb://a?tls=false', 'javascript')).toBe('kurrentdb://a?tls=false&gossipTimeout=1');
+    expect(withQuickGossip('kurrentdb://a?GossipTimeout=9', 'native')).toBe('kurrentdb://a?GossipTimeout=9');
+    expect(withQuickGossip('kurrentdb://a', 'native')).toBe('kurrentdb://a?gossipTimeout=1000');
   });
 });

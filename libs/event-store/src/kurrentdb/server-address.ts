@@ -40,14 +40,15 @@ function hostAndPort(text: string): { host: string; port: number } {
   return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? PORT : Number(port) };
 }
 
-/**
- * So long a node may take to tell who leads, where the address does not say it: a dead one must not use up the patience. In
- * seconds, as the part of the library that is written in JavaScript takes it; the native part takes milliseconds.
- */
+/** So long a node may take to tell who leads, where the address does not say it: a dead one must not use up the patience. */
 const GOSSIP_TIMEOUT_SECONDS = 1;
 
-/** The connection string, for appends and subscriptions alone, with a short time for asking a node about the others. */
-export function withQuickGossip(url: string): string {
+/**
+ * The connection string with a short time for asking a node about the others. The part of the library that is written in
+ * JavaScript takes seconds, the native part milliseconds: a client is for one of them.
+ */
+export function withQuickGossip(url: string, part: 'javascript' | 'native'): string {
   if (/[?&]gossipTimeout=/i.test(url)) return url;
-  return `${url}${url.includes('?') ? '&' : '?'}gossipTimeout=${GOSSIP_TIMEOUT_SECONDS}`;
+  const timeout = part === 'javascript' ? GOSSIP_TIMEOUT_SECONDS : GOSSIP_TIMEOUT_SECONDS * 1000;
+  return `${url}${url.includes('?') ? '&' : '?'}gossipTimeout=${timeout}`;
 }

@@ -38,8 +38,6 @@ export interface KurrentStandIn {
   readonly unknownPositions: number;
   /** Answers "unavailable" for ever to the connections that have read so far; others may read. */
   deafenReaders(): void;
-  /** Carries out nothing more, and leaves all connections open. */
-  freeze(): void;
   /** Ends every subscription, as the server does with a consumer that is too slow. */
   dropSubscriptions(): void;
   /** Lets the next append happen, but loses its answer together with the connection. */
@@ -58,6 +56,12 @@ export interface StandInOptions {
   /** The most bytes of an append; as much as the server takes at most by default, which by its own default is 1 MB. */
   readonly maxAppendBytes?: number;
   readonly cluster?: ClusterState;
+  /** Where others find it, if not on its own port. */
+  readonly advertisedPort?: number;
+  /** Speaks TLS with this certificate and key, in PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Takes nobody else; else it asks nobody. */
+  readonly login?: { readonly user: string; readonly password: string };
 }
 
 /** Starts a stand-in on a free port of the loopback interface, or one that goes on with the log and port of another. */
@@ -71,7 +75,6 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
     faults: noFaults(),
     readers: new Set(),
     unknownPositions: 0,
-    isFrozen: false,
     port: 0,
     cluster: before.cluster,
   };
@@ -87,19 +90,19 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
       answerGossip(state, callback),
   });
   server.addService(streamsService.StreamsService, {
-    read: (call: ReadCall) => read(state, call),
-    batchAppend: (call: BatchCall) => batchAppend(state, call),
+    read: (call: ReadCall) => isAdmitted(before.login, call) && read(state, call),
+    batchAppend: (call: BatchCall) => isAdmitted(before.login, call) && batchAppend(state, call),
     append: unimplemented,
     delete: unimplemented,
     tombstone: unimplemented,
   });
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${before.port ?? 0}`, grpc.ServerCredentials.createInsecure(), (error, actual) => {
+    server.bindAsync(`127.0.0.1:${before.port ?? 0}`, credentialsOf(before), (error, actual) => {
       if (error) reject(error);
       else resolve(actual);
     });
   });
-  state.port = bound;
+  state.port = before.advertisedPort ?? bound;
   return {
     faults: state.faults,
     get unknownPositions() {
@@ -108,10 +111,7 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
     deafenReaders: () => {
       for (const peer of state.readers) state.faults.deafPeers.add(peer);
     },
-    freeze: () => {
-      state.isFrozen = true;
-    },
-    url: `kurrentdb://127.0.0.1:${bound}?tls=false`,
+    url: `kurrentdb://127.0.0.1:${bound}?tls=${before.tls !== undefined}`,
     port: bound,
     log,
     dropSubscriptions: () => {
@@ -126,6 +126,24 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
   };
 }
 
+function credentialsOf({ tls }: StandInOptions): grpc.ServerCredentials {
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) };
+  return grpc.ServerCredentials.createSsl(null, [pair]);
+}
+
+/** Whether a call shows the right password. One that shows a wrong one or none is ended, each as the server does. */
+function isAdmitted(login: StandInOptions['login'], call: ReadCall | BatchCall): boolean {
+  if (login === undefined) return true;
+  const shown = call.metadata.get('authorization')[0]?.toString();
+  if (shown === `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`) return true;
+  const metadata = new grpc.Metadata();
+  if (shown === undefined) metadata.set('exception', 'access-denied');
+  const code = shown === undefined ? grpc.status.PERMISSION_DENIED : grpc.status.UNAUTHENTICATED;
+  call.emit('error', { code, details: shown === undefined ? 'Access Denied' : 'Unauthenticated', metadata });
+  return false;
+}
+
 interface State {
   readonly log: StandInLog;
   readonly subscriptions: Set<ReadCall>;
@@ -134,13 +152,11 @@ interface State {
   /** The connections that have read. */
   readonly readers: Set<string>;
   unknownPositions: number;
-  isFrozen: boolean;
   port: number;
   readonly cluster: ClusterState | undefined;
 }
 
 function answerGossip(state: State, callback: grpc.sendUnaryData<InstanceType<typeof gossip.ClusterInfo>>): void {
-  if (state.isFrozen) return;
   const { LEADER, FOLLOWER } = gossip.MemberInfo.VNodeState;
   const members = (state.cluster?.nodes ?? [{ port: state.port, isAlive: true }]).map(({ port, isAlive }) =>
     new gossip.MemberInfo()
@@ -196,7 +212,6 @@ function batchAppend(state: State, call: BatchCall): void {
     piece.events.push(...request.getProposedMessagesList().map(proposedOf));
     if (!request.getIsFinal()) return;
     pieces.delete(id);
-    if (state.isFrozen) return;
     if (state.cluster !== undefined && state.cluster.leader !== state.port) {
       call.emit('error', notLeader(state));
       return;
@@ -226,7 +241,7 @@ function read(state: State, call: ReadCall): void {
   const { faults } = state;
   const isSubscription = options.hasSubscription();
   if (!isSubscription) state.readers.add(call.getPeer());
-  if (state.isFrozen || (isSubscription ? faults.silentSubscriptions : faults.silentReads)) return;
+  if (isSubscription ? faults.silentSubscriptions : faults.silentReads) return;
   if (!isSubscription && faults.deafPeers.has(call.getPeer())) {
     call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'this connection is dead' });
     return;
@@ -323,7 +338,7 @@ function subscribe(state: State, call: ReadCall): void {
   let live = false;
   let blocked = false;
   const pump = () => {
-    if (state.isFrozen || state.faults.silentSubscriptions) return;
+    if (state.faults.silentSubscriptions) return;
     while (!blocked && at < log.events.length) {
       const event = log.events[at++]!;
       const message = passes(event) ? eventMessage(event, options) : checkpointMessage(event.position);
