@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -42,6 +43,7 @@ export class MembershipChanges {
       const before = await turn.findState('m.room.member', change.target);
       const membership = before?.content['membership'] as string | undefined;
       if (before !== undefined && change.onlyOnce === true && membership === change.membership) return before.eventId;
+      if (requester.userId !== change.target) await checkIsIn(turn, requester.userId);
       change.check?.(membership);
       return sendMembership(turn, requester.userId, change.target, content, before);
     });
@@ -61,6 +63,11 @@ export class MembershipChanges {
       ...(reason === undefined ? {} : { reason }),
     };
   }
+}
+
+/** Who is in a room is told those alone who are: who was there once may not ask about the others by trying to remove them. */
+async function checkIsIn(turn: RoomTurn, userId: UserId): Promise<void> {
+  if ((await turn.findMembership(userId)) !== 'join') throw new MatrixError('M_FORBIDDEN', 'You are not in this room');
 }
 
 /** Sends a member event, or answers the same one where it stands already; in both cases only to who may send it. */

@@ -101,6 +101,30 @@ describe('a stranger', () => {
   });
 });
 
+describe('who was in a room', () => {
+  const ways: readonly (readonly [string, (roomId: RoomId, target: UserId) => Promise<unknown>])[] = [
+    ['kicks', (roomId, target) => on(BOB, 'kick', roomId, target)],
+    ['lifts a ban', (roomId, target) => on(BOB, 'unban', roomId, target)],
+    ['bans', (roomId, target) => on(BOB, 'ban', roomId, target)],
+    ['invites', (roomId, target) => on(BOB, 'invite', roomId, target)],
+    ['sets a membership', (roomId, target) => rooms.setState(BOB, roomId, 'm.room.member', { membership: 'leave' }, target)], // prettier-ignore
+  ];
+
+  it.each(ways)('and %s learns nothing of what others have become since', async (_, act) => {
+    const roomId = await open();
+    await rooms.join(BOB, roomId);
+    await leave(BOB, roomId);
+    await rooms.join(CAROL, roomId);
+    const answers = [];
+    for (const change of [undefined, 'kick', 'ban'] as const) {
+      if (change !== undefined) await on(ALICE, change, roomId, CAROL);
+      answers.push(await answerOf(act(roomId, CAROL)));
+    }
+    answers.push(await answerOf(act(roomId, '@never:a.example' as UserId)));
+    expect(answers).toEqual(answers.map(() => ({ errcode: 'M_FORBIDDEN', error: 'You are not in this room' })));
+  });
+});
+
 describe('memberships set as state', () => {
   const set = (user: UserId, roomId: RoomId, membership: string, key: string): Promise<unknown> =>
     rooms.setState(user, roomId, 'm.room.member', { membership }, key);
