@@ -180,6 +180,25 @@ describe('who is invited', () => {
 });
 
 describe('typing and receipts', () => {
+  it('mark no event of before the stay as read, nor tell that there is one and what it relates to', async () => {
+    const bob = await someone();
+    const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility('joined') });
+    const root = await alice.send(roomId, 'root');
+    const child = await alice.send(roomId, 'child', { 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
+    await bob.join(roomId);
+    const receipt = (id: string): string => `${roomPath(roomId)}/receipt/m.read/${encodeURIComponent(id)}`;
+    const answers = [];
+    for (const id of [root, child, '$nothing']) {
+      for (const body of [{}, { thread_id: 'main' }, { thread_id: root }]) {
+        answers.push(await bob.call('POST', receipt(id), body));
+      }
+      answers.push(await bob.call('POST', `${roomPath(roomId)}/read_markers`, { 'm.fully_read': id }));
+    }
+    const told = answers.map(({ status, body }) => [status, body.errcode, body.error?.replace(/\$.*/, '')]);
+    expect(told).toEqual(told.map(() => [404, 'M_NOT_FOUND', 'No such event in this room: ']));
+    expect((await alice.call('POST', receipt(child), {})).status).toBe(200);
+  });
+
   it('are told to nobody who has left or is banned, by no door', async () => {
     const [bob, carol] = [await someone(), await someone()];
     for (const value of ['shared', 'world_readable']) {

@@ -12,9 +12,10 @@ import type { Requester } from '#kernel/requester';
 import { parseAccountDataRow } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventPlace } from '#rooms/projections/timeline.projector';
+import { findEventFor } from '#rooms/queries/get-event';
 import type { ReceiptSet, ReceiptThread, ReceiptType } from '../facts/receipt-facts.js';
 import type { ReceiptRow } from '../projections/receipts.projector.js';
-import { findEventOfRoom, isInThread } from '../queries/thread-of-event.js';
+import { isInThread } from '../queries/thread-of-event.js';
 import { checkJoined } from '#rooms/reading/open-room';
 
 /** A place in a room that a user wants to be marked as read. */
@@ -41,7 +42,7 @@ export class Receipts {
 
   /**
    * Sets marks in a room. One that lies at or before where it stands already changes nothing. Throws M_FORBIDDEN (not in the
-   * room), M_NOT_FOUND (the room has no such event), M_INVALID_PARAM (the event is not in the thread).
+   * room), M_NOT_FOUND (the room has no such event, or not for this user), M_INVALID_PARAM (the event is not in the thread).
    */
   set(requester: Requester, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
     return this.#turns.run(requester.userId, () => this.#set(requester, roomId, marks));
@@ -62,10 +63,10 @@ export class Receipts {
   }
 
   async #draft(userId: UserId, roomId: RoomId, mark: Mark): Promise<FactDraft | undefined> {
-    const event = await findEventOfRoom(this.views, roomId, mark.eventId);
+    const event = await findEventFor(this.views, roomId, mark.eventId, userId);
     if (event === undefined) throw new MatrixError('M_NOT_FOUND', `No such event in this room: ${mark.eventId}`);
     const before = await this.#standing(userId, roomId, mark);
-    if (before !== undefined && before >= event.place[1]) return undefined;
+    if (before !== undefined && before >= event.row.header.p) return undefined;
     if (mark.kind === 'fully-read') {
       const content = { event_id: mark.eventId };
       return draftOf('account-data-set', { room_id: roomId, type: 'm.fully_read', content } satisfies AccountDataSet);

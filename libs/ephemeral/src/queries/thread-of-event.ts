@@ -7,25 +7,19 @@ import { contentOfRow, parseRow } from '#rooms/projections/timeline-row';
 /** "a maximum of 3 hops is recommended to cover indirect relationships" (client-server API, "Threaded read receipts"). */
 const MAX_HOPS = 3;
 
-/** An event of a room as it is looked up for a receipt. */
-export interface ReadEvent {
-  readonly place: EventPlace;
-  readonly content: JsonObject;
-}
-
-/** Finds an event of this room; undefined for any other. */
-export async function findEventOfRoom(
+/** The content of an event of this room; undefined for any other. */
+async function findContent(
   views: Pick<Views, 'get'>,
   roomId: RoomId,
   eventId: EventId,
-): Promise<ReadEvent | undefined> {
+): Promise<JsonObject | undefined> {
   const text = await views.get('events', [eventId]);
   if (text === undefined) return undefined;
   const place = JSON.parse(text) as EventPlace;
   if (place[0] !== roomId) return undefined;
   const row = await views.get('timeline', [roomId, place[1]]);
   if (row === undefined) return undefined;
-  return { place, content: contentOfRow(parseRow(row)) };
+  return contentOfRow(parseRow(row));
 }
 
 /**
@@ -41,8 +35,8 @@ export async function isInThread(
   let at: EventId | undefined = eventId;
   for (let hop = 0; at !== undefined && hop <= MAX_HOPS; hop++) {
     if (at === thread) return true;
-    const event: ReadEvent | undefined = await findEventOfRoom(views, roomId, at);
-    const relation: JsonObject['string'] = event?.content['m.relates_to'];
+    const content: JsonObject | undefined = await findContent(views, roomId, at);
+    const relation: JsonObject['string'] = content?.['m.relates_to'];
     const related = isJsonObject(relation) ? relation['event_id'] : undefined;
     if (isJsonObject(relation) && relation['rel_type'] === 'm.thread') return related === thread;
     at = typeof related === 'string' ? (related as EventId) : undefined;

@@ -1,25 +1,27 @@
-import { type EventId, isEventId, type RoomId } from '#kernel/ids';
+import { type EventId, isEventId, type RoomId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { type Annotation, annotationRowKey } from '../projections/annotations.projector.js';
 import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../queries/event-rows.js';
+import { findEventFor } from '../queries/get-event.js';
 
 /**
- * Why an event may not relate to another as its content says; undefined where it may. Events that are not in this room are
- * as if there were none: whose they are is told nobody.
+ * Why an event may not relate to another as its content says; undefined where it may. Events that are not in this room,
+ * or that the sender may not see, are as if there were none: whose they are is told nobody.
  */
 export async function findRelationRefusal(
   views: Views,
   roomId: RoomId,
+  sender: UserId,
   content: JsonObject,
   annotation: Annotation | undefined,
 ): Promise<MatrixError | undefined> {
   const relation = content['m.relates_to'];
   if (!isJsonObject(relation)) return undefined;
   if (annotation !== undefined) return refuseDuplicate(views, roomId, annotation);
-  return relation['rel_type'] === 'm.thread' ? refuseThreadOn(views, roomId, relation['event_id']) : undefined;
+  return relation['rel_type'] === 'm.thread' ? refuseThreadOn(views, roomId, sender, relation['event_id']) : undefined;
 }
 
 /** Client-server API, "Avoiding duplicate annotations": unless the first one has been redacted. */
@@ -35,10 +37,16 @@ async function refuseDuplicate(views: Views, roomId: RoomId, annotation: Annotat
  * Client-server API, "Validation of m.thread relationships": the root of a thread relates to nothing itself. A rich reply has
  * no `rel_type` and can be one.
  */
-async function refuseThreadOn(views: Views, roomId: RoomId, root: unknown): Promise<MatrixError | undefined> {
+async function refuseThreadOn(
+  views: Views,
+  roomId: RoomId,
+  sender: UserId,
+  root: unknown,
+): Promise<MatrixError | undefined> {
   if (typeof root !== 'string' || !isEventId(root)) return undefined;
   const row = await findRowInRoom(views, roomId, root);
   const relation = row && contentOfRow(row)['m.relates_to'];
   if (!isJsonObject(relation) || typeof relation['rel_type'] !== 'string') return undefined;
+  if ((await findEventFor(views, roomId, root, sender)) === undefined) return undefined;
   return new MatrixError('M_UNKNOWN', 'A thread cannot begin at an event that relates to another', { status: 400 });
 }

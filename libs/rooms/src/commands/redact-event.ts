@@ -11,7 +11,7 @@ import { type EventSent, findTransaction } from './transaction.js';
 
 /**
  * Strips an event of what is not essential to the protocol: client-server API, "Redactions". Its sender may, and whoever has
- * the redact level. Throws M_NOT_FOUND where the room has no such event, M_FORBIDDEN.
+ * the redact level. Throws M_INVALID_PARAM where the room has no such event, M_FORBIDDEN.
  */
 export class RedactEvent {
   constructor(
@@ -34,7 +34,7 @@ export class RedactEventHandler implements ICommandHandler<RedactEvent> {
     const sought = { requester, roomId, type: 'm.room.redaction', txnId, redacts: eventId };
     const transaction = await findTransaction(this.views, sought);
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
-    const target = await findRedactionTarget(this.views, roomId, eventId);
+    const target = await findRedactionTarget(this.views, roomId, eventId, requester.userId);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), (turn) =>
       redactInTurn(turn, requester, target, content, transaction),
     );

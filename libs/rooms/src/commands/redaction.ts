@@ -1,4 +1,4 @@
-import { type EventId, parseEventId, type RoomId } from '#kernel/ids';
+import { type EventId, parseEventId, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -6,13 +6,17 @@ import type { Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { redact } from '#protocol/redaction/redact';
 import type { EventPlace } from '../projections/timeline.projector.js';
+import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { sendOnce, type Transaction } from './transaction.js';
 
-/** An event that is to be redacted, and the revision of the fact that holds it, or why this room has no such event. */
+/** An event that is to be redacted. */
 export interface RedactionTarget {
   readonly eventId: EventId;
-  readonly revision: number | MatrixError;
+  /** The revision of the fact that holds it; undefined where this room has no such event. */
+  readonly revision: number | undefined;
+  /** Whether who redacts it may see it. */
+  readonly isSeen: boolean;
 }
 
 /** The event a redaction's content names; M_MISSING_PARAM where it names none. */
@@ -22,15 +26,30 @@ export function redactionTargetOf(content: JsonObject): EventId {
 }
 
 /**
- * Looks for an event of this room: M_NOT_FOUND where there is none, M_INVALID_PARAM where it is another room's. That is told,
- * not thrown: it is for those alone who may send the redaction.
+ * Looks for an event of this room. That there is none is told, not thrown: it is for those alone who may send the redaction.
  */
-export async function findRedactionTarget(views: Views, roomId: RoomId, eventId: EventId): Promise<RedactionTarget> {
+export async function findRedactionTarget(
+  views: Views,
+  roomId: RoomId,
+  eventId: EventId,
+  userId: UserId,
+): Promise<RedactionTarget> {
   const row = await views.get('events', [eventId]);
   const place = row === undefined ? undefined : (JSON.parse(row) as EventPlace);
-  if (place === undefined) return { eventId, revision: new MatrixError('M_NOT_FOUND', 'No such event') };
-  const isHere = place[0] === roomId;
-  return { eventId, revision: isHere ? place[3] : new MatrixError('M_INVALID_PARAM', 'The event is in another room') };
+  if (place?.[0] !== roomId) return { eventId, revision: undefined, isSeen: false };
+  return {
+    eventId,
+    revision: place[3],
+    isSeen: (await findEventFor(views, roomId, eventId, userId)) !== undefined,
+  };
+}
+
+/**
+ * One answer for events that there are not, that another room has, or that were sent when the user was not to see them: by
+ * trying to redact an event nobody learns where it is.
+ */
+function noSuchEvent(): MatrixError {
+  return new MatrixError('M_INVALID_PARAM', 'The room has no such event, or not for you');
 }
 
 /** Sends the redaction and lets it take effect, in one turn. */
@@ -51,9 +70,9 @@ export function redactInTurn(
       txn: transaction?.txn,
     };
     await turn.authorise(draft);
-    if (target.revision instanceof MatrixError) throw target.revision;
+    if (target.revision === undefined) throw noSuchEvent();
     const event = await turn.eventAt(target.revision);
-    await checkMayRedact(turn, requester, event.sender);
+    await checkMayRedact(turn, requester, target, event.sender);
     // Before version 11 little of it would remain, and every later event is checked against it.
     if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
     const redaction = await turn.send(draft);
@@ -68,11 +87,17 @@ export function redactInTurn(
  * The rule for events of one server is stricter than the room's own ("Handling redactions" lets a server redact all that its
  * users sent): a user redacts the user's own events, or needs the level.
  */
-async function checkMayRedact(turn: RoomTurn, requester: Requester, sender: string): Promise<void> {
+async function checkMayRedact(
+  turn: RoomTurn,
+  requester: Requester,
+  { isSeen }: RedactionTarget,
+  sender: string,
+): Promise<void> {
   if (sender === requester.userId) return;
   const state = await turn.powerLevels();
   const { version } = turn.head;
   if (powerLevelOf(requester.userId, state, version) < levelNeeded('redact', state, version)) {
+    if (!isSeen) throw noSuchEvent();
     throw new MatrixError('M_FORBIDDEN', 'You need the redact power level to redact events of others');
   }
 }

@@ -53,8 +53,8 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
     const transaction = await findTransaction(this.views, { ...command, redacts });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 
-    const target = redacts && (await findRedactionTarget(this.views, roomId, redacts));
-    const refusal = await findRelationRefusal(this.views, roomId, content, annotation);
+    const target = redacts && (await findRedactionTarget(this.views, roomId, redacts, requester.userId));
+    const refusal = await findRelationRefusal(this.views, roomId, requester.userId, content, annotation);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);
       return sendOnce(turn, transaction, async () => {

@@ -49,17 +49,40 @@ describe('sending without a transaction id', () => {
 });
 
 describe('redacting', () => {
-  it('tells an event of another room from one that nobody knows', async () => {
-    const [here, there] = await Promise.all([alice.createRoom(), alice.createRoom()]);
-    const elsewhere = encodeURIComponent(await say(alice, there));
-    expect(await alice.call('PUT', `/rooms/${here}/redact/${elsewhere}/1`, {})).toMatchObject({
-      status: 400,
-      body: { errcode: 'M_INVALID_PARAM' },
-    });
-    expect(await alice.call('PUT', `/rooms/${here}/redact/${encodeURIComponent('$nothing')}/2`, {})).toMatchObject({
-      status: 404,
-      body: { errcode: 'M_NOT_FOUND' },
-    });
+  it('does not tell an event of another room, or of before the stay, from one that nobody knows', async () => {
+    const visibility = { history_visibility: 'joined' };
+    const initial_state = [{ type: 'm.room.history_visibility', state_key: '', content: visibility }];
+    const here = await alice.createRoom({ preset: 'public_chat', initial_state });
+    const there = await alice.createRoom();
+    const events = [await say(alice, there), await say(alice, here), '$nothing'];
+    await bob.ok('POST', `/join/${encodeURIComponent(here)}`, {});
+    for (const [i, event] of events.entries()) {
+      const path = `/rooms/${here}/redact/${encodeURIComponent(event)}/${i}`;
+      const answer = await bob.call('PUT', path, {});
+      expect(answer).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
+      expect(answer.body.error).toBe('The room has no such event, or not for you');
+    }
+    const shown = encodeURIComponent(await say(alice, here));
+    expect((await bob.call('PUT', `/rooms/${here}/redact/${shown}/3`, {})).status).toBe(403);
+    // Who has the level may redact what they never saw.
+    await alice.ok('PUT', `/rooms/${here}/state/m.room.power_levels`, { users: { [bob.userId]: 50 } });
+    expect((await bob.call('PUT', `/rooms/${here}/redact/${encodeURIComponent(events[1]!)}/4`, {})).status).toBe(200);
+  });
+
+  it('and relating to it: an event of before the stay is as if there were none', async () => {
+    const visibility = { history_visibility: 'joined' };
+    const initial_state = [{ type: 'm.room.history_visibility', state_key: '', content: visibility }];
+    const room = await alice.createRoom({ preset: 'public_chat', initial_state });
+    const relate = (user: TestUser, event_id: string): Promise<{ status: number; body: { event_id: string } }> =>
+      user.call('POST', `/rooms/${room}/send/m.room.message`, {
+        msgtype: 'm.text',
+        body: 'x',
+        'm.relates_to': { rel_type: 'm.thread', event_id },
+      }) as never;
+    const child = (await relate(alice, await say(alice, room))).body.event_id;
+    expect((await relate(alice, child)).status).toBe(400);
+    await bob.ok('POST', `/join/${encodeURIComponent(room)}`, {});
+    expect((await relate(bob, child)).status).toBe(200);
   });
 });
 

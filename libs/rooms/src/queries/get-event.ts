@@ -1,4 +1,4 @@
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
@@ -29,6 +29,18 @@ export async function getEventAnywhere(views: Views, eventId: EventId, reader: R
   if (found === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
   return getEvent(views, found.roomId, eventId, reader);
 }
+
+/** As `findVisibleEvent`, for who names an event of a room in order to do something with it. */
+export function findEventFor(
+  views: Views,
+  roomId: RoomId,
+  eventId: EventId,
+  userId: UserId,
+): Promise<FoundEvent | undefined> {
+  return findVisibleEvent(views, roomId, eventId, { userId, ignored: NOBODY });
+}
+
+const NOBODY: ReadonlySet<UserId> = new Set();
 
 /** An event that the reader may see, whoever sent it; undefined where there is none. */
 export async function findVisibleEvent(
