@@ -115,6 +115,27 @@ describe('the aliases of a room', () => {
   });
 });
 
+describe('what a room is like', () => {
+  it('is told by its summary and in a space alike: a join rule that its version does not know opens nothing', async () => {
+    const cases = [
+      ['6', 'knock', 404],
+      ['7', 'knock', 200],
+      ['9', 'knock_restricted', 404],
+      ['10', 'knock_restricted', 200],
+      ['6', 'restricted', 404],
+      ['11', 'invite', 404],
+    ] as const;
+    for (const [room_version, join_rule, status] of cases) {
+      const rule = { type: 'm.room.join_rules', state_key: '', content: { join_rule } };
+      const room_id = await alice.createRoom({ room_version, name: 'secret', initial_state: [rule] });
+      const [summary, hierarchy] = [`room_summary/${room_id}`, `rooms/${room_id}/hierarchy`];
+      expect((await bob.call('GET', `/_matrix/client/v1/${summary}`)).status, `${room_version} ${join_rule}`).toBe(status); // prettier-ignore
+      expect((await app.call('GET', `/_matrix/client/v1/${summary}`)).status).toBe(status);
+      expect((await bob.call('GET', `/_matrix/client/v1/${hierarchy}`)).status).toBe(status === 404 ? 403 : 200);
+    }
+  });
+});
+
 describe('the list of public rooms', () => {
   it('is open to everybody to read, and to members to search', async () => {
     const path = '/_matrix/client/v3/publicRooms';

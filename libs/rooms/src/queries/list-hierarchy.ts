@@ -1,10 +1,10 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomCounts } from '../projections/membership.projector.js';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
 import { findMembership } from '../reading/find-membership.js';
+import { mayKnowOf } from '../reading/may-know-of.js';
 import { listSpaceChildren, type SpaceChild } from './list-space-children.js';
 
 export interface HierarchyRequest {
@@ -91,7 +91,10 @@ async function findRoom(
   const text = await views.get('rooms', [roomId]);
   if (text === undefined) return undefined;
   const summary = JSON.parse(text) as RoomSummary;
-  if (!(await mayKnowOf(views, userId, roomId, summary))) return undefined;
+  const membership = await findMembership(views, roomId, userId);
+  // Who is banned may neither join nor knock.
+  if (membership === 'ban' && summary.history_visibility !== 'world_readable') return undefined;
+  if (!(await mayKnowOf(views, summary, userId, membership))) return undefined;
   const counts = await views.get('room-counts', [roomId]);
   const children = summary.type === 'm.space' ? await listSpaceChildren(views, roomId) : [];
   return {
@@ -100,21 +103,4 @@ async function findRoom(
     joined: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
     children: suggestedOnly ? children.filter(({ isSuggested }) => isSuggested) : children,
   };
-}
-
-/** "The server should return any rooms where at least one of the following conditions is true." */
-async function mayKnowOf(views: Views, userId: UserId, roomId: RoomId, summary: RoomSummary): Promise<boolean> {
-  if (summary.history_visibility === 'world_readable') return true;
-  const membership = await findMembership(views, roomId, userId);
-  if (membership === 'join' || membership === 'invite') return true;
-  // Who is banned may neither join nor knock.
-  if (membership === 'ban') return false;
-  const { join_rule: rule, allowed_room_ids: allowed = [] } = summary;
-  const version = findRoomVersion(summary.version);
-  if (rule === 'public') return true;
-  if (rule === 'knock') return version?.knocking === true;
-  if (rule === 'knock_restricted') return version?.knockRestrictedJoins === true;
-  if (rule !== 'restricted' || version?.restrictedJoins !== true) return false;
-  for (const other of allowed) if ((await findMembership(views, other as RoomId, userId)) === 'join') return true;
-  return false;
 }
