@@ -179,6 +179,24 @@ describe('who is invited', () => {
   });
 });
 
+describe('who was in a room and is invited back', () => {
+  it('is told the newest first where the history is for the invited, as who is invited for the first time', async () => {
+    const [bob, carol] = [await someone(), await someone()];
+    const roomId = await alice.createRoom({ preset: 'private_chat', ...visibility('invited') });
+    const invite = (who: SyncUser): Promise<unknown> =>
+      alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: who.userId });
+    await invite(bob);
+    await bob.join(roomId);
+    await bob.leave(roomId);
+    for (const who of [bob, carol]) await invite(who);
+    const said = await alice.send(roomId, 'come back');
+    for (const who of [bob, carol]) {
+      const { chunk } = await who.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=1`);
+      expect(chunk.map(({ event_id: id }: { event_id: string }) => id)).toEqual([said]);
+    }
+  });
+});
+
 describe('typing and receipts', () => {
   it('mark no event of before the stay as read, nor tell that there is one and what it relates to', async () => {
     const bob = await someone();

@@ -33,9 +33,9 @@ export async function letIn(room: RoomReader, wish: Wish = 'state'): Promise<Ope
   if (room.isIn) return { room, until: undefined };
   const visibility = (await findSummary(room.views, room.roomId))?.history_visibility;
   if (visibility === 'world_readable') return { room, until: undefined };
-  if (room.wasIn) return { room, until: room.left };
   const isInvited = wish === 'events' && visibility === 'invited' && room.membership === 'invite';
-  return isInvited ? { room, until: undefined } : undefined;
+  if (isInvited) return { room, until: undefined };
+  return room.wasIn ? { room, until: room.left } : undefined;
 }
 
 /** For what only those see who are in the room now. Throws M_FORBIDDEN, for unknown rooms too. */
