@@ -29,7 +29,8 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
     }
   }
   const { openLmdbEventStore } = await import('#event-store/lmdb/lmdb-event-store');
-  return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage: watch?.onDamage });
+  const { onDamage, onLost, onBack } = watch ?? {};
+  return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage, onLost, onBack });
 }
 
 /** Opens the views that the configuration names. */

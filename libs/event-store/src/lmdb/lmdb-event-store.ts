@@ -14,7 +14,7 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
-import { LogDamaged } from '../event-store-errors.js';
+import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
 import { LIFE, positionAfterRestore, positionNumber, positionOf } from './counted-position.js';
 import { findWhyUnfit } from './check-data-file.js';
@@ -32,6 +32,9 @@ export interface LmdbEventStoreOptions {
   readonly onDamage?: (damage: LogDamaged) => void;
   /** The program that looks through a log that was not closed: tests give their own. */
   readonly damageProgram?: string;
+  /** The disk takes nothing more; `onBack` tells that it does again. */
+  readonly onLost?: (reason: string) => void;
+  readonly onBack?: (lostMs: number) => void;
 }
 
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
@@ -79,7 +82,7 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
     checkFile(directory);
     const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
     if (damage !== undefined) throw new LogDamaged(damage);
-    return new LmdbEventStore(openTables(directory, options), directory, lock);
+    return new LmdbEventStore(openTables(directory, options), directory, lock, options);
   } catch (error) {
     await lock.release();
     throw error;
@@ -120,6 +123,7 @@ class LmdbEventStore implements EventStore {
   /** The last durable position, as far as this process knows. */
   #position: number;
   #closed = false;
+  #lostAt: number | undefined;
   /** Of a log that was restored: see `counted-position.ts`. */
   readonly #factsBeforeLife = new Map<number, number>();
 
@@ -127,6 +131,7 @@ class LmdbEventStore implements EventStore {
     tables: LogTables,
     private readonly directory: string,
     lock: WriterLock | undefined,
+    private readonly watch: Pick<LmdbEventStoreOptions, 'onLost' | 'onBack'> = {},
   ) {
     this.#tables = tables;
     this.#lock = lock;
@@ -160,14 +165,28 @@ class LmdbEventStore implements EventStore {
       } catch (error) {
         // None of it has happened: all who were to share the commit hear of it.
         for (const append of group.appends.length > 0 ? group.appends : this.#waiting.splice(0)) append.reject(error);
+        this.#noteFailure(error);
         continue;
       }
+      this.#noteSuccess();
       this.#position = group.position;
       for (const [stream, head] of group.heads) this.#heads.set(stream, head);
       if (group.facts.length > 0) for (const tail of this.#tails) tail.push(group);
       for (const settle of group.settle) settle();
     }
     this.#committing = undefined;
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!(error instanceof EventStoreUnavailable) || this.#lostAt !== undefined) return;
+    this.#lostAt = Date.now();
+    this.watch.onLost?.(error.message);
+  }
+
+  #noteSuccess(): void {
+    if (this.#lostAt === undefined) return;
+    this.watch.onBack?.(Date.now() - this.#lostAt);
+    this.#lostAt = undefined;
   }
 
   /** Inside the write transaction: takes what waits, gives each append its place or its refusal. */

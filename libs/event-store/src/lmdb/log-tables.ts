@@ -1,6 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
-import { LogDamaged } from '../event-store-errors.js';
+import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
 import { positionAfterRestore } from './counted-position.js';
 import { decodeFact } from './fact-record.js';
@@ -57,7 +57,10 @@ export class LogTables {
     return this.#damage;
   }
 
-  /** Runs `write` in a transaction that is undone when it throws; settles when it is on disk. */
+  /**
+   * Runs `write` in a transaction that is undone when it throws; settles when it is on disk. Throws EventStoreUnavailable where
+   * the disk does not take it: then nothing of it has happened.
+   */
   async transact(write: () => void): Promise<void> {
     try {
       // A child transaction, because lmdb commits the outer one even when the callback throws.
@@ -69,7 +72,7 @@ export class LogTables {
       const reason = await commitError?.catch((thrown: unknown) => thrown);
       if (this.#isDamage(reason ?? error)) throw this.#note(damageOf(reason ?? error));
       if (!(reason instanceof Error)) throw error;
-      throw new Error(`The log could not be written: ${reason.message}`, { cause: error });
+      throw new EventStoreUnavailable(`it could not be written: ${reason.message}`, { cause: error });
     }
   }
 
