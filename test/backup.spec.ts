@@ -14,8 +14,16 @@ interface Ended {
 }
 
 function annals(server: Homeserver, ...args: readonly string[]): Promise<Ended> {
+  return run(server, args);
+}
+
+function run(server: Homeserver, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const child = spawn(process.execPath, [START, 'cli', ...args, '--data', server.directory], {
-    env: { PATH: process.env['PATH'], ANNALS_SERVER_NAME: server.serverName },
+    env: {
+      PATH: process.env['PATH'],
+      ANNALS_SERVER_NAME: server.serverName,
+      ...env,
+    },
   });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -114,9 +122,34 @@ describe('a backup', { timeout: 240_000 }, () => {
     expect(existsSync(join(server.directory, 'views'))).toBe(true);
   });
 
+  test('whose restoration was killed midway lets no new server begin meanwhile; the next try is a whole one', async () => {
+    const killer = join(directory, 'killer.mjs');
+    // Before anything takes the place of what has been set aside.
+    writeFileSync(
+      killer,
+      `import fs from 'node:fs';
+       import { syncBuiltinESMExports } from 'node:module';
+       const { renameSync } = fs;
+       fs.renameSync = (from, to) => {
+         if (from.includes('restoring-')) process.kill(process.pid, 'SIGKILL');
+         renameSync(from, to);
+       };
+       syncBuiltinESMExports();`,
+    );
+    const killed = await run(server, ['restore', backup, '--replace'], {
+      NODE_OPTIONS: `--import=${killer}`,
+    });
+    expect(killed.code).toBe(null);
+    expect(existsSync(join(server.directory, 'log'))).toBe(false);
+    const begun = await annals(server, 'users', 'create', 'eve', '--generate-password');
+    expect([begun.code, begun.output]).toEqual([78, expect.stringContaining('was interrupted: run it again')]);
+    expect(existsSync(join(server.directory, 'log'))).toBe(false);
+  });
+
   test('brings back every event that was acknowledged before it was begun, and the log verifies', async () => {
     const { code, output } = await annals(server, 'restore', backup, '--replace');
     expect([code, output]).toEqual([0, expect.stringContaining('the log of e2e.example as of')]);
+    expect(readdirSync(server.directory).filter((name) => name.startsWith('restoring-'))).toEqual([]);
     await server.start();
     const said = await allSaid(alice, room);
     expect(acknowledged.filter((body) => !said.includes(body))).toEqual([]);

@@ -18,6 +18,9 @@ import type { SigningKey } from '#protocol/signing/signing-key';
 import { type LogWatch, makeDirectory, openEventStore } from './infrastructure.js';
 import { draftSigningKey, findSigningKey, keepSigningKey, SIGNING_KEY_FILE } from './signing-key-file.js';
 
+/** How folders begin in which `annals restore` gathers a backup before it takes its place within the data folder. */
+export const RESTORING = 'restoring-';
+
 type OwnConfig = Pick<Config, 'serverName' | 'dataDir' | 'eventStoreUrl'>;
 
 /** The log of this server, and what belongs to it. */
@@ -69,8 +72,10 @@ export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ 
     const directory = makeDirectory(config, 'keys');
     const key = nameOf(findSigningKey(directory) ?? draftSigningKey(directory));
     const known = await findOwnIdentity(store, config);
-    if (known === undefined) checkHasNoViews(config);
-    else checkServerName(known, config);
+    if (known === undefined) {
+      checkIsNotHalfRestored(config);
+      checkHasNoViews(config);
+    } else checkServerName(known, config);
     const isNew = known === undefined || !isKnownKey(known, key);
     if (known === undefined) await nameLog(store, clock, config.serverName, key);
     else await acceptKey(store, clock, key);
@@ -118,6 +123,7 @@ async function begin(store: EventStore, config: Config, clock: Clock): Promise<L
 
 /** The log is empty: nothing else may be left of a server. */
 function checkIsNew(config: OwnConfig): void {
+  checkIsNotHalfRestored(config);
   checkHasNoViews(config);
   const keys = join(config.dataDir, 'keys');
   if (existsSync(keys) && readdirSync(keys).some((name) => name.endsWith('.key'))) {
@@ -126,6 +132,16 @@ function checkIsNew(config: OwnConfig): void {
         '("annals restore"), or begin a new log with this key by "annals keys accept"',
     );
   }
+}
+
+/** Between the log that was taken away and the one that takes its place there is none: a new server must not begin there. */
+function checkIsNotHalfRestored(config: OwnConfig): void {
+  const { dataDir } = config;
+  const partial = existsSync(dataDir) ? readdirSync(dataDir).find((name) => name.startsWith(RESTORING)) : undefined;
+  if (partial === undefined) return;
+  throw new ConfigError(
+    `${lostLog(config)}, and ${join(dataDir, partial)} shows that "annals restore" is under way or was interrupted: run it again`,
+  );
 }
 
 function checkHasNoViews(config: OwnConfig): void {

@@ -2,7 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } 
 import { join, resolve } from 'node:path';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
-import { findWriter } from '#event-store/lmdb/writer-lock';
+import { findWriter, takeWriterLock, type WriterLock } from '#event-store/lmdb/writer-lock';
+import { RESTORING } from '#homeserver/open-own-log';
 import { systemClock } from '#kernel/clock';
 import type { Config } from '#config/config';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
@@ -38,8 +39,9 @@ export async function runRestore(
     );
   }
   checkFiles(from, manifest);
-  const partial = join(dataDir, `restoring-${process.pid}`);
+  const lock = await keepStopped(dataDir);
   try {
+    const partial = makePartial(dataDir);
     await prepare(from, partial, manifest);
     const kept = setAside(dataDir);
     for (const name of ['keys', 'log']) renameSync(join(partial, name), join(dataDir, name));
@@ -49,7 +51,8 @@ export async function runRestore(
     if (error instanceof CliFailure) throw error;
     throw new CliFailure(`the backup could not be restored: ${messageOf(error)}`);
   } finally {
-    rmSync(partial, { recursive: true, force: true });
+    removePartials(dataDir);
+    await lock?.release();
   }
 }
 
@@ -69,7 +72,40 @@ async function checkStopped({ config, connect }: Installation): Promise<void> {
   client?.close();
   const log = join(config.dataDir, 'log');
   if (client === undefined && (!existsSync(log) || (await findWriter(log)) === undefined)) return;
-  throw new CliFailure(`${config.dataDir}: the server is running: stop it first`, EXIT.found);
+  throw isRunning(config.dataDir);
+}
+
+/**
+ * Holds the log that is replaced, so that no server starts upon it meanwhile: what it said would be lost with it. Where there
+ * is none, or none any more, the folder that the backup is copied to keeps servers from starting.
+ */
+async function keepStopped(dataDir: string): Promise<WriterLock | undefined> {
+  const log = join(dataDir, 'log');
+  if (!existsSync(log)) return undefined;
+  try {
+    return await takeWriterLock(log);
+  } catch {
+    throw isRunning(dataDir);
+  }
+}
+
+function isRunning(dataDir: string): CliFailure {
+  return new CliFailure(`${dataDir}: the server is running: stop it first`, EXIT.found);
+}
+
+/** What a restoration that was interrupted has left is of no use any more. */
+function removePartials(dataDir: string): void {
+  if (!existsSync(dataDir)) return;
+  for (const name of readdirSync(dataDir)) {
+    if (name.startsWith(RESTORING)) rmSync(join(dataDir, name), { recursive: true, force: true });
+  }
+}
+
+function makePartial(dataDir: string): string {
+  removePartials(dataDir);
+  const partial = join(dataDir, `${RESTORING}${process.pid}`);
+  mkdirSync(partial, { recursive: true, mode: 0o700 });
+  return partial;
 }
 
 function isFilled(directory: string): boolean {
@@ -78,7 +114,6 @@ function isFilled(directory: string): boolean {
 
 /** Copies the backup beside its place and checks what has arrived; the log then notes that it was restored. */
 async function prepare(from: string, partial: string, manifest: Manifest): Promise<void> {
-  mkdirSync(partial, { recursive: true, mode: 0o700 });
   for (const folder of ['log', 'keys']) mkdirSync(join(partial, folder), { mode: 0o700 });
   for (const { path } of manifest.files) copyFileSync(join(from, path), join(partial, path));
   checkFiles(partial, manifest);
@@ -107,6 +142,8 @@ function setAside(dataDir: string): string | undefined {
       mkdirSync(kept, { recursive: true, mode: 0o700 });
       renameSync(path, join(kept, name));
       isNeeded = true;
+      // The socket by which this process holds it has moved along.
+      for (const file of readdirSync(join(kept, name))) if (file.endsWith('.sock')) rmSync(join(kept, name, file));
     } else rmSync(path, { recursive: true, force: true });
   }
   return isNeeded ? kept : undefined;
