@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +108,19 @@ describe('the data of a server', () => {
     expect(output).toMatch(/^annals: .*signing\.key is missing, .* "annals keys accept"\n$/);
   });
 
+  it('with a key that cannot be read ends the start in one line, which is for people', async () => {
+    const path = join(server.directory, 'keys/signing.key');
+    const key = readFileSync(path);
+    writeFileSync(path, 'no key');
+    const { code, output } = await runToEnd(tmpdir(), settings());
+    writeFileSync(path, key);
+    expect(code).toBe(1);
+    expect(output).not.toContain('"stack"');
+    expect(output.trim().split('\n')).toEqual([
+      expect.stringMatching(/cannot start: .*signing\.key: Not a signing key/),
+    ]);
+  });
+
   it('is as it was after all that', async () => {
     await server.start();
     const { status } = await server.request('POST', '/_matrix/client/v3/login', {
@@ -129,7 +142,7 @@ describe('a started server', () => {
   it('is healthy and says where its projections are', async () => {
     const { status, body } = await server.request('GET', '/health');
     expect([status, body.ok, body.errors]).toEqual([200, true, []]);
-    expect(body.log.head).toMatch(/^\d{16}$/);
+    expect(body.log.head).toMatch(/^\d{19}$/);
     expect(body.projections.map((one: { name: string }) => one.name)).toContain('timeline');
     expect(new Set(body.projections.map((one: { state: string }) => one.state))).toEqual(new Set(['live']));
   });
@@ -166,6 +179,18 @@ describe('a started server', () => {
     expect(second.code).toBe(1);
     expect(second.output).toContain('another process');
     expect((await server.request('GET', '/health')).status).toBe(200);
+  });
+
+  it('says in one line that somebody else listens where it should', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'annals-port-'));
+    const { code, output } = await runToEnd(directory, {
+      ANNALS_LISTEN: new URL(server.base).host,
+      ANNALS_REGISTRATION: 'closed',
+    });
+    rmSync(directory, { recursive: true });
+    expect(code).toBe(1);
+    expect(output.trim().split('\n')).toEqual([expect.stringContaining('cannot start: listen EADDRINUSE')]);
+    expect(output).not.toContain('"stack"');
   });
 
   it('drains on SIGTERM: answers what is under way, then exits with 0', async () => {

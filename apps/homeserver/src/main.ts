@@ -7,6 +7,8 @@ const EXIT_CONFIG = 78;
 
 // Node opens its debugger at this signal unless somebody listens to it: to whoever may send signals, a way in.
 process.on('SIGUSR1', () => {});
+// Nor does a reload end a server that is not there yet: what it would reread is only just being read.
+process.on('SIGHUP', () => {});
 
 try {
   const config = readConfig();

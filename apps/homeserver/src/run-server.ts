@@ -1,4 +1,5 @@
 import { type Config, ConfigError } from '#config/config';
+import { isBug } from '#kernel/is-bug';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { Supervisor } from './notify-supervisor.js';
 import { reload } from './reload.js';
@@ -46,7 +47,8 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   } catch (error) {
     // Told by whoever asked for the server, in one line.
     if (error instanceof ConfigError) throw error;
-    logger.fatal({ err: error }, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.fatal(isBug(error) ? { err: error } : {}, `cannot start: ${reason}`);
     return exit(1);
   }
   announce(config, logger, server);

@@ -16,7 +16,9 @@ export class NestLogger implements LoggerService {
 
   error(message: unknown, ...rest: unknown[]): void {
     const { fields, text } = lineOf(message, rest);
-    this.logger.error(fields, text);
+    // What it could not do it throws as well, to whoever tells it.
+    if (WIRING.has(fields.context as string)) this.logger.debug(fields, text);
+    else this.logger.error(fields, text);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {
@@ -45,7 +47,14 @@ function lineOf(message: unknown, rest: readonly unknown[]): { fields: Record<st
   const texts = rest.filter((part): part is string => typeof part === 'string');
   const context = texts.at(-1);
   const detail = texts.slice(0, -1).join(' ');
-  if (message instanceof Error) return { fields: { context, err: message }, text: detail || message.message };
+  if (message instanceof Error)
+    return {
+      fields: { context, err: message },
+      text: detail || message.message,
+    };
   if (typeof message === 'object' && message !== null) return { fields: { context, ...message }, text: detail };
-  return { fields: detail === '' ? { context } : { context, detail }, text: String(message) };
+  return {
+    fields: detail === '' ? { context } : { context, detail },
+    text: String(message),
+  };
 }
