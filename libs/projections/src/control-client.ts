@@ -19,22 +19,45 @@ export interface ControlClient {
   close(): void;
 }
 
-/** Connects to a running server by the path of its control socket; undefined where no server listens there. */
-export async function connectControl(path: string): Promise<ControlClient | undefined> {
+/** How long a server may be busy with something else. */
+const SILENCE_MS = 15_000;
+
+/**
+ * Connects to a running server by the path of its control socket; undefined where no server listens there. Throws where one
+ * does but says nothing within `silenceMs`: the kernel takes connections for a process that is stopped, too.
+ */
+export async function connectControl(path: string, silenceMs = SILENCE_MS): Promise<ControlClient | undefined> {
   const socket = await open(path);
   if (socket === undefined) return undefined;
   const lines = linesOf(socket)[Symbol.asyncIterator]();
+  const ask = async (request: object): Promise<ControlResponse> => {
+    socket.write(`${JSON.stringify(request)}\n`);
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error('The server has ended');
+    return JSON.parse(value) as ControlResponse; // The server's own words.
+  };
+  // Nothing is asked for: any answer shows that somebody is there.
+  if (!(await settlesWithin(ask({}), silenceMs))) {
+    socket.destroy();
+    throw new Error(`it says nothing for ${silenceMs / 1000} s`);
+  }
   return {
     async call(request: ControlRequest): Promise<unknown> {
-      socket.write(`${JSON.stringify(request)}\n`);
-      const { value, done } = await lines.next();
-      if (done === true) throw new Error('The server has ended');
-      const response = JSON.parse(value) as ControlResponse; // The server's own words.
+      const response = await ask(request);
       if (!response.ok) throw new ControlRefusal(response.error, response.errcode);
       return response.result;
     },
     close: () => socket.destroy(),
   };
+}
+
+/** Whether a promise is fulfilled in time. Throws what it is rejected with in time. */
+async function settlesWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false);
+  });
+  return Promise.race([promise.then(() => true), late]).finally(() => clearTimeout(timer));
 }
 
 function open(path: string): Promise<Socket | undefined> {

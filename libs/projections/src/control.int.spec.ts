@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,6 +72,14 @@ describe('the control socket', () => {
     writeFileSync(path, 'left behind');
     await start(path);
     await expect(start(path)).rejects.toThrow('another server runs in this data directory');
+  });
+
+  it('is given up where somebody listens and says nothing: the kernel takes connections for a process that is stopped', async () => {
+    const path = join(directory, 'control.sock');
+    const silent = createServer().listen(path);
+    await once(silent, 'listening');
+    await expect(connectControl(path, 50)).rejects.toThrow('it says nothing for 0.05 s');
+    silent.close();
   });
 
   it('has nobody behind it when no server runs', async () => {
