@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -186,6 +186,20 @@ describe('annals, the command line', { timeout: 120_000 }, () => {
       await server.start();
       expect((await annals(server, ['users', 'list'])).out).toMatch(/^@carol:\S+ .*administrator$/m);
     });
+  });
+
+  test('says in one line what is in its way, with exit code 2', async () => {
+    const toFile = await annals(server, ['backup', START]);
+    expect([toFile.code, toFile.out, toFile.err]).toEqual([2, '', expect.stringMatching(/^annals: ENOTDIR.*\n$/)]);
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [START, 'cli', 'verify', '--data', server.directory], {
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect([code, err]).toEqual([2, expect.stringMatching(/^annals: what was found cannot be written: ENOSPC.*\n$/)]);
   });
 
   test('says how it is used, with exit code 2', async () => {

@@ -1,4 +1,5 @@
 import { CommandRunner, Option } from 'nest-commander';
+import { isBug } from '#kernel/is-bug';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
 import { processTerminal, type Terminal } from '../terminal/terminal.js';
 
@@ -35,14 +36,10 @@ export abstract class AnnalsCommand<O extends CommonOptions = CommonOptions> ext
     try {
       process.exitCode = await this.execute(args, options, terminal, interrupt.signal);
     } catch (error) {
-      if (!(error instanceof CliFailure)) {
-        // A bug: its trace is wanted.
-        terminal.note(error instanceof Error ? (error.stack ?? error.message) : messageOf(error));
-        process.exitCode = EXIT.failed;
-        return;
-      }
-      terminal.note(`annals: ${error.message}`);
-      process.exitCode = error.exitCode;
+      terminal.note(
+        isBug(error) && error instanceof Error ? (error.stack ?? error.message) : `annals: ${messageOf(error)}`,
+      );
+      process.exitCode = error instanceof CliFailure ? error.exitCode : EXIT.failed;
     } finally {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
@@ -51,7 +48,10 @@ export abstract class AnnalsCommand<O extends CommonOptions = CommonOptions> ext
 
   protected abstract execute(args: string[], options: O, terminal: Terminal, signal: AbortSignal): Promise<ExitCode>;
 
-  @Option({ flags: '--data <folder>', description: 'the data folder (else ANNALS_DATA_DIR, else ./data)' })
+  @Option({
+    flags: '--data <folder>',
+    description: 'the data folder (else ANNALS_DATA_DIR, else ./data)',
+  })
   parseData(folder: string): string {
     return folder;
   }

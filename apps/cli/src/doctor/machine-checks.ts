@@ -1,4 +1,4 @@
-import { constants, accessSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { constants, accessSync, readFileSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { size } from '../terminal/units.js';
 import { type Check, fail, ok, warn } from './check.js';
 
@@ -37,9 +37,18 @@ export function checkDataFolder(path: string): Check {
   return ok('data folder', `${path} can be written`);
 }
 
+/** Undefined where there is nothing, or nothing that we may look at: that has been told of the folder it is in. */
+function statIfReachable(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether others on the machine can look into a folder that holds secrets. */
 export function checkPrivate(name: string, path: string): Check[] {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statIfReachable(path);
   if (stats === undefined || (stats.mode & 0o077) === 0) return [];
   const mode = (stats.mode & 0o777).toString(8);
   return [warn(name, `${path} is open to other users of this machine (mode ${mode})`, `chmod -R go= ${path}`)];

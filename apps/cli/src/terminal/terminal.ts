@@ -1,3 +1,4 @@
+import { EXIT } from '../failure.js';
 import { visible } from './units.js';
 
 /** Where a command speaks: results on `stdout`, everything about the work itself on `stderr`. */
@@ -20,7 +21,8 @@ export function processTerminal(): Terminal {
   // A reader that has seen enough (`annals audit … | head`) is no error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit();
-    throw error;
+    stderr.write(`annals: what was found cannot be written: ${error.message}\n`);
+    process.exit(EXIT.failed);
   });
   let drawn = false;
   const erase = (): void => {
