@@ -1,7 +1,10 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Accounts } from '#accounts/accounts';
 import { PasswordHasher } from '#accounts/credentials/password-hasher';
 import { administrateStopped } from '#accounts/administration/stopped-server';
+import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { DataFolder } from '#testing/data-folder';
@@ -42,6 +45,16 @@ describe('the users of a stopped server', () => {
     expect(terminal.lines).toEqual(['@alice:a.example has an account and administers this server']);
     expect(await accepts(alice, 'sesame')).toBe(true);
     expect(await list()).toEqual([{ user_id: alice, created_ts: expect.any(Number), via: 'operator', admin: true }]);
+  });
+
+  test('wait for a process that holds the log and does not listen: a server that starts, or another command', async () => {
+    mkdirSync(join(folder.path, 'log'));
+    const lock = await takeWriterLock(join(folder.path, 'log'));
+    const creating = createUser(testInstallation(folder.path), terminal, 'alice', chosen, false);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await lock.release();
+    expect(await creating).toBe(EXIT.ok);
+    expect(terminal.lines).toEqual(['@alice:a.example has an account']);
   });
 
   test('are shown a password that was made up, once, and no other', async () => {

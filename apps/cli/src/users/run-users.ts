@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { administrateStopped } from '#accounts/administration/stopped-server';
 import { listLoggedAccounts } from '#accounts/administration/list-logged-accounts';
 import type { UserAdministration } from '#accounts/administration/user-administration';
 import type { ListedAccount } from '#accounts/queries/list-accounts';
+import type { Config } from '#config/config';
+import type { EventStore } from '#event-store/event-store';
+import { WrittenByAnother } from '#event-store/lmdb/writer-lock';
 import { openOwnLog } from '#homeserver/open-own-log';
 import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
@@ -15,6 +19,10 @@ import type { Terminal } from '../terminal/terminal.js';
 import { table } from '../terminal/table.js';
 import { moment } from '../terminal/units.js';
 import type { ChosenPassword } from './read-password.js';
+
+/** How long a server may take to start, or to end. */
+const PATIENCE_MS = 30_000;
+const LOOK_AGAIN_MS = 200;
 
 /** What can be done to users: by the running server, or upon the log of a stopped one. */
 type Administration = Pick<UserAdministration, 'create' | 'resetPassword' | 'deactivate' | 'setAdmin'>;
@@ -118,7 +126,7 @@ async function administrate<T>(
   { config, connect }: Installation,
   work: (users: Administration, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
-  const client = await connect();
+  const { client, store } = await reach(config, connect);
   if (client !== undefined) {
     try {
       return await work(remoteUsers(client), true);
@@ -126,8 +134,6 @@ async function administrate<T>(
       client.close();
     }
   }
-  // Also before the server has started for the first time: then this begins its log.
-  const { store } = await opened(() => openOwnLog(config, systemClock));
   try {
     return await work(administrateStopped(store, config.serverName), false);
   } catch (error) {
@@ -135,6 +141,30 @@ async function administrate<T>(
     throw error;
   } finally {
     await store.close();
+  }
+}
+
+type Reached =
+  | { readonly client: ControlClient; readonly store?: undefined }
+  | { readonly client?: undefined; readonly store: EventStore };
+
+/**
+ * The running server, or else the log, also before the server has started for the first time: then this begins it. Waits while
+ * another process holds the log and does not listen: a server that starts or drains, or another command like this.
+ */
+async function reach(config: Config, connect: Installation['connect']): Promise<Reached> {
+  const start = performance.now();
+  for (;;) {
+    const client = await connect();
+    if (client !== undefined) return { client };
+    const own = await opened(() =>
+      openOwnLog(config, systemClock).catch((error: unknown) => {
+        if (error instanceof WrittenByAnother && performance.now() - start < PATIENCE_MS) return undefined;
+        throw error;
+      }),
+    );
+    if (own !== undefined) return { store: own.store };
+    await delay(LOOK_AGAIN_MS);
   }
 }
 
@@ -152,7 +182,9 @@ function remoteUsers(client: ControlClient): Administration {
 async function* pagesOf(client: ControlClient): AsyncGenerator<ListedAccount[]> {
   let after: UserId | undefined;
   for (;;) {
-    const page = await callServer<ListedAccount[]>(client, 'users.list', { after });
+    const page = await callServer<ListedAccount[]>(client, 'users.list', {
+      after,
+    });
     if (page.length === 0) return;
     yield page;
     after = page.at(-1)?.user_id;

@@ -13,8 +13,16 @@ export interface WriterLock {
   release(): Promise<void>;
 }
 
+/** Another process has the right to write. */
+export class WrittenByAnother extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'WrittenByAnother';
+  }
+}
+
 /**
- * Takes the right to write into a directory, or throws an Error that names the process which holds it. The lock is a
+ * Takes the right to write into a directory, or throws a WrittenByAnother that names the process which holds it. The lock is a
  * listening socket in the directory, because the kernel lets go of it whenever and however the process ends, in any
  * container; a file with a process id would outlive a crash.
  */
@@ -40,13 +48,17 @@ export async function takeWriterLock(directory: string): Promise<WriterLock> {
       const pid = NAME.exec(other)?.[1];
       if (pid === undefined || other === name) continue;
       if (await answers(join(folder.path, other))) {
-        throw new Error(`${directory} is being written by another process (${pid}); only one may write at a time`);
+        throw new WrittenByAnother(
+          `${directory} is being written by another process (${pid}); only one may write at a time`,
+        );
       }
       // Left by a process that was killed, or of one that does not listen yet: that one will see this process.
       await rm(join(directory, other), { force: true });
     }
     // Another contender took this socket for one of a killed process: nobody would be kept out by it.
-    if (!existsSync(join(directory, name))) throw new Error(`${directory}: several processes began to write at once`);
+    if (!existsSync(join(directory, name))) {
+      throw new WrittenByAnother(`${directory}: several processes began to write at once`);
+    }
     return { release };
   } catch (error) {
     await release();
@@ -88,5 +100,8 @@ function shortPath(directory: string): { path: string; close(): void } {
     return { path: directory, close: () => {} };
   }
   const descriptor = openSync(directory, 'r');
-  return { path: `/proc/self/fd/${descriptor}`, close: () => closeSync(descriptor) };
+  return {
+    path: `/proc/self/fd/${descriptor}`,
+    close: () => closeSync(descriptor),
+  };
 }
