@@ -197,7 +197,7 @@ describe('annals, the command line', { timeout: 120_000 }, () => {
     });
     closeSync(full);
     let err = '';
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()));
     const code = await new Promise((resolve) => child.once('close', resolve));
     expect([code, err]).toEqual([2, expect.stringMatching(/^annals: what was found cannot be written: ENOSPC.*\n$/)]);
   });
