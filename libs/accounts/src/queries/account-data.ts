@@ -45,7 +45,7 @@ export async function listAccountData(
 }
 
 /**
- * What changed of the user's account data behind `after` (exclusive), up to `upTo` (inclusive) where it is given, in the
+ * What changed of the user's account data after a position (`after`), up to `upTo` (inclusive) where it is given, in the
  * order of the last changes. Each piece is there once, with its newest content.
  */
 export async function listChangedAccountData(
@@ -55,10 +55,9 @@ export async function listChangedAccountData(
 ): Promise<ChangedAccountData[]> {
   const { after, upTo, limit } = options;
   const log = await views.scan('account-data-log', { prefix: [userId], after: [userId, after], limit });
-  const changed = log
-    .filter(({ key }) => upTo === undefined || key[1]! <= upTo)
-    .map(({ value }) => JSON.parse(value) as AccountDataLogRow);
-  if (changed.length === 0) return [];
+  const rows = log.filter(({ key }) => upTo === undefined || key[1]! <= upTo);
+  if (rows.length === 0) return [];
+  const changed = rows.map(({ value }) => JSON.parse(value) as AccountDataLogRow);
   const texts = await views.getMany(
     'account-data',
     changed.map(([room, type]) => [userId, room, type]),
@@ -67,13 +66,12 @@ export async function listChangedAccountData(
   for (const [i, [room, type]] of changed.entries()) {
     const text = texts[i];
     if (text === undefined) continue;
+    const data = parseAccountDataRow(text);
+    // Changed again later: in a store without transactions a crash can have kept the row of the earlier change.
+    if (data.position !== rows[i]!.key[1]) continue;
     const roomId = room === '' ? undefined : room;
     const isRules = roomId === undefined && type === PUSH_RULES;
-    found.push(
-      isRules
-        ? { roomId, ...(await pushRules(views, userId, parseAccountDataRow(text).position)) }
-        : { roomId, type, ...parseAccountDataRow(text) },
-    );
+    found.push(isRules ? { roomId, ...(await pushRules(views, userId, data.position)) } : { roomId, type, ...data });
   }
   return found;
 }

@@ -15,9 +15,9 @@ export interface Receipt extends ReceiptRow {
 /** Whose eyes the receipts are for, and how far the views may be read. */
 export interface ReceiptRange {
   readonly reader: Reader;
-  /** Only receipts behind this position (exclusive); all of the room where it is undefined. */
+  /** Only receipts after this position; all of the room where it is undefined. */
   readonly after?: Position;
-  /** Nothing behind this position (inclusive). */
+  /** Nothing after this position. */
   readonly upTo: Position;
 }
 
@@ -46,6 +46,10 @@ async function allReceipts(views: Pick<Views, 'scan'>, roomId: RoomId): Promise<
   return rows.map(({ key, value }) => receiptOf([key[1] as UserId, key[2] as ReceiptType, key[3]!], value));
 }
 
+/**
+ * Of a change that another one followed nothing is told, though its row may be there: a crash can have kept it, in a store
+ * without transactions.
+ */
 async function changedReceipts(
   views: Pick<Views, 'scan' | 'getMany'>,
   roomId: RoomId,
@@ -53,15 +57,17 @@ async function changedReceipts(
   upTo: Position,
 ): Promise<Receipt[]> {
   const log = await views.scan('receipts-log', { prefix: [roomId], after: [roomId, after], limit: MAX_RECEIPTS });
-  const named = log.filter(({ key }) => key[1]! <= upTo).map(({ value }) => JSON.parse(value) as ReceiptLogRow);
-  if (named.length === 0) return [];
+  const changes = log.filter(({ key }) => key[1]! <= upTo);
+  if (changes.length === 0) return [];
+  const named = changes.map(({ value }) => JSON.parse(value) as ReceiptLogRow);
   const texts = await views.getMany(
     'receipts',
     named.map((row) => [roomId, ...row]),
   );
   return named.flatMap((row, i) => {
     const text = texts[i];
-    return text === undefined ? [] : [receiptOf(row, text)];
+    const receipt = text === undefined ? undefined : receiptOf(row, text);
+    return receipt?.pos === changes[i]!.key[1] ? [receipt!] : [];
   });
 }
 

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { positionOf } from '#testing/position-of';
+import { listReceipts } from './list-receipts.js';
+
+const room = '!r:a.example' as RoomId;
+const alice = '@alice:a.example' as UserId;
+
+describe('receipts that changed', () => {
+  it('are told once, also where a crash has kept the row of an earlier change', async () => {
+    const views = new MemoryReadModels();
+    const change = JSON.stringify([alice, 'm.read', '']);
+    await views.write([
+      { collection: 'receipts-log', key: [room, positionOf(5)], value: change },
+      { collection: 'receipts-log', key: [room, positionOf(7)], value: change },
+      {
+        collection: 'receipts',
+        key: [room, alice, 'm.read', ''],
+        value: JSON.stringify({ event_id: '$2', ts: 1, pos: positionOf(7) }),
+      },
+    ]);
+    const reader = { userId: alice, ignored: new Set<UserId>() };
+    const list = (upTo: number) => listReceipts(views, room, { reader, after: positionOf(3), upTo: positionOf(upTo) });
+    expect(await list(9)).toMatchObject([{ event_id: '$2', pos: positionOf(7) }]);
+    expect(await list(6)).toEqual([]);
+  });
+});
