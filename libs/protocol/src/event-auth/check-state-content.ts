@@ -132,8 +132,7 @@ function checkServerAcl({ content }: StateContent): void {
       throw bad(`${name}: must be a list of strings`);
     }
   }
-  const literals = content['allow_ip_literals'];
-  if (literals !== undefined && typeof literals !== 'boolean') throw bad('allow_ip_literals: must be true or false');
+  // `allow_ip_literals` may be anything: it "defaults to true if missing or otherwise not a boolean".
 }
 
 function checkTombstone({ content }: StateContent, { roomId }: StateOfRoom): void {

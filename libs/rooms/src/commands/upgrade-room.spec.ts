@@ -168,7 +168,7 @@ describe('power in the new room', () => {
     const events = { 'm.room.tombstone': 60, 'm.room.power_levels': 100 };
     const old = await begin('10', { power_level_content_override: { users, events } });
     await rooms.join(BOB, old);
-    await refused(upgrade(old, '11', CAROL));
+    await refused(upgrade(old, '11', CAROL), 'M_NOT_FOUND');
     const next = await upgrade(old, '11', BOB);
     expect(await levelsOf(next)).toMatchObject({ users, events });
     expect(await levelsOf(old)).toMatchObject({ events_default: 0 });
@@ -197,7 +197,7 @@ describe('power in the new room', () => {
     expect((await levelsOf(next))?.['users']).toEqual({ [ALICE]: 150, [BOB]: 150 });
     await upgrade(next, '12', BOB).then(
       () => expect.unreachable(),
-      ({ errcode }) => expect(errcode).toBe('M_FORBIDDEN'), // Bob has not joined
+      ({ errcode }) => expect(errcode).toBe('M_NOT_FOUND'), // Bob has not joined
     );
   });
 
@@ -290,12 +290,12 @@ describe('an upgrade is refused', () => {
   it('to versions that nobody knows, of rooms that nobody knows', async () => {
     const old = await begin('11');
     await refused(upgrade(old, '99'), 'M_UNSUPPORTED_ROOM_VERSION');
-    await refused(upgrade('!none:a.example' as RoomId, '11'));
+    await refused(upgrade('!none:a.example' as RoomId, '11'), 'M_NOT_FOUND');
   });
 
   it('to who may not bury the room, and then nothing happens', async () => {
     const old = await begin('11');
-    await refused(upgrade(old, '12', BOB));
+    await refused(upgrade(old, '12', BOB), 'M_NOT_FOUND');
     await rooms.join(BOB, old);
     const { length } = rooms.log.facts;
     await refused(upgrade(old, '12', BOB));

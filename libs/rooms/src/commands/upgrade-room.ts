@@ -17,6 +17,7 @@ import { newRoomOptions, type OldRoom, restrictedLevels, TRANSFERABLE } from '..
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { UnknownRoom } from '../worker/unknown-room.js';
 import { CreateRoom } from './create-room.js';
 import { isSameAlias } from './drop-canonical-alias.js';
 
@@ -24,7 +25,8 @@ const SPACE_CHILD = 'm.space.child';
 
 /**
  * Replaces a room by one of another version: client-server API, "Room Upgrades". Throws M_UNSUPPORTED_ROOM_VERSION,
- * M_FORBIDDEN (the user may not send m.room.tombstone).
+ * M_FORBIDDEN (the user may not send m.room.tombstone), and M_NOT_FOUND both for a room that is not here and for one that the
+ * user was never in: clients expect that of a room that is gone, and the two must not differ.
  */
 export class UpgradeRoom {
   constructor(
@@ -50,7 +52,9 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const version = findRoomVersion(newVersion);
     if (version === undefined)
       throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `No room version ${newVersion} here`);
-    const old = await this.#read(requester, roomId);
+    const old = await this.#read(requester, roomId).catch((error: unknown) => {
+      throw error instanceof UnknownRoom ? new MatrixError('M_NOT_FOUND', error.message) : error;
+    });
 
     // The new room first: one that cannot be made must not cost the old one.
     let tombstone: DecidedEvent | undefined;

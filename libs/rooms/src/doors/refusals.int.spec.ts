@@ -36,7 +36,7 @@ const DOORS: readonly (readonly [Method, string, object | undefined, stranger: E
   ['POST', 'unban', { user_id: '@alice:a.example' }, FORBIDDEN, FORBIDDEN],
   ['POST', 'join', undefined, FORBIDDEN, FORBIDDEN],
   ['POST', 'leave', undefined, FORBIDDEN, FORBIDDEN],
-  ['POST', 'upgrade', { new_version: '11' }, FORBIDDEN, FORBIDDEN],
+  ['POST', 'upgrade', { new_version: '11' }, [404, 'M_NOT_FOUND'], [404, 'M_NOT_FOUND']],
   ['GET', 'state', undefined, FORBIDDEN, FORBIDDEN],
   ['GET', 'state/m.room.create', undefined, FORBIDDEN, FORBIDDEN],
   ['GET', 'state/m.room.member/@alice:a.example', undefined, FORBIDDEN, FORBIDDEN],

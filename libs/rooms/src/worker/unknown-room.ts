@@ -6,7 +6,14 @@ import type { RoomHead } from './live-room.js';
  * nobody's business who is not in it.
  */
 export function unknownRoom(): MatrixError {
-  return new MatrixError('M_FORBIDDEN', 'You are not in this room and may not enter it, or there is no such room');
+  return new UnknownRoom();
+}
+
+/** What `unknownRoom` makes, for who words it in another way. */
+export class UnknownRoom extends MatrixError {
+  constructor() {
+    super('M_FORBIDDEN', 'You are not in this room and may not enter it, or there is no such room');
+  }
 }
 
 /** What `actor` is told of a refusal: its reason, unless the room never heard of them. */

@@ -4,11 +4,13 @@ import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts'
 import { Typing } from '#ephemeral/typing/typing';
 import { NO_TYPING } from '#ephemeral/typing/typing-mark';
 import { VIEWS, type Views } from '#projections/views';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, formatUnread, listRoomAccountData, showsRow } from './room-sections.js';
+import { formatTimeline, formatUnread, listRoomAccountData, showsRow, wantsRow } from './room-sections.js';
+import { isInForce } from './state-history.js';
 import { readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
@@ -45,7 +47,7 @@ export class JoinedRooms {
 
   async #window(room: RoomContext): Promise<TimelineWindow> {
     const { after, recent, sync, isNew } = room;
-    const shows = showsRow(room);
+    const shows = this.#showsRowOrState(room);
     const window = await readWindow(recent, {
       after,
       limit: sync.filter.timelineLimit,
@@ -54,6 +56,22 @@ export class JoinedRooms {
     });
     // A client that knew the room before it was left must not glue the two timelines together.
     return isNew && sync.since !== undefined ? { ...window, limited: true } : window;
+  }
+
+  /**
+   * A state event that is in force is told in any case, for whoever is in the room may read its state: so it stands in its
+   * place where the timeline has one for it, also where history hides what was sent around it.
+   */
+  #showsRowOrState(room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
+    const shows = showsRow(room);
+    const wants = wantsRow(room);
+    const showsOther = (row: TimelineRow): boolean | Promise<boolean> =>
+      row.header.k !== undefined && wants(row) && isInForce(this.views, room.roomId, row);
+    return (row) => {
+      const isShown = shows(row);
+      if (typeof isShown === 'boolean') return isShown || showsOther(row);
+      return isShown.then((known) => known || showsOther(row));
+    };
   }
 
   /** Typing and receipts: what changed since; of a room that is new to the client what there is. */

@@ -76,7 +76,7 @@ class World {
     const since = loop.at;
     const timeline = this.happened.slice(Math.max(since ?? 0, until - limit), until);
     const start = until - timeline.length;
-    const memory = this.lazy.open(requester, since === undefined ? undefined : `t${since}`);
+    const memory = this.lazy.open(requester, since === undefined ? undefined : `t${since}`, false);
     const members = [...new Set(timeline.map(({ sender }) => sender))]
       .map((sender): [number, number] => [sender, this.#versionAt(start, sender)])
       .filter(([sender, version]) => since === undefined || !memory.isKnown(room, memberRow(sender, version)));
@@ -187,13 +187,31 @@ describe('lazily loaded members', () => {
     expect(world.resent).toBe(0);
   });
 
+  it('stay known where another loop of the device has asked for all members, and left none out', () => {
+    const lazy = new LazyMembers();
+    const bob = memberRow(1, 1);
+    const answer = (since: string | undefined, until: string, isWhole: boolean, rows: TimelineRow[]): void => {
+      const answered = lazy.open(requester, since, isWhole);
+      answered.note(room, rows);
+      answered.sendUntil(until);
+    };
+    answer(undefined, 't1', true, []);
+    answer('t1', 't2', true, []);
+    answer(undefined, 't2', false, [bob]);
+    expect(lazy.open(requester, 't2', false).isKnown(room, bob)).toBe(true);
+    // The one that left members out since then does not have him for certain.
+    answer('t1', 't3', false, []);
+    answer('t2', 't3', false, [bob]);
+    expect(lazy.open(requester, 't3', false).isKnown(room, bob)).toBe(false);
+  });
+
   it('are forgotten, not taken for known, where there are too many', () => {
     const lazy = new LazyMembers();
-    const first = lazy.open(requester, undefined);
+    const first = lazy.open(requester, undefined, false);
     const rows = Array.from({ length: 1_500 }, (_, i) => memberRow(i, 1));
     first.note(room, rows);
     first.sendUntil('t1');
-    const next = lazy.open(requester, 't1');
+    const next = lazy.open(requester, 't1', false);
     expect(rows.filter((row) => next.isKnown(room, row))).toHaveLength(1_000);
     expect(next.isKnown(room, memberRow(1_499, 2))).toBe(false);
   });

@@ -8,6 +8,8 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 type Known = ReadonlyMap<string, EventId>;
 
 const NOTHING: Known = new Map();
+/** Every member there is: of who asked for all of them, and left none out. Known by its identity; it holds no event ids. */
+const EVERYTHING: Known = new Map();
 const DEVICES = 5_000;
 const MEMBERS = 1_000;
 /** A client asks with its last token, or with the one before where an answer was lost; a second loop has tokens of its own. */
@@ -25,11 +27,15 @@ export class LazyMembers {
   /** Of each device what is known by the tokens of its last answers, the one used longest ago first. */
   readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES);
 
-  /** Opens what is known for an answer to a request with this token; undefined for a client that begins anew. */
-  open({ userId, deviceId }: Requester, since: string | undefined): AnsweredMembers {
+  /**
+   * Opens what is known for an answer to a request with this token; undefined for a client that begins anew. `isWhole`: the
+   * answer leaves out no member of any room.
+   */
+  open({ userId, deviceId }: Requester, since: string | undefined, isWhole: boolean): AnsweredMembers {
     const device = `${userId} ${deviceId}`;
-    const known = since === undefined ? undefined : this.#devices.get(device)?.get(since);
-    return new AnsweredMembers(known ?? NOTHING, (until, left) => this.#keep(device, until, left));
+    const before = since === undefined ? undefined : (this.#devices.get(device)?.get(since) ?? NOTHING);
+    const known = isWhole ? (before ?? EVERYTHING) : before === EVERYTHING ? NOTHING : (before ?? NOTHING);
+    return new AnsweredMembers(known, (until, left) => this.#keep(device, until, left));
   }
 
   #keep(device: string, until: string, left: Known): void {
@@ -81,7 +87,8 @@ export class AnsweredMembers {
 }
 
 function inBoth(a: Known, b: Known): Known {
-  if (a === b) return a;
+  if (a === b || b === EVERYTHING) return a;
+  if (a === EVERYTHING) return b;
   return new Map([...a].filter(([key, eventId]) => b.get(key) === eventId));
 }
 

@@ -5,7 +5,7 @@ import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { StateChange } from '#rooms/facts/room-facts';
-import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { parseRow, rowHeaderOf, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById, listStateRowsAt } from '#rooms/queries/event-rows';
 import { findStateRowsAt } from '#rooms/queries/find-state-rows-at';
 
@@ -107,4 +107,10 @@ async function undoSince(
   for (const key of replaced.keys()) rows.delete(key);
   const ids = [...replaced.values()].filter((id) => id !== undefined);
   for (const row of await readStateEvents(views, ids)) rows.set(stateKeyOfRow(row), row);
+}
+
+/** Whether a state event is the one that holds its key now. */
+export async function isInForce(views: Pick<Views, 'get'>, roomId: RoomId, { header }: TimelineRow): Promise<boolean> {
+  const text = await views.get('room-state', [roomId, header.t, header.k ?? '']);
+  return text !== undefined && rowHeaderOf(text).e === header.e;
 }

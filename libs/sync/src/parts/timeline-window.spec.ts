@@ -53,19 +53,22 @@ describe('readWindow', () => {
     expect(limited).toBe(true);
   });
 
-  it('begins after an event that a hidden one has replaced, for who folds the state from it', async () => {
+  it('begins after an event whose state key has a hidden one last, for who folds the state from it', async () => {
     const store = await timelineOf(20);
-    const window = (foldsState: boolean) =>
+    const window = (foldsState: boolean, hidden: string) =>
       readWindow(new RecentRows(store, room, positionOf(20), 21), {
         after: undefined,
         limit: 20,
-        shows: ({ header }) => header.e !== '$15',
+        shows: ({ header }) => header.e !== hidden,
         foldsState,
       });
-    const folded = await window(true);
-    expect([ids(folded.shown), ids(folded.hidden), folded.limited]).toEqual([[13, 14, 16, 17, 18, 19, 20], [15], true]);
-    const plain = await window(false);
+    const folded = await window(true, '$18');
+    expect([ids(folded.shown), ids(folded.hidden), folded.limited]).toEqual([[16, 17, 19, 20], [18], true]);
+    const plain = await window(false, '$18');
     expect([plain.shown.length, plain.limited]).toEqual([19, false]);
+    // Where a later one is shown the client folds the state right.
+    const overtaken = await window(true, '$15');
+    expect([overtaken.shown.length, overtaken.limited]).toEqual([19, false]);
   });
 
   it('gives up where nothing is to be shown for long, and calls that limited', async () => {

@@ -17,8 +17,8 @@ export interface WindowOptions {
   /** The most events to show. */
   readonly limit: number;
   /**
-   * The client takes the state from the timeline too: an event that a hidden one has replaced must not be shown behind it, as
-   * the client would take what it says for what is so. The window begins after it.
+   * The client takes the state from the timeline too: an event must not be shown where the last one of its state key is hidden,
+   * as the client would take what it says for what is so. The window begins after it.
    */
   readonly foldsState?: boolean;
   shows(row: TimelineRow): boolean | Promise<boolean>;
@@ -44,7 +44,7 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
     const isShown = shows(row);
     if (!(typeof isShown === 'boolean' ? isShown : await isShown)) {
       if (row.header.k !== undefined) hidden.push(row);
-    } else if (shown.length < limit && !(foldsState && isReplaced(row, hidden))) shown.push(row);
+    } else if (shown.length < limit && !(foldsState && isReplaced(row, shown, hidden))) shown.push(row);
     else {
       limited = true;
       break;
@@ -53,7 +53,12 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
   return { shown: shown.toReversed(), hidden: hidden.toReversed(), limited };
 }
 
-/** Whether a later one of some events has the same state key. */
-function isReplaced({ header }: TimelineRow, later: readonly TimelineRow[]): boolean {
-  return header.k !== undefined && later.some((row) => row.header.t === header.t && row.header.k === header.k);
+/** Whether the last event of the same state key, among later ones, newest first, is a hidden one. */
+function isReplaced({ header }: TimelineRow, shown: readonly TimelineRow[], hidden: readonly TimelineRow[]): boolean {
+  if (header.k === undefined || hidden.length === 0) return false;
+  const isSame = (row: TimelineRow): boolean => row.header.t === header.t && row.header.k === header.k;
+  const replacing = hidden.find(isSame);
+  if (replacing === undefined) return false;
+  const told = shown.find(isSame);
+  return told === undefined || told.header.p < replacing.header.p;
 }

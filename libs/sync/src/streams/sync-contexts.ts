@@ -95,7 +95,11 @@ export class SyncContexts {
       until,
       now: this.clock.now(),
       rooms: user.rooms,
-      members: this.lazyMembers.open(requester, since === undefined ? undefined : formatStreamToken(since)),
+      members: this.lazyMembers.open(
+        requester,
+        since === undefined ? undefined : formatStreamToken(since),
+        hasAllMembers(request.filter),
+      ),
       signed: request.filter.signedEvents ? this.signedEvents : undefined,
       accountData: once(readAccountData),
       reader: once(() => readerOf(views, requester)),
@@ -113,6 +117,11 @@ export class SyncContexts {
       });
     };
   }
+}
+
+/** Whether answers through this filter tell of every member of every room. */
+function hasAllMembers({ lazyLoadMembers, isOfAllRooms, state }: SyncFilter): boolean {
+  return !lazyLoadMembers && isOfAllRooms && state.matchesAll;
 }
 
 function once<T>(read: () => Promise<T>): () => Promise<T> {

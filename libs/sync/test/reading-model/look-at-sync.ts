@@ -149,7 +149,7 @@ async function checkJoined(
   const { reader } = look;
   const { room } = reader;
   const { first, state } = baseOf(look, since);
-  const all = reader.visibleEvents().filter((event) => event.index >= first && passes(wish, event));
+  const all = reader.visibleOrInForce().filter((event) => event.index >= first && passes(wish, event));
   const shown = told.timeline.events.map((event) => look.checkTold(() => `${what}: timeline`, event));
   const expected = all.slice(all.length - Math.max(shown.length, fewest(look, wish, all)));
   expectEvents(() => `${what}: timeline`, shown, expected);
@@ -178,10 +178,10 @@ async function checkJoined(
 function fewest({ reader }: Look, wish: Wish, all: readonly ModelEvent[]): number {
   const shown = wish.limit === 0 ? [] : all.slice(-wish.limit);
   if (wish.stateAfter) return shown.length;
-  const isHidden = ({ index, type, stateKey }: ModelEvent): boolean =>
-    reader.room.events.some(
-      (later) => later.index > index && later.type === type && later.stateKey === stateKey && !all.includes(later),
-    );
+  const isHidden = ({ index, type, stateKey }: ModelEvent): boolean => {
+    const last = reader.room.events.findLast((each) => each.type === type && each.stateKey === stateKey);
+    return last !== undefined && last.index > index && !all.includes(last);
+  };
   return shown.length - 1 - shown.findLastIndex((event) => event.stateKey !== undefined && isHidden(event));
 }
 

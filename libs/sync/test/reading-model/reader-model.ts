@@ -164,6 +164,13 @@ export class ReaderModel {
     return this.room.events.filter((event) => event.index <= end && this.isAllowed(event) && !this.isIgnored(event));
   }
 
+  /** The events that a timeline of /sync has for who is in the room: the state in force is told whatever history hides. */
+  visibleOrInForce(): ModelEvent[] {
+    const visible = new Set(this.visibleEvents());
+    const inForce = new Set(this.room.stateAfter(this.room.length - 1).values());
+    return this.room.events.filter((event) => visible.has(event) || inForce.has(event));
+  }
+
   /**
    * Whether a page may have an event or not: what everybody may read or became of the reader themself, after their stay. "They
    * may see any events which they were allowed to see before they left the room, but no events received after they left" says
