@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { closeSync, openSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Client, Homeserver } from './support/homeserver.js';
@@ -43,3 +44,19 @@ describe('a server whose log lines nobody takes', () => {
     expect(await server.end('SIGTERM')).toBe(0);
   });
 });
+
+it('has no line about a client that goes away in the midst of its request', async () => {
+  const server = await Homeserver.start({ stdout: 'pipe' });
+  let output = '';
+  server.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const { port, hostname } = new URL(server.base);
+  const socket = connect(Number(port), hostname);
+  const request = 'POST /_matrix/client/v3/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"type":';
+  await new Promise((resolve) => socket.write(request, resolve));
+  await server.request('GET', '/health');
+  socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await server.end()).toBe(0);
+  await server.remove();
+  expect(output).toBe('');
+}, 120_000);

@@ -12,7 +12,8 @@ export class ErrorFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const { status, body, isBug } = errorResponse(thrown, request.id);
-    if (isBug) {
+    // Who goes away in the midst of a body gets no answer, and is no news.
+    if (isBug && !request.raw.readableAborted) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#log.error({ requestId: request.id, route: request.routeOptions?.url, err: error }, 'internal error');
     }
