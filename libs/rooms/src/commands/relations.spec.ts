@@ -117,6 +117,15 @@ describe('a thread', () => {
     }
   });
 
+  it('is told so of state too, once the sender may set it', async () => {
+    const child = await relate({ rel_type: 'm.thread', event_id: said });
+    const state = (root: EventId): JsonObject => ({ 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
+    await expect(rooms.setState(ALICE, roomId, 'org.example.state', state(child))).rejects.toMatchObject(refusal);
+    const forbidden = { errcode: 'M_FORBIDDEN' };
+    await expect(rooms.setState(BOB, roomId, 'org.example.state', state(child))).rejects.toMatchObject(forbidden);
+    await rooms.setState(ALICE, roomId, 'org.example.state', state(said));
+  });
+
   it('asks no room but its own, and nothing that is no event', async () => {
     const other = await rooms.createRoom(ALICE, { preset: 'public_chat' });
     const child = await relate({ rel_type: 'm.thread', event_id: said }, { sender: ALICE });

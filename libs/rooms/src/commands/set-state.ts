@@ -12,6 +12,7 @@ import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkAliases } from './check-aliases.js';
+import { findRelationRefusal } from './check-relation.js';
 import { checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
 import { checkGuestMayJoin } from './guest-access.js';
 import { authorisedJoin } from './join-authoriser.js';
@@ -20,7 +21,7 @@ import type { EventSent } from './transaction.js';
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
  * already, and may still set, answers the event of then. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
- * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create).
+ * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says).
  */
 export class SetState {
   constructor(
@@ -46,6 +47,8 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     const { userId: sender } = requester;
     const isMember = type === 'm.room.member';
     if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, this.author.serverName);
+    // An annotation that is state takes the place of the one before it: of these there are no duplicates.
+    const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const current = await turn.findState(type, stateKey);
       const isJoin = isMember && stateKey === sender && content['membership'] === 'join';
@@ -57,6 +60,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
       };
       await checkState(turn, draft);
       if (current?.sender === sender && sameContent(turn, current.content, draft.content)) return current.eventId;
+      if (refusal !== undefined) throw refusal;
       if (isMember) await checkMembership(turn, requester, draft, current?.content['membership']);
       if (type === 'm.room.canonical_alias') {
         await checkAliases(this.aliases, turn.roomId, current?.content ?? {}, draft.content);
