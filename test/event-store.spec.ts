@@ -1,6 +1,12 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 /* oxlint-disable no-restricted-imports -- a server of another make that ours speaks to, and none of its code */
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
+import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
 /* oxlint-enable no-restricted-imports */
 import { type Client, Homeserver } from './support/homeserver.js';
@@ -103,5 +109,50 @@ describe('a server whose log is on another one', () => {
       expect(lines().filter((line) => line.includes('"stack"'))).toEqual([]);
     },
     90_000,
+  );
+});
+
+describe('an address of the log that waiting does not mend', () => {
+  const login = { user: 'annals', password: 'the-right-one' };
+  const words = {
+    'a wrong password': /^annals: The event store at .* does not take the user and the password\n$/,
+    'an untrusted certificate': /^annals: The event store at .* certificate of localhost:\d+ is not trusted .*\n$/,
+    'an unknown host': /^annals: The event store at .* the host no-such-host\.invalid is unknown\n$/,
+  };
+
+  it.each(Object.entries(words))(
+    'ends the start with exit code 78 and one line: %s',
+    async (what, line) => {
+      const log = await startKurrentStandIn({ login, tls: { certificate: CERTIFICATE, key: CERTIFICATE_KEY } });
+      const directory = mkdtempSync(join(tmpdir(), 'annals-address-'));
+      closing.push(async () => rmSync(directory, { recursive: true }));
+      closing.push(() => log.close());
+      writeFileSync(join(directory, 'ca.pem'), AUTHORITY);
+      const host = what === 'an unknown host' ? 'no-such-host.invalid' : 'localhost';
+      const password = what === 'a wrong password' ? 'a-wrong-one' : login.password;
+      const query = what === 'an untrusted certificate' ? '' : `?tlsCAFile=${join(directory, 'ca.pem')}`;
+      const child = spawn(
+        process.execPath,
+        [fileURLToPath(new URL('../apps/start.mjs', import.meta.url)), 'homeserver'],
+        {
+          cwd: directory,
+          env: {
+            PATH: process.env['PATH'],
+            ANNALS_DATA_DIR: join(directory, 'data'),
+            ANNALS_LISTEN: '127.0.0.1:0',
+            ANNALS_LOG: 'error',
+            ANNALS_EVENT_STORE_URL: `kurrentdb://${login.user}:${password}@${host}:${log.port}${query}`,
+          },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+      let output = '';
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      expect([code, output.replace('annals: building\n', '')]).toEqual([78, expect.stringMatching(line)]);
+      expect(output).not.toContain('-one');
+    },
+    60_000,
   );
 });
