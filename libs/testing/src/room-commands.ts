@@ -62,7 +62,7 @@ export class RoomCommands {
     const aliases = new Aliases(store, clock, views, config);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
     this.#handlers = new Map<unknown, ICommandHandler>([
-      [AnnounceProfile, new AnnounceProfileHandler(workers, members, views)],
+      [AnnounceProfile, new AnnounceProfileHandler(members, views)],
       [BanUser, new BanUserHandler(members)],
       [CreateAlias, new CreateAliasHandler(aliases, views)],
       [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, TEST_AUTHOR, clock)],

@@ -13,6 +13,8 @@ import { MemoryReadModels } from './memory-read-models.js';
 /** The views of rooms and of the directory over a log in memory. They follow it when told to. */
 export class RoomViews implements Views {
   readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
+  /** What happens while a command waits for the views. */
+  beforeProcessed: (() => Promise<void>) | undefined;
   #position: Position = START;
   #following: Promise<unknown> = Promise.resolve();
 
@@ -57,6 +59,7 @@ export class RoomViews implements Views {
   }
 
   async whenProcessed(): Promise<void> {
+    await this.beforeProcessed?.();
     await this.follow();
   }
 }

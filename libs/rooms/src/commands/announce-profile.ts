@@ -1,14 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { listJoinedRooms } from '../queries/list-user-rooms.js';
-import { contextOf } from '../worker/requester-context.js';
-import { RoomWorkers } from '../worker/room-workers.js';
-import { MembershipChanges, sendMembership } from './change-membership.js';
+import { MembershipChanges } from './change-membership.js';
 
 /** How many rooms are told at the same time. */
 const ROOMS_AT_ONCE = 16;
@@ -26,7 +21,6 @@ export class AnnounceProfile extends Command<boolean> {
 @CommandHandler(AnnounceProfile)
 export class AnnounceProfileHandler implements ICommandHandler<AnnounceProfile> {
   constructor(
-    private readonly workers: RoomWorkers,
     private readonly memberships: MembershipChanges,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
@@ -39,29 +33,10 @@ export class AnnounceProfileHandler implements ICommandHandler<AnnounceProfile> 
     let told = 0;
     const tell = async (): Promise<void> => {
       for (let room = next.next(); room.done !== true; room = next.next()) {
-        if (await this.#announce(requester, room.value, profile)) told++;
+        if (await this.memberships.tellProfile(requester, room.value, profile)) told++;
       }
     };
     await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, tell));
     return told > 0;
-  }
-
-  async #announce(requester: Requester, roomId: RoomId, profile: JsonObject): Promise<boolean> {
-    const { userId } = requester;
-    const sent = this.workers.run(roomId, contextOf(requester), async (turn) => {
-      const before = await turn.findState('m.room.member', userId);
-      if (before?.content['membership'] !== 'join') return;
-      const { displayname: _, avatar_url: __, join_authorised_via_users_server: ___, ...kept } = before.content;
-      await sendMembership(turn, userId, userId, { ...kept, ...profile }, before);
-    });
-    try {
-      const { position } = await sent;
-      if (position !== undefined) await this.views.whenProcessed(position);
-      return position !== undefined;
-    } catch (error) {
-      // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.
-      if (!(error instanceof MatrixError)) throw error;
-      return false;
-    }
   }
 }

@@ -51,6 +51,43 @@ export class MembershipChanges {
     return result;
   }
 
+  /**
+   * Tells a room a user is in of their profile (`contentOf` of a join); the member event keeps whatever else it said. Answers
+   * whether the room had something else.
+   */
+  async tellProfile(requester: Requester, roomId: RoomId, profile: JsonObject): Promise<boolean> {
+    const { userId } = requester;
+    const sent = this.workers.run(roomId, contextOf(requester), async (turn) => {
+      const before = await turn.findState('m.room.member', userId);
+      if (before?.content['membership'] !== 'join') return;
+      const { displayname: _, avatar_url: __, join_authorised_via_users_server: ___, ...kept } = before.content;
+      await sendMembership(turn, userId, userId, { ...kept, ...profile }, before);
+    });
+    try {
+      const { position } = await sent;
+      if (position !== undefined) await this.views.whenProcessed(position);
+      return position !== undefined;
+    } catch (error) {
+      // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.
+      if (!(error instanceof MatrixError)) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * Tells a room that a user has just entered of a profile that changed meanwhile: who announces profiles did not see them in
+   * it yet, and they came in with the old one. The views must show the join. `given` is what the user said of themself there.
+   */
+  async tellNewerProfile(
+    requester: Requester,
+    roomId: RoomId,
+    shown: JsonObject,
+    given: JsonObject = {},
+  ): Promise<void> {
+    const now = await this.contentOf({ target: requester.userId, membership: 'join' });
+    if (canonicalJson(now) !== canonicalJson(shown)) await this.tellProfile(requester, roomId, { ...now, ...given });
+  }
+
   /** The content of a member event: with the profile where the target is or is asked to be in the room. */
   async contentOf({ target, membership, reason }: MembershipChange): Promise<JsonObject> {
     const shown = membership === 'join' || membership === 'invite' || membership === 'knock';

@@ -126,7 +126,9 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
         turn.append('room-listed', { listed: true, by: requester.userId } satisfies RoomListed);
       }
     });
-    if (position !== undefined) await this.views.whenProcessed(position);
+    if (position === undefined) return;
+    await this.views.whenProcessed(position);
+    await this.memberships.tellNewerProfile(requester, event.roomId, members[0]!.content);
   }
 
   /** The creator's join and the invitations, with the profiles of their users. */

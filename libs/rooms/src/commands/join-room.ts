@@ -39,7 +39,8 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
   async execute({ requester, roomId, content: wanted }: JoinRoom): Promise<{ roomId: RoomId }> {
     const { userId } = requester;
     const shown = await this.memberships.contentOf({ target: userId, membership: 'join' });
-    const content = { ...shown, ...ownWords(wanted) };
+    const given = ownWords(wanted);
+    const content = { ...shown, ...given };
     const signed = thirdPartySignedOf(wanted);
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if ((await turn.findMembership(userId)) === 'join') return;
@@ -51,7 +52,9 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
       await checkGuestMayJoin(turn, requester);
       await sendMembership(turn, userId, userId, vouched, before);
     });
-    if (position !== undefined) await this.views.whenProcessed(position);
+    if (position === undefined) return { roomId };
+    await this.views.whenProcessed(position);
+    await this.memberships.tellNewerProfile(requester, roomId, shown, given);
     return { roomId };
   }
 }

@@ -320,6 +320,25 @@ describe('a restricted room', () => {
 });
 
 describe('a changed profile', () => {
+  it('is told to a room that the user entered while it changed, but for what they said of themself there', async () => {
+    const [plain, masked] = [await open(), await open()];
+    const rename = (name: string): Promise<void> =>
+      rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: JSON.stringify({ displayname: name }) }]);
+    await rename('Old');
+    // The new name comes to the views between the reading of the profile and the end of the join.
+    rooms.views.beforeProcessed = () => rename('New');
+    await rooms.execute(new JoinRoom(requesterOf(BOB), plain, { reason: 'why' }));
+    await rename('Old');
+    await rooms.execute(new JoinRoom(requesterOf(BOB), masked, { displayname: 'Mask' }));
+    rooms.views.beforeProcessed = undefined;
+    expect(await rooms.state(plain, 'm.room.member', BOB)).toEqual({
+      membership: 'join',
+      displayname: 'New',
+      reason: 'why',
+    });
+    expect(await rooms.state(masked, 'm.room.member', BOB)).toEqual({ membership: 'join', displayname: 'Mask' });
+  });
+
   it('is told to the rooms the user is in, and keeps what else the member events say', async () => {
     const [here, left] = [await open(), await open()];
     await rooms.execute(new JoinRoom(requesterOf(BOB), here, { reason: 'why', 'm.odd': 1 }));
