@@ -4,7 +4,6 @@ import { compileMatcher, type EventMatcher, roomTest } from '#accounts/filters/e
 /** A filter of /sync, prepared. */
 export interface SyncFilter {
   includesRoom(roomId: string): boolean;
-  readonly isOfAllRooms: boolean;
   /** Rooms that were left long ago are in an initial sync too. */
   readonly includeLeave: boolean;
   readonly timeline: EventMatcher;
@@ -33,7 +32,6 @@ export function compileSyncFilter({ room = {}, ...filter }: Filter): SyncFilter 
   const timeline: RoomEventFilter = room.timeline ?? {};
   return Object.freeze({
     includesRoom: roomTest(room.rooms, room.not_rooms),
-    isOfAllRooms: room.rooms === undefined && (room.not_rooms ?? []).length === 0,
     includeLeave: room.include_leave === true,
     timeline: compileMatcher(timeline),
     timelineLimit: Math.min(timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT),

@@ -8,8 +8,6 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 type Known = ReadonlyMap<string, EventId>;
 
 const NOTHING: Known = new Map();
-/** Every member there is: of who asked for all of them, and left none out. Known by its identity; it holds no event ids. */
-const EVERYTHING: Known = new Map();
 const DEVICES = 5_000;
 const MEMBERS = 1_000;
 /** A client asks with its last token, or with the one before where an answer was lost; a second loop has tokens of its own. */
@@ -20,7 +18,8 @@ const TOKENS_PER_DEVICE = 4;
  *
  * What was sent counts for who comes with the token of the very answer that it was in: an answer may be lost, and the same
  * token asked with again; and one device may run several loops, each with tokens of its own. Where two answers ended at the
- * same token, what both leave known counts. What is forgotten is sent once more, which does no harm.
+ * same token, what both leave known counts. What is forgotten is sent once more, which does no harm. Answers whose members are
+ * not loaded lazily are not remembered: a client that loads them lazily does so in each of its requests.
  */
 @Injectable()
 export class LazyMembers {
@@ -28,14 +27,14 @@ export class LazyMembers {
   readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES);
 
   /**
-   * Opens what is known for an answer to a request with this token; undefined for a client that begins anew. `isWhole`: the
-   * answer leaves out no member of any room.
+   * Opens what is known for an answer to a request with this token (undefined for a client that begins anew), whose members
+   * are loaded lazily or not.
    */
-  open({ userId, deviceId }: Requester, since: string | undefined, isWhole: boolean): AnsweredMembers {
+  open({ userId, deviceId }: Requester, since: string | undefined, isLazy: boolean): AnsweredMembers {
+    if (!isLazy) return new AnsweredMembers(NOTHING, () => {});
     const device = `${userId} ${deviceId}`;
-    const before = since === undefined ? undefined : (this.#devices.get(device)?.get(since) ?? NOTHING);
-    const known = isWhole ? (before ?? EVERYTHING) : before === EVERYTHING ? NOTHING : (before ?? NOTHING);
-    return new AnsweredMembers(known, (until, left) => this.#keep(device, until, left));
+    const known = since === undefined ? undefined : this.#devices.get(device)?.get(since);
+    return new AnsweredMembers(known ?? NOTHING, (until, left) => this.#keep(device, until, left));
   }
 
   #keep(device: string, until: string, left: Known): void {
@@ -87,8 +86,7 @@ export class AnsweredMembers {
 }
 
 function inBoth(a: Known, b: Known): Known {
-  if (a === b || b === EVERYTHING) return a;
-  if (a === EVERYTHING) return b;
+  if (a === b) return a;
   return new Map([...a].filter(([key, eventId]) => b.get(key) === eventId));
 }
 

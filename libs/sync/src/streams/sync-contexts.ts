@@ -98,7 +98,7 @@ export class SyncContexts {
       members: this.lazyMembers.open(
         requester,
         since === undefined ? undefined : formatStreamToken(since),
-        hasAllMembers(request.filter),
+        request.filter.lazyLoadMembers,
       ),
       signed: request.filter.signedEvents ? this.signedEvents : undefined,
       accountData: once(readAccountData),
@@ -117,11 +117,6 @@ export class SyncContexts {
       });
     };
   }
-}
-
-/** Whether answers through this filter tell of every member of every room. */
-function hasAllMembers({ lazyLoadMembers, isOfAllRooms, state }: SyncFilter): boolean {
-  return !lazyLoadMembers && isOfAllRooms && state.matchesAll;
 }
 
 function once<T>(read: () => Promise<T>): () => Promise<T> {
