@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os';
+import { benchEventStoreServer } from './event-store-server.js';
 import { type Figure, tableOf } from './figures.js';
 import { benchInitialSync } from './initial-sync.js';
 import { benchJoins } from './joins.js';
@@ -13,6 +14,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   joins: benchJoins,
   sync: benchInitialSync,
   large: () => benchLarge(FACTS),
+  server: benchEventStoreServer,
 };
 
 const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'));
