@@ -73,7 +73,8 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
     subscriptions: new Set(),
     loseNextAnswer: false,
     faults: noFaults(),
-    readers: new Set(),
+    readers: new Map(),
+    silentPeers: new Set(),
     unknownPositions: 0,
     port: 0,
     cluster: before.cluster,
@@ -109,7 +110,7 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
       return state.unknownPositions;
     },
     deafenReaders: () => {
-      for (const peer of state.readers) state.faults.deafPeers.add(peer);
+      for (const peer of state.readers.keys()) state.faults.deafPeers.add(peer);
     },
     url: `kurrentdb://127.0.0.1:${bound}?tls=${before.tls !== undefined}`,
     port: bound,
@@ -149,8 +150,10 @@ interface State {
   readonly subscriptions: Set<ReadCall>;
   loseNextAnswer: boolean;
   readonly faults: StandInFaults;
-  /** The connections that have read. */
-  readonly readers: Set<string>;
+  /** The connections that have read, and how often. */
+  readonly readers: Map<string, number>;
+  /** The connections that have fallen silent. */
+  readonly silentPeers: Set<string>;
   unknownPositions: number;
   port: number;
   readonly cluster: ClusterState | undefined;
@@ -240,8 +243,7 @@ function read(state: State, call: ReadCall): void {
   const options = call.request.getOptions()!;
   const { faults } = state;
   const isSubscription = options.hasSubscription();
-  if (!isSubscription) state.readers.add(call.getPeer());
-  if (isSubscription ? faults.silentSubscriptions : faults.silentReads) return;
+  if (isSubscription ? faults.silentSubscriptions : isSilentToReader(state, call.getPeer())) return;
   if (!isSubscription && faults.deafPeers.has(call.getPeer())) {
     call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'this connection is dead' });
     return;
@@ -255,6 +257,17 @@ function read(state: State, call: ReadCall): void {
   }
   if (isSubscription) subscribe(state, call);
   else void writeAll(call, options.hasStream() ? readStream(state.log, call) : readAll(state.log, call));
+}
+
+/** Counts a reading of a connection, and tells whether it gets no message. */
+function isSilentToReader({ readers, silentPeers, faults }: State, peer: string): boolean {
+  const before = readers.get(peer) ?? 0;
+  readers.set(peer, before + 1);
+  if (before >= faults.readingsUntilSilent && faults.connectionsToSilence > 0 && !silentPeers.has(peer)) {
+    silentPeers.add(peer);
+    faults.connectionsToSilence--;
+  }
+  return faults.silentReads || silentPeers.has(peer);
 }
 
 /** Writes messages as fast as the reader takes them. */

@@ -2,6 +2,10 @@
 export interface StandInFaults {
   /** Readings are opened and never get a message. */
   silentReads: boolean;
+  /** A connection through which so much has been read is silent for ever to every further reading; others may read. */
+  readingsUntilSilent: number;
+  /** To how many connections more that may happen. */
+  connectionsToSilence: number;
   /** Subscriptions are opened, and neither confirmed nor told of anything; those that are open hear nothing more. */
   silentSubscriptions: boolean;
   /** So many appends are carried out and never answered. */
@@ -15,6 +19,8 @@ export interface StandInFaults {
 export function noFaults(): StandInFaults {
   return {
     silentReads: false,
+    readingsUntilSilent: Infinity,
+    connectionsToSilence: 0,
     silentSubscriptions: false,
     unansweredAppends: 0,
     answerAfterMs: 0,
