@@ -292,6 +292,23 @@ describe('state events that a filter keeps out of the timeline', () => {
       expect(JSON.stringify(timeline.events)).not.toContain('before bob');
     }
   });
+
+  it('do not bring along what they have replaced where history hides it', async () => {
+    const bob = await someone();
+    const roomId = await alice.createRoom({ preset: 'public_chat', topic: 'a secret', ...visibility('joined') });
+    await alice.setState(roomId, 'm.room.topic', { topic: 'for all' });
+    await bob.join(roomId);
+    for (let limit = 1; limit <= 4; limit++) {
+      const answer = await bob.sync({ filter: { room: { timeline: { limit } } } });
+      const { state, timeline } = answer.rooms.join[roomId];
+      expect(JSON.stringify([state, timeline])).not.toContain('a secret');
+      expect(
+        [...state.events, ...timeline.events].findLast(({ type }: Event) => type === 'm.room.topic')?.content,
+      ).toEqual({
+        topic: 'for all',
+      });
+    }
+  });
 });
 
 describe('what somebody said who has erased themself', () => {

@@ -20,6 +20,7 @@ export async function readStatePart(
   const base = room.isFull ? readFullState(views, room, window, members) : readDelta(views, room, window);
   for (const row of await base) rows.set(stateKeyOfRow(row), row);
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
+  if (!room.sync.stateAfter) forgetHiddenPast(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
   const { matchesAll, matches } = filter.state;
   const all = [...rows.values()];
@@ -28,6 +29,16 @@ export async function readStatePart(
     : all.filter(({ header, json }) => matches({ type: header.t, sender: header.s, roomId: room.roomId, json }));
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
   return told;
+}
+
+/**
+ * Takes out what the timeline replaces by state that is told only because it is in force: what was there before it is of a past
+ * that the reader may not see, and the client has the newer event.
+ */
+function forgetHiddenPast(room: RoomContext, { shown }: TimelineWindow, rows: Map<string, TimelineRow>): void {
+  for (const row of shown) {
+    if (row.header.k !== undefined && !room.reader.isShown(row.header)) rows.delete(stateKeyOfRow(row));
+  }
 }
 
 /**
