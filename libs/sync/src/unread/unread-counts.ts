@@ -29,6 +29,10 @@ interface Known {
   readonly ignored: ReadonlySet<UserId>;
   readonly upTo: Position;
   readonly events: readonly UnreadEvent[];
+  /** The events, counted. */
+  readonly counts: UnreadByThread;
+  /** By what the events were found unread; undefined where there were none. */
+  readonly readUpTo: ReadUpTo | undefined;
 }
 
 /** A user's push rules, prepared. `text` is the row they were made from. */
@@ -83,13 +87,10 @@ export class UnreadCounts {
     }
     const search = new UnreadSearch(this.views, this.#contexts, room, rules.evaluate, readUpTo);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
-    let events = joined(known?.events ?? [], found);
-    if (events.length > 0) {
-      const last = await readUpTo();
-      events = limited(events.filter((event) => isUnread(event, last)));
-    }
-    if (found.isComplete) this.#keep(key, { rules, ignored: room.reader.reader.ignored, upTo: room.upTo, events });
-    return countByThread(events);
+    const { events, counts, last } = await taken(known, found, readUpTo);
+    const { ignored } = room.reader.reader;
+    if (found.isComplete) this.#keep(key, { rules, ignored, upTo: room.upTo, events, counts, readUpTo: last });
+    return counts;
   }
 
   /** What is known, as far as nothing that it depends on has changed. */
@@ -100,7 +101,8 @@ export class UnreadCounts {
     const redacted = this.active.redactions.since(roomId, known.upTo);
     if (redacted === undefined) return undefined;
     if (redacted.length === 0) return known;
-    return { ...known, events: known.events.filter(({ eventId }) => !redacted.includes(eventId)) };
+    const events = known.events.filter(({ eventId }) => !redacted.includes(eventId));
+    return { ...known, events, counts: countByThread(events) };
   }
 
   #keep(key: string, known: Known): void {
@@ -137,6 +139,31 @@ export function totalUnread(counts: UnreadByThread): UnreadCount {
   return { notifications, highlights };
 }
 
+/** What is unread of what was known and of what was found after it. */
+async function taken(
+  known: Known | undefined,
+  found: FoundUnread,
+  readUpTo: () => Promise<ReadUpTo>,
+): Promise<Pick<Known, 'events' | 'counts'> & { readonly last: ReadUpTo | undefined }> {
+  const all = joined(known?.events ?? [], found);
+  if (all.length === 0) return { events: all, counts: countByThread(all), last: undefined };
+  const last = await readUpTo();
+  // PERF: where nothing was read since, only what is new is looked at: the others may be thousands (bench/send.ts).
+  if (known !== undefined && isContinued(known, found, last)) {
+    const fresh = found.events.filter((event) => isUnread(event, last));
+    const events = limited([...known.events, ...fresh]);
+    const isWhole = events.length === known.events.length + fresh.length;
+    return { events, counts: isWhole ? countByThread(fresh, known.counts) : countByThread(events), last };
+  }
+  const events = limited(all.filter((event) => isUnread(event, last)));
+  return { events, counts: countByThread(events), last };
+}
+
+/** Whether all that was known to be unread still is. */
+function isContinued(known: Known, { own, beginsWithJoin }: FoundUnread, last: ReadUpTo): boolean {
+  return own.size === 0 && !beginsWithJoin && areSameReads(known.readUpTo, last);
+}
+
 /** What was known and what was found after it, without what the user's own later events have read. */
 function joined(known: readonly UnreadEvent[], { events, own, beginsWithJoin }: FoundUnread): readonly UnreadEvent[] {
   if (beginsWithJoin || known.length === 0) return events;
@@ -159,8 +186,15 @@ function areSame(a: ReadonlySet<UserId>, b: ReadonlySet<UserId>): boolean {
   return a === b || (a.size === b.size && [...a].every((userId) => b.has(userId)));
 }
 
-function countByThread(events: readonly UnreadEvent[]): UnreadByThread {
-  const counts = new Map<string, UnreadCount>();
+/** Whether two looks at what a user has read found the same. */
+function areSameReads(a: ReadUpTo | undefined, b: ReadUpTo): boolean {
+  if (a === undefined || a.all !== b.all || a.threads.size !== b.threads.size) return false;
+  return [...a.threads].every(([thread, position]) => b.threads.get(thread) === position);
+}
+
+/** Counts events, on top of what has been counted. */
+function countByThread(events: readonly UnreadEvent[], counted?: UnreadByThread): UnreadByThread {
+  const counts = new Map(counted);
   for (const { thread, isHighlight } of events) {
     const { notifications = 0, highlights = 0 } = counts.get(thread) ?? {};
     counts.set(thread, { notifications: notifications + 1, highlights: highlights + Number(isHighlight) });
