@@ -65,8 +65,15 @@ describe('filters', () => {
     await bob.ok('PUT', `${roomPath(roomId)}/redact/${withdrawn}/r1`, { reason: 'a slip' });
     const filter = { event_format: 'federation', room: { timeline: { limit: 3 } } };
     const { timeline, state } = (await alice.sync({ filter })).rooms.join[roomId];
-    const pdus: JsonObject[] = timeline.events.map((event: JsonObject) => ({ ...event, unsigned: undefined }));
+    const pdus: JsonObject[] = timeline.events.map((event: JsonObject) => ({
+      ...event,
+      event_id: undefined,
+      unsigned: undefined,
+    }));
     expect(pdus.map((pdu) => eventIdOf(pdu, version))).toEqual([said, withdrawn, expect.any(String)]);
+    expect(timeline.events.map((event: JsonObject) => event['event_id'])).toEqual(
+      pdus.map((pdu) => eventIdOf(pdu, version)),
+    );
     expect(pdus.map((pdu) => hasContentHash(pdu, version))).toEqual([true, false, true]);
     expect(pdus[0]).toMatchObject({
       room_id: roomId,

@@ -45,15 +45,15 @@ export class SignedEvents {
   }
 }
 
-/** The PDU of a fact with no more of its content than is served. */
+/** The PDU of a fact with no more of its content than is served; with its id, which what was signed does not hold. */
 function signedText(factData: string, served: string): string {
   const version = findRoomVersion((JSON.parse(factData) as PduAccepted).room_version);
   const pdu = objectOf(parseJson(pduTextOf(factData), { lenient: true }));
-  const { content, unsigned } = objectOf(parseJson(served, { lenient: true }));
+  const { content, unsigned, event_id = null } = objectOf(parseJson(served, { lenient: true }));
   const isWhole = isSame(contentOf(pdu), servedContent(pdu, content));
   // What the redacting keeps may be more than is served, never the other way round.
   const shown = isWhole || version === undefined ? pdu : redact(pdu, version);
-  return canonicalJson({ ...shown, ...(unsigned === undefined ? {} : { unsigned }) }, { lenient: true });
+  return canonicalJson({ ...shown, event_id, ...(unsigned === undefined ? {} : { unsigned }) }, { lenient: true });
 }
 
 /** Clients are told the target of a redaction in its content too, whatever its room version: it may not be in what was signed. */
