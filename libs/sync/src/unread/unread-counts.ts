@@ -145,17 +145,17 @@ async function taken(
   found: FoundUnread,
   readUpTo: () => Promise<ReadUpTo>,
 ): Promise<Pick<Known, 'events' | 'counts'> & { readonly last: ReadUpTo | undefined }> {
-  const all = joined(known?.events ?? [], found);
-  if (all.length === 0) return { events: all, counts: countByThread(all), last: undefined };
+  const earlier = known?.events ?? [];
+  if (earlier.length + found.events.length === 0) return { events: [], counts: new Map(), last: undefined };
   const last = await readUpTo();
   // PERF: where nothing was read since, only what is new is looked at: the others may be thousands (bench/send.ts).
   if (known !== undefined && isContinued(known, found, last)) {
     const fresh = found.events.filter((event) => isUnread(event, last));
-    const events = limited([...known.events, ...fresh]);
-    const isWhole = events.length === known.events.length + fresh.length;
+    const events = limited([...earlier, ...fresh]);
+    const isWhole = events.length === earlier.length + fresh.length;
     return { events, counts: isWhole ? countByThread(fresh, known.counts) : countByThread(events), last };
   }
-  const events = limited(all.filter((event) => isUnread(event, last)));
+  const events = limited(joined(earlier, found).filter((event) => isUnread(event, last)));
   return { events, counts: countByThread(events), last };
 }
 
