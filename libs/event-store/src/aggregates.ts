@@ -4,6 +4,7 @@ import { LruCache } from '#kernel/lru-cache';
 import { START, type Position } from '#kernel/position';
 import { RevisionConflict, type EventStore, type ExpectedRevision, type NewFact } from './event-store.js';
 import { decisionId } from './fact-id.js';
+import { LostRaces } from './lost-races.js';
 import { sealFacts, type FactDraft } from './seal-facts.js';
 
 /** How a stream's facts become the state that its deciders decide upon. `evolve` is pure and answers a new state. */
@@ -46,9 +47,6 @@ export interface Executed<S> {
 
 export type Decide<S> = (state: S, exists: boolean) => readonly FactDraft[];
 
-/** Lost races after which the conflict is handed to the caller: only a stream that others write without pause gets there. */
-const MAX_ATTEMPTS = 20;
-
 /**
  * Decides and appends on streams that have no worker of their own. Folded states are kept for the streams used last; one
  * that another process has overtaken is found out by the revision and caught up, so a warm stream needs no read.
@@ -71,7 +69,8 @@ export class Aggregates<S> {
   /**
    * Lets `decide` answer the facts to append to the stream, seals and appends them. Executions on one stream take turns;
    * when another process was faster, decides again upon the newer state. A refusal (what `decide` throws), or having nothing
-   * to append, only stands when it was decided upon the newest state.
+   * to append, only stands when it was decided upon the newest state. Throws EventStoreUnavailable where others write the stream
+   * without pause.
    */
   execute(stream: string, decide: Decide<S>, cause: Cause): Promise<Executed<S>> {
     return this.#turns.run(stream, () => this.#execute(stream, decide, cause));
@@ -81,7 +80,8 @@ export class Aggregates<S> {
     let known = this.#known.get(stream);
     let newest = known === undefined;
     known ??= await this.#catchUp(stream);
-    for (let attempt = 1; ; attempt++) {
+    const races = new LostRaces();
+    for (;;) {
       const drafts = decideOr(decide, known, newest);
       if (drafts === undefined || (drafts.length === 0 && !newest)) {
         known = await this.#catchUp(stream);
@@ -98,7 +98,8 @@ export class Aggregates<S> {
         const next = await this.#append(stream, known, facts);
         return { state: next.state, position: next.position, facts };
       } catch (error) {
-        if (!(error instanceof RevisionConflict) || attempt === MAX_ATTEMPTS) throw error;
+        if (!(error instanceof RevisionConflict)) throw error;
+        await races.endure(error);
         known = await this.#catchUp(stream);
         newest = true;
       }

@@ -1,6 +1,6 @@
 import { expect, test, describe, beforeEach } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
-import { AppendTooLarge } from '#event-store/event-store-errors';
+import { AppendTooLarge, EventStoreUnavailable } from '#event-store/event-store-errors';
 import { verifyChain } from '#event-store/seal-facts';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -136,6 +136,39 @@ test('two processes that write to one room both succeed, one after the other', a
   const facts = await factsOf(roomId);
   expect(facts).toHaveLength(13);
   expect(facts.map((fact) => JSON.parse(fact.data).pdu.depth)).toEqual(facts.map((_, i) => i + 1));
+});
+
+describe('a process whose every write to a room another one has just preceded', () => {
+  /** The log as the slower one sees it: the other writes into the room just before each append, so many times. */
+  function overtaken(roomId: RoomId, times: number): EventStore {
+    let left = times;
+    const append: EventStore['append'] = async (...args) => {
+      if (left-- > 0) await say(roomId, 'faster');
+      return store.append(...args);
+    };
+    return new Proxy(store, {
+      get: (_, key) => (key === 'append' ? append : Reflect.get(store, key, store).bind(store)),
+    });
+  }
+
+  test('gets its turn in the end', async () => {
+    const roomId = await roomOf('10');
+    const slower = workersOn(overtaken(roomId, 40));
+    await say(roomId, 'slower', slower);
+    const facts = await factsOf(roomId);
+    expect(facts).toHaveLength(2 + 40 + 1);
+    expect(JSON.parse(facts.at(-1)!.data).pdu.content.body).toBe('slower');
+    expect(facts.map((fact) => JSON.parse(fact.data).pdu.depth)).toEqual(facts.map((_, i) => i + 1));
+  });
+
+  test('gives up after a while, as if the log could not be reached, and has written nothing', async () => {
+    const roomId = await roomOf('10');
+    const slower = workersOn(overtaken(roomId, Infinity));
+    await expect(say(roomId, 'slower', slower)).rejects.toThrow(EventStoreUnavailable);
+    const bodies = (await factsOf(roomId)).slice(2).map((fact) => JSON.parse(fact.data).pdu.content.body);
+    expect(new Set(bodies)).toEqual(new Set(['faster']));
+    await say(roomId, 'the other goes on');
+  }, 30_000);
 });
 
 test('a room that nobody created is one that nobody may enter', async () => {

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EventStore, RevisionConflict } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
+import { LostRaces } from '#event-store/lost-races';
 import { sealFacts } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
@@ -62,12 +63,11 @@ const MAX_BATCH = 256;
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 /** What a fact takes in the log besides its data, roughly: metadata, ids, names. */
 const FACT_BYTES = 1024;
-const MAX_CONFLICTS = 20;
 
 /**
  * One worker per room that is written to: its queue orders all writes, local and federated. Whatever waits is decided in
  * turn, each task on top of the last, and appended in one write. Another process that wrote to the same room is noticed by
- * the expected revision: the worker reads what is new and decides again.
+ * the expected revision: the worker reads what is new and decides again (`LostRaces` says for how long).
  */
 export class RoomWorkers {
   readonly #busy = new Map<RoomId, Worker>();
@@ -144,7 +144,8 @@ export class RoomWorkers {
 
   /** Decides and appends a batch; in several writes where it is too large for one. */
   async #work(worker: Worker, tasks: readonly QueuedTask[]): Promise<void> {
-    for (let done = 0, conflicts = 0; done < tasks.length;) {
+    const races = new LostRaces();
+    for (let done = 0; done < tasks.length;) {
       worker.room ??= await this.#load(worker.roomId);
       const { room } = worker;
       const left = tasks.slice(done);
@@ -157,15 +158,15 @@ export class RoomWorkers {
         const position = await this.#append(room, batch);
         batch.outcomes.forEach((outcome, i) => settle(left[i] as QueuedTask, outcome, position));
         done += batch.outcomes.length;
-        conflicts = 0;
+        races.forget();
       } catch (error) {
         if (error instanceof AppendTooLarge) {
           done += this.#takeRefusal(left, batch, error);
           continue;
         }
         // A room that was to begin here exists already: no task of its beginning can be decided again.
-        if (!(error instanceof RevisionConflict) || room.head.revision < 0 || conflicts >= MAX_CONFLICTS) throw error;
-        conflicts++;
+        if (!(error instanceof RevisionConflict) || room.head.revision < 0) throw error;
+        await races.endure(error);
         worker.room = await this.#catchUp(room, worker.roomId);
       }
     }
