@@ -50,7 +50,9 @@ async function build(isWanted = isStale) {
   mkdirSync(join(root, 'dist'), { recursive: true });
   while (!tryLock()) {
     await new Promise((resolve) => setTimeout(resolve, 100));
-    if (Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > STALE_LOCK_MS) unlock();
+    const lockedAt = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    // A lock of the future is one of before the clock was set back.
+    if (Math.abs(Date.now() - lockedAt) > STALE_LOCK_MS) unlock();
   }
   try {
     if (isWanted()) compile();

@@ -161,7 +161,7 @@ async function openPorts(
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);
   watchEffects(metrics, projections.effects, clock);
-  const health = { store, projections, readModels, clock };
+  const health = { store, projections, readModels, stopwatch: clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
 }
 

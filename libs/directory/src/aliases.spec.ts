@@ -88,6 +88,16 @@ describe('an alias', () => {
     expect(await aliases.listOf(ROOM)).toEqual([]);
   });
 
+  it('is free again also where the clock was ahead when it was claimed', async () => {
+    const log = new MemoryEventStore();
+    let now = 1e12;
+    const aliases = new Aliases(log, { now: () => now }, new RoomViews(log), TEST_AUTHOR);
+    await aliases.claim(ALIAS, ROOM, requester);
+    now -= 3_600_000;
+    await aliases.claim(ALIAS, OTHER, requester);
+    expect(await aliases.resolve(ALIAS)).toBe(OTHER);
+  });
+
   it('stays with a room that began, however long ago', async () => {
     const log = new MemoryEventStore();
     const { roomId } = await LocalRoom.begin(log);

@@ -121,7 +121,7 @@ export class Aliases implements AliasBook {
   async #findAbandoned(alias: RoomAlias): Promise<RoomId | undefined> {
     for await (const fact of this.store.readStream(aliasStream(alias), { backwards: true, limit: 1 })) {
       const { roomId } = evolveAlias(NO_ALIAS, fact);
-      if (roomId === undefined || this.clock.now() - fact.metadata.at < BEGUN_BY_THEN_MS) return undefined;
+      if (roomId === undefined || Math.abs(this.clock.now() - fact.metadata.at) < BEGUN_BY_THEN_MS) return undefined;
       for await (const _ of this.store.readStream(roomStream(roomId), { limit: 1 })) return undefined;
       return roomId;
     }

@@ -170,7 +170,7 @@ class Doors {
 @Module({
   providers: [
     { provide: CONFIG, useValue: loadConfig({}) },
-    { provide: CLOCK, useValue: { now: () => now } },
+    { provide: CLOCK, useValue: { elapsed: () => now } },
     { provide: ACCESS_TOKENS, useValue: tokens },
   ],
   exports: [CONFIG, CLOCK, ACCESS_TOKENS],

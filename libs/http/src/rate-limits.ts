@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { CONFIG, type Config } from '#config/config';
 import { LruCache } from '#kernel/lru-cache';
 
@@ -36,7 +36,7 @@ export class RateLimits {
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 
   /** Takes one request from the caller's bucket: 0 when there was one, else the milliseconds until there is. */
@@ -44,10 +44,9 @@ export class RateLimits {
     if (!this.config.rateLimits) return 0;
     const bucket: Bucket = BUCKETS[name as BucketName] ?? BUCKETS.default; // A plain record: unknown names are loose.
     const levels = this.#levelsOf(name);
-    const now = this.clock.now();
+    const now = this.stopwatch.elapsed();
     const level = levels.get(caller) ?? { tokens: bucket.burst, at: now };
-    const elapsed = Math.max(0, now - level.at);
-    level.tokens = Math.min(bucket.burst, level.tokens + (elapsed * bucket.perSecond) / 1000);
+    level.tokens = Math.min(bucket.burst, level.tokens + ((now - level.at) * bucket.perSecond) / 1000);
     level.at = now;
     levels.set(caller, level);
     if (level.tokens < 1) return ((1 - level.tokens) * 1000) / bucket.perSecond;

@@ -41,7 +41,7 @@ function setUp() {
     head: (): Promise<typeof HEAD> => Promise.resolve(HEAD),
     damage: undefined as Error | undefined,
   };
-  const clock = { time: 0, now: () => clock.time };
+  const clock = { time: 0, elapsed: () => clock.time };
   const metrics = new Metrics();
   const port: Pick<EventStore, 'append' | 'head' | 'damage'> = {
     get damage() {
@@ -54,7 +54,7 @@ function setUp() {
   const store = new MeteredEventStore(port as EventStore, metrics, clock);
   const statuses = [status({})];
   const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
-  return { log, clock, metrics, store, statuses, check: () => checkHealth({ store, projections, clock }) };
+  return { log, clock, metrics, store, statuses, check: () => checkHealth({ store, projections, stopwatch: clock }) };
 }
 
 describe('the health of the server', () => {
@@ -120,7 +120,8 @@ describe('the health of the server', () => {
     const { store, clock, statuses } = setUp();
     const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
     const failure = new Error('The views cannot be written: No space left on device');
-    const check = (readModels: { failure?: Error }) => checkHealth({ store, projections, readModels, clock });
+    const check = (readModels: { failure?: Error }) =>
+      checkHealth({ store, projections, readModels, stopwatch: clock });
     expect(await check({ failure })).toMatchObject({ ok: false, errors: [failure.message] });
     expect(await check({})).toMatchObject({ ok: true });
   });

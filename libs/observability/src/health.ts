@@ -1,4 +1,4 @@
-import type { Clock } from '#kernel/clock';
+import type { Stopwatch } from '#kernel/clock';
 import type { Distance } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
 import type { ProjectionState, ProjectionStatus } from '#projections/projection-status';
@@ -34,7 +34,7 @@ export interface HealthSources {
   readonly projections: { position(): Position; list(): Promise<readonly ProjectionStatus[]> };
   /** The views, as far as they can be kept. */
   readonly readModels?: { readonly failure?: Error | undefined };
-  readonly clock: Clock;
+  readonly stopwatch: Stopwatch;
 }
 
 /** How long a failed append counts, where no other has been tried: without traffic, nothing else would tell of recovery. */
@@ -42,11 +42,11 @@ const FAILURE_COUNTS_MS = 30_000;
 const TIMEOUT_MS = 2000;
 
 /** Looks whether the server can do its work: not when the log cannot be read or appended to or is damaged, or a projector has failed. */
-export async function checkHealth({ store, projections, readModels, clock }: HealthSources): Promise<HealthReport> {
+export async function checkHealth({ store, projections, readModels, stopwatch }: HealthSources): Promise<HealthReport> {
   const errors: string[] = [];
   const looked = await withinTime(Promise.all([store.head(), projections.list()]));
   if (looked instanceof Error) errors.push(`the log cannot be read: ${looked.message}`);
-  if (store.failedAt !== undefined && clock.now() - store.failedAt < FAILURE_COUNTS_MS)
+  if (store.failedAt !== undefined && stopwatch.elapsed() - store.failedAt < FAILURE_COUNTS_MS)
     errors.push('the last append to the log failed');
   if (store.damage !== undefined) errors.push(`${store.damage.message}: run "annals verify"`);
   if (readModels?.failure !== undefined) errors.push(readModels.failure.message);

@@ -1,4 +1,4 @@
-import type { Clock } from '#kernel/clock';
+import type { Stopwatch } from '#kernel/clock';
 import type { Position } from '#kernel/position';
 import {
   type Appended,
@@ -20,10 +20,10 @@ export class MeteredEventStore implements EventStore {
   constructor(
     private readonly store: EventStore,
     private readonly metrics: Metrics,
-    private readonly clock: Clock,
+    private readonly stopwatch: Stopwatch,
   ) {}
 
-  /** When the log last failed to take an append (a conflict or a refused size is no failure), if it has taken none since. */
+  /** When by the stopwatch the log last failed to take an append (a conflict or a refused size is no failure), if it has taken none since. */
   get failedAt(): number | undefined {
     return this.#failedAt;
   }
@@ -42,7 +42,7 @@ export class MeteredEventStore implements EventStore {
       (error: unknown) => {
         // The log has answered: nothing is wrong with it.
         if (error instanceof RevisionConflict || error instanceof AppendTooLarge) return;
-        this.#failedAt = this.clock.now();
+        this.#failedAt = this.stopwatch.elapsed();
         this.metrics.countFailedAppend();
       },
     );

@@ -54,6 +54,17 @@ describe('waiting for news', () => {
     }
   });
 
+  it('takes as long as was asked for, also where the clock is set back meanwhile', async () => {
+    const { next_batch: since } = await bob.sync();
+    const { end: from } = await bob.ok('GET', '/events?timeout=0');
+    const waiting = [bob.sync({ since, timeout: 300 }), bob.ok('GET', `/events?from=${from}&timeout=300`)];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const setBack = Date.now() - 3_600_000;
+    vi.spyOn(Date, 'now').mockReturnValue(setBack);
+    await Promise.all(waiting);
+    vi.restoreAllMocks();
+  }, 10_000);
+
   it('ends when somebody stops typing because the time is up', async () => {
     const roomId = await sharedRoom();
     await alice.ok('PUT', `${roomPath(roomId)}/typing/${alice.userId}`, { typing: true, timeout: 200 });

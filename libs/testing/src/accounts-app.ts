@@ -14,7 +14,7 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import { METRICS, Metrics } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
@@ -64,7 +64,7 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
     ...settings,
   });
   const time = { now: 1_700_000_000_000 };
-  const clock: Clock = { now: () => time.now };
+  const clock: Clock & Stopwatch = { now: () => time.now, elapsed: () => performance.now() };
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];

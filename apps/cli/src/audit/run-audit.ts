@@ -1,3 +1,4 @@
+import { systemClock } from '#kernel/clock';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { EventStore } from '#event-store/event-store';
 import type { RoomId, ServerName } from '#kernel/ids';
@@ -107,7 +108,7 @@ async function printPage(
     key,
   }));
   const verified = await verifyRoomFacts(store, roomId, keyRing([...named, ...own], server).find, options.to);
-  const head = { room: options.room, server, madeAt: Date.now(), verified, messages };
+  const head = { room: options.room, server, madeAt: systemClock.now(), verified, messages };
   const entries = auditRoom(store, roomId, toldOf(options, peopleOf(server)));
   await writeFileInPieces(html, writePage(head, entries), force);
   await terminal.line(`${html}: ${verdictOf(verified)}`);

@@ -1,3 +1,4 @@
+import { systemClock } from '#kernel/clock';
 import { START } from '#kernel/position';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
@@ -53,7 +54,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
 
   const log = await lookAtLog(installation);
   yield log.check;
-  yield checkClock(Date.now(), log.lastAt);
+  yield checkClock(systemClock.now(), log.lastAt);
   yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity?.keys);
   const database = await checkDatabase(config);
   yield* database;
@@ -63,7 +64,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
   yield checkServerName(config, log.server);
   yield checkPublicUrl(config);
   yield* checkOpenness(config);
-  yield* checkCertificate(config, Date.now());
+  yield* checkCertificate(config, systemClock.now());
 }
 
 function findOrSay(find: () => Installation): Installation | Check {

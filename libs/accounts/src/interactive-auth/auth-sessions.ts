@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { LruCache } from '#kernel/lru-cache';
@@ -21,6 +21,7 @@ export interface Operation {
 export interface AuthSession {
   readonly id: string;
   readonly operation: Operation;
+  /** By the stopwatch, in milliseconds. */
   readonly expiresAt: number;
   /** The request's body without `auth`, as it was when the first stage was completed. */
   body: JsonObject;
@@ -39,12 +40,18 @@ const CAPACITY = 10_000;
 export class AuthSessions {
   readonly #sessions = new LruCache<string, AuthSession>(CAPACITY);
 
-  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
+  constructor(@Inject(CLOCK) private readonly stopwatch: Stopwatch) {}
 
   /** A new session for an operation and its body. */
   open(operation: Operation, body: JsonObject): AuthSession {
     const id = randomBytes(18).toString('base64url');
-    const session: AuthSession = { id, operation, body, expiresAt: this.clock.now() + LIFETIME_MS, completed: [] };
+    const session: AuthSession = {
+      id,
+      operation,
+      body,
+      expiresAt: this.stopwatch.elapsed() + LIFETIME_MS,
+      completed: [],
+    };
     this.#sessions.set(id, session);
     return session;
   }
@@ -52,7 +59,7 @@ export class AuthSessions {
   /** The session, undefined where there is none or its time is over. */
   find(id: string): AuthSession | undefined {
     const session = this.#sessions.get(id);
-    if (session === undefined || session.expiresAt > this.clock.now()) return session;
+    if (session === undefined || session.expiresAt > this.stopwatch.elapsed()) return session;
     this.#sessions.delete(id);
     return undefined;
   }

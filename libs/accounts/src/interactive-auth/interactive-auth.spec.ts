@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type AuthSession, AuthSessions, type Operation, type Stage } from './auth-sessions.js';
@@ -33,7 +34,7 @@ describe('interactive authentication', () => {
   let auth: InteractiveAuth;
   beforeEach(() => {
     now = 1000;
-    auth = new InteractiveAuth(new AuthSessions({ now: () => now }), stages as Stages);
+    auth = new InteractiveAuth(new AuthSessions({ elapsed: () => now }), stages as Stages);
   });
 
   const refusal = async (body: JsonObject, of: Operation = operation): Promise<JsonObject> => {
@@ -84,6 +85,14 @@ describe('interactive authentication', () => {
       await expect(auth.authorise(other, { auth: stage(DUMMY, session) })).rejects.toMatchObject(forbidden);
     }
     expect((await auth.authorise(operation, { x: 1, auth: stage(DUMMY, session) })).body).toEqual({ x: 1 });
+  });
+
+  it('is not over because the clock was set forward', async () => {
+    auth = new InteractiveAuth(new AuthSessions(systemClock), stages as Stages);
+    const { session } = await refusal({ x: 1 });
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 365 * 24 * 3_600_000);
+    expect(await refusal({ x: 1, auth: stage(TOKEN, session) })).toMatchObject({ session });
+    vi.restoreAllMocks();
   });
 
   it('begins again where the session is over or unknown', async () => {

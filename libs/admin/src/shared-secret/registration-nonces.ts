@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { LruCache } from '#kernel/lru-cache';
 
 const LIFETIME_MS = 60_000;
@@ -11,12 +11,12 @@ const CAPACITY = 1_000;
 export class RegistrationNonces {
   readonly #expiries = new LruCache<string, number>(CAPACITY);
 
-  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
+  constructor(@Inject(CLOCK) private readonly stopwatch: Stopwatch) {}
 
   /** A new nonce. */
   issue(): string {
     const nonce = randomBytes(32).toString('hex');
-    this.#expiries.set(nonce, this.clock.now() + LIFETIME_MS);
+    this.#expiries.set(nonce, this.stopwatch.elapsed() + LIFETIME_MS);
     return nonce;
   }
 
@@ -24,6 +24,6 @@ export class RegistrationNonces {
   take(nonce: string): boolean {
     const expiry = this.#expiries.get(nonce);
     this.#expiries.delete(nonce);
-    return expiry !== undefined && expiry > this.clock.now();
+    return expiry !== undefined && expiry > this.stopwatch.elapsed();
   }
 }

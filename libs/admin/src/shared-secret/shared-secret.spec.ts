@@ -21,7 +21,7 @@ describe('registration by shared secret', () => {
 
   it('lets a nonce be used once, within a minute', () => {
     let now = 1_000;
-    const nonces = new RegistrationNonces({ now: () => now });
+    const nonces = new RegistrationNonces({ elapsed: () => now });
     const [first, second] = [nonces.issue(), nonces.issue()];
     expect(nonces.take(first)).toBe(true);
     expect(nonces.take(first)).toBe(false);

@@ -19,7 +19,7 @@ export class Outage {
 
   noteLoss(way: Way, reason: string): void {
     if (this.#lost.size === 0) {
-      this.#since = Date.now();
+      this.#since = performance.now();
       this.watch.onLost?.(reason);
     }
     this.#lost.add(way);
@@ -27,6 +27,6 @@ export class Outage {
 
   noteSuccess(way: Way): void {
     if (!this.#lost.delete(way) || this.#lost.size > 0) return;
-    this.watch.onBack?.(Date.now() - this.#since);
+    this.watch.onBack?.(Math.round(performance.now() - this.#since));
   }
 }

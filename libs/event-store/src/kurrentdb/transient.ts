@@ -28,7 +28,7 @@ export function isTransient(error: unknown): boolean {
 /** Endures failures, for as long as nothing has gone well. */
 export class Patience {
   #failures = 0;
-  #since = Date.now();
+  #since = performance.now();
 
   constructor(
     readonly limitMs: number,
@@ -42,13 +42,13 @@ export class Patience {
 
   /** What is left of it in milliseconds: the next try should not take longer. At least a moment. */
   get leftMs(): number {
-    return Math.max(this.limitMs - (Date.now() - this.#since), FIRST_PAUSE_MS);
+    return Math.max(this.limitMs - (performance.now() - this.#since), FIRST_PAUSE_MS);
   }
 
   /** Tells that it went well: the next failure is the first again. */
   renew(): void {
     this.#failures = 0;
-    this.#since = Date.now();
+    this.#since = performance.now();
   }
 
   /**
@@ -58,7 +58,8 @@ export class Patience {
   async endure(error: unknown): Promise<void> {
     if (!isTransient(error) || this.signal.aborted) throw error;
     await this.pause();
-    if (Date.now() - this.#since >= this.limitMs) throw new EventStoreUnavailable(wordsOf(error), { cause: error });
+    if (performance.now() - this.#since >= this.limitMs)
+      throw new EventStoreUnavailable(wordsOf(error), { cause: error });
   }
 
   /** Waits longer each time, with some chance in it so that not all come back at once. Ends early when it is aborted. */

@@ -22,7 +22,7 @@ export async function waitForServer(
   probe: () => Promise<void>,
   { waitMs, onWaiting }: WaitOptions,
 ): Promise<void> {
-  const began = Date.now();
+  const began = performance.now();
   let saidAt = -Infinity;
   for (;;) {
     try {
@@ -38,9 +38,9 @@ export async function waitForServer(
       }
       if (!isTransient(error)) throw error;
       const reason = `The event store at ${address.name} does not answer: ${wordsOf(error)}`;
-      if (Date.now() - began >= waitMs) throw new EventStoreUnavailable(reason, { cause: error });
-      if (Date.now() - saidAt >= SAY_MS) {
-        saidAt = Date.now();
+      if (performance.now() - began >= waitMs) throw new EventStoreUnavailable(reason, { cause: error });
+      if (performance.now() - saidAt >= SAY_MS) {
+        saidAt = performance.now();
         onWaiting(reason);
       }
       await delay(Math.min(PAUSE_MS, waitMs));

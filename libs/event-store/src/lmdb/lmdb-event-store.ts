@@ -179,13 +179,13 @@ class LmdbEventStore implements EventStore {
 
   #noteFailure(error: unknown): void {
     if (!(error instanceof EventStoreUnavailable) || this.#lostAt !== undefined) return;
-    this.#lostAt = Date.now();
+    this.#lostAt = performance.now();
     this.watch.onLost?.(error.message);
   }
 
   #noteSuccess(): void {
     if (this.#lostAt === undefined) return;
-    this.watch.onBack?.(Date.now() - this.#lostAt);
+    this.watch.onBack?.(Math.round(performance.now() - this.#lostAt));
     this.#lostAt = undefined;
   }
 

@@ -264,6 +264,15 @@ describe('an alias asked for', () => {
   });
 });
 
+it('a room begins now, also where the clock was ahead before', async () => {
+  const now = rooms.now;
+  rooms.now += 365 * 24 * 3_600_000;
+  await rooms.createRoom(ALICE, { room_version: '12' });
+  rooms.now = now;
+  const create = rooms.events(await rooms.createRoom(ALICE, { room_version: '12' }))[0];
+  expect(create?.['origin_server_ts']).toBe(now);
+});
+
 it('rooms alike that begin in the same millisecond are rooms of their own', async () => {
   const begun = await Promise.all([1, 2, 3].map(() => rooms.createRoom(ALICE, { room_version: '12' })));
   expect(new Set(begun).size).toBe(3);

@@ -41,6 +41,9 @@ export interface RoomCreated {
   readonly roomAlias?: RoomAlias;
 }
 
+/** So many rooms may begin at once, each a millisecond after the other. */
+const MAX_AHEAD_MS = 10_000;
+
 @CommandHandler(CreateRoom)
 export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
   /** When the last room began whose id is the hash of its create event, in milliseconds. */
@@ -95,9 +98,10 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     return decideCreateEvent(headBeforeCreate(version, event), event, sealed.json);
   }
 
-  /** Two rooms alike that began in the same millisecond would be the same room. */
+  /** Two rooms alike that began in the same millisecond would be the same room. A clock that was set back is followed. */
   #ownMoment(): number {
-    this.#begunAt = Math.max(this.clock.now(), this.#begunAt + 1);
+    const now = this.clock.now();
+    this.#begunAt = this.#begunAt - now > MAX_AHEAD_MS ? now : Math.max(now, this.#begunAt + 1);
     return this.#begunAt;
   }
 

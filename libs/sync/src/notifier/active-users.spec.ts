@@ -42,7 +42,7 @@ let typing: Typing;
 beforeEach(() => {
   time = 1_000;
   views = new SlowViews();
-  const clock = { now: () => time };
+  const clock = { elapsed: () => time };
   typing = new Typing();
   // Only `position` and `scan` are ever asked.
   active = new ActiveUsers(views as unknown as Views, clock, typing);

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { RecordedFact } from '#event-store/event-store';
 import { Typing } from '#ephemeral/typing/typing';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Listener } from '#projections/listener';
@@ -58,11 +58,11 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   #redactions: RecentRedactions | undefined;
   #waiting = 0;
   #wakeUps = 0;
-  #sweptAt = 0;
+  #sweptAt = -Infinity;
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
     typing: Typing,
   ) {
     this.#stopTyping = typing.onChange((roomId) => this.#wakeRoom(roomId));
@@ -216,7 +216,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   }
 
   #get(userId: UserId): Promise<ActiveUser> | ActiveUser {
-    const now = this.clock.now();
+    const now = this.stopwatch.elapsed();
     this.#sweep(now);
     const known = this.#users.get(userId);
     if (known !== undefined) known.usedAt = now;

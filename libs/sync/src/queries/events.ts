@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { openRoom } from '#rooms/reading/open-room';
@@ -40,7 +40,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     private readonly active: ActiveUsers,
     private readonly contexts: SyncContexts,
     private readonly pages: EventPages,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
   ) {}
 
@@ -49,7 +49,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     const plan = await this.#settled(request.plan);
     if (roomId !== undefined) await openRoom(this.views, roomId, await readerOf(this.views, requester), 'events');
     const { user, interest } = await this.active.watch(requester.userId, roomId);
-    const deadline = isLive(plan) ? this.clock.now() + Math.min(timeout, MAX_WAIT_MS) : 0;
+    const deadline = isLive(plan) ? this.clock.elapsed() + Math.min(timeout, MAX_WAIT_MS) : 0;
     const signals = [gone, this.shutdown];
     const hears = (one: RoomId): boolean => (roomId === undefined ? user.isIn(one) : one === roomId);
     // "END" is now, not when there is something to tell.
@@ -62,9 +62,9 @@ export class EventsHandler implements IQueryHandler<Events> {
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
         // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.
         const validUntil = await session.validUntil();
-        const time = this.clock.now();
-        if (page.count > 0 || deadline <= time || signals.some((signal) => signal.aborted)) return page.json;
-        await interest.wait(Math.min(deadline, validUntil) - time, signals);
+        const left = deadline - this.clock.elapsed();
+        if (page.count > 0 || left <= 0 || signals.some((signal) => signal.aborted)) return page.json;
+        await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
       }
     } finally {
       interest.close();

@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
 import { SyncFilters } from '../filters/sync-filters.js';
 import type { ActiveUser } from '../notifier/active-user.js';
@@ -57,7 +57,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
     private readonly contexts: SyncContexts,
     private readonly streams: SyncStreams,
     private readonly filters: SyncFilters,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
   ) {}
 
@@ -68,7 +68,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
     const watch = await this.active.watch(requester.userId);
     try {
       const mayWait = since !== undefined && !fullState;
-      const deadline = mayWait ? this.clock.now() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
+      const deadline = mayWait ? this.clock.elapsed() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
       const request = { requester, since, filter, fullState, stateAfter, allSections };
       return await this.#answer(watch, request, session, { deadline, signals: [gone, this.shutdown] });
     } finally {
@@ -92,12 +92,12 @@ export class SyncHandler implements IQueryHandler<Sync> {
       const { isNews, json, sent } = await gate.run(() => this.#compute(user, interest, request));
       // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
       const validUntil = await session.validUntil();
-      const now = this.clock.now();
-      if (isNews || deadline <= now || signals.some((signal) => signal.aborted)) {
+      const left = deadline - this.clock.elapsed();
+      if (isNews || left <= 0 || signals.some((signal) => signal.aborted)) {
         sent();
         return json;
       }
-      await interest.wait(Math.min(deadline, validUntil) - now, signals);
+      await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
     }
   }
 
