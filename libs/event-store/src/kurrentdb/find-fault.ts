@@ -10,35 +10,46 @@ const CERTIFICATE =
   /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
 const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'EPROTO', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
+export interface Fault {
+  readonly words: string;
+  /** Whether it may be gone by itself: the name of a container is known only once the container is there. */
+  readonly mayPass: boolean;
+}
+
 /**
- * Looks why a server does not answer, with the means of the machine: what waiting will not mend, in words; undefined where it
- * may only not have been started yet. A list of hosts is at fault where each of them is.
+ * Looks why a server does not answer, with the means of the machine; undefined where it may only not have been started yet. A
+ * list of hosts is at fault where each of them is.
  */
-export async function findFault({ hosts, tls, verifyCertificate, caFile }: ServerAddress): Promise<string | undefined> {
+export async function findFault({ hosts, tls, verifyCertificate, caFile }: ServerAddress): Promise<Fault | undefined> {
   let ca: Buffer | undefined;
   try {
     ca = caFile === undefined ? undefined : readFileSync(caFile);
   } catch (error) {
-    return `the file of certificates ${caFile} cannot be read (${codeOf(error)})`;
+    return lasting(`the file of certificates ${caFile} cannot be read (${codeOf(error)})`);
   }
   const faults = await Promise.all(
     hosts.map(async ({ host, port }) => {
       try {
         await lookup(host);
       } catch (error) {
-        // A resolver that does not answer may do so later.
-        return codeOf(error) === 'ENOTFOUND' ? `the host ${host} is unknown` : undefined;
+        // A resolver that does not answer (EAI_AGAIN) says nothing of the host.
+        return codeOf(error) === 'ENOTFOUND' ? { words: `the host ${host} is unknown`, mayPass: true } : undefined;
       }
       if (!tls) return undefined;
       const code = await tlsFault(host, port, verifyCertificate, ca);
       if (code === undefined) return undefined;
-      if (NO_TLS.has(code)) return `${host}:${port} does not speak TLS: tls=false is missing`;
+      if (NO_TLS.has(code)) return lasting(`${host}:${port} does not speak TLS: tls=false is missing`);
       return CERTIFICATE.test(code)
-        ? `the certificate of ${host}:${port} is not trusted (${code}): name its authority with tlsCAFile`
+        ? lasting(`the certificate of ${host}:${port} is not trusted (${code}): name its authority with tlsCAFile`)
         : undefined;
     }),
   );
-  return faults.every((fault) => fault !== undefined) ? faults[0] : undefined;
+  if (!faults.every((fault) => fault !== undefined)) return undefined;
+  return faults.find(({ mayPass }) => mayPass) ?? faults[0];
+}
+
+function lasting(words: string): Fault {
+  return { words, mayPass: false };
 }
 
 /** The code of the error that a TLS handshake ends with. */

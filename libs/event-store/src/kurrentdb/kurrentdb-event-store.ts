@@ -60,7 +60,7 @@ export async function openKurrentEventStore(url: string, options: KurrentEventSt
   const library = await import('@kurrent/kurrentdb-client');
   const store = construct(() => new KurrentEventStore(library, url, options), address.name);
   try {
-    const { patienceMs = PATIENCE_MS, waitMs = patienceMs, onWaiting = () => {} } = options;
+    const { patienceMs = PATIENCE_MS, waitMs = patienceMs, onWaiting } = options;
     await waitForServer(address, () => store.probe(), { waitMs, onWaiting });
   } catch (error) {
     await store.close();
