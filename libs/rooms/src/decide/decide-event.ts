@@ -9,8 +9,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { headAfter } from '../worker/evolve-room.js';
-import type { RoomHead } from '../worker/live-room.js';
+import { headAfter, type RoomHead } from './room-head.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
 export interface EventDraft {

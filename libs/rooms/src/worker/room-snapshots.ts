@@ -3,8 +3,10 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { trieOf } from '#protocol/state-trie/state-trie';
+import { type Extremity, headBeforeCreate } from '../decide/room-head.js';
+import { roomEventOfFact } from '../facts/read-room-fact.js';
 import { type HistoryVisibility, roomStream } from '../facts/room-facts.js';
-import { type Extremity, headBeforeCreate, type LiveRoom, liveRoom, roomEventOfFact } from './live-room.js';
+import { type LiveRoom, liveRoom } from './live-room.js';
 
 /** The collection of snapshots. It belongs to the write side: no projector, no generations; it may be deleted at any time. */
 export const SNAPSHOTS = 'room-snapshots';

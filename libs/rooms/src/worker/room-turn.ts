@@ -17,9 +17,10 @@ import {
   type EventAuthor,
   type EventDraft,
 } from '../decide/decide-event.js';
+import { headAfter, type RoomHead } from '../decide/room-head.js';
+import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { factWithPdu, type PduRedacted, roomStream } from '../facts/room-facts.js';
-import { headAfter, readRoomFact, type RoomFact } from './evolve-room.js';
-import { type LiveRoom, type RoomHead, roomEventOfFact, roomEventOfPdu } from './live-room.js';
+import type { LiveRoom } from './live-room.js';
 import { type Answered, FIRST_PLACE, transactionName } from './room-transactions.js';
 
 /** Who and what caused the facts of a turn. */

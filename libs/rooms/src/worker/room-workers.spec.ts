@@ -9,8 +9,10 @@ import { createSigningKey } from '#protocol/signing/signing-key';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { decideCreateEvent, type EventAuthor, seal } from '../decide/decide-event.js';
+import { headBeforeCreate } from '../decide/room-head.js';
+import { roomEventOfPdu } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
-import { headBeforeCreate, liveRoom, roomEventOfPdu } from './live-room.js';
+import { liveRoom } from './live-room.js';
 import { RoomSnapshots } from './room-snapshots.js';
 import { RoomWorkers } from './room-workers.js';
 

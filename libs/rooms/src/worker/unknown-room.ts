@@ -1,5 +1,5 @@
 import { MatrixError } from '#kernel/matrix-error';
-import type { RoomHead } from './live-room.js';
+import type { RoomHead } from '../decide/room-head.js';
 
 /**
  * One answer for a room that this server does not have and for one that keeps a stranger out: which of the two it is, is

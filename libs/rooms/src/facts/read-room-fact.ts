@@ -1,0 +1,74 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import type { RoomEvent } from '#protocol/room-event';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { type PduAccepted, type PduRedacted, pduTextOf } from './room-facts.js';
+
+/** What the header of a fact says that an accepted event does to its room. */
+export type AcceptedHeader = Pick<PduAccepted, 'room_version' | 'state' | 'extremities' | 'txn'>;
+
+/** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
+export type RoomFact =
+  | { readonly type: 'pdu-accepted'; readonly event: RoomEvent; readonly header: AcceptedHeader }
+  | { readonly type: 'pdu-redacted'; readonly eventId: EventId }
+  /** Of a kind that does not concern the event graph. */
+  | { readonly type: 'other' };
+
+/** Reads a fact of the log. */
+export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
+  if (fact.type === 'pdu-redacted') {
+    return { type: 'pdu-redacted', eventId: (JSON.parse(fact.data) as PduRedacted).event_id };
+  }
+  if (fact.type !== 'pdu-accepted') return { type: 'other' };
+  const header = JSON.parse(fact.data) as PduAccepted;
+  const version = findRoomVersion(header.room_version);
+  if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${header.room_version}`);
+  return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
+}
+
+/** Reads the PDU that a fact carries. The event id is the log's own: it was checked before the fact was written. */
+export function roomEventOfFact(roomId: RoomId, fact: Pick<RecordedFact, 'data'>): RoomEvent {
+  const body = JSON.parse(fact.data) as PduAccepted | PduRedacted;
+  const version = findRoomVersion(body.room_version);
+  if (version === undefined) throw new Error(`the log names an unknown room version: ${body.room_version}`);
+  return roomEventOf(roomId, body, version, fact.data);
+}
+
+/** As `roomEventOfFact`, where the fact's data is parsed already. */
+export function roomEventOf(
+  roomId: RoomId,
+  body: PduAccepted | PduRedacted,
+  version: RoomVersion,
+  data: string,
+): RoomEvent {
+  // Only the old versions can hold numbers whose spelling JSON.parse would lose.
+  const pdu = version.strictCanonicalJson ? body.pdu : parseJson(pduTextOf(data), { lenient: true });
+  if (!isJsonObject(pdu)) throw new Error('the log holds a PDU that is no object');
+  return roomEventOfPdu(roomId, body.event_id, pdu, version);
+}
+
+/** The parsed form of a PDU that this server made or has checked already. */
+export function roomEventOfPdu(roomId: RoomId, eventId: EventId, pdu: JsonObject, version: RoomVersion): RoomEvent {
+  const content = isJsonObject(pdu['content']) ? pdu['content'] : {};
+  return {
+    eventId,
+    roomId,
+    type: pdu['type'] as string,
+    sender: pdu['sender'] as UserId,
+    stateKey: pdu['state_key'] as string | undefined,
+    content,
+    originServerTs: Number(pdu['origin_server_ts']),
+    depth: Number(pdu['depth']),
+    prevEvents: idsOf(pdu['prev_events']),
+    authEvents: idsOf(pdu['auth_events']),
+    redacts: (version.redactsInContent ? content['redacts'] : pdu['redacts']) as EventId | undefined,
+    pdu,
+  };
+}
+
+function idsOf(references: unknown): EventId[] {
+  return (references as (EventId | [EventId, unknown])[]).map((one) => (typeof one === 'string' ? one : one[0]));
+}
