@@ -1,5 +1,4 @@
 // What is measured here stands upon no real server, which not every machine has.
-// oxlint-disable-next-line no-restricted-imports
 import { startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 
 // A program by itself: the stand-in for a server that keeps the log. Prints its address, and ends with its standard input.

@@ -1,7 +1,9 @@
 // Rules of this house that the linter does not know.
 
+import { importsGoDownwards, noBarrel } from './imports-go-downwards.mjs';
+
 /** What a room version is called where it is held in a variable or a property. */
-const NAMES = /^(room_?version|room_version_id)$/i;
+const NAMES = /^((room_?)?version_?id|room_?version|room_version_id)$/i;
 const COMPARISONS = new Set(['==', '===', '!=', '!==', '<', '<=', '>', '>=']);
 
 function nameOf(node) {
@@ -14,8 +16,19 @@ function nameOf(node) {
   return '';
 }
 
-const isVersion = (node) => NAMES.test(nameOf(node));
+/** What is about a version still when it is asked of one. */
+const CONVERSIONS = new Set(['Number', 'BigInt', 'String', 'parseInt', 'parseFloat']);
+
+function isVersion(node) {
+  if (node.type === 'UnaryExpression') return isVersion(node.argument);
+  const isConverted = node.type === 'CallExpression' && CONVERSIONS.has(lastName(node.callee)) && node.arguments[0];
+  return isConverted ? isVersion(node.arguments[0]) : NAMES.test(nameOf(node));
+}
+
 const isNumber = (node) => node.type === 'Literal' && /^\d+$/.test(String(node.value));
+
+/** What asks whether a version is among some. */
+const LISTS = new Set(['includes', 'indexOf', 'has']);
 
 /** What differs by room version is data in the table of room versions: nothing else asks which version it is. */
 const noRoomVersionComparison = {
@@ -34,7 +47,7 @@ const noRoomVersionComparison = {
       },
       CallExpression({ callee, arguments: [argument] }) {
         if (callee.type !== 'MemberExpression' || argument === undefined || !isVersion(argument)) return;
-        if (callee.property.name === 'includes' && callee.object.type === 'ArrayExpression') report(callee);
+        if (LISTS.has(callee.property.name)) report(callee);
       },
     };
   },
@@ -42,7 +55,9 @@ const noRoomVersionComparison = {
 
 /** What a position is called where it is held in a variable or a property. */
 const POSITION = /^(position|head|after|up_?to)$|position$/i;
-const CONVERSIONS = new Set(['Number', 'BigInt', 'parseInt', 'parseFloat']);
+/** What takes a text apart. */
+const CUTS = new Set(['slice', 'substring', 'substr', 'split', 'charAt', 'charCodeAt', 'match', 'replace']);
+const isPosition = (node) => POSITION.test(lastName(node));
 
 function lastName(node) {
   if (node.type === 'Identifier') return node.name;
@@ -58,11 +73,25 @@ const noPositionArithmetic = {
     return {
       CallExpression(node) {
         const { callee, arguments: given } = node;
-        const isPosition = given[0] !== undefined && POSITION.test(lastName(given[0]));
-        if (CONVERSIONS.has(lastName(callee)) && isPosition) report(node);
+        if (
+          callee.name !== 'String' &&
+          CONVERSIONS.has(lastName(callee)) &&
+          given[0] !== undefined &&
+          isPosition(given[0])
+        )
+          report(node);
+        if (callee.type === 'MemberExpression' && CUTS.has(lastName(callee)) && isPosition(callee.object)) report(node);
       },
       UnaryExpression(node) {
-        if (node.operator === '+' && POSITION.test(lastName(node.argument))) report(node);
+        if ('+-~'.includes(node.operator) && isPosition(node.argument)) report(node);
+      },
+      BinaryExpression(node) {
+        const { operator, left, right } = node;
+        if (operator === '+' && !isNumber(left) && !isNumber(right)) return;
+        if ('+-*/%'.includes(operator) && (isPosition(left) || isPosition(right))) report(node);
+      },
+      ImportExpression(node) {
+        if (/counted-position|commit-position/.test(node.source.value ?? '')) report(node);
       },
       ImportDeclaration(node) {
         if (/counted-position|commit-position/.test(node.source.value)) report(node);
@@ -74,6 +103,8 @@ const noPositionArithmetic = {
 export default {
   meta: { name: 'annals' },
   rules: {
+    'imports-go-downwards': importsGoDownwards,
+    'no-barrel': noBarrel,
     'no-room-version-comparison': noRoomVersionComparison,
     'no-position-arithmetic': noPositionArithmetic,
   },

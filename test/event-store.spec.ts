@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-/* oxlint-disable no-restricted-imports -- a server of another make that ours speaks to, and none of its code */
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
-/* oxlint-enable no-restricted-imports */
 import { type Client, Homeserver } from './support/homeserver.js';
 
 const closing: (() => Promise<unknown>)[] = [];

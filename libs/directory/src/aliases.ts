@@ -10,7 +10,8 @@ import type { Requester } from '#kernel/requester';
 import { CONFIG, type Config } from '#config/config';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
-import { type AliasCreated, type AliasDeleted, roomStream } from '#rooms/facts/room-facts';
+import { roomStream } from '#rooms/facts/room-facts';
+import { type AliasCreated, type AliasDeleted, aliasStream } from './facts/alias-facts.js';
 import { findAlias } from './queries/find-alias.js';
 
 /** What an alias is: where it points, and how often it has changed (so that each fact has an id of its own). */
@@ -20,9 +21,6 @@ export interface AliasState {
 }
 
 export const NO_ALIAS: AliasState = { roomId: undefined, changes: 0 };
-
-/** The stream of an alias, in whatever case it is spelled. Uniqueness is the stream's own: who appends first has it. */
-export const aliasStream = (alias: RoomAlias): string => `alias-${foldRoomAlias(alias)}`;
 
 /** Folds the facts of an alias. */
 export function evolveAlias({ changes }: AliasState, fact: Pick<NewFact, 'type' | 'data'>): AliasState {

@@ -1,4 +1,5 @@
-import { aliasStream, evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { aliasStream } from '#directory/facts/alias-facts';
 import type { EventStore } from '#event-store/event-store';
 import { isRoomAlias, isRoomId, type RoomAlias, type RoomId } from '#kernel/ids';
 import { CliFailure, EXIT } from '../failure.js';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Aggregates } from '#event-store/aggregates';
-import { aliasStream, decideClaim, decideRelease, evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { decideClaim, decideRelease, evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { aliasStream } from '#directory/facts/alias-facts';
 import { systemClock } from '#kernel/clock';
 import type { RoomAlias } from '#kernel/ids';
 import { ALICE, BOB, type LocalRoom } from '#testing/local-room';

@@ -1,7 +1,13 @@
-import { foldRoomAlias } from '#kernel/ids';
+import { foldRoomAlias, type RoomId, type UserId } from '#kernel/ids';
 import type { Projector } from '#projections/projector';
-import { type AliasCreated, type AliasDeleted, type RoomListed, roomIdOfStream } from '#rooms/facts/room-facts';
-import type { AliasRow } from '../queries/find-alias.js';
+import { type RoomListed, roomIdOfStream } from '#rooms/facts/room-facts';
+import type { AliasCreated, AliasDeleted } from '../facts/alias-facts.js';
+
+/** A row of `aliases`: [alias, folded]. */
+export interface AliasRow {
+  readonly room_id: RoomId;
+  readonly creator: UserId;
+}
 
 /** `aliases`, `room-aliases`: where aliases point, from each side, by their folded text; `public-rooms`: the rooms listed in the directory. */
 export function directoryProjector(): Projector {

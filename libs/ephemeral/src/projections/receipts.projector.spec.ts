@@ -17,16 +17,16 @@ beforeEach(() => {
   store = new MemoryReadModels();
 });
 
-function receipt(position: number, userId: UserId, data: Partial<ReceiptSet> = {}): RecordedFact {
-  const full = { room_id: room, receipt_type: 'm.read', event_id: `$${position}` as EventId, ...data };
+function receipt(nth: number, userId: UserId, data: Partial<ReceiptSet> = {}): RecordedFact {
+  const full = { room_id: room, receipt_type: 'm.read', event_id: `$${nth}` as EventId, ...data };
   return {
-    id: String(position),
+    id: String(nth),
     stream: `user-${userId}`,
     type: 'receipt-set',
     data: JSON.stringify(full),
-    revision: position,
-    position: positionOf(position),
-    metadata: { at: 1000 + position, actor: userId, schema: 1, chain: '' },
+    revision: nth,
+    position: positionOf(nth),
+    metadata: { at: 1000 + nth, actor: userId, schema: 1, chain: '' },
   };
 }
 

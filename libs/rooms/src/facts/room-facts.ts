@@ -1,4 +1,4 @@
-import type { EventId, RoomAlias, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 
 /** The stream of a room. One room is one stream. */
@@ -58,18 +58,6 @@ export interface PduRedacted {
 /** `room-listed`: whether the room is in this server's public directory. */
 export interface RoomListed {
   readonly listed: boolean;
-  readonly by: UserId;
-}
-
-/** In `alias-{alias folded}`: `alias-created` and `alias-deleted`. */
-export interface AliasCreated {
-  readonly alias: RoomAlias;
-  readonly room_id: RoomId;
-  readonly creator: UserId;
-}
-export interface AliasDeleted {
-  readonly alias: RoomAlias;
-  readonly room_id: RoomId;
   readonly by: UserId;
 }
 

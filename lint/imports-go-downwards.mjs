@@ -1,0 +1,118 @@
+import { dirname, join, relative } from 'node:path';
+
+/** The libraries from the bottom up: each may import those of its own row and of the rows above it in this list. */
+const LAYERS = [
+  ['kernel'],
+  ['protocol'],
+  ['config', 'observability', 'http', 'event-store', 'read-models', 'projections'],
+  [
+    'rooms',
+    'accounts',
+    'sync',
+    'ephemeral',
+    'directory',
+    'push',
+    'media',
+    'keys',
+    'search',
+    'federation',
+    'appservices',
+    'identity',
+    'admin',
+  ],
+  ['processes'],
+  ['homeserver', 'cli', 'bench'],
+];
+const DOMAINS = 3;
+
+/** The folders of a domain that recur, from the bottom up; what stands in others is the domain's own business. */
+const PARTS = ['facts', 'decide', 'worker', 'projections', 'reading', 'queries', 'commands', 'doors'];
+/** What no other domain may ask for. */
+const PRIVATE_PARTS = new Set(['decide', 'worker', 'doors']);
+
+const FRAMEWORKS = /^(@nestjs\/|fastify(\/|$)|rxjs(\/|$)|class-validator(\/|$))/;
+/** What pure code may ask of Node: nothing that reads, writes, waits or differs from machine to machine. */
+const PURE = new Set(['node:buffer', 'node:crypto']);
+
+const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/test)\//;
+
+/** A server of another make that ours speaks to, and none of its code. */
+const STAND_IN = /^#testing\/kurrentdb-stand-in\//;
+
+const layerOf = (library) => LAYERS.findIndex((names) => names.includes(library));
+
+/** The library, and where it is one of the recurring ones the folder, of a path from the root. */
+function placeOf(path) {
+  const [top, name, src, folder] = path.split('/');
+  if (top !== 'libs' && top !== 'apps') return { root: top, library: top, part: -1 };
+  return { root: `${top}/${name}`, library: name, part: src === 'src' ? PARTS.indexOf(folder) : -1 };
+}
+
+/** Why a file may not import what it names so; undefined where it may. Paths are from the root of the repository. */
+export function findWhyNot(path, named) {
+  const from = placeOf(path);
+  const isTest = TEST_FILE.test(path);
+  if (named.startsWith('.')) {
+    const to = placeOf(join(dirname(path), named));
+    if (to.root !== from.root) return elsewhere(from);
+    const isUpwards = from.part >= 0 && to.part > from.part && !isTest;
+    return isUpwards ? `Within a domain imports go ${PARTS.join(' < ')}.` : undefined;
+  }
+  const [, library, part] = /^#([^/]+)\/([^/]+)/.exec(named) ?? [];
+  if (library === undefined) return isTest ? undefined : findWhyNotForeign(from, named);
+  if (STAND_IN.test(named) && ['test', 'bench'].includes(from.library)) return undefined;
+  if (from.library === 'test') return elsewhere(from);
+  if (isTest) return layerOf(library) > DOMAINS + 1 && path.startsWith('libs/') ? 'Apps are the top.' : undefined;
+  if (library === 'testing') return 'For tests only.';
+  if (library === from.library) return 'Within a library imports are relative.';
+  const [own, other] = [layerOf(from.library), layerOf(library)];
+  if (other > own) return `Imports go downwards: ${library} lies above.`;
+  const isForeignDomain = other === DOMAINS && own <= DOMAINS + 1;
+  if (isForeignDomain && PRIVATE_PARTS.has(part)) {
+    return 'Domains speak through commands, queries, facts and interfaces.';
+  }
+  return undefined;
+}
+
+function elsewhere({ library }) {
+  return library === 'test'
+    ? 'End-to-end suites speak HTTP to a started server, and know nothing of its code.'
+    : 'Across libraries import by name: #library/file.';
+}
+
+function findWhyNotForeign({ library }, named) {
+  if (layerOf(library) > 1 || layerOf(library) < 0) return undefined;
+  if (FRAMEWORKS.test(named)) return 'Layers 0 and 1 know no framework.';
+  return named.startsWith('node:') && !PURE.has(named) ? 'Layers 0 and 1 do no I/O.' : undefined;
+}
+
+/** Imports go downwards, between libraries and within a domain, however they are written. */
+export const importsGoDownwards = {
+  create(context) {
+    const path = relative(context.cwd, context.filename);
+    const check = ({ source }) => {
+      if (source?.type !== 'Literal') return;
+      const message = findWhyNot(path, String(source.value));
+      if (message !== undefined) context.report({ node: source, message });
+    };
+    return {
+      ImportDeclaration: check,
+      ImportExpression: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      TSImportType: check,
+    };
+  },
+};
+
+/** A library's files are imported where they are: nothing is handed on from another file of ours. */
+export const noBarrel = {
+  create(context) {
+    const check = ({ source }) => {
+      if (source != null && /^[.#]/.test(source.value)) {
+        context.report({ node: source, message: 'Import it from where it is: nothing is handed on.' });
+      }
+    };
+    return { ExportNamedDeclaration: check, ExportAllDeclaration: check };
+  },
+};
