@@ -1,14 +1,23 @@
 import { Module, type Type } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Effect } from '#projections/effects/effect';
+import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
+import { RoomUpgrade } from './upgrade/room-upgrade.effect.js';
 
 /** Every effect of the server, to be run by its projections. */
-export const EFFECTS: readonly Type<Effect>[] = [RoomSuccession, ProfileAnnouncement, Departure, GuestEviction];
+export const EFFECTS: readonly Type<Effect>[] = [
+  RoomUpgrade,
+  RoomSuccession,
+  CanonicalAlias,
+  ProfileAnnouncement,
+  Departure,
+  GuestEviction,
+];
 
-/** What follows from the facts of one domain in another. Needs VIEWS and CONFIG, and Accounts, from global modules. */
+/** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, ALIAS_BOOK and Accounts from global modules. */
 @Module({ imports: [CqrsModule], providers: [...EFFECTS], exports: [...EFFECTS] })
 export class ProcessesModule {}

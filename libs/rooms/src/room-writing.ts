@@ -8,6 +8,7 @@ import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { AnnounceProfileHandler } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
 import { MembershipChanges } from './commands/change-membership.js';
+import { CompleteUpgradeHandler } from './commands/complete-upgrade.js';
 import { CreateRoomHandler } from './commands/create-room.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
@@ -51,6 +52,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   MembershipChanges,
   AnnounceProfileHandler,
   BanUserHandler,
+  CompleteUpgradeHandler,
   CreateRoomHandler,
   DropCanonicalAliasHandler,
   ForgetRoomHandler,

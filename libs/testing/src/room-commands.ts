@@ -10,6 +10,7 @@ import type { Requester } from '#kernel/requester';
 import { AnnounceProfile, AnnounceProfileHandler } from '#rooms/commands/announce-profile';
 import { BanUser, BanUserHandler } from '#rooms/commands/ban-user';
 import { MembershipChanges } from '#rooms/commands/change-membership';
+import { CompleteUpgrade, CompleteUpgradeHandler } from '#rooms/commands/complete-upgrade';
 import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
 import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/drop-canonical-alias';
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
@@ -64,9 +65,10 @@ export class RoomCommands {
     this.#handlers = new Map<unknown, ICommandHandler>([
       [AnnounceProfile, new AnnounceProfileHandler(members, views)],
       [BanUser, new BanUserHandler(members)],
+      [CompleteUpgrade, new CompleteUpgradeHandler(workers, views, aliases)],
       [CreateAlias, new CreateAliasHandler(aliases, views)],
       [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, TEST_AUTHOR, clock)],
-      [DeleteAlias, new DeleteAliasHandler(bus, aliases, views)],
+      [DeleteAlias, new DeleteAliasHandler(aliases, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
       [InviteUser, new InviteUserHandler(members, config)],
@@ -79,7 +81,7 @@ export class RoomCommands {
       [SetRoomListed, new SetRoomListedHandler(workers, views)],
       [SetState, new SetStateHandler(workers, views, aliases, TEST_AUTHOR)],
       [UnbanUser, new UnbanUserHandler(members)],
-      [UpgradeRoom, new UpgradeRoomHandler(bus, workers, views, aliases, TEST_AUTHOR)],
+      [UpgradeRoom, new UpgradeRoomHandler(bus, workers, views, TEST_AUTHOR)],
     ]);
   }
 

@@ -14,7 +14,7 @@ import { directoryProjector } from '#directory/projections/directory.projector';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { EndTyping } from '#ephemeral/typing/end-typing';
-import { EVENT_STORE } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { HttpModule } from '#http/http.module';
@@ -32,7 +32,7 @@ import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
-import { READ_MODEL_STORE } from '#read-models/read-model-store';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
 import { ActiveUsers } from '#sync/notifier/active-users';
@@ -51,14 +51,21 @@ export interface SyncAnswer {
 
 type Params = Readonly<Record<string, string | number | boolean | object>>;
 
+/** What an app is over. */
+export interface Stores {
+  readonly store: EventStore;
+  readonly readModels: ReadModelStore;
+}
+
 /** Rooms, accounts, typing, receipts and everything that tells of them, over real stores that outlive a restart. */
 export class SyncApp {
   readonly directory = mkdtempSync(join(tmpdir(), 'annals-sync-'));
   #running: Running | undefined;
 
-  static async start(): Promise<SyncApp> {
+  /** Starts it over stores of its own, or over those given. */
+  static async start(stores?: Stores, settings: Readonly<Record<string, string>> = {}): Promise<SyncApp> {
     const app = new SyncApp();
-    app.#running = await start(app.directory);
+    app.#running = await start(app.directory, stores ?? (await openStores(app.directory)), settings);
     return app;
   }
 
@@ -70,12 +77,22 @@ export class SyncApp {
   /** Ends and starts again over the same stores. */
   async restart(): Promise<void> {
     await this.#running?.close();
-    this.#running = await start(this.directory);
+    this.#running = await start(this.directory, await openStores(this.directory));
   }
 
   async close(): Promise<void> {
     await this.#running?.close();
+    this.abandon();
+  }
+
+  /** As `close`, for a process that does nothing any more. */
+  abandon(): void {
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** The running projections, with the effects. */
+  get views(): ProjectionRuntime {
+    return this.#running!.views;
   }
 
   /** A provider of the running application. */
@@ -127,6 +144,11 @@ export class SyncUser {
     const body = { type: 'm.login.password', identifier, password: `password of ${username}` };
     const { body: session } = await this.app.call('POST', '/_matrix/client/v3/login', undefined, body);
     return new SyncUser(this.app, this.userId, session.access_token);
+  }
+
+  /** The same user, speaking to another app over the same facts. */
+  on(app: SyncApp): SyncUser {
+    return new SyncUser(app, this.userId, this.token);
   }
 
   call(method: Method, path: string, body?: unknown): Promise<SyncAnswer> {
@@ -189,19 +211,30 @@ export function queryOf(params: Params): string {
 
 interface Running {
   readonly app: NestFastifyApplication;
+  readonly views: ProjectionRuntime;
   readonly shutdown: AbortController;
   close(): Promise<void>;
 }
 
-async function start(directory: string): Promise<Running> {
+async function openStores(directory: string): Promise<Stores> {
+  return {
+    store: await openLmdbEventStore(join(directory, 'log')),
+    readModels: await openLmdbReadModels(join(directory, 'views')),
+  };
+}
+
+async function start(
+  directory: string,
+  { store, readModels }: Stores,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Running> {
   const config = loadConfig({
     ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
     ANNALS_REGISTRATION: 'open',
     ANNALS_RATE_LIMITS: 'off',
     ANNALS_DATA_DIR: directory,
+    ...settings,
   });
-  const store = await openLmdbEventStore(join(directory, 'log'));
-  const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
@@ -244,6 +277,7 @@ async function start(directory: string): Promise<Running> {
   await app.getHttpAdapter().getInstance().ready();
   return {
     app,
+    views,
     shutdown,
     async close() {
       shutdown.abort();

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -7,7 +7,6 @@ import { VIEWS, type Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { DropCanonicalAlias } from '#rooms/commands/drop-canonical-alias';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
 import { findStateEvents } from '#rooms/queries/find-state-events';
 import { findMembership } from '#rooms/reading/find-membership';
@@ -16,7 +15,8 @@ import { findAlias } from '../queries/find-alias.js';
 
 /**
  * Takes an alias away: client-server API, "Room aliases". Who made it may, whoever has the level for m.room.canonical_alias
- * in the room, and a server administrator. The room's canonical alias follows where the user may change it. Throws
+ * in the room, and a server administrator. That the room's canonical alias names it
+ * no more follows from the fact. Throws
  * M_NOT_FOUND, M_FORBIDDEN.
  */
 export class DeleteAlias {
@@ -29,7 +29,6 @@ export class DeleteAlias {
 @CommandHandler(DeleteAlias)
 export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
   constructor(
-    private readonly commands: CommandBus,
     private readonly aliases: Aliases,
     @Inject(VIEWS) private readonly views: Views,
   ) {}
@@ -42,7 +41,6 @@ export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
       throw new MatrixError('M_FORBIDDEN', 'You may not delete this alias');
     }
     await this.aliases.release(alias, row.room_id, requester);
-    await this.commands.execute(new DropCanonicalAlias(requester, row.room_id, alias));
   }
 
   async #hasLevel(roomId: RoomId, userId: UserId): Promise<boolean> {

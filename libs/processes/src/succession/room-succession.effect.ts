@@ -2,24 +2,26 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Accounts } from '#accounts/accounts';
 import { SucceedRoom } from '#accounts/commands/succeed-room';
-import type { AccountDataSet } from '#accounts/facts/account-facts';
+import type { AccountDataSet, RoomSucceeded } from '#accounts/facts/account-facts';
 import { findAccountData } from '#accounts/queries/account-data';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
-import { type RoomId, type UserId, isRoomId } from '#kernel/ids';
+import { type RoomId, type UserId, isRoomId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Effect } from '#projections/effects/effect';
+import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { CopyRoomRules } from '#push/commands/copy-room-rules';
+import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findRowInRoom, findStateRow } from '#rooms/queries/event-rows';
 import { actForUser } from '../act-for-user.js';
-import { type LocalJoin, directRoomsWith, localJoinOf } from './succession.js';
+import { type LocalJoin, directRoomsWith, localJoinOf, replacementOf } from './succession.js';
 
 /**
  * Lets what users keep about a room follow them into the room that replaces it: tags, whether it is a direct chat, push rules.
- * When somebody of this server joins a room that names a predecessor, and then only: what they change later is theirs.
+ * Once, as soon as they are in a room that names a predecessor whose tombstone names it: what they change later is theirs.
  * NOTSPEC: the module "Room Upgrades" leaves this to clients; most of them rely on servers that do it.
  */
 @Injectable()
@@ -35,24 +37,41 @@ export class RoomSuccession implements Effect {
   ) {}
 
   keyOf(fact: RecordedFact): string | undefined {
-    return localJoinOf(fact, this.config.serverName)?.userId;
+    const join = localJoinOf(fact, this.config.serverName);
+    if (join !== undefined) return join.userId;
+    return replacementOf(fact) === undefined ? undefined : roomIdOfStream(fact.stream);
   }
 
   async run(fact: RecordedFact): Promise<boolean> {
     const join = localJoinOf(fact, this.config.serverName);
-    const from = join && (await this.#predecessorOf(join));
-    if (join === undefined || from === undefined || !(await this.#isNew(join))) return false;
+    const to = join?.roomId ?? replacementOf(fact);
+    const from = to && (await this.#predecessorOf(to));
+    if (to === undefined || from === undefined) return false;
+    if (join !== undefined) return (await this.#isNew(join)) && this.#followOf(join.userId, { from, to }, fact);
+    // The tombstone came after some had joined: who made the replacement, and whom they asked into it.
+    let hasFollowed = false;
+    for await (const page of scanPages(this.views, 'room-members', { prefix: [to, 'join'] })) {
+      for (const { key } of page) {
+        const userId = key[2] as UserId;
+        if (serverNameOf(userId) !== this.config.serverName) continue;
+        if (await this.#followOf(userId, { from, to }, fact)) hasFollowed = true;
+      }
+    }
+    return hasFollowed;
+  }
+
+  async #followOf(userId: UserId, rooms: RoomSucceeded, fact: RecordedFact): Promise<boolean> {
     try {
-      return await this.#follow(join, from, fact);
+      return await this.#follow(userId, rooms, fact);
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error;
       // The account was closed meanwhile, or has all the push rules that it may have.
-      this.#log.warn({ err: error, ...join }, 'what a user kept did not follow them into an upgraded room');
+      this.#log.warn({ err: error, userId, ...rooms }, 'what a user kept did not follow them into an upgraded room');
       return false;
     }
   }
 
-  async #follow({ userId, roomId: to }: LocalJoin, from: RoomId, fact: RecordedFact): Promise<boolean> {
+  async #follow(userId: UserId, { from, to }: RoomSucceeded, fact: RecordedFact): Promise<boolean> {
     // It has followed already; what the user changed of it since is theirs.
     if ((await this.accounts.load(userId)).successors.has(to)) return false;
     const requester = actForUser(userId, fact);
@@ -79,16 +98,12 @@ export class RoomSuccession implements Effect {
     return data;
   }
 
-  /**
-   * The room that this one replaces, where that is true: anybody can name a predecessor. The old room's tombstone says so too
-   * or, as it comes last in an upgrade, whoever joins made the new room themselves.
-   */
-  async #predecessorOf({ userId, roomId }: LocalJoin): Promise<RoomId | undefined> {
+  /** The room that this one replaces. Anybody can name a predecessor: the old room's tombstone has to say so too. */
+  async #predecessorOf(roomId: RoomId): Promise<RoomId | undefined> {
     const create = await findStateRow(this.views, roomId, 'm.room.create', '');
     const predecessor = create && contentOfRow(create)['predecessor'];
     const from = isJsonObject(predecessor) ? predecessor['room_id'] : undefined;
-    if (create === undefined || typeof from !== 'string' || !isRoomId(from)) return undefined;
-    if (create.header.s === userId) return from;
+    if (typeof from !== 'string' || !isRoomId(from)) return undefined;
     const tombstone = await findStateRow(this.views, from, 'm.room.tombstone', '');
     return tombstone !== undefined && contentOfRow(tombstone)['replacement_room'] === roomId ? from : undefined;
   }

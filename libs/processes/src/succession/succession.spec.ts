@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, ServerName } from '#kernel/ids';
 import { recordFacts } from '#testing/project';
-import { directRoomsWith, localJoinOf } from './succession.js';
+import { directRoomsWith, localJoinOf, replacementOf } from './succession.js';
 
 const [from, to] = ['!old:example.org' as RoomId, '!new:example.org' as RoomId];
 const server = 'example.org' as ServerName;
@@ -27,6 +27,17 @@ describe('what follows a user into an upgraded room', () => {
     const pdu = { type: 'm.room.message', content: { body: '"membership":"join"', membership: 'join' } };
     const [message] = recordFacts([{ stream: `room-${to}`, type: 'pdu-accepted', data: { state: [], pdu } }]);
     expect(localJoinOf(message!, server)).toBeUndefined();
+  });
+
+  it('is moved by tombstones too, and by nothing else that speaks of one', () => {
+    const told = (pdu: object): RecordedFact =>
+      recordFacts([{ stream: `room-${from}`, type: 'pdu-accepted', data: { state: [], pdu } }])[0]!;
+    const tombstone = { type: 'm.room.tombstone', state_key: '', content: { replacement_room: to } };
+    expect(replacementOf(told(tombstone))).toBe(to);
+    expect(replacementOf(told({ ...tombstone, content: { replacement_room: 'no room' } }))).toBeUndefined();
+    expect(replacementOf(told({ ...tombstone, state_key: 'odd' }))).toBeUndefined();
+    const named = { type: 'm.room.message', content: { body: '"m.room.tombstone"', type: 'm.room.tombstone' } };
+    expect(replacementOf(told(named))).toBeUndefined();
   });
 
   it('keeps a direct chat a direct chat', () => {

@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
-import { type EventId, type RoomId, type ServerName, type UserId, isUserId, serverNameOf } from '#kernel/ids';
+import { type EventId, type RoomId, type ServerName, type UserId, isRoomId, isUserId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 
@@ -23,6 +23,15 @@ export function localJoinOf(fact: RecordedFact, serverName: ServerName): LocalJo
   if (typeof userId !== 'string' || !isUserId(userId) || serverNameOf(userId) !== serverName) return undefined;
   const change = state.find((each) => each.type === 'm.room.member' && each.state_key === userId);
   return { userId, roomId: roomIdOfStream(fact.stream), replaces: change?.replaces };
+}
+
+/** The room that replaces another one by a tombstone in a fact of that; undefined where the fact holds none. */
+export function replacementOf({ type, data }: RecordedFact): RoomId | undefined {
+  if (type !== 'pdu-accepted' || !data.includes('"m.room.tombstone"')) return undefined;
+  const { pdu } = JSON.parse(data) as Pick<PduAccepted, 'pdu'>;
+  if (pdu['type'] !== 'm.room.tombstone' || pdu['state_key'] !== '' || !isJsonObject(pdu['content'])) return undefined;
+  const { replacement_room: to } = pdu['content'];
+  return typeof to === 'string' && isRoomId(to) ? to : undefined;
 }
 
 /** `m.direct` with the new room wherever the old one is; undefined where that changes nothing. */

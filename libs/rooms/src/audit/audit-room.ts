@@ -143,6 +143,7 @@ class RoomHistory {
       const { listed } = JSON.parse(data) as RoomListed;
       return { what: listed ? 'listed the room in the directory' : 'took the room out of the directory', effect: [] };
     }
+    if (type === 'room-upgraded') return { what: 'replaced the room by an upgrade', effect: [] };
     return { what: type, effect: [] };
   }
 

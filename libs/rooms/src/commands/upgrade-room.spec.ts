@@ -7,6 +7,7 @@ import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
 import { BanUser } from './ban-user.js';
+import { CompleteUpgrade } from './complete-upgrade.js';
 import { CreateRoom } from './create-room.js';
 import { UpgradeRoom } from './upgrade-room.js';
 
@@ -21,7 +22,14 @@ beforeEach(() => {
 
 async function upgrade(roomId: RoomId, version: string, user = ALICE, creators: UserId[] = []): Promise<RoomId> {
   const command = new UpgradeRoom(requesterOf(user), roomId, version, creators);
-  return (await rooms.execute(command)).replacementRoom;
+  const { replacementRoom } = await rooms.execute(command);
+  await complete(roomId, replacementRoom, user);
+  return replacementRoom;
+}
+
+/** What follows from an upgrade. */
+function complete(from: RoomId, to: RoomId, user = ALICE): Promise<unknown> {
+  return rooms.execute(new CompleteUpgrade(requesterOf(user), from, to));
 }
 
 async function refused(command: Promise<unknown>, errcode = 'M_FORBIDDEN'): Promise<void> {

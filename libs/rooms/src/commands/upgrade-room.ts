@@ -1,30 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomAlias, RoomId, UserId } from '#kernel/ids';
+import { isRoomId, type RoomId, type UserId } from '#kernel/ids';
+import { isJsonObject, type JsonValue } from '#kernel/json';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
-import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
 import type { StateContent } from '#protocol/event-auth/check-state-content';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { type DecidedEvent, EVENT_AUTHOR, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
-import type { RoomListed } from '../facts/room-facts.js';
-import { newRoomOptions, type OldRoom, restrictedLevels, TRANSFERABLE } from '../decide/upgraded-room.js';
+import type { RoomUpgraded } from '../facts/room-facts.js';
+import { newRoomOptions, type OldRoom, TRANSFERABLE } from '../decide/upgraded-room.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
 import { CreateRoom } from './create-room.js';
-import { isSameAlias } from './drop-canonical-alias.js';
 
 const SPACE_CHILD = 'm.space.child';
 
 /**
- * Replaces a room by one of another version: client-server API, "Room Upgrades". Throws M_UNSUPPORTED_ROOM_VERSION,
+ * Replaces a room by one of another version: client-server API, "Room Upgrades". What moves after the tombstone follows from the
+ * fact `room-upgraded` (`CompleteUpgrade`). Who asks again is answered with the room that there is. Throws M_UNSUPPORTED_ROOM_VERSION,
  * M_FORBIDDEN (the user may not send m.room.tombstone), and M_NOT_FOUND both for a room that is not here and for one that the
  * user was never in: clients expect that of a room that is gone, and the two must not differ.
  */
@@ -39,15 +39,21 @@ export class UpgradeRoom {
 
 @CommandHandler(UpgradeRoom)
 export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
+  /** One upgrade of a room at a time: who asks twice gets one new room. */
+  readonly #turns = new KeyedQueue<RoomId>();
+
   constructor(
     private readonly commands: CommandBus,
     private readonly workers: RoomWorkers,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
   ) {}
 
   async execute(command: UpgradeRoom): Promise<{ replacementRoom: RoomId }> {
+    return { replacementRoom: await this.#turns.run(command.roomId, () => this.#upgrade(command)) };
+  }
+
+  async #upgrade(command: UpgradeRoom): Promise<RoomId> {
     const { requester, roomId, newVersion, additionalCreators } = command;
     const version = findRoomVersion(newVersion);
     if (version === undefined)
@@ -56,6 +62,8 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       throw error instanceof UnknownRoom ? new MatrixError('M_NOT_FOUND', error.message) : error;
     });
 
+    const replaced = await this.#findReplacement(command);
+    if (replaced !== undefined) return replaced;
     // The new room first: one that cannot be made must not cost the old one.
     let tombstone: DecidedEvent | undefined;
     let chosen: RoomId | undefined;
@@ -67,10 +75,31 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const options = newRoomOptions(old, version, requester.userId, additionalCreators, tombstone?.event.eventId);
     const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen));
     await this.#bury(requester, roomId, replacementRoom, tombstone);
-    await this.#moveAliases(requester, roomId, replacementRoom);
-    await this.#moveListing(requester, roomId, replacementRoom);
-    await this.#silence(requester, roomId);
-    return { replacementRoom };
+    return replacementRoom;
+  }
+
+  /** The room that this very request has made already: its answer was lost, or its sender is impatient. */
+  async #findReplacement({ requester, roomId, ...wanted }: UpgradeRoom): Promise<RoomId | undefined> {
+    const context = contextOf(requester);
+    const { result: tombstone } = await this.workers.run(roomId, context, (turn) => turn.findState('m.room.tombstone'));
+    const replacement = tombstone?.sender === requester.userId ? tombstone.content['replacement_room'] : undefined;
+    if (typeof replacement !== 'string' || !isRoomId(replacement)) return undefined;
+    const compared = this.workers.run(replacement, context, async (turn) => {
+      const { version, createEvent } = turn.head;
+      const { predecessor, additional_creators: others = [] } = createEvent.content;
+      return (
+        version.id === wanted.newVersion &&
+        isJsonObject(predecessor) &&
+        predecessor['room_id'] === roomId &&
+        (!version.privilegedCreators || hasSame(others, wanted.additionalCreators, requester.userId)) &&
+        (await turn.findMembership(requester.userId)) === 'join'
+      );
+    });
+    const isIt = await compared.catch((error: unknown) => {
+      if (!(error instanceof UnknownRoom)) throw error;
+      return { result: false };
+    });
+    return isIt.result ? replacement : undefined;
   }
 
   /**
@@ -117,54 +146,7 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (foreseen !== undefined && turn.head.revision === foreseen.head.revision - 1) turn.accept(foreseen);
       else await turn.send(tombstoneOf(requester.userId, replacement));
-    });
-    if (position !== undefined) await this.views.whenProcessed(position);
-  }
-
-  async #moveAliases(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
-    const moved = await this.aliases.listOf(from);
-    for (const alias of moved) await this.aliases.move(alias, from, to, requester);
-    await this.#moveCanonicalAlias(requester, from, to, moved);
-  }
-
-  async #moveCanonicalAlias(requester: Requester, from: RoomId, to: RoomId, moved: RoomAlias[]): Promise<void> {
-    const sender = requester.userId;
-    const { result: content } = await this.workers.run(from, contextOf(requester), async (turn) => {
-      const canonical = await turn.findState('m.room.canonical_alias');
-      const named = canonical?.content['alias'];
-      if (canonical === undefined || !moved.some((alias) => isSameAlias(named, alias))) return undefined;
-      await unlessRefused(turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content: {} }));
-      return keepCanonical(canonical.content);
-    });
-    if (content === undefined) return;
-    const { position } = await this.workers.run(to, contextOf(requester), (turn) =>
-      unlessRefused(turn.send({ type: 'm.room.canonical_alias', stateKey: '', sender, content })),
-    );
-    if (position !== undefined) await this.views.whenProcessed(position);
-  }
-
-  /** NOTSPEC: people look for the room in the public directory, and are to find the new one. */
-  async #moveListing(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
-    if ((await this.views.get('public-rooms', [from])) === undefined) return;
-    for (const [roomId, listed] of [
-      [from, false],
-      [to, true],
-    ] as const) {
-      const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
-        turn.append('room-listed', { listed, by: requester.userId } satisfies RoomListed);
-      });
-      if (position !== undefined) await this.views.whenProcessed(position);
-    }
-  }
-
-  /** Only those who may change power levels can do this last step; without it the tombstone alone says what happened. */
-  async #silence(requester: Requester, roomId: RoomId): Promise<void> {
-    const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
-      const levels = (await turn.findState('m.room.power_levels'))?.content ?? {};
-      const content = restrictedLevels(levels);
-      if (content === undefined) return;
-      const draft = { type: 'm.room.power_levels', stateKey: '', sender: requester.userId, content };
-      await unlessRefused(turn.send(draft));
+      turn.append('room-upgraded', { replacement_room: replacement, by: requester.userId } satisfies RoomUpgraded);
     });
     if (position !== undefined) await this.views.whenProcessed(position);
   }
@@ -175,6 +157,12 @@ function isChild({ content: { via } }: StateContent): boolean {
   return Array.isArray(via) && via.length > 0;
 }
 
+/** Whether the create event names the creators that are wanted beside its sender. */
+function hasSame(named: JsonValue, wanted: readonly UserId[], sender: UserId): boolean {
+  const others = new Set<unknown>(wanted.filter((userId) => userId !== sender));
+  return Array.isArray(named) && named.length === others.size && named.every((userId) => others.has(userId));
+}
+
 /** A ban holds in the new room whatever else the event says of the user. */
 function banOf({ type, stateKey, content: { reason } }: StateContent): StateContent {
   return { type, stateKey, content: { membership: 'ban', ...(typeof reason === 'string' ? { reason } : {}) } };
@@ -183,15 +171,6 @@ function banOf({ type, stateKey, content: { reason } }: StateContent): StateCont
 function tombstoneOf(sender: UserId, replacement: RoomId): EventDraft {
   const content = { body: 'This room has been replaced', replacement_room: replacement };
   return { type: 'm.room.tombstone', stateKey: '', sender, content };
-}
-
-/** For what a user who may upgrade the room need not be allowed to do: the room is replaced all the same. */
-async function unlessRefused(sent: Promise<unknown>): Promise<void> {
-  try {
-    await sent;
-  } catch (error) {
-    if (!(error instanceof MatrixError)) throw error;
-  }
 }
 
 async function checkMayUpgrade(turn: RoomTurn, userId: UserId): Promise<void> {

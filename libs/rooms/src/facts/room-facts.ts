@@ -61,6 +61,12 @@ export interface RoomListed {
   readonly by: UserId;
 }
 
+/** `room-upgraded`: the tombstone before it is that of an upgrade by this server, from which more follows (`CompleteUpgrade`). */
+export interface RoomUpgraded {
+  readonly replacement_room: RoomId;
+  readonly by: UserId;
+}
+
 /** In `user-{user_id}`: `room-forgotten`: the user wants to hear of this room no more (until joined or invited again). */
 export interface RoomForgotten {
   readonly room_id: RoomId;

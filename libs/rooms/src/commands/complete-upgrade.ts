@@ -1,0 +1,109 @@
+import { Inject } from '@nestjs/common';
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
+import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
+import { restrictedLevels } from '../decide/upgraded-room.js';
+import type { RoomListed } from '../facts/room-facts.js';
+import { contextOf } from '../worker/requester-context.js';
+import { type RoomTask, RoomWorkers } from '../worker/room-workers.js';
+import { isSameAlias } from './drop-canonical-alias.js';
+
+const CANONICAL_ALIAS = 'm.room.canonical_alias';
+
+/**
+ * Does what is left of an upgrade once the old room has its tombstone: client-server API, "Room Upgrades", server behaviour,
+ * steps 5 and 6. What the upgrader may not do is left out. Done again after it was ended on the way, it does what is missing;
+ * what was changed in the old room since is not touched.
+ */
+export class CompleteUpgrade {
+  constructor(
+    /** Who upgraded the room. */
+    readonly requester: Requester,
+    readonly from: RoomId,
+    readonly to: RoomId,
+  ) {}
+}
+
+@CommandHandler(CompleteUpgrade)
+export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> {
+  constructor(
+    private readonly workers: RoomWorkers,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+  ) {}
+
+  async execute({ requester, from, to }: CompleteUpgrade): Promise<void> {
+    await this.#moveAliases(requester, from, to);
+    await this.#moveListing(requester, from, to);
+    await this.#silence(requester, from);
+  }
+
+  /** The aliases last: as long as one of them points to the old room, the canonical alias can be moved. */
+  async #moveAliases(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
+    const sender = requester.userId;
+    const moved = await this.aliases.listOf(from);
+    const canonical = await this.#run(requester, from, (turn) => turn.findState(CANONICAL_ALIAS));
+    if (canonical !== undefined && moved.some((alias) => isSameAlias(canonical.content['alias'], alias))) {
+      const content = keepCanonical(canonical.content);
+      await this.#run(requester, to, async (turn) => {
+        if ((await turn.findState(CANONICAL_ALIAS)) !== undefined) return;
+        await unlessRefused(turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content }));
+      });
+      await this.#run(requester, from, async (turn) => {
+        if ((await turn.findState(CANONICAL_ALIAS))?.eventId !== canonical.eventId) return;
+        await unlessRefused(turn.send({ type: CANONICAL_ALIAS, stateKey: '', sender, content: {} }));
+      });
+    }
+    for (const alias of moved) await this.aliases.move(alias, from, to, requester);
+  }
+
+  /** NOTSPEC: people look for the room in the public directory, and are to find the new one. */
+  async #moveListing(requester: Requester, from: RoomId, to: RoomId): Promise<void> {
+    const [isListed, hasMoved] = (await this.views.getMany('public-rooms', [[from], [to]])).map(
+      (row) => row !== undefined,
+    );
+    if (!isListed) return;
+    // The new one first: ended between the two, it would be known of none of them that it was listed.
+    if (!hasMoved) await this.#list(requester, to, true);
+    await this.#list(requester, from, false);
+  }
+
+  async #list(requester: Requester, roomId: RoomId, listed: boolean): Promise<void> {
+    await this.#run(requester, roomId, async (turn) => {
+      turn.append('room-listed', { listed, by: requester.userId } satisfies RoomListed);
+    });
+  }
+
+  /** Only those who may change power levels can do this last step; without it the tombstone alone says what happened. */
+  async #silence(requester: Requester, roomId: RoomId): Promise<void> {
+    await this.#run(requester, roomId, async (turn) => {
+      const levels = await turn.findState('m.room.power_levels');
+      const tombstone = await turn.findState('m.room.tombstone');
+      // They were set since: by this very step, or by somebody who wants to talk on there.
+      if (levels !== undefined && tombstone !== undefined && levels.depth > tombstone.depth) return;
+      const content = restrictedLevels(levels?.content ?? {});
+      if (content === undefined) return;
+      const draft = { type: 'm.room.power_levels', stateKey: '', sender: requester.userId, content };
+      await unlessRefused(turn.send(draft));
+    });
+  }
+
+  async #run<T>(requester: Requester, roomId: RoomId, task: RoomTask<T>): Promise<T> {
+    const { result, position } = await this.workers.run(roomId, contextOf(requester), task);
+    if (position !== undefined) await this.views.whenProcessed(position);
+    return result;
+  }
+}
+
+/** For what a user who may upgrade the room need not be allowed to do: the room is replaced all the same. */
+async function unlessRefused(sent: Promise<unknown>): Promise<void> {
+  try {
+    await sent;
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
+  }
+}

@@ -1,0 +1,70 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Disk, MortalStores } from './mortal-stores.js';
+import { SyncApp } from './sync-app.js';
+
+/** A request in the middle of which the process ends, and what is to hold whatever it had written by then. */
+export interface CrashStory<C, A> {
+  /** Settings as in the environment. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** What was there before. Users in it speak to an app that is gone: `user.on(app)`. */
+  prepare(app: SyncApp): Promise<C>;
+  /** The request. */
+  act(app: SyncApp, context: C): Promise<A>;
+  /** Asks the next process, which has done what followed from what it found. `answer` is undefined where there was none. */
+  check(app: SyncApp, context: C, answer: A | undefined): Promise<void>;
+}
+
+/** Enough for any request. */
+const MOST_STEPS = 200;
+
+/**
+ * Lets the process end after each of the writes that a request leads to (of facts or of rows, by what follows from it too), and
+ * once in peace; asks the next process each time, with the views as they were and without them. Answers how many writes it were.
+ */
+export async function endAtEachStep<C, A>(story: CrashStory<C, A>): Promise<number> {
+  const { settings } = story;
+  const before = Disk.empty();
+  const first = await SyncApp.start(new MortalStores(before), settings);
+  const context = await story.prepare(first);
+  await atRest(first);
+  await first.close();
+  for (let step = 1; step < MOST_STEPS; step++) {
+    const disk = await before.copy();
+    const stores = new MortalStores(disk);
+    const app = await SyncApp.start(stores, settings);
+    await atRest(app);
+    stores.endAfter(step);
+    let answer: A | undefined;
+    const done = story.act(app, context).then(async (answered) => {
+      answer = answered;
+      await atRest(app);
+    });
+    await Promise.race([done, stores.ended]);
+    const { hasEnded } = stores;
+    stores.end();
+    app.abandon();
+    // Without views the log alone tells: as often as there was something new in it.
+    for (const withoutViews of stores.wroteFacts ? [false, true] : [false]) {
+      const next = await SyncApp.start(new MortalStores(await disk.copy({ withoutViews })), settings);
+      try {
+        await atRest(next);
+        await story.check(next, context, answer);
+      } catch (error) {
+        const how = withoutViews ? ', then without its views' : '';
+        throw new Error(`ended after ${step} writes${how}\n  ${stores.steps.join('\n  ')}\n`, { cause: error });
+      } finally {
+        await next.close();
+      }
+    }
+    if (!hasEnded) return step - 1;
+  }
+  throw new Error(`more than ${MOST_STEPS} writes`);
+}
+
+/** Settles when all views are at the head of the log and nothing follows any more. */
+async function atRest(app: SyncApp): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet++) {
+    await nextTurn();
+    if (app.views.effects.list().some(({ waiting }) => waiting > 0)) quiet = 0;
+  }
+}
