@@ -5,6 +5,7 @@ import type { Position } from '#kernel/position';
 import { Aggregates, type Fold } from './aggregates.js';
 import type { EventStore, NewFact } from './event-store.js';
 import { factId } from './fact-id.js';
+import type { Restoration } from './log-history.js';
 import type { FactDraft } from './seal-facts.js';
 
 /** The stream of what concerns the whole log. Its first fact says whose log it is. */
@@ -33,8 +34,8 @@ export const LOG_RESTORED = 'log-restored';
 
 /**
  * `log-restored`: what stood after the place named in it is lost, and from there on the log goes another way. An embedded log
- * gives this fact a position that no log got to before it was lost: so what clients, views or anybody else remember of the lost
- * part lies between two facts, after the last one that both have and before all that is new.
+ * leaps here over all positions that it can have had until then, but for those that it had where it was restored before: so what
+ * anybody remembers of the lost part mostly lies between two facts. Clients go by the restoration's name (`log-history.ts`).
  */
 export interface LogRestored {
   readonly restore_id: string;
@@ -48,8 +49,8 @@ export interface LogIdentity {
   readonly serverName: ServerName;
   /** All keys that the server has signed with, the first one first. */
   readonly keys: readonly NamedKey[];
-  /** For each time that the log was put back to an earlier moment, the last place up to which it is as it was before. */
-  readonly restored: readonly Position[];
+  /** The times that the log was put back to an earlier moment. */
+  readonly restored: readonly Restoration[];
 }
 
 const FOLD: Fold<LogIdentity | undefined> = { initialState: undefined, evolve: evolveIdentity };
@@ -67,8 +68,8 @@ function evolveIdentity(
     return { ...identity, keys: [...identity.keys, JSON.parse(data) as SigningKeyAccepted] }; // written by `acceptKey`
   }
   if (type === LOG_RESTORED && identity !== undefined) {
-    const { agreed } = JSON.parse(data) as LogRestored; // written by `noteRestored`
-    return { ...identity, restored: [...identity.restored, agreed] };
+    const { restore_id: id, agreed } = JSON.parse(data) as LogRestored; // written by `noteRestored`
+    return { ...identity, restored: [...identity.restored, { name: id.slice(0, 8), agreed }] };
   }
   return identity;
 }

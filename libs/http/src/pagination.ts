@@ -29,6 +29,8 @@ export interface Places<T> {
   /** undefined for what is no token of this kind. */
   find(token: string): T | undefined;
   compare(a: T, b: T): number;
+  /** Whether it was in a part of the list that is lost, and stands before all that has taken its place. */
+  isLost?(place: T): boolean;
 }
 
 /** Reads the parameters. Throws M_BAD_PAGINATION. */
@@ -55,7 +57,15 @@ export function planPage<T>({ from, to, limit, dir }: PageParameters, places: Pl
   const end = readBound(to, places, 'to') ?? (dir === 'b' ? 'START' : 'END');
   const order = compareBounds(begin, end, places);
   if (dir !== undefined && order !== 0 && order < 0 !== (dir === 'f')) throw bad('dir leads away from to');
-  return { direction: dir ?? (order > 0 ? 'b' : 'f'), from: begin, to: end, limit, isDirected: dir !== undefined };
+  const direction = dir ?? (order > 0 ? 'b' : 'f');
+  const isDirected = dir !== undefined;
+  if (direction === 'b') return { direction, from: upperBound(begin, places), to: end, limit, isDirected };
+  return { direction, from: begin, to: upperBound(end, places), limit, isDirected };
+}
+
+/** What has taken the place of something lost is not left out of a page that ended there, or began. */
+function upperBound<T>(bound: Bound<T>, places: Places<T>): Bound<T> {
+  return bound !== 'START' && bound !== 'END' && places.isLost?.(bound) === true ? 'END' : bound;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
@@ -32,6 +33,7 @@ export class ProjectionRuntime implements Views {
   /** Which projection a logical collection belongs to. */
   readonly #owners = new Map<string, Projection>();
   #running: Promise<void> | undefined;
+  #history = LogHistory.UNBROKEN;
 
   /** Throws where two projectors have one name or own one collection. */
   constructor(parts: RuntimeParts) {
@@ -88,7 +90,8 @@ export class ProjectionRuntime implements Views {
   async load(): Promise<Position> {
     const { store, readModels, log = silentLog } = this.#parts;
     const head = await store.head();
-    const { logId, foreign, isLogPutBack: _, ...stored } = await readOwnedState(store, readModels);
+    const { logId, history, foreign, isLogPutBack: _, ...stored } = await readOwnedState(store, readModels);
+    this.#history = history;
     if (foreign !== undefined) {
       log.warn(`The views ${foreign}: they are rebuilt from the log`);
       await forgetViews(readModels);
@@ -112,6 +115,10 @@ export class ProjectionRuntime implements Views {
     await this.#generations.stop();
     await this.#running;
     await this.#parts.readModels.flush();
+  }
+
+  get history(): LogHistory {
+    return this.#history;
   }
 
   async get(collection: string, key: Key): Promise<string | undefined> {

@@ -1,8 +1,11 @@
+import type { LogHistory } from '#event-store/log-history';
 import type { Position } from '#kernel/position';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 
 /** Reads the serving generation of each collection by its logical name. What queries are given instead of the store. */
 export interface Views {
+  /** Which history of the log the positions are of: who is given one to keep gets it by this. */
+  readonly history: LogHistory;
   get(collection: string, key: Key): Promise<string | undefined>;
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
   scan(collection: string, options: ScanOptions): Promise<Row[]>;

@@ -1,4 +1,5 @@
 import type { EventStore } from '#event-store/event-store';
+import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity } from '#event-store/log-identity';
 import { CATALOGUE } from '#read-models/catalogue';
 import type { ReadModelStore } from '#read-models/read-model-store';
@@ -17,6 +18,7 @@ const GENERATION = /^.+\..+@\d+-\d+$/;
 export interface OwnedState extends StoredState {
   /** The id of the log at hand; null where it has not been named. */
   readonly logId: string | null;
+  readonly history: LogHistory;
   /** Why the views cannot be those of this log, in words that follow "the views": they have to be made anew. */
   readonly foreign: string | undefined;
   /** Whether they are of this log all the same, but of facts that it has lost: it was put back to an earlier moment. */
@@ -29,10 +31,12 @@ export interface OwnedState extends StoredState {
  */
 export async function readOwnedState(store: EventStore, readModels: ReadModelStore): Promise<OwnedState> {
   const state = await readState(readModels);
-  const logId = (await findLogIdentity(store))?.logId ?? null;
+  const identity = await findLogIdentity(store);
+  const logId = identity?.logId ?? null;
+  const history = identity === undefined ? LogHistory.UNBROKEN : new LogHistory(identity.restored);
   const foreign = await findWhyForeign(store, readModels, state, logId);
   const isLogPutBack = foreign !== undefined && logId !== null && state.checkpoint?.log === logId;
-  return { ...state, logId, foreign, isLogPutBack };
+  return { ...state, logId, history, foreign, isLogPutBack };
 }
 
 async function findWhyForeign(

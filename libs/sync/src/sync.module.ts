@@ -22,7 +22,6 @@ import { accountDataStream } from './streams/account-data-stream.js';
 import { RoomsStream } from './streams/rooms-stream.js';
 import { SyncContexts } from './streams/sync-contexts.js';
 import { SyncStreams } from './streams/sync-streams.js';
-import { Restorations } from './tokens/restorations.js';
 import { UnreadCounts } from './unread/unread-counts.js';
 
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
@@ -37,7 +36,6 @@ import { UnreadCounts } from './unread/unread-counts.js';
     JoinedRooms,
     LazyMembers,
     LeftRooms,
-    Restorations,
     RoomInitialSyncHandler,
     RoomOverviews,
     RoomsStream,

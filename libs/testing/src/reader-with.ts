@@ -1,3 +1,4 @@
+import { LogHistory } from '#event-store/log-history';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { positionOf } from '#testing/position-of';
@@ -28,6 +29,7 @@ export async function readerWith(
     before = membership;
   }
   const views: Views = {
+    history: LogHistory.UNBROKEN,
     get: (collection, key) => store.get(collection, key),
     getMany: (collection, keys) => store.getMany(collection, keys),
     scan: (collection, options) => store.scan(collection, options),

@@ -1,4 +1,5 @@
 import { directoryProjector } from '#directory/projections/directory.projector';
+import { LogHistory } from '#event-store/log-history';
 import { type Position, START } from '#kernel/position';
 import type { Projector } from '#projections/projector';
 import type { Views } from '#projections/views';
@@ -12,6 +13,7 @@ import { MemoryReadModels } from './memory-read-models.js';
 
 /** The views of rooms and of the directory over a log in memory. They follow it when told to. */
 export class RoomViews implements Views {
+  history = LogHistory.UNBROKEN;
   readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
   /** What happens while a command waits for the views. */
   beforeProcessed: (() => Promise<void>) | undefined;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId, UserId } from '#kernel/ids';
-import { NO_TYPING } from './typing-mark.js';
 import { Typing } from './typing.js';
 
 const room = '!room:x' as RoomId;

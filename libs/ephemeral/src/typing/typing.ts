@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { namesRoom, type TypingMark, typingHashOf } from '#http/tokens/typing-mark';
 import type { RoomId, UserId } from '#kernel/ids';
-import { runOf, namesRoom, type TypingMark, typingHashOf } from './typing-mark.js';
 
 interface RoomTyping {
   /** The sequence number of the last change of the list. */
@@ -29,8 +29,7 @@ const NOBODY: ReadonlySet<UserId> = new Set();
  */
 @Injectable()
 export class Typing implements OnModuleDestroy {
-  readonly #ownRun = randomBytes(3).toString('hex');
-  #run = runOf(0, this.#ownRun);
+  readonly #run = randomBytes(4).toString('hex');
   /** In the order of the last changes. */
   readonly #rooms = new Map<RoomId, RoomTyping>();
   /** The rooms in which somebody types now, by their hashes. */
@@ -39,11 +38,6 @@ export class Typing implements OnModuleDestroy {
   #sequence = 0;
   /** What changed in rooms that are not remembered any more, it changed up to here. */
   #floor = 0;
-
-  /** Says how often the log has been put back to an earlier moment, before anybody asks for a mark. */
-  beginIncarnation(incarnation: number): void {
-    this.#run = runOf(incarnation, this.#ownRun);
-  }
 
   /** Where a client stands that is told of typing now, in the rooms it hears of. */
   mark(hears: (roomId: RoomId) => boolean): TypingMark {

@@ -3,6 +3,7 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { filledText, type Query as QueryValues, queryBoolean, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { formatTimelinePlace } from '#http/tokens/timeline-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -10,8 +11,8 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { findEventByTime } from '../queries/find-event-by-time.js';
 import { listRelations, MAX_DEPTH } from '../queries/list-relations.js';
-import { formatMessagesToken, type MessagesToken, parseMessagesToken } from '../queries/messages-token.js';
 import { renderEvents } from '../queries/render-event.js';
+import { parseTimelineBound } from '../queries/timeline-places.js';
 import { readerOf } from '../reading/reader.js';
 
 const DEFAULT_LIMIT = 50;
@@ -38,17 +39,16 @@ export class FindEventsController {
     const roomId = parseRoomId(room);
     const recurse = queryBoolean(query, 'recurse') ?? false;
     const from = filledText(query, 'from');
-    const token = async (text: string | undefined): Promise<MessagesToken | undefined> =>
-      text === undefined ? undefined : parseMessagesToken(views, roomId, text);
+    const direction = queryEnum(query, 'dir', ['b', 'f']) ?? 'b';
     const reader = await readerOf(views, requester);
     const {
       room: there,
       rows,
       next,
     } = await listRelations(views, roomId, parseEventId(eventId), reader, {
-      direction: queryEnum(query, 'dir', ['b', 'f']) ?? 'b',
-      from: await token(from),
-      to: await token(filledText(query, 'to')),
+      direction,
+      from: await parseTimelineBound(views, roomId, from, direction === 'b' ? 'upper' : 'lower'),
+      to: await parseTimelineBound(views, roomId, filledText(query, 'to'), direction === 'b' ? 'lower' : 'upper'),
       limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,
       relType,
       eventType,
@@ -57,7 +57,7 @@ export class FindEventsController {
     const events = await renderEvents(rows, { room: there, now: this.clock.now(), bundled: {} });
     const parts = [
       `"chunk":[${events.join()}]`,
-      ...(next === undefined ? [] : [`"next_batch":"${formatMessagesToken(next)}"`]),
+      ...(next === undefined ? [] : [`"next_batch":"${formatTimelinePlace(views.history, next)}"`]),
       ...(from === undefined ? [] : [`"prev_batch":${JSON.stringify(from)}`]),
       ...(recurse ? [`"recursion_depth":${MAX_DEPTH}`] : []),
     ];

@@ -4,6 +4,7 @@ import { TODAY } from '#http/client-paths';
 import { filledText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { formatTimelinePlace } from '#http/tokens/timeline-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -14,8 +15,8 @@ import { parseRoomEventFilter } from '../queries/event-filter.js';
 import { getContext } from '../queries/get-context.js';
 import { getEvent } from '../queries/get-event.js';
 import { listMessages, memberRowsOf } from '../queries/list-messages.js';
-import { formatMessagesToken, parseMessagesToken } from '../queries/messages-token.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
+import { parseTimelineBound } from '../queries/timeline-places.js';
 import { openRoom } from '../reading/open-room.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
@@ -45,12 +46,10 @@ export class MessagesController {
     if (direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'dir: required');
     const filter = parseRoomEventFilter(filledText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? filter.limit ?? DEFAULT_LIMIT;
-    const [from, to] = await Promise.all(
-      ['from', 'to'].map((key) => {
-        const text = filledText(query, key);
-        return text === undefined ? undefined : parseMessagesToken(views, roomId, text);
-      }),
-    );
+    const [from, to] = await Promise.all([
+      parseTimelineBound(views, roomId, filledText(query, 'from'), direction === 'b' ? 'upper' : 'lower'),
+      parseTimelineBound(views, roomId, filledText(query, 'to'), direction === 'b' ? 'lower' : 'upper'),
+    ]);
     const open = await openRoom(views, roomId, await readerOf(views, requester), 'events');
     const request = { direction, from, to, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
     const { rows, start, end } = await listMessages(open, request);
@@ -58,8 +57,8 @@ export class MessagesController {
     const members = filter.lazy_load_members === true ? await memberRowsOf(views, roomId, rows) : [];
     const parts = [
       `"chunk":[${await this.#render(rows, viewer)}]`,
-      `"start":"${formatMessagesToken(start)}"`,
-      ...(end === undefined ? [] : [`"end":"${formatMessagesToken(end)}"`]),
+      `"start":"${formatTimelinePlace(views.history, start)}"`,
+      ...(end === undefined ? [] : [`"end":"${formatTimelinePlace(views.history, end)}"`]),
       ...(members.length === 0 ? [] : [`"state":[${await this.#render(members, viewer)}]`]),
     ];
     return new RawJson(`{${parts.join()}}`);
@@ -93,8 +92,8 @@ export class MessagesController {
       `"events_before":[${await this.#render(found.before, viewer)}]`,
       `"events_after":[${await this.#render(found.after, viewer)}]`,
       `"state":[${await this.#render(found.state, viewer)}]`,
-      `"start":"${formatMessagesToken(found.start)}"`,
-      `"end":"${formatMessagesToken(found.end)}"`,
+      `"start":"${formatTimelinePlace(this.views.history, found.start)}"`,
+      `"end":"${formatTimelinePlace(this.views.history, found.end)}"`,
     ];
     return new RawJson(`{${parts.join()}}`);
   }

@@ -11,8 +11,8 @@ import { VIEWS, type Views } from '#projections/views';
 import { contentText } from '../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
 import { joinedMembersText, listMembers } from '../queries/list-members.js';
-import { parseMessagesToken } from '../queries/messages-token.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
+import { parseTimelineBound } from '../queries/timeline-places.js';
 import { checkJoined, openRoom } from '../reading/open-room.js';
 import { readablePlace } from '../reading/readable-place.js';
 import { readerOf } from '../reading/reader.js';
@@ -77,10 +77,9 @@ export class StateController {
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
     const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
-    const text = filledText(query, 'at');
-    const at = text === undefined ? undefined : (await parseMessagesToken(this.views, roomId, text)).place;
+    const at = await parseTimelineBound(this.views, roomId, filledText(query, 'at'), 'upper');
     const rows = await listMembers(this.views, roomId, {
-      at: await readablePlace(open, at),
+      at: await readablePlace(open, at?.place),
       membership: queryEnum(query, 'membership', MEMBERSHIPS),
       notMembership: queryEnum(query, 'not_membership', MEMBERSHIPS),
     });

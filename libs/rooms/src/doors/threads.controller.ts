@@ -3,11 +3,12 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { filledText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { formatThreadsToken, parseThreadsToken } from '#http/tokens/threads-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { formatThreadsToken, listThreads, parseThreadsToken } from '../queries/list-threads.js';
+import { listThreads } from '../queries/list-threads.js';
 import { renderEvents } from '../queries/render-event.js';
 import { readerOf } from '../reading/reader.js';
 
@@ -30,16 +31,19 @@ export class ThreadsController {
     @Param('roomId') roomId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
+    const { history } = this.views;
     const from = filledText(query, 'from');
+    const token = from === undefined ? undefined : parseThreadsToken(history, from);
     const request = {
-      from: from === undefined ? undefined : parseThreadsToken(from),
+      // The order in which threads ended is another since: all are told again.
+      from: token === undefined || token.isLost ? undefined : token.place,
       limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,
       participated: queryEnum(query, 'include', ['all', 'participated']) === 'participated',
     };
     const reader = await readerOf(this.views, requester);
     const { room, roots, next } = await listThreads(this.views, parseRoomId(roomId), reader, request);
     const events = await renderEvents(roots, { room, now: this.clock.now(), bundled: {} });
-    const more = next === undefined ? '' : `,"next_batch":"${formatThreadsToken(next)}"`;
+    const more = next === undefined ? '' : `,"next_batch":"${formatThreadsToken(history, next)}"`;
     return new RawJson(`{"chunk":[${events.join()}]${more}}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
+import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
@@ -9,7 +10,6 @@ import { rowPredicateOf } from './event-filter.js';
 import { listStateRowsAt } from './event-rows.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
-import type { MessagesToken } from './messages-token.js';
 
 /** An event with what surrounds it. */
 export interface EventContext {
@@ -21,8 +21,8 @@ export interface EventContext {
   readonly after: readonly TimelineRow[];
   /** The state at the last event. */
   readonly state: readonly TimelineRow[];
-  readonly start: MessagesToken;
-  readonly end: MessagesToken;
+  readonly start: TimelinePlace;
+  readonly end: TimelinePlace;
 }
 
 /**

@@ -1,14 +1,17 @@
 import { type Bound, type PageParameters, type PagePlan, pageEnds, type Places, planPage } from '#http/pagination';
+import { formatStreamMoment } from '#http/tokens/stream-token';
+import { formatTimelinePlace, type TimelinePlace, type TimelineToken } from '#http/tokens/timeline-token';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { comparePlaces, shortPosition } from '#kernel/position';
+import { comparePlaces } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { justBefore, listMessages, type PageRequest, placeOf } from './list-messages.js';
-import { FIRST, formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
+import { FIRST, parseTimelineToken } from './timeline-places.js';
 
 /** A page of a room's messages as API v1 has it. */
 export interface MessagesPageV1 {
@@ -38,10 +41,10 @@ export async function listMessagesV1(
   const { room } = open;
   const { rows } = await listMessages(open, requestOf(plan));
   const { direction } = plan;
-  const from = plan.from === 'END' ? endToken(views) : formatMessagesToken(resolve(plan.from));
+  const from = plan.from === 'END' ? endToken(views) : formatTimelinePlace(views.history, resolve(plan.from));
   const last = rows.at(-1);
   if (last === undefined) return { room, rows, ...pageEnds(plan, from, from) };
-  const reached = formatMessagesToken(direction === 'b' ? justBefore(last) : placeOf(last));
+  const reached = formatTimelinePlace(views.history, direction === 'b' ? justBefore(last) : placeOf(last));
   return { room, rows, ...pageEnds(plan, from, reached) };
 }
 
@@ -51,7 +54,7 @@ function readingBackwards(parameters: PageParameters): PageParameters {
   return isBare ? { ...parameters, to: 'START' } : parameters;
 }
 
-function requestOf({ direction, from, to, limit = MAX_LIMIT }: PagePlan<MessagesToken>): PageRequest {
+function requestOf({ direction, from, to, limit = MAX_LIMIT }: PagePlan<TimelinePlace>): PageRequest {
   return {
     direction,
     from: from === 'END' ? undefined : resolve(from),
@@ -60,14 +63,14 @@ function requestOf({ direction, from, to, limit = MAX_LIMIT }: PagePlan<Messages
   };
 }
 
-function resolve(bound: Bound<MessagesToken>): MessagesToken {
+function resolve(bound: Bound<TimelinePlace>): TimelinePlace {
   // END never comes here: nothing ends where it would be looked up.
   return bound === 'START' || bound === 'END' ? FIRST : bound;
 }
 
 /** The end of the stream as it is now: from there the event stream goes on as well. */
 function endToken(views: Views): string {
-  return `s${shortPosition(views.position())}_0`;
+  return formatStreamMoment(views.history, { position: views.position(), typing: NO_TYPING });
 }
 
 /** Reads the tokens beforehand: that of a stream has to be looked up in the room. */
@@ -75,20 +78,20 @@ async function readPlaces(
   views: Views,
   roomId: RoomId,
   tokens: readonly (string | undefined)[],
-): Promise<Places<MessagesToken>> {
-  const known = new Map<string, MessagesToken>();
+): Promise<Places<TimelineToken>> {
+  const known = new Map<string, TimelineToken>();
   for (const token of tokens) {
     if (token === undefined || token === 'START' || token === 'END') continue;
     try {
-      known.set(token, await parseMessagesToken(views, roomId, token));
+      known.set(token, await parseTimelineToken(views, roomId, token));
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error;
       throw new MatrixError('M_BAD_PAGINATION', error.message);
     }
   }
-  return { find: (token) => known.get(token), compare: compareTokens };
+  return { find: (token) => known.get(token), compare: comparePlaced, isLost: ({ isLost }) => isLost };
 }
 
-function compareTokens(a: MessagesToken, b: MessagesToken): number {
+function comparePlaced(a: TimelinePlace, b: TimelinePlace): number {
   return a.depth === b.depth ? comparePlaces(a.place, b.place) : a.depth - b.depth;
 }

@@ -1,4 +1,5 @@
 import type { RoomEventFilter } from '#accounts/filters/filter';
+import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
@@ -6,14 +7,14 @@ import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { rowPredicateOf } from './event-filter.js';
 import { findStateRowsAt } from './find-state-rows-at.js';
-import { FIRST, type MessagesToken, placeAfter, topologyRange } from './messages-token.js';
+import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
 export interface PageRequest {
   readonly direction: 'b' | 'f';
   /** Where to begin: exclusive. undefined: at the end that the direction leads away from. */
-  readonly from?: MessagesToken;
+  readonly from?: TimelinePlace;
   /** Where to end: the events after it (in the direction) are left out. */
-  readonly to?: MessagesToken;
+  readonly to?: TimelinePlace;
   readonly limit: number;
   readonly filter?: RoomEventFilter;
 }
@@ -21,12 +22,12 @@ export interface PageRequest {
 /** Events in the direction asked for. Tokens name the places at the page's two ends. */
 export interface MessagesPage {
   readonly rows: readonly TimelineRow[];
-  readonly start: MessagesToken;
+  readonly start: TimelinePlace;
   /**
    * Where to go on; undefined where there is nothing more. Going forwards there is always something to come, so there only an
    * empty page says that nothing is left.
    */
-  readonly end: MessagesToken | undefined;
+  readonly end: TimelinePlace | undefined;
 }
 
 /** How many events a page looks at before it answers with what it has: a filter that lets nothing pass must end. */
@@ -64,7 +65,7 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
 }
 
 /** Where the newest page begins: after the last event of the graph, or after the last that was before the reader's eyes. */
-async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<MessagesToken> {
+async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace> {
   if (until !== undefined) return placeAfter(views, roomId, until);
   const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
   return last === undefined ? FIRST : { depth: Number(last.key[1]), place: last.key[2] as Position };
@@ -81,7 +82,7 @@ export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly 
 async function scanTopology(
   views: Views,
   roomId: RoomId,
-  at: MessagesToken,
+  at: TimelinePlace,
   { direction, to }: PageRequest,
   limit: number,
 ): Promise<TimelineRow[]> {
@@ -95,16 +96,16 @@ async function scanTopology(
   return rows.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
 }
 
-async function hasMore(views: Views, roomId: RoomId, at: MessagesToken, request: PageRequest): Promise<boolean> {
+async function hasMore(views: Views, roomId: RoomId, at: TimelinePlace, request: PageRequest): Promise<boolean> {
   return (await scanTopology(views, roomId, at, request, 1)).length > 0;
 }
 
 /** The place just after an event. */
-export function placeOf({ header }: TimelineRow): MessagesToken {
+export function placeOf({ header }: TimelineRow): TimelinePlace {
   return { depth: header.d, place: header.p };
 }
 
 /** The place just before an event: after whatever came before it. */
-export function justBefore({ header }: TimelineRow): MessagesToken {
+export function justBefore({ header }: TimelineRow): TimelinePlace {
   return { depth: header.d, place: { before: header.p } };
 }

@@ -1,3 +1,4 @@
+import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { isAfter, type Position } from '#kernel/position';
@@ -9,12 +10,11 @@ import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { findVisibleEvent } from './get-event.js';
 import { justBefore, placeOf } from './list-messages.js';
-import type { MessagesToken } from './messages-token.js';
 
 export interface RelationsRequest {
   readonly direction: 'b' | 'f';
-  readonly from?: MessagesToken;
-  readonly to?: MessagesToken;
+  readonly from?: TimelinePlace;
+  readonly to?: TimelinePlace;
   readonly limit: number;
   readonly relType?: string;
   readonly eventType?: string;
@@ -26,7 +26,7 @@ export interface RelationsPage {
   readonly room: RoomReader;
   readonly rows: readonly TimelineRow[];
   /** Where to go on; undefined where there is nothing more. */
-  readonly next: MessagesToken | undefined;
+  readonly next: TimelinePlace | undefined;
 }
 
 /** How many levels of relations are followed. */

@@ -1,7 +1,7 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
-import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import type { Place, Position } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { boundUpTo } from '#read-models/place-bounds';
 import { type TimelineRow, withContent } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
@@ -10,8 +10,8 @@ import { findRowsById } from './event-rows.js';
 import { readBundles } from './read-bundles.js';
 
 export interface ThreadsRequest {
-  /** Only threads that end before this place; undefined: from the newest on. */
-  readonly from?: Position;
+  /** Only threads whose last event is before this place; undefined: from the newest on. */
+  readonly from?: Place;
   readonly limit: number;
   /** Only those that the reader took part in. */
   readonly participated: boolean;
@@ -28,19 +28,6 @@ export interface ThreadsPage {
 const PAGE = 50;
 /** The most threads that one request looks at: a page may be short, and still lead on. */
 const MAX_LOOKED_AT = 1_000;
-const TOKEN = /^h(\d{1,19})$/;
-
-/** The token of a page as clients hold it. */
-export function formatThreadsToken(position: Position): string {
-  return `h${shortPosition(position)}`;
-}
-
-/** Reads what `formatThreadsToken` wrote. Throws M_INVALID_PARAM. */
-export function parseThreadsToken(text: string): Position {
-  const position = parseShortPosition(TOKEN.exec(text)?.[1] ?? '');
-  if (position === undefined) throw new MatrixError('M_INVALID_PARAM', 'from: not a token of this server');
-  return position;
-}
 
 /**
  * The threads of a room that the reader is shown, by their last events: client-server API, "Querying threads in a room". A
@@ -54,10 +41,11 @@ export async function listThreads(
 ): Promise<ThreadsPage> {
   const { room } = await openRoom(views, roomId, reader, 'events');
   const roots: TimelineRow[] = [];
-  let next = from;
+  let place = from;
+  let next: Position | undefined;
   for (let looked = 0; looked < MAX_LOOKED_AT; looked += PAGE) {
-    const before = next === undefined ? undefined : [roomId, next];
-    const page = await views.scan('threads-log', { prefix: [roomId], before, reverse: true, limit: PAGE });
+    const bound = place && boundUpTo([roomId], place);
+    const page = await views.scan('threads-log', { prefix: [roomId], ...bound, reverse: true, limit: PAGE });
     const shown = await findShown(
       room,
       page.map(({ value }) => value as EventId),
@@ -65,6 +53,7 @@ export async function listThreads(
     );
     for (const [i, { key, value }] of page.entries()) {
       next = key[1] as Position;
+      place = { before: next };
       const root = shown.get(value);
       if (root !== undefined) roots.push(root);
       if (roots.length === limit)

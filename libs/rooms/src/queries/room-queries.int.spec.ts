@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LogHistory } from '#event-store/log-history';
+import { formatTimelinePlace, type TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { positionNumber, positionOf } from '#testing/position-of';
@@ -21,7 +23,7 @@ import { joinedMembersText, listMembers } from './list-members.js';
 import { listMessages, memberRowsOf, type PageRequest } from './list-messages.js';
 import { listRelations, type RelationsRequest } from './list-relations.js';
 import { listJoinedRooms } from './list-user-rooms.js';
-import { formatMessagesToken, type MessagesToken, parseMessagesToken } from './messages-token.js';
+import { parseTimelineBound, parseTimelineToken } from './timeline-places.js';
 import { renderOne, renderStripped } from './render-event.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
@@ -82,7 +84,7 @@ describe('pages of messages', () => {
     for (const limit of [1, 2, 3, 5, 13, 14, 15]) {
       for (const direction of ['b', 'f'] as const) {
         const ids: EventId[] = [];
-        let from: MessagesToken | undefined;
+        let from: TimelinePlace | undefined;
         do {
           const { rows, end } = await page(ALICE, { direction, limit, from });
           expect(rows.length).toBeLessThanOrEqual(limit);
@@ -98,19 +100,37 @@ describe('pages of messages', () => {
   it('end where they are told to, at either kind of token', async () => {
     await room.say('one');
     await views.follow();
-    const stream = `s${positionNumber(views.position())}_99`;
+    const stream = `s${positionNumber(views.position())}_0`;
     await room.say('two');
     await room.say('three');
     await views.follow();
-    const to = await parseMessagesToken(views, room.roomId, stream);
+    const to = await parseTimelineToken(views, room.roomId, stream);
     expect(said((await page(ALICE, { to })).rows)).toEqual(['three', 'two']);
-    const again = await parseMessagesToken(views, room.roomId, formatMessagesToken(to));
+    const again = await parseTimelineToken(views, room.roomId, formatTimelinePlace(views.history, to));
     expect(again).toEqual(to);
     expect(said((await page(ALICE, { direction: 'f', from: again })).rows)).toEqual(['two', 'three']);
     // Of a log that was put back to an earlier moment: the end of what there is.
-    const end = await parseMessagesToken(views, room.roomId, 's9999');
-    expect(await parseMessagesToken(views, room.roomId, 't9999_9999')).toEqual(end);
-    await expect(parseMessagesToken(views, room.roomId, 'x1')).rejects.toEqual(refused('M_INVALID_PARAM'));
+    const end = await parseTimelineToken(views, room.roomId, 's9999');
+    expect(await parseTimelineToken(views, room.roomId, 't9999_9999')).toEqual(end);
+    await expect(parseTimelineToken(views, room.roomId, 'x1')).rejects.toEqual(refused('M_INVALID_PARAM'));
+  });
+
+  it('begin and end where both histories do at the token of a lost one, or leave nothing out', async () => {
+    await room.say('both');
+    await views.follow();
+    const agreed = views.position();
+    await room.say('new');
+    await views.follow();
+    // The lost history had an event at the same place and depth.
+    const place = (await page(ALICE, {})).start;
+    const lost = formatTimelinePlace(LogHistory.UNBROKEN, place);
+    expect(await parseTimelineBound(views, room.roomId, lost, 'lower')).toEqual({ ...place, isLost: false });
+    views.history = new LogHistory([{ name: '0123abcd', agreed }]);
+    const from = await parseTimelineBound(views, room.roomId, lost, 'lower');
+    expect(said((await page(ALICE, { direction: 'f', from })).rows)).toEqual(['new']);
+    expect(await parseTimelineBound(views, room.roomId, lost, 'upper')).toBeUndefined();
+    const now = formatTimelinePlace(views.history, place);
+    expect(await parseTimelineBound(views, room.roomId, now, 'upper')).toEqual({ ...place, isLost: false });
   });
 
   it('hold nothing for a limit of nothing, and can go on there', async () => {
@@ -230,7 +250,7 @@ describe('events that relate to one', () => {
     for (let i = 0; i < 7; i++) await relate(eventId, `${i}`);
     for (const direction of ['b', 'f'] as const) {
       const all: string[] = [];
-      let from: MessagesToken | undefined;
+      let from: TimelinePlace | undefined;
       do {
         const found = await related(eventId, { direction, limit: 3, from });
         all.push(...said(found.rows));

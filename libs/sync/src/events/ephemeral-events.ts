@@ -1,12 +1,12 @@
 import { listChangedAccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import type { Typing } from '#ephemeral/typing/typing';
+import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUsers } from '../notifier/active-users.js';
-import type { StreamToken } from '../tokens/stream-token.js';
 
 /** What the event stream tells besides the events of timelines. */
 export interface EphemeralSources {
@@ -19,8 +19,8 @@ export interface EphemeralSources {
 export interface EphemeralRange {
   readonly reader: Reader;
   readonly rooms: readonly RoomId[];
-  readonly from: StreamToken;
-  readonly to: StreamToken;
+  readonly from: StreamMoment;
+  readonly to: StreamMoment;
   /** What is wanted of it; all unless told. */
   readonly filter?: SyncFilter;
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { Typing } from '#ephemeral/typing/typing';
 import { type PagePlan, pageEnds } from '#http/pagination';
+import { BEGINNING, formatStreamPlace, momentOf, type StreamMoment, type StreamPlace } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { comparePlaces, isAfter } from '#kernel/position';
@@ -14,13 +15,6 @@ import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/roo
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
-import {
-  BEGINNING,
-  type EventStreamPlace,
-  formatEventStreamPlace,
-  streamTokenOf,
-} from '../tokens/event-stream-places.js';
-import type { StreamToken } from '../tokens/stream-token.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
@@ -29,7 +23,7 @@ import { mergeRooms, type ReadRow, RoomCursor, type Stretch } from './room-curso
 /** A part of the event stream that somebody asks for. */
 export interface EventPageRequest {
   readonly requester: Requester;
-  readonly plan: PagePlan<EventStreamPlace>;
+  readonly plan: PagePlan<StreamPlace>;
   /** Only of this room, which the requester may be only visiting. */
   readonly roomId?: RoomId;
   readonly form: EventForm;
@@ -48,7 +42,7 @@ export interface EventPage {
 const MAX_EVENTS = 10_000;
 
 /** Whether a page ends where the stream does: then it tells of typing and the like too, and can be waited for. */
-export function isLive({ direction, from, to }: PagePlan<EventStreamPlace>): boolean {
+export function isLive({ direction, from, to }: PagePlan<StreamPlace>): boolean {
   return direction === 'f' && to === 'END' && from !== 'START';
 }
 
@@ -63,7 +57,7 @@ export class EventPages {
   ) {}
 
   /** Reads a page, of what there is at a moment. */
-  async read(user: ActiveUser, request: EventPageRequest, moment: StreamToken): Promise<EventPage> {
+  async read(user: ActiveUser, request: EventPageRequest, moment: StreamMoment): Promise<EventPage> {
     const { plan, requester, form } = request;
     const now = { place: moment.position, typing: moment.typing };
     const from = resolve(plan.from, now);
@@ -80,8 +74,12 @@ export class EventPages {
     const rendered = await this.#render(rows, form, request.filter?.eventFields);
     const ephemeral = isLive(plan) ? await this.#ephemeral(user, reader, request, from, reached) : [];
     const events = [...rendered, ...ephemeral];
-    const { start, end } = pageEnds(plan, formatEventStreamPlace(from), formatEventStreamPlace(reached));
+    const { start, end } = pageEnds(plan, this.#format(from), this.#format(reached));
     return { json: `{"start":"${start}","end":"${end}","chunk":[${events.join()}]}`, count: events.length };
+  }
+
+  #format(place: StreamPlace): string {
+    return formatStreamPlace(this.views.history, place);
   }
 
   /** The rooms in which anything can have happened to the user in a stretch. */
@@ -155,26 +153,26 @@ export class EventPages {
     user: ActiveUser,
     reader: Reader,
     { roomId: only, filter }: EventPageRequest,
-    from: EventStreamPlace,
-    to: EventStreamPlace,
+    from: StreamPlace,
+    to: StreamPlace,
   ): Promise<string[]> {
     const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join').map(([roomId]) => roomId);
     const rooms = joined.filter((roomId) => only === undefined || roomId === only);
     const { views, typing, active } = this;
     return readEphemeralEvents(
       { views, typing, active },
-      { reader, rooms, filter, from: streamTokenOf(from), to: streamTokenOf(to) },
+      { reader, rooms, filter, from: momentOf(from), to: momentOf(to) },
     );
   }
 }
 
-function resolve(bound: 'START' | 'END' | EventStreamPlace, now: EventStreamPlace): EventStreamPlace {
+function resolve(bound: 'START' | 'END' | StreamPlace, now: StreamPlace): StreamPlace {
   if (bound === 'START') return BEGINNING;
   return bound === 'END' ? now : bound;
 }
 
 /** The moment at which a page that ends with this row goes on. Typing is told of only where a page ends with the stream. */
-function placeAt(row: TimelineRow | undefined, reverse: boolean, from: EventStreamPlace): EventStreamPlace {
+function placeAt(row: TimelineRow | undefined, reverse: boolean, from: StreamPlace): StreamPlace {
   if (row === undefined) return from;
   const { p } = row.header;
   return { place: reverse ? { before: p } : p, typing: from.typing };

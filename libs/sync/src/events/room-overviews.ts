@@ -2,12 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventMatcher } from '#accounts/filters/event-matcher';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
+import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
+import { formatTimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
-import { formatMessagesToken } from '#rooms/queries/messages-token';
 import type { EventForm } from '#rooms/queries/render-event';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
@@ -18,7 +19,6 @@ import { RecentRows } from '../parts/recent-rows.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readStateAt } from '../parts/state-history.js';
 import { readWindow } from '../parts/timeline-window.js';
-import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
 import { renderForEventStream } from './render-event-stream.js';
 
 /** How a room is to be shown to somebody. */
@@ -28,7 +28,7 @@ export interface OverviewRequest {
   readonly limit: number;
   readonly form: EventForm;
   /** The moment of the whole answer. */
-  readonly now: StreamToken;
+  readonly now: StreamMoment;
   /** What is wanted of the rooms; all unless told. */
   readonly filter?: SyncFilter;
 }
@@ -66,8 +66,8 @@ export class RoomOverviews {
     };
     const { shown } = await readWindow(recent, { after: undefined, limit, shows });
     const [first] = shown;
-    const end = formatStreamToken({ ...now, position: upTo });
-    const start = first === undefined ? end : formatMessagesToken(justBefore(first));
+    const end = formatStreamMoment(this.views.history, { ...now, position: upTo });
+    const start = first === undefined ? end : formatTimelinePlace(this.views.history, justBefore(first));
     const state = (await readStateAt(this.views, roomId, upTo)).filter((row) => matches(filter?.state, row));
     const viewer = { room, now: this.clock.now() };
     const fields = filter?.eventFields;

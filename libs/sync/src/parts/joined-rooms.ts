@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import { Typing } from '#ephemeral/typing/typing';
-import { NO_TYPING } from '#ephemeral/typing/typing-mark';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -38,7 +38,7 @@ export class JoinedRooms {
     const json =
       `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
       `"${stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
-      `"timeline":${formatTimeline(await renderTimeline(window, room), window, room)},` +
+      `"timeline":${formatTimeline(this.views.history, await renderTimeline(window, room), window, room)},` +
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
       `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
     const parts = [window.shown, states, ephemeral, data];

@@ -1,11 +1,12 @@
 import type { AccountData } from '#accounts/queries/account-data';
-import { NO_TYPING } from '#ephemeral/typing/typing-mark';
+import type { LogHistory } from '#event-store/log-history';
+import { formatStreamMoment } from '#http/tokens/stream-token';
+import { formatTimelinePlace } from '#http/tokens/timeline-token';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
-import { formatMessagesToken } from '#rooms/queries/messages-token';
 import type { SyncContext } from '../streams/sync-context.js';
-import { formatStreamToken } from '../tokens/stream-token.js';
 import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
@@ -31,6 +32,7 @@ export function wantsRow({ sync, roomId }: RoomContext): (row: TimelineRow) => b
 
 /** The `timeline` of a room. `prev_batch` leads to what is before it. */
 export function formatTimeline(
+  history: LogHistory,
   events: readonly string[],
   { shown, limited }: TimelineWindow,
   { upTo }: Pick<RoomContext, 'upTo'>,
@@ -38,8 +40,8 @@ export function formatTimeline(
   const [first] = shown;
   const before =
     first === undefined
-      ? formatStreamToken({ position: upTo, typing: NO_TYPING })
-      : formatMessagesToken(justBefore(first));
+      ? formatStreamMoment(history, { position: upTo, typing: NO_TYPING })
+      : formatTimelinePlace(history, justBefore(first));
   return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
 }
 

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
+import { compareStreamPlaces, momentOf, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
@@ -10,8 +11,6 @@ import { readerOf } from '#rooms/reading/reader';
 import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
-import { EVENT_STREAM, streamTokenOf } from '../tokens/event-stream-places.js';
-import type { StreamToken } from '../tokens/stream-token.js';
 
 /**
  * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
@@ -71,11 +70,11 @@ export class EventsHandler implements IQueryHandler<Events> {
     }
   }
 
-  /** Tokens of a log that was put back to an earlier moment, as those of the log as it is now. */
+  /** Each place no further than the log has got to. */
   async #settled(plan: EventPageRequest['plan']): Promise<EventPageRequest['plan']> {
     const settle = async (bound: typeof plan.from): Promise<typeof plan.from> => {
       if (typeof bound !== 'object') return bound;
-      const token = streamTokenOf(bound);
+      const token = momentOf(bound);
       const { position, typing } = await this.contexts.settle(token);
       return { typing, place: position === token.position ? bound.place : position };
     };
@@ -84,8 +83,8 @@ export class EventsHandler implements IQueryHandler<Events> {
 }
 
 /** The later of the tokens that were given. */
-function latestOf({ from, to }: EventPageRequest['plan']): StreamToken | undefined {
+function latestOf({ from, to }: EventPageRequest['plan']): StreamMoment | undefined {
   const given = [from, to].filter((bound) => typeof bound === 'object');
-  const latest = given.toSorted((a, b) => EVENT_STREAM.compare(b, a))[0];
-  return latest && streamTokenOf(latest);
+  const latest = given.toSorted((a, b) => compareStreamPlaces(b, a))[0];
+  return latest && momentOf(latest);
 }

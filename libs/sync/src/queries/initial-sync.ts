@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
+import { formatStreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -16,7 +17,6 @@ import { formatAccountData } from '../parts/room-sections.js';
 import { readAllAccountData } from '../streams/read-account-data.js';
 import type { AccountDataByRoom } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
-import { formatStreamToken } from '../tokens/stream-token.js';
 
 /** How much of everything is wanted. */
 export interface InitialSyncOptions {
@@ -77,7 +77,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
         .filter(({ type }) => type !== 'm.push_rules' && (filter?.accountData.matches({ type }) ?? true))
         .map(formatAccountData);
       return (
-        `{"end":"${formatStreamToken(now)}","rooms":[${rooms.join()}],"presence":[],` +
+        `{"end":"${formatStreamMoment(this.views.history, now)}","rooms":[${rooms.join()}],"presence":[],` +
         `"receipts":[${receipts.join()}],"account_data":[${global.join()}]}`
       );
     } finally {

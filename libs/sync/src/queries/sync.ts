@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
+import { formatStreamMoment, parseStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
 import { SyncFilters } from '../filters/sync-filters.js';
@@ -11,7 +12,6 @@ import { Gate } from '../notifier/gate.js';
 import type { Interest } from '../notifier/interest.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
-import { formatStreamToken, parseStreamToken, type StreamToken } from '../tokens/stream-token.js';
 
 /** What a client asks of GET /sync, as it came. */
 export interface SyncOptions {
@@ -76,9 +76,9 @@ export class SyncHandler implements IQueryHandler<Sync> {
     }
   }
 
-  async #sinceOf(text: string | undefined): Promise<StreamToken | undefined> {
+  async #sinceOf(text: string | undefined): Promise<StreamMoment | undefined> {
     if (text === undefined) return undefined;
-    return this.contexts.settle(parseStreamToken(text, 'since'));
+    return this.contexts.settle(parseStreamMoment(this.contexts.history, text, 'since'));
   }
 
   async #answer(
@@ -109,7 +109,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
     interest.rearm();
     const context = await this.contexts.open(user, request);
     const { members, isNews } = await this.streams.read(context);
-    const token = formatStreamToken(context.until);
+    const token = formatStreamMoment(this.contexts.history, context.until);
     const json = `{${[`"next_batch":"${token}"`, ...members].join()}}`;
     return { isNews, json, sent: () => context.members.sendUntil(token) };
   }

@@ -1,4 +1,5 @@
 import type { AccountData } from '#accounts/queries/account-data';
+import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import type { Reader } from '#rooms/reading/reader';
@@ -6,16 +7,15 @@ import type { SyncFilter } from '../filters/sync-filter.js';
 import type { KnownRoom } from '../notifier/active-user.js';
 import type { AnsweredMembers } from '../parts/lazy-members.js';
 import type { SignedEvents } from '../parts/signed-events.js';
-import type { StreamToken } from '../tokens/stream-token.js';
 
 /** What one answer to /sync is computed from. Fixed at its start, whatever happens meanwhile. */
 export interface SyncContext {
   readonly requester: Requester;
   readonly filter: SyncFilter;
   /** Where the client is; undefined for an initial sync. */
-  readonly since: StreamToken | undefined;
+  readonly since: StreamMoment | undefined;
   /** Where the answer ends: nothing in it is from after that. */
-  readonly until: StreamToken;
+  readonly until: StreamMoment;
   /** All of the state is wanted, whatever the client has. */
   readonly fullState: boolean;
   /** The state is wanted as it is after the timeline, not before it. */

@@ -1,5 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { Typing } from '#ephemeral/typing/typing';
+import type { LogHistory } from '#event-store/log-history';
+import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -10,15 +13,13 @@ import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { LazyMembers } from '../parts/lazy-members.js';
 import { SignedEvents } from '../parts/signed-events.js';
-import { Restorations } from '../tokens/restorations.js';
-import { formatStreamToken, type StreamToken } from '../tokens/stream-token.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
 import type { SyncContext } from './sync-context.js';
 
 /** A request for what is new, parsed. */
 export interface SyncRequest {
   readonly requester: Requester;
-  readonly since: StreamToken | undefined;
+  readonly since: StreamMoment | undefined;
   readonly filter: SyncFilter;
   readonly fullState: boolean;
   readonly stateAfter: boolean;
@@ -45,36 +46,39 @@ export class SyncContexts {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
-    private readonly restorations: Restorations,
+    private readonly typing: Typing,
     private readonly lazyMembers: LazyMembers,
     private readonly signedEvents: SignedEvents,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** Which history of the log moments are of. */
+  get history(): LogHistory {
+    return this.views.history;
+  }
+
   /**
    * The newest moment that everything in an answer has passed, and that is not before `since`, for somebody who hears of the
    * typing in these rooms.
    */
-  async moment(since: StreamToken | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamToken> {
+  async moment(since: StreamMoment | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamMoment> {
     await this.active.catchUp();
     const seen = this.active.position;
     const passed = this.views.position(COVERED);
     let position = passed < seen ? passed : seen;
     // Where a projection is paused or filled anew the answer stands still, and never goes back.
     if (since !== undefined && since.position > position) position = since.position;
-    return { position, typing: this.restorations.mark(hears) };
+    return { position, typing: this.typing.mark(hears) };
   }
 
   /**
-   * Where a token begins. One of a log that was put back to an earlier moment since: where both are still the same. One whose
-   * position the log has not got to: now. To refuse it would leave clients asking for ever, to believe it would pass over what
-   * comes next. Asked once for each request: asked again, "now" would be later.
+   * Where a token begins. One whose position the log has not got to, for it was put back and nobody noticed: now. To refuse it would leave clients asking for ever, to believe it would pass over what comes next. Asked once for each
+   * request: asked again, "now" would be later.
    */
-  async settle(token: StreamToken): Promise<StreamToken> {
+  async settle(token: StreamMoment): Promise<StreamMoment> {
     await this.active.catchUp();
     const seen = this.active.position;
-    const rebased = this.restorations.rebase(token);
-    return rebased.position > seen ? { ...rebased, position: seen } : rebased;
+    return token.position > seen ? { ...token, position: seen } : token;
   }
 
   /** Opens the context of one answer. */
@@ -97,7 +101,7 @@ export class SyncContexts {
       rooms: user.rooms,
       members: this.lazyMembers.open(
         requester,
-        since === undefined ? undefined : formatStreamToken(since),
+        since === undefined ? undefined : formatStreamMoment(views.history, since),
         request.filter.lazyLoadMembers,
       ),
       signed: request.filter.signedEvents ? this.signedEvents : undefined,

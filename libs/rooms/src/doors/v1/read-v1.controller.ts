@@ -1,13 +1,15 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import type { LogHistory, SettledPlace } from '#event-store/log-history';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
-import { type Bound, pageOfList, type Places, planPage, readPageParameters } from '#http/pagination';
+import { type Bound, pageOfList, planPage, readPageParameters } from '#http/pagination';
 import type { Query as QueryValues } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { formatStreamPlace, placesInLog } from '#http/tokens/stream-token';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
-import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { contentText, type TimelineRow } from '../../projections/timeline-row.js';
@@ -19,15 +21,6 @@ import { openRoom } from '../../reading/open-room.js';
 import { readerOf } from '../../reading/reader.js';
 import type { RoomReader } from '../../reading/room-reader.js';
 import { readStateKey } from '../read-state-key.js';
-
-/** The members of a room are a list in the order of their last changes; its tokens are places in the log. */
-const MEMBERS: Places<Position> = {
-  find(token) {
-    const [, digits] = /^s(\d+)(?:_[0-9a-z.]+)?$/.exec(token) ?? [];
-    return digits === undefined ? undefined : parseShortPosition(digits);
-  },
-  compare: (a, b) => (a < b ? -1 : Number(a > b)),
-};
 
 /** Reading rooms: client-server API v1, "Getting events for a room". */
 @Authenticated({ guests: true })
@@ -80,13 +73,19 @@ export class ReadV1Controller {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
-    const plan = planPage(readPageParameters(query), MEMBERS);
+    const { history } = this.views;
+    // A list in the order of the members' last changes.
+    const places = placesInLog(history);
+    const plan = planPage(readPageParameters(query), places);
     const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const rows = await listMembers(this.views, roomId, { at: until });
-    const inOrder = rows.toSorted((a, b) => MEMBERS.compare(a.header.p, b.header.p));
-    const { items, start, end } = pageOfList(inOrder, plan, ({ header }) => header.p, MEMBERS);
+    const placeOf = ({ header }: TimelineRow): SettledPlace => ({ place: header.p, isLost: false });
+    const inOrder = rows.toSorted((a, b) => places.compare(placeOf(a), placeOf(b)));
+    const { items, start, end } = pageOfList(inOrder, plan, placeOf, places);
     const chunk = await this.#render(there, items);
-    return new RawJson(`{"start":"${formatBound(start)}","end":"${formatBound(end)}","chunk":[${chunk}]}`);
+    return new RawJson(
+      `{"start":"${formatBound(history, start)}","end":"${formatBound(history, end)}","chunk":[${chunk}]}`,
+    );
   }
 
   @Get('messages')
@@ -107,6 +106,7 @@ export class ReadV1Controller {
   }
 }
 
-function formatBound(bound: Bound<Position>): string {
-  return bound === 'START' || bound === 'END' ? bound : `s${shortPosition(bound)}_0`;
+function formatBound(history: LogHistory, bound: Bound<SettledPlace>): string {
+  if (bound === 'START' || bound === 'END') return bound;
+  return formatStreamPlace(history, { place: bound.place, typing: NO_TYPING });
 }

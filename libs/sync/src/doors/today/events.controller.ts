@@ -6,6 +6,7 @@ import type { OpenSession } from '#http/open-session';
 import { filledText, type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { parseEventStreamPlace } from '#http/tokens/event-stream-places';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -16,7 +17,6 @@ import { renderForEventStream } from '../../events/render-event-stream.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
-import { parseEventStreamPlace } from '../../tokens/event-stream-places.js';
 import { ClientGone } from '../client-gone.js';
 
 const DEFAULT_LIMIT = 10;
@@ -48,7 +48,7 @@ export class EventsController {
       roomId: room === undefined ? undefined : parseRoomId(room),
       plan: {
         direction: 'f' as const,
-        from: from === undefined ? ('END' as const) : parseEventStreamPlace(from, 'from'),
+        from: from === undefined ? ('END' as const) : parseEventStreamPlace(this.views.history, from, 'from'),
         to: 'END' as const,
         limit: queryInteger(query, 'limit', { cap: MAX_LIMIT }),
         isDirected: true,

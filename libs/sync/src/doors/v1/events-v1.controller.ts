@@ -7,6 +7,7 @@ import { planPage, readPageParameters } from '#http/pagination';
 import { filledText, type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
+import { eventStreamPlaces } from '#http/tokens/event-stream-places';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
@@ -19,7 +20,6 @@ import { SyncFilters } from '../../filters/sync-filters.js';
 import { Events } from '../../queries/events.js';
 import { InitialSync } from '../../queries/initial-sync.js';
 import { RoomInitialSync } from '../../queries/room-initial-sync.js';
-import { EVENT_STREAM } from '../../tokens/event-stream-places.js';
 import { ClientGone } from '../client-gone.js';
 
 const MAX_LIMIT = 1_000;
@@ -48,7 +48,7 @@ export class EventsV1Controller {
       requester,
       form: 'v1' as const,
       roomId: room === undefined ? undefined : parseRoomId(room),
-      plan: planPage(readPageParameters(query), EVENT_STREAM),
+      plan: planPage(readPageParameters(query), eventStreamPlaces(this.views.history)),
       filter: await this.#filterOf(requester, query),
     };
     const timeout = queryInteger(query, 'timeout') ?? 0;

@@ -3,10 +3,7 @@ import type { RoomId } from '#kernel/ids';
 
 /** Up to where a client has heard of typing: a part of its token. Numbers of another run of the server mean nothing here. */
 export interface TypingMark {
-  /**
-   * The run of the server in which it was made; '' in a mark of who has heard nothing. It begins with how often the log had been
-   * put back to an earlier moment by then (`runOf`): so a token says which history its position is of.
-   */
+  /** The run of the server in which it was made; '' in a mark of who has heard nothing. */
   readonly run: string;
   /** The number of the last change. */
   readonly sequence: number;
@@ -18,20 +15,8 @@ export interface TypingMark {
 export const NO_TYPING: TypingMark = Object.freeze({ run: '', sequence: 0, rooms: Object.freeze([]) });
 
 const HASH_LENGTH = 8;
-/** Of a run's eight digits. */
-const INCARNATION_DIGITS = 2;
 const MARK = /^([0-9a-f]{8})\.(\d{1,15})(?:\.(all|(?:[0-9a-f]{8}){1,32}))?$/;
 const NOTHING = '0';
-
-/** The name of a run, six digits of its own, over a log that was put back so many times. */
-export function runOf(incarnation: number, own: string): string {
-  return (incarnation % 16 ** INCARNATION_DIGITS).toString(16).padStart(INCARNATION_DIGITS, '0') + own;
-}
-
-/** How often the log had been put back when the mark was made; undefined for a mark of no run. */
-export function incarnationOf({ run }: TypingMark): number | undefined {
-  return run === '' ? undefined : Number.parseInt(run.slice(0, INCARNATION_DIGITS), 16);
-}
 
 /** A room as marks name it. */
 export function typingHashOf(roomId: RoomId): string {

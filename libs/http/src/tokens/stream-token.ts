@@ -1,0 +1,75 @@
+import type { LogHistory, SettledPlace } from '#event-store/log-history';
+import type { Places } from '#http/pagination';
+import { MatrixError } from '#kernel/matrix-error';
+import { comparePlaces, type Place, type Position, START } from '#kernel/position';
+import { findTypingMark, formatTypingMark, NO_TYPING, type TypingMark } from './typing-mark.js';
+
+/**
+ * A moment in all that a user hears of: everything up to and including a position of the log, and typing notifications up to
+ * a mark of this run of the server or of an earlier one.
+ */
+export interface StreamMoment {
+  readonly position: Position;
+  readonly typing: TypingMark;
+}
+
+/** A place in the event stream: a moment, or just before an event, where a page ended that was read backwards. */
+export interface StreamPlace {
+  readonly place: Place;
+  readonly typing: TypingMark;
+}
+
+/** A place that a client came with. */
+export type StreamToken = StreamPlace & SettledPlace;
+
+/** Before the first event. */
+export const BEGINNING: StreamPlace = Object.freeze({ place: START, typing: NO_TYPING });
+
+/** `s<place>_<typing>`. */
+const STREAM_TOKEN = /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300}))?$/;
+
+/** A place of the event stream as clients hold it. */
+export function formatStreamPlace(history: LogHistory, { place, typing }: StreamPlace): string {
+  return `s${history.format(place)}_${formatTypingMark(typing)}`;
+}
+
+/** A moment as clients hold it. */
+export function formatStreamMoment(history: LogHistory, { position, typing }: StreamMoment): string {
+  return formatStreamPlace(history, { place: position, typing });
+}
+
+/** Reads what `formatStreamPlace` wrote; undefined for anything else. A token without a mark has heard no typing. */
+export function findStreamToken(history: LogHistory, text: string): StreamToken | undefined {
+  const [, placed = '', mark] = STREAM_TOKEN.exec(text) ?? [];
+  const settled = history.find(placed);
+  const typing = mark === undefined ? NO_TYPING : findTypingMark(mark);
+  return settled === undefined || typing === undefined ? undefined : { ...settled, typing };
+}
+
+/** Reads what `formatStreamMoment` wrote. Throws M_INVALID_PARAM, naming the parameter. */
+export function parseStreamMoment(history: LogHistory, text: string, parameter: string): StreamMoment {
+  const token = findStreamToken(history, text);
+  if (typeof token?.place !== 'string')
+    throw new MatrixError('M_INVALID_PARAM', `${parameter}: not a token of this server`);
+  return { position: token.place, typing: token.typing };
+}
+
+/** The moment of a place, for all that is no event: to that, just before an event and just after it are the same. */
+export function momentOf({ place, typing }: StreamPlace): StreamMoment {
+  return { position: typeof place === 'string' ? place : place.before, typing };
+}
+
+/** The order of places in the event stream. */
+export function compareStreamPlaces(a: StreamPlace, b: StreamPlace): number {
+  if (a.typing.run !== b.typing.run) return comparePlaces(a.place, b.place);
+  return comparePlaces(a.place, b.place) || a.typing.sequence - b.typing.sequence;
+}
+
+/** A list that is in the order of the log, such as that of a room's members by their last changes, and the tokens of its pages. */
+export function placesInLog(history: LogHistory): Places<SettledPlace> {
+  return {
+    find: (text) => findStreamToken(history, text),
+    compare: (a, b) => comparePlaces(a.place, b.place),
+    isLost: ({ isLost }) => isLost,
+  };
+}
