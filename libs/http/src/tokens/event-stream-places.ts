@@ -1,6 +1,6 @@
 import type { LogHistory } from '#event-store/log-history';
-import type { Places } from '#http/pagination';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Places } from '../pagination.js';
 import { compareStreamPlaces, findStreamToken, type StreamToken } from './stream-token.js';
 import { findTimelineToken } from './timeline-token.js';
 import { NO_TYPING } from './typing-mark.js';

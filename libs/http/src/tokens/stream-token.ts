@@ -1,7 +1,7 @@
 import type { LogHistory, SettledPlace } from '#event-store/log-history';
-import type { Places } from '#http/pagination';
 import { MatrixError } from '#kernel/matrix-error';
 import { comparePlaces, type Place, type Position, START } from '#kernel/position';
+import type { Places } from '../pagination.js';
 import { findTypingMark, formatTypingMark, NO_TYPING, type TypingMark } from './typing-mark.js';
 
 /**

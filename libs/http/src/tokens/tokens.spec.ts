@@ -4,8 +4,8 @@ import { LogHistory } from '#event-store/log-history';
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Place } from '#kernel/position';
-import { planPage } from '#http/pagination';
 import { positionOf } from '#testing/position-of';
+import { planPage } from '../pagination.js';
 import { eventStreamPlaces, parseEventStreamPlace } from './event-stream-places.js';
 import {
   findStreamToken,
