@@ -16,11 +16,12 @@ function metricsOf(expressions: readonly string[]): Set<string> {
 describe('what watches a server', () => {
   let server: Homeserver;
   let exposed: Set<string>;
+  let text: string;
 
   beforeAll(async () => {
     server = await Homeserver.start();
     await server.request('GET', '/health');
-    const { text } = await server.request('GET', '/metrics');
+    ({ text } = await server.request('GET', '/metrics'));
     exposed = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name ?? ''));
   });
   afterAll(() => server.remove());
@@ -33,6 +34,18 @@ describe('what watches a server', () => {
     expect(expressions.length).toBeGreaterThan(20);
     expect([...metricsOf(expressions)].filter((name) => !exposed.has(name))).toEqual([]);
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
+  });
+
+  it('knows of every cache how full it is, what was found in it and what gave way', () => {
+    const numbersOf = (metric: string): Map<string | undefined, number> =>
+      new Map([...text.matchAll(new RegExp(`^${metric}{cache="(.*?)"} (.*)$`, 'gm'))].map((m) => [m[1], Number(m[2])]));
+    const capacity = numbersOf('annals_cache_capacity');
+    const names = ['known-tokens', 'lazy-members', 'push-contexts', 'recent-redactions', 'rooms', 'sync-filters'];
+    expect([...capacity.keys()]).toEqual(expect.arrayContaining([...names, 'timeline-ends', 'unread-counts']));
+    for (const metric of ['entries', 'hits_total', 'misses_total', 'evictions_total']) {
+      expect([...numbersOf(`annals_cache_${metric}`).keys()]).toEqual([...capacity.keys()]);
+    }
+    expect(Math.min(...capacity.values())).toBeGreaterThan(0);
   });
 
   it('gives alarm only by metrics that a server has', () => {

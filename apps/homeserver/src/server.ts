@@ -34,6 +34,7 @@ import { LISTENERS } from './listeners.js';
 import { showFirstToken } from './show-first-token.js';
 import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { userMethods } from './user-methods.js';
+import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
 import { watchProjections } from './watch-projections.js';
 
@@ -112,6 +113,8 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   closing.push({ name: 'modules', milliseconds: DRAIN_MS.modules, run: () => app.close() });
   for (const listener of LISTENERS) followers.listeners.push(app.get(listener, { strict: false }));
   for (const effect of EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
+
+  watchCaches(ports.metrics, app);
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();

@@ -1,7 +1,6 @@
-import { Global, Inject, Module, type Provider } from '@nestjs/common';
+import { Global, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ACCESS_TOKENS } from '#http/access-tokens';
-import { METRICS, type Metrics } from '#observability/metrics';
 import { Accounts } from './accounts.js';
 import { ChangePasswordHandler } from './commands/change-password.js';
 import { ChangeProfileHandler } from './commands/change-profile.js';
@@ -97,7 +96,7 @@ const services: Provider[] = [
 ];
 
 /**
- * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, METRICS and SIGNING_KEY from global
+ * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and SIGNING_KEY from global
  * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a
  * listener to be run.
  */
@@ -108,9 +107,4 @@ const services: Provider[] = [
   providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
   exports: [ACCESS_TOKENS, Accounts, KnownTokens, FirstRegistrationToken],
 })
-export class AccountsModule {
-  constructor(@Inject(METRICS) metrics: Metrics, tokens: KnownTokens, sessions: AuthSessions) {
-    metrics.addGauge('annals_known_tokens', 'Access tokens whose holders are in memory', () => tokens.size);
-    metrics.addGauge('annals_auth_sessions', 'Sessions of interactive authentication', () => sessions.size);
-  }
-}
+export class AccountsModule {}

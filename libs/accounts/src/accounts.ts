@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
@@ -46,6 +47,11 @@ export class Accounts {
       initialState: NO_ACCOUNT,
       evolve: foldAccountFact,
     });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#aggregates.numbers;
   }
 
   /** The account as the log has it; NO_ACCOUNT where nobody registered the user id. */

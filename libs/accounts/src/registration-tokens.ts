@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';
@@ -36,6 +37,11 @@ export class RegistrationTokens {
   ) {
     const fold = { initialState: NO_REGISTRATION_TOKEN, evolve: foldRegistrationTokenFact };
     this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#aggregates.numbers;
   }
 
   /** Whether a registration with the token would be let through now. */

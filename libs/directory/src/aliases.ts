@@ -7,6 +7,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { CONFIG, type Config } from '#config/config';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
@@ -69,6 +70,11 @@ export class Aliases implements AliasBook {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {
     this.#streams = new Aggregates({ store, clock, initialState: NO_ALIAS, evolve: evolveAlias, capacity: CAPACITY });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
   }
 
   async claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {

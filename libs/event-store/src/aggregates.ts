@@ -1,6 +1,6 @@
 import type { Clock } from '#kernel/clock';
 import { KeyedQueue } from '#kernel/keyed-queue';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { START, type Position } from '#kernel/position';
 import { RevisionConflict, type EventStore, type ExpectedRevision, type NewFact } from './event-store.js';
 import { decisionId } from './fact-id.js';
@@ -59,6 +59,11 @@ export class Aggregates<S> {
   constructor(options: AggregatesOptions<S>) {
     this.#options = options;
     this.#known = new LruCache(options.capacity);
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#known.numbers;
   }
 
   /** The newest state of the stream. */

@@ -5,7 +5,7 @@ import type { Requester } from '#kernel/requester';
 import { ACCESS_TOKENS, type AccessTokens } from './access-tokens.js';
 import { findAccessToken } from './find-access-token.js';
 import { OpenSession } from './open-session.js';
-import { RateLimits } from './rate-limits.js';
+import { type BucketName, RateLimits } from './rate-limits.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,7 +22,7 @@ declare module 'fastify' {
 export interface DoorRules {
   authentication?: 'required' | 'optional';
   guests?: boolean;
-  bucket?: string;
+  bucket?: BucketName;
 }
 
 /** Where the decorators leave their rules: on the method of the controller, or on the controller. */

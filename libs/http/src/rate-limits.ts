@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { CONFIG, type Config } from '#config/config';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 
 /** A token bucket: how many requests at once, and how many a second in the long run. */
 export interface Bucket {
@@ -32,18 +32,32 @@ interface Level {
 /** Counts the requests of each caller (a user id, or an address) in each bucket. */
 @Injectable()
 export class RateLimits {
-  readonly #levels = new Map<string, LruCache<string, Level>>();
+  readonly #levels: Readonly<Record<BucketName, LruCache<string, Level>>> = {
+    registration: new LruCache(MEMORY),
+    login: new LruCache(MEMORY),
+    send: new LruCache(MEMORY),
+    room: new LruCache(MEMORY),
+    search: new LruCache(MEMORY),
+    default: new LruCache(MEMORY),
+  };
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 
+  /** For metrics, by name. */
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return Object.fromEntries(
+      Object.entries(this.#levels).map(([name, levels]) => [`rate-limits-${name}`, levels.numbers]),
+    );
+  }
+
   /** Takes one request from the caller's bucket: 0 when there was one, else the milliseconds until there is. */
-  take(name: string, caller: string): number {
+  take(name: BucketName, caller: string): number {
     if (!this.config.rateLimits) return 0;
-    const bucket: Bucket = BUCKETS[name as BucketName] ?? BUCKETS.default; // A plain record: unknown names are loose.
-    const levels = this.#levelsOf(name);
+    const bucket: Bucket = BUCKETS[name];
+    const levels = this.#levels[name];
     const now = this.stopwatch.elapsed();
     const level = levels.get(caller) ?? { tokens: bucket.burst, at: now };
     level.tokens = Math.min(bucket.burst, level.tokens + ((now - level.at) * bucket.perSecond) / 1000);
@@ -52,11 +66,5 @@ export class RateLimits {
     if (level.tokens < 1) return ((1 - level.tokens) * 1000) / bucket.perSecond;
     level.tokens -= 1;
     return 0;
-  }
-
-  #levelsOf(name: string): LruCache<string, Level> {
-    let levels = this.#levels.get(name);
-    if (levels === undefined) this.#levels.set(name, (levels = new LruCache(MEMORY)));
-    return levels;
   }
 }

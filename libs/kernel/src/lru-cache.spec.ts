@@ -24,3 +24,13 @@ test('what was deleted is gone', () => {
   cache.delete('a');
   expect([cache.size, cache.get('a')]).toEqual([0, undefined]);
 });
+
+test('it counts what was found, what was not, and what gave way', () => {
+  const cache = new LruCache<string, number>(1);
+  cache.set('a', 1);
+  cache.get('a');
+  cache.get('b');
+  cache.set('b', 2);
+  cache.delete('b');
+  expect(cache.numbers).toEqual({ size: 0, capacity: 1, hits: 1, misses: 1, evictions: 1 });
+});

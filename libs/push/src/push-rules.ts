@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { userStream } from '#accounts/facts/account-facts';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -25,6 +26,11 @@ export class PushRules {
   ) {
     const fold = { initialState: NO_CHANGES, evolve: foldPushRuleFact };
     this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#aggregates.numbers;
   }
 
   /** Appends what `decide` answers to the requester's stream, settles once the views show it, and answers whether it was anything. */

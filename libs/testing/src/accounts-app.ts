@@ -16,7 +16,6 @@ import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
-import { METRICS, Metrics } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Listener } from '#projections/listener';
 import { VIEWS } from '#projections/views';
@@ -79,9 +78,8 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: EVENT_STORE, useValue: store },
       { provide: VIEWS, useValue: views },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
-      { provide: METRICS, useValue: new Metrics() },
     ],
-    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, SIGNING_KEY, METRICS],
+    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, SIGNING_KEY],
   })
   class TestPorts {}
 

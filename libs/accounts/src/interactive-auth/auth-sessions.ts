@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 
 export type Stage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token';
 
@@ -64,9 +64,9 @@ export class AuthSessions {
     return undefined;
   }
 
-  /** How many sessions there are, those over but not yet asked for among them. */
-  get size(): number {
-    return this.#sessions.size;
+  /** For metrics: of the sessions, those over but not yet asked for among them. */
+  get numbers(): CacheNumbers {
+    return this.#sessions.numbers;
   }
 
   /** Ends a session: it cannot be used again. */

@@ -57,7 +57,7 @@ describe('known tokens', () => {
     expect(await tokens.requesterOf('good')).toEqual(expected);
     expect(reads).toBe(3);
     expect(await tokens.requesterOf('good')).toEqual(expected);
-    expect([reads, tokens.size]).toEqual([3, 1]);
+    expect([reads, tokens.numbers.size]).toEqual([3, 1]);
   });
 
   it('are refused where they are unknown', async () => {
@@ -96,9 +96,9 @@ describe('known tokens', () => {
       tokens.hear([fact('devices-removed')]);
     };
     await tokens.requesterOf('good');
-    expect(tokens.size).toBe(0);
+    expect(tokens.numbers.size).toBe(0);
     await tokens.requesterOf('good');
-    expect(tokens.size).toBe(1);
+    expect(tokens.numbers.size).toBe(1);
   });
 
   it('end at their time, softly', async () => {

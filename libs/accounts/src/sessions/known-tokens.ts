@@ -3,7 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { AccessTokens } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { Listener } from '#projections/listener';
@@ -89,9 +89,9 @@ export class KnownTokens implements AccessTokens, Listener {
     for (const fact of facts) if (FORGETTING.has(fact.type)) this.#forget(userIdOfStream(fact.stream));
   }
 
-  /** How many tokens are known. */
-  get size(): number {
-    return this.#known.size;
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#known.numbers;
   }
 
   #seen(hash: string, known: KnownToken): Promise<Requester> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 
 const LIFETIME_MS = 60_000;
 const CAPACITY = 1_000;
@@ -12,6 +12,11 @@ export class RegistrationNonces {
   readonly #expiries = new LruCache<string, number>(CAPACITY);
 
   constructor(@Inject(CLOCK) private readonly stopwatch: Stopwatch) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#expiries.numbers;
+  }
 
   /** A new nonce. */
   issue(): string {

@@ -9,6 +9,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { parseAccountDataRow } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventPlace } from '#rooms/projections/timeline.projector';
@@ -38,6 +39,11 @@ export class Receipts {
     @Inject(VIEWS) private readonly views: Views,
   ) {
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, initialState: null, evolve: () => null });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
   }
 
   /**

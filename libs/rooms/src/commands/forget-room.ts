@@ -8,6 +8,7 @@ import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import type { RoomForgotten } from '../facts/room-facts.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -34,6 +35,11 @@ export class ForgetRoomHandler implements ICommandHandler<ForgetRoom> {
     @Inject(VIEWS) private readonly views: Views,
   ) {
     this.#streams = new Aggregates({ store, clock, initialState: null, evolve: () => null, capacity: 1_000 });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
   }
 
   async execute({ requester, roomId }: ForgetRoom): Promise<void> {

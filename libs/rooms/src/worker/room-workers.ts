@@ -5,7 +5,7 @@ import { LostRaces } from '#event-store/lost-races';
 import { sealFacts } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import type { RoomEvent } from '#protocol/room-event';
@@ -108,9 +108,9 @@ export class RoomWorkers {
     return this.close();
   }
 
-  /** How many rooms are in memory: for metrics. */
-  get liveRooms(): number {
-    return this.#busy.size + this.#idle.size;
+  /** For metrics: of the rooms in memory, those that have no work under way. */
+  get numbers(): CacheNumbers {
+    return this.#idle.numbers;
   }
 
   #enqueue<T>(roomId: RoomId, context: FactContext, run: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { parseFilter } from '#accounts/filters/filter';
 import { findFilterText } from '#accounts/filters/find-filter-text';
 import { serverNameOf, type UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { compileSyncFilter, type SyncFilter } from './sync-filter.js';
@@ -16,6 +16,11 @@ export class SyncFilters {
   readonly #prepared = new LruCache<string, SyncFilter>(CACHED);
 
   constructor(@Inject(VIEWS) private readonly views: Pick<Views, 'get'>) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#prepared.numbers;
+  }
 
   /** `text` is a filter's id, or the filter itself as JSON. Throws M_INVALID_PARAM, M_NOT_JSON, M_BAD_JSON. */
   async get(userId: UserId, text: string | undefined): Promise<SyncFilter> {

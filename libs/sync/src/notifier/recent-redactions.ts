@@ -1,5 +1,5 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 
 interface Redaction {
@@ -24,6 +24,11 @@ export class RecentRedactions {
 
   constructor(private readonly start: Position) {
     this.#floor = start;
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#rooms.numbers;
   }
 
   /** Notes that a redaction took effect. Positions come in order. */

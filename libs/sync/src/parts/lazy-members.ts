@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EventId, RoomId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 
@@ -25,6 +25,11 @@ const TOKENS_PER_DEVICE = 4;
 export class LazyMembers {
   /** Of each device what is known by the tokens of its last answers, the one used longest ago first. */
   readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES);
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#devices.numbers;
+  }
 
   /**
    * Opens what is known for an answer to a request with this token (undefined for a client that begins anew), whose members

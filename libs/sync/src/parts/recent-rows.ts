@@ -1,7 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { Inject, Injectable } from '@nestjs/common';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import type { ScanOptions } from '#read-models/read-model-store';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -20,6 +20,11 @@ export class SharedRows {
   readonly #shared = new LruCache<string, RecentRows>(SHARED);
 
   constructor(@Inject(VIEWS) private readonly views: Views) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#shared.numbers;
+  }
 
   /** The timeline of a room backwards from `upTo`; see `RecentRows`. Shared only where it begins somewhere. */
   open(roomId: RoomId, upTo: Position, expected: number, after?: Position): RecentRows {

@@ -1,6 +1,6 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, JsonNumber, type JsonObject } from '#kernel/json';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
@@ -40,6 +40,11 @@ export class PushContexts {
   readonly #rooms = new LruCache<string, Promise<RoomPart>>(SHARED);
 
   constructor(private readonly views: Views) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#rooms.numbers;
+  }
 
   /** What the rules need of a room as it is now, for one reader. `moment` is the position the reader reads up to. */
   async read(roomId: RoomId, reader: UserId, moment: Position): Promise<ContextOfSender> {

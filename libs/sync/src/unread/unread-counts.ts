@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { compileRules, type RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
@@ -71,6 +71,16 @@ export class UnreadCounts {
     private readonly active: ActiveUsers,
   ) {
     this.#contexts = new PushContexts(views);
+  }
+
+  /** For metrics, by name. */
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return {
+      'unread-counts': this.#known.numbers,
+      'unread-counts-large': this.#large.numbers,
+      'push-rules-compiled': this.#rules.numbers,
+      'push-contexts': this.#contexts.numbers,
+    };
   }
 
   /** The counts for the user of a context; without those threads that have nothing unread. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
 
 const CAPACITY = 10_000;
@@ -11,6 +11,11 @@ const CAPACITY = 10_000;
 @Injectable()
 export class TransactionAnswers {
   readonly #answers = new LruCache<string, Promise<object>>(CAPACITY);
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#answers.numbers;
+  }
 
   /** Runs a request, or answers what the same one was answered. A request that failed may be tried again. */
   once(requester: Requester, path: string, txnId: string | undefined, run: () => Promise<object>): Promise<object> {

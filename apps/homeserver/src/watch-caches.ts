@@ -1,0 +1,80 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { Accounts } from '#accounts/accounts';
+import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
+import { RegistrationTokens } from '#accounts/registration-tokens';
+import { KnownTokens } from '#accounts/sessions/known-tokens';
+import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
+import { Aliases } from '#directory/aliases';
+import { Receipts } from '#ephemeral/commands/receipts';
+import { RateLimits } from '#http/rate-limits';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import type { LabelledNumber, Metrics } from '#observability/metrics';
+import { PushRules } from '#push/push-rules';
+import { ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { SyncFilters } from '#sync/filters/sync-filters';
+import { ActiveUsers } from '#sync/notifier/active-users';
+import { LazyMembers } from '#sync/parts/lazy-members';
+import { SharedRows } from '#sync/parts/recent-rows';
+import { UnreadCounts } from '#sync/unread/unread-counts';
+
+/** Adds what the caches of this process do to the metrics: all of them, by their name. */
+export function watchCaches(metrics: Metrics, app: Pick<INestApplicationContext, 'get'>): void {
+  const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
+  const [active, unread, limits] = [of(ActiveUsers), of(UnreadCounts), of(RateLimits)];
+  const owners: Readonly<Record<string, { readonly numbers: CacheNumbers }>> = {
+    accounts: of(Accounts),
+    aliases: of(Aliases),
+    'auth-sessions': of(AuthSessions),
+    'forgotten-rooms': of(ForgetRoomHandler),
+    'known-tokens': of(KnownTokens),
+    'lazy-members': of(LazyMembers),
+    'push-rules': of(PushRules),
+    receipts: of(Receipts),
+    'registration-nonces': of(RegistrationNonces),
+    'registration-tokens': of(RegistrationTokens),
+    rooms: of(RoomWorkers),
+    'sync-filters': of(SyncFilters),
+    'timeline-ends': of(SharedRows),
+    'transaction-answers': of(TransactionAnswers),
+  };
+  const list = (): [string, CacheNumbers][] => [
+    ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),
+    ['recent-redactions', active.redactions.numbers],
+    ...Object.entries({ ...unread.caches, ...limits.caches }),
+  ];
+  const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
+    list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);
+  const labels = ['cache'];
+  metrics.addGauges(
+    'annals_cache_entries',
+    'Entries of a cache',
+    labels,
+    read(({ size }) => size),
+  );
+  metrics.addGauges(
+    'annals_cache_capacity',
+    'The most entries of a cache',
+    labels,
+    read(({ capacity }) => capacity),
+  );
+  metrics.addCounters(
+    'annals_cache_hits_total',
+    'What a cache was asked for and had',
+    labels,
+    read(({ hits }) => hits),
+  );
+  metrics.addCounters(
+    'annals_cache_misses_total',
+    'What a cache was asked for and did not have',
+    labels,
+    read(({ misses }) => misses),
+  );
+  metrics.addCounters(
+    'annals_cache_evictions_total',
+    'Entries of a cache that gave way to newer ones',
+    labels,
+    read(({ evictions }) => evictions),
+  );
+}
