@@ -19,7 +19,7 @@ import { KurrentReads } from './kurrent-reads.js';
 import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
 import { RenewableClient } from './renewable-client.js';
 import { Outage, type Way } from './outage.js';
-import { parseServerAddress, withQuickGossip } from './server-address.js';
+import { addressFor, parseServerAddress } from './server-address.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
 import { ServerSilent } from './until-silent.js';
@@ -69,12 +69,12 @@ export async function openKurrentEventStore(url: string, options: KurrentEventSt
   return store;
 }
 
-/** The library reads the whole of the address, and the files that it names, before it connects. */
+/** The library reads the whole of the address, and the files that it names, before it connects. Its errors hold the password. */
 function construct(make: () => KurrentEventStore, name: string): KurrentEventStore {
   try {
     return make();
   } catch (error) {
-    throw new EventStoreMisconfigured(`The event store at ${name}: ${wordsOf(error)}`, { cause: error });
+    throw new EventStoreMisconfigured(`The event store at ${name}: ${wordsOf(error)}`);
   }
 }
 
@@ -96,7 +96,7 @@ class KurrentEventStore implements EventStore {
     private readonly options: KurrentEventStoreOptions,
   ) {
     const connect = (part: 'javascript' | 'native') => {
-      const to = withQuickGossip(url, part);
+      const to = addressFor(part, url);
       return (): KurrentDBClient => holdRejections(library.KurrentDBClient.connectionString(to));
     };
     // Every call that waits for its next try listens.

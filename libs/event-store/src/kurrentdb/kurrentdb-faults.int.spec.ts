@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -252,6 +252,20 @@ describe('a server that asks who comes', () => {
     expect(await factsIn(store, 'a')).toHaveLength(2);
     expect(await followed.until(2)).toHaveLength(2);
   }, 20_000);
+
+  it('is found again although the file of certificates was away when its connection broke', async () => {
+    const tls = { certificate: CERTIFICATE, key: CERTIFICATE_KEY };
+    const server = await start({ login, tls });
+    const store = await open(urlOf(server, {}), { patienceMs: 30_000 });
+    await store.append('a', 'no-stream', someFacts(1));
+    renameSync(join(directory, 'ca.pem'), join(directory, 'away.pem'));
+    await server.close();
+    const reading = factsIn(store, 'a');
+    await delay(1500);
+    renameSync(join(directory, 'away.pem'), join(directory, 'ca.pem'));
+    await start({ ...server, login, tls });
+    expect(await reading).toHaveLength(1);
+  }, 40_000);
 
   it.each([
     ['a wrong password', { password: 'a-wrong-one' }, /does not take the user and the password$/],

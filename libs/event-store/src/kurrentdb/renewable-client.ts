@@ -30,12 +30,19 @@ export class RenewableClient {
     return this.#current;
   }
 
-  /** Puts a new client in the place of one that has failed; where that has been done already or just now, nothing. */
+  /**
+   * Puts a new client in the place of one that has failed; where that has been done already or just now, nothing. The files of
+   * certificates are read again for it; while one is missing, as when it is being replaced, the old client stays.
+   */
   renew(failed: KurrentDBClient): void {
     const now = performance.now();
     if (failed !== this.#current || this.#isClosed || now - this.#madeAt < LEAST_AGE_MS) return;
     this.#madeAt = now;
-    this.#current = this.make();
+    try {
+      this.#current = this.make();
+    } catch {
+      return;
+    }
     this.#retire(failed);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EventStoreMisconfigured } from '../event-store-errors.js';
-import { parseServerAddress, withQuickGossip } from './server-address.js';
+import { addressFor, parseServerAddress } from './server-address.js';
 
 describe('the address of a server', () => {
   it('names hosts, their ports and how they are trusted, and no secret', () => {
@@ -24,10 +24,38 @@ describe('the address of a server', () => {
     expect(() => parseServerAddress('http:/x')).toThrow(EventStoreMisconfigured);
   });
 
+  it.each([
+    'kurrentdb://admin:the/secret@a',
+    'kurrentdb://admin:the@secret@a?tls=false',
+    'kurrentdb://admin:secret@a?tls=false&foo=bar',
+    'kurrentdb://admin:secret@a?tls=false&throwOnAppendFailure=false',
+    'secret@a',
+  ])('is refused without a secret where it is none: %s', (url) => {
+    let message = '';
+    try {
+      parseServerAddress(url);
+    } catch (error) {
+      expect(error).toBeInstanceOf(EventStoreMisconfigured);
+      ({ message } = error as Error);
+    }
+    expect(message).toMatch(/is no address of an event store|there is no option/);
+    expect(message).not.toContain('secret');
+  });
+
+  it('prefers no node: only the leader has for sure what was just written', () => {
+    expect(addressFor('native', 'kurrentdb://a?nodePreference=follower&tls=false&gossipTimeout=9')).toBe(
+      'kurrentdb://a?tls=false&gossipTimeout=9',
+    );
+    expect(addressFor('native', 'kurrentdb://a?tls=false&NodePreference=random')).toBe(
+      'kurrentdb://a?tls=false&gossipTimeout=1000',
+    );
+    expect(addressFor('native', 'kurrentdb://a?nodePreference=random')).toBe('kurrentdb://a?gossipTimeout=1000');
+  });
+
   it('asks dead nodes for a short time only, unless it says itself for how long', () => {
-    expect(withQuickGossip('kurrentdb://a', 'javascript')).toBe('kurrentdb://a?gossipTimeout=1');
-    expect(withQuickGossip('kurrentdb://a?tls=false', 'javascript')).toBe('kurrentdb://a?tls=false&gossipTimeout=1');
-    expect(withQuickGossip('kurrentdb://a?GossipTimeout=9', 'native')).toBe('kurrentdb://a?GossipTimeout=9');
-    expect(withQuickGossip('kurrentdb://a', 'native')).toBe('kurrentdb://a?gossipTimeout=1000');
+    expect(addressFor('javascript', 'kurrentdb://a')).toBe('kurrentdb://a?gossipTimeout=1');
+    expect(addressFor('javascript', 'kurrentdb://a?tls=false')).toBe('kurrentdb://a?tls=false&gossipTimeout=1');
+    expect(addressFor('native', 'kurrentdb://a?GossipTimeout=9')).toBe('kurrentdb://a?GossipTimeout=9');
+    expect(addressFor('native', 'kurrentdb://a')).toBe('kurrentdb://a?gossipTimeout=1000');
   });
 });

@@ -11,12 +11,31 @@ export interface ServerAddress {
 }
 
 const FORM = /^(?<scheme>[a-z]+(?<discover>\+discover)?):\/\/(?:[^@/]*@)?(?<hosts>[^/?@]+)\/?(?:\?(?<query>.*))?$/;
+/** Up to the last `@`, for a password may hold what it should not. */
+const CREDENTIALS = /\/\/.*@/;
 const PORT = 2113;
+/** The options that the library knows. It tells of another one with the whole address, password and all. */
+const OPTIONS = new Set([
+  'usercertfile',
+  'userkeyfile',
+  'maxdiscoverattempts',
+  'connectionname',
+  'defaultdeadline',
+  'discoveryinterval',
+  'gossiptimeout',
+  'nodepreference',
+  'tls',
+  'tlsverifycert',
+  'tlscafile',
+  'keepaliveinterval',
+  'keepalivetimeout',
+]);
 
 /** Reads a connection string. Throws EventStoreMisconfigured. */
 export function parseServerAddress(url: string): ServerAddress {
   const { scheme, discover, hosts = '', query = '' } = FORM.exec(url)?.groups ?? {};
-  const name = url.replace(/\/\/[^@/]*@/, '//');
+  // Without a scheme it may be anything.
+  const name = url.includes('://') ? url.replace(CREDENTIALS, '//') : 'This';
   if (scheme === undefined) throw new EventStoreMisconfigured(`${name} is no address of an event store`);
   const names = hosts.split(',');
   if (discover !== undefined && names.length > 1) {
@@ -26,6 +45,11 @@ export function parseServerAddress(url: string): ServerAddress {
     );
   }
   const parameters = new URLSearchParams(query.toLowerCase());
+  for (const option of parameters.keys()) {
+    if (!OPTIONS.has(option.replaceAll(/[_-]/g, ''))) {
+      throw new EventStoreMisconfigured(`The event store ${name}: there is no option ${option}`);
+    }
+  }
   return {
     name,
     hosts: names.map(hostAndPort),
@@ -44,11 +68,13 @@ function hostAndPort(text: string): { host: string; port: number } {
 const GOSSIP_TIMEOUT_SECONDS = 1;
 
 /**
- * The connection string with a short time for asking a node about the others. The part of the library that is written in
- * JavaScript takes seconds, the native part milliseconds: a client is for one of them.
+ * The connection string for one part of the library. It has a short time for asking a node about the others: the part that is
+ * written in JavaScript takes seconds, the native part milliseconds. Its preference for a node is dropped: what was just
+ * written is read, and only the leader has it for sure.
  */
-export function withQuickGossip(url: string, part: 'javascript' | 'native'): string {
-  if (/[?&]gossipTimeout=/i.test(url)) return url;
+export function addressFor(part: 'javascript' | 'native', url: string): string {
+  const leading = url.replace(/(?<=[?&])nodePreference=[^&]*&?/gi, '').replace(/[?&]$/, '');
+  if (/[?&]gossipTimeout=/i.test(leading)) return leading;
   const timeout = part === 'javascript' ? GOSSIP_TIMEOUT_SECONDS : GOSSIP_TIMEOUT_SECONDS * 1000;
-  return `${url}${url.includes('?') ? '&' : '?'}gossipTimeout=${timeout}`;
+  return `${leading}${leading.includes('?') ? '&' : '?'}gossipTimeout=${timeout}`;
 }
