@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { filledText, type Query } from './query.js';
 
 const IN_QUERY = /^\/_matrix\/client\/(?:api\/v1|v2_alpha|r0|v3|unstable)\//;
 const BEARER = /^Bearer +(\S+) *$/i;
@@ -6,7 +7,7 @@ const BEARER = /^Bearer +(\S+) *$/i;
 /**
  * The access token of a request: of its Authorization header or, on the paths of the client-server API up to v3, of the query
  * parameter `access_token` (the only way in 2015; deprecated since, and what historic clients do). Undefined where there is
- * none.
+ * none. Throws M_INVALID_PARAM where the query has two.
  */
 export function findAccessToken(request: FastifyRequest): string | undefined {
   const header = request.headers.authorization;
@@ -16,6 +17,5 @@ export function findAccessToken(request: FastifyRequest): string | undefined {
   }
   const { url } = request;
   if (!url.includes('access_token') || !IN_QUERY.test(url)) return undefined;
-  const value = (request.query as { readonly access_token?: unknown }).access_token; // Any query is an object.
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return filledText(request.query as Query, 'access_token'); // The router's parser makes no other form.
 }

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseJson, type ParseJsonOptions } from '#protocol/canonical-json/parse-json';
 
@@ -24,11 +24,28 @@ const EXACT: ParseJsonOptions = Object.freeze({
  * 100 (content of events: 99), has a key twice in one object, or half a surrogate pair anywhere. So nothing that comes in
  * here (a name, a topic, account data) is a text that an event could not hold. A key `__proto__` is a key like any other.
  *
- * Numbers are doubles unless `exactNumbers` is set: then each that a double would change is a JsonNumber. For content of
- * events: which numbers it may have is for the room's version to say.
+ * Numbers are doubles, and one that a double would change is refused with M_BAD_JSON: what a client stores (account data, a
+ * profile, a filter, a push rule) comes back as it was. With `exactNumbers` such a number is a JsonNumber instead: for
+ * content of events, where the room's version says which numbers it may have.
  */
 export function parseJsonObject(body: Buffer, exactNumbers = false): JsonObject {
   const value = parseJson(body, exactNumbers ? EXACT : DOUBLES);
   if (!isJsonObject(value)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
+  return value;
+}
+
+/**
+ * Reads JSON that a parameter of a query holds, by the rules of a body with doubles. Throws M_NOT_JSON and M_BAD_JSON, naming
+ * the parameter.
+ */
+export function parseJsonParameter(name: string, text: string): JsonObject {
+  let value: JsonValue;
+  try {
+    value = parseJson(text, DOUBLES);
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
+    throw new MatrixError(error.errcode, `${name}: ${error.errcode === 'M_NOT_JSON' ? 'not JSON' : error.message}`);
+  }
+  if (!isJsonObject(value)) throw new MatrixError('M_BAD_JSON', `${name}: must be an object`);
   return value;
 }

@@ -2,6 +2,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '#config/config';
 import { setCorsHeaders } from './cors.js';
+import { MatrixError } from '#kernel/matrix-error';
 import { fastifyOptions } from './fastify-options.js';
 import { RawJson } from './raw-json.js';
 import { RouteMethods } from './route-methods.js';
@@ -31,7 +32,8 @@ export class MatrixAdapter extends FastifyAdapter {
         return;
       }
       dropBadContentType(request);
-      done();
+      if (isReadable(request.url)) return done();
+      void reply.code(400).send(UNREADABLE);
     });
     // JSON has no charset parameter (RFC 8259, section 11), and some clients compare the whole header.
     fastify.addHook('onSend', (_request, reply, payload, done) => {
@@ -57,6 +59,27 @@ export class MatrixAdapter extends FastifyAdapter {
         error: known ? 'This path does not take that method' : 'There is no such path',
       });
     }) as ReturnType<FastifyAdapter['setNotFoundHandler']>;
+  }
+}
+
+const UNREADABLE = new MatrixError('M_INVALID_PARAM', 'The query is not properly percent-encoded').toBody();
+/** What a URL holds with no escapes (RFC 3986), and what browsers leave unescaped besides. */
+const PLAIN_URL = /^[!-~]*$/;
+
+/**
+ * Whether the query of a URL can be read: the router takes what is no UTF-8, or no escape, for the text that it spells, and
+ * would ask for something else than the client meant. It looks at the path itself.
+ */
+function isReadable(url: string): boolean {
+  if (!PLAIN_URL.test(url)) return false;
+  const query = url.indexOf('?');
+  // PERF: most queries have no escapes.
+  if (query < 0 || !url.includes('%', query)) return true;
+  try {
+    decodeURIComponent(url.slice(query));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -3,10 +3,14 @@ import { MatrixError } from '#kernel/matrix-error';
 /** The query of a request as the router parsed it: a key given twice has an array. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** The only or the first value of a key; undefined where it is absent. */
+/**
+ * The value of a key; undefined where it is absent. Throws M_INVALID_PARAM where it is given twice: which of the two was
+ * meant is not for the server to guess. Keys that no door asks for are let be.
+ */
 export function queryText(query: Query, key: string): string | undefined {
   const value = query[key];
-  return typeof value === 'string' ? value : value?.[0];
+  if (value === undefined || typeof value === 'string') return value;
+  throw new MatrixError('M_INVALID_PARAM', `${key}: given more than once`);
 }
 
 /** The value of a key, undefined where it is absent or empty: for tokens and the like, which clients also leave out as `from=`. */

@@ -142,6 +142,34 @@ describe('what an account keeps', () => {
     expect(bad.body).toEqual({ errcode: 'M_BAD_JSON', error: 'room.timeline.limit: must be a positive integer' });
   });
 
+  it.each([
+    ['account data', 'PUT', (user: string) => `user/${user}/account_data/org.example.n`, '{"n":N}'],
+    [
+      'account data of a room',
+      'PUT',
+      (user: string) => `user/${user}/rooms/${ROOM}/account_data/org.example.n`,
+      '{"n":N}',
+    ],
+    ['a tag', 'PUT', (user: string) => `user/${user}/rooms/${ROOM}/tags/u.n`, '{"n":N}'],
+    ['a field of the profile', 'PUT', (user: string) => `profile/${user}/org.example.n`, '{"org.example.n":[N]}'],
+    ['a filter', 'POST', (user: string) => `user/${user}/filter`, '{"org.example.n":N}'],
+    [
+      'the conditions of a push rule',
+      'PUT',
+      () => 'pushrules/global/override/n',
+      '{"actions":[],"conditions":[{"n":N}]}',
+    ],
+    ['the actions of a push rule', 'PUT', () => 'pushrules/global/room/n', '{"actions":[{"set_tweak":"n","value":N}]}'],
+  ] as const)('keeps numbers as they are or refuses them: %s', async (_what, method, pathOf, text) => {
+    const call = (path: string, raw: string) => app.call(method, `${V3}/${path}`, { token, raw });
+    for (const number of ['9007199254740993', '1e400', '0.12345678901234567891']) {
+      const { status, body } = await call(pathOf(userId), text.replace('N', number));
+      expect([status, body['errcode']]).toEqual([400, 'M_BAD_JSON']);
+    }
+    for (const number of ['9007199254740991', '0.5'])
+      expect((await call(pathOf(userId), text.replace('N', number))).status).toBe(200);
+  });
+
   it('has nothing that this server cannot keep', async () => {
     expect((await get('account/3pid')).body).toEqual({ threepids: [] });
     expect((await get('pushers')).body).toEqual({ pushers: [] });

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { JsonNumber, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { fitsDouble } from './fits-double.js';
 
 export interface ParseJsonOptions {
   /** Keep floats and big integers (as JsonNumber where a double would lose their spelling) instead of refusing them. */
@@ -10,7 +11,10 @@ export interface ParseJsonOptions {
    * it: for what is not signed yet. Other servers would spell `1e10` otherwise, and so hash another text.
    */
   readonly plainIntegers?: boolean;
-  /** In the lenient form, read every number as the nearest double: for what is never signed. One beyond all doubles is refused. */
+  /**
+   * In the lenient form, read every number as a double: for what is never signed. One that a double cannot stand for (see
+   * `fitsDouble`) is refused, for it would be kept as another number.
+   */
   readonly doubles?: boolean;
   /** How deep arrays and objects may be nested; 100 unless told. */
   readonly maxDepth?: number;
@@ -31,7 +35,7 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
  * The value of a JSON text (or its UTF-8 bytes), with what `JSON.parse` lets pass refused or kept:
  * - M_NOT_JSON: a syntax error, anything after the value, bytes that are not UTF-8;
  * - M_BAD_JSON: a key twice in one object, half a surrogate pair, nesting beyond `maxDepth` and, unless lenient, a number
- *   that canonical JSON cannot hold: with a fraction, or outside +-(2^53-1). `-0` and `1e10` are the integers 0 and
+ *   that canonical JSON cannot hold: with a fraction, or outside +-(2^53-1); as doubles, one that would be changed. `-0` and `1e10` are the integers 0 and
  *   10000000000 (specification, appendices, "Canonical JSON" and its last example).
  * Objects have no prototype unless told, and `__proto__` and `constructor` are keys like any other. When lenient, a number
  * whose spelling a double would change is a JsonNumber.
@@ -50,7 +54,7 @@ export function parseJson(input: string | Uint8Array, options: ParseJsonOptions 
   const seen = scan(text, numbers);
   if (seen.depth > (options.maxDepth ?? MAX_DEPTH)) throw new MatrixError('M_BAD_JSON', 'Nested too deeply');
   if (seen.oddNumber !== undefined && (!numbers.lenient || numbers.doubles)) {
-    const wanted = numbers.doubles ? 'Too large a number' : 'Not an integer within +-(2^53-1)';
+    const wanted = numbers.doubles ? 'Too large or too precise a number' : 'Not an integer within +-(2^53-1)';
     throw new MatrixError('M_BAD_JSON', `${wanted}: ${seen.oddNumber.slice(0, 40)}`);
   }
   const wellFormed = !SURROGATE_ESCAPE.test(text) && text.isWellFormed();
@@ -139,7 +143,7 @@ function isOddNumber(text: string, start: number, end: number, numbers: NumberRu
     digitsOnly = text.charCodeAt(i) >= 0x30 && text.charCodeAt(i) <= 0x39;
   if (digitsOnly && end - start < 16 && !(end - start === 2 && text.startsWith('-0', start))) return false;
   const spelling = text.slice(start, end);
-  if (numbers.doubles) return !Number.isFinite(Number(spelling));
+  if (numbers.doubles) return !fitsDouble(spelling);
   if (numbers.lenient) return losesSpelling(spelling, numbers);
   return !(digitsOnly || OTHER_INTEGER.test(spelling)) || !Number.isSafeInteger(Number(spelling));
 }

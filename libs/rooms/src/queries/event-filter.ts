@@ -1,8 +1,7 @@
 import { compileMatcher } from '#accounts/filters/event-matcher';
 import { parseFilter, type RoomEventFilter } from '#accounts/filters/filter';
+import { parseJsonParameter } from '#http/json-text';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import type { TimelineRow } from '../projections/timeline-row.js';
 
 /** Whether an event passes a filter. */
@@ -11,13 +10,7 @@ export type RowPredicate = (row: TimelineRow) => boolean;
 /** Reads the `filter` parameter of a request on one room. Throws M_NOT_JSON, M_BAD_JSON. */
 export function parseRoomEventFilter(text: string | undefined, reader: UserId): RoomEventFilter {
   if (text === undefined) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new MatrixError('M_NOT_JSON', 'filter: not JSON');
-  }
-  if (!isJsonObject(value)) throw new MatrixError('M_BAD_JSON', 'filter: must be an object');
+  const value = parseJsonParameter('filter', text);
   return parseFilter({ room: { timeline: value } }, serverNameOf(reader)).room?.timeline ?? {};
 }
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { parseFilter } from '#accounts/filters/filter';
 import { findFilterText } from '#accounts/filters/find-filter-text';
+import { parseJsonParameter } from '#http/json-text';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
@@ -30,16 +31,8 @@ export class SyncFilters {
     if (known !== undefined) return known;
     const json = text.startsWith('{') ? text : await findFilterText(this.views, userId, text);
     if (json === undefined) throw new MatrixError('M_INVALID_PARAM', 'filter: there is no filter of this id');
-    const filter = compileSyncFilter(parseFilter(parse(json), serverNameOf(userId)));
+    const filter = compileSyncFilter(parseFilter(parseJsonParameter('filter', json), serverNameOf(userId)));
     this.#prepared.set(key, filter);
     return filter;
-  }
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    throw new MatrixError('M_NOT_JSON', 'filter: not valid JSON');
   }
 }
