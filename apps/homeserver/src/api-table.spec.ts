@@ -1,62 +1,15 @@
 import 'reflect-metadata';
-import { type DynamicModule, RequestMethod, type Type } from '@nestjs/common';
 import { expect, test } from 'vitest';
-import { AppModule } from './app.module.js';
-import type { Ports } from './ports.module.js';
-
-interface Route {
-  readonly method: string;
-  readonly path: string;
-  readonly door: string;
-}
+import { listRoutes, type Route } from '../test/list-routes.js';
 
 const PREFIX = /^\/?_matrix\/(client\/(?:api\/v1|v2_alpha|r0|v3|v1|unstable)|[a-z]+)(?=\/|$)/;
 
 /** `npx vitest run apps/homeserver/src/api-table.spec.ts -u` writes the page anew. */
 test('docs/api.md names every path that the server serves, and no other', async () => {
-  const routes = controllersOf(AppModule.of({} as Ports)).flatMap(routesOf);
+  const routes = listRoutes();
   expect(routes.length).toBeGreaterThan(100);
   await expect(pageOf(routes)).toMatchFileSnapshot('../../../docs/api.md');
 });
-
-function controllersOf(module: Type | DynamicModule, seen = new Set<unknown>()): Type[] {
-  const type = 'module' in module ? module.module : module;
-  if (seen.has(type)) return [];
-  seen.add(type);
-  const listed = (key: 'controllers' | 'imports'): (Type | DynamicModule)[] => [
-    ...((Reflect.getMetadata(key, type) as Type[] | undefined) ?? []),
-    ...(('module' in module ? (module[key] as Type[] | undefined) : undefined) ?? []),
-  ];
-  const own = listed('controllers') as Type[];
-  return [...own, ...listed('imports').flatMap((one) => controllersOf(one, seen))];
-}
-
-function routesOf(controller: Type): Route[] {
-  const prefixes = texts(Reflect.getMetadata('path', controller));
-  const routes: Route[] = [];
-  for (let type: object = controller.prototype; type !== Object.prototype; type = Object.getPrototypeOf(type)) {
-    for (const name of Object.getOwnPropertyNames(type)) {
-      const handler: unknown = Object.getOwnPropertyDescriptor(type, name)?.value;
-      if (name === 'constructor' || typeof handler !== 'function' || Reflect.getMetadata('path', handler) === undefined)
-        continue;
-      const method = RequestMethod[Reflect.getMetadata('method', handler) as number] ?? '?';
-      for (const prefix of prefixes) {
-        for (const path of texts(Reflect.getMetadata('path', handler))) {
-          routes.push({
-            method,
-            path: `/${[prefix, path].join('/').split('/').filter(Boolean).join('/')}`,
-            door: controller.name,
-          });
-        }
-      }
-    }
-  }
-  return routes;
-}
-
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? (value as string[]) : [String(value)];
-}
 
 function pageOf(routes: readonly Route[]): string {
   const rows = new Map<string, { route: Route; rest: string; prefixes: Set<string> }>();

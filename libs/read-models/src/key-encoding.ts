@@ -28,6 +28,16 @@ export function encodeKey(parts: Key): string {
   return bytes;
 }
 
+/**
+ * The same for a key to look up. One that is longer than every store takes is that of no row, whoever asks for it: it becomes
+ * one that no key is encoded as. Throws RangeError for a key without parts.
+ */
+export function encodeKeyToFind(parts: Key): string {
+  if (parts.length === 0) throw new RangeError('A key needs at least one part');
+  const bytes = encodeParts(parts);
+  return bytes.length > MAX_KEY_BYTES ? RANGE_END : bytes;
+}
+
 /** The parts of a key, from what `encodeKey` made of them. */
 export function decodeKey(bytes: string): string[] {
   const text = NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;

@@ -258,6 +258,15 @@ function describeSizes(get: () => ReadModelStore): void {
     expect(await get().scan('a', all)).toEqual([]);
   });
 
+  it('has no row under a key that is too long to be written', async () => {
+    await get().write([put('a', ['1'], 'one')]);
+    const long = ['k'.repeat(2000)];
+    expect(await get().get('a', long)).toBeUndefined();
+    expect(await get().getMany('a', [['1'], long, [...long, 'é']])).toEqual(['one', undefined, undefined]);
+    await get().flush();
+    expect(await get().get('a', long)).toBeUndefined();
+  });
+
   it('keeps every text byte for byte, the empty one too', async () => {
     const values = ['', ' ', '\0', 'é', '😀'.repeat(1000), '{"a":"\\u0000"}', '\ufeffx', 'x'.repeat(70_000)];
     await get().write(values.map((value, i) => put('a', [String(i)], value)));

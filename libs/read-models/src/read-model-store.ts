@@ -35,6 +35,7 @@ export interface ScanOptions {
  * a checkpoint goes last. One process writes; its calls of `write` follow one another for each row.
  */
 export interface ReadModelStore {
+  /** undefined where there is no such row, as there is none under a key that is too long to be written. */
   get(collection: string, key: Key): Promise<string | undefined>;
   /** The values in the order of the keys asked for. */
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;

@@ -1,4 +1,4 @@
-import { encodeKey, encodeRange } from '#read-models/key-encoding';
+import { encodeKey, encodeKeyToFind, encodeRange } from '#read-models/key-encoding';
 import { mergeScan, pendingSource } from '#read-models/merge-scan';
 import { PendingRows } from '#read-models/pending-rows';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '#read-models/read-model-store';
@@ -12,11 +12,11 @@ export class MemoryReadModels implements ReadModelStore {
   failure: Error | undefined;
 
   async get(collection: string, key: Key): Promise<string | undefined> {
-    return this.#rows.get(collection, encodeKey(key)) ?? undefined;
+    return this.#rows.get(collection, encodeKeyToFind(key)) ?? undefined;
   }
 
   async getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
-    return keys.map((key) => this.#rows.get(collection, encodeKey(key)) ?? undefined);
+    return keys.map((key) => this.#rows.get(collection, encodeKeyToFind(key)) ?? undefined);
   }
 
   async scan(collection: string, options: ScanOptions): Promise<Row[]> {

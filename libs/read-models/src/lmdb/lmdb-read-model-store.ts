@@ -1,5 +1,5 @@
 import { noteClosed } from '#event-store/lmdb/last-end';
-import { encodeKey, encodeRange, decodeKey, type KeyRange } from '../key-encoding.js';
+import { encodeKey, encodeKeyToFind, encodeRange, decodeKey, type KeyRange } from '../key-encoding.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan, pendingSource, type RowSource } from '../merge-scan.js';
 import {
@@ -74,11 +74,11 @@ class LmdbReadModels implements ReadModelStore {
   }
 
   async get(collection: string, key: Key): Promise<string | undefined> {
-    return this.#find(collection, encodeKey(key));
+    return this.#find(collection, encodeKeyToFind(key));
   }
 
   async getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
-    return keys.map((key) => this.#find(collection, encodeKey(key)));
+    return keys.map((key) => this.#find(collection, encodeKeyToFind(key)));
   }
 
   async scan(collection: string, options: ScanOptions): Promise<Row[]> {

@@ -6,7 +6,7 @@ import {
   type Db,
   type Filter,
 } from 'mongodb';
-import { decodeKey, encodeKey, encodeRange, RANGE_END } from '../key-encoding.js';
+import { decodeKey, encodeKey, encodeKeyToFind, encodeRange, RANGE_END } from '../key-encoding.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { isParts, LargeValues, type RowDocument } from './large-values.js';
 
@@ -56,7 +56,7 @@ class MongoReadModels implements ReadModelStore {
   }
 
   async get(collection: string, key: Key): Promise<string | undefined> {
-    const id = idOf(key);
+    const id = idToFind(key);
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       const row = await this.#rows(collection).findOne({ _id: id });
       const value = row && (await this.#large.valueOf(collection, row));
@@ -67,7 +67,7 @@ class MongoReadModels implements ReadModelStore {
 
   async getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
     if (keys.length === 0) return [];
-    const ids = keys.map(idOf);
+    const ids = keys.map(idToFind);
     const rows = await this.#rows(collection)
       .find({ _id: { $in: [...new Set(ids)] } })
       .toArray();
@@ -178,6 +178,10 @@ function isInternal(name: string): boolean {
 
 function idOf(key: Key): string {
   return textOf(encodeKey(key));
+}
+
+function idToFind(key: Key): string {
+  return textOf(encodeKeyToFind(key));
 }
 
 function keyOf({ _id: id }: RowDocument): string[] {

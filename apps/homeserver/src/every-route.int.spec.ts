@@ -1,0 +1,196 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listRoutes, type Route } from '../test/list-routes.js';
+import { type Answer, WholeServer } from '../test/whole-server.js';
+
+/** `r0` and `v2_alpha` lead to the methods that `v3` leads to. What ends the session of the test would end the test. */
+const ROUTES = listRoutes()
+  .filter(({ path }) => !/\/(r0|v2_alpha|logout|deactivate)(\/|$)/.test(path))
+  .toSorted((a, b) => (a.method < b.method ? -1 : 1));
+
+/** As much of everything as lets a request get far in its door. */
+const BODY = JSON.stringify({
+  actions: [],
+  pattern: 'p',
+  enabled: true,
+  typing: false,
+  membership: 'invite',
+  user_id: '@bob:a.example',
+  new_password: 'a password',
+});
+
+const UNREADABLE = ['%', '%zz', '%ff', '%ED%A0%80', '%C3%28', 'é'];
+const ODD = [
+  '',
+  '%00',
+  '%2F',
+  '%2e%2e',
+  '%0A',
+  '%20',
+  '%F0%9F%98%80',
+  'NaN',
+  '-1',
+  '1.5',
+  '1e3',
+  '99999999999999999999',
+  '[]',
+  '%7B%7D',
+  '%7B%22a%22:1',
+  'null',
+  '__proto__',
+  'constructor',
+  '!',
+  '@:',
+  '$a%00',
+  'x'.repeat(256),
+  'x'.repeat(2040),
+  'x'.repeat(5000),
+];
+const NO_NUMBERS = ['NaN', '-1', '1.5', '1e3', '0x10', '%201', '99999999999999999999'];
+const NUMBERS: ReadonlySet<string> = new Set(['limit', 'timeout', 'ts', 'max_depth']);
+
+describe('every route of the server', () => {
+  let server: WholeServer;
+  let token: string;
+  let known: Readonly<Record<string, string>>;
+
+  beforeAll(async () => {
+    server = await WholeServer.start();
+    const user = await server.register('alice');
+    token = user.token;
+    const post = async (path: string, body: object): Promise<Record<string, string>> =>
+      JSON.parse((await server.request('POST', path, { token, body: JSON.stringify(body) })).text);
+    const v3 = '/_matrix/client/v3';
+    const { room_id: roomId } = await post(`${v3}/createRoom`, { preset: 'public_chat', room_alias_name: 'a' });
+    const { event_id: eventId } = await post(`${v3}/rooms/${encodeURIComponent(roomId!)}/send/m.room.message`, {});
+    known = {
+      roomId: roomId!,
+      idOrAlias: roomId!,
+      alias: '#a:a.example',
+      eventId: eventId!,
+      userId: user.userId,
+      type: 'm.room.name',
+      receiptType: 'm.read',
+      kind: 'override',
+      key: 'displayname',
+    };
+  });
+  afterAll(() => server.close());
+
+  const pathOf = ({ path }: Route, odd: Readonly<Record<string, string>> = {}): string =>
+    path
+      .replace(/:([A-Za-z]+)/g, (_, name: string) => odd[name] ?? encodeURIComponent(known[name] ?? 'x'))
+      .replace('*', 'x');
+  /** Nothing is waited for, and what must be there is there. */
+  const withQuery = (path: string, query = ''): string => {
+    const missing = ['timeout=0', 'dir=b', 'ts=1'].filter((one) => !query.startsWith(`${one.split('=')[0]}=`));
+    return `${path}?${[query, ...missing].filter(Boolean).join('&')}`;
+  };
+  const ask = (route: Route, path: string): Promise<Answer> =>
+    server.request(route.method, path, { token, ...(route.method === 'GET' ? {} : { body: BODY }) });
+
+  /** Asks all at once; notes which answers are not as `isRight` has it, or in no standard form. */
+  const check = async (
+    asked: readonly { readonly route: Route; readonly path: string }[],
+    isRight: (answer: Answer) => boolean = () => true,
+  ): Promise<void> => {
+    const failures: string[] = [];
+    await Promise.all(
+      asked.map(async ({ route, path }) => {
+        const answer = await ask(route, path);
+        if (isStandard(answer) && isRight(answer)) return;
+        failures.push(`${route.method} ${path.slice(0, 200)}: ${answer.status} ${answer.text.slice(0, 200)}`);
+      }),
+    );
+    expect(failures).toEqual([]);
+  };
+
+  /** Of reading first: what writes may end the stay of the reader. */
+  it('reads no parameter twice', async () => {
+    await check(ROUTES.map((route) => ({ route, path: withQuery(pathOf(route)) })));
+    const asked = ROUTES.flatMap((route) =>
+      keysOf(route).map((key) => ({ route, path: withQuery(pathOf(route), `${key}=1&${key}=1`) })),
+    );
+    expect(asked.length).toBeGreaterThan(60);
+    await check(asked, ({ status, text }) => status === 400 && text.includes('given more than once'));
+  });
+
+  it('takes what is no number for none', async () => {
+    const asked = ROUTES.flatMap((route) =>
+      keysOf(route).flatMap((key) =>
+        NUMBERS.has(key)
+          ? NO_NUMBERS.map((value) => ({ route, path: withQuery(pathOf(route), `${key}=${value}`) }))
+          : [],
+      ),
+    );
+    expect(asked.length).toBeGreaterThan(60);
+    await check(asked, ({ status }) => status === 400);
+  });
+
+  it('answers any value of any parameter of its query in a standard form', async () => {
+    await check(
+      ROUTES.flatMap((route) =>
+        keysOf(route).flatMap((key) =>
+          ODD.map((value) => ({ route, path: withQuery(pathOf(route), `${key}=${value}`) })),
+        ),
+      ),
+    );
+  });
+
+  it('answers any value of any parameter of its path in a standard form', async () => {
+    await check(
+      ROUTES.flatMap((route) =>
+        parametersOf(route).flatMap((name) =>
+          ODD.map((value) => ({ route, path: withQuery(pathOf(route, { [name]: value })) })),
+        ),
+      ),
+    );
+  });
+
+  it('takes what is not UTF-8, or no escape, for nothing', async () => {
+    const isRefused = ({ status }: Answer): boolean => status === 400;
+    for (const value of UNREADABLE) {
+      await check(
+        ROUTES.flatMap((route) => [
+          ...parametersOf(route).map((name) => ({ route, path: pathOf(route, { [name]: value }) })),
+          { route, path: `${pathOf(route)}?any=${value}` },
+        ]),
+        isRefused,
+      );
+    }
+  });
+
+  it('answers HEAD where it answers GET, OPTIONS everywhere, and other methods with 405', async () => {
+    for (const route of ROUTES) {
+      const path = withQuery(pathOf(route));
+      const head = await server.request('HEAD', path, { token });
+      const takesGet = ROUTES.some(({ method, path: other }) => method === 'GET' && other === route.path);
+      expect([path, head.text]).toEqual([path, '']);
+      if (takesGet) expect([path, head.status]).not.toEqual([path, 405]);
+      const preflight = await server.request('OPTIONS', path);
+      expect([path, preflight.status, preflight.headers['access-control-allow-origin']]).toEqual([path, 204, '*']);
+      const patch = await server.request('PATCH', path, { token });
+      expect([path, patch.status, patch.headers['access-control-allow-origin']]).toEqual([path, 405, '*']);
+      expect(JSON.parse(patch.text)).toMatchObject({ errcode: 'M_UNRECOGNIZED' });
+      const twoSlashes = await server.request(route.method, path.replace(/\/(?=[^/]*$)/, '//'), { token });
+      expect([path, isStandard(twoSlashes)]).toEqual([path, true]);
+    }
+  });
+
+  function keysOf({ method, path }: Route): string[] {
+    return [...(server.queryKeys.get(`${method} ${path}`) ?? [])];
+  }
+});
+
+function parametersOf({ path }: Route): string[] {
+  return [...path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => name!);
+}
+
+/** No bug, and readable by every web page; a refusal says why, or what is missing of an interactive authentication. */
+function isStandard({ status, headers, text }: Answer): boolean {
+  if (headers['access-control-allow-origin'] !== '*' || status >= 500) return false;
+  if (status < 400) return true;
+  const body = JSON.parse(text) as Record<string, unknown>;
+  if (status === 401 && Array.isArray(body['flows'])) return true;
+  return String(body['errcode']).startsWith('M_') && typeof body['error'] === 'string';
+}

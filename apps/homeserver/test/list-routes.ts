@@ -1,0 +1,53 @@
+import { type DynamicModule, RequestMethod, type Type } from '@nestjs/common';
+import { AppModule } from '../src/app.module.js';
+import type { Ports } from '../src/ports.module.js';
+
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+  readonly door: string;
+}
+
+/** Every route of the server, read from the decorators of its controllers. */
+export function listRoutes(): Route[] {
+  return controllersOf(AppModule.of({} as Ports)).flatMap(routesOf);
+}
+
+function controllersOf(module: Type | DynamicModule, seen = new Set<unknown>()): Type[] {
+  const type = 'module' in module ? module.module : module;
+  if (seen.has(type)) return [];
+  seen.add(type);
+  const listed = (key: 'controllers' | 'imports'): (Type | DynamicModule)[] => [
+    ...((Reflect.getMetadata(key, type) as Type[] | undefined) ?? []),
+    ...(('module' in module ? (module[key] as Type[] | undefined) : undefined) ?? []),
+  ];
+  const own = listed('controllers') as Type[];
+  return [...own, ...listed('imports').flatMap((one) => controllersOf(one, seen))];
+}
+
+function routesOf(controller: Type): Route[] {
+  const prefixes = texts(Reflect.getMetadata('path', controller));
+  const routes: Route[] = [];
+  for (let type: object = controller.prototype; type !== Object.prototype; type = Object.getPrototypeOf(type)) {
+    for (const name of Object.getOwnPropertyNames(type)) {
+      const handler: unknown = Object.getOwnPropertyDescriptor(type, name)?.value;
+      if (name === 'constructor' || typeof handler !== 'function' || Reflect.getMetadata('path', handler) === undefined)
+        continue;
+      const method = RequestMethod[Reflect.getMetadata('method', handler) as number] ?? '?';
+      for (const prefix of prefixes) {
+        for (const path of texts(Reflect.getMetadata('path', handler))) {
+          routes.push({
+            method,
+            path: `/${[prefix, path].join('/').split('/').filter(Boolean).join('/')}`,
+            door: controller.name,
+          });
+        }
+      }
+    }
+  }
+  return routes;
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? (value as string[]) : [String(value)];
+}
