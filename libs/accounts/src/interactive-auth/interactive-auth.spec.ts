@@ -95,14 +95,37 @@ describe('interactive authentication', () => {
     vi.restoreAllMocks();
   });
 
-  it('begins again where the session is over or unknown', async () => {
+  it('begins again where the session is over, unknown or none at all, and tries nothing in it', async () => {
     const { session } = await refusal({ x: 1 });
     await refusal({ x: 1, auth: stage(TOKEN, session) });
     now += 30 * 60 * 1000;
-    const fresh = await refusal({ x: 1, auth: stage(TOKEN, session) });
-    expect(fresh).toMatchObject({ completed: [TOKEN] });
-    expect(fresh['session']).not.toBe(session);
-    expect(await refusal({ auth: { session: 'unknown' } })).toMatchObject({ completed: [] });
+    const last = [stage(TOKEN, session), stage(PASSWORD, session), stage(PASSWORD, 'unknown'), stage(PASSWORD, 5)];
+    for (const tried of last) {
+      const fresh = await refusal({ x: 1, auth: tried });
+      expect(fresh).toEqual({ ...fresh, session: expect.any(String), completed: [], errcode: undefined });
+      expect(fresh['session']).not.toBe(session);
+      // All of it is said again: what the client had said when it began is gone.
+      const done = await auth.authorise(operation, { x: 1, auth: stage(PASSWORD, fresh['session']) });
+      expect(done.body).toEqual({ x: 1 });
+    }
+  });
+
+  it('does not take the last request of a session that is spent for the first of another', async () => {
+    const { session } = await refusal({ erase: true });
+    const done = await auth.authorise(operation, { auth: stage(PASSWORD, session) });
+    await auth.doAndClose(done, async () => undefined);
+    expect(await refusal({ auth: stage(PASSWORD, session) })).toMatchObject({ completed: [] });
+  });
+
+  it('has the answer of a session for who repeats its request, and not for another request', async () => {
+    const session = await auth.authorise(operation, { x: 1, auth: { type: PASSWORD, right: true } });
+    await auth.doOnce(session, async () => 'the answer');
+    const repeated = { session: session.id, type: PASSWORD };
+    expect(await auth.findResult(operation, { x: 1, auth: repeated })).toBe('the answer');
+    expect(await auth.findResult(operation, { auth: repeated })).toBe('the answer');
+    expect(auth.findResult(operation, { x: 2, auth: repeated })).toBeUndefined();
+    const refused = auth.authorise(operation, { x: 2, auth: repeated });
+    await expect(refused).rejects.toMatchObject({ errcode: 'M_FORBIDDEN', status: 403 });
   });
 
   it('does the work of a session once, unless it failed', async () => {

@@ -27,17 +27,20 @@ export class InteractiveAuth {
     const session = this.#sessionFor(operation, auth ?? {}, request);
     if (isComplete(session)) return session;
     const stage = isJsonObject(auth) ? auth['type'] : undefined;
-    if (stage === undefined || !isJsonObject(auth)) throw new InteractionRequired(stateOf(session));
+    if (stage === undefined || stage === null || !isJsonObject(auth)) throw new InteractionRequired(stateOf(session));
     await this.#attempt(session, stage, auth);
     if (!isComplete(session)) throw new InteractionRequired(stateOf(session));
     return session;
   }
 
-  /** The answer of an operation that the session named in the body has done already; undefined where there is none. */
-  findResult<T>(operation: Operation, body: JsonObject): Promise<T> | undefined {
-    const id = isJsonObject(body['auth']) ? body['auth']['session'] : undefined;
+  /**
+   * The answer of an operation that the session named in the body has done already; undefined where there is none, or the body
+   * asks for something else.
+   */
+  findResult<T>(operation: Operation, { auth, ...request }: JsonObject): Promise<T> | undefined {
+    const id = isJsonObject(auth) ? auth['session'] : undefined;
     const session = typeof id === 'string' ? this.sessions.find(id) : undefined;
-    if (session?.operation.name !== operation.name || session.operation.userId !== operation.userId) return undefined;
+    if (session === undefined || !isFor(session, operation) || !isSame(session, request)) return undefined;
     return session.result as Promise<T> | undefined; // One session has one operation, one kind of answer.
   }
 
@@ -76,14 +79,13 @@ export class InteractiveAuth {
 
   #sessionFor(operation: Operation, auth: JsonObject, request: JsonObject): AuthSession {
     const id = auth['session'];
+    if (id === undefined || id === null) return this.sessions.open(operation, request);
     const known = typeof id === 'string' ? this.sessions.find(id) : undefined;
-    // A session that is over, or that a restart has taken, is begun again rather than refused.
-    if (known === undefined) return this.sessions.open(operation, request);
-    if (known.operation.name !== operation.name || known.operation.userId !== operation.userId) {
-      throw new MatrixError('M_FORBIDDEN', 'The session was opened for another request');
-    }
-    // Clients may send the parameters once, and then `auth` alone.
-    if (Object.keys(request).length === 0 || isDeepStrictEqual(request, known.body)) return known;
+    // A session that is over, or that a restart has taken, is begun again rather than refused. But nothing is tried in it: what
+    // the client said when it began the old one, and may have left out since, is gone.
+    if (known === undefined) throw new InteractionRequired(stateOf(this.sessions.open(operation, request)));
+    if (!isFor(known, operation)) throw new MatrixError('M_FORBIDDEN', 'The session was opened for another request');
+    if (isSame(known, request)) return known;
     if (known.completed.length > 0) throw new MatrixError('M_FORBIDDEN', 'The request has changed within its session');
     known.body = request;
     return known;
@@ -104,6 +106,15 @@ export class InteractiveAuth {
     }
     if (!session.completed.includes(next)) session.completed.push(next);
   }
+}
+
+function isFor(session: AuthSession, { name, userId }: Operation): boolean {
+  return session.operation.name === name && session.operation.userId === userId;
+}
+
+/** Clients may send the parameters once, and then `auth` alone. */
+function isSame({ body }: AuthSession, request: JsonObject): boolean {
+  return Object.keys(request).length === 0 || isDeepStrictEqual(request, body);
 }
 
 function isComplete({ operation, completed }: AuthSession): boolean {

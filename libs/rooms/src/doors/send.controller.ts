@@ -21,6 +21,7 @@ export class SendController {
   constructor(private readonly commands: CommandBus) {}
 
   /** NOTSPEC: without a transaction id, as in API v1; a client that repeats such a request sends twice. */
+  @Authenticated({ guests: true })
   @Post('rooms/:roomId/send/:type')
   @HttpCode(200)
   async sendWithoutTransaction(
