@@ -66,7 +66,7 @@ export class WholeServer {
     const projections = new ProjectionRuntime({ store, readModels, projectors, ...followers, clock });
     const shutdown = new AbortController();
     const ports = { config, clock, logger, metrics, store, readModels, projections };
-    const health = { store, projections, readModels, clock };
+    const health = { store, projections, readModels, stopwatch: clock };
     const { signingKey } = TEST_AUTHOR;
     const module = AppModule.of({ ...ports, signingKey, shutdown: shutdown.signal, health });
     const options = { abortOnError: false, bodyParser: false, logger: false } as const;
