@@ -36,13 +36,13 @@ export class HierarchyController {
     const limit = queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const from = filledText(query, 'from');
     const token = from === undefined ? undefined : parseHierarchyToken(from, asked);
-    const after = token === undefined ? undefined : { roomId: token.last, count: token.count };
-    const { rooms, count } = await listHierarchy(this.views, requester.userId, { ...asked, limit, after });
+    const { rooms, hasMore } = await listHierarchy(this.views, requester.userId, {
+      ...asked,
+      limit,
+      after: token?.last,
+    });
     const last = rooms.at(-1)?.roomId;
-    const more =
-      count === undefined || last === undefined
-        ? ''
-        : `,"next_batch":"${formatHierarchyToken({ ...asked, last, count })}"`;
+    const more = hasMore && last !== undefined ? `,"next_batch":"${formatHierarchyToken({ ...asked, last })}"` : '';
     return new RawJson(`{"rooms":[${rooms.map(formatRoom).join()}]${more}}`);
   }
 }

@@ -8,9 +8,9 @@ const ASKED = { root: '!space:a.example' as RoomId, maxDepth: 3, suggestedOnly: 
 
 test('a token of a hierarchy reads back what it was, for the same question alone', () => {
   fc.assert(
-    fc.property(fc.stringMatching(/^![A-Za-z0-9]{1,40}(:a\.example)?$/), fc.maxSafeNat(), (room, count) => {
-      const token = formatHierarchyToken({ ...ASKED, last: room as RoomId, count });
-      expect(parseHierarchyToken(token, ASKED)).toEqual({ ...ASKED, last: room, count });
+    fc.property(fc.stringMatching(/^![A-Za-z0-9]{1,40}(:a\.example)?$/), (room) => {
+      const token = formatHierarchyToken({ ...ASKED, last: room as RoomId });
+      expect(parseHierarchyToken(token, ASKED)).toEqual({ ...ASKED, last: room });
       expect(() => parseHierarchyToken(token, { ...ASKED, maxDepth: 4 })).toThrow(MatrixError);
     }),
   );

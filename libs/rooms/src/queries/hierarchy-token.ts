@@ -7,16 +7,15 @@ export interface HierarchyToken {
   readonly root: RoomId;
   readonly maxDepth: number;
   readonly suggestedOnly: boolean;
-  /** The last room told, and how many were told up to it. */
+  /** The last room told. */
   readonly last: RoomId;
-  readonly count: number;
 }
 
 const MAX_LENGTH = 2_000;
 
 /** The token as clients hold it. */
-export function formatHierarchyToken({ root, maxDepth, suggestedOnly, last, count }: HierarchyToken): string {
-  return Buffer.from(JSON.stringify([root, maxDepth, suggestedOnly, last, count])).toString('base64url');
+export function formatHierarchyToken({ root, maxDepth, suggestedOnly, last }: HierarchyToken): string {
+  return Buffer.from(JSON.stringify([root, maxDepth, suggestedOnly, last])).toString('base64url');
 }
 
 /**
@@ -28,14 +27,14 @@ export function parseHierarchyToken(
   asked: Pick<HierarchyToken, 'root' | 'maxDepth' | 'suggestedOnly'>,
 ): HierarchyToken {
   const values = text.length > MAX_LENGTH ? undefined : parse(Buffer.from(text, 'base64url').toString());
-  const [root, maxDepth, suggestedOnly, last, count] = Array.isArray(values) ? values : [];
-  if (typeof last !== 'string' || !Number.isSafeInteger(count) || (count as number) < 0) {
+  const [root, maxDepth, suggestedOnly, last] = Array.isArray(values) ? values : [];
+  if (typeof last !== 'string') {
     throw new MatrixError('M_INVALID_PARAM', 'from: not a token of this server');
   }
   if (root !== asked.root || maxDepth !== asked.maxDepth || suggestedOnly !== asked.suggestedOnly) {
     throw new MatrixError('M_INVALID_PARAM', 'max_depth and suggested_only cannot be changed from page to page');
   }
-  return { ...asked, last: parseRoomId(last), count: count as number };
+  return { ...asked, last: parseRoomId(last) };
 }
 
 function parse(text: string): JsonValue | undefined {

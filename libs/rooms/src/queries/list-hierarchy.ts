@@ -14,7 +14,7 @@ export interface HierarchyRequest {
   readonly suggestedOnly: boolean;
   readonly limit: number;
   /** The last room of the page before. */
-  readonly after?: { readonly roomId: RoomId; readonly count: number };
+  readonly after?: RoomId;
 }
 
 /** A room of the tree, with what there is to tell of it. */
@@ -28,8 +28,7 @@ export interface HierarchyRoom {
 
 export interface HierarchyPage {
   readonly rooms: readonly HierarchyRoom[];
-  /** How many rooms lie up to the end of the page; undefined where there are no more. */
-  readonly count: number | undefined;
+  readonly hasMore: boolean;
 }
 
 interface Step {
@@ -45,17 +44,15 @@ const MAX_STEPS = 5_000;
  * The rooms of a space and of the spaces in it, each once, a space before what is in it: client-server API, "Discovering
  * rooms within spaces". Only those that the user is in, may join or knock at, or that the world may read; what is reached
  * through others alone is not walked. A page goes on after the last room of the one before, wherever that has moved to; where
- * it is gone, after as many rooms as there were. Throws M_FORBIDDEN where the first room is none of these, or unknown.
+ * it is gone, which it may be together with all that were told, it begins anew: nobody is told less than there is. Throws M_FORBIDDEN where the first room is none of these, or unknown.
  */
 export async function listHierarchy(views: Views, userId: UserId, request: HierarchyRequest): Promise<HierarchyPage> {
   const { after, limit } = request;
   const walked = await walk(views, userId, request);
   if (walked.length === 0) throw new MatrixError('M_FORBIDDEN', 'You are not allowed to view this room');
-  const last = after === undefined ? -1 : walked.findIndex(({ roomId }) => roomId === after.roomId);
-  const start = after === undefined ? 0 : last < 0 ? after.count : last + 1;
+  const start = walked.findIndex(({ roomId }) => roomId === after) + 1;
   const rooms = walked.slice(start, start + limit);
-  const end = start + rooms.length;
-  return { rooms, count: rooms.length > 0 && end < walked.length ? end : undefined };
+  return { rooms, hasMore: start + rooms.length < walked.length };
 }
 
 async function walk(
