@@ -1,35 +1,9 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { annals, annalsWith } from './support/annals.js';
 import { type Client, Homeserver } from './support/homeserver.js';
-
-const START = fileURLToPath(new URL('../apps/start.mjs', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-function annals(server: Homeserver, ...args: readonly string[]): Promise<Ended> {
-  return run(server, args);
-}
-
-function run(server: Homeserver, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [START, 'cli', ...args, '--data', server.directory], {
-    env: {
-      PATH: process.env['PATH'],
-      ANNALS_SERVER_NAME: server.serverName,
-      ...env,
-    },
-  });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
-}
 
 const bodiesOf = (events: readonly { content: { body?: string } }[]): (string | undefined)[] =>
   events.map(({ content }) => content.body);
@@ -136,9 +110,7 @@ describe('a backup', { timeout: 240_000 }, () => {
        };
        syncBuiltinESMExports();`,
     );
-    const killed = await run(server, ['restore', backup, '--replace'], {
-      NODE_OPTIONS: `--import=${killer}`,
-    });
+    const killed = await annalsWith({ NODE_OPTIONS: `--import=${killer}` }, server, 'restore', backup, '--replace');
     expect(killed.code).toBe(null);
     expect(existsSync(join(server.directory, 'log'))).toBe(false);
     const begun = await annals(server, 'users', 'create', 'eve', '--generate-password');
