@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSigningKey, encodeSigningKey, generateSigningKey, type SigningKey } from '#protocol/signing/signing-key';
+import { syncDirectory } from './sync-directory.js';
 
 /** The file within `keys/`; only its owner can read it. */
 export const SIGNING_KEY_FILE = 'signing.key';
@@ -45,14 +46,6 @@ function linkOnce(from: string, to: string): void {
   } catch (error) {
     if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOENT') throw error;
   }
-}
-
-/** What the log names must be there after a power cut too. */
-function syncDirectory(directory: string): void {
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(directory, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
 }
 
 function readKey(path: string): SigningKey | undefined {

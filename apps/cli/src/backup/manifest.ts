@@ -5,7 +5,7 @@ import { parsePosition, type Position } from '#kernel/position';
 import { isServerName, type ServerName } from '#kernel/ids';
 import { CliFailure, EXIT, messageOf } from '../failure.js';
 
-const MANIFEST_FILE = 'manifest.json';
+export const MANIFEST_FILE = 'manifest.json';
 const FORMAT = 'annals backup 1';
 const BLOCK = 1024 * 1024;
 

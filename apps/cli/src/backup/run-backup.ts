@@ -1,19 +1,21 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
+import { syncDirectory } from '#homeserver/sync-directory';
 import { systemClock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
 import { type Installation, LOG_FILE, logDirectory } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted, size } from '../terminal/units.js';
-import { type Manifest, writeManifest } from './manifest.js';
+import { type Manifest, MANIFEST_FILE, writeManifest } from './manifest.js';
+import { claimFolder } from './claim-folder.js';
 
 /**
- * Backs up the log and the keys into a new folder, also beside a running server: all that was acknowledged before is in it. The
- * folder appears under its name when it is whole.
+ * Backs up the log and the keys into a folder, also beside a running server: all that was acknowledged before is in it. It is a
+ * backup once its manifest is there, which comes last.
  */
 export async function runBackup(installation: Installation, terminal: Terminal, target: string): Promise<ExitCode> {
   const { config } = installation;
@@ -25,31 +27,32 @@ export async function runBackup(installation: Installation, terminal: Terminal, 
   // Refuses what is not there, or another's.
   await (await installation.openLogToRead()).close();
   const directory = resolve(target);
-  if (existsSync(directory) && readdirSync(directory).length > 0) {
-    throw new CliFailure(`${directory} is not empty: name a folder that is, or that is not there yet`, EXIT.found);
-  }
-  const partial = `${directory}.partial-${process.pid}`;
+  const { partial, isNew } = claimFolder(directory, terminal);
   try {
     const manifest = await write(config.dataDir, logDirectory(config), partial);
-    renameSync(partial, directory);
+    for (const name of ['log', 'keys', MANIFEST_FILE]) renameSync(join(partial, name), join(directory, name));
+    rmdirSync(partial);
+    for (const path of [directory, dirname(directory)]) syncDirectory(path);
     await terminal.line(summaryOf(manifest, directory));
     return EXIT.ok;
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
+    if (isNew) rmdirSync(directory);
     if (error instanceof CliFailure) throw error;
     throw new CliFailure(`the backup could not be made: ${messageOf(error)}`);
   }
 }
 
 async function write(dataDir: string, logFolder: string, partial: string): Promise<Manifest> {
-  mkdirSync(partial, { recursive: true, mode: 0o700 });
   const madeAt = systemClock.now();
   await copyLog(logFolder, join(partial, 'log'));
   const { identity, head } = await lookInto(join(partial, 'log'));
   // After the log: every key that it names is there by then.
   const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys'));
   const about = { log_id: identity.logId, server_name: identity.serverName, head, made_at: madeAt };
-  return writeManifest(partial, about, [`log/${LOG_FILE}`, ...keys]);
+  const manifest = writeManifest(partial, about, [`log/${LOG_FILE}`, ...keys]);
+  for (const name of ['log', 'keys', '']) syncDirectory(join(partial, name));
+  return manifest;
 }
 
 async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Position }> {

@@ -1,9 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
 import { findWriter, takeWriterLock, type WriterLock } from '#event-store/lmdb/writer-lock';
 import { RESTORING } from '#homeserver/open-own-log';
+import { syncDirectory } from '#homeserver/sync-directory';
 import { systemClock } from '#kernel/clock';
 import type { Config } from '#config/config';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
@@ -43,8 +44,10 @@ export async function runRestore(
   try {
     const partial = makePartial(dataDir);
     await prepare(from, partial, manifest);
+    giveToOwner(partial, dataDir);
     const kept = setAside(dataDir);
     for (const name of ['keys', 'log']) renameSync(join(partial, name), join(dataDir, name));
+    syncDirectory(dataDir);
     await tell(terminal, manifest, dataDir, kept);
     return EXIT.ok;
   } catch (error) {
@@ -129,6 +132,15 @@ async function prepare(from: string, partial: string, manifest: Manifest): Promi
     await store.close();
   }
   for (const name of readdirSync(log)) if (name !== 'data.mdb') rmSync(join(log, name), { force: true });
+  for (const folder of ['log', 'keys', '']) syncDirectory(join(partial, folder));
+}
+
+/** Root restores for the user whose folder it is: a server of that user has to read it. */
+function giveToOwner(partial: string, dataDir: string): void {
+  const { uid, gid } = statSync(dataDir);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  for (const name of readdirSync(partial, { recursive: true, encoding: 'utf8' }))
+    chownSync(join(partial, name), uid, gid);
 }
 
 /** Views can be made anew at any time; the rest is moved to where nobody looks for it. Answers where. */
@@ -146,6 +158,7 @@ function setAside(dataDir: string): string | undefined {
       for (const file of readdirSync(join(kept, name))) if (file.endsWith('.sock')) rmSync(join(kept, name, file));
     } else rmSync(path, { recursive: true, force: true });
   }
+  if (isNeeded) syncDirectory(kept);
   return isNeeded ? kept : undefined;
 }
 

@@ -1,0 +1,57 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DataFolder } from '#testing/data-folder';
+import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
+import { testInstallation } from '../../test/test-installation.js';
+import { EXIT } from '../failure.js';
+import { runBackup } from './run-backup.js';
+
+let folder: DataFolder;
+let target: string;
+let terminal: RecordedTerminal;
+
+beforeEach(async () => {
+  folder = new DataFolder();
+  await folder.fill();
+  target = mkdtempSync(join(tmpdir(), 'annals-backup-'));
+  terminal = recordedTerminal();
+});
+afterEach(() => {
+  folder.remove();
+  rmSync(target, { recursive: true, force: true });
+});
+
+const backUp = (): Promise<number> => runBackup(testInstallation(folder.path), terminal, target);
+
+test('a backup is written within its folder, which may be the root of a mounted disk', async () => {
+  mkdirSync(join(target, 'lost+found'));
+  const { ino } = statSync(target);
+  expect(await backUp()).toBe(EXIT.ok);
+  expect(statSync(target).ino).toBe(ino);
+  expect(readdirSync(target).toSorted()).toEqual(['keys', 'log', 'lost+found', 'manifest.json']);
+});
+
+test('what a backup left that did not come to its end is removed by the next one, which says so', async () => {
+  mkdirSync(join(target, 'partial-999999999/log'), { recursive: true });
+  expect(await backUp()).toBe(EXIT.ok);
+  expect(readdirSync(target).toSorted()).toEqual(['keys', 'log', 'manifest.json']);
+  expect(terminal.notes).toEqual([`removed what a backup that was interrupted left in ${target}`]);
+});
+
+test('two backups are not made in one folder at once', async () => {
+  mkdirSync(join(target, `partial-${process.ppid}`));
+  await expect(backUp()).rejects.toThrow('another backup is being made');
+  expect(readdirSync(target)).toEqual([`partial-${process.ppid}`]);
+});
+
+test('a backup that cannot be made leaves nothing', async () => {
+  rmSync(join(folder.path, 'keys'), { recursive: true });
+  writeFileSync(join(folder.path, 'keys'), 'no folder');
+  await expect(backUp()).rejects.toThrow('the backup could not be made: ENOTDIR');
+  expect(readdirSync(target)).toEqual([]);
+  target = join(target, 'new');
+  await expect(backUp()).rejects.toThrow('the backup could not be made: ENOTDIR');
+  expect(existsSync(target)).toBe(false);
+});
