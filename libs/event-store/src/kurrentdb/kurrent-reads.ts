@@ -1,17 +1,37 @@
 import type { KurrentDBClient, ResolvedEvent } from '@kurrent/kurrentdb-client';
-import type { Position } from '#kernel/position';
+import { START, type Position } from '#kernel/position';
 import type { RecordedFact } from '../event-store.js';
 import { commitOf } from './commit-position.js';
 import { factOf } from './kurrent-facts.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
-import { isTransient } from './transient.js';
+import { errorKind, isTransient } from './transient.js';
 import { untilSilent } from './until-silent.js';
 
 type Library = typeof import('@kurrent/kurrentdb-client');
 
-/** How often, in multiples of 32 events that are not ours, the server tells how far it has searched. */
-const CHECKPOINT_INTERVAL = 1000;
+/** A place in the log of the server: that of an event of ours or of others, or the beginning. */
+export interface Place {
+  readonly commit: bigint;
+  readonly prepare: bigint;
+}
+
+export function isAfter(place: Place, other: Place): boolean {
+  return place.commit > other.commit;
+}
+
+/** The last fact up to a place. */
+interface Known {
+  readonly fact: RecordedFact | undefined;
+  readonly upTo: Place;
+}
+
+/** How many events that are not ours the server searches at once. */
+const SEARCH_WINDOW = 1000;
+/** After how many of those a subscription is told how far it has come. */
+const CHECKPOINT_INTERVAL = 5;
+/** So many facts may have come since the end was looked for: with more of them the last is found sooner from the end. */
+const FEW = 100;
 /** For how long the next message of a reading may be out. */
 const SILENCE_MS = 5000;
 
@@ -21,6 +41,9 @@ const SILENCE_MS = 5000;
  */
 export class KurrentReads {
   readonly #client: RenewableClient;
+  /** Of the leader: another node may not have yet what was just written. */
+  readonly #options = { requiresLeader: true };
+  #known: Known | undefined;
 
   constructor(
     private readonly library: Library,
@@ -47,6 +70,7 @@ export class KurrentReads {
     const { START: FIRST, END, FORWARDS, BACKWARDS } = this.library;
     return this.#facts(leftMs, (client) =>
       client.readStream(this.names.toServer(stream), {
+        ...this.#options,
         direction: backwards ? BACKWARDS : FORWARDS,
         fromRevision: from === undefined ? (backwards ? END : FIRST) : BigInt(from),
         maxCount: limit === Infinity ? undefined : limit,
@@ -54,65 +78,134 @@ export class KurrentReads {
     );
   }
 
-  /** The last fact of all. */
+  /** The last fact of all. What others wrote behind it is searched once, and not again by the next call. */
   async last(leftMs: number): Promise<RecordedFact | undefined> {
+    const upTo = await this.end(leftMs);
+    const known = (await this.#knownSince(this.#known, upTo, leftMs)) ?? { fact: await this.#searchLast(leftMs), upTo };
+    this.#known = known;
+    return known.fact;
+  }
+
+  /** The last fact, where it is known for some place before and only few have come since. */
+  async #knownSince(known: Known | undefined, upTo: Place, leftMs: number): Promise<Known | undefined> {
+    if (known === undefined || isAfter(known.upTo, upTo)) return undefined;
+    if (!isAfter(upTo, known.upTo)) return known;
+    let { fact } = known;
+    let count = 0;
+    for await (const each of this.#facts(leftMs, (client) =>
+      client.readAll({
+        ...this.#options,
+        fromPosition: this.from(known.upTo),
+        maxCount: FEW,
+        filter: this.filter(),
+      }),
+    )) {
+      count++;
+      fact = each;
+    }
+    return count < FEW ? { fact, upTo } : undefined;
+  }
+
+  async #searchLast(leftMs: number): Promise<RecordedFact | undefined> {
     const { BACKWARDS, END } = this.library;
     const facts = this.#facts(leftMs, (client) =>
-      client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1, filter: this.filter() }),
+      client.readAll({
+        ...this.#options,
+        direction: BACKWARDS,
+        fromPosition: END,
+        maxCount: 1,
+        filter: this.filter(),
+      }),
     );
     for await (const fact of facts) return fact;
     return undefined;
   }
 
-  /** The facts after a position in batches, up to `end` or to where the log ends. The server counts `after` in, we do not. */
+  /** Where the log of the server ends, whoever wrote what is there. */
+  async end(leftMs: number): Promise<Place> {
+    const client = this.#client.current;
+    for await (const { event } of this.#events(client, untilSilent(this.#readEnd(client), quietMs(leftMs)))) {
+      if (event?.position !== undefined) return event.position;
+    }
+    return this.placeOf(START);
+  }
+
+  #readEnd(client: KurrentDBClient): AsyncIterable<ResolvedEvent> {
+    const { BACKWARDS, END } = this.library;
+    return client.readAll({ ...this.#options, direction: BACKWARDS, fromPosition: END, maxCount: 1 });
+  }
+
+  /** The facts after a place in batches, up to `end` or to where the log ends. The server counts that place in, we do not. */
   async *after(
-    after: Position,
+    after: Place,
     { end, size, prefix }: { end?: Position; size: number; prefix?: string },
   ): AsyncIterable<readonly RecordedFact[]> {
     let batch: RecordedFact[] = [];
     const facts = this.#facts(SILENCE_MS, (client) =>
-      client.readAll({ fromPosition: this.placeOf(after), filter: this.filter(prefix) }),
+      client.readAll({ ...this.#options, fromPosition: this.from(after), filter: this.filter(prefix) }),
     );
     for await (const fact of facts) {
-      if (fact.position <= after) continue;
+      if (commitOf(fact.position) <= after.commit) continue;
       if (end !== undefined && fact.position > end) break;
       batch.push(fact);
       if (batch.length >= size) {
         yield batch;
         batch = [];
       }
+      // What others wrote behind it need not be searched.
+      if (fact.position === end) break;
     }
     if (batch.length > 0) yield batch;
   }
 
-  /** For the streams of this namespace alone. */
-  filter(prefix?: string) {
+  /** For the streams of this namespace alone. `onSearched`: told up to where a subscription has found nothing. */
+  filter(prefix?: string, onSearched?: (place: Place) => void) {
     return this.library.streamNameFilter({
       prefixes: [this.names.prefixOnServer(prefix)],
+      maxSearchWindow: SEARCH_WINDOW,
       checkpointInterval: CHECKPOINT_INTERVAL,
+      checkpointReached: onSearched && (async (_, place) => onSearched(place)),
     });
   }
 
-  /** A position as the server names it. Only what it has given: between two of its records it cannot read. */
-  placeOf(position: Position) {
+  /** The place of a position. Only what the server has given: between two of its records it cannot read. */
+  placeOf(position: Position): Place {
     const commit = commitOf(position);
-    // An event is appended in one go, so that its commit and prepare positions are one.
-    return commit === 0n ? this.library.START : { commit, prepare: commit };
+    // A fact is appended in one go, so that its commit and prepare positions are one.
+    return { commit, prepare: commit };
+  }
+
+  /** A place as what to read or subscribe from. */
+  from(place: Place) {
+    return place.commit === 0n ? this.library.START : place;
   }
 
   async *#facts(
     leftMs: number,
-    read: (client: KurrentDBClient) => AsyncIterable<unknown>,
+    read: (client: KurrentDBClient) => AsyncIterable<ResolvedEvent>,
   ): AsyncGenerator<RecordedFact, void> {
     const client = this.#client.current;
+    const isThere = async (): Promise<void> => {
+      for await (const _ of this.#readEnd(client)) return;
+    };
+    for await (const event of this.#events(client, untilSilent(read(client), quietMs(leftMs), isThere))) {
+      const fact = factOf(event, this.names.fromServer);
+      if (fact !== undefined) yield fact;
+    }
+  }
+
+  async *#events(client: KurrentDBClient, events: AsyncIterable<ResolvedEvent>): AsyncGenerator<ResolvedEvent, void> {
     try {
-      for await (const event of untilSilent(read(client), Math.min(SILENCE_MS, leftMs))) {
-        const fact = factOf(event as ResolvedEvent, this.names.fromServer);
-        if (fact !== undefined) yield fact;
-      }
+      yield* events;
     } catch (error) {
-      if (isTransient(error)) this.#client.renew(client);
+      this.#known = undefined;
+      // A client that is told who leads goes there by itself.
+      if (isTransient(error) && errorKind(error) !== 'not-leader') this.#client.renew(client);
       throw error;
     }
   }
+}
+
+function quietMs(leftMs: number): number {
+  return Math.min(SILENCE_MS, leftMs);
 }

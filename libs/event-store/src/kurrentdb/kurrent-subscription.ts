@@ -1,8 +1,9 @@
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
 import type { Position } from '#kernel/position';
 import type { RecordedFact } from '../event-store.js';
+import { commitOf } from './commit-position.js';
 import { factOf } from './kurrent-facts.js';
-import type { KurrentReads } from './kurrent-reads.js';
+import { isAfter, type KurrentReads, type Place } from './kurrent-reads.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
 import { LIVE_LOOK_MS, takeLive } from './take-live.js';
@@ -31,8 +32,8 @@ export class KnownEnd {
     if (this.#position === undefined || position > this.#position) this.#position = position;
   }
 
-  isAfter(position: Position): boolean {
-    return this.#position !== undefined && this.#position > position;
+  isAfter({ commit }: Place): boolean {
+    return this.#position !== undefined && commitOf(this.#position) > commit;
   }
 
   /** Tells that a subscription which lacks it is given up: after some of them it is not believed any more. */
@@ -41,6 +42,11 @@ export class KnownEnd {
     this.#doubted = this.#position;
     if (++this.#doubts >= MOST_DOUBTS) this.#position = undefined;
   }
+}
+
+/** How far a follower has come: what it was given, and what it need not be given because others wrote it. */
+interface Reached {
+  place: Place;
 }
 
 export interface FollowOptions {
@@ -69,21 +75,19 @@ export class KurrentSubscriptions {
   async *follow(from: Position, options: FollowOptions): AsyncIterable<readonly RecordedFact[]> {
     const { reads, signal } = options;
     const patience = new Patience(Infinity, signal);
-    let after = from;
+    const reached: Reached = { place: reads.placeOf(from) };
     let readsFirst = true;
     while (!signal.aborted) {
       const client = this.#client.current;
       try {
         // Reading is faster than subscribing until little is left to catch up.
-        for await (const batch of readsFirst ? reads.after(after, { size: BATCH }) : []) {
+        for await (const batch of readsFirst ? missed(reached, reads) : []) {
           patience.renew();
-          after = batch.at(-1)!.position;
           yield batch;
           if (signal.aborted) return;
         }
-        for await (const batch of this.#live(client, after, options)) {
+        for await (const batch of this.#live(client, reached, options)) {
           patience.renew();
-          after = batch.at(-1)!.position;
           yield batch;
           if (signal.aborted) return;
         }
@@ -104,13 +108,13 @@ export class KurrentSubscriptions {
   /** One subscription of the server, until it is dropped or the signal aborts. */
   async *#live(
     client: KurrentDBClient,
-    from: Position,
+    reached: Reached,
     { reads, names, end, signal }: FollowOptions,
   ): AsyncIterable<readonly RecordedFact[]> {
-    let after = from;
     // Counted rather than measured: what came while this process was busy must be taken first.
     let lacksForLooks = 0;
     let lookedAt = 0;
+    let searched: Place | undefined;
     const findFault = (waitedMs: number): Error | undefined => {
       const now = performance.now();
       if (waitedMs > LOOK_MS && now - lookedAt > LOOK_MS) {
@@ -121,13 +125,19 @@ export class KurrentSubscriptions {
           () => {},
         );
       }
-      lacksForLooks = end.isAfter(after) ? lacksForLooks + 1 : 0;
+      // All that was sent before is taken.
+      if (searched !== undefined && isAfter(searched, reached.place)) {
+        reached.place = searched;
+        lacksForLooks = 0;
+      }
+      lacksForLooks = end.isAfter(reached.place) ? lacksForLooks + 1 : 0;
       if (lacksForLooks <= LAG_LOOKS) return undefined;
       end.doubt();
       return new ServerSilent(LAG_MS);
     };
+    const filter = reads.filter(undefined, (place) => (searched = place));
     const subscription = client.subscribeToAll(
-      { fromPosition: reads.placeOf(from), filter: reads.filter() },
+      { fromPosition: reads.from(reached.place), filter },
       { highWaterMark: LIVE_BUFFER },
     );
     for await (const events of takeLive(subscription, { signal, size: BATCH, findFault })) {
@@ -135,8 +145,18 @@ export class KurrentSubscriptions {
       const last = facts.at(-1);
       if (last === undefined) continue;
       lacksForLooks = 0;
-      after = last.position;
+      reached.place = reads.placeOf(last.position);
       yield facts;
     }
   }
+}
+
+/** What a follower has not been given yet. What others wrote up to the end of the log is searched here, and not again. */
+async function* missed(reached: Reached, reads: KurrentReads): AsyncIterable<readonly RecordedFact[]> {
+  const end = await reads.end(LAG_MS);
+  for await (const batch of reads.after(reached.place, { size: BATCH })) {
+    reached.place = reads.placeOf(batch.at(-1)!.position);
+    yield batch;
+  }
+  if (isAfter(end, reached.place)) reached.place = end;
 }

@@ -225,7 +225,7 @@ class KurrentEventStore implements EventStore {
       try {
         end ??= (await this.#reads.last(patience.leftMs))?.position ?? START;
         if (after >= end) return;
-        for await (const batch of this.#reads.after(after, { end, size, prefix })) {
+        for await (const batch of this.#reads.after(this.#reads.placeOf(after), { end, size, prefix })) {
           patience.renew();
           after = batch.at(-1)!.position;
           yield batch;

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
 import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
-import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
+import { type KurrentStandIn, startKurrentStandIn, systemEvent } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
 import { describeEventStore, someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore, RecordedFact } from '../event-store.js';
@@ -120,6 +120,82 @@ describe('a cluster that loses its leader', () => {
     },
     60_000,
   );
+});
+
+describe('a cluster whose leader has resigned', () => {
+  it('is found by way of any of its nodes', async () => {
+    const cluster = await startKurrentCluster();
+    closing.push(cluster);
+    cluster.resignLeader();
+    const [, hosts = ''] = /\/\/(.*)\?/.exec(cluster.url) ?? [];
+    const store = await open(`kurrentdb://${hosts.split(',')[0]}?tls=false`);
+    const followed = follow(store);
+    await store.append('a', 'no-stream', someFacts(2));
+    expect(await factsIn(store, 'a')).toHaveLength(2);
+    expect(await followed.until(2)).toHaveLength(2);
+  }, 30_000);
+});
+
+describe('a server on which others write much', () => {
+  const FOREIGN = 1200;
+
+  /** A server that searches longer through what others wrote than a reading may be silent. */
+  async function startShared(store: (url: string) => Promise<EventStore>): Promise<[KurrentStandIn, EventStore]> {
+    const server = await start();
+    const opened = await store(server.url);
+    await opened.append('a', 'no-stream', someFacts(2));
+    writeForeign(server);
+    server.faults.searchPauseMs = 600;
+    return [server, opened];
+  }
+
+  function writeForeign({ log }: KurrentStandIn): void {
+    for (let i = 0; i < FOREIGN; i++) log.append('of-others', 'any', [systemEvent('something')]);
+  }
+
+  it('is not taken for silent while it searches for the last fact, and searches for it once', async () => {
+    const [server, store] = await startShared(open);
+    const head = await store.head();
+    expect((await factsIn(store, 'a')).at(-1)?.position).toBe(head);
+    const { searched } = server;
+    expect(searched).toBeGreaterThanOrEqual(FOREIGN);
+    expect(await store.head()).toBe(head);
+    const { position } = await store.append('a', 1, someFacts(1));
+    expect(await store.head()).toBe(position);
+    expect(server.searched - searched).toBeLessThan(10);
+  }, 60_000);
+
+  it('is followed, and searched once only, however often the subscription ends', async () => {
+    const [server, store] = await startShared(open);
+    const followed = follow(store);
+    await followed.until(2);
+    await store.append('a', 1, someFacts(1));
+    await followed.until(3);
+    const { searched } = server;
+    expect(searched).toBeLessThan(1.5 * FOREIGN);
+    server.dropSubscriptions();
+    await store.append('a', 2, someFacts(1));
+    await followed.until(4);
+    expect(server.searched - searched).toBeLessThan(10);
+  }, 60_000);
+
+  it('is followed on behind what others wrote meanwhile, which is not searched again', async () => {
+    const server = await start();
+    const store = await open(server.url);
+    const followed = follow(store);
+    await store.append('a', 'no-stream', someFacts(1));
+    await followed.until(1);
+    for (let i = 0; i < 5; i++) {
+      writeForeign(server);
+      await delay(200);
+    }
+    await delay(1000);
+    const { searched } = server;
+    server.dropSubscriptions();
+    await store.append('a', 0, someFacts(1));
+    expect((await followed.until(2)).map(({ revision }) => revision)).toEqual([0, 1]);
+    expect(server.searched - searched).toBeLessThan(2 * FOREIGN);
+  }, 60_000);
 });
 
 describe('a server with faults', () => {

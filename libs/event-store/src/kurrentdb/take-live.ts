@@ -7,7 +7,10 @@ export interface LiveOptions {
   readonly signal: AbortSignal;
   /** The most events at once. */
   readonly size: number;
-  /** Asked while nothing comes, with for how long nothing has: the error that the subscription ends with, if it has to. */
+  /**
+   * Asked while all is taken and nothing comes, with for how long nothing has: the error that the subscription ends with, if
+   * it has to.
+   */
   readonly findFault: (waitedMs: number) => Error | undefined;
 }
 
@@ -38,7 +41,8 @@ export async function* takeLive(
   signal.addEventListener('abort', onAbort);
   let waitedSince: number | undefined;
   const look = setInterval(() => {
-    const fault = waitedSince === undefined ? undefined : findFault(performance.now() - waitedSince);
+    if (waitedSince === undefined || subscription.readableLength > 0) return;
+    const fault = findFault(performance.now() - waitedSince);
     if (fault !== undefined) end(fault);
   }, LIVE_LOOK_MS);
   try {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import grpc from '@grpc/grpc-js';
 import gossip from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_pb.js';
 import gossipService from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_grpc_pb.js';
@@ -12,6 +13,7 @@ import { StandInLog, type ProposedEvent, type StandInEvent } from './stand-in-lo
 import {
   batchAnswer,
   caughtUpMessage,
+  checkpointIntervalOf,
   checkpointMessage,
   confirmationMessage,
   eventMessage,
@@ -36,6 +38,8 @@ export interface KurrentStandIn {
   readonly faults: StandInFaults;
   /** How often it was asked to read from within a record: a real server calls its files corrupt then. */
   readonly unknownPositions: number;
+  /** How many events it has looked at in vain: those that a filter does not let through. */
+  readonly searched: number;
   /** Answers "unavailable" for ever to the connections that have read so far; others may read. */
   deafenReaders(): void;
   /** Ends every subscription, as the server does with a consumer that is too slow. */
@@ -76,6 +80,7 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
     readers: new Map(),
     silentPeers: new Set(),
     unknownPositions: 0,
+    searched: 0,
     port: 0,
     cluster: before.cluster,
   };
@@ -108,6 +113,9 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
     faults: state.faults,
     get unknownPositions() {
       return state.unknownPositions;
+    },
+    get searched() {
+      return state.searched;
     },
     deafenReaders: () => {
       for (const peer of state.readers.keys()) state.faults.deafPeers.add(peer);
@@ -155,6 +163,7 @@ interface State {
   /** The connections that have fallen silent. */
   readonly silentPeers: Set<string>;
   unknownPositions: number;
+  searched: number;
   port: number;
   readonly cluster: ClusterState | undefined;
 }
@@ -170,7 +179,11 @@ function answerGossip(state: State, callback: grpc.sendUnaryData<InstanceType<ty
   callback(null, new gossip.ClusterInfo().setMembersList(members));
 }
 
-/** What a node answers an append to that does not lead. */
+function isLeader({ cluster, port }: State): boolean {
+  return cluster === undefined || cluster.leader === port;
+}
+
+/** What a node that does not lead answers to an append, and to a reading that asks for the leader. */
 function notLeader({ cluster }: State): object {
   const metadata = new grpc.Metadata();
   if (cluster?.leader === undefined) return { code: grpc.status.UNAVAILABLE, details: 'Server Is Not Ready' };
@@ -215,7 +228,7 @@ function batchAppend(state: State, call: BatchCall): void {
     piece.events.push(...request.getProposedMessagesList().map(proposedOf));
     if (!request.getIsFinal()) return;
     pieces.delete(id);
-    if (state.cluster !== undefined && state.cluster.leader !== state.port) {
+    if (!isLeader(state)) {
       call.emit('error', notLeader(state));
       return;
     }
@@ -248,6 +261,10 @@ function read(state: State, call: ReadCall): void {
     call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'this connection is dead' });
     return;
   }
+  if (call.metadata.get('requires-leader')[0] === 'true' && !isLeader(state)) {
+    call.emit('error', notLeader(state));
+    return;
+  }
   const position = options.getAll()?.getPosition();
   if (position !== undefined && !state.log.hasPosition(Number(position.getCommitPosition()))) {
     state.unknownPositions++;
@@ -256,7 +273,7 @@ function read(state: State, call: ReadCall): void {
     return;
   }
   if (isSubscription) subscribe(state, call);
-  else void writeAll(call, options.hasStream() ? readStream(state.log, call) : readAll(state.log, call));
+  else void writeAll(state, call, options.hasStream() ? readStream(state.log, call) : readAll(state.log, call));
 }
 
 /** Counts a reading of a connection, and tells whether it gets no message. */
@@ -270,11 +287,25 @@ function isSilentToReader({ readers, silentPeers, faults }: State, peer: string)
   return faults.silentReads || silentPeers.has(peer);
 }
 
+type ReadMessage = InstanceType<typeof streams.ReadResp>;
+/** Stands for an event that the reader's filter does not let through. */
+const SEARCHED = Symbol('searched');
+const SEARCH_UNIT = 100;
+
 /** Writes messages as fast as the reader takes them. */
-async function writeAll(call: ReadCall, messages: Iterable<InstanceType<typeof streams.ReadResp>>): Promise<void> {
+async function writeAll(
+  state: State,
+  call: ReadCall,
+  messages: Iterable<ReadMessage | typeof SEARCHED>,
+): Promise<void> {
+  let inVain = 0;
   for (const message of messages) {
     if (call.cancelled) return;
-    if (!call.write(message)) await drained(call);
+    if (message === SEARCHED) {
+      state.searched++;
+      const { searchPauseMs } = state.faults;
+      if (++inVain % SEARCH_UNIT === 0 && searchPauseMs > 0) await delay(searchPauseMs);
+    } else if (!call.write(message)) await drained(call);
   }
   call.end();
 }
@@ -289,7 +320,7 @@ function drained(call: ReadCall): Promise<void> {
   });
 }
 
-function* readStream(log: StandInLog, call: ReadCall): Iterable<InstanceType<typeof streams.ReadResp>> {
+function* readStream(log: StandInLog, call: ReadCall): Iterable<ReadMessage | typeof SEARCHED> {
   const options = call.request.getOptions()!;
   const wanted = options.getStream()!;
   const name = nameIn(wanted.getStreamIdentifier());
@@ -303,7 +334,7 @@ function* readStream(log: StandInLog, call: ReadCall): Iterable<InstanceType<typ
   yield* take(events, backwards ? Math.min(start, events.length - 1) : start, backwards, options);
 }
 
-function* readAll(log: StandInLog, call: ReadCall): Iterable<InstanceType<typeof streams.ReadResp>> {
+function* readAll(log: StandInLog, call: ReadCall): Iterable<ReadMessage | typeof SEARCHED> {
   const options = call.request.getOptions()!;
   const wanted = options.getAll()!;
   const backwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
@@ -318,16 +349,17 @@ function* take(
   start: number,
   backwards: boolean,
   options: InstanceType<typeof streams.ReadReq.Options>,
-): Iterable<InstanceType<typeof streams.ReadResp>> {
+): Iterable<ReadMessage | typeof SEARCHED> {
   const passes = filterOf(options);
   // As of now: what is appended while this is read is not read.
   const end = events.length;
   let left = BigInt(options.getCount());
   for (let at = start; left > 0n && at >= 0 && at < end; at += backwards ? -1 : 1) {
     const event = events[at]!;
-    if (!passes(event)) continue;
-    left--;
-    yield eventMessage(event, options);
+    if (passes(event)) {
+      left--;
+      yield eventMessage(event, options);
+    } else yield SEARCHED;
   }
 }
 
@@ -348,14 +380,25 @@ function subscribe(state: State, call: ReadCall): void {
   let at = wanted.hasStart() ? 0 : log.events.length;
   const position = wanted.getPosition();
   if (position !== undefined) at = log.indexOf(Number(position.getCommitPosition()) + 1);
+  const interval = checkpointIntervalOf(options);
+  let inVain = 0;
   let live = false;
   let blocked = false;
+  const search = (event: StandInEvent) => {
+    state.searched++;
+    inVain++;
+    if (inVain % interval === 0) blocked = !call.write(checkpointMessage(event.position));
+    const { searchPauseMs } = state.faults;
+    if (live || blocked || inVain % SEARCH_UNIT > 0 || searchPauseMs === 0) return;
+    blocked = true;
+    setTimeout(goOn, searchPauseMs);
+  };
   const pump = () => {
     if (state.faults.silentSubscriptions) return;
     while (!blocked && at < log.events.length) {
       const event = log.events[at++]!;
-      const message = passes(event) ? eventMessage(event, options) : checkpointMessage(event.position);
-      blocked = !call.write(message);
+      if (passes(event)) blocked = !call.write(eventMessage(event, options));
+      else search(event);
     }
     if (!blocked && !live) {
       live = true;
@@ -367,10 +410,11 @@ function subscribe(state: State, call: ReadCall): void {
     log.off('appended', pump);
     state.subscriptions.delete(call);
   };
-  call.on('drain', () => {
+  const goOn = () => {
     blocked = false;
-    pump();
-  });
+    if (call.writable && !call.cancelled) pump();
+  };
+  call.on('drain', goOn);
   call.on('cancelled', stop).on('close', stop).on('error', stop);
   log.on('appended', pump);
   log.setMaxListeners(0);

@@ -18,6 +18,8 @@ export interface KurrentCluster {
   killLeader(electionMs: number): Promise<void>;
   /** The leader stands still with all its connections open, as a process that is stopped; else as `killLeader`. */
   freezeLeader(electionMs: number): Promise<void>;
+  /** The leader gives up leading, as an operator may tell it to, and follows: nothing else is changed, nobody is disconnected. */
+  resignLeader(): void;
   /** What was lost goes on, and follows. */
   revive(): Promise<void>;
   close(): Promise<void>;
@@ -64,6 +66,9 @@ export async function startKurrentCluster({ maxAppendBytes }: ClusterOptions = {
     nodes: nodes.map(({ server }) => server),
     killLeader: (electionMs) => losing(electionMs, 'killed'),
     freezeLeader: (electionMs) => losing(electionMs, 'frozen'),
+    resignLeader: () => {
+      state.leader = nodes.find(({ gate, lost }) => gate.port !== state.leader && lost === undefined)!.gate.port;
+    },
     revive: async () => {
       for (const node of nodes) {
         if (node.lost === 'killed') await node.gate.open();

@@ -12,6 +12,8 @@ export interface StandInFaults {
   unansweredAppends: number;
   /** Appends are carried out at once and answered after this time. */
   answerAfterMs: number;
+  /** For how long it searches after each hundred events that a filter does not let through: others fill its log. */
+  searchPauseMs: number;
   /** Connections that are answered "unavailable" whenever they read, for ever. */
   readonly deafPeers: Set<string>;
 }
@@ -24,6 +26,7 @@ export function noFaults(): StandInFaults {
     silentSubscriptions: false,
     unansweredAppends: 0,
     answerAfterMs: 0,
+    searchPauseMs: 0,
     deafPeers: new Set(),
   };
 }

@@ -79,6 +79,17 @@ export function filterOf(options: ReadOptions): (event: StandInEvent) => boolean
   };
 }
 
+/** What a server searches at once that is not told how much. */
+const SEARCH_WINDOW = 32;
+
+/** After how many events that a filter does not let through a subscriber is told how far the search has come. */
+export function checkpointIntervalOf(options: ReadOptions): number {
+  const filter = options.getFilter();
+  if (filter === undefined) return Infinity;
+  const window = filter.hasMax() ? filter.getMax() : SEARCH_WINDOW;
+  return window * filter.getCheckpointintervalmultiplier();
+}
+
 /** The parts of an append that both calls for it share. */
 interface ProposedMessage {
   getId(): InstanceType<typeof shared.UUID> | undefined;
