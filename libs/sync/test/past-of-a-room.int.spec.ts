@@ -360,6 +360,48 @@ describe('what somebody said who has erased themself', () => {
     expect(content).toEqual({});
   });
 
+  it('is told by no filter and no relation either', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility('shared') });
+    const [bob, eve] = [await someone(), await someone()];
+    await bob.join(roomId);
+    const root = await alice.send(roomId, 'root');
+    const relates = { 'm.relates_to': { rel_type: 'm.thread', event_id: root } };
+    const eventId = await bob.send(roomId, 'GONE', { url: 'mxc://a.example/GONE' });
+    const inThread = await bob.send(roomId, 'GONE', relates);
+    const username = bob.userId.slice(1, bob.userId.indexOf(':'));
+    const identifier = { type: 'm.id.user', user: username };
+    const auth = { type: 'm.login.password', identifier, password: `password of ${username}` };
+    await bob.ok('POST', '/account/deactivate', { auth, erase: true });
+    await eve.join(roomId);
+    const path = roomPath(roomId);
+    const room = (timeline: object): object => ({ room: { timeline: { limit: 50, ...timeline } } });
+    const ways = (who: SyncUser, contains_url: boolean): Promise<unknown>[] => [
+      who.ok('GET', `${path}/messages?${queryOf({ dir: 'b', limit: 50, filter: { contains_url } })}`),
+      who.ok('GET', `${path}/context/${root}?${queryOf({ limit: 50, filter: { contains_url } })}`),
+      who.sync({ filter: room({ contains_url }) }),
+      who.v1('GET', `/initialSync?${queryOf({ limit: 50, filter: room({ contains_url }) })}`).then(({ body }) => body),
+      who
+        .v1('GET', `/events?${queryOf({ from: 'START', to: 'END', limit: 50, filter: room({ contains_url }) })}`)
+        .then(({ body }) => body),
+    ];
+    for (const [who, hasUrl] of [
+      [eve, false],
+      [alice, true],
+    ] as const) {
+      for (const wanted of [true, false]) {
+        for (const [i, way] of ways(who, wanted).entries()) {
+          const isThere = JSON.stringify(await way).includes(`"event_id":"${eventId}"`);
+          expect(isThere, `${who.userId} ${wanted} ${i}`).toBe(wanted === hasUrl);
+        }
+      }
+      const relations = await who.ok('GET', `/_matrix/client/v1${path}/relations/${root}/m.thread`);
+      expect(relations.chunk.map((event: { event_id: string }) => event.event_id)).toEqual(hasUrl ? [inThread] : []);
+      const { unsigned } = await who.ok('GET', `${path}/event/${root}`);
+      expect(unsigned['m.relations']?.['m.thread']?.count).toBe(hasUrl ? 1 : undefined);
+      expect((await who.ok('GET', `/_matrix/client/v1${path}/threads`)).chunk).toHaveLength(hasUrl ? 1 : 0);
+    }
+  });
+
   it('is not redacted where they only closed their account', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat' });
     const [bob, eve] = [await someone(), await someone()];

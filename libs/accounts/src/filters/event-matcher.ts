@@ -16,6 +16,8 @@ export interface EventMatcher {
   readonly limit: number | undefined;
   /** True where every event matches. */
   readonly matchesAll: boolean;
+  /** True where it looks into the content of events. */
+  readonly readsContent: boolean;
   /** False where no event of the room can match. */
   matchesRoom(roomId: string): boolean;
   matches(event: FilteredEvent): boolean;
@@ -40,6 +42,7 @@ export function compileMatcher(filter: EventFilter & RoomEventFilter = {}): Even
   return {
     limit: filter.limit,
     matchesAll: tests.length === 0,
+    readsContent: filter.contains_url !== undefined,
     matchesRoom: (roomId) => !isNever && isRoom(roomId),
     matches: (event) => tests.every((test) => test(event)),
   };

@@ -1,11 +1,10 @@
-import { compileMatcher } from '#accounts/filters/event-matcher';
+import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { parseFilter, type RoomEventFilter } from '#accounts/filters/filter';
 import { parseJsonParameter } from '#http/json-text';
-import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import type { TimelineRow } from '../projections/timeline-row.js';
-
-/** Whether an event passes a filter. */
-export type RowPredicate = (row: TimelineRow) => boolean;
+import type { RoomReader } from '../reading/room-reader.js';
+import { withholdErased } from '../reading/withhold-erased.js';
 
 /** Reads the `filter` parameter of a request on one room. Throws M_NOT_JSON, M_BAD_JSON. */
 export function parseRoomEventFilter(text: string | undefined, reader: UserId): RoomEventFilter {
@@ -15,12 +14,30 @@ export function parseRoomEventFilter(text: string | undefined, reader: UserId): 
 }
 
 /**
- * The test of a RoomEventFilter on events of a room: client-server API, "Filtering". `limit` and lazy loading are for the
- * caller. undefined where everything passes.
+ * Whether an event passes a filter as it is served to the reader: a filter must not tell what is withheld from them. PERF:
+ * known at once, unless the filter looks into contents.
  */
-export function rowPredicateOf(filter: RoomEventFilter, roomId: RoomId): RowPredicate | undefined {
-  const matcher = compileMatcher(filter);
-  if (matcher.matchesAll) return undefined;
-  if (!matcher.matchesRoom(roomId)) return () => false;
-  return ({ header, json }) => matcher.matches({ type: header.t, sender: header.s, roomId, json });
+export function passesFilter(matcher: EventMatcher, room: RoomReader, row: TimelineRow): boolean | Promise<boolean> {
+  if (matcher.matchesAll) return true;
+  return matcher.readsContent ? passesAsServed(matcher, room, row) : matchesRow(matcher, room, row);
+}
+
+async function passesAsServed(matcher: EventMatcher, room: RoomReader, row: TimelineRow): Promise<boolean> {
+  const [served = row] = await withholdErased(await room.over([row]), [row]);
+  return matchesRow(matcher, room, served);
+}
+
+function matchesRow(matcher: EventMatcher, { roomId }: RoomReader, { header, json }: TimelineRow): boolean {
+  return matcher.matches({ type: header.t, sender: header.s, roomId, json });
+}
+
+/** Those of some events that pass a filter. */
+export async function filterRows(
+  matcher: EventMatcher,
+  room: RoomReader,
+  rows: readonly TimelineRow[],
+): Promise<readonly TimelineRow[]> {
+  if (matcher.matchesAll) return rows;
+  const passed = await Promise.all(rows.map((row) => passesFilter(matcher, room, row)));
+  return rows.filter((_, i) => passed[i]);
 }

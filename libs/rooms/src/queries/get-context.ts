@@ -1,3 +1,4 @@
+import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
@@ -6,7 +7,7 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { rowPredicateOf } from './event-filter.js';
+import { filterRows } from './event-filter.js';
 import { listStateRowsAt } from './event-rows.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
@@ -50,8 +51,8 @@ export async function getContext(
   const after = limit - half > 0 ? (await page('f', limit - half)).rows : [];
   const last = after.at(-1) ?? event;
   const first = before.at(-1) ?? event;
-  const passes = rowPredicateOf({ ...filter, contains_url: undefined }, roomId);
-  const state = (await listStateRowsAt(views, roomId, last.header.p)).filter((row) => passes?.(row) ?? true);
+  const matcher = compileMatcher({ ...filter, contains_url: undefined });
+  const state = await filterRows(matcher, room, await listStateRowsAt(views, roomId, last.header.p));
   return {
     room,
     event,

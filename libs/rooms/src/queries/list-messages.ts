@@ -1,3 +1,4 @@
+import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
@@ -5,7 +6,7 @@ import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
-import { rowPredicateOf } from './event-filter.js';
+import { passesFilter } from './event-filter.js';
 import { findStateRowsAt } from './find-state-rows-at.js';
 import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
@@ -42,7 +43,7 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
   const { direction, limit, filter = {} } = request;
   const start = request.from ?? (direction === 'b' ? await lastPlace(open) : FIRST);
   if (limit === 0) return { rows: [], start, end: start };
-  const passes = rowPredicateOf(filter, roomId);
+  const matcher = compileMatcher(filter);
   const rows: TimelineRow[] = [];
   let at = start;
   let lookedAt = 0;
@@ -53,7 +54,7 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
     for (const row of page) {
       at = direction === 'b' ? justBefore(row) : placeOf(row);
       lookedAt++;
-      if (room.isShown(row.header) && (passes === undefined || passes(row))) rows.push(row);
+      if (room.isShown(row.header) && (matcher.matchesAll || (await passesFilter(matcher, room, row)))) rows.push(row);
       if (rows.length >= limit) break;
     }
     const exhausted = page.length < size;

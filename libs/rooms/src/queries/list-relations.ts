@@ -8,6 +8,7 @@ import type { RelationRow } from '../projections/relations.projector.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
+import { withholdErased } from '../reading/withhold-erased.js';
 import { findVisibleEvent } from './get-event.js';
 import { justBefore, placeOf } from './list-messages.js';
 
@@ -59,12 +60,19 @@ export async function listRelations(
   for (let i = 0; i < children.length && rows.length < size; i += size) {
     const keys = children.slice(i, i + size).map(({ position }) => [roomId, position]);
     const texts = await views.getMany('timeline', keys);
-    rows.push(...(await room.shownOf(texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)])))));
+    rows.push(...(await relatedOf(room, texts)));
   }
   const shown = rows.slice(0, request.limit);
   const last = shown.at(-1);
   const more = rows.length >= size && last !== undefined;
   return { room, rows: shown, next: more ? (request.direction === 'b' ? justBefore(last) : placeOf(last)) : undefined };
+}
+
+/** What is served redacted to the reader relates to nothing any more for them. */
+async function relatedOf(room: RoomReader, texts: readonly (string | undefined)[]): Promise<TimelineRow[]> {
+  const shown = await room.shownOf(texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)])));
+  const served = await withholdErased(await room.over(shown), shown);
+  return shown.filter((row, i) => served[i] === row);
 }
 
 /** The related events that the request is for, in the direction of the page. */

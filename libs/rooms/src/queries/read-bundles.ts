@@ -4,6 +4,7 @@ import type { Position } from '#kernel/position';
 import { type RelationRow, THREAD, type ThreadRow, type ThreadSenderRow } from '../projections/relations.projector.js';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
+import { withholdErased } from '../reading/withhold-erased.js';
 
 /** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
 export interface Bundle {
@@ -120,8 +121,12 @@ async function shownOf(room: RoomReader, children: readonly Child[]): Promise<Ch
   const { ignored } = room.reader;
   const wanted = children.filter(({ sender }) => !ignored.has(sender));
   const unsure = wanted.filter(({ position }) => there.memberships.at(position) !== 'join');
-  const rows = await readRows(room, unsure);
-  const hidden = new Set(unsure.filter((_, i) => rows[i] === undefined || !there.maySee(rows[i].header)));
+  const found = await readRows(room, unsure);
+  const rows = found.filter((row): row is TimelineRow => row !== undefined && there.maySee(row.header));
+  const served = await withholdErased(there, rows);
+  // What is served redacted to the reader relates to nothing any more for them.
+  const seen = new Set(rows.filter((row, i) => served[i] === row).map(({ header }) => header.e));
+  const hidden = new Set(unsure.filter(({ id }) => !seen.has(id)));
   return wanted.filter((child) => !hidden.has(child));
 }
 

@@ -3,6 +3,7 @@ import { type Place, type Position, START } from '#kernel/position';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { Key, ScanOptions } from '#read-models/read-model-store';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { passesFilter } from '#rooms/queries/event-filter';
 import type { RoomReader } from '#rooms/reading/room-reader';
 
 /** A stretch of the log between two places. */
@@ -47,7 +48,7 @@ export class RoomCursor {
         await this.#read();
       }
       const row = this.#rows[this.#index]!;
-      if (this.#shows(row) && this.#isWanted(row)) return true;
+      if (this.#shows(row) && (await this.#isWanted(row))) return true;
     }
   }
 
@@ -56,9 +57,8 @@ export class RoomCursor {
     return this.room.isShown(header) || (this.room.isOwnMembership(header) && !this.room.ignores(header));
   }
 
-  #isWanted({ header, json }: TimelineRow): boolean {
-    const { roomId } = this.room;
-    return this.wanted?.matches({ type: header.t, sender: header.s, roomId, json }) ?? true;
+  #isWanted(row: TimelineRow): boolean | Promise<boolean> {
+    return this.wanted === undefined || passesFilter(this.wanted, this.room, row);
   }
 
   async #read(): Promise<void> {

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EventMatcher } from '#accounts/filters/event-matcher';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
@@ -12,6 +11,7 @@ import { justBefore } from '#rooms/queries/list-messages';
 import type { EventForm } from '#rooms/queries/render-event';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
+import { filterRows, passesFilter } from '#rooms/queries/event-filter';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
@@ -56,11 +56,9 @@ export class RoomOverviews {
     const upTo = until ?? now.position;
     const recent = new RecentRows(this.views, roomId, upTo, limit + 1);
     const room = await opened.overStretch(upTo, upTo);
-    const matches = (matcher: EventMatcher | undefined, { header, json }: TimelineRow): boolean =>
-      matcher?.matches({ type: header.t, sender: header.s, roomId, json }) ?? true;
     const shows = async (row: TimelineRow): Promise<boolean> => {
       const { header } = row;
-      if (!matches(filter?.timeline, row)) return false;
+      if (filter !== undefined && !(await passesFilter(filter.timeline, room, row))) return false;
       if (!room.memberships.covers(header.p)) await room.memberships.cover(header.p);
       return room.isShown(header);
     };
@@ -68,7 +66,8 @@ export class RoomOverviews {
     const [first] = shown;
     const end = formatStreamMoment(this.views.history, { ...now, position: upTo });
     const start = first === undefined ? end : formatTimelinePlace(this.views.history, justBefore(first));
-    const state = (await readStateAt(this.views, roomId, upTo)).filter((row) => matches(filter?.state, row));
+    const all = await readStateAt(this.views, roomId, upTo);
+    const state = filter === undefined ? all : await filterRows(filter.state, room, all);
     const viewer = { room, now: this.clock.now() };
     const fields = filter?.eventFields;
     const messages = pickFieldsOfAll(await renderForEventStream(shown, viewer, form), fields);

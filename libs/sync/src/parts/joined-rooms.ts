@@ -65,10 +65,12 @@ export class JoinedRooms {
   #showsRowOrState(room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
     const shows = showsRow(room);
     const wants = wantsRow(room);
-    const showsOther = (row: TimelineRow): boolean | Promise<boolean> =>
-      row.header.k !== undefined && wants(row) && isInForce(this.views, room.roomId, row);
+    const showsOther = async (row: TimelineRow): Promise<boolean> =>
+      (await wants(row)) && isInForce(this.views, room.roomId, row);
     return (row) => {
       const isShown = shows(row);
+      // Only state can be in force.
+      if (row.header.k === undefined) return isShown;
       if (typeof isShown === 'boolean') return isShown || showsOther(row);
       return isShown.then((known) => known || showsOther(row));
     };

@@ -3,6 +3,7 @@ import type { AccountData } from '#accounts/queries/account-data';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { filterRows } from '#rooms/queries/event-filter';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { listStandings } from '#rooms/reading/standing';
 import type { MembershipOver } from '../streams/membership-over.js';
@@ -10,7 +11,7 @@ import type { SyncContext } from '../streams/sync-context.js';
 import { RecentRows } from './recent-rows.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, listRoomAccountData, showsRow, wantsRow } from './room-sections.js';
+import { formatTimeline, listRoomAccountData, showsRow } from './room-sections.js';
 import { readStatePart } from './state-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
 
@@ -65,7 +66,7 @@ export class LeftRooms {
     const { after, recent, sync, upTo } = room;
     const limit = sync.filter.timelineLimit;
     const own = await this.#ownEvents(departure, upTo > (after ?? START) ? upTo : (after ?? START), limit + 1);
-    const wanted = own.filter(wantsRow(room));
+    const wanted = await filterRows(sync.filter.timeline, room.reader, own);
     const told = limit === 0 ? [] : wanted.slice(-limit);
     const stay = await readWindow(recent, {
       after,
@@ -82,7 +83,7 @@ export class LeftRooms {
 
   async #lastEvent(room: RoomContext, departure: Departure): Promise<TimelineWindow> {
     const { at } = departure;
-    const events = (await this.#rowsAt(departure, [at])).filter(wantsRow(room));
+    const events = await filterRows(room.sync.filter.timeline, room.reader, await this.#rowsAt(departure, [at]));
     return { shown: events, hidden: [], limited: false };
   }
 

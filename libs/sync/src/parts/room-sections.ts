@@ -5,6 +5,7 @@ import { formatTimelinePlace } from '#http/tokens/timeline-token';
 import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { passesFilter } from '#rooms/queries/event-filter';
 import { justBefore } from '#rooms/queries/list-messages';
 import type { SyncContext } from '../streams/sync-context.js';
 import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
@@ -16,7 +17,7 @@ export function showsRow(room: RoomContext): (row: TimelineRow) => boolean | Pro
   const { reader } = room;
   const { memberships } = reader;
   const wants = wantsRow(room);
-  const shows = (row: TimelineRow): boolean => reader.isShown(row.header) && wants(row);
+  const shows = (row: TimelineRow): boolean | Promise<boolean> => reader.isShown(row.header) && wants(row);
   return (row) => {
     const { p } = row.header;
     return memberships.covers(p) ? shows(row) : memberships.cover(p).then(() => shows(row));
@@ -24,10 +25,8 @@ export function showsRow(room: RoomContext): (row: TimelineRow) => boolean | Pro
 }
 
 /** Whether the filter lets an event into the timeline. */
-export function wantsRow({ sync, roomId }: RoomContext): (row: TimelineRow) => boolean {
-  const { timeline } = sync.filter;
-  return ({ header, json }) =>
-    timeline.matchesAll || timeline.matches({ type: header.t, sender: header.s, roomId, json });
+export function wantsRow({ sync, reader }: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
+  return (row) => passesFilter(sync.filter.timeline, reader, row);
 }
 
 /** The `timeline` of a room. `prev_batch` leads to what is before it. */

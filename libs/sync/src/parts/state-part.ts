@@ -3,6 +3,7 @@ import type { Place } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { filterRows } from '#rooms/queries/event-filter';
 import type { RoomContext } from './room-context.js';
 import { readMembersAt, readStateAt, readStateChanges, readStateEvents, stateKeyOfRow } from './state-history.js';
 import type { TimelineWindow } from './timeline-window.js';
@@ -13,7 +14,7 @@ export async function readStatePart(
   room: RoomContext,
   window: TimelineWindow,
   heroes: readonly UserId[],
-): Promise<TimelineRow[]> {
+): Promise<readonly TimelineRow[]> {
   const { filter, members: known } = room.sync;
   const members = filter.lazyLoadMembers ? membersToLoad(room, window, heroes) : undefined;
   const rows = new Map<string, TimelineRow>();
@@ -22,11 +23,7 @@ export async function readStatePart(
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
   if (!room.sync.stateAfter) forgetHiddenPast(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
-  const { matchesAll, matches } = filter.state;
-  const all = [...rows.values()];
-  const told = matchesAll
-    ? all
-    : all.filter(({ header, json }) => matches({ type: header.t, sender: header.s, roomId: room.roomId, json }));
+  const told = await filterRows(filter.state, room.reader, [...rows.values()]);
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
   return told;
 }
