@@ -102,15 +102,15 @@ describe('what an account keeps', () => {
         ['b', false],
         ['m.push_rules', false],
       ]);
-      const changed = await listChangedAccountData(app.views, userId, { after: since, limit: 100 });
+      const changed = await listChangedAccountData(app.views, userId, { after: since });
       expect(changed.map(({ roomId, type, content }) => [roomId, type, content.slice(0, 9)])).toEqual([
         [ROOM, 'c', '{"n":3}'],
         [undefined, 'b', '{"n":4}'],
         [undefined, 'm.push_rules', '{"global"'],
       ]);
       const upTo = changed[0]!.position;
-      expect(await listChangedAccountData(app.views, userId, { after: since, upTo, limit: 100 })).toHaveLength(1);
-      expect(await listChangedAccountData(app.views, userId, { after: upTo, upTo, limit: 100 })).toEqual([]);
+      expect(await listChangedAccountData(app.views, userId, { after: since, upTo })).toHaveLength(1);
+      expect(await listChangedAccountData(app.views, userId, { after: upTo, upTo })).toEqual([]);
     });
 
     it('holds the tags of a room', async () => {

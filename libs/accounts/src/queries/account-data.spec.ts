@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
+import type { Write } from '#read-models/read-model-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
 import { formatAccountDataRow } from '../projections/account-data-row.js';
-import { listChangedAccountData } from './account-data.js';
+import { listAccountData, listChangedAccountData } from './account-data.js';
 
 const alice = '@alice:a.example' as UserId;
 
@@ -18,10 +20,26 @@ describe('account data that changed', () => {
       { collection: 'account-data', key: [alice, '', 'm.direct'], value },
     ]);
     const changed = (upTo: number) =>
-      listChangedAccountData(views, alice, { after: positionOf(3), upTo: positionOf(upTo), limit: 10 });
+      listChangedAccountData(views, alice, { after: positionOf(3), upTo: positionOf(upTo) });
     expect(await changed(9)).toEqual([
       { roomId: undefined, type: 'm.direct', position: positionOf(7), content: '{"now":true}' },
     ]);
     expect(await changed(6)).toEqual([]);
+  });
+
+  it('is told whole, however much it is', async () => {
+    const views = new MemoryReadModels();
+    const writes: Write[] = [];
+    for (let i = 1; i <= 12_000; i++) {
+      const position = positionOf(i);
+      const value = formatAccountDataRow({ position, content: '{}' });
+      writes.push({ collection: 'account-data-log', key: [alice, position], value: JSON.stringify(['', `t${i}`]) });
+      writes.push({ collection: 'account-data', key: [alice, '', `t${i}`], value });
+    }
+    await views.write(writes);
+    const changed = await listChangedAccountData(views, alice, { after: START, upTo: positionOf(12_000) });
+    expect(changed.at(-1)?.type).toBe('t12000');
+    // And the push rules, which are always there.
+    expect(await listAccountData(views, alice, undefined)).toHaveLength(12_001);
   });
 });

@@ -1,7 +1,9 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { readPushRules } from '#push/queries/read-push-rules';
+import type { Row } from '#read-models/read-model-store';
 import { type AccountDataLogRow, type AccountDataRow, parseAccountDataRow } from '../projections/account-data-row.js';
 
 /** One piece of account data: its content as JSON text, and the position of its last change. */
@@ -34,10 +36,10 @@ export async function listAccountData(
   views: Pick<Views, 'get' | 'scan'>,
   userId: UserId,
   roomId: RoomId | undefined,
-  limit = 1000,
 ): Promise<AccountData[]> {
-  const rows = await views.scan('account-data', { prefix: [userId, roomId ?? ''], limit });
-  const found = rows.map(({ key, value }) => ({ type: key[2]!, ...parseAccountDataRow(value) }));
+  const found: AccountData[] = [];
+  for await (const page of scanPages(views, 'account-data', { prefix: [userId, roomId ?? ''] }))
+    for (const { key, value } of page) found.push({ type: key[2]!, ...parseAccountDataRow(value) });
   if (roomId !== undefined) return found;
   const rules = found.find((data) => data.type === PUSH_RULES);
   const others = found.filter((data) => data !== rules);
@@ -51,11 +53,12 @@ export async function listAccountData(
 export async function listChangedAccountData(
   views: Pick<Views, 'get' | 'getMany' | 'scan'>,
   userId: UserId,
-  options: { readonly after: Position; readonly upTo?: Position; readonly limit: number },
+  { after, upTo }: { readonly after: Position; readonly upTo?: Position },
 ): Promise<ChangedAccountData[]> {
-  const { after, upTo, limit } = options;
-  const log = await views.scan('account-data-log', { prefix: [userId], after: [userId, after], limit });
-  const rows = log.filter(({ key }) => upTo === undefined || key[1]! <= upTo);
+  const to = upTo === undefined ? undefined : [userId, upTo];
+  const rows: Row[] = [];
+  for await (const page of scanPages(views, 'account-data-log', { prefix: [userId], after: [userId, after], to }))
+    rows.push(...page);
   if (rows.length === 0) return [];
   const changed = rows.map(({ value }) => JSON.parse(value) as AccountDataLogRow);
   const texts = await views.getMany(

@@ -1,5 +1,5 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
 import type { ReceiptType } from '../facts/receipt-facts.js';
@@ -21,7 +21,7 @@ export interface ReceiptRange {
   readonly upTo: Position;
 }
 
-/** The most receipts read of one room at a time. Rooms with more readers show the first of them. */
+/** The most receipts told of one room at a time, the newest. */
 const MAX_RECEIPTS = 10_000;
 
 /**
@@ -34,15 +34,17 @@ export async function listReceipts(
   { reader, after, upTo }: ReceiptRange,
 ): Promise<Receipt[]> {
   const found =
-    after === undefined ? await allReceipts(views, roomId) : await changedReceipts(views, roomId, after, upTo);
+    after === undefined ? await allReceipts(views, roomId, upTo) : await changedReceipts(views, roomId, after, upTo);
   return found.filter(
     ({ pos, type, userId }) =>
       pos <= upTo && (type !== 'm.read.private' || userId === reader.userId) && !reader.ignored.has(userId),
   );
 }
 
-async function allReceipts(views: Pick<Views, 'scan'>, roomId: RoomId): Promise<Receipt[]> {
+async function allReceipts(views: Pick<Views, 'scan' | 'getMany'>, roomId: RoomId, upTo: Position): Promise<Receipt[]> {
   const rows = await views.scan('receipts', { prefix: [roomId], limit: MAX_RECEIPTS });
+  // There may be more, and these are the first by the names of their users.
+  if (rows.length === MAX_RECEIPTS) return changedReceipts(views, roomId, START, upTo);
   return rows.map(({ key, value }) => receiptOf([key[1] as UserId, key[2] as ReceiptType, key[3]!], value));
 }
 
@@ -56,8 +58,8 @@ async function changedReceipts(
   after: Position,
   upTo: Position,
 ): Promise<Receipt[]> {
-  const log = await views.scan('receipts-log', { prefix: [roomId], after: [roomId, after], limit: MAX_RECEIPTS });
-  const changes = log.filter(({ key }) => key[1]! <= upTo);
+  const range = { prefix: [roomId], after: [roomId, after], to: [roomId, upTo] };
+  const changes = (await views.scan('receipts-log', { ...range, reverse: true, limit: MAX_RECEIPTS })).toReversed();
   if (changes.length === 0) return [];
   const named = changes.map(({ value }) => JSON.parse(value) as ReceiptLogRow);
   const texts = await views.getMany(

@@ -35,8 +35,12 @@ export interface ThreadSenderRow {
 }
 
 export const THREAD = 'm.thread';
-/** The relations that are summed up for who reads the parent. */
 const AGGREGATED: ReadonlySet<string> = new Set([THREAD, 'm.replace', 'm.reference']);
+
+/** Whether relations of a type are summed up for who reads the parent. */
+export function isAggregated(relType: string): boolean {
+  return AGGREGATED.has(relType);
+}
 
 /**
  * `relations`, `relation-parents`: which events say that they relate to which (client-server API, "Forming relationships
@@ -74,7 +78,7 @@ function put(child: EventId, type: string, back: ParentRow, rows: OwnRows): void
   const row: RelationRow = [child, relType, type, sender];
   rows.put('relations', [roomId, parent, position], JSON.stringify(row));
   rows.put('relation-parents', [child], JSON.stringify(back));
-  if (AGGREGATED.has(relType)) rows.put('aggregated', [roomId, parent], '');
+  if (isAggregated(relType)) rows.put('aggregated', [roomId, parent], '');
 }
 
 async function relateInThread(child: EventId, type: string, back: ParentRow, rows: OwnRows): Promise<void> {

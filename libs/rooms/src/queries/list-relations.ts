@@ -4,6 +4,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import { isAfter, type Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
+import { boundAfter, boundUpTo } from '#read-models/place-bounds';
+import type { ScanOptions } from '#read-models/read-model-store';
 import type { RelationRow } from '../projections/relations.projector.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { Reader } from '../reading/reader.js';
@@ -32,6 +34,7 @@ export interface RelationsPage {
 
 /** How many levels of relations are followed. */
 export const MAX_DEPTH = 3;
+const PAGE = 200;
 /** The most relations that one request looks at. */
 const MAX_LOOKED_AT = 10_000;
 
@@ -53,19 +56,79 @@ export async function listRelations(
 ): Promise<RelationsPage> {
   const parent = await findVisibleEvent(views, roomId, eventId, reader);
   if (parent === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
-  const { room } = parent;
-  const children = await listChildren(views, roomId, eventId, request);
+  return request.recurse === true
+    ? pageOfDescendants(parent.room, eventId, request)
+    : pageOfChildren(parent.room, eventId, request);
+}
+
+/** Read from where the page begins: what lies before it costs nothing, however much it is. */
+async function pageOfChildren(room: RoomReader, eventId: EventId, request: RelationsRequest): Promise<RelationsPage> {
+  const { views, roomId } = room;
+  const rows: TimelineRow[] = [];
+  let lookedAt = 0;
+  for await (const page of scanPages(views, 'relations', childrenOf(roomId, eventId, request), PAGE)) {
+    const wanted = page.filter(({ value }) => isOf(JSON.parse(value) as RelationRow, request));
+    const keys = wanted.map(({ key }) => [roomId, key[2]!]);
+    rows.push(...(await relatedOf(room, await views.getMany('timeline', keys))));
+    if (rows.length > request.limit) break;
+    lookedAt += page.length;
+    if (lookedAt < MAX_LOOKED_AT) continue;
+    const last = await views.get('timeline', [roomId, page.at(-1)!.key[2]!]);
+    // A page may be short, and still lead on.
+    return { room, rows, next: last === undefined ? undefined : endOf(parseRow(last), request) };
+  }
+  return pageOf(room, rows, request);
+}
+
+async function pageOfDescendants(
+  room: RoomReader,
+  eventId: EventId,
+  request: RelationsRequest,
+): Promise<RelationsPage> {
+  const { views, roomId } = room;
+  const children = await listDescendants(views, roomId, eventId, request);
   const rows: TimelineRow[] = [];
   const size = request.limit + 1;
   for (let i = 0; i < children.length && rows.length < size; i += size) {
     const keys = children.slice(i, i + size).map(({ position }) => [roomId, position]);
-    const texts = await views.getMany('timeline', keys);
-    rows.push(...(await relatedOf(room, texts)));
+    rows.push(...(await relatedOf(room, await views.getMany('timeline', keys))));
   }
+  return pageOf(room, rows, request);
+}
+
+/** A page of rows that are one more than its limit where there is more. */
+function pageOf(room: RoomReader, rows: readonly TimelineRow[], request: RelationsRequest): RelationsPage {
   const shown = rows.slice(0, request.limit);
   const last = shown.at(-1);
-  const more = rows.length >= size && last !== undefined;
-  return { room, rows: shown, next: more ? (request.direction === 'b' ? justBefore(last) : placeOf(last)) : undefined };
+  return {
+    room,
+    rows: shown,
+    next: rows.length > shown.length && last !== undefined ? endOf(last, request) : undefined,
+  };
+}
+
+function endOf(row: TimelineRow, { direction }: RelationsRequest): TimelinePlace {
+  return direction === 'b' ? justBefore(row) : placeOf(row);
+}
+
+/** The relations to an event between the request's tokens, in the direction of the page. */
+function childrenOf(
+  roomId: RoomId,
+  eventId: EventId,
+  { direction, from, to }: RelationsRequest,
+): Omit<ScanOptions, 'limit'> {
+  const prefix = [roomId, eventId];
+  const [lower, upper] = direction === 'b' ? [to, from] : [from, to];
+  return {
+    prefix,
+    reverse: direction === 'b',
+    ...(lower === undefined ? {} : boundAfter(prefix, lower.place)),
+    ...(upper === undefined ? {} : boundUpTo(prefix, upper.place)),
+  };
+}
+
+function isOf([, kind, type]: RelationRow, { relType, eventType }: RelationsRequest): boolean {
+  return (relType === undefined || relType === kind) && (eventType === undefined || eventType === type);
 }
 
 /** What is served redacted to the reader relates to nothing any more for them. */
@@ -75,26 +138,29 @@ async function relatedOf(room: RoomReader, texts: readonly (string | undefined)[
   return shown.filter((row, i) => served[i] === row);
 }
 
-/** The related events that the request is for, in the direction of the page. */
-async function listChildren(
+/** The related events that the request is for, and what relates to those, in the direction of the page. */
+async function listDescendants(
   views: Views,
   roomId: RoomId,
   eventId: EventId,
   request: RelationsRequest,
 ): Promise<readonly Child[]> {
-  const { direction, relType, eventType } = request;
+  const { direction } = request;
   const found = new Map<EventId, Child>();
   let parents: readonly EventId[] = [eventId];
   let lookedAt = 0;
-  for (let depth = 0; depth < (request.recurse === true ? MAX_DEPTH : 1) && parents.length > 0; depth++) {
+  for (let depth = 0; depth < MAX_DEPTH && parents.length > 0; depth++) {
     const next: EventId[] = [];
     for (const parent of parents) {
-      for await (const page of scanPages(views, 'relations', { prefix: [roomId, parent] })) {
+      for await (const page of scanPages(views, 'relations', {
+        prefix: [roomId, parent],
+        reverse: direction === 'b',
+      })) {
         for (const { key, value } of page) {
-          const [id, kind, type] = JSON.parse(value) as RelationRow;
+          const relation = JSON.parse(value) as RelationRow;
+          const [id] = relation;
           next.push(id);
-          const wanted = (relType === undefined || relType === kind) && (eventType === undefined || eventType === type);
-          if (wanted) found.set(id, { position: key[2] as Position, id });
+          if (isOf(relation, request)) found.set(id, { position: key[2] as Position, id });
         }
         lookedAt += page.length;
         if (lookedAt >= MAX_LOOKED_AT) break;

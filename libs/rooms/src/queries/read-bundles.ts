@@ -1,7 +1,14 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
-import { type RelationRow, THREAD, type ThreadRow, type ThreadSenderRow } from '../projections/relations.projector.js';
+import { scanPages } from '#projections/scan-pages';
+import {
+  isAggregated,
+  type RelationRow,
+  THREAD,
+  type ThreadRow,
+  type ThreadSenderRow,
+} from '../projections/relations.projector.js';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
@@ -41,8 +48,10 @@ interface Child {
   readonly position: Position;
 }
 
-/** The most children of one event that are looked at, the newest. Of a longer thread the rest is counted unseen. */
+/** The most children of one event that are summed up, the newest. Of a longer thread the rest is counted unseen. */
 const MAX_CHILDREN = 2_000;
+/** The most children of one event that are looked at: most of many are reactions, which are not summed up. */
+const MAX_LOOKED_AT = 20_000;
 /** So many events are looked up without asking first whether the room has anything to sum up. */
 const FEW = 3;
 /** The most replacements that are compared, the newest. */
@@ -96,21 +105,36 @@ async function readBundle(
   parent: TimelineRow,
   upTo: Position | undefined,
 ): Promise<Bundle | undefined> {
-  const { views, roomId } = room;
-  const prefix = [roomId, parent.header.e];
-  const found = await views.scan('relations', { prefix, reverse: true, limit: MAX_CHILDREN });
-  const all = found.map(({ key, value }): Child => {
-    const [id, relType, type, sender] = JSON.parse(value) as RelationRow;
-    return { id, relType, type, sender, position: key[2] as Position };
-  });
-  const known = all.toReversed().filter(({ position }) => upTo === undefined || position <= upTo);
-  const children = await shownOf(room, known);
+  const { summedUp, isAll } = await readChildren(room, parent, upTo);
+  const children = await shownOf(room, summedUp);
   const replacement = await findReplacement(room, parent, children);
   const references = children.filter(({ relType }) => relType === 'm.reference').map(({ id }) => id);
-  const unseen = all.length < MAX_CHILDREN ? 0 : await countUnseen(room, parent, all);
+  const unseen = isAll ? 0 : await countUnseen(room, parent, summedUp);
   const thread = await summariseThread(room, parent, children, unseen);
   if (replacement === undefined && references.length === 0 && thread === undefined) return undefined;
   return { replacement, references, thread };
+}
+
+/** The children that are summed up, in the order of the log: the newest of them, past whatever else relates to the event. */
+async function readChildren(
+  { views, roomId }: RoomReader,
+  { header: { e: parent } }: TimelineRow,
+  upTo: Position | undefined,
+): Promise<{ readonly summedUp: readonly Child[]; readonly isAll: boolean }> {
+  const prefix = [roomId, parent];
+  const range = { prefix, reverse: true, ...(upTo === undefined ? {} : { to: [...prefix, upTo] }) };
+  const newestFirst: Child[] = [];
+  let lookedAt = 0;
+  for await (const page of scanPages(views, 'relations', range, MAX_CHILDREN)) {
+    for (const { key, value } of page) {
+      const [id, relType, type, sender] = JSON.parse(value) as RelationRow;
+      if (isAggregated(relType)) newestFirst.push({ id, relType, type, sender, position: key[2] as Position });
+    }
+    lookedAt += page.length;
+    if (newestFirst.length >= MAX_CHILDREN || lookedAt >= MAX_LOOKED_AT)
+      return { summedUp: newestFirst.slice(0, MAX_CHILDREN).toReversed(), isAll: false };
+  }
+  return { summedUp: newestFirst.toReversed(), isAll: true };
 }
 
 /** PERF: of what happened while the reader was in the room nothing has to be looked at: they may see it. */

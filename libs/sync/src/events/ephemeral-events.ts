@@ -25,8 +25,6 @@ export interface EphemeralRange {
   readonly filter?: SyncFilter;
 }
 
-const MAX_CHANGES = 10_000;
-
 /** Typing notifications, receipts and account data that are new, each a JSON text, in the form of the event stream. */
 export async function readEphemeralEvents(sources: EphemeralSources, range: EphemeralRange): Promise<string[]> {
   const { typing, views, active } = sources;
@@ -52,7 +50,7 @@ export async function readEphemeralEvents(sources: EphemeralSources, range: Ephe
 }
 
 async function readChangedData(views: Views, { reader, from, to, filter }: EphemeralRange): Promise<string[]> {
-  const options = { after: from.position, upTo: to.position, limit: MAX_CHANGES };
+  const options = { after: from.position, upTo: to.position };
   const changed = await listChangedAccountData(views, reader.userId, options);
   const isWanted = ({ type, roomId }: (typeof changed)[number]): boolean => {
     if (filter === undefined) return true;

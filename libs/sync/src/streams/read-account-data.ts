@@ -5,8 +5,6 @@ import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { AccountDataByRoom } from './sync-context.js';
 
-/** The most pieces of account data told at once. */
-const MAX_CHANGES = 10_000;
 const PAGE = 1_000;
 
 export const NO_ACCOUNT_DATA: AccountDataByRoom = Object.freeze({ global: [], rooms: new Map() });
@@ -35,7 +33,7 @@ export async function readChangedAccountData(
   after: Position,
   upTo: Position,
 ): Promise<AccountDataByRoom> {
-  const changed = await listChangedAccountData(views, userId, { after, upTo, limit: MAX_CHANGES });
+  const changed = await listChangedAccountData(views, userId, { after, upTo });
   const rooms = new Map<RoomId, AccountData[]>();
   for (const data of changed) if (data.roomId !== undefined) addTo(rooms, data.roomId, data);
   return { global: changed.filter(({ roomId }) => roomId === undefined), rooms };

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TimelinePlace } from '#http/tokens/timeline-token';
+import type { EventId } from '#kernel/ids';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import type { ReadModelStore, Write } from '#read-models/read-model-store';
+import { ALICE, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { positionNumber, positionOf } from '#testing/position-of';
+import { RoomViews } from '#testing/room-views';
+import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
+import { findRoomReader } from '../reading/room-reader.js';
+import { listRelations, type RelationsRequest } from './list-relations.js';
+import { readBundles } from './read-bundles.js';
+
+const REACTIONS = 12_000;
+const READER = { userId: ALICE, ignored: new Set<never>() };
+
+describe('an event that very many react to', () => {
+  let directory: string;
+  let store: ReadModelStore;
+  let views: RoomViews;
+  let room: LocalRoom;
+  let parent: EventId;
+  const early: EventId[] = [];
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'annals-many-children-'));
+    store = await openLmdbReadModels(directory);
+    const log = new MemoryEventStore();
+    views = new RoomViews(log, store);
+    room = await LocalRoom.begin(log);
+    parent = (await room.say('parent')).eventId;
+    const say = async (relType: string, more: object): Promise<void> => {
+      const relation = { 'm.relates_to': { rel_type: relType, event_id: parent } };
+      const { eventId } = await room.send({ type: 'm.room.message', content: { ...relation, ...more } });
+      early.push(eventId);
+    };
+    await say('m.replace', { 'm.new_content': { body: 'edited' } });
+    await say('m.thread', { body: 'in thread' });
+    await say('m.reference', {});
+    const relation = { rel_type: 'm.annotation', event_id: parent, key: '+1' };
+    const last = await room.send({ type: 'm.reaction', content: { 'm.relates_to': relation } });
+    await views.follow();
+    await repeat(last.eventId);
+  });
+  afterAll(async () => {
+    await store.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  /** Writes the rows of one reaction again and again, at later positions: to send as many would take minutes. */
+  async function repeat(reaction: EventId): Promise<void> {
+    const rows = await store.scan('timeline', { prefix: [room.roomId], limit: 100 });
+    const text = rows.find(({ value }) => rowHeaderOf(value).e === reaction)!.value;
+    const { header } = parseRow(text);
+    const writes: Write[] = [];
+    for (let i = 1; i <= REACTIONS; i++) {
+      const position = positionOf(positionNumber(header.p) + i);
+      const eventId = `$reaction${i}`;
+      const relation = JSON.stringify([eventId, 'm.annotation', 'm.reaction', ALICE]);
+      const value = text.replaceAll(reaction, eventId).replace(header.p, position);
+      writes.push({ collection: 'timeline', key: [room.roomId, position], value });
+      writes.push({ collection: 'relations', key: [room.roomId, parent, position], value: relation });
+    }
+    await store.write(writes);
+  }
+
+  const page = (request: Partial<RelationsRequest>) =>
+    listRelations(views, room.roomId, parent, READER, { direction: 'b', limit: 3, ...request });
+  const idsOf = (rows: readonly { readonly header: { readonly e: EventId } }[]): EventId[] =>
+    rows.map(({ header }) => header.e);
+
+  it('is served with its edit, its thread and its references, which came before', async () => {
+    const reader = await findRoomReader(views, room.roomId, READER);
+    const [row] = (await store.scan('timeline', { prefix: [room.roomId], limit: 100 }))
+      .map(({ value }) => parseRow(value))
+      .filter(({ header }) => header.e === parent);
+    const bundle = (await readBundles(reader, [row!], {})).get(parent);
+    expect(bundle?.replacement?.header.e).toBe(early[0]);
+    expect(bundle?.thread).toMatchObject({ count: 1, latest: { header: { e: early[1] } } });
+    expect(bundle?.references).toEqual([early[2]]);
+  });
+
+  it('is told by the newest of them first, and by the oldest', async () => {
+    const newest = [REACTIONS, REACTIONS - 1, REACTIONS - 2].map((i) => `$reaction${i}`);
+    const first = await page({});
+    expect(idsOf(first.rows)).toEqual(newest);
+    expect(idsOf((await page({ from: first.next })).rows)[0]).toBe(`$reaction${REACTIONS - 3}`);
+    expect(idsOf((await page({ direction: 'f' })).rows)).toEqual(early);
+    expect(idsOf((await page({ recurse: true })).rows)).toEqual(newest);
+  });
+
+  it('leads to what few of them are, past all the others', async () => {
+    const found: EventId[] = [];
+    let from: TimelinePlace | undefined;
+    let pages = 0;
+    do {
+      const { rows, next } = await page({ relType: 'm.replace', from });
+      found.push(...idsOf(rows));
+      from = next;
+      pages++;
+    } while (from !== undefined);
+    expect([found, pages]).toEqual([[early[0]], 2]);
+  });
+});
