@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
+import { describeWithLogs } from './support/stores.js';
 
 // Each test starts processes, and the first may have to build them.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -71,15 +72,12 @@ describe('a wrong configuration', () => {
   });
 });
 
-describe('the data of a server', () => {
+describeWithLogs('the data of a server', (log) => {
   let server: Homeserver;
-  const settings = (): Record<string, string> => ({
-    ANNALS_DATA_DIR: server.directory,
-    ANNALS_SERVER_NAME: server.serverName,
-  });
+  const settings = (): Record<string, string> => ({ ...server.settings, ANNALS_DATA_DIR: server.directory });
 
   beforeAll(async () => {
-    server = await Homeserver.start();
+    server = await Homeserver.start({ log });
     await server.register('alice');
     expect(await server.end()).toBe(0);
   });
@@ -92,9 +90,11 @@ describe('the data of a server', () => {
   });
 
   it('without its log is not taken for that of a new server', async () => {
-    renameSync(join(server.directory, 'log'), join(server.directory, 'away'));
-    const { code, output } = await runToEnd(tmpdir(), settings());
-    renameSync(join(server.directory, 'away'), join(server.directory, 'log'));
+    const isEmbedded = log === 'LMDB';
+    if (isEmbedded) renameSync(join(server.directory, 'log'), join(server.directory, 'away'));
+    const elsewhere = `${settings()['ANNALS_EVENT_STORE_NAMESPACE']}-where-nothing-is`;
+    const { code, output } = await runToEnd(tmpdir(), { ...settings(), ANNALS_EVENT_STORE_NAMESPACE: elsewhere });
+    if (isEmbedded) renameSync(join(server.directory, 'away'), join(server.directory, 'log'));
     expect(code).toBe(78);
     expect(output).toMatch(/^annals: The log in .* is empty, but there are views in .*: restore .*\n$/);
   });
@@ -131,11 +131,11 @@ describe('the data of a server', () => {
   });
 });
 
-describe('a started server', () => {
+describeWithLogs('a started server', (log) => {
   let server: Homeserver;
 
   beforeAll(async () => {
-    server = await Homeserver.start();
+    server = await Homeserver.start({ log });
   });
   afterAll(() => server.remove());
 
@@ -153,7 +153,8 @@ describe('a started server', () => {
       /^annals_http_request_duration_seconds_count\{method="GET",route="\/health",status="200"\} \d+$/m,
     );
     expect(text).toMatch(/^annals_facts_appended_total \d+$/m);
-    expect(text).toMatch(/^annals_projection_lag\{projection="timeline",unit="facts"\} \d+$/m);
+    const unit = log === 'LMDB' ? 'facts' : 'bytes';
+    expect(text).toMatch(new RegExp(`^annals_projection_lag\\{projection="timeline",unit="${unit}"\\} \\d+$`, 'm'));
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
   });
 
@@ -175,9 +176,10 @@ describe('a started server', () => {
   });
 
   it('keeps a second server out of its data', async () => {
-    const second = await runToEnd(tmpdir(), { ANNALS_DATA_DIR: server.directory });
+    const second = await runToEnd(tmpdir(), { ...server.settings, ANNALS_DATA_DIR: server.directory });
     expect(second.code).toBe(1);
-    expect(second.output).toContain('another process');
+    // Before it has written anything.
+    expect(second.output.trim().split('\n')).toEqual([expect.stringMatching(/cannot start: .* another process/)]);
     expect((await server.request('GET', '/health')).status).toBe(200);
   });
 

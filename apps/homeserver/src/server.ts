@@ -8,6 +8,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
 import type { Config } from '#config/config';
+import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -24,7 +25,7 @@ import type { Listener } from '#projections/listener';
 import { EFFECTS } from '#processes/processes.module';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
-import { openReadModels } from './infrastructure.js';
+import { makeDirectory, openReadModels } from './infrastructure.js';
 import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
 import { watchLog } from './watch-log.js';
@@ -60,6 +61,7 @@ const DRAIN_MS = {
   projections: 4000,
   views: 3000,
   log: 3000,
+  dataFolder: 1000,
 };
 
 /**
@@ -146,6 +148,11 @@ async function openPorts(
 ): Promise<Ports> {
   const clock = systemClock;
   const metrics = new Metrics();
+  // An embedded log is itself kept from a second process; one on a server is not, nor are the views and keys beside it.
+  if (config.eventStoreUrl !== undefined) {
+    const { release } = await takeWriterLock(makeDirectory(config, ''));
+    closing.push({ name: 'data folder', milliseconds: DRAIN_MS.dataFolder, run: release });
+  }
   const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
