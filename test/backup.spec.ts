@@ -1,9 +1,12 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { annals, annalsWith } from './support/annals.js';
 import { type Client, Homeserver } from './support/homeserver.js';
+import { describeEmbedded } from './support/stores.js';
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const bodiesOf = (events: readonly { content: { body?: string } }[]): (string | undefined)[] =>
   events.map(({ content }) => content.body);
@@ -19,7 +22,7 @@ async function allSaid(client: Client, room: string): Promise<(string | undefine
   }
 }
 
-describe('a backup', { timeout: 240_000 }, () => {
+describeEmbedded('a backup', 'a server has a way of its own', () => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;
@@ -38,7 +41,7 @@ describe('a backup', { timeout: 240_000 }, () => {
     bob = await server.register('bob');
     room = await alice.createRoom({ preset: 'public_chat' });
     await bob.ok('POST', `/join/${encodeURIComponent(room)}`, {});
-  }, 240_000);
+  });
   afterAll(async () => {
     await server.remove();
     rmSync(directory, { recursive: true, force: true });

@@ -3,10 +3,13 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
 
 const START = fileURLToPath(new URL('../apps/start.mjs', import.meta.url));
+
+// Servers and a command are started.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('what was left to be done is done at the first try: nothing begins before the server can give commands', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'annals-lines-'));
@@ -20,7 +23,7 @@ test('what was left to be done is done at the first try: nothing begins before t
     await frank.ok('POST', `/rooms/${roomId}/join`, {});
     await server.end();
     const args = [START, 'cli', 'users', 'deactivate', 'frank', '--data', server.directory];
-    const env = { PATH: process.env['PATH'], ANNALS_SERVER_NAME: server.serverName };
+    const env = { PATH: process.env['PATH'], ...server.settings };
     const annals = spawn(process.execPath, args, { env, stdio: 'ignore' });
     expect(await new Promise((resolve) => annals.once('exit', resolve))).toBe(0);
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ClientEvent, createClient, type MatrixClient, type MatrixEvent, type Room, RoomEvent } from 'matrix-js-sdk';
 import type { Logger } from 'matrix-js-sdk/lib/logger.js';
-import { describeWithViews, Homeserver } from './support/homeserver.js';
+import { Homeserver } from './support/homeserver.js';
+import { describeWithStores } from './support/stores.js';
 
 const nothing = (): void => {};
 const quiet: Logger = {
@@ -13,13 +14,13 @@ const quiet: Logger = {
   getChild: () => quiet,
 };
 
-describeWithViews('two people with a real client library', (views) => {
+describeWithStores('two people with a real client library', (stores) => {
   let server: Homeserver;
   let alice: MatrixClient;
   let bob: MatrixClient;
 
   beforeAll(async () => {
-    server = await Homeserver.start({ views });
+    server = await Homeserver.start(stores);
     alice = await clientOf('alice');
     bob = await clientOf('bob');
   });

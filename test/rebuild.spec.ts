@@ -1,13 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Client, describeWithViews, Homeserver } from './support/homeserver.js';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Client, Homeserver } from './support/homeserver.js';
+import { describeWithStores } from './support/stores.js';
 
-describeWithViews('a server whose views are deleted', (views) => {
+// Servers are started.
+vi.setConfig({ testTimeout: 120_000 });
+
+describeWithStores('a server whose views are deleted', (stores) => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;
 
   beforeAll(async () => {
-    server = await Homeserver.start({ views });
+    server = await Homeserver.start(stores);
     alice = await server.register('alice');
     bob = await server.register('bob');
   });

@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
 import { type Answer, type Client, Homeserver } from './support/homeserver.js';
+import { describeEmbedded } from './support/stores.js';
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const V1 = '/_matrix/client/api/v1';
 const NEXT = '/_matrix/client/v1';
@@ -43,7 +46,7 @@ function checkOnce<T>(told: readonly T[]): readonly T[] {
   return told;
 }
 
-describe('tokens of a restored server', { timeout: 240_000 }, () => {
+describeEmbedded('tokens of a restored server', 'a server has a way of its own to restore', () => {
   const directory = mkdtempSync(join(tmpdir(), 'annals-tokens-'));
   const backup = join(directory, 'backup');
   let server: Homeserver;

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Answer, type Client, describeWithViews, Homeserver } from './support/homeserver.js';
+import { type Answer, type Client, Homeserver } from './support/homeserver.js';
+import { describeWithStores } from './support/stores.js';
 
-describeWithViews('rooms, over HTTP', (views) => {
+describeWithStores('rooms, over HTTP', (stores) => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;
   let carol: Client;
 
   beforeAll(async () => {
-    server = await Homeserver.start({ views });
+    server = await Homeserver.start(stores);
     alice = await server.register('alice');
     bob = await server.register('bob');
     carol = await server.register('carol');

@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Client, Homeserver } from './support/homeserver.js';
+import { describeWithLogs } from './support/stores.js';
 
 /** `ANNALS_KILLS=100` for the long run. */
 const KILLS = Number(process.env['ANNALS_KILLS'] ?? 5);
 const WRITERS = 8;
 
-describe('a server that is killed under load', () => {
+describeWithLogs('a server that is killed under load', (log) => {
   let server: Homeserver;
 
   beforeAll(async () => {
-    server = await Homeserver.start();
+    server = await Homeserver.start({ log });
   });
   afterAll(() => server.remove());
 

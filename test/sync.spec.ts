@@ -1,14 +1,18 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Client, describeWithViews, Homeserver } from './support/homeserver.js';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Client, Homeserver } from './support/homeserver.js';
+import { describeWithStores } from './support/stores.js';
 
-describeWithViews('following rooms, over HTTP', (views) => {
+// Servers are started.
+vi.setConfig({ testTimeout: 120_000 });
+
+describeWithStores('following rooms, over HTTP', (stores) => {
   let server: Homeserver;
   let alice: Client;
   let bob: Client;
   let roomId: string;
 
   beforeAll(async () => {
-    server = await Homeserver.start({ views });
+    server = await Homeserver.start(stores);
     alice = await server.register('alice');
     bob = await server.register('bob');
     roomId = await alice.createRoom({ preset: 'public_chat' });

@@ -23,7 +23,7 @@ export function annalsWith(
   ...args: readonly string[]
 ): Promise<Ended> {
   const child = spawn(process.execPath, [START, 'cli', ...args, '--data', server.directory], {
-    env: { PATH: process.env['PATH'], ANNALS_SERVER_NAME: server.serverName, ...env },
+    env: { PATH: process.env['PATH'], ...server.settings, ...env },
   });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));

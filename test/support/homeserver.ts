@@ -6,24 +6,14 @@ import type { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe } from 'vitest';
+import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
+import { type Log, LOG_SERVER, USUAL_LOG, type Views, VIEWS_SERVER } from './stores.js';
 
 const START = fileURLToPath(new URL('../../apps/start.mjs', import.meta.url));
 const READY_WITHIN_MS = 60_000;
 
-/** The views that the end-to-end suites run with. */
-export type Views = 'LMDB' | 'MongoDB';
-
-/** Runs a suite once with each kind of views; with MongoDB only where ANNALS_READ_MODELS_URL names one. */
-export function describeWithViews(name: string, suite: (views: Views) => void): void {
-  describe(`${name} (views in LMDB)`, () => suite('LMDB'));
-  const mongo = process.env['ANNALS_READ_MODELS_URL'];
-  describe.skipIf(mongo === undefined)(`${name} (views in MongoDB: where ANNALS_READ_MODELS_URL names one)`, () =>
-    suite('MongoDB'),
-  );
-}
-
 export interface HomeserverOptions {
+  readonly log?: Log;
   readonly views?: Views;
   readonly env?: Readonly<Record<string, string>>;
   /** Where standard output goes; nowhere by default. */
@@ -37,6 +27,7 @@ export interface Answer {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly body: any;
   readonly text: string;
+  readonly headers: Headers;
 }
 
 /** A started server: a process of its own, a data folder of its own, spoken to over HTTP only. */
@@ -45,10 +36,13 @@ export class Homeserver {
   readonly serverName = 'e2e.example';
   #process: ChildProcess | undefined;
   #port = 0;
+  #standIn: KurrentStandIn | undefined;
+  readonly #log: Log;
   #env: Readonly<Record<string, string>>;
   readonly #stdio: StdioOptions;
 
-  constructor({ views = 'LMDB', env = {}, stdout }: HomeserverOptions = {}) {
+  constructor({ log = USUAL_LOG, views = 'LMDB', env = {}, stdout }: HomeserverOptions = {}) {
+    this.#log = log;
     this.#stdio = ['ignore', stdout ?? 'ignore', 'inherit'];
     this.#env = {
       ANNALS_SERVER_NAME: this.serverName,
@@ -60,6 +54,7 @@ export class Homeserver {
       ANNALS_EVENT_STORE_NAMESPACE: `e2e-${basename(this.directory)
         .replace(/[^A-Za-z0-9]/g, '-')
         .toLowerCase()}`,
+      ...(log === 'a server' && LOG_SERVER !== undefined ? { ANNALS_EVENT_STORE_URL: LOG_SERVER } : {}),
       ...(views === 'MongoDB' ? { ANNALS_READ_MODELS_URL: databaseOfItsOwn() } : {}),
       ...env,
     };
@@ -73,6 +68,14 @@ export class Homeserver {
 
   get base(): string {
     return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** What other programs must be told to find the log and the views of this server, beside the data folder. */
+  get settings(): Record<string, string> {
+    const told = ['SERVER_NAME', 'EVENT_STORE_URL', 'EVENT_STORE_NAMESPACE', 'READ_MODELS_URL'];
+    return Object.fromEntries(
+      Object.entries(this.#env).filter(([name]) => told.includes(name.replace(/^ANNALS_/, ''))),
+    );
   }
 
   get pid(): number | undefined {
@@ -94,6 +97,10 @@ export class Homeserver {
   /** Starts the process and waits until it answers. The port is a new one each time. */
   async start(): Promise<void> {
     this.#port = await freePort();
+    if (this.#log === 'a server' && this.#env['ANNALS_EVENT_STORE_URL'] === undefined) {
+      this.#standIn = await startKurrentStandIn();
+      this.#env = { ...this.#env, ANNALS_EVENT_STORE_URL: this.#standIn.url };
+    }
     const child = spawn(process.execPath, [START, 'homeserver'], {
       stdio: this.#stdio,
       // A relative path, such as that of annals.yaml, is one of the data folder's.
@@ -129,6 +136,7 @@ export class Homeserver {
   /** Ends the process and removes its data. */
   async remove(): Promise<void> {
     await this.end();
+    await this.#standIn?.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -143,7 +151,7 @@ export class Homeserver {
       body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await response.text();
-    return { status: response.status, text, body: parsed(text) };
+    return { status: response.status, text, body: parsed(text), headers: response.headers };
   }
 
   /** A user of today's API: registers and answers a client with the user's token. */
@@ -206,7 +214,7 @@ export class Client {
 }
 
 function databaseOfItsOwn(): string {
-  const url = new URL(process.env['ANNALS_READ_MODELS_URL'] ?? 'mongodb://127.0.0.1:27017/');
+  const url = new URL(VIEWS_SERVER ?? 'mongodb://127.0.0.1:27017/');
   url.pathname = `/annals_e2e_${randomBytes(6).toString('hex')}`;
   return url.href;
 }
