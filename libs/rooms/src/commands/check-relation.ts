@@ -1,11 +1,13 @@
 import { type EventId, isEventId, type RoomId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { type Annotation, annotationRowKey } from '../projections/annotations.projector.js';
+import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
 import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../queries/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
+import type { RoomTurn } from '../worker/room-turn.js';
 
 /**
  * Why an event may not relate to another as its content says; undefined where it may. Events that are not in this room,
@@ -30,8 +32,32 @@ async function refuseDuplicate(views: Views, roomId: RoomId, annotation: Annotat
   if (first === undefined) return undefined;
   const row = await findRowInRoom(views, roomId, first as EventId);
   if (row === undefined || row.header.b !== undefined) return undefined;
-  return new MatrixError('M_DUPLICATE_ANNOTATION', 'You have annotated this event with this key already');
+  return duplicate();
 }
+
+/**
+ * As `findRelationRefusal` for an annotation, of what another process wrote behind `viewed`, where the views stood when they
+ * were asked.
+ */
+export async function findLaterDuplicate(
+  turn: RoomTurn,
+  annotation: Annotation,
+  viewed: Position,
+): Promise<MatrixError | undefined> {
+  const [, name] = annotationRowKey(turn.roomId, annotation);
+  const redacted = new Set<EventId>();
+  for await (const fact of turn.readAfter(viewed)) {
+    if (fact.type === 'pdu-redacted') redacted.add(fact.eventId);
+    if (fact.type !== 'pdu-accepted' || redacted.has(fact.event.eventId)) continue;
+    const { sender, type, content } = fact.event;
+    const other = annotationOf(sender, type, content);
+    if (other !== undefined && annotationRowKey(turn.roomId, other)[1] === name) return duplicate();
+  }
+  return undefined;
+}
+
+const duplicate = (): MatrixError =>
+  new MatrixError('M_DUPLICATE_ANNOTATION', 'You have annotated this event with this key already');
 
 /**
  * Client-server API, "Validation of m.thread relationships": the root of a thread relates to nothing itself. A rich reply has

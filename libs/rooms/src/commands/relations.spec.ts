@@ -3,6 +3,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
 import { RedactEvent } from './redact-event.js';
 import { SendEvent } from './send-event.js';
 
@@ -82,6 +83,24 @@ describe('an annotation', () => {
     await react('👍');
     rooms = new RoomCommands(rooms.views);
     await expect(react('👍')).rejects.toMatchObject(duplicate);
+  });
+
+  it('is sent once by two processes that are asked at the same time, or before the views of one know of the other', async () => {
+    const other = new RoomCommands(new RoomViews(rooms.log));
+    await other.views.follow();
+    await other.send(ALICE, roomId);
+    const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: said, key: '👍' } };
+    const reactThere = (): Promise<unknown> =>
+      other.execute(new SendEvent(requesterOf(BOB), roomId, 'm.reaction', content));
+    const outcomes = await Promise.allSettled([react('👍'), reactThere()]);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const [reaction] = rooms.facts(roomId, 'pdu-accepted').filter(({ data }) => data.includes('"m.reaction"'));
+    await rooms.views.follow();
+    await redact((JSON.parse(reaction!.data) as { event_id: EventId }).event_id);
+    await reactThere();
+    const before = rooms.views.position();
+    await expect(react('👍')).rejects.toMatchObject(duplicate);
+    expect(rooms.views.position()).toBe(before);
   });
 
   it('that was sent tells nobody who may not send any', async () => {

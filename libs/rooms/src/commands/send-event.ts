@@ -8,7 +8,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { findRelationRefusal } from './check-relation.js';
+import { findLaterDuplicate, findRelationRefusal } from './check-relation.js';
 import { checkStateKey } from './check-state.js';
 import { findRedactionTarget, redactInTurn, redactionTargetOf } from './redaction.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
@@ -54,11 +54,13 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 
     const target = redacts && (await findRedactionTarget(this.views, roomId, redacts, requester.userId));
-    const refusal = await findRelationRefusal(this.views, roomId, requester.userId, content, annotation);
+    const viewed = this.views.position(['annotations']);
+    const seen = await findRelationRefusal(this.views, roomId, requester.userId, content, annotation);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);
       return sendOnce(turn, transaction, async () => {
         const draft = { type, sender: requester.userId, content, txn: transaction?.txn };
+        const refusal = seen ?? (annotation && (await findLaterDuplicate(turn, annotation, viewed)));
         if (refusal !== undefined) {
           await turn.authorise(draft);
           throw refusal;

@@ -16,6 +16,8 @@ export interface LiveRoom {
   readonly events: LruCache<EventId, RoomEvent>;
   /** The transactions of its facts, whoever wrote them: a retry finds its first answer before any view has it. */
   readonly transactions: RoomTransactions;
+  /** The position of the last fact that was read in the log, written before or by another process; START where none was. */
+  readUpTo: Position;
   /** The revision up to which a snapshot is kept; -1 where there is none. */
   snapshotRevision: number;
 }
@@ -31,6 +33,7 @@ export function liveRoom(roomId: RoomId, head: RoomHead, place = FIRST_PLACE): L
     stateRevisions: new Map(),
     events: new LruCache(CACHED_EVENTS),
     transactions: new RoomTransactions(place),
+    readUpTo: place.position,
     snapshotRevision: -1,
   };
 }

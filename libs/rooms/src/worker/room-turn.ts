@@ -116,6 +116,18 @@ export class RoomTurn {
     return this.transactions.get(name) ?? this.earlier.get(name) ?? transactions.find(name);
   }
 
+  /**
+   * The facts of the room that the views had not passed at `viewed`, newest first: only where this process has read some of
+   * them in the log, for of those it decides itself it has waited until the views showed them.
+   */
+  async *readAfter(viewed: Position): AsyncIterable<RoomFact> {
+    if (this.room.readUpTo <= viewed) return;
+    for await (const fact of this.services.store.readStream(roomStream(this.roomId), { backwards: true })) {
+      if (fact.position <= viewed) return;
+      yield readRoomFact(this.roomId, fact);
+    }
+  }
+
   /** Throws M_FORBIDDEN where the rules of the room, as it stands, do not let the draft's sender send it. */
   async authorise(draft: EventDraft): Promise<void> {
     const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));

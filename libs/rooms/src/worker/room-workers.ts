@@ -246,6 +246,7 @@ export class RoomWorkers {
       if (fact.revision !== room.head.revision + 1)
         throw new Error(`${fact.stream}: revision ${fact.revision} is out of turn`);
       evolveRoom(room, readRoomFact(roomId, fact), fact);
+      room.readUpTo = fact.position;
     }
     return room;
   }
