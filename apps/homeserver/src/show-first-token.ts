@@ -6,9 +6,9 @@ import type { Logger } from '#observability/logger';
  * where the log is set to tell less than warnings, it goes to standard error.
  */
 export async function showFirstToken(first: FirstRegistrationToken, logger: Logger): Promise<void> {
-  const token = await first.issue();
-  if (token === undefined) return;
-  const text = `Registration token for one account, shown only this once: ${token}`;
-  if (logger.isLevelEnabled('warn')) logger.warn({ registrationToken: token }, text);
-  else process.stderr.write(`${text}\n`);
+  await first.issue((token) => {
+    const text = `Registration token for one account, shown only this once: ${token}`;
+    if (logger.isLevelEnabled('warn')) logger.warn({ registrationToken: token }, text);
+    else process.stderr.write(`${text}\n`);
+  });
 }

@@ -28,20 +28,19 @@ export class FirstRegistrationToken {
   }
 
   /**
-   * A token for one registration, to be shown to the operator now, as nobody can read it again; undefined where another start
-   * has shown one, or registration needs none. A crash before it is shown leaves a token that nobody knows, and the next
-   * start makes another.
+   * Shows the operator a token for one registration, as nobody can read it again; nothing where another start has shown one, or
+   * registration needs none. That it was shown is noted behind it: after a crash between the two the next start shows another.
    */
-  async issue(): Promise<string | undefined> {
-    if (this.config.registration !== 'token' || (await this.#server.load(SERVER_STREAM)).state) return undefined;
+  async issue(show: (token: string) => void): Promise<void> {
+    if (this.config.registration !== 'token' || (await this.#server.load(SERVER_STREAM)).state) return;
     const token = newRegistrationToken();
     await this.tokens.create(token, { uses_allowed: 1 }, BY_SERVER);
+    show(token);
     const data: FirstRegistrationTokenIssued = { token_hash: hashSecret(token) };
-    const { facts } = await this.#server.execute(
+    await this.#server.execute(
       SERVER_STREAM,
       (issued) => (issued ? [] : [{ id: randomUUID(), type: ISSUED, data: JSON.stringify(data) }]),
       BY_SERVER,
     );
-    return facts.length > 0 ? token : undefined;
   }
 }

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { isGivenUp } from '#event-store/given-up';
 import { VIEWS, type Views } from '#projections/views';
 import { BY_SERVER, draftFacts } from './accounts.js';
 import {
@@ -15,26 +17,35 @@ import {
   decideTokenUse,
   isUsable,
 } from './decide/registration-token.js';
+import { userStream } from './facts/account-facts.js';
 import { foldRegistrationTokenFact } from './decide/fold-facts.js';
 import {
   type RegistrationTokenCreated,
   type RegistrationTokenFact,
+  type RegistrationTokenReturned,
+  type RegistrationTokenUsed,
   registrationTokenStream,
 } from './facts/registration-token-facts.js';
 import { hashSecret } from './credentials/secrets.js';
 
 const CAPACITY = 1_000;
+/** How many facts of a token that is used up are looked through for uses that came to nothing. */
+const MOST_LOOKED_AT = 64;
 
 /** The write side of registration tokens. Tokens come in as their own text and go on as hashes. */
 @Injectable()
 export class RegistrationTokens {
   readonly #aggregates: Aggregates<RegistrationToken>;
+  readonly #started: number;
+  /** By token: what came to nothing is given back once. */
+  readonly #turns = new KeyedQueue<string>();
 
   constructor(
-    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
   ) {
+    this.#started = clock.now();
     const fold = { initialState: NO_REGISTRATION_TOKEN, evolve: foldRegistrationTokenFact };
     this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
   }
@@ -46,6 +57,7 @@ export class RegistrationTokens {
 
   /** Whether a registration with the token would be let through now. */
   async isUsable(token: string): Promise<boolean> {
+    await this.#giveBackAbandoned(token);
     const { state } = await this.#aggregates.load(registrationTokenStream(hashSecret(token)));
     return isUsable(state, this.clock.now());
   }
@@ -56,13 +68,49 @@ export class RegistrationTokens {
   }
 
   /** Takes one use for the user id. Throws M_FORBIDDEN where there is none left. */
-  use(token: string, userId: UserId): Promise<void> {
+  async use(token: string, userId: UserId): Promise<void> {
+    await this.#giveBackAbandoned(token);
     return this.#change(token, (state) => decideTokenUse(state, userId, this.clock.now()), BY_SERVER);
   }
 
   /** Gives the use back that a failed registration took. */
   giveBack(token: string, userId: UserId): Promise<void> {
     return this.#change(token, (state) => decideTokenReturn(state, userId), BY_SERVER);
+  }
+
+  /** Gives a use of a token that is used up back where it was taken for an account that never was: the server ended between. */
+  #giveBackAbandoned(token: string): Promise<void> {
+    return this.#turns.run(token, async () => {
+      const stream = registrationTokenStream(hashSecret(token));
+      const { state } = await this.#aggregates.load(stream);
+      if (state.uses_allowed === undefined || state.used < state.uses_allowed) return;
+      const userId = await this.#findAbandoned(stream);
+      if (userId !== undefined) await this.giveBack(token, userId);
+    });
+  }
+
+  async #findAbandoned(stream: string): Promise<UserId | undefined> {
+    const returned: UserId[] = [];
+    for await (const { type, data, metadata } of this.store.readStream(stream, {
+      backwards: true,
+      limit: MOST_LOOKED_AT,
+    })) {
+      const isUse = type === 'registration-token-used';
+      if (!isUse && type !== 'registration-token-returned') continue;
+      const { user_id: userId } = JSON.parse(data) as RegistrationTokenUsed | RegistrationTokenReturned;
+      const at = returned.indexOf(userId);
+      if (!isUse) returned.push(userId);
+      else if (at >= 0) returned.splice(at, 1);
+      else if (isGivenUp(metadata.at, this.#started, this.clock.now()) && !(await this.#hasBegun(userId)))
+        return userId;
+    }
+    return undefined;
+  }
+
+  /** Asked of the log, not of views. */
+  async #hasBegun(userId: UserId): Promise<boolean> {
+    for await (const _ of this.store.readStream(userStream(userId), { limit: 1 })) return true;
+    return false;
   }
 
   /** Withdraws a token. Throws M_NOT_FOUND. */

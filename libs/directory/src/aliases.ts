@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { factId } from '#event-store/fact-id';
+import { isGivenUp } from '#event-store/given-up';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
@@ -55,13 +56,12 @@ function draftOf(type: string, { changes }: AliasState, data: AliasCreated | Ali
 
 const CAPACITY = 1_000;
 const MAX_ALIASES_OF_A_ROOM = 1_000;
-/** So long after an alias was claimed for a new room that room has begun, or never will: in milliseconds. */
-const BEGUN_BY_THEN_MS = 60_000;
 
 /** The aliases of this server. */
 @Injectable()
 export class Aliases implements AliasBook {
   readonly #streams: Aggregates<AliasState>;
+  readonly #started: number;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
@@ -69,6 +69,7 @@ export class Aliases implements AliasBook {
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
   ) {
+    this.#started = clock.now();
     this.#streams = new Aggregates({ store, clock, initialState: NO_ALIAS, evolve: evolveAlias, capacity: CAPACITY });
   }
 
@@ -125,7 +126,7 @@ export class Aliases implements AliasBook {
   async #findAbandoned(alias: RoomAlias): Promise<RoomId | undefined> {
     for await (const fact of this.store.readStream(aliasStream(alias), { backwards: true, limit: 1 })) {
       const { roomId } = evolveAlias(NO_ALIAS, fact);
-      if (roomId === undefined || Math.abs(this.clock.now() - fact.metadata.at) < BEGUN_BY_THEN_MS) return undefined;
+      if (roomId === undefined || !isGivenUp(fact.metadata.at, this.#started, this.clock.now())) return undefined;
       for await (const _ of this.store.readStream(roomStream(roomId), { limit: 1 })) return undefined;
       return roomId;
     }

@@ -70,7 +70,8 @@ export class RegisterAccountHandler implements ICommandHandler<RegisterAccount> 
     try {
       return await this.#register(userId, account, passwordHash);
     } catch (error) {
-      await this.tokens.giveBack(registrationToken, userId);
+      // After any other error the account may be there; where it is not, the use is given back when it is wanted.
+      if (error instanceof MatrixError) await this.tokens.giveBack(registrationToken, userId);
       throw error;
     }
   }

@@ -74,7 +74,8 @@ describe('the API of 2015', () => {
 
   it('asks for the registration token in a stage of its own, where one is needed', async () => {
     const closed = await startAccountsApp({ ANNALS_REGISTRATION: 'token' });
-    const token = await closed.get(FirstRegistrationToken).issue();
+    let token: string | undefined;
+    await closed.get(FirstRegistrationToken).issue((shown) => (token = shown));
     const post = (body: object) => closed.call('POST', `${V1}/register`, { body });
     const stage = 'm.login.registration_token';
     expect((await closed.call('GET', `${V1}/register`)).body).toEqual({

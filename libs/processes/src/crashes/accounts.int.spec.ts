@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
-import { RegisterAccount } from '#accounts/commands/register-account';
-import { RegistrationTokens } from '#accounts/registration-tokens';
 import { CommandBus } from '@nestjs/cqrs';
+import { describe, expect, it, test } from 'vitest';
+import { RegisterAccount } from '#accounts/commands/register-account';
+import { FirstRegistrationToken } from '#accounts/first-registration-token';
+import { RegistrationTokens } from '#accounts/registration-tokens';
 import { endAtEachStep } from '#testing/end-at-each-step';
-import { roomPath, type SyncAnswer, type SyncApp, type SyncUser } from '#testing/sync-app';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { roomPath, type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
+import { UncertainEventStore } from '#testing/uncertain-event-store';
 
 const MINUTES = 10 * 60_000;
 const V3 = '/_matrix/client/v3';
@@ -18,10 +21,31 @@ const ofAlice = {
   identifier: { type: 'm.id.user', user: 'alice' },
   password: 'password of alice',
 };
+const registerWith = (app: SyncApp, registrationToken: string, username: string): Promise<unknown> =>
+  app
+    .get(CommandBus)
+    .execute(new RegisterAccount({ username, password: 'p', via: 'registration-token', registrationToken }));
 const timesOf = async (user: SyncUser, roomId: string, type: string): Promise<number> => {
   const { chunk } = await user.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=100`);
   return (chunk as { type: string }[]).filter((event) => event.type === type).length;
 };
+
+test('an account that was made although nobody was told has used its token', async () => {
+  const log = new UncertainEventStore();
+  const app = await SyncApp.start({ store: log, readModels: new MemoryReadModels() });
+  await app.get(RegistrationTokens).create('once', { uses_allowed: 1 }, { actor: 'server' });
+  const append = log.append.bind(log);
+  log.append = (stream, ...rest) => {
+    if (stream !== 'user-@carol:a.example') return append(stream, ...rest);
+    log.append = append;
+    log.breakNext('done');
+    return append(stream, ...rest);
+  };
+  await expect(registerWith(app, 'once', 'carol')).rejects.toThrow('was lost');
+  expect((await logIn(app, 'carol', 'p')).status).toBe(200);
+  await expect(registerWith(app, 'once', 'dave')).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  await app.close();
+});
 
 describe('a process that ends', () => {
   it(
@@ -49,12 +73,7 @@ describe('a process that ends', () => {
   it(
     'while an account is registered with the last use of a token leaves the use to the one who asks again',
     async () => {
-      const register = (app: SyncApp, username: string): Promise<unknown> =>
-        app
-          .get(CommandBus)
-          .execute(
-            new RegisterAccount({ username, password: 'p', via: 'registration-token', registrationToken: 'once' }),
-          );
+      const register = (app: SyncApp, username: string): Promise<unknown> => registerWith(app, 'once', username);
       await endAtEachStep({
         prepare: (app: SyncApp) => app.get(RegistrationTokens).create('once', { uses_allowed: 1 }, { actor: 'server' }),
         act: async (app) => {
@@ -70,6 +89,33 @@ describe('a process that ends', () => {
           await expect(register(app, 'dave')).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
         },
       });
+    },
+    MINUTES,
+  );
+
+  it(
+    'while the first token is shown has shown one, or the next one does',
+    async () => {
+      let shown: string[] = [];
+      const show = (app: SyncApp): Promise<void> => app.get(FirstRegistrationToken).issue((token) => shown.push(token));
+      const steps = await endAtEachStep({
+        settings: { ANNALS_REGISTRATION: 'token' },
+        prepare: async () => undefined,
+        async act(app) {
+          shown = [];
+          await show(app);
+        },
+        async check(app) {
+          const before = [...shown];
+          await show(app);
+          expect(shown.length).toBeGreaterThan(0);
+          for (const token of shown) expect(await app.get(RegistrationTokens).isUsable(token)).toBe(true);
+          await show(app);
+          expect(shown.length).toBeLessThanOrEqual(before.length + 1);
+          shown = before;
+        },
+      });
+      expect(steps).toBe(4);
     },
     MINUTES,
   );

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { AppendTooLarge } from '#event-store/event-store-errors';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { isRoomAlias, type RoomAlias, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -22,6 +23,7 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { MembershipChanges } from './change-membership.js';
 import { checkAliases } from './check-aliases.js';
+import { isSameAlias } from './drop-canonical-alias.js';
 
 /**
  * Begins a room: client-server API, "Creation". All of its first events reach the log in one write. Throws
@@ -68,12 +70,14 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     const { roomId } = create.event;
     const initialState = initialStateOf(requester.userId, options, version, alias);
     checkNewRoom(create.event, version, initialState, serverName);
+    await checkOwnAliases(roomId, initialState, alias);
     if (alias !== undefined) await this.aliases.claim(alias, roomId, requester);
     try {
-      await this.#checkAliases(roomId, initialState);
       await this.#begin(requester, options, create, initialState);
     } catch (error) {
-      if (alias !== undefined) await this.aliases.release(alias, roomId, requester);
+      // After any other error the room may have begun: then the alias is its own, else it is free again some time later.
+      const isRefused = error instanceof MatrixError || error instanceof AppendTooLarge;
+      if (alias !== undefined && isRefused) await this.aliases.release(alias, roomId, requester);
       throw error;
     }
     return alias === undefined ? { roomId } : { roomId, roomAlias: alias };
@@ -104,13 +108,6 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     const now = this.clock.now();
     this.#begunAt = this.#begunAt - now > MAX_AHEAD_MS ? now : Math.max(now, this.#begunAt + 1);
     return this.#begunAt;
-  }
-
-  /** Aliases that the room calls its own are its own from the beginning. */
-  async #checkAliases(roomId: RoomId, events: readonly InitialState[]): Promise<void> {
-    for (const { type, content } of events) {
-      if (type === 'm.room.canonical_alias') await checkAliases(this.aliases, roomId, {}, content);
-    }
   }
 
   async #begin(
@@ -147,6 +144,19 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       members.push({ userId, content: direct === true ? { ...content, is_direct: true } : content });
     }
     return members;
+  }
+}
+
+/** Aliases that the room calls its own are its own from the beginning: it can have but the one that is claimed for it. */
+async function checkOwnAliases(
+  roomId: RoomId,
+  events: readonly InitialState[],
+  claimed: RoomAlias | undefined,
+): Promise<void> {
+  const resolve = async (alias: RoomAlias): Promise<RoomId | undefined> =>
+    isSameAlias(claimed, alias) ? roomId : undefined;
+  for (const { type, content } of events) {
+    if (type === 'm.room.canonical_alias') await checkAliases({ resolve }, roomId, {}, content);
   }
 }
 

@@ -216,3 +216,31 @@ describe('a room in memory', () => {
     expect(await look(new RoomCommands(views))).toEqual(await look(rooms));
   });
 });
+
+describe('a room with an alias whose beginning nobody was told of', () => {
+  const begin = (): Promise<RoomId> => rooms.createRoom(ALICE, { room_alias_name: 'lobby' });
+  const canonical = { alias: '#lobby:a.example' };
+
+  it.each([
+    { fate: 'done', what: 'keeps its alias, where it has begun' },
+    { fate: 'never done', what: 'leaves its alias to others some time later, where it has not' },
+  ] as const)('$what', async ({ fate }) => {
+    views.held = false;
+    views.beforeProcessed = async () => {
+      views.beforeProcessed = undefined;
+      log.breakNext(fate);
+    };
+    await expect(begin()).rejects.toThrow('was lost');
+    await expect(begin()).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+    rooms.now += 60_000;
+    if (fate === 'done') {
+      const { room_id: begun } = JSON.parse((await views.get('aliases', [canonical.alias])) ?? '') as {
+        room_id: RoomId;
+      };
+      expect(await rooms.state(begun, 'm.room.canonical_alias')).toEqual(canonical);
+      await expect(begin()).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+    } else {
+      expect(await rooms.state(await begin(), 'm.room.canonical_alias')).toEqual(canonical);
+    }
+  });
+});

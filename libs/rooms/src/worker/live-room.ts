@@ -1,5 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomHead } from '../decide/room-head.js';
 import { FIRST_PLACE, RoomTransactions } from './room-transactions.js';
