@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured } from '#event-store/event-store-errors';
+import type { OutageWatch } from '#kernel/outage';
 import type { ReadModelStore } from '#read-models/read-model-store';
 
 /** Who hears of a log on a server that is not there, is lost, and is back; and of any that is damaged. */
@@ -33,14 +34,19 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
   return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage, onLost, onBack });
 }
 
+/** Who hears of views on a server that are lost and are back, and of embedded ones that were thrown away. */
+export interface ViewsWatch extends OutageWatch {
+  onThrownAway(message: string): void;
+}
+
 /** Opens the views that the configuration names. */
-export async function openReadModels(config: Config): Promise<ReadModelStore> {
+export async function openReadModels(config: Config, watch?: ViewsWatch): Promise<ReadModelStore> {
   if (config.readModelsUrl !== undefined) {
     const { openMongoReadModels } = await import('#read-models/mongodb/mongodb-read-model-store');
-    return openMongoReadModels(config.readModelsUrl);
+    return openMongoReadModels(config.readModelsUrl, watch);
   }
   const { openLmdbReadModels } = await import('#read-models/lmdb/lmdb-read-model-store');
-  return openLmdbReadModels(makeDirectory(config, 'views'));
+  return openLmdbReadModels(makeDirectory(config, 'views'), { log: watch?.onThrownAway });
 }
 
 /** Makes a directory within the data directory, for nobody else to read. Answers its path. */

@@ -38,12 +38,19 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
     logger.info({ isClean }, 'ended');
     await exit(isClean ? 0 : 1);
   });
+  let isEnding = false;
+  const endWithoutViews = ({ message }: Error): void => {
+    if (isEnding) return;
+    isEnding = true;
+    logger.fatal(`${message}: ending, for the next start makes them anew from the log`);
+    void (server?.drain() ?? Promise.resolve()).finally(() => exit(1));
+  };
   // While it starts, what could be reread is only just being read.
   process.on('SIGHUP', () => {
     if (server !== undefined) reload(config, log, server, supervisor);
   });
   try {
-    server = await startServer(config, log);
+    server = await startServer(config, log, endWithoutViews);
   } catch (error) {
     // Told by whoever asked for the server, in one line.
     if (error instanceof ConfigError) throw error;

@@ -28,7 +28,7 @@ import { controlMethods } from './control-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
 import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
-import { watchLog } from './watch-log.js';
+import { watchLog, watchViews } from './watch-stores.js';
 import type { Ports } from './ports.module.js';
 import { listProjectors } from './projectors.js';
 import { LISTENERS } from './listeners.js';
@@ -66,9 +66,13 @@ const DRAIN_MS = {
 
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
- * closed again.
+ * closed again. `onViewsLost` is told that only another start helps.
  */
-export async function startServer(config: Config, { logger, sink }: ProcessLog): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  { logger, sink }: ProcessLog,
+  onViewsLost: (error: Error) => void,
+): Promise<RunningServer> {
   const shutdown = new AbortController();
   // Every long poll listens to it.
   setMaxListeners(0, shutdown.signal);
@@ -78,7 +82,7 @@ export async function startServer(config: Config, { logger, sink }: ProcessLog):
     return drain(closing.toReversed(), logger);
   };
   try {
-    const started = await open(config, logger, shutdown.signal, closing);
+    const started = await open({ config, logger, shutdown: shutdown.signal, onViewsLost }, closing);
     started.metrics.addGauge('annals_log_lines_dropped', 'Lines of the log that nobody took', () => sink.dropped);
     const renewCertificate = (): void => started.tls?.renewCertificate();
     return { address: started.address, renewCertificate, drain: end };
@@ -86,6 +90,14 @@ export async function startServer(config: Config, { logger, sink }: ProcessLog):
     await end();
     throw describeDamage(error, config);
   }
+}
+
+/** What a start is given. */
+interface Given {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly shutdown: AbortSignal;
+  readonly onViewsLost: (error: Error) => void;
 }
 
 /** What the projections tell of new facts. Filled once there are modules. */
@@ -101,9 +113,10 @@ interface Started {
 }
 
 /** Opens one thing after another, and notes how to close it. */
-async function open(config: Config, logger: Logger, shutdown: AbortSignal, closing: DrainStep[]): Promise<Started> {
+async function open(given: Given, closing: DrainStep[]): Promise<Started> {
+  const { config, logger } = given;
   const followers: Followers = { listeners: [], effects: [] };
-  const ports = await openPorts(config, logger, shutdown, followers, closing);
+  const ports = await openPorts(given, followers, closing);
   const adapter = new MatrixAdapter(config);
   watchRequests(adapter.getInstance(), logger, ports.metrics);
   answerAfterEffects(adapter.getInstance(), ports.projections.effects);
@@ -139,13 +152,8 @@ async function open(config: Config, logger: Logger, shutdown: AbortSignal, closi
   return { address: await app.getUrl(), metrics: ports.metrics, tls };
 }
 
-async function openPorts(
-  config: Config,
-  logger: Logger,
-  shutdown: AbortSignal,
-  followers: Followers,
-  closing: DrainStep[],
-): Promise<Ports> {
+async function openPorts(given: Given, followers: Followers, closing: DrainStep[]): Promise<Ports> {
+  const { config, logger, shutdown, onViewsLost } = given;
   const clock = systemClock;
   const metrics = new Metrics();
   // An embedded log is itself kept from a second process; one on a server is not, nor are the views and keys beside it.
@@ -156,7 +164,7 @@ async function openPorts(
   const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
-  const readModels = await openReadModels(config);
+  const readModels = await openReadModels(config, watchViews(logger));
   closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });
   const log = logger.child({ context: 'projections' });
   await notePutBack(store, readModels, clock, log);
@@ -167,9 +175,13 @@ async function openPorts(
     ...followers,
     clock,
     log,
+    onViewsLost,
   });
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);
+  metrics.addGauge('annals_views_failed', '1 while the views cannot be reached or written', () =>
+    Number(readModels.failure !== undefined),
+  );
   watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, readModels, stopwatch: clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };

@@ -125,7 +125,7 @@ async function start(): Promise<RunningServer> {
     ANNALS_REGISTRATION: 'closed',
     ANNALS_LOG: 'silent',
   });
-  return startServer(config, await openLog(config.log));
+  return startServer(config, await openLog(config.log), () => {});
 }
 
 function get(path: string, ca = CERTIFICATE): Promise<{ status: number | undefined; body: unknown }> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppendTooLarge, EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { errorResponse } from './error-response.js';
 
 describe('what is answered for an error', () => {
@@ -8,6 +9,13 @@ describe('what is answered for an error', () => {
     expect([status, isBug]).toEqual([503, false]);
     expect(body).toMatchObject({ errcode: 'M_UNKNOWN', retry_after_ms: expect.any(Number) });
     expect(JSON.stringify(body)).not.toContain('node');
+  });
+
+  it('is 503 with a time to come back where the views are away, too', () => {
+    const { status, body, isBug } = errorResponse(new ViewsUnavailable('connect ECONNREFUSED 10.0.0.7'), 'r1');
+    expect([status, isBug]).toEqual([503, false]);
+    expect(body).toMatchObject({ errcode: 'M_UNKNOWN', retry_after_ms: expect.any(Number) });
+    expect(JSON.stringify(body)).not.toContain('10.0.0.7');
   });
 
   it('is 503 where the log is damaged, told once by whoever holds it and not for each request', () => {

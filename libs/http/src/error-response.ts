@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { AppendTooLarge, EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import { type Errcode, MatrixError } from '#kernel/matrix-error';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 
 export interface ErrorResponse {
   readonly status: number;
@@ -27,6 +28,12 @@ const UNAVAILABLE: ErrorResponse = {
   body: { errcode: 'M_UNKNOWN', error: 'The log of the server cannot be reached', retry_after_ms: RETRY_AFTER_MS },
   isBug: false,
 };
+/** As a log that is away: what was sent is in the log, what is read is not there. */
+const VIEWS_UNAVAILABLE: ErrorResponse = {
+  status: 503,
+  body: { errcode: 'M_UNKNOWN', error: 'The views of the server cannot be reached', retry_after_ms: RETRY_AFTER_MS },
+  isBug: false,
+};
 /** Trying again does not help. */
 const DAMAGED: ErrorResponse = {
   status: 503,
@@ -40,12 +47,13 @@ const TOO_LARGE: ErrorResponse = {
 };
 
 /**
- * What to answer for anything thrown: a MatrixError as it says of itself, a log that is away or damaged as 503, a refusal of
+ * What to answer for anything thrown: a MatrixError as it says of itself, a log or views that are away or damaged as 503, a refusal of
  * the framework in the standard shape, and anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
  */
 export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof MatrixError) return { status: thrown.status, body: thrown.toBody(), isBug: false };
   if (thrown instanceof EventStoreUnavailable) return UNAVAILABLE;
+  if (thrown instanceof ViewsUnavailable) return VIEWS_UNAVAILABLE;
   if (thrown instanceof LogDamaged) return DAMAGED;
   if (thrown instanceof AppendTooLarge) return TOO_LARGE;
   const status = statusOf(thrown);

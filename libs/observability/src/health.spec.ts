@@ -62,6 +62,7 @@ describe('the health of the server', () => {
     expect(await setUp().check()).toEqual({
       ok: true,
       errors: [],
+      warnings: [],
       log: { head: HEAD },
       position: HEAD,
       projections: [
@@ -124,6 +125,16 @@ describe('the health of the server', () => {
       checkHealth({ store, projections, readModels, stopwatch: clock });
     expect(await check({ failure })).toMatchObject({ ok: false, errors: [failure.message] });
     expect(await check({})).toMatchObject({ ok: true });
+  });
+
+  it('is good, with a warning, where the views have something to say that keeps nobody from work', async () => {
+    const { store, stopwatch, statuses } = setUp();
+    const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
+    const readModels = { warning: 'the views were deleted' };
+    expect(await checkHealth({ store, projections, readModels, stopwatch })).toMatchObject({
+      ok: true,
+      warnings: ['the views were deleted'],
+    });
   });
 
   it('does not suffer from an append that the log refuses as too large', async () => {

@@ -22,6 +22,8 @@ export interface HealthReport {
   readonly ok: boolean;
   /** What is wrong, for people. */
   readonly errors: readonly string[];
+  /** What somebody should know though the server does its work. */
+  readonly warnings: readonly string[];
   readonly log: { readonly head: Position | null };
   /** The position that every serving projector has passed. */
   readonly position: Position;
@@ -33,7 +35,7 @@ export interface HealthSources {
   readonly store: Pick<MeteredEventStore, 'head' | 'failedAt' | 'damage'>;
   readonly projections: { position(): Position; list(): Promise<readonly ProjectionStatus[]> };
   /** The views, as far as they can be kept. */
-  readonly readModels?: { readonly failure?: Error | undefined };
+  readonly readModels?: { readonly failure?: Error | undefined; readonly warning?: string | undefined };
   readonly stopwatch: Stopwatch;
 }
 
@@ -53,7 +55,15 @@ export async function checkHealth({ store, projections, readModels, stopwatch }:
   const [head, statuses] = looked instanceof Error ? [null, []] : looked;
   const healths = statuses.map(healthOf);
   for (const { name, state } of healths) if (state === 'failed') errors.push(`the projection ${name} has failed`);
-  return { ok: errors.length === 0, errors, log: { head }, position: projections.position(), projections: healths };
+  const warnings = readModels?.warning === undefined ? [] : [readModels.warning];
+  return {
+    ok: errors.length === 0,
+    errors,
+    warnings,
+    log: { head },
+    position: projections.position(),
+    projections: healths,
+  };
 }
 
 function healthOf({ name, version, state, position, behind, deadLetters }: ProjectionStatus): ProjectionHealth {

@@ -10,6 +10,8 @@ import type { OwnRows } from './projector.js';
  */
 export class BatchRows implements OwnRows {
   readonly writes: Write[] = [];
+  /** What the store threw when it was read: then no fact is to blame. */
+  failure: unknown;
   readonly #indexes = new Map<string, PendingCollection>();
 
   constructor(
@@ -21,7 +23,7 @@ export class BatchRows implements OwnRows {
   async get(collection: string, key: Key): Promise<string | undefined> {
     const physical = this.#physicalName(collection);
     const pending = this.#index(physical).values.get(encodeKey(key));
-    return pending === undefined ? this.store.get(physical, key) : (pending ?? undefined);
+    return pending === undefined ? this.#read(() => this.store.get(physical, key)) : (pending ?? undefined);
   }
 
   async scan(collection: string, options: ScanOptions): Promise<Row[]> {
@@ -30,7 +32,7 @@ export class BatchRows implements OwnRows {
     const range = encodeRange(options);
     const pending = this.#index(physical).countIn(range);
     // Each pending write hides at most one stored row.
-    const stored = await this.store.scan(physical, { ...options, limit: limit + pending });
+    const stored = await this.#read(() => this.store.scan(physical, { ...options, limit: limit + pending }));
     const source = pendingSource(this.#index(physical), range, reverse);
     return source === undefined ? stored.slice(0, limit) : mergeScan([source, rowsSource(stored)], reverse, limit);
   }
@@ -48,6 +50,15 @@ export class BatchRows implements OwnRows {
     if (this.writes.length === count) return;
     this.writes.length = count;
     this.#indexes.clear();
+  }
+
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
   }
 
   #write(collection: string, key: Key, value: string | null): void {

@@ -25,8 +25,8 @@ export class RebuildStopped extends Error {
 }
 
 /**
- * Writes rows and, behind them, the projection's record. `change` is made just before and answers how to undo it, which is
- * done where the store refuses.
+ * Writes rows and, with them, the projection's record. `change` is made just before and answers how to undo it, which is
+ * done where the store refuses. While it cannot be reached nobody knows what it has: the same is written again until it has it.
  */
 export type Persist = (projection: Projection, change?: () => () => void, rows?: readonly Write[]) => Promise<void>;
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { START, type Position } from '#kernel/position';
 import { LogDamaged } from '#event-store/event-store-errors';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { compareGenerations } from './compare-generations.js';
 import { forgetDeadLetters, listDeadLetters } from './dead-letters.js';
@@ -21,6 +22,7 @@ export class Generations {
   isFollowing = false;
   readonly #records = new KeyedQueue<string>();
   readonly #background = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
 
   constructor(
     readonly parts: RuntimeParts,
@@ -92,6 +94,7 @@ export class Generations {
 
   /** Ends everything that runs in the background. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await Promise.all([...this.projections.values()].map((each) => this.endFilling(each)));
     await Promise.all(this.#background);
   }
@@ -153,11 +156,22 @@ export class Generations {
     this.#records.run(projection.name, async () => {
       const undo = change();
       const writes: Write[] = [...rows, recordWrite(projection.name, projection.toRecord())];
-      await this.parts.readModels.write(writes).catch((error: unknown) => {
+      await this.#write(writes).catch((error: unknown) => {
         undo();
         throw error;
       });
     });
+
+  async #write(writes: readonly Write[]): Promise<void> {
+    for (;;) {
+      try {
+        return await this.parts.readModels.write(writes);
+      } catch (error) {
+        if (!(error instanceof ViewsUnavailable) || this.#stopping.signal.aborted) throw error;
+        await delay(RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      }
+    }
+  }
 
   #fill(projection: Projection, generation: Generation): void {
     if (projection.fillings.has(generation)) return;
@@ -190,7 +204,7 @@ export class Generations {
       } catch (error) {
         if (signal.aborted) return;
         projection.lastError = error instanceof Error ? error.message : String(error);
-        this.log.error(`${projection.name}: ${projection.lastError}`);
+        if (!(error instanceof ViewsUnavailable)) this.log.error(`${projection.name}: ${projection.lastError}`);
         if (error instanceof RebuildStopped || error instanceof LogDamaged)
           return await this.#fail(projection, error.message);
         await delay(RETRY_MS, undefined, { signal }).catch(() => {});

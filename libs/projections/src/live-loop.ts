@@ -3,6 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { START, type Position } from '#kernel/position';
+import { ViewsLost, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { BatchRows } from './batch-rows.js';
 import { touchedName } from './compare-generations.js';
@@ -37,6 +38,8 @@ export class LiveLoop {
   #sweep: NodeJS.Timeout | undefined;
   #isLate = false;
   lastError: string | undefined;
+  /** Whether the operator has been told of an error and not of its end. */
+  #hasComplained = false;
   readonly #turns = new KeyedQueue<'turn'>();
   #position: Position = START;
   #logId: string | null = null;
@@ -86,11 +89,17 @@ export class LiveLoop {
   /** Follows the log until the signal. `tellFrom`: listeners hear of what comes after it. */
   async run(signal: AbortSignal, tellFrom: Position): Promise<void> {
     while (!signal.aborted) {
+      // A subscription that waits for facts ends by nothing but its signal.
+      const failed = new AbortController();
       try {
-        const batches = this.parts.store.subscribe({ after: this.#position, signal });
+        const following = AbortSignal.any([signal, failed.signal]);
+        const batches = this.parts.store.subscribe({ after: this.#position, signal: following });
         for await (const facts of readAhead(batches)) {
           if (signal.aborted) break;
-          await this.exclusively(() => this.#pass(facts, signal));
+          await this.exclusively(() => this.#pass(facts, signal)).catch((error: unknown) => {
+            failed.abort();
+            throw error;
+          });
           this.#hear(facts, tellFrom);
           if (facts.length > 1) await nextTurn(); // a catch-up must let requests through
         }
@@ -148,6 +157,8 @@ export class LiveLoop {
   }
 
   #releaseLate(): void {
+    // The views cannot follow, and health says so.
+    if (this.parts.readModels.failure !== undefined) this.#impatient.release();
     const released = this.#impatient.releaseAfter(VIEWS_WAIT_MS);
     if (released > 0 && !this.#isLate) {
       this.#isLate = true;
@@ -172,12 +183,13 @@ export class LiveLoop {
     for (;;) {
       try {
         await this.parts.readModels.write(writes);
-        this.lastError = undefined;
+        this.#noteSuccess();
         return;
       } catch (error) {
         if (signal.aborted) throw error;
         this.#say(error);
         this.#impatient.release();
+        if (error instanceof ViewsLost) this.parts.onViewsLost?.(error);
         await delay(RETRY_MS, undefined, { signal });
       }
     }
@@ -198,7 +210,17 @@ export class LiveLoop {
   }
 
   #say(error: unknown): void {
+    const before = this.lastError;
     this.lastError = error instanceof Error ? error.message : String(error);
+    // Whoever holds the store says once that it is lost.
+    if (error instanceof ViewsUnavailable || this.lastError === before) return;
+    this.#hasComplained = true;
     this.log.error(`The projections wait, and try again: ${this.lastError}`);
+  }
+
+  #noteSuccess(): void {
+    this.lastError = undefined;
+    if (this.#hasComplained) this.log.info('The projections go on');
+    this.#hasComplained = false;
   }
 }

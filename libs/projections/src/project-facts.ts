@@ -7,7 +7,8 @@ import { Turn } from './turn.js';
 export type OnBadFact = (fact: RecordedFact, error: unknown) => void;
 
 /**
- * Applies facts to a projector's rows, one after another, those it handles. PERF: answers a promise only where the projector
+ * Applies facts to a projector's rows, one after another, those it handles. Throws what
+ * the store throws where it cannot be read. PERF: answers a promise only where the projector
  * did or where the event loop needs a break: a promise per fact and projector would cost more than the projecting.
  */
 export function projectFacts(
@@ -51,6 +52,7 @@ function projectOne(
   const before = rows.writes.length;
   const refuse = (error: unknown): void => {
     rows.truncate(before);
+    if (rows.failure !== undefined) throw rows.failure;
     onBadFact(fact, error);
   };
   try {

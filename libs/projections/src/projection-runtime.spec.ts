@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged } from '#event-store/event-store-errors';
 import { type Position, START } from '#kernel/position';
+import { ViewsLost, ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionNumber } from '#testing/position-of';
@@ -190,6 +191,59 @@ describe('ProjectionRuntime', () => {
       await until(async () => (await words(runtime)).length === 2);
     });
 
+    it('keeps nobody waiting for read models that neither take nor refuse, once they say so', async () => {
+      const runtime = await begin([wordsProjector()]);
+      const write = readModels.write.bind(readModels);
+      let takeAll = (): void => {};
+      const taken = new Promise<void>((resolve) => (takeAll = resolve));
+      readModels.write = (writes) => taken.then(() => write(writes));
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+      try {
+        const waiting = say('a').then((position) => runtime.whenProcessed(position));
+        await until(async () => (await store.head()) !== START);
+        readModels.failure = new Error('no answer');
+        vi.advanceTimersByTime(1500);
+        await waiting;
+      } finally {
+        vi.useRealTimers();
+      }
+      expect(await words(runtime)).toEqual([]);
+      readModels.failure = undefined;
+      takeAll();
+      await until(async () => (await words(runtime)).length === 1);
+    });
+
+    it('says once that the read models refuse, and once that they no longer do', async () => {
+      const lines: string[] = [];
+      const log = {
+        info: (line: string) => void lines.push(line),
+        warn() {},
+        error: (line: string) => void lines.push(line),
+      };
+      const runtime = await begin([wordsProjector()], { log });
+      readModels.failure = new Error('disk full');
+      await say('a');
+      const before = readModels.writeCalls;
+      await until(async () => readModels.writeCalls >= before + 2);
+      readModels.failure = undefined;
+      await until(async () => (await words(runtime)).length === 1);
+      expect(lines).toEqual([expect.stringContaining('disk full'), 'The projections go on']);
+    });
+
+    it('says who has lost what was written, and leaves to others to say who is away', async () => {
+      const lines: string[] = [];
+      const log = { info() {}, warn() {}, error: (line: string) => void lines.push(line) };
+      const lost: Error[] = [];
+      const runtime = await begin([wordsProjector()], { log, onViewsLost: (error) => lost.push(error) });
+      readModels.failure = new ViewsUnavailable('away');
+      await say('a');
+      await until(async () => (await runtime.status('words')).lastError === 'away');
+      expect([lines, lost]).toEqual([[], []]);
+      readModels.failure = new ViewsLost('thrown away');
+      await until(async () => lost.length > 0);
+      readModels.failure = undefined;
+    });
+
     it('keeps nobody waiting for long where the log says nothing, and says so once', async () => {
       const lines: string[] = [];
       const log = { info() {}, error() {}, warn: (line: string) => void lines.push(line) };
@@ -333,6 +387,21 @@ describe('ProjectionRuntime', () => {
       await runtime.whenProcessed(await say('a', 'poison', 'b'));
       expect(await words(runtime)).toEqual(['a', 'b']);
       expect(await runtime.deadLetters()).toHaveLength(1);
+    });
+
+    it('is none where the read models could not be read: it is tried again', async () => {
+      const runtime = await begin([countsProjector()]);
+      const get = readModels.get.bind(readModels);
+      let failed = 0;
+      readModels.get = (collection, key) => {
+        if (!collection.startsWith('counts') || failed++ > 0) return get(collection, key);
+        return Promise.reject(new ViewsUnavailable('away'));
+      };
+      const position = await say('a');
+      await until(async () => runtime.position() === position);
+      expect(failed).toBeGreaterThan(0);
+      expect(await runtime.deadLetters()).toEqual([]);
+      expect(await runtime.get('counts', ['word', 'a'])).toBeDefined();
     });
 
     it('stops a rebuild and says where, while the old generation goes on serving', async () => {

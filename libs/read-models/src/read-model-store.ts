@@ -31,8 +31,9 @@ export interface ScanOptions {
 
 /**
  * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
- * crash by themselves, but when the last write of a `write` call survives, so do all others of that call and all earlier calls:
- * a checkpoint goes last. One process writes; its calls of `write` follow one another for each row.
+ * crash by themselves, but of a `write` call all do or none, and with them all earlier calls: a checkpoint goes into the
+ * same call as the rows it tells of. One process writes; its calls of `write` follow one another for each row. Throws
+ * ViewsUnavailable where the store cannot be reached.
  */
 export interface ReadModelStore {
   /** undefined where there is no such row, as there is none under a key that is too long to be written. */
@@ -40,14 +41,19 @@ export interface ReadModelStore {
   /** The values in the order of the keys asked for. */
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
-  /** Applies the writes in order. Once it settles every reader sees them. */
+  /**
+   * Applies the writes in order. Once it settles every reader sees them. Where it throws, some may be there: the rest follow
+   * before anything else is written, and with `flush`. Throws ViewsLost where the store has lost earlier writes.
+   */
   write(writes: readonly Write[]): Promise<void>;
   /** Removes a collection and all its rows. No error where there is none. */
   drop(collection: string): Promise<void>;
   /** The collections that hold rows. */
   collections(): Promise<string[]>;
-  /** Why the store cannot keep what was written, as long as that is so. What readers see is not touched by it. */
+  /** Why the store cannot be reached or cannot keep what is written, as long as that is so. */
   readonly failure?: Error | undefined;
+  /** What an operator should know though the store does its work. */
+  readonly warning?: string | undefined;
   /** Resolves when all writes so far are durable. */
   flush(): Promise<void>;
   close(): Promise<void>;

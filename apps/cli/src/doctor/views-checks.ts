@@ -16,7 +16,7 @@ export async function checkDatabase({ readModelsUrl }: Pick<Config, 'readModelsU
   if (readModelsUrl === undefined) return [];
   try {
     const { openMongoReadModels } = await import('#read-models/mongodb/mongodb-read-model-store');
-    const readModels = await openMongoReadModels(readModelsUrl);
+    const readModels = await openMongoReadModels(readModelsUrl, { readOnly: true });
     await readModels.close();
     return [ok('database', 'answers')];
   } catch (error) {

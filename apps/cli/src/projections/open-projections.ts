@@ -101,7 +101,7 @@ async function toldAsFailure<T>(work: () => Promise<T>): Promise<T> {
 async function openViewsToRead(config: Config): Promise<ReadModelStore | undefined> {
   if (config.readModelsUrl !== undefined) {
     const { openMongoReadModels } = await import('#read-models/mongodb/mongodb-read-model-store');
-    return openMongoReadModels(config.readModelsUrl);
+    return openMongoReadModels(config.readModelsUrl, { readOnly: true });
   }
   const directory = join(config.dataDir, 'views');
   if (!existsSync(join(directory, 'data.mdb'))) return undefined;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendResult, KurrentDBClient, WrongExpectedVersionError } from '@kurrent/kurrentdb-client';
+import { Outage } from '#kernel/outage';
 import { START, type Position } from '#kernel/position';
 import {
   RevisionConflict,
@@ -18,12 +19,14 @@ import { eventOf } from './kurrent-facts.js';
 import { KurrentReads } from './kurrent-reads.js';
 import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
 import { RenewableClient } from './renewable-client.js';
-import { Outage, type Way } from './outage.js';
 import { addressFor, parseServerAddress } from './server-address.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
 import { ServerSilent } from './until-silent.js';
 import { waitForServer } from './wait-for-server.js';
+
+/** Readings and appends are lost and come back apart: they go through clients of their own, perhaps to different nodes. */
+type Way = 'append' | 'read';
 
 export interface KurrentEventStoreOptions {
   /** What our streams begin with on the server, so that several homeservers can share one; `annals` by default. */
@@ -88,7 +91,7 @@ class KurrentEventStore implements EventStore {
   readonly #end = new KnownEnd();
   readonly #closing = new AbortController();
   readonly #appends = new Set<Promise<Appended>>();
-  readonly #outage: Outage;
+  readonly #outage: Outage<Way>;
 
   constructor(
     library: typeof import('@kurrent/kurrentdb-client'),

@@ -91,6 +91,25 @@ describe('openLmdbReadModels', () => {
     await writer.close();
   });
 
+  it('goes on, and says so once, where the views are deleted while they are open', async () => {
+    const said: string[] = [];
+    const store = openLmdbReadModels(directory, { log: (message) => said.push(message), lookMs: 5 });
+    await store.write([write]);
+    await store.flush();
+    expect(store.warning).toBeUndefined();
+    clear();
+    while (store.warning === undefined) await delay(5);
+    await store.write([{ collection: 'a', key: ['l'], value: 'two' }]);
+    await store.flush();
+    await delay(30);
+    expect(await store.scan('a', { limit: 5 })).toHaveLength(2);
+    expect(said).toEqual([expect.stringContaining('the next start rebuilds them')]);
+    await store.close();
+    const next = openLmdbReadModels(directory);
+    expect(await next.collections()).toEqual([]);
+    await next.close();
+  });
+
   it('does not delete what a reader cannot read', async () => {
     await fill();
     writeFileSync(file, 'something else entirely'.repeat(1000));

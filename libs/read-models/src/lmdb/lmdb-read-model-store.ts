@@ -1,9 +1,12 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { noteClosed } from '#event-store/lmdb/last-end';
 import { encodeKey, encodeKeyToFind, encodeRange, decodeKey, type KeyRange } from '../key-encoding.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan, pendingSource, type RowSource } from '../merge-scan.js';
 import {
   collectionNames,
+  DATA_FILE,
   openCollection,
   openEnvironment,
   type Environment,
@@ -15,14 +18,20 @@ import { PendingRows } from '../pending-rows.js';
 export interface LmdbReadModelOptions {
   /** For a second process: sees what the writer has committed, a moment late. */
   readonly readOnly?: boolean;
-  /** Told when views that cannot be used are thrown away. */
+  /** Told when views that cannot be used are thrown away, and when somebody else does that. */
   readonly log?: Log;
+  /** How often it is asked whether the file is still there; five seconds by default. */
+  readonly lookMs?: number;
   /** The program that looks through views that were not closed: tests give their own. */
   readonly damageProgram?: string;
 }
 
 /** What LMDB says of a file that is not as it was written: see lmdb.h. */
 const DAMAGED = /^MDB_(?:PAGE_NOTFOUND|CORRUPTED|INVALID)/;
+/** How often it is asked whether the file is still where it was. */
+const LOOK_MS = 5000;
+const DELETED =
+  'The views were deleted while they are open: they go on without a file, and the next start rebuilds them';
 /** A single write reaches LMDB after at most this time, together with all that came meanwhile. */
 const COMMIT_DELAY_MS = 50;
 const RETRY_DELAY_MS = 1000;
@@ -38,7 +47,7 @@ const COMMIT_CHARACTERS = 8 * 1024 * 1024;
  * finds them empty and rebuilds. Throws where there is nothing to read (`readOnly`), or where the file system refuses.
  */
 export function openLmdbReadModels(directory: string, options: LmdbReadModelOptions = {}): ReadModelStore {
-  return new LmdbReadModels(openEnvironment(directory, options), directory);
+  return new LmdbReadModels(openEnvironment(directory, options), directory, options);
 }
 
 /**
@@ -59,14 +68,30 @@ class LmdbReadModels implements ReadModelStore {
   /** Set once the file was found damaged: it does not mend. */
   #damage: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The file that is open, whatever bears its name now. */
+  readonly #file: number | undefined;
+  readonly #looking: NodeJS.Timeout | undefined;
+  #warning: string | undefined;
   #closed = false;
 
   constructor(
     environment: Environment,
     private readonly directory: string,
+    { lookMs = LOOK_MS, log = console.warn }: LmdbReadModelOptions,
   ) {
     this.#environment = environment;
     this.#opened = environment.found;
+    this.#file = inodeOf(directory);
+    if (environment.readOnly) return;
+    this.#looking = setInterval(() => {
+      if (this.#warning !== undefined || this.#isThere()) return;
+      this.#warning = DELETED;
+      log(DELETED);
+    }, lookMs).unref();
+  }
+
+  get warning(): string | undefined {
+    return this.#warning;
   }
 
   get failure(): Error | undefined {
@@ -150,9 +175,14 @@ class LmdbReadModels implements ReadModelStore {
     } finally {
       this.#closed = true;
       clearTimeout(this.#timer);
+      clearInterval(this.#looking);
       await this.#environment.root.close();
-      if (!this.#environment.readOnly && this.#damage === undefined) noteClosed(this.directory);
+      if (!this.#environment.readOnly && this.#damage === undefined && this.#isThere()) noteClosed(this.directory);
     }
+  }
+
+  #isThere(): boolean {
+    return inodeOf(this.directory) === this.#file;
   }
 
   #checkWritable(): void {
@@ -267,6 +297,11 @@ function isLarge(pending: PendingRows): boolean {
 }
 
 function ignore(): void {}
+
+/** Which file is the one of the views; undefined where there is none. */
+function inodeOf(directory: string): number | undefined {
+  return statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.ino;
+}
 
 /** LMDB tells why a commit failed by a promise beside the error, which would end the process were nobody to catch it. */
 async function reasonOf(error: unknown): Promise<string> {

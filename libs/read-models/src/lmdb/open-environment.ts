@@ -8,7 +8,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 export type Log = (message: string) => void;
 export type Rows = Database<string, string>;
 
-const DATA_FILE = 'data.mdb';
+export const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
 /** Far above the catalogue's collections in two generations. */
 const MAX_COLLECTIONS = 1000;

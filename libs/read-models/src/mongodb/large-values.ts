@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Binary, type Collection, type Db } from 'mongodb';
 
-/** A row as MongoDB holds it: the value itself, or where its parts are. */
-export interface RowDocument {
-  readonly _id: string;
+/** What a row says, as MongoDB holds it: the value itself, or where its parts are. */
+export interface RowFields {
   readonly v?: string;
   /** The id of a large value and the number of its parts. */
   readonly large?: string;
   readonly parts?: number;
+}
+
+export interface RowDocument extends RowFields {
+  readonly _id: string;
 }
 
 interface PartDocument {
@@ -41,7 +44,7 @@ export class LargeValues {
   }
 
   /** The fields of a row with this value. Its parts, if it needs any, are stored when it settles. */
-  async fieldsOf(collection: string, value: string): Promise<Omit<RowDocument, '_id'>> {
+  async fieldsOf(collection: string, value: string): Promise<RowFields> {
     if (value.length < LARGE_CHARACTERS) return { v: value };
     this.#collections.add(collection);
     const bytes = Buffer.from(value);
@@ -61,13 +64,13 @@ export class LargeValues {
   }
 
   /** Removes the parts of rows that are no more. */
-  async remove(collection: string, rows: readonly RowDocument[]): Promise<void> {
+  async remove(collection: string, rows: readonly RowFields[]): Promise<void> {
     const ids = rows.flatMap(partIds);
     if (ids.length > 0) await this.#parts(collection).deleteMany({ _id: { $in: ids } });
   }
 
   /** The value of a row; undefined where it was written over while its parts were read. */
-  async valueOf(collection: string, row: RowDocument): Promise<string | undefined> {
+  async valueOf(collection: string, row: RowFields): Promise<string | undefined> {
     if (row.large === undefined) return row.v ?? '';
     const found: Buffer[] = [];
     for (const id of partIds(row)) {
@@ -88,6 +91,6 @@ export class LargeValues {
   }
 }
 
-function partIds({ large, parts = 0 }: RowDocument): string[] {
+function partIds({ large, parts = 0 }: RowFields): string[] {
   return Array.from({ length: parts }, (_, i) => `${large}-${i}`);
 }

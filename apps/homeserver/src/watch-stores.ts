@@ -1,5 +1,5 @@
 import type { Logger } from '#observability/logger';
-import type { LogWatch } from './infrastructure.js';
+import type { LogWatch, ViewsWatch } from './infrastructure.js';
 
 /** One line when the log on a server is not there, one when it is lost, one when it is back; one when it is found damaged. */
 export function watchLog(logger: Logger): LogWatch {
@@ -12,5 +12,17 @@ export function watchLog(logger: Logger): LogWatch {
         `${message}; requests that need it are answered 503: "annals verify" tells what else is damaged, and "annals restore" puts a backup in its place`,
       ),
     onBack: (lostMs) => logger.info({ lostMs }, 'the log is back'),
+  };
+}
+
+/** One line when the database of the views is lost and one when it is back; one when embedded views were thrown away. */
+export function watchViews(logger: Logger): ViewsWatch {
+  return {
+    onLost: (reason) =>
+      logger.error(
+        `the views are lost: ${reason}; what is sent is kept in the log, reads are answered 503 until they are back`,
+      ),
+    onBack: (lostMs) => logger.info({ lostMs }, 'the views are back'),
+    onThrownAway: (message) => logger.warn(message),
   };
 }

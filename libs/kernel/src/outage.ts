@@ -1,0 +1,37 @@
+export interface OutageWatch {
+  readonly onLost?: (reason: string) => void;
+  readonly onBack?: (lostMs: number) => void;
+}
+
+/**
+ * Whether a store answers, in each of the ways that are lost and come back apart: told once when it is lost in any of them, and
+ * once when it answers in all again.
+ */
+export class Outage<W extends string> {
+  readonly #lost = new Map<W, string>();
+  #since = 0;
+
+  constructor(private readonly watch: OutageWatch) {}
+
+  isLost(way: W): boolean {
+    return this.#lost.has(way);
+  }
+
+  /** Why it is lost, as said by the way that was lost first; undefined where it is not. */
+  get reason(): string | undefined {
+    return this.#lost.values().next().value;
+  }
+
+  noteLoss(way: W, reason: string): void {
+    const isFirst = this.#lost.size === 0;
+    this.#lost.set(way, reason);
+    if (!isFirst) return;
+    this.#since = performance.now();
+    this.watch.onLost?.(reason);
+  }
+
+  noteSuccess(way: W): void {
+    if (!this.#lost.delete(way) || this.#lost.size > 0) return;
+    this.watch.onBack?.(Math.round(performance.now() - this.#since));
+  }
+}

@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { MongoClient } from 'mongodb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MongoProxy } from '#testing/mongo-proxy';
+import { ViewsLost, ViewsUnavailable } from '../read-model-errors.js';
+import type { ReadModelStore, Write } from '../read-model-store.js';
+import { type MongoReadModelOptions, openMongoReadModels } from './mongodb-read-model-store.js';
+
+const mongo = process.env['ANNALS_READ_MODELS_URL'];
+
+const put = (collection: string, key: string, value: string): Write => ({ collection, key: [key], value });
+const remove = (collection: string, key: string): Write => ({ collection, key: [key], value: null });
+
+describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MODELS_URL names one)', () => {
+  const url = new URL(mongo ?? 'mongodb://127.0.0.1/');
+  url.pathname = `/annals-faults-${process.pid}`;
+  let proxy: MongoProxy;
+  let raw: MongoClient;
+  let opened: ReadModelStore[];
+
+  beforeEach(async () => {
+    proxy = await MongoProxy.begin(url.href);
+    raw = await new MongoClient(url.href).connect();
+    opened = [];
+  });
+
+  afterEach(async () => {
+    for (const store of opened) await store.close().catch(() => {});
+    await proxy.end();
+    await raw.db().dropDatabase();
+    await raw.close();
+  });
+
+  const open = async (where: string, options?: MongoReadModelOptions): Promise<ReadModelStore> => {
+    const store = await openMongoReadModels(where, options);
+    opened.push(store);
+    return store;
+  };
+
+  const rowsOf = async (store: ReadModelStore): Promise<Record<string, string>> => {
+    const rows: Record<string, string> = {};
+    for (const collection of ['a', 'b', 'c']) {
+      for (const { key, value } of await store.scan(collection, { limit: 10 })) rows[`${collection} ${key[0]}`] = value;
+    }
+    return rows;
+  };
+
+  const until = async (condition: () => boolean, milliseconds: number): Promise<number> => {
+    const started = performance.now();
+    while (!condition() && performance.now() - started < milliseconds) await delay(20);
+    expect(condition()).toBe(true);
+    return performance.now() - started;
+  };
+
+  const large = (letter: string): string => letter.repeat(1_200_000);
+  const before = [put('a', '1', 'one'), put('b', '1', large('o')), put('c', 'checkpoint', '1')];
+  const after = [put('a', '1', 'two'), put('a', '2', 'two'), put('b', '1', large('t')), put('c', 'checkpoint', '2')];
+  const last = [...after, remove('a', '2')];
+
+  it('has all rows of a write or none, wherever its writer was cut off', async () => {
+    const seen = new Set<string>();
+    let hasEnded = false;
+    for (let writes = 0; !hasEnded; writes++) {
+      await raw.db().dropDatabase();
+      await (await open(url.href)).write(before);
+      const writer = await open(proxy.url);
+      proxy.writesLeft = writes;
+      hasEnded = await writer.write(last).then(
+        () => true,
+        () => false,
+      );
+      proxy.goAway();
+      const rows = await rowsOf(await open(url.href));
+      const checkpoint = rows['c checkpoint'];
+      seen.add(`${checkpoint} ${hasEnded}`);
+      const expected = checkpoint === '1' ? before : [after[0]!, after[2]!, after[3]!];
+      expect(rows).toEqual(Object.fromEntries(expected.map((w) => [`${w.collection} ${w.key[0]}`, w.value])));
+      proxy.comeBack();
+    }
+    // Cut off before it was noted, after that, and not at all.
+    expect([...seen]).toEqual(['1 false', '2 false', '2 true']);
+  });
+
+  it('makes whole what a failed call left, before anything else is written', async () => {
+    const writer = await open(proxy.url);
+    await writer.write(before);
+    proxy.writesLeft = 2;
+    await expect(writer.write(after)).rejects.toThrow(ViewsUnavailable);
+    proxy.comeBack();
+    await writer.flush();
+    expect((await rowsOf(writer))['c checkpoint']).toBe('2');
+    expect((await rowsOf(writer))['a 2']).toBe('two');
+  });
+
+  it('brings back nothing of a collection that was dropped', async () => {
+    const writer = await open(proxy.url);
+    await writer.write(before);
+    await writer.drop('b');
+    proxy.goAway();
+    expect(Object.keys(await rowsOf(await open(url.href)))).toEqual(['a 1', 'c checkpoint']);
+  });
+
+  it('lets nobody write whose place another process has taken, and a second process read', async () => {
+    const writer = await open(url.href);
+    await writer.write(before);
+    const reader = await open(url.href, { readOnly: true });
+    expect((await rowsOf(reader))['a 1']).toBe('one');
+    await expect(reader.write(after)).rejects.toThrow('not open for writing');
+    await writer.write(after);
+    const next = await open(url.href);
+    await expect(writer.write(before)).rejects.toThrow('another process');
+    expect(writer.failure?.message).toContain('another process');
+    expect((await rowsOf(next))['c checkpoint']).toBe('2');
+  });
+
+  it('notices that it was thrown away, or has lost what it had acknowledged', async () => {
+    const writer = await open(url.href);
+    await writer.write(before);
+    const database = raw.db();
+    const kept = await database.collection('annals.journal').find().toArray();
+    await writer.write(after);
+    await writer.write(after);
+    await database.collection('annals.journal').deleteMany({});
+    await database.collection('annals.journal').insertMany(kept);
+    await expect(writer.write(after)).rejects.toThrow(ViewsLost);
+    expect(writer.failure?.message).toContain('has lost what was written to it');
+    await database.dropDatabase();
+    await expect(writer.write(after)).rejects.toThrow('were thrown away');
+  });
+
+  it.each(['goAway', 'fallSilent'] as const)(
+    'says once, within ten seconds, that the database is lost, once that it is back, and goes on: %s',
+    async (fault) => {
+      const said: string[] = [];
+      const watch = { onLost: (reason: string) => said.push(`lost: ${reason}`), onBack: () => said.push('back') };
+      const store = await open(proxy.url, watch);
+      await store.write(before);
+      proxy[fault]();
+      const writing = store.write(after).catch((error: unknown) => error);
+      const started = performance.now();
+      await expect(store.get('a', ['1'])).rejects.toThrow(ViewsUnavailable);
+      await until(() => store.failure !== undefined, 10_000);
+      expect(performance.now() - started).toBeLessThan(10_000);
+      expect(await writing).toBeInstanceOf(ViewsUnavailable);
+      expect(store.failure?.message).toMatch(/^The views cannot be reached or written: ./);
+      proxy.comeBack();
+      await until(() => store.failure === undefined, 10_000);
+      await store.write(after);
+      expect((await rowsOf(store))['a 1']).toBe('two');
+      expect(said).toEqual([expect.stringMatching(/^lost: ./), 'back']);
+    },
+    60_000,
+  );
+});

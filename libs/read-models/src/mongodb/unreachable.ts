@@ -1,0 +1,46 @@
+import {
+  MongoClientClosedError,
+  MongoError,
+  MongoErrorLabel,
+  MongoNetworkError,
+  MongoServerSelectionError,
+  type TopologyDescription,
+} from 'mongodb';
+import { ViewsUnavailable } from '../read-model-errors.js';
+
+/** What a server says that is ending, starting, or no longer the primary: see the list in the specification of the driver. */
+const ENDING = new Set([91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
+
+/** Why no server of a database takes writes; undefined where one does. */
+export function whyUnreachable({ servers }: TopologyDescription): string | undefined {
+  const all = [...servers.values()];
+  if (all.some(({ isWritable }) => isWritable)) return undefined;
+  const failed = all.find(({ error }) => error !== null);
+  return failed?.error ? wordsOf(failed.error) : 'no member of it takes writes';
+}
+
+/** Whether an operation may succeed as soon as the database can be reached again. */
+export function isAway(error: unknown): error is Error {
+  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
+  if (error instanceof MongoClientClosedError) return true;
+  // The driver hands on what a socket says as it is.
+  if (error instanceof Error && 'syscall' in error) return true;
+  if (!(error instanceof MongoError)) return false;
+  return ENDING.has(Number(error.code)) || error.hasErrorLabel(MongoErrorLabel.RetryableWriteError);
+}
+
+/** The message of an error, with that of its cause where it has none: a refused connection says so there alone. */
+export function wordsOf(error: Error): string {
+  if (error.message !== '') return error.message;
+  return error.cause instanceof Error ? wordsOf(error.cause) : error.name;
+}
+
+/** What the work answers; throws ViewsUnavailable where it has not within the time. The work is left to itself then. */
+export async function unlessSilent<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const late = new ViewsUnavailable(`no answer within ${milliseconds / 1000} seconds`);
+    timer = setTimeout(() => reject(late), milliseconds);
+  });
+  return Promise.race([work, silence]).finally(() => clearTimeout(timer));
+}

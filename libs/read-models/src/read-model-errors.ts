@@ -1,0 +1,15 @@
+/** The views cannot be reached for now. What became of a write is not known: it may still be carried out. */
+export class ViewsUnavailable extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.name = 'ViewsUnavailable';
+  }
+}
+
+/** The store no longer has what was written to it: only a process that begins anew with what is there can mend it. */
+export class ViewsLost extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.name = 'ViewsLost';
+  }
+}

@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+// oxlint-disable-next-line no-restricted-imports -- a faulty network before a database, and nothing of ours
+import { MongoProxy } from '#testing/mongo-proxy';
+import { type Answer, type Client, Homeserver, type HomeserverOptions } from './support/homeserver.js';
+
+const mongo = process.env['ANNALS_READ_MODELS_URL'];
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function begin(env: HomeserverOptions['env']): Promise<{ server: Homeserver; lines: () => string[] }> {
+  const server = new Homeserver({ env: { ...env, ANNALS_LOG: 'info' }, stdout: 'pipe' });
+  closing.push(() => server.remove());
+  await server.start();
+  let text = '';
+  server.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { server, lines: () => text.split('\n').filter((line) => line !== '') };
+}
+
+async function untilHealth(server: Homeserver, status: number, withinMs: number): Promise<Answer> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const health = await server.request('GET', '/health');
+    if (health.status === status) return health;
+    if (performance.now() > deadline) throw new Error(`/health is ${health.status} ${health.text}`);
+    await delay(100);
+  }
+}
+
+async function bodiesIn(alice: Client, room: string): Promise<string[]> {
+  const { chunk } = await alice.ok('GET', `/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=500`);
+  return chunk
+    .filter(({ type }: { type: string }) => type === 'm.room.message')
+    .map(({ content }: { content: { body: string } }) => content.body);
+}
+
+describe.skipIf(mongo === undefined)(
+  'a server whose views are in MongoDB (where ANNALS_READ_MODELS_URL names one)',
+  () => {
+    it.each(['goAway', 'fallSilent'] as const)(
+      'sends on while it is lost, reads or says 503, tells of it once, and lacks nothing afterwards: %s',
+      async (fault) => {
+        const url = new URL(mongo!);
+        url.pathname = `/annals_e2e_away_${process.pid}_${fault}`;
+        const proxy = await MongoProxy.begin(url.href);
+        closing.push(() => proxy.end());
+        const { server, lines } = await begin({ ANNALS_READ_MODELS_URL: proxy.url });
+        const alice = await server.register('alice');
+        const room = await alice.createRoom();
+        await alice.send(room, 'before');
+        proxy[fault]();
+        const began = performance.now();
+        const sending = Promise.all(['a', 'b', 'c'].map((body) => alice.send(room, body)));
+        const reading = alice.request('GET', `/rooms/${encodeURIComponent(room)}/messages?dir=f`);
+        // Within ten seconds, and what a busy machine adds.
+        const health = await untilHealth(server, 503, 15_000);
+        expect(health.body.errors).toEqual([expect.stringMatching(/^The views cannot be reached or written: ./)]);
+        expect((await server.request('GET', '/metrics')).text).toContain('annals_views_failed 1');
+        await sending;
+        const { status, body } = await reading;
+        expect([status, body.errcode]).toEqual([503, 'M_UNKNOWN']);
+        expect(performance.now() - began).toBeLessThan(20_000);
+        await alice.send(room, 'd');
+        proxy.comeBack();
+        expect((await untilHealth(server, 200, 20_000)).body.errors).toEqual([]);
+        await alice.send(room, 'after');
+        expect((await bodiesIn(alice, room)).toSorted()).toEqual(['a', 'after', 'b', 'before', 'c', 'd']);
+        expect(lines().filter((line) => line.includes('the views are lost'))).toHaveLength(1);
+        expect(lines().filter((line) => line.includes('the views are back'))).toHaveLength(1);
+        expect(lines().filter((line) => line.includes('"stack"') || line.includes('"level":50'))).toHaveLength(1);
+        expect(lines().filter((line) => line.includes('skipped'))).toEqual([]);
+      },
+      90_000,
+    );
+  },
+);
+
+describe('a server whose views are deleted while it runs', () => {
+  it('goes on, says so once and in its health, and has all of it again after the next start', async () => {
+    const { server, lines } = await begin({});
+    const alice = await server.register('alice');
+    const room = await alice.createRoom();
+    await alice.send(room, 'before');
+    rmSync(join(server.directory, 'views'), { recursive: true });
+    await alice.send(room, 'after');
+    expect(await bodiesIn(alice, room)).toEqual(['before', 'after']);
+    const deadline = performance.now() + 15_000;
+    const warnings = async (): Promise<string[]> => (await server.request('GET', '/health')).body.warnings;
+    while ((await warnings()).length === 0 && performance.now() < deadline) await delay(100);
+    expect(await warnings()).toEqual([expect.stringContaining('The views were deleted')]);
+    expect(lines().filter((line) => line.includes('The views were deleted'))).toHaveLength(1);
+    expect(await server.end()).toBe(0);
+    await server.start();
+    expect(await bodiesIn(alice, room)).toEqual(['before', 'after']);
+    expect(await warnings()).toEqual([]);
+  }, 60_000);
+});
