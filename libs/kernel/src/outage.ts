@@ -22,6 +22,11 @@ export class Outage<W extends string> {
     return this.#lost.values().next().value;
   }
 
+  /** For how long it has been lost, in milliseconds; 0 where it is not. */
+  get lostMs(): number {
+    return this.#lost.size === 0 ? 0 : performance.now() - this.#since;
+  }
+
   noteLoss(way: W, reason: string): void {
     const isFirst = this.#lost.size === 0;
     this.#lost.set(way, reason);

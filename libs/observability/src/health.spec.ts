@@ -128,10 +128,10 @@ describe('the health of the server', () => {
   });
 
   it('is good, with a warning, where the views have something to say that keeps nobody from work', async () => {
-    const { store, stopwatch, statuses } = setUp();
+    const { store, clock, statuses } = setUp();
     const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
     const readModels = { warning: 'the views were deleted' };
-    expect(await checkHealth({ store, projections, readModels, stopwatch })).toMatchObject({
+    expect(await checkHealth({ store, projections, readModels, stopwatch: clock })).toMatchObject({
       ok: true,
       warnings: ['the views were deleted'],
     });

@@ -2,6 +2,7 @@ import type { FactoryProvider, Provider } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { LOGGER, type Logger } from '#observability/logger';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
@@ -39,6 +40,8 @@ const roomWorkers: FactoryProvider<RoomWorkers> = {
   useFactory: (store: EventStore, readModels: ReadModelStore, author: EventAuthor, clock: Clock, logger: Logger) => {
     // A snapshot only saves time: one that cannot be written must not stop a room.
     const snapshots = new RoomSnapshots(store, readModels, (roomId, err) => {
+      // That views are lost is told once, by who watches them.
+      if (err instanceof ViewsUnavailable) return;
       logger.warn({ err, roomId }, 'the snapshot of a room could not be written');
     });
     return new RoomWorkers({ store, snapshots, author, clock });

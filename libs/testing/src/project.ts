@@ -88,39 +88,6 @@ export async function project(projector: Projector, facts: readonly StreamFact[]
   return rows;
 }
 
-/**
- * As `project`; throws as well where it makes a difference that a crash left only some of a fact's rows. A store without
- * transactions writes the collections side by side, so either one may be there without the others, or lack where they are.
- */
-export async function projectOverCrashes(
-  projector: Projector,
-  facts: readonly StreamFact[],
-): Promise<Record<string, unknown>> {
-  const rows = await project(projector, facts);
-  const recorded = recordFacts(facts);
-  const storeAfter = async (count: number): Promise<MemoryReadModels> => {
-    const before = new MemoryReadModels();
-    await applyFacts(projector, recorded.slice(0, count), before);
-    return before;
-  };
-  for (let from = 0; from < recorded.length; from++) {
-    const writes = await writesOf(projector, [recorded[from]!], await storeAfter(from));
-    const collections = new Set(writes.map(({ collection }) => collection));
-    // What goes into one collection alone is there or is not.
-    if (collections.size < 2) continue;
-    for (const collection of collections) {
-      for (const isThere of [true, false]) {
-        const torn = await storeAfter(from);
-        await torn.write(writes.filter((write) => (write.collection === collection) === isThere));
-        await applyFacts(projector, recorded.slice(from), torn);
-        const what = `a crash left fact ${from + 1} ${isThere ? 'nothing but' : 'without'} ${collection}`;
-        await checkSame(projector, rows, torn, what);
-      }
-    }
-  }
-  return rows;
-}
-
 async function checkSame(
   projector: Projector,
   rows: Record<string, unknown>,

@@ -9,7 +9,7 @@ export type Way = 'connection' | 'write';
 const LOOK_MS = 2000;
 const LOOK_TIMEOUT_MS = 4000;
 /** How long a request waits for a server that can be asked, another member of a replica set for example. */
-const SELECTION_MS = 2500;
+export const SELECTION_MS = 2500;
 /** At start there is more time. */
 const CONNECT_MS = 10_000;
 /** Connects, and notes from then on whether there is a server that takes writes. Throws where none is found in time. */

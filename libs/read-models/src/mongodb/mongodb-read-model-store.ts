@@ -12,7 +12,7 @@ import { Outage, type OutageWatch } from '#kernel/outage';
 import { decodeKey, encodeKey, encodeKeyToFind, encodeRange, RANGE_END } from '../key-encoding.js';
 import { ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
-import { connect, type Way } from './connect.js';
+import { connect, SELECTION_MS, type Way } from './connect.js';
 import { Journal, JOURNAL_COLLECTION, NOTHING, type RowChange, type RowGroup } from './journal.js';
 import { isParts, LargeValues, type RowDocument } from './large-values.js';
 import { isAway, unlessSilent } from './unreachable.js';
@@ -283,6 +283,9 @@ class MongoReadModels implements ReadModelStore {
 
   /** Runs what reads. Throws ViewsUnavailable where the server does not answer. */
   async #answer<T>(read: () => Promise<T>): Promise<T> {
+    // Whoever came first has waited for another member to take its place.
+    const { reason, lostMs } = this.#outage;
+    if (this.#outage.isLost('connection') && lostMs > SELECTION_MS) throw new ViewsUnavailable(`still lost: ${reason}`);
     try {
       return await unlessSilent(READ_MS, read());
     } catch (error) {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '#event-store/seal-facts';
 import type { EventId, RoomId } from '#kernel/ids';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
@@ -61,6 +62,14 @@ describe('the retry of a send whose outcome nobody was told', () => {
     const eventId = await send(rooms, 't');
     expect(written('t')).toEqual([eventId]);
     await expectSound();
+  });
+
+  it('is answered so while the views cannot be reached, too, and what is new is sent', async () => {
+    const first = await send(rooms, 't');
+    views.get = () => Promise.reject(new ViewsUnavailable('away'));
+    expect(await send(rooms, 't')).toBe(first);
+    const second = await send(rooms, 'u');
+    expect([written('t'), written('u')]).toEqual([[first], [second]]);
   });
 
   it('sends where it was not', async () => {

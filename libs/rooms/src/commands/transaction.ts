@@ -2,6 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { transactionKey } from '../projections/timeline.projector.js';
 import { transactionName } from '../worker/room-transactions.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -22,7 +23,10 @@ export interface Transaction {
   readonly answered: EventId | undefined;
 }
 
-/** Looks for the transaction of a command; undefined where the client gave no id. */
+/**
+ * Looks for the transaction of a command; undefined where the client gave no id. While the views cannot be reached only the
+ * room is asked, which remembers its last thousand or, where it was read from a snapshot, those since: a send need not wait.
+ */
 export async function findTransaction(
   views: Views,
   command: {
@@ -40,7 +44,11 @@ export async function findTransaction(
   const txn = { device_id: deviceId, txn_id: txnId };
   const name = transactionName({ sender: userId, type, redacts }, txn);
   const viewed = views.position(['transactions']);
-  const row = await views.get('transactions', [userId, deviceId, transactionKey(roomId, type, txnId, redacts)]);
+  const key = [userId, deviceId, transactionKey(roomId, type, txnId, redacts)];
+  const row = await views.get('transactions', key).catch((error: unknown) => {
+    if (error instanceof ViewsUnavailable) return undefined;
+    throw error;
+  });
   return { name, txn, viewed, answered: row as EventId | undefined };
 }
 

@@ -6,7 +6,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { projectOverCrashes, type StreamFact } from '#testing/project';
+import { project, type StreamFact } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
 import { parseRow, type RowHeader } from './timeline-row.js';
@@ -22,12 +22,12 @@ beforeEach(async () => {
   room = await LocalRoom.begin(log);
 });
 
-/** The rows a projector makes of the log, however its facts are batched, however often they are applied and whatever crashes leave. */
+/** The rows a projector makes of the log, however its facts are batched and however often they are applied. */
 function rowsOf(name: string, more: readonly StreamFact[] = []): Promise<Record<string, unknown>> {
   const projector = roomProjectors().find((one) => one.name === name);
   if (projector === undefined) throw new Error(`no projector ${name}`);
   const facts = log.facts.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
-  return projectOverCrashes(projector, [...facts, ...more]);
+  return project(projector, [...facts, ...more]);
 }
 
 /** A row of `timeline` or `room-state`, its client JSON parsed. */

@@ -1,5 +1,6 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { trieOf } from '#protocol/state-trie/state-trie';
@@ -43,6 +44,15 @@ export class RoomSnapshots {
 
   /** The room as of its snapshot; undefined where there is none to believe, or none that can be read. */
   async find(roomId: RoomId): Promise<LiveRoom | undefined> {
+    try {
+      return await this.#find(roomId);
+    } catch (error) {
+      if (error instanceof ViewsUnavailable) return undefined;
+      throw error;
+    }
+  }
+
+  async #find(roomId: RoomId): Promise<LiveRoom | undefined> {
     const header = parse<SnapshotHeader>(await this.readModels.get(SNAPSHOTS, [roomId, 'head']));
     if (typeof header?.revision !== 'number' || !Array.isArray(header.extremities)) return undefined;
     const version = findRoomVersion(header.room_version);

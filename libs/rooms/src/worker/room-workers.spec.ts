@@ -6,6 +6,7 @@ import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { createSigningKey } from '#protocol/signing/signing-key';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { decideCreateEvent, type EventAuthor, seal } from '../decide/decide-event.js';
@@ -210,6 +211,8 @@ test('a cold room begins at its snapshot, and not where the log disagrees with i
     await readModels.write([{ collection: 'room-snapshots', key: chunk!.key, value: damaged }]);
     expect(await snapshots.find(roomId), damaged).toBeUndefined();
   }
+  readModels.get = () => Promise.reject(new ViewsUnavailable('away'));
+  expect(await snapshots.find(roomId)).toBeUndefined();
 });
 
 describe('a log that takes little at once', () => {
