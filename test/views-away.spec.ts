@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-// oxlint-disable-next-line no-restricted-imports -- a faulty network before a database, and nothing of ours
+// oxlint-disable-next-line annals/imports-go-downwards -- a faulty network before a database, and nothing of ours
 import { MongoProxy } from '#testing/mongo-proxy';
 import { type Answer, type Client, Homeserver, type HomeserverOptions } from './support/homeserver.js';
 
