@@ -1,6 +1,7 @@
 import type { Place, LogFinding } from './finding.js';
 import type { Position } from '#kernel/position';
-import type { Part, Resume, VerifiedLog } from './verify-log.js';
+import type { Part } from './part.js';
+import type { Resume, VerifiedLog } from './verify-log.js';
 
 /** A key of this server, as it goes to the process that verifies: its public half only. */
 export interface PublicKey {

@@ -4,6 +4,7 @@ import type { KeyRing } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX } from '#rooms/facts/room-facts';
 import { messageOf } from '../failure.js';
 import type { Place, Report } from './finding.js';
+import { isIn, type Part } from './part.js';
 import { verifyInOrder } from './verify-in-order.js';
 import { findLostFacts, verifyOrder } from './verify-order.js';
 import { verifyStream } from './verify-stream.js';
@@ -18,12 +19,6 @@ export interface Resume {
   readonly orderOnly?: boolean;
 }
 
-/** A share of the streams: those whose names fall to it. Several processes verify a log together. */
-export interface Part {
-  readonly index: number;
-  readonly of: number;
-}
-
 export interface VerifyLogOptions {
   readonly store: EventStore;
   readonly keys: KeyRing;
@@ -34,7 +29,7 @@ export interface VerifyLogOptions {
   /** Told when a stream is done, and once more when there are no others: what was reported before is final. */
   readonly onStream?: (stream: string | undefined) => void;
   readonly resume?: Resume;
-  /** Default: all streams. The global order belongs to the first part; whoever shares out compares the numbers. */
+  /** Default: all streams; several processes verify a log together. The global order belongs to the first part; whoever shares out compares the numbers. */
   readonly part?: Part;
   /** Where the verification ends; default: the end of the log at the call. */
   readonly head?: Position;
@@ -148,14 +143,6 @@ async function verifyStreams(
   } finally {
     onStream(undefined);
   }
-}
-
-/** Whether a stream falls to a part: by a hash of its name, so that it does not matter in which order they come. */
-function isIn(part: Part | undefined, stream: string): boolean {
-  if (part === undefined) return true;
-  let hash = 0;
-  for (let i = 0; i < stream.length; i++) hash = (Math.imul(hash, 31) + stream.charCodeAt(i)) >>> 0;
-  return hash % part.of === part.index;
 }
 
 /**

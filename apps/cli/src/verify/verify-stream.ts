@@ -2,9 +2,10 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { verifyChain } from '#event-store/seal-facts';
 import { SERVER_STREAM } from '#event-store/log-identity';
 import { parsePosition, type Position, START } from '#kernel/position';
-import { type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
+import { type Finding, type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { messageOf } from '../failure.js';
+import type { ChecksAside } from './checks-aside.js';
 import type { Place, Report } from './finding.js';
 import { findIdentityProblem } from './verify-identity.js';
 
@@ -66,6 +67,11 @@ export async function verifyStream(stream: string, options: VerifyStreamOptions)
   }
 }
 
+export interface StreamCheckOptions extends Pick<VerifyStreamOptions, 'store' | 'head' | 'keys' | 'report' | 'onFact'> {
+  /** Takes the signatures; what is found of them is reported later. Without it each is waited for. */
+  readonly aside?: ChecksAside;
+}
+
 /** Checks the facts of one stream as they are passed to it, in their order. */
 export class StreamCheck {
   /** The revision to read next. */
@@ -77,14 +83,29 @@ export class StreamCheck {
   #chain: string | undefined | null;
   #lastId: string | undefined;
   #jump = 1;
+  #isAgain = false;
   readonly #room: RoomVerifier | undefined;
 
   constructor(
     private readonly stream: string,
-    private readonly options: Pick<VerifyStreamOptions, 'store' | 'head' | 'keys' | 'report' | 'onFact'>,
+    private readonly options: StreamCheckOptions,
   ) {
-    const { keys } = options;
-    this.#room = stream.startsWith(ROOM_STREAM_PREFIX) ? new RoomVerifier(roomIdOfStream(stream), keys) : undefined;
+    if (!stream.startsWith(ROOM_STREAM_PREFIX)) return;
+    const { keys, aside, report } = options;
+    const tell = (finding: Finding | undefined): void => finding && report({ stream, ...finding });
+    this.#room = new RoomVerifier(roomIdOfStream(stream), keys, aside && ((found) => aside.add(found.then(tell))));
+  }
+
+  /** Roughly how much is held of it, in events. */
+  get held(): number {
+    return 1 + (this.#room?.held ?? 0);
+  }
+
+  /** Passes a fact that was checked before: what comes behind it needs it. Nothing is told of it again. */
+  async passAgain(fact: RecordedFact): Promise<void> {
+    this.#isAgain = true;
+    await this.pass(fact, true);
+    this.#isAgain = false;
   }
 
   /**
@@ -104,7 +125,9 @@ export class StreamCheck {
     this.#checkChain(fact, at);
     this.#checkContent(fact, at);
     this.#lastId = fact.id;
-    this.options.onFact();
+    if (!this.#isAgain) this.options.onFact();
+    const { aside } = this.options;
+    if (aside?.isFull === true) await aside.room();
     return 'checked';
   }
 
@@ -169,10 +192,11 @@ export class StreamCheck {
       if (problem !== undefined) this.#say(at, problem);
     }
     if (this.#room === undefined) return;
-    for (const { problem } of this.#room.check(fact)) this.#say(at, problem);
+    for (const { problem } of this.#room.check(fact, this.#isAgain)) this.#say(at, problem);
   }
 
   #say(revision: number, problem: string): void {
+    if (this.#isAgain) return;
     this.options.report({ stream: this.stream, revision, problem });
   }
 }

@@ -2,7 +2,7 @@ import { redact } from '../redaction/redact.js';
 import type { Pdu } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import { contentHash } from './content-hash.js';
-import { signJson, verifyJson } from './sign-json.js';
+import { signJson, verifyJson, verifyJsonAside } from './sign-json.js';
 import type { SigningKey, VerifyKey } from './signing-key.js';
 
 /**
@@ -31,4 +31,15 @@ export function verifyEventSignature(
   key: VerifyKey,
 ): boolean {
   return verifyJson(redact(pdu, version), serverName, keyId, key);
+}
+
+/** The same, checked on another core than this code runs on. */
+export function verifyEventSignatureAside(
+  pdu: Pdu,
+  version: RoomVersion,
+  serverName: string,
+  keyId: string,
+  key: VerifyKey,
+): Promise<boolean> {
+  return verifyJsonAside(redact(pdu, version), serverName, keyId, key);
 }

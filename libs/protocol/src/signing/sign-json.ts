@@ -19,6 +19,17 @@ export function verifyJson(object: JsonObject, signer: string, keyId: string, ke
   return signature !== undefined && key.verify(signedText(object), signature);
 }
 
+/** The same, checked on another core than this code runs on. */
+export async function verifyJsonAside(
+  object: JsonObject,
+  signer: string,
+  keyId: string,
+  key: VerifyKey,
+): Promise<boolean> {
+  const signature = findSignature(object['signatures'], signer, keyId);
+  return signature !== undefined && key.verifyAside(signedText(object), signature);
+}
+
 /** The ids of the keys with which a signer signed an object, of the algorithms we know: the keys to look up. */
 export function listSigningKeyIds(object: JsonObject, signer: string): string[] {
   const own = ownEntry(object['signatures'], signer);

@@ -12,7 +12,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { hasContentHash } from '#protocol/signing/content-hash';
 import { eventIdOf } from '#protocol/signing/reference-hash';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
-import { verifyEventSignature } from '#protocol/signing/sign-event';
+import { verifyEventSignature, verifyEventSignatureAside } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
@@ -46,20 +46,32 @@ export class RoomVerifier {
   #unverifiable = 0;
   /** Whether a fact before cannot be read: nobody knows the state it left. */
   #isTorn = false;
+  #isAgain = false;
 
   constructor(
     private readonly roomId: RoomId,
     private readonly keys: KeyRing,
+    /** Takes what is found of a signature when that is known; without it, `check` waits for each signature. */
+    private readonly aside?: (finding: Promise<Finding | undefined>) => void,
   ) {}
+
+  /** How many events are held: the current state. */
+  get held(): number {
+    return this.#state.size;
+  }
 
   /** How many events carried only signatures under keys that are not known. */
   get unverifiable(): number {
     return this.#unverifiable;
   }
 
-  /** What is wrong with the next fact of the stream; nothing where all is well. */
-  check(fact: RecordedFact): Finding[] {
+  /**
+   * What is wrong with the next fact of the stream; nothing where all is well. `isAgain`: it was checked before, and is only
+   * needed for what comes behind it; then its signature is left out.
+   */
+  check(fact: RecordedFact, isAgain = false): Finding[] {
     const problems: string[] = [];
+    this.#isAgain = isAgain;
     try {
       if (fact.type === 'pdu-accepted') this.#checkAccepted(fact, problems);
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
@@ -86,7 +98,7 @@ export class RoomVerifier {
     if (event.eventId !== body.event_id) problems.push(`the PDU's id is ${event.eventId}, not ${body.event_id}`);
     if (!hasContentHash(pdu, version)) problems.push(`${body.event_id}: the content hash does not match`);
     this.#checkVersion(event, version, problems);
-    this.#checkSignature(event, version, problems);
+    this.#checkSignature(fact, event, version, problems);
     if (this.#isTorn) return;
     this.#checkAuth(event, version, problems);
     this.#checkPlace(event, body, problems);
@@ -99,23 +111,27 @@ export class RoomVerifier {
     problems.push(`${event.eventId}: of room version ${version.id} in a room of version ${this.#version.id}`);
   }
 
-  #checkSignature(event: RoomEvent, version: RoomVersion, problems: string[]): void {
-    const isSigned = this.#isSigned(event, version);
-    if (isSigned === undefined) this.#unverifiable++;
-    else if (!isSigned) problems.push(`${event.eventId}: the signature of ${serverNameOf(event.sender)} does not hold`);
-  }
-
-  /** Whether a signature of the sender's server holds; undefined where it signed only with keys that are not known. */
-  #isSigned({ sender, pdu }: RoomEvent, version: RoomVersion): boolean | undefined {
+  /** Whether a signature of the sender's server holds, where one of its keys is known. */
+  #checkSignature({ type, revision }: RecordedFact, event: RoomEvent, version: RoomVersion, problems: string[]): void {
+    if (this.#isAgain) return;
+    const { sender, pdu, eventId } = event;
     const server = serverNameOf(sender);
+    const problem = `${type === 'pdu-redacted' ? 'the remains of ' : ''}${eventId}: the signature of ${server} does not hold`;
     const keyIds = listSigningKeyIds(pdu, server);
-    if (keyIds.length === 0) return false;
     const known = keyIds.flatMap((keyId) => {
       const key = this.keys(server, keyId);
       return key === undefined ? [] : [{ keyId, key }];
     });
-    if (known.length === 0) return undefined;
-    return known.some(({ keyId, key }) => verifyEventSignature(pdu, version, server, keyId, key));
+    if (keyIds.length > 0 && known.length === 0) {
+      // What remains of an event was counted with it.
+      if (type === 'pdu-accepted') this.#unverifiable++;
+    } else if (this.aside === undefined || keyIds.length === 0) {
+      if (!known.some(({ keyId, key }) => verifyEventSignature(pdu, version, server, keyId, key)))
+        problems.push(problem);
+    } else {
+      const checks = known.map(({ keyId, key }) => verifyEventSignatureAside(pdu, version, server, keyId, key));
+      this.aside(Promise.all(checks).then((hold) => (hold.includes(true) ? undefined : { revision, problem })));
+    }
   }
 
   #checkAuth(event: RoomEvent, version: RoomVersion, problems: string[]): void {
@@ -181,9 +197,7 @@ export class RoomVerifier {
     const eventId = eventIdOf(remains, version);
     if (eventId !== body.event_id) problems.push(`the remains of ${body.event_id} have the id ${eventId}`);
     const event = parseRoomEvent(remains, version, this.roomId);
-    if (this.#isSigned(event, version) === false) {
-      problems.push(`the remains of ${body.event_id}: the signature of ${serverNameOf(event.sender)} does not hold`);
-    }
+    this.#checkSignature(fact, event, version, problems);
     // From here on the room decides by what remains (`noteRedacted` does the same for the worker).
     const key = event.stateKey === undefined ? undefined : stateKeyOf(event.type, event.stateKey);
     if (key !== undefined && this.#state.get(key)?.eventId === body.event_id) this.#state.set(key, event);
