@@ -28,7 +28,7 @@ import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
 import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
 import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
-import { listStateRows } from '#rooms/queries/event-rows';
+import { listStateRows } from '#rooms/queries/state-rows';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from './local-room.js';

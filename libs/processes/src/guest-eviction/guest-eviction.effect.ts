@@ -12,7 +12,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { LeaveRoom } from '#rooms/commands/leave-room';
 import { type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
-import { findStateRow } from '#rooms/queries/event-rows';
+import { findStateRow } from '#rooms/queries/state-rows';
 import { actForUser } from '../act-for-user.js';
 
 /** Lets this server's guests leave a room that closes to guests: client-server API, "Guest Access", server behaviour. */

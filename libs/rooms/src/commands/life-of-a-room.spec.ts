@@ -11,7 +11,7 @@ import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { listStateRows, listStateRowsAt } from '../queries/event-rows.js';
+import { listStateRows, listStateRowsAt } from '../queries/state-rows.js';
 import { BanUser } from './ban-user.js';
 import { ForgetRoom } from './forget-room.js';
 import { InviteUser } from './invite-user.js';

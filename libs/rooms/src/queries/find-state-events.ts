@@ -4,7 +4,7 @@ import type { Views } from '#projections/views';
 import type { RoomEvent } from '#protocol/room-event';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { contentOf } from '../projections/room-fact-reader.js';
-import { findStateRow } from './event-rows.js';
+import { findStateRow } from './state-rows.js';
 
 /**
  * The current state events of some types with an empty state key, as far as the rules of power levels look at them: not for

@@ -8,7 +8,7 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
-import { listStateRowsAt } from './event-rows.js';
+import { listStateRowsAt } from './state-rows.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
 

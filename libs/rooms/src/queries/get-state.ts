@@ -6,8 +6,7 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
-import { findStateRow, listStateRows, listStateRowsAt } from './event-rows.js';
-import { findStateRowsAt } from './find-state-rows-at.js';
+import { findStateRow, findStateRowsAt, listStateRows, listStateRowsAt } from './state-rows.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
 export interface SeenState {

@@ -4,7 +4,7 @@ import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { MemberRow } from '../projections/membership.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { listStateRows, listStateRowsAt } from './event-rows.js';
+import { listStateRows, listStateRowsAt } from './state-rows.js';
 
 export interface MembersRequest {
   /** The members as of this place; undefined: now. */

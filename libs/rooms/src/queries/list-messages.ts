@@ -7,7 +7,7 @@ import type { Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { passesFilter } from './event-filter.js';
-import { findStateRowsAt } from './find-state-rows-at.js';
+import { findStateRowsAt } from './state-rows.js';
 import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
 export interface PageRequest {

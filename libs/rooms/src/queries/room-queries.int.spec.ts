@@ -14,7 +14,7 @@ import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import { contentText, type TimelineRow } from '../projections/timeline-row.js';
-import { listStateRowsAt } from './event-rows.js';
+import { listStateRowsAt } from './state-rows.js';
 import { findEventByTime } from './find-event-by-time.js';
 import { getContext } from './get-context.js';
 import { getEvent, getEventAnywhere } from './get-event.js';

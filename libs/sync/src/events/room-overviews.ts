@@ -9,6 +9,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
 import type { EventForm } from '#rooms/queries/render-event';
+import { listStateRowsAt } from '#rooms/queries/state-rows';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
 import { filterRows, passesFilter } from '#rooms/queries/event-filter';
@@ -17,7 +18,6 @@ import type { SyncFilter } from '../filters/sync-filter.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
 import { RecentRows } from '../parts/recent-rows.js';
 import { formatAccountData } from '../parts/room-sections.js';
-import { readStateAt } from '../parts/state-history.js';
 import { readWindow } from '../parts/timeline-window.js';
 import { renderForEventStream } from './render-event-stream.js';
 
@@ -66,7 +66,7 @@ export class RoomOverviews {
     const [first] = shown;
     const end = formatStreamMoment(this.views.history, { ...now, position: upTo });
     const start = first === undefined ? end : formatTimelinePlace(this.views.history, justBefore(first));
-    const all = await readStateAt(this.views, roomId, upTo);
+    const all = await listStateRowsAt(this.views, roomId, upTo);
     const state = filter === undefined ? all : await filterRows(filter.state, room, all);
     const viewer = { room, now: this.clock.now() };
     const fields = filter?.eventFields;

@@ -4,8 +4,9 @@ import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
+import { findRowsById } from '#rooms/queries/event-rows';
+import { findStateRowsAt, listStateRowsAt, scanStateChanges, stateKeyOfRow } from '#rooms/queries/state-rows';
 import type { RoomContext } from './room-context.js';
-import { readMembersAt, readStateAt, readStateChanges, readStateEvents, stateKeyOfRow } from './state-history.js';
 import type { TimelineWindow } from './timeline-window.js';
 
 /** The state events of a room that the answer has beside the timeline. */
@@ -53,16 +54,19 @@ function readFullState(
   window: TimelineWindow,
   members: readonly UserId[] | undefined,
 ): Promise<TimelineRow[]> {
-  return readStateAt(views, room.roomId, statePosition(room, window), members);
+  return listStateRowsAt(views, room.roomId, statePosition(room, window), members);
 }
 
 /** What changed between where the client was and where the timeline begins. */
 async function readDelta(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
   if (!window.limited || room.after === undefined) return [];
   const changed = new Map<string, EventId>();
-  const changes = await readStateChanges(views, room.roomId, room.after, statePosition(room, window));
-  for (const change of changes) changed.set(stateKeyOf(change.type, change.state_key), change.event_id);
-  return readStateEvents(views, [...changed.values()]);
+  for await (const changes of scanStateChanges(views, room.roomId, room.after, statePosition(room, window))) {
+    for (const change of changes) changed.set(stateKeyOf(change.type, change.state_key), change.event_id);
+  }
+  return (await findRowsById(views, [...changed.values()])).flatMap((found) =>
+    found === undefined ? [] : [found.row],
+  );
 }
 
 /**
@@ -109,9 +113,11 @@ async function addMembers(
   rows: Map<string, TimelineRow>,
 ): Promise<void> {
   const { filter, members: known } = room.sync;
-  const missing = members.filter((userId) => !rows.has(stateKeyOf('m.room.member', userId)));
+  const keys = members.map((userId) => ['m.room.member', userId] as const);
+  const missing = keys.filter((key) => !rows.has(stateKeyOf(...key)));
   if (missing.length === 0) return;
-  for (const row of await readMembersAt(views, room.roomId, statePosition(room, window), missing)) {
+  for (const row of await findStateRowsAt(views, room.roomId, missing, statePosition(room, window))) {
+    if (row === undefined) continue;
     if (filter.includeRedundantMembers || !known.isKnown(room.roomId, row)) rows.set(stateKeyOfRow(row), row);
   }
 }
