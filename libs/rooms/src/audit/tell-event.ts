@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { relationOf, REPLACE } from '#protocol/relation';
 import { type People, quoted, shortened } from './people.js';
 import { tellMembership } from './tell-membership.js';
 import { tellPowerLevels } from './tell-power-levels.js';
@@ -127,8 +128,7 @@ function tellMessage(event: EventTold, { messages }: Telling): string {
   if (type === 'm.reaction') return tellReaction(content, messages);
   if (type !== 'm.room.message') return `sent ${type}`;
   if (isRedacted === true) return 'sent a message';
-  const relation = content['m.relates_to'];
-  const isEdit = isJsonObject(relation) && relation['rel_type'] === 'm.replace';
+  const isEdit = relationOf(content)?.relType === REPLACE;
   const said = isEdit && isJsonObject(content['m.new_content']) ? content['m.new_content'] : content;
   const body = typeof said['body'] === 'string' ? said['body'] : '';
   const kind = shortened(String(said['msgtype'] ?? 'no msgtype'), 60);
@@ -139,9 +139,8 @@ function tellMessage(event: EventTold, { messages }: Telling): string {
 }
 
 function tellReaction(content: JsonObject, messages: boolean): string {
-  const relation = content['m.relates_to'];
-  const key = isJsonObject(relation) ? relation['key'] : undefined;
-  return messages && typeof key === 'string' ? `reacted with ${quoted(key)}` : 'sent a reaction';
+  const key = relationOf(content)?.key;
+  return messages && key !== undefined ? `reacted with ${quoted(key)}` : 'sent a reaction';
 }
 
 /** What an event was, for the words of its redaction: "a message of bob". */

@@ -1,8 +1,9 @@
 import { type EventId, isEventId, type RoomId, type UserId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { relationOf, THREAD } from '#protocol/relation';
 import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
 import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../queries/event-rows.js';
@@ -20,10 +21,9 @@ export async function findRelationRefusal(
   content: JsonObject,
   annotation: Annotation | undefined,
 ): Promise<MatrixError | undefined> {
-  const relation = content['m.relates_to'];
-  if (!isJsonObject(relation)) return undefined;
   if (annotation !== undefined) return refuseDuplicate(views, roomId, annotation);
-  return relation['rel_type'] === 'm.thread' ? refuseThreadOn(views, roomId, sender, relation['event_id']) : undefined;
+  const { relType, parent } = relationOf(content) ?? {};
+  return relType === THREAD ? refuseThreadOn(views, roomId, sender, parent) : undefined;
 }
 
 /** Client-server API, "Avoiding duplicate annotations": unless the first one has been redacted. */
@@ -67,12 +67,11 @@ async function refuseThreadOn(
   views: Views,
   roomId: RoomId,
   sender: UserId,
-  root: unknown,
+  root: EventId | undefined,
 ): Promise<MatrixError | undefined> {
-  if (typeof root !== 'string' || !isEventId(root)) return undefined;
+  if (root === undefined || !isEventId(root)) return undefined;
   const row = await findRowInRoom(views, roomId, root);
-  const relation = row && contentOfRow(row)['m.relates_to'];
-  if (!isJsonObject(relation) || typeof relation['rel_type'] !== 'string') return undefined;
+  if (row === undefined || relationOf(contentOfRow(row))?.relType === undefined) return undefined;
   if ((await findEventFor(views, roomId, root, sender)) === undefined) return undefined;
   return new MatrixError('M_UNKNOWN', 'A thread cannot begin at an event that relates to another', { status: 400 });
 }

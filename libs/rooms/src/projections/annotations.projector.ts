@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import type { Projector } from '#projections/projector';
+import { ANNOTATION, relationOf } from '#protocol/relation';
 import type { RoomFactReader } from './room-fact-reader.js';
 
 /** An annotation of an event, as far as two of them are the same: client-server API, "Avoiding duplicate annotations". */
@@ -14,11 +15,9 @@ export interface Annotation {
 
 /** The annotation that an event of this content is; undefined for all others. */
 export function annotationOf(sender: string, type: string, content: JsonObject): Annotation | undefined {
-  const relation = content['m.relates_to'];
-  if (!isJsonObject(relation) || relation['rel_type'] !== 'm.annotation') return undefined;
-  const { event_id: parent, key } = relation;
-  if (typeof parent !== 'string' || typeof key !== 'string') return undefined;
-  return { sender, type, parent: parent as EventId, key };
+  const { relType, parent, key } = relationOf(content) ?? {};
+  if (relType !== ANNOTATION || parent === undefined || key === undefined) return undefined;
+  return { sender, type, parent, key };
 }
 
 /** The key of an annotation's row in `annotations`: all that makes it the same, hashed to a fixed length. */

@@ -1,8 +1,8 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
+import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
 
 /** A row of `relations`: [room, parent, position of the child]. */
@@ -34,8 +34,7 @@ export interface ThreadSenderRow {
   readonly pos: Position;
 }
 
-export const THREAD = 'm.thread';
-const AGGREGATED: ReadonlySet<string> = new Set([THREAD, 'm.replace', 'm.reference']);
+const AGGREGATED: ReadonlySet<string> = new Set([THREAD, REPLACE, REFERENCE]);
 
 /** Whether relations of a type are summed up for who reads the parent. */
 export function isAggregated(relType: string): boolean {
@@ -63,12 +62,10 @@ export function relationsProjector(reader: RoomFactReader): Projector {
 
 function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   const { roomId, content, data } = reader.accepted(fact);
-  const relation = content['m.relates_to'];
-  if (!isJsonObject(relation)) return undefined;
-  const { event_id: parent, rel_type: relType } = relation;
-  if (typeof parent !== 'string' || typeof relType !== 'string' || !fits(parent)) return undefined;
+  const { relType, parent } = relationOf(content) ?? {};
+  if (parent === undefined || relType === undefined || !fits(parent)) return undefined;
   const sender = data.pdu['sender'] as UserId;
-  const child: ParentRow = [roomId, parent as EventId, fact.position, relType, sender];
+  const child: ParentRow = [roomId, parent, fact.position, relType, sender];
   if (relType === THREAD) return relateInThread(data.event_id, data.pdu['type'] as string, child, rows);
   return put(data.event_id, data.pdu['type'] as string, child, rows);
 }

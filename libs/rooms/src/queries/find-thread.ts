@@ -1,13 +1,13 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
-import { type ParentRow, THREAD } from '../projections/relations.projector.js';
+import { relationOf, THREAD } from '#protocol/relation';
+import type { ParentRow } from '../projections/relations.projector.js';
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 
 /** "implementations are encouraged to do a maximum of 3 hops to find a thread" (client-server API, "Receiving notifications"). */
 const MAX_HOPS = 3;
 
-interface Relation {
+interface Step {
   readonly parent: EventId;
   readonly relType: string;
 }
@@ -22,7 +22,7 @@ export async function findThread(
   roomId: RoomId,
   row: TimelineRow,
 ): Promise<EventId | undefined> {
-  let relation = relationOf(row);
+  let relation = relationOfRow(row);
   for (let hop = 0; relation !== undefined; hop++) {
     if (relation.relType === THREAD) return relation.parent;
     if (hop === MAX_HOPS) return undefined;
@@ -33,15 +33,13 @@ export async function findThread(
 }
 
 /** A redacted event relates to nothing any more. */
-function relationIn(roomId: RoomId, [room, parent, , relType, , isRedacted]: ParentRow): Relation | undefined {
+function relationIn(roomId: RoomId, [room, parent, , relType, , isRedacted]: ParentRow): Step | undefined {
   return room === roomId && isRedacted !== true ? { parent, relType } : undefined;
 }
 
 /** What an event says that it relates to. */
-function relationOf(row: TimelineRow): Relation | undefined {
+function relationOfRow(row: TimelineRow): Step | undefined {
   if (!row.json.includes('"m.relates_to"')) return undefined;
-  const relation = contentOfRow(row)['m.relates_to'];
-  if (!isJsonObject(relation)) return undefined;
-  const { event_id: parent, rel_type: relType } = relation;
-  return typeof parent === 'string' && typeof relType === 'string' ? { parent: parent as EventId, relType } : undefined;
+  const { parent, relType } = relationOf(contentOfRow(row)) ?? {};
+  return parent === undefined || relType === undefined ? undefined : { parent, relType };
 }

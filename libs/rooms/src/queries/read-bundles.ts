@@ -1,14 +1,9 @@
 import type { EventId, UserId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { isJsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
-import {
-  isAggregated,
-  type RelationRow,
-  THREAD,
-  type ThreadRow,
-  type ThreadSenderRow,
-} from '../projections/relations.projector.js';
+import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
+import { isAggregated, type RelationRow, type ThreadRow, type ThreadSenderRow } from '../projections/relations.projector.js';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
@@ -108,7 +103,7 @@ async function readBundle(
   const { summedUp, isAll } = await readChildren(room, parent, upTo);
   const children = await shownOf(room, summedUp);
   const replacement = await findReplacement(room, parent, children);
-  const references = children.filter(({ relType }) => relType === 'm.reference').map(({ id }) => id);
+  const references = children.filter(({ relType }) => relType === REFERENCE).map(({ id }) => id);
   const unseen = isAll ? 0 : await countUnseen(room, parent, summedUp);
   const thread = await summariseThread(room, parent, children, unseen);
   if (replacement === undefined && references.length === 0 && thread === undefined) return undefined;
@@ -162,8 +157,8 @@ async function findReplacement(
 ): Promise<TimelineRow | undefined> {
   const { s: sender, t: type, b: redaction } = parent.header;
   if (redaction !== undefined) return undefined;
-  const edits = children.filter((one) => one.relType === 'm.replace' && one.sender === sender && one.type === type);
-  if (edits.length === 0 || relTypeOf(contentOfRow(parent)) === 'm.replace') return undefined;
+  const edits = children.filter((one) => one.relType === REPLACE && one.sender === sender && one.type === type);
+  if (edits.length === 0 || relationOf(contentOfRow(parent))?.relType === REPLACE) return undefined;
   const rows = await readRows(room, edits.slice(-MAX_REPLACEMENTS));
   const valid = rows.filter((row): row is TimelineRow => row !== undefined && isReplacement(row));
   return valid.toSorted(({ header: a }, { header: b }) => b.o - a.o || (a.e < b.e ? 1 : -1))[0];
@@ -213,9 +208,4 @@ async function readRows(
     children.map(({ position }) => [roomId, position]),
   );
   return texts.map((text) => (text === undefined ? undefined : parseRow(text)));
-}
-
-function relTypeOf(content: JsonObject): unknown {
-  const relation = content['m.relates_to'];
-  return isJsonObject(relation) ? relation['rel_type'] : undefined;
 }
