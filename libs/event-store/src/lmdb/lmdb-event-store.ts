@@ -2,27 +2,24 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
-import { LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
-import {
-  RevisionConflict,
-  type Appended,
-  type Distance,
-  type EventStore,
-  type ExpectedRevision,
-  type NewFact,
-  type ReadStreamOptions,
-  type RecordedFact,
+import type {
+  Appended,
+  Distance,
+  EventStore,
+  ExpectedRevision,
+  NewFact,
+  ReadStreamOptions,
+  RecordedFact,
 } from '../event-store.js';
-import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
-import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
-import { LIFE, positionAfterRestore, positionNumber, positionOf } from './counted-position.js';
+import { LogDamaged } from '../event-store-errors.js';
+import { LIFE, positionNumber, positionOf } from './counted-position.js';
 import { findWhyUnfit } from './check-data-file.js';
-import { encodeFact, placeFact } from './fact-record.js';
 import { findDamage } from './find-damage.js';
+import { GroupCommits } from './group-commits.js';
 import { noteClosed, noteOpened } from './last-end.js';
-import { LiveTail } from './live-tail.js';
-import { checkStreamName, LogTables, MAX_REVISION, orDamaged, type Head } from './log-tables.js';
+import { type DurableBatch, LiveTail } from './live-tail.js';
+import { LogTables, MAX_REVISION, orDamaged } from './log-tables.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 export interface LmdbEventStoreOptions {
@@ -40,31 +37,7 @@ export interface LmdbEventStoreOptions {
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
 const READ_FACTS = 1000;
 const READ_STREAM_FACTS = 200;
-/** What one commit takes along at most, so that no transaction holds the event loop for long. */
-const COMMIT_FACTS = 2000;
-const COMMIT_CHARACTERS = 32 * 1024 * 1024;
-const KNOWN_HEADS = 100_000;
 const POLL_MS = 50;
-
-interface WaitingAppend {
-  readonly stream: string;
-  readonly expected: ExpectedRevision;
-  readonly facts: readonly NewFact[];
-  readonly records: readonly Buffer[];
-  readonly characters: number;
-  readonly resolve: (appended: Appended) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** What one transaction did: told to the writers and the subscribers once it is on disk. */
-interface Group {
-  readonly appends: WaitingAppend[];
-  readonly settle: (() => void)[];
-  readonly heads: Map<string, Head>;
-  readonly facts: RecordedFact[];
-  characters: number;
-  position: number;
-}
 
 /**
  * Opens the log in a directory, which is created. One process may write, any number may read beside it (`readOnly`).
@@ -116,14 +89,10 @@ function openRoot(directory: string, readOnly: boolean): RootDatabase {
 class LmdbEventStore implements EventStore {
   readonly #tables: LogTables;
   readonly #lock: WriterLock | undefined;
-  readonly #heads = new LruCache<string, Head>(KNOWN_HEADS);
+  /** Undefined where it is open for reading only. */
+  readonly #commits: GroupCommits | undefined;
   readonly #tails = new Set<LiveTail>();
-  #waiting: WaitingAppend[] = [];
-  #committing: Promise<void> | undefined;
-  /** The last durable position, as far as this process knows. */
-  #position: number;
   #closed = false;
-  #lostAt: number | undefined;
   /** Of a log that was restored: see `counted-position.ts`. */
   readonly #factsBeforeLife = new Map<number, number>();
 
@@ -131,129 +100,32 @@ class LmdbEventStore implements EventStore {
     tables: LogTables,
     private readonly directory: string,
     lock: WriterLock | undefined,
-    private readonly watch: Pick<LmdbEventStoreOptions, 'onLost' | 'onBack'> = {},
+    { onLost, onBack }: Pick<LmdbEventStoreOptions, 'onLost' | 'onBack'> = {},
   ) {
     this.#tables = tables;
     this.#lock = lock;
-    this.#position = tables.lastPosition();
+    const onDurable = (batch: DurableBatch): void => {
+      for (const tail of this.#tails) tail.push(batch);
+    };
+    this.#commits = lock && new GroupCommits(tables, { onDurable, onLost, onBack });
   }
 
   get damage(): LogDamaged | undefined {
     return this.#tables.damage;
   }
 
-  append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
-    return new Promise((resolve, reject) => {
-      this.#checkOpen();
-      if (this.#lock === undefined) throw new Error('The event store was opened for reading only');
-      if (facts.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
-      checkStreamName(stream);
-      const characters = facts.reduce((sum, fact) => sum + fact.data.length, 0);
-      const records = facts.map(encodeFact);
-      this.#waiting.push({ stream, expected, facts, records, characters, resolve, reject });
-      this.#committing ??= this.#commitAll();
-    });
-  }
-
-  /** Commits whatever waits, group by group: all that arrives while the disk is busy shares the next commit. */
-  async #commitAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const position = this.#position;
-      const group: Group = { appends: [], settle: [], heads: new Map(), facts: [], characters: 0, position };
-      try {
-        await this.#tables.transact(() => this.#place(group));
-      } catch (error) {
-        // None of it has happened: all who were to share the commit hear of it.
-        for (const append of group.appends.length > 0 ? group.appends : this.#waiting.splice(0)) append.reject(error);
-        this.#noteFailure(error);
-        continue;
-      }
-      this.#noteSuccess();
-      this.#position = group.position;
-      for (const [stream, head] of group.heads) this.#heads.set(stream, head);
-      if (group.facts.length > 0) for (const tail of this.#tails) tail.push(group);
-      for (const settle of group.settle) settle();
-    }
-    this.#committing = undefined;
-  }
-
-  #noteFailure(error: unknown): void {
-    if (!(error instanceof EventStoreUnavailable) || this.#lostAt !== undefined) return;
-    this.#lostAt = performance.now();
-    this.watch.onLost?.(error.message);
-  }
-
-  #noteSuccess(): void {
-    if (this.#lostAt === undefined) return;
-    this.watch.onBack?.(Math.round(performance.now() - this.#lostAt));
-    this.#lostAt = undefined;
-  }
-
-  /** Inside the write transaction: takes what waits, gives each append its place or its refusal. */
-  #place(group: Group): void {
-    const last = this.#tables.lastPosition();
-    if (last !== group.position) throw new Error(`Another process has written to the log: ${last}, ${group.position}`);
-    let taken = 0;
-    for (let facts = 0, characters = 0; taken < this.#waiting.length; taken++) {
-      const append = this.#waiting[taken]!;
-      facts += append.facts.length;
-      characters += append.characters;
-      if (taken > 0 && (facts > COMMIT_FACTS || characters > COMMIT_CHARACTERS)) break;
-    }
-    group.appends.push(...this.#waiting.splice(0, taken));
-    for (const append of group.appends) this.#placeAppend(group, append);
-  }
-
-  #placeAppend(group: Group, append: WaitingAppend): void {
-    const { stream, expected, facts, records } = append;
-    const head = group.heads.get(stream) ?? this.#heads.get(stream) ?? this.#tables.findHead(stream);
-    const actual = head?.revision ?? 'no-stream';
-    if (actual !== expected) {
-      const earlier = head && this.#findSame(head, expected, facts);
-      if (earlier) group.settle.push(() => append.resolve(earlier));
-      else group.settle.push(() => append.reject(new RevisionConflict(stream, expected, actual)));
-      return;
-    }
-    const number = head?.number ?? this.#tables.addStream(stream);
-    let revision = head?.revision ?? -1;
-    if (revision + facts.length > MAX_REVISION) throw new RangeError(`${stream} is full`);
-    for (let index = 0; index < facts.length; index++) {
-      const { id, type, data, metadata } = facts[index]!;
-      const record = records[index]!;
-      const isLeap = type === LOG_RESTORED && stream === SERVER_STREAM;
-      const position = isLeap ? positionAfterRestore(group.position) : group.position + 1;
-      group.position = position;
-      revision++;
-      placeFact(record, number, revision, position);
-      this.#tables.addFact(number, revision, position, record);
-      group.facts.push({ id, type, data, metadata, stream, revision, position: positionOf(position) });
-    }
-    group.characters += append.characters;
-    group.heads.set(stream, { number, revision });
-    const appended = { revision, position: positionOf(group.position) };
-    group.settle.push(() => append.resolve(appended));
-  }
-
-  /** The place of the very same facts behind `expected`, if they are there. */
-  #findSame(head: Head, expected: ExpectedRevision, facts: readonly NewFact[]): Appended | undefined {
-    const first = expected === 'no-stream' ? 0 : expected + 1;
-    if (first + facts.length - 1 > head.revision) return undefined;
-    let found: RecordedFact | undefined;
-    for (let index = 0; index < facts.length; index++) {
-      found = this.#tables.findFact(head.number, first + index);
-      if (found?.id !== facts[index]!.id) return undefined;
-    }
-    return found && { revision: found.revision, position: found.position };
+  async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
+    this.#checkOpen();
+    if (this.#commits === undefined) throw new Error('The event store was opened for reading only');
+    return this.#commits.append(stream, expected, facts);
   }
 
   /** The last durable position; a reader in another process looks it up. */
   #end(): number {
     this.#checkOpen();
-    if (this.#lock === undefined) {
-      this.#tables.refresh();
-      this.#position = this.#tables.lastPosition();
-    }
-    return this.#position;
+    if (this.#commits !== undefined) return this.#commits.position;
+    this.#tables.refresh();
+    return this.#tables.lastPosition();
   }
 
   async head(): Promise<Position> {
@@ -332,7 +204,7 @@ class LmdbEventStore implements EventStore {
           after = positionNumber(facts.at(-1)!.position);
           yield facts;
           if (live === undefined) await nextTurn();
-        } else if (this.#lock === undefined) {
+        } else if (this.#commits === undefined) {
           await Promise.race([tail.changed(), delay(POLL_MS)]);
         } else {
           await tail.changed();
@@ -367,7 +239,7 @@ class LmdbEventStore implements EventStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#committing;
+    await this.#commits?.settled();
     for (const tail of this.#tails) tail.wake();
     await this.#tables.close();
     if (this.#lock !== undefined && this.damage === undefined) noteClosed(this.directory);

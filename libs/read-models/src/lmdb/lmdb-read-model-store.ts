@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { noteClosed } from '#event-store/lmdb/last-end';
-import { encodeKey, encodeKeyToFind, encodeRange, decodeKey, type KeyRange } from '../key-encoding.js';
+import { encodeKey, encodeKeyToFind, encodeRange, type KeyRange } from '../key-encoding.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
-import { mergeScan, pendingSource, type RowSource } from '../merge-scan.js';
+import { mergeScan, pendingSource } from '../merge-scan.js';
 import {
   collectionNames,
   DATA_FILE,
@@ -14,6 +14,7 @@ import {
   type Rows,
 } from './open-environment.js';
 import { PendingRows } from '../pending-rows.js';
+import { scanStored, storedSource } from './stored-rows.js';
 
 export interface LmdbReadModelOptions {
   /** For a second process: sees what the writer has committed, a moment late. */
@@ -307,38 +308,4 @@ function inodeOf(directory: string): number | undefined {
 async function reasonOf(error: unknown): Promise<string> {
   const { commitError, message } = error as Error & { commitError?: Promise<never> };
   return (await commitError?.catch((reason: Error) => reason.message)) ?? message;
-}
-
-/** What LMDB wants to hear: backwards it starts at the upper end. */
-function lmdbRange({ from, to }: KeyRange, reverse: boolean): object {
-  return reverse
-    ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true }
-    : { start: from, end: to };
-}
-
-function scanStored(rows: Rows, range: KeyRange, reverse: boolean, limit: number): Row[] {
-  const found: Row[] = [];
-  for (const { key, value } of rows.getRange({ ...lmdbRange(range, reverse), limit })) {
-    found.push({ key: decodeKey(key), value });
-  }
-  return found;
-}
-
-function storedSource(rows: Rows, range: KeyRange, reverse: boolean): RowSource {
-  const entries = rows.getRange(lmdbRange(range, reverse))[Symbol.iterator]();
-  const source = {
-    key: '',
-    value: '',
-    next() {
-      const step = entries.next();
-      if (step.done === true) return false;
-      source.key = step.value.key;
-      source.value = step.value.value;
-      return true;
-    },
-    close() {
-      entries.return?.();
-    },
-  };
-  return source;
 }

@@ -1,0 +1,176 @@
+import { LruCache } from '#kernel/lru-cache';
+import {
+  RevisionConflict,
+  type Appended,
+  type ExpectedRevision,
+  type NewFact,
+  type RecordedFact,
+} from '../event-store.js';
+import { EventStoreUnavailable } from '../event-store-errors.js';
+import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
+import { positionAfterRestore, positionOf } from './counted-position.js';
+import { encodeFact, placeFact } from './fact-record.js';
+import type { DurableBatch } from './live-tail.js';
+import { checkStreamName, type Head, type LogTables, MAX_REVISION } from './log-tables.js';
+
+/** What one commit takes along at most, so that no transaction holds the event loop for long. */
+const COMMIT_FACTS = 2000;
+const COMMIT_CHARACTERS = 32 * 1024 * 1024;
+const KNOWN_HEADS = 100_000;
+
+interface WaitingAppend {
+  readonly stream: string;
+  readonly expected: ExpectedRevision;
+  readonly facts: readonly NewFact[];
+  readonly records: readonly Buffer[];
+  readonly characters: number;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What one transaction did: told to the writers and the subscribers once it is on disk. */
+interface Group {
+  readonly appends: WaitingAppend[];
+  readonly settle: (() => void)[];
+  readonly heads: Map<string, Head>;
+  readonly facts: RecordedFact[];
+  characters: number;
+  position: number;
+}
+
+/** Who hears of commits. */
+export interface CommitListener {
+  /** Facts are on disk; before their writers hear of it. */
+  readonly onDurable: (batch: DurableBatch) => void;
+  /** The disk takes nothing more; `onBack` tells that it does again. */
+  readonly onLost?: (reason: string) => void;
+  readonly onBack?: (lostMs: number) => void;
+}
+
+/** The one writer of the log: appends that arrive while the disk is busy share the next commit. */
+export class GroupCommits {
+  readonly #heads = new LruCache<string, Head>(KNOWN_HEADS);
+  #waiting: WaitingAppend[] = [];
+  #committing: Promise<void> | undefined;
+  #position: number;
+  #lostAt: number | undefined;
+
+  constructor(
+    private readonly tables: LogTables,
+    private readonly listener: CommitListener,
+  ) {
+    this.#position = tables.lastPosition();
+  }
+
+  /** The last durable position. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** As `EventStore.append`. */
+  append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      if (facts.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
+      checkStreamName(stream);
+      const characters = facts.reduce((sum, fact) => sum + fact.data.length, 0);
+      const records = facts.map(encodeFact);
+      this.#waiting.push({ stream, expected, facts, records, characters, resolve, reject });
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  /** Settles when nothing waits to be written. */
+  async settled(): Promise<void> {
+    await this.#committing;
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const position = this.#position;
+      const group: Group = { appends: [], settle: [], heads: new Map(), facts: [], characters: 0, position };
+      try {
+        await this.tables.transact(() => this.#place(group));
+      } catch (error) {
+        // None of it has happened: all who were to share the commit hear of it.
+        for (const append of group.appends.length > 0 ? group.appends : this.#waiting.splice(0)) append.reject(error);
+        this.#noteFailure(error);
+        continue;
+      }
+      this.#noteSuccess();
+      this.#position = group.position;
+      for (const [stream, head] of group.heads) this.#heads.set(stream, head);
+      if (group.facts.length > 0) this.listener.onDurable(group);
+      for (const settle of group.settle) settle();
+    }
+    this.#committing = undefined;
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!(error instanceof EventStoreUnavailable) || this.#lostAt !== undefined) return;
+    this.#lostAt = performance.now();
+    this.listener.onLost?.(error.message);
+  }
+
+  #noteSuccess(): void {
+    if (this.#lostAt === undefined) return;
+    this.listener.onBack?.(Math.round(performance.now() - this.#lostAt));
+    this.#lostAt = undefined;
+  }
+
+  /** Inside the write transaction: takes what waits, gives each append its place or its refusal. */
+  #place(group: Group): void {
+    const last = this.tables.lastPosition();
+    if (last !== group.position) throw new Error(`Another process has written to the log: ${last}, ${group.position}`);
+    let taken = 0;
+    for (let facts = 0, characters = 0; taken < this.#waiting.length; taken++) {
+      const append = this.#waiting[taken]!;
+      facts += append.facts.length;
+      characters += append.characters;
+      if (taken > 0 && (facts > COMMIT_FACTS || characters > COMMIT_CHARACTERS)) break;
+    }
+    group.appends.push(...this.#waiting.splice(0, taken));
+    for (const append of group.appends) this.#placeAppend(group, append);
+  }
+
+  #placeAppend(group: Group, append: WaitingAppend): void {
+    const { stream, expected, facts, records } = append;
+    const head = group.heads.get(stream) ?? this.#heads.get(stream) ?? this.tables.findHead(stream);
+    const actual = head?.revision ?? 'no-stream';
+    if (actual !== expected) {
+      const earlier = head && this.#findSame(head, expected, facts);
+      if (earlier) group.settle.push(() => append.resolve(earlier));
+      else group.settle.push(() => append.reject(new RevisionConflict(stream, expected, actual)));
+      return;
+    }
+    const number = head?.number ?? this.tables.addStream(stream);
+    let revision = head?.revision ?? -1;
+    if (revision + facts.length > MAX_REVISION) throw new RangeError(`${stream} is full`);
+    for (let index = 0; index < facts.length; index++) {
+      const { id, type, data, metadata } = facts[index]!;
+      const record = records[index]!;
+      const isLeap = type === LOG_RESTORED && stream === SERVER_STREAM;
+      const position = isLeap ? positionAfterRestore(group.position) : group.position + 1;
+      group.position = position;
+      revision++;
+      placeFact(record, number, revision, position);
+      this.tables.addFact(number, revision, position, record);
+      group.facts.push({ id, type, data, metadata, stream, revision, position: positionOf(position) });
+    }
+    group.characters += append.characters;
+    group.heads.set(stream, { number, revision });
+    const appended = { revision, position: positionOf(group.position) };
+    group.settle.push(() => append.resolve(appended));
+  }
+
+  /** The place of the very same facts behind `expected`, if they are there. */
+  #findSame(head: Head, expected: ExpectedRevision, facts: readonly NewFact[]): Appended | undefined {
+    const first = expected === 'no-stream' ? 0 : expected + 1;
+    if (first + facts.length - 1 > head.revision) return undefined;
+    let found: RecordedFact | undefined;
+    for (let index = 0; index < facts.length; index++) {
+      found = this.tables.findFact(head.number, first + index);
+      if (found?.id !== facts[index]!.id) return undefined;
+    }
+    return found && { revision: found.revision, position: found.position };
+  }
+}
