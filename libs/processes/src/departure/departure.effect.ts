@@ -2,19 +2,17 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type AccountFact, userIdOfStream } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import type { RoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
-import type { Requester } from '#kernel/requester';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
-import { LeaveRoom } from '#rooms/commands/leave-room';
 import { listUserRooms } from '#rooms/queries/list-user-rooms';
 import { actForUser } from '../act-for-user.js';
+import { leaveForUser } from '../leave-for-user.js';
 
 const DEACTIVATED: AccountFact['type'] = 'account-deactivated';
 /** What somebody who is gone is still in. */
 const PRESENT: ReadonlySet<string> = new Set(['join', 'invite', 'knock']);
 const ROOMS_AT_ONCE = 8;
+const STAYS = 'a closed account has not left a room';
 
 /**
  * Lets who closed their account leave their rooms, so that nobody talks to somebody who cannot answer.
@@ -40,19 +38,9 @@ export class Departure implements Effect {
     const left = [...rooms].filter(([, { membership }]) => PRESENT.has(membership)).map(([roomId]) => roomId);
     const next = left[Symbol.iterator]();
     const leave = async (): Promise<void> => {
-      for (const roomId of next) await this.#leave(requester, roomId);
+      for (const roomId of next) await leaveForUser(this.commands, requester, roomId, this.#log, STAYS);
     };
     await Promise.all(Array.from({ length: ROOMS_AT_ONCE }, leave));
     return left.length > 0;
-  }
-
-  /** One room that does not let go must not keep the user in the others. */
-  async #leave(requester: Requester, roomId: RoomId): Promise<void> {
-    try {
-      await this.commands.execute(new LeaveRoom(requester, roomId));
-    } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
-      this.#log.warn({ err: error, userId: requester.userId, roomId }, 'a closed account has not left a room');
-    }
   }
 }

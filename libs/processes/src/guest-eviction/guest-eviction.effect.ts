@@ -3,17 +3,17 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { AccountRow } from '#accounts/projections/accounts.projector';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
-import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
-import type { Requester } from '#kernel/requester';
+import { serverNameOf, type UserId } from '#kernel/ids';
 import type { Effect } from '#projections/effects/effect';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
-import { LeaveRoom } from '#rooms/commands/leave-room';
 import { type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
 import { actForUser } from '../act-for-user.js';
+import { leaveForUser } from '../leave-for-user.js';
+
+const STAYS = 'a guest has not left a room that closed to guests';
 
 /** Lets this server's guests leave a room that closes to guests: client-server API, "Guest Access", server behaviour. */
 @Injectable()
@@ -38,21 +38,11 @@ export class GuestEviction implements Effect {
     let hasEvicted = false;
     for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'join'] })) {
       for (const userId of await this.#guestsAmong(page.map(({ key }) => key[2] as UserId))) {
-        await this.#leave(actForUser(userId, fact, true), roomId);
+        await leaveForUser(this.commands, actForUser(userId, fact, true), roomId, this.#log, STAYS);
         hasEvicted = true;
       }
     }
     return hasEvicted;
-  }
-
-  /** One guest who cannot leave must not keep the others in. */
-  async #leave(guest: Requester, roomId: RoomId): Promise<void> {
-    try {
-      await this.commands.execute(new LeaveRoom(guest, roomId));
-    } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
-      this.#log.warn({ err: error, userId: guest.userId, roomId }, 'a guest has not left a room that closed to guests');
-    }
   }
 
   async #guestsAmong(members: readonly UserId[]): Promise<UserId[]> {

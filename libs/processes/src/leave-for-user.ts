@@ -1,0 +1,25 @@
+import type { Logger } from '@nestjs/common';
+import type { CommandBus } from '@nestjs/cqrs';
+import type { RoomId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { LeaveRoom } from '#rooms/commands/leave-room';
+
+/**
+ * Lets a user leave a room because of a fact. A room whose rules do not let go is told in the log with `problem`: it must not
+ * stand in the way of the others. Throws whatever else goes wrong, so that it is tried again.
+ */
+export async function leaveForUser(
+  commands: CommandBus,
+  requester: Requester,
+  roomId: RoomId,
+  log: Logger,
+  problem: string,
+): Promise<void> {
+  try {
+    await commands.execute(new LeaveRoom(requester, roomId));
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error;
+    log.warn({ err: error, userId: requester.userId, roomId }, problem);
+  }
+}
