@@ -31,9 +31,11 @@ import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/roo
 import { listStateRows } from '#rooms/queries/state-rows';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';
-import { TEST_AUTHOR } from './local-room.js';
+import { ALICE, TEST_AUTHOR } from './local-room.js';
 import { MemoryEventStore } from './memory-event-store.js';
 import { RoomViews } from './room-views.js';
+
+const ON_OTHERS = { ban: BanUser, invite: InviteUser, kick: KickUser, unban: UnbanUser } as const;
 
 /** A user as a command's requester. */
 export function requesterOf(userId: UserId, device = 'PHONE', isAdmin = false): Requester {
@@ -109,8 +111,26 @@ export class RoomCommands {
     return sent.eventId;
   }
 
+  /** A room that anybody may join, Alice's. */
+  open(options: CreateRoomOptions = {}): Promise<RoomId> {
+    return this.createRoom(ALICE, { preset: 'public_chat', room_version: '11', ...options });
+  }
+
   async join(userId: UserId, roomId: RoomId): Promise<void> {
     await this.execute(new JoinRoom(requesterOf(userId), roomId));
+  }
+
+  knock(userId: UserId, roomId: RoomId): Promise<void> {
+    return this.execute(new KnockRoom(requesterOf(userId), roomId));
+  }
+
+  leave(userId: UserId, roomId: RoomId, reason?: string): Promise<void> {
+    return this.execute(new LeaveRoom(requesterOf(userId), roomId, reason));
+  }
+
+  /** What somebody does to the membership of another. */
+  on(userId: UserId, what: keyof typeof ON_OTHERS, roomId: RoomId, target: UserId, reason?: string): Promise<void> {
+    return this.execute(new ON_OTHERS[what](requesterOf(userId), roomId, target, reason));
   }
 
   /** The content that holds a key of the current state. */

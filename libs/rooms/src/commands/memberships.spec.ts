@@ -5,19 +5,11 @@ import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { AnnounceProfile } from './announce-profile.js';
-import { BanUser } from './ban-user.js';
 import { ForgetRoom } from './forget-room.js';
-import { InviteUser } from './invite-user.js';
 import { JoinRoom } from './join-room.js';
-import { KickUser } from './kick-user.js';
-import { KnockRoom } from './knock-room.js';
-import { LeaveRoom } from './leave-room.js';
-import { UnbanUser } from './unban-user.js';
 
 const CAROL = '@carol:a.example' as UserId;
 const STRANGER = '@x:elsewhere.example' as UserId;
-
-const COMMANDS = { ban: BanUser, invite: InviteUser, kick: KickUser, unban: UnbanUser } as const;
 
 let rooms: RoomCommands;
 
@@ -25,13 +17,6 @@ beforeEach(() => {
   rooms = new RoomCommands();
 });
 
-function on(user: UserId, what: keyof typeof COMMANDS, roomId: RoomId, target: UserId, reason?: string): Promise<void> {
-  return rooms.execute(new COMMANDS[what](requesterOf(user), roomId, target, reason));
-}
-
-const leave = (user: UserId, roomId: RoomId, reason?: string): Promise<void> =>
-  rooms.execute(new LeaveRoom(requesterOf(user), roomId, reason));
-const knock = (user: UserId, roomId: RoomId): Promise<void> => rooms.execute(new KnockRoom(requesterOf(user), roomId));
 const forget = (user: UserId, roomId: RoomId): Promise<void> =>
   rooms.execute(new ForgetRoom(requesterOf(user), roomId));
 
@@ -39,45 +24,41 @@ async function refused(command: Promise<unknown>, errcode = 'M_FORBIDDEN'): Prom
   await expect(command).rejects.toMatchObject({ errcode });
 }
 
-function open(options: object = {}): Promise<RoomId> {
-  return rooms.createRoom(ALICE, { preset: 'public_chat', room_version: '11', ...options });
-}
-
 describe('who is invited', () => {
   it('joins, or declines and is then no longer asked', async () => {
     const roomId = await rooms.createRoom(ALICE);
     await refused(rooms.join(BOB, roomId));
-    await on(ALICE, 'invite', roomId, BOB, 'come in');
+    await rooms.on(ALICE, 'invite', roomId, BOB, 'come in');
     expect(await rooms.state(roomId, 'm.room.member', BOB)).toEqual({ membership: 'invite', reason: 'come in' });
-    await leave(BOB, roomId);
+    await rooms.leave(BOB, roomId);
     await refused(rooms.join(BOB, roomId));
-    await on(ALICE, 'invite', roomId, BOB);
+    await rooms.on(ALICE, 'invite', roomId, BOB);
     await rooms.join(BOB, roomId);
     expect(await rooms.membership(roomId, BOB)).toBe('join');
   });
 
   it('is nobody who is in the room or banned, oneself, or a user this server cannot tell', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
-    for (const target of [ALICE, BOB, STRANGER]) await refused(on(ALICE, 'invite', roomId, target));
-    await on(ALICE, 'ban', roomId, BOB);
-    await refused(on(ALICE, 'invite', roomId, BOB));
-    await refused(on(CAROL, 'invite', roomId, CAROL));
+    for (const target of [ALICE, BOB, STRANGER]) await refused(rooms.on(ALICE, 'invite', roomId, target));
+    await rooms.on(ALICE, 'ban', roomId, BOB);
+    await refused(rooms.on(ALICE, 'invite', roomId, BOB));
+    await refused(rooms.on(CAROL, 'invite', roomId, CAROL));
     await refused(rooms.setState(ALICE, roomId, 'm.room.member', { membership: 'invite' }, STRANGER));
   });
 
   it('is asked once by the same words', async () => {
     const roomId = await rooms.createRoom(ALICE);
-    await on(ALICE, 'invite', roomId, BOB);
+    await rooms.on(ALICE, 'invite', roomId, BOB);
     const { length } = rooms.events(roomId);
-    await on(ALICE, 'invite', roomId, BOB);
+    await rooms.on(ALICE, 'invite', roomId, BOB);
     expect(rooms.events(roomId)).toHaveLength(length);
   });
 });
 
 describe('who joins', () => {
   it('joins once, whatever is said the second time', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
     const { length } = rooms.events(roomId);
     await rooms.execute(new JoinRoom(requesterOf(BOB), roomId, { reason: 'again' }));
@@ -85,7 +66,7 @@ describe('who joins', () => {
   });
 
   it('shows the profile of now', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.views.store.write([
       { collection: 'profiles', key: [BOB], value: '{"displayname":"Bob","avatar_url":1}' },
     ]);
@@ -96,78 +77,78 @@ describe('who joins', () => {
 
 describe('who leaves', () => {
   it('may leave again, also after having been removed', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
-    await leave(BOB, roomId, 'tired');
+    await rooms.leave(BOB, roomId, 'tired');
     const { length } = rooms.events(roomId);
-    await leave(BOB, roomId, 'really');
+    await rooms.leave(BOB, roomId, 'really');
     expect(rooms.events(roomId)).toHaveLength(length);
     await rooms.join(BOB, roomId);
-    await on(ALICE, 'kick', roomId, BOB);
-    await leave(BOB, roomId);
+    await rooms.on(ALICE, 'kick', roomId, BOB);
+    await rooms.leave(BOB, roomId);
     expect(await rooms.state(roomId, 'm.room.member', BOB)).toEqual({ membership: 'leave' });
   });
 
   it('was in the room, and does not undo a ban by leaving', async () => {
-    const roomId = await open();
-    await refused(leave(BOB, roomId));
-    await on(ALICE, 'ban', roomId, BOB);
-    await refused(leave(BOB, roomId));
+    const roomId = await rooms.open();
+    await refused(rooms.leave(BOB, roomId));
+    await rooms.on(ALICE, 'ban', roomId, BOB);
+    await refused(rooms.leave(BOB, roomId));
     expect(await rooms.membership(roomId, BOB)).toBe('ban');
   });
 
   it('comes back by the rules of the room', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
     await rooms.setState(ALICE, roomId, 'm.room.join_rules', { join_rule: 'invite' });
-    await leave(BOB, roomId);
+    await rooms.leave(BOB, roomId);
     await refused(rooms.join(BOB, roomId));
   });
 });
 
 describe('who is removed', () => {
   it('is in the room or asked to be, and below the one who removes', async () => {
-    const roomId = await open();
-    await refused(on(ALICE, 'kick', roomId, BOB));
+    const roomId = await rooms.open();
+    await refused(rooms.on(ALICE, 'kick', roomId, BOB));
     await rooms.join(BOB, roomId);
     await rooms.join(CAROL, roomId);
-    await refused(on(BOB, 'kick', roomId, CAROL));
-    await refused(on(BOB, 'kick', roomId, ALICE));
-    await on(ALICE, 'kick', roomId, BOB, 'rude');
+    await refused(rooms.on(BOB, 'kick', roomId, CAROL));
+    await refused(rooms.on(BOB, 'kick', roomId, ALICE));
+    await rooms.on(ALICE, 'kick', roomId, BOB, 'rude');
     expect(await rooms.state(roomId, 'm.room.member', BOB)).toEqual({ membership: 'leave', reason: 'rude' });
-    await refused(on(ALICE, 'kick', roomId, BOB));
-    await on(ALICE, 'invite', roomId, BOB);
-    await on(ALICE, 'kick', roomId, BOB);
+    await refused(rooms.on(ALICE, 'kick', roomId, BOB));
+    await rooms.on(ALICE, 'invite', roomId, BOB);
+    await rooms.on(ALICE, 'kick', roomId, BOB);
     expect(await rooms.membership(roomId, BOB)).toBe('leave');
   });
 
   it('comes back unless banned, and after a ban is lifted', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
     await rooms.join(CAROL, roomId);
-    await on(ALICE, 'ban', roomId, BOB, 'spam');
+    await rooms.on(ALICE, 'ban', roomId, BOB, 'spam');
     await refused(rooms.join(BOB, roomId));
-    await refused(on(ALICE, 'kick', roomId, BOB));
-    await refused(on(CAROL, 'unban', roomId, BOB));
-    await on(ALICE, 'unban', roomId, BOB);
+    await refused(rooms.on(ALICE, 'kick', roomId, BOB));
+    await refused(rooms.on(CAROL, 'unban', roomId, BOB));
+    await rooms.on(ALICE, 'unban', roomId, BOB);
     expect(await rooms.membership(roomId, BOB)).toBe('leave');
-    await refused(on(ALICE, 'unban', roomId, BOB));
+    await refused(rooms.on(ALICE, 'unban', roomId, BOB));
     await rooms.join(BOB, roomId);
   });
 
   it('may be banned before ever having been in the room', async () => {
-    const roomId = await open();
-    await on(ALICE, 'ban', roomId, BOB);
+    const roomId = await rooms.open();
+    await rooms.on(ALICE, 'ban', roomId, BOB);
     await refused(rooms.join(BOB, roomId));
   });
 });
 
 describe('who forgets a room', () => {
   it('has left it or was banned, and is told of it again after coming back', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
     await expect(forget(BOB, roomId)).rejects.toMatchObject({ errcode: 'M_UNKNOWN', status: 400 });
-    await leave(BOB, roomId);
+    await rooms.leave(BOB, roomId);
     await forget(BOB, roomId);
     await forget(BOB, roomId);
     const place = async (): Promise<unknown> =>
@@ -176,7 +157,7 @@ describe('who forgets a room', () => {
     expect(rooms.log.facts.filter(({ type }) => type === 'room-forgotten')).toHaveLength(1);
     await rooms.join(BOB, roomId);
     expect(await place()).not.toHaveProperty('forgotten');
-    await on(ALICE, 'ban', roomId, BOB);
+    await rooms.on(ALICE, 'ban', roomId, BOB);
     await forget(BOB, roomId);
     expect(await place()).toMatchObject({ membership: 'ban', forgotten: true });
   });
@@ -191,23 +172,23 @@ describe('who forgets a room', () => {
 describe('who knocks', () => {
   it('waits for an invitation, and may take the knock back', async () => {
     const roomId = await rooms.createRoom(ALICE);
-    await refused(knock(BOB, roomId));
+    await refused(rooms.knock(BOB, roomId));
     await rooms.setState(ALICE, roomId, 'm.room.join_rules', { join_rule: 'knock' });
-    await knock(BOB, roomId);
+    await rooms.knock(BOB, roomId);
     await refused(rooms.join(BOB, roomId));
-    await leave(BOB, roomId);
-    await knock(BOB, roomId);
-    await on(ALICE, 'invite', roomId, BOB);
-    await refused(knock(BOB, roomId));
+    await rooms.leave(BOB, roomId);
+    await rooms.knock(BOB, roomId);
+    await rooms.on(ALICE, 'invite', roomId, BOB);
+    await refused(rooms.knock(BOB, roomId));
     await rooms.join(BOB, roomId);
-    await refused(knock(BOB, roomId));
+    await refused(rooms.knock(BOB, roomId));
   });
 
   it('knocks at rooms of version 7 and later only', async () => {
     for (const { id, knocking } of ROOM_VERSIONS) {
       const roomId = await rooms.createRoom(ALICE, { room_version: id });
       await rooms.setState(ALICE, roomId, 'm.room.join_rules', { join_rule: 'knock' });
-      const outcome = await knock(BOB, roomId).then(
+      const outcome = await rooms.knock(BOB, roomId).then(
         () => true,
         () => false,
       );
@@ -220,7 +201,7 @@ describe('a restricted room', () => {
   let space: RoomId;
 
   beforeEach(async () => {
-    space = await open();
+    space = await rooms.open();
   });
 
   async function restricted(options: object = {}, rule = 'restricted'): Promise<RoomId> {
@@ -248,7 +229,7 @@ describe('a restricted room', () => {
 
   it('takes knocks too where its rule says so', async () => {
     const roomId = await restricted({}, 'knock_restricted');
-    await knock(BOB, roomId);
+    await rooms.knock(BOB, roomId);
     await rooms.join(BOB, space);
     await rooms.join(BOB, roomId);
     await refused(rooms.join(CAROL, roomId));
@@ -284,7 +265,7 @@ describe('a restricted room', () => {
       invite: [CAROL],
     });
     await rooms.join(CAROL, roomId);
-    await leave(ALICE, roomId);
+    await rooms.leave(ALICE, roomId);
     await rooms.join(BOB, space);
     await rooms.join(BOB, roomId);
     expect(await vouching(roomId)).toBe(CAROL);
@@ -300,7 +281,7 @@ describe('a restricted room', () => {
     });
     await rooms.join(mute, roomId);
     await rooms.join(CAROL, roomId);
-    await leave(ALICE, roomId);
+    await rooms.leave(ALICE, roomId);
     await rooms.join(BOB, space);
     await rooms.join(BOB, roomId);
     expect(await vouching(roomId)).toBe(CAROL);
@@ -313,7 +294,7 @@ describe('a restricted room', () => {
       invite: [CAROL],
     });
     await rooms.join(CAROL, roomId);
-    await leave(ALICE, roomId);
+    await rooms.leave(ALICE, roomId);
     await rooms.join(BOB, space);
     await refused(rooms.join(BOB, roomId));
   });
@@ -321,7 +302,7 @@ describe('a restricted room', () => {
 
 describe('a changed profile', () => {
   it('is told to a room that the user entered while it changed, but for what they said of themself there', async () => {
-    const [plain, masked] = [await open(), await open()];
+    const [plain, masked] = [await rooms.open(), await rooms.open()];
     const rename = (name: string): Promise<void> =>
       rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: JSON.stringify({ displayname: name }) }]);
     await rename('Old');
@@ -340,10 +321,10 @@ describe('a changed profile', () => {
   });
 
   it('is told to the rooms the user is in, and keeps what else the member events say', async () => {
-    const [here, left] = [await open(), await open()];
+    const [here, left] = [await rooms.open(), await rooms.open()];
     await rooms.execute(new JoinRoom(requesterOf(BOB), here, { reason: 'why', 'm.odd': 1 }));
     await rooms.join(BOB, left);
-    await leave(BOB, left);
+    await rooms.leave(BOB, left);
     await rooms.views.store.write([{ collection: 'profiles', key: [BOB], value: '{"displayname":"Robert"}' }]);
     expect(await rooms.execute(new AnnounceProfile(requesterOf(BOB)))).toBe(true);
     const content = { membership: 'join', displayname: 'Robert', reason: 'why', 'm.odd': 1 };

@@ -5,19 +5,11 @@ import type { JsonObject } from '#kernel/json';
 import type { MatrixError } from '#kernel/matrix-error';
 import { ALICE, BOB } from '#testing/local-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
-import { BanUser } from './ban-user.js';
-import { InviteUser } from './invite-user.js';
 import { JoinRoom } from './join-room.js';
-import { KickUser } from './kick-user.js';
-import { KnockRoom } from './knock-room.js';
-import { LeaveRoom } from './leave-room.js';
 import { SetRoomListed } from './set-room-listed.js';
-import { UnbanUser } from './unban-user.js';
 import { UpgradeRoom } from './upgrade-room.js';
 
 const CAROL = '@carol:a.example' as UserId;
-
-const COMMANDS = { ban: BanUser, invite: InviteUser, kick: KickUser, unban: UnbanUser } as const;
 
 let rooms: RoomCommands;
 
@@ -25,20 +17,8 @@ beforeEach(() => {
   rooms = new RoomCommands();
 });
 
-function on(user: UserId, what: keyof typeof COMMANDS, roomId: RoomId, target: UserId, reason?: string): Promise<void> {
-  return rooms.execute(new COMMANDS[what](requesterOf(user), roomId, target, reason));
-}
-
-const leave = (user: UserId, roomId: RoomId, reason?: string): Promise<void> =>
-  rooms.execute(new LeaveRoom(requesterOf(user), roomId, reason));
-const knock = (user: UserId, roomId: RoomId): Promise<void> => rooms.execute(new KnockRoom(requesterOf(user), roomId));
-
 async function refused(command: Promise<unknown>, errcode = 'M_FORBIDDEN'): Promise<void> {
   await expect(command).rejects.toMatchObject({ errcode });
-}
-
-function open(options: object = {}): Promise<RoomId> {
-  return rooms.createRoom(ALICE, { preset: 'public_chat', room_version: '11', ...options });
 }
 
 const answerOf = (command: Promise<unknown>): Promise<object> =>
@@ -59,12 +39,12 @@ describe('a stranger', () => {
     ],
     ['joins as a guest', (roomId) => rooms.execute(new JoinRoom({ ...requesterOf(BOB), isGuest: true }, roomId))],
     ['joins by a mail that was for somebody else', (roomId) => joinSigned(roomId, { token: 'abc', mxid: CAROL })],
-    ['leaves', (roomId) => leave(BOB, roomId)],
-    ['knocks', (roomId) => knock(BOB, roomId)],
-    ['invites', (roomId) => on(BOB, 'invite', roomId, CAROL)],
-    ['kicks', (roomId) => on(BOB, 'kick', roomId, ALICE)],
-    ['bans', (roomId) => on(BOB, 'ban', roomId, ALICE)],
-    ['lifts a ban', (roomId) => on(BOB, 'unban', roomId, ALICE)],
+    ['leaves', (roomId) => rooms.leave(BOB, roomId)],
+    ['knocks', (roomId) => rooms.knock(BOB, roomId)],
+    ['invites', (roomId) => rooms.on(BOB, 'invite', roomId, CAROL)],
+    ['kicks', (roomId) => rooms.on(BOB, 'kick', roomId, ALICE)],
+    ['bans', (roomId) => rooms.on(BOB, 'ban', roomId, ALICE)],
+    ['lifts a ban', (roomId) => rooms.on(BOB, 'unban', roomId, ALICE)],
     ['sends', (roomId) => rooms.send(BOB, roomId)],
     ['sends what no event can hold', (roomId) => rooms.send(BOB, roomId, { a: 0.5 })],
     ['sets state', (roomId) => rooms.setState(BOB, roomId, 'm.room.name', {})],
@@ -90,13 +70,13 @@ describe('a stranger', () => {
   });
 
   it('is told why, once the room has heard of them', async () => {
-    const roomId = await open();
-    await on(ALICE, 'ban', roomId, BOB);
+    const roomId = await rooms.open();
+    await rooms.on(ALICE, 'ban', roomId, BOB);
     expect(await answerOf(rooms.join(BOB, roomId))).toMatchObject({ error: 'You are banned from this room' });
   });
 
   it('learns that a room is closed to guests only where others may enter', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     const join = rooms.execute(new JoinRoom({ ...requesterOf(BOB), isGuest: true }, roomId));
     await refused(join, 'M_GUEST_ACCESS_FORBIDDEN');
   });
@@ -104,21 +84,21 @@ describe('a stranger', () => {
 
 describe('who was in a room', () => {
   const ways: readonly (readonly [string, (roomId: RoomId, target: UserId) => Promise<unknown>])[] = [
-    ['kicks', (roomId, target) => on(BOB, 'kick', roomId, target)],
-    ['lifts a ban', (roomId, target) => on(BOB, 'unban', roomId, target)],
-    ['bans', (roomId, target) => on(BOB, 'ban', roomId, target)],
-    ['invites', (roomId, target) => on(BOB, 'invite', roomId, target)],
+    ['kicks', (roomId, target) => rooms.on(BOB, 'kick', roomId, target)],
+    ['lifts a ban', (roomId, target) => rooms.on(BOB, 'unban', roomId, target)],
+    ['bans', (roomId, target) => rooms.on(BOB, 'ban', roomId, target)],
+    ['invites', (roomId, target) => rooms.on(BOB, 'invite', roomId, target)],
     ['sets a membership', (roomId, target) => rooms.setState(BOB, roomId, 'm.room.member', { membership: 'leave' }, target)], // prettier-ignore
   ];
 
   it.each(ways)('and %s learns nothing of what others have become since', async (_, act) => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
-    await leave(BOB, roomId);
+    await rooms.leave(BOB, roomId);
     await rooms.join(CAROL, roomId);
     const answers = [];
     for (const change of [undefined, 'kick', 'ban'] as const) {
-      if (change !== undefined) await on(ALICE, change, roomId, CAROL);
+      if (change !== undefined) await rooms.on(ALICE, change, roomId, CAROL);
       answers.push(await answerOf(act(roomId, CAROL)));
     }
     answers.push(await answerOf(act(roomId, '@never:a.example' as UserId)));
@@ -131,7 +111,7 @@ describe('memberships set as state', () => {
     rooms.setState(user, roomId, 'm.room.member', { membership }, key);
 
   it('are of users', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     const { length } = rooms.log.facts;
     for (const key of ['', 'nobody', '@nobody', 'bob:a.example', `@${'x'.repeat(250)}:a.example`]) {
       for (const membership of ['leave', 'ban', 'invite'])
@@ -141,7 +121,7 @@ describe('memberships set as state', () => {
   });
 
   it('end the stay of who is there, or the ban of who is banned', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await refused(set(ALICE, roomId, 'leave', BOB));
     await rooms.join(BOB, roomId);
     await set(ALICE, roomId, 'leave', BOB);
@@ -152,7 +132,7 @@ describe('memberships set as state', () => {
   });
 
   it('are refused with 400 where nobody can read them', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     for (const content of [{}, { membership: 1 }, { membership: 'lurk' }, { membership: 'join', displayname: 5 }]) {
       await refused(rooms.setState(ALICE, roomId, 'm.room.member', content, ALICE), 'M_BAD_JSON');
     }
@@ -162,7 +142,7 @@ describe('memberships set as state', () => {
 });
 
 it('a redaction sent as state is refused: others would take it for one that took effect', async () => {
-  const roomId = await open();
+  const roomId = await rooms.open();
   const { length } = rooms.log.facts;
   await refused(rooms.setState(ALICE, roomId, 'm.room.redaction', { redacts: '$event' }), 'M_INVALID_PARAM');
   expect(rooms.log.facts).toHaveLength(length);
@@ -170,20 +150,20 @@ it('a redaction sent as state is refused: others would take it for one that took
 
 describe('what has been done already', () => {
   it('is answered once more only to who may still do it', async () => {
-    const roomId = await open();
+    const roomId = await rooms.open();
     await rooms.join(BOB, roomId);
     await rooms.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 50 }, invite: 0 });
-    await on(BOB, 'invite', roomId, CAROL);
+    await rooms.on(BOB, 'invite', roomId, CAROL);
     const topic = await rooms.setState(BOB, roomId, 'm.room.topic', { topic: 'mine' });
     expect(await rooms.setState(BOB, roomId, 'm.room.topic', { topic: 'mine' })).toBe(topic);
-    await leave(BOB, roomId);
+    await rooms.leave(BOB, roomId);
     const again = async (): Promise<void> => {
       await refused(rooms.setState(BOB, roomId, 'm.room.topic', { topic: 'mine' }));
       await refused(rooms.setState(BOB, roomId, 'm.room.member', { membership: 'leave' }, BOB));
-      await refused(on(BOB, 'invite', roomId, CAROL));
+      await refused(rooms.on(BOB, 'invite', roomId, CAROL));
     };
     await again();
-    await on(ALICE, 'ban', roomId, BOB);
+    await rooms.on(ALICE, 'ban', roomId, BOB);
     await again();
   });
 });
