@@ -3,7 +3,12 @@ import { isJsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
-import { isAggregated, type RelationRow, type ThreadRow, type ThreadSenderRow } from '../projections/relations.projector.js';
+import {
+  isAggregated,
+  type RelationRow,
+  type ThreadRow,
+  type ThreadSenderRow,
+} from '../projections/relations.projector.js';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
