@@ -170,6 +170,51 @@ describe.each(['11', '12'])('an upgrade to version %s', (to) => {
   });
 });
 
+describe('who upgrades a room twice', () => {
+  it('gets one new room, also where both are asked for at once', async () => {
+    const old = await begin('11');
+    const both = [1, 2].map(() => rooms.execute(new UpgradeRoom(requesterOf(ALICE), old, '12')));
+    const [one, other] = await Promise.all(both);
+    expect(other).toEqual(one);
+    expect(await upgrade(old, '12')).toBe(one.replacementRoom);
+    expect(written(old).filter((type) => type === 'm.room.tombstone')).toHaveLength(1);
+  });
+
+  it('gets another where it is another request: of another version, or with other creators, or of another user', async () => {
+    const override = { users: { [ALICE]: 100, [BOB]: 100 } };
+    const old = await begin('11', { power_level_content_override: override });
+    await rooms.join(BOB, old);
+    const first = await upgrade(old, '12');
+    const others = [await upgrade(old, '11'), await upgrade(old, '12', ALICE, [BOB]), await upgrade(old, '12', BOB)];
+    expect(new Set([first, ...others]).size).toBe(4);
+    expect(await rooms.state(old, 'm.room.tombstone')).toMatchObject({ replacement_room: others[2] });
+  });
+
+  it('gets another where they have left the first, or what the tombstone names is none', async () => {
+    const old = await begin('11');
+    const first = await upgrade(old, '12');
+    await rooms.setState(ALICE, first, 'm.room.member', { membership: 'leave' }, ALICE);
+    const second = await upgrade(old, '12');
+    expect(second).not.toBe(first);
+    await rooms.setState(ALICE, old, 'm.room.tombstone', { body: 'moved', replacement_room: '!none:a.example' });
+    expect(await upgrade(old, '12')).not.toBe(second);
+  });
+});
+
+describe('what follows from an upgrade', () => {
+  it('done twice is done once, and leaves alone what was changed in the old room since', async () => {
+    const old = await begin('11', { room_alias_name: 'lobby', visibility: 'public' });
+    const next = await upgrade(old, '12');
+    const { length } = rooms.log.facts;
+    await complete(old, next);
+    expect(rooms.log.facts).toHaveLength(length);
+    const levels = { ...(await levelsOf(old)), events_default: 0 };
+    await rooms.setState(ALICE, old, 'm.room.power_levels', levels);
+    await complete(old, next);
+    expect(await levelsOf(old)).toEqual(levels);
+  });
+});
+
 describe('power in the new room', () => {
   it('is what it was in the old one, for the upgrader too', async () => {
     const users = { [ALICE]: 100, [BOB]: 60, [CAROL]: 10 };
