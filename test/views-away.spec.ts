@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
 // oxlint-disable-next-line annals/imports-go-downwards -- a faulty network before a database, and nothing of ours
 import { MongoProxy } from '#testing/mongo-proxy';
@@ -75,10 +76,47 @@ describe.skipIf(mongo === undefined)(
         expect(lines().filter((line) => line.includes('"stack"') || line.includes('"level":50'))).toHaveLength(1);
         expect(lines().filter((line) => line.includes('skipped'))).toEqual([]);
       },
-      90_000,
+      120_000,
     );
   },
 );
+
+describe.skipIf(mongo === undefined)(
+  'a server whose database of views is dropped (where ANNALS_READ_MODELS_URL names one)',
+  () => {
+    it('ends with one line, and has all of it again after the next start', async () => {
+      const url = new URL(mongo!);
+      url.pathname = `/annals_e2e_dropped_${process.pid}`;
+      const { server, lines } = await begin({ ANNALS_READ_MODELS_URL: url.href });
+      const alice = await server.register('alice');
+      const room = await alice.createRoom();
+      await alice.send(room, 'before');
+      const database = await new MongoClient(url.href).connect();
+      closing.push(() => database.close());
+      closing.push(() => database.db().dropDatabase());
+      await database.db().dropDatabase();
+      // In the log, whatever becomes of the answer.
+      await alice.send(room, 'after').catch(() => {});
+      const { pid } = server;
+      for (let i = 0; i < 200 && isRunning(pid); i++) await delay(100);
+      expect(await server.end()).toBe(1);
+      expect(lines().filter((line) => JSON.parse(line).level >= 40)).toEqual([
+        expect.stringContaining('the views were thrown away while the server runs: ending'),
+      ]);
+      await server.start();
+      expect(await bodiesIn(alice, room)).toEqual(['before', 'after']);
+      expect(await server.end()).toBe(0);
+    }, 120_000);
+  },
+);
+
+function isRunning(pid: number | undefined): boolean {
+  try {
+    return pid !== undefined && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 describe('a server whose views are deleted while it runs', () => {
   it('goes on, says so once and in its health, and has all of it again after the next start', async () => {
@@ -98,5 +136,5 @@ describe('a server whose views are deleted while it runs', () => {
     await server.start();
     expect(await bodiesIn(alice, room)).toEqual(['before', 'after']);
     expect(await warnings()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -1,7 +1,118 @@
-import { expect, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
+import type { UserId } from '#kernel/ids';
 import { checkCatalogue } from '#read-models/catalogue';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { project, type StreamFact } from '#testing/project';
 import { listProjectors } from './projectors.js';
+
+const CAROL = '@carol:a.example' as UserId;
 
 test('every collection has one owner, and the catalogue knows it', () => {
   expect(() => checkCatalogue(listProjectors())).not.toThrow();
+});
+
+describe('the rows of every projector', () => {
+  let life: readonly StreamFact[];
+
+  beforeAll(async () => {
+    const log = new MemoryEventStore();
+    const room = await LocalRoom.begin(log);
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'join');
+    await room.setState('m.room.name', { name: 'The pub' });
+    const said = await room.say('hello');
+    const relate = (relates: object, type = 'm.room.message', sender = BOB) =>
+      room.send({
+        type,
+        sender,
+        content: { body: '', 'm.relates_to': { event_id: said.eventId, ...relates } },
+        txn: { device_id: 'D', txn_id: JSON.stringify(relates) },
+      });
+    await relate({ rel_type: 'm.thread' });
+    await relate({ rel_type: 'm.annotation', key: '+' }, 'm.reaction');
+    await relate({ rel_type: 'm.thread' });
+    await relate({ rel_type: 'm.reference' });
+    await relate({ rel_type: 'm.replace', 'm.new_content': { body: 'bye' } }, 'm.room.message', ALICE);
+    await room.redact(await room.say('oops'));
+    await room.setMembership(CAROL, 'join');
+    await room.setMembership(CAROL, 'leave');
+    await room.list();
+    const inRoom = log.facts.map(({ stream, type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
+    const of =
+      (userId: UserId) =>
+      (type: string, data: object): StreamFact => ({ stream: `user-${userId}`, type, data });
+    const [alice, bob, carol] = [of(ALICE), of(BOB), of(CAROL)];
+    const token = (type: string, data: object): StreamFact => ({ stream: 'registration-token-abc', type, data });
+    const { roomId } = room;
+    const receipt = (n: number, more: object = {}): StreamFact =>
+      bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more });
+    const refresh = (used: string, n: number): StreamFact =>
+      alice('tokens-refreshed', { device_id: 'D', used, token_hash: `a${n}`, refresh_hash: `r${n}`, expires_at: n });
+    const accounts = [
+      token('registration-token-created', { uses_allowed: 5 }),
+      token('registration-token-used', { user_id: ALICE }),
+      token('registration-token-returned', { user_id: ALICE }),
+      ...[alice, bob, carol].map((by, n) =>
+        by('account-registered', { user_id: [ALICE, BOB, CAROL][n], kind: 'user', via: 'open' }),
+      ),
+      alice('admin-changed', { admin: true }),
+      alice('device-added', { device_id: 'D', token_hash: 'a0', refresh_hash: 'r0', expires_at: 9 }),
+      alice('device-added', { device_id: 'E', token_hash: 'e0' }),
+      refresh('r0', 1),
+      refresh('r0', 2),
+      alice('tokens-confirmed', { device_id: 'D', token_hash: 'a2' }),
+      refresh('r2', 3),
+      alice('device-renamed', { device_id: 'D', display_name: 'mine' }),
+      alice('device-added', { device_id: 'D', token_hash: 'a4', refresh_hash: 'r4', expires_at: 9 }),
+      refresh('r4', 5),
+      alice('devices-removed', { device_ids: ['E'], reason: 'logout' }),
+      alice('profile-changed', { key: 'displayname', value: 'A' }),
+      alice('profile-changed', { key: 'm.tz', value: 'UTC' }),
+      alice('profile-changed', { key: 'm.tz', removed: true }),
+      alice('account-data-set', { type: 'a', content: { n: 1 } }),
+      alice('account-data-set', { type: 'a', content: { n: 2 }, room_id: roomId }),
+      alice('account-data-set', { type: 'a', content: { n: 3 } }),
+      alice('tag-set', { room_id: roomId, tag: 'u.x', content: {} }),
+      alice('tag-set', { room_id: roomId, tag: 'u.y', content: {} }),
+      alice('tag-removed', { room_id: roomId, tag: 'u.x' }),
+      alice('filter-created', { filter_id: 'f', filter: {} }),
+      alice('push-rule-enabled-set', { kind: 'override', rule_id: '.m.rule.master', enabled: true }),
+      alice('push-rule-actions-set', { kind: 'override', rule_id: '.m.rule.master', actions: [] }),
+      receipt(1),
+      receipt(2, { thread_id: 'main' }),
+      receipt(3),
+      {
+        stream: 'alias-#pub:a.example',
+        type: 'alias-created',
+        data: { alias: '#pub:a.example', room_id: roomId, creator: ALICE },
+      },
+      {
+        stream: 'alias-#x:a.example',
+        type: 'alias-created',
+        data: { alias: '#x:a.example', room_id: roomId, creator: ALICE },
+      },
+      {
+        stream: 'alias-#x:a.example',
+        type: 'alias-deleted',
+        data: { alias: '#x:a.example', room_id: roomId, by: ALICE },
+      },
+      carol('device-added', { device_id: 'C', token_hash: 'c0' }),
+      carol('account-data-set', { type: 'a', content: {} }),
+      carol('room-forgotten', { room_id: roomId }),
+      carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
+      carol('account-deactivated', { erase: true }),
+    ];
+    life = [...inRoom, ...accounts];
+  });
+
+  it.each(listProjectors().map((projector) => [projector.name, projector] as const))(
+    'do not depend on how often facts are applied, nor on how they are batched: %s',
+    async (_, projector) => {
+      const rows = Object.keys(await project(projector, life));
+      // A new projector, or a new collection of one, wants facts in this life.
+      const empty = projector.collections.filter((name) => !rows.some((row) => row.startsWith(`${name} `)));
+      expect(empty).toEqual([]);
+    },
+  );
 });

@@ -212,8 +212,8 @@ export class LiveLoop {
   #say(error: unknown): void {
     const before = this.lastError;
     this.lastError = error instanceof Error ? error.message : String(error);
-    // Whoever holds the store says once that it is lost.
-    if (error instanceof ViewsUnavailable || this.lastError === before) return;
+    // Whoever holds the store says once that it is away, whoever ends the process that it is lost.
+    if (error instanceof ViewsUnavailable || error instanceof ViewsLost || this.lastError === before) return;
     this.#hasComplained = true;
     this.log.error(`The projections wait, and try again: ${this.lastError}`);
   }

@@ -10,7 +10,7 @@ import {
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { decodeKey, encodeKey, encodeKeyToFind, encodeRange, RANGE_END } from '../key-encoding.js';
-import { ViewsUnavailable } from '../read-model-errors.js';
+import { ViewsLost, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { connect, SELECTION_MS, type Way } from './connect.js';
 import { Journal, JOURNAL_COLLECTION, NOTHING, type RowChange, type RowGroup } from './journal.js';
@@ -82,6 +82,8 @@ class MongoReadModels implements ReadModelStore {
   #waiting: WaitingRows | undefined;
   /** Fires when a write under way has heard nothing for too long. */
   #late: NodeJS.Timeout | undefined;
+  /** Set once the database is not what was written to it: then there is nothing to write to any more. */
+  #lost: ViewsLost | undefined;
   /** A group that was begun and may be there in part. */
   #unfinished: Rows | undefined;
 
@@ -102,6 +104,7 @@ class MongoReadModels implements ReadModelStore {
 
   get failure(): Error | undefined {
     const { reason } = this.#outage;
+    if (this.#lost !== undefined) return this.#lost;
     return reason === undefined ? undefined : new Error(`The views cannot be reached or written: ${reason}`);
   }
 
@@ -206,7 +209,7 @@ class MongoReadModels implements ReadModelStore {
 
   /** Writes reach the majority's journals in order: when this last one has, all have. */
   async flush(): Promise<void> {
-    if (this.#isReadOnly) return;
+    if (this.#isReadOnly || this.#lost !== undefined) return;
     await this.#inTurn(async () => {
       await this.#finish();
       await this.#journal.note(NOTHING, true);
@@ -297,6 +300,7 @@ class MongoReadModels implements ReadModelStore {
   #inTurn(write: () => Promise<void>): Promise<void> {
     return this.#turns.run('turn', async () => {
       if (this.#isReadOnly) throw new Error('These views are not open for writing');
+      if (this.#lost !== undefined) throw this.#lost;
       this.#late = setTimeout(() => {
         this.#outage.noteLoss('write', `the database has taken no rows for ${WRITE_MS / 1000} seconds`);
       }, WRITE_MS);
@@ -304,8 +308,9 @@ class MongoReadModels implements ReadModelStore {
         await write();
         this.#outage.noteSuccess('write');
       } catch (error) {
-        // The connection is watched: that it is lost is told from there.
-        if (!isAway(error)) this.#outage.noteLoss('write', error instanceof Error ? error.message : String(error));
+        // Told by whoever ends the process, and where the connection is lost by who watches that.
+        if (error instanceof ViewsLost) this.#lost = error;
+        else if (!isAway(error)) this.#outage.noteLoss('write', error instanceof Error ? error.message : String(error));
         throw isAway(error) || error instanceof MongoError
           ? new ViewsUnavailable(error.message, { cause: error })
           : error;
