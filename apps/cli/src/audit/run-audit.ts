@@ -107,7 +107,7 @@ async function printPage(
     keyId,
     key,
   }));
-  const verified = await verifyRoomFacts(store, roomId, keyRing([...named, ...own], server).find, options.to);
+  const verified = await verifyRoomFacts(store, roomId, keyRing([...named, ...own], server), options.to);
   const head = { room: options.room, server, madeAt: systemClock.now(), verified, messages };
   const entries = auditRoom(store, roomId, toldOf(options, peopleOf(server)));
   await writeFileInPieces(html, writePage(head, entries), force);

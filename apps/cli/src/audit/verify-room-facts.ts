@@ -1,9 +1,8 @@
 import type { EventStore } from '#event-store/event-store';
-import { verifyChain } from '#event-store/seal-facts';
 import type { RoomId } from '#kernel/ids';
-import { type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
+import type { KeyRing } from '#rooms/audit/verify-room';
 import { roomStream } from '#rooms/facts/room-facts';
-import { messageOf } from '../failure.js';
+import { StreamCheck } from '../verify/verify-stream.js';
 
 /** What a verification of one room found. */
 export interface VerifiedRoom {
@@ -22,24 +21,21 @@ export async function verifyRoomFacts(
   keys: KeyRing,
   to = Infinity,
 ): Promise<VerifiedRoom> {
-  const room = new RoomVerifier(roomId, keys);
   const problems = new Map<number, string[]>();
   let facts = 0;
-  let chain: string | undefined;
+  let unverifiable = 0;
+  const check = new StreamCheck(roomStream(roomId), {
+    store,
+    head: await store.head(),
+    keys,
+    report({ revision = 0, problem }) {
+      problems.set(revision, [...(problems.get(revision) ?? []), problem]);
+    },
+    onFact: () => facts++,
+    onUnverifiable: () => unverifiable++,
+  });
   for await (const fact of store.readStream(roomStream(roomId))) {
-    if (fact.revision > to) break;
-    const found = room.check(fact).map(({ problem }) => problem);
-    if (fact.revision !== facts) found.push(`it says that it is revision ${fact.revision}, in the place of ${facts}`);
-    try {
-      if (!verifyChain(chain, fact)) {
-        found.push('the chain does not hold: this fact is not what was written, or the one before it is not');
-      }
-    } catch (error) {
-      found.push(`the metadata are malformed: ${messageOf(error)}`);
-    }
-    chain = fact.metadata.chain;
-    if (found.length > 0) problems.set(fact.revision, found);
-    facts++;
+    if (check.next > to || (await check.pass(fact, true)) === 'behind-head') break;
   }
-  return { facts, problems, unverifiable: room.unverifiable };
+  return { facts, problems, unverifiable };
 }

@@ -14,6 +14,8 @@ export interface VerifyInOrderOptions {
   readonly report: Report;
   /** Told twice of each fact: it has been seen in its stream and in the global order. */
   readonly onFact: () => void;
+  /** See VerifyStreamOptions. */
+  readonly onUnverifiable?: (server: string) => void;
   readonly onPlace: (place: Place) => void;
   /** How much may be held at once, in events of the current state of rooms; a larger log is gone through several times. */
   readonly mostHeld?: number;

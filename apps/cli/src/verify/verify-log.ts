@@ -26,6 +26,8 @@ export interface VerifyLogOptions {
   readonly onPlace?: (place: Place) => void;
   /** Told after each fact of the first walk, and of the second. */
   readonly onFact?: () => void;
+  /** See VerifyStreamOptions. */
+  readonly onUnverifiable?: (server: string) => void;
   /** Told when a stream is done, and once more when there are no others: what was reported before is final. */
   readonly onStream?: (stream: string | undefined) => void;
   readonly resume?: Resume;
@@ -67,11 +69,12 @@ export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog>
     isEmbedded,
     onPlace = () => {},
     onFact = () => {},
+    onUnverifiable,
     onStream = () => {},
   } = options;
   const head = options.head ?? (await store.head());
   if (!isEmbedded) {
-    const { facts, ...rest } = await verifyInOrder({ store, head, keys, report, onFact, onPlace });
+    const { facts, ...rest } = await verifyInOrder({ store, head, keys, report, onFact, onUnverifiable, onPlace });
     onStream(undefined);
     return { head, ...rest, facts, ordered: facts, isComplete: true };
   }
@@ -82,7 +85,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog>
     tally.facts++;
     onFact();
   };
-  const shared = { store, head, keys, report, onPlace, isEmbedded };
+  const shared = { store, head, keys, report, onUnverifiable, onPlace, isEmbedded };
   if (resume?.orderOnly !== true) {
     isComplete = (await verifyStreams(options, { ...shared, onFact: countFact }, tally)) && isComplete;
   }

@@ -16,6 +16,8 @@ export interface VerifyStreamOptions {
   readonly keys: KeyRing;
   readonly report: Report;
   readonly onFact: () => void;
+  /** Told of each event that its server signed only with keys that are not known: no signature of it is checked. */
+  readonly onUnverifiable?: (server: string) => void;
   readonly onPlace: (place: Place) => void;
   /** See VerifyLogOptions. */
   readonly isEmbedded: boolean;
@@ -67,7 +69,10 @@ export async function verifyStream(stream: string, options: VerifyStreamOptions)
   }
 }
 
-export interface StreamCheckOptions extends Pick<VerifyStreamOptions, 'store' | 'head' | 'keys' | 'report' | 'onFact'> {
+export interface StreamCheckOptions extends Pick<
+  VerifyStreamOptions,
+  'store' | 'head' | 'keys' | 'report' | 'onFact' | 'onUnverifiable'
+> {
   /** Takes the signatures; what is found of them is reported later. Without it each is waited for. */
   readonly aside?: ChecksAside;
 }
@@ -91,9 +96,10 @@ export class StreamCheck {
     private readonly options: StreamCheckOptions,
   ) {
     if (!stream.startsWith(ROOM_STREAM_PREFIX)) return;
-    const { keys, aside, report } = options;
+    const { keys, aside, report, onUnverifiable } = options;
     const tell = (finding: Finding | undefined): void => finding && report({ stream, ...finding });
-    this.#room = new RoomVerifier(roomIdOfStream(stream), keys, aside && ((found) => aside.add(found.then(tell))));
+    const setAside = aside && ((found: Promise<Finding | undefined>): void => aside.add(found.then(tell)));
+    this.#room = new RoomVerifier(roomIdOfStream(stream), keys, setAside, onUnverifiable);
   }
 
   /** Roughly how much is held of it, in events. */

@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
-import { type EventId, type RoomId, serverNameOf } from '#kernel/ids';
+import { type EventId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { authStateOf } from '#protocol/event-auth/auth-state';
@@ -24,7 +24,7 @@ import {
   type StateChange,
 } from '../facts/room-facts.js';
 
-/** The key of a server under a key id, where it is known; signatures under unknown keys count as not verifiable. */
+/** The key of a server under a key id, where it is known. */
 export type KeyRing = (serverName: string, keyId: string) => VerifyKey | undefined;
 
 /** What was found of one fact. */
@@ -43,7 +43,6 @@ export class RoomVerifier {
   #extremities: readonly EventId[] = [];
   #createEvent: RoomEvent | undefined;
   #version: RoomVersion | undefined;
-  #unverifiable = 0;
   /** Whether a fact before cannot be read: nobody knows the state it left. */
   #isTorn = false;
   #isAgain = false;
@@ -53,16 +52,13 @@ export class RoomVerifier {
     private readonly keys: KeyRing,
     /** Takes what is found of a signature when that is known; without it, `check` waits for each signature. */
     private readonly aside?: (finding: Promise<Finding | undefined>) => void,
+    /** Told of each event that its server signed only with keys that are not known. */
+    private readonly onUnverifiable: (server: ServerName) => void = () => {},
   ) {}
 
   /** How many events are held: the current state. */
   get held(): number {
     return this.#state.size;
-  }
-
-  /** How many events carried only signatures under keys that are not known. */
-  get unverifiable(): number {
-    return this.#unverifiable;
   }
 
   /**
@@ -124,7 +120,7 @@ export class RoomVerifier {
     });
     if (keyIds.length > 0 && known.length === 0) {
       // What remains of an event was counted with it.
-      if (type === 'pdu-accepted') this.#unverifiable++;
+      if (type === 'pdu-accepted') this.onUnverifiable(server);
     } else if (this.aside === undefined || keyIds.length === 0) {
       if (!known.some(({ keyId, key }) => verifyEventSignature(pdu, version, server, keyId, key)))
         problems.push(problem);
