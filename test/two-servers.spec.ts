@@ -52,4 +52,4 @@ it('two servers on one log tell a room in one order, also when one is killed and
   // What one has answered the other answers the same.
   const eventId = await alice.send(room, 'once', 'the same');
   expect(await aliceAtSecond.send(room, 'once', 'the same')).toBe(eventId);
-}, 180_000);
+}, 300_000);

@@ -4,8 +4,11 @@ import { EventStoreUnavailable } from '../event-store-errors.js';
 /** Kinds of errors of the client that may be gone the next time (its `ErrorType`). */
 const TRANSIENT = new Set(['timeout', 'deadline-exceeded', 'unavailable', 'cancelled', 'unknown', 'not-leader']);
 
-/** The library has no kind of its own for having found no node that it likes. */
-const NOT_DISCOVERED = /^Failed to discover after \d+ attempts/;
+/**
+ * The library has no kind of its own for having found no node that it likes, nor for a call that was under way to a client
+ * when that was thrown away (`renewable-client.ts`): its own search for a node may take that long.
+ */
+const NO_CONNECTION = /^Failed to discover after \d+ attempts|^Channel has been shut down/;
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
@@ -20,7 +23,7 @@ export function errorKind(error: unknown): string | undefined {
 export function isTransient(error: unknown): boolean {
   const kind = errorKind(error);
   if (kind !== undefined) return TRANSIENT.has(kind);
-  if (error instanceof Error && NOT_DISCOVERED.test(error.message)) return true;
+  if (error instanceof Error && NO_CONNECTION.test(error.message)) return true;
   // The gRPC library's own errors carry a numeric code.
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'number';
 }
