@@ -28,6 +28,34 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
+/** A store under test that is opened in one way, however often; `close` is for what is behind it. */
+export async function openedStore({
+  open,
+  openReader = open,
+  close = async () => {},
+  ...rest
+}: Pick<OpenedStore, 'openReader' | 'dropConnections' | 'maxAppendBytes'> & {
+  readonly open: () => Promise<EventStore>;
+  readonly close?: () => Promise<unknown>;
+}): Promise<OpenedStore> {
+  let store = await open();
+  return {
+    ...rest,
+    get store() {
+      return store;
+    },
+    reopen: async () => {
+      await store.close();
+      store = await open();
+    },
+    openReader,
+    close: async () => {
+      await store.close();
+      await close();
+    },
+  };
+}
+
 const BIG_FACT_BYTES = 5 * 1024 * 1024;
 
 let made = 0;

@@ -2,31 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { startKurrentStandIn, systemEvent, type KurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
-import { describeEventStore, someFact, someFacts } from '../event-store.contract.js';
+import { describeEventStore, openedStore, someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore, RecordedFact } from '../event-store.js';
 import { EventStoreUnavailable } from '../event-store-errors.js';
 import { openKurrentEventStore, type KurrentEventStoreOptions } from './kurrentdb-event-store.js';
 
 describeEventStore('KurrentDB event store, on the stand-in', async () => {
   const server = await startKurrentStandIn();
-  // How fast a busy machine is, is not the subject here.
-  const options = { patienceMs: 60_000 };
-  let store = await openKurrentEventStore(server.url, options);
-  return {
-    get store() {
-      return store;
-    },
-    reopen: async () => {
-      await store.close();
-      store = await openKurrentEventStore(server.url, options);
-    },
-    openReader: () => openKurrentEventStore(server.url, options),
+  return openedStore({
+    // How fast a busy machine is, is not the subject here.
+    open: () => openKurrentEventStore(server.url, { patienceMs: 60_000 }),
     dropConnections: () => server.dropSubscriptions(),
-    close: async () => {
-      await store.close();
-      await server.close();
-    },
-  };
+    close: () => server.close(),
+  });
 });
 
 const realServer = process.env['ANNALS_EVENT_STORE_URL'];
@@ -35,20 +23,9 @@ if (realServer === undefined) {
     it('keeps the contract', () => {});
   });
 } else {
-  describeEventStore('KurrentDB event store, on the server of ANNALS_EVENT_STORE_URL', async () => {
+  describeEventStore('KurrentDB event store, on the server of ANNALS_EVENT_STORE_URL', () => {
     const namespace = `test-${randomUUID()}`;
-    let store = await openKurrentEventStore(realServer, { namespace });
-    return {
-      get store() {
-        return store;
-      },
-      reopen: async () => {
-        await store.close();
-        store = await openKurrentEventStore(realServer, { namespace });
-      },
-      openReader: () => openKurrentEventStore(realServer, { namespace }),
-      close: () => store.close(),
-    };
+    return openedStore({ open: () => openKurrentEventStore(realServer, { namespace }) });
   });
 }
 

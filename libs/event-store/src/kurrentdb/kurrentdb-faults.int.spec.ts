@@ -8,7 +8,7 @@ import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluste
 import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
 import { type KurrentStandIn, startKurrentStandIn, systemEvent } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
-import { describeEventStore, someFact, someFacts } from '../event-store.contract.js';
+import { someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore, RecordedFact } from '../event-store.js';
 import { AppendTooLarge, EventStoreMisconfigured, EventStoreUnavailable } from '../event-store-errors.js';
 import { type KurrentEventStoreOptions, openKurrentEventStore } from './kurrentdb-event-store.js';
@@ -282,29 +282,6 @@ describe('a server with faults', () => {
     expect(await store.findLast()).toEqual(seen.at(-1));
     expect(server.unknownPositions).toBe(0);
   });
-});
-
-describeEventStore('KurrentDB event store, on a cluster whose leader was just frozen', async () => {
-  const cluster = await startKurrentCluster();
-  // How fast a busy machine is, is not the subject here.
-  const options = { patienceMs: 60_000 };
-  let store = await openKurrentEventStore(cluster.url, options);
-  const losing = cluster.freezeLeader(1000);
-  return {
-    get store() {
-      return store;
-    },
-    reopen: async () => {
-      await store.close();
-      store = await openKurrentEventStore(cluster.url, options);
-    },
-    openReader: () => openKurrentEventStore(cluster.url, options),
-    close: async () => {
-      await losing;
-      await store.close();
-      await cluster.close();
-    },
-  };
 });
 
 describe('a server that asks who comes', () => {

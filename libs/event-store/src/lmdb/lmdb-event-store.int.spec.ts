@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { positionNumber } from './counted-position.js';
 import { startScript, type StartedScript } from '#testing/start-script';
-import { describeEventStore, someFact, someFacts } from '../event-store.contract.js';
+import { describeEventStore, openedStore, someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore } from '../event-store.js';
 import { openLmdbEventStore } from './lmdb-event-store.js';
 
@@ -16,21 +16,11 @@ const WRITER = 'libs/event-store/src/lmdb/endless-writer.ts';
 
 describeEventStore('LMDB event store', async () => {
   const directory = await folder();
-  let store = await openLmdbEventStore(directory);
-  return {
-    get store() {
-      return store;
-    },
-    reopen: async () => {
-      await store.close();
-      store = await openLmdbEventStore(directory);
-    },
+  return openedStore({
+    open: () => openLmdbEventStore(directory),
     openReader: () => openLmdbEventStore(directory, { readOnly: true }),
-    close: async () => {
-      await store.close();
-      await rm(directory, { recursive: true });
-    },
-  };
+    close: () => rm(directory, { recursive: true }),
+  });
 });
 
 describe('LMDB event store, alone', () => {
