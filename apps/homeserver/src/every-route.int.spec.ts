@@ -24,21 +24,15 @@ const ODD = [
   '',
   '%00',
   '%2F',
-  '%2e%2e',
-  '%0A',
-  '%20',
   '%F0%9F%98%80',
   'NaN',
   '-1',
-  '1.5',
   '1e3',
   '99999999999999999999',
-  '[]',
   '%7B%7D',
   '%7B%22a%22:1',
   'null',
   '__proto__',
-  'constructor',
   '!',
   '@:',
   '$a%00',
@@ -49,7 +43,8 @@ const ODD = [
 const NO_NUMBERS = ['NaN', '-1', '1.5', '1e3', '0x10', '%201', '99999999999999999999'];
 const NUMBERS: ReadonlySet<string> = new Set(['limit', 'timeout', 'ts', 'max_depth']);
 
-describe('every route of the server', () => {
+// Some ten thousand requests: minutes on a machine that does much else.
+describe('every route of the server', { timeout: 600_000 }, () => {
   let server: WholeServer;
   let token: string;
   let known: Readonly<Record<string, string>>;
