@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,6 +66,11 @@ describe('a wrong configuration', () => {
     rmSync(join(directory, 'annals.yaml'));
     expect(code).toBe(78);
     expect(output).toMatch(/^annals: annals\.yaml: registration: must be one of open, token, closed .*\n$/);
+  });
+
+  it('names the file that is not there', async () => {
+    const { code, output } = await runToEnd(directory, { ANNALS_TLS_CA: join(directory, 'nowhere.pem') });
+    expect([code, output]).toEqual([78, expect.stringMatching(/^annals: ANNALS_TLS_CA: .*nowhere.pem: ENOENT.*\n$/)]);
   });
 
   it('leaves nothing behind', () => {
@@ -243,6 +249,18 @@ describeWithLogs('a started server', (log) => {
 });
 
 describe('the first start where registration needs a token', () => {
+  it('shows no token at a start that fails: the next one would not have it', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'annals-token-'));
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, output } = await runToEnd(directory, { ANNALS_LISTEN: `127.0.0.1:${port}` });
+    other.close();
+    rmSync(directory, { recursive: true });
+    expect(code).toBe(1);
+    expect(output.trim().split('\n')).toEqual([expect.stringContaining('cannot start: listen EADDRINUSE')]);
+  });
+
   it('shows a token for one account, and only that once', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'annals-token-'));
     const env = { ANNALS_REGISTRATION: 'token' };

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { ConfigError } from '#config/config';
 import { readConfig } from '#config/read-config';
+import { checkFiles } from './check-files.js';
 
 /** BSD's EX_CONFIG: supervisors need not try again. */
 const EXIT_CONFIG = 78;
@@ -12,6 +13,7 @@ process.on('SIGHUP', () => {});
 
 try {
   const config = readConfig();
+  checkFiles(config);
   // Loaded only now: a wrong setting is told at once.
   const [{ openLog }, { runServer }] = await Promise.all([import('#observability/logger'), import('./run-server.js')]);
   await runServer(config, await openLog(config.log));

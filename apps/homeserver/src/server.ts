@@ -136,7 +136,6 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   await ports.projections.start();
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
-  await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
   const control = await openControl(ports, app);
   closing.push({ name: 'control', milliseconds: DRAIN_MS.control, run: () => control.close() });
 
@@ -149,6 +148,8 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   });
   const tls = await openTlsListener(config, app);
   if (tls !== undefined) servers.push(tls.server);
+  // Last: a start that fails must not have shown what is shown once.
+  await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
   return { address: await app.getUrl(), metrics: ports.metrics, tls };
 }
 

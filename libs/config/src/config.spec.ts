@@ -76,6 +76,9 @@ describe('the configuration', () => {
     ['ANNALS_ROLES', 'federation'],
     ['ANNALS_FEDERATION_ALLOW_PRIVATE', '1'],
     ['ANNALS_TRUST_PROXY', 'everyone!'],
+    ['ANNALS_TRUST_PROXY', '10.0.0.1, 10.0.0.0/99'],
+    ['ANNALS_TRUST_PROXY', '::::'],
+    ['ANNALS_TRUST_PROXY', '10.0.0.0/'],
   ])('names %s when its value is wrong, on one line', (name, value) => {
     const message = refusal({ [name]: value });
     expect(message).toMatch(new RegExp(`^${name}: must be `));
@@ -103,6 +106,7 @@ describe('the configuration', () => {
     expect(refusal({}, '- a\n- b')).toBe('annals.yaml: not a mapping');
     expect(refusal({}, 'a: [')).toMatch(/^annals\.yaml: /);
     expect(refusal({}, 'a: [')).not.toContain('\n');
+    expect(refusal({}, 'log: !loud info')).toMatch(/^annals\.yaml: Unresolved tag: !loud/);
     expect(refusal({}, 'listen: {host: x}')).toBe('annals.yaml: listen: must be a single value');
     expect(refusal({}, 'log: [info, debug]')).toMatch(/^annals\.yaml: log: must be one of/);
   });

@@ -89,10 +89,14 @@ const DEFAULTS: ReadonlyMap<string, unknown> = new Map(Object.entries(new Settin
 function* yamlSettings(text: string | undefined): Generator<[string, string]> {
   if (text === undefined) return;
   // Loaded only where there is a file to read: most servers are configured by their environment.
-  const { parse } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+  const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
   let document: unknown;
   try {
-    document = parse(text);
+    const parsed = parseDocument(text);
+    // A tag that means nothing is a mistake as well: the library only warns.
+    const [problem] = [...parsed.errors, ...parsed.warnings];
+    if (problem !== undefined) throw problem;
+    document = parsed.toJS();
   } catch (error) {
     throw new ConfigError(`annals.yaml: ${firstLine(error)}`);
   }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { IsIn, IsOptional, ValidateBy } from 'class-validator';
 import { isServerName } from '#kernel/ids';
 import { parseListen } from './listen-address.js';
@@ -24,6 +25,13 @@ function isUrl(protocols: readonly string[]): (text: string) => boolean {
 const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\/[^/\s]+/.test(text);
 const isKurrentUrl = (text: string): boolean =>
   /^(kurrentdb|kdb|esdb|eventstoredb)(\+discover)?:\/\/[^/\s]+/.test(text);
+function isAddressOrNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  const isPrefix = bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  return version !== 0 && isPrefix && rest.length === 0;
+}
+
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const isFilled = (text: string): boolean => text.trim() !== '';
 
@@ -119,7 +127,7 @@ export class Settings {
 
   @IsOptional()
   @Form('the addresses of reverse proxies, comma-separated (127.0.0.1, 10.0.0.0/8)', (text) =>
-    /^[0-9a-fA-F.:/]+(\s*,\s*[0-9a-fA-F.:/]+)*$/.test(text),
+    text.split(',').every((item) => isAddressOrNetwork(item.trim())),
   )
   trust_proxy?: string;
 }
