@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
-import { LOG_RESTORED, nameLog, SERVER_STREAM } from '#event-store/log-identity';
+import { findLogIdentity, LOG_RESTORED, nameLog, SERVER_STREAM } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { LocalRoom } from '#testing/local-room';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -54,6 +55,30 @@ test('a log that was put back by hand says so at the next start, once, where the
   ]);
   expect(await run('copy')).toEqual(['log-begun', LOG_RESTORED]);
   expect(warnings).toHaveLength(2);
+});
+
+test('where somebody wrote to a log that was put back before that was noticed, it agrees with what is lost up to before that', async () => {
+  let kept = START;
+  let written = START;
+  await run('log', async (store) => {
+    const room = await LocalRoom.begin(store);
+    for (let i = 0; i < 300; i++) await room.say(`${i}`);
+    kept = await store.head();
+  });
+  cpSync(join(folder, 'log'), join(folder, 'copy'), { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  await run('log', async (store) => {
+    const room = await LocalRoom.begin(store);
+    for (let i = 0; i < 100; i++) await room.say(`lost ${i}`);
+  });
+  const store = await openLmdbEventStore(join(folder, 'copy'));
+  await (await LocalRoom.begin(store)).say('a server that had been running does not know yet');
+  written = await store.head();
+  expect(written > kept).toBe(true);
+  await notePutBack(store, readModels, systemClock, log);
+  const { agreed } = (await findLogIdentity(store))!.restored[0]!;
+  expect(agreed <= kept).toBe(true);
+  expect(store.distance(agreed, kept).amount).toBeLessThan(200);
+  await store.close();
 });
 
 test('a log is not put back by views that are older, or of another log', async () => {

@@ -1,7 +1,6 @@
 import type { EventStore } from '#event-store/event-store';
 import { noteRestored } from '#event-store/log-identity';
 import type { Clock } from '#kernel/clock';
-import { START } from '#kernel/position';
 import type { ProjectionLog } from '#projections/runtime-parts';
 import { readOwnedState } from '#projections/whose-views';
 import type { ReadModelStore } from '#read-models/read-model-store';
@@ -16,11 +15,9 @@ export async function notePutBack(
   clock: Clock,
   log: Pick<ProjectionLog, 'warn'>,
 ): Promise<void> {
-  const { isLogPutBack, foreign, checkpoint } = await readOwnedState(store, readModels);
-  if (!isLogPutBack) return;
+  const { putBackTo, foreign } = await readOwnedState(store, readModels);
+  if (putBackTo === undefined) return;
   log.warn(`The log was put back to an earlier moment: the views ${foreign}`);
-  const head = await store.head();
-  // Where the log has grown past the views, somebody has written since, and nobody knows from where on it goes another way.
-  const agreed = checkpoint !== undefined && checkpoint.position > head ? head : START;
-  await noteRestored(store, clock, agreed);
+  // Not where the log ends: whoever wrote to it since, as a server does that was running, wrote what nobody has heard of.
+  await noteRestored(store, clock, putBackTo);
 }

@@ -11,9 +11,10 @@ import { FIRST_ACCOUNT } from './welcome-page.js';
 const LAST_LINES_MS = 1000;
 
 /**
- * Runs the server until a signal ends it: 0 after a clean drain, 1 otherwise. A second signal does not wait. A bug that
- * nobody caught ends the process too: what was acknowledged is in the log, and the next start goes on from there. SIGHUP
- * rereads what can be reread (`reload.ts`). A supervisor that asks for it is told of each step (`notify-supervisor.ts`).
+ * Runs the server until a signal ends it: 0 after a clean drain, 1 otherwise. A second signal does not wait. A store that has
+ * lost what this process knows of it ends it too, and a bug that nobody caught: what was acknowledged is in the log, and the
+ * next start goes on from there. SIGHUP rereads what can be reread (`reload.ts`). A supervisor that asks for it is told of each
+ * step (`notify-supervisor.ts`).
  */
 export async function runServer(config: Config, log: ProcessLog): Promise<void> {
   const { logger, sink } = log;
@@ -30,27 +31,31 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   process.on('unhandledRejection', (reason) =>
     logger.error({ err: reason }, 'a promise was rejected and nobody cared'),
   );
-  onSignal(async (signal) => {
+  let isStopping = false;
+  const stop = async (code: number): Promise<void> => {
+    isStopping = true;
     supervisor.tell('STOPPING=1');
-    logger.info({ signal }, 'draining');
     // While it starts there is nothing to finish: what is in the stores stands as it would after a crash.
     const isClean = server === undefined || (await server.drain());
     logger.info({ isClean }, 'ended');
-    await exit(isClean ? 0 : 1);
+    await exit(isClean ? code : 1);
+  };
+  onSignal(async (signal) => {
+    if (isStopping) return;
+    logger.info({ signal }, 'draining');
+    await stop(0);
   });
-  let isEnding = false;
-  const endWithoutViews = ({ message }: Error): void => {
-    if (isEnding) return;
-    isEnding = true;
-    logger.fatal(`${message}: ending, for the next start makes them anew from the log`);
-    void (server?.drain() ?? Promise.resolve()).finally(() => exit(1));
+  const onStoreLost = ({ message }: Error): void => {
+    if (isStopping) return;
+    logger.fatal(`${message}: ending, for the next start goes on with what there is`);
+    void stop(1);
   };
   // While it starts, what could be reread is only just being read.
   process.on('SIGHUP', () => {
     if (server !== undefined) reload(config, log, server, supervisor);
   });
   try {
-    server = await startServer(config, log, endWithoutViews);
+    server = await startServer(config, log, onStoreLost);
   } catch (error) {
     // Told by whoever asked for the server, in one line.
     if (error instanceof ConfigError) throw error;

@@ -66,12 +66,13 @@ const DRAIN_MS = {
 
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
- * closed again. `onViewsLost` is told that only another start helps.
+ * closed again. `onStoreLost` is told that the log or the views do not have any more
+ * what this server knows of them, and only another start helps.
  */
 export async function startServer(
   config: Config,
   { logger, sink }: ProcessLog,
-  onViewsLost: (error: Error) => void,
+  onStoreLost: (error: Error) => void,
 ): Promise<RunningServer> {
   const shutdown = new AbortController();
   // Every long poll listens to it.
@@ -82,7 +83,7 @@ export async function startServer(
     return drain(closing.toReversed(), logger);
   };
   try {
-    const started = await open({ config, logger, shutdown: shutdown.signal, onViewsLost }, closing);
+    const started = await open({ config, logger, shutdown: shutdown.signal, onStoreLost }, closing);
     started.metrics.addGauge('annals_log_lines_dropped', 'Lines of the log that nobody took', () => sink.dropped);
     const renewCertificate = (): void => started.tls?.renewCertificate();
     return { address: started.address, renewCertificate, drain: end };
@@ -97,7 +98,7 @@ interface Given {
   readonly config: Config;
   readonly logger: Logger;
   readonly shutdown: AbortSignal;
-  readonly onViewsLost: (error: Error) => void;
+  readonly onStoreLost: (error: Error) => void;
 }
 
 /** What the projections tell of new facts. Filled once there are modules. */
@@ -154,7 +155,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
 }
 
 async function openPorts(given: Given, followers: Followers, closing: DrainStep[]): Promise<Ports> {
-  const { config, logger, shutdown, onViewsLost } = given;
+  const { config, logger, shutdown, onStoreLost } = given;
   const clock = systemClock;
   const metrics = new Metrics();
   // An embedded log is itself kept from a second process; one on a server is not, nor are the views and keys beside it.
@@ -162,7 +163,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     const { release } = await takeWriterLock(makeDirectory(config, ''));
     closing.push({ name: 'data folder', milliseconds: DRAIN_MS.dataFolder, run: release });
   }
-  const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger));
+  const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger, onStoreLost));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
   const readModels = await openReadModels(config, watchViews(logger));
@@ -176,7 +177,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     ...followers,
     clock,
     log,
-    onViewsLost,
+    onViewsLost: onStoreLost,
   });
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);

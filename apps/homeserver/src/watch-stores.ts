@@ -1,8 +1,11 @@
 import type { Logger } from '#observability/logger';
 import type { LogWatch, ViewsWatch } from './infrastructure.js';
 
-/** One line when the log on a server is not there, one when it is lost, one when it is back; one when it is found damaged. */
-export function watchLog(logger: Logger): LogWatch {
+/**
+ * One line when the log on a server is not there, one when it is lost, one when it is back; one when it is found damaged.
+ * `onPutBack`: told where it was put back to an earlier moment.
+ */
+export function watchLog(logger: Logger, onPutBack: (error: Error) => void): LogWatch {
   return {
     onWaiting: (reason) => logger.warn(`waiting for the log: ${reason}`),
     onLost: (reason) =>
@@ -11,6 +14,7 @@ export function watchLog(logger: Logger): LogWatch {
       logger.error(
         `${message}; requests that need it are answered 503: "annals verify" tells what else is damaged, and "annals restore" puts a backup in its place`,
       ),
+    onPutBack,
     onBack: (lostMs) => logger.info({ lostMs }, 'the log is back'),
   };
 }

@@ -18,6 +18,14 @@ export class LogDamaged extends Error {
   }
 }
 
+/** The log was put back to an earlier moment: it does not have what it had. Whoever knows it as it was must begin anew. */
+export class LogPutBack extends Error {
+  constructor(position: string) {
+    super(`the log was put back to an earlier moment: it no longer has the fact at ${position}`);
+    this.name = 'LogPutBack';
+  }
+}
+
 /** The log takes no such amount at once; nothing of it was appended. Fewer facts may pass. */
 export class AppendTooLarge extends RangeError {
   constructor(

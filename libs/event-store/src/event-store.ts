@@ -92,7 +92,8 @@ export interface EventStore {
   /**
    * Every fact behind `after` (exclusive), then each new one as it becomes durable, in batches, until `signal` aborts (the
    * iteration then simply ends). Survives a lost connection: goes on behind the last fact delivered. Ends, too, when the
-   * store is closed. A slow subscriber loses nothing and holds up nobody.
+   * store is closed. A slow subscriber loses nothing and holds up nobody. Throws LogPutBack where the log was put back, while
+   * the connection was lost, to before what was delivered.
    */
   subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]>;
   /**

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
-import { LogDamaged } from '#event-store/event-store-errors';
+import { LogDamaged, LogPutBack } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { START, type Position } from '#kernel/position';
 import { ViewsLost, ViewsUnavailable } from '#read-models/read-model-errors';
@@ -10,7 +10,7 @@ import { touchedName } from './compare-generations.js';
 import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.js';
 import type { Generation } from './generation.js';
 import { projectFacts } from './project-facts.js';
-import { checkpointWrite } from './projection-records.js';
+import { checkpointWrite, milestoneWrite } from './projection-records.js';
 import type { Listener } from './listener.js';
 import type { Projector } from './projector.js';
 import { readAhead } from './read-ahead.js';
@@ -105,6 +105,12 @@ export class LiveLoop {
         }
       } catch (error) {
         if (signal.aborted) break;
+        // Nothing that is remembered here is of this log any more. Whoever watches it has been told.
+        if (error instanceof LogPutBack) {
+          this.lastError = error.message;
+          this.#impatient.release();
+          break;
+        }
         this.#say(error);
         // What is damaged stays so: a start that waits for the end of such a log would wait for ever.
         if (error instanceof LogDamaged) this.waiters.fail(error);
@@ -122,11 +128,14 @@ export class LiveLoop {
     if (last === undefined || last.position <= this.#position) return;
     const fresh = facts[0]!.position > this.#position ? facts : facts.filter((fact) => fact.position > this.#position);
     const { writes, letters } = await this.#project(fresh);
-    writes.push(checkpointWrite(this.#logId, last, this.#facts + fresh.length));
+    const count = this.#facts + fresh.length;
+    const milestone = milestoneWrite(last, this.#facts, count);
+    if (milestone !== undefined) writes.push(milestone);
+    writes.push(checkpointWrite(this.#logId, last, count));
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
     this.#position = last.position;
-    this.#facts += fresh.length;
+    this.#facts = count;
     this.#isLate = false;
     // Where the log does not number its facts, nobody else knows how many there were.
     for (const generation of this.members.keys()) generation.facts += fresh.length;

@@ -7,6 +7,7 @@ import type { ProjectionRecord } from './projection.js';
 export const RUNTIME_COLLECTION = 'annals.projections';
 
 const CHECKPOINT_KEY = ['checkpoint'];
+const MILESTONE_KEY = ['milestone'];
 
 /** A fact that rows were made from, told so that a log can be asked whether it has that very fact. */
 export interface FactMark {
@@ -39,6 +40,22 @@ export function checkpointWrite(log: string | null, fact: RecordedFact | undefin
   return { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: JSON.stringify(checkpoint) };
 }
 
+/** As many facts lie between the last ones that are noted. */
+const MILESTONE_FACTS = 64;
+
+/**
+ * The write that notes a fact on the way, should the log one day be put back to before the checkpoint; undefined where none is
+ * due. One is kept of each rank, and each next rank is due half as often: so they are the closer together the later they are.
+ * `before`, `after`: how many facts there were before the batch that ends with this one, and with it.
+ */
+export function milestoneWrite(fact: RecordedFact, before: number, after: number): Write | undefined {
+  let rank = 0;
+  for (let apart = MILESTONE_FACTS; Math.floor(before / apart) < Math.floor(after / apart); apart *= 2) rank++;
+  if (rank === 0) return undefined;
+  const value = JSON.stringify(markOf(fact));
+  return { collection: RUNTIME_COLLECTION, key: [...MILESTONE_KEY, String(rank)], value };
+}
+
 /** The write that keeps a projection's state. */
 export function recordWrite(name: string, record: ProjectionRecord | null): Write {
   const value = record === null ? null : JSON.stringify(record);
@@ -52,20 +69,24 @@ export interface StoredState {
   /** Undefined where there is none, or none that this version reads. */
   readonly checkpoint: Checkpoint | undefined;
   readonly records: ReadonlyMap<string, ProjectionRecord>;
+  /** Facts that the views were made from, besides those that these name. */
+  readonly milestones: readonly FactMark[];
 }
 
 /** What is stored where nothing was projected yet. */
-export const NOTHING_STORED: StoredState = { checkpoint: undefined, records: new Map() };
+export const NOTHING_STORED: StoredState = { checkpoint: undefined, records: new Map(), milestones: [] };
 
 /** Reads what an earlier run left. */
 export async function readState(store: ReadModelStore): Promise<StoredState> {
   const text = await store.get(RUNTIME_COLLECTION, CHECKPOINT_KEY);
   const rows = await store.scan(RUNTIME_COLLECTION, { prefix: ['projection'], limit: 10_000 });
+  const noted = await store.scan(RUNTIME_COLLECTION, { prefix: MILESTONE_KEY, limit: 100 });
   try {
-    // Written by `checkpointWrite` and `recordWrite` and by nobody else, unless the views are damaged.
+    // Written by `checkpointWrite`, `recordWrite` and `milestoneWrite` and by nobody else, unless the views are damaged.
     const checkpoint = text === undefined ? undefined : (JSON.parse(text) as Partial<Checkpoint>);
     const records = rows.map(({ key, value }) => [key[1]!, JSON.parse(value) as ProjectionRecord] as const);
-    return { checkpoint: isCheckpoint(checkpoint) ? checkpoint : undefined, records: new Map(records) };
+    const milestones = noted.map(({ value }) => JSON.parse(value) as FactMark);
+    return { checkpoint: isCheckpoint(checkpoint) ? checkpoint : undefined, records: new Map(records), milestones };
   } catch {
     return NOTHING_STORED;
   }

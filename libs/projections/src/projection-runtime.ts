@@ -90,7 +90,7 @@ export class ProjectionRuntime implements Views {
   async load(): Promise<Position> {
     const { store, readModels, log = silentLog } = this.#parts;
     const head = await store.head();
-    const { logId, history, foreign, isLogPutBack: _, ...stored } = await readOwnedState(store, readModels);
+    const { logId, history, foreign, putBackTo: _, ...stored } = await readOwnedState(store, readModels);
     this.#history = history;
     if (foreign !== undefined) {
       log.warn(`The views ${foreign}: they are rebuilt from the log`);

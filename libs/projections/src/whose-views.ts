@@ -1,6 +1,7 @@
 import type { EventStore } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity } from '#event-store/log-identity';
+import { START, type Position } from '#kernel/position';
 import { CATALOGUE } from '#read-models/catalogue';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import {
@@ -21,8 +22,11 @@ export interface OwnedState extends StoredState {
   readonly history: LogHistory;
   /** Why the views cannot be those of this log, in words that follow "the views": they have to be made anew. */
   readonly foreign: string | undefined;
-  /** Whether they are of this log all the same, but of facts that it has lost: it was put back to an earlier moment. */
-  readonly isLogPutBack: boolean;
+  /**
+   * Where they are of this log all the same, but of facts that it has lost, for it was put back to an earlier moment: the last
+   * place that the views know, up to which it is as it was before. Whoever wrote since did so after that.
+   */
+  readonly putBackTo: Position | undefined;
 }
 
 /**
@@ -36,7 +40,17 @@ export async function readOwnedState(store: EventStore, readModels: ReadModelSto
   const history = identity === undefined ? LogHistory.UNBROKEN : new LogHistory(identity.restored);
   const foreign = await findWhyForeign(store, readModels, state, logId);
   const isLogPutBack = foreign !== undefined && logId !== null && state.checkpoint?.log === logId;
-  return { ...state, logId, history, foreign, isLogPutBack };
+  const putBackTo = isLogPutBack ? await findLastHeld(store, state) : undefined;
+  return { ...state, logId, history, foreign, putBackTo };
+}
+
+/** Where the last fact stands that both the views and the log have, of those that are noted. */
+async function findLastHeld(store: EventStore, { records, milestones }: StoredState): Promise<Position> {
+  const marks = [...milestones, ...marksOf(records)].filter((mark) => mark !== undefined);
+  for (const mark of marks.toSorted((a, b) => (a.position < b.position ? 1 : -1))) {
+    if (await holds(store, mark)) return mark.position;
+  }
+  return START;
 }
 
 async function findWhyForeign(

@@ -135,6 +135,33 @@ export class KurrentReads {
     return client.readAll({ ...this.#options, direction: BACKWARDS, fromPosition: END, maxCount: 1 });
   }
 
+  /** The fact at a position; undefined where there is none. */
+  async at(position: Position): Promise<RecordedFact | undefined> {
+    const facts = this.#facts(SILENCE_MS, (client) =>
+      client.readAll({
+        ...this.#options,
+        fromPosition: this.from(this.placeOf(position)),
+        maxCount: 1,
+        filter: this.filter(),
+      }),
+    );
+    for await (const fact of facts) return fact.position === position ? fact : undefined;
+    return undefined;
+  }
+
+  /** The very same fact; undefined where the log does not have it. */
+  async find({ stream, revision, position, metadata }: RecordedFact): Promise<RecordedFact | undefined> {
+    const facts = this.stream(stream, { from: revision, backwards: false, limit: 1, leftMs: SILENCE_MS });
+    try {
+      for await (const fact of facts) {
+        return fact.position === position && fact.metadata.chain === metadata.chain ? fact : undefined;
+      }
+    } catch (error) {
+      if (errorKind(error) !== 'stream-not-found') throw error;
+    }
+    return undefined;
+  }
+
   /** The facts after a place in batches, up to `end` or to where the log ends. The server counts that place in, we do not. */
   async *after(
     after: Place,

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import type { RecordedFact } from '../event-store.js';
+import { LogPutBack } from '../event-store-errors.js';
 import { commitOf } from './commit-position.js';
 import { factOf } from './kurrent-facts.js';
 import { isAfter, type KurrentReads, type Place } from './kurrent-reads.js';
@@ -18,6 +20,10 @@ const LAG_MS = 3000;
 const LAG_LOOKS = LAG_MS / LIVE_LOOK_MS;
 /** After so long without a word the end of the log is looked up: others may have written to it. */
 const LOOK_MS = 10_000;
+
+/** A fact that is not there is looked for again, lest it be only the node that lacks it. */
+const MOST_LOOKS = 4;
+const LOOK_AGAIN_MS = 1000;
 
 /** So many subscriptions in a row may lack one position: what the server called it may not be what it tells. */
 const MOST_DOUBTS = 5;
@@ -47,6 +53,8 @@ export class KnownEnd {
 /** How far a follower has come: what it was given, and what it need not be given because others wrote it. */
 interface Reached {
   place: Place;
+  /** The last fact up to there, once it is known. */
+  fact: RecordedFact | undefined;
 }
 
 export interface FollowOptions {
@@ -71,15 +79,21 @@ export class KurrentSubscriptions {
     return this.#client.close();
   }
 
-  /** Every fact after a position and each new one, until the signal. Throws what trying again cannot mend. */
+  /**
+   * Every fact after a position and each new one, until the signal. Throws what trying again cannot mend, and LogPutBack where
+   * the log does not have any more what it went on after.
+   */
   async *follow(from: Position, options: FollowOptions): AsyncIterable<readonly RecordedFact[]> {
     const { reads, signal } = options;
     const patience = new Patience(Infinity, signal);
-    const reached: Reached = { place: reads.placeOf(from) };
+    const reached: Reached = { place: reads.placeOf(from), fact: undefined };
     let readsFirst = true;
     while (!signal.aborted) {
       const client = this.#client.current;
       try {
+        // While the connection was lost, the server may have been put back to an older copy of its database.
+        reached.fact = await this.#findAgain(reached.fact, from, options);
+        if (signal.aborted) return;
         // Reading is faster than subscribing until little is left to catch up.
         for await (const batch of readsFirst ? missed(reached, reads) : []) {
           patience.renew();
@@ -102,6 +116,25 @@ export class KurrentSubscriptions {
         if (error instanceof ServerSilent || !readsFirst) reads.suspect();
       }
       await patience.pause();
+    }
+  }
+
+  /**
+   * The last fact that was given, or the one at the position where it begins: undefined at START. Throws LogPutBack where it is
+   * not there, and does not come: a new leader may not have it yet.
+   */
+  async #findAgain(
+    given: RecordedFact | undefined,
+    from: Position,
+    { reads, signal }: FollowOptions,
+  ): Promise<RecordedFact | undefined> {
+    if (given === undefined && from === START) return undefined;
+    for (let looks = 1; ; looks++) {
+      const found = await (given === undefined ? reads.at(from) : reads.find(given));
+      if (found !== undefined || signal.aborted) return found;
+      if (looks === MOST_LOOKS) throw new LogPutBack(given?.position ?? from);
+      reads.suspect();
+      await delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {});
     }
   }
 
@@ -145,17 +178,22 @@ export class KurrentSubscriptions {
       const last = facts.at(-1);
       if (last === undefined) continue;
       lacksForLooks = 0;
-      reached.place = reads.placeOf(last.position);
+      reach(reached, reads, last);
       yield facts;
     }
   }
+}
+
+function reach(reached: Reached, reads: KurrentReads, fact: RecordedFact): void {
+  reached.place = reads.placeOf(fact.position);
+  reached.fact = fact;
 }
 
 /** What a follower has not been given yet. What others wrote up to the end of the log is searched here, and not again. */
 async function* missed(reached: Reached, reads: KurrentReads): AsyncIterable<readonly RecordedFact[]> {
   const end = await reads.end(LAG_MS);
   for await (const batch of reads.after(reached.place, { size: BATCH })) {
-    reached.place = reads.placeOf(batch.at(-1)!.position);
+    reach(reached, reads, batch.at(-1)!);
     yield batch;
   }
   if (isAfter(end, reached.place)) reached.place = end;

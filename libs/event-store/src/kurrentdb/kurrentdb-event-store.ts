@@ -10,7 +10,7 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
-import { EventStoreMisconfigured } from '../event-store-errors.js';
+import { EventStoreMisconfigured, LogPutBack } from '../event-store-errors.js';
 import { commitOf } from './commit-position.js';
 import { holdRejections } from './hold-rejections.js';
 import { KurrentAppends } from './kurrent-appends.js';
@@ -34,6 +34,8 @@ export interface KurrentEventStoreOptions {
   /** Told when calls begin to give up, and when the first one succeeds after that. */
   readonly onLost?: (reason: string) => void;
   readonly onBack?: (lostMs: number) => void;
+  /** Told each time that a subscription finds that the log does not have any more what it has told. */
+  readonly onPutBack?: (error: LogPutBack) => void;
 }
 
 const BATCH = 500;
@@ -167,12 +169,17 @@ class KurrentEventStore implements EventStore {
   async *subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]> {
     this.#checkOpen();
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    yield* this.#subscriptions.follow(options.after, {
-      reads: this.#reads,
-      names: this.#names,
-      end: this.#end,
-      signal,
-    });
+    try {
+      yield* this.#subscriptions.follow(options.after, {
+        reads: this.#reads,
+        names: this.#names,
+        end: this.#end,
+        signal,
+      });
+    } catch (error) {
+      if (error instanceof LogPutBack) this.options.onPutBack?.(error);
+      throw error;
+    }
   }
 
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {

@@ -63,6 +63,16 @@ export class StandInLog extends EventEmitter<{ appended: [] }> {
     return { kind: 'appended', revision: stream.length - 1, position: this.#end };
   }
 
+  /** The log as it is now, for a stand-in that is put back to this moment: what an operator copies of a server's database. */
+  copy(): StandInLog {
+    const copy = new StandInLog();
+    copy.maxAppendBytes = this.maxAppendBytes;
+    copy.#end = this.#end;
+    copy.events.push(...this.events);
+    for (const [name, events] of this.#streams) copy.#streams.set(name, [...events]);
+    return copy;
+  }
+
   /** Whether an event begins at the position. */
   hasPosition(position: number): boolean {
     return this.events[this.indexOf(position)]?.position === position;
