@@ -46,11 +46,11 @@ const MILESTONE_FACTS = 64;
 /**
  * The write that notes a fact on the way, should the log one day be put back to before the checkpoint; undefined where none is
  * due. One is kept of each rank, and each next rank is due half as often: so they are the closer together the later they are.
- * `before`, `after`: how many facts there were before the batch that ends with this one, and with it.
+ * `had`, `has`: how many facts there were before the batch that ends with this one, and with it.
  */
-export function milestoneWrite(fact: RecordedFact, before: number, after: number): Write | undefined {
+export function milestoneWrite(fact: RecordedFact, had: number, has: number): Write | undefined {
   let rank = 0;
-  for (let apart = MILESTONE_FACTS; Math.floor(before / apart) < Math.floor(after / apart); apart *= 2) rank++;
+  for (let apart = MILESTONE_FACTS; Math.floor(had / apart) < Math.floor(has / apart); apart *= 2) rank++;
   if (rank === 0) return undefined;
   const value = JSON.stringify(markOf(fact));
   return { collection: RUNTIME_COLLECTION, key: [...MILESTONE_KEY, String(rank)], value };
