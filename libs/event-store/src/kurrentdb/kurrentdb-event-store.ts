@@ -85,7 +85,11 @@ class KurrentEventStore implements EventStore {
   readonly #appends = new Set<Promise<Appended>>();
   readonly #retries: Retries;
 
-  constructor(library: typeof import('@kurrent/kurrentdb-client'), url: string, options: KurrentEventStoreOptions) {
+  constructor(
+    library: typeof import('@kurrent/kurrentdb-client'),
+    url: string,
+    private readonly options: KurrentEventStoreOptions,
+  ) {
     const connect = (part: 'javascript' | 'native') => {
       const to = addressFor(part, url);
       return (): KurrentDBClient => holdRejections(library.KurrentDBClient.connectionString(to));
