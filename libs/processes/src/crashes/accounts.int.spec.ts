@@ -96,26 +96,29 @@ describe('a process that ends', () => {
   it(
     'while the first token is shown has shown one, or the next one does',
     async () => {
-      let shown: string[] = [];
-      const show = (app: SyncApp): Promise<void> => app.get(FirstRegistrationToken).issue((token) => shown.push(token));
+      let shown: readonly string[] = [];
+      const show = (app: SyncApp, to: string[]): Promise<void> =>
+        app.get(FirstRegistrationToken).issue((token) => to.push(token));
       const steps = await endAtEachStep({
         settings: { ANNALS_REGISTRATION: 'token' },
         prepare: async () => undefined,
         async act(app) {
-          shown = [];
-          await show(app);
+          const now: string[] = [];
+          shown = now;
+          await show(app, now);
         },
         async check(app) {
-          const before = [...shown];
-          await show(app);
-          expect(shown.length).toBeGreaterThan(0);
-          for (const token of shown) expect(await app.get(RegistrationTokens).isUsable(token)).toBe(true);
-          await show(app);
-          expect(shown.length).toBeLessThanOrEqual(before.length + 1);
-          shown = before;
+          const [before, again]: [string[], string[]] = [[...shown], []];
+          await show(app, again);
+          expect(before.length + again.length).toBeGreaterThan(0);
+          for (const token of [...before, ...again]) {
+            expect(await app.get(RegistrationTokens).isUsable(token)).toBe(true);
+          }
+          await show(app, again);
+          expect(again.length).toBeLessThan(2);
         },
       });
-      expect(steps).toBe(4);
+      expect(steps).toBeGreaterThan(2);
     },
     MINUTES,
   );
