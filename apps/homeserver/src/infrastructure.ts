@@ -7,10 +7,8 @@ import type { OutageWatch } from '#kernel/outage';
 import type { ReadModelStore } from '#read-models/read-model-store';
 
 /** Who hears of a log on a server that is not there, is lost, is back, and was put back; and of any that is damaged. */
-export interface LogWatch {
+export interface LogWatch extends OutageWatch {
   onWaiting(reason: string): void;
-  onLost(reason: string): void;
-  onBack(lostMs: number): void;
   onPutBack(error: Error): void;
   onDamage(damage: Error): void;
 }

@@ -33,9 +33,8 @@ export type SigningKeyAccepted = NamedKey;
 export const LOG_RESTORED = 'log-restored';
 
 /**
- * `log-restored`: what stood after the place named in it is lost, and from there on the log goes another way. An embedded log
- * leaps here over all positions that it can have had until then, but for those that it had where it was restored before: so what
- * anybody remembers of the lost part mostly lies between two facts. Clients go by the restoration's name (`log-history.ts`).
+ * `log-restored`: what stood after the place named in it is lost, and from there on the log goes another way. Positions of what
+ * is lost are given out again: whoever remembers one goes by the restoration's name (`log-history.ts`).
  */
 export interface LogRestored {
   readonly restore_id: string;

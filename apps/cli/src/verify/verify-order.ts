@@ -1,13 +1,7 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 // Where the log is a file of our own, its positions count its facts: what cannot be read is one of them.
 // oxlint-disable-next-line annals/no-position-arithmetic
-import {
-  followingPosition,
-  positionAfterRestore,
-  positionNumber,
-  positionOf,
-} from '#event-store/lmdb/counted-position';
-import { LOG_RESTORED, SERVER_STREAM } from '#event-store/log-identity';
+import { followingPosition } from '#event-store/lmdb/counted-position';
 import { parsePosition, type Position, START } from '#kernel/position';
 import { messageOf } from '../failure.js';
 import type { Place, Report } from './finding.js';
@@ -104,17 +98,12 @@ async function walkOrder(options: VerifyOrderOptions, visit: Visit): Promise<num
   return facts;
 }
 
-/** Positions of an embedded log count its facts, but for the leap of a restored one; those of a server leave gaps. */
+/** Positions of an embedded log count its facts; those of a server leave gaps. */
 function checkPlace(fact: RecordedFact, after: Position, head: Position, isEmbedded: boolean): void {
   const { stream, revision, position } = fact;
-  const isBehind = isEmbedded ? position === nextPosition(fact, after) : position > after;
+  const isBehind = isEmbedded ? position === followingPosition(after) : position > after;
   if (parsePosition(position) !== undefined && isBehind && position <= head) return;
   throw new Misplaced(`${stream} revision ${revision} says that it stands at position ${position}`);
-}
-
-function nextPosition({ stream, type }: RecordedFact, after: Position): Position {
-  const isLeap = stream === SERVER_STREAM && type === LOG_RESTORED;
-  return isLeap ? positionOf(positionAfterRestore(positionNumber(after))) : followingPosition(after);
 }
 
 async function idAt(store: EventStore, stream: string, revision: number): Promise<string | undefined> {

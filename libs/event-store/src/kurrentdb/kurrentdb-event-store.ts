@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
+import type { OutageWatch } from '#kernel/outage';
 import { START, type Position } from '#kernel/position';
 import {
   type Appended,
@@ -22,7 +23,8 @@ import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, wordsOf } from './transient.js';
 import { waitForServer } from './wait-for-server.js';
 
-export interface KurrentEventStoreOptions {
+/** Those who watch are told when calls begin to give up, and when the first one succeeds after that. */
+export interface KurrentEventStoreOptions extends OutageWatch {
   /** What our streams begin with on the server, so that several homeservers can share one; `annals` by default. */
   readonly namespace?: string;
   /** For how long the server may fail to answer before a call gives up; eight seconds by default. */
@@ -31,9 +33,6 @@ export interface KurrentEventStoreOptions {
   readonly waitMs?: number;
   /** Told at once when the server is not there yet, and now and then while it is waited for. */
   readonly onWaiting?: (reason: string) => void;
-  /** Told when calls begin to give up, and when the first one succeeds after that. */
-  readonly onLost?: (reason: string) => void;
-  readonly onBack?: (lostMs: number) => void;
   /** Told each time that a subscription finds that the log does not have any more what it has told. */
   readonly onPutBack?: (error: LogPutBack) => void;
 }

@@ -1,4 +1,5 @@
 import { LruCache } from '#kernel/lru-cache';
+import { Outage, type OutageWatch } from '#kernel/outage';
 import {
   RevisionConflict,
   type Appended,
@@ -7,8 +8,7 @@ import {
   type RecordedFact,
 } from '../event-store.js';
 import { EventStoreUnavailable } from '../event-store-errors.js';
-import { LOG_RESTORED, SERVER_STREAM } from '../log-identity.js';
-import { positionAfterRestore, positionOf } from './counted-position.js';
+import { positionOf } from './counted-position.js';
 import { encodeFact, placeFact } from './fact-record.js';
 import type { DurableBatch } from './live-tail.js';
 import { checkStreamName, type Head, type LogTables, MAX_REVISION } from './log-tables.js';
@@ -39,12 +39,9 @@ interface Group {
 }
 
 /** Who hears of commits. */
-export interface CommitListener {
+export interface CommitListener extends OutageWatch {
   /** Facts are on disk; before their writers hear of it. */
   readonly onDurable: (batch: DurableBatch) => void;
-  /** The disk takes nothing more; `onBack` tells that it does again. */
-  readonly onLost?: (reason: string) => void;
-  readonly onBack?: (lostMs: number) => void;
 }
 
 /** The one writer of the log: appends that arrive while the disk is busy share the next commit. */
@@ -53,13 +50,15 @@ export class GroupCommits {
   #waiting: WaitingAppend[] = [];
   #committing: Promise<void> | undefined;
   #position: number;
-  #lostAt: number | undefined;
+  /** The disk takes nothing more. */
+  readonly #outage: Outage<'append'>;
 
   constructor(
     private readonly tables: LogTables,
     private readonly listener: CommitListener,
   ) {
     this.#position = tables.lastPosition();
+    this.#outage = new Outage(listener);
   }
 
   /** The last durable position. */
@@ -93,28 +92,16 @@ export class GroupCommits {
       } catch (error) {
         // None of it has happened: all who were to share the commit hear of it.
         for (const append of group.appends.length > 0 ? group.appends : this.#waiting.splice(0)) append.reject(error);
-        this.#noteFailure(error);
+        if (error instanceof EventStoreUnavailable) this.#outage.noteLoss('append', error.message);
         continue;
       }
-      this.#noteSuccess();
+      this.#outage.noteSuccess('append');
       this.#position = group.position;
       for (const [stream, head] of group.heads) this.#heads.set(stream, head);
       if (group.facts.length > 0) this.listener.onDurable(group);
       for (const settle of group.settle) settle();
     }
     this.#committing = undefined;
-  }
-
-  #noteFailure(error: unknown): void {
-    if (!(error instanceof EventStoreUnavailable) || this.#lostAt !== undefined) return;
-    this.#lostAt = performance.now();
-    this.listener.onLost?.(error.message);
-  }
-
-  #noteSuccess(): void {
-    if (this.#lostAt === undefined) return;
-    this.listener.onBack?.(Math.round(performance.now() - this.#lostAt));
-    this.#lostAt = undefined;
   }
 
   /** Inside the write transaction: takes what waits, gives each append its place or its refusal. */
@@ -148,9 +135,7 @@ export class GroupCommits {
     for (let index = 0; index < facts.length; index++) {
       const { id, type, data, metadata } = facts[index]!;
       const record = records[index]!;
-      const isLeap = type === LOG_RESTORED && stream === SERVER_STREAM;
-      const position = isLeap ? positionAfterRestore(group.position) : group.position + 1;
-      group.position = position;
+      const position = ++group.position;
       revision++;
       placeFact(record, number, revision, position);
       this.tables.addFact(number, revision, position, record);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
+import type { OutageWatch } from '#kernel/outage';
 import type { Position } from '#kernel/position';
 import type {
   Appended,
@@ -13,7 +14,7 @@ import type {
   RecordedFact,
 } from '../event-store.js';
 import { LogDamaged } from '../event-store-errors.js';
-import { LIFE, positionNumber, positionOf } from './counted-position.js';
+import { positionNumber, positionOf } from './counted-position.js';
 import { findWhyUnfit } from './check-data-file.js';
 import { findDamage } from './find-damage.js';
 import { GroupCommits } from './group-commits.js';
@@ -22,16 +23,14 @@ import { type DurableBatch, LiveTail } from './live-tail.js';
 import { LogTables, MAX_REVISION, orDamaged } from './log-tables.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
-export interface LmdbEventStoreOptions {
+/** Those who watch are told that the disk takes nothing more, and that it does again. */
+export interface LmdbEventStoreOptions extends OutageWatch {
   /** For a second process: reads what another writes; `subscribe` polls. */
   readonly readOnly?: boolean;
   /** Told once, when something is found damaged while the log is open. */
   readonly onDamage?: (damage: LogDamaged) => void;
   /** The program that looks through a log that was not closed: tests give their own. */
   readonly damageProgram?: string;
-  /** The disk takes nothing more; `onBack` tells that it does again. */
-  readonly onLost?: (reason: string) => void;
-  readonly onBack?: (lostMs: number) => void;
 }
 
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
@@ -93,14 +92,12 @@ class LmdbEventStore implements EventStore {
   readonly #commits: GroupCommits | undefined;
   readonly #tails = new Set<LiveTail>();
   #closed = false;
-  /** Of a log that was restored: see `counted-position.ts`. */
-  readonly #factsBeforeLife = new Map<number, number>();
 
   constructor(
     tables: LogTables,
     private readonly directory: string,
     lock: WriterLock | undefined,
-    { onLost, onBack }: Pick<LmdbEventStoreOptions, 'onLost' | 'onBack'> = {},
+    { onLost, onBack }: OutageWatch = {},
   ) {
     this.#tables = tables;
     this.#lock = lock;
@@ -138,22 +135,7 @@ class LmdbEventStore implements EventStore {
   }
 
   distance(after: Position, upTo: Position): Distance {
-    return {
-      amount: Math.max(0, this.#factsUpTo(positionNumber(upTo)) - this.#factsUpTo(positionNumber(after))),
-      unit: 'facts',
-    };
-  }
-
-  /** How many facts stand up to a position: those of the lives before, and those of its own. */
-  #factsUpTo(position: number): number {
-    const life = Math.floor(position / LIFE);
-    if (life === 0) return position;
-    let before = this.#factsBeforeLife.get(life);
-    if (before === undefined) {
-      before = this.#factsUpTo(this.#tables.lastPosition(life * LIFE));
-      this.#factsBeforeLife.set(life, before);
-    }
-    return before + position - life * LIFE;
+    return { amount: Math.max(0, positionNumber(upTo) - positionNumber(after)), unit: 'facts' };
   }
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedFact> {

@@ -2,7 +2,6 @@ import type { Database, RootDatabase } from 'lmdb';
 import { LruCache } from '#kernel/lru-cache';
 import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
-import { positionAfterRestore } from './counted-position.js';
 import { decodeFact } from './fact-record.js';
 
 /** After how many characters of data one reading from disk stops early. */
@@ -85,11 +84,10 @@ export class LogTables {
     return this.#root.close();
   }
 
-  /** The last position of all, or of those before another one; 0 where there is none. */
-  lastPosition(before?: number): number {
+  /** The last position of all; 0 where there is none. */
+  lastPosition(): number {
     return this.#read('its end', () => {
-      const range = before === undefined ? {} : { start: before, exclusiveStart: true };
-      for (const position of this.#facts.getKeys({ ...range, reverse: true, limit: 1 })) return position;
+      for (const position of this.#facts.getKeys({ reverse: true, limit: 1 })) return position;
       return 0;
     });
   }
@@ -143,9 +141,7 @@ export class LogTables {
       let last = after;
       for (const { key, value } of this.#facts.getRange({ start: after + 1, end: end + 1, limit })) {
         // A damaged page can hide rows from LMDB: better no answer than one that leaves out facts.
-        if (key !== last + 1 && key !== positionAfterRestore(last)) {
-          throw new LogDamaged(`after ${last} comes ${key}`);
-        }
+        if (key !== last + 1) throw new LogDamaged(`after ${last} comes ${key}`);
         last = key;
         facts.push(value);
         characters += value.data.length;
