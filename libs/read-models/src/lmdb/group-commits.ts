@@ -1,0 +1,187 @@
+import { encodeKey, type KeyRange } from '../key-encoding.js';
+import { pendingSource, type RowSource } from '../merge-scan.js';
+import { PendingRows } from '../pending-rows.js';
+import type { Write } from '../read-model-store.js';
+import { type Environment, openCollection, type Rows } from './open-environment.js';
+
+/** A single write reaches LMDB after at most this time, together with all that came meanwhile. */
+const COMMIT_DELAY_MS = 50;
+const RETRY_DELAY_MS = 1000;
+/**
+ * What one transaction takes at most, but for the last `write` call. PERF: handing over a row holds the event loop for about a
+ * microsecond; smaller groups write the same pages more often.
+ */
+const COMMIT_ROWS = 6000;
+const COMMIT_CHARACTERS = 8 * 1024 * 1024;
+
+/**
+ * The one writer of the views. PERF: `write` only puts rows into memory, where readers see them; LMDB gets them in groups, in its
+ * own thread, at most some 50 ms later. So a single fact costs microseconds, a row that changes often is stored once per group,
+ * and the disk is asked to sync some 20 times a second at most (measured by `bench/replay.ts`). A group is one transaction and
+ * holds whole calls of `write`, so that what survives a crash is all that was written up to some call.
+ */
+export class GroupCommits {
+  readonly #environment: Environment;
+  readonly #opened: Map<string, Rows>;
+  #pending = new PendingRows();
+  /** The group that is on its way into LMDB, or that LMDB refused and that is tried again before any other. */
+  #committing: PendingRows | undefined;
+  /** Settles when the group under way is in LMDB or refused. Never rejects. */
+  #underWay: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** `opened`: the collections that are open; those that are made come to them. */
+  constructor(environment: Environment, opened: Map<string, Rows>) {
+    this.#environment = environment;
+    this.#opened = opened;
+  }
+
+  /** Why LMDB does not take what is written, as long as that is so. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** The value that waits for a key: null where a delete waits, undefined where nothing does. */
+  get(collection: string, key: string): string | null | undefined {
+    const waiting = this.#pending.get(collection, key);
+    return waiting === undefined ? this.#committing?.get(collection, key) : waiting;
+  }
+
+  /** What waits in a range of a collection, the newest source first. */
+  sources(collection: string, range: KeyRange, reverse: boolean): RowSource[] {
+    return [
+      pendingSource(this.#pending.collections.get(collection), range, reverse),
+      pendingSource(this.#committing?.collections.get(collection), range, reverse),
+    ].filter((source) => source !== undefined);
+  }
+
+  /** The collections for which something waits. */
+  names(): string[] {
+    return [...this.#pending.collections.keys(), ...(this.#committing?.collections.keys() ?? [])];
+  }
+
+  /** As `ReadModelStore.write`. */
+  async write(writes: readonly Write[]): Promise<void> {
+    const keys = writes.map((write) => encodeKey(write.key));
+    await this.#makeRoom();
+    const pending = this.#pending;
+    for (const [i, { collection, value }] of writes.entries()) pending.set(collection, keys[i]!, value);
+    if (this.#underWay === undefined && isLarge(pending)) this.#commit();
+    else if (this.#timer === undefined) this.#commitLater(COMMIT_DELAY_MS);
+  }
+
+  /** As `ReadModelStore.drop`. */
+  async drop(collection: string): Promise<void> {
+    this.#pending.collections.delete(collection);
+    while (this.#underWay !== undefined || this.#committing !== undefined) await this.#settle();
+    const rows = this.#opened.get(collection);
+    this.#pending.collections.delete(collection);
+    if (rows === undefined) return;
+    const cleared = rows.clearAsync().catch(async (error: unknown) => {
+      throw new Error(`${collection} cannot be dropped: ${await reasonOf(error)}`, { cause: error });
+    });
+    this.#underWay = cleared.then(ignore, ignore).finally(() => {
+      this.#underWay = undefined;
+    });
+    await cleared;
+  }
+
+  /** Resolves when all that was written is in LMDB. */
+  async settled(): Promise<void> {
+    while (this.#pending.rows > 0 || this.#committing !== undefined || this.#underWay !== undefined)
+      await this.#settle();
+  }
+
+  /** Tries no more to write what LMDB refused. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Holds a writer back while LMDB is a whole group behind. Throws when LMDB refuses. */
+  async #makeRoom(): Promise<void> {
+    while (isLarge(this.#pending)) await this.#settle();
+  }
+
+  /** Waits for the group under way, or brings the next under way and waits for that. Throws when LMDB refuses it. */
+  async #settle(): Promise<void> {
+    if (this.#underWay === undefined) this.#commit();
+    await this.#underWay;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #commitLater(delay: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#underWay === undefined) this.#commit();
+      else void this.#underWay.then(() => this.#commitLater(0));
+    }, delay);
+  }
+
+  #commit(): void {
+    if (this.#committing === undefined) {
+      if (this.#pending.rows === 0) return;
+      this.#committing = this.#pending;
+      this.#pending = new PendingRows();
+    }
+    const group = this.#committing;
+    this.#underWay = this.#store(group).then(
+      () => {
+        this.#failure = undefined;
+        this.#committing = undefined;
+        this.#underWay = undefined;
+        if (isLarge(this.#pending)) this.#commit();
+      },
+      (error: unknown) => {
+        this.#underWay = undefined;
+        if (this.#timer === undefined && !this.#closed) this.#commitLater(RETRY_DELAY_MS);
+        this.#failure = error as Error;
+      },
+    );
+  }
+
+  /** Hands a group to LMDB's thread, as one transaction. */
+  async #store(group: PendingRows): Promise<void> {
+    const opened = this.#openAll([...group.collections.keys()]);
+    try {
+      await this.#environment.root.batch(() => {
+        for (const [name, pending] of group.collections) {
+          const rows = opened.get(name)!;
+          for (const [key, value] of pending.values) {
+            if (value === null) void rows.remove(key);
+            else void rows.put(key, value);
+          }
+        }
+      });
+    } catch (error) {
+      throw new Error(`The views cannot be written: ${await reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  #openAll(names: readonly string[]): Map<string, Rows> {
+    const { root } = this.#environment;
+    const missing = names.filter((name) => !this.#opened.has(name));
+    if (missing.length > 0) {
+      const made = new Map<string, Rows>();
+      root.transactionSync(() => {
+        for (const name of missing) made.set(name, openCollection(root, name));
+      });
+      for (const [name, rows] of made) this.#opened.set(name, rows);
+    }
+    return this.#opened;
+  }
+}
+
+function isLarge(pending: PendingRows): boolean {
+  return pending.rows >= COMMIT_ROWS || pending.characters >= COMMIT_CHARACTERS;
+}
+
+function ignore(): void {}
+
+/** LMDB tells why a commit failed by a promise beside the error, which would end the process were nobody to catch it. */
+async function reasonOf(error: unknown): Promise<string> {
+  const { commitError, message } = error as Error & { commitError?: Promise<never> };
+  return (await commitError?.catch((reason: Error) => reason.message)) ?? message;
+}
