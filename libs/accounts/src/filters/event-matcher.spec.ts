@@ -48,18 +48,15 @@ describe('compileMatcher', () => {
     expect(compileMatcher({ not_rooms: ['!r:x'] }).matches(message)).toBe(false);
   });
 
-  it('tells a URL in the content from one elsewhere', () => {
+  it('tells a key `url` of the content, whatever it holds, from one elsewhere', () => {
     const withUrl = { ...message, json: '{"content":{"url":"mxc://x/y"}}' };
+    const ofAnotherKind = { ...message, json: '{"content":{"url":null}}' };
     const deeper = { ...message, json: '{"content":{"info":{"url":"mxc://x/y"}}}' };
-    expect([withUrl, deeper, message].map((event) => compileMatcher({ contains_url: true }).matches(event))).toEqual([
-      true,
-      false,
-      false,
-    ]);
-    expect([withUrl, deeper, message].map((event) => compileMatcher({ contains_url: false }).matches(event))).toEqual([
-      false,
-      true,
-      true,
-    ]);
+    expect(
+      [withUrl, ofAnotherKind, deeper, message].map((event) => compileMatcher({ contains_url: true }).matches(event)),
+    ).toEqual([true, true, false, false]);
+    expect(
+      [withUrl, ofAnotherKind, deeper, message].map((event) => compileMatcher({ contains_url: false }).matches(event)),
+    ).toEqual([false, false, true, true]);
   });
 });

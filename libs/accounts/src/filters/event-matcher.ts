@@ -79,7 +79,7 @@ function urlTest(wanted: boolean): Test {
   return ({ json }) => {
     // Most events have no such key at any depth: they need no parse.
     if (json === undefined || !json.includes('"url":')) return !wanted;
-    const { content } = JSON.parse(json) as { content?: { url?: unknown } };
-    return (typeof content?.url === 'string') === wanted;
+    const { content } = JSON.parse(json) as { content?: object };
+    return Object.hasOwn(content ?? {}, 'url') === wanted;
   };
 }
