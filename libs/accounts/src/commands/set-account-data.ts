@@ -7,7 +7,7 @@ import { decideAccountData } from '../decide/decide-account-data.js';
 
 /**
  * Keeps private data of the requester, for a room or (undefined) for the account. Also for types that the server manages:
- * the door that clients use refuses those. Throws M_INVALID_PARAM.
+ * the door that clients use refuses those. Throws M_INVALID_PARAM; M_BAD_JSON for tags that are none.
  */
 export class SetAccountData extends Command<void> {
   constructor(

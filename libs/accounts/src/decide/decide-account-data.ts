@@ -1,5 +1,5 @@
 import type { RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { AccountDataSet, AccountFact, RoomSucceeded } from '../facts/account-facts.js';
 import type { Account } from './account.js';
@@ -23,6 +23,24 @@ function checkName(what: string, name: string): void {
   }
 }
 
+/** A tag and what is kept with it. `order`, where given, is a number from 0 to 1 (module "Room Tagging"). */
+function checkTag(tag: string, content: JsonObject): void {
+  checkName('tag', tag);
+  const order = content['order'];
+  if (order !== undefined && (typeof order !== 'number' || order < 0 || order > 1)) {
+    throw new MatrixError('M_BAD_JSON', "'order' must be a number from 0 to 1");
+  }
+}
+
+/** The tags of a room all at once: what is read back one by one is held to what sets them one by one. */
+function checkTags({ tags = {} }: JsonObject): void {
+  if (!isJsonObject(tags)) throw new MatrixError('M_BAD_JSON', "'tags' must be an object");
+  for (const [tag, content] of Object.entries(tags)) {
+    if (!isJsonObject(content)) throw new MatrixError('M_BAD_JSON', 'A tag must be an object');
+    checkTag(tag, content);
+  }
+}
+
 /** Private data of the account, or of a room where one is given. */
 export function decideAccountData(
   account: Account,
@@ -32,17 +50,14 @@ export function decideAccountData(
 ): AccountFact[] {
   checkActive(account);
   checkName('type', type);
+  if (roomId !== undefined && type === 'm.tag') checkTags(content);
   return [{ type: 'account-data-set', data: { ...(roomId === undefined ? {} : { room_id: roomId }), type, content } }];
 }
 
-/** A tag on a room. `order`, where given, is a number from 0 to 1 (module "Room Tagging"). */
+/** A tag on a room. */
 export function decideTag(account: Account, roomId: RoomId, tag: string, content: JsonObject): AccountFact[] {
   checkActive(account);
-  checkName('tag', tag);
-  const order = content['order'];
-  if (order !== undefined && (typeof order !== 'number' || order < 0 || order > 1)) {
-    throw new MatrixError('M_BAD_JSON', "'order' must be a number from 0 to 1");
-  }
+  checkTag(tag, content);
   return [{ type: 'tag-set', data: { room_id: roomId, tag, content } }];
 }
 

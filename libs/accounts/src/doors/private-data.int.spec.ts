@@ -127,6 +127,25 @@ describe('what an account keeps', () => {
       expect((await put(`${tags}/u.x`, { order: 'first' })).body['errcode']).toBe('M_BAD_JSON');
       expect((await put(`${tags}/${'x'.repeat(256)}`, {})).body['errcode']).toBe('M_INVALID_PARAM');
     });
+
+    it('holds the tags of a room to the same rules where they are set all at once', async () => {
+      const path = `user/${userId}/rooms/${ROOM}`;
+      expect((await put(`${path}/account_data/m.tag`, { tags: { 'u.a': { order: 0.5 } }, more: 1 })).status).toBe(200);
+      const refused = await Promise.all(
+        [
+          { tags: 'x' },
+          { tags: [] },
+          { tags: null },
+          { tags: { 'u.b': null } },
+          { tags: { 'u.b': { order: '0.5' } } },
+          { tags: { 'u.b': { order: 2 } } },
+          { tags: { ['x'.repeat(256)]: {} } },
+        ].map((content) => put(`${path}/account_data/m.tag`, content)),
+      );
+      expect(refused.map(({ body }) => body['errcode'])).toEqual([...Array(6).fill('M_BAD_JSON'), 'M_INVALID_PARAM']);
+      expect((await get(`${path}/tags`)).body['tags']).toEqual({ 'u.a': { order: 0.5 } });
+      expect((await put(`user/${userId}/account_data/m.tag`, { tags: 'x' })).status).toBe(200);
+    });
   });
 
   it('holds filters under ids that stay', async () => {
