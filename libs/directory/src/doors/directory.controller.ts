@@ -7,7 +7,7 @@ import { TODAY } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { filledText, type Query as QueryValues, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { parseRoomAlias, parseRoomId } from '#kernel/ids';
+import { parseRoomAlias, parseRoomId, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -110,8 +110,7 @@ export class DirectoryController {
 
   @Get('directory/list/room/:roomId')
   async listing(@Param('roomId') room: string): Promise<object> {
-    const roomId = parseRoomId(room);
-    if ((await this.views.get('rooms', [roomId])) === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    const roomId = await this.#parseKnown(room);
     const listed = (await this.views.get('public-rooms', [roomId])) !== undefined;
     return { visibility: listed ? 'public' : 'private' };
   }
@@ -123,7 +122,7 @@ export class DirectoryController {
     @Param('roomId') room: string,
     @JsonBody(ListingDto) { visibility = 'public' }: ListingDto,
   ): Promise<object> {
-    await this.commands.execute(new SetRoomListed(requester, parseRoomId(room), visibility === 'public'));
+    await this.commands.execute(new SetRoomListed(requester, await this.#parseKnown(room), visibility === 'public'));
     return {};
   }
 
@@ -157,6 +156,13 @@ export class DirectoryController {
       term,
       types: types as (string | null)[] | undefined,
     });
+  }
+
+  /** Whether there is a room is told here, by the specification, to anybody: "The room is not known to the server." */
+  async #parseKnown(text: string): Promise<RoomId> {
+    const roomId = parseRoomId(text);
+    if ((await this.views.get('rooms', [roomId])) === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    return roomId;
   }
 
   /** The directories of other servers are read over federation: M_NOT_FOUND before there is one. */

@@ -169,7 +169,7 @@ describe('the list of public rooms', () => {
     const roomId = await alice.createRoom();
     const listing = '/directory/list/room';
     expect(shape(await alice.call('GET', `${listing}/!none:a.example`))).toEqual([404, 'M_NOT_FOUND']);
-    expect(shape(await alice.call('PUT', `${listing}/!none:a.example`, {}))).toEqual([403, 'M_FORBIDDEN']);
+    expect(shape(await alice.call('PUT', `${listing}/!none:a.example`, {}))).toEqual([404, 'M_NOT_FOUND']);
     expect(shape(await bob.call('PUT', `${listing}/${roomId}`, {}))).toEqual([403, 'M_FORBIDDEN']);
     expect(shape(await alice.call('PUT', `${listing}/${roomId}`, { visibility: 'x' }))).toEqual([400, 'M_BAD_JSON']);
     await alice.ok('PUT', `${listing}/${roomId}`, {});
