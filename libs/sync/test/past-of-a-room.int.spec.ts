@@ -24,6 +24,13 @@ const visibility = (value: string): object => ({
 });
 const someone = (): Promise<SyncUser> => app.register(`user${count++}`);
 
+async function closeAccount(who: SyncUser, options: { readonly erase?: boolean } = {}): Promise<void> {
+  const username = who.userId.slice(1, who.userId.indexOf(':'));
+  const identifier = { type: 'm.id.user', user: username };
+  const auth = { type: 'm.login.password', identifier, password: `password of ${username}` };
+  await who.ok('POST', '/account/deactivate', { auth, ...options });
+}
+
 /** Members by their names without server, each with the membership. */
 async function members(who: SyncUser, roomId: string, query: Readonly<Record<string, string>> = {}): Promise<string[]> {
   const { chunk } = await who.ok('GET', `${roomPath(roomId)}/members?${queryOf(query)}`);
@@ -322,13 +329,7 @@ describe('what somebody said who has erased themself', () => {
     await bob.send(roomId, 'GONE', { 'm.relates_to': { rel_type: 'm.thread', event_id: eventId } });
     await carol.join(roomId);
     await dave.leave(roomId);
-    const username = bob.userId.slice(1, bob.userId.indexOf(':'));
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: username },
-      password: `password of ${username}`,
-    };
-    await bob.ok('POST', '/account/deactivate', { auth, erase: true });
+    await closeAccount(bob, { erase: true });
     await eve.join(roomId);
     await dave.join(roomId);
     const path = roomPath(roomId);
@@ -368,10 +369,7 @@ describe('what somebody said who has erased themself', () => {
     const relates = { 'm.relates_to': { rel_type: 'm.thread', event_id: root } };
     const eventId = await bob.send(roomId, 'GONE', { url: 'mxc://a.example/GONE' });
     const inThread = await bob.send(roomId, 'GONE', relates);
-    const username = bob.userId.slice(1, bob.userId.indexOf(':'));
-    const identifier = { type: 'm.id.user', user: username };
-    const auth = { type: 'm.login.password', identifier, password: `password of ${username}` };
-    await bob.ok('POST', '/account/deactivate', { auth, erase: true });
+    await closeAccount(bob, { erase: true });
     await eve.join(roomId);
     const path = roomPath(roomId);
     const room = (timeline: object): object => ({ room: { timeline: { limit: 50, ...timeline } } });
@@ -402,16 +400,43 @@ describe('what somebody said who has erased themself', () => {
     }
   });
 
+  it('leads to nothing, and stands in no thread, for those who come later', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility('shared') });
+    const [bob, eve] = [await someone(), await someone()];
+    await bob.join(roomId);
+    const relatesTo = (event_id: string, rel_type: string): object => ({ 'm.relates_to': { rel_type, event_id } });
+    const root = await alice.send(roomId, 'root');
+    const gone = await bob.send(roomId, 'GONE', relatesTo(root, 'm.thread'));
+    const answer = await alice.send(roomId, 'answer', relatesTo(gone, 'm.reference'));
+    await closeAccount(bob, { erase: true });
+    await eve.join(roomId);
+    const path = roomPath(roomId);
+    for (const [who, knows] of [
+      [alice, true],
+      [eve, false],
+    ] as const) {
+      const { chunk } = await who.ok('GET', `/_matrix/client/v1${path}/relations/${root}?recurse=true`);
+      expect(chunk.map((event: { event_id: string }) => event.event_id)).toEqual(knows ? [answer, gone] : []);
+      for (const [eventId, type] of [
+        [gone, 'm.read'],
+        [answer, 'm.read.private'],
+      ] as const) {
+        const receipt = async (thread_id: string): Promise<number> =>
+          (await who.call('POST', `${path}/receipt/${type}/${eventId}`, { thread_id })).status;
+        expect([await receipt(root), await receipt('main')]).toEqual(knows ? [200, 400] : [400, 200]);
+      }
+      const body = { msgtype: 'm.text', body: 'begins a thread', ...relatesTo(gone, 'm.thread') };
+      const sent = await who.call('PUT', `${path}/send/m.room.message/thread`, body);
+      expect(sent.status).toBe(knows ? 400 : 200);
+    }
+  });
+
   it('is not redacted where they only closed their account', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat' });
     const [bob, eve] = [await someone(), await someone()];
     await bob.join(roomId);
     const eventId = await bob.send(roomId, 'stays');
-    const username = bob.userId.slice(1, bob.userId.indexOf(':'));
-    const identifier = { type: 'm.id.user', user: username };
-    await bob.ok('POST', '/account/deactivate', {
-      auth: { type: 'm.login.password', identifier, password: `password of ${username}` },
-    });
+    await closeAccount(bob);
     await eve.join(roomId);
     expect((await eve.ok('GET', `${roomPath(roomId)}/event/${eventId}`)).content.body).toBe('stays');
   });

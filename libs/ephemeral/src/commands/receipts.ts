@@ -78,7 +78,7 @@ export class Receipts {
       return draftOf('account-data-set', { room_id: roomId, type: 'm.fully_read', content } satisfies AccountDataSet);
     }
     const { type, eventId, thread } = mark;
-    if (thread !== undefined && !(await isInThread(this.views, roomId, eventId, thread))) {
+    if (thread !== undefined && !(await isInThread(event.room, eventId, thread))) {
       throw new MatrixError('M_INVALID_PARAM', `event_id ${eventId} is not related to thread ${thread}`);
     }
     const receipt: ReceiptSet = { room_id: roomId, receipt_type: type, event_id: eventId, thread_id: thread };

@@ -8,11 +8,13 @@ import { type Annotation, annotationOf, annotationRowKey } from '../projections/
 import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../queries/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
+import { asServed } from '../reading/withhold-erased.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 
 /**
  * Why an event may not relate to another as its content says; undefined where it may. Events that are not in this room,
- * or that the sender may not see, are as if there were none: whose they are is told nobody.
+ * or that the sender may not see, are as if there were none: whose they are is told nobody. Nor does what is served redacted to
+ * the sender relate to anything.
  */
 export async function findRelationRefusal(
   views: Views,
@@ -72,6 +74,8 @@ async function refuseThreadOn(
   if (root === undefined || !isEventId(root)) return undefined;
   const row = await findRowInRoom(views, roomId, root);
   if (row === undefined || relationOf(contentOfRow(row))?.relType === undefined) return undefined;
-  if ((await findEventFor(views, roomId, root, sender)) === undefined) return undefined;
+  const seen = await findEventFor(views, roomId, root, sender);
+  if (seen === undefined || relationOf(contentOfRow(await asServed(seen.room, row)))?.relType === undefined)
+    return undefined;
   return new MatrixError('M_UNKNOWN', 'A thread cannot begin at an event that relates to another', { status: 400 });
 }

@@ -4,7 +4,7 @@ import { parseJsonParameter } from '#http/json-text';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { withholdErased } from '../reading/withhold-erased.js';
+import { asServed } from '../reading/withhold-erased.js';
 
 /** Reads the `filter` parameter of a request on one room. Throws M_NOT_JSON, M_BAD_JSON. */
 export function parseRoomEventFilter(text: string | undefined, reader: UserId): RoomEventFilter {
@@ -19,12 +19,8 @@ export function parseRoomEventFilter(text: string | undefined, reader: UserId): 
  */
 export function passesFilter(matcher: EventMatcher, room: RoomReader, row: TimelineRow): boolean | Promise<boolean> {
   if (matcher.matchesAll) return true;
-  return matcher.readsContent ? passesAsServed(matcher, room, row) : matchesRow(matcher, room, row);
-}
-
-async function passesAsServed(matcher: EventMatcher, room: RoomReader, row: TimelineRow): Promise<boolean> {
-  const [served = row] = await withholdErased(await room.over([row]), [row]);
-  return matchesRow(matcher, room, served);
+  if (!matcher.readsContent) return matchesRow(matcher, room, row);
+  return asServed(room, row).then((served) => matchesRow(matcher, room, served));
 }
 
 function matchesRow(matcher: EventMatcher, { roomId }: RoomReader, { header, json }: TimelineRow): boolean {

@@ -5,7 +5,7 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { withholdErased } from '../reading/withhold-erased.js';
+import { asServed } from '../reading/withhold-erased.js';
 import { findStateRow, findStateRowsAt, listStateRows, listStateRowsAt } from './state-rows.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
@@ -38,6 +38,5 @@ export async function getStateRow(
       ? [await findStateRow(views, roomId, type, stateKey)]
       : await findStateRowsAt(views, roomId, [[type, stateKey]], until);
   if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'The room has no such state');
-  const [served = row] = await withholdErased(await room.over([row]), [row]);
-  return { room, row: served };
+  return { room, row: await asServed(room, row) };
 }

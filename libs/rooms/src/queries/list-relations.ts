@@ -13,6 +13,7 @@ import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
 import { findVisibleEvent } from './get-event.js';
 import { justBefore, placeOf } from './list-messages.js';
+import { seenRelations } from './seen-relations.js';
 
 export interface RelationsRequest {
   readonly direction: 'b' | 'f';
@@ -41,6 +42,7 @@ const MAX_LOOKED_AT = 10_000;
 interface Child {
   readonly position: Position;
   readonly id: EventId;
+  readonly relation: RelationRow;
 }
 
 /**
@@ -86,7 +88,7 @@ async function pageOfDescendants(
   request: RelationsRequest,
 ): Promise<RelationsPage> {
   const { views, roomId } = room;
-  const children = await listDescendants(views, roomId, eventId, request);
+  const children = await listDescendants(room, eventId, request);
   const rows: TimelineRow[] = [];
   const size = request.limit + 1;
   for (let i = 0; i < children.length && rows.length < size; i += size) {
@@ -140,38 +142,45 @@ async function relatedOf(room: RoomReader, texts: readonly (string | undefined)[
 
 /** The related events that the request is for, and what relates to those, in the direction of the page. */
 async function listDescendants(
-  views: Views,
-  roomId: RoomId,
+  room: RoomReader,
   eventId: EventId,
   request: RelationsRequest,
 ): Promise<readonly Child[]> {
-  const { direction } = request;
   const found = new Map<EventId, Child>();
   let parents: readonly EventId[] = [eventId];
-  let lookedAt = 0;
+  let left = MAX_LOOKED_AT;
   for (let depth = 0; depth < MAX_DEPTH && parents.length > 0; depth++) {
-    const next: EventId[] = [];
-    for (const parent of parents) {
-      for await (const page of scanPages(views, 'relations', {
-        prefix: [roomId, parent],
-        reverse: direction === 'b',
-      })) {
-        for (const { key, value } of page) {
-          const relation = JSON.parse(value) as RelationRow;
-          const [id] = relation;
-          next.push(id);
-          if (isOf(relation, request)) found.set(id, { position: key[2] as Position, id });
-        }
-        lookedAt += page.length;
-        if (lookedAt >= MAX_LOOKED_AT) break;
-      }
-      if (lookedAt >= MAX_LOOKED_AT) break;
-    }
-    parents = next;
+    const children = await listChildren(room, parents, request, left);
+    left -= children.length;
+    // What the reader does not know to relate to the event leads to nothing that would tell them.
+    const seen = await seenRelations(room, children);
+    for (const child of seen) if (isOf(child.relation, request)) found.set(child.id, child);
+    parents = seen.map(({ id }) => id);
   }
+  const { direction } = request;
   const inRange = [...found.values()].filter(({ position }) => isBetween(position, request));
   const sign = direction === 'b' ? -1 : 1;
   return inRange.toSorted((a, b) => (a.position < b.position ? -sign : sign));
+}
+
+/** What relates to some events, in the direction of the page, at most so many. */
+async function listChildren(
+  { views, roomId }: RoomReader,
+  parents: readonly EventId[],
+  { direction }: RelationsRequest,
+  limit: number,
+): Promise<readonly Child[]> {
+  const children: Child[] = [];
+  for (const parent of parents) {
+    for await (const page of scanPages(views, 'relations', { prefix: [roomId, parent], reverse: direction === 'b' })) {
+      for (const { key, value } of page) {
+        const relation = JSON.parse(value) as RelationRow;
+        children.push({ id: relation[0], position: key[2] as Position, relation });
+      }
+      if (children.length >= limit) return children;
+    }
+  }
+  return children;
 }
 
 /** Whether an event lies between the request's tokens. */

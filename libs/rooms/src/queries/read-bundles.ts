@@ -11,7 +11,7 @@ import {
 } from '../projections/relations.projector.js';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { withholdErased } from '../reading/withhold-erased.js';
+import { seenRelations } from './seen-relations.js';
 
 /** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
 export interface Bundle {
@@ -137,21 +137,13 @@ async function readChildren(
   return { summedUp: newestFirst.toReversed(), isAll: true };
 }
 
-/** PERF: of what happened while the reader was in the room nothing has to be looked at: they may see it. */
-async function shownOf(room: RoomReader, children: readonly Child[]): Promise<Child[]> {
-  const [first, last] = [children[0], children.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const there = await room.overStretch(first.position, last.position);
+/** Those that the reader knows of, and does not ignore. */
+function shownOf(room: RoomReader, children: readonly Child[]): Promise<readonly Child[]> {
   const { ignored } = room.reader;
-  const wanted = children.filter(({ sender }) => !ignored.has(sender));
-  const unsure = wanted.filter(({ position }) => there.memberships.at(position) !== 'join');
-  const found = await readRows(room, unsure);
-  const rows = found.filter((row): row is TimelineRow => row !== undefined && there.maySee(row.header));
-  const served = await withholdErased(there, rows);
-  // What is served redacted to the reader relates to nothing any more for them.
-  const seen = new Set(rows.filter((row, i) => served[i] === row).map(({ header }) => header.e));
-  const hidden = new Set(unsure.filter(({ id }) => !seen.has(id)));
-  return wanted.filter((child) => !hidden.has(child));
+  return seenRelations(
+    room,
+    children.filter(({ sender }) => !ignored.has(sender)),
+  );
 }
 
 /** "The most recent event is determined by comparing origin_server_ts", then the event ids; see "Validity of replacement events". */

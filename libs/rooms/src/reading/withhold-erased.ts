@@ -34,6 +34,12 @@ export async function withholdErased(room: RoomReader, rows: readonly TimelineRo
   });
 }
 
+/** As `withholdErased`, of one event, which `room` need not cover. */
+export async function asServed(room: RoomReader, row: TimelineRow): Promise<TimelineRow> {
+  const [served = row] = await withholdErased(await room.over([row]), [row]);
+  return served;
+}
+
 type Header = TimelineRow['header'];
 
 const NOBODY: ReadonlyMap<UserId, Position> = new Map();
