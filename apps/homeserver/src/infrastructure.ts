@@ -4,6 +4,7 @@ import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured } from '#event-store/event-store-errors';
 import type { OutageWatch } from '#kernel/outage';
+import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
 
 /** Who hears of a log on a server that is not there, is lost, is back, and was put back; and of any that is damaged. */
@@ -33,16 +34,22 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
   return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage, onLost, onBack });
 }
 
-/** Who hears of views on a server that are lost and are back, and of embedded ones that were thrown away. */
+/** Who hears of views on a server that are not there, are lost and are back, and of embedded ones that were thrown away. */
 export interface ViewsWatch extends OutageWatch {
+  onWaiting(reason: string): void;
   onThrownAway(message: string): void;
 }
 
-/** Opens the views that the configuration names. */
+/** Opens the views that the configuration names. They are waited for, and it throws, as `openEventStore`. */
 export async function openReadModels(config: Config, watch?: ViewsWatch): Promise<ReadModelStore> {
   if (config.readModelsUrl !== undefined) {
     const { openMongoReadModels } = await import('#read-models/mongodb/mongodb-read-model-store');
-    return openMongoReadModels(config.readModelsUrl, watch);
+    const waiting = watch === undefined ? {} : { waitMs: Infinity, ...watch };
+    try {
+      return await openMongoReadModels(config.readModelsUrl, waiting);
+    } catch (error) {
+      throw error instanceof ViewsMisconfigured ? new ConfigError(error.message) : error;
+    }
   }
   const { openLmdbReadModels } = await import('#read-models/lmdb/lmdb-read-model-store');
   return openLmdbReadModels(makeDirectory(config, 'views'), { log: watch?.onThrownAway });

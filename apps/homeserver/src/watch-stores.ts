@@ -19,9 +19,10 @@ export function watchLog(logger: Logger, onPutBack: (error: Error) => void): Log
   };
 }
 
-/** One line when the database of the views is lost and one when it is back; one when embedded views were thrown away. */
+/** One line when the database of the views is not there, one when it is lost and one when it is back; one when embedded views were thrown away. */
 export function watchViews(logger: Logger): ViewsWatch {
   return {
+    onWaiting: (reason) => logger.warn(`waiting for the views: ${reason}`),
     onLost: (reason) =>
       logger.error(
         `the views are lost: ${reason}; what is sent is kept in the log, reads are answered 503 until they are back`,

@@ -13,3 +13,11 @@ export class ViewsLost extends Error {
     this.name = 'ViewsLost';
   }
 }
+
+/** The views will never answer to this address or these credentials. One line, without a secret. */
+export class ViewsMisconfigured extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ViewsMisconfigured';
+  }
+}

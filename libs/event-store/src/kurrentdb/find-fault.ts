@@ -2,13 +2,10 @@ import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
+import { tlsFaultOf } from '#kernel/tls-fault';
 import type { ServerAddress } from './server-address.js';
 
 const TIMEOUT_MS = 3000;
-/** What Node calls a certificate that it does not take: these, and all that begin with one of the words. */
-const CERTIFICATE =
-  /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
-const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'EPROTO', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
 export interface Fault {
   readonly words: string;
@@ -37,9 +34,9 @@ export async function findFault({ hosts, tls, verifyCertificate, caFile }: Serve
       }
       if (!tls) return undefined;
       const code = await tlsFault(host, port, verifyCertificate, ca);
-      if (code === undefined) return undefined;
-      if (NO_TLS.has(code)) return lasting(`${host}:${port} does not speak TLS: tls=false is missing`);
-      return CERTIFICATE.test(code)
+      const fault = tlsFaultOf(code);
+      if (fault === 'no TLS') return lasting(`${host}:${port} does not speak TLS: tls=false is missing`);
+      return fault === 'certificate'
         ? lasting(`the certificate of ${host}:${port} is not trusted (${code}): name its authority with tlsCAFile`)
         : undefined;
     }),

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client';
 import type { OutageWatch } from '#kernel/outage';
 import { START, type Position } from '#kernel/position';
+import { type Silence, waitForServer } from '#kernel/wait-for-server';
 import {
   type Appended,
   type Distance,
@@ -14,6 +15,7 @@ import {
 import { EventStoreMisconfigured, LogPutBack } from '../event-store-errors.js';
 import { commitOf } from './commit-position.js';
 import { holdRejections } from './hold-rejections.js';
+import { judgeSilence } from './judge-silence.js';
 import { KurrentAppends } from './kurrent-appends.js';
 import { KurrentReads } from './kurrent-reads.js';
 import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
@@ -21,7 +23,6 @@ import { Retries } from './retries.js';
 import { addressFor, parseServerAddress } from './server-address.js';
 import { streamNamesIn, type StreamNames } from './stream-names.js';
 import { errorKind, wordsOf } from './transient.js';
-import { waitForServer } from './wait-for-server.js';
 
 /** Those who watch are told when calls begin to give up, and when the first one succeeds after that. */
 export interface KurrentEventStoreOptions extends OutageWatch {
@@ -56,7 +57,8 @@ export async function openKurrentEventStore(url: string, options: KurrentEventSt
   const store = construct(() => new KurrentEventStore(library, url, options), address.name);
   try {
     const { patienceMs = PATIENCE_MS, waitMs = patienceMs, onWaiting } = options;
-    await waitForServer(address, () => store.probe(), { waitMs, onWaiting });
+    const judge = (error: unknown): Promise<Silence> => judgeSilence(address, error);
+    await waitForServer(() => store.probe(), judge, { waitMs, onWaiting });
   } catch (error) {
     await store.close();
     throw error;

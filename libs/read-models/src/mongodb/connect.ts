@@ -1,6 +1,7 @@
 import { MongoClient } from 'mongodb';
 import type { Outage } from '#kernel/outage';
-import { isAway, whyUnreachable } from './unreachable.js';
+import { judgeSilence } from './judge-silence.js';
+import { whyUnreachable } from './unreachable.js';
 
 /** The connection, and the writing of rows, are lost and come back apart. */
 export type Way = 'connection' | 'write';
@@ -10,32 +11,27 @@ const LOOK_MS = 2000;
 const LOOK_TIMEOUT_MS = 4000;
 /** How long a request waits for a server that can be asked, another member of a replica set for example. */
 export const SELECTION_MS = 2500;
-/** At start there is more time. */
-const CONNECT_MS = 10_000;
-/** Connects, and notes from then on whether there is a server that takes writes. Throws where none is found in time. */
-export async function connect(url: string, outage: Outage<Way>): Promise<MongoClient> {
-  const client = new MongoClient(url, {
-    appName: 'annals',
-    readPreference: 'primary',
-    serverSelectionTimeoutMS: SELECTION_MS,
-    heartbeatFrequencyMS: LOOK_MS,
-    connectTimeoutMS: LOOK_TIMEOUT_MS,
-  });
-  const deadline = performance.now() + CONNECT_MS;
-  for (;;) {
-    try {
-      await client.connect();
-      break;
-    } catch (error) {
-      if (isAway(error) && performance.now() < deadline) continue;
-      await client.close();
-      throw error;
-    }
+
+/** A client of the server, not connected yet. Throws ViewsMisconfigured where the URL is none. */
+export function clientOf(url: string): MongoClient {
+  try {
+    return new MongoClient(url, {
+      appName: 'annals',
+      readPreference: 'primary',
+      serverSelectionTimeoutMS: SELECTION_MS,
+      heartbeatFrequencyMS: LOOK_MS,
+      connectTimeoutMS: LOOK_TIMEOUT_MS,
+    });
+  } catch (error) {
+    throw judgeSilence(url, error).error;
   }
+}
+
+/** Notes from now on whether there is a server that takes writes. */
+export function watchConnection(client: MongoClient, outage: Outage<Way>): void {
   client.on('topologyDescriptionChanged', ({ newDescription }) => {
     const reason = whyUnreachable(newDescription);
     if (reason === undefined) outage.noteSuccess('connection');
     else outage.noteLoss('connection', reason);
   });
-  return client;
 }

@@ -57,6 +57,19 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
   const after = [put('a', '1', 'two'), put('a', '2', 'two'), put('b', '1', large('t')), put('c', 'checkpoint', '2')];
   const last = [...after, remove('a', '2')];
 
+  it('is waited for where it is not there yet, which is said once, and is then open', async () => {
+    proxy.goAway();
+    const said: string[] = [];
+    const opening = openMongoReadModels(proxy.url, { waitMs: Infinity, onWaiting: (reason) => said.push(reason) });
+    await delay(6000);
+    expect(said).toEqual([expect.stringMatching(/^The database of the views at .* does not answer: .+/)]);
+    proxy.comeBack();
+    const store = await opening;
+    opened.push(store);
+    await store.write(before);
+    expect(await store.get('a', ['1'])).toBe('one');
+  }, 30_000);
+
   it('has all rows of a write or none, wherever its writer was cut off', async () => {
     const seen = new Set<string>();
     let hasEnded = false;

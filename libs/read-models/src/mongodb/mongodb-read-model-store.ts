@@ -1,11 +1,13 @@
 import type { Collection, Db, Filter, MongoClient } from 'mongodb';
 import { Outage, type OutageWatch } from '#kernel/outage';
+import { waitForServer } from '#kernel/wait-for-server';
 import { encodeRange, RANGE_END } from '../key-encoding.js';
 import { ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
-import { connect, SELECTION_MS, type Way } from './connect.js';
+import { clientOf, SELECTION_MS, watchConnection, type Way } from './connect.js';
 import { GroupWrites } from './group-writes.js';
 import { JOURNAL_COLLECTION } from './journal.js';
+import { judgeSilence } from './judge-silence.js';
 import { isParts, LargeValues, type RowDocument } from './large-values.js';
 import { idToFind, keyOf, textOf } from './row-ids.js';
 import { isAway, unlessSilent } from './unreachable.js';
@@ -13,6 +15,9 @@ import { isAway, unlessSilent } from './unreachable.js';
 export interface MongoReadModelOptions extends OutageWatch {
   /** For a second process, beside the one that writes. */
   readonly readOnly?: boolean;
+  /** For how long a server is waited for that is not there yet; ten seconds by default. */
+  readonly waitMs?: number;
+  readonly onWaiting?: (reason: string) => void;
 }
 
 const DEFAULT_DATABASE = 'annals';
@@ -23,20 +28,33 @@ const READ_ATTEMPTS = 5;
 /** A server that is watched with success may still keep what it is asked to itself. */
 const READ_MS = 8000;
 
+/** For how long a database is waited for that is not there yet, unless the caller says it. */
+const WAIT_MS = 10_000;
+
 /**
  * Opens the views in a MongoDB (one server, a replica set, a sharded cluster, or what speaks its protocol), in the database
- * that the URL names or in `annals`. Throws when it cannot be reached.
+ * that the URL names or in `annals`. Waits for a server that is not there yet. Throws ViewsMisconfigured where waiting does not
+ * help, ViewsUnavailable where it has not helped.
  */
 export async function openMongoReadModels(url: string, options: MongoReadModelOptions = {}): Promise<ReadModelStore> {
   const outage = new Outage<Way>(options);
-  const client = await connect(url, outage);
+  const client = clientOf(url);
   try {
-    const database = client.db(NAMES_DATABASE.test(url) ? undefined : DEFAULT_DATABASE);
-    const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
-    const large = new LargeValues(database, names);
-    const writes = options.readOnly === true ? undefined : new GroupWrites(database, large, outage);
-    await writes?.begin();
-    return new MongoReadModels(client, database, large, outage, writes);
+    const { waitMs = WAIT_MS, onWaiting } = options;
+    return await waitForServer(
+      async () => {
+        await client.connect();
+        const database = client.db(NAMES_DATABASE.test(url) ? undefined : DEFAULT_DATABASE);
+        const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
+        const large = new LargeValues(database, names);
+        const writes = options.readOnly === true ? undefined : new GroupWrites(database, large, outage);
+        await writes?.begin();
+        watchConnection(client, outage);
+        return new MongoReadModels(client, database, large, outage, writes);
+      },
+      (error) => judgeSilence(url, error),
+      { waitMs, onWaiting },
+    );
   } catch (error) {
     await client.close();
     throw error;

@@ -16,7 +16,8 @@ export function whyUnreachable({ servers }: TopologyDescription): string | undef
   const all = [...servers.values()];
   if (all.some(({ isWritable }) => isWritable)) return undefined;
   const failed = all.find(({ error }) => error !== null);
-  return failed?.error ? wordsOf(failed.error) : 'no member of it takes writes';
+  if (failed?.error) return wordsOf(failed.error);
+  return all.some(({ type }) => type !== 'Unknown') ? 'no member of it takes writes' : 'it says nothing';
 }
 
 /** Whether an operation may succeed as soon as the database can be reached again. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type WaitOptions, waitForServer } from '#kernel/wait-for-server';
 import { EventStoreMisconfigured } from '../event-store-errors.js';
 import { parseServerAddress } from './server-address.js';
-import { waitForServer } from './wait-for-server.js';
+import { judgeSilence } from './judge-silence.js';
 
 const address = parseServerAddress('kurrentdb://user:secret@no-such-host.invalid:2113?tls=false');
 
@@ -12,10 +13,13 @@ function lateBy(tries: number): () => Promise<void> {
   };
 }
 
+const waitFor = (probe: () => Promise<void>, options: WaitOptions): Promise<void> =>
+  waitForServer(probe, (error) => judgeSilence(address, error), options);
+
 describe('a server whose host is unknown', () => {
   it('is said to be so at once and waited for, as its name may come with its container', async () => {
     const said: string[] = [];
-    await waitForServer(address, lateBy(2), { waitMs: Infinity, onWaiting: (reason) => said.push(reason) });
+    await waitFor(lateBy(2), { waitMs: Infinity, onWaiting: (reason) => said.push(reason) });
     expect(said).toEqual([
       expect.stringMatching(/no-such-host\.invalid:2113.* the host no-such-host\.invalid is unknown$/),
     ]);
@@ -23,7 +27,7 @@ describe('a server whose host is unknown', () => {
   });
 
   it('is an error at once where nobody hears that it is waited for', async () => {
-    const waiting = waitForServer(address, lateBy(2), { waitMs: Infinity });
+    const waiting = waitFor(lateBy(2), { waitMs: Infinity });
     await expect(waiting).rejects.toThrow(EventStoreMisconfigured);
   });
 });
