@@ -110,6 +110,28 @@ describe.skipIf(mongo === undefined)(
   },
 );
 
+describe.skipIf(mongo === undefined)(
+  'a server whose database of views another server takes (where ANNALS_READ_MODELS_URL names one)',
+  () => {
+    it('ends with one line and with 78, also while nothing is written', async () => {
+      const url = new URL(mongo!);
+      url.pathname = `/annals_e2e_taken_${process.pid}`;
+      const { server, lines } = await begin({ ANNALS_READ_MODELS_URL: url.href });
+      const alice = await server.register('alice');
+      await begin({ ANNALS_READ_MODELS_URL: url.href });
+      const { pid } = server;
+      for (let i = 0; i < 200 && isRunning(pid); i++) await delay(100);
+      expect((await alice.request('GET', '/account/whoami').catch(() => undefined))?.status).toBeUndefined();
+      expect(await server.end()).toBe(78);
+      expect(lines().filter((line) => JSON.parse(line).level >= 40)).toEqual([
+        expect.stringMatching(
+          /another server writes to this database of views, and each needs one of its own: ending"/,
+        ),
+      ]);
+    }, 120_000);
+  },
+);
+
 function isRunning(pid: number | undefined): boolean {
   try {
     return pid !== undefined && process.kill(pid, 0);

@@ -1,3 +1,5 @@
+import { EXIT_CONFIG } from '#config/config';
+
 /** How every command ends; docs/cli.md tells operators the same. */
 export const EXIT = {
   /** All is well, all was done. */
@@ -7,7 +9,7 @@ export const EXIT = {
   /** The command could not do its work: wrong usage, stores that cannot be opened, a server that went away. */
   failed: 2,
   /** The configuration is wrong; as for the server. */
-  config: 78,
+  config: EXIT_CONFIG,
   /** Interrupted by Ctrl-C. */
   interrupted: 130,
 } as const;

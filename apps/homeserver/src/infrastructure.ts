@@ -34,9 +34,10 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
   return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage, onLost, onBack });
 }
 
-/** Who hears of views on a server that are not there, are lost and are back, and of embedded ones that were thrown away. */
+/** Who hears of views on a server that are not there, are lost, are back and are gone for good, and of embedded ones that were thrown away. */
 export interface ViewsWatch extends OutageWatch {
   onWaiting(reason: string): void;
+  onGone(error: Error): void;
   onThrownAway(message: string): void;
 }
 

@@ -1,10 +1,7 @@
 import 'reflect-metadata';
-import { ConfigError } from '#config/config';
+import { ConfigError, EXIT_CONFIG } from '#config/config';
 import { readConfig } from '#config/read-config';
 import { checkFiles } from './check-files.js';
-
-/** BSD's EX_CONFIG: supervisors need not try again. */
-const EXIT_CONFIG = 78;
 
 // Node opens its debugger at this signal unless somebody listens to it: to whoever may send signals, a way in.
 process.on('SIGUSR1', () => {});

@@ -1,6 +1,7 @@
-import { type Config, ConfigError } from '#config/config';
+import { type Config, ConfigError, EXIT_CONFIG } from '#config/config';
 import { isBug } from '#kernel/is-bug';
 import type { Logger, ProcessLog } from '#observability/logger';
+import { ViewsTaken } from '#read-models/read-model-errors';
 import { Supervisor } from './notify-supervisor.js';
 import { reload } from './reload.js';
 import { type RunningServer, startServer } from './server.js';
@@ -38,17 +39,19 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
     // While it starts there is nothing to finish: what is in the stores stands as it would after a crash.
     const isClean = server === undefined || (await server.drain());
     logger.info({ isClean }, 'ended');
-    await exit(isClean ? code : 1);
+    await exit(isClean ? code : code || 1);
   };
   onSignal(async (signal) => {
     if (isStopping) return;
     logger.info({ signal }, 'draining');
     await stop(0);
   });
-  const onStoreLost = ({ message }: Error): void => {
+  const onStoreLost = (error: Error): void => {
     if (isStopping) return;
-    logger.fatal(`${message}: ending, for the next start goes on with what there is`);
-    void stop(1);
+    // Whoever started again at once would take the views from the other in turn.
+    const isTaken = error instanceof ViewsTaken;
+    logger.fatal(`${error.message}: ending${isTaken ? '' : ', for the next start goes on with what there is'}`);
+    void stop(isTaken ? EXIT_CONFIG : 1);
   };
   // While it starts, what could be reread is only just being read.
   process.on('SIGHUP', () => {

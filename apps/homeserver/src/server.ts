@@ -66,8 +66,8 @@ const DRAIN_MS = {
 
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
- * closed again. `onStoreLost` is told that the log or the views do not have any more
- * what this server knows of them, and only another start helps.
+ * closed again. `onStoreLost` is told that the log or the views do not have any more what this server knows of them, and only
+ * another start helps, or are taken by another server (ViewsTaken).
  */
 export async function startServer(
   config: Config,
@@ -166,7 +166,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger, onStoreLost));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
-  const readModels = await openReadModels(config, watchViews(logger));
+  const readModels = await openReadModels(config, watchViews(logger, onStoreLost));
   closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });
   const log = logger.child({ context: 'projections' });
   await notePutBack(store, readModels, clock, log);
@@ -177,7 +177,6 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     ...followers,
     clock,
     log,
-    onViewsLost: onStoreLost,
   });
   closing.push({ name: 'projections', milliseconds: DRAIN_MS.projections, run: () => projections.stop() });
   watchProjections(metrics, store, projections);

@@ -19,8 +19,9 @@ export function watchLog(logger: Logger, onPutBack: (error: Error) => void): Log
   };
 }
 
-/** One line when the database of the views is not there, one when it is lost and one when it is back; one when embedded views were thrown away. */
-export function watchViews(logger: Logger): ViewsWatch {
+/** One line when the database of the views is not there, one when it is lost and one when it is back; one when embedded views were thrown away. `onGone`:
+ * told where they are no longer what was written to them. */
+export function watchViews(logger: Logger, onGone: (error: Error) => void): ViewsWatch {
   return {
     onWaiting: (reason) => logger.warn(`waiting for the views: ${reason}`),
     onLost: (reason) =>
@@ -28,6 +29,7 @@ export function watchViews(logger: Logger): ViewsWatch {
         `the views are lost: ${reason}; what is sent is kept in the log, reads are answered 503 until they are back`,
       ),
     onBack: (lostMs) => logger.info({ lostMs }, 'the views are back'),
+    onGone,
     onThrownAway: (message) => logger.warn(message),
   };
 }

@@ -49,7 +49,10 @@ export interface Config {
 /** Injection token of the Config. */
 export const CONFIG = Symbol.for('annals.Config');
 
-/** A wrong key or value. The message is one line that names it, and holds no secret. The process exits with 78. */
+/** BSD's EX_CONFIG: supervisors need not try again. */
+export const EXIT_CONFIG = 78;
+
+/** A wrong key or value. The message is one line that names it, and holds no secret. The process exits with EXIT_CONFIG. */
 export class ConfigError extends Error {
   constructor(message: string) {
     super(message.replaceAll(/\s+/g, ' '));

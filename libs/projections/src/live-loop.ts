@@ -198,7 +198,6 @@ export class LiveLoop {
         if (signal.aborted) throw error;
         this.#say(error);
         this.#impatient.release();
-        if (error instanceof ViewsLost) this.parts.onViewsLost?.(error);
         await delay(RETRY_MS, undefined, { signal });
       }
     }
@@ -221,7 +220,7 @@ export class LiveLoop {
   #say(error: unknown): void {
     const before = this.lastError;
     this.lastError = error instanceof Error ? error.message : String(error);
-    // Whoever holds the store says once that it is away, whoever ends the process that it is lost.
+    // Whoever holds the store says once that it is away or lost.
     if (error instanceof ViewsUnavailable || error instanceof ViewsLost || this.lastError === before) return;
     this.#hasComplained = true;
     this.log.error(`The projections wait, and try again: ${this.lastError}`);

@@ -21,8 +21,6 @@ export interface RuntimeParts {
   readonly effects?: readonly Effect[];
   readonly clock: Clock;
   readonly log?: ProjectionLog;
-  /** Told that the store has lost what was written to it: only a runtime that begins anew can mend that. */
-  readonly onViewsLost?: (error: Error) => void;
 }
 
 export const silentLog: ProjectionLog = { info() {}, warn() {}, error() {} };

@@ -14,6 +14,14 @@ export class ViewsLost extends Error {
   }
 }
 
+/** Another process writes to the views, and this one must not: they may be another server's. */
+export class ViewsTaken extends ViewsLost {
+  constructor() {
+    super('another server writes to this database of views, and each needs one of its own');
+    this.name = 'ViewsTaken';
+  }
+}
+
 /** The views will never answer to this address or these credentials. One line, without a secret. */
 export class ViewsMisconfigured extends Error {
   constructor(message: string, options?: ErrorOptions) {

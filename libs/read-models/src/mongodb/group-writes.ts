@@ -14,6 +14,8 @@ const NAMESPACE_NOT_FOUND = 26;
 const WRITE_MS = 8000;
 /** PERF: no command takes long, so that a server that is slow can be told from one that is silent. */
 const COMMAND_ROWS = 1000;
+/** How often it is looked whether the database is still what was written to it: rows that are gone look like users that are. */
+const CHECK_MS = 2000;
 /** What one group takes before the next is begun. */
 const GROUP_CHARACTERS = 8 * 1024 * 1024;
 
@@ -45,8 +47,15 @@ export class GroupWrites {
   #lost: ViewsLost | undefined;
   /** A group that was begun and may be there in part. */
   #unfinished: Rows | undefined;
+  #checks: NodeJS.Timeout | undefined;
 
-  constructor(database: Db, large: LargeValues, outage: Outage<Way>) {
+  /** `onGone`: told once of what `lost` says from then on. */
+  constructor(
+    database: Db,
+    large: LargeValues,
+    outage: Outage<Way>,
+    private readonly onGone?: (error: ViewsLost) => void,
+  ) {
     this.#database = database;
     this.#large = large;
     this.#journal = new Journal(database, large);
@@ -62,6 +71,11 @@ export class GroupWrites {
   async begin(): Promise<void> {
     await this.#writeGroup(await this.#journal.takeOver());
     await this.#journal.note(NOTHING);
+    this.#checks = setInterval(() => void this.#check(), CHECK_MS).unref();
+  }
+
+  endChecks(): void {
+    clearInterval(this.#checks);
   }
 
   /** As `ReadModelStore.write`. */
@@ -159,6 +173,18 @@ export class GroupWrites {
     );
   }
 
+  async #check(): Promise<void> {
+    if (this.#lost !== undefined) return;
+    await this.#journal.check().catch((error: unknown) => this.#noteGone(error));
+  }
+
+  /** What is away is told by who watches the connection. */
+  #noteGone(error: unknown): void {
+    if (!(error instanceof ViewsLost) || this.#lost !== undefined) return;
+    this.#lost = error;
+    this.onGone?.(error);
+  }
+
   /** Runs what writes, when all before it has ended, and notes whether the server takes it. */
   #inTurn(write: () => Promise<void>): Promise<void> {
     return this.#turns.run('turn', async () => {
@@ -170,8 +196,8 @@ export class GroupWrites {
         await write();
         this.#outage.noteSuccess('write');
       } catch (error) {
-        // Told by whoever ends the process, and where the connection is lost by who watches that.
-        if (error instanceof ViewsLost) this.#lost = error;
+        // Where the connection is lost, who watches that tells it.
+        if (error instanceof ViewsLost) this.#noteGone(error);
         else if (!isAway(error)) this.#outage.noteLoss('write', error instanceof Error ? error.message : String(error));
         throw isAway(error) || error instanceof MongoError
           ? new ViewsUnavailable(error.message, { cause: error })

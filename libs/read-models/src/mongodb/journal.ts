@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
-import { ViewsLost } from '../read-model-errors.js';
+import { ViewsLost, ViewsTaken } from '../read-model-errors.js';
 import type { LargeValues, RowDocument, RowFields } from './large-values.js';
 
 /** A row and what it holds from now on: null for nothing. */
@@ -14,12 +14,14 @@ export const NOTHING: RowGroup = new Map();
 export const JOURNAL_COLLECTION = 'annals.journal';
 const ID = 'journal';
 
-interface JournalDocument extends RowDocument {
+interface JournalState {
   /** Who writes to these views. */
   readonly owner?: string;
   /** How many groups were noted since the views began. */
   readonly groups?: number;
 }
+
+type JournalDocument = RowDocument & JournalState;
 
 /**
  * What makes one write of a group of rows, where the server has no transactions: the group is noted here before its first
@@ -27,7 +29,8 @@ interface JournalDocument extends RowDocument {
  * a group is noted only when all rows of the one before are there.
  *
  * It also says whose turn it is to write, and how far the server has come: one that lost writes it had acknowledged (it was
- * killed before they were on its disk, or another member of its replica set took over) is found out at the next group.
+ * killed before they were on its disk, or another member of its replica set took over) is found out at the next group or
+ * `check`.
  */
 export class Journal {
   readonly #owner = randomUUID();
@@ -74,7 +77,7 @@ export class Journal {
       { ...fields, owner: this.#owner, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
-    if (matchedCount === 0) throw await this.#whyLost();
+    if (matchedCount === 0) throw whyLost(await this.#state(), this.#owner);
     this.#groups++;
     this.#collections = new Set(group.keys());
     const replaced = this.#noted;
@@ -82,10 +85,21 @@ export class Journal {
     await this.#large.remove(JOURNAL_COLLECTION, replaced);
   }
 
-  async #whyLost(): Promise<Error> {
-    const found = await this.#documents.findOne({ _id: ID });
-    if (found === null) return new ViewsLost('the views were thrown away while the server runs');
-    if (found.owner !== this.#owner) return new Error('another process writes to the views');
-    return new ViewsLost('the database of the views has lost what was written to it');
+  /** Throws ViewsLost where the server does not have the group noted last, or another process has taken over. */
+  async check(): Promise<void> {
+    // Before the look: a group may be noted meanwhile.
+    const least = this.#groups;
+    const found = await this.#state();
+    if (found?.owner !== this.#owner || (found.groups ?? 0) < least) throw whyLost(found, this.#owner);
   }
+
+  #state(): Promise<JournalState | null> {
+    return this.#documents.findOne({ _id: ID }, { projection: { owner: 1, groups: 1 } });
+  }
+}
+
+function whyLost(found: JournalState | null, owner: string): ViewsLost {
+  if (found === null) return new ViewsLost('the views were thrown away while the server runs');
+  if (found.owner !== owner) return new ViewsTaken();
+  return new ViewsLost('the database of the views has lost what was written to it');
 }

@@ -121,8 +121,8 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await expect(reader.write(after)).rejects.toThrow('not open for writing');
     await writer.write(after);
     const next = await open(url.href);
-    await expect(writer.write(before)).rejects.toThrow('another process');
-    expect(writer.failure?.message).toContain('another process');
+    await expect(writer.write(before)).rejects.toThrow('another server writes');
+    expect(writer.failure?.message).toContain('another server writes');
     expect((await rowsOf(next))['c checkpoint']).toBe('2');
   });
 
@@ -141,6 +141,20 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await database.dropDatabase();
     await expect(next.write(after)).rejects.toThrow('were thrown away');
     await next.flush();
+  });
+
+  it.each([
+    ['it was thrown away', () => raw.db().dropDatabase(), 'were thrown away'],
+    ['another process took it over', () => open(url.href), 'another server writes'],
+  ])('says once, while nothing is written, that %s, and answers nothing from then on', async (_, happen, words) => {
+    const gone: Error[] = [];
+    const idle = await open(url.href, { onGone: (error) => gone.push(error) });
+    await idle.write(before);
+    await happen();
+    await until(() => gone.length > 0, 10_000);
+    await expect(idle.get('a', ['1'])).rejects.toThrow(ViewsUnavailable);
+    await expect(idle.write(after)).rejects.toThrow(words);
+    expect(gone.map(({ message }) => message)).toEqual([expect.stringContaining(words)]);
   });
 
   it.each(['goAway', 'fallSilent'] as const)(

@@ -2,7 +2,7 @@ import type { Collection, Db, Filter, MongoClient } from 'mongodb';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { waitForServer } from '#kernel/wait-for-server';
 import { encodeRange, RANGE_END } from '../key-encoding.js';
-import { ViewsUnavailable } from '../read-model-errors.js';
+import { type ViewsLost, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { clientOf, SELECTION_MS, watchConnection, type Way } from './connect.js';
 import { GroupWrites } from './group-writes.js';
@@ -18,6 +18,8 @@ export interface MongoReadModelOptions extends OutageWatch {
   /** For how long a server is waited for that is not there yet; ten seconds by default. */
   readonly waitMs?: number;
   readonly onWaiting?: (reason: string) => void;
+  /** Told once that the database is not what was written to it, or is another's: only a process that begins anew mends that. */
+  readonly onGone?: (error: ViewsLost) => void;
 }
 
 const DEFAULT_DATABASE = 'annals';
@@ -47,7 +49,7 @@ export async function openMongoReadModels(url: string, options: MongoReadModelOp
         const database = client.db(NAMES_DATABASE.test(url) ? undefined : DEFAULT_DATABASE);
         const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
         const large = new LargeValues(database, names);
-        const writes = options.readOnly === true ? undefined : new GroupWrites(database, large, outage);
+        const writes = options.readOnly === true ? undefined : new GroupWrites(database, large, outage, options.onGone);
         await writes?.begin();
         watchConnection(client, outage);
         return new MongoReadModels(client, database, large, outage, writes);
@@ -166,6 +168,7 @@ class MongoReadModels implements ReadModelStore {
   }
 
   async close(): Promise<void> {
+    this.#writes?.endChecks();
     try {
       await this.flush();
     } finally {
@@ -179,6 +182,8 @@ class MongoReadModels implements ReadModelStore {
 
   /** Runs what reads. Throws ViewsUnavailable where the server does not answer. */
   async #answer<T>(read: () => Promise<T>): Promise<T> {
+    // What is not there any more is no answer.
+    if (this.#writes?.lost !== undefined) throw new ViewsUnavailable(this.#writes.lost.message);
     // Whoever came first has waited for another member to take its place.
     const { reason, lostMs } = this.#outage;
     if (this.#outage.isLost('connection') && lostMs > SELECTION_MS) throw new ViewsUnavailable(`still lost: ${reason}`);
