@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 export interface WaitOptions {
   readonly waitMs: number;
   /** Without it nobody hears what is waited for: then a host that is unknown is not waited for at all. */
@@ -46,7 +44,7 @@ export async function waitForServer<T>(
         said = { at: now, mayPass };
         onWaiting?.(reason);
       }
-      await delay(Math.min(PAUSE_MS, waitMs));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(PAUSE_MS, waitMs)));
     }
   }
 }
