@@ -42,4 +42,10 @@ describe('fact record', () => {
     record[0] = 2;
     expect(() => decodeFact(record, record.length, String)).toThrow('layout');
   });
+
+  it('quotes nothing of what is damaged', () => {
+    const record = encodeFact({ id: 'x', type: 't', data: '', metadata });
+    record[record.indexOf('"actor":') + '"actor":'.length] = 0;
+    expect(() => decodeFact(record, record.length, String)).toThrow(/^The metadata of a fact are no JSON$/);
+  });
 });

@@ -82,11 +82,20 @@ export function decodeFact(record: Buffer, length: number, streamName: (stream: 
     id,
     type,
     data,
-    metadata: JSON.parse(metadata) as FactMetadata,
+    metadata: parseMetadata(metadata),
     stream: streamName(stream),
     revision,
     position: positionOf(position),
   };
+}
+
+/** The words of the parser would quote what it cannot read, and they reach whoever asks whether the server is well. */
+function parseMetadata(text: string): FactMetadata {
+  try {
+    return JSON.parse(text) as FactMetadata;
+  } catch {
+    throw new Error('The metadata of a fact are no JSON');
+  }
 }
 
 function uint32At(record: Buffer, at: number): number {
