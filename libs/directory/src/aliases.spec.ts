@@ -175,6 +175,24 @@ describe('an alias', () => {
     expect(new Set(aliasFacts(log).map(({ id }) => id)).size).toBe(3);
   });
 
+  it('stays with who made it when it moves', async () => {
+    const log = await logOfRooms();
+    const aliases = aliasesOver(log);
+    await aliases.claim(ALIAS, ROOM, requester);
+    await aliases.move(ALIAS, ROOM, OTHER, { ...requester, userId: '@bob:a.example' as UserId });
+    const [, , moved] = aliasFacts(log);
+    expect(JSON.parse(moved!.data)).toEqual({ alias: ALIAS, room_id: OTHER, creator: ALICE });
+  });
+
+  it('is found with its room among however many', async () => {
+    const log = await logOfRooms();
+    const views = new RoomViews(log);
+    const all = Array.from({ length: 5_000 }, (_, i) => `#a${String(i).padStart(4, '0')}:a.example`);
+    const key = (alias: string) => [ROOM, alias];
+    await views.store.write(all.map((alias) => ({ collection: 'room-aliases', key: key(alias), value: alias })));
+    expect(await new Aliases(log, { now: () => 1 }, views, TEST_AUTHOR).listOf(ROOM)).toEqual(all);
+  });
+
   it('must be of this server and have a local part', () => {
     const aliases = aliasesOver(new MemoryEventStore());
     for (const wrong of ['#lobby:b.example', '#:a.example']) {

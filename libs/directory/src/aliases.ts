@@ -5,29 +5,31 @@ import { factId } from '#event-store/fact-id';
 import { isGivenUp } from '#event-store/given-up';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf } from '#kernel/ids';
+import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { CONFIG, type Config } from '#config/config';
+import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
 import { roomStream } from '#rooms/facts/room-facts';
 import { type AliasCreated, type AliasDeleted, aliasStream } from './facts/alias-facts.js';
 import { findAlias } from './queries/find-alias.js';
 
-/** What an alias is: where it points, and how often it has changed (so that each fact has an id of its own). */
+/** What an alias is: where it points, by whom, and how often it has changed (so that each fact has an id of its own). */
 export interface AliasState {
   readonly roomId: RoomId | undefined;
+  readonly creator: UserId | undefined;
   readonly changes: number;
 }
 
-export const NO_ALIAS: AliasState = { roomId: undefined, changes: 0 };
+export const NO_ALIAS: AliasState = { roomId: undefined, creator: undefined, changes: 0 };
 
 /** Folds the facts of an alias. */
 export function evolveAlias({ changes }: AliasState, fact: Pick<NewFact, 'type' | 'data'>): AliasState {
-  const roomId = fact.type === 'alias-created' ? (JSON.parse(fact.data) as AliasCreated).room_id : undefined;
-  return { roomId, changes: changes + 1 };
+  const created = fact.type === 'alias-created' ? (JSON.parse(fact.data) as AliasCreated) : undefined;
+  return { roomId: created?.room_id, creator: created?.creator, changes: changes + 1 };
 }
 
 /** Lets an alias point to a room. Throws M_ROOM_IN_USE where it points to one already. */
@@ -44,7 +46,7 @@ export function decideRelease(state: AliasState, deleted: AliasDeleted): FactDra
 /** Lets an alias that points to one room point to another: both facts in one write. Nothing where it does not point there. */
 export function decideMove(state: AliasState, deleted: AliasDeleted, created: AliasCreated): FactDraft[] {
   const released = decideRelease(state, deleted);
-  const free: AliasState = { roomId: undefined, changes: state.changes + released.length };
+  const free: AliasState = { ...NO_ALIAS, changes: state.changes + released.length };
   return released.length === 0 ? [] : [...released, ...decideClaim(free, created)];
 }
 
@@ -55,7 +57,6 @@ function draftOf(type: string, { changes }: AliasState, data: AliasCreated | Ali
 }
 
 const CAPACITY = 1_000;
-const MAX_ALIASES_OF_A_ROOM = 1_000;
 
 /** The aliases of this server. */
 @Injectable()
@@ -97,8 +98,10 @@ export class Aliases implements AliasBook {
   async move(alias: RoomAlias, from: RoomId, to: RoomId, requester: Requester): Promise<void> {
     const { userId } = requester;
     const deleted = { alias, room_id: from, by: userId };
-    const created = { alias, room_id: to, creator: userId };
-    await this.#execute(alias, requester, (state) => decideMove(state, deleted, created));
+    await this.#execute(alias, requester, (state) =>
+      // Whose alias it is stays so: they may delete it wherever it points.
+      decideMove(state, deleted, { alias, room_id: to, creator: state.creator ?? userId }),
+    );
   }
 
   async release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void> {
@@ -111,8 +114,11 @@ export class Aliases implements AliasBook {
   }
 
   async listOf(roomId: RoomId): Promise<RoomAlias[]> {
-    const rows = await this.views.scan('room-aliases', { prefix: [roomId], limit: MAX_ALIASES_OF_A_ROOM });
-    return rows.map(({ value }) => value as RoomAlias);
+    const aliases: RoomAlias[] = [];
+    for await (const page of scanPages(this.views, 'room-aliases', { prefix: [roomId] })) {
+      aliases.push(...page.map(({ value }) => value as RoomAlias));
+    }
+    return aliases;
   }
 
   /** Only aliases of this server's name, with a local part, can be made here. */

@@ -10,11 +10,14 @@ export interface AliasBook {
   claim(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void>;
   /** Takes an alias that points to this room away; no error where it does not. */
   release(alias: RoomAlias, roomId: RoomId, requester: Requester): Promise<void>;
-  /** Lets an alias that points to one room point to another, in one write; no error where it does not point there. */
+  /**
+   * Lets an alias that points to one room point to another, in one write; no error where it does not point there. It stays
+   * with who made it.
+   */
   move(alias: RoomAlias, from: RoomId, to: RoomId, requester: Requester): Promise<void>;
   /** The room an alias points to; undefined where it is unknown here. */
   resolve(alias: RoomAlias): Promise<RoomId | undefined>;
-  /** The aliases of this server that point to a room. */
+  /** All aliases of this server that point to a room. */
   listOf(roomId: RoomId): Promise<RoomAlias[]>;
 }
 
