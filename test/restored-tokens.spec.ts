@@ -55,6 +55,11 @@ describeEmbedded('tokens of a restored server', 'a server has a way of its own t
   let room: string;
   let path: string;
   let space: string;
+  /** Rooms that Bob is in but for what is lost, and that he is in in what is lost alone. */
+  let left: string;
+  let away: string;
+  /** Account data of Bob's. */
+  let mine: string;
   /** Events with which relations and threads begin. */
   let root: string;
   const threads: string[] = [];
@@ -157,6 +162,10 @@ describeEmbedded('tokens of a restored server', 'a server has a way of its own t
     for (let i = 0; i < 4; i++) await relate('m.reference', root, `lost ${era} reference ${i}`);
     for (let i = 0; i < 4; i++) await openThread(`lost ${era} ${i}`);
     for (let i = 0; i < 3; i++) await addChild(`lost ${era} ${i}`, `0${i}`);
+    await alice.ok('PUT', `${path}/state/m.room.topic`, { topic: `lost ${era}` });
+    await bob.ok('PUT', mine, { said: `lost ${era}` });
+    await bob.ok('POST', `/rooms/${encodeURIComponent(left)}/leave`, {});
+    await bob.ok('POST', `/join/${encodeURIComponent(away)}`, {});
     return take();
   }
 
@@ -191,6 +200,15 @@ describeEmbedded('tokens of a restored server', 'a server has a way of its own t
       creation_content: { type: 'm.space' },
     });
     for (const id of [room, space]) await bob.ok('POST', `/join/${encodeURIComponent(id)}`, {});
+    [left, away] = [
+      await alice.createRoom({ preset: 'public_chat' }),
+      await alice.createRoom({ preset: 'public_chat' }),
+    ];
+    for (const id of [left, away]) await bob.ok('POST', `/join/${encodeURIComponent(id)}`, {});
+    await bob.ok('POST', `/rooms/${encodeURIComponent(away)}/leave`, {});
+    await alice.ok('PUT', `${path}/state/m.room.topic`, { topic: 'kept' });
+    mine = `/user/${encodeURIComponent(bob.userId)}/account_data/org.example.mine`;
+    await bob.ok('PUT', mine, { said: 'kept' });
     root = await alice.send(room, 'root');
     for (let i = 0; i < 4; i++) await relate('m.reference', root, `reference ${i}`);
     for (let i = 0; i < 4; i++) await openThread(`${i}`);
@@ -251,6 +269,20 @@ describeEmbedded('tokens of a restored server', 'a server has a way of its own t
         const { rooms: more } = await bob.sync({ since: answer.next_batch });
         expect(more).toBeUndefined();
       }));
+
+    test('are told at once what holds instead of what is lost, and what they cannot join together', async () => {
+      for (const [of, { since }] of lost) {
+        const { rooms: told, account_data: data } = await bob.sync({ since, timeout: '30000' });
+        const { timeline, state } = told.join[room];
+        expect(timeline.limited, of).toBe(true);
+        const topics = [...state.events, ...timeline.events].filter(({ type }: Body) => type === 'm.room.topic');
+        expect(topics.at(-1)?.content, of).toEqual({ topic: 'kept' });
+        expect(Object.keys(told.join), of).toContain(left);
+        expect(Object.keys(told.leave), of).toEqual([away]);
+        const own = data.events.find(({ type }: Body) => type === 'org.example.mine');
+        expect(own?.content, of).toEqual({ said: 'kept' });
+      }
+    });
 
     test('go on with everything new in a room, and with all that is old', () =>
       each(async (tokens, of) => {

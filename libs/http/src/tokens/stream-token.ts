@@ -46,12 +46,18 @@ export function findStreamToken(history: LogHistory, text: string): StreamToken 
   return settled === undefined || typing === undefined ? undefined : { ...settled, typing };
 }
 
+/** A moment that a client came with. */
+export interface SettledMoment extends StreamMoment {
+  /** As of `SettledPlace`. */
+  readonly isLost: boolean;
+}
+
 /** Reads what `formatStreamMoment` wrote. Throws M_INVALID_PARAM, naming the parameter. */
-export function parseStreamMoment(history: LogHistory, text: string, parameter: string): StreamMoment {
+export function parseStreamMoment(history: LogHistory, text: string, parameter: string): SettledMoment {
   const token = findStreamToken(history, text);
   if (typeof token?.place !== 'string')
     throw new MatrixError('M_INVALID_PARAM', `${parameter}: not a token of this server`);
-  return { position: token.place, typing: token.typing };
+  return { position: token.place, typing: token.typing, isLost: token.isLost };
 }
 
 /** The moment of a place, for all that is no event: to that, just before an event and just after it are the same. */

@@ -65,7 +65,7 @@ describe('tokens', () => {
         expect(findStreamToken(of, stream)).toEqual({ place: at, typing: mark, isLost: false });
         expect(parseEventStreamPlace(of, stream, 'from')).toEqual({ place: at, typing: mark, isLost: false });
         const sync = formatStreamMoment(of, { position: moment, typing: mark });
-        expect(parseStreamMoment(of, sync, 'since')).toEqual({ position: moment, typing: mark });
+        expect(parseStreamMoment(of, sync, 'since')).toEqual({ position: moment, typing: mark, isLost: false });
         const timeline = formatTimelinePlace(of, { depth, place: at });
         expect(findTimelineToken(of, timeline)).toEqual({ depth, place: at, isLost: false });
         expect(parseEventStreamPlace(of, timeline, 'from')).toEqual({ place: at, typing: NO_TYPING, isLost: false });
@@ -147,7 +147,7 @@ describe('tokens of what a restored log has lost', () => {
   it('stand where both histories end, of whatever kind they are', () => {
     const agreed = { place: positionOf(100), isLost: true };
     const before = { before: positionOf(150) };
-    expect(parseStreamMoment(RESTORED, lost, 'since').position).toBe(positionOf(100));
+    expect(parseStreamMoment(RESTORED, lost, 'since')).toMatchObject({ position: positionOf(100), isLost: true });
     expect(parseEventStreamPlace(RESTORED, lost, 'from')).toMatchObject(agreed);
     const timeline = formatTimelinePlace(LogHistory.UNBROKEN, { depth: 7, place: before });
     expect(findTimelineToken(RESTORED, timeline)).toMatchObject(agreed);

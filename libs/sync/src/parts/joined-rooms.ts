@@ -54,8 +54,8 @@ export class JoinedRooms {
       shows,
       foldsState: !sync.stateAfter,
     });
-    // A client that knew the room before it was left must not glue the two timelines together.
-    return isNew && sync.since !== undefined ? { ...window, limited: true } : window;
+    // A client that knew the room before it was left, or before the log was put back, must not glue the two timelines together.
+    return isNew && (sync.since !== undefined || sync.isAnew) ? { ...window, limited: true } : window;
   }
 
   /**

@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
-import { formatStreamMoment, parseStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
+import { formatStreamMoment, parseStreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
 import { SyncFilters } from '../filters/sync-filters.js';
@@ -62,23 +62,26 @@ export class SyncHandler implements IQueryHandler<Sync> {
   ) {}
 
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
-    const since = await this.#sinceOf(options.since);
+    const { since, isAnew } = await this.#beginOf(options.since);
     const filter = await this.filters.get(requester.userId, options.filter);
     const { fullState, useStateAfter: stateAfter, allSections = false } = options;
     const watch = await this.active.watch(requester.userId);
     try {
       const mayWait = since !== undefined && !fullState;
       const deadline = mayWait ? this.clock.elapsed() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
-      const request = { requester, since, filter, fullState, stateAfter, allSections };
+      const request = { requester, since, isAnew, filter, fullState, stateAfter, allSections };
       return await this.#answer(watch, request, session, { deadline, signals: [gone, this.shutdown] });
     } finally {
       watch.interest.close();
     }
   }
 
-  async #sinceOf(text: string | undefined): Promise<StreamMoment | undefined> {
-    if (text === undefined) return undefined;
-    return this.contexts.settle(parseStreamMoment(this.contexts.history, text, 'since'));
+  async #beginOf(text: string | undefined): Promise<Pick<SyncRequest, 'since' | 'isAnew'>> {
+    if (text === undefined) return { since: undefined, isAnew: false };
+    const { isLost, ...moment } = parseStreamMoment(this.contexts.history, text, 'since');
+    // What the client heard there of names, members, levels, rules and unread counts, nothing that comes later takes back.
+    if (isLost) return { since: undefined, isAnew: true };
+    return { since: await this.contexts.settle(moment), isAnew: false };
   }
 
   async #answer(

@@ -61,14 +61,15 @@ export class RoomsStream implements SyncStream {
 
   /** PERF: runs over all rooms of the user at each look, so nothing here reads a view or makes an object in vain. */
   #selectRooms(context: SyncContext, changed: AccountDataByRoom['rooms']): Task[] {
-    const { since, fullState, filter, rooms } = context;
+    const { since, isAnew, fullState, filter, rooms } = context;
     const tasks: Task[] = [];
     for (const [roomId, known] of rooms) {
       if (known.forgotten || !filter.includesRoom(roomId)) continue;
       const isIn = known.membership === 'join';
       const isAway = known.membership === 'leave' || known.membership === 'ban';
       if (since === undefined) {
-        if (!isAway || filter.includeLeave) tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
+        // Who is told anew may believe to be in a room.
+        if (!isAway || filter.includeLeave || isAnew) tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
         continue;
       }
       const isMembershipNew = known.position > since.position;

@@ -14,6 +14,8 @@ export interface SyncContext {
   readonly filter: SyncFilter;
   /** Where the client is; undefined for an initial sync. */
   readonly since: StreamMoment | undefined;
+  /** An initial sync of a client that believes what it heard of a part of the log that is lost. */
+  readonly isAnew: boolean;
   /** Where the answer ends: nothing in it is from after that. */
   readonly until: StreamMoment;
   /** All of the state is wanted, whatever the client has. */

@@ -20,6 +20,8 @@ import type { SyncContext } from './sync-context.js';
 export interface SyncRequest {
   readonly requester: Requester;
   readonly since: StreamMoment | undefined;
+  /** The client has heard of a part of the log that is lost: it is told everything, as at first. */
+  readonly isAnew: boolean;
   readonly filter: SyncFilter;
   readonly fullState: boolean;
   readonly stateAfter: boolean;
