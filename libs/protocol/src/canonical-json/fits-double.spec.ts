@@ -22,8 +22,24 @@ describe('fitsDouble', () => {
     '4503599627370496.3',
     '0.1234567890123456789',
     '1.2345678901234e-320',
+    '851.27398681640624',
     `0.${'1'.repeat(300)}`,
   ])('refuses %s, which a double would change', (spelling) => expect(fitsDouble(spelling)).toBe(false));
+
+  it('takes either of the two numbers that a double lies halfway between', () => {
+    // 851.27398681640625, as JSON.stringify and as toFixed write it.
+    expect(JSON.stringify(851.27398681640625)).toBe('851.2739868164062');
+    expect(['851.2739868164062', '851.2739868164063', '-851.2739868164062'].map(fitsDouble)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it('takes every number of single precision as it is written', () => {
+    const floats = fc.float({ noNaN: true, min: -10_000, max: 10_000 });
+    fc.assert(fc.property(floats, (float) => fitsDouble(JSON.stringify(float))));
+  });
 
   it('takes every double as it is written', () => {
     const doubles = fc.double({ noNaN: true, min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER });

@@ -1,7 +1,7 @@
 /**
  * Whether a double stands for a JSON number as it is spelled: it lies within +-(2^53-1), as all integers of the protocol do,
- * and the double written with as many digits is that number again. `1.0`, `1e3` and `0.10000000000000001` fit,
- * `9007199254740993` and a fraction of thirty digits do not.
+ * and the double rounded to as many digits is that number again, where it lies halfway between two to either of them. `1.0`,
+ * `1e3` and `0.10000000000000001` fit, `9007199254740993` and a fraction of thirty digits do not.
  */
 export function fitsDouble(spelling: string): boolean {
   const number = Number(spelling);
@@ -9,7 +9,16 @@ export function fitsDouble(spelling: string): boolean {
   const wanted = normalised(spelling);
   const digits = wanted.indexOf('e');
   if (digits > MOST_DIGITS) return false;
-  return normalised(number.toExponential(Math.max(digits, 1) - 1)) === wanted;
+  if (normalised(number.toExponential(Math.max(digits, 1) - 1)) === wanted) return true;
+  // `toExponential` rounds a half up. JSON.stringify and the printf of most languages round it to the even digit: they write
+  // 851.2739868164062 for 851.27398681640625.
+  return normalised(number.toExponential(MOST_DIGITS - 1)) === withHalf(wanted);
+}
+
+/** The number that lies half a unit of the last digit above. */
+function withHalf(normal: string): string {
+  const [digits = '', exponent] = normal.split('e');
+  return `${digits}5e${Number(exponent) - 1}`;
 }
 
 /** `toExponential` writes no more. */
