@@ -34,3 +34,18 @@ test('it counts what was found, what was not, and what gave way', () => {
   cache.delete('b');
   expect(cache.numbers).toEqual({ size: 0, capacity: 1, hits: 1, misses: 1, evictions: 1 });
 });
+
+test('entries give way by their weight, too, also where one is set anew heavier', () => {
+  const cache = new LruCache<string, string>(10, { most: 5, weigh: (text) => text.length });
+  cache.set('a', 'aa');
+  cache.set('b', 'bb');
+  cache.delete('a');
+  cache.set('c', 'ccc');
+  expect([cache.get('b'), cache.get('c')]).toEqual(['bb', 'ccc']);
+  cache.set('b', 'bbb');
+  expect([cache.size, cache.get('c'), cache.get('b')]).toEqual([1, undefined, 'bbb']);
+  cache.set('d', 'dddddd');
+  expect([cache.size, cache.numbers.evictions]).toEqual([0, 3]);
+  cache.set('e', 'eeeee');
+  expect(cache.get('e')).toBe('eeeee');
+});

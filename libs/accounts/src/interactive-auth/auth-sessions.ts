@@ -23,7 +23,7 @@ export interface AuthSession {
   readonly operation: Operation;
   /** By the stopwatch, in milliseconds. */
   readonly expiresAt: number;
-  /** The request's body without `auth`, as it was when the first stage was completed. */
+  /** The request's body without `auth`, as it was when the first stage was completed. Changed by `keepBody` alone. */
   body: JsonObject;
   readonly completed: Stage[];
   /** The registration token that was shown, for the registration to use up. */
@@ -34,11 +34,16 @@ export interface AuthSession {
 
 const LIFETIME_MS = 30 * 60 * 1000;
 const CAPACITY = 10_000;
+/** Anybody may begin them, with bodies of a megabyte each. */
+const MOST_CHARACTERS = 16 * 1024 * 1024;
 
-/** The sessions under way: at most 10,000, the oldest gives way; each for half an hour. */
+/** The sessions under way: at most 10,000, and 16 MB of bodies; the oldest gives way; each for half an hour. */
 @Injectable()
 export class AuthSessions {
-  readonly #sessions = new LruCache<string, AuthSession>(CAPACITY);
+  readonly #sessions = new LruCache<string, AuthSession>(CAPACITY, {
+    most: MOST_CHARACTERS,
+    weigh: ({ body }) => JSON.stringify(body).length,
+  });
 
   constructor(@Inject(CLOCK) private readonly stopwatch: Stopwatch) {}
 
@@ -62,6 +67,12 @@ export class AuthSessions {
     if (session === undefined || session.expiresAt > this.stopwatch.elapsed()) return session;
     this.#sessions.delete(id);
     return undefined;
+  }
+
+  /** Takes another body for a session that is still open. */
+  keepBody(session: AuthSession, body: JsonObject): void {
+    session.body = body;
+    this.#sessions.set(session.id, session);
   }
 
   /** For metrics: of the sessions, those over but not yet asked for among them. */

@@ -31,10 +31,12 @@ const stage = (type: string, session: unknown, right = true): JsonObject => ({
 
 describe('interactive authentication', () => {
   let now: number;
+  let sessions: AuthSessions;
   let auth: InteractiveAuth;
   beforeEach(() => {
     now = 1000;
-    auth = new InteractiveAuth(new AuthSessions({ elapsed: () => now }), stages as Stages);
+    sessions = new AuthSessions({ elapsed: () => now });
+    auth = new InteractiveAuth(sessions, stages as Stages);
   });
 
   const refusal = async (body: JsonObject, of: Operation = operation): Promise<JsonObject> => {
@@ -147,5 +149,16 @@ describe('interactive authentication', () => {
 
   it('refuses an auth that is no object', async () => {
     await expect(auth.authorise(operation, { auth: 'password' })).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
+  });
+
+  it('forgets the oldest sessions where their bodies are too large together, also those that grew', async () => {
+    const open = async (body: JsonObject): Promise<string> => String((await refusal(body))['session']);
+    const large = 'x'.repeat(1024 * 1024);
+    const first = await open({ x: 'small' });
+    const ids: string[] = [];
+    for (let i = 0; i < 16; i++) ids.push(await open({ x: i }));
+    for (const session of ids) await open({ x: large, auth: { session } });
+    const kept = [first, ...ids].filter((id) => sessions.find(id) !== undefined);
+    expect(kept).toEqual(ids.slice(1));
   });
 });

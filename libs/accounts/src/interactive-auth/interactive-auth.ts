@@ -87,7 +87,7 @@ export class InteractiveAuth {
     if (!isFor(known, operation)) throw new MatrixError('M_FORBIDDEN', 'The session was opened for another request');
     if (isSame(known, request)) return known;
     if (known.completed.length > 0) throw new MatrixError('M_FORBIDDEN', 'The request has changed within its session');
-    known.body = request;
+    this.sessions.keepBody(known, request);
     return known;
   }
 

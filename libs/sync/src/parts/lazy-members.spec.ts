@@ -214,4 +214,16 @@ describe('lazily loaded members', () => {
     expect(rows.filter((row) => next.isKnown(room, row))).toHaveLength(1_000);
     expect(next.isKnown(room, memberRow(1_499, 2))).toBe(false);
   });
+  it('are forgotten of the devices that asked longest ago, where all together are too many', () => {
+    const lazy = new LazyMembers();
+    const rows = Array.from({ length: 1_000 }, (_, i) => memberRow(i, 1));
+    const device = (i: number): Requester => ({ ...requester, deviceId: `D${i}` as DeviceId });
+    for (let i = 0; i <= 1_000; i++) {
+      const answered = lazy.open(device(i), undefined, true);
+      answered.note(room, rows);
+      answered.sendUntil('t');
+    }
+    const known = (i: number): boolean => lazy.open(device(i), 't', true).isKnown(room, rows[0]!);
+    expect([known(0), known(1), known(1_000), lazy.numbers.size]).toEqual([false, true, true, 1_000]);
+  });
 });

@@ -10,6 +10,8 @@ type Known = ReadonlyMap<string, EventId>;
 const NOTHING: Known = new Map();
 const DEVICES = 5_000;
 const MEMBERS = 1_000;
+/** Of all devices together: some 200 MB at the most. */
+const ALL_MEMBERS = 1_000_000;
 /** A client asks with its last token, or with the one before where an answer was lost; a second loop has tokens of its own. */
 const TOKENS_PER_DEVICE = 4;
 
@@ -24,7 +26,10 @@ const TOKENS_PER_DEVICE = 4;
 @Injectable()
 export class LazyMembers {
   /** Of each device what is known by the tokens of its last answers, the one used longest ago first. */
-  readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES);
+  readonly #devices = new LruCache<string, LruCache<string, Known>>(DEVICES, {
+    most: ALL_MEMBERS,
+    weigh: membersIn,
+  });
 
   /** For metrics. */
   get numbers(): CacheNumbers {
@@ -43,10 +48,10 @@ export class LazyMembers {
   }
 
   #keep(device: string, until: string, left: Known): void {
-    let tokens = this.#devices.get(device);
-    if (tokens === undefined) this.#devices.set(device, (tokens = new LruCache(TOKENS_PER_DEVICE)));
+    const tokens = this.#devices.get(device) ?? new LruCache<string, Known>(TOKENS_PER_DEVICE);
     const other = tokens.get(until);
     tokens.set(until, other === undefined ? left : inBoth(other, left));
+    this.#devices.set(device, tokens);
   }
 }
 
@@ -88,6 +93,11 @@ export class AnsweredMembers {
     }
     return left;
   }
+}
+
+function membersIn(tokens: LruCache<string, Known>): number {
+  // Several tokens know the same where nothing was sent between them.
+  return [...new Set(tokens.values())].reduce((sum, { size }) => sum + size, 0);
 }
 
 function inBoth(a: Known, b: Known): Known {
