@@ -1,4 +1,5 @@
 import type { RoomId } from '#kernel/ids';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 
@@ -11,16 +12,21 @@ export interface SpaceChild {
   readonly row: TimelineRow;
 }
 
+/** So many are shown: the first in the order of the space. */
 const MAX_CHILDREN = 1_000;
 /** "ascii characters between \x20 (space) and \x7E (~), inclusive", and no more than 50 of them. */
 const ORDER = /^[\x20-\x7e]{1,50}$/;
 
 /** The children of a space as they are to be shown: client-server API, "Ordering of children within a space". */
 export async function listSpaceChildren(views: Views, space: RoomId): Promise<SpaceChild[]> {
-  const rows = await views.scan('room-state', { prefix: [space, 'm.space.child'], limit: MAX_CHILDREN });
-  return rows
-    .flatMap(({ value }) => childOf(parseRow(value)))
-    .toSorted((a, b) => byOrder(a.order, b.order) || a.row.header.o - b.row.header.o || compare(a.roomId, b.roomId));
+  const children: SpaceChild[] = [];
+  // Those that were taken out of the space are still among its state.
+  for await (const page of scanPages(views, 'room-state', { prefix: [space, 'm.space.child'] })) {
+    for (const { value } of page) children.push(...childOf(parseRow(value)));
+  }
+  return children
+    .toSorted((a, b) => byOrder(a.order, b.order) || a.row.header.o - b.row.header.o || compare(a.roomId, b.roomId))
+    .slice(0, MAX_CHILDREN);
 }
 
 /** "When not present or invalid, the child room is not considered to be part of the space": `via`. */
