@@ -20,7 +20,6 @@ import { type Query as QueryOfUrl, queryText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
 import { isUserId } from '#kernel/ids';
-import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -36,6 +35,7 @@ import { RemovePushRule } from '../commands/remove-push-rule.js';
 import { SetPushRule } from '../commands/set-push-rule.js';
 import { readPushRules } from '../queries/read-push-rules.js';
 import { noSuchRule } from '../rules/decide-push-rules.js';
+import { parseConditions } from './parse-conditions.js';
 
 class RuleBody {
   @IsArray() actions!: PushAction[];
@@ -67,11 +67,6 @@ function parseKind(text: string): PushRuleKind {
 /** A rule for a sender is called by a user id. */
 function readRuleId(requester: Requester, kind: PushRuleKind, ruleId: string): string {
   return kind === 'sender' && isUserId(ruleId) ? readUserId(requester, ruleId) : ruleId;
-}
-
-function parseConditions(conditions: readonly unknown[]): JsonObject[] {
-  if (conditions.every(isJsonObject)) return [...conditions];
-  throw new MatrixError('M_BAD_JSON', 'conditions: must be a list of objects');
 }
 
 const noSuchPath = (): MatrixError => new MatrixError('M_UNRECOGNIZED', 'No such push rules', { status: 400 });

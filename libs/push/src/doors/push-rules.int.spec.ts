@@ -111,6 +111,24 @@ describe('push rules', () => {
     expect((await put(path, body)).status).toBe(400);
   });
 
+  it.each([
+    [{ key: 'type', pattern: 'm.*' }, 'M_MISSING_PARAM'],
+    [{ kind: 1 }, 'M_BAD_JSON'],
+    [{ kind: 'event_match', key: 1, pattern: 'm.*' }, 'M_BAD_JSON'],
+    [{ kind: 'event_match', key: 'type' }, 'M_MISSING_PARAM'],
+    [{ kind: 'event_property_is', key: 'content.x', value: 1.5 }, 'M_BAD_JSON'],
+    [{ kind: 'event_property_contains', key: 'content.x', value: {} }, 'M_BAD_JSON'],
+    [{ kind: 'room_member_count', is: 2 }, 'M_BAD_JSON'],
+    [{ kind: 'sender_notification_permission' }, 'M_MISSING_PARAM'],
+    [{ kind: 'event_property_is', key: 'content.x', value: null }, undefined],
+    [{ kind: 'contains_display_name' }, undefined],
+    [{ kind: 'org.example.new', value: { any: [1.5] } }, undefined],
+  ])('have conditions of the form that the specification gives them: %j', async (condition, errcode) => {
+    const { body } = await put('/global/underride/mine', { actions: [], conditions: [condition] });
+    expect(body['errcode']).toBe(errcode);
+    expect((await get('/global/underride/mine')).status).toBe(errcode === undefined ? 200 : 404);
+  });
+
   it.each(['GET', 'PUT', 'DELETE'] as const)(
     'have five kinds: %s of another is refused, in any scope',
     async (method) => {
