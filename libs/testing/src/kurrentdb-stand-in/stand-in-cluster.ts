@@ -2,13 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type KurrentStandIn, startKurrentStandIn } from './kurrentdb-stand-in.js';
 import { StandInGate } from './stand-in-gate.js';
 import { StandInLog } from './stand-in-log.js';
-
-/** What the nodes tell of each other. */
-export interface ClusterState {
-  readonly nodes: { readonly port: number; isAlive: boolean }[];
-  /** The node that appends, or that the others still believe to; undefined while there is an election. */
-  leader: number | undefined;
-}
+import type { ClusterState } from './stand-in-state.js';
 
 export interface KurrentCluster {
   readonly url: string;
