@@ -34,7 +34,7 @@ export async function openEventStore(config: Config, watch?: LogWatch): Promise<
   return openLmdbEventStore(makeDirectory(config, 'log'), { onDamage, onLost, onBack });
 }
 
-/** Who hears of views on a server that are not there, are lost, are back and are gone for good, and of embedded ones that were thrown away. */
+/** Who hears of views on a server that are not there or gone for good, of any that are lost and are back, and of embedded ones that were thrown away. */
 export interface ViewsWatch extends OutageWatch {
   onWaiting(reason: string): void;
   onGone(error: Error): void;
@@ -53,7 +53,8 @@ export async function openReadModels(config: Config, watch?: ViewsWatch): Promis
     }
   }
   const { openLmdbReadModels } = await import('#read-models/lmdb/lmdb-read-model-store');
-  return openLmdbReadModels(makeDirectory(config, 'views'), { log: watch?.onThrownAway });
+  const { onThrownAway: log, onLost, onBack } = watch ?? {};
+  return openLmdbReadModels(makeDirectory(config, 'views'), { log, onLost, onBack });
 }
 
 /** Makes a directory within the data directory, for nobody else to read. Answers its path. */

@@ -19,14 +19,16 @@ export function watchLog(logger: Logger, onPutBack: (error: Error) => void): Log
   };
 }
 
-/** One line when the database of the views is not there, one when it is lost and one when it is back; one when embedded views were thrown away. `onGone`:
- * told where they are no longer what was written to them. */
+/**
+ * One line when the database of the views is not there, one when the views are lost and one when they are back; one when embedded
+ * views were thrown away. `onGone`: told where they are no longer what was written to them.
+ */
 export function watchViews(logger: Logger, onGone: (error: Error) => void): ViewsWatch {
   return {
     onWaiting: (reason) => logger.warn(`waiting for the views: ${reason}`),
     onLost: (reason) =>
       logger.error(
-        `the views are lost: ${reason}; what is sent is kept in the log, reads are answered 503 until they are back`,
+        `the views are lost: ${reason}; what is sent is kept in the log, and what cannot be read is answered 503 until they are back`,
       ),
     onBack: (lostMs) => logger.info({ lostMs }, 'the views are back'),
     onGone,

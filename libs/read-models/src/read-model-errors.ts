@@ -1,4 +1,4 @@
-/** The views cannot be reached for now. What became of a write is not known: it may still be carried out. */
+/** The views cannot be reached, or not be read or written, for now. What became of a write is not known: it may still be carried out. */
 export class ViewsUnavailable extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);

@@ -33,7 +33,7 @@ export interface ScanOptions {
  * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
  * crash by themselves, but of a `write` call all do or none, and with them all earlier calls: a checkpoint goes into the
  * same call as the rows it tells of. One process writes; its calls of `write` follow one another for each row. Throws
- * ViewsUnavailable where the store cannot be reached.
+ * ViewsUnavailable where the store cannot be reached, is damaged or takes nothing more.
  */
 export interface ReadModelStore {
   /** undefined where there is no such row, as there is none under a key that is too long to be written. */

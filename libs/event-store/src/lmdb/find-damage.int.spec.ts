@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import type { EventStore } from '../event-store.js';
 import { LogDamaged } from '../event-store-errors.js';
@@ -144,6 +145,7 @@ test('what is found damaged while the log is open is named, once, and the next s
     for await (const _ of store.readAll({ after: '0'.repeat(19) as never }));
   };
   await expect(read()).rejects.toThrow(LogDamaged);
+  for await (const { data } of store.readStream('s0')) expect(data).toContain('needle 0');
   await expect(read()).rejects.toThrow(LogDamaged);
   expect(told).toEqual([
     expect.stringMatching(/^the log is damaged: what stands behind position \d+ cannot be read: /),
@@ -152,4 +154,50 @@ test('what is found damaged while the log is open is named, once, and the next s
   await write(store, 'later', 'goes on where nothing is damaged');
   await store.close();
   await expect(open(copy)).rejects.toThrow(LogDamaged);
+});
+
+/** Lets whatever leads to a page with the needle lead to one that is not there: LMDB says so, and ends no process. */
+function losePage(bytes: Buffer): void {
+  const lost = new Set<number>();
+  for (let at = bytes.indexOf(NEEDLE); at >= 0; at = bytes.indexOf(NEEDLE, at + 1)) lost.add(Math.floor(at / PAGE));
+  for (let page = 0; page < bytes.length; page += PAGE) {
+    // Flags at 18 (1: it leads to others), twice the number of entries at 20, from 24 on where they stand behind that.
+    if ((bytes.readUInt16LE(page + 18) & 1) === 0) continue;
+    for (let entry = 0; entry < bytes.readUInt16LE(page + 20); entry += 2) {
+      const at = page + 24 + bytes.readUInt16LE(page + 24 + entry);
+      if (lost.has(bytes.readUInt16LE(at))) bytes.writeUInt16LE(60_000, at);
+    }
+  }
+}
+
+test('a page of the log that is lost keeps nobody from reading the others, at once', async () => {
+  const store = await openLmdbEventStore(copyOf(log, losePage), { damageProgram: traced('').path });
+  const read = async (stream: string): Promise<string[]> => {
+    const texts: string[] = [];
+    for await (const { data } of store.readStream(stream)) texts.push(data);
+    return texts;
+  };
+  await expect(read('s500')).rejects.toThrow(LogDamaged);
+  expect(await read('s0')).toEqual([expect.stringContaining('needle 0 ')]);
+  const all = async (): Promise<void> => {
+    for await (const _ of store.readAll({ after: '0'.repeat(19) as never }));
+  };
+  await expect(all()).rejects.toThrow(LogDamaged);
+  expect(await read('s0')).toHaveLength(1);
+  await store.close();
+});
+
+test('what is found damaged while the views are open is told once, and what needs it is refused as views that are away', async () => {
+  const lost: string[] = [];
+  const store = openLmdbReadModels(copyOf(views, losePage), {
+    damageProgram: traced('').path,
+    onLost: (reason) => void lost.push(reason),
+  });
+  const scan = (): Promise<unknown> => store.scan('c', { limit: 1_000 });
+  await expect(scan()).rejects.toThrow(ViewsUnavailable);
+  expect(await store.get('c', ['k0'])).toContain('needle 0');
+  await expect(scan()).rejects.toThrow(ViewsUnavailable);
+  expect(lost).toEqual([expect.stringMatching(/^they are damaged, and are rebuilt by the next start: MDB_/)]);
+  expect(store.failure?.message).toBe(`The views ${lost[0]!.replace('they ', '')}`);
+  await store.close();
 });

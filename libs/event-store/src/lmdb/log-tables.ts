@@ -3,6 +3,7 @@ import { LruCache } from '#kernel/lru-cache';
 import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
 import { decodeFact } from './fact-record.js';
+import { readRange } from './read-range.js';
 
 /** After how many characters of data one reading from disk stops early. */
 const READ_CHARACTERS = 4 * 1024 * 1024;
@@ -87,7 +88,7 @@ export class LogTables {
   /** The last position of all; 0 where there is none. */
   lastPosition(): number {
     return this.#read('its end', () => {
-      for (const position of this.#facts.getKeys({ reverse: true, limit: 1 })) return position;
+      for (const position of readRange(this.#facts.getKeys({ reverse: true, limit: 1 }))) return position;
       return 0;
     });
   }
@@ -103,7 +104,8 @@ export class LogTables {
       const number = this.#streams.get(name);
       if (number === undefined) return undefined;
       const range = { ...rangeOf(number, MAX_REVISION, true), limit: 1 };
-      for (const { key } of this.#revisions.getRange(range)) return { number, revision: key.readUInt32BE(4) };
+      for (const { key } of readRange(this.#revisions.getRange(range)))
+        return { number, revision: key.readUInt32BE(4) };
       return undefined;
     });
   }
@@ -139,7 +141,7 @@ export class LogTables {
       const facts: RecordedFact[] = [];
       let characters = 0;
       let last = after;
-      for (const { key, value } of this.#facts.getRange({ start: after + 1, end: end + 1, limit })) {
+      for (const { key, value } of readRange(this.#facts.getRange({ start: after + 1, end: end + 1, limit }))) {
         // A damaged page can hide rows from LMDB: better no answer than one that leaves out facts.
         if (key !== last + 1) throw new LogDamaged(`after ${last} comes ${key}`);
         last = key;
@@ -158,7 +160,7 @@ export class LogTables {
       const facts: RecordedFact[] = [];
       let characters = 0;
       const step = backwards ? -1 : 1;
-      for (const { value } of this.#revisions.getRange({ ...rangeOf(number, from, backwards), limit })) {
+      for (const { value } of readRange(this.#revisions.getRange({ ...rangeOf(number, from, backwards), limit }))) {
         const fact = this.#facts.get(value.readDoubleBE(0));
         if (fact === undefined) throw new LogDamaged(`position ${value.readDoubleBE(0)} is lost`);
         const before = facts.at(-1)?.revision;
@@ -178,7 +180,7 @@ export class LogTables {
     return this.#read('the names of its streams', () => {
       const start = after ?? (prefix === '' ? undefined : prefix);
       const from = start === undefined ? {} : { start, exclusiveStart: after !== undefined };
-      return [...this.#streams.getKeys({ ...from, limit })];
+      return [...readRange(this.#streams.getKeys({ ...from, limit }))];
     });
   }
 
@@ -188,6 +190,7 @@ export class LogTables {
       return read();
     } catch (error) {
       if (!(error instanceof LogDamaged) && !this.#isDamage(error)) throw error;
+      this.#root.resetReadTxn();
       throw this.#note(new LogDamaged(`${what} cannot be read: ${findingOf(error)}`, { cause: error }));
     }
   }

@@ -1,8 +1,13 @@
+import type { Outage } from '#kernel/outage';
 import { encodeKey, type KeyRange } from '../key-encoding.js';
 import { pendingSource, type RowSource } from '../merge-scan.js';
 import { PendingRows } from '../pending-rows.js';
+import { ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import { type Environment, openCollection, type Rows } from './open-environment.js';
+
+/** The views are lost to those who read them, or to who writes them. */
+export type Way = 'read' | 'write';
 
 /** A single write reaches LMDB after at most this time, together with all that came meanwhile. */
 const COMMIT_DELAY_MS = 50;
@@ -23,6 +28,7 @@ const COMMIT_CHARACTERS = 8 * 1024 * 1024;
 export class GroupCommits {
   readonly #environment: Environment;
   readonly #opened: Map<string, Rows>;
+  readonly #outage: Outage<Way>;
   #pending = new PendingRows();
   /** The group that is on its way into LMDB, or that LMDB refused and that is tried again before any other. */
   #committing: PendingRows | undefined;
@@ -33,9 +39,10 @@ export class GroupCommits {
   #closed = false;
 
   /** `opened`: the collections that are open; those that are made come to them. */
-  constructor(environment: Environment, opened: Map<string, Rows>) {
+  constructor(environment: Environment, opened: Map<string, Rows>, outage: Outage<Way>) {
     this.#environment = environment;
     this.#opened = opened;
+    this.#outage = outage;
   }
 
   /** Why LMDB does not take what is written, as long as that is so. */
@@ -80,7 +87,7 @@ export class GroupCommits {
     this.#pending.collections.delete(collection);
     if (rows === undefined) return;
     const cleared = rows.clearAsync().catch(async (error: unknown) => {
-      throw new Error(`${collection} cannot be dropped: ${await reasonOf(error)}`, { cause: error });
+      throw new ViewsUnavailable(`${collection} cannot be dropped: ${await reasonOf(error)}`, { cause: error });
     });
     this.#underWay = cleared.then(ignore, ignore).finally(() => {
       this.#underWay = undefined;
@@ -132,6 +139,7 @@ export class GroupCommits {
         this.#failure = undefined;
         this.#committing = undefined;
         this.#underWay = undefined;
+        this.#outage.noteSuccess('write');
         if (isLarge(this.#pending)) this.#commit();
       },
       (error: unknown) => {
@@ -144,8 +152,8 @@ export class GroupCommits {
 
   /** Hands a group to LMDB's thread, as one transaction. */
   async #store(group: PendingRows): Promise<void> {
-    const opened = this.#openAll([...group.collections.keys()]);
     try {
+      const opened = this.#openAll([...group.collections.keys()]);
       await this.#environment.root.batch(() => {
         for (const [name, pending] of group.collections) {
           const rows = opened.get(name)!;
@@ -156,7 +164,9 @@ export class GroupCommits {
         }
       });
     } catch (error) {
-      throw new Error(`The views cannot be written: ${await reasonOf(error)}`, { cause: error });
+      const reason = await reasonOf(error);
+      this.#outage.noteLoss('write', `they cannot be written: ${reason}`);
+      throw new ViewsUnavailable(`The views cannot be written: ${reason}`, { cause: error });
     }
   }
 

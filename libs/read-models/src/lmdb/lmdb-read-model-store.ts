@@ -2,9 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { noteClosed } from '#event-store/lmdb/last-end';
 import { encodeKeyToFind, encodeRange, type KeyRange } from '../key-encoding.js';
+import { Outage, type OutageWatch } from '#kernel/outage';
+import { ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan } from '../merge-scan.js';
-import { GroupCommits } from './group-commits.js';
+import { GroupCommits, type Way } from './group-commits.js';
 import {
   collectionNames,
   DATA_FILE,
@@ -16,7 +18,8 @@ import {
 } from './open-environment.js';
 import { scanStored, storedSource } from './stored-rows.js';
 
-export interface LmdbReadModelOptions {
+/** Those who watch are told that the file takes nothing more or is damaged, and that it takes what is written again. */
+export interface LmdbReadModelOptions extends OutageWatch {
   /** For a second process: sees what the writer has committed, a moment late. */
   readonly readOnly?: boolean;
   /** Told when views that cannot be used are thrown away, and when somebody else does that. */
@@ -47,8 +50,9 @@ class LmdbReadModels implements ReadModelStore {
   readonly #opened: Map<string, Rows>;
   /** Undefined where they are open for reading only. */
   readonly #commits: GroupCommits | undefined;
+  readonly #outage: Outage<Way>;
   /** Set once the file was found damaged: it does not mend. */
-  #damage: Error | undefined;
+  #damage: ViewsUnavailable | undefined;
   /** The file that is open, whatever bears its name now. */
   readonly #file: number | undefined;
   readonly #looking: NodeJS.Timeout | undefined;
@@ -58,13 +62,14 @@ class LmdbReadModels implements ReadModelStore {
   constructor(
     environment: Environment,
     private readonly directory: string,
-    { lookMs = LOOK_MS, log = console.warn }: LmdbReadModelOptions,
+    { lookMs = LOOK_MS, log = console.warn, ...watch }: LmdbReadModelOptions,
   ) {
+    this.#outage = new Outage(watch);
     this.#environment = environment;
     this.#opened = environment.found;
     this.#file = inodeOf(directory);
     if (environment.readOnly) return;
-    this.#commits = new GroupCommits(environment, this.#opened);
+    this.#commits = new GroupCommits(environment, this.#opened, this.#outage);
     this.#looking = setInterval(() => {
       if (this.#warning !== undefined || this.#isThere()) return;
       this.#warning = DELETED;
@@ -158,9 +163,10 @@ class LmdbReadModels implements ReadModelStore {
       return read();
     } catch (error) {
       if (!(error instanceof Error) || !DAMAGED.test(error.message)) throw error;
-      this.#damage ??= new Error(`The views are damaged, and are rebuilt by the next start: ${error.message}`, {
-        cause: error,
-      });
+      const reason = `are damaged, and are rebuilt by the next start: ${error.message}`;
+      this.#damage ??= new ViewsUnavailable(`The views ${reason}`, { cause: error });
+      this.#outage.noteLoss('read', `they ${reason}`);
+      this.#environment.root.resetReadTxn();
       throw this.#damage;
     }
   }

@@ -1,3 +1,4 @@
+import { readRange } from '#event-store/lmdb/read-range';
 import { decodeKey, type KeyRange } from '../key-encoding.js';
 import type { RowSource } from '../merge-scan.js';
 import type { Row } from '../read-model-store.js';
@@ -13,7 +14,7 @@ function lmdbRange({ from, to }: KeyRange, reverse: boolean): object {
 /** The rows of a range, at most `limit`. */
 export function scanStored(rows: Rows, range: KeyRange, reverse: boolean, limit: number): Row[] {
   const found: Row[] = [];
-  for (const { key, value } of rows.getRange({ ...lmdbRange(range, reverse), limit })) {
+  for (const { key, value } of readRange(rows.getRange({ ...lmdbRange(range, reverse), limit }))) {
     found.push({ key: decodeKey(key), value });
   }
   return found;

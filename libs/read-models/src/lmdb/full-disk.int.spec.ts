@@ -1,0 +1,22 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { canMount, onSmallDisk } from '#testing/small-disk';
+import { bundleScript } from '#testing/start-script';
+
+describe.runIf(canMount())('views on a disk that is full', () => {
+  it('are away until there is room again: say so once, lose nothing of what they took, and go on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'annals-full-'));
+    const script = await bundleScript('libs/read-models/src/lmdb/full-disk-writer.ts');
+    try {
+      const { stdout } = onSmallDisk(folder, process.execPath, script.path, folder);
+      const failure = 'ViewsUnavailable';
+      const errors = [failure, failure, failure];
+      expect(JSON.parse(stdout)).toEqual({ errors, failure, said: ['lost', 'back'], isWhole: true });
+    } finally {
+      await script.remove();
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
