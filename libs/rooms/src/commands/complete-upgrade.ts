@@ -16,8 +16,9 @@ const CANONICAL_ALIAS = 'm.room.canonical_alias';
 
 /**
  * Does what is left of an upgrade once the old room has its tombstone: client-server API, "Room Upgrades", server behaviour,
- * steps 5 and 6. What the upgrader may not do is left out. Done again after it was ended on the way, it does what is missing;
- * what was changed in the old room since is not touched.
+ * steps 5 and 6. State that the upgrader may not set is left out. Done again after it was ended on the way, it does what is
+ * missing; what was changed in the old room since is not touched: where its tombstone names another room now, or none, nothing
+ * moves.
  */
 export class CompleteUpgrade {
   constructor(
@@ -37,6 +38,8 @@ export class CompleteUpgradeHandler implements ICommandHandler<CompleteUpgrade> 
   ) {}
 
   async execute({ requester, from, to }: CompleteUpgrade): Promise<void> {
+    const tombstone = await this.#run(requester, from, (turn) => turn.findState('m.room.tombstone'));
+    if (tombstone?.content['replacement_room'] !== to) return;
     await this.#moveAliases(requester, from, to);
     await this.#moveListing(requester, from, to);
     await this.#silence(requester, from);

@@ -213,6 +213,18 @@ describe('what follows from an upgrade', () => {
     await complete(old, next);
     expect(await levelsOf(old)).toEqual(levels);
   });
+
+  it.each(['!other:a.example', undefined])(
+    'is nothing where the tombstone names %s since',
+    async (replacement_room) => {
+      const old = await begin('11', { room_alias_name: 'lobby', visibility: 'public' });
+      const { replacementRoom } = await rooms.execute(new UpgradeRoom(requesterOf(ALICE), old, '12'));
+      await rooms.setState(ALICE, old, 'm.room.tombstone', { body: 'not there', replacement_room });
+      const { length } = rooms.log.facts;
+      await complete(old, replacementRoom);
+      expect(rooms.log.facts).toHaveLength(length);
+    },
+  );
 });
 
 describe('power in the new room', () => {
