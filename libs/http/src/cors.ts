@@ -5,6 +5,8 @@ const CORS_HEADERS = Object.freeze({
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
   'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization, Date',
+  // Pages see no other header of an answer than they are let: "Rate limiting" tells clients to go by this one.
+  'access-control-expose-headers': 'Retry-After',
 });
 
 /** The same as lines of HTTP, for answers that are written to a socket. */
