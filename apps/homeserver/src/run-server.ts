@@ -46,7 +46,7 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
     logger.info({ signal }, 'draining');
     await stop(0);
   });
-  const onStoreLost = (error: Error): void => {
+  const onStoreGone = (error: Error): void => {
     if (isStopping) return;
     // Whoever started again at once would take the views from the other in turn.
     const isTaken = error instanceof ViewsTaken;
@@ -58,7 +58,7 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
     if (server !== undefined) reload(config, log, server, supervisor);
   });
   try {
-    server = await startServer(config, log, onStoreLost);
+    server = await startServer(config, log, onStoreGone);
   } catch (error) {
     // Told by whoever asked for the server, in one line.
     if (error instanceof ConfigError) throw error;

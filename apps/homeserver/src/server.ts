@@ -66,13 +66,13 @@ const DRAIN_MS = {
 
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
- * closed again. `onStoreLost` is told that the log or the views do not have any more what this server knows of them, and only
+ * closed again. `onStoreGone` is told that the log or the views do not have any more what this server knows of them, and only
  * another start helps, or are taken by another server (ViewsTaken).
  */
 export async function startServer(
   config: Config,
   { logger, sink }: ProcessLog,
-  onStoreLost: (error: Error) => void,
+  onStoreGone: (error: Error) => void,
 ): Promise<RunningServer> {
   const shutdown = new AbortController();
   // Every long poll listens to it.
@@ -83,7 +83,7 @@ export async function startServer(
     return drain(closing.toReversed(), logger);
   };
   try {
-    const started = await open({ config, logger, shutdown: shutdown.signal, onStoreLost }, closing);
+    const started = await open({ config, logger, shutdown: shutdown.signal, onStoreGone }, closing);
     started.metrics.addGauge('annals_log_lines_dropped', 'Lines of the log that nobody took', () => sink.dropped);
     const renewCertificate = (): void => started.tls?.renewCertificate();
     return { address: started.address, renewCertificate, drain: end };
@@ -98,7 +98,7 @@ interface Given {
   readonly config: Config;
   readonly logger: Logger;
   readonly shutdown: AbortSignal;
-  readonly onStoreLost: (error: Error) => void;
+  readonly onStoreGone: (error: Error) => void;
 }
 
 /** What the projections tell of new facts. Filled once there are modules. */
@@ -155,7 +155,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
 }
 
 async function openPorts(given: Given, followers: Followers, closing: DrainStep[]): Promise<Ports> {
-  const { config, logger, shutdown, onStoreLost } = given;
+  const { config, logger, shutdown, onStoreGone } = given;
   const clock = systemClock;
   const metrics = new Metrics();
   // An embedded log is itself kept from a second process; one on a server is not, nor are the views and keys beside it.
@@ -163,10 +163,10 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     const { release } = await takeWriterLock(makeDirectory(config, ''));
     closing.push({ name: 'data folder', milliseconds: DRAIN_MS.dataFolder, run: release });
   }
-  const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger, onStoreLost));
+  const { store: ownLog, signingKey } = await openOwnLog(config, clock, watchLog(logger, onStoreGone));
   const store = new MeteredEventStore(ownLog, metrics, clock);
   closing.push({ name: 'log', milliseconds: DRAIN_MS.log, run: () => store.close() });
-  const readModels = await openReadModels(config, watchViews(logger, onStoreLost));
+  const readModels = await openReadModels(config, watchViews(logger, onStoreGone));
   closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });
   const log = logger.child({ context: 'projections' });
   await notePutBack(store, readModels, clock, log);

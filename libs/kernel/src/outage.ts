@@ -1,4 +1,4 @@
-/** Who hears that a store cannot be reached, or cannot keep what it is given, for now; and that it is back. */
+/** Who hears that a store is lost: it cannot be reached, or cannot keep what it is given, for now; and that it is back. */
 export interface OutageWatch {
   readonly onLost?: (reason: string) => void;
   readonly onBack?: (lostMs: number) => void;

@@ -3,7 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged, LogPutBack } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { START, type Position } from '#kernel/position';
-import { ViewsLost, ViewsUnavailable } from '#read-models/read-model-errors';
+import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { BatchRows } from './batch-rows.js';
 import { touchedName } from './compare-generations.js';
@@ -221,7 +221,7 @@ export class LiveLoop {
     const before = this.lastError;
     this.lastError = error instanceof Error ? error.message : String(error);
     // Whoever holds the store says once that it is away or lost.
-    if (error instanceof ViewsUnavailable || error instanceof ViewsLost || this.lastError === before) return;
+    if (error instanceof ViewsUnavailable || error instanceof ViewsGone || this.lastError === before) return;
     this.#hasComplained = true;
     this.log.error(`The projections wait, and try again: ${this.lastError}`);
   }

@@ -33,7 +33,7 @@ export interface Checkpoint {
   readonly fact?: FactMark;
 }
 
-/** The write that moves the shared checkpoint. It goes last into each batch: what it says has been done is then there. */
+/** The write that moves the shared checkpoint. It goes into the same call of `write` as the rows it tells of. */
 export function checkpointWrite(log: string | null, fact: RecordedFact | undefined, facts: number): Write {
   const checkpoint: Checkpoint =
     fact === undefined ? { log, position: START } : { log, position: fact.position, facts, fact: markOf(fact) };

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged } from '#event-store/event-store-errors';
 import { type Position, START } from '#kernel/position';
-import { ViewsLost, ViewsUnavailable } from '#read-models/read-model-errors';
+import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionNumber } from '#testing/position-of';
@@ -237,7 +237,7 @@ describe('ProjectionRuntime', () => {
       readModels.failure = new ViewsUnavailable('away');
       await say('a');
       await until(async () => (await runtime.status('words')).lastError === 'away');
-      readModels.failure = new ViewsLost('thrown away');
+      readModels.failure = new ViewsGone('thrown away');
       await until(async () => (await runtime.status('words')).lastError === 'thrown away');
       expect(lines).toEqual([]);
       readModels.failure = undefined;

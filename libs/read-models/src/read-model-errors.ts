@@ -6,16 +6,16 @@ export class ViewsUnavailable extends Error {
   }
 }
 
-/** The store no longer has what was written to it: only a process that begins anew with what is there can mend it. */
-export class ViewsLost extends Error {
+/** Not lost for now, but gone: the store no longer has what was written to it, and only a process that begins anew with what is there can mend it. */
+export class ViewsGone extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);
-    this.name = 'ViewsLost';
+    this.name = 'ViewsGone';
   }
 }
 
 /** Another process writes to the views, and this one must not: they may be another server's. */
-export class ViewsTaken extends ViewsLost {
+export class ViewsTaken extends ViewsGone {
   constructor() {
     super('another server writes to this database of views, and each needs one of its own');
     this.name = 'ViewsTaken';

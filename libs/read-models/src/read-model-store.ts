@@ -43,7 +43,7 @@ export interface ReadModelStore {
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
   /**
    * Applies the writes in order. Once it settles every reader sees them. Where it throws, some may be there: the rest follow
-   * before anything else is written, and with `flush`. Throws ViewsLost where the store has lost earlier writes.
+   * before anything else is written, and with `flush`. Throws ViewsGone where the store has lost earlier writes.
    */
   write(writes: readonly Write[]): Promise<void>;
   /** Removes a collection and all its rows. No error where there is none. */

@@ -1,7 +1,7 @@
 import { MongoError, MongoServerError, type AnyBulkWriteOperation, type Collection, type Db } from 'mongodb';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Outage } from '#kernel/outage';
-import { ViewsLost, ViewsUnavailable } from '../read-model-errors.js';
+import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import type { Way } from './connect.js';
 import { Journal, NOTHING, type RowChange, type RowGroup } from './journal.js';
@@ -44,17 +44,17 @@ export class GroupWrites {
   #waiting: WaitingRows | undefined;
   /** Fires when a write under way has heard nothing for too long. */
   #late: NodeJS.Timeout | undefined;
-  #lost: ViewsLost | undefined;
+  #gone: ViewsGone | undefined;
   /** A group that was begun and may be there in part. */
   #unfinished: Rows | undefined;
   #checks: NodeJS.Timeout | undefined;
 
-  /** `onGone`: told once of what `lost` says from then on. */
+  /** `onGone`: told once of what `gone` says from then on. */
   constructor(
     database: Db,
     large: LargeValues,
     outage: Outage<Way>,
-    private readonly onGone?: (error: ViewsLost) => void,
+    private readonly onGone?: (error: ViewsGone) => void,
   ) {
     this.#database = database;
     this.#large = large;
@@ -63,8 +63,8 @@ export class GroupWrites {
   }
 
   /** Set once the database is not what was written to it: then there is nothing to write to any more. */
-  get lost(): ViewsLost | undefined {
-    return this.#lost;
+  get gone(): ViewsGone | undefined {
+    return this.#gone;
   }
 
   /** Takes the views over to write, and makes whole what a crash left half written. */
@@ -110,7 +110,7 @@ export class GroupWrites {
 
   /** As `ReadModelStore.flush`: writes reach the majority's journals in order, so when this last one has, all have. */
   async flush(): Promise<void> {
-    if (this.#lost !== undefined) return;
+    if (this.#gone !== undefined) return;
     await this.#inTurn(async () => {
       await this.#finish();
       await this.#journal.note(NOTHING, true);
@@ -174,21 +174,21 @@ export class GroupWrites {
   }
 
   async #check(): Promise<void> {
-    if (this.#lost !== undefined) return;
+    if (this.#gone !== undefined) return;
     await this.#journal.check().catch((error: unknown) => this.#noteGone(error));
   }
 
   /** What is away is told by who watches the connection. */
   #noteGone(error: unknown): void {
-    if (!(error instanceof ViewsLost) || this.#lost !== undefined) return;
-    this.#lost = error;
+    if (!(error instanceof ViewsGone) || this.#gone !== undefined) return;
+    this.#gone = error;
     this.onGone?.(error);
   }
 
   /** Runs what writes, when all before it has ended, and notes whether the server takes it. */
   #inTurn(write: () => Promise<void>): Promise<void> {
     return this.#turns.run('turn', async () => {
-      if (this.#lost !== undefined) throw this.#lost;
+      if (this.#gone !== undefined) throw this.#gone;
       this.#late = setTimeout(() => {
         this.#outage.noteLoss('write', `the database has taken no rows for ${WRITE_MS / 1000} seconds`);
       }, WRITE_MS);
@@ -197,7 +197,7 @@ export class GroupWrites {
         this.#outage.noteSuccess('write');
       } catch (error) {
         // Where the connection is lost, who watches that tells it.
-        if (error instanceof ViewsLost) this.#noteGone(error);
+        if (error instanceof ViewsGone) this.#noteGone(error);
         else if (!isAway(error)) this.#outage.noteLoss('write', error instanceof Error ? error.message : String(error));
         throw isAway(error) || error instanceof MongoError
           ? new ViewsUnavailable(error.message, { cause: error })

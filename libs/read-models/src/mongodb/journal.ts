@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
-import { ViewsLost, ViewsTaken } from '../read-model-errors.js';
+import { ViewsGone, ViewsTaken } from '../read-model-errors.js';
 import type { LargeValues, RowDocument, RowFields } from './large-values.js';
 
 /** A row and what it holds from now on: null for nothing. */
@@ -67,7 +67,7 @@ export class Journal {
 
   /**
    * Notes a group in place of the one before; `isDurable` waits until the journals of the majority have it, and with it all
-   * that was written earlier. Throws ViewsLost where the server does not have the one before.
+   * that was written earlier. Throws ViewsGone where the server does not have the one before.
    */
   async note(group: RowGroup, isDurable = false): Promise<void> {
     const fields = await this.#large.fieldsOf(JOURNAL_COLLECTION, JSON.stringify([...group]));
@@ -77,7 +77,7 @@ export class Journal {
       { ...fields, owner: this.#owner, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
-    if (matchedCount === 0) throw whyLost(await this.#state(), this.#owner);
+    if (matchedCount === 0) throw whyGone(await this.#state(), this.#owner);
     this.#groups++;
     this.#collections = new Set(group.keys());
     const replaced = this.#noted;
@@ -85,12 +85,12 @@ export class Journal {
     await this.#large.remove(JOURNAL_COLLECTION, replaced);
   }
 
-  /** Throws ViewsLost where the server does not have the group noted last, or another process has taken over. */
+  /** Throws ViewsGone where the server does not have the group noted last, or another process has taken over. */
   async check(): Promise<void> {
     // Before the look: a group may be noted meanwhile.
     const least = this.#groups;
     const found = await this.#state();
-    if (found?.owner !== this.#owner || (found.groups ?? 0) < least) throw whyLost(found, this.#owner);
+    if (found?.owner !== this.#owner || (found.groups ?? 0) < least) throw whyGone(found, this.#owner);
   }
 
   #state(): Promise<JournalState | null> {
@@ -98,8 +98,8 @@ export class Journal {
   }
 }
 
-function whyLost(found: JournalState | null, owner: string): ViewsLost {
-  if (found === null) return new ViewsLost('the views were thrown away while the server runs');
+function whyGone(found: JournalState | null, owner: string): ViewsGone {
+  if (found === null) return new ViewsGone('the views were thrown away while the server runs');
   if (found.owner !== owner) return new ViewsTaken();
-  return new ViewsLost('the database of the views has lost what was written to it');
+  return new ViewsGone('the database of the views has lost what was written to it');
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MongoProxy } from '#testing/mongo-proxy';
-import { ViewsLost, ViewsUnavailable } from '../read-model-errors.js';
+import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { ReadModelStore, Write } from '../read-model-store.js';
 import { type MongoReadModelOptions, openMongoReadModels } from './mongodb-read-model-store.js';
 
@@ -135,7 +135,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await writer.write(after);
     await database.collection('annals.journal').deleteMany({});
     await database.collection('annals.journal').insertMany(kept);
-    await expect(writer.write(after)).rejects.toThrow(ViewsLost);
+    await expect(writer.write(after)).rejects.toThrow(ViewsGone);
     expect(writer.failure?.message).toContain('has lost what was written to it');
     const next = await open(url.href);
     await database.dropDatabase();

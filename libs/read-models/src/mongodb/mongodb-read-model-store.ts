@@ -2,7 +2,7 @@ import type { Collection, Db, Filter, MongoClient } from 'mongodb';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { waitForServer } from '#kernel/wait-for-server';
 import { encodeRange, RANGE_END } from '../key-encoding.js';
-import { type ViewsLost, ViewsUnavailable } from '../read-model-errors.js';
+import { type ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { clientOf, SELECTION_MS, watchConnection, type Way } from './connect.js';
 import { GroupWrites } from './group-writes.js';
@@ -19,7 +19,7 @@ export interface MongoReadModelOptions extends OutageWatch {
   readonly waitMs?: number;
   readonly onWaiting?: (reason: string) => void;
   /** Told once that the database is not what was written to it, or is another's: only a process that begins anew mends that. */
-  readonly onGone?: (error: ViewsLost) => void;
+  readonly onGone?: (error: ViewsGone) => void;
 }
 
 const DEFAULT_DATABASE = 'annals';
@@ -87,7 +87,7 @@ class MongoReadModels implements ReadModelStore {
   }
 
   get failure(): Error | undefined {
-    if (this.#writes?.lost !== undefined) return this.#writes.lost;
+    if (this.#writes?.gone !== undefined) return this.#writes.gone;
     const { reason } = this.#outage;
     return reason === undefined ? undefined : new Error(`The views cannot be reached or written: ${reason}`);
   }
@@ -183,7 +183,7 @@ class MongoReadModels implements ReadModelStore {
   /** Runs what reads. Throws ViewsUnavailable where the server does not answer. */
   async #answer<T>(read: () => Promise<T>): Promise<T> {
     // What is not there any more is no answer.
-    if (this.#writes?.lost !== undefined) throw new ViewsUnavailable(this.#writes.lost.message);
+    if (this.#writes?.gone !== undefined) throw new ViewsUnavailable(this.#writes.gone.message);
     // Whoever came first has waited for another member to take its place.
     const { reason, lostMs } = this.#outage;
     if (this.#outage.isLost('connection') && lostMs > SELECTION_MS) throw new ViewsUnavailable(`still lost: ${reason}`);
