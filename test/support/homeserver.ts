@@ -10,7 +10,8 @@ import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-sta
 import { type Log, LOG_SERVER, USUAL_LOG, type Views, VIEWS_SERVER } from './stores.js';
 
 const START = fileURLToPath(new URL('../../apps/start.mjs', import.meta.url));
-const READY_WITHIN_MS = 60_000;
+/** The first start builds, and the machine may be busy. */
+const READY_WITHIN_MS = 110_000;
 
 export interface HomeserverOptions {
   readonly log?: Log;
