@@ -2,7 +2,10 @@ import { Controller, Get } from '@nestjs/common';
 import { TODAY, V1, under } from '#http/client-paths';
 import { Authenticated } from '#http/authenticated';
 
-/** GET /voip/turnServer: there is no TURN server here, which clients are told by an empty object. */
+/**
+ * GET /voip/turnServer: there is no TURN server here. NOTSPEC: told by an empty object, which clients know from all servers
+ * in use; the specification requires the keys and has no word for none.
+ */
 @Authenticated()
 @Controller()
 export class VoipController {
