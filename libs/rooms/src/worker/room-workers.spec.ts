@@ -131,6 +131,33 @@ test('what a redaction takes away is gone for who comes behind it, in the same w
   expect(await topic()).toEqual({});
 });
 
+test('what is in no memory of the state is read many at a time, and comes in the order that was asked for', async () => {
+  const roomId = await roomOf('11');
+  const written = Array.from({ length: 1_200 }, (_, i) => String(i));
+  await workers.run(roomId, context, async (turn) => {
+    for (const stateKey of written) await turn.send({ type: 'org.example', stateKey, sender: alice, content: {} });
+  });
+  let [atOnce, most] = [0, 0];
+  const slow: EventStore = Object.assign(Object.create(store) as EventStore, {
+    async *readStream(...asked: Parameters<EventStore['readStream']>): AsyncGenerator<RecordedFact> {
+      most = Math.max(most, ++atOnce);
+      await new Promise((resolve) => setImmediate(resolve));
+      try {
+        yield* store.readStream(...asked);
+      } finally {
+        atOnce--;
+      }
+    },
+  });
+  // The first to be forgotten.
+  const stateKeys = written.slice(0, 100);
+  const keys = [...stateKeys, 'nobody'].map((stateKey) => ({ type: 'org.example', stateKey }));
+  const { result } = await workersOn(slow).run(roomId, context, (turn) => turn.findStates(keys));
+  expect(result.map(({ stateKey }) => stateKey)).toEqual(stateKeys);
+  expect(most).toBeGreaterThan(8);
+  expect(most).toBeLessThan(stateKeys.length);
+});
+
 test('two processes that write to one room both succeed, one after the other', async () => {
   const roomId = await roomOf('10');
   const other = workersOn(store);
