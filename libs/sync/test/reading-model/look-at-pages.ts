@@ -1,5 +1,5 @@
 import { Difference, expectSame, expectTrue } from './assert.js';
-import { describeEvent, type Look, type ToldEvent } from './look.js';
+import type { Look, ToldEvent } from './look.js';
 import type { Door } from './reader-model.js';
 import { stateName } from './room-model.js';
 
@@ -104,45 +104,8 @@ async function lookAtPagesV1(look: Look): Promise<void> {
   look.checkPage(`${what} forwards`, forward.body.chunk, reader.visibleEvents(), limit, 'v1');
 }
 
-/** GET /relations of one event, and /timestamp_to_event of one time. */
-export async function lookForEvents(look: Look): Promise<void> {
-  await lookAtRelations(look);
-  await lookForTime(look);
-}
-
-async function lookAtRelations(look: Look): Promise<void> {
-  const { reader, path } = look;
-  const related = reader.room.events.filter((event) => relationOf(event.content) !== undefined);
-  const chosen = related[look.number(related.length)];
-  const parent = chosen === undefined ? undefined : reader.room.find(relationOf(chosen.content)!);
-  if (parent === undefined) return;
-  const what = `GET /relations of ${describeEvent(parent)}`;
-  const answer = await look.user.call(
-    'GET',
-    `/_matrix/client/v1${path}/relations/${encodeURIComponent(parent.id)}?limit=100`,
-  );
-  // What somebody says of what they do not want to see may be shown or not.
-  const verdict = reader.isIgnored(parent) && reader.isAllowed(parent) ? 'maybe' : reader.maySee(parent);
-  if (verdict === 'no') return look.expectRefused(what, answer);
-  if (verdict === 'yes') look.expectAnswered(what, answer);
-  if (answer.status !== 200) return;
-  const told: readonly ToldEvent[] = answer.body.chunk;
-  const expected = related.filter((event) => {
-    if (relationOf(event.content) !== parent.id || reader.maySee(event) !== 'yes') return false;
-    // What is redacted relates to nothing any more, or has no content for this reader alone: its sender is erased.
-    const contents = reader.contentsOf(event);
-    const isTold = told.some(({ event_id: id }) => id === event.id);
-    return contents.includes(event.content) && (contents.length === 1 || isTold);
-  });
-  look.checkPage(what, told, expected.toReversed(), Infinity);
-}
-
-function relationOf(content: Readonly<Record<string, unknown>>): string | undefined {
-  const relation = content['m.relates_to'] as { event_id?: string } | undefined;
-  return relation?.event_id;
-}
-
-async function lookForTime(look: Look): Promise<void> {
+/** GET /timestamp_to_event of one time. */
+export async function lookForTime(look: Look): Promise<void> {
   const { reader, path } = look;
   const { time } = reader.room.events[look.number(reader.room.length)]!;
   const direction = look.number(2) === 0 ? 'b' : 'f';

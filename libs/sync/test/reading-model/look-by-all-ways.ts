@@ -1,7 +1,8 @@
 import type { Look } from './look.js';
 import { lookAround, lookAtEvents } from './look-at-events.js';
 import { lookAtOverviews } from './look-at-overviews.js';
-import { lookAtPages, lookForEvents } from './look-at-pages.js';
+import { lookAtPages, lookForTime } from './look-at-pages.js';
+import { lookAtRelations } from './look-at-relations.js';
 import { lookAtState } from './look-at-state.js';
 import { lookAtStream } from './look-at-stream.js';
 import { lookAtSync } from './look-at-sync.js';
@@ -11,7 +12,8 @@ export const WAYS: readonly ((look: Look) => Promise<void>)[] = [
   lookAtEvents,
   lookAround,
   lookAtPages,
-  lookForEvents,
+  lookForTime,
+  lookAtRelations,
   lookAtState,
   lookAtSync,
   lookAtStream,
