@@ -203,6 +203,20 @@ describe('a room with many transactions', () => {
     expect(reads).toHaveLength(4);
     expect(await send(restarted, 'new')).toBe(written('new')[0]);
   });
+
+  it('finds what lies before a snapshot among the last thousand facts while the views cannot be reached', async () => {
+    views.held = false;
+    await many(rooms, 'x', 1_500);
+    const old = await send(rooms, 'old');
+    await many(rooms, 'y', 900);
+    await rooms.workers.close();
+    expect(await views.store.get('room-snapshots', [roomId, 'head'])).toBeDefined();
+    views.get = () => Promise.reject(new ViewsUnavailable('away'));
+    const restarted = new RoomCommands(views);
+    expect(await send(restarted, 'old')).toBe(old);
+    const fresh = await send(restarted, 'new');
+    expect([await send(restarted, 'new'), written('old'), written('new')]).toEqual([fresh, [old], [fresh]]);
+  });
 });
 
 describe('a room in memory', () => {

@@ -17,15 +17,17 @@ export interface Transaction {
   /** What makes it the same within its room: `transactionName`. */
   readonly name: string;
   readonly txn: { readonly device_id: string; readonly txn_id: string };
-  /** Where the views stood before they were asked. */
-  readonly viewed: Position;
+  /** Where the views stood before they were asked; undefined where they did not answer. */
+  readonly viewed: Position | undefined;
   /** The event that answered it, as far as they know. */
   readonly answered: EventId | undefined;
 }
 
+const AWAY = Symbol('the views do not answer');
+
 /**
  * Looks for the transaction of a command; undefined where the client gave no id. While the views cannot be reached only the
- * room is asked, which remembers its last thousand or, where it was read from a snapshot, those since: a send need not wait.
+ * room is asked, which knows those of its last thousand facts: a send need not wait.
  */
 export async function findTransaction(
   views: Views,
@@ -46,9 +48,10 @@ export async function findTransaction(
   const viewed = views.position(['transactions']);
   const key = [userId, deviceId, transactionKey(roomId, type, txnId, redacts)];
   const row = await views.get('transactions', key).catch((error: unknown) => {
-    if (error instanceof ViewsUnavailable) return undefined;
+    if (error instanceof ViewsUnavailable) return AWAY;
     throw error;
   });
+  if (row === AWAY) return { name, txn, viewed: undefined, answered: undefined };
   return { name, txn, viewed, answered: row as EventId | undefined };
 }
 

@@ -21,7 +21,7 @@ import { headAfter, type RoomHead } from '../decide/room-head.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { factWithPdu, type PduRedacted, roomStream } from '../facts/room-facts.js';
 import type { LiveRoom } from './live-room.js';
-import { type Answered, FIRST_PLACE, transactionName } from './room-transactions.js';
+import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
 
 /** Who and what caused the facts of a turn. */
 export interface FactContext {
@@ -36,6 +36,9 @@ export interface TurnServices {
   readonly author: EventAuthor;
   readonly clock: Clock;
 }
+
+/** The facts of a room among which a transaction is looked for without the views. */
+const LOOKED_THROUGH = 1024;
 
 /** A fact decided and not yet in the log, and where the room stands once it is. */
 export interface PendingFact {
@@ -111,11 +114,18 @@ export class RoomTurn {
   /**
    * The event of a transaction (`transactionName`) that any fact of this room carries, whoever wrote it. The caller has looked
    * in the views first: `viewed` is where they stood before. Reads the log only where they had not come to what is in memory.
+   * Undefined where they did not answer: then the last thousand facts of the room are looked through, and what is older is
+   * not found.
    */
-  async findTransaction(name: string, viewed: Position): Promise<EventId | undefined> {
+  async findTransaction(name: string, viewed: Position | undefined): Promise<EventId | undefined> {
     const { transactions } = this.room;
-    transactions.viewed(viewed);
-    if (transactions.since.position > viewed) await this.#rememberFrom(viewed);
+    if (viewed !== undefined) {
+      transactions.viewed(viewed);
+      if (transactions.since.position > viewed) await this.#rememberFrom(({ position }) => position <= viewed);
+    } else {
+      const first = this.room.head.revision - LOOKED_THROUGH;
+      if (transactions.since.revision > first) await this.#rememberFrom(({ revision }) => revision <= first);
+    }
     return this.transactions.get(name) ?? this.earlier.get(name) ?? transactions.find(name);
   }
 
@@ -186,8 +196,8 @@ export class RoomTurn {
     this.head = head;
   }
 
-  /** Reads the room backwards until all is in memory that the views, where they stood, do not tell. */
-  async #rememberFrom(viewed: Position): Promise<void> {
+  /** Reads the room backwards until all is in memory that came after a fact which need not be. */
+  async #rememberFrom(isBefore: (place: FactPlace) => boolean): Promise<void> {
     const { store } = this.services;
     const { transactions } = this.room;
     const earlier: Answered[] = [];
@@ -195,7 +205,7 @@ export class RoomTurn {
     const last = transactions.since.revision;
     for await (const recorded of store.readStream(roomStream(this.roomId), { from: last, backwards: true })) {
       const { revision, position } = recorded;
-      if (position <= viewed) {
+      if (isBefore(recorded)) {
         from = { revision, position };
         break;
       }
