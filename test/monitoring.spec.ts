@@ -41,7 +41,9 @@ describe('what watches a server', () => {
       new Map([...text.matchAll(new RegExp(`^${metric}{cache="(.*?)"} (.*)$`, 'gm'))].map((m) => [m[1], Number(m[2])]));
     const capacity = numbersOf('annals_cache_capacity');
     const names = ['known-tokens', 'lazy-members', 'push-contexts', 'recent-redactions', 'rooms', 'sync-filters'];
-    expect([...capacity.keys()]).toEqual(expect.arrayContaining([...names, 'timeline-ends', 'unread-counts']));
+    expect([...capacity.keys()]).toEqual(
+      expect.arrayContaining([...names, 'stream-heads', 'timeline-ends', 'unread-counts']),
+    );
     for (const metric of ['entries', 'hits_total', 'misses_total', 'evictions_total']) {
       expect([...numbersOf(`annals_cache_${metric}`).keys()]).toEqual([...capacity.keys()]);
     }

@@ -130,7 +130,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   for (const listener of LISTENERS) followers.listeners.push(app.get(listener, { strict: false }));
   for (const effect of EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
 
-  watchCaches(ports.metrics, app);
+  watchCaches(ports.metrics, app, ports.store);
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();

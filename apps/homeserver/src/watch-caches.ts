@@ -6,6 +6,7 @@ import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { Aliases } from '#directory/aliases';
 import { Receipts } from '#ephemeral/commands/receipts';
+import type { EventStore } from '#event-store/event-store';
 import { RateLimits } from '#http/rate-limits';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
@@ -19,8 +20,15 @@ import { LazyMembers } from '#sync/parts/lazy-members';
 import { SharedRows } from '#sync/parts/recent-rows';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
-/** Adds what the caches of this process do to the metrics: all of them, by their name. */
-export function watchCaches(metrics: Metrics, app: Pick<INestApplicationContext, 'get'>): void {
+/**
+ * Adds what the caches of this process do to the metrics, by their name: all but those that are part of an entry of another, as
+ * the events that a room has in memory, and go with it.
+ */
+export function watchCaches(
+  metrics: Metrics,
+  app: Pick<INestApplicationContext, 'get'>,
+  store: Pick<EventStore, 'caches'>,
+): void {
   const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
   const [active, unread, limits] = [of(ActiveUsers), of(UnreadCounts), of(RateLimits)];
   const owners: Readonly<Record<string, { readonly numbers: CacheNumbers }>> = {
@@ -42,7 +50,7 @@ export function watchCaches(metrics: Metrics, app: Pick<INestApplicationContext,
   const list = (): [string, CacheNumbers][] => [
     ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),
     ['recent-redactions', active.redactions.numbers],
-    ...Object.entries({ ...unread.caches, ...limits.caches }),
+    ...Object.entries({ ...unread.caches, ...limits.caches, ...store.caches }),
   ];
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
     list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);

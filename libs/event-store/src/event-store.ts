@@ -1,3 +1,4 @@
+import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 
 /** What surrounds a fact's data. `chain` links it to the fact before it in its stream (see `seal-facts.ts`). */
@@ -79,6 +80,8 @@ export interface Distance {
 export interface EventStore {
   /** What was found damaged in it since it was opened. What does not need that goes on. */
   readonly damage?: Error | undefined;
+  /** What it keeps in memory of what it has read, by name: for metrics. */
+  readonly caches?: Readonly<Record<string, CacheNumbers>> | undefined;
   /**
    * Appends all the facts or none, durably. Throws RevisionConflict when the stream's last revision is not `expected`,
    * except where the same facts (by id) already stand at that very place: then it answers as the first time. Throws

@@ -1,4 +1,5 @@
 import type { Stopwatch } from '#kernel/clock';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import {
   type Appended,
@@ -30,6 +31,10 @@ export class MeteredEventStore implements EventStore {
 
   get damage(): Error | undefined {
     return this.store.damage;
+  }
+
+  get caches(): Readonly<Record<string, CacheNumbers>> | undefined {
+    return this.store.caches;
   }
 
   append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {

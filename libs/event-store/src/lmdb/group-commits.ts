@@ -1,4 +1,4 @@
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import {
   RevisionConflict,
@@ -59,6 +59,11 @@ export class GroupCommits {
   ) {
     this.#position = tables.lastPosition();
     this.#outage = new Outage(listener);
+  }
+
+  /** What is known of the last facts of streams, for metrics. */
+  get heads(): CacheNumbers {
+    return this.#heads.numbers;
   }
 
   /** The last durable position. */

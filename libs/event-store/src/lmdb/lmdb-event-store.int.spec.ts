@@ -47,6 +47,15 @@ describe('LMDB event store, alone', () => {
     return script;
   }
 
+  it('tells what it keeps in memory of its streams', async () => {
+    const store = await open(await newFolder());
+    await store.append('a', 'no-stream', someFacts(1));
+    await store.append('a', 0, someFacts(1));
+    for await (const _ of store.readStream('a'));
+    expect(store.caches?.['stream-heads']).toMatchObject({ size: 1, hits: 1, misses: 1, evictions: 0 });
+    expect(store.caches?.['stream-names']).toMatchObject({ size: 1, hits: 1, misses: 1, evictions: 0 });
+  });
+
   it('counts positions from 1 without gaps, also over conflicts', async () => {
     const store = await open(await newFolder());
     await Promise.all([

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
+import type { CacheNumbers } from '#kernel/lru-cache';
 import type { OutageWatch } from '#kernel/outage';
 import type { Position } from '#kernel/position';
 import type {
@@ -109,6 +110,11 @@ class LmdbEventStore implements EventStore {
 
   get damage(): LogDamaged | undefined {
     return this.#tables.damage;
+  }
+
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    const names = { 'stream-names': this.#tables.names };
+    return this.#commits === undefined ? names : { ...names, 'stream-heads': this.#commits.heads };
   }
 
   async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {

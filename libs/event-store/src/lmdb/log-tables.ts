@@ -1,5 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
 import { decodeFact } from './fact-record.js';
@@ -50,6 +50,11 @@ export class LogTables {
     this.#revisions = openTable(root, 'revisions', { keyEncoding: 'binary', encoding: 'binary' });
     this.#streams = openTable(root, 'streams', { encoding: 'ordered-binary' });
     this.#names = openTable(root, 'names', { keyEncoding: 'uint32', encoding: 'string' });
+  }
+
+  /** What is known of the names of streams, for metrics. */
+  get names(): CacheNumbers {
+    return this.#knownNames.numbers;
   }
 
   /** What was found first of all that is not as it was written. */
