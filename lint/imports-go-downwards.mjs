@@ -49,7 +49,7 @@ function placeOf(path) {
 }
 
 /** Why a file may not import what it names so; undefined where it may. Paths are from the root of the repository. */
-export function findWhyNot(path, named) {
+function findWhyNot(path, named) {
   const from = placeOf(path);
   const isTest = TEST_FILE.test(path);
   if (named.startsWith('.')) {

@@ -37,7 +37,7 @@ const isFilled = (text: string): boolean => text.trim() !== '';
 
 export const REGISTRATION_MODES = ['open', 'token', 'closed'] as const;
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-export const ROLES = ['all'] as const;
+const ROLES = ['all'] as const;
 const SWITCH = ['on', 'off'] as const;
 const BOOLEAN = ['true', 'false'] as const;
 

@@ -43,7 +43,7 @@ export function isRoomAlias(text: string): text is RoomAlias {
 }
 
 /** A device id: whatever a client chose, of 1 to 255 bytes. */
-export function isDeviceId(text: string): text is DeviceId {
+function isDeviceId(text: string): text is DeviceId {
   return text !== '' && fits(text);
 }
 

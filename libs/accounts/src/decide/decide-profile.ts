@@ -12,7 +12,7 @@ const MAX_PROFILE_BYTES = 65_536;
 const MAX_LENGTH: Readonly<Record<string, number>> = { displayname: 256, avatar_url: 1000, 'm.tz': 255 };
 
 /** Throws M_KEY_TOO_LARGE or M_INVALID_PARAM for what cannot be a profile's key (PUT /profile/{userId}/{keyName}). */
-export function checkProfileKey(key: string): void {
+function checkProfileKey(key: string): void {
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw new MatrixError('M_KEY_TOO_LARGE');
   if (!KEY.test(key)) throw new MatrixError('M_INVALID_PARAM', 'Invalid profile key');
 }

@@ -1,7 +1,7 @@
 import type { UserId } from '#kernel/ids';
 
 /** A registration token is one stream, named by the sha256 (hex) of the token: the token itself is nowhere in the log. */
-export const REGISTRATION_TOKEN_STREAM_PREFIX = 'registration-token-';
+const REGISTRATION_TOKEN_STREAM_PREFIX = 'registration-token-';
 export const registrationTokenStream = (tokenHash: string): string => `${REGISTRATION_TOKEN_STREAM_PREFIX}${tokenHash}`;
 export const tokenHashOfStream = (stream: string): string => stream.slice(REGISTRATION_TOKEN_STREAM_PREFIX.length);
 

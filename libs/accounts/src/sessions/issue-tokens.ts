@@ -3,7 +3,7 @@ import type { DeviceAdded, TokensRefreshed } from '../facts/account-facts.js';
 import { hashSecret, newAccessToken, newDeviceId, newRefreshToken } from '../credentials/secrets.js';
 
 /** How long an access token lives that can be refreshed. Others never end by themselves. */
-export const ACCESS_TOKEN_LIFETIME_MS = 60 * 60 * 1000;
+const ACCESS_TOKEN_LIFETIME_MS = 60 * 60 * 1000;
 
 /** What a client may ask for of its new session (POST /login, POST /register). */
 export interface SessionOptions {

@@ -55,7 +55,7 @@ export function membershipOf(user: string, state: AuthState): string {
 }
 
 /** The join rule of a state; `invite` where there is none. */
-export function joinRuleOf(state: AuthState): string {
+function joinRuleOf(state: AuthState): string {
   const rule = state.get('m.room.join_rules', '')?.content.join_rule;
   return typeof rule === 'string' ? rule : 'invite';
 }

@@ -4,7 +4,7 @@ import type { RoomVersion } from '../room-versions/room-version.js';
 import type { AuthState } from './auth-state.js';
 
 /** The levels that m.room.power_levels names, with what they are when it does not say or does not exist. */
-export const DEFAULT_LEVELS = Object.freeze({
+const DEFAULT_LEVELS = Object.freeze({
   ban: 50,
   kick: 50,
   redact: 50,

@@ -129,6 +129,6 @@ export function openCollection(root: RootDatabase<string, string>, name: string)
 }
 
 /** Whether a collection holds no row. */
-export function isEmpty(rows: Rows): boolean {
+function isEmpty(rows: Rows): boolean {
   return [...rows.getKeys({ start: '\0', limit: 1 })].length === 0;
 }

@@ -38,12 +38,7 @@ export function roomEventOfFact(roomId: RoomId, fact: Pick<RecordedFact, 'data'>
 }
 
 /** As `roomEventOfFact`, where the fact's data is parsed already. */
-export function roomEventOf(
-  roomId: RoomId,
-  body: PduAccepted | PduRedacted,
-  version: RoomVersion,
-  data: string,
-): RoomEvent {
+function roomEventOf(roomId: RoomId, body: PduAccepted | PduRedacted, version: RoomVersion, data: string): RoomEvent {
   // Only the old versions can hold numbers whose spelling JSON.parse would lose.
   const pdu = version.strictCanonicalJson ? body.pdu : parseJson(pduTextOf(data), { lenient: true });
   if (!isJsonObject(pdu)) throw new Error('the log holds a PDU that is no object');

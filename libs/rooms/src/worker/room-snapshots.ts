@@ -10,7 +10,7 @@ import { type HistoryVisibility, roomStream } from '../facts/room-facts.js';
 import { type LiveRoom, liveRoom } from './live-room.js';
 
 /** The collection of snapshots. It belongs to the write side: no projector, no generations; it may be deleted at any time. */
-export const SNAPSHOTS = 'room-snapshots';
+const SNAPSHOTS = 'room-snapshots';
 
 interface SnapshotHeader {
   readonly revision: number;

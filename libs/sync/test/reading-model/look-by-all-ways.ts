@@ -8,7 +8,7 @@ import { lookAtStream } from './look-at-stream.js';
 import { lookAtSync } from './look-at-sync.js';
 
 /** Every way there is to read a room. */
-export const WAYS: readonly ((look: Look) => Promise<void>)[] = [
+const WAYS: readonly ((look: Look) => Promise<void>)[] = [
   lookAtEvents,
   lookAround,
   lookAtPages,
