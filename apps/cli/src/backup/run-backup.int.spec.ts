@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -55,3 +55,16 @@ test('a backup that cannot be made leaves nothing', async () => {
   await expect(backUp()).rejects.toThrow('the backup could not be made: ENOTDIR');
   expect(existsSync(target)).toBe(false);
 });
+
+test.each(['log/backup', 'keys/backup', 'views/of/today', 'log'])(
+  'a backup is not made in %s of the data folder, with which it would be lost, by whatever path',
+  async (name) => {
+    mkdirSync(join(folder.path, 'views'), { recursive: true });
+    for (const data of [folder.path, join(target, 'link')]) {
+      if (data !== folder.path) symlinkSync(folder.path, data);
+      const making = runBackup(testInstallation(folder.path), terminal, join(data, name));
+      await expect(making).rejects.toThrow(/lies within .*(log|keys|views), and would be lost with it/);
+    }
+    expect(existsSync(join(folder.path, name, 'manifest.json'))).toBe(false);
+  },
+);

@@ -1,5 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
@@ -27,6 +27,7 @@ export async function runBackup(installation: Installation, terminal: Terminal, 
   // Refuses what is not there, or another's.
   await (await installation.openLogToRead()).close();
   const directory = resolve(target);
+  checkIsOutside(config.dataDir, directory);
   const { partial, isNew } = claimFolder(directory, terminal);
   try {
     const manifest = await write(config.dataDir, logDirectory(config), partial);
@@ -41,6 +42,25 @@ export async function runBackup(installation: Installation, terminal: Terminal, 
     if (error instanceof CliFailure) throw error;
     throw new CliFailure(`the backup could not be made: ${messageOf(error)}`);
   }
+}
+
+/** A backup within what it is of would go with it: views are thrown away, a log is moved aside by `annals restore`. */
+function checkIsOutside(dataDir: string, directory: string): void {
+  for (const name of ['log', 'keys', 'views']) {
+    const part = realPath(join(dataDir, name));
+    if (
+      !realPath(directory)
+        .concat(sep)
+        .startsWith(part + sep)
+    )
+      continue;
+    throw new CliFailure(`${directory} lies within ${part}, and would be lost with it: name another folder`);
+  }
+}
+
+/** A path without symbolic links, as far as it is there. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : join(realPath(dirname(path)), basename(path));
 }
 
 async function write(dataDir: string, logFolder: string, partial: string): Promise<Manifest> {
