@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { JsonNumber, type JsonObject } from '#kernel/json';
 import { ALICE, BOB, makeCreate, makeEvent, versionOf, versionsBetween } from '../../test/hand-made-events.js';
 import { authStateOf } from './auth-state.js';
-import { levelNeeded, levelToNotify, levelToSend, parseLevel, powerLevelOf } from './power-levels.js';
+import { levelNeeded, levelsToNotify, levelToSend, parseLevel, powerLevelOf } from './power-levels.js';
 
 function stateOf(version: string, levels?: JsonObject, create: JsonObject = {}) {
   const v = versionOf(version);
@@ -79,7 +79,12 @@ describe('power levels', () => {
       expect(names.map((name) => levelNeeded(name, state, version))).toEqual([50, 50, 50, 0]);
     }
     expect(levelNeeded('ban', stateOf('11', { ban: 10 }), version)).toBe(10);
-    expect(levelToNotify('room', stateOf('11', {}), version)).toBe(50);
-    expect(levelToNotify('room', stateOf('11', { notifications: { room: 1 } }), version)).toBe(1);
+  });
+
+  it('that grant notifications are those that the power levels say, as the room version understands them', () => {
+    const levels = { notifications: { room: 1, other: '20', bad: {} } };
+    expect(levelsToNotify(stateOf('11', {}), versionOf('11'))).toEqual({});
+    expect(levelsToNotify(stateOf('11', levels), versionOf('11'))).toEqual({ room: 1 });
+    expect(levelsToNotify(stateOf('9', levels), versionOf('9'))).toEqual({ room: 1, other: 20 });
   });
 });

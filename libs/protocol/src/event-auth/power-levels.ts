@@ -64,9 +64,12 @@ export function levelToSend(type: string, isState: boolean, state: AuthState, ve
   );
 }
 
-/** The level that grants a notification such as `room`; 50 where the power levels do not say. */
-export function levelToNotify(key: string, state: AuthState, version: RoomVersion): number {
-  return levelIn(state.get('m.room.power_levels', '')?.content.notifications, key, version) ?? 50;
+/** The levels that grant notifications such as `room`, as far as the power levels say them. */
+export function levelsToNotify(state: AuthState, version: RoomVersion): Record<string, number> {
+  const { notifications } = state.get('m.room.power_levels', '')?.content ?? {};
+  if (!isJsonObject(notifications)) return {};
+  const levels = Object.entries(notifications).map(([key, level]) => [key, parseLevel(level, version)] as const);
+  return Object.fromEntries(levels.filter((entry): entry is [string, number] => entry[1] !== undefined));
 }
 
 /** The user who may join first and has level 100 at first: content.creator, the sender from version 11 on. */

@@ -1,10 +1,9 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import { isJsonObject, JsonNumber, type JsonObject } from '#kernel/json';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
-import { powerLevelOf } from '#protocol/event-auth/power-levels';
+import { levelsToNotify, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { PushContext } from '#protocol/push-rules/evaluate-rules';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -79,16 +78,7 @@ async function readRoomPart(views: Views, roomId: RoomId): Promise<RoomPart> {
   const version = room === undefined ? undefined : findRoomVersion((JSON.parse(room) as RoomSummary).version);
   return {
     memberCount: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
-    notificationLevels: numbersIn(auth.get('m.room.power_levels', '')?.content['notifications']),
+    notificationLevels: version === undefined ? {} : levelsToNotify(auth, version),
     powerLevelOf: (sender) => (version === undefined ? 0 : powerLevelOf(sender, auth, version)),
   };
-}
-
-function numbersIn(value: JsonObject['string']): Record<string, number> {
-  if (!isJsonObject(value)) return {};
-  const entries = Object.entries(value).map(([key, level]) => [
-    key,
-    level instanceof JsonNumber ? Number(level) : level,
-  ]);
-  return Object.fromEntries(entries.filter(([, level]) => typeof level === 'number')) as Record<string, number>;
 }
