@@ -6,7 +6,7 @@ import { factOf } from './kurrent-facts.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
 import { errorKind, isTransient } from './transient.js';
-import { untilSilent } from './until-silent.js';
+import { ServerSilent, untilSilent } from './until-silent.js';
 
 type Library = typeof import('@kurrent/kurrentdb-client');
 
@@ -34,6 +34,9 @@ const CHECKPOINT_INTERVAL = 5;
 const FEW = 100;
 /** For how long the next message of a reading may be out. */
 const SILENCE_MS = 5000;
+/** For how long a server that is there may search what others wrote: each search that takes longer has twice the time. */
+const LEAST_SEARCH_MS = 8000;
+const MOST_SEARCH_MS = 128_000;
 
 /**
  * Single readings of the server, each of which may fail. They go through a client of their own, that is made anew after any
@@ -44,6 +47,7 @@ export class KurrentReads {
   /** Of the leader: another node may not have yet what was just written. */
   readonly #options = { requiresLeader: true };
   #known: Known | undefined;
+  #searchMs = LEAST_SEARCH_MS;
 
   constructor(
     private readonly library: Library,
@@ -68,14 +72,17 @@ export class KurrentReads {
     { from, backwards, limit, leftMs }: { from?: number; backwards: boolean; limit: number; leftMs: number },
   ): AsyncIterable<RecordedFact> {
     const { START: FIRST, END, FORWARDS, BACKWARDS } = this.library;
-    return this.#facts(leftMs, (client) =>
+    const client = this.#client.current;
+    const events = untilSilent(
       client.readStream(this.names.toServer(stream), {
         ...this.#options,
         direction: backwards ? BACKWARDS : FORWARDS,
         fromRevision: from === undefined ? (backwards ? END : FIRST) : BigInt(from),
         maxCount: limit === Infinity ? undefined : limit,
       }),
+      quietMs(leftMs),
     );
+    return this.#facts(this.#events(client, events));
   }
 
   /** The last fact of all. What others wrote behind it is searched once, and not again by the next call. */
@@ -92,7 +99,7 @@ export class KurrentReads {
     if (!isAfter(upTo, known.upTo)) return known;
     let { fact } = known;
     let count = 0;
-    for await (const each of this.#facts(leftMs, (client) =>
+    for await (const each of this.#search(leftMs, (client) =>
       client.readAll({
         ...this.#options,
         fromPosition: this.from(known.upTo),
@@ -108,7 +115,7 @@ export class KurrentReads {
 
   async #searchLast(leftMs: number): Promise<RecordedFact | undefined> {
     const { BACKWARDS, END } = this.library;
-    const facts = this.#facts(leftMs, (client) =>
+    const facts = this.#search(leftMs, (client) =>
       client.readAll({
         ...this.#options,
         direction: BACKWARDS,
@@ -137,7 +144,7 @@ export class KurrentReads {
 
   /** The fact at a position; undefined where there is none. */
   async at(position: Position): Promise<RecordedFact | undefined> {
-    const facts = this.#facts(SILENCE_MS, (client) =>
+    const facts = this.#search(SILENCE_MS, (client) =>
       client.readAll({
         ...this.#options,
         fromPosition: this.from(this.placeOf(position)),
@@ -168,7 +175,7 @@ export class KurrentReads {
     { end, size, prefix }: { end?: Position; size: number; prefix?: string },
   ): AsyncIterable<readonly RecordedFact[]> {
     let batch: RecordedFact[] = [];
-    const facts = this.#facts(SILENCE_MS, (client) =>
+    const facts = this.#search(SILENCE_MS, (client) =>
       client.readAll({ ...this.#options, fromPosition: this.from(after), filter: this.filter(prefix) }),
     );
     for await (const fact of facts) {
@@ -207,7 +214,8 @@ export class KurrentReads {
     return place.commit === 0n ? this.library.START : place;
   }
 
-  async *#facts(
+  /** A reading through a filter: what others wrote is searched for it. */
+  async *#search(
     leftMs: number,
     read: (client: KurrentDBClient) => AsyncIterable<ResolvedEvent>,
   ): AsyncGenerator<RecordedFact, void> {
@@ -215,7 +223,18 @@ export class KurrentReads {
     const isThere = async (): Promise<void> => {
       for await (const _ of this.#readEnd(client)) return;
     };
-    for await (const event of this.#events(client, untilSilent(read(client), quietMs(leftMs), isThere))) {
+    const search = { isThere, mostMs: this.#searchMs };
+    try {
+      yield* this.#facts(this.#events(client, untilSilent(read(client), quietMs(leftMs), search)));
+      this.#searchMs = LEAST_SEARCH_MS;
+    } catch (error) {
+      if (error instanceof ServerSilent) this.#searchMs = Math.min(search.mostMs * 2, MOST_SEARCH_MS);
+      throw error;
+    }
+  }
+
+  async *#facts(events: AsyncIterable<ResolvedEvent>): AsyncGenerator<RecordedFact, void> {
+    for await (const event of events) {
       const fact = factOf(event, this.names.fromServer);
       if (fact !== undefined) yield fact;
     }

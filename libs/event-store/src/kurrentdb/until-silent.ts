@@ -12,29 +12,42 @@ export class ServerSilent extends Error {
   }
 }
 
+/** A reading for which the server goes through what others wrote, and says nothing meanwhile. */
+export interface Search {
+  /** Settles when the server answers another reading. */
+  readonly isThere: () => Promise<unknown>;
+  /** For how long it may say nothing, though it is there. */
+  readonly mostMs: number;
+}
+
 /**
  * Passes on what a reading brings. Throws ServerSilent when the next message does not come in time, however many came before;
- * how long the consumer takes with one does not count. Half-way `isThere` is asked: whoever answers it is only busy, with
- * searching what others wrote, and has that time again. The reading is abandoned in the end: the library cannot cancel it.
+ * how long the consumer takes with one does not count. Where the server may have to search, it is asked half-way whether it is
+ * there: then it is only busy and has that time again, but no more than `search.mostMs`, for it may have lost this one reading.
+ * The reading is abandoned in the end: the library cannot cancel it.
  *
  * PERF: one timer for a reading, not one for each event.
  */
 export async function* untilSilent<T>(
   messages: AsyncIterable<T>,
   ms: number,
-  isThere?: () => Promise<unknown>,
+  search?: Search,
 ): AsyncGenerator<T, void> {
   const iterator = messages[Symbol.asyncIterator]();
   let fail: ((error: Error) => void) | undefined;
   let quietLooks = 0;
+  /** As `quietLooks`, but for that an answer to `isThere` ends the quiet. */
+  let busyLooks = 0;
+  const mostLooks = search === undefined ? LOOKS : Math.ceil((search.mostMs / ms) * LOOKS);
   const ask = (): void => {
-    isThere?.().then(
+    search?.isThere().then(
       () => (quietLooks = 0),
       () => {},
     );
   };
   const timer = setInterval(() => {
-    if (fail === undefined) quietLooks = 0;
+    if (fail === undefined) quietLooks = busyLooks = 0;
+    else if (++busyLooks >= mostLooks) fail(new ServerSilent(mostLooks === LOOKS ? ms : search!.mostMs));
     else if (++quietLooks >= LOOKS) fail(new ServerSilent(ms));
     else if (quietLooks === LOOKS_UNTIL_ASKED) ask();
   }, ms / LOOKS);
@@ -46,7 +59,7 @@ export async function* untilSilent<T>(
         iterator.next().then(resolve, reject);
       });
       fail = undefined;
-      quietLooks = 0;
+      quietLooks = busyLooks = 0;
       if (next.done === true) {
         isDone = true;
         return;
