@@ -176,7 +176,7 @@ describe('what an account keeps', () => {
       'the conditions of a push rule',
       'PUT',
       () => 'pushrules/global/override/n',
-      '{"actions":[],"conditions":[{"n":N}]}',
+      '{"actions":[],"conditions":[{"kind":"org.example.n","n":N}]}',
     ],
     ['the actions of a push rule', 'PUT', () => 'pushrules/global/room/n', '{"actions":[{"set_tweak":"n","value":N}]}'],
   ] as const)('keeps numbers as they are or refuses them: %s', async (_what, method, pathOf, text) => {
