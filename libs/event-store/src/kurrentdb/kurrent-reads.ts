@@ -35,8 +35,8 @@ const FEW = 100;
 /** For how long the next message of a reading may be out. */
 const SILENCE_MS = 5000;
 /** For how long a server that is there may search what others wrote: each search that takes longer has twice the time. */
-const LEAST_SEARCH_MS = 8000;
-const MOST_SEARCH_MS = 128_000;
+const LEAST_SEARCH_MS = 20_000;
+const MOST_SEARCH_MS = 160_000;
 
 /**
  * Single readings of the server, each of which may fail. They go through a client of their own, that is made anew after any
