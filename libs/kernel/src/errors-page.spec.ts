@@ -10,7 +10,7 @@ Every refusal is \`{"errcode": …, "error": …}\` with the codes of the specif
 than here. A bug of ours is 500 \`M_UNKNOWN\` with an id in \`error\` that the log line carries too. Some refusals have another
 status than the usual one where the specification says so, or more keys (\`retry_after_ms\`, the flows of interactive
 authentication, \`soft_logout\`).
-While the log cannot be reached, requests that need it are 503 \`M_UNKNOWN\` with \`Retry-After\`, within ten seconds.
+While the log or the views cannot be reached, requests that need them are 503 \`M_UNKNOWN\` with \`Retry-After\`, within ten seconds.
 
 | errcode | status | usual text |
 | --- | --- | --- |
