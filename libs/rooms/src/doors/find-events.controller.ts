@@ -12,7 +12,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { findEventByTime } from '../queries/find-event-by-time.js';
 import { listRelations, MAX_DEPTH } from '../queries/list-relations.js';
 import { renderEvents } from '../queries/render-event.js';
-import { parseTimelineBound } from '../queries/timeline-places.js';
+import { parseTimelineBounds } from '../queries/timeline-places.js';
 import { readerOf } from '../reading/reader.js';
 
 const DEFAULT_LIMIT = 50;
@@ -38,7 +38,7 @@ export class FindEventsController {
     const { views } = this;
     const roomId = parseRoomId(room);
     const recurse = queryBoolean(query, 'recurse') ?? false;
-    const from = filledText(query, 'from');
+    const tokens = { from: filledText(query, 'from'), to: filledText(query, 'to') };
     const direction = queryEnum(query, 'dir', ['b', 'f']) ?? 'b';
     const reader = await readerOf(views, requester);
     const {
@@ -47,8 +47,7 @@ export class FindEventsController {
       next,
     } = await listRelations(views, roomId, parseEventId(eventId), reader, {
       direction,
-      from: await parseTimelineBound(views, roomId, from, direction === 'b' ? 'upper' : 'lower'),
-      to: await parseTimelineBound(views, roomId, filledText(query, 'to'), direction === 'b' ? 'lower' : 'upper'),
+      ...(await parseTimelineBounds(views, roomId, tokens, direction)),
       limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,
       relType,
       eventType,
@@ -58,7 +57,7 @@ export class FindEventsController {
     const parts = [
       `"chunk":[${events.join()}]`,
       ...(next === undefined ? [] : [`"next_batch":"${formatTimelinePlace(views.history, next)}"`]),
-      ...(from === undefined ? [] : [`"prev_batch":${JSON.stringify(from)}`]),
+      ...(tokens.from === undefined ? [] : [`"prev_batch":${JSON.stringify(tokens.from)}`]),
       ...(recurse ? [`"recursion_depth":${MAX_DEPTH}`] : []),
     ];
     return new RawJson(`{${parts.join()}}`);

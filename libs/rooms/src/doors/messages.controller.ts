@@ -16,7 +16,7 @@ import { getContext } from '../queries/get-context.js';
 import { getEvent } from '../queries/get-event.js';
 import { listMessages, memberRowsOf } from '../queries/list-messages.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
-import { parseTimelineBound } from '../queries/timeline-places.js';
+import { parseTimelineBounds } from '../queries/timeline-places.js';
 import { openRoom } from '../reading/open-room.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
@@ -46,12 +46,10 @@ export class MessagesController {
     if (direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'dir: required');
     const filter = parseRoomEventFilter(filledText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? filter.limit ?? DEFAULT_LIMIT;
-    const [from, to] = await Promise.all([
-      parseTimelineBound(views, roomId, filledText(query, 'from'), direction === 'b' ? 'upper' : 'lower'),
-      parseTimelineBound(views, roomId, filledText(query, 'to'), direction === 'b' ? 'lower' : 'upper'),
-    ]);
+    const tokens = { from: filledText(query, 'from'), to: filledText(query, 'to') };
+    const bounds = await parseTimelineBounds(views, roomId, tokens, direction);
     const open = await openRoom(views, roomId, await readerOf(views, requester), 'events');
-    const request = { direction, from, to, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
+    const request = { direction, ...bounds, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
     const { rows, start, end } = await listMessages(open, request);
     const viewer = this.#viewer(open.room);
     const members = filter.lazy_load_members === true ? await memberRowsOf(views, roomId, rows) : [];

@@ -10,7 +10,7 @@ import type { RelationRow } from '../projections/relations.projector.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { withholdErased } from '../reading/withhold-erased.js';
+import { servedWhole } from '../reading/withhold-erased.js';
 import { findVisibleEvent } from './get-event.js';
 import { justBefore, placeOf } from './list-messages.js';
 import { seenRelations } from './seen-relations.js';
@@ -134,10 +134,9 @@ function isOf([, kind, type]: RelationRow, { relType, eventType }: RelationsRequ
 }
 
 /** What is served redacted to the reader relates to nothing any more for them. */
-async function relatedOf(room: RoomReader, texts: readonly (string | undefined)[]): Promise<TimelineRow[]> {
+async function relatedOf(room: RoomReader, texts: readonly (string | undefined)[]): Promise<readonly TimelineRow[]> {
   const shown = await room.shownOf(texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)])));
-  const served = await withholdErased(await room.over(shown), shown);
-  return shown.filter((row, i) => served[i] === row);
+  return servedWhole(await room.over(shown), shown);
 }
 
 /** The related events that the request is for, and what relates to those, in the direction of the page. */

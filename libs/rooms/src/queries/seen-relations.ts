@@ -1,7 +1,7 @@
 import type { Position } from '#kernel/position';
-import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { parseRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { withholdErased } from '../reading/withhold-erased.js';
+import { servedWhole } from '../reading/withhold-erased.js';
 
 /**
  * Those of some events that relate to others of which the reader knows that they do: what they may not see, or is served redacted
@@ -26,14 +26,8 @@ export async function seenRelations<T extends { readonly position: Position }>(
   const found = (await room.views.getMany('timeline', keys)).flatMap((text) =>
     text === undefined ? [] : [parseRow(text)],
   );
-  const seen = new Set((await whole(there, found)).map(({ header }) => header.p));
+  const visible = found.filter(({ header }) => there.maySee(header));
+  const seen = new Set((await servedWhole(there, visible)).map(({ header }) => header.p));
   const hidden = new Set(unsure.filter(({ position }) => !seen.has(position)));
   return children.filter((child) => !hidden.has(child));
-}
-
-/** Those of some events that the reader may see with their content. */
-async function whole(there: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
-  const visible = rows.filter(({ header }) => there.maySee(header));
-  const served = await withholdErased(there, visible);
-  return visible.filter((row, i) => served[i] === row);
 }

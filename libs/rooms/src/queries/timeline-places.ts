@@ -41,6 +41,21 @@ export async function parseTimelineBound(
   return token.isLost && end === 'upper' ? undefined : token;
 }
 
+/** Both ends of a page, as `parseTimelineBound` reads them: a page that is read backwards begins at its upper end. */
+export async function parseTimelineBounds(
+  views: Views,
+  roomId: RoomId,
+  { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
+  direction: 'b' | 'f',
+): Promise<{ readonly from: TimelinePlace | undefined; readonly to: TimelinePlace | undefined }> {
+  const [begin, end] = direction === 'b' ? (['upper', 'lower'] as const) : (['lower', 'upper'] as const);
+  const [first, last] = await Promise.all([
+    parseTimelineBound(views, roomId, from, begin),
+    parseTimelineBound(views, roomId, to, end),
+  ]);
+  return { from: first, to: last };
+}
+
 async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: TimelinePlace): Promise<boolean> {
   const position = typeof place === 'string' ? place : place.before;
   return position === START || (await views.get('topology', [roomId, depthKey(depth), position])) !== undefined;

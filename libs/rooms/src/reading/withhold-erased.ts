@@ -34,6 +34,12 @@ export async function withholdErased(room: RoomReader, rows: readonly TimelineRo
   });
 }
 
+/** Those of some events that `withholdErased` leaves as they are. `room` covers them all. */
+export async function servedWhole(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
+  const served = await withholdErased(room, rows);
+  return rows.filter((row, i) => served[i] === row);
+}
+
 /** As `withholdErased`, of one event, which `room` need not cover. */
 export async function asServed(room: RoomReader, row: TimelineRow): Promise<TimelineRow> {
   const [served = row] = await withholdErased(await room.over([row]), [row]);
