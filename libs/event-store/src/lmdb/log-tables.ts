@@ -4,6 +4,7 @@ import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
 import { decodeFact } from './fact-record.js';
 import { readRange } from './read-range.js';
+import { whyNotCommitted } from './why-not-committed.js';
 
 /** After how many characters of data one reading from disk stops early. */
 const READ_CHARACTERS = 4 * 1024 * 1024;
@@ -72,9 +73,7 @@ export class LogTables {
       await this.#root.childTransaction(write);
     } catch (error) {
       if (error instanceof LogDamaged) throw error;
-      // A commit that failed (a full disk, say) carries its cause as a promise that somebody has to take.
-      const { commitError } = error as { commitError?: Promise<never> };
-      const reason = await commitError?.catch((thrown: unknown) => thrown);
+      const reason = await whyNotCommitted(error);
       if (this.#isDamage(reason ?? error)) throw this.#note(damageOf(reason ?? error));
       if (!(reason instanceof Error)) throw error;
       throw new EventStoreUnavailable(`it could not be written: ${reason.message}`, { cause: error });

@@ -1,3 +1,4 @@
+import { whyNotCommitted } from '#event-store/lmdb/why-not-committed';
 import type { Outage } from '#kernel/outage';
 import { encodeKey, type KeyRange } from '../key-encoding.js';
 import { pendingSource, type RowSource } from '../merge-scan.js';
@@ -190,8 +191,6 @@ function isLarge(pending: PendingRows): boolean {
 
 function ignore(): void {}
 
-/** LMDB tells why a commit failed by a promise beside the error, which would end the process were nobody to catch it. */
 async function reasonOf(error: unknown): Promise<string> {
-  const { commitError, message } = error as Error & { commitError?: Promise<never> };
-  return (await commitError?.catch((reason: Error) => reason.message)) ?? message;
+  return (((await whyNotCommitted(error)) ?? error) as Error).message;
 }
