@@ -36,8 +36,8 @@ export async function* untilSilent<T>(
   const iterator = messages[Symbol.asyncIterator]();
   let fail: ((error: Error) => void) | undefined;
   let quietLooks = 0;
-  /** As `quietLooks`, but for that an answer to `isThere` ends the quiet. */
-  let busyLooks = 0;
+  /** Since the last message, however often the server has shown since that it is there. */
+  let looks = 0;
   const mostLooks = search === undefined ? LOOKS : Math.ceil((search.mostMs / ms) * LOOKS);
   const ask = (): void => {
     search?.isThere().then(
@@ -46,9 +46,10 @@ export async function* untilSilent<T>(
     );
   };
   const timer = setInterval(() => {
-    if (fail === undefined) quietLooks = busyLooks = 0;
-    else if (++busyLooks >= mostLooks) fail(new ServerSilent(mostLooks === LOOKS ? ms : search!.mostMs));
-    else if (++quietLooks >= LOOKS) fail(new ServerSilent(ms));
+    if (fail === undefined) return;
+    looks++;
+    quietLooks++;
+    if (quietLooks >= LOOKS || looks >= mostLooks) fail(new ServerSilent(Math.round((looks / LOOKS) * ms)));
     else if (quietLooks === LOOKS_UNTIL_ASKED) ask();
   }, ms / LOOKS);
   let isDone = false;
@@ -59,7 +60,7 @@ export async function* untilSilent<T>(
         iterator.next().then(resolve, reject);
       });
       fail = undefined;
-      quietLooks = busyLooks = 0;
+      looks = quietLooks = 0;
       if (next.done === true) {
         isDone = true;
         return;
