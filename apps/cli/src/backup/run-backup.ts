@@ -46,16 +46,12 @@ export async function runBackup(installation: Installation, terminal: Terminal, 
 
 /** A backup within what it is of would go with it: views are thrown away, a log is moved aside by `annals restore`. */
 function checkIsOutside(dataDir: string, directory: string): void {
-  for (const name of ['log', 'keys', 'views']) {
-    const part = realPath(join(dataDir, name));
-    if (
-      !realPath(directory)
-        .concat(sep)
-        .startsWith(part + sep)
-    )
-      continue;
+  const target = realPath(directory) + sep;
+  const part = ['log', 'keys', 'views']
+    .map((name) => realPath(join(dataDir, name)))
+    .find((path) => target.startsWith(path + sep));
+  if (part !== undefined)
     throw new CliFailure(`${directory} lies within ${part}, and would be lost with it: name another folder`);
-  }
 }
 
 /** A path without symbolic links, as far as it is there. */
