@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { annals, annalsWith } from './support/annals.js';
 import { type Client, Homeserver } from './support/homeserver.js';
+import { keepTalking } from './support/keep-talking.js';
 import { describeEmbedded } from './support/stores.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
@@ -48,23 +49,14 @@ describeEmbedded('a backup', 'a server has a way of its own', () => {
   });
 
   test('is made while the server works, and is whole when it is there', async () => {
-    const over = new AbortController();
-    const said: string[] = [];
-    const talk = async (who: Client, name: string): Promise<void> => {
-      for (let i = 0; !over.signal.aborted; i++) {
-        await who.send(room, `${name} ${i}`);
-        said.push(`${name} ${i}`);
-      }
-    };
-    const talking = Promise.all([talk(alice, 'a'), talk(bob, 'b'), talk(alice, 'c'), talk(bob, 'd')]);
-    while (said.length < 100) await new Promise((resolve) => setTimeout(resolve, 10));
+    const talk = keepTalking(room, { a: alice, b: bob, c: alice, d: bob });
+    await talk.hasSaid(100);
     before = (await bob.sync()).next_batch;
-    acknowledged = [...said];
+    acknowledged = [...talk.said];
     const { code, output } = await annals(server, 'backup', backup);
-    over.abort();
-    await talking;
+    await talk.end();
     expect([code, output]).toEqual([0, expect.stringContaining('the log of e2e.example up to position')]);
-    expect(said.length).toBeGreaterThan(acknowledged.length);
+    expect(talk.said.length).toBeGreaterThan(acknowledged.length);
     expect(readdirSync(directory)).toEqual(['monday']);
     expect(readdirSync(join(backup, 'log'))).toEqual(['data.mdb']);
     expect(statSync(join(backup, 'keys/signing.key')).mode & 0o777).toBe(0o600);

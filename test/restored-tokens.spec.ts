@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
 import { type Answer, type Client, Homeserver } from './support/homeserver.js';
+import { keepTalking } from './support/keep-talking.js';
 import { describeEmbedded } from './support/stores.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
@@ -138,21 +139,12 @@ describeEmbedded('tokens of a restored server', 'a server has a way of its own t
   }
 
   async function backUpUnderLoad(): Promise<void> {
-    const over = new AbortController();
-    const said: string[] = [];
-    const talk = async (who: Client, name: string): Promise<void> => {
-      for (let i = 0; !over.signal.aborted; i++) {
-        await who.send(room, `${name} ${i}`);
-        said.push(`${name} ${i}`);
-      }
-    };
-    const talking = Promise.all([talk(alice, 'a'), talk(bob, 'b'), talk(alice, 'c')]);
-    while (said.length < 30) await new Promise((resolve) => setTimeout(resolve, 10));
+    const talk = keepTalking(room, { a: alice, b: bob, c: alice });
+    await talk.hasSaid(30);
     kept = await take();
-    saidBefore = [...said];
+    saidBefore = [...talk.said];
     const { code, output } = await annals(server, 'backup', backup);
-    over.abort();
-    await talking;
+    await talk.end();
     expect([code, output]).toEqual([0, expect.stringContaining('the log of e2e.example')]);
   }
 

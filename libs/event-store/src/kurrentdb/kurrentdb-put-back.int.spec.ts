@@ -51,26 +51,27 @@ function follow(after: Position = START): {
   };
 }
 
+/** Follows a log with two facts in a copy of it, and three more since. */
+async function followPastCopy(): Promise<{ copy: StandInLog; followed: ReturnType<typeof follow> }> {
+  await open();
+  await store.append('a', 'no-stream', someFacts(2));
+  const copy = server.log.copy();
+  await store.append('a', 1, someFacts(3));
+  const followed = follow();
+  await followed.until(5);
+  return { copy, followed };
+}
+
 describe('a subscription to a server whose database is put back to an older copy', () => {
   it('ends and says so, where it had been told of more', async () => {
-    await open();
-    await store.append('a', 'no-stream', someFacts(2));
-    const copy = server.log.copy();
-    await store.append('a', 1, someFacts(3));
-    const followed = follow();
-    await followed.until(5);
+    const { copy, followed } = await followPastCopy();
     await startAgain(copy);
     expect(await followed.ended).toBeInstanceOf(LogPutBack);
     expect(told).toEqual([expect.any(LogPutBack)]);
   }, 60_000);
 
   it('ends, where the log has grown past what was lost by then', async () => {
-    await open();
-    await store.append('a', 'no-stream', someFacts(2));
-    const copy = server.log.copy();
-    await store.append('a', 1, someFacts(3));
-    const followed = follow();
-    await followed.until(5);
+    const { copy, followed } = await followPastCopy();
     await server.close();
     const other = await startKurrentStandIn({ log: copy });
     const writer = await openKurrentEventStore(other.url);
