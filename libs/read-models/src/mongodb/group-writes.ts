@@ -145,8 +145,16 @@ export class GroupWrites {
     this.#unfinished = undefined;
   }
 
+  /**
+   * Settles when every command has ended, also where one failed: a command that still waited for its turn on a connection
+   * would write over what comes after.
+   */
   async #writeGroup(group: RowGroup): Promise<void> {
-    await Promise.all([...group].map(([collection, changes]) => this.#writeRows(collection, changes)));
+    const outcomes = await Promise.allSettled(
+      [...group].map(([collection, changes]) => this.#writeRows(collection, changes)),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   async #writeRows(collection: string, changes: readonly RowChange[]): Promise<void> {

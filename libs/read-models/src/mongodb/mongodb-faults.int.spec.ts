@@ -105,6 +105,19 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     expect((await rowsOf(writer))['a 2']).toBe('two');
   });
 
+  it('writes nothing more once a call has failed', async () => {
+    const writer = await open(proxy.url);
+    await writer.write(before);
+    // The rows of one collection are cut off while the other, with a large value, is still being looked at.
+    proxy.writesLeft = 3;
+    await expect(writer.write(after)).rejects.toThrow(ViewsUnavailable);
+    const rows = raw.db().collection<{ _id: string; v: string }>('b');
+    await rows.deleteMany({});
+    proxy.comeBack();
+    await delay(4000);
+    expect(await rows.find().toArray()).toEqual([]);
+  }, 20_000);
+
   it('brings back nothing of a collection that was dropped', async () => {
     const writer = await open(proxy.url);
     await writer.write(before);
