@@ -11,6 +11,7 @@ const BEGINNING = '\0';
 
 const NEEDS_ESCAPE = /[\0\x01]/; // eslint-disable-line no-control-regex
 const NOT_ASCII = /[^\0-\x7f]/; // eslint-disable-line no-control-regex
+const NEEDS_DECODING = /[^\0\x02-\x7f]/; // eslint-disable-line no-control-regex
 
 /**
  * A key as a string of bytes (one char per byte, 0 to 255), whose order is the order of the keys: each part in UTF-8 and
@@ -40,10 +41,15 @@ export function encodeKeyToFind(parts: Key): string {
 
 /** The parts of a key, from what `encodeKey` made of them. */
 export function decodeKey(bytes: string): string[] {
-  const text = NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
-  const parts = text.split('\0');
-  parts.pop();
-  if (!text.includes('\x01')) return parts;
+  if (NEEDS_DECODING.test(bytes)) return decodeParts(Buffer.from(bytes, 'latin1').toString('utf8'));
+  // PERF: of nearly every row that is read.
+  const parts: string[] = [];
+  for (let from = 0, end; (end = bytes.indexOf('\0', from)) >= 0; from = end + 1) parts.push(bytes.slice(from, end));
+  return parts;
+}
+
+function decodeParts(text: string): string[] {
+  const parts = text.split('\0').slice(0, -1);
   return parts.map((part) => part.replaceAll('\x01\x01', '\0').replaceAll('\x01\x02', '\x01'));
 }
 

@@ -1,4 +1,3 @@
-import { readRange } from '#event-store/lmdb/read-range';
 import { decodeKey, type KeyRange } from '../key-encoding.js';
 import type { RowSource } from '../merge-scan.js';
 import type { Row } from '../read-model-store.js';
@@ -11,11 +10,19 @@ function lmdbRange({ from, to }: KeyRange, reverse: boolean): object {
     : { start: from, end: to };
 }
 
-/** The rows of a range, at most `limit`. */
+/**
+ * The rows of a range, at most `limit`. Lets go of it also where reading it throws: see `readRange` of the log. PERF: written
+ * out, for a generator costs an initial /sync a tenth of its time.
+ */
 export function scanStored(rows: Rows, range: KeyRange, reverse: boolean, limit: number): Row[] {
   const found: Row[] = [];
-  for (const { key, value } of readRange(rows.getRange({ ...lmdbRange(range, reverse), limit }))) {
-    found.push({ key: decodeKey(key), value });
+  const entries = rows.getRange({ ...lmdbRange(range, reverse), limit })[Symbol.iterator]();
+  try {
+    for (let step = entries.next(); step.done !== true; step = entries.next()) {
+      found.push({ key: decodeKey(step.value.key), value: step.value.value });
+    }
+  } finally {
+    entries.return?.();
   }
   return found;
 }

@@ -44,12 +44,12 @@ export function isAggregated(relType: string): boolean {
 /**
  * `relations`, `relation-parents`: which events say that they relate to which (client-server API, "Forming relationships
  * between events"); `threads`, `threads-log`, `thread-senders`: what becomes of threads ("Threading"); `aggregated`:
- * which events were ever related to in a way that is summed up. A redacted event relates to nothing any more.
+ * which events were ever related to in a way that is summed up, and in which rooms there are any. A redacted event relates to nothing any more.
  */
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 4,
+    version: 5,
     collections: ['relations', 'relation-parents', 'threads', 'threads-log', 'thread-senders', 'aggregated'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -59,6 +59,9 @@ export function relationsProjector(reader: RoomFactReader): Projector {
     },
   };
 }
+
+/** Stands in `aggregated` for some event or other of a room. */
+export const ANY_EVENT = '';
 
 function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   const { roomId, content, data } = reader.accepted(fact);
@@ -75,7 +78,9 @@ function put(child: EventId, type: string, back: ParentRow, rows: OwnRows): void
   const row: RelationRow = [child, relType, type, sender];
   rows.put('relations', [roomId, parent, position], JSON.stringify(row));
   rows.put('relation-parents', [child], JSON.stringify(back));
-  if (isAggregated(relType)) rows.put('aggregated', [roomId, parent], '');
+  if (!isAggregated(relType)) return;
+  rows.put('aggregated', [roomId, parent], '');
+  rows.put('aggregated', [roomId, ANY_EVENT], '');
 }
 
 async function relateInThread(child: EventId, type: string, back: ParentRow, rows: OwnRows): Promise<void> {

@@ -4,6 +4,7 @@ import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import {
+  ANY_EVENT,
   isAggregated,
   type RelationRow,
   type ThreadRow,
@@ -87,9 +88,7 @@ async function readEach(
   if (parents.length === 0) return bundles;
   const { views, roomId } = room;
   // PERF: of most rooms nothing is summed up at all, and that costs one look-up to know.
-  if (parents.length > FEW && (await views.scan('aggregated', { prefix: [roomId], limit: 1 })).length === 0) {
-    return bundles;
-  }
+  if (parents.length > FEW && (await views.get('aggregated', [roomId, ANY_EVENT])) === undefined) return bundles;
   const marks = await views.getMany(
     'aggregated',
     parents.map(({ header }) => [roomId, header.e]),

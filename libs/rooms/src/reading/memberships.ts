@@ -29,24 +29,27 @@ export class Memberships {
     private readonly source: Source | undefined,
     private readonly now: Standing,
     standings: readonly Standing[],
+    isComplete: boolean,
     /** The last position that is covered; undefined: now. */
     private readonly end?: Position,
   ) {
     this.#standings = standings;
-    this.#isComplete = source === undefined;
+    this.#isComplete = isComplete;
   }
 
-  /** Of somebody whose standing of now is known. It may have begun earlier than it says. */
-  static of(source: Source, now: Standing): Memberships {
-    return new Memberships(source, now, [now]);
+  /** Of somebody whose newest standings are known, or all. The oldest of them may have begun earlier than it says. */
+  static of(source: Source, now: Standing, newestFirst: readonly Standing[], isComplete: boolean): Memberships {
+    return new Memberships(source, now, newestFirst, isComplete);
   }
 
   /** Of somebody who never was in the room. */
-  static readonly NONE = new Memberships(undefined, NEVER, []);
+  static readonly NONE = new Memberships(undefined, NEVER, [], true);
 
   /** What the reader was just after a position: `leave` before there was anything. */
   at(position: Position): string {
-    return (this.#standings.find(({ since }) => since <= position) ?? NEVER).membership;
+    // PERF: asked of every event that is shown, and nearly always about what holds now.
+    for (const { since, membership } of this.#standings) if (since <= position) return membership;
+    return NEVER.membership;
   }
 
   /** What the reader was just before a position. */
@@ -80,7 +83,7 @@ export class Memberships {
   /** The same over another stretch: from one position to another, both inclusive. */
   async over(from: Position, to: Position): Promise<Memberships> {
     if (this.covers(from, to)) return this;
-    const there = new Memberships(this.source, this.now, [], to);
+    const there = new Memberships(this.source, this.now, [], false, to);
     await there.cover(from);
     return there;
   }

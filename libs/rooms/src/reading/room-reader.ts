@@ -5,7 +5,7 @@ import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader } from './may-see.js';
 import { Memberships } from './memberships.js';
 import type { Reader } from './reader.js';
-import { findStanding, hasForgotten, type Standing } from './standing.js';
+import { hasForgotten, listStandings, type Standing } from './standing.js';
 
 /**
  * A reader before a room: every question of who may read what of it is asked here. What concerns one event or place is about
@@ -95,20 +95,26 @@ export class RoomReader {
   }
 }
 
+/** Read at first: nearly everybody was invited, joined and nothing else, and then their whole life in the room is known. */
+const FIRST_LOOK = 3;
+
 /** Puts a reader before a room, whether or not they may read anything of it. One read for who is in it. */
 export async function findRoomReader(views: Views, roomId: RoomId, reader: Reader): Promise<RoomReader> {
   const { userId } = reader;
-  const now = await findStanding(views, roomId, userId);
+  const standings = await listStandings(views, roomId, userId, { limit: FIRST_LOOK });
+  const [now] = standings;
   // Only who is not in a room can have forgotten it.
   const isStranger = now === undefined || (now.membership !== 'join' && (await hasForgotten(views, roomId, userId)));
   if (isStranger) return new RoomReader(views, roomId, reader, Memberships.NONE, undefined);
-  return new RoomReader(views, roomId, reader, Memberships.of({ views, roomId, userId }, now), now);
+  const isAll = standings.length < FIRST_LOOK;
+  const memberships = Memberships.of({ views, roomId, userId }, now, standings, isAll);
+  return new RoomReader(views, roomId, reader, memberships, now);
 }
 
 /** A reader who is known to be in a room, and to have been ever since a position. No read. */
 export function memberSince(views: Views, roomId: RoomId, reader: Reader, since: Position): RoomReader {
   const now: Standing = { membership: 'join', since, left: START };
-  const memberships = Memberships.of({ views, roomId, userId: reader.userId }, now);
+  const memberships = Memberships.of({ views, roomId, userId: reader.userId }, now, [now], false);
   return new RoomReader(views, roomId, reader, memberships, now);
 }
 
