@@ -4,7 +4,14 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { type PduAccepted, type PduRedacted, type RoomListed, roomStream } from '../facts/room-facts.js';
+import {
+  currentChangeOf,
+  type PduAccepted,
+  type PduRedacted,
+  type RoomListed,
+  roomStream,
+  type StateChange,
+} from '../facts/room-facts.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
 
 /** One fact of a room's history: who did what, when, from which device, with which effect on the state. */
@@ -24,7 +31,8 @@ export interface AuditEntry {
   readonly state_key?: string;
   /** In words that follow upon the name of who did it. */
   readonly what: string;
-  readonly effect: readonly { type: string; state_key: string; event_id: EventId; replaces?: EventId }[];
+  /** What it changed in the room's current state; `event_id` is null where a key was deleted. */
+  readonly effect: readonly StateChange[];
   /** Of a state event: what the state says now. */
   readonly content?: JsonObject;
   /** The root of the state after it; absent where the fact does not concern the state. */
@@ -89,9 +97,14 @@ export async function stateAt(store: EventStore, roomId: RoomId, revision: numbe
     last = fact.revision;
     if (fact.type !== 'pdu-accepted') continue;
     const body = JSON.parse(fact.data) as PduAccepted;
-    for (const { type, state_key, event_id } of body.state) {
+    for (const { type, state_key, event_id } of currentChangeOf(body)?.state ?? []) {
+      if (event_id === null) {
+        trie = trie.delete(type, state_key);
+        state.delete(stateKeyOf(type, state_key));
+        continue;
+      }
       trie = trie.set(type, state_key, event_id);
-      const content = contentOf(remains.get(event_id) ?? body.pdu);
+      const content = contentOf(remains.get(event_id) ?? carriedPdu(body, event_id));
       state.set(stateKeyOf(type, state_key), { type, state_key, event_id, content });
     }
   }
@@ -147,7 +160,9 @@ class RoomHistory {
     return { what: type, effect: [] };
   }
 
-  #tellAccepted({ pdu, event_id: eventId, state, root }: PduAccepted): Omit<AuditEntry, keyof Recorded> {
+  #tellAccepted(body: PduAccepted): Omit<AuditEntry, keyof Recorded> {
+    const { pdu, event_id: eventId } = body;
+    const { state, root } = currentChangeOf(body) ?? { state: [], root: undefined };
     const { people } = this.telling;
     const [type, sender, key] = [String(pdu['type']), pdu['sender'], pdu['state_key']];
     const stateKey = typeof key === 'string' ? key : undefined;
@@ -157,12 +172,31 @@ class RoomHistory {
     const isOwn = (change: AuditEntry['effect'][number]): boolean => change.event_id === eventId;
     const place = state.find(isOwn) ?? { type, state_key: stateKey ?? '' };
     const before = stateKey === undefined ? undefined : this.#contents.get(stateKeyOf(place.type, place.state_key));
-    if (state.some(isOwn)) this.#contents.set(stateKeyOf(place.type, place.state_key), content);
+    for (const change of state) {
+      const { event_id: id } = change;
+      const changed = stateKeyOf(change.type, change.state_key);
+      if (id === null) this.#contents.delete(changed);
+      else
+        this.#contents.set(changed, id === eventId ? content : contentOf(this.remains.get(id) ?? carriedPdu(body, id)));
+    }
     const redacted = this.#names.get(targetOf(pdu) as EventId);
     const event = { type, sender, stateKey, content, before, redacted, isRedacted: remains !== undefined };
-    const told = { event_id: eventId, type, what: tellEvent(event, this.telling), effect: state, root };
+    const told = {
+      event_id: eventId,
+      type,
+      what: tellEvent(event, this.telling),
+      effect: state,
+      ...(root && { root }),
+    };
     return stateKey === undefined ? told : { ...told, state_key: stateKey, content };
   }
+}
+
+/** The PDU of an event that a fact made current: its own, or one that it carries. */
+function carriedPdu(body: PduAccepted, eventId: EventId): JsonObject {
+  if (eventId === body.event_id) return body.pdu;
+  const text = body.state_pdus?.[eventId];
+  return text === undefined ? {} : (JSON.parse(text) as JsonObject);
 }
 
 /** What an entry has of its fact's place in the log. */

@@ -9,7 +9,8 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { headAfter, type RoomHead } from './room-head.js';
+import { changedBy, changesBetween, type Extremity, headAfter, type RoomHead } from './room-head.js';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
 export interface EventDraft {
@@ -127,21 +128,35 @@ export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor)
   return sealEvent(named, version, author.serverName, author.signingKey);
 }
 
+/** Accepts an event that stands on all extremities: the state before it is the current one. */
 function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
+  const own = ownChanges(head, event);
+  const state = changedBy(head.state, own);
+  const root = state.rootHash;
+  const base = head.extremities.find(({ eventId }) => eventId === event.prevEvents[0]);
+  const isOnCurrent = base === undefined || base.root === head.state.rootHash;
   const changes = {
     room_version: head.version.id,
-    state: stateChanges(head, event),
+    // The base is the first of `prev_events`.
+    state: isOnCurrent ? own : changesBetween(stateOf(base), state),
+    root,
     extremities: [event.eventId],
+    ...(isOnCurrent ? {} : { current: { state: own, root } }),
     ...(txn === undefined ? {} : { txn }),
   };
   const after = headAfter(head, { type: 'pdu-accepted', event, header: changes });
-  const header = { event_id: event.eventId, ...changes, root: after.state.rootHash, visibility: head.visibility };
+  const header = { event_id: event.eventId, ...changes, visibility: head.visibility };
   return { event, pduText, header, head: after };
 }
 
-function stateChanges(head: RoomHead, event: RoomEvent): PduAccepted['state'] {
+function stateOf({ eventId, state }: Extremity): StateTrie {
+  if (state === undefined) throw new Error(`the state after ${eventId} is not in memory`);
+  return state;
+}
+
+function ownChanges(head: RoomHead, event: RoomEvent): PduAccepted['state'] {
   if (event.stateKey === undefined) return [];
-  const replaces = head.state.get(event.type, event.stateKey) as EventId | undefined;
+  const replaces = head.state.get(event.type, event.stateKey);
   const change = { type: event.type, state_key: event.stateKey, event_id: event.eventId };
   return [replaces === undefined ? change : { ...change, replaces }];
 }

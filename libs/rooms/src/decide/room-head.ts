@@ -1,14 +1,20 @@
 import type { EventId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { StateTrie } from '#protocol/state-trie/state-trie';
-import type { RoomFact } from '../facts/read-room-fact.js';
-import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import { diffTries, StateTrie } from '#protocol/state-trie/state-trie';
+import type { AcceptedPdu, RoomFact } from '../facts/read-room-fact.js';
+import { currentChangeOf, type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 
-/** A forward extremity and the fact that holds it. */
+/** A forward extremity, and the fact that holds it. */
 export interface Extremity {
   readonly eventId: EventId;
   readonly revision: number;
+  readonly depth: number;
+  /** The root of the state after it. */
+  readonly root: string;
+  /** The state after it; undefined where the facts that were folded do not tell it. */
+  readonly state: StateTrie | undefined;
 }
 
 /** Where a room stands after a fact. Never changed in place: a turn that fails leaves the one before it untouched. */
@@ -17,11 +23,12 @@ export interface RoomHead {
   readonly revision: number;
   readonly version: RoomVersion;
   readonly createEvent: RoomEvent;
+  /** The current state: what the states after the extremities resolve to. */
   readonly state: StateTrie;
   readonly extremities: readonly Extremity[];
   /** The greatest depth of the extremities. */
   readonly depth: number;
-  /** The history visibility in force. */
+  /** The history visibility in force in the current state. */
   readonly visibility: HistoryVisibility;
 }
 
@@ -43,17 +50,62 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   const revision = head.revision + 1;
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
   const { event, header } = fact;
-  let { state, visibility } = head;
-  for (const change of header.state) {
-    state = state.set(change.type, change.state_key, change.event_id);
-    if (change.event_id === event.eventId && change.type === 'm.room.history_visibility' && change.state_key === '') {
-      visibility = historyVisibilityOf(event.content);
-    }
-  }
+  const current = currentChangeOf(header);
+  if (current === undefined) return { ...head, revision };
+  const state = changedBy(head.state, current.state);
   const extremities = header.extremities.map((eventId) =>
-    eventId === event.eventId ? { eventId, revision } : knownExtremity(head, eventId),
+    eventId === event.eventId ? newExtremity(head, fact, revision, state) : knownExtremity(head, eventId),
   );
-  return { ...head, revision, state, visibility, extremities, depth: Math.max(head.depth, event.depth) };
+  const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
+  return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
+}
+
+/** A state with some changes made to it. */
+export function changedBy(state: StateTrie, changes: readonly StateChange[]): StateTrie {
+  let changed = state;
+  for (const { type, state_key: key, event_id: eventId } of changes) {
+    changed = eventId === null ? changed.delete(type, key) : changed.set(type, key, eventId);
+  }
+  return changed;
+}
+
+/** What leads from one state to another. */
+export function changesBetween(before: StateTrie, after: StateTrie): StateChange[] {
+  return Array.from(diffTries(before, after), ({ type, stateKey, before: replaces, after: eventId }) => {
+    const change = { type, state_key: stateKey, event_id: eventId ?? null };
+    return replaces === undefined ? change : { ...change, replaces };
+  });
+}
+
+/** The history visibility of the current state after an accepted event. */
+function visibilityAfter(head: RoomHead, { event, header }: AcceptedPdu): HistoryVisibility {
+  const change = currentChangeOf(header)?.state.find(
+    ({ type, state_key: key }) => type === 'm.room.history_visibility' && key === '',
+  );
+  if (change === undefined) return head.visibility;
+  const { event_id: eventId } = change;
+  if (eventId === event.eventId) return historyVisibilityOf(event.content);
+  const text = eventId === null ? undefined : header.state_pdus?.[eventId];
+  const content = text === undefined ? undefined : (JSON.parse(text) as JsonObject)['content'];
+  return historyVisibilityOf(isJsonObject(content) ? content : {});
+}
+
+function newExtremity(head: RoomHead, { event, header }: AcceptedPdu, revision: number, current: StateTrie): Extremity {
+  const { root } = header;
+  const { eventId, depth } = event;
+  return {
+    eventId,
+    revision,
+    depth,
+    root,
+    state: header.current === undefined ? current : stateAfter(head, event, header),
+  };
+}
+
+/** The state after an event that goes beside others, where its base is one of the extremities. */
+function stateAfter(head: RoomHead, event: RoomEvent, { base, state }: AcceptedPdu['header']): StateTrie | undefined {
+  const known = head.extremities.find(({ eventId }) => eventId === (base ?? event.prevEvents[0]));
+  return known?.state && changedBy(known.state, state);
 }
 
 function knownExtremity(head: RoomHead, eventId: EventId): Extremity {

@@ -8,11 +8,21 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { type PduAccepted, type PduRedacted, pduTextOf } from './room-facts.js';
 
 /** What the header of a fact says that an accepted event does to its room. */
-export type AcceptedHeader = Pick<PduAccepted, 'room_version' | 'state' | 'extremities' | 'txn'>;
+export type AcceptedHeader = Pick<
+  PduAccepted,
+  'room_version' | 'base' | 'state' | 'root' | 'current' | 'state_pdus' | 'history' | 'extremities' | 'txn'
+>;
+
+/** An accepted event as the fold sees it. */
+export interface AcceptedPdu {
+  readonly type: 'pdu-accepted';
+  readonly event: RoomEvent;
+  readonly header: AcceptedHeader;
+}
 
 /** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
 export type RoomFact =
-  | { readonly type: 'pdu-accepted'; readonly event: RoomEvent; readonly header: AcceptedHeader }
+  | AcceptedPdu
   | { readonly type: 'pdu-redacted'; readonly eventId: EventId }
   /** Of a kind that does not concern the event graph. */
   | { readonly type: 'other' };
@@ -29,12 +39,19 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
   return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
 }
 
-/** Reads the PDU that a fact carries. The event id is the log's own: it was checked before the fact was written. */
-export function roomEventOfFact(roomId: RoomId, fact: Pick<RecordedFact, 'data'>): RoomEvent {
+/**
+ * Reads the PDU that a fact is about or, where an event is named, the one of that event, which state resolution may have brought
+ * back. The event id is the log's own: it was checked before the fact was written.
+ */
+export function roomEventOfFact(roomId: RoomId, fact: Pick<RecordedFact, 'data'>, eventId?: EventId): RoomEvent {
   const body = JSON.parse(fact.data) as PduAccepted | PduRedacted;
   const version = findRoomVersion(body.room_version);
   if (version === undefined) throw new Error(`the log names an unknown room version: ${body.room_version}`);
-  return roomEventOf(roomId, body, version, fact.data);
+  if (eventId === undefined || eventId === body.event_id) return roomEventOf(roomId, body, version, fact.data);
+  const carried = 'state_pdus' in body ? body.state_pdus?.[eventId] : undefined;
+  if (carried === undefined) throw new Error(`the fact of ${body.event_id} does not carry ${eventId}`);
+  const pdu = parseJson(carried, { lenient: !version.strictCanonicalJson }) as JsonObject;
+  return roomEventOfPdu(roomId, eventId, pdu, version);
 }
 
 /** As `roomEventOfFact`, where the fact's data is parsed already. */

@@ -1,4 +1,4 @@
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 
 /** The stream of a room. One room is one stream. */
@@ -16,32 +16,115 @@ export function historyVisibilityOf(content: JsonObject): HistoryVisibility {
   return VISIBILITIES.has(value) ? (value as HistoryVisibility) : 'shared';
 }
 
-/** One change of the state dictionary. `replaces` is the event that held the key before, if any did. */
+/**
+ * One change of a state dictionary: `event_id` holds the key from now on, null nothing does (room versions in which state may
+ * be deleted). `replaces` is the event that held the key before, if any did.
+ */
 export interface StateChange {
   readonly type: string;
   readonly state_key: string;
-  readonly event_id: EventId;
+  readonly event_id: EventId | null;
   readonly replaces?: EventId;
 }
 
+/** A change of state and the root hash of the state trie after it. */
+export interface ChangedState {
+  readonly state: readonly StateChange[];
+  readonly root: string;
+}
+
+/** A state that another server told: the one before this event. */
+export interface LearntState {
+  readonly learnt: EventId;
+}
+
+/** The state that `state` is a change of: the state after an event, or one that was learnt. */
+export type StateBase = EventId | LearntState;
+
 /**
- * `pdu-accepted`: the PDU passed all checks and is part of the room's timeline. It carries all that a projection needs; the
- * PDU comes last, exactly as signed, so that its bytes can be cut out of the fact's text (see `pduTextOf`).
+ * An event whose state is known, whatever became of it: `state` leads from the base's state to the state after the event, whose
+ * root is `root`. Of a rejected or soft-failed event too: others may stand on it. What was rejected changes nothing itself.
  */
-export interface PduAccepted {
+export interface PduWithState extends ChangedState {
   readonly event_id: EventId;
   readonly room_version: string;
-  /** What it changed in the state after it: for a local state event one entry, its own. */
-  readonly state: readonly StateChange[];
-  /** The root hash of the state trie after it. */
-  readonly root: string;
-  /** The forward extremities after it. */
-  readonly extremities: readonly EventId[];
-  /** The history visibility in force at this event. */
+  /** Left out: the first of `prev_events`, or no state at all where there is none. */
+  readonly base?: StateBase;
+  /** The history visibility in force at this event: that of the state before it. */
   readonly visibility: HistoryVisibility;
+  /** The server that it came from; left out: this one made it. */
+  readonly origin?: ServerName;
+  /** It was fetched from the past: it stands in pages, and never in /sync. */
+  readonly history?: true;
+  /** The PDU comes last, exactly as signed, so that its bytes can be cut out of the fact's text (see `pduTextOf`). */
+  readonly pdu: JsonObject;
+}
+
+/** `pdu-accepted`: the PDU passed all checks and is part of the room. It carries all that a projection needs. */
+export interface PduAccepted extends PduWithState {
+  /** The forward extremities after it; of a history event too, which changes none. */
+  readonly extremities: readonly EventId[];
+  /**
+   * The room's resolved current state after it, and what it changed in the one before: only where these are not `state` and
+   * `root`, see `currentChangeOf`.
+   */
+  readonly current?: ChangedState;
+  /** The PDUs, as text, of those events in the change of the current state that earlier facts brought, by event id. */
+  readonly state_pdus?: Readonly<Record<EventId, string>>;
   /** The device and transaction id it was sent with, by a local user. */
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
+}
+
+/** `pdu-soft-failed`: it was allowed where it stands, but is not by the room's state of now. Others may stand on it; nobody is shown it. */
+export type PduSoftFailed = PduWithState;
+
+/** `pdu-rejected`: the rules do not allow it where it stands. Others may stand on it; it is in no state. */
+export interface PduRejected extends PduWithState {
+  /** Why, in words. */
+  readonly reason: string;
+}
+
+/** `outlier-stored`: a PDU whose place in the graph is not known: part of an auth chain, or of a state that was learnt. */
+export interface OutlierStored {
+  readonly event_id: EventId;
+  readonly room_version: string;
+  readonly origin: ServerName;
+  /** Why it is rejected; left out where its own auth events allow it. */
+  readonly reason?: string;
   readonly pdu: JsonObject;
+}
+
+/** `state-learnt`: a part of the state before an event, as another server told it. The state counts once all parts are there. */
+export interface StateLearnt {
+  /** The event before which it is the state. */
+  readonly event_id: EventId;
+  readonly origin: ServerName;
+  /** From 1. */
+  readonly part: number;
+  readonly parts: number;
+  /** Of the whole state. */
+  readonly root: string;
+  readonly state: readonly (readonly [type: string, stateKey: string, eventId: EventId])[];
+}
+
+/** `join-begun`: this server is being told a room it does not have yet. Nothing of it shows until `join-completed`. */
+export interface JoinBegun {
+  readonly room_version: string;
+  readonly user_id: UserId;
+  readonly via: ServerName;
+}
+
+/** `join-completed`: all that the join brought is there, and shows from here on. */
+export interface JoinCompleted {
+  readonly event_id: EventId;
+}
+
+/** What an accepted event changed in the room's resolved current state; undefined for one of the past, which changed nothing. */
+export function currentChangeOf(
+  header: Pick<PduAccepted, 'state' | 'root' | 'current' | 'history'>,
+): ChangedState | undefined {
+  if (header.history === true) return undefined;
+  return header.current ?? header;
 }
 
 /**

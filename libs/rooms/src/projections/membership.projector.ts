@@ -1,10 +1,17 @@
+import type { StateChange } from '../facts/room-facts.js';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
-import { contentOf, currentStateOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
+import {
+  contentOf,
+  currentStateOf,
+  type CurrentStateEvent,
+  deletedStateOf,
+  type RoomFactReader,
+} from './room-fact-reader.js';
 
 /** A row of `members`: [room, user]. */
 export interface MemberRow {
@@ -62,10 +69,18 @@ export function membershipProjector(reader: RoomFactReader): Projector {
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
-      const members = currentStateOf(accepted).filter((it) => it.change.type === 'm.room.member');
+      const gone = deletedStateOf(accepted).flatMap(asLeft);
+      const members = [...currentStateOf(accepted), ...gone].filter((it) => it.change.type === 'm.room.member');
       return members.length === 0 ? undefined : applyMembers(accepted.roomId, fact.position, members, rows);
     },
   };
+}
+
+/** A membership that nothing says any more, as resolution may leave it: whoever it was of is out of the room. */
+function asLeft(change: StateChange): CurrentStateEvent[] {
+  const { replaces, state_key: userId } = change;
+  if (replaces === undefined) return [];
+  return [{ change: { ...change, event_id: replaces }, pdu: { sender: userId }, content: { membership: 'leave' } }];
 }
 
 async function applyMembers(

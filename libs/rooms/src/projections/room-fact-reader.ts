@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import {
+  currentChangeOf,
   pduTextOf,
   roomIdOfStream,
   type PduAccepted,
@@ -32,24 +33,16 @@ export interface RedactedFact {
 
 /** An event that a fact made the current one of its state key, with what the views need of it. */
 export interface CurrentStateEvent {
-  readonly change: StateChange;
+  readonly change: StateChange & { readonly event_id: EventId };
   readonly pdu: JsonObject;
   readonly content: JsonObject;
-}
-
-/**
- * State resolution can make an event current that an earlier fact accepted. Such a fact carries those PDUs too, by event id,
- * so that no projector has to keep every state event there ever was.
- */
-interface WithStatePdus {
-  readonly state_pdus?: Readonly<Record<EventId, JsonObject>>;
 }
 
 /** Parses the facts of rooms, each once however many projectors ask. */
 export interface RoomFactReader {
   /** The parsed `pdu-accepted` fact. */
   accepted(fact: RecordedFact): AcceptedFact;
-  /** The parsed `pdu-accepted` fact if it changed the state; undefined for a message, without a look at the rest of it. */
+  /** The parsed `pdu-accepted` fact if it changed a state; undefined for a message, without a look at the rest of it. */
   findStateChange(fact: RecordedFact): AcceptedFact | undefined;
   /** The parsed `pdu-redacted` fact. */
   redacted(fact: RecordedFact): RedactedFact;
@@ -76,25 +69,34 @@ export function createRoomFactReader(): RoomFactReader {
   return { findStateChange, accepted: (fact) => findStateChange(fact) ?? parseAccepted(fact), redacted: parseRedacted };
 }
 
-/** Whether an accepted fact says that it changed no state. The mark can stand in the header only: the PDU may hold anything. */
+/** Whether an accepted fact says that it changed no state. The marks can stand in the header only: the PDU may hold anything. */
 function changesNothing(data: string): boolean {
+  const end = data.indexOf(',"pdu":{');
   const at = data.indexOf(',"state":[],');
-  return at >= 0 && at < data.indexOf(',"pdu":{');
+  return at >= 0 && at < end && data.lastIndexOf(',"current":{', end) < 0;
 }
 
 /** The events that became current by this fact; nothing for a message event. */
 export function currentStateOf(accepted: AcceptedFact): readonly CurrentStateEvent[] {
-  const { data, content } = accepted;
-  if (data.state.length === 0) return [];
+  const { data, content, lenient } = accepted;
   const events: CurrentStateEvent[] = [];
-  for (const change of data.state) {
-    if (change.event_id === data.event_id) events.push({ change, pdu: data.pdu, content });
+  for (const change of currentChangeOf(data)?.state ?? []) {
+    const { event_id: eventId } = change;
+    if (eventId === null) continue;
+    if (eventId === data.event_id) events.push({ change: { ...change, event_id: eventId }, pdu: data.pdu, content });
     else {
-      const pdu = (data as PduAccepted & WithStatePdus).state_pdus?.[change.event_id];
-      if (pdu !== undefined) events.push({ change, pdu, content: contentOf(pdu) });
+      const text = data.state_pdus?.[eventId];
+      if (text === undefined) throw new Error(`the fact makes ${eventId} current and does not carry it`);
+      const pdu = parseJson(text, { lenient }) as JsonObject;
+      events.push({ change: { ...change, event_id: eventId }, pdu, content: contentOf(pdu) });
     }
   }
   return events;
+}
+
+/** The keys of the current state that nothing holds any more since this fact. */
+export function deletedStateOf({ data }: AcceptedFact): readonly StateChange[] {
+  return currentChangeOf(data)?.state.filter(({ event_id: eventId }) => eventId === null) ?? [];
 }
 
 /** The content of a PDU; empty where it is not an object. */

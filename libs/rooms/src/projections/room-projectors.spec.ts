@@ -183,7 +183,7 @@ describe('the state of a room', () => {
     const more = {
       stream: `room-${room.roomId}`,
       type: 'pdu-accepted',
-      data: { ...last, event_id: '$merge', state: [change], state_pdus: { [old.eventId]: old.pdu } },
+      data: { ...last, event_id: '$merge', state: [change], state_pdus: { [old.eventId]: JSON.stringify(old.pdu) } },
     };
     const key = `room-state ${room.roomId} m.room.topic `;
     const { header, event } = eventRow(await rowsOf('room-state', [more]), key);

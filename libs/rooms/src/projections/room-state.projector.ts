@@ -1,6 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { OwnRows, Projector } from '#projections/projector';
-import { currentStateOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
+import { currentStateOf, deletedStateOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
+import { currentChangeOf } from '../facts/room-facts.js';
 import { redactedRowOf, rowHeaderOf, timelineRowOf } from './timeline-row.js';
 
 /**
@@ -41,7 +42,9 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
         });
     rows.put('room-state', [roomId, change.type, change.state_key], row);
   }
-  rows.put('state-log', [roomId, fact.position], JSON.stringify(data.state));
+  for (const { type, state_key } of deletedStateOf(accepted)) rows.delete('room-state', [roomId, type, state_key]);
+  const changes = currentChangeOf(data)?.state ?? [];
+  if (changes.length > 0) rows.put('state-log', [roomId, fact.position], JSON.stringify(changes));
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {

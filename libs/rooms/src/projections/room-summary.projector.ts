@@ -2,8 +2,8 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
-import { contentOf, currentStateOf, type RoomFactReader } from './room-fact-reader.js';
+import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
+import { contentOf, currentStateOf, deletedStateOf, type RoomFactReader } from './room-fact-reader.js';
 
 /** A row of `rooms`: [room]. What lists and look-ups need of a room without its state. */
 export interface RoomSummary {
@@ -25,7 +25,7 @@ export interface RoomSummary {
   readonly tombstone?: string;
   readonly created_ts: number;
   /** The event that each of these types was last read from, so that a redaction can be told from a redaction of an old one. */
-  readonly from: Readonly<Record<string, EventId>>;
+  readonly from: Readonly<Record<string, EventId | undefined>>;
 }
 
 /** The state event types that matter here, with what each sets. All but m.room.create have an empty state key to count. */
@@ -60,29 +60,28 @@ export function roomSummaryProjector(reader: RoomFactReader): Projector {
       }
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
-      const changes = currentStateOf(accepted).filter(
-        ({ change }) =>
-          change.state_key === '' && (Object.hasOwn(READ, change.type) || change.type === 'm.room.create'),
-      );
-      if (changes.length === 0) return undefined;
-      return applyChanges(
-        accepted.roomId,
-        changes.map(({ change, pdu }) => [change.type, change.event_id, pdu]),
-        rows,
-      );
+      const isTold = ({ type, state_key: key }: StateChange): boolean =>
+        key === '' && (Object.hasOwn(READ, type) || type === 'm.room.create');
+      const set = currentStateOf(accepted)
+        .filter(({ change }) => isTold(change))
+        .map(({ change, pdu }) => [change.type, change.event_id, pdu] as const);
+      const gone = deletedStateOf(accepted)
+        .filter(isTold)
+        .map(({ type }) => [type, undefined, {}] as const);
+      return set.length + gone.length === 0 ? undefined : applyChanges(accepted.roomId, [...set, ...gone], rows);
     },
   };
 }
 
 async function applyChanges(
   roomId: RoomId,
-  changes: readonly (readonly [type: string, eventId: EventId, pdu: JsonObject])[],
+  changes: readonly (readonly [type: string, eventId: EventId | undefined, pdu: JsonObject])[],
   rows: OwnRows,
 ): Promise<void> {
   const text = await rows.get('rooms', [roomId]);
   let summary = text === undefined ? undefined : (JSON.parse(text) as RoomSummary);
   for (const [type, eventId, pdu] of changes) {
-    if (type === 'm.room.create') summary ??= created(eventId, pdu);
+    if (type === 'm.room.create' && eventId !== undefined) summary ??= created(eventId, pdu);
     else if (summary !== undefined) {
       const set = READ[type]!(contentOf(pdu)); // only types of READ come here
       summary = { ...summary, ...set, from: { ...summary.from, [type]: eventId } };

@@ -2,7 +2,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
-import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 
 /** What a reader must know of an event without parsing it. The keys are short because every row of the timeline has them. */
 export interface RowHeader {
@@ -49,7 +49,7 @@ export interface RowSource {
   readonly roomId: RoomId;
   readonly position: Position;
   readonly visibility: HistoryVisibility;
-  readonly state: readonly { readonly event_id: EventId; readonly replaces?: EventId }[];
+  readonly state: readonly Pick<StateChange, 'event_id' | 'replaces'>[];
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
   readonly pdu: JsonObject;
   readonly lenient: boolean;

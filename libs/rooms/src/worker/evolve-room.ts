@@ -2,7 +2,8 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { headAfter, headBeforeCreate } from '../decide/room-head.js';
-import { readRoomFact, type RoomFact } from '../facts/read-room-fact.js';
+import { type AcceptedPdu, readRoomFact, type RoomFact } from '../facts/read-room-fact.js';
+import { currentChangeOf } from '../facts/room-facts.js';
 import { type LiveRoom, liveRoom } from './live-room.js';
 import { type FactPlace, transactionName } from './room-transactions.js';
 
@@ -34,20 +35,16 @@ export function evolveRoom(
   else if (fact.type === 'pdu-redacted') noteRedacted(room, fact.eventId, place.revision);
 }
 
-function noteAccepted(
-  room: LiveRoom,
-  { event, header }: RoomFact & { readonly type: 'pdu-accepted' },
-  place: FactPlace,
-): void {
-  for (const change of header.state) {
-    if (change.replaces !== undefined) {
-      room.stateRevisions.delete(change.replaces);
-      room.events.delete(change.replaces);
+function noteAccepted(room: LiveRoom, { event, header }: AcceptedPdu, place: FactPlace): void {
+  for (const { event_id: eventId, replaces } of currentChangeOf(header)?.state ?? []) {
+    if (replaces !== undefined) {
+      room.stateRevisions.delete(replaces);
+      room.events.delete(replaces);
     }
-    if (change.event_id === event.eventId) {
-      room.stateRevisions.set(event.eventId, place.revision);
-      room.events.set(event.eventId, event);
-    }
+    if (eventId === null) continue;
+    // Of one that resolution brought back, too: the fact carries it.
+    room.stateRevisions.set(eventId, place.revision);
+    if (eventId === event.eventId) room.events.set(eventId, event);
   }
   if (header.txn !== undefined) room.transactions.note(transactionName(event, header.txn), event.eventId, place);
 }

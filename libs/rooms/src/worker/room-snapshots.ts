@@ -17,7 +17,7 @@ interface SnapshotHeader {
   readonly chain: string;
   readonly room_version: string;
   readonly root: string;
-  readonly extremities: readonly Extremity[];
+  readonly extremities: readonly Omit<Extremity, 'state'>[];
   readonly depth: number;
   readonly visibility: HistoryVisibility;
   readonly chunks: number;
@@ -66,7 +66,12 @@ export class RoomSnapshots {
     const created = create && (await this.#factAt(roomId, create[3]));
     if (created === undefined) return undefined;
     const createEvent = roomEventOfFact(roomId, created);
-    const { revision, extremities, depth, visibility } = header;
+    const { revision, depth, visibility } = header;
+    // Of the states after the extremities only the current one is kept.
+    const extremities = header.extremities.map((one) => ({
+      ...one,
+      state: one.root === header.root ? state : undefined,
+    }));
     const head = { ...headBeforeCreate(version, createEvent), revision, state, extremities, depth, visibility };
     // Its transactions are remembered from here on; the views, or else the log, tell those before.
     const room = liveRoom(roomId, head, { revision, position: last.position });
@@ -109,7 +114,8 @@ export class RoomSnapshots {
       const part = entries.slice(chunk * ENTRIES_PER_CHUNK, (chunk + 1) * ENTRIES_PER_CHUNK);
       await this.readModels.write([put(chunkKey(roomId, head.revision, chunk), JSON.stringify(part))]);
     }
-    const { revision, extremities, depth, visibility } = head;
+    const { revision, depth, visibility } = head;
+    const extremities = head.extremities.map(({ state: _state, ...rest }) => rest);
     const header: SnapshotHeader = {
       revision,
       chain,

@@ -103,10 +103,10 @@ export class RoomTurn {
     return member?.content['membership'] as string | undefined;
   }
 
-  /** The event that a fact of this room holds. */
-  async eventAt(revision: number): Promise<RoomEvent> {
+  /** The event that a fact of this room is about or, where one is named, that one, which the fact may carry beside it. */
+  async eventAt(revision: number, eventId?: EventId): Promise<RoomEvent> {
     for await (const fact of this.services.store.readStream(roomStream(this.roomId), { from: revision, limit: 1 })) {
-      return roomEventOfFact(this.roomId, fact);
+      return roomEventOfFact(this.roomId, fact, eventId);
     }
     throw new Error(`${this.roomId}: the log has no fact ${revision}`);
   }
@@ -243,7 +243,7 @@ export class RoomTurn {
     const revision = this.room.stateRevisions.get(eventId);
     if (revision === undefined)
       throw new Error(`${this.roomId}: the state names ${eventId}, which the room does not have`);
-    const event = await this.eventAt(revision);
+    const event = await this.eventAt(revision, eventId);
     this.room.events.set(eventId, event);
     return event;
   }

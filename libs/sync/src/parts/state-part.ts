@@ -62,7 +62,11 @@ async function readDelta(views: Views, room: RoomContext, window: TimelineWindow
   if (!window.limited || room.after === undefined) return [];
   const changed = new Map<string, EventId>();
   for await (const changes of scanStateChanges(views, room.roomId, room.after, statePosition(room, window))) {
-    for (const change of changes) changed.set(stateKeyOf(change.type, change.state_key), change.event_id);
+    for (const { type, state_key: key, event_id: eventId } of changes) {
+      // No section of /sync has a word for a key that is gone.
+      if (eventId === null) changed.delete(stateKeyOf(type, key));
+      else changed.set(stateKeyOf(type, key), eventId);
+    }
   }
   return (await findRowsById(views, [...changed.values()])).flatMap((found) =>
     found === undefined ? [] : [found.row],
