@@ -3,6 +3,7 @@ import { type CommandRunner, InjectCommander } from 'nest-commander';
 import { AuditCommand } from './commands/audit.command.js';
 import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
+import { EffectsCommand } from './commands/effects.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
@@ -15,6 +16,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
 @Module({
   providers: [
     ...ProjectionsCommand.registerWithSubCommands(),
+    ...EffectsCommand.registerWithSubCommands(),
     ReplayCommand,
     VerifyCommand,
     AuditCommand,

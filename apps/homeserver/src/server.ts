@@ -25,6 +25,7 @@ import type { Listener } from '#projections/listener';
 import { EFFECTS } from '#processes/processes.module';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
+import { effectMethods } from './effect-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
 import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
@@ -63,6 +64,9 @@ const DRAIN_MS = {
   log: 3000,
   dataFolder: 1000,
 };
+
+/** Between servers that share a log: one that is gone is found out within some six seconds. */
+const EFFECT_LEASE = { answerMs: 4000, askMs: 2000 };
 
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
@@ -175,6 +179,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     readModels,
     projectors: listProjectors(),
     ...followers,
+    effectLease: config.eventStoreUrl === undefined ? undefined : EFFECT_LEASE,
     clock,
     log,
   });
@@ -193,6 +198,7 @@ function openControl({ config, projections }: Ports, app: NestFastifyApplication
   const methods = {
     'server.address': () => app.getUrl(),
     ...controlMethods(projections),
+    ...effectMethods(projections.effects),
     ...userMethods(users, projections),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);

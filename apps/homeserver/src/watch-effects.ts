@@ -28,8 +28,20 @@ export function watchEffects(metrics: Metrics, effects: EffectRunner, clock: Clo
   );
   metrics.addCounters(
     'annals_effects_given_up_total',
-    'Effects that failed too often and will not happen',
+    'Effects that failed too often and were given up, those tried again in vain among them',
     labels,
     read(({ givenUp }) => givenUp),
+  );
+  metrics.addGauges(
+    'annals_effect_dead_letters',
+    'Facts whose effect was given up and neither done since nor dropped',
+    labels,
+    read(({ deadLetters }) => deadLetters),
+  );
+  metrics.addGauges(
+    'annals_effect_runs_here',
+    '1 where this process runs the effect, 0 where another one does or none',
+    labels,
+    read(({ runs }) => Number(runs === 'here')),
   );
 }

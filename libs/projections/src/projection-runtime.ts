@@ -53,8 +53,18 @@ export class ProjectionRuntime implements Views {
         this.effects.hear(facts);
       },
     );
-    const { store, clock, effects = [] } = parts;
-    this.effects = new EffectRunner({ store, clock, effects, log, live: this.#live });
+    const { store, readModels, clock, effects = [], effectLease: lease } = parts;
+    const live = this.#live;
+    const views = {
+      get position(): Position {
+        return live.position;
+      },
+      get areThere(): boolean {
+        return readModels.failure === undefined;
+      },
+      whenProcessed: (position: Position) => live.whenProcessed(position),
+    };
+    this.effects = new EffectRunner({ store, clock, effects, log, live: views, lease });
     // All that are filled at one time, as after an update, read the log once.
     this.#generations = new Generations({ ...parts, store: shareReads(store) }, this.#live, log);
     this.#control = new RebuildControl(this.#generations, this.#live);

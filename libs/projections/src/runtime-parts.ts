@@ -2,6 +2,7 @@ import type { EventStore } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import type { Effect } from './effects/effect.js';
+import type { LeaseTimes } from './effects/effect-lease.js';
 import type { Listener } from './listener.js';
 import type { Projector } from './projector.js';
 
@@ -19,6 +20,8 @@ export interface RuntimeParts {
   readonly listeners: readonly Listener[];
   /** None: this process does not run them (tools). */
   readonly effects?: readonly Effect[];
+  /** Other processes that share the log may run the effects as well: for how long one may be silent before another takes over. */
+  readonly effectLease?: LeaseTimes;
   readonly clock: Clock;
   readonly log?: ProjectionLog;
 }

@@ -1,71 +1,76 @@
-import { type EventStore, type RecordedFact, RevisionConflict } from '#event-store/event-store';
-import { decisionId } from '#event-store/fact-id';
-import { sealFacts } from '#event-store/seal-facts';
-import type { Clock } from '#kernel/clock';
 import { type Position, START } from '#kernel/position';
+import type { ProjectionLog } from '../runtime-parts.js';
+import type { EffectsFact, EffectsState, Mark } from './effect-facts.js';
+import type { EffectLane } from './effect-lane.js';
+import type { EffectNotes } from './effect-notes.js';
+import type { FactPlace } from './effect-progress.js';
 
-/** Where a fact is: in its stream, which a copy of the log keeps, and in this log. */
-export interface FactPlace {
-  readonly stream: string;
-  readonly revision: number;
-  readonly position: Position;
+export interface MarksParts {
+  readonly notes: EffectNotes;
+  /** The name of this process in the notes. */
+  readonly by: string;
+  readonly logId: string | null;
+  /** Whether this process runs an effect, as the state tells. */
+  readonly isOurs: (effect: string, state: EffectsState) => boolean;
+  readonly log: ProjectionLog;
 }
 
-/** The stream in which the server notes how far it has done what follows from its facts. */
-const EFFECTS_STREAM = 'effects';
-
-/** `effects-passed`: what follows from this fact and from all before it has been done. */
-interface EffectsPassed {
-  readonly stream: string;
-  readonly revision: number;
-}
-
-const MOST_CONFLICTS = 5;
-
-/**
- * How far the effects are. It is kept in the log and nowhere else: views may be deleted, restored or belong to another log, and
- * a back-up of the log holds what was done when it was taken.
- */
+/** Notes how far the effects are, each for itself and all that have come further in one fact. */
 export class EffectMarks {
-  /** The last fact of the stream. */
-  #last: { readonly revision: number; readonly chain: string } | undefined;
+  readonly #saved = new Map<EffectLane, Position>();
+  #saving: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly store: EventStore,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly parts: MarksParts) {}
 
-  /** The position up to which everything is done; START where nothing is noted. */
-  async load(): Promise<Position> {
-    for await (const mark of this.store.readStream(EFFECTS_STREAM, { backwards: true, limit: 1 })) {
-      this.#last = { revision: mark.revision, chain: mark.metadata.chain };
-      return (await this.#factOf(mark))?.position ?? mark.position;
-    }
-    this.#last = undefined;
-    return START;
+  /** Notes how far these lanes are, after what is being noted. Never throws: what could not be noted is due again. */
+  save(lanes: Iterable<EffectLane>): Promise<void> {
+    return (this.#saving = this.#saving.then(() => this.#save([...lanes])));
   }
 
-  /** Notes that everything is done up to a fact, unless another process has noted as much. */
-  async save({ stream, revision, position }: FactPlace): Promise<void> {
-    const data = JSON.stringify({ stream, revision } satisfies EffectsPassed);
-    for (let conflicts = 0; ; conflicts++) {
-      const decision = { at: this.clock.now(), actor: 'server' };
-      const id = decisionId(`effects-passed ${stream} ${revision}`, decision);
-      const facts = sealFacts(this.#last?.chain, [{ id, type: 'effects-passed', data, ...decision }]);
-      try {
-        const appended = await this.store.append(EFFECTS_STREAM, this.#last?.revision ?? 'no-stream', facts);
-        this.#last = { revision: appended.revision, chain: facts[0]!.metadata.chain };
-        return;
-      } catch (error) {
-        if (!(error instanceof RevisionConflict) || conflicts === MOST_CONFLICTS) throw error;
-        if ((await this.load()) >= position) return;
-      }
+  async #save(lanes: readonly EffectLane[]): Promise<void> {
+    const { notes, by, logId, isOurs, log } = this.parts;
+    const ahead: { readonly lane: EffectLane; readonly place: FactPlace }[] = [];
+    for (const lane of lanes) {
+      const place = lane.passed;
+      if (place !== undefined && place.position > (this.#saved.get(lane) ?? START)) ahead.push({ lane, place });
+    }
+    if (ahead.length === 0) return;
+    for (const { lane } of ahead) lane.beginMark();
+    try {
+      await notes.change((state): EffectsFact[] => {
+        // One that another process has taken meanwhile is that one's to note.
+        const ours = ahead.filter(({ lane }) => isOurs(lane.effect.name, state));
+        if (ours.length === 0) return [];
+        return [{ type: 'effects-passed', data: { by, passed: groupByPlace(ours, logId) } }];
+      });
+      for (const { lane, place } of ahead) this.#saved.set(lane, place.position);
+    } catch (error) {
+      for (const { lane } of ahead) lane.failMark();
+      log.warn(`How far the effects are could not be noted: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
-  async #factOf(mark: RecordedFact): Promise<RecordedFact | undefined> {
-    const { stream, revision } = JSON.parse(mark.data) as EffectsPassed; // only `save` writes it
-    for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) return fact;
-    return undefined;
+  /** A lane that runs no more. */
+  forget(lane: EffectLane): void {
+    this.#saved.delete(lane);
   }
+}
+
+/** Most have passed the same fact. */
+function groupByPlace(
+  ahead: readonly { readonly lane: EffectLane; readonly place: FactPlace }[],
+  logId: string | null,
+): { effects: string[]; mark: Mark }[] {
+  const groups = new Map<Position, { effects: string[]; mark: Mark }>();
+  for (const { lane, place } of ahead) {
+    const group = groups.get(place.position) ?? { effects: [], mark: markOf(place, logId) };
+    group.effects.push(lane.effect.name);
+    groups.set(place.position, group);
+  }
+  return [...groups.values()];
+}
+
+/** The mark of a fact in the log with the id `logId`. */
+export function markOf({ stream, revision, position, at }: FactPlace, logId: string | null): Mark {
+  return { stream, revision, position, log_id: logId, at };
 }

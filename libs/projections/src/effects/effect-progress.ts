@@ -1,15 +1,17 @@
-import type { FactPlace } from './effect-marks.js';
+import type { RecordedFact } from '#event-store/event-store';
 
-/** A fact and one effect that follows from it. */
-export interface EffectEntry {
-  readonly effect: string;
-  readonly place: FactPlace;
-  /** When the fact was decided, in milliseconds since the epoch. */
+/** Where a fact is: in its stream, which a copy of the log keeps, and in this log; and when it was decided. */
+export interface FactPlace extends Pick<RecordedFact, 'stream' | 'revision' | 'position'> {
   readonly at: number;
+}
+
+/** A fact that an effect follows from. */
+export interface EffectEntry {
+  readonly place: FactPlace;
   done: boolean;
 }
 
-/** Which effects are under way, and up to which fact all of them are done. They begin in the order of the log and end in any. */
+/** Of one effect, which facts are under way, and up to which all are done. They begin in the order of the log and end in any. */
 export class EffectProgress {
   /** From the first that is not done on. */
   readonly #entries: EffectEntry[] = [];
@@ -33,14 +35,14 @@ export class EffectProgress {
     return this.#entries.length;
   }
 
-  /** Those under way, oldest first. */
-  *waiting(): Iterable<EffectEntry> {
-    for (const entry of this.#entries) if (!entry.done) yield entry;
+  /** When the oldest of those under way was decided; undefined where there is none. */
+  get waitingSince(): number | undefined {
+    return this.#entries[0]?.place.at;
   }
 
   /** Notes an effect that begins, of a fact after all that were taken. */
-  begin(effect: string, place: FactPlace, at: number): EffectEntry {
-    const entry = { effect, place, at, done: false };
+  begin(place: FactPlace): EffectEntry {
+    const entry = { place, done: false };
     if (this.#entries.length === 0) this.#before = this.#taken;
     this.#entries.push(entry);
     this.#unfinished++;
@@ -58,10 +60,7 @@ export class EffectProgress {
     let done = 0;
     while (this.#entries[done]?.done === true) done++;
     if (done === 0) return;
-    const last = this.#entries[done - 1]!.place;
-    const next = this.#entries[done]?.place;
-    // Where two effects follow from one fact, that fact is passed with the second of them.
-    if (next === undefined || next.position > last.position) this.#before = last;
+    this.#before = this.#entries[done - 1]!.place;
     this.#entries.splice(0, done);
   }
 }

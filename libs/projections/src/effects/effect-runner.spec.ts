@@ -2,6 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { verifyChain } from '#event-store/seal-facts';
+import { nameLog } from '#event-store/log-identity';
+import type { ServerName } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { said, wordsProjector } from '../example-projectors.js';
@@ -42,6 +45,7 @@ const log: ProjectionLog = { info() {}, warn() {}, error: (message) => void erro
 /** Notes what was said, within the first letter; words in small letters are nothing to it. */
 const echo = (run: (fact: RecordedFact) => Promise<void> = async () => {}, name = 'echo'): Effect => ({
   name,
+  fromStart: true,
   keyOf: (fact) => (fact.type === 'said' && /^[A-Z]/.test(wordOf(fact)) ? wordOf(fact)[0] : undefined),
   async run(fact) {
     await run(fact);
@@ -84,7 +88,7 @@ describe('an effect', () => {
     await until(() => done.length === 4);
     expect(done).toEqual(['Cat', 'Ant', 'Auk', 'Cow']);
     expect(runtime.effects.list()).toEqual([
-      { name: 'echo', waiting: 0, waitingSince: undefined, failures: 0, givenUp: 0 },
+      { name: 'echo', runs: 'here', waiting: 0, waitingSince: undefined, failures: 0, givenUp: 0, deadLetters: 0 },
     ]);
   });
 
@@ -136,35 +140,78 @@ describe('an effect', () => {
     expect(done).toEqual(['Ant', 'Bee']);
   });
 
-  it('that is new in a server follows from what happens from then on', async () => {
+  it('that is new in a log follows from what happens from then on, also where the server is killed at once', async () => {
     const first = await begin(echo());
     await say('Ant');
     await until(() => done.length === 1);
     await first.stop();
     await say('Bee');
-    await begin(echo(undefined, 'echo'), echo(undefined, 'other'));
+    const second = await begin(echo(), { ...echo(undefined, 'other'), fromStart: false });
+    await until(() => done.length === 2);
+    await kill(second);
+    await say('Cat');
+    await begin({ ...echo(undefined, 'other'), fromStart: false });
     await until(() => done.length === 3);
-    expect(done).toEqual(['Ant', 'Bee', 'Bee']);
+    expect(done).toEqual(['Ant', 'Bee', 'Cat']);
   });
 
-  it('is noted in the log in a chain of its own, also by two servers', async () => {
-    const [first] = [await begin(echo()), await begin(echo())];
+  it('that is slow holds up no other, nor what is noted of it', async () => {
+    await begin(echo(), echo(never, 'slow'));
     for (const word of ['Ant', 'Bee', 'Cat']) {
       await say(word);
-      await until(() => done.filter((each) => each === word).length === 2);
+      await until(() => done.includes(word));
     }
-    await first.stop();
-    const marks = store.facts.filter(({ stream }) => stream === 'effects');
-    expect(marks.length).toBeGreaterThan(2);
-    expect(marks.every((fact, i) => verifyChain(marks[i - 1]?.metadata.chain, fact))).toBe(true);
-    expect(JSON.parse(marks.at(-1)!.data)).toMatchObject({ stream: expect.stringMatching(/^(s|effects)$/) });
+    await kill(runtimes[0]!);
+    await begin(
+      echo(),
+      echo(async () => {}, 'slow'),
+    );
+    await until(() => done.length === 6);
+    expect(done).toEqual(['Ant', 'Bee', 'Cat', 'Ant', 'Bee', 'Cat']);
   });
 
-  it('leaves nothing in the log where there is nothing to do', async () => {
+  it('is noted in the log in a chain of its own, which says all of it again now and then', async () => {
+    const first = await begin(echo());
+    for (let i = 0; i < 300; i++) {
+      await say(`Ant${i}`);
+      await until(() => done.length > i);
+    }
+    await first.stop();
+    const notes = store.facts.filter(({ stream }) => stream === 'effects');
+    expect(notes.every((fact, i) => verifyChain(notes[i - 1]?.metadata.chain, fact))).toBe(true);
+    const last = notes.findLast(({ type }) => type === 'effects-summary');
+    expect(JSON.parse(last!.data)).toMatchObject({ marks: { echo: { stream: 's' } }, letters: [] });
+    expect(notes.length).toBeLessThan(310);
+  });
+
+  it('writes nothing where there is nothing to do, but that the log knows it', async () => {
     const runtime = await begin(echo());
     await say('ant', 'bee');
     await runtime.stop();
-    expect(store.facts).toHaveLength(2);
+    expect(store.facts.map(({ type }) => type)).toEqual(['effects-begun', 'said', 'said']);
+    await (await begin(echo())).stop();
+    expect(store.facts).toHaveLength(3);
+  });
+
+  it('goes on in a copy of the log, where places are others', async () => {
+    const first = await begin(echo());
+    await say('Ant', 'Bee');
+    await until(() => done.length === 2);
+    await first.stop();
+    const copy = new MemoryEventStore();
+    const before = said('before');
+    await copy.append('x', 'no-stream', [before]);
+    for (const { stream, revision, ...fact } of store.facts) {
+      await copy.append(stream, revision === 0 ? 'no-stream' : revision - 1, [fact]);
+    }
+    await copy.append('s', 1, [said('Cat')]);
+    const key = { key_id: 'ed25519:1', public_key: 'k' };
+    await nameLog(copy, { now: () => 7 }, 'a.example' as ServerName, key);
+    store = copy;
+    readModels = new MemoryReadModels();
+    await begin(echo());
+    await until(() => done.length === 3);
+    expect(done).toEqual(['Ant', 'Bee', 'Cat']);
   });
 });
 
@@ -176,8 +223,9 @@ describe('an effect that fails', () => {
   const run = async (effect: Effect): Promise<EffectRunner> => {
     const live = {
       get position() {
-        return store.facts.at(-1)!.position;
+        return store.facts.at(-1)?.position ?? START;
       },
+      areThere: true,
       whenProcessed: async () => {},
     };
     runner = new EffectRunner({ store, clock: { now: () => 7 }, effects: [effect], log, live, retryMs: 0.01 });
@@ -209,19 +257,22 @@ describe('an effect that fails', () => {
     await until(() => done.length === 2);
     expect(done).toEqual(['Bee', 'Auk']);
     expect(errors).toHaveLength(1);
-    expect(errors[0]).toMatch(/^echo: .* \(s, revision 0\) was given up and will not happen: poison$/);
-    expect(runner!.list()).toMatchObject([{ waiting: 0, givenUp: 1 }]);
+    expect(errors[0]).toMatch(
+      /^echo: .* \(s, revision 0\) was given up: poison\. .*: annals effects retry echo [0-9a-f-]{36}$/,
+    );
+    expect(runner!.list()).toMatchObject([{ waiting: 0, givenUp: 1, deadLetters: 1 }]);
   });
 
   it('is not given up while the log cannot be reached', async () => {
-    await say('Ant');
     let tries = 0;
-    store.head = () => Promise.reject(new Error('away'));
-    await run(
+    const effects = await run(
       echo(async () => {
         if (++tries < 40) throw new Error('away');
       }),
     );
+    await say('Ant');
+    store.head = () => Promise.reject(new Error('away'));
+    effects.hear(store.facts);
     await until(() => done.length === 1);
     expect(errors).toEqual([]);
   });

@@ -1,38 +1,37 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { findLogIdentity } from '#event-store/log-identity';
 import type { Clock } from '#kernel/clock';
-import { KeyedQueue } from '#kernel/keyed-queue';
-import { type Position, START } from '#kernel/position';
 import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
+import { shareReads } from '../share-reads.js';
+import { EFFECTS_STREAM, type EffectLetter, type EffectsFact, type EffectsState, letterName } from './effect-facts.js';
+import { EffectLane, type FollowedViews } from './effect-lane.js';
+import { EffectLease, type LeaseTimes } from './effect-lease.js';
+import { EffectMarks, markOf } from './effect-marks.js';
+import { EffectCommandRefused, EffectNotes } from './effect-notes.js';
 import type { Effect, EffectStatus } from './effect.js';
-import { EffectMarks } from './effect-marks.js';
-import { type EffectEntry, EffectProgress } from './effect-progress.js';
+import { placeOfMark } from './place-of-mark.js';
 
 export interface EffectRunnerParts {
   readonly store: EventStore;
   readonly clock: Clock;
   readonly effects: readonly Effect[];
   readonly log: ProjectionLog;
-  /** The views as the log is followed: where they are, and the wait for a position. */
-  readonly live: { readonly position: Position; whenProcessed(position: Position): Promise<void> };
-  /** The first pause after a failed try, in milliseconds; each further one is twice as long, up to a minute. */
+  readonly live: FollowedViews;
+  /** Other processes may run the effects too; undefined where nobody else can write to the log. */
+  readonly lease?: LeaseTimes;
+  /** The first pause after a failed try, in milliseconds. */
   readonly retryMs?: number;
 }
 
-/** Under way at once; beyond it the runner stops listening and reads on in the log when there is room again. */
-const MOST_UNFINISHED = 1_000;
-/** Remembered while an early one is being tried again and again. */
-const MOST_REMEMBERED = 10_000;
-/** Tries of one effect, over some six minutes, before it is given up. */
-const MOST_TRIES = 11;
-const LONGEST_PAUSE_MS = 60_000;
 /** How long an answer waits for what follows from its own facts. */
 const ANSWER_MS = 1_000;
-/** How long a stop waits for effects under way; those that are not done begin again with the next start. */
-const STOP_MS = 2_000;
 const MARK_INTERVAL_MS = 60_000;
-/** Facts without any effect after which it is worth a mark that they need not be looked at again. */
-const FACTS_PER_MARK = 10_000;
+/** How long a stop waits for the log. */
+const STOP_MS = 1_000;
+/** All are part of every summary: beyond it nothing is given up, and what fails is tried on. */
+const MOST_LETTERS = 5_000;
 
 interface Count {
   failures: number;
@@ -40,66 +39,89 @@ interface Count {
 }
 
 /**
- * Runs the effects: each at least once. It hears of facts as the live projections pass them, and reads the log where it has
- * not heard of some: those before the start, and those that came while too much was under way. How far it is, is in the log.
+ * Runs the effects: each at least once, each at its own pace. How far each of them is, which process runs it and what was given up
+ * is in the log (`EffectNotes`).
  */
 export class EffectRunner {
   readonly #parts: EffectRunnerParts;
-  readonly #marks: EffectMarks;
-  readonly #progress = new EffectProgress();
-  readonly #queue = new KeyedQueue<string>();
-  readonly #stopping = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  /** The name of this process in the notes. */
+  readonly #by = randomUUID();
+  readonly #notes: EffectNotes;
+  /** PERF: effects that read on from one place, as after a start, read the log once. */
+  readonly #readings: EventStore;
+  readonly #lanes = new Map<string, EffectLane>();
   /** What follows from the facts of a request, by its id. */
   readonly #ofRequests = new Map<string, Set<Promise<void>>>();
   readonly #counts = new Map<string, Count>();
-  /** Everything up to here was looked at. */
-  #position: Position = START;
-  /** Whether it takes what it hears; else it is reading the log. */
-  #listens = false;
-  #saved: Position = START;
-  #saving: Promise<void> | undefined;
-  #sinceMark = 0;
-  /** Whether an effect has begun since the last mark. */
-  #isDirty = false;
+  #logId: string | null = null;
+  #marks: EffectMarks | undefined;
+  #lease: EffectLease | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #wake: () => void = () => {};
+  #isStopped = false;
+  #ending: Promise<void> | undefined;
+  /** Others have written to the stream of the notes. */
+  #isStale = false;
+  #isRefreshing = false;
 
   constructor(parts: EffectRunnerParts) {
     this.#parts = parts;
-    this.#marks = new EffectMarks(parts.store, parts.clock);
+    this.#notes = new EffectNotes(parts.store, parts.clock, this.#by);
+    this.#readings = shareReads(parts.store);
   }
 
-  /** Takes up where the last run ended. Settles when that is known; the rest goes on beside. */
+  /**
+   * Takes up where the last run ended. Settles when that is known; the rest goes on beside. Throws where the log cannot be used.
+   */
   async start(): Promise<void> {
-    for (const { name } of this.#parts.effects) this.#counts.set(name, { failures: 0, givenUp: 0 });
-    if (this.#parts.effects.length === 0) return;
-    this.#position = this.#saved = await this.#marks.load();
+    const { effects, lease, log, store } = this.#parts;
+    if (effects.length === 0) return;
+    for (const { name } of effects) this.#counts.set(name, { failures: 0, givenUp: 0 });
+    this.#logId = (await findLogIdentity(store))?.logId ?? null;
+    const notes = this.#notes;
+    const isOurs = (effect: string, state: EffectsState): boolean => this.#isOurs(effect, state);
+    this.#marks = new EffectMarks({ notes, by: this.#by, logId: this.#logId, isOurs, log });
+    await this.#introduce();
     this.#timer = setInterval(() => this.#markNowAndThen(), MARK_INTERVAL_MS).unref();
-    this.#track(this.#catchUp());
+    if (lease === undefined) return this.#follow(notes.state);
+    const names = effects.map(({ name }) => name);
+    const onState = (state: EffectsState): void => void this.#follow(state);
+    this.#lease = new EffectLease({ notes, by: this.#by, names, times: lease, log, onState });
+    await this.#lease.start();
   }
 
   /** Waits a little for what is under way and notes how far it came. The projections must still be running. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
+  stop(): Promise<void> {
+    return (this.#ending ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
-    this.#wake();
-    await Promise.race([Promise.all(this.#running), delay(STOP_MS, undefined, { ref: false })]);
-    await (this.#isDirty ? this.#save() : this.#saving);
+    const lanes = [...this.#lanes.values()];
+    await Promise.all(lanes.map((lane) => lane.stop()));
+    const noting = async (): Promise<void> => {
+      await this.#marks?.save(lanes.some((lane) => lane.isDue) ? lanes : []);
+      await this.#lease?.stop();
+    };
+    const failed = (error: unknown): void => this.#parts.log.warn(`The effects end unnoted: ${messageOf(error)}`);
+    await Promise.race([noting().catch(failed), delay(STOP_MS, undefined, { ref: false })]);
   }
 
   /** The live projections have passed these facts. */
   hear(facts: readonly RecordedFact[]): void {
-    if (!this.#listens) return;
-    this.#take(facts);
-    if (this.#hasRoom()) return;
-    this.#listens = false;
-    this.#track(this.#catchUp());
+    for (const lane of this.#lanes.values()) lane.hear(facts);
+    if (this.#lease === undefined || !facts.some((fact) => fact.stream === EFFECTS_STREAM)) return;
+    const isOthers = ({ stream, data }: RecordedFact): boolean =>
+      stream === EFFECTS_STREAM && (JSON.parse(data) as { readonly by?: string }).by !== this.#by;
+    if (!facts.some(isOthers)) return;
+    this.#isStale = true;
+    if (!this.#isRefreshing) void this.#refresh();
   }
 
   /**
    * What follows from the facts of a request, and is not done yet; undefined where that is nothing. Settles after a second at
-   * the latest. An answer waits for it, so that its client can read at once what the request has brought about.
+   * the latest. An answer waits for it, so that its client can read at once what the request has brought about. Where another
+   * process runs the effects, nobody waits for them here.
    */
   ofRequest(requestId: string): Promise<unknown> | undefined {
     const running = this.#ofRequests.get(requestId);
@@ -108,152 +130,157 @@ export class EffectRunner {
   }
 
   list(): EffectStatus[] {
-    const waiting = [...this.#progress.waiting()];
+    const { runs, letters } = this.#notes.state;
     return this.#parts.effects.map(({ name }) => {
-      const own = waiting.filter(({ effect }) => effect === name);
+      const lane = this.#lanes.get(name);
       const { failures = 0, givenUp = 0 } = this.#counts.get(name) ?? {};
-      return { name, waiting: own.length, waitingSince: own[0]?.at, failures, givenUp };
+      return {
+        name,
+        runs: lane !== undefined ? 'here' : runs.has(name) ? 'elsewhere' : 'nowhere',
+        waiting: lane?.waiting ?? 0,
+        waitingSince: lane?.waitingSince,
+        failures,
+        givenUp,
+        deadLetters: [...letters.values()].filter(({ effect }) => effect === name).length,
+      };
     });
   }
 
-  /** Reads the log until what is heard next is what comes next. */
-  async #catchUp(): Promise<void> {
-    const { store, live, log } = this.#parts;
-    while (!this.#isStopped) {
+  /** The dead letters of an effect, or of all, oldest first. Throws EffectCommandRefused where there is no such effect. */
+  async letters(effect?: string): Promise<EffectLetter[]> {
+    if (effect !== undefined) this.#check(effect);
+    return this.#notes.letters(effect);
+  }
+
+  /** Tries the dead letters of an effect again, or that of one fact by its id. Throws EffectCommandRefused where there are none. */
+  async retry(effect: string, fact?: string): Promise<void> {
+    this.#check(effect);
+    await this.#follow(await this.#notes.retry(effect, fact));
+  }
+
+  /** Drops them: what should have followed never will. Throws EffectCommandRefused where there are none. */
+  async drop(effect: string, fact?: string): Promise<void> {
+    this.#check(effect);
+    await this.#follow(await this.#notes.drop(effect, fact));
+  }
+
+  #check(effect: string): void {
+    if (!this.#counts.has(effect)) throw new EffectCommandRefused(`There is no effect ${effect}`);
+  }
+
+  /** An effect that the log does not know yet begins with what happens from now on. */
+  async #introduce(): Promise<void> {
+    const known = await this.#notes.load();
+    if (this.#parts.effects.every(({ name }) => known.marks.has(name))) return;
+    const last = await this.#parts.store.findLast();
+    const head = last === undefined ? null : markOf({ ...last, at: last.metadata.at }, this.#logId);
+    await this.#notes.change(({ marks }): EffectsFact[] => {
+      const fresh = this.#parts.effects.filter(({ name }) => !marks.has(name));
+      const begun = (isFromStart: boolean): EffectsFact[] => {
+        const effects = fresh.filter(({ fromStart = false }) => fromStart === isFromStart).map(({ name }) => name);
+        const after = isFromStart ? null : head;
+        return effects.length === 0 ? [] : [{ type: 'effects-begun', data: { by: this.#by, effects, after } }];
+      };
+      return [...begun(true), ...begun(false)];
+    });
+  }
+
+  #isOurs(effect: string, { runs }: EffectsState): boolean {
+    return this.#parts.lease === undefined || runs.get(effect) === this.#by;
+  }
+
+  async #refresh(): Promise<void> {
+    this.#isRefreshing = true;
+    while (this.#isStale && !this.#isStopped) {
+      this.#isStale = false;
       try {
-        for await (const facts of store.readAll({ after: this.#position })) {
-          // An effect reads the views, and must find the fact there.
-          await live.whenProcessed(facts.at(-1)!.position);
-          this.#take(facts);
-          while (!this.#hasRoom() && !this.#isStopped) await new Promise<void>((wake) => (this.#wake = wake));
-          if (this.#isStopped) return;
-        }
-        if (this.#position >= live.position) {
-          this.#listens = true;
-          return;
-        }
+        const state = await this.#notes.load();
+        void this.#follow(state);
+        await this.#lease?.hear(state);
       } catch (error) {
-        if (this.#isStopped) return;
-        log.error(`The effects wait, and try again: ${messageOf(error)}`);
-        await this.#pause(RETRY_MS);
+        this.#parts.log.warn(`What others note of the effects could not be read: ${messageOf(error)}`);
       }
     }
+    this.#isRefreshing = false;
   }
 
-  get #isStopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
-  #hasRoom(): boolean {
-    return this.#progress.unfinished < MOST_UNFINISHED && this.#progress.size < MOST_REMEMBERED;
-  }
-
-  #take(facts: readonly RecordedFact[]): void {
-    for (const fact of facts) {
-      if (fact.position <= this.#position) continue;
-      this.#position = fact.position;
-      this.#sinceMark++;
-      for (const effect of this.#parts.effects) {
-        const key = this.#keyOf(effect, fact);
-        if (key !== undefined) this.#begin(effect, key, fact);
-      }
-      this.#progress.take(fact);
+  /** Runs what is this process's to run, and nothing else. */
+  async #follow(state: EffectsState): Promise<void> {
+    const beginning: Promise<void>[] = [];
+    for (const effect of this.#parts.effects) {
+      const lane = this.#lanes.get(effect.name);
+      const isOurs = this.#isOurs(effect.name, state) && !this.#isStopped;
+      if (!isOurs && lane !== undefined && !this.#isStopped) this.#leave(lane);
+      if (isOurs && lane === undefined) beginning.push(this.#begin(effect, state));
     }
-  }
-
-  #keyOf(effect: Effect, fact: RecordedFact): string | undefined {
-    try {
-      return effect.keyOf(fact);
-    } catch (error) {
-      this.#giveUp(effect, fact, error);
-      return undefined;
+    for (const letter of state.letters.values()) {
+      if (letter.retrying === true) this.#lanes.get(letter.effect)?.retry(letter);
     }
+    await Promise.all(beginning);
   }
 
-  #begin(effect: Effect, key: string, fact: RecordedFact): void {
-    const { stream, revision, position, metadata } = fact;
-    const entry = this.#progress.begin(effect.name, { stream, revision, position }, metadata.at);
-    this.#isDirty = true;
-    const running = this.#queue
-      .run(JSON.stringify([effect.name, key]), () => this.#runUntilDone(effect, fact))
-      .then((outcome) => this.#end(entry, outcome));
-    this.#track(running);
-    const { correlation } = metadata;
-    if (correlation !== undefined) this.#trackRequest(correlation, running);
+  #leave(lane: EffectLane): void {
+    this.#parts.log.warn(`Another process runs the effect ${lane.effect.name}`);
+    this.#lanes.delete(lane.effect.name);
+    this.#marks?.forget(lane);
+    void lane.stop();
   }
 
-  /** Answers whether there was anything to do; undefined where it was stopped before that. */
-  async #runUntilDone(effect: Effect, fact: RecordedFact): Promise<boolean | undefined> {
-    const { log, retryMs = RETRY_MS } = this.#parts;
-    let tries = 0;
-    while (!this.#isStopped) {
+  async #begin(effect: Effect, { marks }: EffectsState): Promise<void> {
+    const lane = this.#makeLane(effect);
+    this.#lanes.set(effect.name, lane);
+    const place = async (): Promise<void> =>
+      lane.start(await placeOfMark(this.#parts.store, this.#logId, marks.get(effect.name) ?? null));
+    while (this.#lanes.get(effect.name) === lane && !this.#isStopped) {
       try {
-        return await effect.run(fact);
+        return await place();
       } catch (error) {
-        if (this.#isStopped) return undefined;
-        this.#counts.get(effect.name)!.failures++;
-        // Nothing can be done without the log, and that is not the fact's fault.
-        if (await this.#isLogThere()) tries++;
-        if (tries === MOST_TRIES) {
-          this.#giveUp(effect, fact, error);
-          return false;
-        }
-        log.warn(`${describe(effect, fact)} failed, and is tried again: ${messageOf(error)}`);
-        await this.#pause(Math.min(retryMs * 2 ** Math.max(0, tries - 1), LONGEST_PAUSE_MS));
+        this.#parts.log.warn(`${effect.name}: where to go on could not be read: ${messageOf(error)}`);
+        await delay(RETRY_MS, undefined, { ref: false });
       }
     }
-    return undefined;
   }
 
-  #giveUp(effect: Effect, fact: RecordedFact, error: unknown): void {
-    this.#counts.get(effect.name)!.givenUp++;
-    this.#parts.log.error(`${describe(effect, fact)} was given up and will not happen: ${messageOf(error)}`);
+  #makeLane(effect: Effect): EffectLane {
+    const { log, live, retryMs = RETRY_MS } = this.#parts;
+    const { name } = effect;
+    return new EffectLane(effect, {
+      store: this.#readings,
+      log,
+      live,
+      retryMs,
+      onDone: () => void this.#marks?.save(this.#lanes.values()),
+      onFailure: () => void this.#counts.get(name)!.failures++,
+      onRunning: ({ metadata }, running) => {
+        if (metadata.correlation !== undefined) this.#trackRequest(metadata.correlation, running);
+      },
+      giveUp: (letter) => this.#giveUp(letter),
+      settle: async (letter) => {
+        await this.#notes.change(({ letters }) =>
+          letters.has(letterName(letter))
+            ? [{ type: 'effect-settled', data: { by: this.#by, effect: name, facts: [letter.fact] } }]
+            : [],
+        );
+      },
+      isHeldUp: (key, fact) => isHeldUp(this.#notes.state, name, key, fact),
+    });
   }
 
-  #end(entry: EffectEntry, outcome: boolean | undefined): void {
-    if (outcome === undefined) return;
-    this.#progress.end(entry);
-    this.#wake();
-    // What was done is noted at once, lest it be done again; that there was nothing to do can be found out again.
-    if (outcome) void this.#save();
-  }
-
-  async #isLogThere(): Promise<boolean> {
-    return this.#parts.store.head().then(
-      () => true,
-      () => false,
-    );
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return delay(milliseconds, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
+  async #giveUp(letter: Omit<EffectLetter, 'at'>): Promise<void> {
+    const at = this.#parts.clock.now();
+    await this.#notes.change((state): EffectsFact[] => {
+      if (!this.#isOurs(letter.effect, state)) return [];
+      if (state.letters.size >= MOST_LETTERS && !state.letters.has(letterName(letter))) {
+        throw new Error(`there are ${MOST_LETTERS} dead letters: nothing more is given up`);
+      }
+      return [{ type: 'effect-given-up', data: { by: this.#by, letter: { ...letter, at } } }];
+    });
+    this.#counts.get(letter.effect)!.givenUp++;
   }
 
   #markNowAndThen(): void {
-    if (this.#isDirty || this.#sinceMark >= FACTS_PER_MARK) void this.#save();
-  }
-
-  /** Notes how far everything is done, one mark after another. */
-  #save(): Promise<void> {
-    const saving = (this.#saving ?? Promise.resolve()).then(async () => {
-      const { passed } = this.#progress;
-      if (passed === undefined || passed.position <= this.#saved) return;
-      this.#sinceMark = 0;
-      this.#isDirty = this.#progress.size > 0;
-      try {
-        await this.#marks.save(passed);
-        this.#saved = passed.position;
-      } catch (error) {
-        this.#isDirty = true;
-        this.#parts.log.warn(`How far the effects are could not be noted: ${messageOf(error)}`);
-      }
-    });
-    return (this.#saving = saving);
-  }
-
-  #track(running: Promise<void>): void {
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    const lanes = [...this.#lanes.values()];
+    if (lanes.some((lane) => lane.isDue)) void this.#marks?.save(lanes);
   }
 
   #trackRequest(requestId: string, running: Promise<void>): void {
@@ -266,8 +293,14 @@ export class EffectRunner {
   }
 }
 
-function describe(effect: Effect, { type, position, stream, revision }: RecordedFact): string {
-  return `${effect.name}: what follows from ${type} at position ${position} (${stream}, revision ${revision})`;
+/** Whether an earlier fact of the key was given up, and nobody tries it again. */
+function isHeldUp({ letters }: EffectsState, effect: string, key: string, fact: string): boolean {
+  for (const letter of letters.values()) {
+    if (letter.effect !== effect || letter.key !== key) continue;
+    if (letter.fact === fact) return false;
+    if (letter.retrying !== true) return true;
+  }
+  return false;
 }
 
 function messageOf(error: unknown): string {

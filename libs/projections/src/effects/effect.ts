@@ -2,13 +2,22 @@ import type { RecordedFact } from '#event-store/event-store';
 
 /**
  * What happens because of a fact: a command of another domain, a push. It is done at least once, whatever crashes between the
- * fact and the effect; those of one key in the order of their facts; never by a rebuild. One process of a server runs it.
+ * fact and the effect; those of one key in the order of their facts; never by a rebuild, nor for facts from before the log knew
+ * of the effect. One process of all that share a log runs it.
  *
  * So it may be done twice, also much later: what it appends must tell that it has been done before (by what it finds in the
- * stream it appends to), and it reads the views as they are now, which is not always as they were at the fact.
+ * stream it appends to, or by the fact's id), and it reads the views as they are now, which is not always as they were at the fact.
  */
 export interface Effect {
+  /** Stands in the log: another name is another effect. */
   readonly name: string;
+  /** It is for the facts that were there before it, too. */
+  readonly fromStart?: boolean;
+  /**
+   * A fact that was given up holds up the later ones of its key until an operator has it tried again or drops it: for receivers
+   * that rely on the order. Else they go on without it.
+   */
+  readonly isStrict?: boolean;
   /**
    * What the order is kept within (a user, a room); undefined where the fact is none of its business. Called for every fact:
    * looks at the type first, and at the data only where that may be it.
@@ -24,11 +33,15 @@ export interface Effect {
 /** How one effect does. */
 export interface EffectStatus {
   readonly name: string;
-  /** Facts whose effect is not done yet. */
+  /** Which process runs it: this one, another one, or none for the moment. */
+  readonly runs: 'here' | 'elsewhere' | 'nowhere';
+  /** Facts whose effect is not done yet, as far as this process has looked. */
   readonly waiting: number;
   /** When the oldest of them was decided, in milliseconds since the epoch. */
   readonly waitingSince: number | undefined;
   /** Tries that failed, and facts that were given up after too many of them, since the start. */
   readonly failures: number;
   readonly givenUp: number;
+  /** Facts that were given up and neither done since nor dropped. */
+  readonly deadLetters: number;
 }

@@ -1,0 +1,315 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import { type Position, START } from '#kernel/position';
+import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
+import { pauseAfter } from './back-off.js';
+import type { EffectLetter } from './effect-facts.js';
+import type { Effect } from './effect.js';
+import { EffectProgress, type FactPlace } from './effect-progress.js';
+import { Slots } from './slots.js';
+
+/** The views as the log is followed: where they are, the wait for a position, and whether they can be reached. */
+export interface FollowedViews {
+  readonly position: Position;
+  readonly areThere: boolean;
+  whenProcessed(position: Position): Promise<void>;
+}
+
+export interface LaneParts {
+  readonly store: Pick<EventStore, 'readAll' | 'readStream' | 'head'>;
+  readonly log: ProjectionLog;
+  readonly live: FollowedViews;
+  /** The first pause after a failed try, in milliseconds. */
+  readonly retryMs: number;
+  /** Something was done: it should be noted soon. */
+  readonly onDone: () => void;
+  readonly onFailure: () => void;
+  readonly onRunning: (fact: RecordedFact, running: Promise<void>) => void;
+  /** Notes a dead letter durably. */
+  readonly giveUp: (letter: Omit<EffectLetter, 'at'>) => Promise<void>;
+  /** Notes that a dead letter is none any more. */
+  readonly settle: (letter: EffectLetter) => Promise<void>;
+  /** Whether an earlier fact of the key is a dead letter that nobody tries again. */
+  readonly isHeldUp: (key: string, fact: string) => boolean;
+}
+
+/** Why something was given up. */
+type Reason = Pick<EffectLetter, 'error' | 'tries' | 'behind'>;
+
+/** There was something to do or nothing; `left`: it was stopped, or is the dead letter again that it was. */
+type Outcome = 'done' | 'idle' | 'left';
+
+/** Under way at once; beyond it the lane stops listening and reads on in the log when there is room again. */
+const MOST_UNFINISHED = 1_000;
+/** Remembered while an early one is being tried again and again. */
+const MOST_REMEMBERED = 10_000;
+/** What is being done at once; a pause before another try does not count. */
+const SIDE_BY_SIDE = 32;
+/** Tries of one effect, over some five minutes, before it is given up. */
+const MOST_TRIES = 11;
+/** Characters of an error that a dead letter keeps. */
+const LONGEST_ERROR = 1_000;
+/** How long a stop waits for effects under way; those that are not done begin again with the next start. */
+const STOP_MS = 2_000;
+/** Facts without any effect after which it is worth a mark that they need not be looked at again. */
+const FACTS_PER_MARK = 10_000;
+
+/**
+ * Runs one effect, beside all others and at its own pace. It hears of facts as the live projections pass them, and reads the log
+ * where it has not heard of some: those before the start, and those that came while too much was under way.
+ */
+export class EffectLane {
+  readonly #progress = new EffectProgress();
+  readonly #queue = new KeyedQueue<string>();
+  readonly #slots = new Slots(SIDE_BY_SIDE);
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  /** The facts of dead letters that are being tried again. */
+  readonly #retried = new Set<string>();
+  /** Everything up to here was looked at. */
+  #position: Position = START;
+  /** Whether it takes what it hears; else it is reading the log. */
+  #listens = false;
+  #sinceMark = 0;
+  /** Whether it has begun something since the last mark. */
+  #isDirty = false;
+  #wake: () => void = () => {};
+
+  constructor(
+    readonly effect: Effect,
+    private readonly parts: LaneParts,
+  ) {}
+
+  /** Goes on after a position; reads beside the caller. */
+  start(after: Position): void {
+    this.#position = after;
+    this.#track(this.#catchUp());
+  }
+
+  /** Begins nothing more and waits a little for what is under way. The projections must still be running. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake();
+    await Promise.race([Promise.all(this.#running), delay(STOP_MS, undefined, { ref: false })]);
+  }
+
+  /** The live projections have passed these facts. */
+  hear(facts: readonly RecordedFact[]): void {
+    if (!this.#listens || this.#isStopped) return;
+    this.#take(facts);
+    if (this.#hasRoom()) return;
+    this.#listens = false;
+    this.#track(this.#catchUp());
+  }
+
+  /** Up to which fact everything is done; undefined where that is as at the start. */
+  get passed(): FactPlace | undefined {
+    return this.#progress.passed;
+  }
+
+  /** Whether there is something to note: an effect has begun since the last mark, or there were many facts. */
+  get isDue(): boolean {
+    return this.#isDirty || this.#sinceMark >= FACTS_PER_MARK;
+  }
+
+  get waiting(): number {
+    return this.#progress.unfinished + this.#retried.size;
+  }
+
+  get waitingSince(): number | undefined {
+    return this.#progress.waitingSince;
+  }
+
+  /** What is passed is about to be noted. */
+  beginMark(): void {
+    this.#sinceMark = 0;
+    this.#isDirty = this.#progress.size > 0;
+  }
+
+  /** It could not be noted. */
+  failMark(): void {
+    this.#isDirty = true;
+  }
+
+  /** Tries a dead letter again, after what waits of its key, unless that is under way. */
+  retry(letter: EffectLetter): void {
+    if (this.#retried.has(letter.fact)) return;
+    this.#retried.add(letter.fact);
+    const running = this.#queue
+      .run(letter.key, () => this.#tryLetter(letter))
+      .catch((error: unknown) => this.parts.log.error(`${this.effect.name}: ${messageOf(error)}`))
+      .finally(() => this.#retried.delete(letter.fact));
+    this.#track(running);
+  }
+
+  async #tryLetter(letter: EffectLetter): Promise<void> {
+    const fact = await this.#find(letter);
+    if (this.#isStopped) return;
+    if (fact === undefined) {
+      this.parts.log.warn(
+        `${this.effect.name}: revision ${letter.revision} of ${letter.stream} is gone: nothing follows`,
+      );
+    } else {
+      const key = this.#keyOf(fact);
+      const outcome =
+        key === undefined
+          ? 'idle'
+          : await (typeof key === 'string' ? this.#runUntilDone(fact, key) : this.#giveUp(fact, letter.key, key));
+      if (outcome === 'left') return;
+    }
+    await this.#untilNoted(() => this.parts.settle(letter));
+  }
+
+  async #find({ fact, stream, revision }: EffectLetter): Promise<RecordedFact | undefined> {
+    let found: RecordedFact | undefined;
+    await this.#untilNoted(async () => {
+      for await (const each of this.parts.store.readStream(stream, { from: revision, limit: 1 })) found = each;
+    });
+    return found?.id === fact ? found : undefined;
+  }
+
+  /** Reads the log until what is heard next is what comes next. */
+  async #catchUp(): Promise<void> {
+    const { store, live, log } = this.parts;
+    while (!this.#isStopped) {
+      try {
+        for await (const facts of store.readAll({ after: this.#position })) {
+          // An effect reads the views, and must find the fact there.
+          await live.whenProcessed(facts.at(-1)!.position);
+          if (this.#isStopped) return;
+          this.#take(facts);
+          while (!this.#hasRoom() && !this.#isStopped) await new Promise<void>((wake) => (this.#wake = wake));
+          if (this.#isStopped) return;
+        }
+        if (this.#position >= live.position) {
+          this.#listens = true;
+          return;
+        }
+      } catch (error) {
+        if (this.#isStopped) return;
+        log.error(`${this.effect.name} waits, and tries again: ${messageOf(error)}`);
+        await this.#pause(RETRY_MS);
+      }
+    }
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  #hasRoom(): boolean {
+    return this.#progress.unfinished < MOST_UNFINISHED && this.#progress.size < MOST_REMEMBERED;
+  }
+
+  #take(facts: readonly RecordedFact[]): void {
+    for (const fact of facts) {
+      if (fact.position <= this.#position) continue;
+      this.#position = fact.position;
+      this.#sinceMark++;
+      const { stream, revision, position, metadata } = fact;
+      const place = { stream, revision, position, at: metadata.at };
+      const key = this.#keyOf(fact);
+      if (typeof key === 'string') this.#begin(fact, place, key, () => this.#runUntilDone(fact, key));
+      else if (key !== undefined) this.#begin(fact, place, fact.stream, () => this.#giveUp(fact, fact.stream, key));
+      this.#progress.take(place);
+    }
+  }
+
+  /** What reads a fact is pure: what it throws once it throws again. */
+  #keyOf(fact: RecordedFact): string | Reason | undefined {
+    try {
+      return this.effect.keyOf(fact);
+    } catch (error) {
+      return { error: messageOf(error), tries: 1 };
+    }
+  }
+
+  #begin(fact: RecordedFact, place: FactPlace, key: string, task: () => Promise<Outcome>): void {
+    const entry = this.#progress.begin(place);
+    this.#isDirty = true;
+    const running = this.#queue.run(key, task).then((outcome) => {
+      if (outcome === 'left') return;
+      this.#progress.end(entry);
+      this.#wake();
+      // What was done is noted at once, lest it be done again; that there was nothing to do can be found out again.
+      if (outcome === 'done') this.parts.onDone();
+    });
+    this.#track(running);
+    this.parts.onRunning(fact, running);
+  }
+
+  async #runUntilDone(fact: RecordedFact, key: string): Promise<Outcome> {
+    const { log, live, retryMs } = this.parts;
+    if (this.effect.isStrict === true && this.parts.isHeldUp(key, fact.id)) {
+      return this.#giveUp(fact, key, { error: 'it waits behind an earlier one of its key', tries: 0, behind: true });
+    }
+    let tries = 0;
+    while (!this.#isStopped) {
+      try {
+        const isDone = await this.#slots.run(async () => (this.#isStopped ? undefined : this.effect.run(fact)));
+        return isDone === undefined ? 'left' : isDone ? 'done' : 'idle';
+      } catch (error) {
+        if (this.#isStopped) return 'left';
+        this.parts.onFailure();
+        // Nothing can be done without the log or the views, and that is not the fact's fault.
+        if (live.areThere && (await this.#isLogThere())) tries++;
+        if (tries === MOST_TRIES) return this.#giveUp(fact, key, { error: messageOf(error), tries });
+        log.warn(`${this.#describe(fact)} failed, and is tried again: ${messageOf(error)}`);
+        await this.#pause(pauseAfter(tries, retryMs, Math.random()));
+      }
+    }
+    return 'left';
+  }
+
+  /** The fact counts as passed once its letter is in the log. */
+  async #giveUp(fact: RecordedFact, key: string, why: Reason): Promise<Outcome> {
+    const { id, stream, revision, type } = fact;
+    const error = why.error.slice(0, LONGEST_ERROR);
+    const letter = { effect: this.effect.name, key, fact: id, stream, revision, type, ...why, error };
+    const isNoted = await this.#untilNoted(() => this.parts.giveUp(letter));
+    if (!isNoted) return 'left';
+    this.parts.log.error(
+      `${this.#describe(fact)} was given up: ${error}. To try it again: annals effects retry ${this.effect.name} ${id}`,
+    );
+    return this.#retried.has(id) ? 'left' : 'idle';
+  }
+
+  /** Whether it was noted, at last, before the stop. */
+  async #untilNoted(note: () => Promise<void>): Promise<boolean> {
+    for (let tries = 1; !this.#isStopped; tries++) {
+      try {
+        await note();
+        return !this.#isStopped;
+      } catch (error) {
+        this.parts.log.warn(`${this.effect.name} cannot use the log, and tries again: ${messageOf(error)}`);
+        await this.#pause(pauseAfter(tries, RETRY_MS, Math.random()));
+      }
+    }
+    return false;
+  }
+
+  async #isLogThere(): Promise<boolean> {
+    return this.parts.store.head().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return delay(milliseconds, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
+  }
+
+  #track(running: Promise<void>): void {
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  #describe({ type, position, stream, revision }: RecordedFact): string {
+    return `${this.effect.name}: what follows from ${type} at position ${position} (${stream}, revision ${revision})`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
+import type { EffectsFact, EffectsState } from './effect-facts.js';
+import type { EffectNotes } from './effect-notes.js';
+
+/** In milliseconds. */
+export interface LeaseTimes {
+  /** How long a process that is asked may be silent before another one takes what it runs. */
+  readonly answerMs: number;
+  /** Between two questions. */
+  readonly askMs: number;
+}
+
+export interface LeaseParts {
+  readonly notes: EffectNotes;
+  /** The name of this process in the notes. */
+  readonly by: string;
+  readonly names: readonly string[];
+  readonly times: LeaseTimes;
+  readonly log: ProjectionLog;
+  /** Called with what is known after each change. */
+  readonly onState: (state: EffectsState) => void;
+}
+
+/**
+ * Lets exactly one of the processes that share a log run an effect. What nobody runs is taken; of what others run it is asked now
+ * and then whether they are still there, and taken from those who write nothing in answer. Nobody compares clocks, and where there
+ * is one process, nothing is asked and nothing is written but that it has taken the effects.
+ */
+export class EffectLease {
+  readonly #stopping = new AbortController();
+  #wake: () => void = () => {};
+  #running: Promise<void> | undefined;
+  /** Whether there is nothing to ask for. */
+  #holdsAll = false;
+
+  constructor(private readonly parts: LeaseParts) {}
+
+  /** Takes what nobody runs, then sees to the rest beside the caller. Throws where the log cannot be used. */
+  async start(): Promise<void> {
+    await this.#take(() => false);
+    this.#running = this.#run();
+  }
+
+  /** Takes no more, and lets others take what this process runs. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake();
+    await this.#running;
+    const { notes, by } = this.parts;
+    await notes.change(({ runs }) =>
+      [...runs.values()].includes(by) ? [{ type: 'effects-released', data: { by } }] : [],
+    );
+  }
+
+  /** Others have written: answers who asks, and looks whether there is something to take. */
+  async hear({ silent, runs }: EffectsState): Promise<void> {
+    const { notes, by, names } = this.parts;
+    const isDue = (name: string): boolean => runs.get(name) === undefined || (this.#holdsAll && runs.get(name) !== by);
+    if (names.some(isDue)) this.#wake();
+    if (this.#stopping.signal.aborted || ![...silent.values()].some((asked) => asked.has(by))) return;
+    await notes.change((state) =>
+      [...state.silent.values()].some((asked) => asked.has(by)) ? [{ type: 'effects-held', data: { by } }] : [],
+    );
+  }
+
+  async #run(): Promise<void> {
+    const { notes, by, names, times, log } = this.parts;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const { runs } = await this.#take(() => false);
+        this.#holdsAll = names.every((name) => runs.get(name) === by);
+        if (this.#holdsAll) {
+          await this.#pause(undefined);
+          continue;
+        }
+        await notes.change(() => [{ type: 'effects-asked', data: { by } }]);
+        if (await this.#pause(times.answerMs)) continue;
+        await this.#take((process, { silent }) => silent.get(by)?.has(process) === true);
+        await this.#pause(times.askMs);
+      } catch (error) {
+        log.warn(
+          `Who runs the effects could not be found out: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        await this.#pause(RETRY_MS);
+      }
+    }
+  }
+
+  /** Takes what nobody runs, and what those run who are `gone`. */
+  async #take(gone: (process: string, state: EffectsState) => boolean): Promise<EffectsState> {
+    const { notes, by, names, log, onState } = this.parts;
+    let taken: string[] = [];
+    const state = await notes.change((known): EffectsFact[] => {
+      taken = names.filter((name) => {
+        const process = known.runs.get(name);
+        return process === undefined || (process !== by && gone(process, known));
+      });
+      return taken.length === 0 ? [] : [{ type: 'effects-taken', data: { by, effects: taken } }];
+    });
+    if (taken.length > 0) log.info(`This process runs the effects ${taken.join(', ')}`);
+    onState(state);
+    return state;
+  }
+
+  /** Answers whether it was woken before its time. */
+  async #pause(milliseconds: number | undefined): Promise<boolean> {
+    if (this.#stopping.signal.aborted) return true;
+    const woken = new Promise<true>((resolve) => (this.#wake = () => resolve(true)));
+    if (milliseconds === undefined) return woken;
+    const timer = new AbortController();
+    const late = delay(milliseconds, false as const, { signal: timer.signal, ref: false }).catch(() => false as const);
+    return Promise.race([woken, late]).finally(() => timer.abort());
+  }
+}
