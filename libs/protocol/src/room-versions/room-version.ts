@@ -29,6 +29,8 @@ export interface RoomVersion {
   readonly knockRestrictedJoins: boolean;
   /** `redacts` is in content. */
   readonly redactsInContent: boolean;
+  /** State may be deleted: see state-deletion.ts. */
+  readonly stateDeletion: boolean;
   /** Which keys survive a redaction; see redaction/redact.ts. */
   readonly redaction: 'v1' | 'v6' | 'v8' | 'v9' | 'v11';
 }

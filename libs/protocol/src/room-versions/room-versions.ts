@@ -20,6 +20,7 @@ const V1: RoomVersion = {
   restrictedJoins: false,
   knockRestrictedJoins: false,
   redactsInContent: false,
+  stateDeletion: false,
   redaction: 'v1',
 };
 const V2: RoomVersion = { ...V1, id: '2', stateResolution: 'v2' };

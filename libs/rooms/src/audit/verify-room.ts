@@ -1,10 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
-import { type EventId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
+import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
-import { authStateOf } from '#protocol/event-auth/auth-state';
-import { checkEventAuth } from '#protocol/event-auth/authorize-event';
-import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -14,15 +11,15 @@ import { eventIdOf } from '#protocol/signing/reference-hash';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature, verifyEventSignatureAside } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
-import { stateKeyOf } from '#protocol/state-trie/state-key-of';
-import { StateTrie } from '#protocol/state-trie/state-trie';
 import {
-  historyVisibilityOf,
+  type OutlierStored,
   type PduAccepted,
   type PduRedacted,
+  type PduRejected,
   pduTextOf,
-  type StateChange,
+  type StateLearnt,
 } from '../facts/room-facts.js';
+import { type GraphFact, VerifiedGraph } from './verified-graph.js';
 
 /** The key of a server under a key id, where it is known. */
 export type KeyRing = (serverName: string, keyId: string) => VerifyKey | undefined;
@@ -38,10 +35,7 @@ export interface Finding {
  * the authorisation of each event by the state before it, and the state and root after it, all computed again.
  */
 export class RoomVerifier {
-  readonly #state = new Map<string, RoomEvent>();
-  #trie = StateTrie.empty;
-  #extremities: readonly EventId[] = [];
-  #createEvent: RoomEvent | undefined;
+  #graph: VerifiedGraph | undefined;
   #version: RoomVersion | undefined;
   /** Whether a fact before cannot be read: nobody knows the state it left. */
   #isTorn = false;
@@ -56,9 +50,9 @@ export class RoomVerifier {
     private readonly onUnverifiable: (server: ServerName) => void = () => {},
   ) {}
 
-  /** How many events are held: the current state. */
+  /** How many events are held: those of the current state and, where others write to the room too, of those before it. */
   get held(): number {
-    return this.#state.size;
+    return this.#graph?.held ?? 0;
   }
 
   /**
@@ -69,7 +63,8 @@ export class RoomVerifier {
     const problems: string[] = [];
     this.#isAgain = isAgain;
     try {
-      if (fact.type === 'pdu-accepted') this.#checkAccepted(fact, problems);
+      if (isOfPdu(fact.type)) this.#checkPdu(fact.type, fact, problems);
+      else if (fact.type === 'state-learnt') this.#checkLearnt(fact, problems);
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
@@ -86,8 +81,8 @@ export class RoomVerifier {
     this.#isTorn = true;
   }
 
-  #checkAccepted(fact: RecordedFact, problems: string[]): void {
-    const body = JSON.parse(fact.data) as PduAccepted;
+  #checkPdu(type: PduFactType, fact: RecordedFact, problems: string[]): void {
+    const body = JSON.parse(fact.data) as PduAccepted & PduRejected & OutlierStored;
     const version = versionOf(body.room_version);
     const pdu = pduOf(fact, version);
     const event = parseRoomEvent(pdu, version, this.roomId);
@@ -95,10 +90,34 @@ export class RoomVerifier {
     if (!hasContentHash(pdu, version)) problems.push(`${body.event_id}: the content hash does not match`);
     this.#checkVersion(event, version, problems);
     this.#checkSignature(fact, event, version, problems);
+    this.#checkCarried(body, version, problems);
     if (this.#isTorn) return;
-    this.#checkAuth(event, version, problems);
-    this.#checkPlace(event, body, problems);
-    this.#apply(event, body, problems);
+    this.#graph ??= new VerifiedGraph(version);
+    // What stands on it names it as the log does, also where that is wrong: so each problem is told once.
+    const named = { ...event, eventId: body.event_id };
+    problems.push(
+      ...(type === 'outlier-stored' ? this.#graph.checkOutlier(named, body) : this.#graph.check(named, { type, body })),
+    );
+  }
+
+  /** The events that a fact carries because they are current again. */
+  #checkCarried(
+    { event_id: eventId, state_pdus: carried = {} }: PduAccepted,
+    version: RoomVersion,
+    problems: string[],
+  ): void {
+    for (const [id, text] of Object.entries(carried)) {
+      const pdu = parseJson(text, { lenient: !version.strictCanonicalJson });
+      if (!isJsonObject(pdu) || eventIdOf(pdu, version) !== id)
+        problems.push(`${eventId}: what it carries as ${id} is not that`);
+    }
+  }
+
+  #checkLearnt(fact: RecordedFact, problems: string[]): void {
+    if (this.#isTorn) return;
+    const body = JSON.parse(fact.data) as StateLearnt;
+    if (this.#graph === undefined) problems.push(`the state before ${body.event_id} is told before any event`);
+    else problems.push(...this.#graph.checkLearnt(body));
   }
 
   #checkVersion(event: RoomEvent, version: RoomVersion, problems: string[]): void {
@@ -120,7 +139,7 @@ export class RoomVerifier {
     });
     if (keyIds.length > 0 && known.length === 0) {
       // What remains of an event was counted with it.
-      if (type === 'pdu-accepted') this.onUnverifiable(server);
+      if (type !== 'pdu-redacted') this.onUnverifiable(server);
     } else if (this.aside === undefined || keyIds.length === 0) {
       if (!known.some(({ keyId, key }) => verifyEventSignature(pdu, version, server, keyId, key)))
         problems.push(problem);
@@ -128,61 +147,6 @@ export class RoomVerifier {
       const checks = known.map(({ keyId, key }) => verifyEventSignatureAside(pdu, version, server, keyId, key));
       this.aside(Promise.all(checks).then((hold) => (hold.includes(true) ? undefined : { revision, problem })));
     }
-  }
-
-  #checkAuth(event: RoomEvent, version: RoomVersion, problems: string[]): void {
-    if (event.type === 'm.room.create') this.#createEvent ??= event;
-    const auth = selectAuthTypes(event, version).flatMap(({ type, stateKey }) => {
-      const one = this.#state.get(stateKeyOf(type, stateKey));
-      return one === undefined ? [] : [one];
-    });
-    try {
-      checkEventAuth(event, version, authStateOf(auth, this.#createEvent));
-    } catch (error) {
-      problems.push(`${event.eventId}: not authorised by the state before it: ${(error as Error).message}`);
-    }
-  }
-
-  /** Where the event stands in the graph, and what is recorded of the room at that place. */
-  #checkPlace(event: RoomEvent, body: PduAccepted, problems: string[]): void {
-    const { event_id: eventId } = body;
-    const strangers = event.prevEvents.filter((id) => !this.#extremities.includes(id));
-    if (strangers.length > 0) problems.push(`${eventId}: refers to ${strangers.join(', ')}, no extremity before it`);
-    const expected = [...this.#extremities.filter((id) => !event.prevEvents.includes(id)), eventId];
-    if (body.extremities.toSorted().join() !== expected.sort().join()) {
-      problems.push(
-        `${eventId}: the extremities after it are ${expected.join(', ')}, not ${body.extremities.join(', ')}`,
-      );
-    }
-    const visibility = historyVisibilityOf(this.#state.get(stateKeyOf('m.room.history_visibility', ''))?.content ?? {});
-    if (body.visibility !== visibility) {
-      problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
-    }
-  }
-
-  /**
-   * The state after it. What goes on from here is named as the log names it, also where that is wrong: so each problem is told
-   * once, not again for every event behind it.
-   */
-  #apply(event: RoomEvent, body: PduAccepted, problems: string[]): void {
-    const { event_id: eventId } = body;
-    this.#extremities = body.extremities;
-    if (JSON.stringify(body.state) !== JSON.stringify(this.#effectOf(event, eventId))) {
-      problems.push(`${eventId}: the state delta is not its own effect`);
-    }
-    if (event.stateKey !== undefined) {
-      this.#state.set(stateKeyOf(event.type, event.stateKey), { ...event, eventId });
-      this.#trie = this.#trie.set(event.type, event.stateKey, eventId);
-    }
-    if (this.#trie.rootHash !== body.root) {
-      problems.push(`${eventId}: the state after it has the root ${this.#trie.rootHash}, not ${body.root}`);
-    }
-  }
-
-  #effectOf({ type, stateKey }: RoomEvent, eventId: EventId): StateChange[] {
-    if (stateKey === undefined) return [];
-    const replaces = this.#state.get(stateKeyOf(type, stateKey))?.eventId;
-    return [{ type, state_key: stateKey, event_id: eventId, ...(replaces === undefined ? {} : { replaces }) }];
   }
 
   #checkRedacted(fact: RecordedFact, problems: string[]): void {
@@ -195,9 +159,22 @@ export class RoomVerifier {
     const event = parseRoomEvent(remains, version, this.roomId);
     this.#checkSignature(fact, event, version, problems);
     // From here on the room decides by what remains (`noteRedacted` does the same for the worker).
-    const key = event.stateKey === undefined ? undefined : stateKeyOf(event.type, event.stateKey);
-    if (key !== undefined && this.#state.get(key)?.eventId === body.event_id) this.#state.set(key, event);
+    this.#graph?.noteRedacted({ ...event, eventId: body.event_id });
   }
+}
+
+/** The facts that are about one PDU of the room. */
+type PduFactType = GraphFact['type'] | 'outlier-stored';
+
+const PDU_FACTS: ReadonlySet<string> = new Set<PduFactType>([
+  'pdu-accepted',
+  'pdu-soft-failed',
+  'pdu-rejected',
+  'outlier-stored',
+]);
+
+function isOfPdu(type: string): type is PduFactType {
+  return PDU_FACTS.has(type);
 }
 
 function versionOf(id: string): RoomVersion {

@@ -8,9 +8,10 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
-import type { PduAccepted } from '../facts/room-facts.js';
-import { changedBy, changesBetween, type Extremity, headAfter, type RoomHead } from './room-head.js';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
+import type { PduAccepted } from '../facts/room-facts.js';
+import { type Extremity, headAfter, type RoomHead } from './room-head.js';
+import { changesBetween, stateAfterEvent } from './room-state.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
 export interface EventDraft {
@@ -130,8 +131,8 @@ export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor)
 
 /** Accepts an event that stands on all extremities: the state before it is the current one. */
 function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
-  const own = ownChanges(head, event);
-  const state = changedBy(head.state, own);
+  const state = stateAfterEvent(head.state, event, head.version);
+  const own = event.stateKey === undefined ? [] : changesBetween(head.state, state);
   const root = state.rootHash;
   const base = head.extremities.find(({ eventId }) => eventId === event.prevEvents[0]);
   const isOnCurrent = base === undefined || base.root === head.state.rootHash;
@@ -152,11 +153,4 @@ function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccep
 function stateOf({ eventId, state }: Extremity): StateTrie {
   if (state === undefined) throw new Error(`the state after ${eventId} is not in memory`);
   return state;
-}
-
-function ownChanges(head: RoomHead, event: RoomEvent): PduAccepted['state'] {
-  if (event.stateKey === undefined) return [];
-  const replaces = head.state.get(event.type, event.stateKey);
-  const change = { type: event.type, state_key: event.stateKey, event_id: event.eventId };
-  return [replaces === undefined ? change : { ...change, replaces }];
 }

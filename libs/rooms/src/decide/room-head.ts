@@ -2,9 +2,10 @@ import type { EventId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { diffTries, StateTrie } from '#protocol/state-trie/state-trie';
+import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { AcceptedPdu, RoomFact } from '../facts/read-room-fact.js';
-import { currentChangeOf, type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
+import { currentChangeOf, type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import { changedBy } from './room-state.js';
 
 /** A forward extremity, and the fact that holds it. */
 export interface Extremity {
@@ -58,23 +59,6 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
   return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
-}
-
-/** A state with some changes made to it. */
-export function changedBy(state: StateTrie, changes: readonly StateChange[]): StateTrie {
-  let changed = state;
-  for (const { type, state_key: key, event_id: eventId } of changes) {
-    changed = eventId === null ? changed.delete(type, key) : changed.set(type, key, eventId);
-  }
-  return changed;
-}
-
-/** What leads from one state to another. */
-export function changesBetween(before: StateTrie, after: StateTrie): StateChange[] {
-  return Array.from(diffTries(before, after), ({ type, stateKey, before: replaces, after: eventId }) => {
-    const change = { type, state_key: stateKey, event_id: eventId ?? null };
-    return replaces === undefined ? change : { ...change, replaces };
-  });
 }
 
 /** The history visibility of the current state after an accepted event. */

@@ -1,0 +1,29 @@
+import type { RoomEvent } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { isStateDeletion } from '#protocol/state-deletion';
+import { diffTries, type StateTrie } from '#protocol/state-trie/state-trie';
+import type { StateChange } from '../facts/room-facts.js';
+
+/** The state after an event that was allowed: a state event holds its key, or leaves it to nothing. */
+export function stateAfterEvent(before: StateTrie, event: RoomEvent, version: RoomVersion): StateTrie {
+  const { type, stateKey, eventId } = event;
+  if (stateKey === undefined) return before;
+  return isStateDeletion(event, version) ? before.delete(type, stateKey) : before.set(type, stateKey, eventId);
+}
+
+/** A state with some changes made to it. */
+export function changedBy(state: StateTrie, changes: readonly StateChange[]): StateTrie {
+  let changed = state;
+  for (const { type, state_key: key, event_id: eventId } of changes) {
+    changed = eventId === null ? changed.delete(type, key) : changed.set(type, key, eventId);
+  }
+  return changed;
+}
+
+/** What leads from one state to another. */
+export function changesBetween(before: StateTrie, after: StateTrie): StateChange[] {
+  return Array.from(diffTries(before, after), ({ type, stateKey, before: replaces, after: eventId }) => {
+    const change = { type, state_key: stateKey, event_id: eventId ?? null };
+    return replaces === undefined ? change : { ...change, replaces };
+  });
+}
