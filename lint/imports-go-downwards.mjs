@@ -1,28 +1,33 @@
 import { dirname, join, relative } from 'node:path';
 
-/** The libraries from the bottom up: each may import those of its own row and of the rows above it in this list. */
+/**
+ * The libraries from the bottom up, by layers: each may import those before it in this list and no others, within its layer too.
+ * So no two ever need each other; where the lower of two needs something of the upper one, it has an interface for that, named
+ * after what it needs, and the upper one implements it (`#rooms/alias-book`).
+ */
 const LAYERS = [
   ['kernel'],
   ['protocol'],
-  ['config', 'observability', 'http', 'event-store', 'read-models', 'projections'],
+  ['config', 'event-store', 'read-models', 'projections', 'observability', 'http'],
   [
-    'rooms',
-    'accounts',
-    'sync',
-    'ephemeral',
-    'directory',
     'push',
-    'media',
+    'accounts',
     'keys',
+    'rooms',
+    'media',
+    'directory',
+    'ephemeral',
     'search',
+    'sync',
+    'identity',
     'federation',
     'appservices',
-    'identity',
     'admin',
   ],
   ['processes'],
   ['homeserver', 'cli', 'bench'],
 ];
+const ORDER = LAYERS.flat();
 const DOMAINS = 3;
 
 /** The folders of a domain that recur, from the bottom up; what stands in others is the domain's own business. */
@@ -65,9 +70,8 @@ function findWhyNot(path, named) {
   if (isTest) return layerOf(library) > DOMAINS + 1 && path.startsWith('libs/') ? 'Apps are the top.' : undefined;
   if (library === 'testing') return 'For tests only.';
   if (library === from.library) return 'Within a library imports are relative.';
-  const [own, other] = [layerOf(from.library), layerOf(library)];
-  if (other > own) return `Imports go downwards: ${library} lies above.`;
-  const isForeignDomain = other === DOMAINS && own <= DOMAINS + 1;
+  if (ORDER.indexOf(library) > ORDER.indexOf(from.library)) return `Imports go downwards: ${library} lies above.`;
+  const isForeignDomain = layerOf(library) === DOMAINS && layerOf(from.library) <= DOMAINS + 1;
   if (isForeignDomain && PRIVATE_PARTS.has(part)) {
     return 'Domains speak through commands, queries, facts and interfaces.';
   }

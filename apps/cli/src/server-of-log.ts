@@ -1,4 +1,4 @@
-import { USER_STREAM_PREFIX, userIdOfStream } from '#accounts/facts/account-facts';
+import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { EventStore } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import { type ServerName, serverNameOf } from '#kernel/ids';

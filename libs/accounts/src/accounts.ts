@@ -11,7 +11,8 @@ import type { FactDraft } from '#event-store/seal-facts';
 import { VIEWS, type Views } from '#projections/views';
 import { type Account, NO_ACCOUNT } from './decide/account.js';
 import { foldAccountFact } from './decide/fold-facts.js';
-import { type AccountFact, userStream } from './facts/account-facts.js';
+import { userStream } from '#kernel/user-stream';
+import type { AccountFact } from './facts/account-facts.js';
 
 /** Facts as they are handed to the log, under ids of their own: no account command is told apart from its repetition. */
 export function draftFacts(facts: readonly { readonly type: string; readonly data: unknown }[]): FactDraft[] {

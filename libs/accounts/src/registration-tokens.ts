@@ -17,7 +17,7 @@ import {
   decideTokenUse,
   isUsable,
 } from './decide/registration-token.js';
-import { userStream } from './facts/account-facts.js';
+import { userStream } from '#kernel/user-stream';
 import { foldRegistrationTokenFact } from './decide/fold-facts.js';
 import {
   type RegistrationTokenCreated,

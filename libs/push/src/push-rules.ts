@@ -4,7 +4,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import { userStream } from '#accounts/facts/account-facts';
+import { userStream } from '#kernel/user-stream';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';

@@ -1,6 +1,6 @@
 import type { EventStore } from '#event-store/event-store';
 import type { OwnRows } from '#projections/projector';
-import { USER_STREAM_PREFIX, userIdOfStream } from '../facts/account-facts.js';
+import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import { type AccountRow, accountsProjector } from '../projections/accounts.projector.js';
 import type { ListedAccount } from '../queries/list-accounts.js';
 

@@ -2,13 +2,9 @@ import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 
 /**
- * The facts of a user's stream that belong to accounts. One user is one stream, so that "no stream yet" is the whole rule of
- * uniqueness. Other domains add facts of their own to the same stream (push rules, forgotten rooms); folds skip what they do
- * not know. Secrets appear only as hashes: tokens as sha256 in hex, passwords as argon2id.
+ * The facts of a user's stream that belong to accounts. Secrets appear only as hashes: tokens as sha256 in hex, passwords as
+ * argon2id.
  */
-export const USER_STREAM_PREFIX = 'user-';
-export const userStream = (userId: UserId): string => `${USER_STREAM_PREFIX}${userId}`;
-export const userIdOfStream = (stream: string): UserId => stream.slice(USER_STREAM_PREFIX.length) as UserId;
 
 /** How an account came to be. */
 export type RegisteredVia = 'open' | 'registration-token' | 'shared-secret' | 'operator';

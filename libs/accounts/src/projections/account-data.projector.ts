@@ -4,7 +4,8 @@ import type { Key } from '#read-models/read-model-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { isPushRuleFactType } from '#push/facts/push-rule-facts';
-import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { AccountFact } from '../facts/account-facts.js';
 import { type AccountDataLogRow, formatAccountDataRow, parseAccountDataRow } from './account-data-row.js';
 
 const DATA = 'account-data';

@@ -2,7 +2,8 @@ import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import { type AccountFact, type RegisteredVia, userIdOfStream } from '../facts/account-facts.js';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
 
 /** `accounts` [user]: what is known of a local user besides what has a collection of its own. */
 export interface AccountRow {

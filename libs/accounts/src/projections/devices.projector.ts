@@ -8,7 +8,8 @@ import {
   deviceAfterRefresh,
   validPairs,
 } from '../decide/device-tokens.js';
-import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { AccountFact } from '../facts/account-facts.js';
 
 /**
  * `tokens` [sha256 hex of the access token]. `pending`: it came of a refresh and has not been used yet, as far as the log

@@ -1,5 +1,6 @@
 import type { Projector } from '#projections/projector';
-import { type FilterCreated, userIdOfStream } from '../facts/account-facts.js';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { FilterCreated } from '../facts/account-facts.js';
 
 /** `filters` [user, filter id]: the filter's JSON text, as it was uploaded. */
 export const filtersProjector: Projector = {

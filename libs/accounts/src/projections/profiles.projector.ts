@@ -1,7 +1,8 @@
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { JsonValue } from '#kernel/json';
-import { type AccountFact, userIdOfStream } from '../facts/account-facts.js';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { AccountFact } from '../facts/account-facts.js';
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',

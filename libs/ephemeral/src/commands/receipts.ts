@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type AccountDataSet, userStream } from '#accounts/facts/account-facts';
+import { userStream } from '#kernel/user-stream';
+import type { AccountDataSet } from '#accounts/facts/account-facts';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';

@@ -1,7 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import { userIdOfStream } from '#accounts/facts/account-facts';
+import { userIdOfStream } from '#kernel/user-stream';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { ReceiptSet, ReceiptType } from '../facts/receipt-facts.js';
 

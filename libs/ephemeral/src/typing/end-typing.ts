@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { userIdOfStream } from '#accounts/facts/account-facts';
+import { userIdOfStream } from '#kernel/user-stream';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import type { Listener } from '#projections/listener';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { type AccountFact, type ProfileChanged, userIdOfStream } from '#accounts/facts/account-facts';
+import { userIdOfStream } from '#kernel/user-stream';
+import type { AccountFact, ProfileChanged } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
 import { AnnounceProfile } from '#rooms/commands/announce-profile';

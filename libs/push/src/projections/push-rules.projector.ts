@@ -1,7 +1,7 @@
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
-import { userIdOfStream } from '#accounts/facts/account-facts';
+import { userIdOfStream } from '#kernel/user-stream';
 import { isPushRuleFactType } from '../facts/push-rule-facts.js';
 import { foldPushRuleFact } from '../rules/fold-push-rules.js';
 import { NO_CHANGES, type PushRuleChanges } from '../rules/push-rule-changes.js';

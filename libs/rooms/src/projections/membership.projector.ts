@@ -1,6 +1,7 @@
 import type { StateChange } from '../facts/room-facts.js';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { userIdOfStream } from '#kernel/user-stream';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
@@ -51,8 +52,6 @@ export interface RoomCounts {
   readonly invited: number;
   readonly pos: Position;
 }
-
-const USER_STREAM_PREFIX = 'user-';
 
 /**
  * `members`, `room-members`, `user-rooms`, `membership-log`, `room-counts`: who is what in which room, from each side, and
@@ -194,7 +193,7 @@ async function redactMember(reader: RoomFactReader, fact: RecordedFact, rows: Ow
 }
 
 async function forget(fact: RecordedFact, rows: OwnRows): Promise<void> {
-  const userId = fact.stream.slice(USER_STREAM_PREFIX.length);
+  const userId = userIdOfStream(fact.stream);
   const { room_id: roomId } = JSON.parse(fact.data) as RoomForgotten;
   const text = await rows.get('user-rooms', [userId, roomId]);
   if (text === undefined) return;
