@@ -31,9 +31,9 @@ const ORDER = LAYERS.flat();
 const DOMAINS = 3;
 
 /** The folders of a domain that recur, from the bottom up; what stands in others is the domain's own business. */
-const PARTS = ['facts', 'decide', 'worker', 'projections', 'reading', 'queries', 'commands', 'doors'];
+const PARTS = ['facts', 'decide', 'graph', 'worker', 'projections', 'reading', 'queries', 'commands', 'doors'];
 /** What no other domain may ask for. */
-const PRIVATE_PARTS = new Set(['decide', 'worker', 'doors']);
+const PRIVATE_PARTS = new Set(['decide', 'graph', 'worker', 'doors']);
 
 const FRAMEWORKS = /^(@nestjs\/|fastify(\/|$)|rxjs(\/|$)|class-validator(\/|$))/;
 /** What pure code may ask of Node: nothing that reads, writes, waits or differs from machine to machine. */

@@ -45,6 +45,11 @@ describe('the rows of every projector', () => {
     const [alice, bob, carol] = [of(ALICE), of(BOB), of(CAROL)];
     const token = (type: string, data: object): StreamFact => ({ stream: 'registration-token-abc', type, data });
     const { roomId } = room;
+    const learnt: StreamFact = {
+      stream: `room-${roomId}`,
+      type: 'state-learnt',
+      data: { event_id: '$joined', part: 1, parts: 1, root: '', state: [['m.room.topic', '', '$topic']] },
+    };
     const receipt = (n: number, more: object = {}): StreamFact =>
       bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more });
     const refresh = (used: string, n: number): StreamFact =>
@@ -103,7 +108,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, ...accounts];
+    life = [...inRoom, learnt, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

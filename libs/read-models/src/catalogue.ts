@@ -52,6 +52,19 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   },
   'thread-senders': { owner: 'relations', key: ['room', 'root', 'user'], value: 'how many are theirs, the last' },
   annotations: { owner: 'annotations', key: ['room', 'hash of sender, type, event and key'], value: 'event id' },
+  'graph-events': {
+    owner: 'graph',
+    key: ['room', 'event'],
+    value: 'outcome, revision, position, depth, where its states are',
+  },
+  'graph-lines': { owner: 'graph', key: ['room', 'line'], value: 'how many changes of state are on it' },
+  'graph-roots': { owner: 'graph', key: ['room', 'line', 'index'], value: 'the root of the state there' },
+  'graph-state': {
+    owner: 'graph',
+    key: ['room', 'line', 'bucket', 'index'],
+    value: 'what a part of the state is since there, or what changed in it',
+  },
+  'graph-learnt': { owner: 'graph', key: ['room', 'event'], value: 'where the state is that was told of before it' },
   'room-snapshots': {
     owner: null,
     key: ['room', 'part'],

@@ -1,5 +1,6 @@
 import type { Projector } from '#projections/projector';
 import { annotationsProjector } from './annotations.projector.js';
+import { graphProjector } from './graph.projector.js';
 import { membershipProjector } from './membership.projector.js';
 import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
@@ -17,5 +18,6 @@ export function roomProjectors(): readonly Projector[] {
     roomSummaryProjector(reader),
     relationsProjector(reader),
     annotationsProjector(reader),
+    graphProjector,
   ];
 }

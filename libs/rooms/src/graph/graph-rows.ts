@@ -1,0 +1,119 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { OwnRows } from '#projections/projector';
+
+/** The collections of the projector `graph`. */
+export const GRAPH_COLLECTIONS = ['graph-events', 'graph-lines', 'graph-roots', 'graph-state', 'graph-learnt'] as const;
+
+/** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */
+export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
+
+/** What became of an event. An outlier has no place in the graph; of a rejected one its own auth events do not allow it. */
+export type Outcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';
+
+/**
+ * Where a state is kept: each change of state goes on a line, or begins one where the line has gone another way from there.
+ * The index counts the changes of a line from 1.
+ */
+export interface StatePlace {
+  readonly line: string;
+  readonly index: number;
+}
+
+/** Where no state is: before the first event of a room. */
+export const NO_STATE: StatePlace = Object.freeze({ line: '', index: 0 });
+
+/** What is known of an event by its room and its id. */
+export interface GraphEvent {
+  readonly outcome: Outcome;
+  /** Of the fact that decided it, in the room's stream. */
+  readonly revision: number;
+  readonly position: Position;
+  /** Capped at 2^53-1. */
+  readonly depth: number;
+  /** Where the states before and after it are; undefined for an outlier. */
+  readonly states: { readonly before: StatePlace; readonly after: StatePlace } | undefined;
+}
+
+/** A state that another server told, as far as its parts are here. */
+export interface LearntRow {
+  /** Of the last part's fact. */
+  readonly revision: number;
+  readonly part: number;
+  readonly parts: number;
+  readonly place: StatePlace;
+}
+
+const LETTERS: Readonly<Record<Outcome, string>> = {
+  accepted: 'a',
+  'soft-failed': 's',
+  rejected: 'r',
+  outlier: 'o',
+  'rejected-outlier': 'x',
+};
+const OUTCOMES = new Map(Object.entries(LETTERS).map(([outcome, letter]) => [letter, outcome as Outcome]));
+
+/** As many digits in base 36 as the largest index of a line needs: 2^31. */
+const INDEX_DIGITS = 6;
+
+/** The last part of a key that ends in a place: sorts by the index. */
+export function indexKey(index: number): string {
+  return index.toString(36).padStart(INDEX_DIGITS, '0');
+}
+
+export function indexOfKey(key: string): number {
+  return Number.parseInt(key, 36);
+}
+
+/** The name of a line: the revision of the fact that began it. */
+export function lineOf(revision: number): string {
+  return revision.toString(36);
+}
+
+/** The row of an event. Short, because there is one of every event. */
+export function formatGraphEvent({ outcome, revision, position, depth, states }: GraphEvent): string {
+  const head = `${LETTERS[outcome]} ${revision} ${position} ${depth}`;
+  if (states === undefined) return head;
+  const { before, after } = states;
+  const place = `${head} ${after.line}:${after.index}`;
+  if (isSamePlace(before, after)) return place;
+  return before.line === after.line ? `${place} ${before.index}` : `${place} ${before.line}:${before.index}`;
+}
+
+/** Reads what `formatGraphEvent` wrote. */
+export function parseGraphEvent(text: string): GraphEvent {
+  const [letter, revision, position, depth, place, earlier] = text.split(' ');
+  const event = {
+    outcome: OUTCOMES.get(letter!)!,
+    revision: Number(revision),
+    position: position as Position,
+    depth: Number(depth),
+  };
+  if (place === undefined) return { ...event, states: undefined };
+  const after = parsePlaceOf(place, '');
+  return { ...event, states: { before: earlier === undefined ? after : parsePlaceOf(earlier, after.line), after } };
+}
+
+export function formatStatePlace({ line, index }: StatePlace): string {
+  return `${line}:${index}`;
+}
+
+/** Reads a place; one without a line is on the given one. */
+export function parsePlaceOf(text: string, line: string): StatePlace {
+  const at = text.indexOf(':');
+  return at < 0 ? { line, index: Number(text) } : { line: text.slice(0, at), index: Number(text.slice(at + 1)) };
+}
+
+export function isSamePlace(a: StatePlace, b: StatePlace): boolean {
+  return a.line === b.line && a.index === b.index;
+}
+
+/** What the room knows of an event; undefined where it knows nothing, also where another room has it. */
+export async function findGraphEvent(
+  rows: GraphRows,
+  roomId: RoomId,
+  eventId: EventId,
+): Promise<GraphEvent | undefined> {
+  const text = await rows.get('graph-events', [roomId, eventId]);
+  return text === undefined ? undefined : parseGraphEvent(text);
+}

@@ -1,0 +1,122 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import { Turn } from '#projections/turn';
+import { StateTrie } from '#protocol/state-trie/state-trie';
+import type { StateEntry } from '#protocol/state-trie/state-trie';
+import {
+  type BucketRow,
+  digestOfKey,
+  entriesOf,
+  findBucketRow,
+  findEntry,
+  isSplit,
+  partOf,
+  partsOf,
+} from './bucket-rows.js';
+import { findGraphEvent, type GraphEvent, type GraphRows, indexKey, NO_STATE, type StatePlace } from './graph-rows.js';
+
+type Key = Pick<StateEntry, 'type' | 'stateKey'>;
+
+/** The events of a room by their ids, and the state before and after each of which it is known. */
+export class RoomGraph {
+  constructor(
+    private readonly rows: GraphRows,
+    readonly roomId: RoomId,
+  ) {}
+
+  /** What became of an event; undefined where the room has not heard of it. */
+  findEvent(eventId: EventId): Promise<GraphEvent | undefined> {
+    return findGraphEvent(this.rows, this.roomId, eventId);
+  }
+
+  /** The state after an event; undefined where it is not known. */
+  async findStateAfter(eventId: EventId): Promise<GraphState | undefined> {
+    return this.#stateAt((await this.findEvent(eventId))?.states?.after);
+  }
+
+  /** The state before an event; undefined where it is not known. */
+  async findStateBefore(eventId: EventId): Promise<GraphState | undefined> {
+    return this.#stateAt((await this.findEvent(eventId))?.states?.before);
+  }
+
+  #stateAt(place: StatePlace | undefined): GraphState | undefined {
+    return place && new GraphState(this.rows, this.roomId, place);
+  }
+}
+
+/** A state of a room that never changes: single keys of it, or all. */
+export class GraphState {
+  constructor(
+    private readonly rows: GraphRows,
+    private readonly roomId: RoomId,
+    /** States at the same place are the same; those at different places may be. */
+    readonly place: StatePlace,
+  ) {}
+
+  /** The root hash; undefined where no fact told it: of a state before an event that was resolved for that event alone. */
+  async findRoot(): Promise<string | undefined> {
+    const { line, index } = this.place;
+    if (line === NO_STATE.line) return StateTrie.empty.rootHash;
+    return this.rows.get('graph-roots', [this.roomId, line, indexKey(index)]);
+  }
+
+  /** The event that holds a key. */
+  async find(type: string, stateKey = ''): Promise<EventId | undefined> {
+    const [eventId] = await this.findMany([{ type, stateKey }]);
+    return eventId;
+  }
+
+  /** The events that hold some keys, in the order of the keys; undefined for those that nothing holds. */
+  findMany(keys: readonly Key[]): Promise<(EventId | undefined)[]> {
+    return Promise.all(keys.map((key) => this.#findOne(key, digestOfKey(key))));
+  }
+
+  async #findOne(key: Key, digest: string): Promise<EventId | undefined> {
+    let bucket = '';
+    let upTo = this.place;
+    let row = await this.#rowOf(bucket, upTo);
+    while (row !== undefined && isSplit(row)) {
+      const part = partOf(digest, bucket.length);
+      upTo = partsOf(row, upTo)[part]!;
+      bucket += part;
+      row = await this.#rowOf(bucket, upTo);
+    }
+    if (row === undefined) return undefined;
+    return (await findEntry(this.rows, this.roomId, bucket, row, key))?.eventId ?? undefined;
+  }
+
+  /** All entries. PERF: lets other work run in between, for a state may have a hundred thousand (bench/state-at.ts). */
+  async list(): Promise<StateEntry[]> {
+    const found: StateEntry[] = [];
+    await this.#collect('', this.place, found, new Turn());
+    return found;
+  }
+
+  async #collect(bucket: string, upTo: StatePlace, found: StateEntry[], turn: Turn): Promise<void> {
+    const row = await this.#rowOf(bucket, upTo);
+    if (row === undefined) return;
+    if (isSplit(row)) {
+      for (const [part, place] of partsOf(row, upTo).entries())
+        await this.#collect(`${bucket}${part}`, place, found, turn);
+      return;
+    }
+    for (const entry of (await entriesOf(this.rows, this.roomId, bucket, row)).values()) {
+      found.push(entry as StateEntry); // what a change deleted is not among them
+    }
+    if (turn.isOver()) await turn.pass();
+  }
+
+  /** All of it as a trie, built in turns too. */
+  async trie(): Promise<StateTrie> {
+    const turn = new Turn();
+    let trie = StateTrie.empty;
+    for (const { type, stateKey, eventId } of await this.list()) {
+      trie = trie.set(type, stateKey, eventId);
+      if (turn.isOver()) await turn.pass();
+    }
+    return trie;
+  }
+
+  #rowOf(bucket: string, upTo: StatePlace): Promise<BucketRow | undefined> {
+    return findBucketRow(this.rows, this.roomId, upTo, bucket);
+  }
+}

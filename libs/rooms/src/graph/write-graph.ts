@@ -1,0 +1,183 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { OwnRows } from '#projections/projector';
+import {
+  type OutlierStored,
+  type PduWithState,
+  roomIdOfStream,
+  type StateChange,
+  type StateLearnt,
+} from '../facts/room-facts.js';
+import {
+  findGraphEvent,
+  formatGraphEvent,
+  type GraphEvent,
+  indexKey,
+  type LearntRow,
+  lineOf,
+  NO_STATE,
+  type Outcome,
+  type StatePlace,
+} from './graph-rows.js';
+import type { StateValue } from './state-entries.js';
+import { writeState } from './write-state.js';
+
+/** What the graph needs of a fact. */
+export type GraphFact = Pick<RecordedFact, 'stream' | 'type' | 'data' | 'revision' | 'position'>;
+
+const WITH_STATE: Readonly<Record<string, Outcome>> = {
+  'pdu-accepted': 'accepted',
+  'pdu-soft-failed': 'soft-failed',
+  'pdu-rejected': 'rejected',
+};
+
+const HANDLED: ReadonlySet<string> = new Set([...Object.keys(WITH_STATE), 'outlier-stored', 'state-learnt']);
+
+/** Whether this kind of fact says something of the graph. */
+export function concernsGraph(type: string): boolean {
+  return HANDLED.has(type);
+}
+
+/**
+ * Writes down what a fact tells of its room's graph. Applied again, also after later facts, it changes nothing. Throws where the
+ * fact stands on a state that no fact before it told.
+ */
+export function writeGraph(fact: GraphFact, rows: OwnRows): Promise<void> {
+  const outcome = WITH_STATE[fact.type];
+  const data: unknown = JSON.parse(fact.data);
+  const writer = new GraphWriter(fact, rows);
+  if (outcome !== undefined) return writer.placed(outcome, data as PduWithState);
+  if (fact.type === 'state-learnt') return writer.learnt(data as StateLearnt);
+  return writer.outlier(data as OutlierStored);
+}
+
+class GraphWriter {
+  readonly #roomId: RoomId;
+
+  constructor(
+    private readonly fact: GraphFact,
+    private readonly rows: OwnRows,
+  ) {
+    this.#roomId = roomIdOfStream(fact.stream);
+  }
+
+  async placed(outcome: Outcome, data: PduWithState): Promise<void> {
+    const { event_id: eventId, state, pdu } = data;
+    const known = await findGraphEvent(this.rows, this.#roomId, eventId);
+    if (known !== undefined && known.revision >= this.fact.revision) return;
+    const base = await this.#baseOf(data);
+    const states = state.length === 0 ? { before: base, after: base } : await this.#writeStates(outcome, data, base);
+    this.#putEvent(eventId, outcome, pdu, states);
+  }
+
+  async outlier({ event_id: eventId, reason, pdu }: OutlierStored): Promise<void> {
+    const known = await findGraphEvent(this.rows, this.#roomId, eventId);
+    // Where its place is known it is no outlier any more.
+    if (known !== undefined && (known.states !== undefined || known.revision >= this.fact.revision)) return;
+    this.#putEvent(eventId, reason === undefined ? 'outlier' : 'rejected-outlier', pdu, undefined);
+  }
+
+  /** Each part stands upon the one before; the first begins anew, whatever was told before it. */
+  async learnt({ event_id: eventId, part, parts, root, state }: StateLearnt): Promise<void> {
+    const { revision } = this.fact;
+    const known = await findLearnt(this.rows, this.#roomId, eventId);
+    if (known !== undefined && known.revision >= revision) return;
+    if (part !== 1 && known?.part !== part - 1) {
+      throw new Error(`part ${part} of the state before ${eventId} does not follow upon part ${known?.part ?? 0}`);
+    }
+    const base = part === 1 ? NO_STATE : known!.place;
+    const place = await this.#nextPlace(base);
+    await writeState(
+      this.rows,
+      this.#roomId,
+      base,
+      place,
+      state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id })),
+    );
+    if (part === parts) this.#putRoot(place, root);
+    const row: LearntRow = { revision, part, parts, place };
+    this.rows.put('graph-learnt', [this.#roomId, eventId], JSON.stringify(row));
+  }
+
+  /** Where the state is that the event's changes start from. */
+  async #baseOf({ event_id: eventId, base, pdu }: PduWithState): Promise<StatePlace> {
+    if (typeof base === 'object') {
+      const learnt = await findLearnt(this.rows, this.#roomId, base.learnt);
+      if (learnt?.part === learnt?.parts && learnt !== undefined) return learnt.place;
+      throw new Error(`${eventId} stands on the state before ${base.learnt}, which is not all there`);
+    }
+    const named = base ?? prevEventsOf(pdu)[0];
+    if (named === undefined) return NO_STATE;
+    const event = await findGraphEvent(this.rows, this.#roomId, named);
+    if (event?.states !== undefined) return event.states.after;
+    throw new Error(`${eventId} stands on the state after ${named}, which is not known`);
+  }
+
+  /**
+   * The states before and after an event. They differ in the event's own key, if at all; where the one before is not that of the
+   * base, because it was resolved, it gets a place too.
+   */
+  async #writeStates(
+    outcome: Outcome,
+    data: PduWithState,
+    base: StatePlace,
+  ): Promise<NonNullable<GraphEvent['states']>> {
+    const { type, state_key: stateKey } = data.pdu;
+    // What was rejected changes nothing itself; what deletes its key is not the event that holds it afterwards.
+    const isOwn = (change: StateChange): boolean => change.type === type && change.state_key === stateKey;
+    const own = outcome === 'rejected' ? undefined : data.state.find(isOwn);
+    const others = data.state.filter((change) => change !== own);
+    const isOnBase = others.length === 0 && prevEventsOf(data.pdu).length < 2;
+    const before = isOnBase ? base : await this.#writeNext(base, [...others, ...undone(own)]);
+    const after = own === undefined ? before : await this.#writeNext(before, [own]);
+    this.#putRoot(after, data.root);
+    return { before, after };
+  }
+
+  async #writeNext(base: StatePlace, changes: readonly StateChange[]): Promise<StatePlace> {
+    const place = await this.#nextPlace(base);
+    await writeState(
+      this.rows,
+      this.#roomId,
+      base,
+      place,
+      changes.map(({ type, state_key: stateKey, event_id: eventId }): StateValue => ({ type, stateKey, eventId })),
+    );
+    return place;
+  }
+
+  /** The place for a change of the state at another: the next on its line, or a new line where that has gone another way. */
+  async #nextPlace(base: StatePlace): Promise<StatePlace> {
+    const end = base.line === NO_STATE.line ? undefined : await this.rows.get('graph-lines', [this.#roomId, base.line]);
+    const goesOn = end !== undefined && Number(end) === base.index;
+    const place = goesOn ? { line: base.line, index: base.index + 1 } : { line: lineOf(this.fact.revision), index: 1 };
+    this.rows.put('graph-lines', [this.#roomId, place.line], String(place.index));
+    return place;
+  }
+
+  #putRoot({ line, index }: StatePlace, root: string): void {
+    this.rows.put('graph-roots', [this.#roomId, line, indexKey(index)], root);
+  }
+
+  #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
+    const { revision, position } = this.fact;
+    const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
+    const row = formatGraphEvent({ outcome, revision, position, depth, states });
+    this.rows.put('graph-events', [this.#roomId, eventId], row);
+  }
+}
+
+/** What puts a key back to what the event replaced. */
+function undone(own: StateChange | undefined): StateChange[] {
+  return own === undefined ? [] : [{ ...own, event_id: own.replaces ?? null }];
+}
+
+function prevEventsOf(pdu: JsonObject): EventId[] {
+  return (pdu['prev_events'] as (EventId | [EventId, unknown])[]).map((one) => (Array.isArray(one) ? one[0] : one));
+}
+
+async function findLearnt(rows: OwnRows, roomId: RoomId, eventId: EventId): Promise<LearntRow | undefined> {
+  const text = await rows.get('graph-learnt', [roomId, eventId]);
+  return text === undefined ? undefined : (JSON.parse(text) as LearntRow);
+}

@@ -1,0 +1,104 @@
+import type { RoomId } from '#kernel/ids';
+import type { OwnRows } from '#projections/projector';
+import {
+  behindOf,
+  type BucketRow,
+  digestOfKey,
+  entriesOf,
+  findBucketRow,
+  isSplit,
+  MOST_BEHIND,
+  MOST_ENTRIES,
+  partOf,
+  PARTS,
+  partsOf,
+} from './bucket-rows.js';
+import { formatStatePlace, indexKey, type StatePlace } from './graph-rows.js';
+import { changeEntries, type Entries, formatEntries, type StateValue } from './state-entries.js';
+
+interface Change {
+  readonly value: StateValue;
+  readonly digest: string;
+}
+
+/**
+ * Writes a state at a place of its own: that of `base` with some changes. The place follows upon `base` on its line, or is the
+ * first of a new line.
+ */
+export async function writeState(
+  rows: OwnRows,
+  roomId: RoomId,
+  base: StatePlace,
+  at: StatePlace,
+  changes: readonly StateValue[],
+): Promise<void> {
+  if (changes.length > 0) await new StateWriter(rows, roomId, at).change('', base, digested(changes));
+}
+
+class StateWriter {
+  constructor(
+    private readonly rows: OwnRows,
+    private readonly roomId: RoomId,
+    private readonly at: StatePlace,
+  ) {}
+
+  async change(bucket: string, upTo: StatePlace, changes: readonly Change[]): Promise<void> {
+    const newest = await findBucketRow(this.rows, this.roomId, upTo, bucket);
+    if (newest !== undefined && isSplit(newest)) return this.#changeParts(bucket, upTo, newest, changes);
+    const values = changes.map(({ value }) => value);
+    const behind = newest === undefined ? Infinity : behindOf(newest) + 1;
+    if (newest === undefined || behind > MOST_BEHIND || changes.length > MOST_BEHIND) {
+      const entries: Entries =
+        newest === undefined ? new Map() : await entriesOf(this.rows, this.roomId, bucket, newest);
+      changeEntries(entries, values);
+      return this.#writeAll(bucket, [...entries.values()]);
+    }
+    const elsewhere = newest.at.line === this.at.line ? '' : ` ${formatStatePlace(newest.at)}`;
+    this.#put(bucket, `+${behind}${elsewhere}${formatEntries(values)}`);
+  }
+
+  async #changeParts(bucket: string, upTo: StatePlace, newest: BucketRow, changes: readonly Change[]): Promise<void> {
+    const places = partsOf(newest, upTo);
+    const parts = spread(changes, bucket.length);
+    let isTold = newest.at.line === this.at.line;
+    for (const [part, some] of parts.entries()) {
+      if (some.length === 0) continue;
+      isTold &&= places[part]!.line === this.at.line;
+      await this.change(`${bucket}${part}`, places[part]!, some);
+    }
+    if (isTold) return;
+    const told = places.map((place, part) =>
+      parts[part]!.length > 0 || place.line === this.at.line ? '' : formatStatePlace(place),
+    );
+    this.#put(bucket, `/${told.join(' ')}`);
+  }
+
+  #writeAll(bucket: string, entries: readonly StateValue[]): void {
+    if (entries.length <= MOST_ENTRIES) {
+      this.#put(bucket, `=${formatEntries(entries)}`);
+      return;
+    }
+    const parts = spread(digested(entries), bucket.length);
+    for (const [part, some] of parts.entries()) {
+      this.#writeAll(
+        `${bucket}${part}`,
+        some.map(({ value }) => value),
+      );
+    }
+    this.#put(bucket, `/${' '.repeat(PARTS - 1)}`);
+  }
+
+  #put(bucket: string, value: string): void {
+    this.rows.put('graph-state', [this.roomId, this.at.line, bucket, indexKey(this.at.index)], value);
+  }
+}
+
+function digested(values: readonly StateValue[]): Change[] {
+  return values.map((value) => ({ value, digest: digestOfKey(value) }));
+}
+
+function spread(changes: readonly Change[], depth: number): Change[][] {
+  const parts = Array.from({ length: PARTS }, (): Change[] => []);
+  for (const change of changes) parts[partOf(change.digest, depth)]!.push(change);
+  return parts;
+}
