@@ -46,3 +46,11 @@ export class EventStoreMisconfigured extends Error {
     this.name = 'EventStoreMisconfigured';
   }
 }
+
+/** What was to be erased has no part that can be; nothing was changed. */
+export class NotErasable extends RangeError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NotErasable';
+  }
+}

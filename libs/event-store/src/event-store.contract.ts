@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import { START, type Position } from '#kernel/position';
+import { START } from '#kernel/position';
 import {
   RevisionConflict,
   type EventStore,
@@ -11,70 +11,20 @@ import {
   type NewFact,
   type RecordedFact,
 } from './event-store.js';
+import { describeErasing } from './erasing.contract.js';
 import { findLogIdentity, nameLog } from './log-identity.js';
-import { sealFacts } from './seal-facts.js';
-
-/** A store under test and what its adapter can do beside. The log need not be empty. */
-export interface OpenedStore {
-  readonly store: EventStore;
-  /** Closes the store and opens the same log anew; `store` is the new one from then on. */
-  reopen?(): Promise<void>;
-  /** Opens the same log for another reader, to be closed by the caller. */
-  openReader?(): Promise<EventStore>;
-  /** Breaks what connects subscribers to the log. */
-  dropConnections?(): void;
-  /** The log is told to take no more bytes at once than this, which is less than the port asks for. */
-  readonly maxAppendBytes?: number;
-  close(): Promise<void>;
-}
-
-/** A store under test that is opened in one way, however often; `close` is for what is behind it. */
-export async function openedStore({
-  open,
-  openReader = open,
-  close = async () => {},
-  ...rest
-}: Pick<OpenedStore, 'openReader' | 'dropConnections' | 'maxAppendBytes'> & {
-  readonly open: () => Promise<EventStore>;
-  readonly close?: () => Promise<unknown>;
-}): Promise<OpenedStore> {
-  let store = await open();
-  return {
-    ...rest,
-    get store() {
-      return store;
-    },
-    reopen: async () => {
-      await store.close();
-      store = await open();
-    },
-    openReader,
-    close: async () => {
-      await store.close();
-      await close();
-    },
-  };
-}
+import {
+  gather,
+  noPause,
+  type OpenedStore,
+  readAllOf,
+  readFrom,
+  someFact,
+  someFacts,
+  streamName,
+} from './store-under-test.js';
 
 const BIG_FACT_BYTES = 5 * 1024 * 1024;
-
-let made = 0;
-
-/** A fact with an id of its own. */
-export function someFact(data = JSON.stringify({ n: made }), type = 'something-happened'): NewFact {
-  made++;
-  return sealFacts(undefined, [
-    { id: randomUUID(), type, data, at: 1_700_000_000_000 + made, actor: '@zoë:example.org', correlation: `r${made}` },
-  ])[0]!;
-}
-
-export function someFacts(count: number): NewFact[] {
-  return Array.from({ length: count }, () => someFact());
-}
-
-function streamName(): string {
-  return `room-!${randomUUID()}:example.org`;
-}
 
 /** Appends wherever the stream's end is, deciding again after each conflict. Answers the revision reached. */
 async function appendAtEnd(
@@ -94,51 +44,7 @@ async function appendAtEnd(
   }
 }
 
-async function readAllOf(store: EventStore, stream: string, options?: Parameters<EventStore['readStream']>[1]) {
-  const facts: RecordedFact[] = [];
-  for await (const fact of store.readStream(stream, options)) facts.push(fact);
-  return facts;
-}
-
-async function readFrom(store: EventStore, after: Position, batchSize?: number): Promise<RecordedFact[]> {
-  const facts: RecordedFact[] = [];
-  for await (const batch of store.readAll({ after, batchSize })) facts.push(...batch);
-  return facts;
-}
-
-/** Subscribes and gathers facts in the background until `stop`. */
-function gather(
-  store: EventStore,
-  after: Position,
-  pause: (batch: readonly RecordedFact[]) => Promise<unknown> | void,
-) {
-  const facts: RecordedFact[] = [];
-  const abort = new AbortController();
-  const done = (async () => {
-    for await (const batch of store.subscribe({ after, signal: abort.signal })) {
-      facts.push(...batch);
-      await pause(batch);
-    }
-  })();
-  return {
-    facts,
-    async until(count: number): Promise<RecordedFact[]> {
-      for (let waited = 0; facts.length < count; waited += 5) {
-        if (waited > 25_000) throw new Error(`${facts.length} of ${count} facts arrived`);
-        await delay(5);
-      }
-      return facts;
-    },
-    async stop(): Promise<void> {
-      abort.abort();
-      await done;
-    },
-  };
-}
-
 const idsOf = (facts: readonly { id: string }[]) => facts.map((fact) => fact.id);
-const noPause = () => {};
-
 function expectAscending(facts: readonly RecordedFact[]): void {
   for (let index = 1; index < facts.length; index++)
     expect(facts[index]!.position > facts[index - 1]!.position).toBe(true);
@@ -160,6 +66,7 @@ export function describeEventStore(name: string, open: () => Promise<OpenedStore
     describeAppend(store);
     describeReading(store, () => opened);
     describeSubscribing(store, () => opened);
+    describeErasing(store, () => opened);
   });
 }
 

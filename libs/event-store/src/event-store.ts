@@ -16,6 +16,10 @@ export interface FactMetadata {
   readonly schema: number;
   /** sha256 in hex over the previous fact's chain and all of this fact (`seal-facts.ts` defines the bytes). */
   readonly chain: string;
+  /** Where the part of `data` begins that may be erased one day (its tail), in UTF-16 units; absent: nothing may. */
+  readonly erasable?: number;
+  /** sha256 in hex of the tail as it was first: only where another one was put in its place. */
+  readonly erased?: string;
 }
 
 /**
@@ -74,8 +78,9 @@ export interface Distance {
 }
 
 /**
- * The log: the only truth. Facts are never changed or removed; the order of positions is the order in which they became
- * visible, and no fact ever appears behind a position that a reader has passed.
+ * The log: the only truth. Facts are never changed, but for the tail of some (`erase`), nor removed, but for the first of a stream
+ * (`truncate`); the order of positions is the order in which they became visible, and no fact ever appears behind a position that
+ * a reader has passed.
  */
 export interface EventStore {
   /** What was found damaged in it since it was opened. What does not need that goes on. */
@@ -88,6 +93,18 @@ export interface EventStore {
    * RangeError when there is nothing to append or something is too large.
    */
   append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended>;
+  /**
+   * Puts another tail in the place of a fact's own (FactMetadata.erasable), durably: from when it settles no reading in this
+   * process answers the old one, nor one that begins in another process. Doing it again changes nothing. Throws NotErasable for
+   * a fact without a tail or one that is not there, RangeError where the data would be no JSON.
+   */
+  erase(stream: string, revision: number, tail: string): Promise<void>;
+  /**
+   * Takes away the facts of a stream before a revision, durably: nobody reads them any more, and those behind keep their
+   * revisions and positions. The fact at the revision has to be there, for the next one is linked to the last (RangeError). Doing
+   * it again, or with an earlier revision, changes nothing.
+   */
+  truncate(stream: string, before: number): Promise<void>;
   /** The facts of one stream in order; nothing for a stream that does not exist. */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact>;
   /** Every fact behind `after` (exclusive) up to the head at the time of the call, in batches, in order of position. */

@@ -54,6 +54,14 @@ export class MeteredEventStore implements EventStore {
     return appended;
   }
 
+  erase(stream: string, revision: number, tail: string): Promise<void> {
+    return this.store.erase(stream, revision, tail);
+  }
+
+  truncate(stream: string, before: number): Promise<void> {
+    return this.store.truncate(stream, before);
+  }
+
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact> {
     return this.store.readStream(stream, options);
   }

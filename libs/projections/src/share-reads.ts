@@ -26,7 +26,19 @@ export function shareReads(store: EventStore): EventStore {
     if (batches.size > KEPT) batches.delete(batches.keys().next().value as string);
     return read;
   };
+  const forget = (): void => {
+    batches.clear();
+    readings.closeAll();
+  };
   return {
+    erase: async (stream, revision, tail) => {
+      await store.erase(stream, revision, tail);
+      forget();
+    },
+    truncate: async (stream, before) => {
+      await store.truncate(stream, before);
+      forget();
+    },
     append: (stream, expected, facts) => store.append(stream, expected, facts),
     readStream: (stream, options) => store.readStream(stream, options),
     async *readAll({ after, batchSize = 1000 }) {
@@ -41,10 +53,7 @@ export function shareReads(store: EventStore): EventStore {
         }
       } finally {
         // Nothing of it stays in memory when nobody reads any more.
-        if (--readers === 0) {
-          batches.clear();
-          readings.closeAll();
-        }
+        if (--readers === 0) forget();
       }
     },
     subscribe: (options) => store.subscribe(options),

@@ -112,6 +112,14 @@ class MortalLog implements EventStore {
     return this.life.live(() => this.log.append(stream, expected, facts), step);
   }
 
+  erase(stream: string, revision: number, tail: string): Promise<void> {
+    return this.life.live(() => this.log.erase(stream, revision, tail), `${stream}: erased ${revision}`);
+  }
+
+  truncate(stream: string, before: number): Promise<void> {
+    return this.life.live(() => this.log.truncate(stream, before), `${stream}: truncated before ${before}`);
+  }
+
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact> {
     return this.life.liveAll(this.log.readStream(stream, options));
   }

@@ -35,6 +35,8 @@ async function verify(on: EventStore, isEmbedded = true): Promise<{ all: LogFind
 function withChanges(changes: Partial<EventStore>): EventStore {
   return {
     append: (...args) => store.append(...args),
+    erase: (...args) => store.erase(...args),
+    truncate: (...args) => store.truncate(...args),
     readStream: (...args) => store.readStream(...args),
     readAll: (options) => store.readAll(options),
     subscribe: (options) => store.subscribe(options),

@@ -1,4 +1,11 @@
-import type { AppendResult, KurrentDBClient, WrongExpectedVersionError } from '@kurrent/kurrentdb-client';
+import type {
+  AppendResult,
+  AppendStreamState,
+  BinaryEventData,
+  EventData,
+  KurrentDBClient,
+  WrongExpectedVersionError,
+} from '@kurrent/kurrentdb-client';
 import {
   RevisionConflict,
   type Appended,
@@ -66,11 +73,24 @@ export class KurrentAppends {
     throw new Error(`${stream} has lost what was appended`);
   }
 
-  /** Safe to try again without knowing what became of the first try: the same ids at the same place are the same facts. */
+  /** Says in the stream of erasures what is gone. */
+  async noteErasure(event: BinaryEventData): Promise<void> {
+    await this.#try(this.names.erasures, [event], this.library.ANY);
+  }
+
+  /** Tells the server how to keep a stream (`KurrentReads.metadataOf`). */
+  async writeMetadata(stream: string, metadata: object): Promise<void> {
+    const event = this.library.jsonEvent({ type: '$metadata', data: { ...metadata } });
+    await this.#try(`$$${this.names.toServer(stream)}`, [event], this.library.ANY);
+  }
+
   #tryToAppend(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<AppendResult> {
-    const name = this.names.toServer(stream);
-    const events = facts.map(eventOf);
     const streamState = expected === 'no-stream' ? this.library.NO_STREAM : BigInt(expected);
+    return this.#try(this.names.toServer(stream), facts.map(eventOf), streamState);
+  }
+
+  /** Safe to try again without knowing what became of the first try: the same ids at the same place are the same facts. */
+  #try(name: string, events: EventData[], streamState: AppendStreamState): Promise<AppendResult> {
     return this.retries.retry('append', async (patience) => {
       const client = this.#client.current;
       // From the third on each try may take longer: a server that is only slow is not asked for the same ever more often.

@@ -2,6 +2,7 @@ import type { KurrentDBClient, ResolvedEvent } from '@kurrent/kurrentdb-client';
 import { START, type Position } from '#kernel/position';
 import type { RecordedFact } from '../event-store.js';
 import { commitOf } from './commit-position.js';
+import { KurrentErasures } from './kurrent-erasures.js';
 import { factOf } from './kurrent-facts.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
@@ -48,6 +49,8 @@ export class KurrentReads {
   readonly #options = { requiresLeader: true };
   #known: Known | undefined;
   #searchMs = LEAST_SEARCH_MS;
+  /** What is read here is as it is after them. Whoever begins to read catches up first. */
+  readonly erasures: KurrentErasures;
 
   constructor(
     private readonly library: Library,
@@ -55,6 +58,13 @@ export class KurrentReads {
     connect: () => KurrentDBClient,
   ) {
     this.#client = new RenewableClient(connect, false);
+    this.erasures = new KurrentErasures(names.erasures, (from) => this.#erasuresFrom(from));
+  }
+
+  async *#erasuresFrom(from: number): AsyncIterable<ResolvedEvent> {
+    const client = this.#client.current;
+    const events = client.readStream(this.names.erasures, { ...this.#options, fromRevision: BigInt(from) });
+    yield* this.#events(client, untilSilent(events, SILENCE_MS));
   }
 
   close(): Promise<void> {
@@ -66,12 +76,15 @@ export class KurrentReads {
     this.#client.renew(this.#client.current);
   }
 
-  /** The facts of a stream from a revision on. `leftMs`: a message that takes longer comes too late. */
-  stream(
+  /** The facts of a stream from a revision on, as they are now. `leftMs`: a message that takes longer comes too late. */
+  async *stream(
     stream: string,
     { from, backwards, limit, leftMs }: { from?: number; backwards: boolean; limit: number; leftMs: number },
-  ): AsyncIterable<RecordedFact> {
+  ): AsyncGenerator<RecordedFact, void> {
     const { START: FIRST, END, FORWARDS, BACKWARDS } = this.library;
+    // Both are asked at once: it takes no longer than the slower of them.
+    const known = this.erasures.catchUp();
+    known.catch(() => {});
     const client = this.#client.current;
     const events = untilSilent(
       client.readStream(this.names.toServer(stream), {
@@ -82,15 +95,22 @@ export class KurrentReads {
       }),
       quietMs(leftMs),
     );
-    return this.#facts(this.#events(client, events));
+    let isKnown = false;
+    for await (const fact of this.#facts(this.#events(client, events))) {
+      if (!isKnown) await known;
+      isKnown = true;
+      const now = this.erasures.apply(fact);
+      if (now !== undefined) yield now;
+    }
   }
 
   /** The last fact of all. What others wrote behind it is searched once, and not again by the next call. */
   async last(leftMs: number): Promise<RecordedFact | undefined> {
     const upTo = await this.end(leftMs);
+    await this.erasures.catchUp();
     const known = (await this.#knownSince(this.#known, upTo, leftMs)) ?? { fact: await this.#searchLast(leftMs), upTo };
     this.#known = known;
-    return known.fact;
+    return known.fact && this.erasures.apply(known.fact);
   }
 
   /** The last fact, where it is known for some place before and only few have come since. */
@@ -128,6 +148,22 @@ export class KurrentReads {
     return undefined;
   }
 
+  /** How the server is told to keep a stream: with the server's own keys, some of which operators may have set. */
+  async metadataOf(stream: string): Promise<object> {
+    const { BACKWARDS, END } = this.library;
+    const client = this.#client.current;
+    const name = `$$${this.names.toServer(stream)}`;
+    try {
+      const options = { ...this.#options, direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
+      for await (const { event } of this.#events(client, untilSilent(client.readStream(name, options), SILENCE_MS))) {
+        if (event?.isJson === true) return event.data as object;
+      }
+    } catch (error) {
+      if (errorKind(error) !== 'stream-not-found') throw error;
+    }
+    return {};
+  }
+
   /** Where the log of the server ends, whoever wrote what is there. */
   async end(leftMs: number): Promise<Place> {
     const client = this.#client.current;
@@ -157,7 +193,11 @@ export class KurrentReads {
   }
 
   /** The very same fact; undefined where the log does not have it. */
-  async find({ stream, revision, position, metadata }: RecordedFact): Promise<RecordedFact | undefined> {
+  async find(given: RecordedFact): Promise<RecordedFact | undefined> {
+    const { stream, revision, position, metadata } = given;
+    await this.erasures.catchUp();
+    // It was taken away: nobody can tell any more, but whoever did it knew the log as it is.
+    if (revision < this.erasures.firstOf(stream)) return given;
     const facts = this.stream(stream, { from: revision, backwards: false, limit: 1, leftMs: SILENCE_MS });
     try {
       for await (const fact of facts) {
@@ -175,6 +215,7 @@ export class KurrentReads {
     { end, size, prefix }: { end?: Position; size: number; prefix?: string },
   ): AsyncIterable<readonly RecordedFact[]> {
     let batch: RecordedFact[] = [];
+    await this.erasures.catchUp();
     const facts = this.#search(SILENCE_MS, (client) =>
       client.readAll({ ...this.#options, fromPosition: this.from(after), filter: this.filter(prefix) }),
     );
@@ -183,19 +224,34 @@ export class KurrentReads {
       if (end !== undefined && fact.position > end) break;
       batch.push(fact);
       if (batch.length >= size) {
-        yield batch;
+        yield* this.#asNow(batch);
         batch = [];
       }
       // What others wrote behind it need not be searched.
       if (fact.position === end) break;
     }
-    if (batch.length > 0) yield batch;
+    yield* this.#asNow(batch);
   }
 
-  /** For the streams of this namespace alone. `onSearched`: told up to where a subscription has found nothing. */
-  filter(prefix?: string, onSearched?: (place: Place) => void) {
+  /** Facts as they are when they are handed out; nothing where all are gone. */
+  *#asNow(facts: readonly RecordedFact[]): Iterable<readonly RecordedFact[]> {
+    const now = facts.map((fact) => this.erasures.apply(fact)).filter((fact) => fact !== undefined);
+    if (now.length > 0) yield now;
+  }
+
+  /** For the streams of this namespace alone. */
+  filter(prefix?: string) {
+    return this.#filter([this.names.prefixOnServer(prefix)]);
+  }
+
+  /** For who follows them: what is erased is told too. `onSearched`: told up to where a subscription has found nothing. */
+  filterToFollow(onSearched: (place: Place) => void) {
+    return this.#filter([this.names.prefixOnServer(), this.names.erasures], onSearched);
+  }
+
+  #filter(prefixes: string[], onSearched?: (place: Place) => void) {
     return this.library.streamNameFilter({
-      prefixes: [this.names.prefixOnServer(prefix)],
+      prefixes,
       maxSearchWindow: SEARCH_WINDOW,
       checkpointInterval: CHECKPOINT_INTERVAL,
       checkpointReached: onSearched && (async (_, place) => onSearched(place)),
@@ -244,6 +300,8 @@ export class KurrentReads {
     try {
       yield* events;
     } catch (error) {
+      // That is an answer like any other.
+      if (errorKind(error) === 'stream-not-found') throw error;
       this.#known = undefined;
       // A client that is told who leads goes there by itself.
       if (isTransient(error) && errorKind(error) !== 'not-leader') this.#client.renew(client);

@@ -94,6 +94,7 @@ export class KurrentSubscriptions {
         // While the connection was lost, the server may have been put back to an older copy of its database.
         reached.fact = await this.#findAgain(reached.fact, from, options);
         if (signal.aborted) return;
+        await reads.erasures.catchUp();
         // Reading is faster than subscribing until little is left to catch up.
         for await (const batch of readsFirst ? missed(reached, reads) : []) {
           patience.renew();
@@ -168,18 +169,24 @@ export class KurrentSubscriptions {
       end.doubt();
       return new ServerSilent(LAG_MS);
     };
-    const filter = reads.filter(undefined, (place) => (searched = place));
+    const filter = reads.filterToFollow((place) => (searched = place));
     const subscription = client.subscribeToAll(
       { fromPosition: reads.from(reached.place), filter },
       { highWaterMark: LIVE_BUFFER },
     );
     for await (const events of takeLive(subscription, { signal, size: BATCH, findFault })) {
-      const facts = events.map((event) => factOf(event, names.fromServer)).filter((fact) => fact !== undefined);
+      const { erasures } = reads;
+      // All of them first: what was erased meanwhile is not shown any more.
+      const facts = events
+        .filter((event) => !erasures.take(event))
+        .map((event) => factOf(event, names.fromServer))
+        .filter((fact) => fact !== undefined);
       const last = facts.at(-1);
       if (last === undefined) continue;
       lacksForLooks = 0;
       reach(reached, reads, last);
-      yield facts;
+      const now = facts.map((fact) => erasures.apply(fact)).filter((fact) => fact !== undefined);
+      if (now.length > 0) yield now;
     }
   }
 }

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect } from 'vitest';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
-import { describeEventStore, openedStore } from '../event-store.contract.js';
+import { describeEventStore } from '../event-store.contract.js';
+import { openedStore } from '../store-under-test.js';
 import { openKurrentEventStore } from './kurrentdb-event-store.js';
 
 // How fast a busy machine is, is not the subject here.

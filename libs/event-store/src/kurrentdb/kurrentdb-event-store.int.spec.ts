@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { startKurrentStandIn, systemEvent, type KurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
-import { describeEventStore, openedStore, someFact, someFacts } from '../event-store.contract.js';
+import { describeEventStore } from '../event-store.contract.js';
 import type { EventStore, RecordedFact } from '../event-store.js';
 import { EventStoreUnavailable } from '../event-store-errors.js';
+import { openedStore, someFact, someFacts } from '../store-under-test.js';
 import { openKurrentEventStore, type KurrentEventStoreOptions } from './kurrentdb-event-store.js';
 
 describeEventStore('KurrentDB event store, on the stand-in', async () => {

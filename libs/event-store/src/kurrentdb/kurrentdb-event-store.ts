@@ -12,11 +12,13 @@ import {
   type ReadStreamOptions,
   type RecordedFact,
 } from '../event-store.js';
-import { EventStoreMisconfigured, LogPutBack } from '../event-store-errors.js';
+import { EventStoreMisconfigured, LogPutBack, NotErasable } from '../event-store-errors.js';
+import { eraseTail } from '../seal-facts.js';
 import { commitOf } from './commit-position.js';
 import { holdRejections } from './hold-rejections.js';
 import { judgeSilence } from './judge-silence.js';
 import { KurrentAppends } from './kurrent-appends.js';
+import { KurrentErasures } from './kurrent-erasures.js';
 import { KurrentReads } from './kurrent-reads.js';
 import { KnownEnd, KurrentSubscriptions } from './kurrent-subscription.js';
 import { Retries } from './retries.js';
@@ -125,6 +127,40 @@ class KurrentEventStore implements EventStore {
     }
   }
 
+  async erase(stream: string, revision: number, tail: string): Promise<void> {
+    const fact = await this.#find(stream, revision);
+    if (fact === undefined) throw new NotErasable(`${stream} has no revision ${revision}`);
+    if (eraseTail(fact, tail) === fact) return;
+    await this.#writer.noteErasure(KurrentErasures.erased(stream, revision, tail));
+    await this.#catchUp();
+  }
+
+  async truncate(stream: string, before: number): Promise<void> {
+    await this.#catchUp();
+    const first = this.#reads.erasures.firstOf(stream);
+    if (before > first || first === 0) {
+      if ((await this.#find(stream, before)) === undefined) throw new RangeError(`${stream} has no revision ${before}`);
+      if (before === 0) return;
+      await this.#writer.noteErasure(KurrentErasures.truncated(stream, before));
+      await this.#catchUp();
+    }
+    // So that the server can let go of the bytes too, when it is told to scavenge.
+    const metadata = await this.#retries.retry('read', () => this.#reads.metadataOf(stream));
+    await this.#writer.writeMetadata(stream, { ...metadata, $tb: Math.max(before, first) });
+  }
+
+  #catchUp(): Promise<void> {
+    this.#checkOpen();
+    return this.#retries.retry('read', () => this.#reads.erasures.catchUp());
+  }
+
+  async #find(stream: string, revision: number): Promise<RecordedFact | undefined> {
+    for await (const fact of this.readStream(stream, { from: revision, limit: 1 })) {
+      return fact.revision === revision ? fact : undefined;
+    }
+    return undefined;
+  }
+
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedFact> {
     this.#checkOpen();
     const { backwards = false } = options;
@@ -138,7 +174,11 @@ class KurrentEventStore implements EventStore {
           from = fact.revision + (backwards ? -1 : 1);
           yield fact;
         }
-        return this.#retries.noteSuccess('read');
+        this.#retries.noteSuccess('read');
+        // What the server has of it before that counts for the limit.
+        const first = this.#reads.erasures.firstOf(stream);
+        if (backwards || (from ?? 0) >= first) return;
+        from = first;
       } catch (error) {
         if (errorKind(error) === 'stream-not-found') return this.#retries.noteSuccess('read');
         await this.#retries.endure('read', patience, error);
@@ -190,7 +230,7 @@ class KurrentEventStore implements EventStore {
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {
     // The server lists streams only through a projection that is off by default: so the first fact of each is looked for.
     for await (const batch of this.#readAll(START, BATCH, options.prefix)) {
-      for (const fact of batch) if (fact.revision === 0) yield fact.stream;
+      for (const { revision, stream } of batch) if (revision === this.#reads.erasures.firstOf(stream)) yield stream;
     }
   }
 

@@ -4,9 +4,9 @@ import { type KurrentStandIn, systemEvent } from '#testing/kurrentdb-stand-in/ku
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
 import { closing, factsIn, follow, open, start } from '../../test/kurrent-servers.js';
-import { someFact, someFacts } from '../event-store.contract.js';
 import type { EventStore } from '../event-store.js';
 import { AppendTooLarge, EventStoreUnavailable } from '../event-store-errors.js';
+import { someFact, someFacts } from '../store-under-test.js';
 
 /** How long something takes, in milliseconds. */
 async function timed(work: Promise<unknown>): Promise<number> {

@@ -7,8 +7,8 @@ import { START } from '#kernel/position';
 import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { factsIn, follow, open, start } from '../../test/kurrent-servers.js';
-import { someFacts } from '../event-store.contract.js';
 import { EventStoreMisconfigured } from '../event-store-errors.js';
+import { someFacts } from '../store-under-test.js';
 import { openKurrentEventStore } from './kurrentdb-event-store.js';
 
 describe('a server that asks who comes', () => {

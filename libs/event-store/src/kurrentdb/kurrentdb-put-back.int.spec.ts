@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Position, START } from '#kernel/position';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import type { StandInLog } from '#testing/kurrentdb-stand-in/stand-in-log';
-import { someFacts } from '../event-store.contract.js';
 import type { EventStore } from '../event-store.js';
 import { LogPutBack } from '../event-store-errors.js';
+import { someFacts } from '../store-under-test.js';
 import { openKurrentEventStore } from './kurrentdb-event-store.js';
 
 let server: KurrentStandIn;

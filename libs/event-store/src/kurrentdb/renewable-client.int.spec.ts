@@ -1,7 +1,7 @@
 import { KurrentDBClient } from '@kurrent/kurrentdb-client';
 import { expect, it } from 'vitest';
 import { startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
-import { someFacts } from '../event-store.contract.js';
+import { someFacts } from '../store-under-test.js';
 import { eventOf } from './kurrent-facts.js';
 import { RenewableClient } from './renewable-client.js';
 import { isTransient } from './transient.js';

@@ -17,6 +17,13 @@ describe('stream names', () => {
     );
   });
 
+  it('of facts never begin as that of erasures does', () => {
+    const text = string({ unit: 'binary' });
+    assert(property(text, (name) => !names.toServer(name).startsWith(names.erasures)));
+    expect(streamNamesIn('a').erasures.startsWith(streamNamesIn('ab').erasures)).toBe(false);
+    expect(streamNamesIn('ab').erasures.startsWith(streamNamesIn('a').erasures)).toBe(false);
+  });
+
   it('of two namespaces never meet', () => {
     expect(() => streamNamesIn('a.b')).toThrow(RangeError);
     expect(() => streamNamesIn('$all')).toThrow(RangeError);

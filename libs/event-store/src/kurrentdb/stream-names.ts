@@ -8,6 +8,8 @@ export interface StreamNames {
   prefixOnServer(prefix?: string): string;
   toServer(name: string): string;
   fromServer(name: string): string;
+  /** Of the stream that says what was erased: no other stream is called so, nor begins with what ours begin with. */
+  readonly erasures: string;
 }
 
 export function streamNamesIn(namespace: string): StreamNames {
@@ -17,6 +19,7 @@ export function streamNamesIn(namespace: string): StreamNames {
   return {
     prefixOnServer: (prefix = '') => toServer(prefix),
     toServer,
+    erasures: `${namespace}/erasures`,
     fromServer: (name) => decodeURIComponent(name.slice(start.length)),
   };
 }

@@ -1,7 +1,7 @@
 import { assert, integer, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { positionOf } from './counted-position.js';
-import { decodeFact, encodeFact, placeFact } from './fact-record.js';
+import { decodeFact, encodeFact, placeFact, TRUNCATED_RECORD } from './fact-record.js';
 
 const metadata = { at: 1.5, actor: '@zoë:example.org', schema: 1, chain: 'abc' };
 
@@ -41,6 +41,10 @@ describe('fact record', () => {
     const record = encodeFact({ id: 'x', type: 't', data: '', metadata });
     record[0] = 2;
     expect(() => decodeFact(record, record.length, String)).toThrow('layout');
+  });
+
+  it('finds nothing in what is left of a fact that was truncated', () => {
+    expect(decodeFact(TRUNCATED_RECORD, TRUNCATED_RECORD.length, String)).toBeNull();
   });
 
   it('quotes nothing of what is damaged', () => {

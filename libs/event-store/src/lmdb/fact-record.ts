@@ -13,10 +13,14 @@ import { positionOf } from './counted-position.js';
  *  16  f64  position
  *  24  id, type, metadata as JSON, data as it was given; all UTF-8
  *
+ * Of a fact that was truncated the version alone is left, and it is 0: it keeps the place of the fact.
+ *
  * PERF: one buffer a fact, no JSON inside JSON. Decoding is bound by the strings, so what stands before the data is read
  * as one string and cut. Benchmark: bench/event-store-append.ts.
  */
 const LAYOUT = 1;
+/** What is left of a fact that was truncated. */
+export const TRUNCATED_RECORD = Buffer.from([0]);
 const HEADER = 24;
 const MAX_ID = 255;
 const MAX_TYPE = 0xffff;
@@ -49,10 +53,23 @@ export function placeFact(record: Buffer, stream: number, revision: number, posi
 }
 
 /**
- * Decodes the record in the first `length` bytes. The bytes may be overwritten as soon as `streamName` is called (it may
+ * A record of the same length without the fact: put in its place first, it leaves nothing of it in the page, whatever is put
+ * there then.
+ */
+export function blankRecord(length: number): Buffer {
+  return Buffer.alloc(length);
+}
+
+/**
+ * Decodes the record in the first `length` bytes; null for a fact that was truncated. The bytes may be overwritten as soon as `streamName` is called (it may
  * read from the same database), so that is done last.
  */
-export function decodeFact(record: Buffer, length: number, streamName: (stream: number) => string): RecordedFact {
+export function decodeFact(
+  record: Buffer,
+  length: number,
+  streamName: (stream: number) => string,
+): RecordedFact | null {
+  if (length === TRUNCATED_RECORD.length && record[0] === TRUNCATED_RECORD[0]) return null;
   if (record[0] !== LAYOUT) throw new Error(`A fact in a layout this version does not know: ${record[0]}`);
   const idBytes = record[1]!;
   const typeBytes = (record[2]! << 8) | record[3]!;

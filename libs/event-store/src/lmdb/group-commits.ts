@@ -7,7 +7,8 @@ import {
   type NewFact,
   type RecordedFact,
 } from '../event-store.js';
-import { EventStoreUnavailable } from '../event-store-errors.js';
+import { EventStoreUnavailable, NotErasable } from '../event-store-errors.js';
+import { eraseTail } from '../seal-facts.js';
 import { positionOf } from './counted-position.js';
 import { encodeFact, placeFact } from './fact-record.js';
 import type { DurableBatch } from './live-tail.js';
@@ -17,6 +18,10 @@ import { checkStreamName, type Head, type LogTables, MAX_REVISION } from './log-
 const COMMIT_FACTS = 2000;
 const COMMIT_CHARACTERS = 32 * 1024 * 1024;
 const KNOWN_HEADS = 100_000;
+/** What one transaction truncates at most. */
+const TRUNCATED_AT_ONCE = 2000;
+/** So long after something was erased the pages that have become free are overwritten, and those of others with them. */
+const OVERWRITE_AFTER_MS = 1000;
 
 interface WaitingAppend {
   readonly stream: string;
@@ -42,12 +47,23 @@ interface Group {
 export interface CommitListener extends OutageWatch {
   /** Facts are on disk; before their writers hear of it. */
   readonly onDurable: (batch: DurableBatch) => void;
+  /** Facts are not any more as they were handed out. */
+  readonly onRewritten: () => void;
+}
+
+/** A change of what is there already: in a transaction of its own. */
+interface Rewriting {
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
 }
 
 /** The one writer of the log: appends that arrive while the disk is busy share the next commit. */
 export class GroupCommits {
   readonly #heads = new LruCache<string, Head>(KNOWN_HEADS);
   #waiting: WaitingAppend[] = [];
+  #rewritings: Rewriting[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #overwriting = Promise.resolve();
   #committing: Promise<void> | undefined;
   #position: number;
   /** The disk takes nothing more. */
@@ -59,6 +75,7 @@ export class GroupCommits {
   ) {
     this.#position = tables.lastPosition();
     this.#outage = new Outage(listener);
+    if (tables.freePages?.isDue() === true) this.#overwriteSoon();
   }
 
   /** What is known of the last facts of streams, for metrics. */
@@ -83,13 +100,71 @@ export class GroupCommits {
     });
   }
 
-  /** Settles when nothing waits to be written. */
-  async settled(): Promise<void> {
+  /** As `EventStore.erase`. */
+  async erase(stream: string, revision: number, tail: string): Promise<void> {
+    await this.#rewrite(() => {
+      const number = this.tables.findStream(stream);
+      const before = number === undefined ? undefined : this.tables.findFact(number, revision);
+      if (number === undefined || before === undefined) throw new NotErasable(`${stream} has no revision ${revision}`);
+      const after = eraseTail(before, tail);
+      if (after !== before) this.tables.rewriteFact(number, before, after);
+    });
+    this.#noteRewritten();
+  }
+
+  /** As `EventStore.truncate`. */
+  async truncate(stream: string, before: number): Promise<void> {
+    const head = this.tables.findHead(stream);
+    if (head === undefined || before > head.revision) throw new RangeError(`${stream} has no revision ${before}`);
+    while (!(await this.#rewrite(() => this.tables.truncate(head.number, before, TRUNCATED_AT_ONCE))));
+    this.#noteRewritten();
+  }
+
+  /** Runs `write` in a transaction of its own, when its turn comes. */
+  #rewrite<T>(write: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        let result: T;
+        await this.tables.transact(() => (result = write()));
+        resolve(result!);
+      };
+      this.#rewritings.push({ run, reject });
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  #noteRewritten(): void {
+    this.listener.onRewritten();
+    this.#overwriteSoon();
+  }
+
+  #overwriteSoon(): void {
+    this.#timer ??= setTimeout(() => void this.#overwrite(), OVERWRITE_AFTER_MS).unref();
+  }
+
+  /** What fails stays due: the next start does it. */
+  #overwrite(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#overwriting = this.#overwriting.then(async () => {
+      do this.tables.refresh();
+      while (!(await this.#rewrite(() => this.tables.freePages!.overwrite())));
+    });
+    return (this.#overwriting = this.#overwriting.catch(() => {}));
+  }
+
+  /** Settles when nothing waits to be written, and nothing to be overwritten. */
+  async close(): Promise<void> {
     await this.#committing;
+    await (this.#timer === undefined ? this.#overwriting : this.#overwrite());
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#rewritings.length > 0) {
+      // One, and then whoever waits to append.
+      const rewriting = this.#rewritings.shift();
+      if (rewriting !== undefined) await rewriting.run().catch(rewriting.reject);
+      if (this.#waiting.length === 0) continue;
       const position = this.#position;
       const group: Group = { appends: [], settle: [], heads: new Map(), facts: [], characters: 0, position };
       try {

@@ -24,12 +24,15 @@ export class LiveTail {
     this.#waiting.push(batch);
     this.#facts += batch.facts.length;
     this.#characters += batch.characters;
-    if (this.#facts > MAX_FACTS || this.#characters > MAX_CHARACTERS) {
-      this.#waiting = [];
-      this.#facts = 0;
-      this.#characters = 0;
-    }
+    if (this.#facts > MAX_FACTS || this.#characters > MAX_CHARACTERS) this.forget();
     this.wake();
+  }
+
+  /** Forgets all that waits: the log has it, and not as it was where something was erased. */
+  forget(): void {
+    this.#waiting = [];
+    this.#facts = 0;
+    this.#characters = 0;
   }
 
   /** The waiting facts that come right behind the position, as one batch; undefined when the log must be read first. */

@@ -7,8 +7,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { positionNumber } from './counted-position.js';
 import { startScript, type StartedScript } from '#testing/start-script';
-import { describeEventStore, openedStore, someFact, someFacts } from '../event-store.contract.js';
+import { describeEventStore } from '../event-store.contract.js';
 import type { EventStore } from '../event-store.js';
+import { openedStore, someFact, someFacts } from '../store-under-test.js';
 import { openLmdbEventStore } from './lmdb-event-store.js';
 
 const folder = () => mkdtemp(join(tmpdir(), 'annals-log-'));

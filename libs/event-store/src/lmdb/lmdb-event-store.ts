@@ -68,8 +68,8 @@ function checkFile(directory: string): void {
   if (reason !== undefined) throw new LogDamaged(reason);
 }
 
-function openTables(directory: string, { readOnly = false, onDamage }: LmdbEventStoreOptions): LogTables {
-  return orDamaged(() => new LogTables(openRoot(directory, readOnly), onDamage));
+function openTables(directory: string, { readOnly: isReadOnly = false, onDamage }: LmdbEventStoreOptions): LogTables {
+  return orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { isReadOnly, onDamage }));
 }
 
 function openRoot(directory: string, readOnly: boolean): RootDatabase {
@@ -105,7 +105,10 @@ class LmdbEventStore implements EventStore {
     const onDurable = (batch: DurableBatch): void => {
       for (const tail of this.#tails) tail.push(batch);
     };
-    this.#commits = lock && new GroupCommits(tables, { onDurable, onLost, onBack });
+    const onRewritten = (): void => {
+      for (const tail of this.#tails) tail.forget();
+    };
+    this.#commits = lock && new GroupCommits(tables, { onDurable, onRewritten, onLost, onBack });
   }
 
   get damage(): LogDamaged | undefined {
@@ -118,9 +121,21 @@ class LmdbEventStore implements EventStore {
   }
 
   async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
+    return this.#writer().append(stream, expected, facts);
+  }
+
+  async erase(stream: string, revision: number, tail: string): Promise<void> {
+    await this.#writer().erase(stream, revision, tail);
+  }
+
+  async truncate(stream: string, before: number): Promise<void> {
+    await this.#writer().truncate(stream, before);
+  }
+
+  #writer(): GroupCommits {
     this.#checkOpen();
     if (this.#commits === undefined) throw new Error('The event store was opened for reading only');
-    return this.#commits.append(stream, expected, facts);
+    return this.#commits;
   }
 
   /** The last durable position; a reader in another process looks it up. */
@@ -137,7 +152,7 @@ class LmdbEventStore implements EventStore {
 
   async findLast(): Promise<RecordedFact | undefined> {
     const end = this.#end();
-    return end === 0 ? undefined : this.#tables.readPositions(end - 1, end, 1)[0];
+    return end === 0 ? undefined : this.#tables.readPositions(end - 1, end, 1).facts[0];
   }
 
   distance(after: Position, upTo: Position): Distance {
@@ -169,9 +184,9 @@ class LmdbEventStore implements EventStore {
     let after = positionNumber(options.after);
     while (after < end) {
       this.#checkOpen();
-      const facts = this.#tables.readPositions(after, end, options.batchSize ?? READ_FACTS);
-      after = positionNumber(facts.at(-1)!.position);
-      yield facts;
+      const { facts, last } = this.#tables.readPositions(after, end, options.batchSize ?? READ_FACTS);
+      after = last;
+      if (facts.length > 0) yield facts;
       await nextTurn();
     }
   }
@@ -187,10 +202,10 @@ class LmdbEventStore implements EventStore {
     try {
       while (!signal.aborted && !this.#closed) {
         const live = tail.take(after);
-        const facts = live ?? this.#readNext(after);
-        if (facts !== undefined) {
-          after = positionNumber(facts.at(-1)!.position);
-          yield facts;
+        const next = live === undefined ? this.#readNext(after) : { facts: live, last: endOf(live) };
+        if (next !== undefined) {
+          after = next.last;
+          if (next.facts.length > 0) yield next.facts;
           if (live === undefined) await nextTurn();
         } else if (this.#commits === undefined) {
           await Promise.race([tail.changed(), delay(POLL_MS)]);
@@ -204,7 +219,7 @@ class LmdbEventStore implements EventStore {
     }
   }
 
-  #readNext(after: number): readonly RecordedFact[] | undefined {
+  #readNext(after: number): ReturnType<LogTables['readPositions']> | undefined {
     const end = this.#end();
     return after < end ? this.#tables.readPositions(after, end, READ_FACTS) : undefined;
   }
@@ -227,7 +242,7 @@ class LmdbEventStore implements EventStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#commits?.settled();
+    await this.#commits?.close();
     for (const tail of this.#tails) tail.wake();
     await this.#tables.close();
     if (this.#lock !== undefined && this.damage === undefined) noteClosed(this.directory);
@@ -237,4 +252,8 @@ class LmdbEventStore implements EventStore {
   #checkOpen(): void {
     if (this.#closed) throw new Error('The event store is closed');
   }
+}
+
+function endOf(facts: readonly RecordedFact[]): number {
+  return positionNumber(facts.at(-1)!.position);
 }

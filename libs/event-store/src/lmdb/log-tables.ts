@@ -2,7 +2,9 @@ import type { Database, RootDatabase } from 'lmdb';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
-import { decodeFact } from './fact-record.js';
+import { blankRecord, decodeFact, encodeFact, placeFact, TRUNCATED_RECORD } from './fact-record.js';
+import { FreePages } from './free-pages.js';
+import { positionNumber } from './counted-position.js';
 import { readRange } from './read-range.js';
 import { whyNotCommitted } from './why-not-committed.js';
 
@@ -22,22 +24,29 @@ export interface Head {
 
 /**
  * The tables of the log: `facts` by position; `revisions` by a stream's number and revision, to the position; `streams` by
- * name, to the number; `names` back. Reading sees what is committed or, inside a write transaction, what it wrote.
+ * name, to the number; `names` back. A fact that was truncated has a row in `facts` alone. Reading sees what is committed or, inside a write transaction, what it wrote.
  */
 export class LogTables {
   readonly #root: RootDatabase;
-  readonly #facts: Database<RecordedFact, number>;
+  readonly #facts: Database<RecordedFact | null, number>;
   readonly #revisions: Database<Buffer, Buffer>;
   readonly #streams: Database<number, string>;
   readonly #names: Database<string, number>;
+  /** Undefined where the log is open for reading only. */
+  readonly freePages: FreePages | undefined;
   readonly #knownNames = new LruCache<number, string>(KNOWN_NAMES);
+  readonly onDamage: (damage: LogDamaged) => void;
   #damage: LogDamaged | undefined;
 
   constructor(
     root: RootDatabase,
-    private readonly onDamage: (damage: LogDamaged) => void = () => {},
+    {
+      isReadOnly,
+      onDamage = () => {},
+    }: { readonly isReadOnly: boolean; readonly onDamage?: (damage: LogDamaged) => void },
   ) {
     this.#root = root;
+    this.onDamage = onDamage;
     const streamName = (number: number) => this.#nameOf(number);
     // lmdb passes the length where it iterates, and options where it gets.
     const decode = (record: Buffer, length: unknown) => {
@@ -51,6 +60,9 @@ export class LogTables {
     this.#revisions = openTable(root, 'revisions', { keyEncoding: 'binary', encoding: 'binary' });
     this.#streams = openTable(root, 'streams', { encoding: 'ordered-binary' });
     this.#names = openTable(root, 'names', { keyEncoding: 'uint32', encoding: 'string' });
+    this.freePages = isReadOnly
+      ? undefined
+      : new FreePages(root, this.#facts, [this.#revisions, this.#streams, this.#names]);
   }
 
   /** What is known of the names of streams, for metrics. */
@@ -118,7 +130,7 @@ export class LogTables {
   findFact(number: number, revision: number): RecordedFact | undefined {
     return this.#read(`stream ${number}`, () => {
       const position = this.#revisions.get(revisionKey(number, revision));
-      return position && this.#facts.get(position.readDoubleBE(0));
+      return (position && this.#facts.get(position.readDoubleBE(0))) ?? undefined;
     });
   }
 
@@ -135,12 +147,47 @@ export class LogTables {
   addFact(number: number, revision: number, position: number, record: Buffer): void {
     const value = Buffer.allocUnsafe(8);
     value.writeDoubleBE(position, 0);
-    void this.#facts.put(position, record as unknown as RecordedFact);
+    this.#putRecord(position, record);
     void this.#revisions.put(revisionKey(number, revision), value);
   }
 
-  /** The facts behind `after` up to `end` (there must be some), at most `limit`, fewer where they are large. */
-  readPositions(after: number, end: number, limit: number): RecordedFact[] {
+  /** Inside a write transaction: puts a fact in its own place, as it is from now on. */
+  rewriteFact(number: number, before: RecordedFact, after: RecordedFact): void {
+    const position = positionNumber(before.position);
+    const record = encodeFact(after);
+    placeFact(record, number, after.revision, position);
+    this.#putRecord(position, blankRecord(encodeFact(before).length));
+    this.#putRecord(position, record);
+    this.freePages?.noteErased(position);
+  }
+
+  /** Inside a write transaction: takes away facts of a stream before a revision, at most `limit`. Answers whether that was all. */
+  truncate(number: number, before: number, limit: number): boolean {
+    if (before === 0) return true;
+    const range = { ...rangeOf(number, 0, false), end: revisionKey(number, before - 1), limit };
+    const rows = [...readRange(this.#revisions.getRange(range))].map(({ key, value }) => ({
+      key: Buffer.from(key),
+      position: value.readDoubleBE(0),
+    }));
+    for (const { key, position } of rows) {
+      const fact = this.#facts.get(position);
+      if (fact !== undefined && fact !== null) this.#putRecord(position, blankRecord(encodeFact(fact).length));
+      this.#putRecord(position, TRUNCATED_RECORD);
+      void this.#revisions.remove(key);
+      this.freePages?.noteErased(position);
+    }
+    return rows.length < limit;
+  }
+
+  #putRecord(position: number, record: Buffer): void {
+    void this.#facts.put(position, record as unknown as RecordedFact);
+  }
+
+  /**
+   * The facts behind `after` up to `end` (there must be some), at most `limit`, fewer where they are large; none where all that was
+   * read is truncated. `last`: up to where it was read.
+   */
+  readPositions(after: number, end: number, limit: number): { readonly facts: RecordedFact[]; readonly last: number } {
     return this.#read(`what stands behind position ${after}`, () => {
       const facts: RecordedFact[] = [];
       let characters = 0;
@@ -149,12 +196,13 @@ export class LogTables {
         // A damaged page can hide rows from LMDB: better no answer than one that leaves out facts.
         if (key !== last + 1) throw new LogDamaged(`after ${last} comes ${key}`);
         last = key;
+        if (value === null) continue;
         facts.push(value);
         characters += value.data.length;
         if (characters > READ_CHARACTERS) break;
       }
-      if (facts.length === 0) throw new LogDamaged('nothing is there');
-      return facts;
+      if (last === after) throw new LogDamaged('nothing is there');
+      return { facts, last };
     });
   }
 
@@ -166,7 +214,7 @@ export class LogTables {
       const step = backwards ? -1 : 1;
       for (const { value } of readRange(this.#revisions.getRange({ ...rangeOf(number, from, backwards), limit }))) {
         const fact = this.#facts.get(value.readDoubleBE(0));
-        if (fact === undefined) throw new LogDamaged(`position ${value.readDoubleBE(0)} is lost`);
+        if (fact === undefined || fact === null) throw new LogDamaged(`position ${value.readDoubleBE(0)} is lost`);
         const before = facts.at(-1)?.revision;
         if (before !== undefined && fact.revision !== before + step) {
           throw new LogDamaged(`after ${before} comes ${fact.revision}`);

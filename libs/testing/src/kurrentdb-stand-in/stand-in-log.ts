@@ -37,6 +37,13 @@ export class StandInLog extends EventEmitter<{ appended: [] }> {
     return this.#streams.get(name);
   }
 
+  /** The first revision that readers of a stream are given: the server is told so by `$tb` in the metadata of the stream. */
+  firstOf(name: string): number {
+    const told = this.#streams.get(`$$${name}`)?.at(-1);
+    const { $tb = 0 } = (told === undefined ? {} : JSON.parse(Buffer.from(told.data).toString())) as { $tb?: number };
+    return $tb;
+  }
+
   append(name: string, expected: ExpectedState, proposed: readonly ProposedEvent[]): AppendOutcome {
     const bytes = proposed.reduce((sum, event) => sum + event.data.length + event.customMetadata.length, 0);
     if (bytes > this.maxAppendBytes) return { kind: 'too-large', limit: this.maxAppendBytes };

@@ -98,7 +98,9 @@ function* readStream(log: StandInLog, call: ReadCall): Iterable<ReadMessage | ty
   }
   const backwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
   const start = wanted.hasStart() ? 0 : wanted.hasEnd() ? events.length - 1 : Number(wanted.getRevision());
-  yield* take(events, backwards ? Math.min(start, events.length - 1) : start, backwards, options);
+  const first = log.firstOf(name);
+  const at = backwards ? Math.min(start, events.length - 1) : Math.max(start, first);
+  yield* take(events, at, backwards, options, first);
 }
 
 function* readAll(log: StandInLog, call: ReadCall): Iterable<ReadMessage | typeof SEARCHED> {
@@ -116,12 +118,13 @@ function* take(
   start: number,
   backwards: boolean,
   options: InstanceType<typeof streams.ReadReq.Options>,
+  first = 0,
 ): Iterable<ReadMessage | typeof SEARCHED> {
   const passes = filterOf(options);
   // As of now: what is appended while this is read is not read.
   const end = events.length;
   let left = BigInt(options.getCount());
-  for (let at = start; left > 0n && at >= 0 && at < end; at += backwards ? -1 : 1) {
+  for (let at = start; left > 0n && at >= first && at < end; at += backwards ? -1 : 1) {
     const event = events[at]!;
     if (passes(event)) {
       left--;
