@@ -10,7 +10,7 @@ import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { type Extremity, headAfter, type RoomHead } from './room-head.js';
+import { type Extremity, headAfter, parentsOfNext, type RoomHead } from './room-head.js';
 import { changesBetween, stateAfterEvent } from './room-state.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
@@ -102,7 +102,7 @@ export function decideEvent(
     depth: head.depth + 1,
     origin: author.serverName,
     origin_server_ts: now,
-    prev_events: references.write(head.extremities.map(({ eventId }) => eventId)),
+    prev_events: references.write(parentsOfNext(head)),
     room_id: roomId,
     sender: draft.sender,
     type: draft.type,

@@ -5,7 +5,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { AcceptedPdu, RoomFact } from '../facts/read-room-fact.js';
 import { currentChangeOf, type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
-import { changedBy } from './room-state.js';
+import { changedBy, changesBetween } from './room-state.js';
 
 /** A forward extremity, and the fact that holds it. */
 export interface Extremity {
@@ -61,6 +61,20 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
 }
 
+/**
+ * The events that the next one stands on: all extremities. First the one whose state is nearest to the current one, for what is
+ * written down of the next state is its difference to that.
+ */
+export function parentsOfNext({ state, extremities }: RoomHead): EventId[] {
+  const distance = (one: Extremity): number => {
+    if (one.root === state.rootHash) return 0;
+    return one.state === undefined ? Infinity : changesBetween(one.state, state).length;
+  };
+  if (extremities.length === 1) return [extremities[0]!.eventId];
+  const near = extremities.map((one) => ({ ...one, distance: distance(one) }));
+  return near.sort((a, b) => a.distance - b.distance).map(({ eventId }) => eventId);
+}
+
 /** The history visibility of the current state after an accepted event. */
 function visibilityAfter(head: RoomHead, { event, header }: AcceptedPdu): HistoryVisibility {
   const change = currentChangeOf(header)?.state.find(
@@ -77,13 +91,8 @@ function visibilityAfter(head: RoomHead, { event, header }: AcceptedPdu): Histor
 function newExtremity(head: RoomHead, { event, header }: AcceptedPdu, revision: number, current: StateTrie): Extremity {
   const { root } = header;
   const { eventId, depth } = event;
-  return {
-    eventId,
-    revision,
-    depth,
-    root,
-    state: header.current === undefined ? current : stateAfter(head, event, header),
-  };
+  const isCurrent = (header.current ?? header).root === root;
+  return { eventId, revision, depth, root, state: isCurrent ? current : stateAfter(head, event, header) };
 }
 
 /** The state after an event that goes beside others, where its base is one of the extremities. */

@@ -167,7 +167,14 @@ export function pduTextOf(factData: string): string {
   return factData.slice(start + PDU_MARK.length - 1, -1);
 }
 
+/** What a fact says beside its PDU. */
+type WithoutPdu =
+  | Omit<PduWithState, 'pdu'>
+  | Omit<PduRejected, 'pdu'>
+  | Omit<OutlierStored, 'pdu'>
+  | Omit<PduRedacted, 'pdu'>;
+
 /** Writes a fact's data: the header's keys, then the PDU's own text. */
-export function factWithPdu(header: Omit<PduAccepted, 'pdu'> | Omit<PduRedacted, 'pdu'>, pduText: string): string {
+export function factWithPdu(header: WithoutPdu, pduText: string): string {
   return `${JSON.stringify(header).slice(0, -1)},"pdu":${pduText}}`;
 }

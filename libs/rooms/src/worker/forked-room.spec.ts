@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
+import { ALICE, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { RoomVerifier } from '../audit/verify-room.js';
+import { factWithPdu, type PduAccepted } from '../facts/room-facts.js';
+
+const CAROL = `@carol:${OTHER_SERVER.serverName}` as UserId;
+const KEYS = new Map(
+  [TEST_AUTHOR, OTHER_SERVER].map(({ serverName, signingKey }) => [serverName, parseVerifyKey(signingKey.publicKey)]),
+);
+
+function problemsOf(roomId: RoomId, facts: readonly RecordedFact[]): string[] {
+  const verifier = new RoomVerifier(roomId, (server) => KEYS.get(server as typeof OTHER_SERVER.serverName));
+  return facts.flatMap((fact) => verifier.check(fact)).map(({ problem }) => problem);
+}
+
+const bodyOf = ({ data }: RecordedFact): PduAccepted => JSON.parse(data) as PduAccepted;
+
+/** A fact with some of what it says beside its PDU said otherwise. */
+function saying(fact: RecordedFact, more: object): RecordedFact {
+  const { pdu, ...header } = bodyOf(fact);
+  return { ...fact, data: factWithPdu({ ...header, ...more }, JSON.stringify(pdu)) };
+}
+
+const topic = (text: string, prevEvents: readonly EventId[]) => ({
+  sender: CAROL,
+  type: 'm.room.topic',
+  stateKey: '',
+  content: { topic: text },
+  prevEvents,
+});
+
+/** A room in which Carol of another server may set the topic, just as she and Alice have each set it, and Alice the name too. */
+async function forked(): Promise<{ store: MemoryEventStore; room: LocalRoom; others: ForkedRoom; carols: EventId }> {
+  const store = new MemoryEventStore();
+  const room = await LocalRoom.begin(store);
+  await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+  const others = new ForkedRoom(store, room);
+  const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
+  await others.receive({ ...join, prevEvents: await others.extremities() });
+  const before = await others.extremities();
+  await room.setState('m.room.topic', { topic: "Alice's" });
+  await room.setState('m.room.name', { name: "Alice's" });
+  const { eventId } = await others.receive(topic("Carol's", before));
+  return { store, room, others, carols: eventId };
+}
+
+describe('a room whose history forks', () => {
+  it('has both ends, and the current state that they resolve to', async () => {
+    const { others, room, carols } = await forked();
+    const last = bodyOf((await others.facts()).at(-1)!);
+    expect(last.extremities).toHaveLength(2);
+    expect(last.current?.state).toMatchObject([{ type: 'm.room.topic', event_id: carols }]);
+    expect(problemsOf(room.roomId, await others.facts())).toEqual([]);
+  });
+
+  it('is merged by the next event of ours, whose state is a change of the one after its first parent', async () => {
+    const { others, room, carols } = await forked();
+    const ends = await others.extremities();
+    const said = await room.say('hello');
+    expect(said.prevEvents.toSorted()).toEqual(ends.toSorted());
+    const { extremities, state, current } = bodyOf((await others.facts()).at(-1)!);
+    expect(extremities).toEqual([said.eventId]);
+    // The end that is nearest to both is Alice's, which lacks Carol's topic alone.
+    expect(said.prevEvents[1]).toBe(carols);
+    expect(state).toMatchObject([{ type: 'm.room.topic', event_id: carols, replaces: expect.any(String) }]);
+    expect(current?.state).toEqual([]);
+    expect(problemsOf(room.roomId, await others.facts())).toEqual([]);
+  });
+
+  it('takes what stands on the past without changing what is now, soft-failed, rejected or late', async () => {
+    const { others, room } = await forked();
+    const ends = await others.extremities();
+    await room.say('hello');
+    const unkind = { sender: CAROL, type: 'm.room.message', content: { body: 'unkind' } };
+    const soft = await others.receive({ ...unkind, prevEvents: ends }, 'pdu-soft-failed');
+    await others.receive({ ...unkind, type: 'm.room.create', stateKey: 'x', prevEvents: ends }, 'pdu-rejected', {
+      reason: 'there is a create event',
+    });
+    const next = await room.say('again');
+    expect(next.prevEvents).not.toContain(soft.eventId);
+    await others.receive({ ...unkind, prevEvents: [soft.eventId, next.eventId] });
+    expect(problemsOf(room.roomId, await others.facts())).toEqual([]);
+  });
+
+  it.each([
+    ['extremities', { extremities: [] }, 'the extremities after it are'],
+    ['the current root', { current: { state: [], root: 'x' } }, 'the current state after it has the root'],
+    ['no current state', { current: undefined }, 'changes the current state otherwise, which is not told'],
+    ['another change', { state: [] }, 'the state delta is not its own effect'],
+    ['another visibility', { visibility: 'joined' }, 'the history visibility at it is shared'],
+    ['what it carries', { state_pdus: { $x: '{}' } }, 'what it carries as $x is not that'],
+  ])('is found out where a fact of it tells of %s', async (_, told, words) => {
+    const { others, room } = await forked();
+    const facts = await others.facts();
+    const changed = [...facts.slice(0, -1), saying(facts.at(-1)!, told)];
+    expect(problemsOf(room.roomId, changed).join('\n')).toContain(words);
+  });
+});

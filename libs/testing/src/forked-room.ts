@@ -1,0 +1,163 @@
+import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { sealFacts } from '#event-store/seal-facts';
+import type { EventId, ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
+import { parseRoomEvent } from '#protocol/parse-room-event';
+import type { RoomEvent } from '#protocol/room-event';
+import { sealEvent } from '#protocol/signing/seal-event';
+import { createSigningKey } from '#protocol/signing/signing-key';
+import { resolveState } from '#protocol/state-resolution/resolve-state';
+import { StateTrie } from '#protocol/state-trie/state-trie';
+import { changedBy, changesBetween, stateAfterEvent } from '#rooms/decide/room-state';
+import { readRoomFact } from '#rooms/facts/read-room-fact';
+import { factWithPdu, pduTextOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
+import type { LocalRoom } from './local-room.js';
+
+/** A server that others' events come from. */
+export const OTHER_SERVER = {
+  serverName: 'b.example' as ServerName,
+  signingKey: createSigningKey(new Uint8Array(32).fill(9), '1'),
+};
+
+/** What another server's user says, standing on some events of the room. */
+export interface ForeignEvent {
+  readonly sender: UserId;
+  readonly type: string;
+  readonly stateKey?: string;
+  readonly content: JsonObject;
+  readonly prevEvents: readonly EventId[];
+}
+
+/**
+ * Writes events of another server into a room's stream as a server would that had received them: all computed in the plainest
+ * way, from whole states. Only for what is allowed.
+ */
+export class ForkedRoom {
+  readonly #events = new Map<EventId, RoomEvent>();
+  readonly #after = new Map<EventId, StateTrie>();
+  readonly #texts = new Map<EventId, string>();
+  #facts = 0;
+  #chain: string | undefined;
+  #current: StateTrie | undefined;
+  #extremities: readonly EventId[] = [];
+  #now = 1_700_000_500_000;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly room: LocalRoom,
+  ) {}
+
+  /** The forward extremities now. */
+  async extremities(): Promise<readonly EventId[]> {
+    await this.#catchUp();
+    return this.#extremities;
+  }
+
+  /** Writes an event as accepted, soft-failed or rejected. */
+  async receive(foreign: ForeignEvent, outcome = 'pdu-accepted', more: object = {}): Promise<RoomEvent> {
+    await this.#catchUp();
+    const { version } = this.room;
+    const parents = foreign.prevEvents.map((id) => this.#after.get(id)!);
+    const before = resolveState(parents, version, this);
+    const event = this.#author(foreign, before);
+    const after = outcome === 'pdu-rejected' ? before : stateAfterEvent(before, event, version);
+    const [first] = foreign.prevEvents;
+    const fact: Omit<PduWithState, 'pdu'> = {
+      event_id: event.eventId,
+      room_version: version.id,
+      state: changesBetween(this.#after.get(first!)!, after),
+      root: after.rootHash,
+      visibility: 'shared',
+      origin: OTHER_SERVER.serverName,
+      ...(outcome === 'pdu-accepted' ? this.#place(event, after) : {}),
+      ...more,
+    };
+    await this.#append(outcome, factWithPdu(fact, this.#texts.get(event.eventId)!));
+    return event;
+  }
+
+  get(eventId: EventId): RoomEvent | undefined {
+    return this.#events.get(eventId);
+  }
+
+  rejectionOf(): undefined {
+    return undefined;
+  }
+
+  /** All facts of the room. */
+  async facts(): Promise<RecordedFact[]> {
+    const facts: RecordedFact[] = [];
+    for await (const fact of this.store.readStream(roomStream(this.room.roomId))) facts.push(fact);
+    return facts;
+  }
+
+  #author({ prevEvents, ...draft }: ForeignEvent, before: StateTrie): RoomEvent {
+    const { version, roomId } = this.room;
+    const { sender, type, stateKey, content } = draft;
+    const auth = selectAuthTypes({ type, sender, stateKey, content }, version).flatMap((key) => {
+      const id = before.get(key.type, key.stateKey);
+      return id === undefined ? [] : [this.#events.get(id)!];
+    });
+    const pdu = {
+      auth_events: auth.map(({ eventId }) => eventId),
+      content,
+      depth: Math.max(...prevEvents.map((id) => this.#events.get(id)!.depth)) + 1,
+      origin_server_ts: this.#now++,
+      prev_events: prevEvents,
+      room_id: roomId,
+      sender,
+      type,
+      ...(stateKey === undefined ? {} : { state_key: stateKey }),
+    };
+    const { serverName, signingKey } = OTHER_SERVER;
+    const sealed = sealEvent(pdu, version, serverName, signingKey);
+    const event = parseRoomEvent(sealed.pdu, version, roomId);
+    this.#texts.set(event.eventId, sealed.json);
+    return event;
+  }
+
+  #place(event: RoomEvent, after: StateTrie): object {
+    const current = this.#current!;
+    const left = this.#extremities.filter((id) => !event.prevEvents.includes(id));
+    const extremities = [...left, event.eventId];
+    this.#events.set(event.eventId, event);
+    const states = [...left.map((id) => this.#after.get(id)!), after];
+    const resolved = resolveState(states, this.room.version, this);
+    const state = changesBetween(current, resolved);
+    const carried = state.flatMap(({ event_id: id }) => (id === null || id === event.eventId ? [] : [id]));
+    return {
+      extremities,
+      current: { state, root: resolved.rootHash },
+      ...(carried.length === 0
+        ? {}
+        : { state_pdus: Object.fromEntries(carried.map((id) => [id, this.#texts.get(id)])) }),
+    };
+  }
+
+  async #catchUp(): Promise<void> {
+    const { roomId, version } = this.room;
+    for (const fact of (await this.facts()).slice(this.#facts)) {
+      this.#facts++;
+      this.#chain = fact.metadata.chain;
+      const read = readRoomFact(roomId, fact);
+      const body = JSON.parse(fact.data) as PduWithState;
+      if (body.pdu === undefined || fact.type === 'pdu-redacted') continue;
+      const event = parseRoomEvent(body.pdu, version, roomId);
+      this.#events.set(event.eventId, event);
+      this.#texts.set(event.eventId, pduTextOf(fact.data));
+      const [first] = event.prevEvents;
+      this.#after.set(event.eventId, changedBy((first && this.#after.get(first)) ?? StateTrie.empty, body.state));
+      if (read.type !== 'pdu-accepted') continue;
+      this.#extremities = read.header.extremities;
+      this.#current = changedBy(this.#current ?? StateTrie.empty, (read.header.current ?? read.header).state);
+    }
+  }
+
+  async #append(type: string, data: string): Promise<void> {
+    const at = this.#now++;
+    const draft = { id: crypto.randomUUID(), type, data, at, actor: OTHER_SERVER.serverName };
+    await this.store.append(roomStream(this.room.roomId), this.#facts - 1, sealFacts(this.#chain, [draft]));
+    await this.#catchUp();
+  }
+}
