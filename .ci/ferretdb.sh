@@ -8,7 +8,7 @@ set -euo pipefail
 
 readonly module=github.com/FerretDB/FerretDB
 readonly version=v1.24.2
-readonly repairs=1
+readonly repairs=2
 readonly cache=${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}
 readonly binary=$cache/ferretdb-$version-$repairs/ferretdb
 
@@ -46,13 +46,17 @@ install() {
   chmod -R u+w "$build/source"
   echo "$version" >"$build/source/build/version/version.txt"
 
-  # Three faults that must be repaired before it can stand in for MongoDB (raise `repairs` when these lines change):
+  # Four faults that must be repaired before it can stand in for MongoDB (raise `repairs` when these lines change):
   # - The index on _id is on another spelling of the expression than the one that is looked up, and so is never used.
   # - What an update finds holds one of 100 SQLite connections until the command's end: a bulk write that replaces 100
   #   documents waits for ever.
   # - Between the reading and the writing of an update, another can write: $inc loses counts, and a hundred updates at
   #   once have all the connections for reading and wait for ever for one to write with.
+  # - A condition beside one on _id has it read the whole collection.
   edit internal/backends/sqlite/metadata/metadata.go "IDColumn = .*'\\$\._id'" "s/\\$\._id/_id/"
+  local byId='if id, ok := must.NotFail(params.Filter.Get("_id")).(string); ok { whereClause = " WHERE " + metadata.IDColumn + " = ?"'
+  edit internal/backends/sqlite/collection.go 'q += whereClause$' \
+    "s/.*/if params.Filter.Len() > 1 \&\& params.Filter.Has(\"_id\") { $byId; args = []any{string(must.NotFail(sjson.MarshalSingleValue(id)))} } }; q += whereClause/"
   edit internal/handler/msg_update.go 'result, err := common\.UpdateDocument(' 's/$/; closer.Close()/'
   printf 'package handler\n\nimport "sync"\n\nvar turns sync.Mutex\n' >"$build/source/internal/handler/turns.go"
   edit internal/handler/msg_update.go '^func .* updateDocument(' 's/$/ turns.Lock(); defer turns.Unlock()/'

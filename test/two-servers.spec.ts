@@ -2,6 +2,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { Client, Homeserver } from './support/homeserver.js';
+import { type Views, VIEWS_SERVER } from './support/stores.js';
 import { Talk } from './support/talk.js';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -9,9 +10,9 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
-/** Two processes with one log, each with views of its own, as they are for a time when one takes over from the other. */
-async function startTwo(): Promise<[Homeserver, Homeserver]> {
-  const first = await Homeserver.start({ log: 'a server' });
+/** Two processes with one log: with one MongoDB of views, or each with views of its own. */
+async function startTwo(views: Views): Promise<[Homeserver, Homeserver]> {
+  const first = await Homeserver.start({ log: 'a server', views });
   closing.push(() => first.remove());
   const second = new Homeserver({ env: first.settings });
   closing.push(() => second.remove());
@@ -27,29 +28,79 @@ async function at(server: Homeserver, { userId, token, deviceId }: Client): Prom
   return client;
 }
 
-it('two servers on one log tell a room in one order, also when one is killed and comes back', async () => {
-  const [first, second] = await startTwo();
-  const alice = await first.register('alice');
-  const bob = await second.register('bob');
-  const room = await alice.createRoom({ preset: 'public_chat' });
-  const aliceAtSecond = await at(second, alice);
-  const joining = async (): Promise<number> =>
-    (await bob.request('POST', `/join/${encodeURIComponent(room)}`, {})).status;
-  await expect.poll(joining, { timeout: 20_000 }).toBe(200);
-  const bobAtFirst = await at(first, bob);
-  const isIn = async (): Promise<string[]> => (await bobAtFirst.ok('GET', '/joined_rooms')).joined_rooms;
-  await expect.poll(isIn, { timeout: 20_000 }).toContain(room);
+const VIEWS: readonly Views[] = VIEWS_SERVER === undefined ? ['LMDB'] : ['LMDB', 'MongoDB'];
 
-  const talk = await Talk.begin({ room, senders: [alice, bob], readers: [alice, bob, bobAtFirst], mayBeKilled: true });
-  await talk.goesOn(60);
-  await first.end('SIGKILL');
-  // The other one goes on meanwhile.
-  await talk.goesOn(30);
-  await first.start();
-  await talk.goesOn(60);
-  await talk.end();
+it.each(VIEWS)(
+  'two servers on one log (views in %s) tell a room in one order, also when one is killed and comes back',
+  async (views) => {
+    const [first, second] = await startTwo(views);
+    const alice = await first.register('alice');
+    const bob = await second.register('bob');
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    const aliceAtSecond = await at(second, alice);
+    const joining = async (): Promise<number> =>
+      (await bob.request('POST', `/join/${encodeURIComponent(room)}`, {})).status;
+    await expect.poll(joining, { timeout: 20_000 }).toBe(200);
+    const bobAtFirst = await at(first, bob);
+    const isIn = async (): Promise<string[]> => (await bobAtFirst.ok('GET', '/joined_rooms')).joined_rooms;
+    await expect.poll(isIn, { timeout: 20_000 }).toContain(room);
 
-  // What one has answered the other answers the same.
-  const eventId = await alice.send(room, 'once', 'the same');
-  expect(await aliceAtSecond.send(room, 'once', 'the same')).toBe(eventId);
-}, 300_000);
+    const talk = await Talk.begin({
+      room,
+      senders: [alice, bob],
+      readers: [alice, bob, bobAtFirst],
+      mayBeKilled: true,
+    });
+    await talk.goesOn(60);
+    await first.end('SIGKILL');
+    // The other one goes on meanwhile.
+    await talk.goesOn(30);
+    await first.start();
+    await talk.goesOn(60);
+    await talk.end();
+
+    // What one has answered the other answers the same.
+    const eventId = await alice.send(room, 'once', 'the same');
+    expect(await aliceAtSecond.send(room, 'once', 'the same')).toBe(eventId);
+  },
+  300_000,
+);
+
+it.skipIf(VIEWS_SERVER === undefined)(
+  'two servers on one MongoDB of views both answer, and the second goes on alone when the first was killed',
+  async () => {
+    const [first, second] = await startTwo('MongoDB');
+    const alice = await first.register('alice');
+    const atSecond = await at(second, alice);
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    // What one was told is in what the other answers as soon as it has answered.
+    const eventId = await atSecond.send(room, 'hello');
+    const path = `/rooms/${encodeURIComponent(room)}/event/${encodeURIComponent(eventId)}`;
+    expect((await atSecond.request('GET', path)).status).toBe(200);
+    expect((await alice.request('GET', path)).status).toBe(200);
+    const writers = async (): Promise<(string | undefined)[]> =>
+      Promise.all([first, second].map(async (each) => /^annals_views_writer (\d)/m.exec(await metrics(each))?.[1]));
+    expect(await writers()).toEqual(['1', '0']);
+
+    await first.end('SIGKILL');
+    const killed = performance.now();
+    const isWriter = async (): Promise<boolean> => /^annals_views_writer 1/m.test(await metrics(second));
+    await expect.poll(isWriter, { timeout: 20_000 }).toBe(true);
+    expect(performance.now() - killed).toBeLessThan(15_000);
+    const { next_batch: since } = await atSecond.sync();
+    await atSecond.send(room, 'alone');
+    const { rooms } = await atSecond.sync({ since });
+    expect(rooms.join[room].timeline.events.map(({ content }: { content: object }) => content)).toEqual([
+      { msgtype: 'm.text', body: 'alone' },
+    ]);
+    // The first comes back as the one that follows.
+    await first.start();
+    expect(await writers()).toEqual(['0', '1']);
+    expect((await alice.request('GET', path)).status).toBe(200);
+  },
+  120_000,
+);
+
+async function metrics(server: Homeserver): Promise<string> {
+  return (await server.request('GET', '/metrics')).text;
+}

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
 import type { ReadModelStore } from '#read-models/read-model-store';
@@ -5,6 +6,9 @@ import { openEventStore, openReadModels } from '#homeserver/infrastructure';
 import { checkOwner } from './check-owner.js';
 import { CliFailure, EXIT, messageOf } from './failure.js';
 import { logDirectory } from './installation.js';
+
+const LEASE_WAIT_MS = 10_000;
+const LEASE_LOOK_MS = 500;
 
 /** Opens the views as well, once; closed together with the log. */
 export type OpenReadModels = () => Promise<ReadModelStore>;
@@ -22,10 +26,26 @@ export async function openToWrite<T>(
   let readModels: ReadModelStore | undefined;
   try {
     await checkOwner(store, config);
-    return await work(store, async () => (readModels ??= await opened(() => openReadModels(config))));
+    return await work(store, async () => {
+      if (readModels !== undefined) return readModels;
+      readModels = await opened(() => openReadModels(config));
+      await takeLease(readModels);
+      return readModels;
+    });
   } finally {
     await readModels?.close();
     await store.close();
+  }
+}
+
+/** A server that was killed counts as there for some seconds. */
+async function takeLease(readModels: ReadModelStore): Promise<void> {
+  const deadline = performance.now() + LEASE_WAIT_MS;
+  while (!(await readModels.takeLease())) {
+    if (performance.now() > deadline) {
+      throw new CliFailure('a server writes to the database of the views: stop it first, or run this beside it');
+    }
+    await delay(LEASE_LOOK_MS);
   }
 }
 

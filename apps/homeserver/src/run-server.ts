@@ -1,7 +1,6 @@
-import { type Config, ConfigError, EXIT_CONFIG } from '#config/config';
+import { type Config, ConfigError } from '#config/config';
 import { isBug } from '#kernel/is-bug';
 import type { Logger, ProcessLog } from '#observability/logger';
-import { ViewsTaken } from '#read-models/read-model-errors';
 import { Supervisor } from './notify-supervisor.js';
 import { reload } from './reload.js';
 import { type RunningServer, startServer } from './server.js';
@@ -48,10 +47,8 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   });
   const onStoreGone = (error: Error): void => {
     if (isStopping) return;
-    // Whoever started again at once would take the views from the other in turn.
-    const isTaken = error instanceof ViewsTaken;
-    logger.fatal(`${error.message}: ending${isTaken ? '' : ', for the next start goes on with what there is'}`);
-    void stop(isTaken ? EXIT_CONFIG : 1);
+    logger.fatal(`${error.message}: ending, for the next start goes on with what there is`);
+    void stop(1);
   };
   // While it starts, what could be reread is only just being read.
   process.on('SIGHUP', () => {

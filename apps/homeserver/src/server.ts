@@ -71,7 +71,7 @@ const EFFECT_LEASE = { answerMs: 4000, askMs: 2000 };
 /**
  * Opens the stores, brings the projections up to the log, then listens. Throws where any of that fails, with what was open
  * closed again. `onStoreGone` is told that the log or the views do not have any more what this server knows of them, and only
- * another start helps, or are taken by another server (ViewsTaken).
+ * another start helps, or that another process has taken its place as the one that writes views (ViewsTaken).
  */
 export async function startServer(
   config: Config,
@@ -173,13 +173,13 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   const readModels = await openReadModels(config, watchViews(logger, onStoreGone));
   closing.push({ name: 'views', milliseconds: DRAIN_MS.views, run: () => readModels.close() });
   const log = logger.child({ context: 'projections' });
-  await notePutBack(store, readModels, clock, log);
   const projections = new ProjectionRuntime({
     store,
     readModels,
     projectors: listProjectors(),
     ...followers,
     effectLease: config.eventStoreUrl === undefined ? undefined : EFFECT_LEASE,
+    beforeWriting: () => notePutBack(store, readModels, clock, log),
     clock,
     log,
   });
@@ -188,6 +188,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   metrics.addGauge('annals_views_failed', '1 while the views cannot be reached or written', () =>
     Number(readModels.failure !== undefined),
   );
+  metrics.addGauge('annals_views_writer', '1 in the process that writes the views', () => Number(projections.isWriter));
   watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, readModels, stopwatch: clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };

@@ -1,17 +1,24 @@
 import { writeSync } from 'node:fs';
-import { systemClock } from '#kernel/clock';
+import { openKurrentEventStore } from '#event-store/kurrentdb/kurrentdb-event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { systemClock } from '#kernel/clock';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
 import { countsProjector, said, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 
 /*
- * Test support: appends facts to the log in its argument's folder and projects them, until it is killed. Prints the position
- * of each fact once both are done. With a second argument it also rebuilds, again and again.
+ * Test support: appends facts to the log that its first argument names and projects them into the views that its second one
+ * names (folders, or URLs of servers), until it is killed. Prints the position of each fact once both are done, and whether it
+ * writes the views. With a third argument it also rebuilds, again and again. Ends where its lease is lost.
  */
-const [, , folder, rebuilding] = process.argv;
-const store = await openLmdbEventStore(`${folder}/log`);
-const readModels = openLmdbReadModels(`${folder}/views`);
+const [, , log, views, rebuilding] = process.argv as string[] as [string, string, string, string, string?];
+const store = log.includes('://') ? await openKurrentEventStore(log) : await openLmdbEventStore(log);
+const onGone = (error: Error): void => {
+  writeSync(1, `${error.name}\n`);
+  process.exit(1);
+};
+const readModels = views.includes('://') ? await openMongoReadModels(views, { onGone }) : openLmdbReadModels(views);
 const projectors = [wordsProjector(), countsProjector()];
 const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
 await runtime.start();
@@ -23,5 +30,5 @@ for (let n = 0; ; n++) {
   const facts = Array.from({ length: 1 + (n % 7) }, (_, i) => said(`word ${(n * i) % 97}`));
   const { position } = await store.append(`s-${process.pid}-${n}`, 'no-stream', facts);
   await runtime.whenProcessed(position);
-  writeSync(1, `${position}\n`);
+  writeSync(1, `${position} ${runtime.isWriter}\n`);
 }

@@ -66,7 +66,7 @@ export async function fillGeneration(filling: Filling): Promise<void> {
       await holdBack(filling, facts.length, performance.now() - started);
     }
     if (passed > SHORT_GAP) continue;
-    await unlessAborted(live.whenProcessed(positionOf(generation)), signal);
+    await unlessAborted(live.progress.whenProcessed(positionOf(generation)), signal);
     if (await live.exclusively(() => join(filling))) return;
   }
 }

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged, LogPutBack } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
-import { START, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { BatchRows } from './batch-rows.js';
@@ -11,19 +11,13 @@ import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.j
 import type { Generation } from './generation.js';
 import { projectFacts } from './project-facts.js';
 import { checkpointWrite, milestoneWrite } from './projection-records.js';
-import type { Listener } from './listener.js';
 import type { Projector } from './projector.js';
 import { readAhead } from './read-ahead.js';
 import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
+import { tellListeners } from './tell-listeners.js';
 import { Turn } from './turn.js';
-import { Waiters } from './waiters.js';
+import type { ViewsProgress } from './views-progress.js';
 
-/**
- * For how long a request waits for the views. What it wrote is in the log by then, and an error would have the client write it
- * again: it is answered, and the views follow. A subscription that has fallen silent is found out and made anew sooner.
- */
-const VIEWS_WAIT_MS = 6000;
-const SWEEP_MS = 1000;
 /** Between two tries where the log is damaged, which is told each time. */
 const DAMAGED_RETRY_MS = 60_000;
 
@@ -31,17 +25,10 @@ const DAMAGED_RETRY_MS = 60_000;
 export class LiveLoop {
   /** The generations that move together. Changed only within `exclusively`. */
   readonly members = new Map<Generation, Projector>();
-  readonly waiters = new Waiters();
-  /** Those that do not wait for views that cannot be written, or that hear nothing. */
-  readonly #impatient = new Waiters();
-  /** PERF: one timer for all that wait, and none while nobody does. */
-  #sweep: NodeJS.Timeout | undefined;
-  #isLate = false;
   lastError: string | undefined;
   /** Whether the operator has been told of an error and not of its end. */
   #hasComplained = false;
   readonly #turns = new KeyedQueue<'turn'>();
-  #position: Position = START;
   #logId: string | null = null;
   /** How many facts lie before `position`. */
   #facts = 0;
@@ -49,41 +36,26 @@ export class LiveLoop {
   constructor(
     readonly parts: RuntimeParts,
     readonly log: ProjectionLog,
+    readonly progress: ViewsProgress,
     readonly onDeadLetter: (letter: DeadLetter) => void,
     /** Called before any waiter hears of it. */
     readonly onProjected: (facts: readonly RecordedFact[]) => void,
   ) {}
 
-  /** Says where the members stand, and in which log, before `run`. */
-  begin(position: Position, logId: string | null, facts: number): void {
-    this.#position = position;
+  /** Says in which log the members stand, and how many facts lie before that, before `run`. */
+  begin(logId: string | null, facts: number): void {
     this.#logId = logId;
     this.#facts = facts;
   }
 
   /** The shared checkpoint: the last position that all members have passed. */
   get position(): Position {
-    return this.#position;
+    return this.progress.position;
   }
 
   /** Runs a task between two batches: the members stand still at `position` meanwhile. */
   exclusively<T>(task: () => Promise<T>): Promise<T> {
     return this.#turns.run('turn', task);
-  }
-
-  /** Settles when all members have passed the position. */
-  async whenProcessed(position: Position): Promise<void> {
-    if (position > this.#position) await this.waiters.wait(position);
-  }
-
-  /**
-   * As `whenProcessed`, but settles as well, a moment later, while the views cannot be written, and after some seconds in any
-   * case: the log has it all the same.
-   */
-  async whenProcessedOrLate(position: Position): Promise<void> {
-    if (position <= this.#position) return;
-    this.#sweep ??= setInterval(() => this.#releaseLate(), SWEEP_MS).unref();
-    await this.#impatient.wait(position);
   }
 
   /** Follows the log until the signal. `tellFrom`: listeners hear of what comes after it. */
@@ -93,14 +65,14 @@ export class LiveLoop {
       const failed = new AbortController();
       try {
         const following = AbortSignal.any([signal, failed.signal]);
-        const batches = this.parts.store.subscribe({ after: this.#position, signal: following });
+        const batches = this.parts.store.subscribe({ after: this.position, signal: following });
         for await (const facts of readAhead(batches)) {
           if (signal.aborted) break;
           await this.exclusively(() => this.#pass(facts, signal)).catch((error: unknown) => {
             failed.abort();
             throw error;
           });
-          this.#hear(facts, tellFrom);
+          tellListeners(this.parts.listeners, facts, tellFrom, this.log);
           if (facts.length > 1) await nextTurn(); // a catch-up must let requests through
         }
       } catch (error) {
@@ -108,25 +80,23 @@ export class LiveLoop {
         // Nothing that is remembered here is of this log any more. Whoever watches it has been told.
         if (error instanceof LogPutBack) {
           this.lastError = error.message;
-          this.#impatient.release();
+          this.progress.release();
           break;
         }
         this.#say(error);
         // What is damaged stays so: a start that waits for the end of such a log would wait for ever.
-        if (error instanceof LogDamaged) this.waiters.fail(error);
-        this.#impatient.release();
+        if (error instanceof LogDamaged) this.progress.fail(error);
+        this.progress.release();
         const pause = error instanceof LogDamaged ? DAMAGED_RETRY_MS : RETRY_MS;
         await delay(pause, undefined, { signal }).catch(() => {});
       }
     }
-    clearInterval(this.#sweep);
-    for (const waiters of [this.waiters, this.#impatient]) waiters.fail(new Error('The projections have been stopped'));
   }
 
   async #pass(facts: readonly RecordedFact[], signal: AbortSignal): Promise<void> {
     const last = facts.at(-1);
-    if (last === undefined || last.position <= this.#position) return;
-    const fresh = facts[0]!.position > this.#position ? facts : facts.filter((fact) => fact.position > this.#position);
+    if (last === undefined || last.position <= this.position) return;
+    const fresh = facts[0]!.position > this.position ? facts : facts.filter((fact) => fact.position > this.position);
     const { writes, letters } = await this.#project(fresh);
     const count = this.#facts + fresh.length;
     const milestone = milestoneWrite(last, this.#facts, count);
@@ -134,14 +104,12 @@ export class LiveLoop {
     writes.push(checkpointWrite(this.#logId, last, count));
     await this.#write(writes, signal);
     for (const letter of letters) this.onDeadLetter(letter);
-    this.#position = last.position;
+    this.progress.moveTo(last.position);
     this.#facts = count;
-    this.#isLate = false;
     // Where the log does not number its facts, nobody else knows how many there were.
     for (const generation of this.members.keys()) generation.facts += fresh.length;
     this.onProjected(fresh);
-    this.waiters.pass(last.position);
-    this.#impatient.pass(last.position);
+    this.progress.settle();
   }
 
   async #project(facts: readonly RecordedFact[]): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
@@ -165,21 +133,6 @@ export class LiveLoop {
     return { writes, letters };
   }
 
-  #releaseLate(): void {
-    // The views cannot follow, and health says so.
-    if (this.parts.readModels.failure !== undefined) this.#impatient.release();
-    const released = this.#impatient.releaseAfter(VIEWS_WAIT_MS);
-    if (released > 0 && !this.#isLate) {
-      this.#isLate = true;
-      this.log.warn(
-        `The views lack what was written ${VIEWS_WAIT_MS / 1000} seconds ago: requests no longer wait for them`,
-      );
-    }
-    if (!this.#impatient.isEmpty) return;
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
-  }
-
   #noteTouched(writes: readonly Write[]): void {
     for (const { touched } of this.members.keys()) {
       if (touched === undefined) continue;
@@ -197,23 +150,9 @@ export class LiveLoop {
       } catch (error) {
         if (signal.aborted) throw error;
         this.#say(error);
-        this.#impatient.release();
+        this.progress.release();
         await delay(RETRY_MS, undefined, { signal });
       }
-    }
-  }
-
-  #hear(facts: readonly RecordedFact[], from: Position): void {
-    if (this.parts.listeners.length === 0) return;
-    const fresh = facts[0]!.position > from ? facts : facts.filter((fact) => fact.position > from);
-    if (fresh.length > 0) for (const listener of this.parts.listeners) this.#tellSafely(listener, fresh);
-  }
-
-  #tellSafely(listener: Listener, facts: readonly RecordedFact[]): void {
-    try {
-      listener.hear(facts);
-    } catch (error) {
-      this.log.error(`The listener ${listener.name} threw: ${String(error)}`);
     }
   }
 

@@ -8,6 +8,7 @@ export const RUNTIME_COLLECTION = 'annals.projections';
 
 const CHECKPOINT_KEY = ['checkpoint'];
 const MILESTONE_KEY = ['milestone'];
+const PROJECTION_KEY = 'projection';
 
 /** A fact that rows were made from, told so that a log can be asked whether it has that very fact. */
 export interface FactMark {
@@ -59,16 +60,20 @@ export function milestoneWrite(fact: RecordedFact, had: number, has: number): Wr
 /** The write that keeps a projection's state. */
 export function recordWrite(name: string, record: ProjectionRecord | null): Write {
   const value = record === null ? null : JSON.stringify(record);
-  return { collection: RUNTIME_COLLECTION, key: ['projection', name], value };
+  return { collection: RUNTIME_COLLECTION, key: [PROJECTION_KEY, name], value };
 }
 
 /** What says that the views are being thrown away: until that is done they are nobody's. */
 export const forgottenWrite: Write = { collection: RUNTIME_COLLECTION, key: CHECKPOINT_KEY, value: '{}' };
 
-export interface StoredState {
+/** How far the projections are. */
+export interface Standing {
   /** Undefined where there is none, or none that this version reads. */
   readonly checkpoint: Checkpoint | undefined;
   readonly records: ReadonlyMap<string, ProjectionRecord>;
+}
+
+export interface StoredState extends Standing {
   /** Facts that the views were made from, besides those that these name. */
   readonly milestones: readonly FactMark[];
 }
@@ -79,17 +84,43 @@ export const NOTHING_STORED: StoredState = { checkpoint: undefined, records: new
 /** Reads what an earlier run left. */
 export async function readState(store: ReadModelStore): Promise<StoredState> {
   const text = await store.get(RUNTIME_COLLECTION, CHECKPOINT_KEY);
-  const rows = await store.scan(RUNTIME_COLLECTION, { prefix: ['projection'], limit: 10_000 });
+  const rows = await store.scan(RUNTIME_COLLECTION, { prefix: [PROJECTION_KEY], limit: 10_000 });
   const noted = await store.scan(RUNTIME_COLLECTION, { prefix: MILESTONE_KEY, limit: 100 });
   try {
-    // Written by `checkpointWrite`, `recordWrite` and `milestoneWrite` and by nobody else, unless the views are damaged.
-    const checkpoint = text === undefined ? undefined : (JSON.parse(text) as Partial<Checkpoint>);
-    const records = rows.map(({ key, value }) => [key[1]!, JSON.parse(value) as ProjectionRecord] as const);
+    const standing = parseStanding(
+      text,
+      rows.map(({ key, value }) => [key[1]!, value] as const),
+    );
     const milestones = noted.map(({ value }) => JSON.parse(value) as FactMark);
-    return { checkpoint: isCheckpoint(checkpoint) ? checkpoint : undefined, records: new Map(records), milestones };
+    return { ...standing, milestones };
   } catch {
     return NOTHING_STORED;
   }
+}
+
+/** Reads how far the projections are, of one moment, in one look. */
+export async function readStanding(
+  store: ReadModelStore,
+  projectors: readonly { readonly name: string }[],
+): Promise<Standing> {
+  const keys = projectors.map(({ name }) => [PROJECTION_KEY, name]);
+  const [text, ...records] = await store.getMany(RUNTIME_COLLECTION, [CHECKPOINT_KEY, ...keys]);
+  try {
+    return parseStanding(
+      text,
+      projectors.map(({ name }, i) => [name, records[i]] as const),
+    );
+  } catch {
+    return NOTHING_STORED;
+  }
+}
+
+function parseStanding(text: string | undefined, rows: readonly (readonly [string, string | undefined])[]): Standing {
+  // Written by `checkpointWrite` and `recordWrite` and by nobody else, unless the views are damaged.
+  const checkpoint = text === undefined ? undefined : (JSON.parse(text) as Partial<Checkpoint>);
+  const records = new Map<string, ProjectionRecord>();
+  for (const [name, value] of rows) if (value !== undefined) records.set(name, JSON.parse(value) as ProjectionRecord);
+  return { checkpoint: isCheckpoint(checkpoint) ? checkpoint : undefined, records };
 }
 
 function isCheckpoint(checkpoint: Partial<Checkpoint> | undefined): checkpoint is Checkpoint {

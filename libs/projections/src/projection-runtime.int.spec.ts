@@ -72,7 +72,8 @@ describe('ProjectionRuntime on LMDB', () => {
     async (more) => {
       for (const kills of [50, 200, 100]) {
         const { process: server, remove } = await startScript('libs/projections/src/endless-server.ts', [
-          folder,
+          join(folder, 'log'),
+          join(folder, 'views'),
           ...more,
         ]);
         let lines = 0;

@@ -1,130 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RecordedFact } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
-import { START, type Position } from '#kernel/position';
+import { findLogIdentity } from '#event-store/log-identity';
+import type { Position } from '#kernel/position';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
 import { EffectRunner } from './effects/effect-runner.js';
-import { Generations } from './generations.js';
-import { LiveLoop } from './live-loop.js';
 import { Meter } from './meter.js';
+import { ProjectionReader } from './projection-reader.js';
 import type { Projection } from './projection.js';
-import { checkpointWrite, NOTHING_STORED } from './projection-records.js';
-import { shareReads } from './share-reads.js';
 import { statusOf, type ProjectionStatus } from './projection-status.js';
+import { ProjectionWriter } from './projection-writer.js';
 import type { Projector } from './projector.js';
-import { RebuildControl, type RebuildOptions } from './rebuild-control.js';
-import { silentLog, type RuntimeParts } from './runtime-parts.js';
+import { ProjectionCommandRefused, type RebuildControl, type RebuildOptions } from './rebuild-control.js';
+import { type ProjectionLog, silentLog, type RuntimeParts } from './runtime-parts.js';
+import { ViewsProgress } from './views-progress.js';
 import type { Views } from './views.js';
-import { forgetViews, readOwnedState } from './whose-views.js';
+
+const ANOTHER_WRITES = 'Another process writes the views: it takes such commands, and this one does not';
+/** How often the lease is asked for that another process has. */
+const LEASE_LOOK_MS = 500;
 
 /**
- * Runs all projectors over the log: follows it live, fills new generations beside the serving ones, survives bad facts and
- * crashes, and answers what operators ask of it. Only one runtime writes to a store of read models.
+ * The projections in this process. The one that has the lease of the views runs all projectors over the log: follows it live,
+ * fills new generations beside the serving ones, survives bad facts and crashes. The others follow what that one has written,
+ * and one of them takes its place when it is gone. Whichever it is, it answers queries, and what operators ask.
  */
 export class ProjectionRuntime implements Views {
   /** What follows from the facts, once the views have them. */
   readonly effects: EffectRunner;
   readonly #parts: RuntimeParts;
-  readonly #live: LiveLoop;
-  readonly #generations: Generations;
-  readonly #control: RebuildControl;
+  readonly #log: ProjectionLog;
+  readonly #progress: ViewsProgress;
   readonly #meter = new Meter();
   readonly #stopping = new AbortController();
-  /** Which projection a logical collection belongs to. */
-  readonly #owners = new Map<string, Projection>();
-  #running: Promise<void> | undefined;
+  #writer: ProjectionWriter | undefined;
+  #reader: ProjectionReader | undefined;
+  #waitingForLease: Promise<void> | undefined;
+  #throttle: number | undefined;
   #history = LogHistory.UNBROKEN;
 
   /** Throws where two projectors have one name or own one collection. */
   constructor(parts: RuntimeParts) {
     checkOwners(parts.projectors);
+    const { store, clock, effects = [], effectLease: lease, log = silentLog, readModels, projectors } = parts;
     this.#parts = parts;
-    const log = parts.log ?? silentLog;
-    this.#live = new LiveLoop(
-      parts,
-      log,
-      (letter) => {
-        const generation = this.#generations.projections.get(letter.projection)?.serving;
-        if (generation?.generation === letter.generation) generation.deadLetters++;
-        log.error(`${letter.projection}: skipped ${letter.type} at position ${letter.position}: ${letter.error}`);
-      },
-      (facts) => {
-        this.#meter.add(facts.length);
-        this.effects.hear(facts);
-      },
-    );
-    const { store, readModels, clock, effects = [], effectLease: lease } = parts;
-    const live = this.#live;
-    const views = {
-      get position(): Position {
-        return live.position;
-      },
-      get areThere(): boolean {
-        return readModels.failure === undefined;
-      },
-      whenProcessed: (position: Position) => live.whenProcessed(position),
-    };
-    this.effects = new EffectRunner({ store, clock, effects, log, live: views, lease });
-    // All that are filled at one time, as after an update, read the log once.
-    this.#generations = new Generations({ ...parts, store: shareReads(store) }, this.#live, log);
-    this.#control = new RebuildControl(this.#generations, this.#live);
+    this.#log = log;
+    this.#progress = new ViewsProgress(projectors, readModels, log);
+    this.effects = new EffectRunner({ store, clock, effects, log, live: this.#progress, lease });
   }
 
   /**
-   * Takes up where the last run ended and follows the log. What is there serves at once; settles when the serving
-   * projections have passed the head of the log as it was at the call. Throws where the stores cannot be read, or where rows
-   * of a version that today's queries cannot read could not be rebuilt.
+   * Takes up where the last run ended and follows the log, or the process that does so. What is there serves at once; settles
+   * when the serving projections have passed the head of the log as it was at the call. Throws where the stores cannot be
+   * read, or where rows of a version that today's queries cannot read could not be rebuilt.
    */
   async start(): Promise<void> {
-    const { log = silentLog } = this.#parts;
-    const head = await this.load();
-    this.#generations.isFollowing = true;
-    await this.effects.start();
-    const due: Promise<void>[] = [this.#live.whenProcessed(head)];
-    this.#running = this.#live.run(this.#stopping.signal, head);
-    for (const projection of this.#generations.projections.values()) {
-      this.#generations.resumeFilling(projection);
-      const awaited = isReadable(projection) ? projection.serving : projection.next?.generation;
-      const filling = awaited && projection.fillings.get(awaited);
-      if (filling !== undefined) due.push(filling.done);
+    const head = await this.#parts.store.head();
+    while (!(await this.#parts.readModels.takeLease())) {
+      this.#reader ??= await this.#makeReader();
+      if (await this.#reader.begin()) return this.#follow(this.#reader, head);
+      await this.#pause(LEASE_LOOK_MS);
+      this.#stopping.signal.throwIfAborted();
     }
-    await Promise.all(due);
-    for (const projection of this.#generations.projections.values()) checkReadable(projection);
-    void this.#generations.dropLeftovers().catch((error: unknown) => log.error(`Leftovers stay: ${String(error)}`));
+    this.#reader = undefined;
+    await this.#write(head);
   }
 
   /**
-   * Takes up where the last run ended and stands still: what operators ask for is kept, and done after the next `start`.
-   * Answers the head of the log.
+   * Takes up where the last run ended and stands still: what operators ask for is kept, and done after the next `start`. Throws
+   * ProjectionCommandRefused where another process writes.
    */
-  async load(): Promise<Position> {
-    const { store, readModels, log = silentLog } = this.#parts;
-    const head = await store.head();
-    const { logId, history, foreign, putBackTo: _, ...stored } = await readOwnedState(store, readModels);
-    this.#history = history;
-    if (foreign !== undefined) {
-      log.warn(`The views ${foreign}: they are rebuilt from the log`);
-      await forgetViews(readModels);
-    }
-    const { checkpoint, records } = foreign === undefined ? stored : NOTHING_STORED;
-    if (checkpoint === undefined) await readModels.write([checkpointWrite(logId, undefined, 0)]);
-    const position = checkpoint?.position ?? START;
-    const facts = checkpoint?.facts ?? 0;
-    this.#live.begin(position, logId, facts);
-    await this.#generations.load(records, position, facts);
-    for (const projection of this.#generations.projections.values()) {
-      for (const name of projection.projector.collections) this.#owners.set(name, projection);
-    }
-    return head;
+  async load(): Promise<void> {
+    if (!(await this.#parts.readModels.takeLease())) throw new ProjectionCommandRefused(ANOTHER_WRITES);
+    await this.#load();
   }
 
   /** Ends following, keeps what is done on disk. What waited for a position is rejected. */
   async stop(): Promise<void> {
     await this.effects.stop();
     this.#stopping.abort();
-    await this.#generations.stop();
-    await this.#running;
-    await this.#parts.readModels.flush();
+    await this.#reader?.end();
+    await this.#waitingForLease;
+    await this.#writer?.stop();
+    this.#progress.end();
+  }
+
+  /** Whether this process writes the views. */
+  get isWriter(): boolean {
+    return this.#writer !== undefined;
   }
 
   get history(): LogHistory {
@@ -147,108 +113,157 @@ export class ProjectionRuntime implements Views {
   }
 
   position(collections?: readonly string[]): Position {
-    let position = this.#live.position;
-    const covered = collections?.map((name) => this.#ownerOf(name)) ?? this.#generations.projections.values();
-    for (const { serving } of covered) if (serving.at !== 'live' && serving.at < position) position = serving.at;
-    return position;
+    return this.#progress.covered(collections);
   }
 
   whenProcessed(position: Position): Promise<void> {
-    return this.#live.whenProcessedOrLate(position);
+    return this.#progress.whenProcessedOrLate(position);
   }
 
   /** How every projection does, in the order of registration. */
   async list(): Promise<ProjectionStatus[]> {
     const head = await this.#parts.store.head();
-    return [...this.#generations.projections.values()].map((each) => this.#statusOf(each, head));
+    return [...this.#progress.projections.values()].map((each) => this.#statusOf(each, head));
   }
 
   /** How one projection does. Throws for a name that is none, as all that follows. */
   async status(name: string): Promise<ProjectionStatus> {
-    return this.#statusOf(this.#control.get(name), await this.#parts.store.head());
+    return this.#statusOf(this.#get(name), await this.#parts.store.head());
   }
 
   /** Fills the next generation beside the serving one and switches to it, or goes on with one that was cancelled. */
-  rebuild(name: string, options: RebuildOptions = {}): Promise<void> {
+  async rebuild(name: string, options: RebuildOptions = {}): Promise<void> {
     return this.#control.rebuild(name, options);
   }
 
   /** Lets the generation serve that was rebuilt with `switchByHand`; where it is not filled yet, as soon as it is. */
-  switch(name: string): Promise<void> {
+  async switch(name: string): Promise<void> {
     return this.#control.switch(name);
   }
 
   /** Lets the generation serve again that served before, once it has caught up. */
-  rollback(name: string): Promise<void> {
+  async rollback(name: string): Promise<void> {
     return this.#control.rollback(name);
   }
 
   /** Stops a projection where it is, also over restarts: its views go stale, and `position` waits for it. */
-  pause(name: string, reason: string): Promise<void> {
+  async pause(name: string, reason: string): Promise<void> {
     return this.#control.pause(name, { reason, at: this.#parts.clock.now() });
   }
 
   /** Goes on after a pause, and with a rebuild that stopped at a bad fact. */
-  resume(name: string): Promise<void> {
+  async resume(name: string): Promise<void> {
     return this.#control.resume(name);
   }
 
   /** Stops a rebuild and keeps what it has done: `rebuild` goes on with it. */
-  cancel(name: string): Promise<void> {
+  async cancel(name: string): Promise<void> {
     return this.#control.cancel(name);
   }
 
   /** Limits each rebuild to so many facts per second from its next start on; undefined lifts the limit. */
   throttle(factsPerSecond: number | undefined): void {
-    this.#generations.throttle = factsPerSecond;
+    this.#throttle = factsPerSecond;
+    if (this.#writer !== undefined) this.#writer.throttle = factsPerSecond;
   }
 
   /** The facts that the serving generations lack, of one projection or of all. A rebuild tries them again. */
   async deadLetters(name?: string): Promise<DeadLetter[]> {
-    const projections = name === undefined ? [...this.#generations.projections.values()] : [this.#control.get(name)];
+    const projections = name === undefined ? [...this.#progress.projections.values()] : [this.#get(name)];
     const letters = projections.map((each) => listDeadLetters(this.#parts.readModels, each.serving));
     return (await Promise.all(letters)).flat();
   }
 
   /** The checksum of each serving collection of a projection, by logical name. Exact while nothing is appended. */
   checksum(name: string): Promise<Record<string, CollectionChecksum>> {
-    return checksumGeneration(this.#parts.readModels, this.#control.get(name).serving);
+    return checksumGeneration(this.#parts.readModels, this.#get(name).serving);
+  }
+
+  async #makeReader(): Promise<ProjectionReader> {
+    const identity = await findLogIdentity(this.#parts.store);
+    if (identity !== undefined) this.#history = new LogHistory(identity.restored);
+    const logId = identity?.logId ?? null;
+    return new ProjectionReader(this.#parts, this.#log, this.#progress, logId, (facts) => this.#heard(facts));
+  }
+
+  async #follow(reader: ProjectionReader, head: Position): Promise<void> {
+    this.#log.info('Another process writes the views: this one follows it, and takes its place when it is gone');
+    await this.effects.start();
+    reader.run(head);
+    this.#waitingForLease = this.#takeOver(reader, head);
+    await this.#progress.whenProcessed(head);
+  }
+
+  /** Waits for the lease, and goes on as the one that writes. */
+  async #takeOver(reader: ProjectionReader, tellFrom: Position): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#pause(LEASE_LOOK_MS);
+        if (signal.aborted || !(await this.#parts.readModels.takeLease())) continue;
+        await reader.leave();
+        if (signal.aborted) return;
+        const position = this.#progress.position;
+        await this.#load();
+        this.#reader = undefined;
+        this.#log.info('This process writes the views from now on: the one before is gone');
+        void this.#writer?.start(position, position > tellFrom ? position : tellFrom).catch((error: unknown) => {
+          if (!signal.aborted) this.#log.error(`The projections cannot go on: ${String(error)}`);
+        });
+        return;
+      } catch (error) {
+        if (!(error instanceof ViewsUnavailable))
+          this.#log.error(`The views cannot be taken over yet: ${String(error)}`);
+      }
+    }
+  }
+
+  async #write(head: Position): Promise<void> {
+    await this.#load();
+    await this.effects.start();
+    await this.#writer?.start(head, head);
+  }
+
+  async #load(): Promise<void> {
+    const writer = new ProjectionWriter(this.#parts, this.#log, this.#progress, (facts) => this.#heard(facts));
+    writer.throttle = this.#throttle;
+    this.#history = await writer.load();
+    this.#writer = writer;
+  }
+
+  #heard(facts: readonly RecordedFact[]): void {
+    this.#meter.add(facts.length);
+    this.effects.hear(facts);
+  }
+
+  /** What operators do to the projections. Throws where that is for another process. */
+  get #control(): RebuildControl {
+    if (this.#writer === undefined) throw new ProjectionCommandRefused(ANOTHER_WRITES);
+    return this.#writer.control;
+  }
+
+  #get(name: string): Projection {
+    const projection = this.#progress.projections.get(name);
+    if (projection === undefined) throw new ProjectionCommandRefused(`There is no projection ${name}`);
+    return projection;
   }
 
   #statusOf(projection: Projection, head: Position): ProjectionStatus {
     const { store: log } = this.#parts;
-    const status = statusOf(projection, {
-      log,
-      head,
-      position: this.#live.position,
-      perSecond: this.#meter.perSecond(),
-    });
-    return status.lastError === undefined ? { ...status, lastError: this.#live.lastError } : status;
-  }
-
-  #ownerOf(collection: string): Projection {
-    const owner = this.#owners.get(collection);
-    if (owner === undefined) throw new Error(`No projector owns the collection ${collection}`);
-    return owner;
+    const { position } = this.#progress;
+    const status = statusOf(projection, { log, head, position, perSecond: this.#meter.perSecond() });
+    if (status.lastError !== undefined) return status;
+    return { ...status, lastError: (this.#writer ?? this.#reader)?.lastError };
   }
 
   /** Undefined where the serving rows are of a version that did not have this collection. */
   #physicalName(collection: string): string | undefined {
-    return this.#ownerOf(collection).serving.physical.get(collection);
+    return this.#progress.ownerOf(collection).serving.physical.get(collection);
   }
-}
 
-/** Whether today's queries can read what serves. */
-function isReadable({ projector, serving }: Projection): boolean {
-  return serving.version === projector.version || serving.version >= (projector.readableSince ?? 0);
-}
-
-function checkReadable(projection: Projection): void {
-  if (isReadable(projection) || projection.paused !== undefined) return;
-  const { name, serving, projector, lastError = 'its rebuild was cancelled' } = projection;
-  throw new Error(
-    `${name}: version ${serving.version} is no longer readable, and version ${projector.version} is not filled: ${lastError}`,
-  );
+  #pause(milliseconds: number): Promise<void> {
+    return delay(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
 }
 
 function checkOwners(projectors: readonly Projector[]): void {

@@ -87,6 +87,11 @@ export class Projection {
     return this.serving.version === this.projector.version;
   }
 
+  /** Whether today's queries can read what serves. */
+  get isReadable(): boolean {
+    return this.isWritable || this.serving.version >= (this.projector.readableSince ?? 0);
+  }
+
   /** Tells how many facts have gone by the generations that move with the shared checkpoint. */
   takeCount(facts: number): void {
     for (const generation of [this.serving, this.next?.generation]) {

@@ -22,6 +22,8 @@ export interface RuntimeParts {
   readonly effects?: readonly Effect[];
   /** Other processes that share the log may run the effects as well: for how long one may be silent before another takes over. */
   readonly effectLease?: LeaseTimes;
+  /** Done with the lease of the views, before they are looked at to be written. */
+  readonly beforeWriting?: () => Promise<void>;
   readonly clock: Clock;
   readonly log?: ProjectionLog;
 }

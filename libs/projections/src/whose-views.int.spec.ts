@@ -12,6 +12,7 @@ import type { ServerName } from '#kernel/ids';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import { withLease } from '#testing/with-lease';
 import { wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 import { RUNTIME_COLLECTION } from './projection-records.js';
@@ -72,7 +73,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
   };
 
   const openViews = async (): Promise<ReadModelStore> => {
-    const readModels = await open(folder, url);
+    const readModels = await withLease(await open(folder, url));
     closing.push(() => readModels.close());
     return readModels;
   };

@@ -11,6 +11,8 @@ const store = where.startsWith('mongodb')
   ? await (await import('./mongodb/mongodb-read-model-store.js')).openMongoReadModels(where)
   : (await import('./lmdb/lmdb-read-model-store.js')).openLmdbReadModels(where);
 
+if (!(await store.takeLease())) throw new Error('another process writes');
+
 for (let round = 1; ; round++) {
   const value = `${round}:${'x'.repeat((round * 37) % 3000)}`;
   const writes = Array.from({ length: 1 + (round % 50) }, (_, i) => ({

@@ -14,10 +14,10 @@ export class ViewsGone extends Error {
   }
 }
 
-/** Another process writes to the views, and this one must not: they may be another server's. */
+/** Another process has taken the lease of this one, which was not heard of for too long: it must write nothing more. */
 export class ViewsTaken extends ViewsGone {
   constructor() {
-    super('another server writes to this database of views, and each needs one of its own');
+    super('another process writes to the views now, for this one was not heard of for some seconds');
     this.name = 'ViewsTaken';
   }
 }

@@ -32,10 +32,18 @@ export interface ScanOptions {
 /**
  * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
  * crash by themselves, but of a `write` call all do or none, and with them all earlier calls: a checkpoint goes into the
- * same call as the rows it tells of. One process writes; its calls of `write` follow one another for each row. Throws
- * ViewsUnavailable where the store cannot be reached, is damaged or takes nothing more.
+ * same call as the rows it tells of. Any process may read; one writes, by a lease; its calls of `write` follow one another for
+ * each row. Throws ViewsUnavailable where the store cannot be reached, is damaged or takes nothing more.
  */
 export interface ReadModelStore {
+  /** Whether this process is the one that writes: else `write` and `drop` throw. */
+  readonly isWriter: boolean;
+  /**
+   * Tries to make this process the one that writes, and answers whether it is. Where another one is, it is to be asked again
+   * and again: true once that has closed the store, or has not been heard of for some seconds of asking. What a crash has
+   * left half written is whole then. Whoever loses the lease learns it by ViewsTaken, and nothing it still writes counts.
+   */
+  takeLease(): Promise<boolean>;
   /** undefined where there is no such row, as there is none under a key that is too long to be written. */
   get(collection: string, key: Key): Promise<string | undefined>;
   /** The values in the order of the keys asked for. */

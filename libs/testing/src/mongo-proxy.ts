@@ -9,6 +9,9 @@ const LENGTH_BYTES = 4;
 export class MongoProxy {
   /** How many more commands that write are let through; the next one ends all connections, and none is taken any more. */
   writesLeft = Infinity;
+  /** How many more of them are let through before the rest is kept back, while what reads goes on. */
+  #heldAfter = Infinity;
+  #held: (() => void)[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isSilent = false;
@@ -45,7 +48,14 @@ export class MongoProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Keeps back what writes, after so many commands, until it comes back: as what is under way from a process that stands still. */
+  holdAfter(writes: number): void {
+    this.#heldAfter = writes;
+  }
+
   comeBack(): void {
+    this.#heldAfter = Infinity;
+    for (const send of this.#held.splice(0)) send();
     this.writesLeft = Infinity;
     this.#isAway = false;
     this.#isSilent = false;
@@ -81,8 +91,10 @@ export class MongoProxy {
         const length = received.readUInt32LE(0);
         const message = received.subarray(0, length);
         received = received.subarray(length);
-        if (WRITES.some((command) => message.includes(command)) && this.writesLeft-- <= 0) return this.goAway();
-        server.write(message);
+        const isWrite = WRITES.some((command) => message.includes(command));
+        if (isWrite && this.writesLeft-- <= 0) return this.goAway();
+        if (isWrite && this.#heldAfter-- <= 0) this.#held.push(() => server.write(message));
+        else server.write(message);
       }
     });
   }

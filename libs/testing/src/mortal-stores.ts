@@ -157,6 +157,14 @@ class MortalViews implements ReadModelStore {
     private readonly life: MortalStores,
   ) {}
 
+  get isWriter(): boolean {
+    return this.views.isWriter;
+  }
+
+  takeLease(): Promise<boolean> {
+    return this.life.live(() => this.views.takeLease());
+  }
+
   get(collection: string, key: Key): Promise<string | undefined> {
     return this.life.live(() => this.views.get(collection, key));
   }

@@ -85,6 +85,15 @@ class LmdbReadModels implements ReadModelStore {
     return this.#damage ?? this.#commits?.failure;
   }
 
+  get isWriter(): boolean {
+    return this.#commits !== undefined;
+  }
+
+  /** An embedded file has one process: the lock of the log sees to it. */
+  async takeLease(): Promise<boolean> {
+    return this.isWriter;
+  }
+
   async get(collection: string, key: Key): Promise<string | undefined> {
     return this.#find(collection, encodeKeyToFind(key));
   }

@@ -1,21 +1,27 @@
-import { MongoError, MongoServerError, type AnyBulkWriteOperation, type Collection, type Db } from 'mongodb';
+import { type Db, MongoError, MongoServerError } from 'mongodb';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Outage } from '#kernel/outage';
 import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import type { Way } from './connect.js';
-import { Journal, NOTHING, type RowChange, type RowGroup } from './journal.js';
+import { Journal, type LeaseState, NOTHING, type RowChange } from './journal.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 import { idOf } from './row-ids.js';
 import { isAway } from './unreachable.js';
+import { RowWriter, WrittenLater } from './write-rows.js';
 
 const NAMESPACE_NOT_FOUND = 26;
 /** A server that is watched with success may still take no rows. */
 const WRITE_MS = 8000;
-/** PERF: no command takes long, so that a server that is slow can be told from one that is silent. */
-const COMMAND_ROWS = 1000;
-/** How often it is looked whether the database is still what was written to it: rows that are gone look like users that are. */
-const CHECK_MS = 2000;
+/**
+ * How often the owner of the lease says that it is there; and looks whether the database is still what was written to it: rows
+ * that are gone look like users that are.
+ */
+const BEAT_MS = 1500;
+/** Who says nothing for so long, to whoever asks all the time, has lost the lease. */
+const LEASE_MS = 6000;
+/** Two looks that are further apart than this are not "all the time": the owner could not reach the database either. */
+const LOOK_GAP_MS = 2000;
 /** What one group takes before the next is begun. */
 const GROUP_CHARACTERS = 8 * 1024 * 1024;
 
@@ -38,6 +44,7 @@ export class GroupWrites {
   readonly #database: Db;
   readonly #large: LargeValues;
   readonly #journal: Journal;
+  readonly #rows: RowWriter;
   readonly #outage: Outage<Way>;
   /** One group, or one drop, after another. */
   readonly #turns = new KeyedQueue<'turn'>();
@@ -47,7 +54,9 @@ export class GroupWrites {
   #gone: ViewsGone | undefined;
   /** A group that was begun and may be there in part. */
   #unfinished: Rows | undefined;
-  #checks: NodeJS.Timeout | undefined;
+  #beats: NodeJS.Timeout | undefined;
+  /** The lease of another process as it was seen first, and when; and when it was last looked at. */
+  #seen: { readonly lease: LeaseState; readonly since: number; last: number } | undefined;
 
   /** `onGone`: told once of what `gone` says from then on. */
   constructor(
@@ -59,6 +68,7 @@ export class GroupWrites {
     this.#database = database;
     this.#large = large;
     this.#journal = new Journal(database, large);
+    this.#rows = new RowWriter(database, large, () => this.#late?.refresh());
     this.#outage = outage;
   }
 
@@ -67,15 +77,41 @@ export class GroupWrites {
     return this.#gone;
   }
 
-  /** Takes the views over to write, and makes whole what a crash left half written. */
-  async begin(): Promise<void> {
-    await this.#writeGroup(await this.#journal.takeOver());
-    await this.#journal.note(NOTHING);
-    this.#checks = setInterval(() => void this.#check(), CHECK_MS).unref();
+  /** Whether this process has, or had, the lease. */
+  get hasBegun(): boolean {
+    return this.#beats !== undefined;
   }
 
-  endChecks(): void {
-    clearInterval(this.#checks);
+  /** Whether this process has the lease. */
+  get isOwner(): boolean {
+    return this.#beats !== undefined && this.#gone === undefined;
+  }
+
+  /** As `ReadModelStore.takeLease`. */
+  async takeLease(): Promise<boolean> {
+    if (this.#beats !== undefined) return this.isOwner;
+    return this.#inTurn(async () => {
+      const lease = await this.#journal.look();
+      if (!this.#isFree(lease)) return false;
+      const group = await this.#journal.take(lease);
+      if (group === undefined) return false;
+      this.#rows.doubt(group);
+      await this.#rows.write(group, this.#journal.groups);
+      await this.#journal.note(NOTHING);
+      this.#beats = setInterval(() => void this.#beat(), BEAT_MS).unref();
+      return true;
+    });
+  }
+
+  /** Gives the lease back. */
+  async end(): Promise<void> {
+    if (this.#beats === undefined) return;
+    try {
+      await this.flush();
+    } finally {
+      clearInterval(this.#beats);
+    }
+    if (this.#gone === undefined) await this.#inTurn(() => this.#journal.release());
   }
 
   /** As `ReadModelStore.write`. */
@@ -97,10 +133,10 @@ export class GroupWrites {
   async drop(collection: string): Promise<void> {
     await this.#inTurn(async () => {
       await this.#finish();
-      // Else a crash would bring back the rows of the last group.
-      if (this.#journal.holds(collection)) await this.#journal.note(NOTHING);
+      // Else a crash would bring back the rows of the last group; and only who has the lease may do it.
+      await this.#journal.note(NOTHING);
       try {
-        await this.#rows(collection).drop();
+        await this.#database.collection<RowDocument>(collection).drop();
       } catch (error) {
         if (!(error instanceof MongoServerError && error.code === NAMESPACE_NOT_FOUND)) throw error;
       }
@@ -110,11 +146,27 @@ export class GroupWrites {
 
   /** As `ReadModelStore.flush`: writes reach the majority's journals in order, so when this last one has, all have. */
   async flush(): Promise<void> {
-    if (this.#gone !== undefined) return;
+    if (!this.isOwner) return;
     await this.#inTurn(async () => {
       await this.#finish();
       await this.#journal.note(NOTHING, true);
     });
+  }
+
+  /** Whether there is no owner, or none that has been heard of for long enough. */
+  #isFree(lease: LeaseState | undefined): boolean {
+    if (lease === undefined || lease.owner === null) return true;
+    const now = performance.now();
+    const seen = this.#seen;
+    const isSame =
+      seen !== undefined &&
+      now - seen.last < LOOK_GAP_MS &&
+      seen.lease.owner === lease.owner &&
+      seen.lease.groups === lease.groups &&
+      seen.lease.beats === lease.beats;
+    if (!isSame) this.#seen = { lease, since: now, last: now };
+    else seen.last = now;
+    return isSame && now - seen.since >= LEASE_MS;
   }
 
   #commitLater(): WaitingRows {
@@ -141,49 +193,19 @@ export class GroupWrites {
       group.set(collection, changes);
     }
     await this.#journal.note(group);
-    await this.#writeGroup(group);
+    try {
+      await this.#rows.write(group, this.#journal.groups);
+    } catch (error) {
+      if (error instanceof WrittenLater) throw await this.#journal.whyGone();
+      this.#rows.doubt(group);
+      throw error;
+    }
     this.#unfinished = undefined;
   }
 
-  /**
-   * Settles when every command has ended, also where one failed: a command that still waited for its turn on a connection
-   * would write over what comes after.
-   */
-  async #writeGroup(group: RowGroup): Promise<void> {
-    const outcomes = await Promise.allSettled(
-      [...group].map(([collection, changes]) => this.#writeRows(collection, changes)),
-    );
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  async #writeRows(collection: string, changes: readonly RowChange[]): Promise<void> {
-    const rows = this.#rows(collection);
-    const replaced = await this.#large.named(
-      rows,
-      changes.map(([id]) => id),
-    );
-    const operations = changes.map(([id, fields]): AnyBulkWriteOperation<RowDocument> => {
-      const filter = { _id: id };
-      return fields === null
-        ? { deleteOne: { filter } }
-        : { replaceOne: { filter, replacement: fields, upsert: true } };
-    });
-    for (let i = 0; i < operations.length; i += COMMAND_ROWS) {
-      await rows.bulkWrite(operations.slice(i, i + COMMAND_ROWS), { ordered: true, writeConcern: { w: 1 } });
-      this.#late?.refresh();
-    }
-    // A group that is written once more finds its own rows.
-    const kept = new Set(changes.map(([, fields]) => fields?.large));
-    await this.#large.remove(
-      collection,
-      replaced.filter(({ large }) => !kept.has(large)),
-    );
-  }
-
-  async #check(): Promise<void> {
+  async #beat(): Promise<void> {
     if (this.#gone !== undefined) return;
-    await this.#journal.check().catch((error: unknown) => this.#noteGone(error));
+    await this.#journal.renew().catch((error: unknown) => this.#noteGone(error));
   }
 
   /** What is away is told by who watches the connection. */
@@ -194,15 +216,16 @@ export class GroupWrites {
   }
 
   /** Runs what writes, when all before it has ended, and notes whether the server takes it. */
-  #inTurn(write: () => Promise<void>): Promise<void> {
+  #inTurn<T>(write: () => Promise<T>): Promise<T> {
     return this.#turns.run('turn', async () => {
       if (this.#gone !== undefined) throw this.#gone;
       this.#late = setTimeout(() => {
         this.#outage.noteLoss('write', `the database has taken no rows for ${WRITE_MS / 1000} seconds`);
       }, WRITE_MS);
       try {
-        await write();
+        const written = await write();
         this.#outage.noteSuccess('write');
+        return written;
       } catch (error) {
         // Where the connection is lost, who watches that tells it.
         if (error instanceof ViewsGone) this.#noteGone(error);
@@ -214,9 +237,5 @@ export class GroupWrites {
         clearTimeout(this.#late);
       }
     });
-  }
-
-  #rows(collection: string): Collection<RowDocument> {
-    return this.#database.collection<RowDocument>(collection);
   }
 }

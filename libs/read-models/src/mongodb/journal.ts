@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Collection, Db } from 'mongodb';
+import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { ViewsGone, ViewsTaken } from '../read-model-errors.js';
 import type { LargeValues, RowDocument, RowFields } from './large-values.js';
 
@@ -12,25 +12,37 @@ export type RowGroup = ReadonlyMap<string, readonly RowChange[]>;
 export const NOTHING: RowGroup = new Map();
 /** Holds one document and no rows; its parts are in a collection beside it, as those of a row. */
 export const JOURNAL_COLLECTION = 'annals.journal';
+/** MongoDB's code for a document whose id is there already. */
+export const DUPLICATE_KEY = 11_000;
 const ID = 'journal';
+/** The numbers of a new owner begin so far above those before that rows are below whose group the server has lost. */
+const LEASE_GROUPS = 1_000_000;
 
-interface JournalState {
-  /** Who writes to these views. */
-  readonly owner?: string;
-  /** How many groups were noted since the views began. */
-  readonly groups?: number;
+/** Whose the lease is, and what changes while they are alive. */
+export interface LeaseState {
+  /** Who writes to these views; null where they have ended. */
+  readonly owner: string | null;
+  /** The number of the group noted last. */
+  readonly groups: number;
+  /** How often the owners have said that they are there. */
+  readonly beats: number;
 }
 
-type JournalDocument = RowDocument & JournalState;
+interface JournalDocument extends RowDocument {
+  readonly owner?: string | null;
+  readonly groups?: number;
+  readonly beats?: number | null;
+}
 
 /**
  * What makes one write of a group of rows, where the server has no transactions: the group is noted here before its first
- * row is written, and whoever opens the views after a crash writes it once more. One document holds the last group alone, for
+ * row is written, and whoever takes the lease after a crash writes it once more. One document holds the last group alone, for
  * a group is noted only when all rows of the one before are there.
  *
- * It also says whose turn it is to write, and how far the server has come: one that lost writes it had acknowledged (it was
- * killed before they were on its disk, or another member of its replica set took over) is found out at the next group or
- * `check`.
+ * It is the lease as well: it names the one process that may note groups. The number of a group grows with each, whoever
+ * notes it, and goes into each of its rows (`write-rows.ts`): so nothing counts that a process writes late. And it tells how
+ * far the server has come: one that lost writes it had acknowledged (it was killed before they were on its disk, or another
+ * member of its replica set took over) is found out at the next group or `renew`.
  */
 export class Journal {
   readonly #owner = randomUUID();
@@ -38,36 +50,44 @@ export class Journal {
   readonly #large: LargeValues;
   #groups = 0;
   #noted: RowFields[] = [];
-  #collections: ReadonlySet<string> = new Set();
 
   constructor(database: Db, large: LargeValues) {
     this.#documents = database.collection<JournalDocument>(JOURNAL_COLLECTION);
     this.#large = large;
   }
 
-  /** Takes the views over from whoever wrote to them before. Answers the group that they may have left half written. */
-  async takeOver(): Promise<RowGroup> {
-    await this.#documents.updateOne(
-      { _id: ID },
-      { $set: { owner: this.#owner }, $setOnInsert: { groups: 0 } },
-      { upsert: true },
-    );
+  /** The number of the group noted last. */
+  get groups(): number {
+    return this.#groups;
+  }
+
+  /** Undefined where nobody has written yet. */
+  async look(): Promise<LeaseState | undefined> {
+    const found = await this.#state();
+    if (found === null) return undefined;
+    const { owner = null, groups = 0, beats } = found;
+    return { owner, groups, beats: beats ?? 0 };
+  }
+
+  /**
+   * Takes the lease, if it still is as it was seen. Answers the group that the former owner may have left half written, to be
+   * written with a number of its own; undefined where the lease has moved on.
+   */
+  async take(seen: LeaseState | undefined): Promise<RowGroup | undefined> {
+    const next = { owner: this.#owner, groups: (seen?.groups ?? 0) + LEASE_GROUPS };
+    if (!(seen === undefined ? await this.#begin(next) : await this.#replace(seen, next))) return undefined;
+    this.#groups = next.groups;
     const found = await this.#documents.findOne({ _id: ID });
-    this.#groups = found?.groups ?? 0;
     const text = found === null ? '' : await this.#large.valueOf(JOURNAL_COLLECTION, found);
-    if (found?.large !== undefined) this.#noted = [found];
+    this.#noted = found?.large === undefined ? [] : [found];
     // Written by `note` and by nobody else.
     return text ? new Map(JSON.parse(text) as [string, RowChange[]][]) : NOTHING;
   }
 
-  /** Whether the group noted last has rows in a collection: then it would come back after a crash. */
-  holds(collection: string): boolean {
-    return this.#collections.has(collection);
-  }
-
   /**
    * Notes a group in place of the one before; `isDurable` waits until the journals of the majority have it, and with it all
-   * that was written earlier. Throws ViewsGone where the server does not have the one before.
+   * that was written earlier. Throws ViewsGone where the server does not have the one before, ViewsTaken where another process
+   * has the lease.
    */
   async note(group: RowGroup, isDurable = false): Promise<void> {
     const fields = await this.#large.fieldsOf(JOURNAL_COLLECTION, JSON.stringify([...group]));
@@ -77,29 +97,53 @@ export class Journal {
       { ...fields, owner: this.#owner, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
-    if (matchedCount === 0) throw whyGone(await this.#state(), this.#owner);
+    if (matchedCount === 0) throw await this.whyGone();
     this.#groups++;
-    this.#collections = new Set(group.keys());
     const replaced = this.#noted;
     this.#noted = [fields];
     await this.#large.remove(JOURNAL_COLLECTION, replaced);
   }
 
-  /** Throws ViewsGone where the server does not have the group noted last, or another process has taken over. */
-  async check(): Promise<void> {
+  /** Says that this process is there. Throws as `note`. */
+  async renew(): Promise<void> {
     // Before the look: a group may be noted meanwhile.
     const least = this.#groups;
+    const mine = { _id: ID, owner: this.#owner, groups: { $gte: least } };
+    const { matchedCount } = await this.#documents.updateOne(mine, { $inc: { beats: 1 } });
+    if (matchedCount === 0) throw await this.whyGone();
+  }
+
+  /** Lets the next process write without waiting. */
+  async release(): Promise<void> {
+    await this.#documents.updateOne({ _id: ID, owner: this.#owner }, { $set: { owner: null } });
+  }
+
+  /** What to throw where the server does not take what this process writes. */
+  async whyGone(): Promise<ViewsGone> {
     const found = await this.#state();
-    if (found?.owner !== this.#owner || (found.groups ?? 0) < least) throw whyGone(found, this.#owner);
+    if (found === null) return new ViewsGone('the views were thrown away while the server runs');
+    if (found.owner !== this.#owner) return new ViewsTaken();
+    return new ViewsGone('the database of the views has lost what was written to it');
   }
 
-  #state(): Promise<JournalState | null> {
-    return this.#documents.findOne({ _id: ID }, { projection: { owner: 1, groups: 1 } });
+  async #begin(next: Pick<LeaseState, 'owner' | 'groups'>): Promise<boolean> {
+    try {
+      await this.#documents.insertOne({ _id: ID, ...next });
+      return true;
+    } catch (error) {
+      // Somebody else was the first.
+      if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
+      throw error;
+    }
   }
-}
 
-function whyGone(found: JournalState | null, owner: string): ViewsGone {
-  if (found === null) return new ViewsGone('the views were thrown away while the server runs');
-  if (found.owner !== owner) return new ViewsTaken();
-  return new ViewsGone('the database of the views has lost what was written to it');
+  async #replace({ owner, groups, beats }: LeaseState, next: Pick<LeaseState, 'owner' | 'groups'>): Promise<boolean> {
+    // Null matches what is not there, too.
+    const filter: Filter<JournalDocument> = { _id: ID, owner, groups, beats: beats || null };
+    return (await this.#documents.updateOne(filter, { $set: next })).matchedCount > 0;
+  }
+
+  #state(): Promise<JournalDocument | null> {
+    return this.#documents.findOne({ _id: ID }, { projection: { owner: 1, groups: 1, beats: 1 } });
+  }
 }

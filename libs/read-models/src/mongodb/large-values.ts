@@ -11,6 +11,10 @@ export interface RowFields {
 
 export interface RowDocument extends RowFields {
   readonly _id: string;
+  /** The number of the group that wrote it: see `write-rows.ts`. */
+  readonly n?: number;
+  /** It was deleted, and what was written before that may still arrive. */
+  readonly gone?: true;
 }
 
 interface PartDocument {

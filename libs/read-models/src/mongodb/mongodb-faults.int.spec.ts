@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MongoProxy } from '#testing/mongo-proxy';
-import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
+import { withLease } from '#testing/with-lease';
+import { ViewsGone, ViewsTaken, ViewsUnavailable } from '../read-model-errors.js';
 import type { ReadModelStore, Write } from '../read-model-store.js';
 import { type MongoReadModelOptions, openMongoReadModels } from './mongodb-read-model-store.js';
 
@@ -37,6 +38,15 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     return store;
   };
 
+  /** Opens them as the next process to write, though the one before has neither closed them nor been waited for. */
+  const take = async (where: string, options?: MongoReadModelOptions): Promise<ReadModelStore> => {
+    await raw
+      .db()
+      .collection('annals.journal')
+      .updateMany({}, { $set: { owner: null } });
+    return withLease(await open(where, options));
+  };
+
   const rowsOf = async (store: ReadModelStore): Promise<Record<string, string>> => {
     const rows: Record<string, string> = {};
     for (const collection of ['a', 'b', 'c']) {
@@ -66,6 +76,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     proxy.comeBack();
     const store = await opening;
     opened.push(store);
+    await withLease(store);
     await store.write(before);
     expect(await store.get('a', ['1'])).toBe('one');
   }, 30_000);
@@ -75,15 +86,15 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     let hasEnded = false;
     for (let writes = 0; !hasEnded; writes++) {
       await raw.db().dropDatabase();
-      await (await open(url.href)).write(before);
-      const writer = await open(proxy.url);
+      await (await take(url.href)).write(before);
+      const writer = await take(proxy.url);
       proxy.writesLeft = writes;
       hasEnded = await writer.write(last).then(
         () => true,
         () => false,
       );
       proxy.goAway();
-      const rows = await rowsOf(await open(url.href));
+      const rows = await rowsOf(await take(url.href));
       const checkpoint = rows['c checkpoint'];
       seen.add(`${checkpoint} ${hasEnded}`);
       const expected = checkpoint === '1' ? before : [after[0]!, after[2]!, after[3]!];
@@ -95,7 +106,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
   });
 
   it('makes whole what a failed call left, before anything else is written', async () => {
-    const writer = await open(proxy.url);
+    const writer = await take(proxy.url);
     await writer.write(before);
     proxy.writesLeft = 2;
     await expect(writer.write(after)).rejects.toThrow(ViewsUnavailable);
@@ -106,7 +117,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
   });
 
   it('writes nothing more once a call has failed', async () => {
-    const writer = await open(proxy.url);
+    const writer = await take(proxy.url);
     await writer.write(before);
     // The rows of one collection are cut off while the other, with a large value, is still being looked at.
     proxy.writesLeft = 3;
@@ -119,28 +130,49 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
   }, 20_000);
 
   it('brings back nothing of a collection that was dropped', async () => {
-    const writer = await open(proxy.url);
+    const writer = await take(proxy.url);
     await writer.write(before);
     await writer.drop('b');
     proxy.goAway();
-    expect(Object.keys(await rowsOf(await open(url.href)))).toEqual(['a 1', 'c checkpoint']);
+    expect(Object.keys(await rowsOf(await take(url.href)))).toEqual(['a 1', 'c checkpoint']);
   });
 
   it('lets nobody write whose place another process has taken, and a second process read', async () => {
-    const writer = await open(url.href);
+    const writer = await take(url.href);
     await writer.write(before);
     const reader = await open(url.href, { readOnly: true });
     expect((await rowsOf(reader))['a 1']).toBe('one');
-    await expect(reader.write(after)).rejects.toThrow('not open for writing');
+    await expect(reader.write(after)).rejects.toThrow('Another process writes');
     await writer.write(after);
-    const next = await open(url.href);
-    await expect(writer.write(before)).rejects.toThrow('another server writes');
-    expect(writer.failure?.message).toContain('another server writes');
+    const next = await take(url.href);
+    await expect(writer.write(before)).rejects.toThrow('another process writes');
+    expect(writer.failure?.message).toContain('another process writes');
     expect((await rowsOf(next))['c checkpoint']).toBe('2');
   });
 
+  it('takes nothing more from a process that was not heard of for too long, not even what it had sent', async () => {
+    const first = await take(proxy.url);
+    const second = await open(url.href);
+    await first.write([put('a', '1', 'one'), put('a', '2', 'one'), put('a', '3', 'one')]);
+    // Its last group is noted, and what it sends of the rows themselves arrives when somebody else writes.
+    proxy.holdAfter(1);
+    const late = first.write([put('a', '4', 'late'), put('a', '1', 'late')]).catch(() => {});
+    const started = performance.now();
+    await withLease(second);
+    expect(performance.now() - started).toBeLessThan(15_000);
+    expect(await second.get('a', ['1'])).toBe('late');
+    await second.write([put('a', '1', 'two'), remove('a', '2'), remove('a', '4')]);
+    proxy.comeBack();
+    await late;
+    const written = (): Promise<unknown> =>
+      first.write([put('a', '3', 'later'), put('a', '5', 'later')]).catch((error: unknown) => error);
+    await expect.poll(written, { timeout: 20_000 }).toBeInstanceOf(ViewsTaken);
+    expect(first.isWriter).toBe(false);
+    expect(await rowsOf(second)).toEqual({ 'a 1': 'two', 'a 3': 'one' });
+  }, 60_000);
+
   it('notices that it was thrown away, or has lost what it had acknowledged', async () => {
-    const writer = await open(url.href);
+    const writer = await take(url.href);
     await writer.write(before);
     const database = raw.db();
     const kept = await database.collection('annals.journal').find().toArray();
@@ -150,7 +182,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await database.collection('annals.journal').insertMany(kept);
     await expect(writer.write(after)).rejects.toThrow(ViewsGone);
     expect(writer.failure?.message).toContain('has lost what was written to it');
-    const next = await open(url.href);
+    const next = await take(url.href);
     await database.dropDatabase();
     await expect(next.write(after)).rejects.toThrow('were thrown away');
     await next.flush();
@@ -158,10 +190,10 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
 
   it.each([
     ['it was thrown away', () => raw.db().dropDatabase(), 'were thrown away'],
-    ['another process took it over', () => open(url.href), 'another server writes'],
+    ['another process took it over', () => take(url.href), 'another process writes'],
   ])('says once, while nothing is written, that %s, and answers nothing from then on', async (_, happen, words) => {
     const gone: Error[] = [];
-    const idle = await open(url.href, { onGone: (error) => gone.push(error) });
+    const idle = await take(url.href, { onGone: (error) => gone.push(error) });
     await idle.write(before);
     await happen();
     await until(() => gone.length > 0, 10_000);
@@ -175,7 +207,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     async (fault) => {
       const said: string[] = [];
       const watch = { onLost: (reason: string) => said.push(`lost: ${reason}`), onBack: () => said.push('back') };
-      const store = await open(proxy.url, watch);
+      const store = await take(proxy.url, watch);
       await store.write(before);
       proxy[fault]();
       const writing = store.write(after).catch((error: unknown) => error);

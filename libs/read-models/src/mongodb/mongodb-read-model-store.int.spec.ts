@@ -1,6 +1,9 @@
 import { MongoClient } from 'mongodb';
 import { describe, it } from 'vitest';
+import { withLease } from '#testing/with-lease';
+import { describeLease } from '../lease.contract.js';
 import { describeReadModels } from '../read-model-store.contract.js';
+import type { ReadModelStore } from '../read-model-store.js';
 import { openMongoReadModels } from './mongodb-read-model-store.js';
 
 const url = process.env['ANNALS_READ_MODELS_URL'];
@@ -17,5 +20,7 @@ if (url === undefined || !url.startsWith('mongodb')) {
     await client.db().dropDatabase();
     await client.close();
   };
-  describeReadModels('MongoDB read models', own.href, () => openMongoReadModels(own.href), clear);
+  const open = async (): Promise<ReadModelStore> => withLease(await openMongoReadModels(own.href));
+  describeReadModels('MongoDB read models', own.href, open, clear);
+  describeLease('MongoDB read models', () => openMongoReadModels(own.href), clear);
 }

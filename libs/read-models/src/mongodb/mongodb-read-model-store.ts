@@ -13,12 +13,12 @@ import { idToFind, keyOf, textOf } from './row-ids.js';
 import { isAway, unlessSilent } from './unreachable.js';
 
 export interface MongoReadModelOptions extends OutageWatch {
-  /** For a second process, beside the one that writes. */
+  /** For a process that never takes the lease. */
   readonly readOnly?: boolean;
   /** For how long a server is waited for that is not there yet; ten seconds by default. */
   readonly waitMs?: number;
   readonly onWaiting?: (reason: string) => void;
-  /** Told once that the database is not what was written to it, or is another's: only a process that begins anew mends that. */
+  /** Told once that the database is not what this process wrote to it, or that its lease is lost: only a process that begins anew mends that. */
   readonly onGone?: (error: ViewsGone) => void;
 }
 
@@ -35,8 +35,8 @@ const WAIT_MS = 10_000;
 
 /**
  * Opens the views in a MongoDB (one server, a replica set, a sharded cluster, or what speaks its protocol), in the database
- * that the URL names or in `annals`. Waits for a server that is not there yet. Throws ViewsMisconfigured where waiting does not
- * help, ViewsUnavailable where it has not helped.
+ * that the URL names or in `annals`, to read, and to write with the lease. Waits for a server that is not there yet. Throws
+ * ViewsMisconfigured where waiting does not help, ViewsUnavailable where it has not helped.
  */
 export async function openMongoReadModels(url: string, options: MongoReadModelOptions = {}): Promise<ReadModelStore> {
   const outage = new Outage<Way>(options);
@@ -50,7 +50,6 @@ export async function openMongoReadModels(url: string, options: MongoReadModelOp
         const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
         const large = new LargeValues(database, names);
         const writes = options.readOnly === true ? undefined : new GroupWrites(database, large, outage, options.onGone);
-        await writes?.begin();
         watchConnection(client, outage);
         return new MongoReadModels(client, database, large, outage, writes);
       },
@@ -92,6 +91,14 @@ class MongoReadModels implements ReadModelStore {
     return reason === undefined ? undefined : new Error(`The views cannot be reached or written: ${reason}`);
   }
 
+  get isWriter(): boolean {
+    return this.#writes?.isOwner === true;
+  }
+
+  async takeLease(): Promise<boolean> {
+    return this.#writes?.takeLease() ?? false;
+  }
+
   async get(collection: string, key: Key): Promise<string | undefined> {
     const id = idToFind(key);
     return this.#answer(() => this.#find(collection, id));
@@ -100,6 +107,7 @@ class MongoReadModels implements ReadModelStore {
   async #find(collection: string, id: string): Promise<string | undefined> {
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       const row = await this.#rows(collection).findOne({ _id: id });
+      if (row?.gone) return undefined;
       const value = row && (await this.#large.valueOf(collection, row));
       if (value !== undefined) return value ?? undefined;
     }
@@ -113,7 +121,7 @@ class MongoReadModels implements ReadModelStore {
       const rows = await this.#rows(collection)
         .find({ _id: { $in: [...new Set(ids)] } })
         .toArray();
-      const found = new Map(rows.map(({ _id: id, ...row }) => [id, { _id: id, ...row }]));
+      const found = new Map(rows.filter(({ gone }) => !gone).map((row) => [row._id, row]));
       return Promise.all(
         ids.map((id) => {
           const row = found.get(id);
@@ -131,11 +139,7 @@ class MongoReadModels implements ReadModelStore {
       _id: to === RANGE_END ? { $gte: textOf(from) } : { $gte: textOf(from), $lt: textOf(to) },
     };
     return this.#answer(async () => {
-      const documents = await this.#rows(collection)
-        .find(range)
-        .sort({ _id: reverse ? -1 : 1 })
-        .limit(limit)
-        .toArray();
+      const documents = await this.#documents(collection, range, reverse, limit);
       const rows = documents.map(async (row) => {
         const value = await this.#valueOf(collection, row);
         return value === undefined ? undefined : { key: keyOf(row), value };
@@ -157,7 +161,10 @@ class MongoReadModels implements ReadModelStore {
       const infos = await this.#database.listCollections({}, { nameOnly: true }).toArray();
       const names = infos.map(({ name }) => name).filter((name) => !isParts(name) && !isInternal(name));
       const filled = await Promise.all(
-        names.map(async (name) => (await this.#rows(name).findOne({}, { projection: { _id: 1 } })) !== null),
+        names.map(
+          async (name) =>
+            (await this.#rows(name).findOne({ gone: { $exists: false } }, { projection: { _id: 1 } })) !== null,
+        ),
       );
       return names.filter((_, i) => filled[i]).sort();
     });
@@ -168,12 +175,30 @@ class MongoReadModels implements ReadModelStore {
   }
 
   async close(): Promise<void> {
-    this.#writes?.endChecks();
     try {
-      await this.flush();
+      await this.#writes?.end();
     } finally {
       await this.#client.close();
     }
+  }
+
+  /** At most `limit` documents of a range that are rows. */
+  async #documents(
+    collection: string,
+    range: Filter<RowDocument>,
+    reverse: boolean,
+    limit: number,
+  ): Promise<RowDocument[]> {
+    const find = async (condition: Filter<RowDocument>): Promise<RowDocument[]> =>
+      this.#rows(collection)
+        .find(condition)
+        .sort({ _id: reverse ? -1 : 1 })
+        .limit(limit)
+        .toArray();
+    const found = await find(range);
+    const rows = found.filter(({ gone }) => !gone);
+    // PERF: nearly always there are none that were deleted, and a condition in every search would cost more.
+    return rows.length === found.length ? found : find({ $and: [range, { gone: { $exists: false } }] });
   }
 
   async #valueOf(collection: string, row: RowDocument): Promise<string | undefined> {
@@ -195,7 +220,7 @@ class MongoReadModels implements ReadModelStore {
   }
 
   get #writable(): GroupWrites {
-    if (this.#writes === undefined) throw new Error('These views are not open for writing');
+    if (this.#writes?.hasBegun !== true) throw new Error('Another process writes to these views');
     return this.#writes;
   }
 

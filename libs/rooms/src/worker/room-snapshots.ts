@@ -81,8 +81,9 @@ export class RoomSnapshots {
     return room;
   }
 
-  /** Begins a snapshot in the background where enough has happened since the last. */
+  /** Begins a snapshot in the background where enough has happened since the last, in the process that writes the views. */
   consider(room: LiveRoom): void {
+    if (!this.readModels.isWriter) return;
     const since = room.head.revision - room.snapshotRevision;
     if (since < Math.max(MIN_FACTS, room.head.state.size) || this.#writing.has(room.roomId)) return;
     const before = room.snapshotRevision;

@@ -1,0 +1,135 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RecordedFact } from '#event-store/event-store';
+import { LogPutBack } from '#event-store/event-store-errors';
+import type { Position } from '#kernel/position';
+import { type Checkpoint, readStanding } from './projection-records.js';
+import { firstRecord, Projection } from './projection.js';
+import { readAhead } from './read-ahead.js';
+import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
+import { tellListeners } from './tell-listeners.js';
+import type { ViewsProgress } from './views-progress.js';
+
+/** While facts are waited for, it is looked so often how far the writer is; less and less while it does not move. */
+const LOOK_MS = { least: 5, most: 100 };
+/** How often it is looked otherwise: another generation may serve. */
+const IDLE_LOOK_MS = 1000;
+
+/**
+ * Follows the views that another process writes: where they stand is what that has stored. It hears of facts from the log, and
+ * hands them on once the views have them, as the writer does.
+ */
+export class ProjectionReader {
+  lastError: string | undefined;
+  readonly #ending = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(
+    readonly parts: RuntimeParts,
+    readonly log: ProjectionLog,
+    readonly progress: ViewsProgress,
+    /** Which log the views must be of. */
+    readonly logId: string | null,
+    /** Called before any waiter hears of it. */
+    readonly onProjected: (facts: readonly RecordedFact[]) => void,
+  ) {}
+
+  /** Takes up what is stored. Answers whether it is of this log, and today's queries can read it. */
+  async begin(): Promise<boolean> {
+    const checkpoint = await this.#look();
+    if (checkpoint === undefined) return false;
+    this.progress.take(this.progress.projections, checkpoint.position);
+    return [...this.progress.projections.values()].every((each) => each.isReadable || each.paused !== undefined);
+  }
+
+  /** Follows until `end` or `leave`. `tellFrom`: listeners hear of what comes after it. */
+  run(tellFrom: Position): void {
+    this.#running = this.#run(this.#ending.signal, tellFrom);
+  }
+
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+  }
+
+  /** Ends when it has told all that the views have: the former writer has ended, and this process takes its place. */
+  async leave(): Promise<void> {
+    while (!this.#ending.signal.aborted) {
+      const checkpoint = await this.#lookSafely();
+      if (checkpoint === undefined || this.progress.position >= checkpoint.position) break;
+      await this.#pause(LOOK_MS.most);
+    }
+    await this.end();
+  }
+
+  async #run(signal: AbortSignal, tellFrom: Position): Promise<void> {
+    const looking = setInterval(() => void this.#lookSafely(), IDLE_LOOK_MS).unref();
+    while (!signal.aborted) {
+      try {
+        for await (const facts of readAhead(this.parts.store.subscribe({ after: this.progress.position, signal }))) {
+          if (signal.aborted) break;
+          await this.#passWithViews(facts, tellFrom, signal);
+        }
+      } catch (error) {
+        if (signal.aborted || error instanceof LogPutBack) break;
+        this.lastError = error instanceof Error ? error.message : String(error);
+        this.progress.release();
+        await this.#pause(RETRY_MS);
+      }
+    }
+    clearInterval(looking);
+  }
+
+  /** Hands on the facts of a batch as the views come to have them. */
+  async #passWithViews(facts: readonly RecordedFact[], tellFrom: Position, signal: AbortSignal): Promise<void> {
+    let rest = facts.filter(({ position }) => position > this.progress.position);
+    let pauseMs = LOOK_MS.least;
+    while (rest.length > 0 && !signal.aborted) {
+      const checkpoint = await this.#lookSafely();
+      const passed = checkpoint === undefined ? [] : rest.filter(({ position }) => position <= checkpoint.position);
+      if (passed.length > 0) {
+        this.progress.moveTo(passed.at(-1)!.position);
+        this.onProjected(passed);
+        this.progress.settle();
+        tellListeners(this.parts.listeners, passed, tellFrom, this.log);
+        rest = rest.slice(passed.length);
+        pauseMs = LOOK_MS.least;
+      }
+      if (rest.length === 0) return;
+      await this.#pause(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, LOOK_MS.most);
+    }
+  }
+
+  async #lookSafely(): Promise<Checkpoint | undefined> {
+    try {
+      return await this.#look();
+    } catch (error) {
+      this.lastError = error instanceof Error ? error.message : String(error);
+      return undefined;
+    }
+  }
+
+  /** Looks where the writer is. Undefined while the views are of no log, or of another: they are being made anew. */
+  async #look(): Promise<Checkpoint | undefined> {
+    const { projectors, readModels } = this.parts;
+    const { checkpoint, records } = await readStanding(readModels, projectors);
+    if (checkpoint === undefined || checkpoint.log !== this.logId) {
+      this.progress.take(undefined);
+      return undefined;
+    }
+    const projections = new Map<string, Projection>();
+    for (const projector of projectors) {
+      const record = records.get(projector.name) ?? firstRecord(projector, checkpoint.position);
+      const projection = new Projection(projector, record);
+      projection.takeCount(checkpoint.facts ?? 0);
+      projections.set(projector.name, projection);
+    }
+    this.progress.take(projections);
+    this.lastError = undefined;
+    return checkpoint;
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return delay(milliseconds, undefined, { signal: this.#ending.signal }).catch(() => {});
+  }
+}

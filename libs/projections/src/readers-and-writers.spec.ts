@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedFact } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { countsProjector, said, wordsProjector } from './example-projectors.js';
+import { ProjectionRuntime } from './projection-runtime.js';
+import { checkpointWrite } from './projection-records.js';
+import type { Projector } from './projector.js';
+import type { RuntimeParts } from './runtime-parts.js';
+
+/** A process: its runtime, its own hold of the views, and what its listener heard. */
+interface Process {
+  readonly runtime: ProjectionRuntime;
+  readonly readModels: MemoryReadModels;
+  readonly heard: Position[];
+}
+
+describe('two processes on one log and one store of views', () => {
+  let store: MemoryEventStore;
+  let readModels: MemoryReadModels;
+  let runtimes: ProjectionRuntime[];
+  let count: number;
+
+  beforeEach(() => {
+    store = new MemoryEventStore();
+    readModels = new MemoryReadModels();
+    runtimes = [];
+    count = 0;
+  });
+
+  afterEach(async () => {
+    for (const each of runtimes) await each.stop();
+  });
+
+  const say = async (...spoken: string[]): Promise<Position> => {
+    const facts = spoken.map((word) => said(word));
+    const appended = await store.append('s', count === 0 ? 'no-stream' : count - 1, facts);
+    count += spoken.length;
+    return appended.position;
+  };
+
+  const make = (projectors: readonly Projector[], parts: Partial<RuntimeParts> = {}): Process => {
+    const heard: Position[] = [];
+    const own = readModels.another();
+    const hear = (facts: readonly RecordedFact[]): void => {
+      for (const { position } of facts) {
+        expect(runtime.position() >= position).toBe(true);
+        heard.push(position);
+      }
+    };
+    const runtime: ProjectionRuntime = new ProjectionRuntime({
+      store,
+      readModels: own,
+      projectors,
+      listeners: [{ name: 'l', hear }],
+      clock: { now: () => 7 },
+      ...parts,
+    });
+    runtimes.push(runtime);
+    return { runtime, readModels: own, heard };
+  };
+
+  const begin = async (projectors = [wordsProjector(), countsProjector()]): Promise<Process> => {
+    const made = make(projectors);
+    await made.runtime.start();
+    return made;
+  };
+
+  const words = async ({ runtime }: Process): Promise<string[]> =>
+    (await runtime.scan('words', { limit: 10_000 })).map((row) => row.value);
+
+  const until = (condition: () => Promise<boolean> | boolean): Promise<void> =>
+    expect.poll(condition, { timeout: 5000, interval: 5 }).toBe(true);
+
+  it('answer the same, though the second writes no row', async () => {
+    await say('a', 'b');
+    const first = await begin();
+    const second = await begin();
+    expect([first.runtime.isWriter, second.runtime.isWriter]).toEqual([true, false]);
+    expect(await words(second)).toEqual(['a', 'b']);
+    for (const word of ['c', 'd', 'e']) {
+      const position = await say(word);
+      await second.runtime.whenProcessed(position);
+      expect((await words(second)).at(-1)).toBe(word);
+      expect(second.runtime.position()).toBe(position);
+    }
+    expect(await second.runtime.list()).toMatchObject([{ state: 'live' }, { state: 'live' }]);
+    expect(second.readModels.writeCalls).toBe(0);
+  });
+
+  it('both tell their listeners of every fact once, in order, when the views have it', async () => {
+    await say('old');
+    const first = await begin();
+    const second = await begin();
+    const last = await say('a', 'b').then(() => say('c'));
+    await Promise.all([first, second].map(({ runtime }) => runtime.whenProcessed(last)));
+    await until(() => first.heard.length === 3 && second.heard.length === 3);
+    expect(second.heard).toEqual(first.heard);
+  });
+
+  it('wait for what the other has not written yet, and for that alone', async () => {
+    const first = await begin();
+    const second = await begin();
+    first.readModels.failure = new Error('slow');
+    const position = await say('a');
+    let isDone = false;
+    const waiting = second.runtime.whenProcessed(position).then(() => (isDone = true));
+    await delay(50);
+    expect([isDone, second.heard]).toEqual([false, []]);
+    first.readModels.failure = undefined;
+    await waiting;
+    expect(await words(second)).toEqual(['a']);
+  });
+
+  it('go on as one when the first is gone: the second takes its place, and nobody misses or hears twice of a fact', async () => {
+    const first = await begin();
+    const second = await begin();
+    const facts = [await say('a')];
+    await second.runtime.whenProcessed(facts[0]!);
+    await first.runtime.stop();
+    facts.push(await say('b'), await say('c'));
+    first.readModels.loseLease();
+    await second.runtime.whenProcessed(facts[2]!);
+    facts.push(await say('d'));
+    await second.runtime.whenProcessed(facts[3]!);
+    expect(second.runtime.isWriter).toBe(true);
+    expect(await words(second)).toEqual(['a', 'b', 'c', 'd']);
+    await until(() => second.heard.length >= 4);
+    expect(second.heard).toEqual(facts);
+    expect(await second.runtime.get('counts', ['word', 'd'])).toBe(`1@${facts[3]}`);
+  });
+
+  it('take over also what the first had written and the second had not heard of', async () => {
+    const first = await begin();
+    const second = await begin();
+    const subscribe = store.subscribe.bind(store);
+    // The second is far behind in the log when it takes over.
+    await second.runtime.stop();
+    const third = make([wordsProjector(), countsProjector()]);
+    Object.assign(store, {
+      async *subscribe(options: Parameters<MemoryEventStore['subscribe']>[0]) {
+        for await (const batch of subscribe(options)) {
+          await delay(300);
+          yield batch;
+        }
+      },
+    });
+    await third.runtime.start();
+    Object.assign(store, { subscribe });
+    const last = await say('a', 'b', 'c');
+    await first.runtime.whenProcessed(last);
+    first.readModels.loseLease();
+    await first.runtime.stop();
+    await until(() => third.runtime.isWriter);
+    await until(() => third.heard.length === 3);
+    await third.runtime.whenProcessed(await say('d'));
+    await until(() => third.heard.length === 4);
+    expect(await words(third)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('see a rebuild of the other: its new rows once they serve', async () => {
+    const first = await begin();
+    const second = await begin();
+    await second.runtime.whenProcessed(await say('a'));
+    await first.runtime.rebuild('words');
+    await until(async () => (await second.runtime.status('words')).serving.generation === 2);
+    expect(await words(second)).toEqual(['a']);
+    expect(await second.runtime.status('words')).toMatchObject({ previous: { generation: 1 } });
+  });
+
+  it('are steered where they are written', async () => {
+    await begin();
+    const second = await begin();
+    await expect(second.runtime.rebuild('words')).rejects.toThrow('Another process writes');
+    await expect(second.runtime.pause('words', 'x')).rejects.toThrow('Another process writes');
+    await expect(make([wordsProjector()]).runtime.load()).rejects.toThrow('Another process writes');
+  });
+
+  it('begin with the second waiting for views that are of no log yet, or that its queries cannot read', async () => {
+    const owner = readModels.another();
+    await owner.takeLease();
+    const second = make([wordsProjector({ version: 2, readableSince: 2 })]);
+    let isThere = false;
+    const starting = second.runtime.start().then(() => (isThere = true));
+    await delay(50);
+    await owner.write([checkpointWrite(null, undefined, 0)]);
+    await owner.loseLease();
+    const older = make([wordsProjector()]);
+    await older.readModels.takeLease();
+    await older.runtime.start();
+    await older.runtime.whenProcessed(await say('a'));
+    await delay(600);
+    expect(isThere).toBe(false);
+    await older.runtime.stop();
+    older.readModels.loseLease();
+    await starting;
+    expect(second.runtime.isWriter).toBe(true);
+    expect(await words(second)).toEqual(['a/2']);
+  });
+
+  it('read nothing while the first makes the views anew', async () => {
+    const first = await begin();
+    const second = await begin();
+    await second.runtime.whenProcessed(await say('a'));
+    await first.readModels.write([{ collection: 'annals.projections', key: ['checkpoint'], value: '{}' }]);
+    await until(async () => {
+      const answer = await second.runtime.get('last-word', ['s']).catch((error: Error) => error.name);
+      return answer === 'ViewsUnavailable';
+    });
+    const position = await say('b');
+    await second.runtime.whenProcessed(position);
+    expect(await second.runtime.get('last-word', ['s'])).toBe('b');
+  });
+});

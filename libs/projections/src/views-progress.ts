@@ -1,0 +1,141 @@
+import { START, type Position } from '#kernel/position';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
+import type { ReadModelStore } from '#read-models/read-model-store';
+import type { Generation } from './generation.js';
+import type { Projection } from './projection.js';
+import type { Projector } from './projector.js';
+import type { ProjectionLog } from './runtime-parts.js';
+import { Waiters } from './waiters.js';
+
+/**
+ * For how long a request waits for the views. What it wrote is in the log by then, and an error would have the client write it
+ * again: it is answered, and the views follow. A subscription that has fallen silent is found out and made anew sooner.
+ */
+const VIEWS_WAIT_MS = 6000;
+const SWEEP_MS = 1000;
+
+/** Where the projections stand, whoever moves them: this process, or another one that it follows. And who waits for them. */
+export class ViewsProgress {
+  /** Those that do not give up. */
+  readonly #patient = new Waiters();
+  /** Those that do not wait for views that cannot be written, or that hear nothing. */
+  readonly #impatient = new Waiters();
+  /** Which projection a logical collection belongs to. */
+  readonly #owners: ReadonlyMap<string, string>;
+  #projections: ReadonlyMap<string, Projection> | undefined;
+  #position: Position = START;
+  /** PERF: one timer for all that wait, and none while nobody does. */
+  #sweep: NodeJS.Timeout | undefined;
+  #isLate = false;
+
+  constructor(
+    projectors: readonly Projector[],
+    private readonly readModels: Pick<ReadModelStore, 'failure'>,
+    private readonly log: ProjectionLog,
+  ) {
+    this.#owners = new Map(projectors.flatMap(({ name, collections }) => collections.map((each) => [each, name])));
+  }
+
+  /** Says where everything stands. `projections`: undefined while the views are not to be read. */
+  take(projections: ReadonlyMap<string, Projection> | undefined, position = this.#position): void {
+    this.#projections = projections;
+    this.#position = position;
+    this.settle();
+  }
+
+  /** All projections, in the order of registration. Throws ViewsUnavailable while there are none to read. */
+  get projections(): ReadonlyMap<string, Projection> {
+    if (this.#projections === undefined) throw new ViewsUnavailable('the views are not there yet, or made anew');
+    return this.#projections;
+  }
+
+  /** The shared checkpoint: the last position that all have passed that move together. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** The projection that a collection belongs to. Throws for one that is nobody's. */
+  ownerOf(collection: string): Projection {
+    const owner = this.#owners.get(collection);
+    const projection = owner === undefined ? undefined : this.projections.get(owner);
+    if (projection === undefined) throw new Error(`No projector owns the collection ${collection}`);
+    return projection;
+  }
+
+  /** Whether the views can be read and written. */
+  get areThere(): boolean {
+    return this.readModels.failure === undefined;
+  }
+
+  positionOf({ at }: Generation): Position {
+    return at === 'live' ? this.#position : at;
+  }
+
+  /** What the serving generations of these collections have passed, or all. */
+  covered(collections?: readonly string[]): Position {
+    let position = this.#position;
+    const covered = collections?.map((name) => this.ownerOf(name)) ?? this.projections.values();
+    for (const { serving } of covered) if (serving.at !== 'live' && serving.at < position) position = serving.at;
+    return position;
+  }
+
+  /** Those that move together have passed this position. Whoever waits hears of it by `settle`. */
+  moveTo(position: Position): void {
+    this.#position = position;
+    this.#isLate = false;
+  }
+
+  /** Tells those whose position was passed. */
+  settle(): void {
+    this.#patient.pass(this.#position);
+    this.#impatient.pass(this.#position);
+  }
+
+  /** Settles when all that move together have passed the position. */
+  async whenProcessed(position: Position): Promise<void> {
+    if (position > this.#position) await this.#patient.wait(position);
+  }
+
+  /**
+   * As `whenProcessed`, but settles as well, a moment later, while the views cannot be written, and after some seconds in any
+   * case: the log has it all the same.
+   */
+  async whenProcessedOrLate(position: Position): Promise<void> {
+    if (position <= this.#position) return;
+    this.#sweep ??= setInterval(() => this.#releaseLate(), SWEEP_MS).unref();
+    await this.#impatient.wait(position);
+  }
+
+  /** Lets those go that do not wait for views that cannot be written. */
+  release(): void {
+    this.#impatient.release();
+  }
+
+  /** Rejects those that would wait for ever. */
+  fail(error: Error): void {
+    this.#patient.fail(error);
+  }
+
+  /** Rejects all: nothing moves any more. */
+  end(): void {
+    clearInterval(this.#sweep);
+    for (const waiters of [this.#patient, this.#impatient]) {
+      waiters.fail(new Error('The projections have been stopped'));
+    }
+  }
+
+  #releaseLate(): void {
+    // The views cannot follow, and health says so.
+    if (!this.areThere) this.#impatient.release();
+    const released = this.#impatient.releaseAfter(VIEWS_WAIT_MS);
+    if (released > 0 && !this.#isLate) {
+      this.#isLate = true;
+      this.log.warn(
+        `The views lack what was written ${VIEWS_WAIT_MS / 1000} seconds ago: requests no longer wait for them`,
+      );
+    }
+    if (!this.#impatient.isEmpty) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+}
