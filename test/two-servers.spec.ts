@@ -104,3 +104,60 @@ it.skipIf(VIEWS_SERVER === undefined)(
 async function metrics(server: Homeserver): Promise<string> {
   return (await server.request('GET', '/metrics')).text;
 }
+
+/** Whether a server is the one that does what follows from facts. */
+async function runsEffects(server: Homeserver): Promise<boolean> {
+  const { text } = await server.request('GET', '/metrics');
+  return text.includes('annals_effect_runs_here{effect="departure"} 1');
+}
+
+it('one of two servers on one log does what follows from facts, once; the other goes on when that is killed', async () => {
+  const [first, second] = await startTwo('LMDB');
+  const alice = await second.register('alice');
+  const rooms: string[] = [];
+  for (let i = 0; i < 5; i++) rooms.push(await alice.createRoom({ preset: 'public_chat' }));
+  const inRoom = (roomId: string, path: string): string => `/rooms/${encodeURIComponent(roomId)}/${path}`;
+
+  /** Somebody joins all rooms and closes their account, at the second server; they have left once that is done. */
+  const comeAndGo = async (name: string): Promise<string> => {
+    const user = await second.register(name);
+    for (const roomId of rooms) await user.ok('POST', inRoom(roomId, 'join'), {});
+    const auth = { type: 'm.login.password', user: name, password: `the password of ${name}` };
+    await user.ok('POST', '/account/deactivate', { auth });
+    return user.userId;
+  };
+  const hasLeft = async (userId: string): Promise<boolean> => {
+    for (const roomId of rooms) {
+      const { joined } = await alice.ok('GET', inRoom(roomId, 'joined_members'));
+      if (userId in joined) return false;
+    }
+    return true;
+  };
+  const timesLeft = async (userId: string): Promise<number[]> =>
+    Promise.all(
+      rooms.map(async (roomId) => {
+        const { chunk } = await alice.ok('GET', inRoom(roomId, 'messages?dir=b&limit=100'));
+        return (chunk as { state_key?: string; content: { membership?: string } }[]).filter(
+          (event) => event.state_key === userId && event.content.membership === 'leave',
+        ).length;
+      }),
+    );
+
+  expect([await runsEffects(first), await runsEffects(second)]).toEqual([true, false]);
+  const gone = [await comeAndGo('eve')];
+  await expect.poll(() => hasLeft(gone[0]!), { timeout: 20_000 }).toBe(true);
+
+  // What the first one is in the midst of, and what comes then, is done by the other.
+  gone.push(await comeAndGo('frank'));
+  await first.end('SIGKILL');
+  gone.push(await comeAndGo('grace'));
+  await expect.poll(() => runsEffects(second), { timeout: 20_000 }).toBe(true);
+  for (const userId of gone) await expect.poll(() => hasLeft(userId), { timeout: 20_000 }).toBe(true);
+  for (const userId of gone) expect(await timesLeft(userId)).toEqual(rooms.map(() => 1));
+
+  // The one that comes back leaves it to who has it, and takes over at once where that one stops.
+  await first.start();
+  expect([await runsEffects(first), await runsEffects(second)]).toEqual([false, true]);
+  await second.end();
+  await expect.poll(() => runsEffects(first), { timeout: 20_000 }).toBe(true);
+}, 300_000);

@@ -1,7 +1,9 @@
 import 'reflect-metadata';
+import { hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -178,7 +180,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
     readModels,
     projectors: listProjectors(),
     ...followers,
-    effectLease: config.eventStoreUrl === undefined ? undefined : EFFECT_LEASE,
+    effectLease: config.eventStoreUrl === undefined ? undefined : { place: placeOf(config), ...EFFECT_LEASE },
     beforeWriting: () => notePutBack(store, readModels, clock, log),
     clock,
     log,
@@ -192,6 +194,11 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
   watchEffects(metrics, projections.effects, clock);
   const health = { store, projections, readModels, stopwatch: clock };
   return { config, clock, logger, metrics, store, readModels, projections, signingKey, shutdown, health };
+}
+
+/** The data folder on this machine: no two servers run in it at once. */
+function placeOf({ dataDir }: Config): string {
+  return hash('sha256', JSON.stringify([hostname(), resolve(dataDir)]), 'hex').slice(0, 16);
 }
 
 function openControl({ config, projections }: Ports, app: NestFastifyApplication): Promise<ControlServer> {

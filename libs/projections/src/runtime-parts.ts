@@ -2,7 +2,7 @@ import type { EventStore } from '#event-store/event-store';
 import type { Clock } from '#kernel/clock';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import type { Effect } from './effects/effect.js';
-import type { LeaseTimes } from './effects/effect-lease.js';
+import type { LeaseTerms } from './effects/effect-lease.js';
 import type { Listener } from './listener.js';
 import type { Projector } from './projector.js';
 
@@ -20,8 +20,8 @@ export interface RuntimeParts {
   readonly listeners: readonly Listener[];
   /** None: this process does not run them (tools). */
   readonly effects?: readonly Effect[];
-  /** Other processes that share the log may run the effects as well: for how long one may be silent before another takes over. */
-  readonly effectLease?: LeaseTimes;
+  /** Other processes that share the log may run the effects as well; undefined where nobody else can write to it. */
+  readonly effectLease?: LeaseTerms;
   /** Done with the lease of the views, before they are looked at to be written. */
   readonly beforeWriting?: () => Promise<void>;
   readonly clock: Clock;

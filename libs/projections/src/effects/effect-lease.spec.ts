@@ -5,7 +5,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { said, wordsProjector } from '../example-projectors.js';
 import { ProjectionRuntime } from '../projection-runtime.js';
-import type { LeaseTimes } from './effect-lease.js';
+import type { LeaseTerms } from './effect-lease.js';
 import type { Effect } from './effect.js';
 
 const never = (): Promise<never> => new Promise(() => {});
@@ -47,7 +47,10 @@ async function say(...words: string[]): Promise<void> {
   );
 }
 
-async function begin(times: LeaseTimes, run: (word: string) => Promise<void> = async () => {}): Promise<Process> {
+async function begin(
+  terms: Omit<LeaseTerms, 'place'> & Partial<LeaseTerms>,
+  run: (word: string) => Promise<void> = async () => {},
+): Promise<Process> {
   let gate: Promise<void> = Promise.resolve();
   const append: EventStore['append'] = async (...args) => {
     await gate;
@@ -76,7 +79,7 @@ async function begin(times: LeaseTimes, run: (word: string) => Promise<void> = a
     projectors: [wordsProjector()],
     listeners: [],
     effects: [effect],
-    effectLease: times,
+    effectLease: { place: `machine ${processes.length}`, ...terms },
     clock: { now: () => 7 },
   });
   const process: Process = {
@@ -97,8 +100,8 @@ async function begin(times: LeaseTimes, run: (word: string) => Promise<void> = a
 
 const notes = (type: string): number => store.facts.filter((fact) => fact.type === type).length;
 
-const PATIENT: LeaseTimes = { answerMs: 60_000, askMs: 60_000 };
-const HASTY: LeaseTimes = { answerMs: 100, askMs: 1 };
+const PATIENT = { answerMs: 60_000, askMs: 60_000 };
+const HASTY = { answerMs: 100, askMs: 1 };
 
 describe('an effect of two processes with one log', () => {
   it('is run by one of them, which keeps it however often it is asked', async () => {
@@ -124,6 +127,17 @@ describe('an effect of two processes with one log', () => {
     await expect.poll(() => second.done, poll).toEqual(expect.arrayContaining(['stuck', 'two', 'three']));
     expect(second.done).not.toContain('one');
     expect(second.runs()).toBe('here');
+  });
+
+  it('is run at once by the next process at the place of one that was killed', async () => {
+    const first = await begin({ ...PATIENT, place: 'data' });
+    await say('one');
+    await expect.poll(() => notes('effects-passed'), poll).toBe(1);
+    first.kill();
+    const second = await begin({ ...PATIENT, place: 'data' });
+    expect(second.runs()).toBe('here');
+    await say('two');
+    await expect.poll(() => second.done, poll).toEqual(['two']);
   });
 
   it('goes over at once from a process that stops, and nothing is done twice', async () => {

@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
 import type { EffectsFact, EffectsState } from './effect-facts.js';
 import type { EffectNotes } from './effect-notes.js';
 
-/** In milliseconds. */
-export interface LeaseTimes {
-  /** How long a process that is asked may be silent before another one takes what it runs. */
+/** How processes that share a log share the effects. */
+export interface LeaseTerms {
+  /** Names where the process runs: one that ran there before is gone. Where that is a mistake, it loses what it runs, and no more. */
+  readonly place: string;
+  /** In milliseconds: how long a process that is asked may be silent before another one takes what it runs. */
   readonly answerMs: number;
   /** Between two questions. */
   readonly askMs: number;
@@ -16,10 +19,20 @@ export interface LeaseParts {
   /** The name of this process in the notes. */
   readonly by: string;
   readonly names: readonly string[];
-  readonly times: LeaseTimes;
+  readonly terms: LeaseTerms;
   readonly log: ProjectionLog;
   /** Called with what is known after each change. */
   readonly onState: (state: EffectsState) => void;
+}
+
+/** What the names of all processes begin with that run at one place, one after the other. */
+function nameAt(place: string): string {
+  return `${place} `;
+}
+
+/** A name for a process that runs there. */
+export function nameProcess(place: string): string {
+  return `${nameAt(place)}${randomUUID()}`;
 }
 
 /**
@@ -36,9 +49,9 @@ export class EffectLease {
 
   constructor(private readonly parts: LeaseParts) {}
 
-  /** Takes what nobody runs, then sees to the rest beside the caller. Throws where the log cannot be used. */
+  /** Takes what nobody runs, or one that was here before, then sees to the rest beside the caller. Throws where the log cannot be used. */
   async start(): Promise<void> {
-    await this.#take(() => false);
+    await this.#take((process) => process.startsWith(nameAt(this.parts.terms.place)));
     this.#running = this.#run();
   }
 
@@ -65,7 +78,7 @@ export class EffectLease {
   }
 
   async #run(): Promise<void> {
-    const { notes, by, names, times, log } = this.parts;
+    const { notes, by, names, terms, log } = this.parts;
     while (!this.#stopping.signal.aborted) {
       try {
         const { runs } = await this.#take(() => false);
@@ -75,9 +88,9 @@ export class EffectLease {
           continue;
         }
         await notes.change(() => [{ type: 'effects-asked', data: { by } }]);
-        if (await this.#pause(times.answerMs)) continue;
+        if (await this.#pause(terms.answerMs)) continue;
         await this.#take((process, { silent }) => silent.get(by)?.has(process) === true);
-        await this.#pause(times.askMs);
+        await this.#pause(terms.askMs);
       } catch (error) {
         log.warn(
           `Who runs the effects could not be found out: ${error instanceof Error ? error.message : String(error)}`,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
@@ -7,7 +6,7 @@ import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
 import { shareReads } from '../share-reads.js';
 import { EFFECTS_STREAM, type EffectLetter, type EffectsFact, type EffectsState, letterName } from './effect-facts.js';
 import { EffectLane, type FollowedViews } from './effect-lane.js';
-import { EffectLease, type LeaseTimes } from './effect-lease.js';
+import { EffectLease, type LeaseTerms, nameProcess } from './effect-lease.js';
 import { EffectMarks, markOf } from './effect-marks.js';
 import { EffectCommandRefused, EffectNotes } from './effect-notes.js';
 import type { Effect, EffectStatus } from './effect.js';
@@ -20,7 +19,7 @@ export interface EffectRunnerParts {
   readonly log: ProjectionLog;
   readonly live: FollowedViews;
   /** Other processes may run the effects too; undefined where nobody else can write to the log. */
-  readonly lease?: LeaseTimes;
+  readonly lease?: LeaseTerms;
   /** The first pause after a failed try, in milliseconds. */
   readonly retryMs?: number;
 }
@@ -45,7 +44,7 @@ interface Count {
 export class EffectRunner {
   readonly #parts: EffectRunnerParts;
   /** The name of this process in the notes. */
-  readonly #by = randomUUID();
+  readonly #by: string;
   readonly #notes: EffectNotes;
   /** PERF: effects that read on from one place, as after a start, read the log once. */
   readonly #readings: EventStore;
@@ -65,6 +64,7 @@ export class EffectRunner {
 
   constructor(parts: EffectRunnerParts) {
     this.#parts = parts;
+    this.#by = nameProcess(parts.lease?.place ?? 'here');
     this.#notes = new EffectNotes(parts.store, parts.clock, this.#by);
     this.#readings = shareReads(parts.store);
   }
@@ -85,7 +85,7 @@ export class EffectRunner {
     if (lease === undefined) return this.#follow(notes.state);
     const names = effects.map(({ name }) => name);
     const onState = (state: EffectsState): void => void this.#follow(state);
-    this.#lease = new EffectLease({ notes, by: this.#by, names, times: lease, log, onState });
+    this.#lease = new EffectLease({ notes, by: this.#by, names, terms: lease, log, onState });
     await this.#lease.start();
   }
 
