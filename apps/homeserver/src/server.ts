@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -198,7 +198,7 @@ async function openPorts(given: Given, followers: Followers, closing: DrainStep[
 
 /** The data folder on this machine: no two servers run in it at once. */
 function placeOf({ dataDir }: Config): string {
-  return hash('sha256', JSON.stringify([hostname(), resolve(dataDir)]), 'hex').slice(0, 16);
+  return hash('sha256', JSON.stringify([hostname(), dataDir]), 'hex').slice(0, 16);
 }
 
 function openControl({ config, projections }: Ports, app: NestFastifyApplication): Promise<ControlServer> {

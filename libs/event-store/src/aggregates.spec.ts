@@ -112,8 +112,13 @@ describe('Aggregates', () => {
     const [here, there] = [sums(store), sums(store)];
     await here.execute('a', () => [add(1)], alice);
     const { position } = await there.execute('a', () => [add(2)], alice);
-    expect(await here.execute('a', () => [], alice)).toEqual({ state: 3, position, facts: [] });
-    expect(await here.execute('b', () => [], alice)).toEqual({ state: 0, position: START, facts: [] });
+    expect(await here.execute('a', () => [], alice)).toEqual({ state: 3, revision: 1, position, facts: [] });
+    expect(await here.execute('b', () => [], alice)).toEqual({
+      state: 0,
+      revision: 'no-stream',
+      position: START,
+      facts: [],
+    });
   });
 
   it('takes turns on one stream: no execution overtakes another', async () => {

@@ -39,7 +39,9 @@ export interface Cause {
 
 export interface Executed<S> {
   readonly state: S;
-  /** The position of the stream's last fact: wait for it to read one's own writes. */
+  /** The stream's last fact, as far as this execution knows. */
+  readonly revision: ExpectedRevision;
+  /** Its position: wait for it to read one's own writes. */
   readonly position: Position;
   /** The facts that this execution appended; none where nothing was left to do. */
   readonly facts: readonly NewFact[];
@@ -93,7 +95,7 @@ export class Aggregates<S> {
         newest = true;
         continue;
       }
-      if (drafts.length === 0) return { state: known.state, position: known.position, facts: [] };
+      if (drafts.length === 0) return executed(known, []);
       const at = this.#options.clock.now();
       const facts = sealFacts(
         known.chain,
@@ -101,7 +103,7 @@ export class Aggregates<S> {
       );
       try {
         const next = await this.#append(stream, known, facts);
-        return { state: next.state, position: next.position, facts };
+        return executed(next, facts);
       } catch (error) {
         if (!(error instanceof RevisionConflict)) throw error;
         await races.endure(error);
@@ -144,6 +146,10 @@ export class Aggregates<S> {
     if (revision !== 'no-stream') this.#known.set(stream, newest);
     return newest;
   }
+}
+
+function executed<S>({ state, revision, position }: Aggregate<S>, facts: readonly NewFact[]): Executed<S> {
+  return { state, revision, position, facts };
 }
 
 /** What `decide` answers; undefined where it refuses upon a state that may be old. */

@@ -33,7 +33,7 @@ export class EffectNotes {
 
   /** `by`: the process that writes. */
   constructor(
-    store: EventStore,
+    private readonly store: EventStore,
     clock: Clock,
     private readonly by = 'operator',
   ) {
@@ -52,19 +52,26 @@ export class EffectNotes {
 
   /** Appends what `decide` answers upon the newest state; nothing, where that is nothing. Throws where the log is away. */
   async change(decide: (state: EffectsState) => readonly EffectsFact[]): Promise<EffectsState> {
-    const { state } = await this.#aggregates.execute(
+    let hasSummary = false;
+    const { state, revision } = await this.#aggregates.execute(
       EFFECTS_STREAM,
       (before) => {
         const facts = [...decide(before)];
         const after = facts.map(textOf).reduce(evolveEffects, before);
-        const isDue = facts.length > 0 && after.sinceSummary >= FACTS_PER_SUMMARY + after.letters.size;
-        if (isDue) facts.push(summaryOf(after, this.by));
+        hasSummary = facts.length > 0 && after.sinceSummary >= FACTS_PER_SUMMARY + after.letters.size;
+        if (hasSummary) facts.push(summaryOf(after, this.by));
         return facts.map(textOf);
       },
       { actor: 'server' },
     );
     this.#state = state;
+    if (hasSummary && typeof revision === 'number') await this.#forgetBefore(revision);
     return state;
+  }
+
+  /** What is left where the log cannot be reached just now goes with the next summary. */
+  async #forgetBefore(summary: number): Promise<void> {
+    await this.store.truncate(EFFECTS_STREAM, summary).catch(() => {});
   }
 
   /** The dead letters, oldest first. */
