@@ -31,18 +31,33 @@ const ORDER = LAYERS.flat();
 const DOMAINS = 3;
 
 /** The folders of a domain that recur, from the bottom up; what stands in others is the domain's own business. */
-const PARTS = ['facts', 'decide', 'graph', 'worker', 'projections', 'reading', 'queries', 'commands', 'doors'];
+const PARTS = [
+  'facts',
+  'decide',
+  'receive',
+  'graph',
+  'worker',
+  'projections',
+  'reading',
+  'queries',
+  'commands',
+  'doors',
+];
 /** What no other domain may ask for. */
-const PRIVATE_PARTS = new Set(['decide', 'graph', 'worker', 'doors']);
+const PRIVATE_PARTS = new Set(['decide', 'receive', 'graph', 'worker', 'doors']);
+/** What decides, and takes nothing but values and promises of values. */
+const PURE_PARTS = new Set(['facts', 'decide', 'receive']);
 
 const FRAMEWORKS = /^(@nestjs\/|fastify(\/|$)|rxjs(\/|$)|class-validator(\/|$))/;
 /** What pure code may ask of Node: nothing that reads, writes, waits or differs from machine to machine. */
-const PURE = new Set(['node:buffer', 'node:crypto']);
+const PURE = new Set(['node:buffer', 'node:crypto', 'node:util']);
 
 const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/test)\//;
 
 /** A server of another make that ours speaks to, and none of its code. */
 const STAND_IN = /^#testing\/kurrentdb-stand-in\//;
+/** Events of other servers, and a room in memory that receives them. */
+const FOREIGN_EVENTS = /^#testing\/receiving\//;
 
 const layerOf = (library) => LAYERS.findIndex((names) => names.includes(library));
 
@@ -50,7 +65,8 @@ const layerOf = (library) => LAYERS.findIndex((names) => names.includes(library)
 function placeOf(path) {
   const [top, name, src, folder] = path.split('/');
   if (top !== 'libs' && top !== 'apps') return { root: top, library: top, part: -1 };
-  return { root: `${top}/${name}`, library: name, part: src === 'src' ? PARTS.indexOf(folder) : -1 };
+  const part = src === 'src' ? PARTS.indexOf(folder) : -1;
+  return { root: `${top}/${name}`, library: name, part, isPure: PURE_PARTS.has(PARTS[part]) };
 }
 
 /** Why a file may not import what it names so; undefined where it may. Paths are from the root of the repository. */
@@ -66,6 +82,7 @@ function findWhyNot(path, named) {
   const [, library, part] = /^#([^/]+)\/([^/]+)/.exec(named) ?? [];
   if (library === undefined) return isTest ? undefined : findWhyNotForeign(from, named);
   if (STAND_IN.test(named) && ['test', 'bench'].includes(from.library)) return undefined;
+  if (FOREIGN_EVENTS.test(named) && from.library === 'bench') return undefined;
   if (from.library === 'test') return elsewhere(from);
   if (isTest) return layerOf(library) > DOMAINS + 1 && path.startsWith('libs/') ? 'Apps are the top.' : undefined;
   if (library === 'testing') return 'For tests only.';
@@ -84,10 +101,12 @@ function elsewhere({ library }) {
     : 'Across libraries import by name: #library/file.';
 }
 
-function findWhyNotForeign({ library }, named) {
-  if (layerOf(library) > 1 || layerOf(library) < 0) return undefined;
-  if (FRAMEWORKS.test(named)) return 'Layers 0 and 1 know no framework.';
-  return named.startsWith('node:') && !PURE.has(named) ? 'Layers 0 and 1 do no I/O.' : undefined;
+function findWhyNotForeign({ library, isPure }, named) {
+  const layer = layerOf(library);
+  if ((layer > 1 || layer < 0) && isPure !== true) return undefined;
+  const who = isPure === true ? 'What decides' : 'Layers 0 and 1';
+  if (FRAMEWORKS.test(named)) return `${who}: no framework.`;
+  return named.startsWith('node:') && !PURE.has(named) ? `${who}: no I/O.` : undefined;
 }
 
 /** Imports go downwards, between libraries and within a domain, however they are written. */

@@ -18,8 +18,18 @@ export function checkAuthEvents(
   version: RoomVersion,
   isRejected: (eventId: EventId) => boolean,
 ): void {
-  const refusal = refuseAuthEvents(event, authEvents, version, isRejected) ?? refuseUnsignedJoin(event, version);
+  const refusal = findAuthEventsRefusal(event, authEvents, version, isRejected);
   if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
+}
+
+/** As `checkAuthEvents`, but answers the reason instead of throwing it; undefined for an event that is allowed. */
+export function findAuthEventsRefusal(
+  event: RoomEvent,
+  authEvents: readonly RoomEvent[],
+  version: RoomVersion,
+  isRejected: (eventId: EventId) => boolean,
+): Refusal {
+  return refuseAuthEvents(event, authEvents, version, isRejected) ?? refuseUnsignedJoin(event, version);
 }
 
 function refuseAuthEvents(

@@ -54,8 +54,11 @@ export function sealEvent(pdu: Pdu, version: RoomVersion, serverName: string, ke
   return { pdu: { ...pdu, hashes, signatures }, json: `{${parts.join()}}`, eventId };
 }
 
-/** The canonical JSON of the redacted event without `signatures` and `unsigned`, from the parts of the whole. */
-function essentialText(
+/**
+ * The canonical JSON of the redacted event without `signatures` and `unsigned`: what is signed, and what makes the event id.
+ * From the parts of the whole: the keys in order, and `key:value` of each.
+ */
+export function essentialText(
   pdu: JsonObject,
   keys: readonly string[],
   parts: readonly string[],

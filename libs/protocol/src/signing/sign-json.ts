@@ -43,7 +43,8 @@ export function addSignature(signatures: unknown, signer: string, keyId: string,
   return { ...others, [signer]: { ...(isJsonObject(own) ? own : {}), [keyId]: signature } };
 }
 
-function findSignature(signatures: unknown, signer: string, keyId: string): Buffer | undefined {
+/** The bytes of a signer's signature with a key id; undefined where there is none in base64. */
+export function findSignature(signatures: unknown, signer: string, keyId: string): Buffer | undefined {
   const text = ownEntry(ownEntry(signatures, signer), keyId);
   return typeof text === 'string' ? decodeBase64(text) : undefined;
 }

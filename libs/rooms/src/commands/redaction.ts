@@ -4,6 +4,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
+import { refuseRedactionEffect } from '#protocol/event-auth/authorize-redaction';
 import { redact } from '#protocol/redaction/redact';
 import type { EventPlace } from '../projections/timeline.projector.js';
 import { findEventFor } from '../queries/get-event.js';
@@ -73,8 +74,10 @@ export function redactInTurn(
     if (target.revision === undefined) throw noSuchEvent();
     const event = await turn.eventAt(target.revision);
     await checkMayRedact(turn, requester, target, event.sender);
-    // Before version 11 little of it would remain, and every later event is checked against it.
-    if (event.type === 'm.room.create') throw new MatrixError('M_FORBIDDEN', 'The create event cannot be redacted');
+    const { roomId } = event;
+    const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };
+    const refusal = refuseRedactionEffect(asEvent, event, await turn.powerLevels(), version);
+    if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
     const redaction = await turn.send(draft);
     const { eventId } = target;
     const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };

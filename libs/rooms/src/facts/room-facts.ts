@@ -82,6 +82,8 @@ export type PduSoftFailed = PduWithState;
 export interface PduRejected extends PduWithState {
   /** Why, in words. */
   readonly reason: string;
+  /** Which check: one refused by its own auth events takes no part in state resolution, one by the state before it does. */
+  readonly check: 'auth-events' | 'state';
 }
 
 /** `outlier-stored`: a PDU whose place in the graph is not known: part of an auth chain, or of a state that was learnt. */

@@ -1,0 +1,25 @@
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseRoomEvent } from '#protocol/parse-room-event';
+import { redact } from '#protocol/redaction/redact';
+import type { RoomEvent } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { WellFormed } from './1-check-format.js';
+
+/** An event as it goes on, and its canonical JSON. */
+export interface HashedEvent {
+  readonly event: RoomEvent;
+  readonly pduText: string;
+}
+
+/**
+ * Step 3: where the content hash does not hold, only the redacted form goes on: that is what was signed. `unsigned` goes in
+ * any case: nobody answers for it. Server-server API, "Validating hashes and signatures on received events".
+ */
+export function keepHashed({ event, opened }: WellFormed, version: RoomVersion): HashedEvent {
+  const { unsigned, ...signed } = event.pdu;
+  if (opened.hasContentHash && unsigned === undefined) return { event, pduText: opened.json };
+  const pdu = opened.hasContentHash ? signed : redact(signed, version);
+  const pduText = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
+  const { eventId, roomId } = event;
+  return { event: parseRoomEvent(pdu, version, roomId, { eventId, json: pduText }), pduText };
+}

@@ -1,0 +1,52 @@
+import type { EventId } from '#kernel/ids';
+import { refuseRedactionEffect } from '#protocol/event-auth/authorize-redaction';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { redact } from '#protocol/redaction/redact';
+import type { RoomEvent } from '#protocol/room-event';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { authStateAt } from './5-check-state-before.js';
+import type { KnownRoom } from './known-room.js';
+import type { DueRedaction } from './outcome.js';
+
+/** What a redaction that is accepted now does to an event that is here already; nothing where it is not, or the rule forbids it. */
+export async function findOwnEffect(
+  redaction: RoomEvent,
+  before: StateTrie,
+  room: KnownRoom,
+): Promise<readonly DueRedaction[]> {
+  const { redacts } = redaction;
+  if (redacts === undefined) return [];
+  const target = (await room.find([redacts])).get(redacts);
+  if (target === undefined || target.isRedacted === true) return [];
+  return (await hasEffect(redaction, target.event, before, room)) ? [dueRedaction(redaction, target.event, room)] : [];
+}
+
+/** What redactions that came before an event do to it: the first that the rule allows counts. */
+export async function findWaitingRedactions(event: RoomEvent, room: KnownRoom): Promise<readonly DueRedaction[]> {
+  for (const redaction of await room.findRedactionsOf(event.eventId)) {
+    // No state of its own: the state after it is that before it.
+    const state = await room.stateAfter(redaction.eventId);
+    if (await hasEffect(redaction, event, state, room)) return [dueRedaction(redaction, event, room)];
+  }
+  return [];
+}
+
+async function hasEffect(
+  redaction: RoomEvent,
+  target: RoomEvent,
+  before: StateTrie,
+  room: KnownRoom,
+): Promise<boolean> {
+  if (redaction.type !== 'm.room.redaction' || redaction.stateKey !== undefined) return false;
+  const state = await authStateAt(redaction, before, new Map(), room);
+  return refuseRedactionEffect(redaction, target, state, room.version) === undefined;
+}
+
+function dueRedaction({ eventId }: RoomEvent, target: RoomEvent, { version }: KnownRoom): DueRedaction {
+  const effect: { event_id: EventId; redacted_by: EventId; room_version: string } = {
+    event_id: target.eventId,
+    redacted_by: eventId,
+    room_version: version.id,
+  };
+  return { effect, pduText: canonicalJson(redact(target.pdu, version), { lenient: !version.strictCanonicalJson }) };
+}

@@ -1,0 +1,346 @@
+import { describe, expect, it } from 'vitest';
+import type { EventId } from '#kernel/ids';
+import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { ForeignServer, idsOf } from '#testing/receiving/foreign-server';
+import { type DraftOn, firstEvents, makeOn, openRoom, roomOf } from '#testing/receiving/make-on';
+import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { extremitiesToName } from './place-in-graph.js';
+import type { Accepted, Outcome } from './outcome.js';
+
+const A = new ForeignServer('a.example', 1);
+const B = new ForeignServer('b.example', 2);
+const ALICE = A.user('alice');
+const BOB = B.user('bob');
+
+const version = (id: string) => ROOM_VERSIONS.find((one) => one.id === id) as RoomVersion;
+
+/** A room that Alice opened, and events that arrive in it. */
+class Life {
+  private constructor(readonly room: MemoryRoom) {}
+
+  static async of(id: string, levels: Record<string, number> = {}): Promise<Life> {
+    return new Life(await openRoom(version(id), [A, B], levels));
+  }
+
+  /** The same room on two servers. */
+  static async twice(id: string): Promise<readonly [Life, Life]> {
+    const first = await firstEvents(version(id), A);
+    const life = async () => new Life(await roomOf(version(id), [A, B], first));
+    return [await life(), await life()];
+  }
+
+  /** Makes an event on the room's ends (or where told) and lets it arrive. */
+  async send(sender: string, draft: Partial<DraftOn>): Promise<Outcome & { readonly eventId: EventId }> {
+    const { event, text } = await this.make(sender, draft);
+    return { ...(await this.room.receive(text)), eventId: event.eventId };
+  }
+
+  make(sender: string, draft: Partial<DraftOn>) {
+    const server = sender.endsWith(B.name) ? B : A;
+    return makeOn(this.room, server, { type: 'm.room.message', sender, content: { body: 'Hello' }, ...draft });
+  }
+
+  join(user: string, more: Partial<DraftOn> = {}) {
+    return this.send(user, { ...memberOf(user, 'join'), ...more });
+  }
+
+  get ends(): EventId[] {
+    return this.room.extremities.map(({ eventId }) => eventId);
+  }
+}
+
+function memberOf(user: string, membership: string): Partial<DraftOn> {
+  return { type: 'm.room.member', stateKey: user, content: { membership } };
+}
+
+const topic = (text: string): Partial<DraftOn> => ({ type: 'm.room.topic', stateKey: '', content: { topic: text } });
+const levelsOf = (users: Record<string, number>, more = {}): Partial<DraftOn> => ({
+  type: 'm.room.power_levels',
+  stateKey: '',
+  content: { users, ...more },
+});
+
+describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
+  it('is accepted on the end of the room, and is the only end then', async () => {
+    const life = await Life.of(id);
+    const joined = (await life.join(BOB)) as Accepted;
+    expect(joined).toMatchObject({ kind: 'accepted', header: { visibility: 'shared', origin: 'other.example' } });
+    expect(joined.header.base).toBeUndefined();
+    expect(joined.header.current).toBeUndefined();
+    expect(joined.header.state).toEqual([{ type: 'm.room.member', state_key: BOB, event_id: joined.event.eventId }]);
+    expect(life.ends).toEqual([joined.event.eventId]);
+  });
+
+  it('is answered as known when it comes again, and changes nothing', async () => {
+    const life = await Life.of(id);
+    const { text, event } = await life.make(ALICE, {});
+    await life.room.receive(text);
+    const before = life.ends;
+    expect(await life.room.receive(text)).toEqual({ kind: 'known', eventId: event.eventId, outcome: 'accepted' });
+    expect(life.ends).toEqual(before);
+  });
+
+  it('waits for parents and auth events that are not here, and nothing is done', async () => {
+    const [life, other] = await Life.twice(id);
+    const bob = await other.make(BOB, memberOf(BOB, 'join'));
+    await other.room.receive(bob.text);
+    const hello = await other.make(BOB, {});
+    const before = life.room.known.size;
+    expect(await life.room.receive(hello.text)).toMatchObject({
+      kind: 'missing',
+      authEvents: [bob.event.eventId],
+      parents: [bob.event.eventId],
+    });
+    expect(life.room.known.size).toBe(before);
+    await life.room.receive(bob.text);
+    expect(await life.room.receive(hello.text)).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('is rejected where its own auth events do not allow it, and changes no state and no end', async () => {
+    const life = await Life.of(id);
+    const root = life.room.state.rootHash;
+    const ends = life.ends;
+    const outcome = await life.send(BOB, topic('mine'));
+    expect(outcome).toMatchObject({ kind: 'rejected', header: { check: 'auth-events', state: [], root } });
+    expect(life.ends).toEqual(ends);
+    // What stands on it may pass, by the state that it did not change.
+    const after = await life.send(ALICE, { prev: [outcome.eventId] });
+    expect(after).toMatchObject({ kind: 'accepted' });
+    expect(life.ends).toEqual([after.eventId]);
+  });
+
+  it('is rejected where the state before it does not allow it, whatever auth events it names', async () => {
+    const life = await Life.of(id);
+    const join = await life.join(BOB);
+    const { event: mayTalk } = await life.make(BOB, {});
+    await life.send(ALICE, memberOf(BOB, 'ban'));
+    const outcome = await life.send(BOB, { auth: mayTalk.authEvents });
+    expect(mayTalk.authEvents).toContain(join.eventId);
+    expect(outcome).toMatchObject({ kind: 'rejected', header: { check: 'state' } });
+  });
+
+  it('is rejected where one of its auth events was', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const grab = await life.send(BOB, levelsOf({ [BOB]: 100 }));
+    expect(grab.kind).toBe('rejected');
+    const { event } = await life.make(BOB, {});
+    const levels = life.room.state.get('m.room.power_levels', '');
+    const auth = event.authEvents.map((each) => (each === levels ? grab.eventId : each));
+    expect(await life.send(BOB, { auth })).toMatchObject({ kind: 'rejected', header: { check: 'auth-events' } });
+  });
+
+  it('soft-fails where only the state of now does not allow it, and ends nothing', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const past = life.ends;
+    const ban = await life.send(ALICE, memberOf(BOB, 'ban'));
+    const evasion = await life.send(BOB, { prev: past });
+    expect(evasion).toMatchObject({ kind: 'soft-failed' });
+    expect(life.ends).toEqual([ban.eventId]);
+    // Whoever stands on both brings the ends together.
+    const merge = await life.send(ALICE, { prev: [ban.eventId, evasion.eventId] });
+    expect(merge).toMatchObject({ kind: 'accepted' });
+    expect(life.ends).toEqual([merge.eventId]);
+  });
+
+  it('beside another leaves two ends, and tells the current state apart from its own', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const fork = life.ends;
+    const first = await life.send(ALICE, topic('one'));
+    const second = (await life.send(BOB, { prev: fork })) as Accepted;
+    expect(life.ends).toEqual([first.eventId, second.event.eventId]);
+    expect(second.header).toMatchObject({ state: [], current: { state: [], root: life.room.state.rootHash } });
+    expect(second.header.root).not.toBe(life.room.state.rootHash);
+    const merge = (await life.send(ALICE, {})) as Accepted;
+    // Told from the nearest of its parents.
+    expect(merge.header.base).toBeUndefined();
+    expect(merge.header.state).toEqual([]);
+    expect(life.ends).toEqual([merge.event.eventId]);
+  });
+
+  it('that makes an older event current carries its PDU', async () => {
+    const life = await Life.of(id);
+    const fork = life.ends;
+    const named = await life.send(ALICE, { ...topic('named'), ts: 9_000 });
+    const beside = await life.send(ALICE, { ...topic('beside'), prev: fork, ts: 8_000, depth: 1 });
+    expect(beside.kind).toBe('accepted');
+    // From the end whose topic lost in the resolution: the one that won is brought to the state after it by the merge.
+    const merge = (await life.send(ALICE, { prev: [beside.eventId, named.eventId] })) as Accepted;
+    expect(merge.kind).toBe('accepted');
+    expect(merge.header.root).toBe(life.room.state.rootHash);
+    expect(merge.header.base ?? beside.eventId).toBe(life.room.state.get('m.room.topic', ''));
+    expect(merge.header.state).toEqual([]);
+  });
+
+  it('stands on a soft-failed one that no end names: the ends below that are none any more', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const past = life.ends;
+    await life.send(ALICE, memberOf(BOB, 'ban'));
+    const evasion = await life.send(BOB, { prev: past });
+    const unban = await life.send(ALICE, memberOf(BOB, 'leave'));
+    const low = await life.send(BOB, { prev: [unban.eventId] });
+    expect(low.kind).toBe('rejected');
+    const high = await life.send(ALICE, { prev: [low.eventId, evasion.eventId] });
+    expect(high).toMatchObject({ kind: 'accepted' });
+    expect(life.ends).toEqual([high.eventId]);
+  });
+
+  it('of any depth leaves the room able to go on', async () => {
+    const life = await Life.of(id);
+    const greatest = version(id).strictCanonicalJson ? Number.MAX_SAFE_INTEGER : 2 ** 63;
+    for (const depth of [greatest, 0, greatest, 1]) {
+      expect(await life.send(ALICE, { ...topic(`at ${depth}`), depth })).toMatchObject({ kind: 'accepted' });
+    }
+    const last = life.room.state.get('m.room.topic', '') as EventId;
+    expect(life.ends).toEqual([last]);
+    expect(await life.send(ALICE, { depth: 2 })).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('that creates the room again is dropped', async () => {
+    const life = await Life.of(id);
+    const again = A.create(version(id), ALICE, { 'm.federate': false });
+    const outcome = await life.room.receive(again.text);
+    expect(outcome.kind).toBe('dropped');
+    expect(life.room.createEvent?.content['m.federate']).toBeUndefined();
+  });
+});
+
+describe('the ends of a room', () => {
+  it('ask for an event of ours when there are more than ten, and one names twenty at most', async () => {
+    const life = await Life.of('11');
+    const fork = life.ends;
+    let last: Outcome | undefined;
+    for (let i = 0; i < 25; i++) {
+      last = await life.send(ALICE, { prev: fork, content: { body: String(i) } });
+      expect(last).toMatchObject({ kind: 'accepted', isMergeDue: i >= 10 });
+    }
+    const named = extremitiesToName(life.ends);
+    expect(named).toHaveLength(20);
+    const merge = await life.send(ALICE, { prev: named });
+    expect(merge).toMatchObject({ kind: 'accepted', isMergeDue: false });
+    expect(life.ends).toHaveLength(6);
+    await life.send(ALICE, {});
+    expect(life.ends).toHaveLength(1);
+  });
+});
+
+describe('a policy', () => {
+  it('that does not want an event lets it soft-fail, as the last check of all', async () => {
+    const [create, ...first] = await firstEvents(version('11'), A);
+    const room = new MemoryRoom(create!.event.roomId, version('11'), keysOf(A, B), ({ content }) =>
+      Promise.resolve(content['body'] === 'spam' ? { isAllowed: false, reason: 'spam' } : { isAllowed: true }),
+    );
+    for (const { text } of [create!, ...first]) await room.receive(text);
+    const spam = await makeOn(room, A, { type: 'm.room.message', sender: ALICE, content: { body: 'spam' } });
+    expect(await room.receive(spam.text)).toMatchObject({ kind: 'soft-failed', reason: 'spam' });
+    const strange = await makeOn(room, B, { type: 'm.room.message', sender: BOB, content: { body: 'spam' } });
+    expect(await room.receive(strange.text)).toMatchObject({ kind: 'rejected' });
+    const other = await makeOn(room, A, { type: 'm.room.message', sender: ALICE, content: { body: 'ham' } });
+    expect(await room.receive(other.text)).toMatchObject({ kind: 'accepted' });
+  });
+});
+
+describe.each(['1', '3', '11', '12'])('a redaction in room version %s', (id) => {
+  const redaction = (redacts: EventId): Partial<DraftOn> => ({ type: 'm.room.redaction', redacts, content: {} });
+
+  it('takes effect on an event of the same server', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const said = await life.send(BOB, {});
+    const outcome = (await life.send(BOB, redaction(said.eventId))) as Accepted;
+    expect(outcome.kind).toBe('accepted');
+    const effect = { event_id: said.eventId, redacted_by: outcome.event.eventId, room_version: id };
+    expect(outcome.redactions).toMatchObject([{ effect }]);
+    expect(life.room.known.get(said.eventId)?.event.content).toEqual({});
+    expect(((await life.send(BOB, redaction(said.eventId))) as Accepted).redactions).toEqual([]);
+  });
+
+  it('takes effect on events of others only with the level', async () => {
+    const life = await Life.of(id);
+    await life.join(BOB);
+    const said = await life.send(ALICE, {});
+    const outcome = await life.send(BOB, redaction(said.eventId));
+    if (version(id).redactionAuthRule) expect(outcome.kind).toBe('rejected');
+    else expect(outcome).toMatchObject({ kind: 'accepted', redactions: [] });
+    const other = await life.send(BOB, {});
+    expect(((await life.send(ALICE, redaction(other.eventId))) as Accepted).redactions).toHaveLength(1);
+  });
+
+  it('that comes before its event takes effect when that comes', async () => {
+    const life = await Life.of(id);
+    const said = await life.make(ALICE, {});
+    const first = (await life.send(ALICE, redaction(said.event.eventId))) as Accepted;
+    expect(first).toMatchObject({ kind: 'accepted', redactions: [] });
+    const outcome = (await life.room.receive(said.text)) as Accepted;
+    expect(outcome.redactions).toMatchObject([{ effect: { redacted_by: first.event.eventId } }]);
+  });
+
+  it('never takes effect on the create event', async () => {
+    const life = await Life.of(id);
+    const create = life.room.createEvent!;
+    const outcome = (await life.send(ALICE, redaction(create.eventId))) as Accepted;
+    expect(outcome).toMatchObject({ kind: 'accepted', redactions: [] });
+  });
+});
+
+describe.each(['1', '6', '11', '12'])('in room version %s what other servers tell', (id) => {
+  it('of an auth chain becomes outliers, by their own auth events, and may be judged in full later', async () => {
+    const all = await firstEvents(version(id), A);
+    const room = new MemoryRoom(all[0]!.event.roomId, version(id), keysOf(A, B));
+    expect(await room.receiveOutlier(all[1]!.text)).toMatchObject({
+      kind: 'missing',
+      authEvents: idsOf(all[0]!.event),
+    });
+    for (const { text } of all) expect(await room.receiveOutlier(text)).toMatchObject({ kind: 'outlier' });
+    expect(room.extremities).toEqual([]);
+    for (const { text } of all) expect(await room.receive(text)).toMatchObject({ kind: 'accepted' });
+    expect(room.extremities).toHaveLength(1);
+  });
+
+  it('that its own auth events do not allow is kept as a rejected outlier', async () => {
+    const life = await Life.of(id);
+    const grab = await life.make(BOB, levelsOf({ [BOB]: 100 }));
+    const outcome = await life.room.receiveOutlier(grab.text);
+    expect(outcome).toMatchObject({ kind: 'outlier', header: { reason: expect.any(String) as string } });
+    expect(life.room.known.get(grab.event.eventId)?.rejection).toBe('auth-events');
+  });
+
+  it('of the state before an event stands in for parents that nobody has, which then belong to the past', async () => {
+    const [there, here] = await Life.twice(id);
+    const join = await there.make(BOB, memberOf(BOB, 'join'));
+    await there.room.receive(join.text);
+    const lost = await there.make(BOB, { content: { body: 'lost' } });
+    await there.room.receive(lost.text);
+    const late = await there.make(BOB, { content: { body: 'late' } });
+    const state = [...there.room.state.entries()].map(({ eventId }) => eventId);
+    expect(await here.room.learn(late.event.eventId, state)).toMatchObject({
+      kind: 'missing',
+      authEvents: [join.event.eventId],
+    });
+    await here.room.receiveOutlier(join.text);
+    expect(await here.room.receive(late.text)).toMatchObject({ kind: 'missing', parents: [lost.event.eventId] });
+    expect(await here.room.learn(late.event.eventId, state)).toMatchObject({ kind: 'learnt' });
+    const outcome = (await here.room.receive(late.text)) as Accepted;
+    expect(outcome).toMatchObject({ kind: 'accepted', header: { base: { learnt: late.event.eventId }, state: [] } });
+    expect(outcome.state.rootHash).toBe(there.room.state.rootHash);
+    const ends = here.ends;
+    expect(await here.room.receive(join.text, { isHistory: true })).toMatchObject({ kind: 'accepted' });
+    expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
+    expect(here.ends).toEqual(ends);
+  });
+
+  it('as a state with two events for one key, or without the create event, is dropped', async () => {
+    const life = await Life.of(id);
+    const first = await life.send(ALICE, topic('one'));
+    const second = await life.send(ALICE, topic('two'));
+    const state = [...life.room.state.entries()].map(({ eventId }) => eventId);
+    const next = '$next:x' as EventId;
+    expect(await life.room.learn(next, [...state, first.eventId])).toMatchObject({ kind: 'dropped' });
+    expect(await life.room.learn(next, [second.eventId])).toMatchObject({ kind: 'dropped' });
+    expect(await life.room.learn(next, state)).toMatchObject({ kind: 'learnt', parts: [{ part: 1, parts: 1 }] });
+  });
+});

@@ -1,0 +1,180 @@
+import type { EventId } from '#kernel/ids';
+import type { RoomEvent } from '#protocol/room-event';
+import type { Rejection } from '#protocol/state-resolution/events-by-id';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import { refuseByAuthEvents } from './4-check-auth-events.js';
+import { findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
+import { refuseByCurrentState } from './6-check-current-state.js';
+import { refuseByPolicy } from './7-check-policy.js';
+import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
+import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
+import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
+import { extremitiesBeside, isMergeDue } from './place-in-graph.js';
+import { resolveStates } from './resolve-states.js';
+import { carryPdus, tellCurrent, tellState, type ToldState } from './write-change.js';
+
+/** How an event comes in. */
+export interface Arrival {
+  /** It was fetched from the past: it takes its place there, and changes neither the room's ends nor its current state. */
+  readonly isHistory?: boolean;
+}
+
+/**
+ * Steps 4 to 7 of the checks on receipt of a PDU, and all that is to be written of it. Server-server API, "Checks performed on
+ * receipt of a PDU". The room is held meanwhile, and nothing waits for the network: what is missing is told, with nothing done.
+ *
+ * An event that was accepted, soft-failed or rejected is answered as known; an outlier is judged as if it were new. Throws an
+ * Error only where what the room tells of itself does not agree.
+ */
+export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arrival = {}): Promise<Outcome> {
+  const { event } = pdu;
+  const { eventId } = event;
+  const known = await room.find([...new Set([eventId, ...event.authEvents, ...event.prevEvents])]);
+  const outcome = known.get(eventId)?.outcome;
+  if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
+  const foreign = dropOtherCreate(event, room);
+  if (foreign !== undefined) return foreign;
+  const authEvents = findMissingAuth(event, known, room);
+  const before = await findStateBefore(event, known, room);
+  const parents = 'missing' in before ? before.missing : [];
+  if (authEvents.length > 0 || 'missing' in before) return { kind: 'missing', eventId, authEvents, parents };
+  const judging = new Judging(pdu, known, before, room);
+  const refusal = refuseByAuthEvents(event, known, room);
+  if (refusal !== undefined) return judging.reject('auth-events', refusal);
+  const refusalBefore = await refuseByState(event, before.state, known, room);
+  if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
+  if (arrival.isHistory === true || room.isHole(eventId)) return judging.acceptHistory();
+  const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
+  return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
+}
+
+/** A room has one create event: another one would begin another room under the same id. */
+export function dropOtherCreate({ type, eventId }: RoomEvent, { createEvent }: KnownRoom): Dropped | undefined {
+  if (type !== 'm.room.create' || createEvent === undefined || createEvent.eventId === eventId) return undefined;
+  return { kind: 'dropped', reason: 'The room has another create event', wantedKeys: [] };
+}
+
+/** The events that an event's authorisation rests on and that are not here. */
+export function findMissingAuth(
+  { type, roomId, authEvents }: RoomEvent,
+  known: ReadonlyMap<EventId, unknown>,
+  { version, createEvent }: KnownRoom,
+): EventId[] {
+  const missing = [...new Set(authEvents)].filter((eventId) => !known.has(eventId));
+  // Where the room id is the create event's hash, nobody names it.
+  const isCreateMissing = version.roomIdIsCreateHash && createEvent === undefined && type !== 'm.room.create';
+  return isCreateMissing ? [...missing, `$${roomId.slice(1)}` as EventId] : missing;
+}
+
+/** An event whose place is known, on its way to one of its outcomes. */
+class Judging {
+  readonly #event: RoomEvent;
+
+  constructor(
+    private readonly pdu: PreparedPdu,
+    private readonly known: ReadonlyMap<EventId, KnownEvent>,
+    private readonly before: StateBefore,
+    private readonly room: KnownRoom,
+  ) {
+    this.#event = pdu.event;
+  }
+
+  async reject(rejection: Rejection, reason: string): Promise<Rejected> {
+    const { state } = this.before;
+    const told = tellState(this.#event, state, this.before.bases);
+    const header = { ...(await this.#header(told)), reason, check: rejection };
+    const redactions = await findWaitingRedactions(this.#event, this.room);
+    return { kind: 'rejected', ...this.#judged(state), redactions, header, rejection };
+  }
+
+  async softFail(reason: string): Promise<SoftFailed> {
+    const state = this.#stateAfter();
+    const header = await this.#header(tellState(this.#event, state, this.before.bases));
+    const redactions = await findWaitingRedactions(this.#event, this.room);
+    return { kind: 'soft-failed', ...this.#judged(state), redactions, header, reason };
+  }
+
+  async acceptHistory(): Promise<Accepted> {
+    const { room } = this;
+    const state = this.#stateAfter();
+    const told = tellState(this.#event, state, this.before.bases);
+    const extremities = room.extremities.map(({ eventId }) => eventId);
+    const header = { ...(await this.#header(told)), history: true as const, extremities };
+    return {
+      kind: 'accepted',
+      ...this.#judged(state),
+      redactions: await this.#redactions(),
+      header,
+      current: room.state,
+      isMergeDue: isMergeDue(extremities),
+    };
+  }
+
+  async accept(): Promise<Accepted> {
+    const { room } = this;
+    const state = this.#stateAfter();
+    const told = tellState(this.#event, state, this.before.bases);
+    const beside = await extremitiesBeside(this.#event, this.known, room);
+    const current = await this.#resolveCurrent(state, beside);
+    const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
+    const toldCurrent = tellCurrent(room.state, current, told);
+    const changes = (toldCurrent.current ?? told.header).state;
+    const header = {
+      ...(await this.#header(told)),
+      extremities,
+      ...toldCurrent,
+      ...(await carryPdus(this.#event, changes, room)),
+    };
+    return {
+      kind: 'accepted',
+      ...this.#judged(state),
+      redactions: await this.#redactions(),
+      header,
+      current,
+      isMergeDue: isMergeDue(extremities),
+    };
+  }
+
+  #stateAfter(): StateTrie {
+    const { type, stateKey, eventId } = this.#event;
+    const { state } = this.before;
+    return stateKey === undefined ? state : state.set(type, stateKey, eventId);
+  }
+
+  async #resolveCurrent(after: StateTrie, beside: KnownRoom['extremities']): Promise<StateTrie> {
+    const states = [after];
+    for (const { eventId, root } of beside) {
+      if (root !== after.rootHash) states.push(await this.room.stateAfter(eventId));
+    }
+    return resolveStates(states, this.room, this.#event);
+  }
+
+  async #redactions(): Promise<Accepted['redactions']> {
+    const own = await findOwnEffect(this.#event, this.before.state, this.room);
+    return [...own, ...(await findWaitingRedactions(this.#event, this.room))];
+  }
+
+  #judged(state: StateTrie) {
+    return { event: this.#event, pduText: this.pdu.pduText, state };
+  }
+
+  async #header({ header }: ToldState) {
+    return {
+      event_id: this.#event.eventId,
+      room_version: this.room.version.id,
+      ...header,
+      visibility: await this.#visibilityBefore(),
+      origin: this.pdu.origin,
+    };
+  }
+
+  /** That of the state before the event: it decides who may see the event, by whatever way they ask. */
+  async #visibilityBefore(): Promise<HistoryVisibility> {
+    const { room } = this;
+    const eventId = this.before.state.get('m.room.history_visibility', '');
+    if (eventId === room.state.get('m.room.history_visibility', '')) return room.visibility;
+    if (eventId === undefined) return historyVisibilityOf({});
+    return historyVisibilityOf(getKnown(await room.find([eventId]), eventId).event.content);
+  }
+}

@@ -1,0 +1,60 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomEvent } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { Rejection } from '#protocol/state-resolution/events-by-id';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
+import type { HistoryVisibility } from '../facts/room-facts.js';
+
+/** What became of an event. Of an outlier the state is not known; of all others it is. */
+export type EventOutcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier';
+
+/** An event of the room that this server has. */
+export interface KnownEvent {
+  /** As it stands: what a redaction took out is gone. */
+  readonly event: RoomEvent;
+  readonly outcome: EventOutcome;
+  /** Which check refused it: of events rejected, and of outliers that their own auth events do not allow. */
+  readonly rejection?: Rejection;
+  /** A redaction took effect on it. */
+  readonly isRedacted?: boolean;
+}
+
+/** A forward extremity of the room. */
+export interface KnownExtremity {
+  readonly eventId: EventId;
+  /** The root of the state after it. */
+  readonly root: string;
+}
+
+/**
+ * What judging an event must know of its room, and the only thing it asks. Nothing in it waits for the network. It stands
+ * still while an event is judged: whoever judges holds the room.
+ */
+export interface KnownRoom {
+  readonly roomId: RoomId;
+  readonly version: RoomVersion;
+  /** undefined while the room's create event is not there yet: the first of a room that is being joined. */
+  readonly createEvent: RoomEvent | undefined;
+  /** The resolved current state. */
+  readonly state: StateTrie;
+  /** The history visibility in it. */
+  readonly visibility: HistoryVisibility;
+  readonly extremities: readonly KnownExtremity[];
+  /** Those of some events of this room that are here; each id once. */
+  find(eventIds: readonly EventId[]): Promise<ReadonlyMap<EventId, KnownEvent>>;
+  /** The state after an event whose state is known. Throws an Error for others. */
+  stateAfter(eventId: EventId): Promise<StateTrie>;
+  /** The state before an event as another server told it, once all parts are there. */
+  findLearntState(eventId: EventId): Promise<StateTrie | undefined>;
+  /** Whether an event that is accepted names this one as its parent, while it was not here: it belongs to the past. */
+  isHole(eventId: EventId): boolean;
+  /** The accepted redactions that name an event, oldest first: it may come after them. */
+  findRedactionsOf(eventId: EventId): Promise<readonly RoomEvent[]>;
+}
+
+/** An event, or an Error where the room does not have what it must: its own rows do not agree. */
+export function getKnown(known: ReadonlyMap<EventId, KnownEvent>, eventId: EventId): KnownEvent {
+  const one = known.get(eventId);
+  if (one === undefined) throw new Error(`the room's state names ${eventId}, which is not there`);
+  return one;
+}

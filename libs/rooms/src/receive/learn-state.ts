@@ -1,0 +1,71 @@
+import type { EventId, ServerName } from '#kernel/ids';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import { type StateEntry, trieOf, type StateTrie } from '#protocol/state-trie/state-trie';
+import type { StateLearnt } from '../facts/room-facts.js';
+import type { KnownRoom } from './known-room.js';
+import type { Dropped, MissingEvents } from './outcome.js';
+
+/** So many entries are one fact: about 100 KB. */
+const PART = 1_000;
+
+/** A state that another server told, checked: the facts to be written. */
+export interface LearnedState {
+  readonly kind: 'learnt';
+  readonly parts: readonly StateLearnt[];
+  readonly state: StateTrie;
+}
+
+/** The state before an event, as another server tells it: its events by id. */
+export interface ToldStateBefore {
+  readonly eventId: EventId;
+  readonly origin: ServerName;
+  readonly stateEvents: readonly EventId[];
+}
+
+/**
+ * Checks the state before an event that another server tells (server-server API, "Retrieving state"), each event of which was
+ * judged before, most as outliers. What its own auth events do not allow is left out, as if it had not been told; so is what
+ * the rules refused here. A state with two events for one key, an event that is no state, or without the room's create event
+ * is none, and dropped.
+ */
+export async function learnState(
+  { eventId, origin, stateEvents }: ToldStateBefore,
+  room: KnownRoom,
+): Promise<LearnedState | Dropped | MissingEvents> {
+  const known = await room.find([...new Set(stateEvents)]);
+  const authEvents = stateEvents.filter((id) => !known.has(id));
+  if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
+  const entries: StateEntry[] = [];
+  const seen = new Set<string>();
+  for (const { event, rejection } of known.values()) {
+    const { type, stateKey } = event;
+    if (stateKey === undefined) return dropped(`${event.eventId} is no state`);
+    if (rejection !== undefined) continue;
+    const key = stateKeyOf(type, stateKey);
+    if (seen.has(key)) return dropped(`Two events for ${type}`);
+    seen.add(key);
+    entries.push({ type, stateKey, eventId: event.eventId });
+  }
+  const state = trieOf(entries);
+  if (room.createEvent === undefined || state.get('m.room.create', '') !== room.createEvent.eventId) {
+    return dropped('The state does not hold the create event of the room');
+  }
+  return { kind: 'learnt', parts: partsOf(eventId, origin, state), state };
+}
+
+function partsOf(eventId: EventId, origin: ServerName, state: StateTrie): StateLearnt[] {
+  const entries = [...state.entries()].map(({ type, stateKey, eventId: id }) => [type, stateKey, id] as const);
+  const parts = Math.ceil(entries.length / PART);
+  return Array.from({ length: parts }, (_, i) => ({
+    event_id: eventId,
+    origin,
+    part: i + 1,
+    parts,
+    root: state.rootHash,
+    state: entries.slice(i * PART, (i + 1) * PART),
+  }));
+}
+
+function dropped(reason: string): Dropped {
+  return { kind: 'dropped', reason, wantedKeys: [] };
+}

@@ -1,0 +1,195 @@
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { parseRoomEvent } from '#protocol/parse-room-event';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import type { Pdu, RoomEvent } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { StateTrie } from '#protocol/state-trie/state-trie';
+import { changedBy } from '#rooms/decide/room-head';
+import {
+  currentChangeOf,
+  type HistoryVisibility,
+  historyVisibilityOf,
+  type PduWithState,
+} from '#rooms/facts/room-facts';
+import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
+import { judgeOutlier } from '#rooms/receive/judge-outlier';
+import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
+import type { KnownEvent, KnownExtremity, KnownRoom } from '#rooms/receive/known-room';
+import { type LearnedState, learnState } from '#rooms/receive/learn-state';
+import type { DueRedaction, Outcome, StoredOutlier } from '#rooms/receive/outcome';
+import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
+import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ForeignServer } from './foreign-server.js';
+
+/** The keys of some servers, valid for ever. */
+export function keysOf(...servers: readonly ForeignServer[]): ServerKeys {
+  const keys = new Map(servers.map(({ name, signingKey, verifyKey }) => [`${name} ${signingKey.keyId}`, verifyKey]));
+  return {
+    find: (name, keyId) => {
+      const key = keys.get(`${name} ${keyId}`);
+      return key === undefined ? undefined : { key, validUntil: Infinity, isOld: false };
+    },
+  };
+}
+
+/** A room in memory that folds the facts of what it receives, as the write side does; it trusts nothing but those. */
+export class MemoryRoom implements KnownRoom {
+  createEvent: RoomEvent | undefined;
+  state = StateTrie.empty;
+  visibility: HistoryVisibility = 'shared';
+  extremities: readonly KnownExtremity[] = [];
+  readonly known = new Map<EventId, KnownEvent>();
+  readonly learnt = new Map<EventId, StateTrie>();
+  readonly #after = new Map<EventId, StateTrie>();
+  readonly #holes = new Set<EventId>();
+  readonly #redactions = new Map<EventId, RoomEvent[]>();
+
+  constructor(
+    readonly roomId: RoomId,
+    readonly version: RoomVersion,
+    private readonly keys: ServerKeys,
+    private readonly policy: Policy = allowAll,
+  ) {}
+
+  find(eventIds: readonly EventId[]): Promise<ReadonlyMap<EventId, KnownEvent>> {
+    const found = new Map<EventId, KnownEvent>();
+    for (const eventId of eventIds) {
+      const one = this.known.get(eventId);
+      if (one !== undefined) found.set(eventId, one);
+    }
+    return Promise.resolve(found);
+  }
+
+  stateAfter(eventId: EventId): Promise<StateTrie> {
+    return Promise.resolve(this.after(eventId));
+  }
+
+  findLearntState(eventId: EventId): Promise<StateTrie | undefined> {
+    return Promise.resolve(this.learnt.get(eventId));
+  }
+
+  isHole(eventId: EventId): boolean {
+    return this.#holes.has(eventId);
+  }
+
+  findRedactionsOf(eventId: EventId): Promise<readonly RoomEvent[]> {
+    return Promise.resolve(this.#redactions.get(eventId) ?? []);
+  }
+
+  after(eventId: EventId): StateTrie {
+    const state = this.#after.get(eventId);
+    if (state === undefined) throw new Error(`the state after ${eventId} is not known`);
+    return state;
+  }
+
+  /** How a PDU comes into this room from a server. */
+  preparation(origin = 'other.example' as ServerName): Preparation {
+    const { roomId, version, keys, policy } = this;
+    return { roomId, version, origin, keys, policy };
+  }
+
+  /** Receives a PDU by its bytes. */
+  async receive(input: string | Pdu, arrival?: Arrival): Promise<Outcome> {
+    const prepared = await preparePdu(input, this.preparation());
+    if (prepared.kind === 'dropped') return prepared;
+    const outcome = await judgePdu(prepared, this, arrival);
+    this.apply(outcome);
+    return outcome;
+  }
+
+  /** Receives a PDU as part of an auth chain or of a state. */
+  async receiveOutlier(input: string): Promise<Awaited<ReturnType<typeof judgeOutlier>>> {
+    const prepared = await preparePdu(input, this.preparation());
+    if (prepared.kind === 'dropped') return prepared;
+    const outcome = await judgeOutlier(prepared, this);
+    if (outcome.kind === 'outlier') this.#applyOutlier(outcome);
+    return outcome;
+  }
+
+  /** Learns the state before an event. */
+  async learn(eventId: EventId, stateEvents: readonly EventId[]): Promise<Awaited<ReturnType<typeof learnState>>> {
+    const learned = await learnState({ eventId, origin: 'other.example' as ServerName, stateEvents }, this);
+    if (learned.kind === 'learnt') this.#applyLearned(eventId, learned);
+    return learned;
+  }
+
+  /** Folds what an outcome says is to be written. Throws where it contradicts itself. */
+  apply(outcome: Outcome): void {
+    if (outcome.kind !== 'accepted' && outcome.kind !== 'soft-failed' && outcome.kind !== 'rejected') return;
+    const { event, header, kind } = outcome;
+    const { eventId } = event;
+    const state = this.#fold(event, header);
+    this.#after.set(eventId, state);
+    if (header.root !== outcome.state.rootHash) throw new Error(`${eventId}: the outcome's state is another`);
+    this.#remember(event, kind === 'rejected' ? { outcome: kind, rejection: outcome.header.check } : { outcome: kind });
+    if (outcome.kind === 'accepted') this.#applyAccepted(outcome);
+    outcome.redactions.forEach((redaction) => this.#redact(redaction));
+  }
+
+  #fold(event: RoomEvent, { base = event.prevEvents[0], state: changes, root }: Omit<PduWithState, 'pdu'>): StateTrie {
+    const from = this.#baseState(base);
+    for (const { type, state_key: key, replaces } of changes) {
+      if (from.get(type, key) !== replaces) throw new Error(`${event.eventId}: ${type} replaces something else`);
+    }
+    const state = changedBy(from, changes);
+    if (state.rootHash !== root) throw new Error(`${event.eventId}: the change does not lead to its root`);
+    return state;
+  }
+
+  #baseState(base: PduWithState['base']): StateTrie {
+    if (base === undefined) return StateTrie.empty;
+    return typeof base === 'string' ? this.after(base) : (this.learnt.get(base.learnt) as StateTrie);
+  }
+
+  #applyAccepted({ event, header, current }: Extract<Outcome, { kind: 'accepted' }>): void {
+    if (event.type === 'm.room.create') this.createEvent = event;
+    for (const eventId of event.prevEvents) {
+      if ((this.known.get(eventId)?.outcome ?? 'outlier') === 'outlier') this.#holes.add(eventId);
+    }
+    this.#holes.delete(event.eventId);
+    if (event.redacts !== undefined) {
+      this.#redactions.set(event.redacts, [...(this.#redactions.get(event.redacts) ?? []), event]);
+    }
+    const change = currentChangeOf(header);
+    if (change === undefined) return;
+    for (const { event_id: eventId } of change.state) {
+      const isCarried = eventId === null || eventId === event.eventId || header.state_pdus?.[eventId] !== undefined;
+      if (!isCarried) throw new Error(`${event.eventId}: ${eventId} becomes current and is not carried`);
+    }
+    this.state = changedBy(this.state, change.state);
+    if (this.state.rootHash !== change.root || current.rootHash !== change.root) {
+      throw new Error(`${event.eventId}: the current state is another`);
+    }
+    const visible = this.state.get('m.room.history_visibility', '');
+    this.visibility = historyVisibilityOf(visible === undefined ? {} : (this.known.get(visible)?.event.content ?? {}));
+    this.extremities = header.extremities.map((eventId) => ({ eventId, root: this.after(eventId).rootHash }));
+  }
+
+  #applyOutlier({ event, header, redactions }: StoredOutlier): void {
+    const rejection = header.reason === undefined ? {} : { rejection: 'auth-events' as const };
+    this.#remember(event, { outcome: 'outlier', ...rejection });
+    if (event.type === 'm.room.create' && header.reason === undefined) this.createEvent = event;
+    redactions.forEach((redaction) => this.#redact(redaction));
+  }
+
+  #applyLearned(eventId: EventId, { parts, state }: LearnedState): void {
+    const entries = parts.flatMap((part) => part.state);
+    let told = StateTrie.empty;
+    for (const [type, stateKey, id] of entries) told = told.set(type, stateKey, id);
+    if (told.rootHash !== state.rootHash) throw new Error('the parts tell another state');
+    this.learnt.set(eventId, told);
+  }
+
+  #remember(event: RoomEvent, fate: Omit<KnownEvent, 'event'>): void {
+    this.known.set(event.eventId, { event, ...fate });
+  }
+
+  #redact({ effect, pduText }: DueRedaction): void {
+    const { event_id: eventId } = effect;
+    const one = this.known.get(eventId);
+    if (one === undefined) throw new Error(`${eventId} is redacted and not there`);
+    const pdu = parseJson(pduText, { lenient: true }) as Pdu;
+    const event = parseRoomEvent(pdu, this.version, this.roomId, { eventId, json: pduText });
+    this.known.set(eventId, { ...one, event, isRedacted: true });
+  }
+}
