@@ -2,6 +2,7 @@ import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { stateAfterEvent } from '../decide/room-state.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
@@ -137,9 +138,7 @@ class Judging {
   }
 
   #stateAfter(): StateTrie {
-    const { type, stateKey, eventId } = this.#event;
-    const { state } = this.before;
-    return stateKey === undefined ? state : state.set(type, stateKey, eventId);
+    return stateAfterEvent(this.before.state, this.#event, this.room.version);
   }
 
   async #resolveCurrent(after: StateTrie, beside: KnownRoom['extremities']): Promise<StateTrie> {

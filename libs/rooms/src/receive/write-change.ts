@@ -2,7 +2,7 @@ import type { EventId } from '#kernel/ids';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { changesBetween } from '../decide/room-head.js';
+import { changesBetween } from '../decide/room-state.js';
 import type { ChangedState, PduAccepted, PduWithState, StateChange } from '../facts/room-facts.js';
 import type { BaseState } from './5-check-state-before.js';
 import { getKnown, type KnownRoom } from './known-room.js';

@@ -4,7 +4,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { changedBy } from '#rooms/decide/room-head';
+import { changedBy } from '#rooms/decide/room-state';
 import {
   currentChangeOf,
   type HistoryVisibility,
