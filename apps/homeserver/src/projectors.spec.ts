@@ -17,10 +17,12 @@ describe('the rows of every projector', () => {
 
   beforeAll(async () => {
     const log = new MemoryEventStore();
-    const room = await LocalRoom.begin(log);
+    const room = await LocalRoom.begin(log, 'dev.annals.12.deletion');
     await room.setState('m.room.join_rules', { join_rule: 'public' });
     await room.setMembership(BOB, 'join');
     await room.setState('m.room.name', { name: 'The pub' });
+    await room.setState('m.room.topic', { topic: 'beer' });
+    await room.setState('m.room.topic', { 'dev.annals.deleted': true });
     const said = await room.say('hello');
     const relate = (relates: object, type = 'm.room.message', sender = BOB) =>
       room.send({

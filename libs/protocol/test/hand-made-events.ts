@@ -83,7 +83,7 @@ export function versionOf(id: string): RoomVersion {
   return version;
 }
 
-/** The room versions from one to another, both included. */
+/** The specification's room versions from one to another, both included. */
 export function versionsBetween(first: number, last: number): RoomVersion[] {
   return ROOM_VERSIONS.filter(({ id }) => Number(id) >= first && Number(id) <= last);
 }

@@ -4,10 +4,17 @@ import { findAuthRefusal } from '../src/event-auth/authorize-event.js';
 import { selectAuthTypes } from '../src/event-auth/select-auth-types.js';
 import type { RoomEvent } from '../src/room-event.js';
 import type { RoomVersion } from '../src/room-versions/room-version.js';
+import { isStateDeletion } from '../src/state-deletion.js';
 import type { EventsById, Rejection } from '../src/state-resolution/events-by-id.js';
 import { resolveState } from '../src/state-resolution/resolve-state.js';
 import { StateTrie, trieOf } from '../src/state-trie/state-trie.js';
 import { ALICE, makeCreate, makeEvent, member, type EventDraft } from './hand-made-events.js';
+
+function stateAfter(before: StateTrie, event: RoomEvent, version: RoomVersion): StateTrie {
+  const { type, stateKey, eventId } = event;
+  if (stateKey === undefined) return before;
+  return isStateDeletion(event, version) ? before.delete(type, stateKey) : before.set(type, stateKey, eventId);
+}
 
 /** A room as one server sees it: events with their places in the graph, and the state after each. Ids are symbolic. */
 export class HandMadeRoom implements EventsById {
@@ -65,8 +72,7 @@ export class HandMadeRoom implements EventsById {
   receive(event: RoomEvent): void {
     const before = this.stateBefore(event.prevEvents);
     this.#events.set(event.eventId, event);
-    const after = event.stateKey === undefined ? before : before.set(event.type, event.stateKey, event.eventId);
-    this.#after.set(event.eventId, after);
+    this.#after.set(event.eventId, stateAfter(before, event, this.version));
   }
 
   stateAfter(id: string): StateTrie {

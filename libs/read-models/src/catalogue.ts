@@ -23,6 +23,11 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   transactions: { owner: 'timeline', key: ['user', 'device', 'hash of room, type and transaction'], value: 'event id' },
   'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
   'state-log': { owner: 'room-state', key: ['room', 'position'], value: 'what the fact changed in the state' },
+  'state-deletions': {
+    owner: 'room-state',
+    key: ['room'],
+    value: 'the position at which a key was last left to nothing',
+  },
   members: { owner: 'membership', key: ['room', 'user'], value: 'membership, event, sender, names' },
   'room-members': { owner: 'membership', key: ['room', 'membership', 'user'], value: 'empty: members by membership' },
   'user-rooms': { owner: 'membership', key: ['user', 'room'], value: 'membership, event, sender, whether forgotten' },

@@ -11,6 +11,7 @@ import { BanUserHandler } from './commands/ban-user.js';
 import { MembershipChanges } from './commands/change-membership.js';
 import { CompleteUpgradeHandler } from './commands/complete-upgrade.js';
 import { CreateRoomHandler } from './commands/create-room.js';
+import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
 import { InviteUserHandler } from './commands/invite-user.js';
@@ -57,6 +58,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   BanUserHandler,
   CompleteUpgradeHandler,
   CreateRoomHandler,
+  DeleteStateHandler,
   DropCanonicalAliasHandler,
   ForgetRoomHandler,
   InviteUserHandler,

@@ -12,6 +12,7 @@ import { BanUser, BanUserHandler } from '#rooms/commands/ban-user';
 import { MembershipChanges } from '#rooms/commands/change-membership';
 import { CompleteUpgrade, CompleteUpgradeHandler } from '#rooms/commands/complete-upgrade';
 import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
+import { DeleteState, DeleteStateHandler } from '#rooms/commands/delete-state';
 import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/drop-canonical-alias';
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { InviteUser, InviteUserHandler } from '#rooms/commands/invite-user';
@@ -71,6 +72,7 @@ export class RoomCommands {
       [CreateAlias, new CreateAliasHandler(aliases, views)],
       [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, TEST_AUTHOR, clock)],
       [DeleteAlias, new DeleteAliasHandler(aliases, views)],
+      [DeleteState, new DeleteStateHandler(workers, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
       [InviteUser, new InviteUserHandler(members, config)],

@@ -216,7 +216,7 @@ describe('what an account keeps', () => {
     const { capabilities } = (await get('capabilities')).body as { capabilities: Record<string, unknown> };
     expect(capabilities['m.room_versions']).toMatchObject({
       default: '12',
-      available: { '1': 'stable', '12': 'stable' },
+      available: { '1': 'stable', '12': 'stable', 'dev.annals.12.deletion': 'unstable' },
     });
     expect((await app.call('GET', `${V3}/capabilities`)).status).toBe(401);
   });

@@ -2,6 +2,7 @@ import { isUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
+import { isDeletable, isStateDeletion } from '../state-deletion.js';
 import type { AuthState } from './auth-state.js';
 import { membershipOf, NOT_JOINED, refuseMembership } from './authorize-membership.js';
 import { refusePowerLevels } from './authorize-power-levels.js';
@@ -24,6 +25,8 @@ export function checkEventAuth(event: RoomEvent, version: RoomVersion, state: Au
  * each number less one.
  */
 export function findAuthRefusal(event: RoomEvent, version: RoomVersion, state: AuthState): Refusal {
+  // Of our own version alone: whatever else the type's rules would say of the content.
+  if (!isDeletable(event.type) && isStateDeletion(event, version)) return `${event.type} cannot be deleted`;
   if (event.type === 'm.room.create') return refuseCreate(event, version);
   const { createEvent } = state;
   if (createEvent === undefined) return 'The room has no create event';

@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
+import { isDeletable, isStateDeletion } from '../state-deletion.js';
 import { refuseLevelsShape } from './authorize-power-levels.js';
 import { isPrivilegedCreator } from './power-levels.js';
 
@@ -43,10 +44,14 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
  * that begin here: what other servers send is judged by the authorisation rules alone, or servers would disagree.
  *
  * Throws M_BAD_JSON where a key has not the type that the specification's event schemas give it, M_INVALID_PARAM where the
- * value is of that type and nonetheless not possible.
+ * value is of that type and nonetheless not possible, or may not be deleted. Of what deletes a key nobody reads the rest.
  */
 export function checkStateContent(event: StateContent, room: StateOfRoom): void {
   const check = CHECKS.get(event.type);
+  if (isStateDeletion(event, room.version) && check !== refuseRedaction) {
+    if (!isDeletable(event.type)) throw invalid(`${event.type}: cannot be deleted`);
+    return;
+  }
   if (check === undefined) return;
   // None of these types knows this key; with all of its own keys left out, an encrypted payload could pass for an empty one.
   if (event.content['ciphertext'] !== undefined) throw bad('ciphertext: this type of event cannot be encrypted');

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { Pdu } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
+import { DELETED } from '../state-deletion.js';
 
 type Redaction = RoomVersion['redaction'];
 
@@ -85,8 +86,18 @@ export function survivesRedaction(key: string, version: RoomVersion): boolean {
   return RULES[version.redaction].keys.has(key);
 }
 
-/** What stays of the content of an event of this type; the same object where all of it stays. */
+/**
+ * What stays of the content of an event of this type; the same object where all of it stays. Where state can be deleted, so does
+ * the mark of a deletion: without it the event would hold the key that it left to nothing, and the state after it be another.
+ */
 export function redactContent(type: unknown, content: unknown, version: RoomVersion): JsonObject {
+  const kept = keepNamed(type, content, version);
+  // `true` alone: any other value is no deletion, and could hide from redaction what it likes.
+  const isDeletion = version.stateDeletion && isJsonObject(content) && content[DELETED] === true;
+  return isDeletion && kept !== content ? { ...kept, [DELETED]: true } : kept;
+}
+
+function keepNamed(type: unknown, content: unknown, version: RoomVersion): JsonObject {
   const family = RULES[version.redaction];
   const allowed = typeof type === 'string' ? family.content.get(type) : undefined;
   if (allowed === undefined || !isJsonObject(content)) return NOTHING;

@@ -1,6 +1,7 @@
 /** What differs from one room version to the next, as data. Nothing else in the code knows a version's number. */
 export interface RoomVersion {
   readonly id: string;
+  /** Of the specification; all others are told as unstable. */
   readonly stable: boolean;
   /** `opaque`: `$local:server`, a field of the PDU. `hash`: the reference hash, in one of two base64 alphabets. */
   readonly eventIds: 'opaque' | 'hash-base64' | 'hash-base64url';

@@ -47,10 +47,12 @@ const V12: RoomVersion = {
   roomIdIsCreateHash: true,
   privilegedCreators: true,
 };
+/** Our own: the twelfth's rules, and state can be deleted. Its name is in our namespace, as only the specification's are short. */
+const V12_DELETION: RoomVersion = { ...V12, id: 'dev.annals.12.deletion', stable: false, stateDeletion: true };
 
-/** Every room version this server takes part in, oldest first. */
+/** Every room version this server takes part in: the specification's, oldest first, then our own. */
 export const ROOM_VERSIONS: readonly RoomVersion[] = Object.freeze(
-  [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12].map((version) => Object.freeze(version)),
+  [V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V12_DELETION].map((version) => Object.freeze(version)),
 );
 
 /** The version of a new room whose creator asks for none: specification, "Room Versions". */

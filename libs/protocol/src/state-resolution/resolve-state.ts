@@ -1,6 +1,7 @@
 import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
+import { isStateDeletion } from '../state-deletion.js';
 import { StateTrie } from '../state-trie/state-trie.js';
 import { findAuthDifference } from './auth-difference.js';
 import { findConflictedSubgraph } from './conflicted-subgraph.js';
@@ -17,6 +18,8 @@ import { eventIdsOf, splitConflicted, type SplitStates } from './split-conflicte
  * States are tries, so that what they share is never looked at: the cost is that of their differences and of the auth chains
  * behind those. The order of the states does not matter. No state gives the empty one. Throws an Error where `events`
  * does not know an event that the states differ in; auth chains may have gaps.
+ *
+ * A key that was deleted is in no state, so whatever another state has there wins. The event that deleted it takes no part.
  */
 export function resolveState(states: readonly StateTrie[], version: RoomVersion, events: EventsById): StateTrie {
   const [first, ...others] = [...new Map(states.map((state) => [state.rootHash, state])).values()];
@@ -32,7 +35,7 @@ export function resolveState(states: readonly StateTrie[], version: RoomVersion,
 /** Versions 2 and 2.1: room version 2 and room version 12, "Algorithm". */
 function resolveV2(split: SplitStates, version: RoomVersion, events: EventsById): StateTrie {
   const isV21 = version.stateResolution === 'v2.1';
-  const conflicted = collectFullConflicted(split, isV21, events);
+  const conflicted = collectFullConflicted(split, version, events);
   const createEvent = findCreateEvent(conflicted, version, events);
   // 1
   const powerEvents = selectPowerEvents(conflicted);
@@ -55,14 +58,16 @@ function resolveV2(split: SplitStates, version: RoomVersion, events: EventsById)
 }
 
 /** The full conflicted set. */
-function collectFullConflicted(split: SplitStates, isV21: boolean, events: EventsById): Map<EventId, RoomEvent> {
+function collectFullConflicted(split: SplitStates, version: RoomVersion, events: EventsById): Map<EventId, RoomEvent> {
   const conflicted = new Set(split.conflicts.flatMap(eventIdsOf));
   const full = new Set([...conflicted, ...findAuthDifference(split, events)]);
-  if (isV21) for (const eventId of findConflictedSubgraph(conflicted, events)) full.add(eventId);
+  if (version.stateResolution === 'v2.1')
+    for (const eventId of findConflictedSubgraph(conflicted, events)) full.add(eventId);
   const found = new Map<EventId, RoomEvent>();
   for (const eventId of full) {
     const event = findUsable(events, eventId);
-    if (event?.stateKey !== undefined) found.set(eventId, event);
+    // Somebody may name a deletion among auth events; nothing may come of it that holds the key.
+    if (event?.stateKey !== undefined && !isStateDeletion(event, version)) found.set(eventId, event);
   }
   return found;
 }

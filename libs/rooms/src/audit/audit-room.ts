@@ -2,6 +2,8 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { isStateDeletion } from '#protocol/state-deletion';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import {
@@ -180,7 +182,9 @@ class RoomHistory {
         this.#contents.set(changed, id === eventId ? content : contentOf(this.remains.get(id) ?? carriedPdu(body, id)));
     }
     const redacted = this.#names.get(targetOf(pdu) as EventId);
-    const event = { type, sender, stateKey, content, before, redacted, isRedacted: remains !== undefined };
+    const version = findRoomVersion(body.room_version);
+    const isDeletion = version !== undefined && isStateDeletion({ stateKey, content }, version);
+    const event = { type, sender, stateKey, content, before, redacted, isDeletion, isRedacted: remains !== undefined };
     const told = {
       event_id: eventId,
       type,

@@ -50,6 +50,12 @@ describe('who is what in a room, in words', () => {
 });
 
 describe('the state of a room, in words', () => {
+  test('a key that is left to nothing is deleted, whatever its type', () => {
+    const deletion = { content: { 'dev.annals.deleted': true }, before: { topic: 'old' }, isDeletion: true };
+    expect(told({ type: 'm.room.topic', stateKey: '', ...deletion })).toBe('deleted m.room.topic');
+    expect(told({ type: 'org.example', stateKey: 'a', ...deletion })).toBe('deleted org.example (a)');
+  });
+
   test.each([
     ['m.room.create', { room_version: '12' }, undefined, 'created the room (version 12)'],
     [

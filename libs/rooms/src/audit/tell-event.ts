@@ -15,6 +15,8 @@ export interface EventTold {
   readonly before: JsonObject | undefined;
   /** In words, what a redaction redacted: "a message of bob". */
   readonly redacted?: string;
+  /** It left its key to nothing. */
+  readonly isDeletion?: boolean;
   /** A redaction has taken its content since. */
   readonly isRedacted?: boolean;
 }
@@ -75,10 +77,11 @@ const OUTLAST_REDACTION: ReadonlySet<string> = new Set([
 ]);
 
 function tellState(event: EventTold, stateKey: string, { people }: Telling): string {
+  const what = stateKey === '' ? event.type : `${event.type} (${stateKey})`;
+  if (event.isDeletion === true) return `deleted ${what}`;
   const isKnown = Object.hasOwn(STATES, event.type) && (event.isRedacted !== true || OUTLAST_REDACTION.has(event.type));
   const tell = isKnown ? STATES[event.type] : undefined;
   if (tell !== undefined) return tell(event, stateKey, people);
-  const what = stateKey === '' ? event.type : `${event.type} (${stateKey})`;
   return event.before === undefined ? `set ${what}` : `changed ${what}`;
 }
 

@@ -2,6 +2,7 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { checkMemberKey, checkStateContent } from '#protocol/event-auth/check-state-content';
+import { isStateDeletion } from '#protocol/state-deletion';
 import type { RoomTurn } from '../worker/room-turn.js';
 
 /** A state event that a user of this server wants to send. */
@@ -30,6 +31,15 @@ export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<voi
   if (isInside) check();
   await turn.authorise(draft);
   if (!isInside) check();
+}
+
+/**
+ * M_NOT_FOUND where a deletion finds nothing to delete. Servers may send such events, which change nothing; ours are told instead,
+ * for it may be a slip of the pen.
+ */
+export function checkDeletesSomething({ head }: RoomTurn, draft: StateDraft): void {
+  if (!isStateDeletion(draft, head.version) || head.state.get(draft.type, draft.stateKey) !== undefined) return;
+  throw new MatrixError('M_NOT_FOUND', 'The room has no such state');
 }
 
 /** M_FORBIDDEN where a user who is to be removed is not there (any more). */

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { DELETED } from '#protocol/state-deletion';
 import { ALICE, BOB, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
@@ -13,6 +14,7 @@ import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
 import { listStateRows, listStateRowsAt } from '../queries/state-rows.js';
 import { BanUser } from './ban-user.js';
+import { DeleteState } from './delete-state.js';
 import { ForgetRoom } from './forget-room.js';
 import { InviteUser } from './invite-user.js';
 import { JoinRoom } from './join-room.js';
@@ -27,6 +29,8 @@ import { UnbanUser } from './unban-user.js';
 
 const CAROL = '@carol:a.example' as UserId;
 const USERS = [ALICE, BOB, CAROL];
+/** The room version in which state can be deleted. */
+const DELETION = 'dev.annals.12.deletion';
 const COLLECTIONS = ['room-state', 'state-log', 'members', 'room-members', 'user-rooms', 'membership-log', 'rooms'];
 
 /** What somebody may try in a room. `pick` chooses among the events that are there. */
@@ -71,6 +75,11 @@ const set = fc
       (roomId) =>
         new SetState(requesterOf(who), roomId, type, '', wanted),
   );
+const remove = fc.tuple(user, fc.constantFrom('m.room.topic', 'm.room.history_visibility', 'm.room.power_levels')).map(
+  ([who, type]): Attempt =>
+    (roomId) =>
+      new DeleteState(requesterOf(who), roomId, type, ''),
+);
 const list = fc.tuple(user, fc.boolean()).map(
   ([who, listed]): Attempt =>
     (roomId) =>
@@ -78,10 +87,13 @@ const list = fc.tuple(user, fc.boolean()).map(
 );
 
 const attempts = fc.array(
-  fc.array(fc.oneof({ weight: 3, arbitrary: onOneself }, { weight: 3, arbitrary: onUser }, say, redact, set, list), {
-    minLength: 1,
-    maxLength: 4,
-  }),
+  fc.array(
+    fc.oneof({ weight: 3, arbitrary: onOneself }, { weight: 3, arbitrary: onUser }, say, redact, set, remove, list),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  ),
   { maxLength: 14 },
 );
 
@@ -113,8 +125,11 @@ async function rowsOf(views: RoomViews): Promise<unknown> {
 function statesOf(rooms: RoomCommands, roomId: RoomId): [Position, string[]][] {
   const state = new Map<string, string>();
   return rooms.facts(roomId, 'pdu-accepted').map(({ data, position }) => {
-    const { event_id: id, pdu } = JSON.parse(data) as PduAccepted;
-    if (pdu['state_key'] !== undefined) state.set(`${String(pdu['type'])} ${String(pdu['state_key'])}`, id);
+    const { event_id: id, pdu, room_version } = JSON.parse(data) as PduAccepted;
+    const key = `${String(pdu['type'])} ${String(pdu['state_key'])}`;
+    if (room_version === DELETION && isJsonObject(pdu['content']) && pdu['content'][DELETED] === true)
+      state.delete(key);
+    else if (pdu['state_key'] !== undefined) state.set(key, id);
     return [position, [...state.values()].toSorted()];
   });
 }
@@ -123,7 +138,7 @@ const idsOf = (rows: Awaited<ReturnType<typeof listStateRows>>): string[] =>
   rows.map(({ header }) => header.e).toSorted();
 
 test('whatever people try in a room, its log stands up to an audit and its views agree with it', async () => {
-  const version = fc.constantFrom('1', '2', '5', '6', '7', '10', '11', '12');
+  const version = fc.constantFrom('1', '2', '5', '6', '7', '10', '11', '12', DELETION, DELETION);
   const preset = fc.constantFrom('public_chat' as const, 'private_chat' as const);
   await fc.assert(
     fc.asyncProperty(version, preset, attempts, async (room_version, chosen, groups) => {

@@ -13,7 +13,7 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkAliases } from './check-aliases.js';
 import { findRelationRefusal } from './check-relation.js';
-import { checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
+import { checkDeletesSomething, checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
 import { checkGuestMayJoin } from './guest-access.js';
 import { authorisedJoin } from './join-authoriser.js';
 import type { EventSent } from './transaction.js';
@@ -21,7 +21,8 @@ import type { EventSent } from './transaction.js';
 /**
  * Sets a key of the state dictionary: client-server API, "Sending events to a room". Setting what its sender has set
  * already, and may still set, answers the event of then. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON, M_INVALID_PARAM,
- * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says).
+ * M_BAD_ALIAS, M_BAD_STATE (there is one m.room.create), M_UNKNOWN (a thread cannot begin where it says), M_NOT_FOUND (it deletes
+ * what is not there, see `DeleteState`).
  */
 export class SetState {
   constructor(
@@ -59,6 +60,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         content: isJoin ? await authorisedJoin(turn, this.views, sender, content) : content,
       };
       await checkState(turn, draft);
+      checkDeletesSomething(turn, draft);
       if (current?.sender === sender && sameContent(turn, current.content, draft.content)) return current.eventId;
       if (refusal !== undefined) throw refusal;
       if (isMember) await checkMembership(turn, requester, draft, current?.content['membership']);

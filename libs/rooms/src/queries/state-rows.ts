@@ -1,11 +1,11 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isAfter, type Place } from '#kernel/position';
+import { isAfter, type Place, type Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { Key, ScanOptions } from '#read-models/read-model-store';
-import type { StateChange } from '../facts/room-facts.js';
+import type { LoggedChange } from '../projections/room-state.projector.js';
 import { parseRow, rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 import { findRowsById } from './event-rows.js';
 
@@ -63,8 +63,8 @@ export async function listStateRowsAt(
   members?: readonly UserId[],
 ): Promise<TimelineRow[]> {
   const now = members === undefined ? await listStateRows(views, roomId) : await listWith(members, views, roomId);
-  // PERF: what was changed after the place is held by an event after it, and mostly there is none.
-  if (!now.some(({ header }) => isAfter(header.p, place))) return now;
+  // PERF: what was changed after the place is held by an event after it or by none, and mostly nothing was.
+  if (!now.some(({ header }) => isAfter(header.p, place)) && !(await isDeletedAfter(views, roomId, place))) return now;
   const rows = new Map(now.map((row) => [stateKeyOfRow(row), row]));
   const wanted = members && new Set(members.map((userId) => stateKeyOf(MEMBER, userId)));
   // After the state of now: whatever changes between the two is undone as well.
@@ -90,25 +90,36 @@ export async function findStateRowsAt(
   keys: readonly StateKey[],
   place: Place,
 ): Promise<(TimelineRow | undefined)[]> {
-  const texts = await views.getMany(
-    'room-state',
-    keys.map((key) => [roomId, ...key]),
-  );
+  const keysOfNow = keys.map((key) => [roomId, ...key]);
+  const [texts, isDeleted] = await Promise.all([
+    views.getMany('room-state', keysOfNow),
+    isDeletedAfter(views, roomId, place),
+  ]);
   const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
-  for (let step = 0; ; step++) {
+  for (let step = 0; !isDeleted; step++) {
     const late = [...rows.keys()].filter((i) => rows[i] !== undefined && isAfter(rows[i].header.p, place));
     if (late.length === 0) return rows;
-    const replaced = step < MAX_STEPS ? late.map((i) => rows[i]?.header.r) : await firstReplaced(late);
-    const found = await findAll(views, replaced);
+    if (step === MAX_STEPS) break;
+    const found = await findAll(
+      views,
+      late.map((i) => rows[i]?.header.r),
+    );
     for (const [n, i] of late.entries()) rows[i] = found[n];
   }
+  const names = keys.map((key) => stateKeyOf(...key));
+  const wanted = new Set(names);
+  const first = await findReplaced(views, roomId, place, (key) => wanted.has(key), wanted.size);
+  const found = await findAll(
+    views,
+    names.map((name) => first.get(name)),
+  );
+  return names.map((name, i) => (first.has(name) ? found[i] : rows[i]));
+}
 
-  async function firstReplaced(late: readonly number[]): Promise<(EventId | undefined)[]> {
-    const names = late.map((i) => stateKeyOf(...keys[i]!));
-    const wanted = new Set(names);
-    const first = await findReplaced(views, roomId, place, (key) => wanted.has(key), wanted.size);
-    return names.map((name) => first.get(name));
-  }
+/** Whether a key of the room was left to nothing after a place: what holds the keys now does not lead back to what did. */
+async function isDeletedAfter(views: Views, roomId: RoomId, place: Place): Promise<boolean> {
+  const last = await views.get('state-deletions', [roomId]);
+  return last !== undefined && isAfter(last as Position, place);
 }
 
 /** What changed in the state of a room between two places, in order, page by page. */
@@ -117,10 +128,10 @@ export async function* scanStateChanges(
   roomId: RoomId,
   after: Place,
   upTo?: Place,
-): AsyncGenerator<readonly StateChange[], void> {
+): AsyncGenerator<readonly LoggedChange[], void> {
   const range = { prefix: [roomId], ...boundAfter([roomId], after), ...(upTo && boundUpTo([roomId], upTo)) };
   for await (const page of scanPages(views, 'state-log', range)) {
-    yield page.flatMap(({ value }) => JSON.parse(value) as StateChange[]);
+    yield page.flatMap(({ value }) => JSON.parse(value) as LoggedChange[]);
   }
 }
 

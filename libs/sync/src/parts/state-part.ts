@@ -62,10 +62,11 @@ async function readDelta(views: Views, room: RoomContext, window: TimelineWindow
   if (!window.limited || room.after === undefined) return [];
   const changed = new Map<string, EventId>();
   for await (const changes of scanStateChanges(views, room.roomId, room.after, statePosition(room, window))) {
-    for (const { type, state_key: key, event_id: eventId } of changes) {
-      // No section of /sync has a word for a key that is gone.
-      if (eventId === null) changed.delete(stateKeyOf(type, key));
-      else changed.set(stateKeyOf(type, key), eventId);
+    for (const { type, state_key: key, event_id: eventId, deleted_by: deletion } of changes) {
+      // The event that deleted it is all that tells a client; where resolution left a key to nothing there is no word for it.
+      const told = eventId ?? deletion;
+      if (told === undefined) changed.delete(stateKeyOf(type, key));
+      else changed.set(stateKeyOf(type, key), told);
     }
   }
   return (await findRowsById(views, [...changed.values()])).flatMap((found) =>

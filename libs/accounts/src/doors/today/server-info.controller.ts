@@ -26,7 +26,7 @@ const CAPABILITIES_BODY = new RawJson(
       'm.change_password': { enabled: true },
       'm.room_versions': {
         default: DEFAULT_ROOM_VERSION,
-        available: Object.fromEntries(ROOM_VERSIONS.map(({ id }) => [id, 'stable'])),
+        available: Object.fromEntries(ROOM_VERSIONS.map(({ id, stable }) => [id, stable ? 'stable' : 'unstable'])),
       },
       'm.set_displayname': { enabled: true },
       'm.set_avatar_url': { enabled: true },

@@ -382,3 +382,65 @@ describe('the directory', () => {
     expect(await bob.v1('GET', '/rooms/list?from=x')).toMatchObject(refusal(400, 'M_BAD_PAGINATION'));
   });
 });
+
+describe('deleting state', () => {
+  const deletion = { 'dev.annals.deleted': true };
+  const topicIn = (events: Event[]): Event[] => events.filter(({ type }) => type === 'm.room.topic');
+
+  async function room(version = 'dev.annals.12.deletion'): Promise<string> {
+    const { room_id: roomId } = await createRoom({ room_version: version, topic: 'old' });
+    expect((await bob.v1('POST', `/join/${encodeURIComponent(roomId)}`, {})).status).toBe(200);
+    return roomPath(roomId);
+  }
+
+  it('takes the key away for every reader, and tells the event as any other', async () => {
+    const path = await room();
+    const roomId = decodeURIComponent(path.slice('/rooms/'.length));
+    const { next_batch: since } = await bob.ok('GET', '/sync');
+    const deleted = await alice.v1('DELETE', `${path}/state/m.room.topic`);
+    expect(deleted).toMatchObject({ status: 200, body: { event_id: expect.stringMatching(/^\$/) } });
+    for (const gone of [
+      await bob.v1('GET', `${path}/state/m.room.topic`),
+      await bob.call('GET', `${path}/state/m.room.topic/`),
+      await alice.v1('DELETE', `${path}/state/m.room.topic`),
+    ]) {
+      expect(gone).toMatchObject(refusal(404, 'M_NOT_FOUND'));
+    }
+    expect(topicIn(await bob.ok('GET', `${path}/state`))).toEqual([]);
+
+    const told = (await bob.ok('GET', `/sync?${queryOf({ since })}`)).rooms.join[roomId].timeline.events;
+    const event = { type: 'm.room.topic', state_key: '', content: deletion, event_id: deleted.body.event_id };
+    expect(topicIn(told)).toMatchObject([event]);
+    // A client that missed it in the timeline is told beside it.
+    await alice.v1('POST', `${path}/send/m.room.message`, { msgtype: 'm.text', body: 'one' });
+    const short = { room: { timeline: { limit: 1 } } };
+    const gap = (await bob.ok('GET', `/sync?${queryOf({ since, filter: short })}`)).rooms.join[roomId];
+    expect(topicIn(gap.state.events)).toMatchObject([event]);
+    // Who comes anew has nothing to forget.
+    const anew = (await bob.ok('GET', `/sync?${queryOf({ filter: short })}`)).rooms.join[roomId];
+    expect(topicIn([...anew.state.events, ...anew.timeline.events])).toEqual([]);
+    const v1 = (await bob.v1('GET', '/initialSync?limit=1')).body.rooms;
+    const initial = v1.find(({ room_id: id }: { room_id: string }) => id === roomId);
+    expect(topicIn(initial.state)).toEqual([]);
+    expect((await alice.v1('PUT', `${path}/state/m.room.topic`, { topic: 'new' })).status).toBe(200);
+    expect((await bob.v1('GET', `${path}/state/m.room.topic`)).body).toEqual({ topic: 'new' });
+  });
+
+  it('finds a key by its type and state key', async () => {
+    const path = await room();
+    await alice.v1('PUT', `${path}/state/org.example/a%20key`, { n: 1 });
+    await alice.v1('PUT', `${path}/state/org.example/other`, { n: 2 });
+    expect((await alice.v1('DELETE', `${path}/state/org.example/a%20key`)).status).toBe(200);
+    expect((await alice.v1('GET', `${path}/state/org.example/a%20key`)).status).toBe(404);
+    expect((await alice.v1('GET', `${path}/state/org.example/other`)).body).toEqual({ n: 2 });
+  });
+
+  it('is refused to those who may not, of what the rules live on, and in rooms of other versions', async () => {
+    const [path, twelve] = [await room(), await room('12')];
+    const topic = `/state/m.room.topic`;
+    expect(await bob.v1('DELETE', path + topic)).toMatchObject(refusal(403, 'M_FORBIDDEN'));
+    expect(await alice.v1('DELETE', `${path}/state/m.room.join_rules`)).toMatchObject(refusal(400, 'M_INVALID_PARAM'));
+    expect(await alice.v1('DELETE', twelve + topic)).toMatchObject(refusal(400, 'M_UNSUPPORTED_ROOM_VERSION'));
+    expect((await alice.v1('GET', twelve + topic)).body).toMatchObject({ topic: 'old' });
+  });
+});

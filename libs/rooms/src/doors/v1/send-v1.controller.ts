@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { Controller, Delete, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
@@ -7,6 +7,7 @@ import { RateLimited } from '#http/rate-limited';
 import { parseEventId, parseRoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
+import { DeleteState } from '../../commands/delete-state.js';
 import { RedactEvent } from '../../commands/redact-event.js';
 import { SendEvent } from '../../commands/send-event.js';
 import { SetState } from '../../commands/set-state.js';
@@ -73,6 +74,28 @@ export class SendV1Controller {
     return this.#execute(new SetState(requester, parseRoomId(roomId), type, stateKey, content));
   }
 
+  /** "State sections may also be deleted", says the basis of 2015, and not by which request. */
+  @Authenticated({ guests: true })
+  @Delete('state/:type')
+  deleteState(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+  ): Promise<object> {
+    return this.deleteStateWithKey(requester, roomId, type, '');
+  }
+
+  @Authenticated({ guests: true })
+  @Delete('state/:type/:stateKey')
+  deleteStateWithKey(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('type') type: string,
+    @Param('stateKey') stateKey: string,
+  ): Promise<object> {
+    return this.#execute(new DeleteState(requester, parseRoomId(roomId), type, stateKey));
+  }
+
   @Post('redact/:eventId')
   @HttpCode(200)
   redact(
@@ -106,7 +129,7 @@ export class SendV1Controller {
     return this.#execute(new SendEvent(requester, parseRoomId(roomId), type, content, txnId));
   }
 
-  async #execute(command: SendEvent | SetState | RedactEvent): Promise<object> {
+  async #execute(command: SendEvent | SetState | DeleteState | RedactEvent): Promise<object> {
     const { eventId }: EventSent = await this.commands.execute(command);
     return { event_id: eventId };
   }
