@@ -96,10 +96,9 @@ export async function findStateRowsAt(
     isDeletedAfter(views, roomId, place),
   ]);
   const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
-  for (let step = 0; !isDeleted; step++) {
+  for (let step = isDeleted ? MAX_STEPS : 0; step < MAX_STEPS; step++) {
     const late = [...rows.keys()].filter((i) => rows[i] !== undefined && isAfter(rows[i].header.p, place));
     if (late.length === 0) return rows;
-    if (step === MAX_STEPS) break;
     const found = await findAll(
       views,
       late.map((i) => rows[i]?.header.r),
