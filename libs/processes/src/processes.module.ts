@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import type { Effect } from '#projections/effects/effect';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { Departure } from './departure/departure.effect.js';
+import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
@@ -16,6 +17,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   ProfileAnnouncement,
   Departure,
   GuestEviction,
+  RedactionErasure,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, ALIAS_BOOK and Accounts from global modules. */

@@ -79,7 +79,8 @@ function marksOf(records: StoredState['records']): (FactMark | undefined)[] {
 
 async function holds(store: EventStore, { stream, revision, position, chain }: FactMark): Promise<boolean> {
   for await (const fact of store.readStream(stream, { from: revision, limit: 1 })) {
-    return fact.position === position && fact.metadata.chain === chain;
+    // A fact that was truncated since: the log is the same, and nobody can tell more.
+    return fact.revision > revision || (fact.position === position && fact.metadata.chain === chain);
   }
   return false;
 }

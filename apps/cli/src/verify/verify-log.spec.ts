@@ -49,6 +49,29 @@ function withChanges(changes: Partial<EventStore>): EventStore {
   };
 }
 
+test('a stream may lack its first facts, where they were truncated, and what was erased holds', async () => {
+  const head = '{"key":"displayname","value":';
+  const draft = {
+    id: randomUUID(),
+    type: 'profile-changed',
+    data: `${head}"A"}`,
+    erasable: head.length,
+    at: 1,
+    actor: 'server',
+  };
+  const drafts = Array.from({ length: 5 }, () => ({ ...draft, id: randomUUID() }));
+  await store.append('user-@dora:a.example', 'no-stream', sealFacts(undefined, drafts));
+  const { log: before } = await verify(store);
+  const found = (await verify(store)).all;
+  await store.truncate('user-@dora:a.example', 3);
+  await store.erase('user-@dora:a.example', 4, 'null}');
+  for (const isEmbedded of [true, false]) {
+    const { all, log } = await verify(store, isEmbedded);
+    expect(all).toEqual(found);
+    expect(log.facts).toBe(before.facts - 3);
+  }
+});
+
 describe('whose log it is', () => {
   const key = { key_id: 'ed25519:a', public_key: 'A'.repeat(43) };
 

@@ -64,7 +64,7 @@ async function walkOrder(options: VerifyOrderOptions, visit: Visit): Promise<num
     try {
       for await (const batch of store.readAll({ after, batchSize: isCareful ? 1 : BATCH })) {
         for (const fact of batch) {
-          checkPlace(fact, after, head, isEmbedded);
+          checkPlace(fact, after, head);
           after = fact.position;
           facts++;
           onFact();
@@ -98,11 +98,9 @@ async function walkOrder(options: VerifyOrderOptions, visit: Visit): Promise<num
   return facts;
 }
 
-/** Positions of an embedded log count its facts; those of a server leave gaps. */
-function checkPlace(fact: RecordedFact, after: Position, head: Position, isEmbedded: boolean): void {
-  const { stream, revision, position } = fact;
-  const isBehind = isEmbedded ? position === followingPosition(after) : position > after;
-  if (parsePosition(position) !== undefined && isBehind && position <= head) return;
+/** Positions leave gaps: those of a server are places in a file, and where a stream was truncated nothing is left at a position. */
+function checkPlace({ stream, revision, position }: RecordedFact, after: Position, head: Position): void {
+  if (parsePosition(position) !== undefined && position > after && position <= head) return;
   throw new Misplaced(`${stream} revision ${revision} says that it stands at position ${position}`);
 }
 

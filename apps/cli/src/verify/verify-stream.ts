@@ -120,6 +120,7 @@ export class StreamCheck {
    */
   async pass(fact: RecordedFact, isCareful: boolean): Promise<'checked' | 'behind-head'> {
     if (isCareful && this.#isSameAgain(fact)) return 'checked';
+    if (this.next === 0) this.#beginAt(fact);
     const at = this.next;
     const misplaced = await this.#findMisplacement(fact);
     if (misplaced === 'behind-head') return misplaced;
@@ -148,6 +149,14 @@ export class StreamCheck {
 
   end(): void {
     if (this.next === 0) this.options.report({ stream: this.stream, problem: 'is named, but holds no facts' });
+  }
+
+  /** The first facts of a stream may have been taken away by whoever had no use for them any more. None of a room ever are, nor of the log itself. */
+  #beginAt({ revision }: RecordedFact): void {
+    if (revision === 0 || this.#room !== undefined || this.stream === SERVER_STREAM) return;
+    this.next = revision;
+    this.#expected = [revision];
+    this.#chain = null;
   }
 
   /** Whether there is a gap, so that one revision later the same fact is read: then the steps over it get longer. */

@@ -41,6 +41,7 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
 export class VerifiedGraph implements EventsById {
   readonly #events = new Map<EventId, RoomEvent>();
   readonly #rejections = new Map<EventId, Rejection>();
+  readonly #erased = new Set<EventId>();
   /** The state after each event, oldest first. */
   readonly #after = new Map<EventId, StateTrie>();
   /** What each of the events in `#after` took the place of, where nobody else has written to the room. */
@@ -64,6 +65,11 @@ export class VerifiedGraph implements EventsById {
 
   rejectionOf(eventId: EventId): Rejection | undefined {
     return this.#rejections.get(eventId);
+  }
+
+  /** Only what a redaction leaves of it is there: nobody can tell any more what it was allowed by, nor what it allowed. */
+  noteErased(eventId: EventId): void {
+    this.#erased.add(eventId);
   }
 
   /** From here on the room decides by what remains of an event. */
@@ -129,6 +135,11 @@ export class VerifiedGraph implements EventsById {
   }
 
   #checkOutcome(event: RoomEvent, { type, body }: GraphFact, before: StateTrie): string[] {
+    if ([event.eventId, ...event.authEvents].some((id) => this.#erased.has(id))) {
+      if (type === 'pdu-rejected') this.#rejections.set(event.eventId, 'state');
+      else this.#rejections.delete(event.eventId);
+      return [];
+    }
     const byAuthEvents = this.#refusalByAuthEvents(event);
     const refusal = byAuthEvents ?? this.#refusalBy(event, before);
     if (refusal !== undefined)

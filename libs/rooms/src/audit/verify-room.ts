@@ -87,12 +87,14 @@ export class RoomVerifier {
     const pdu = pduOf(fact, version);
     const event = parseRoomEvent(pdu, version, this.roomId);
     if (event.eventId !== body.event_id) problems.push(`the PDU's id is ${event.eventId}, not ${body.event_id}`);
-    if (!hasContentHash(pdu, version)) problems.push(`${body.event_id}: the content hash does not match`);
+    const isErased = fact.metadata.erased !== undefined;
+    if (!isErased && !hasContentHash(pdu, version)) problems.push(`${body.event_id}: the content hash does not match`);
     this.#checkVersion(event, version, problems);
     this.#checkSignature(fact, event, version, problems);
     this.#checkCarried(body, version, problems);
     if (this.#isTorn) return;
     this.#graph ??= new VerifiedGraph(version);
+    if (isErased) this.#graph.noteErased(body.event_id);
     // What stands on it names it as the log does, also where that is wrong: so each problem is told once.
     const named = { ...event, eventId: body.event_id };
     problems.push(

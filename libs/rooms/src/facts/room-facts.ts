@@ -164,9 +164,19 @@ const PDU_MARK = ',"pdu":{';
  * cannot occur in what precedes it.
  */
 export function pduTextOf(factData: string): string {
+  return factData.slice(pduPlaceIn(factData), -1);
+}
+
+/** Where the text of the PDU begins within a fact's data: from there on a redaction may erase it. */
+export function pduPlaceIn(factData: string): number {
   const start = factData.indexOf(PDU_MARK);
   if (start < 0) throw new Error('the fact carries no PDU');
-  return factData.slice(start + PDU_MARK.length - 1, -1);
+  return start + PDU_MARK.length - 1;
+}
+
+/** What stands in a fact's data from its PDU on. */
+export function pduTail(pduText: string): string {
+  return `${pduText}}`;
 }
 
 /** What a fact says beside its PDU. */
@@ -178,5 +188,5 @@ type WithoutPdu =
 
 /** Writes a fact's data: the header's keys, then the PDU's own text. */
 export function factWithPdu(header: WithoutPdu, pduText: string): string {
-  return `${JSON.stringify(header).slice(0, -1)},"pdu":${pduText}}`;
+  return `${JSON.stringify(header).slice(0, -1)},"pdu":${pduTail(pduText)}`;
 }

@@ -19,7 +19,7 @@ import {
 } from '../decide/decide-event.js';
 import { headAfter, type RoomHead } from '../decide/room-head.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
-import { factWithPdu, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { factWithPdu, pduPlaceIn, type PduRedacted, roomStream } from '../facts/room-facts.js';
 import type { LiveRoom } from './live-room.js';
 import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
 
@@ -192,7 +192,10 @@ export class RoomTurn {
   /** `name` says what the fact is about: its id is made of that and of the decision (`decisionId`). */
   #push(type: string, data: string, name: string, fact: RoomFact, head = headAfter(this.head, fact)): void {
     const decision = { at: this.services.clock.now(), ...this.context };
-    this.facts.push({ draft: { id: decisionId(name, decision), type, data, schema: 1, ...decision }, fact, head });
+    // What a redaction takes away of the event must be able to go.
+    const erasable = type === 'pdu-accepted' ? pduPlaceIn(data) : undefined;
+    const draft = { id: decisionId(name, decision), type, data, erasable, schema: 1, ...decision };
+    this.facts.push({ draft, fact, head });
     this.head = head;
   }
 

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { RoomId } from '#kernel/ids';
+import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { RoomVerifier } from '#rooms/audit/verify-room';
+import { roomStream } from '#rooms/facts/room-facts';
+import { endAtEachStep } from '#testing/end-at-each-step';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { SyncApp, type SyncUser } from '#testing/sync-app';
+
+const MINUTES = 10 * 60_000;
+const SECRET = 'the secret word';
+
+let store: MemoryEventStore;
+let app: SyncApp;
+let alice: SyncUser;
+
+beforeEach(async () => {
+  store = new MemoryEventStore();
+  app = await SyncApp.start({ store, readModels: new MemoryReadModels() });
+  alice = await app.register('alice');
+});
+afterEach(() => app.close());
+
+/** The facts of a room, once so many are erased. */
+async function factsOf(roomId: string, erased: number): Promise<RecordedFact[]> {
+  const stream = roomStream(roomId as RoomId);
+  const facts = (): RecordedFact[] => store.facts.filter((fact) => fact.stream === stream);
+  await expect.poll(() => facts().filter(({ metadata }) => metadata.erased !== undefined).length).toBe(erased);
+  return facts();
+}
+
+async function redact(roomId: string, eventId: string): Promise<void> {
+  await alice.ok('PUT', `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
+}
+
+test.each(['6', '11'])(
+  'what is redacted leaves the log, and all that is made of it is as before (room version %s)',
+  async (version) => {
+    const roomId = await alice.createRoom({ room_version: version });
+    const events = [await alice.send(roomId, SECRET), await alice.setState(roomId, 'm.room.topic', { topic: SECRET })];
+    await alice.send(roomId, 'said openly');
+    events.push(await alice.setState(roomId, 'm.room.name', { name: SECRET }));
+    await alice.setState(roomId, 'm.room.topic', { topic: 'open' });
+    for (const eventId of events) await redact(roomId, eventId);
+    const facts = await factsOf(roomId, 3);
+    expect(JSON.stringify(facts)).not.toContain(SECRET);
+
+    const verifier = new RoomVerifier(roomId as RoomId, () => parseVerifyKey(TEST_AUTHOR.signingKey.publicKey));
+    expect(facts.flatMap((fact) => verifier.check(fact))).toEqual([]);
+
+    for (const name of ['timeline', 'room-state', 'membership', 'room-summary', 'graph']) {
+      const rows = await app.views.checksum(name);
+      await app.views.rebuild(name, { switchByHand: false, fromStart: false });
+      await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+      expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
+    }
+  },
+);
+
+test('a tail that holds anything but what remains of the event is found', async () => {
+  const roomId = await alice.createRoom();
+  await redact(roomId, await alice.send(roomId, SECRET));
+  const facts = await factsOf(roomId, 1);
+  const forged = facts.map((fact) => {
+    if (fact.metadata.erased === undefined) return fact;
+    return { ...fact, data: fact.data.replace('"m.room.message"', '"m.room.massage"') };
+  });
+  const verifier = new RoomVerifier(roomId as RoomId, () => parseVerifyKey(TEST_AUTHOR.signingKey.publicKey));
+  expect(forged.flatMap((fact) => verifier.check(fact))).not.toEqual([]);
+});
+
+test(
+  'a process that ends at any step of a redaction leaves nothing of the content in the log once the next one has run',
+  async () => {
+    const steps = await endAtEachStep({
+      async prepare(running: SyncApp) {
+        const user = await running.register('bob');
+        const roomId = await user.createRoom();
+        return { user, roomId, eventId: await user.send(roomId, SECRET) };
+      },
+      async act(running, { user, roomId, eventId }) {
+        const path = `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/once`;
+        await user.on(running).ok('PUT', path, {});
+      },
+      async check(running, { user, roomId, eventId }) {
+        const path = `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/once`;
+        await user.on(running).ok('PUT', path, {});
+        const log = running.get<EventStore>(EVENT_STORE as never);
+        const texts = async (): Promise<string> => {
+          let text = '';
+          for await (const { data } of log.readStream(roomStream(roomId as RoomId))) text += data;
+          return text;
+        };
+        await expect.poll(texts).not.toContain(SECRET);
+      },
+    });
+    expect(steps).toBeGreaterThan(2);
+  },
+  MINUTES,
+);
