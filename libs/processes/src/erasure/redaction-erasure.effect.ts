@@ -3,7 +3,7 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 import { pduTail, pduTextOf, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
-import { RoomGraph } from '#rooms/graph/room-graph';
+import { findEventRevision } from '#rooms/queries/find-event-revision';
 
 /**
  * Erases from the log what a redaction took away. The views have shown only what remains of the event since `pdu-redacted`; from
@@ -25,9 +25,8 @@ export class RedactionErasure implements Effect {
 
   async run({ stream, data }: RecordedFact): Promise<boolean> {
     const { event_id: eventId } = JSON.parse(data) as PduRedacted;
-    const event = await new RoomGraph(this.views, roomIdOfStream(stream)).findEvent(eventId);
-    if (event === undefined) return false;
-    const { revision } = event;
+    const revision = await findEventRevision(this.views, roomIdOfStream(stream), eventId);
+    if (revision === undefined) return false;
     for await (const { metadata } of this.store.readStream(stream, { from: revision, limit: 1 })) {
       if (metadata.erasable === undefined || metadata.erased !== undefined) return false;
     }
