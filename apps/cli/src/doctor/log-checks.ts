@@ -2,12 +2,15 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventStore } from '#event-store/event-store';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
 import { type Position, START } from '#kernel/position';
+import type { EffectLetter } from '#projections/effects/effect-facts';
+import { EffectNotes } from '#projections/effects/effect-notes';
 import { messageOf } from '../failure.js';
 import { type Installation, LOG_FILE } from '../installation.js';
 import { serverOfLog } from '../server-of-log.js';
-import { size } from '../terminal/units.js';
-import { type Check, fail, ok } from './check.js';
+import { counted, size } from '../terminal/units.js';
+import { type Check, fail, ok, warn } from './check.js';
 
 /** What the log says about the rest. */
 export interface LogState {
@@ -18,6 +21,8 @@ export interface LogState {
   readonly server?: string;
   /** What the log says about itself. */
   readonly identity?: LogIdentity;
+  /** The facts whose effect was given up. */
+  readonly effectLetters?: readonly EffectLetter[];
 }
 
 const NAME = 'log';
@@ -39,7 +44,9 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
     const lastAt = last?.metadata.at;
     const where = isEmbedded ? `${size(stats?.size ?? 0)} in ${file}` : 'in the event store';
     const check = ok(NAME, `readable up to position ${head}, ${where}`);
-    return { check, head, lastAt, server: await serverOfLog(store), identity: await findLogIdentity(store) };
+    const effectLetters = await new EffectNotes(store, systemClock).letters();
+    const identity = await findLogIdentity(store);
+    return { check, head, lastAt, server: await serverOfLog(store), identity, effectLetters };
   } catch (error) {
     const advice = isEmbedded
       ? 'run "annals verify" to see what is left, then restore log/ from a backup'
@@ -48,4 +55,15 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
   } finally {
     await store?.close();
   }
+}
+
+/** Whether everything has followed that should have. */
+export function checkEffects(letters: readonly EffectLetter[]): Check {
+  if (letters.length === 0) return ok('effects', 'nothing was given up');
+  const effects = [...new Set(letters.map(({ effect }) => effect))].join(', ');
+  return warn(
+    'effects',
+    `${effects}: what follows from ${counted(letters.length, 'fact')} was given up`,
+    'see: annals effects dead-letters; then: annals effects retry',
+  );
 }

@@ -2,6 +2,8 @@ import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { systemClock } from '#kernel/clock';
+import { EffectNotes } from '#projections/effects/effect-notes';
 import { DataFolder } from '#testing/data-folder';
 import { recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
@@ -49,6 +51,22 @@ test('what is wrong is a failure, with advice', async () => {
   expect(checks.get('signing key')).toMatchObject({ level: 'warn', advice: expect.stringContaining('chmod 600') });
   rmSync(join(folder.path, 'keys'), { recursive: true });
   expect((await examine()).checks.get('signing key')).toMatchObject({ level: 'fail' });
+});
+
+test('effects that were given up are told, and can wait', async () => {
+  await folder.fill();
+  expect((await examine()).checks.get('effects')).toMatchObject({ level: 'ok' });
+  const store = await openLmdbEventStore(join(folder.path, 'log'));
+  const place = { key: '@a:a.example', fact: 'id', stream: 'user-@a:a.example', revision: 0, type: 'profile-changed' };
+  const letter = { effect: 'profile-announcement', ...place, error: 'poison', tries: 11, at: 7 };
+  await new EffectNotes(store, systemClock).change(() => [{ type: 'effect-given-up', data: { by: 'here', letter } }]);
+  await store.close();
+  const { code, checks } = await examine();
+  expect(code).toBe(EXIT.ok);
+  expect(checks.get('effects')).toMatchObject({
+    level: 'warn',
+    text: 'profile-announcement: what follows from 1 fact was given up',
+  });
 });
 
 test('a process that holds the log without answering is told', async () => {

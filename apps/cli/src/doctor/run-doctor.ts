@@ -7,7 +7,7 @@ import { counted } from '../terminal/units.js';
 import { readKeyFiles } from '../verify/own-keys.js';
 import { type Check, checkLine, fail, type Level, ok } from './check.js';
 import { checkSigningKeys } from './key-checks.js';
-import { lookAtLog } from './log-checks.js';
+import { checkEffects, lookAtLog } from './log-checks.js';
 import { checkClock, checkDataFolder, checkDiskSpace, checkLimits, checkNode, checkPrivate } from './machine-checks.js';
 import { checkHealth, lookAtServer } from './server-checks.js';
 import { checkCertificate, checkOpenness, checkPublicUrl, checkServerName } from './settings-checks.js';
@@ -54,6 +54,7 @@ async function* examine(find: () => Installation): AsyncGenerator<Check> {
 
   const log = await lookAtLog(installation);
   yield log.check;
+  if (log.effectLetters !== undefined) yield checkEffects(log.effectLetters);
   yield checkClock(systemClock.now(), log.lastAt);
   yield* checkSigningKeys(readKeyFiles(dataDir), log.head === START, log.identity?.keys);
   const database = await checkDatabase(config);
