@@ -9,6 +9,7 @@ import type { EventsById, Rejection } from '#protocol/state-resolution/events-by
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie, trieOf } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
+import { MOST_REFUSED } from '../receive/place-in-graph.js';
 import {
   historyVisibilityOf,
   type OutlierStored,
@@ -46,6 +47,8 @@ export class VerifiedGraph implements EventsById {
   readonly #after = new Map<EventId, StateTrie>();
   /** What each of the events in `#after` took the place of, where nobody else has written to the room. */
   readonly #replaced = new Map<EventId, EventId>();
+  /** Those of them that are soft-failed or rejected: they end nothing. */
+  readonly #refused = new Set<EventId>();
   readonly #learnt = new Map<EventId, (readonly (readonly [string, string, EventId])[])[]>();
   #extremities = new Map<EventId, StateTrie>();
   #current = StateTrie.empty;
@@ -112,6 +115,8 @@ export class VerifiedGraph implements EventsById {
     problems.push(...this.#checkOutcome(event, fact, before));
     const after = fact.type === 'pdu-rejected' ? before : stateAfterEvent(before, event, this.version);
     this.#checkState(body, before, after, problems);
+    if (fact.type === 'pdu-accepted') this.#refused.delete(event.eventId);
+    else this.#refused.add(event.eventId);
     if (fact.type === 'pdu-accepted') this.#checkPlace(event, fact.body, after, problems);
     this.#note(event, before, after);
     return problems;
@@ -176,7 +181,7 @@ export class VerifiedGraph implements EventsById {
     const { eventId, prevEvents } = event;
     const extremities = new Map(this.#extremities);
     if (body.history !== true) {
-      for (const id of prevEvents) extremities.delete(id);
+      for (const id of this.#standsOn(prevEvents)) extremities.delete(id);
       extremities.set(eventId, after);
     }
     const expected = [...extremities.keys()];
@@ -211,6 +216,22 @@ export class VerifiedGraph implements EventsById {
       problems.push(`${eventId}: what it changed in the current state is not its effect`);
     }
     return problems;
+  }
+
+  /** The events that one with these parents stands on: these and, by way of refused ones, the parents of those. */
+  #standsOn(parents: readonly EventId[]): Set<EventId> {
+    const all = new Set<EventId>();
+    let budget = MOST_REFUSED;
+    let next = [...new Set(parents)];
+    while (next.length > 0) {
+      for (const id of next) all.add(id);
+      const refused = next.filter((id) => this.#refused.has(id));
+      budget -= refused.length;
+      if (budget < 0) break;
+      const further = refused.flatMap((id) => this.#events.get(id)?.prevEvents ?? []);
+      next = [...new Set(further)].filter((id) => !all.has(id));
+    }
+    return all;
   }
 
   #note(event: RoomEvent, before: StateTrie, after: StateTrie): void {

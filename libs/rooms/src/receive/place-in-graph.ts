@@ -7,7 +7,7 @@ const MOST_NAMED = 20;
 /** NOTSPEC: with more ends than so many open, an event of ours brings them together, though nobody here says anything. */
 const MOST_OPEN = 10;
 /** How many refused events are gone through on the way to ends that a new event stands on. */
-const MOST_REFUSED = 200;
+export const MOST_REFUSED = 200;
 
 /** Whether so many ends are open that an event of ours is due to bring them together. */
 export function isMergeDue(extremities: readonly unknown[]): boolean {
