@@ -5,6 +5,7 @@ import { benchInitialSync } from './initial-sync.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchSend } from './send.js';
+import { benchStateAt } from './state-at.js';
 
 const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
 
@@ -14,6 +15,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   joins: benchJoins,
   sync: benchInitialSync,
   large: () => benchLarge(FACTS),
+  state: benchStateAt,
   server: benchEventStoreServer,
 };
 

@@ -63,7 +63,6 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     value: 'outcome, revision, position, depth, where its states are',
   },
   'graph-lines': { owner: 'graph', key: ['room', 'line'], value: 'how many changes of state are on it' },
-  'graph-roots': { owner: 'graph', key: ['room', 'line', 'index'], value: 'the root of the state there' },
   'graph-state': {
     owner: 'graph',
     key: ['room', 'line', 'bucket', 'index'],

@@ -1,9 +1,9 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import type { OwnRows } from '#projections/projector';
 
 /** The collections of the projector `graph`. */
-export const GRAPH_COLLECTIONS = ['graph-events', 'graph-lines', 'graph-roots', 'graph-state', 'graph-learnt'] as const;
+export const GRAPH_COLLECTIONS = ['graph-events', 'graph-lines', 'graph-state', 'graph-learnt'] as const;
 
 /** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */
 export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
@@ -18,6 +18,8 @@ export type Outcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rej
 export interface StatePlace {
   readonly line: string;
   readonly index: number;
+  /** The bucket whose row there tells the root; undefined where none does. */
+  readonly rootIn?: string;
 }
 
 /** Where no state is: before the first event of a room. */
@@ -72,12 +74,11 @@ export function lineOf(revision: number): string {
 
 /** The row of an event. Short, because there is one of every event. */
 export function formatGraphEvent({ outcome, revision, position, depth, states }: GraphEvent): string {
-  const head = `${LETTERS[outcome]} ${revision} ${position} ${depth}`;
+  const head = `${LETTERS[outcome]} ${revision} ${shortPosition(position)} ${depth}`;
   if (states === undefined) return head;
   const { before, after } = states;
-  const place = `${head} ${after.line}:${after.index}`;
-  if (isSamePlace(before, after)) return place;
-  return before.line === after.line ? `${place} ${before.index}` : `${place} ${before.line}:${before.index}`;
+  const place = `${head} ${formatStatePlace(after)}`;
+  return isSamePlace(before, after) ? place : `${place} ${formatStatePlace(before)}`;
 }
 
 /** Reads what `formatGraphEvent` wrote. */
@@ -86,22 +87,23 @@ export function parseGraphEvent(text: string): GraphEvent {
   const event = {
     outcome: OUTCOMES.get(letter!)!,
     revision: Number(revision),
-    position: position as Position,
+    position: parseShortPosition(position!)!,
     depth: Number(depth),
   };
   if (place === undefined) return { ...event, states: undefined };
-  const after = parsePlaceOf(place, '');
-  return { ...event, states: { before: earlier === undefined ? after : parsePlaceOf(earlier, after.line), after } };
+  const after = statePlaceOf(place);
+  return { ...event, states: { before: earlier === undefined ? after : statePlaceOf(earlier), after } };
 }
 
-export function formatStatePlace({ line, index }: StatePlace): string {
-  return `${line}:${index}`;
+export function formatStatePlace({ line, index, rootIn }: StatePlace): string {
+  return rootIn === undefined ? `${line}:${index}` : `${line}:${index}:${rootIn}`;
 }
 
-/** Reads a place; one without a line is on the given one. */
-export function parsePlaceOf(text: string, line: string): StatePlace {
-  const at = text.indexOf(':');
-  return at < 0 ? { line, index: Number(text) } : { line: text.slice(0, at), index: Number(text.slice(at + 1)) };
+/** Reads what `formatStatePlace` wrote. */
+export function statePlaceOf(text: string): StatePlace {
+  const [line, index, rootIn] = text.split(':');
+  const place = { line: line!, index: Number(index) };
+  return rootIn === undefined ? place : { ...place, rootIn };
 }
 
 export function isSamePlace(a: StatePlace, b: StatePlace): boolean {

@@ -219,7 +219,26 @@ describe('the graph of a room', () => {
   });
 
   it('keeps keys whatever they consist of', async () => {
-    const keys = ['', '\t', '\n', '\\t', 'a\tb\n\\', '\\', '\u{1f600}'];
+    const keys = [
+      '',
+      ':',
+      'a:b',
+      'c:b',
+      'd\\s',
+      '\\\\s:b',
+      'e\\:b',
+      'f:b',
+      '\r',
+      'g\r',
+      'h\r:b',
+      'i:b\r',
+      '\t',
+      '\n',
+      '\\t',
+      'a\tb\n\\',
+      '\\',
+      '\u{1f600}',
+    ];
     let last = told.event([], { type: 'm.room.create', key: '' });
     for (const key of keys) last = told.event([last], { type: `t${key}`, key });
     for (const key of keys) last = told.event([last], { type: '', key });

@@ -4,15 +4,16 @@ import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import {
   type BucketRow,
+  collectEntries,
   digestOfKey,
-  entriesOf,
   findBucketRow,
   findEntry,
   isSplit,
   partOf,
   partsOf,
+  rootOf,
 } from './bucket-rows.js';
-import { findGraphEvent, type GraphEvent, type GraphRows, indexKey, NO_STATE, type StatePlace } from './graph-rows.js';
+import { findGraphEvent, type GraphEvent, type GraphRows, NO_STATE, type StatePlace } from './graph-rows.js';
 
 type Key = Pick<StateEntry, 'type' | 'stateKey'>;
 
@@ -54,9 +55,10 @@ export class GraphState {
 
   /** The root hash; undefined where no fact told it: of a state before an event that was resolved for that event alone. */
   async findRoot(): Promise<string | undefined> {
-    const { line, index } = this.place;
+    const { line, rootIn } = this.place;
     if (line === NO_STATE.line) return StateTrie.empty.rootHash;
-    return this.rows.get('graph-roots', [this.roomId, line, indexKey(index)]);
+    const row = rootIn === undefined ? undefined : await this.#rowOf(rootIn, this.place);
+    return row && rootOf(row);
   }
 
   /** The event that holds a key. */
@@ -99,9 +101,7 @@ export class GraphState {
         await this.#collect(`${bucket}${part}`, place, found, turn);
       return;
     }
-    for (const entry of (await entriesOf(this.rows, this.roomId, bucket, row)).values()) {
-      found.push(entry as StateEntry); // what a change deleted is not among them
-    }
+    await collectEntries(this.rows, this.roomId, bucket, row, found);
     if (turn.isOver()) await turn.pass();
   }
 

@@ -11,18 +11,26 @@ export interface StateValue {
 /** Entries by `stateKeyOf`. */
 export type Entries = Map<string, StateValue>;
 
-const MUST_ESCAPE = /[\t\n\\]/;
+const MUST_ESCAPE = /[\t\n\r\\]/;
+/** What a state key of a user ends in that is of the same server as the user before. */
+const SAME_SERVER = '\r';
 
 /**
  * Entries as text, one a line. PERF: this is most of what a state takes on disk and of the time it takes to read, so a type
- * that is the one of the line before is left out.
+ * that is the one of the line before is left out, and so is the server of a user.
  */
 export function formatEntries(entries: Iterable<StateValue>): string {
   let text = '';
-  let last: string | undefined;
+  let lastType: string | undefined;
+  let lastServer: string | undefined;
   for (const { type, stateKey, eventId } of entries) {
-    text += `\n${type === last ? '' : `${escape(type)}\t`}${escape(stateKey)}\t${eventId ?? ''}`;
-    last = type;
+    const at = stateKey.indexOf(':');
+    const server = at < 0 ? undefined : stateKey.slice(at);
+    const isSame = server !== undefined && server === lastServer;
+    const key = isSame ? `${escape(stateKey.slice(0, at))}${SAME_SERVER}` : escape(stateKey);
+    text += `\n${type === lastType ? '' : `${escape(type)}\t`}${key}\t${eventId ?? ''}`;
+    lastType = type;
+    lastServer = server;
   }
   return text;
 }
@@ -30,6 +38,7 @@ export function formatEntries(entries: Iterable<StateValue>): string {
 /** Reads what `formatEntries` wrote, from a line feed on, and hands on one after another. */
 export function readEntries(text: string, from: number, onEntry: (value: StateValue) => void): void {
   let type = '';
+  let server = '';
   for (let at = from; at >= 0 && at < text.length;) {
     const next = text.indexOf('\n', at + 1);
     const end = next < 0 ? text.length : next;
@@ -38,7 +47,13 @@ export function readEntries(text: string, from: number, onEntry: (value: StateVa
     // Two tabs in a line: the type is told.
     const isTold = second >= 0 && second < end;
     if (isTold) type = unescape(text.slice(at + 1, first));
-    const stateKey = unescape(isTold ? text.slice(first + 1, second) : text.slice(at + 1, first));
+    const key = isTold ? text.slice(first + 1, second) : text.slice(at + 1, first);
+    let stateKey: string;
+    if (key.endsWith(SAME_SERVER)) stateKey = unescape(key.slice(0, -SAME_SERVER.length)) + server;
+    else {
+      stateKey = unescape(key);
+      server = stateKey.slice(stateKey.indexOf(':'));
+    }
     const eventId = text.slice((isTold ? second : first) + 1, end);
     onEntry({ type, stateKey, eventId: eventId === '' ? null : (eventId as EventId) });
     at = next;
@@ -54,12 +69,13 @@ export function changeEntries(entries: Entries, changes: Iterable<StateValue>): 
   }
 }
 
+const LETTERS: Readonly<Record<string, string>> = { '\\': '\\', '\t': 't', '\n': 'n', '\r': 'r' };
+const ESCAPED = new Map(Object.entries(LETTERS).map(([character, letter]) => [letter, character]));
+
 function escape(text: string): string {
-  if (!MUST_ESCAPE.test(text)) return text;
-  return text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n');
+  return MUST_ESCAPE.test(text) ? text.replaceAll(/[\t\n\r\\]/g, (character) => `\\${LETTERS[character]}`) : text;
 }
 
 function unescape(text: string): string {
-  if (!text.includes('\\')) return text;
-  return text.replaceAll(/\\(.)/g, (_, letter: string) => (letter === 't' ? '\t' : letter === 'n' ? '\n' : letter));
+  return text.includes('\\') ? text.replaceAll(/\\(.)/g, (_, letter: string) => ESCAPED.get(letter)!) : text;
 }

@@ -13,7 +13,6 @@ import {
   findGraphEvent,
   formatGraphEvent,
   type GraphEvent,
-  indexKey,
   type LearntRow,
   lineOf,
   NO_STATE,
@@ -87,15 +86,8 @@ class GraphWriter {
       throw new Error(`part ${part} of the state before ${eventId} does not follow upon part ${known?.part ?? 0}`);
     }
     const base = part === 1 ? NO_STATE : known!.place;
-    const place = await this.#nextPlace(base);
-    await writeState(
-      this.rows,
-      this.#roomId,
-      base,
-      place,
-      state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id })),
-    );
-    if (part === parts) this.#putRoot(place, root);
+    const entries = state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id }));
+    const place = await this.#writeNext(base, entries, part === parts ? root : undefined);
     const row: LearntRow = { revision, part, parts, place };
     this.rows.put('graph-learnt', [this.#roomId, eventId], JSON.stringify(row));
   }
@@ -129,22 +121,17 @@ class GraphWriter {
     const own = outcome === 'rejected' ? undefined : data.state.find(isOwn);
     const others = data.state.filter((change) => change !== own);
     const isOnBase = others.length === 0 && prevEventsOf(data.pdu).length < 2;
-    const before = isOnBase ? base : await this.#writeNext(base, [...others, ...undone(own)]);
-    const after = own === undefined ? before : await this.#writeNext(before, [own]);
-    this.#putRoot(after, data.root);
+    const before = isOnBase
+      ? base
+      : await this.#writeNext(base, valuesOf([...others, ...undone(own)]), own === undefined ? data.root : undefined);
+    const after = own === undefined ? before : await this.#writeNext(before, valuesOf([own]), data.root);
     return { before, after };
   }
 
-  async #writeNext(base: StatePlace, changes: readonly StateChange[]): Promise<StatePlace> {
+  async #writeNext(base: StatePlace, changes: readonly StateValue[], root: string | undefined): Promise<StatePlace> {
     const place = await this.#nextPlace(base);
-    await writeState(
-      this.rows,
-      this.#roomId,
-      base,
-      place,
-      changes.map(({ type, state_key: stateKey, event_id: eventId }): StateValue => ({ type, stateKey, eventId })),
-    );
-    return place;
+    const rootIn = await writeState(this.rows, this.#roomId, base, place, changes, root);
+    return { ...place, ...(rootIn !== undefined && { rootIn }) };
   }
 
   /** The place for a change of the state at another: the next on its line, or a new line where that has gone another way. */
@@ -156,16 +143,16 @@ class GraphWriter {
     return place;
   }
 
-  #putRoot({ line, index }: StatePlace, root: string): void {
-    this.rows.put('graph-roots', [this.#roomId, line, indexKey(index)], root);
-  }
-
   #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
     const { revision, position } = this.fact;
     const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
     const row = formatGraphEvent({ outcome, revision, position, depth, states });
     this.rows.put('graph-events', [this.#roomId, eventId], row);
   }
+}
+
+function valuesOf(changes: readonly StateChange[]): StateValue[] {
+  return changes.map(({ type, state_key: stateKey, event_id: eventId }) => ({ type, stateKey, eventId }));
 }
 
 /** What puts a key back to what the event replaced. */

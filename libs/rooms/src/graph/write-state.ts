@@ -22,8 +22,8 @@ interface Change {
 }
 
 /**
- * Writes a state at a place of its own: that of `base` with some changes. The place follows upon `base` on its line, or is the
- * first of a new line.
+ * Writes a state at a place of its own: that of `base` with some changes, and its root where that is known. The place follows upon
+ * `base` on its line, or is the first of a new line. Answers the bucket that tells the root.
  */
 export async function writeState(
   rows: OwnRows,
@@ -31,15 +31,21 @@ export async function writeState(
   base: StatePlace,
   at: StatePlace,
   changes: readonly StateValue[],
-): Promise<void> {
-  if (changes.length > 0) await new StateWriter(rows, roomId, at).change('', base, digested(changes));
+  root: string | undefined,
+): Promise<string | undefined> {
+  const writer = new StateWriter(rows, roomId, at, root);
+  if (changes.length > 0) await writer.change('', base, digested(changes));
+  return writer.rootIn;
 }
 
 class StateWriter {
+  rootIn: string | undefined;
+
   constructor(
     private readonly rows: OwnRows,
     private readonly roomId: RoomId,
     private readonly at: StatePlace,
+    private readonly root: string | undefined,
   ) {}
 
   async change(bucket: string, upTo: StatePlace, changes: readonly Change[]): Promise<void> {
@@ -54,7 +60,7 @@ class StateWriter {
       return this.#writeAll(bucket, [...entries.values()]);
     }
     const elsewhere = newest.at.line === this.at.line ? '' : ` ${formatStatePlace(newest.at)}`;
-    this.#put(bucket, `+${behind}${elsewhere}${formatEntries(values)}`);
+    this.#put(bucket, `+${behind}${elsewhere}${this.#tellRoot(bucket)}${formatEntries(values)}`);
   }
 
   async #changeParts(bucket: string, upTo: StatePlace, newest: BucketRow, changes: readonly Change[]): Promise<void> {
@@ -75,7 +81,7 @@ class StateWriter {
 
   #writeAll(bucket: string, entries: readonly StateValue[]): void {
     if (entries.length <= MOST_ENTRIES) {
-      this.#put(bucket, `=${formatEntries(entries)}`);
+      this.#put(bucket, `=${this.#tellRoot(bucket)}${formatEntries(entries)}`);
       return;
     }
     const parts = spread(digested(entries), bucket.length);
@@ -86,6 +92,13 @@ class StateWriter {
       );
     }
     this.#put(bucket, `/${' '.repeat(PARTS - 1)}`);
+  }
+
+  /** The first row of a bucket that is written tells it. */
+  #tellRoot(bucket: string): string {
+    if (this.root === undefined || this.rootIn !== undefined) return '';
+    this.rootIn = bucket;
+    return `#${this.root}`;
   }
 
   #put(bucket: string, value: string): void {
