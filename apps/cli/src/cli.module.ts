@@ -5,6 +5,7 @@ import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { EffectsCommand } from './commands/effects.command.js';
 import { KeysCommand } from './commands/keys.command.js';
+import { LogCommand } from './commands/log.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
 import { ReplayCommand } from './commands/replay.command.js';
 import { UsersCommand } from './commands/users.command.js';
@@ -24,6 +25,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     BackupCommand,
     RestoreCommand,
     ...KeysCommand.registerWithSubCommands(),
+    ...LogCommand.registerWithSubCommands(),
     DoctorCommand,
   ],
 })

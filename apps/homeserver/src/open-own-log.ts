@@ -41,6 +41,7 @@ export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch)
   try {
     const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
     checkServerName(identity, config);
+    checkIsWhole(identity, config);
     return { store, identity, signingKey: findKnownKey(identity, config) };
   } catch (error) {
     await store.close();
@@ -96,6 +97,14 @@ export function checkServerName(
   throw new ConfigError(
     `ANNALS_SERVER_NAME is ${serverName}, but the log in ${place} is that of ${identity.serverName}: ` +
       'set the name back or use another data folder (a server cannot change its name)',
+  );
+}
+
+/** A copy that lacks something would go another way than what it is a copy of. */
+function checkIsWhole({ copy }: LogIdentity, config: OwnConfig): void {
+  if (copy?.isComplete !== false) return;
+  throw new ConfigError(
+    `The log in ${placeOf(config)} is a copy that did not come to its end: run "annals log copy" again where the log is that it is of`,
   );
 }
 

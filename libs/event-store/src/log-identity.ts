@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { Aggregates, type Fold } from './aggregates.js';
 import type { EventStore, NewFact } from './event-store.js';
 import { factId } from './fact-id.js';
@@ -25,7 +25,13 @@ export interface LogBegun {
   readonly log_id: string;
   readonly server_name: ServerName;
   readonly key: NamedKey;
+  /** The id of the log that this one is a copy of. */
+  readonly copied_from?: string;
 }
+
+/** `copy-resumed`, `copy-completed`: from the beginning of a copy on, and from the first on, until the second, a part of it is missing. */
+export const COPY_RESUMED = 'copy-resumed';
+export const COPY_COMPLETED = 'copy-completed';
 
 /** `signing-key-accepted`: an operator goes on with another key. What was signed with those before stays good. */
 export type SigningKeyAccepted = NamedKey;
@@ -40,6 +46,8 @@ export interface LogRestored {
   readonly restore_id: string;
   /** The last place up to which the log is as it was before. */
   readonly agreed: Position;
+  /** It befell the log that this one is a copy of, whose places say nothing here. */
+  readonly copied?: true;
 }
 
 /** Whose log it is. */
@@ -48,8 +56,10 @@ export interface LogIdentity {
   readonly serverName: ServerName;
   /** All keys that the server has signed with, the first one first. */
   readonly keys: readonly NamedKey[];
-  /** The times that the log was put back to an earlier moment. */
+  /** The times that the log was put back to an earlier moment. A copy begins with one: nobody has been given a place of it before. */
   readonly restored: readonly Restoration[];
+  /** Of a copy: the log that it is of, and whether all is there that was to be copied. */
+  readonly copy?: { readonly of: string; readonly isComplete: boolean };
 }
 
 const FOLD: Fold<LogIdentity | undefined> = { initialState: undefined, evolve: evolveIdentity };
@@ -60,14 +70,21 @@ function evolveIdentity(
   { type, data }: Pick<NewFact, 'type' | 'data'>,
 ): LogIdentity | undefined {
   if (type === 'log-begun') {
-    const { log_id: logId, server_name: serverName, key } = JSON.parse(data) as LogBegun; // written by `nameLog`
-    return identity ?? { logId, serverName, keys: [key], restored: [] };
+    const { log_id: logId, server_name: serverName, key, copied_from: of } = JSON.parse(data) as LogBegun; // written by `nameLog`
+    if (identity !== undefined) return identity;
+    if (of === undefined) return { logId, serverName, keys: [key], restored: [] };
+    const restored = [{ name: logId.slice(0, 8), agreed: START }];
+    return { logId, serverName, keys: [key], restored, copy: { of, isComplete: false } };
+  }
+  if ((type === COPY_COMPLETED || type === COPY_RESUMED) && identity?.copy !== undefined) {
+    return { ...identity, copy: { ...identity.copy, isComplete: type === COPY_COMPLETED } };
   }
   if (type === 'signing-key-accepted' && identity !== undefined) {
     return { ...identity, keys: [...identity.keys, JSON.parse(data) as SigningKeyAccepted] }; // written by `acceptKey`
   }
   if (type === LOG_RESTORED && identity !== undefined) {
-    const { restore_id: id, agreed } = JSON.parse(data) as LogRestored; // written by `noteRestored`
+    const { restore_id: id, agreed, copied } = JSON.parse(data) as LogRestored; // written by `noteRestored`
+    if (copied === true) return identity;
     return { ...identity, restored: [...identity.restored, { name: id.slice(0, 8), agreed }] };
   }
   return identity;

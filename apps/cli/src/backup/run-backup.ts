@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
@@ -12,6 +12,7 @@ import type { Terminal } from '../terminal/terminal.js';
 import { counted, size } from '../terminal/units.js';
 import { type Manifest, MANIFEST_FILE, writeManifest } from './manifest.js';
 import { claimFolder } from './claim-folder.js';
+import { copyKeys } from './copy-keys.js';
 
 /**
  * Backs up the log and the keys into a folder, also beside a running server: all that was acknowledged before is in it. It is a
@@ -64,7 +65,7 @@ async function write(dataDir: string, logFolder: string, partial: string): Promi
   await copyLog(logFolder, join(partial, 'log'));
   const { identity, head } = await lookInto(join(partial, 'log'));
   // After the log: every key that it names is there by then.
-  const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys'));
+  const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys')).map((name) => `keys/${name}`);
   const about = { log_id: identity.logId, server_name: identity.serverName, head, made_at: madeAt };
   const manifest = writeManifest(partial, about, [`log/${LOG_FILE}`, ...keys]);
   for (const name of ['log', 'keys', '']) syncDirectory(join(partial, name));
@@ -82,13 +83,6 @@ async function lookInto(copy: string): Promise<{ identity: LogIdentity; head: Po
     // Of no use to anybody but those who read here just now.
     rmSync(join(copy, 'lock.mdb'), { force: true });
   }
-}
-
-function copyKeys(from: string, to: string): string[] {
-  mkdirSync(to, { mode: 0o700 });
-  const names = existsSync(from) ? readdirSync(from).filter((name) => name.endsWith('.key')) : [];
-  for (const name of names) copyFileSync(join(from, name), join(to, name));
-  return names.map((name) => `keys/${name}`);
 }
 
 function summaryOf({ server_name: server, head, files }: Manifest, directory: string): string {
