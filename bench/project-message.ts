@@ -5,6 +5,7 @@ import type { OwnRows } from '#projections/projector';
 import { factWithPdu, roomStream } from '#rooms/facts/room-facts';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
+import { parseRow } from '#rooms/projections/timeline-row';
 import { measure, sampleEvent } from './measure.js';
 
 const ROOM = '!r:a.example' as RoomId;
@@ -26,9 +27,11 @@ export function benchProjectMessage(): string[] {
   };
   const rows: OwnRows = { get: async () => undefined, scan: async () => [], put() {}, delete() {} };
   const projectors = roomProjectors();
+  const { row } = createRoomFactReader().accepted(fact);
   return [
     measure('JSON.parse of the fact', () => JSON.parse(fact.data) as unknown),
     measure('the fact, parsed, and its row', () => createRoomFactReader().accepted({ ...fact })),
+    measure('its row, parsed', () => parseRow(row)),
     measure('all projectors of rooms', () => {
       const each = { ...fact };
       for (const projector of projectors) if (projector.handles(each.type)) void projector.project(each, rows);

@@ -17,10 +17,15 @@ interface Owner {
 /** Every collection of the house, by logical name. Whoever adds a projector adds its rows here. */
 export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
   // rooms
-  timeline: { owner: 'timeline', key: ['room', 'position'], value: 'the event as it is served' },
-  topology: { owner: 'timeline', key: ['room', 'depth', 'position'], value: 'empty: the order of the graph' },
-  events: { owner: 'timeline', key: ['event'], value: 'room, position, depth, revision' },
-  transactions: { owner: 'timeline', key: ['user', 'device', 'hash of room, type and transaction'], value: 'event id' },
+  timeline: { owner: 'timeline', key: ['room', 'position'], value: 'an event that was news, in the order of arrival' },
+  history: { owner: 'timeline', key: ['room', 'position'], value: 'an event that was fetched from the past' },
+  topology: {
+    owner: 'timeline',
+    key: ['room', 'depth', 'position'],
+    value: 'the order of the graph; whether it is history',
+  },
+  events: { owner: 'timeline', key: ['event', 'room'], value: 'position, depth, revision; whether it is history' },
+  transactions: { owner: 'timeline', key: ['user', 'device', 'hash of room, type and transaction'], value: 'position' },
   'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
   'state-log': { owner: 'room-state', key: ['room', 'position'], value: 'what the fact changed in the state' },
   'state-deletions': {

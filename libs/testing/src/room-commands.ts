@@ -5,6 +5,7 @@ import { CreateAlias, CreateAliasHandler } from '#directory/commands/create-alia
 import { DeleteAlias, DeleteAliasHandler } from '#directory/commands/delete-alias';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
+import { contentOfRow } from '#rooms/projections/timeline-row';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { AnnounceProfile, AnnounceProfileHandler } from '#rooms/commands/announce-profile';
@@ -139,8 +140,8 @@ export class RoomCommands {
   async state(roomId: RoomId, type: string, stateKey = ''): Promise<JsonObject | undefined> {
     await this.views.follow();
     const rows = await listStateRows(this.views, roomId, type);
-    const row = rows.find(({ header }) => header.k === stateKey);
-    return row && ((JSON.parse(row.json) as JsonObject)['content'] as JsonObject);
+    const row = rows.find(({ header }) => header.stateKey === stateKey);
+    return row && contentOfRow(row);
   }
 
   async membership(roomId: RoomId, userId: UserId): Promise<unknown> {

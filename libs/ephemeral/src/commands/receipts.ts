@@ -13,7 +13,7 @@ import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { parseAccountDataRow } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
-import type { EventPlace } from '#rooms/projections/timeline.projector';
+import { findPlaces } from '#rooms/queries/event-rows';
 import { findEventFor } from '#rooms/queries/get-event';
 import type { ReceiptSet, ReceiptThread, ReceiptType } from '../facts/receipt-facts.js';
 import type { ReceiptRow } from '../projections/receipts.projector.js';
@@ -73,7 +73,7 @@ export class Receipts {
     const event = await findEventFor(this.views, roomId, mark.eventId, userId);
     if (event === undefined) throw new MatrixError('M_NOT_FOUND', `No such event in this room: ${mark.eventId}`);
     const before = await this.#standing(userId, roomId, mark);
-    if (before !== undefined && before >= event.row.header.p) return undefined;
+    if (before !== undefined && before >= event.row.header.position) return undefined;
     if (mark.kind === 'fully-read') {
       const content = { event_id: mark.eventId };
       return draftOf('account-data-set', { room_id: roomId, type: 'm.fully_read', content } satisfies AccountDataSet);
@@ -89,8 +89,9 @@ export class Receipts {
   /** The position of the event at which a mark stands. */
   async #standing(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {
     const eventId = await this.#markedEvent(userId, roomId, mark);
-    const place = eventId === undefined ? undefined : await this.views.get('events', [eventId]);
-    return place === undefined ? undefined : (JSON.parse(place) as EventPlace)[1];
+    if (eventId === undefined) return undefined;
+    const [place] = await findPlaces(this.views, roomId, [eventId as EventId]);
+    return place?.position;
   }
 
   async #markedEvent(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {

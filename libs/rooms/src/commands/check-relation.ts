@@ -33,7 +33,7 @@ async function refuseDuplicate(views: Views, roomId: RoomId, annotation: Annotat
   const first = await views.get('annotations', [...annotationRowKey(roomId, annotation)]);
   if (first === undefined) return undefined;
   const row = await findRowInRoom(views, roomId, first as EventId);
-  if (row === undefined || row.header.b !== undefined) return undefined;
+  if (row === undefined || row.header.redactedBy !== undefined) return undefined;
   return duplicate();
 }
 

@@ -135,7 +135,7 @@ function statesOf(rooms: RoomCommands, roomId: RoomId): [Position, string[]][] {
 }
 
 const idsOf = (rows: Awaited<ReturnType<typeof listStateRows>>): string[] =>
-  rows.map(({ header }) => header.e).toSorted();
+  rows.map(({ header }) => header.eventId).toSorted();
 
 test('whatever people try in a room, its log stands up to an audit and its views agree with it', async () => {
   const version = fc.constantFrom('1', '2', '5', '6', '7', '10', '11', '12', DELETION, DELETION);

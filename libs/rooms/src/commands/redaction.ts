@@ -6,7 +6,7 @@ import type { Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { refuseRedactionEffect } from '#protocol/event-auth/authorize-redaction';
 import { redact } from '#protocol/redaction/redact';
-import type { EventPlace } from '../projections/timeline.projector.js';
+import { findPlaces } from '../queries/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { sendOnce, type Transaction } from './transaction.js';
@@ -35,12 +35,11 @@ export async function findRedactionTarget(
   eventId: EventId,
   userId: UserId,
 ): Promise<RedactionTarget> {
-  const row = await views.get('events', [eventId]);
-  const place = row === undefined ? undefined : (JSON.parse(row) as EventPlace);
-  if (place?.[0] !== roomId) return { eventId, revision: undefined, isSeen: false };
+  const [place] = await findPlaces(views, roomId, [eventId]);
+  if (place === undefined) return { eventId, revision: undefined, isSeen: false };
   return {
     eventId,
-    revision: place[3],
+    revision: place.revision,
     isSeen: (await findEventFor(views, roomId, eventId, userId)) !== undefined,
   };
 }

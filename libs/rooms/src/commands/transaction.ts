@@ -1,9 +1,11 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { parseShortPosition, type Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
+import type { Key } from '#read-models/read-model-store';
 import { transactionKey } from '../projections/timeline.projector.js';
+import { readRowsAt } from '../queries/event-rows.js';
 import { transactionName } from '../worker/room-transactions.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 
@@ -22,8 +24,6 @@ export interface Transaction {
   /** The event that answered it, as far as they know. */
   readonly answered: EventId | undefined;
 }
-
-const AWAY = Symbol('the views do not answer');
 
 /**
  * Looks for the transaction of a command; undefined where the client gave no id. While the views cannot be reached only the
@@ -47,12 +47,20 @@ export async function findTransaction(
   const name = transactionName({ sender: userId, type, redacts }, txn);
   const viewed = views.position(['transactions']);
   const key = [userId, deviceId, transactionKey(roomId, type, txnId, redacts)];
-  const row = await views.get('transactions', key).catch((error: unknown) => {
-    if (error instanceof ViewsUnavailable) return AWAY;
+  try {
+    return { name, txn, viewed, answered: await findAnswer(views, roomId, key) };
+  } catch (error) {
+    if (error instanceof ViewsUnavailable) return { name, txn, viewed: undefined, answered: undefined };
     throw error;
-  });
-  if (row === AWAY) return { name, txn, viewed: undefined, answered: undefined };
-  return { name, txn, viewed, answered: row as EventId | undefined };
+  }
+}
+
+async function findAnswer(views: Views, roomId: RoomId, key: Key): Promise<EventId | undefined> {
+  const digits = await views.get('transactions', key);
+  const position = digits === undefined ? undefined : parseShortPosition(digits);
+  if (position === undefined) return undefined;
+  const [row] = await readRowsAt(views, roomId, [{ position, isHistory: false }]);
+  return row?.header.eventId;
 }
 
 /**

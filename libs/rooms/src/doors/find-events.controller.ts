@@ -73,7 +73,7 @@ export class FindEventsController {
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
     const reader = await readerOf(this.views, requester);
-    const { e, o } = await findEventByTime(this.views, parseRoomId(roomId), reader, time, direction);
-    return { event_id: e, origin_server_ts: o };
+    const { eventId, sentAt } = await findEventByTime(this.views, parseRoomId(roomId), reader, time, direction);
+    return { event_id: eventId, origin_server_ts: sentAt };
   }
 }

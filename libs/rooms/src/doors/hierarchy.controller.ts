@@ -65,7 +65,7 @@ function formatRoom({ roomId, summary, joined, children }: HierarchyRoom): strin
     room_version: summary.version,
   };
   const states = children.map(
-    ({ row }) => `${renderStripped(row).slice(0, -1)},"origin_server_ts":${JSON.stringify(row.header.o)}}`,
+    ({ row }) => `${renderStripped(row, roomId).slice(0, -1)},"origin_server_ts":${JSON.stringify(row.header.sentAt)}}`,
   );
   return `${JSON.stringify(chunk).slice(0, -1)},"children_state":[${states.join()}]}`;
 }

@@ -8,7 +8,6 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { contentText } from '../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
 import { joinedMembersText, listMembers } from '../queries/list-members.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
@@ -65,7 +64,7 @@ export class StateController {
       type,
       readStateKey(requester, type, stateKey),
     );
-    if (format !== 'event') return new RawJson(contentText(row));
+    if (format !== 'event') return new RawJson(row.content);
     return new RawJson(await renderOne(row, this.#viewer(room)));
   }
 

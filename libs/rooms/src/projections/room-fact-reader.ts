@@ -108,7 +108,7 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
   const { data, lenient } = parseData<PduAccepted>(fact);
   const roomId = roomIdOfStream(fact.stream);
   const { event_id, visibility, state, txn, pdu } = data;
-  const row = timelineRowOf({ event_id, roomId, position: fact.position, visibility, state, txn, pdu, lenient });
+  const row = timelineRowOf({ event_id, position: fact.position, visibility, state, txn, pdu, lenient });
   return { roomId, data, content: contentOf(data.pdu), lenient, row };
 }
 

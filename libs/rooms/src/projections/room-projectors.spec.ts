@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { type Position, shortPosition } from '#kernel/position';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
@@ -9,7 +10,8 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { project, type StreamFact } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
-import { parseRow, type RowHeader } from './timeline-row.js';
+import { type EventPlace, parseEventPlace } from './event-place.js';
+import { clientEventOf, parseRow, type RowHeader } from './timeline-row.js';
 import { transactionKey } from './timeline.projector.js';
 
 const CAROL = '@carol:a.example' as UserId;
@@ -34,8 +36,13 @@ function rowsOf(name: string, more: readonly StreamFact[] = []): Promise<Record<
 function eventRow(rows: Record<string, unknown>, key: string): { header: RowHeader; event: JsonObject } {
   const row = rows[key];
   if (typeof row !== 'string') throw new Error(`no row ${key} in ${Object.keys(rows).join('\n')}`);
-  const { header, json } = parseRow(row);
-  return { header, event: JSON.parse(json) as JsonObject };
+  const parsed = parseRow(row);
+  return { header: parsed.header, event: JSON.parse(clientEventOf(parsed, room.roomId)) as JsonObject };
+}
+
+/** Where an event of the room stands. */
+function placeOf(rows: Record<string, unknown>, eventId: string): EventPlace {
+  return parseEventPlace(String(rows[`events ${eventId} ${room.roomId}`]));
 }
 
 /** The keys of a collection, without its name. */
@@ -67,29 +74,32 @@ describe('the timeline', () => {
       type: 'm.room.message',
     });
     expect(header).toEqual({
-      e: sent.eventId,
-      t: 'm.room.message',
-      s: ALICE,
-      o: sent.originServerTs,
-      d: 3,
-      p: lastPosition(),
-      v: 'shared',
-      x: ['PHONE', 't1'],
+      eventId: sent.eventId,
+      type: 'm.room.message',
+      sender: ALICE,
+      sentAt: sent.originServerTs,
+      depth: 3,
+      position: lastPosition(),
+      visibility: 'shared',
+      deviceId: 'PHONE',
+      txnId: 't1',
+      lenient: false,
     });
-    expect(rows[`events ${sent.eventId}`]).toEqual([room.roomId, lastPosition(), 3, 2]);
+    const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };
+    expect(placeOf(rows, sent.eventId)).toEqual(place);
     const key = transactionKey(room.roomId, 'm.room.message', 't1');
-    expect(rows[`transactions ${ALICE} PHONE ${key}`]).toBe(sent.eventId);
+    expect(rows[`transactions ${ALICE} PHONE ${key}`]).toBe(shortPosition(lastPosition() as Position));
   });
 
   it('orders events by depth, then by their place in the log', async () => {
     await room.say('one');
     await room.say('two');
     const keys = keysOf(await rowsOf('timeline'), 'topology');
-    expect(keys.map((key) => key.split(' ').slice(1).map(Number))).toEqual([
-      [1, 1],
-      [2, 2],
-      [3, 3],
-      [4, 4],
+    expect(keys.map((key) => key.split(' ').slice(1))).toEqual([
+      ['a1', log.facts[0]?.position],
+      ['a2', log.facts[1]?.position],
+      ['a3', log.facts[2]?.position],
+      ['a4', log.facts[3]?.position],
     ]);
   });
 
@@ -97,7 +107,12 @@ describe('the timeline', () => {
     const first = await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
     await room.setState('m.room.history_visibility', { history_visibility: 'nonsense' });
     const { header } = eventRow(await rowsOf('timeline'), `timeline ${room.roomId} ${lastPosition()}`);
-    expect(header).toMatchObject({ k: '', r: first.eventId, v: 'joined', w: 'shared' });
+    expect(header).toMatchObject({
+      stateKey: '',
+      replaces: first.eventId,
+      visibility: 'joined',
+      setsVisibility: 'shared',
+    });
   });
 
   it('shows of a redacted event what remains, and the redaction names its target in both places', async () => {
@@ -107,9 +122,9 @@ describe('the timeline', () => {
     const rows = await rowsOf('timeline');
     const { header, event } = eventRow(rows, `timeline ${room.roomId} ${at}`);
     expect(event['content']).toEqual({});
-    expect(header).toMatchObject({ e: said.eventId, b: redaction });
-    const found = rows[`events ${redaction}`] as string[];
-    const told = eventRow(rows, `timeline ${room.roomId} ${found[1]}`).event;
+    expect(header).toMatchObject({ eventId: said.eventId, redactedBy: redaction });
+    const { position } = placeOf(rows, redaction);
+    const told = eventRow(rows, `timeline ${room.roomId} ${position}`).event;
     expect(told).toMatchObject({ redacts: said.eventId, content: { redacts: said.eventId } });
   });
 
@@ -119,8 +134,8 @@ describe('the timeline', () => {
     const said = await room.say('oops');
     const redaction = await room.redact(said);
     const rows = await rowsOf('timeline');
-    const found = rows[`events ${redaction}`] as string[];
-    const told = eventRow(rows, `timeline ${room.roomId} ${found[1]}`).event;
+    const { position } = placeOf(rows, redaction);
+    const told = eventRow(rows, `timeline ${room.roomId} ${position}`).event;
     expect(told).toMatchObject({ redacts: said.eventId, content: { redacts: said.eventId } });
   });
 
@@ -131,7 +146,7 @@ describe('the timeline', () => {
     const data = { event_id: said.eventId, redacted_by: '$r', room_version: '11', pdu: { content: {} } };
     const rows = await rowsOf('timeline', [{ stream, type: 'pdu-redacted', data }]);
     const { header, event } = eventRow(rows, `timeline ${room.roomId} ${fact?.position}`);
-    expect(header.b).toBeUndefined();
+    expect(header.redactedBy).toBeUndefined();
     expect(event['content']).toMatchObject({ body: 'mine' });
   });
 
@@ -142,10 +157,10 @@ describe('the timeline', () => {
     const sent = await room.send({ type: 'm.odd', content });
     await room.redact(await room.say('oops'));
     const views = await new RoomViews(log).follow();
-    const place = JSON.parse((await views.get('events', [sent.eventId])) ?? '[]') as string[];
-    const { header, json } = parseRow((await views.get('timeline', [room.roomId, place[1] as string])) ?? '');
-    expect(json).toContain('"content":{"big":12345678901234567890,"float":1.50}');
-    expect(header.n).toBe(1);
+    const { position } = parseEventPlace((await views.get('events', [sent.eventId, room.roomId])) ?? '');
+    const { header, content: text } = parseRow((await views.get('timeline', [room.roomId, position])) ?? '');
+    expect(text).toBe('{"big":12345678901234567890,"float":1.50}');
+    expect(header.lenient).toBe(true);
   });
 });
 
@@ -156,9 +171,9 @@ describe('the state of a room', () => {
     await room.say('no state');
     const rows = await rowsOf('room-state');
     const { header, event } = eventRow(rows, `room-state ${room.roomId} m.room.topic `);
-    expect([header.e, event['content']]).toEqual([second.eventId, { topic: 'two' }]);
-    expect(header.p).toBe(log.facts.at(-2)?.position);
-    expect(rows[`state-log ${room.roomId} ${header.p}`]).toEqual([
+    expect([header.eventId, event['content']]).toEqual([second.eventId, { topic: 'two' }]);
+    expect(header.position).toBe(log.facts.at(-2)?.position);
+    expect(rows[`state-log ${room.roomId} ${header.position}`]).toEqual([
       { type: 'm.room.topic', state_key: '', event_id: second.eventId, replaces: first.eventId },
     ]);
     expect(keysOf(rows, 'state-log')).toHaveLength(4);
@@ -172,7 +187,7 @@ describe('the state of a room', () => {
     expect(eventRow(await rowsOf('room-state'), key).event['content']).toEqual({ topic: 'two' });
     const redaction = await room.redact(topic);
     const { header, event } = eventRow(await rowsOf('room-state'), key);
-    expect([header.b, event['content']]).toEqual([redaction, {}]);
+    expect([header.redactedBy, event['content']]).toEqual([redaction, {}]);
   });
 
   it('takes back an earlier event where a resolution decided so', async () => {
@@ -187,8 +202,8 @@ describe('the state of a room', () => {
     };
     const key = `room-state ${room.roomId} m.room.topic `;
     const { header, event } = eventRow(await rowsOf('room-state', [more]), key);
-    expect([header.e, event['content']]).toEqual([old.eventId, { topic: 'one' }]);
-    expect(header.p > lastPosition()).toBe(true);
+    expect([header.eventId, event['content']]).toEqual([old.eventId, { topic: 'one' }]);
+    expect(header.position > lastPosition()).toBe(true);
     expect((await rowsOf('room-summary', [more]))[`rooms ${room.roomId}`]).toMatchObject({ topic: 'one' });
   });
 });

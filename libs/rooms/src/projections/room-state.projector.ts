@@ -12,13 +12,13 @@ export interface LoggedChange extends StateChange {
 }
 
 /**
- * `room-state`: the current state of each room, as event rows whose `p` is the position at which they became current;
+ * `room-state`: the current state of each room, as event rows whose `position` is the one at which they became current;
  * `state-log`: what each fact changed in it; `state-deletions`: where a key was last left to nothing.
  */
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 2,
+    version: 3,
     collections: ['room-state', 'state-log', 'state-deletions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -40,7 +40,6 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
       ? accepted.row
       : timelineRowOf({
           event_id: change.event_id,
-          roomId,
           position: fact.position,
           visibility: data.visibility,
           state: [change],
@@ -66,6 +65,6 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   if (typeof stateKey !== 'string') return;
   const key = [roomId, data.pdu['type'] as string, stateKey];
   const row = await rows.get('room-state', key);
-  if (row === undefined || rowHeaderOf(row).e !== data.event_id) return;
-  rows.put('room-state', key, redactedRowOf(row, data.redacted_by, roomId, data.pdu));
+  if (row === undefined || rowHeaderOf(row).eventId !== data.event_id) return;
+  rows.put('room-state', key, redactedRowOf(row, data.redacted_by, data.pdu));
 }

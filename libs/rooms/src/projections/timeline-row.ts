@@ -1,52 +1,51 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
-import type { Position } from '#kernel/position';
+import { type Position, shortPosition, START } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 
-/** What a reader must know of an event without parsing it. The keys are short because every row of the timeline has them. */
+/** What a reader must know of an event without parsing it. How it is stored is this file's business alone. */
 export interface RowHeader {
-  /** The event id. */
-  readonly e: EventId;
-  /** The type. */
-  readonly t: string;
-  /** The sender. */
-  readonly s: UserId;
-  /** The state key, of a state event. */
-  readonly k?: string;
+  readonly eventId: EventId;
+  readonly type: string;
+  readonly sender: UserId;
   /** origin_server_ts in milliseconds. */
-  readonly o: number;
+  readonly sentAt: number;
   /** The depth in the event graph, capped at 2^53-1. */
-  readonly d: number;
+  readonly depth: number;
   /** Where the fact stands in the log. */
-  readonly p: Position;
+  readonly position: Position;
   /** The history visibility in force at the event. */
-  readonly v: HistoryVisibility;
+  readonly visibility: HistoryVisibility;
+  /** Of state events alone. */
+  readonly stateKey?: string;
   /** The history visibility that the event itself sets: of m.room.history_visibility only. */
-  readonly w?: HistoryVisibility;
-  /** The event whose place it took in the state. */
-  readonly r?: EventId;
-  /** The device and transaction id it was sent with. */
-  readonly x?: readonly [deviceId: string, txnId: string];
+  readonly setsVisibility?: HistoryVisibility;
   /** The membership: of m.room.member only. */
-  readonly m?: string;
+  readonly membership?: string;
+  /** The event whose place it took in the state. */
+  readonly replaces?: EventId;
+  /** The event that it redacts, whatever became of that: of m.room.redaction only. */
+  readonly redacts?: string;
   /** The redaction that took effect on it. */
-  readonly b?: EventId;
-  /** 1 where the client JSON may hold numbers that a double cannot. */
-  readonly n?: 1;
+  readonly redactedBy?: EventId;
+  /** The device and the transaction that it was sent with. */
+  readonly deviceId?: string;
+  readonly txnId?: string;
+  /** The content may hold numbers that a double cannot. */
+  readonly lenient?: boolean;
 }
 
-/** A row taken apart: the header parsed, the client's JSON as text. */
+/** A row taken apart. */
 export interface TimelineRow {
   readonly header: RowHeader;
-  /** The event as clients get it, without `unsigned`. */
-  readonly json: string;
+  /** The content of the event, as JSON text. */
+  readonly content: string;
 }
 
 /** What a row is made of. */
 export interface RowSource {
   readonly event_id: EventId;
-  readonly roomId: RoomId;
   readonly position: Position;
   readonly visibility: HistoryVisibility;
   readonly state: readonly Pick<StateChange, 'event_id' | 'replaces'>[];
@@ -55,89 +54,219 @@ export interface RowSource {
   readonly lenient: boolean;
 }
 
-/**
- * Makes the row of an event: the header's JSON, a line feed, the client's JSON. PERF: put together by hand, each text quoted
- * once; two calls of JSON.stringify on objects take twice as long (bench/project-message.ts).
+/*
+ * A row is one text of fields with a line feed between them, which no JSON text holds: those that every event has, in order; then
+ * those that some have, each behind its letter; last the content, as JSON. Texts are escaped as in JSON, without the quotes.
  */
-export function timelineRowOf(source: RowSource): string {
-  const { pdu, txn } = source;
-  const content = (pdu['content'] ?? {}) as JsonObject;
+
+const SEPARATOR = '\n';
+
+const VISIBILITY_LETTERS: Readonly<Record<HistoryVisibility, string>> = {
+  invited: 'i',
+  joined: 'j',
+  shared: 's',
+  world_readable: 'w',
+};
+const VISIBILITIES = Object.fromEntries(
+  Object.entries(VISIBILITY_LETTERS).map(([visibility, letter]) => [letter, visibility as HistoryVisibility]),
+);
+
+/** The types that most events are of, by what stands for them: no escaped text has a tab. */
+const FREQUENT_TYPES: Readonly<Record<string, string>> = {
+  '\ta': 'm.room.message',
+  '\tb': 'm.room.encrypted',
+  '\tc': 'm.room.member',
+  '\td': 'm.reaction',
+  '\te': 'm.room.redaction',
+};
+const SHORT_TYPES = new Map(Object.entries(FREQUENT_TYPES).map(([short, type]) => [type, short]));
+
+/** The fields that some events have, by the letters they stand behind. */
+const STATE_KEY = 'k';
+const SETS_VISIBILITY = 'v';
+const MEMBERSHIP = 'm';
+const REPLACES = 'r';
+const REDACTS = 't';
+const REDACTED_BY = 'b';
+const DEVICE = 'd';
+const TRANSACTION = 'x';
+const LENIENT = 'n';
+
+/** Makes the row of an event. */
+export function timelineRowOf({ event_id, position, visibility, state, txn, pdu, lenient }: RowSource): string {
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
-  const known = namesOf(source.event_id, pdu);
-  let header =
-    `{"e":${known.eventId},"t":${known.type},"s":${known.sender},"o":${Number(pdu['origin_server_ts'])},` +
-    `"d":${Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER)},"p":"${source.position}","v":"${source.visibility}"`;
-  if (stateKey !== undefined) {
-    header += `,"k":${known.stateKey}`;
-    if (type === 'm.room.history_visibility' && stateKey === '') header += `,"w":"${historyVisibilityOf(content)}"`;
-    if (type === 'm.room.member') header += `,"m":${JSON.stringify(String(content['membership']))}`;
-    const replaces = source.state.find((it) => it.event_id === source.event_id)?.replaces;
-    if (replaces !== undefined) header += `,"r":${quote(replaces)}`;
-  }
-  if (txn !== undefined) header += `,"x":[${quote(txn.device_id)},${quote(txn.txn_id)}]`;
-  if (source.lenient) header += ',"n":1';
-  return `${header}}\n${clientJson(known, source.roomId, pdu, source.lenient)}`;
+  const { content, redacts } = servedContent(pdu);
+  const isVisibility = type === 'm.room.history_visibility' && stateKey === '';
+  const isMember = type === 'm.room.member' && stateKey !== undefined;
+  const header: RowHeader = {
+    eventId: event_id,
+    type,
+    sender: pdu['sender'] as UserId,
+    sentAt: Number(pdu['origin_server_ts']),
+    depth: Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER),
+    position,
+    visibility,
+    stateKey,
+    setsVisibility: isVisibility ? historyVisibilityOf(content) : undefined,
+    membership: isMember ? String(content['membership']) : undefined,
+    replaces: stateKey === undefined ? undefined : state.find((it) => it.event_id === event_id)?.replaces,
+    redacts,
+    deviceId: txn?.device_id,
+    txnId: txn?.txn_id,
+    lenient,
+  };
+  return formatRow(header, contentJson(content, lenient));
 }
 
-/** The row once a redaction took effect: the same header with `b`, the JSON of what remains. */
-export function redactedRowOf(row: string, redactedBy: EventId, roomId: RoomId, pdu: JsonObject): string {
+/** The row once a redaction took effect: the same header with `redactedBy`, the content of what remains. */
+export function redactedRowOf(row: string, redactedBy: EventId, pdu: JsonObject): string {
   const { header } = parseRow(row);
-  const w = header.w === undefined ? undefined : historyVisibilityOf((pdu['content'] ?? {}) as JsonObject);
-  const json = clientJson(namesOf(header.e, pdu), roomId, pdu, header.n === 1);
-  return `${JSON.stringify({ ...header, w, b: redactedBy })}\n${json}`;
+  const { content, redacts } = servedContent(pdu);
+  const setsVisibility = header.setsVisibility === undefined ? undefined : historyVisibilityOf(content);
+  const redacted = { ...header, setsVisibility, redacts, redactedBy };
+  return formatRow(redacted, contentJson(content, header.lenient === true));
+}
+
+/** PERF: put together by hand, as one text: every event that is accepted comes through here (bench/project-message.ts). */
+function formatRow(header: RowHeader, content: string): string {
+  const { stateKey, setsVisibility, membership, replaces, redacts, redactedBy, deviceId, txnId, lenient } = header;
+  let row =
+    `${escaped(header.eventId)}\n${SHORT_TYPES.get(header.type) ?? escaped(header.type)}\n${escaped(header.sender)}\n${formatInteger(header.sentAt)}\n` +
+    `${formatInteger(header.depth)}\n${VISIBILITY_LETTERS[header.visibility]}${shortPosition(header.position)}\n`;
+  if (stateKey !== undefined) row += field(STATE_KEY, stateKey);
+  if (setsVisibility !== undefined) row += field(SETS_VISIBILITY, VISIBILITY_LETTERS[setsVisibility]);
+  if (membership !== undefined) row += field(MEMBERSHIP, membership);
+  if (replaces !== undefined) row += field(REPLACES, replaces);
+  if (redacts !== undefined) row += field(REDACTS, redacts);
+  if (redactedBy !== undefined) row += field(REDACTED_BY, redactedBy);
+  if (deviceId !== undefined) row += field(DEVICE, deviceId);
+  if (txnId !== undefined) row += field(TRANSACTION, txnId);
+  if (lenient === true) row += field(LENIENT, '');
+  return row + content;
+}
+
+function field(letter: string, text: string): string {
+  return `${letter}${escaped(text)}\n`;
 }
 
 /** Takes a row apart. */
 export function parseRow(row: string): TimelineRow {
-  const end = row.indexOf('\n');
-  return { header: JSON.parse(row.slice(0, end)) as RowHeader, json: row.slice(end + 1) };
-}
-
-/** The content of an event, as JSON text. */
-export function contentText({ json }: TimelineRow): string {
-  return json.slice(CONTENT.length, endOfContent(json));
-}
-
-/** The content of an event, parsed; empty where it is no object. */
-export function contentOfRow(row: TimelineRow): JsonObject {
-  const content: unknown = JSON.parse(contentText(row));
-  return isJsonObject(content) ? content : {};
-}
-
-/** The same event with another content, given as JSON text. */
-export function withContent({ header, json }: TimelineRow, content: string): TimelineRow {
-  return { header, json: `${CONTENT}${content}${json.slice(endOfContent(json))}` };
-}
-
-const CONTENT = '{"content":';
-
-function endOfContent(json: string): number {
-  // `content` is the first key of the client JSON and `event_id` the next; inside a string its quotes would be escaped.
-  return json.lastIndexOf(`,"event_id":`);
+  const end = row.lastIndexOf(SEPARATOR);
+  return { header: headerOf(row, end), content: row.slice(end + 1) };
 }
 
 /** The header alone. */
 export function rowHeaderOf(row: string): RowHeader {
-  return JSON.parse(row.slice(0, row.indexOf('\n'))) as RowHeader;
+  return headerOf(row, row.lastIndexOf(SEPARATOR));
 }
 
-/** The texts that header and client JSON have in common, as JSON. */
-interface Names {
-  readonly eventId: string;
-  readonly type: string;
-  readonly sender: string;
-  readonly stateKey: string | undefined;
-}
-
-function namesOf(eventId: EventId, pdu: JsonObject): Names {
-  const stateKey = pdu['state_key'] as string | undefined;
-  return {
-    eventId: quote(eventId),
-    type: quote(pdu['type'] as string),
-    sender: quote(pdu['sender'] as string),
-    stateKey: stateKey === undefined ? undefined : quote(stateKey),
+/** The header of a row, which ends at `end`. PERF: read by position, in half the time that JSON.parse takes (bench/project-message.ts). */
+function headerOf(row: string, end: number): RowHeader {
+  const backslash = row.indexOf('\\');
+  const isPlain = backslash < 0 || backslash > end;
+  let to = -1;
+  const next = (): string => {
+    const from = to + 1;
+    to = row.indexOf(SEPARATOR, from);
+    return row.slice(from, to);
   };
+  const header: { -readonly [K in keyof RowHeader]: RowHeader[K] } = {
+    eventId: textOf(next(), isPlain) as EventId,
+    type: typeOf(next(), isPlain),
+    sender: textOf(next(), isPlain) as UserId,
+    sentAt: parseInteger(next()),
+    depth: parseInteger(next()),
+    visibility: visibilityOf(row.charAt(to + 1)),
+    position: positionOf(next().slice(1)),
+    stateKey: undefined,
+    setsVisibility: undefined,
+    membership: undefined,
+    replaces: undefined,
+    redacts: undefined,
+    redactedBy: undefined,
+    deviceId: undefined,
+    txnId: undefined,
+    lenient: false,
+  };
+  while (to < end) {
+    const letter = row.charAt(to + 1);
+    const text = textOf(next().slice(1), isPlain);
+    if (letter === DEVICE) header.deviceId = text;
+    else if (letter === TRANSACTION) header.txnId = text;
+    else if (letter === STATE_KEY) header.stateKey = text;
+    else if (letter === MEMBERSHIP) header.membership = text;
+    else if (letter === REPLACES) header.replaces = text as EventId;
+    else if (letter === REDACTS) header.redacts = text;
+    else if (letter === REDACTED_BY) header.redactedBy = text as EventId;
+    else if (letter === SETS_VISIBILITY) header.setsVisibility = visibilityOf(text);
+    else if (letter === LENIENT) header.lenient = true;
+    else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
+  }
+  return header;
+}
+
+const RADIX = 36;
+
+/** A number of an event. What is no natural number, as old rooms may have it, stands in its own spelling behind a sign. */
+function formatInteger(value: number): string {
+  return Number.isSafeInteger(value) && value >= 0 ? value.toString(RADIX) : `=${value}`;
+}
+
+function parseInteger(text: string): number {
+  return text.charAt(0) === '=' ? Number(text.slice(1)) : parseInt(text, RADIX);
+}
+
+function typeOf(text: string, isPlain: boolean): string {
+  return text.charAt(0) === '\t' ? (FREQUENT_TYPES[text] ?? text) : textOf(text, isPlain);
+}
+
+/** PERF: the digits are those of a position, which need not be looked at again. */
+function positionOf(digits: string): Position {
+  return (START.slice(digits.length) + digits) as Position;
+}
+
+function visibilityOf(letter: string): HistoryVisibility {
+  const visibility = VISIBILITIES[letter];
+  if (visibility === undefined) throw new Error(`no history visibility is written as ${letter}`);
+  return visibility;
+}
+
+/** The content of an event, parsed; empty where it is no object. */
+export function contentOfRow({ content }: TimelineRow): JsonObject {
+  const parsed: unknown = JSON.parse(content);
+  return isJsonObject(parsed) ? parsed : {};
+}
+
+/**
+ * The event in the form of the client-server API ("ClientEventWithoutRoomID", with `room_id` where it is given), without
+ * `unsigned`. Content first. JSON text.
+ */
+export function clientEventOf({ header, content }: TimelineRow, roomId?: RoomId): string {
+  const { stateKey, redacts } = header;
+  return (
+    `{"content":${content},"event_id":${quote(header.eventId)},"origin_server_ts":${header.sentAt},` +
+    (redacts === undefined ? '' : `"redacts":${quote(redacts)},`) +
+    (roomId === undefined ? '' : `"room_id":${quote(roomId)},`) +
+    `"sender":${quote(header.sender)},` +
+    (stateKey === undefined ? '' : `"state_key":${quote(stateKey)},`) +
+    `"type":${quote(header.type)}}`
+  );
+}
+
+/**
+ * The content as clients get it. A redaction names its target both at the top and in its content, whatever its room version:
+ * "Room Versions", version 11. What is no event id is no target.
+ */
+function servedContent(pdu: JsonObject): { readonly content: JsonObject; readonly redacts?: string } {
+  const content = (pdu['content'] ?? {}) as JsonObject;
+  if (pdu['type'] !== 'm.room.redaction') return { content };
+  const redacts = pdu['redacts'] ?? content['redacts'];
+  return typeof redacts === 'string' ? { content: { ...content, redacts }, redacts } : { content };
+}
+
+function contentJson(content: JsonObject, lenient: boolean): string {
+  return lenient ? canonicalJson(content, { lenient }) : JSON.stringify(content);
 }
 
 /** Printable ASCII without quote and backslash: nothing to escape. */
@@ -147,25 +276,11 @@ function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/**
- * The event in the form of the client-server API ("ClientEventWithoutRoomID" plus room_id), keys in order, no `unsigned`. A
- * redaction names its target both at the top and in its content, whatever its room version: "Room Versions", version 11.
- */
-function clientJson(known: Names, roomId: RoomId, pdu: JsonObject, lenient: boolean): string {
-  let content = (pdu['content'] ?? {}) as JsonObject;
-  let redacts = '';
-  if (pdu['type'] === 'm.room.redaction') {
-    const target = pdu['redacts'] ?? content['redacts'];
-    // What is no event id is no target; and readers cut the content out by the keys after it (see `contentText`).
-    if (typeof target === 'string') {
-      content = { ...content, redacts: target };
-      redacts = `"redacts":${quote(target)},`;
-    }
-  }
-  const text = lenient ? canonicalJson(content, { lenient }) : JSON.stringify(content);
-  const stateKey = known.stateKey === undefined ? '' : `"state_key":${known.stateKey},`;
-  return (
-    `{"content":${text},"event_id":${known.eventId},"origin_server_ts":${Number(pdu['origin_server_ts'])},` +
-    `${redacts}"room_id":${quote(roomId)},"sender":${known.sender},${stateKey}"type":${known.type}}`
-  );
+function escaped(text: string): string {
+  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);
+}
+
+/** The text that `escaped` made a field of; `isPlain`: that escaped nothing. */
+function textOf(field: string, isPlain: boolean): string {
+  return isPlain || !field.includes('\\') ? field : (JSON.parse(`"${field}"`) as string);
 }

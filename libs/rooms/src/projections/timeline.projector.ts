@@ -1,38 +1,41 @@
 import { hash } from 'node:crypto';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
+import { depthKey, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
 import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import { redactedRowOf } from './timeline-row.js';
 
-const DEPTH_DIGITS = 16;
-
-/** The depth as a key part: sorts by its number. Depths beyond 2^53-1 (rooms of version 1 to 5) count as that. */
-export function depthKey(depth: number): string {
-  return String(Math.min(depth, Number.MAX_SAFE_INTEGER)).padStart(DEPTH_DIGITS, '0');
-}
+/** How much of the hash tells the transactions of a device apart: 96 bits. */
+const HASH_CHARACTERS = 16;
 
 /**
  * The last part of a key in `transactions`: what a device's transaction id is unique within, hashed to a fixed length. The
  * path of a redaction names its target too: client-server API, "Transaction identifiers".
  */
 export function transactionKey(roomId: RoomId, type: string, txnId: string, redacts?: string): string {
-  return hash('sha256', JSON.stringify([roomId, type, redacts, txnId]), 'base64url');
+  return hash('sha256', JSON.stringify([roomId, type, redacts, txnId]), 'base64url').slice(0, HASH_CHARACTERS);
 }
 
-/** A row of `events`: where an event stands. The revision is of its fact in the room's stream. */
-export type EventPlace = readonly [roomId: RoomId, position: Position, depth: number, revision: number];
+/** The collection that holds the row of an event, by its room and position. */
+export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'history' | 'timeline' {
+  return isHistory ? 'history' : 'timeline';
+}
 
 /**
- * `timeline`, `topology`, `events` and `transactions`: every accepted event in the order of the log and of the graph, by its
- * id, and by the transaction that sent it.
+ * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
+ * in `history` those that were fetched from the past, which are news to nobody. `topology` has both in the order of the graph,
+ * `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
+ * PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
+ * page of /sync is one scan.
  */
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 2,
-    collections: ['timeline', 'topology', 'events', 'transactions'],
+    version: 3,
+    readableSince: 3,
+    collections: ['timeline', 'history', 'topology', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -45,13 +48,14 @@ export function timelineProjector(reader: RoomFactReader): Projector {
 function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }: RecordedFact, rows: OwnRows): void {
   const { pdu, event_id: eventId, txn } = data;
   const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
-  rows.put('timeline', [roomId, position], row);
-  rows.put('topology', [roomId, depthKey(depth), position], '');
-  rows.put('events', [eventId], JSON.stringify([roomId, position, depth, revision]));
+  const isHistory = data.history === true;
+  rows.put(collectionOf({ isHistory }), [roomId, position], row);
+  rows.put('topology', [roomId, depthKey(depth), position], isHistory ? HISTORY_MARK : '');
+  rows.put('events', [eventId, roomId], formatEventPlace({ position, depth, revision, isHistory }));
   if (txn === undefined) return;
   const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
   const key = transactionKey(roomId, pdu['type'] as string, txn.txn_id, redacts);
-  rows.put('transactions', [pdu['sender'] as string, txn.device_id, key], eventId);
+  rows.put('transactions', [pdu['sender'] as string, txn.device_id, key], shortPosition(position));
 }
 
 function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
@@ -60,11 +64,10 @@ function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
-  const place = await rows.get('events', [data.event_id]);
-  if (place === undefined) return;
-  const [room, position] = JSON.parse(place) as EventPlace;
-  // An event id of another room is none of this room's business.
-  if (room !== roomId) return;
-  const row = await rows.get('timeline', [room, position]);
-  if (row !== undefined) rows.put('timeline', [room, position], redactedRowOf(row, data.redacted_by, room, data.pdu));
+  const text = await rows.get('events', [data.event_id, roomId]);
+  if (text === undefined) return;
+  const place = parseEventPlace(text);
+  const key = [roomId, place.position];
+  const row = await rows.get(collectionOf(place), key);
+  if (row !== undefined) rows.put(collectionOf(place), key, redactedRowOf(row, data.redacted_by, data.pdu));
 }

@@ -23,8 +23,9 @@ export function passesFilter(matcher: EventMatcher, room: RoomReader, row: Timel
   return asServed(room, row).then((served) => matchesRow(matcher, room, served));
 }
 
-function matchesRow(matcher: EventMatcher, { roomId }: RoomReader, { header, json }: TimelineRow): boolean {
-  return matcher.matches({ type: header.t, sender: header.s, roomId, json });
+function matchesRow(matcher: EventMatcher, { roomId }: RoomReader, { header, content }: TimelineRow): boolean {
+  const json = matcher.readsContent ? `{"content":${content}}` : undefined;
+  return matcher.matches({ type: header.type, sender: header.sender, roomId, json });
 }
 
 /** Those of some events that pass a filter. PERF: who has erased themselves is looked up once for all of them. */

@@ -1,11 +1,12 @@
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
-import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
-import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
-import { depthKey } from '../projections/timeline.projector.js';
+import type { Key, ScanOptions } from '#read-models/read-model-store';
+import type { RowHeader } from '../projections/timeline-row.js';
+import { depthKey } from '../projections/event-place.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
+import { placeOfTopology, readRowsAt } from './event-rows.js';
 
 /** How far events may stand from where their time belongs: clocks differ, and bridges send what is old. */
 const WINDOW = 200;
@@ -27,7 +28,7 @@ export async function findEventByTime(
 ): Promise<RowHeader> {
   const { room } = await openRoom(views, roomId, reader, 'events');
   const fitting = async (headers: readonly RowHeader[]): Promise<RowHeader[]> => {
-    const fits = headers.filter(({ o }) => (direction === 'f' ? o >= time : o <= time));
+    const fits = headers.filter(({ sentAt }) => (direction === 'f' ? sentAt >= time : sentAt <= time));
     const there = await room.over(fits.map((header) => ({ header })));
     return fits.filter((header) => there.isShown(header));
   };
@@ -36,7 +37,7 @@ export async function findEventByTime(
   const after: Range = { from: place };
   const around = [...(await scan(views, roomId, before)).headers, ...(await scan(views, roomId, after)).headers];
   const near = await fitting(around);
-  if (near.length > 0) return near.reduce((a, b) => (Math.abs(b.o - time) < Math.abs(a.o - time) ? b : a));
+  if (near.length > 0) return near.reduce((a, b) => (Math.abs(b.sentAt - time) < Math.abs(a.sentAt - time) ? b : a));
   // Whatever is near is hidden from the reader: the first that is not.
   let range = direction === 'f' ? after : before;
   for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; lookedAt += WINDOW) {
@@ -55,12 +56,12 @@ type Range = Pick<ScanOptions, 'after' | 'before' | 'from' | 'reverse'>;
 async function firstDepthNotBefore(views: Views, roomId: RoomId, time: number): Promise<number> {
   const [deepest] = (await scan(views, roomId, { reverse: true }, 1)).headers;
   let low = 0;
-  let high = (deepest?.d ?? 0) + 1;
+  let high = (deepest?.depth ?? 0) + 1;
   while (low < high) {
     const middle = low + Math.floor((high - low) / 2);
     const [next] = (await scan(views, roomId, { from: [roomId, depthKey(middle)] }, 1)).headers;
-    if (next === undefined || next.o >= time) high = middle;
-    else low = next.d + 1;
+    if (next === undefined || next.sentAt >= time) high = middle;
+    else low = next.depth + 1;
   }
   return low;
 }
@@ -73,10 +74,6 @@ async function scan(
   limit = WINDOW,
 ): Promise<{ readonly headers: RowHeader[]; readonly last: Key | undefined }> {
   const keys = await views.scan('topology', { prefix: [roomId], ...range, limit });
-  const texts = await views.getMany('timeline', keys.map(timelineKey));
-  return { headers: texts.flatMap((text) => (text === undefined ? [] : [rowHeaderOf(text)])), last: keys.at(-1)?.key };
-}
-
-function timelineKey({ key: [roomId = '', , position = ''] }: Row): Key {
-  return [roomId, position];
+  const rows = await readRowsAt(views, roomId, keys.map(placeOfTopology));
+  return { headers: rows.flatMap((row) => (row === undefined ? [] : [row.header])), last: keys.at(-1)?.key };
 }

@@ -2,8 +2,8 @@ import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { RoomEvent } from '#protocol/room-event';
-import type { TimelineRow } from '../projections/timeline-row.js';
 import { contentOf } from '../projections/room-fact-reader.js';
+import { clientEventOf, type TimelineRow } from '../projections/timeline-row.js';
 import { findStateRow } from './state-rows.js';
 
 /**
@@ -16,17 +16,18 @@ export async function findStateEvents(views: Views, roomId: RoomId, types: reado
 }
 
 /** An event row in the form that the rules (of power levels, of push) take: the links to other events are not in it. */
-export function eventOfStoredRow(roomId: RoomId, { header, json }: TimelineRow): RoomEvent {
-  const pdu = JSON.parse(json) as JsonObject;
+export function eventOfStoredRow(roomId: RoomId, row: TimelineRow): RoomEvent {
+  const { header } = row;
+  const pdu = JSON.parse(clientEventOf(row, roomId)) as JsonObject;
   return {
-    eventId: header.e,
+    eventId: header.eventId,
     roomId,
-    type: header.t,
-    sender: header.s,
-    stateKey: header.k,
+    type: header.type,
+    sender: header.sender,
+    stateKey: header.stateKey,
     content: contentOf(pdu),
-    originServerTs: header.o,
-    depth: header.d,
+    originServerTs: header.sentAt,
+    depth: header.depth,
     prevEvents: [],
     authEvents: [],
     redacts: undefined,

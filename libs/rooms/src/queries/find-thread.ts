@@ -39,7 +39,7 @@ function relationIn(roomId: RoomId, [room, parent, , relType, , isRedacted]: Par
 
 /** What an event says that it relates to. */
 function relationOfRow(row: TimelineRow): Step | undefined {
-  if (!row.json.includes('"m.relates_to"')) return undefined;
+  if (!row.content.includes('"m.relates_to"')) return undefined;
   const { parent, relType } = relationOf(contentOfRow(row)) ?? {};
   return parent === undefined || relType === undefined ? undefined : { parent, relType };
 }

@@ -52,7 +52,7 @@ export async function getContext(
   const last = after.at(-1) ?? event;
   const first = before.at(-1) ?? event;
   const matcher = compileMatcher({ ...filter, contains_url: undefined });
-  const state = await filterRows(matcher, room, await listStateRowsAt(views, roomId, last.header.p));
+  const state = await filterRows(matcher, room, await listStateRowsAt(views, roomId, last.header.position));
   return {
     room,
     event,
@@ -66,6 +66,6 @@ export async function getContext(
 
 /** With lazy loading: of the members only the senders. */
 function withoutStrangers(state: readonly TimelineRow[], shown: readonly TimelineRow[]): TimelineRow[] {
-  const senders = new Set<string>(shown.map(({ header }) => header.s));
-  return state.filter(({ header }) => header.t !== 'm.room.member' || senders.has(header.k ?? ''));
+  const senders = new Set<string>(shown.map(({ header }) => header.sender));
+  return state.filter(({ header }) => header.type !== 'm.room.member' || senders.has(header.stateKey ?? ''));
 }

@@ -4,7 +4,7 @@ import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { Reader } from '../reading/reader.js';
 import { findRoomReader, type RoomReader } from '../reading/room-reader.js';
-import { findRowInRoom, findRowsById } from './event-rows.js';
+import { findRowInRoom, listRoomsOfEvent } from './event-rows.js';
 
 /** An event, and the reader before its room. */
 export interface FoundEvent {
@@ -18,16 +18,32 @@ export interface FoundEvent {
  * events sent by that user", by whatever way.
  */
 export async function getEvent(views: Views, roomId: RoomId, eventId: EventId, reader: Reader): Promise<FoundEvent> {
+  const found = await findShownEvent(views, roomId, eventId, reader);
+  if (found === undefined) throw noSuchEvent();
+  return found;
+}
+
+async function findShownEvent(
+  views: Views,
+  roomId: RoomId,
+  eventId: EventId,
+  reader: Reader,
+): Promise<FoundEvent | undefined> {
   const found = await findVisibleEvent(views, roomId, eventId, reader);
-  if (found !== undefined && !found.room.ignores(found.row.header)) return found;
-  throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
+  return found === undefined || found.room.ignores(found.row.header) ? undefined : found;
+}
+
+function noSuchEvent(): MatrixError {
+  return new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
 }
 
 /** As `getEvent`, where the request names no room (`GET /events/{eventId}`). */
 export async function getEventAnywhere(views: Views, eventId: EventId, reader: Reader): Promise<FoundEvent> {
-  const [found] = await findRowsById(views, [eventId]);
-  if (found === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
-  return getEvent(views, found.roomId, eventId, reader);
+  for (const roomId of await listRoomsOfEvent(views, eventId)) {
+    const found = await findShownEvent(views, roomId, eventId, reader);
+    if (found !== undefined) return found;
+  }
+  throw noSuchEvent();
 }
 
 /** As `findVisibleEvent`, for who names an event of a room in order to do something with it. */

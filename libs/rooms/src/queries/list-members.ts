@@ -22,10 +22,11 @@ export async function listMembers(views: Views, roomId: RoomId, request: Members
   const rows =
     at === undefined
       ? await listStateRows(views, roomId, 'm.room.member')
-      : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.t === 'm.room.member');
+      : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.type === 'm.room.member');
   if (membership === undefined && notMembership === undefined) return rows;
-  const isOther = ({ header }: TimelineRow): boolean => notMembership !== undefined && header.m !== notMembership;
-  return rows.filter((row) => (membership !== undefined && row.header.m === membership) || isOther(row));
+  const isOther = ({ header }: TimelineRow): boolean =>
+    notMembership !== undefined && header.membership !== notMembership;
+  return rows.filter((row) => (membership !== undefined && row.header.membership === membership) || isOther(row));
 }
 
 /** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */

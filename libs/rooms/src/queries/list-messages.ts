@@ -4,9 +4,11 @@ import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { depthOfKey } from '../projections/event-place.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { passesFilter } from './event-filter.js';
+import { placeOfTopology, readRowsAt } from './event-rows.js';
 import { findStateRowsAt } from './state-rows.js';
 import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
@@ -69,14 +71,17 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
 async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace> {
   if (until !== undefined) return placeAfter(views, roomId, until);
   const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
-  return last === undefined ? FIRST : { depth: Number(last.key[1]), place: last.key[2] as Position };
+  return last === undefined ? FIRST : { depth: depthOfKey(last.key[1]!), place: last.key[2] as Position };
 }
 
 /** The member events of the senders of some events as of the newest of those: `state` of a page with lazy loading. */
 export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
-  const senders = new Set(rows.map(({ header }) => header.s));
+  const senders = new Set(rows.map(({ header }) => header.sender));
   const keys = [...senders].map((sender) => ['m.room.member', sender] as const);
-  const newest = rows.reduce((position, { header }) => (header.p > position ? header.p : position), START);
+  const newest = rows.reduce(
+    (position, { header }) => (header.position > position ? header.position : position),
+    START,
+  );
   return (await findStateRowsAt(views, roomId, keys, newest)).filter((row) => row !== undefined);
 }
 
@@ -90,11 +95,8 @@ async function scanTopology(
   const reverse = direction === 'b';
   const range = reverse ? topologyRange(roomId, to, at) : topologyRange(roomId, at, to);
   const keys = await views.scan('topology', { ...range, reverse, limit });
-  const rows = await views.getMany(
-    'timeline',
-    keys.map(({ key }) => [roomId, key[2] as string]),
-  );
-  return rows.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
+  const rows = await readRowsAt(views, roomId, keys.map(placeOfTopology));
+  return rows.filter((row) => row !== undefined);
 }
 
 async function hasMore(views: Views, roomId: RoomId, at: TimelinePlace, request: PageRequest): Promise<boolean> {
@@ -103,10 +105,10 @@ async function hasMore(views: Views, roomId: RoomId, at: TimelinePlace, request:
 
 /** The place just after an event. */
 export function placeOf({ header }: TimelineRow): TimelinePlace {
-  return { depth: header.d, place: header.p };
+  return { depth: header.depth, place: header.position };
 }
 
 /** The place just before an event: after whatever came before it. */
 export function justBefore({ header }: TimelineRow): TimelinePlace {
-  return { depth: header.d, place: { before: header.p } };
+  return { depth: header.depth, place: { before: header.position } };
 }

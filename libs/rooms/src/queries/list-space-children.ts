@@ -25,14 +25,16 @@ export async function listSpaceChildren(views: Views, space: RoomId): Promise<Sp
     for (const { value } of page) children.push(...childOf(parseRow(value)));
   }
   return children
-    .toSorted((a, b) => byOrder(a.order, b.order) || a.row.header.o - b.row.header.o || compare(a.roomId, b.roomId))
+    .toSorted(
+      (a, b) => byOrder(a.order, b.order) || a.row.header.sentAt - b.row.header.sentAt || compare(a.roomId, b.roomId),
+    )
     .slice(0, MAX_CHILDREN);
 }
 
 /** "When not present or invalid, the child room is not considered to be part of the space": `via`. */
 function childOf(row: TimelineRow): SpaceChild[] {
   const { via, order, suggested } = contentOfRow(row);
-  const roomId = row.header.k ?? '';
+  const roomId = row.header.stateKey ?? '';
   if (!Array.isArray(via) || via.length === 0 || !roomId.startsWith('!')) return [];
   const isOrder = typeof order === 'string' && ORDER.test(order);
   const child = { roomId: roomId as RoomId, isSuggested: suggested === true, order: isOrder ? order : undefined, row };

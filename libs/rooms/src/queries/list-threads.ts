@@ -2,7 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { Place, Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
-import { type TimelineRow, withContent } from '../projections/timeline-row.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
@@ -70,18 +70,17 @@ async function findShown(
   ids: readonly EventId[],
   participated: boolean,
 ): Promise<ReadonlyMap<string, TimelineRow>> {
-  const found = await findRowsById(room.views, ids);
-  const rows = found.flatMap((one) => (one?.roomId === room.roomId ? [one.row] : []));
+  const rows = (await findRowsById(room.views, room.roomId, ids)).filter((row) => row !== undefined);
   const there = await room.over(rows);
   const visible = rows.filter(({ header }) => there.maySee(header));
   const bundles = await readBundles(room, visible, {});
   const shown = new Map<string, TimelineRow>();
   for (const row of visible) {
     const { header } = row;
-    const thread = bundles.get(header.e)?.thread;
+    const thread = bundles.get(header.eventId)?.thread;
     if (thread === undefined || (participated && !thread.participated)) continue;
     // "If the thread root event was sent by an ignored user, the event is returned redacted to the caller."
-    shown.set(header.e, there.ignores(header) ? withContent(row, '{}') : row);
+    shown.set(header.eventId, there.ignores(header) ? { header, content: '{}' } : row);
   }
   return shown;
 }

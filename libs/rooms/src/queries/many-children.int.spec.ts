@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import { ALICE, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { positionNumber, positionOf } from '#testing/position-of';
 import { RoomViews } from '#testing/room-views';
-import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
+import { parseRow, rowHeaderOf, timelineRowOf } from '../projections/timeline-row.js';
 import { findRoomReader } from '../reading/room-reader.js';
 import { listRelations, type RelationsRequest } from './list-relations.js';
 import { readBundles } from './read-bundles.js';
@@ -54,14 +55,23 @@ describe('an event that very many react to', () => {
   /** Writes the rows of one reaction again and again, at later positions: to send as many would take minutes. */
   async function repeat(reaction: EventId): Promise<void> {
     const rows = await store.scan('timeline', { prefix: [room.roomId], limit: 100 });
-    const text = rows.find(({ value }) => rowHeaderOf(value).e === reaction)!.value;
-    const { header } = parseRow(text);
+    const text = rows.find(({ value }) => rowHeaderOf(value).eventId === reaction)!.value;
+    const { header, content } = parseRow(text);
+    const { type, sender, sentAt, depth } = header;
+    const pdu = { type, sender, origin_server_ts: sentAt, depth, content: JSON.parse(content) as JsonObject };
     const writes: Write[] = [];
     for (let i = 1; i <= REACTIONS; i++) {
-      const position = positionOf(positionNumber(header.p) + i);
-      const eventId = `$reaction${i}`;
+      const position = positionOf(positionNumber(header.position) + i);
+      const eventId = `$reaction${i}` as EventId;
       const relation = JSON.stringify([eventId, 'm.annotation', 'm.reaction', ALICE]);
-      const value = text.replaceAll(reaction, eventId).replace(header.p, position);
+      const value = timelineRowOf({
+        event_id: eventId,
+        position,
+        visibility: 'shared',
+        state: [],
+        pdu,
+        lenient: false,
+      });
       writes.push({ collection: 'timeline', key: [room.roomId, position], value });
       writes.push({ collection: 'relations', key: [room.roomId, parent, position], value: relation });
     }
@@ -70,17 +80,17 @@ describe('an event that very many react to', () => {
 
   const page = (request: Partial<RelationsRequest>) =>
     listRelations(views, room.roomId, parent, READER, { direction: 'b', limit: 3, ...request });
-  const idsOf = (rows: readonly { readonly header: { readonly e: EventId } }[]): EventId[] =>
-    rows.map(({ header }) => header.e);
+  const idsOf = (rows: readonly { readonly header: { readonly eventId: EventId } }[]): EventId[] =>
+    rows.map(({ header }) => header.eventId);
 
   it('is served with its edit, its thread and its references, which came before', async () => {
     const reader = await findRoomReader(views, room.roomId, READER);
     const [row] = (await store.scan('timeline', { prefix: [room.roomId], limit: 100 }))
       .map(({ value }) => parseRow(value))
-      .filter(({ header }) => header.e === parent);
+      .filter(({ header }) => header.eventId === parent);
     const bundle = (await readBundles(reader, [row!], {})).get(parent);
-    expect(bundle?.replacement?.header.e).toBe(early[0]);
-    expect(bundle?.thread).toMatchObject({ count: 1, latest: { header: { e: early[1] } } });
+    expect(bundle?.replacement?.header.eventId).toBe(early[0]);
+    expect(bundle?.thread).toMatchObject({ count: 1, latest: { header: { eventId: early[1] } } });
     expect(bundle?.references).toEqual([early[2]]);
   });
 

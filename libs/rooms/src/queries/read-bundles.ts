@@ -72,7 +72,7 @@ export async function readBundles(
   const latest = [...own.values()].flatMap(({ thread }) => (thread === undefined ? [] : [thread.latest]));
   const inner = await readEach(
     room,
-    latest.filter(({ header }) => !own.has(header.e)),
+    latest.filter(({ header }) => !own.has(header.eventId)),
     upTo,
   );
   return new Map([...inner, ...own]);
@@ -83,7 +83,7 @@ async function readEach(
   rows: readonly TimelineRow[],
   upTo: Position | undefined,
 ): Promise<Map<EventId, Bundle>> {
-  const parents = rows.filter(({ header }) => header.k === undefined);
+  const parents = rows.filter(({ header }) => header.stateKey === undefined);
   const bundles = new Map<EventId, Bundle>();
   if (parents.length === 0) return bundles;
   const { views, roomId } = room;
@@ -91,11 +91,11 @@ async function readEach(
   if (parents.length > FEW && (await views.get('aggregated', [roomId, ANY_EVENT])) === undefined) return bundles;
   const marks = await views.getMany(
     'aggregated',
-    parents.map(({ header }) => [roomId, header.e]),
+    parents.map(({ header }) => [roomId, header.eventId]),
   );
   const marked = parents.filter((_, i) => marks[i] !== undefined);
   const read = await Promise.all(marked.map((parent) => readBundle(room, parent, upTo)));
-  for (const [i, bundle] of read.entries()) if (bundle !== undefined) bundles.set(marked[i]!.header.e, bundle);
+  for (const [i, bundle] of read.entries()) if (bundle !== undefined) bundles.set(marked[i]!.header.eventId, bundle);
   return bundles;
 }
 
@@ -117,7 +117,7 @@ async function readBundle(
 /** The children that are summed up, in the order of the log: the newest of them, past whatever else relates to the event. */
 async function readChildren(
   { views, roomId }: RoomReader,
-  { header: { e: parent } }: TimelineRow,
+  { header: { eventId: parent } }: TimelineRow,
   upTo: Position | undefined,
 ): Promise<{ readonly summedUp: readonly Child[]; readonly isAll: boolean }> {
   const prefix = [roomId, parent];
@@ -151,20 +151,20 @@ async function findReplacement(
   parent: TimelineRow,
   children: readonly Child[],
 ): Promise<TimelineRow | undefined> {
-  const { s: sender, t: type, b: redaction } = parent.header;
-  if (redaction !== undefined) return undefined;
+  const { sender, type, redactedBy } = parent.header;
+  if (redactedBy !== undefined) return undefined;
   const edits = children.filter((one) => one.relType === REPLACE && one.sender === sender && one.type === type);
   if (edits.length === 0 || relationOf(contentOfRow(parent))?.relType === REPLACE) return undefined;
   const rows = await readRows(room, edits.slice(-MAX_REPLACEMENTS));
   const valid = rows.filter((row): row is TimelineRow => row !== undefined && isReplacement(row));
-  return valid.toSorted(({ header: a }, { header: b }) => b.o - a.o || (a.e < b.e ? 1 : -1))[0];
+  return valid.toSorted(({ header: a }, { header: b }) => b.sentAt - a.sentAt || (a.eventId < b.eventId ? 1 : -1))[0];
 }
 
 function isReplacement(row: TimelineRow): boolean {
   const { header } = row;
-  if (header.k !== undefined || header.b !== undefined) return false;
+  if (header.stateKey !== undefined || header.redactedBy !== undefined) return false;
   // What an encrypted event holds is not known here.
-  return header.t === 'm.room.encrypted' || isJsonObject(contentOfRow(row)['m.new_content']);
+  return header.type === 'm.room.encrypted' || isJsonObject(contentOfRow(row)['m.new_content']);
 }
 
 async function summariseThread(
@@ -178,7 +178,7 @@ async function summariseThread(
   if (last === undefined) return undefined;
   const [latest] = await readRows(room, [last]);
   if (latest === undefined) return undefined;
-  const participated = root.header.s === room.reader.userId || (await hasPosted(room, root.header.e));
+  const participated = root.header.sender === room.reader.userId || (await hasPosted(room, root.header.eventId));
   return { latest, count: inThread.length + unseen, participated };
 }
 
@@ -189,7 +189,7 @@ async function hasPosted({ views, roomId, reader }: RoomReader, root: EventId): 
 
 /** How many events of a long thread lie before those that were looked at. */
 async function countUnseen({ views, roomId }: RoomReader, root: TimelineRow, seen: readonly Child[]): Promise<number> {
-  const text = await views.get('threads', [roomId, root.header.e]);
+  const text = await views.get('threads', [roomId, root.header.eventId]);
   if (text === undefined) return 0;
   return Math.max(0, (JSON.parse(text) as ThreadRow).count - seen.filter(({ relType }) => relType === THREAD).length);
 }

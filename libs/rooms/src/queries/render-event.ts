@@ -1,5 +1,5 @@
-import type { EventId } from '#kernel/ids';
-import { contentText, type TimelineRow } from '../projections/timeline-row.js';
+import type { EventId, RoomId } from '#kernel/ids';
+import { clientEventOf, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
 import { findRowsById } from './event-rows.js';
@@ -14,8 +14,11 @@ export interface EventViewer {
   readonly bundled?: BundleRange;
 }
 
-/** `today`: with `unsigned`. `v1`: as in 2015, `user_id` for the sender and the rest of `unsigned` at the top. */
-export type EventForm = 'today' | 'v1';
+/**
+ * `today`: with `unsigned`; `nested`: the same under the name of the room, and so without it. `v1`: as in 2015, `user_id` for
+ * the sender and the rest of `unsigned` at the top.
+ */
+export type EventForm = 'today' | 'nested' | 'v1';
 
 /** What is told of events beside themselves, found for all of them together. */
 interface Surroundings {
@@ -29,8 +32,8 @@ interface Surroundings {
 
 /**
  * Writes events of a room as clients get them, each a JSON text, in the order given. That the viewer may read them has been
- * decided; of other events they lead to, only what the viewer may see is told. PERF: put together from the text that the view
- * holds; only what a state event replaced is parsed. Measured by bench/initial-sync.ts.
+ * decided; of other events they lead to, only what the viewer may see is told. PERF: put together from the texts that the
+ * view holds, none of which is parsed. Measured by bench/initial-sync.ts.
  */
 export async function renderEvents(
   rows: readonly TimelineRow[],
@@ -38,11 +41,11 @@ export async function renderEvents(
   form: EventForm = 'today',
 ): Promise<string[]> {
   const referred = await findReferred(room, rows);
-  const bundles = bundled !== undefined && form === 'today' ? await readBundles(room, rows, bundled) : NO_BUNDLES;
+  const bundles = bundled !== undefined && form !== 'v1' ? await readBundles(room, rows, bundled) : NO_BUNDLES;
   const all = [...rows, ...referred, ...rowsOf(bundles)];
   const there = await room.over(all);
   const served = await withholdErased(there, all);
-  const byId = new Map(served.slice(rows.length).map((row) => [row.header.e, row]));
+  const byId = new Map(served.slice(rows.length).map((row) => [row.header.eventId, row]));
   const surroundings: Surroundings = { room: there, now, byId, bundles };
   return served.slice(0, rows.length).map((row) => renderEvent(row, surroundings, form));
 }
@@ -57,49 +60,49 @@ export async function renderOne(row: TimelineRow, viewer: EventViewer, form: Eve
  * A state event as those see it who are not in the room yet: client-server API, "Stripped state". NOTSPEC: the create event is
  * told whole, as MSC4311 wants it and clients of rooms of version 12 look for it; in v1.19 it still has no more than the others.
  */
-export function renderStripped(row: TimelineRow): string {
-  if (row.header.t === 'm.room.create') return row.json;
-  const { s: sender, k: state_key, t: type } = row.header;
-  return `{"content":${contentText(row)},${JSON.stringify({ sender, state_key, type }).slice(1)}`;
+export function renderStripped(row: TimelineRow, roomId: RoomId): string {
+  const { type, sender, stateKey: state_key } = row.header;
+  if (type === 'm.room.create') return clientEventOf(row, roomId);
+  return `{"content":${row.content},${JSON.stringify({ sender, state_key, type }).slice(1)}`;
 }
 
 async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
   const ids = new Set<EventId>();
   for (const { header } of rows) {
-    if (header.r !== undefined) ids.add(header.r);
-    if (header.b !== undefined) ids.add(header.b);
+    if (header.replaces !== undefined) ids.add(header.replaces);
+    if (header.redactedBy !== undefined) ids.add(header.redactedBy);
   }
   if (ids.size === 0) return [];
-  const found = await findRowsById(room.views, [...ids]);
-  return found.flatMap((one) => (one?.roomId === room.roomId ? [one.row] : []));
+  return (await findRowsById(room.views, room.roomId, [...ids])).filter((row) => row !== undefined);
 }
 
 function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventForm, depth = 0): string {
   const { room, now, byId, bundles } = surroundings;
   const { reader } = room;
-  const { header, json } = row;
-  const { x, r, b } = header;
-  const parts = [`"age":${Math.max(0, now - header.o)}`];
-  if (x !== undefined && header.s === reader.userId && x[0] === reader.deviceId) {
-    parts.push(`"transaction_id":${JSON.stringify(x[1])}`);
+  const { header } = row;
+  const { deviceId, txnId, replaces, redactedBy } = header;
+  const parts = [`"age":${Math.max(0, now - header.sentAt)}`];
+  if (txnId !== undefined && header.sender === reader.userId && deviceId === reader.deviceId) {
+    parts.push(`"transaction_id":${JSON.stringify(txnId)}`);
   }
-  if (r !== undefined) {
+  if (replaces !== undefined) {
     // "Unlike prev_content, this field is included regardless of history visibility."
-    parts.push(`"replaces_state":${JSON.stringify(r)}`);
-    const replaced = byId.get(r);
+    parts.push(`"replaces_state":${JSON.stringify(replaces)}`);
+    const replaced = byId.get(replaces);
     if (replaced !== undefined && room.maySee(replaced.header)) {
-      parts.push(`"prev_content":${contentText(replaced)}`, `"prev_sender":${JSON.stringify(replaced.header.s)}`);
+      parts.push(`"prev_content":${replaced.content}`, `"prev_sender":${JSON.stringify(replaced.header.sender)}`);
     }
   }
-  const redaction = b === undefined ? undefined : byId.get(b);
+  const redaction = redactedBy === undefined ? undefined : byId.get(redactedBy);
   if (redaction !== undefined && room.isShown(redaction.header)) {
-    parts.push(`"redacted_because":${renderEvent(redaction, surroundings, form)}`);
+    parts.push(`"redacted_because":${renderEvent(redaction, surroundings, form === 'nested' ? 'today' : form)}`);
   }
-  if (form === 'v1') return `${asV1(json).slice(0, -1)},${parts.join()}}`;
-  const bundle = bundles.get(header.e);
+  const text = clientEventOf(row, form === 'nested' ? undefined : room.roomId);
+  if (form === 'v1') return `${asV1(text).slice(0, -1)},${parts.join()}}`;
+  const bundle = bundles.get(header.eventId);
   if (bundle !== undefined) parts.push(...renderBundle(bundle, surroundings, depth));
-  parts.push(`"membership":${JSON.stringify(room.memberships.at(header.p))}`);
-  return `${json.slice(0, -1)},"unsigned":{${parts.join()}}}`;
+  parts.push(`"membership":${JSON.stringify(room.memberships.at(header.position))}`);
+  return `${text.slice(0, -1)},"unsigned":{${parts.join()}}}`;
 }
 
 /** The deepest an event is told within another: the latest event of a thread, with its replacement. */
@@ -113,7 +116,7 @@ function renderBundle(
 ): string[] {
   if (depth >= MAX_DEPTH) return [];
   const inner = (row: TimelineRow): string =>
-    renderEvent(surroundings.byId.get(row.header.e) ?? row, surroundings, 'today', depth + 1);
+    renderEvent(surroundings.byId.get(row.header.eventId) ?? row, surroundings, 'today', depth + 1);
   const parts: string[] = [];
   // Threads within threads are not told: they could lead back.
   if (thread !== undefined && depth === 0) {

@@ -13,7 +13,7 @@ import type { ReadModelStore } from '#read-models/read-model-store';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
-import { contentText, type TimelineRow } from '../projections/timeline-row.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
 import { listStateRowsAt } from './state-rows.js';
 import { findEventByTime } from './find-event-by-time.js';
 import { getContext } from './get-context.js';
@@ -58,8 +58,8 @@ beforeEach(async () => {
 /** What is said, or the type of what says nothing. */
 function said(rows: readonly TimelineRow[]): string[] {
   return rows.map((row) => {
-    const { body } = JSON.parse(contentText(row)) as JsonObject;
-    return typeof body === 'string' ? body : row.header.t;
+    const { body } = JSON.parse(row.content) as JsonObject;
+    return typeof body === 'string' ? body : row.header.type;
   });
 }
 
@@ -79,7 +79,7 @@ function refused(errcode: string): unknown {
 describe('pages of messages', () => {
   it('tile a room in both directions, whatever their size', async () => {
     for (let i = 0; i < 11; i++) await room.say(`m${i}`);
-    const all = (await page(ALICE)).rows.map(({ header }) => header.e);
+    const all = (await page(ALICE)).rows.map(({ header }) => header.eventId);
     expect(all).toHaveLength(14);
     for (const limit of [1, 2, 3, 5, 13, 14, 15]) {
       for (const direction of ['b', 'f'] as const) {
@@ -88,7 +88,7 @@ describe('pages of messages', () => {
         do {
           const { rows, end } = await page(ALICE, { direction, limit, from });
           expect(rows.length).toBeLessThanOrEqual(limit);
-          ids.push(...rows.map(({ header }) => header.e));
+          ids.push(...rows.map(({ header }) => header.eventId));
           from = end;
           if (rows.length === 0) break;
         } while (from !== undefined);
@@ -169,7 +169,7 @@ describe('pages of messages', () => {
     const { rows, start } = await page(BOB);
     expect(said(rows).slice(0, 3)).toEqual(['m.room.member', 'with bob', 'm.room.member']);
     expect(said(rows)).not.toContain('before bob');
-    expect(start.place).toBe(rows[0]?.header.p);
+    expect(start.place).toBe(rows[0]?.header.position);
     await expect(page(STRANGER)).rejects.toEqual(refused('M_FORBIDDEN'));
     await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
     await room.say('for all');
@@ -181,7 +181,7 @@ describe('pages of messages', () => {
     await room.say('hi', BOB);
     const { rows } = await page(ALICE, { limit: 1 });
     const members = await memberRowsOf(views, room.roomId, rows);
-    expect(members.map(({ header }) => [header.t, header.k])).toEqual([['m.room.member', BOB]]);
+    expect(members.map(({ header }) => [header.type, header.stateKey])).toEqual([['m.room.member', BOB]]);
   });
 });
 
@@ -192,8 +192,8 @@ describe('one event', () => {
     await room.setMembership(BOB, 'join');
     const hello = await room.say('hello');
     await views.follow();
-    expect((await getEvent(views, room.roomId, hello.eventId, as(BOB))).row.header.e).toBe(hello.eventId);
-    expect((await getEventAnywhere(views, hello.eventId, as(BOB))).row.header.e).toBe(hello.eventId);
+    expect((await getEvent(views, room.roomId, hello.eventId, as(BOB))).row.header.eventId).toBe(hello.eventId);
+    expect((await getEventAnywhere(views, hello.eventId, as(BOB))).row.header.eventId).toBe(hello.eventId);
     for (const attempt of [
       getEvent(views, room.roomId, secret.eventId, as(BOB)),
       getEvent(views, other.roomId, secret.eventId, as(BOB)),
@@ -211,14 +211,14 @@ describe('one event', () => {
     await room.setState('m.room.topic', { topic: 'new' });
     await views.follow();
     const { rows } = await page(ALICE, { filter: { types: ['m.room.message'] } });
-    const middle = rows[2]!.header.e;
+    const middle = rows[2]!.header.eventId;
     const { before, event, after, state } = await getContext(views, room.roomId, middle, as(ALICE), 3, {});
     expect([said(before), said([event]), said(after)]).toEqual([['b'], ['c'], ['d', 'e']]);
-    const topic = state.find(({ header }) => header.t === 'm.room.topic');
-    expect(topic === undefined ? undefined : contentText(topic)).toBe('{"topic":"old"}');
+    const topic = state.find(({ header }) => header.type === 'm.room.topic');
+    expect(topic === undefined ? undefined : topic.content).toBe('{"topic":"old"}');
     const lazy = await getContext(views, room.roomId, middle, as(ALICE), 0, { lazy_load_members: true });
     expect(said([...lazy.before, ...lazy.after])).toEqual([]);
-    expect(lazy.state.filter(({ header }) => header.t === 'm.room.member')).toHaveLength(1);
+    expect(lazy.state.filter(({ header }) => header.type === 'm.room.member')).toHaveLength(1);
   });
 });
 
@@ -289,18 +289,18 @@ describe('the event closest to a time', () => {
     await other.say('elsewhere');
     await views.follow();
     const { rows } = await page(ALICE, { direction: 'f' });
-    const times = rows.map(({ header }) => header.o);
+    const times = rows.map(({ header }) => header.sentAt);
     const find = (time: number, direction: 'b' | 'f') =>
       findEventByTime(views, room.roomId, as(ALICE), time, direction);
     for (const [i, time] of times.entries()) {
-      for (const direction of ['b', 'f'] as const) expect((await find(time, direction)).o).toBe(time);
-      if (i > 0) expect((await find(time - 0.5, 'b')).o).toBe(times[i - 1]);
-      if (i > 0) expect((await find(time - 0.5, 'f')).o).toBe(time);
+      for (const direction of ['b', 'f'] as const) expect((await find(time, direction)).sentAt).toBe(time);
+      if (i > 0) expect((await find(time - 0.5, 'b')).sentAt).toBe(times[i - 1]);
+      if (i > 0) expect((await find(time - 0.5, 'f')).sentAt).toBe(time);
     }
     await expect(find(times[0]! - 1, 'b')).rejects.toEqual(refused('M_NOT_FOUND'));
     await expect(find(times.at(-1)! + 1, 'f')).rejects.toEqual(refused('M_NOT_FOUND'));
-    expect((await find(0, 'f')).o).toBe(times[0]);
-    expect((await find(Number.MAX_SAFE_INTEGER, 'b')).o).toBe(times.at(-1));
+    expect((await find(0, 'f')).sentAt).toBe(times[0]);
+    expect((await find(Number.MAX_SAFE_INTEGER, 'b')).sentAt).toBe(times.at(-1));
   });
 
   it('is one that the reader may see', async () => {
@@ -309,9 +309,9 @@ describe('the event closest to a time', () => {
     await room.setMembership(BOB, 'join');
     await views.follow();
     const found = await findEventByTime(views, room.roomId, as(BOB), 0, 'f');
-    expect([found.t, found.k]).toEqual(['m.room.create', '']);
-    const late = await findEventByTime(views, room.roomId, as(BOB), found.o + 50, 'f');
-    expect([late.t, late.k]).toEqual(['m.room.member', BOB]);
+    expect([found.type, found.stateKey]).toEqual(['m.room.create', '']);
+    const late = await findEventByTime(views, room.roomId, as(BOB), found.sentAt + 50, 'f');
+    expect([late.type, late.stateKey]).toEqual(['m.room.member', BOB]);
     await expect(findEventByTime(views, room.roomId, as(STRANGER), 0, 'f')).rejects.toEqual(refused('M_FORBIDDEN'));
   });
 });
@@ -321,7 +321,7 @@ describe('the state of a room', () => {
     const states: string[] = [];
     const summary = (rows: readonly TimelineRow[]): string =>
       rows
-        .map((row) => `${row.header.t}|${row.header.k}|${row.header.e}`)
+        .map((row) => `${row.header.type}|${row.header.stateKey}|${row.header.eventId}`)
         .toSorted()
         .join('\n');
     const note = async (): Promise<void> => {
@@ -355,7 +355,7 @@ describe('the state of a room', () => {
     await room.setState('m.room.name', { name: 'new' });
     await views.follow();
     const topic = async (userId: UserId) =>
-      contentText((await getStateRow(views, room.roomId, as(userId), 'm.room.topic', '')).row);
+      (await getStateRow(views, room.roomId, as(userId), 'm.room.topic', '')).row.content;
     expect([await topic(ALICE), await topic(BOB)]).toEqual(['{"topic":"now"}', '{"topic":"then"}']);
     await expect(getStateRow(views, room.roomId, as(BOB), 'm.room.name', '')).rejects.toEqual(refused('M_NOT_FOUND'));
     await expect(listStateFor(views, room.roomId, as(STRANGER))).rejects.toEqual(refused('M_FORBIDDEN'));
@@ -372,7 +372,9 @@ describe('members', () => {
     await room.setMembership(STRANGER, 'invite', ALICE);
     await views.follow();
     const list = async (request: Parameters<typeof listMembers>[2]) =>
-      (await listMembers(views, room.roomId, request)).map(({ header }) => `${header.k} ${header.m}`).toSorted();
+      (await listMembers(views, room.roomId, request))
+        .map(({ header }) => `${header.stateKey} ${header.membership}`)
+        .toSorted();
     expect(await list({})).toEqual([`${ALICE} join`, `${BOB} leave`, `${STRANGER} invite`]);
     expect(await list({ at: then })).toEqual([`${ALICE} join`, `${BOB} join`]);
     expect(await list({ membership: 'invite' })).toEqual([`${STRANGER} invite`]);
@@ -456,7 +458,7 @@ describe('an event as clients get it', () => {
       const { eventId } = await room.send({ type, content: nasty });
       await views.follow();
       const { row } = await getEvent(views, room.roomId, eventId, as(ALICE));
-      expect(JSON.parse(contentText(row))).toEqual(nasty);
+      expect(JSON.parse(row.content)).toEqual(nasty);
       expect(await render(eventId, {}, 'v1')).toMatchObject({ event_id: eventId, user_id: ALICE, content: nasty });
     }
   });
@@ -475,7 +477,7 @@ describe('an event as clients get it', () => {
     await room.setState('m.room.name', { name: 'Lobby' });
     await views.follow();
     const { row } = await getStateRow(views, room.roomId, as(ALICE), 'm.room.name', '');
-    expect(JSON.parse(renderStripped(row))).toEqual({
+    expect(JSON.parse(renderStripped(row, room.roomId))).toEqual({
       content: { name: 'Lobby' },
       sender: ALICE,
       state_key: '',
@@ -486,9 +488,9 @@ describe('an event as clients get it', () => {
   it('is told whole to them where it is what the room began with', async () => {
     await views.follow();
     const { row } = await getStateRow(views, room.roomId, as(ALICE), 'm.room.create', '');
-    expect(JSON.parse(renderStripped(row))).toMatchObject({
-      event_id: row.header.e,
-      origin_server_ts: row.header.o,
+    expect(JSON.parse(renderStripped(row, room.roomId))).toMatchObject({
+      event_id: row.header.eventId,
+      origin_server_ts: row.header.sentAt,
       room_id: room.roomId,
       sender: ALICE,
       state_key: '',

@@ -27,7 +27,7 @@ export async function seenRelations<T extends { readonly position: Position }>(
     text === undefined ? [] : [parseRow(text)],
   );
   const visible = found.filter(({ header }) => there.maySee(header));
-  const seen = new Set((await servedWhole(there, visible)).map(({ header }) => header.p));
+  const seen = new Set((await servedWhole(there, visible)).map(({ header }) => header.position));
   const hidden = new Set(unsure.filter(({ position }) => !seen.has(position)));
   return children.filter((child) => !hidden.has(child));
 }

@@ -27,7 +27,7 @@ const MAX_STEPS = 8;
 
 /** The key in the state dictionary of a state event. */
 export function stateKeyOfRow({ header }: TimelineRow): string {
-  return stateKeyOf(header.t, header.k ?? '');
+  return stateKeyOf(header.type, header.stateKey ?? '');
 }
 
 /** What holds a key of the state now; undefined where nothing does. */
@@ -48,8 +48,8 @@ export async function listStateRows(views: Views, roomId: RoomId, type?: string)
 
 /** Whether a state event is the one that holds its key now. */
 export async function isInForce(views: Pick<Views, 'get'>, roomId: RoomId, { header }: TimelineRow): Promise<boolean> {
-  const text = await views.get('room-state', [roomId, header.t, header.k ?? '']);
-  return text !== undefined && rowHeaderOf(text).e === header.e;
+  const text = await views.get('room-state', [roomId, header.type, header.stateKey ?? '']);
+  return text !== undefined && rowHeaderOf(text).eventId === header.eventId;
 }
 
 /**
@@ -64,14 +64,15 @@ export async function listStateRowsAt(
 ): Promise<TimelineRow[]> {
   const now = members === undefined ? await listStateRows(views, roomId) : await listWith(members, views, roomId);
   // PERF: what was changed after the place is held by an event after it or by none, and mostly nothing was.
-  if (!now.some(({ header }) => isAfter(header.p, place)) && !(await isDeletedAfter(views, roomId, place))) return now;
+  if (!now.some(({ header }) => isAfter(header.position, place)) && !(await isDeletedAfter(views, roomId, place)))
+    return now;
   const rows = new Map(now.map((row) => [stateKeyOfRow(row), row]));
   const wanted = members && new Set(members.map((userId) => stateKeyOf(MEMBER, userId)));
   // After the state of now: whatever changes between the two is undone as well.
   const replaced = await findReplaced(views, roomId, place, (key) => {
     return wanted === undefined || wanted.has(key) || !key.startsWith(MEMBER_KEYS);
   });
-  const found = await findAll(views, [...replaced.values()]);
+  const found = await findAll(views, roomId, [...replaced.values()]);
   for (const [i, key] of [...replaced.keys()].entries()) {
     const row = found[i];
     if (row === undefined) rows.delete(key);
@@ -97,11 +98,12 @@ export async function findStateRowsAt(
   ]);
   const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
   for (let step = isDeleted ? MAX_STEPS : 0; step < MAX_STEPS; step++) {
-    const late = [...rows.keys()].filter((i) => rows[i] !== undefined && isAfter(rows[i].header.p, place));
+    const late = [...rows.keys()].filter((i) => rows[i] !== undefined && isAfter(rows[i].header.position, place));
     if (late.length === 0) return rows;
     const found = await findAll(
       views,
-      late.map((i) => rows[i]?.header.r),
+      roomId,
+      late.map((i) => rows[i]?.header.replaces),
     );
     for (const [n, i] of late.entries()) rows[i] = found[n];
   }
@@ -110,6 +112,7 @@ export async function findStateRowsAt(
   const first = await findReplaced(views, roomId, place, (key) => wanted.has(key), wanted.size);
   const found = await findAll(
     views,
+    roomId,
     names.map((name) => first.get(name)),
   );
   return names.map((name, i) => (first.has(name) ? found[i] : rows[i]));
@@ -153,11 +156,15 @@ async function findReplaced(
   return first;
 }
 
-async function findAll(views: Views, ids: readonly (EventId | undefined)[]): Promise<(TimelineRow | undefined)[]> {
+async function findAll(
+  views: Views,
+  roomId: RoomId,
+  ids: readonly (EventId | undefined)[],
+): Promise<(TimelineRow | undefined)[]> {
   const known = ids.filter((id) => id !== undefined);
-  const found = await findRowsById(views, known);
+  const found = await findRowsById(views, roomId, known);
   let next = 0;
-  return ids.map((id) => (id === undefined ? undefined : found[next++]?.row));
+  return ids.map((id) => (id === undefined ? undefined : found[next++]));
 }
 
 /** The state of now, of its members only some. */

@@ -7,7 +7,7 @@ import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { ScanOptions } from '#read-models/read-model-store';
 import { rowHeaderOf } from '../projections/timeline-row.js';
-import { depthKey } from '../projections/timeline.projector.js';
+import { depthKey } from '../projections/event-place.js';
 
 /** Before the first event of any room. */
 export const FIRST: TimelinePlace = { depth: 0, place: START };
@@ -66,8 +66,8 @@ export async function placeAfter(views: Views, roomId: RoomId, upTo: Place): Pro
   const range = { prefix: [roomId], ...boundUpTo([roomId], upTo) };
   const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
   if (last === undefined) return FIRST;
-  const { d, p } = rowHeaderOf(last.value);
-  return { depth: d, place: p };
+  const { depth, position } = rowHeaderOf(last.value);
+  return { depth, place: position };
 }
 
 /** The bounds of a scan of `topology` from the first token, where there is one, to the second. */

@@ -15,11 +15,11 @@ async function reader(...changes: Changes): Promise<RoomReader> {
 }
 
 function message(position: number, v: HistoryVisibility): SeenHeader {
-  return { p: positionOf(position), v, t: 'm.room.message' };
+  return { position: positionOf(position), visibility: v, type: 'm.room.message' };
 }
 
 function own(position: number, v: HistoryVisibility): SeenHeader {
-  return { p: positionOf(position), v, t: 'm.room.member', k: READER };
+  return { position: positionOf(position), visibility: v, type: 'm.room.member', stateKey: READER };
 }
 
 /** The positions from 1 to 9 whose message the reader sees. */
@@ -71,7 +71,7 @@ describe('who sees which events of a room', () => {
     const former = await reader([3, 'invite'], [5, 'join'], [7, 'leave']);
     expect([5, 7].map((position) => former.maySee(own(position, 'joined')))).toEqual([true, true]);
     expect(former.maySee(own(3, 'joined'))).toBe(false);
-    expect(former.maySee({ ...own(7, 'joined'), k: '@other:a.example' })).toBe(false);
+    expect(former.maySee({ ...own(7, 'joined'), stateKey: '@other:a.example' })).toBe(false);
     const declined = await reader([3, 'invite'], [5, 'leave']);
     expect([3, 5].map((position) => declined.maySee(own(position, 'invited')))).toEqual([true, true]);
     expect([3, 5].map((position) => declined.maySee(own(position, 'shared')))).toEqual([false, false]);
@@ -79,11 +79,11 @@ describe('who sees which events of a room', () => {
 
   it('shows a change of the visibility to who may see before or after it', async () => {
     const change = (v: HistoryVisibility, w: HistoryVisibility): SeenHeader => ({
-      p: positionOf(4),
-      v,
-      w,
-      t: 'm.room.history_visibility',
-      k: '',
+      position: positionOf(4),
+      visibility: v,
+      setsVisibility: w,
+      type: 'm.room.history_visibility',
+      stateKey: '',
     });
     expect((await reader()).maySee(change('world_readable', 'joined'))).toBe(true);
     expect((await reader()).maySee(change('joined', 'world_readable'))).toBe(true);
@@ -134,7 +134,9 @@ describe('for every history of memberships', () => {
     const places = fc.array(position, { minLength: 1, maxLength: 5 });
     const property = fc.asyncProperty(history, places, visibility, async (changes, at, v) => {
       const who = await readerWith(changes);
-      const rows = at.map((p) => ({ header: { ...message(p, v), e: '', s: '', o: 0, d: 0 } as never }));
+      const rows = at.map((p) => ({
+        header: { ...message(p, v), eventId: '', sender: '', sentAt: 0, depth: 0 } as never,
+      }));
       const there = await who.over(rows);
       for (const p of at) expect(there.maySee(message(p, v))).toBe(slowly(changes, p, v));
     });

@@ -4,26 +4,26 @@ import type { RowHeader } from '../projections/timeline-row.js';
 import type { Memberships } from './memberships.js';
 
 /** What the rules look at of an event. */
-export type SeenHeader = Pick<RowHeader, 'p' | 'v' | 'w' | 't' | 'k'>;
+export type SeenHeader = Pick<RowHeader, 'position' | 'visibility' | 'setsVisibility' | 'type' | 'stateKey'>;
 
 /**
  * Whether a reader may see an event: client-server API, "Room History Visibility". What counts is the visibility and the
  * reader's membership at the event; for the events that change one of the two, the more open of before and after.
  */
 export function maySee(header: SeenHeader, userId: UserId, memberships: Memberships): boolean {
-  const { p, v, w, t, k } = header;
-  const after = memberships.at(p);
-  if (after === 'join') return true;
-  if (lets(v, after, p, memberships) || (w !== undefined && lets(w, after, p, memberships))) return true;
-  if (t !== 'm.room.member' || k !== userId) return false;
-  return lets(v, memberships.before(p), p, memberships);
+  const { position, visibility, setsVisibility, type, stateKey } = header;
+  const after = memberships.at(position);
+  if (after === 'join' || lets(visibility, after, position, memberships)) return true;
+  if (setsVisibility !== undefined && lets(setsVisibility, after, position, memberships)) return true;
+  if (type !== 'm.room.member' || stateKey !== userId) return false;
+  return lets(visibility, memberships.before(position), position, memberships);
 }
 
 /** The rules in their order. */
 function lets(
   visibility: HistoryVisibility,
   membership: string,
-  position: RowHeader['p'],
+  position: RowHeader['position'],
   memberships: Memberships,
 ): boolean {
   // 1. "If the history_visibility was set to world_readable, allow."

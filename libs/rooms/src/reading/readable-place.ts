@@ -17,7 +17,7 @@ export async function readablePlace(
 ): Promise<Position | undefined> {
   if (place === undefined) return until;
   const last = await findLastEvent(room, place);
-  const position = last?.p ?? START;
+  const position = last?.position ?? START;
   if (until !== undefined && position >= until) return until;
   if (last !== undefined && (await isReadableAfter(room, last))) return position;
   if (room.now !== undefined) {
@@ -37,6 +37,7 @@ async function findLastEvent({ views, roomId }: RoomReader, place: Place): Promi
 }
 
 /** Whether a reader would see an event that was sent just after another. */
-async function isReadableAfter(room: RoomReader, { p, v, w = v }: RowHeader): Promise<boolean> {
-  return (await room.overStretch(p, p)).maySee({ p, v: w, t: '' });
+async function isReadableAfter(room: RoomReader, last: RowHeader): Promise<boolean> {
+  const { position, setsVisibility: visibility = last.visibility } = last;
+  return (await room.overStretch(position, position)).maySee({ position, visibility, type: '' });
 }

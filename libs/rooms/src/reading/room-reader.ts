@@ -55,14 +55,14 @@ export class RoomReader {
    * Whether the reader does not want an event: "the client will no longer receive events sent by that user, with the
    * exception of state events", and "invites […] by ignored users will not be sent to the client" ("Ignoring Users").
    */
-  ignores({ s, k, m }: RowHeader): boolean {
-    if (!this.reader.ignored.has(s)) return false;
-    return k === undefined || (m === 'invite' && k === this.reader.userId);
+  ignores({ sender, stateKey, membership }: RowHeader): boolean {
+    if (!this.reader.ignored.has(sender)) return false;
+    return stateKey === undefined || (membership === 'invite' && stateKey === this.reader.userId);
   }
 
   /** Whether an event changes what the reader is in the room. Streams tell of these whatever else may be seen. */
-  isOwnMembership({ m, k }: RowHeader): boolean {
-    return m !== undefined && k === this.reader.userId;
+  isOwnMembership({ membership, stateKey }: RowHeader): boolean {
+    return membership !== undefined && stateKey === this.reader.userId;
   }
 
   /** The same reader over the stretch of the log in which these events stand. Costs nothing who was in the room throughout. */
@@ -70,8 +70,8 @@ export class RoomReader {
     let from: Position | undefined;
     let to = START;
     for (const { header } of rows) {
-      if (from === undefined || header.p < from) from = header.p;
-      if (header.p > to) to = header.p;
+      if (from === undefined || header.position < from) from = header.position;
+      if (header.position > to) to = header.position;
     }
     if (from === undefined) return this;
     return this.overStretch(from, to);

@@ -8,7 +8,7 @@ import { redactContent } from '#protocol/redaction/redact';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
-import { contentText, withContent, type TimelineRow } from '../projections/timeline-row.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from './room-reader.js';
 import { findStanding, type Standing } from './standing.js';
 
@@ -22,15 +22,15 @@ import { findStanding, type Standing } from './standing.js';
  */
 export async function withholdErased(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
   const senders = new Set<UserId>();
-  for (const { header } of rows) if (mayConcern(room, header)) senders.add(header.s);
+  for (const { header } of rows) if (mayConcern(room, header)) senders.add(header.sender);
   const erased = senders.size === 0 ? NOBODY : await findErasedUsers(room.views, senders);
   if (erased.size === 0) return rows;
   const version = await findVersion(room);
   const standings = new Map<UserId, Standing | undefined>();
   for (const [userId, at] of erased) standings.set(userId, await standingAt(room, at));
   return rows.map((row) => {
-    const isErased = erased.has(row.header.s) && mayConcern(room, row.header);
-    return isErased && !hadSeen(room, row.header, standings.get(row.header.s)) ? redactedCopy(row, version) : row;
+    const isErased = erased.has(row.header.sender) && mayConcern(room, row.header);
+    return isErased && !hadSeen(room, row.header, standings.get(row.header.sender)) ? redactedCopy(row, version) : row;
   });
 }
 
@@ -51,16 +51,18 @@ type Header = TimelineRow['header'];
 const NOBODY: ReadonlyMap<UserId, Position> = new Map();
 
 /** Whether an event would be redacted if its sender were erased and the reader came after that. */
-function mayConcern({ reader, memberships }: RoomReader, { k, m, b, p, s }: Header): boolean {
-  const isPersonal = k === undefined || m !== undefined;
-  return isPersonal && b === undefined && s !== reader.userId && memberships.at(p) !== 'join';
+function mayConcern({ reader, memberships }: RoomReader, header: Header): boolean {
+  const { stateKey, membership, redactedBy, sender, position } = header;
+  const isPersonal = stateKey === undefined || membership !== undefined;
+  return isPersonal && redactedBy === undefined && sender !== reader.userId && memberships.at(position) !== 'join';
 }
 
 /** Whether the reader had seen an event, or could have, before its sender was erased: `then` is what they were at that time. */
-function hadSeen({ memberships, reader }: RoomReader, { p, v, k, m }: Header, then: Standing | undefined): boolean {
-  if (memberships.at(p) === 'invite' && v === 'invited') return true;
-  if (m !== undefined && k === reader.userId && memberships.before(p) === 'join') return true;
-  return then !== undefined && (then.membership === 'join' || then.left > p);
+function hadSeen({ memberships, reader }: RoomReader, header: Header, then: Standing | undefined): boolean {
+  const { position, visibility, stateKey, membership } = header;
+  if (memberships.at(position) === 'invite' && visibility === 'invited') return true;
+  if (membership !== undefined && stateKey === reader.userId && memberships.before(position) === 'join') return true;
+  return then !== undefined && (then.membership === 'join' || then.left > position);
 }
 
 /** What the reader was when somebody was erased; nothing for who has forgotten the room. */
@@ -78,9 +80,8 @@ async function findVersion({ views, roomId }: RoomReader): Promise<RoomVersion> 
 
 function redactedCopy(row: TimelineRow, version: RoomVersion): TimelineRow {
   const { header } = row;
-  const lenient = header.n === 1;
-  const text = contentText(row);
-  const content = (lenient ? parseJson(text, { lenient }) : JSON.parse(text)) as JsonObject;
-  const kept = redactContent(header.t, content, version);
-  return withContent(row, lenient ? canonicalJson(kept, { lenient }) : JSON.stringify(kept));
+  const { lenient = false } = header;
+  const content = (lenient ? parseJson(row.content, { lenient }) : JSON.parse(row.content)) as JsonObject;
+  const kept = redactContent(header.type, content, version);
+  return { header, content: lenient ? canonicalJson(kept, { lenient }) : JSON.stringify(kept) };
 }

@@ -174,6 +174,6 @@ function resolve(bound: 'START' | 'END' | StreamPlace, now: StreamPlace): Stream
 /** The moment at which a page that ends with this row goes on. Typing is told of only where a page ends with the stream. */
 function placeAt(row: TimelineRow | undefined, reverse: boolean, from: StreamPlace): StreamPlace {
   if (row === undefined) return from;
-  const { p } = row.header;
-  return { place: reverse ? { before: p } : p, typing: from.typing };
+  const { position } = row.header;
+  return { place: reverse ? { before: position } : position, typing: from.typing };
 }

@@ -12,5 +12,5 @@ export async function renderForEventStream(
 ): Promise<string[]> {
   const texts = await renderEvents(rows, viewer, form);
   if (form === 'v1') return texts;
-  return texts.map((text, i) => `${text.slice(0, -1)},"user_id":${JSON.stringify(rows[i]?.header.s)}}`);
+  return texts.map((text, i) => `${text.slice(0, -1)},"user_id":${JSON.stringify(rows[i]?.header.sender)}}`);
 }

@@ -118,5 +118,5 @@ function insert(waiting: RoomCursor[], cursor: RoomCursor, reverse: boolean): vo
 }
 
 function positionOf({ row }: RoomCursor): Position {
-  return row?.header.p ?? START;
+  return row?.header.position ?? START;
 }

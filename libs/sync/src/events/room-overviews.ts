@@ -59,7 +59,7 @@ export class RoomOverviews {
     const shows = async (row: TimelineRow): Promise<boolean> => {
       const { header } = row;
       if (filter !== undefined && !(await passesFilter(filter.timeline, room, row))) return false;
-      if (!room.memberships.covers(header.p)) await room.memberships.cover(header.p);
+      if (!room.memberships.covers(header.position)) await room.memberships.cover(header.position);
       return room.isShown(header);
     };
     const { shown } = await readWindow(recent, { after: undefined, limit, shows });
@@ -93,7 +93,7 @@ export class RoomOverviews {
     const members = [
       `"room_id":${JSON.stringify(roomId)}`,
       `"membership":${JSON.stringify(membership)}`,
-      `"inviter":${JSON.stringify(row.header.s)}`,
+      `"inviter":${JSON.stringify(row.header.sender)}`,
       `"invite":${event}`,
       `"visibility":"${await this.#visibilityOf(roomId)}"`,
     ];

@@ -37,9 +37,10 @@ export async function readStrippedRoom(room: RoomReader, at: Position): Promise<
   const keys = [...TOLD.map((type) => [type, ''] as const), [MEMBER, userId] as const];
   const rows = await findStateRowsAt(views, roomId, keys, at);
   const member = rows.pop();
-  const sender = member?.header.s;
+  const sender = member?.header.sender;
   const [inviter] =
     sender === undefined || sender === userId ? [] : await findStateRowsAt(views, roomId, [[MEMBER, sender]], at);
   const told = [...rows, inviter, member].filter((row): row is TimelineRow => row !== undefined);
-  return { sender, events: (await withholdErased(await room.over(told), told)).map(renderStripped) };
+  const served = await withholdErased(await room.over(told), told);
+  return { sender, events: served.map((row) => renderStripped(row, roomId)) };
 }

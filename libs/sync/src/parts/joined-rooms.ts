@@ -70,7 +70,7 @@ export class JoinedRooms {
     return (row) => {
       const isShown = shows(row);
       // Only state can be in force.
-      if (row.header.k === undefined) return isShown;
+      if (row.header.stateKey === undefined) return isShown;
       if (typeof isShown === 'boolean') return isShown || showsOther(row);
       return isShown.then((known) => known || showsOther(row));
     };

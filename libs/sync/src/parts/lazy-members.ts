@@ -66,12 +66,13 @@ export class AnsweredMembers {
 
   /** Whether the reader has this very member event as the last one of its member in that room. */
   isKnown(roomId: RoomId, { header }: TimelineRow): boolean {
-    return this.known.get(keyOf(roomId, header.k)) === header.e;
+    return this.known.get(keyOf(roomId, header.stateKey)) === header.eventId;
   }
 
   /** Notes the member events among those that the answer sends. */
   note(roomId: RoomId, rows: readonly TimelineRow[]): void {
-    for (const { header } of rows) if (header.m !== undefined) this.#sent.set(keyOf(roomId, header.k), header.e);
+    for (const { header } of rows)
+      if (header.membership !== undefined) this.#sent.set(keyOf(roomId, header.stateKey), header.eventId);
   }
 
   /** The answer goes out, and ends with this token. */

@@ -14,25 +14,15 @@ export async function renderTimeline(
 ): Promise<readonly string[]> {
   const { now, filter, signed } = room.sync;
   const bundled = limited ? { upTo: room.upTo } : undefined;
-  const served = await renderEvents(withoutRoomId(shown, room), { room: room.reader, now, bundled });
+  const served = await renderEvents(shown, { room: room.reader, now, bundled }, 'nested');
   const texts = signed === undefined ? served : await signed.write(room.roomId, shown, served);
   return pickFieldsOfAll(texts, filter.eventFields);
 }
 
 /** Events of a room's state. PERF: what each of them replaced is not told, which saves a look-up for each. */
 export async function renderState(rows: readonly TimelineRow[], room: RoomContext): Promise<readonly string[]> {
-  const plain = rows.map(({ header, json }) =>
-    header.r === undefined ? { header, json } : { header: { ...header, r: undefined }, json },
+  const plain = rows.map((row) =>
+    row.header.replaces === undefined ? row : { header: { ...row.header, replaces: undefined }, content: row.content },
   );
   return renderTimeline({ shown: plain, limited: false }, room);
-}
-
-function withoutRoomId(rows: readonly TimelineRow[], { roomId }: RoomContext): TimelineRow[] {
-  const mark = `,"room_id":${JSON.stringify(roomId)},"sender":`;
-  return rows.map(({ header, json }) => {
-    // Nothing behind the content can hold the mark: inside a string its quotes would be escaped.
-    const at = json.lastIndexOf(mark);
-    const rest = at + mark.length - ',"sender":'.length;
-    return at < 0 ? { header, json } : { header, json: json.slice(0, at) + json.slice(rest) };
-  });
 }

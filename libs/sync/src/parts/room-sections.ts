@@ -19,8 +19,8 @@ export function showsRow(room: RoomContext): (row: TimelineRow) => boolean | Pro
   const wants = wantsRow(room);
   const shows = (row: TimelineRow): boolean | Promise<boolean> => reader.isShown(row.header) && wants(row);
   return (row) => {
-    const { p } = row.header;
-    return memberships.covers(p) ? shows(row) : memberships.cover(p).then(() => shows(row));
+    const { position } = row.header;
+    return memberships.covers(position) ? shows(row) : memberships.cover(position).then(() => shows(row));
   };
 }
 

@@ -9,7 +9,7 @@ import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type PduAccepted, pduTextOf, roomStream } from '#rooms/facts/room-facts';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import type { EventPlace } from '#rooms/projections/timeline.projector';
+import { findPlaces } from '#rooms/queries/event-rows';
 
 /**
  * Events as their servers signed them, for filters with `event_format: federation` (client-server API, "Filtering"). What a
@@ -26,12 +26,11 @@ export class SignedEvents {
 
   /** The events of one room in the order given; `served` are the same as clients get them, JSON texts with `unsigned`. */
   async write(roomId: RoomId, rows: readonly TimelineRow[], served: readonly string[]): Promise<string[]> {
-    const keys = rows.map(({ header }) => [header.e]);
-    const places = keys.length === 0 ? [] : await this.views.getMany('events', keys);
+    const ids = rows.map(({ header }) => header.eventId);
+    const places = await findPlaces(this.views, roomId, ids);
     return Promise.all(
       served.map(async (text, i) => {
-        const place = places[i];
-        const revision = place === undefined ? undefined : (JSON.parse(place) as EventPlace)[3];
+        const revision = places[i]?.revision;
         return revision === undefined ? text : this.#write(roomId, revision, text);
       }),
     );

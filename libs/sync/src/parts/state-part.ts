@@ -35,7 +35,7 @@ export async function readStatePart(
  */
 function forgetHiddenPast(room: RoomContext, { shown }: TimelineWindow, rows: Map<string, TimelineRow>): void {
   for (const row of shown) {
-    if (row.header.k !== undefined && !room.reader.isShown(row.header)) rows.delete(stateKeyOfRow(row));
+    if (row.header.stateKey !== undefined && !room.reader.isShown(row.header)) rows.delete(stateKeyOfRow(row));
   }
 }
 
@@ -45,7 +45,9 @@ function forgetHiddenPast(room: RoomContext, { shown }: TimelineWindow, rows: Ma
  */
 function statePosition({ sync, upTo }: RoomContext, { shown }: TimelineWindow): Place {
   const [first] = shown;
-  return sync.stateAfter || first === undefined || first.header.p > upTo ? upTo : { before: first.header.p };
+  return sync.stateAfter || first === undefined || first.header.position > upTo
+    ? upTo
+    : { before: first.header.position };
 }
 
 function readFullState(
@@ -69,9 +71,7 @@ async function readDelta(views: Views, room: RoomContext, window: TimelineWindow
       else changed.set(stateKeyOf(type, key), told);
     }
   }
-  return (await findRowsById(views, [...changed.values()])).flatMap((found) =>
-    found === undefined ? [] : [found.row],
-  );
+  return (await findRowsById(views, room.roomId, [...changed.values()])).filter((row) => row !== undefined);
 }
 
 /**
@@ -86,24 +86,26 @@ function besideTheTimeline(
 ): readonly TimelineRow[] {
   const wanted = room.isFull && members !== undefined ? new Set<string>(members) : undefined;
   // All of the state at the end has them already, or what is newer than they are.
-  const isThere = ({ header }: TimelineRow): boolean => room.isFull && room.sync.stateAfter && header.p <= room.upTo;
+  const isThere = ({ header }: TimelineRow): boolean =>
+    room.isFull && room.sync.stateAfter && header.position <= room.upTo;
   const untold = hidden.filter(
-    (row) => !isThere(row) && (row.header.m === undefined || wanted?.has(row.header.k!) !== false),
+    (row) => !isThere(row) && (row.header.membership === undefined || wanted?.has(row.header.stateKey!) !== false),
   );
-  const told = shown.filter((row) => row.header.k !== undefined && !isThere(row));
-  if (room.sync.stateAfter) return [...told, ...untold].sort((a, b) => (a.header.p < b.header.p ? -1 : 1));
-  const start = shown[0]?.header.p;
+  const told = shown.filter((row) => row.header.stateKey !== undefined && !isThere(row));
+  if (room.sync.stateAfter)
+    return [...told, ...untold].sort((a, b) => (a.header.position < b.header.position ? -1 : 1));
+  const start = shown[0]?.header.position;
   if (untold.length === 0 || start === undefined) return untold;
   const last = new Map(told.map((row) => [stateKeyOfRow(row), row]));
   return untold.filter((row) => {
     const later = last.get(stateKeyOfRow(row));
-    return row.header.p < start || later === undefined || later.header.p < row.header.p;
+    return row.header.position < start || later === undefined || later.header.position < row.header.position;
   });
 }
 
 /** The members that a client who loads them lazily needs now: "membership events for the sender of events". */
 function membersToLoad(room: RoomContext, { shown }: TimelineWindow, heroes: readonly UserId[]): UserId[] {
-  const users = new Set(shown.map(({ header }) => header.s));
+  const users = new Set(shown.map(({ header }) => header.sender));
   for (const hero of heroes) users.add(hero);
   if (room.isFull) users.add(room.sync.requester.userId);
   return [...users];

@@ -20,7 +20,7 @@ const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name',
 
 /** Whether one of these events can have changed the summary of their room. */
 export function changesSummary(rows: readonly TimelineRow[]): boolean {
-  return rows.some(({ header }) => header.k !== undefined && SUMMARISED.has(header.t));
+  return rows.some(({ header }) => header.stateKey !== undefined && SUMMARISED.has(header.type));
 }
 
 /** The summary of a room as it is now. Heroes only where it has neither a name nor an alias to be called by. */

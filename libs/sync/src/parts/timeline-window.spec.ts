@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { RoomId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { positionOf } from '#testing/position-of';
 import type { Row, ScanOptions } from '#read-models/read-model-store';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { type TimelineRow, timelineRowOf } from '#rooms/projections/timeline-row';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { RecentRows } from './recent-rows.js';
 import { readWindow } from './timeline-window.js';
@@ -13,9 +13,12 @@ const room = '!r:x' as RoomId;
 async function timelineOf(count: number): Promise<MemoryReadModels & { scans: ScanOptions[] }> {
   const store = Object.assign(new MemoryReadModels(), { scans: [] as ScanOptions[] });
   const rows = Array.from({ length: count }, (_, i) => {
-    const header = { e: `$${i + 1}`, t: 'm', s: '@a:x', o: 0, d: i, p: positionOf(i + 1), v: 'shared' };
-    const state = (i + 1) % 3 === 0 ? { ...header, k: '' } : header;
-    return { collection: 'timeline', key: [room, header.p], value: `${JSON.stringify(state)}\n{}` };
+    const position = positionOf(i + 1);
+    const state = (i + 1) % 3 === 0 ? { state_key: '' } : {};
+    const pdu = { type: 'm', sender: '@a:x', origin_server_ts: 0, depth: i, content: {}, ...state };
+    const event_id = `$${i + 1}` as EventId;
+    const value = timelineRowOf({ event_id, position, visibility: 'shared', state: [], pdu, lenient: false });
+    return { collection: 'timeline', key: [room, position], value };
   });
   await store.write(rows);
   const scan = store.scan.bind(store);
@@ -26,7 +29,7 @@ async function timelineOf(count: number): Promise<MemoryReadModels & { scans: Sc
   return store;
 }
 
-const ids = (rows: readonly TimelineRow[]): number[] => rows.map(({ header }) => Number(header.e.slice(1)));
+const ids = (rows: readonly TimelineRow[]): number[] => rows.map(({ header }) => Number(header.eventId.slice(1)));
 
 describe('readWindow', () => {
   it('shows the newest events up to the limit, in order, and says whether there are more', async () => {
@@ -46,7 +49,8 @@ describe('readWindow', () => {
   it('looks past what is hidden, and keeps the state events among it', async () => {
     const store = await timelineOf(200);
     const recent = new RecentRows(store, room, positionOf(200), 3);
-    const shows = ({ header }: TimelineRow): boolean => header.k === undefined && Number(header.e.slice(1)) < 100;
+    const shows = ({ header }: TimelineRow): boolean =>
+      header.stateKey === undefined && Number(header.eventId.slice(1)) < 100;
     const { shown, hidden, limited } = await readWindow(recent, { after: undefined, limit: 2, shows });
     expect(ids(shown)).toEqual([97, 98]);
     expect(ids(hidden).at(-1)).toBe(198);
@@ -59,7 +63,7 @@ describe('readWindow', () => {
       readWindow(new RecentRows(store, room, positionOf(20), 21), {
         after: undefined,
         limit: 20,
-        shows: ({ header }) => header.e !== hidden,
+        shows: ({ header }) => header.eventId !== hidden,
         foldsState,
       });
     const folded = await window(true, '$18');
@@ -84,15 +88,15 @@ describe('RecentRows', () => {
     const store = await timelineOf(100);
     const recent = new RecentRows(store, room, positionOf(100), 5, positionOf(98));
     const rows = await Promise.all([recent.at(0), recent.at(1), recent.at(0)]);
-    expect(rows.map((row) => row?.header.e)).toEqual(['$100', '$99', '$100']);
+    expect(rows.map((row) => row?.header.eventId)).toEqual(['$100', '$99', '$100']);
     expect(store.scans).toHaveLength(1);
   });
 
   it('goes on behind its beginning where somebody asks for more', async () => {
     const store = await timelineOf(100);
     const recent = new RecentRows(store, room, positionOf(100), 5, positionOf(98));
-    expect((await recent.at(2))?.header.e).toBe('$98');
-    expect((await recent.at(99))?.header.e).toBe('$1');
+    expect((await recent.at(2))?.header.eventId).toBe('$98');
+    expect((await recent.at(99))?.header.eventId).toBe('$1');
     expect(await recent.at(100)).toBeUndefined();
   });
 });

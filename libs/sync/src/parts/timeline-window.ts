@@ -35,7 +35,7 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
   let limited = false;
   for (let i = 0; ; i++) {
     const row = recent.peek(i) ?? (await recent.at(i));
-    if (row === undefined || (after !== undefined && row.header.p <= after)) break;
+    if (row === undefined || (after !== undefined && row.header.position <= after)) break;
     if (i === MAX_SCANNED) {
       limited = true;
       break;
@@ -43,7 +43,7 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
     // PERF: most answers come at once; waiting for each of them would cost a turn of the queue for every event.
     const isShown = shows(row);
     if (!(typeof isShown === 'boolean' ? isShown : await isShown)) {
-      if (row.header.k !== undefined) hidden.push(row);
+      if (row.header.stateKey !== undefined) hidden.push(row);
     } else if (shown.length < limit && !(foldsState && isReplaced(row, shown, hidden))) shown.push(row);
     else {
       limited = true;
@@ -55,10 +55,11 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
 
 /** Whether the last event of the same state key, among later ones, newest first, is a hidden one. */
 function isReplaced({ header }: TimelineRow, shown: readonly TimelineRow[], hidden: readonly TimelineRow[]): boolean {
-  if (header.k === undefined || hidden.length === 0) return false;
-  const isSame = (row: TimelineRow): boolean => row.header.t === header.t && row.header.k === header.k;
+  if (header.stateKey === undefined || hidden.length === 0) return false;
+  const isSame = (row: TimelineRow): boolean =>
+    row.header.type === header.type && row.header.stateKey === header.stateKey;
   const replacing = hidden.find(isSame);
   if (replacing === undefined) return false;
   const told = shown.find(isSame);
-  return told === undefined || told.header.p < replacing.header.p;
+  return told === undefined || told.header.position < replacing.header.position;
 }

@@ -1,9 +1,9 @@
 import type { ReceiptRow } from '#ephemeral/projections/receipts.projector';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
-import type { EventPlace } from '#rooms/projections/timeline.projector';
+import { findPlaces } from '#rooms/queries/event-rows';
 
 /** The name of what is in no thread, in receipts and in counts. */
 export const MAIN = 'main';
@@ -19,14 +19,13 @@ export async function readReadUpTo(views: Views, roomId: RoomId, userId: UserId)
   let all = START;
   const threads = new Map<string, Position>();
   for await (const rows of scanPages(views, 'receipts', { prefix: [roomId, userId] })) {
-    const places = await views.getMany(
-      'events',
-      rows.map(({ value }) => [(JSON.parse(value) as ReceiptRow).event_id]),
-    );
+    const read = rows.map(({ value }) => (JSON.parse(value) as ReceiptRow).event_id as EventId);
+    const places = await findPlaces(views, roomId, read);
     for (const [i, { key }] of rows.entries()) {
-      const text = places[i];
-      if (text === undefined) continue;
-      const [, position] = JSON.parse(text) as EventPlace;
+      const place = places[i];
+      // What was fetched from the past is read: it never was unread.
+      if (place === undefined || place.isHistory) continue;
+      const { position } = place;
       const thread = key[3]!;
       // Of a public and a private receipt the one further ahead counts.
       if (thread === '') all = position > all ? position : all;

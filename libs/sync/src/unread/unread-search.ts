@@ -68,17 +68,17 @@ export class UnreadSearch {
     const { userId } = this.room.sync.requester;
     let looked = 0;
     for await (const row of this.#backwards()) {
-      const { p } = row.header;
-      if (known !== undefined && p <= known) break;
+      const { position } = row.header;
+      if (known !== undefined && position <= known) break;
       if (looked >= MAX_LOOKED_AT) break;
       if (looked >= ALWAYS && budget.left-- <= 0) return this.#found({ isComplete: false });
       looked++;
-      if (row.header.s === userId) {
+      if (row.header.sender === userId) {
         if (await this.#isJoin(row)) return this.#found({ beginsWithJoin: true });
-        advance(this.#own, await this.#threadOf(row), p);
+        advance(this.#own, await this.#threadOf(row), position);
       } else if (!(await this.#isRead(row, known))) await this.#consider(row);
-      if (known === undefined && (await this.#isMainRead(p))) {
-        await this.#findInThreads(p);
+      if (known === undefined && (await this.#isMainRead(position))) {
+        await this.#findInThreads(position);
         break;
       }
     }
@@ -98,7 +98,7 @@ export class UnreadSearch {
       if (row === undefined) return;
       yield (last = row);
     }
-    const before = [roomId, last!.header.p];
+    const before = [roomId, last!.header.position];
     for await (const page of scanPages(this.views, 'timeline', { prefix: [roomId], before, reverse: true }, PAGE)) {
       await this.room.sync.pause();
       for (const { value } of page) yield parseRow(value);
@@ -107,9 +107,9 @@ export class UnreadSearch {
 
   /** PERF: receipts are read only where there is something that they could have read. */
   async #isRead({ header }: TimelineRow, known: Position | undefined): Promise<boolean> {
-    if (known !== undefined || header.b !== undefined || this.#ignores(header.s)) return false;
+    if (known !== undefined || header.redactedBy !== undefined || this.#ignores(header.sender)) return false;
     const { all } = await this.#reads();
-    return header.p <= all;
+    return header.position <= all;
   }
 
   /** Whether all of the main timeline up to a place is read. */
@@ -134,20 +134,20 @@ export class UnreadSearch {
 
   /** Whether the user came into the room by this event of theirs: nothing before it was ever for them. */
   async #isJoin({ header }: TimelineRow): Promise<boolean> {
-    if (header.m !== 'join') return false;
-    if (header.r === undefined) return true;
-    const [before] = await findRowsById(this.views, [header.r]);
-    return before?.row.header.m !== 'join';
+    if (header.membership !== 'join') return false;
+    if (header.replaces === undefined) return true;
+    const [before] = await findRowsById(this.views, this.room.roomId, [header.replaces]);
+    return before?.header.membership !== 'join';
   }
 
   async #consider(row: TimelineRow, thread?: string): Promise<void> {
     const { header } = row;
     const { roomId, upTo, sync } = this.room;
-    if (header.b !== undefined || this.#ignores(header.s)) return;
+    if (header.redactedBy !== undefined || this.#ignores(header.sender)) return;
     this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo);
-    const { notify, highlight } = this.evaluate(eventOfRow(roomId, row), this.#contextOf(header.s));
+    const { notify, highlight } = this.evaluate(eventOfRow(roomId, row), this.#contextOf(header.sender));
     if (!notify) return;
-    const found = { eventId: header.e, position: header.p, isHighlight: highlight };
+    const found = { eventId: header.eventId, position: header.position, isHighlight: highlight };
     const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
     if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);
   }
@@ -175,7 +175,7 @@ export class UnreadSearch {
       const keys = inThread.map((child) => [roomId, child.key[2]!]);
       for (const text of await views.getMany('timeline', keys)) {
         const row = text === undefined ? undefined : parseRow(text);
-        if (row !== undefined && row.header.s !== room.sync.requester.userId) await this.#consider(row, root);
+        if (row !== undefined && row.header.sender !== room.sync.requester.userId) await this.#consider(row, root);
       }
     }
   }

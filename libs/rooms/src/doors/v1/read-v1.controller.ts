@@ -12,7 +12,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { contentText, type TimelineRow } from '../../projections/timeline-row.js';
+import type { TimelineRow } from '../../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../../queries/get-state.js';
 import { listMembers } from '../../queries/list-members.js';
 import { listMessagesV1 } from '../../queries/list-messages-v1.js';
@@ -63,7 +63,7 @@ export class ReadV1Controller {
       type,
       readStateKey(requester, type, stateKey),
     );
-    return new RawJson(contentText(row));
+    return new RawJson(row.content);
   }
 
   @Get('members')
@@ -79,7 +79,7 @@ export class ReadV1Controller {
     const plan = planPage(readPageParameters(query), places);
     const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const rows = await listMembers(this.views, roomId, { at: until });
-    const placeOf = ({ header }: TimelineRow): SettledPlace => ({ place: header.p, isLost: false });
+    const placeOf = ({ header }: TimelineRow): SettledPlace => ({ place: header.position, isLost: false });
     const inOrder = rows.toSorted((a, b) => places.compare(placeOf(a), placeOf(b)));
     const { items, start, end } = pageOfList(inOrder, plan, placeOf, places);
     const chunk = await this.#render(there, items);

@@ -1,0 +1,41 @@
+import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+
+/** Where an event of a room stands. A row of `events`. */
+export interface EventPlace {
+  readonly position: Position;
+  readonly depth: number;
+  /** Of its fact in the room's stream. */
+  readonly revision: number;
+  /** It was fetched from the past: it stands in the order of the graph alone. */
+  readonly isHistory: boolean;
+}
+
+/** Stands last in the row of an event of the past, and as the row of its place in `topology`. */
+export const HISTORY_MARK = 'h';
+
+/** A place as it is stored. */
+export function formatEventPlace({ position, depth, revision, isHistory }: EventPlace): string {
+  const text = `${shortPosition(position)} ${depth} ${revision}`;
+  return isHistory ? `${text} ${HISTORY_MARK}` : text;
+}
+
+/** Reads what `formatEventPlace` wrote. */
+export function parseEventPlace(text: string): EventPlace {
+  const [digits = '', depth, revision, mark] = text.split(' ');
+  const position = parseShortPosition(digits);
+  if (position === undefined) throw new Error(`not a place of an event: ${text}`);
+  return { position, depth: Number(depth), revision: Number(revision), isHistory: mark === HISTORY_MARK };
+}
+
+/** The depth as a key part, which sorts by its number: how many digits it has, as a letter, and the digits. Those beyond 2^53-1 count as that. */
+export function depthKey(depth: number): string {
+  const digits = String(Math.min(Math.max(depth, 0), Number.MAX_SAFE_INTEGER));
+  return String.fromCharCode(BEFORE_A + digits.length) + digits;
+}
+
+/** The depth that `depthKey` made the key part of. */
+export function depthOfKey(key: string): number {
+  return Number(key.slice(1));
+}
+
+const BEFORE_A = 96;

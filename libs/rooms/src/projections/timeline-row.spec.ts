@@ -1,0 +1,57 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EventId, RoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { positionOf } from '#testing/position-of';
+import { clientEventOf, contentOfRow, parseRow, redactedRowOf, type RowSource, timelineRowOf } from './timeline-row.js';
+
+const ROOM = '!r:a.example' as RoomId;
+
+function rowOf(pdu: JsonObject, source: Partial<RowSource> = {}): string {
+  const whole = { sender: '@a:a.example', origin_server_ts: 7, depth: 3, content: {}, ...pdu };
+  const rest = { event_id: '$e' as EventId, position: positionOf(12), visibility: 'shared', state: [], lenient: false };
+  return timelineRowOf({ ...rest, ...source, pdu: whole } as RowSource);
+}
+
+describe('the row of an event', () => {
+  it('gives back what went in, whatever characters there are in names, keys and contents', () => {
+    const nasty = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('', '\n', 'k\nm\\', '"', '\\n', '\ud800', 'ä', '\u2028'),
+    );
+    const property = fc.property(nasty, nasty, nasty, nasty, fc.boolean(), (type, stateKey, txnId, text, isState) => {
+      const content = { [text]: [text, { body: text }] };
+      const pdu = { type, content, ...(isState ? { state_key: stateKey } : {}) };
+      const row = parseRow(rowOf(pdu, { txn: { device_id: text, txn_id: txnId } }));
+      const key = isState ? stateKey : undefined;
+      expect(row.header).toMatchObject({ type, stateKey: key, txnId, deviceId: text, position: positionOf(12) });
+      expect(contentOfRow(row)).toEqual(content);
+      const event = JSON.parse(clientEventOf(row, ROOM)) as JsonObject;
+      expect(event).toEqual({ ...pdu, event_id: '$e', origin_server_ts: 7, room_id: ROOM, sender: '@a:a.example' });
+    });
+    fc.assert(property);
+  });
+
+  it('keeps numbers that old rooms may hold', () => {
+    for (const sent of [0, -5, 1.5, 1e300, 2 ** 53, 1_764_300_000_123]) {
+      const { header } = parseRow(rowOf({ type: 'm', origin_server_ts: sent, depth: 2 ** 60 }));
+      expect([header.sentAt, header.depth]).toEqual([sent, Number.MAX_SAFE_INTEGER]);
+    }
+  });
+
+  it('keeps what a redaction leaves, and whose it was', () => {
+    const state = [{ event_id: '$e' as EventId, replaces: '$before' as EventId }];
+    const member = { type: 'm.room.member', state_key: '@b:a.example', content: { membership: 'ban', reason: 'x' } };
+    const redacted = redactedRowOf(rowOf(member, { state }), '$r' as EventId, { content: { membership: 'ban' } });
+    expect(parseRow(redacted)).toMatchObject({
+      header: { eventId: '$e', membership: 'ban', replaces: '$before', redactedBy: '$r', stateKey: '@b:a.example' },
+      content: '{"membership":"ban"}',
+    });
+  });
+
+  it('takes no more than its parts and some letters', () => {
+    const pdu = { type: 'm.room.message', content: { body: 'x'.repeat(60), msgtype: 'm.text' } };
+    const content = JSON.stringify(pdu.content);
+    expect(rowOf(pdu).length).toBeLessThan(content.length + '$e@a:a.example'.length + 15);
+  });
+});
