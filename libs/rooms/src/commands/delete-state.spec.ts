@@ -86,7 +86,7 @@ describe('deleting state', () => {
   it('is a change of the past like any other: the state before it has what it deleted', async () => {
     await rooms.views.follow();
     const [topic] = (await findStateRowsAt(rooms.views, roomId, [[TOPIC, '']], places().at(-1)!)).map(
-      (row) => row?.header.e,
+      (row) => row?.header.eventId,
     );
     await remove();
     const set = await rooms.setState(ALICE, roomId, TOPIC, { topic: 'new' });
@@ -101,8 +101,8 @@ describe('deleting state', () => {
           const [row, gone] = await findStateRowsAt(rooms.views, roomId, keys, place);
           const all = await listStateRowsAt(rooms.views, roomId, place);
           expect(gone).toBeUndefined();
-          expect(all.find(({ header }) => header.t === TOPIC)?.header.e).toBe(row?.header.e);
-          return row?.header.e;
+          expect(all.find(({ header }) => header.type === TOPIC)?.header.eventId).toBe(row?.header.eventId);
+          return row?.header.eventId;
         }),
     );
     expect(held).toEqual([topic, undefined, set, undefined, undefined]);
