@@ -189,7 +189,8 @@ function headerOf(row: string, end: number): RowHeader {
     txnId: undefined,
     lenient: false,
   };
-  while (to < end) {
+  for (;;) {
+    if (to >= end) return header;
     const letter = row.charAt(to + 1);
     const text = textOf(next().slice(1), isPlain);
     if (letter === DEVICE) header.deviceId = text;
@@ -203,7 +204,6 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === LENIENT) header.lenient = true;
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
-  return header;
 }
 
 const RADIX = 36;
@@ -281,6 +281,6 @@ function escaped(text: string): string {
 }
 
 /** The text that `escaped` made a field of; `isPlain`: that escaped nothing. */
-function textOf(field: string, isPlain: boolean): string {
-  return isPlain || !field.includes('\\') ? field : (JSON.parse(`"${field}"`) as string);
+function textOf(text: string, isPlain: boolean): string {
+  return isPlain || !text.includes('\\') ? text : (JSON.parse(`"${text}"`) as string);
 }
