@@ -10,6 +10,8 @@ import type { OwnRows } from './projector.js';
  */
 export class BatchRows implements OwnRows {
   readonly writes: Write[] = [];
+  /** Nobody will write them: who works on them may stop. */
+  isAbandoned = false;
   /** What the store threw when it was read: then no fact is to blame. */
   failure: unknown;
   readonly #indexes = new Map<string, PendingCollection>();

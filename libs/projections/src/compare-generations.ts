@@ -1,6 +1,6 @@
 import { compareKeys } from '#read-models/compare-keys';
 import { encodeKey } from '#read-models/key-encoding';
-import type { Key, ReadModelStore, Row } from '#read-models/read-model-store';
+import type { Key, ReadModelStore, Row, Write } from '#read-models/read-model-store';
 import { pagesOf } from './checksums.js';
 import type { Generation } from './generation.js';
 import { Turn } from './turn.js';
@@ -18,8 +18,14 @@ export interface Comparison {
 
 const MOST_EXAMPLES = 10;
 
+/** Notes the rows that are written, where they are to be left out of a comparison. */
+export function noteTouched({ touched }: Generation, writes: readonly Write[]): void {
+  if (touched === undefined) return;
+  for (const { collection, key } of writes) touched.add(touchedName(collection, key));
+}
+
 /** The name of a row in `Generation.touched`. */
-export function touchedName(physical: string, key: Key): string {
+function touchedName(physical: string, key: Key): string {
   return `${physical}\n${encodeKey(key)}`;
 }
 

@@ -3,6 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
 import type { Write } from '#read-models/read-model-store';
 import { BatchRows } from './batch-rows.js';
+import { noteTouched } from './compare-generations.js';
 import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.js';
 import type { Generation } from './generation.js';
 import type { LiveLoop } from './live-loop.js';
@@ -44,8 +45,11 @@ export interface Filling {
   readonly onJoined: () => Promise<void>;
 }
 
-/** When one reading of the log ends with no more facts than these, the rest is done while the live ones wait. */
+/** When one reading of the log ends with no more facts than these, and as soon, the rest is done while the live ones wait. */
 const SHORT_GAP = 500;
+const SHORT_MS = 50;
+/** One that has kept the live ones waiting follows the log by itself for so long at least. */
+const APART_MS = 30_000;
 
 /**
  * Fills a generation from where it is to where the live ones are, and lets it move with them from then on. A generation that
@@ -56,6 +60,7 @@ export async function fillGeneration(filling: Filling): Promise<void> {
   const { parts, live, generation, signal } = filling;
   while (!signal.aborted) {
     let passed = 0;
+    let tookMs = 0;
     for await (const facts of readAhead(
       parts.store.readAll({ after: positionOf(generation), batchSize: BATCH_FACTS }),
     )) {
@@ -63,10 +68,19 @@ export async function fillGeneration(filling: Filling): Promise<void> {
       const started = performance.now();
       await passFacts(filling, facts);
       passed += facts.length;
+      tookMs += performance.now() - started;
       await holdBack(filling, facts.length, performance.now() - started);
     }
-    if (passed > SHORT_GAP) continue;
-    await unlessAborted(live.progress.whenProcessed(positionOf(generation)), signal);
+    if (passed > SHORT_GAP || tookMs > SHORT_MS) continue;
+    const at = positionOf(generation);
+    if (performance.now() - generation.lateAt < APART_MS) {
+      await unlessAborted(
+        live.progress.until(() => live.position > at),
+        signal,
+      );
+      continue;
+    }
+    await unlessAborted(live.progress.whenProcessed(at), signal);
     if (await live.exclusively(() => join(filling))) return;
   }
 }
@@ -103,6 +117,7 @@ async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Prom
     letters.push(deadLetterOf(generation, fact, error, parts.clock.now()));
   };
   await projectFacts(projection.projector, facts, rows, onBadFact, new Turn());
+  noteTouched(generation, rows.writes);
   for (const letter of letters) rows.writes.push(deadLetterWrite(letter));
   const change = (): (() => void) => {
     const { at, facts: count, mark } = generation;
@@ -111,6 +126,7 @@ async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Prom
     return () => Object.assign(generation, { at, facts: count, mark });
   };
   await filling.persist(projection, change, rows.writes);
+  filling.live.progress.settle();
   for (const letter of letters) filling.onDeadLetter(letter);
   projection.meter.add(facts.length);
 }

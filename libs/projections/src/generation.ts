@@ -26,6 +26,8 @@ export class Generation {
   /** How many facts its projector could not take, as far as it is known. */
   deadLetters = 0;
   at: Progress;
+  /** When it last kept those waiting that moved with it (of `performance.now()`). */
+  lateAt = -Infinity;
   facts: number;
   mark: FactMark | undefined;
 

@@ -99,6 +99,28 @@ export class Generations {
     await Promise.all(this.#background);
   }
 
+  /**
+   * Lets a generation go on at its own pace that keeps those waiting that move with it: it has a checkpoint of its own until it
+   * keeps up again. Only within `exclusively`.
+   */
+  async setApart(generation: Generation): Promise<void> {
+    const projection = this.projections.get(generation.owner)!; // only those are members
+    const { next, projector } = projection;
+    await this.persist(projection, () => {
+      this.standStill(generation);
+      const isNext = next?.generation === generation;
+      if (isNext) next.state = 'filling';
+      return () => {
+        this.live.members.set(generation, projector);
+        generation.at = 'live';
+        if (isNext) next.state = 'ready';
+      };
+    });
+    generation.lateAt = performance.now();
+    this.log.info(`${projection.name}: takes long over the facts after ${generation.at}, and goes on by itself`);
+    this.resumeFilling(projection);
+  }
+
   /** Takes a generation out of those that move with the log. Only within `exclusively`. */
   standStill(generation: Generation): void {
     this.live.members.delete(generation);
@@ -178,7 +200,10 @@ export class Generations {
     const abort = new AbortController();
     const done = this.#fillUntilDone(projection, generation, abort.signal)
       .catch((error: unknown) => this.log.error(`${projection.name}: ${String(error)}`))
-      .finally(() => projection.fillings.delete(generation));
+      .finally(() => {
+        projection.fillings.delete(generation);
+        this.live.progress.settle();
+      });
     projection.fillings.set(generation, { abort, done });
   }
 

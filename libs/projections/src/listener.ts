@@ -6,6 +6,8 @@ import type { RecordedFact } from '#event-store/event-store';
  */
 export interface Listener {
   readonly name: string;
-  /** Called in order, after every serving projector has passed the facts. Must not throw. */
+  /** The collections it reads, or that those read whom it wakes: it is told of a fact once these have it. */
+  readonly reads: readonly string[];
+  /** Called in order. Must not throw. */
   hear(facts: readonly RecordedFact[]): void;
 }

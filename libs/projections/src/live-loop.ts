@@ -6,7 +6,7 @@ import type { Position } from '#kernel/position';
 import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { BatchRows } from './batch-rows.js';
-import { touchedName } from './compare-generations.js';
+import { noteTouched } from './compare-generations.js';
 import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.js';
 import type { Generation } from './generation.js';
 import { projectFacts } from './project-facts.js';
@@ -14,12 +14,22 @@ import { checkpointWrite, milestoneWrite } from './projection-records.js';
 import type { Projector } from './projector.js';
 import { readAhead } from './read-ahead.js';
 import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
-import { tellListeners } from './tell-listeners.js';
+import { settleTogether } from './settle-together.js';
 import { Turn } from './turn.js';
 import type { ViewsProgress } from './views-progress.js';
 
 /** Between two tries where the log is damaged, which is told each time. */
 const DAMAGED_RETRY_MS = 60_000;
+
+/** A batch on its way through one member. */
+interface Work {
+  readonly generation: Generation;
+  readonly rows: BatchRows;
+  readonly letters: readonly DeadLetter[];
+  readonly pending: Promise<void> | undefined;
+}
+
+const NONE: ReadonlySet<Work> = new Set();
 
 /** Follows the log with all generations that stand at the same position, the shared checkpoint. */
 export class LiveLoop {
@@ -38,6 +48,8 @@ export class LiveLoop {
     readonly log: ProjectionLog,
     readonly progress: ViewsProgress,
     readonly onDeadLetter: (letter: DeadLetter) => void,
+    /** Takes a member out that keeps the others waiting. */
+    readonly setApart: (generation: Generation) => Promise<void>,
     /** Called before any waiter hears of it. */
     readonly onProjected: (facts: readonly RecordedFact[]) => void,
   ) {}
@@ -58,8 +70,8 @@ export class LiveLoop {
     return this.#turns.run('turn', task);
   }
 
-  /** Follows the log until the signal. `tellFrom`: listeners hear of what comes after it. */
-  async run(signal: AbortSignal, tellFrom: Position): Promise<void> {
+  /** Follows the log until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       // A subscription that waits for facts ends by nothing but its signal.
       const failed = new AbortController();
@@ -72,7 +84,6 @@ export class LiveLoop {
             failed.abort();
             throw error;
           });
-          tellListeners(this.parts.listeners, facts, tellFrom, this.log);
           if (facts.length > 1) await nextTurn(); // a catch-up must let requests through
         }
       } catch (error) {
@@ -113,31 +124,29 @@ export class LiveLoop {
   }
 
   async #project(facts: readonly RecordedFact[]): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
-    const letters: DeadLetter[] = [];
     const turn = new Turn();
-    const rowsOf: BatchRows[] = [];
-    const pending: Promise<void>[] = [];
+    const works: Work[] = [];
     for (const [generation, projector] of this.members) {
       const rows = new BatchRows(this.parts.readModels, generation.physical);
+      const letters: DeadLetter[] = [];
       const onBadFact = (fact: RecordedFact, error: unknown): void => {
         letters.push(deadLetterOf(generation, fact, error, this.parts.clock.now()));
       };
-      const projecting = projectFacts(projector, facts, rows, onBadFact, turn);
-      if (projecting !== undefined) pending.push(projecting);
-      rowsOf.push(rows);
+      const pending = projectFacts(projector, facts, rows, onBadFact, turn) ?? undefined;
+      works.push({ generation, rows, letters, pending });
     }
-    if (pending.length > 0) await Promise.all(pending);
-    const writes = rowsOf.length === 1 ? rowsOf[0]!.writes : rowsOf.flatMap((rows) => rows.writes);
-    this.#noteTouched(writes);
+    const late = works.some(({ pending }) => pending !== undefined) ? await settleTogether(works) : NONE;
+    // Where the others stand now: they have not moved yet.
+    for (const { generation, rows } of late) {
+      rows.isAbandoned = true;
+      await this.setApart(generation);
+    }
+    const done = late.size === 0 ? works : works.filter((work) => !late.has(work));
+    const writes = done.length === 1 ? done[0]!.rows.writes : done.flatMap(({ rows }) => rows.writes);
+    for (const generation of this.members.keys()) noteTouched(generation, writes);
+    const letters = done.flatMap((work) => work.letters);
     for (const letter of letters) writes.push(deadLetterWrite(letter));
     return { writes, letters };
-  }
-
-  #noteTouched(writes: readonly Write[]): void {
-    for (const { touched } of this.members.keys()) {
-      if (touched === undefined) continue;
-      for (const { collection, key } of writes) touched.add(touchedName(collection, key));
-    }
   }
 
   /** A store that refuses for a while does not stop the loop: the same rows are written again. */

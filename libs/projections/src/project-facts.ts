@@ -35,7 +35,7 @@ async function projectRest(
   first: Promise<void> | undefined,
 ): Promise<void> {
   await (first ?? turn.pass());
-  for (let i = from; i < facts.length; i++) {
+  for (let i = from; i < facts.length && !rows.isAbandoned; i++) {
     const pending = projectOne(projector, facts[i]!, rows, onBadFact);
     if (pending !== undefined) await pending;
     if (turn.isOver()) await turn.pass();

@@ -1,12 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogPutBack } from '#event-store/event-store-errors';
-import type { Position } from '#kernel/position';
 import { type Checkpoint, readStanding } from './projection-records.js';
 import { firstRecord, Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
-import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
-import { tellListeners } from './tell-listeners.js';
+import { RETRY_MS, type RuntimeParts } from './runtime-parts.js';
 import type { ViewsProgress } from './views-progress.js';
 
 /** While facts are waited for, it is looked so often how far the writer is; less and less while it does not move. */
@@ -25,7 +23,6 @@ export class ProjectionReader {
 
   constructor(
     readonly parts: RuntimeParts,
-    readonly log: ProjectionLog,
     readonly progress: ViewsProgress,
     /** Which log the views must be of. */
     readonly logId: string | null,
@@ -41,9 +38,9 @@ export class ProjectionReader {
     return [...this.progress.projections.values()].every((each) => each.isReadable || each.paused !== undefined);
   }
 
-  /** Follows until `end` or `leave`. `tellFrom`: listeners hear of what comes after it. */
-  run(tellFrom: Position): void {
-    this.#running = this.#run(this.#ending.signal, tellFrom);
+  /** Follows until `end` or `leave`. */
+  run(): void {
+    this.#running = this.#run(this.#ending.signal);
   }
 
   async end(): Promise<void> {
@@ -61,13 +58,13 @@ export class ProjectionReader {
     await this.end();
   }
 
-  async #run(signal: AbortSignal, tellFrom: Position): Promise<void> {
+  async #run(signal: AbortSignal): Promise<void> {
     const looking = setInterval(() => void this.#lookSafely(), IDLE_LOOK_MS).unref();
     while (!signal.aborted) {
       try {
         for await (const facts of readAhead(this.parts.store.subscribe({ after: this.progress.position, signal }))) {
           if (signal.aborted) break;
-          await this.#passWithViews(facts, tellFrom, signal);
+          await this.#passWithViews(facts, signal);
         }
       } catch (error) {
         if (signal.aborted || error instanceof LogPutBack) break;
@@ -80,7 +77,7 @@ export class ProjectionReader {
   }
 
   /** Hands on the facts of a batch as the views come to have them. */
-  async #passWithViews(facts: readonly RecordedFact[], tellFrom: Position, signal: AbortSignal): Promise<void> {
+  async #passWithViews(facts: readonly RecordedFact[], signal: AbortSignal): Promise<void> {
     let rest = facts.filter(({ position }) => position > this.progress.position);
     let pauseMs = LOOK_MS.least;
     while (rest.length > 0 && !signal.aborted) {
@@ -90,7 +87,6 @@ export class ProjectionReader {
         this.progress.moveTo(passed.at(-1)!.position);
         this.onProjected(passed);
         this.progress.settle();
-        tellListeners(this.parts.listeners, passed, tellFrom, this.log);
         rest = rest.slice(passed.length);
         pauseMs = LOOK_MS.least;
       }

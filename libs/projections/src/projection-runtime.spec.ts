@@ -341,7 +341,9 @@ describe('ProjectionRuntime', () => {
       const hear = (facts: readonly RecordedFact[]): void => {
         for (const fact of facts) seen.push(`${fact.position} ${runtime.position() >= fact.position}`);
       };
-      const runtime: ProjectionRuntime = make([wordsProjector()], { listeners: [{ name: 'r', hear }] });
+      const runtime: ProjectionRuntime = make([wordsProjector()], {
+        listeners: [{ name: 'r', reads: ['words'], hear }],
+      });
       await runtime.start();
       await say('new');
       await runtime.whenProcessed(await say('newer', 'newest'));
@@ -350,7 +352,7 @@ describe('ProjectionRuntime', () => {
     });
 
     it('do not stop the projections by throwing', async () => {
-      const runtime = await begin([wordsProjector()], { listeners: [{ name: 'r', hear: broken }] });
+      const runtime = await begin([wordsProjector()], { listeners: [{ name: 'r', reads: [], hear: broken }] });
       await runtime.whenProcessed(await say('a'));
       await runtime.whenProcessed(await say('b'));
       expect(await words(runtime)).toEqual(['a', 'b']);

@@ -5,15 +5,16 @@ import { findLogIdentity } from '#event-store/log-identity';
 import type { Position } from '#kernel/position';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
+import { checkOwners } from './check-owners.js';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
 import { listDeadLetters, type DeadLetter } from './dead-letters.js';
 import { EffectRunner } from './effects/effect-runner.js';
+import { FactFeeds, followAll } from './fact-feeds.js';
 import { Meter } from './meter.js';
 import { ProjectionReader } from './projection-reader.js';
 import type { Projection } from './projection.js';
 import { statusOf, type ProjectionStatus } from './projection-status.js';
 import { ProjectionWriter } from './projection-writer.js';
-import type { Projector } from './projector.js';
 import { ProjectionCommandRefused, type RebuildControl, type RebuildOptions } from './rebuild-control.js';
 import { type ProjectionLog, silentLog, type RuntimeParts } from './runtime-parts.js';
 import { ViewsProgress } from './views-progress.js';
@@ -38,6 +39,7 @@ export class ProjectionRuntime implements Views {
   readonly #stopping = new AbortController();
   #writer: ProjectionWriter | undefined;
   #reader: ProjectionReader | undefined;
+  readonly #feeds: FactFeeds;
   #waitingForLease: Promise<void> | undefined;
   #throttle: number | undefined;
   #history = LogHistory.UNBROKEN;
@@ -49,7 +51,8 @@ export class ProjectionRuntime implements Views {
     this.#parts = parts;
     this.#log = log;
     this.#progress = new ViewsProgress(projectors, readModels, log);
-    this.effects = new EffectRunner({ store, clock, effects, log, live: this.#progress, lease });
+    this.effects = new EffectRunner({ store, clock, effects, log, live: followAll(this.#progress), lease });
+    this.#feeds = new FactFeeds(parts, log, this.#progress, this.effects, this.#stopping.signal);
   }
 
   /**
@@ -61,7 +64,7 @@ export class ProjectionRuntime implements Views {
     const head = await this.#parts.store.head();
     while (!(await this.#parts.readModels.takeLease())) {
       this.#reader ??= await this.#makeReader();
-      if (await this.#reader.begin()) return this.#follow(this.#reader, head);
+      if (await this.#reader.begin()) return await this.#follow(this.#reader, head);
       await this.#pause(LEASE_LOOK_MS);
       this.#stopping.signal.throwIfAborted();
     }
@@ -116,8 +119,8 @@ export class ProjectionRuntime implements Views {
     return this.#progress.covered(collections);
   }
 
-  whenProcessed(position: Position): Promise<void> {
-    return this.#progress.whenProcessedOrLate(position);
+  whenProcessed(position: Position, collections?: readonly string[]): Promise<void> {
+    return this.#progress.whenProcessedOrLate(position, collections);
   }
 
   /** How every projection does, in the order of registration. */
@@ -183,19 +186,20 @@ export class ProjectionRuntime implements Views {
     const identity = await findLogIdentity(this.#parts.store);
     if (identity !== undefined) this.#history = new LogHistory(identity.restored);
     const logId = identity?.logId ?? null;
-    return new ProjectionReader(this.#parts, this.#log, this.#progress, logId, (facts) => this.#heard(facts));
+    return new ProjectionReader(this.#parts, this.#progress, logId, (facts) => this.#heard(facts));
   }
 
   async #follow(reader: ProjectionReader, head: Position): Promise<void> {
     this.#log.info('Another process writes the views: this one follows it, and takes its place when it is gone');
     await this.effects.start();
-    reader.run(head);
-    this.#waitingForLease = this.#takeOver(reader, head);
+    this.#feeds.begin(head);
+    reader.run();
+    this.#waitingForLease = this.#takeOver(reader);
     await this.#progress.whenProcessed(head);
   }
 
   /** Waits for the lease, and goes on as the one that writes. */
-  async #takeOver(reader: ProjectionReader, tellFrom: Position): Promise<void> {
+  async #takeOver(reader: ProjectionReader): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
@@ -207,7 +211,7 @@ export class ProjectionRuntime implements Views {
         await this.#load();
         this.#reader = undefined;
         this.#log.info('This process writes the views from now on: the one before is gone');
-        void this.#writer?.start(position, position > tellFrom ? position : tellFrom).catch((error: unknown) => {
+        void this.#writer?.start(position).catch((error: unknown) => {
           if (!signal.aborted) this.#log.error(`The projections cannot go on: ${String(error)}`);
         });
         return;
@@ -221,7 +225,8 @@ export class ProjectionRuntime implements Views {
   async #write(head: Position): Promise<void> {
     await this.#load();
     await this.effects.start();
-    await this.#writer?.start(head, head);
+    this.#feeds.begin(head);
+    await this.#writer?.start(head);
   }
 
   async #load(): Promise<void> {
@@ -233,7 +238,7 @@ export class ProjectionRuntime implements Views {
 
   #heard(facts: readonly RecordedFact[]): void {
     this.#meter.add(facts.length);
-    this.effects.hear(facts);
+    this.#feeds.offer(facts);
   }
 
   /** What operators do to the projections. Throws where that is for another process. */
@@ -263,21 +268,5 @@ export class ProjectionRuntime implements Views {
 
   #pause(milliseconds: number): Promise<void> {
     return delay(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => {});
-  }
-}
-
-function checkOwners(projectors: readonly Projector[]): void {
-  const names = new Set<string>();
-  const owners = new Map<string, string>();
-  for (const { name, collections } of projectors) {
-    if (!/^[a-z][a-z0-9-]*$/.test(name))
-      throw new Error(`"${name}" is no name for a projector: lower case, digits and -`);
-    if (names.has(name)) throw new Error(`Two projectors are named ${name}`);
-    names.add(name);
-    for (const collection of collections) {
-      const other = owners.get(collection);
-      if (other !== undefined) throw new Error(`The collection ${collection} is owned by ${other} and by ${name}`);
-      owners.set(collection, name);
-    }
   }
 }

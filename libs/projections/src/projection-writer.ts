@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { LogHistory } from '#event-store/log-history';
 import { START, type Position } from '#kernel/position';
 import type { DeadLetter } from './dead-letters.js';
+import type { Generation } from './generation.js';
 import { Generations } from './generations.js';
 import { LiveLoop } from './live-loop.js';
 import { checkpointWrite, NOTHING_STORED } from './projection-records.js';
@@ -29,7 +30,8 @@ export class ProjectionWriter {
     readonly progress: ViewsProgress,
     onProjected: (facts: readonly RecordedFact[]) => void,
   ) {
-    this.#live = new LiveLoop(parts, log, progress, (letter) => this.#noteDeadLetter(letter), onProjected);
+    const setApart = (generation: Generation): Promise<void> => this.#generations.setApart(generation);
+    this.#live = new LiveLoop(parts, log, progress, (letter) => this.#noteDeadLetter(letter), setApart, onProjected);
     // All that are filled at one time, as after an update, read the log once.
     this.#generations = new Generations({ ...parts, store: shareReads(parts.store) }, this.#live, log);
     this.control = new RebuildControl(this.#generations, this.#live);
@@ -68,13 +70,13 @@ export class ProjectionWriter {
   }
 
   /**
-   * Follows the log. Settles when the serving projections have passed a position. `tellFrom`: listeners hear of what comes
-   * after it. Throws where rows that today's queries cannot read could not be rebuilt.
+   * Follows the log. Settles when the serving projections have passed a position. Throws where rows that today's queries cannot
+   * read could not be rebuilt.
    */
-  async start(upTo: Position, tellFrom: Position): Promise<void> {
+  async start(upTo: Position): Promise<void> {
     this.#generations.isFollowing = true;
     const due: Promise<void>[] = [this.progress.whenProcessed(upTo)];
-    this.#running = this.#live.run(this.#stopping.signal, tellFrom);
+    this.#running = this.#live.run(this.#stopping.signal);
     for (const projection of this.#generations.projections.values()) {
       this.#generations.resumeFilling(projection);
       const awaited = projection.isReadable ? projection.serving : projection.next?.generation;
@@ -82,6 +84,12 @@ export class ProjectionWriter {
       if (filling !== undefined) due.push(filling.done);
     }
     await Promise.all(due);
+    // One that takes long has been left behind by then.
+    await this.progress.until(() =>
+      [...this.#generations.projections.values()].every(
+        ({ serving, fillings }) => !fillings.has(serving) || this.progress.positionOf(serving) >= upTo,
+      ),
+    );
     for (const projection of this.#generations.projections.values()) checkReadable(projection);
     void this.#generations
       .dropLeftovers()

@@ -87,6 +87,11 @@ export class Projection {
     return this.serving.version === this.projector.version;
   }
 
+  /** Whether the serving generation moves, with all others or by itself. */
+  get isMoving(): boolean {
+    return this.serving.at === 'live' || (this.isWritable && this.paused === undefined);
+  }
+
   /** Whether today's queries can read what serves. */
   get isReadable(): boolean {
     return this.isWritable || this.serving.version >= (this.projector.readableSince ?? 0);

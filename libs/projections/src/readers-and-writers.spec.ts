@@ -54,7 +54,7 @@ describe('two processes on one log and one store of views', () => {
       store,
       readModels: own,
       projectors,
-      listeners: [{ name: 'l', hear }],
+      listeners: [{ name: 'l', reads: ['words', 'counts'], hear }],
       clock: { now: () => 7 },
       ...parts,
     });

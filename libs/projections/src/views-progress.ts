@@ -1,6 +1,7 @@
 import { START, type Position } from '#kernel/position';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import { Conditions } from './conditions.js';
 import type { Generation } from './generation.js';
 import type { Projection } from './projection.js';
 import type { Projector } from './projector.js';
@@ -20,6 +21,9 @@ export class ViewsProgress {
   readonly #patient = new Waiters();
   /** Those that do not wait for views that cannot be written, or that hear nothing. */
   readonly #impatient = new Waiters();
+  /** As those two, but for more, or less, than all that move together. */
+  readonly #conditions = new Conditions();
+  readonly #particular = new Conditions();
   /** Which projection a logical collection belongs to. */
   readonly #owners: ReadonlyMap<string, string>;
   #projections: ReadonlyMap<string, Projection> | undefined;
@@ -79,16 +83,34 @@ export class ViewsProgress {
     return position;
   }
 
+  /** As `covered`, but without those that stand still: whoever waits for what comes does not wait for these. */
+  passed(collections?: readonly string[]): Position {
+    let position = this.#position;
+    const covered = collections?.map((name) => this.ownerOf(name)) ?? this.projections.values();
+    for (const { serving, isMoving } of covered) {
+      if (serving.at !== 'live' && isMoving && serving.at < position) position = serving.at;
+    }
+    return position;
+  }
+
   /** Those that move together have passed this position. Whoever waits hears of it by `settle`. */
   moveTo(position: Position): void {
     this.#position = position;
     this.#isLate = false;
   }
 
-  /** Tells those whose position was passed. */
+  /** Tells those who wait, when something has moved. */
   settle(): void {
     this.#patient.pass(this.#position);
     this.#impatient.pass(this.#position);
+    if (this.#projections === undefined) return;
+    this.#conditions.check();
+    this.#particular.check();
+  }
+
+  /** Settles when a condition is met, which is looked at when something has moved. */
+  until(isMet: () => boolean): Promise<void> {
+    return this.#conditions.wait(isMet);
   }
 
   /** Settles when all that move together have passed the position. */
@@ -97,18 +119,20 @@ export class ViewsProgress {
   }
 
   /**
-   * As `whenProcessed`, but settles as well, a moment later, while the views cannot be written, and after some seconds in any
-   * case: the log has it all the same.
+   * As `whenProcessed`, or for the projections of these collections alone, wherever they are. Settles as well, a moment later,
+   * while the views cannot be written, and after some seconds in any case: the log has it all the same.
    */
-  async whenProcessedOrLate(position: Position): Promise<void> {
-    if (position <= this.#position) return;
+  async whenProcessedOrLate(position: Position, collections?: readonly string[]): Promise<void> {
+    if (collections === undefined && position <= this.#position) return;
     this.#sweep ??= setInterval(() => this.#releaseLate(), SWEEP_MS).unref();
-    await this.#impatient.wait(position);
+    if (collections === undefined) await this.#impatient.wait(position);
+    else await this.#particular.wait(() => this.passed(collections) >= position);
   }
 
   /** Lets those go that do not wait for views that cannot be written. */
   release(): void {
     this.#impatient.release();
+    this.#particular.releaseAfter(0);
   }
 
   /** Rejects those that would wait for ever. */
@@ -119,22 +143,22 @@ export class ViewsProgress {
   /** Rejects all: nothing moves any more. */
   end(): void {
     clearInterval(this.#sweep);
-    for (const waiters of [this.#patient, this.#impatient]) {
+    for (const waiters of [this.#patient, this.#impatient, this.#conditions, this.#particular]) {
       waiters.fail(new Error('The projections have been stopped'));
     }
   }
 
   #releaseLate(): void {
     // The views cannot follow, and health says so.
-    if (!this.areThere) this.#impatient.release();
-    const released = this.#impatient.releaseAfter(VIEWS_WAIT_MS);
+    if (!this.areThere) this.release();
+    const released = this.#impatient.releaseAfter(VIEWS_WAIT_MS) + this.#particular.releaseAfter(VIEWS_WAIT_MS);
     if (released > 0 && !this.#isLate) {
       this.#isLate = true;
       this.log.warn(
         `The views lack what was written ${VIEWS_WAIT_MS / 1000} seconds ago: requests no longer wait for them`,
       );
     }
-    if (!this.#impatient.isEmpty) return;
+    if (!this.#impatient.isEmpty || !this.#particular.isEmpty) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }

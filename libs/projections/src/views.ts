@@ -15,11 +15,12 @@ export interface Views {
    */
   position(collections?: readonly string[]): Position;
   /**
-   * Settles when the serving projectors have passed the position. Those that are paused or still catch
-   * up are not waited for, and nobody waits for views that cannot be written, or for longer than some seconds: what the log
-   * has is done, and whoever wrote it is told so.
+   * Settles when the projectors of these collections have passed the position; without any, all that move together: one that
+   * takes long is left behind by the others, and waited for by name alone. Those that are paused, or whose new version is not
+   * filled yet, are not waited for, and nobody waits for views that cannot be written, or for longer than some seconds: what the
+   * log has is done, and whoever wrote it is told so.
    */
-  whenProcessed(position: Position): Promise<void>;
+  whenProcessed(position: Position, collections?: readonly string[]): Promise<void>;
 }
 
 /** Injection token of the Views. */

@@ -49,6 +49,7 @@ const expired = (): MatrixError => new MatrixError('M_UNKNOWN_TOKEN', 'The acces
 @Injectable()
 export class KnownTokens implements AccessTokens, Listener {
   readonly name = 'known-tokens';
+  readonly reads = ['tokens', 'accounts', 'devices'];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #hashesOf = new Map<UserId, Set<string>>();
   readonly #log = new Logger('tokens');

@@ -13,6 +13,7 @@ const MEMBER = 'm.room.member';
 @Injectable()
 export class EndTyping implements Listener {
   readonly name = 'end-typing';
+  readonly reads = [];
 
   constructor(private readonly typing: Typing) {}
 

@@ -8,6 +8,7 @@ import type { Listener } from '#projections/listener';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import type { UserRoomRow } from '#rooms/projections/membership.projector';
+import { COVERED } from '../streams/covered.js';
 import { ActiveUser } from './active-user.js';
 import { type Touch, touchOf } from './fact-touches.js';
 import { Interest } from './interest.js';
@@ -44,6 +45,7 @@ const MAX_TOUCHED_ROOMS = 100_000;
 @Injectable()
 export class ActiveUsers implements Listener, OnModuleDestroy {
   readonly name = 'active-users';
+  readonly reads = COVERED;
   readonly #users = new Map<UserId, ActiveUser>();
   readonly #loading = new Map<UserId, Promise<ActiveUser>>();
   /** The active users who are joined to a room. */
@@ -70,7 +72,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
 
   /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
   get position(): Position {
-    return (this.#seen ??= this.#begin(this.views.position()));
+    return (this.#seen ??= this.#begin(this.views.position(COVERED)));
   }
 
   /** When something last happened in a room's timeline. */
@@ -106,7 +108,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
    * views finds it in memory too.
    */
   async catchUp(): Promise<void> {
-    const position = this.views.position();
+    const position = this.views.position(COVERED);
     if (position <= this.position) return;
     await new Promise<void>((resolve) => this.#seeing.push({ position, resolve }));
   }

@@ -13,6 +13,7 @@ import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { LazyMembers } from '../parts/lazy-members.js';
 import { SignedEvents } from '../parts/signed-events.js';
+import { COVERED } from './covered.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
 import type { SyncContext } from './sync-context.js';
 
@@ -27,17 +28,6 @@ export interface SyncRequest {
   readonly stateAfter: boolean;
   readonly allSections: boolean;
 }
-
-/** What an answer is made of: no token may run ahead of any of it. */
-const COVERED: readonly string[] = [
-  'timeline',
-  'room-state',
-  'membership-log',
-  'rooms',
-  'account-data',
-  'push-rules',
-  'receipts',
-];
 
 /** The event loop is not held longer than this by one answer. */
 const MAX_HOLD_MS = 4;

@@ -1,0 +1,59 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
+import type { FollowedViews } from './effects/effect-lane.js';
+import type { EffectRunner } from './effects/effect-runner.js';
+import { FactFeed } from './fact-feed.js';
+import type { Listener } from './listener.js';
+import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
+import type { ViewsProgress } from './views-progress.js';
+
+/** Tells the effects and each listener of what happens, each when the projections that it reads have it. */
+export class FactFeeds {
+  #feeds: readonly FactFeed[] = [];
+
+  constructor(
+    private readonly parts: Pick<RuntimeParts, 'store' | 'listeners'>,
+    private readonly log: ProjectionLog,
+    private readonly progress: ViewsProgress,
+    private readonly effects: Pick<EffectRunner, 'hear'>,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Tells from now on: effects of what comes next, and listeners of what comes after a position. */
+  begin(after: Position): void {
+    const { listeners } = this.parts;
+    const toEffects = this.#make((facts) => this.effects.hear(facts), undefined, this.progress.position);
+    const toListeners = listeners.map((each) => this.#make((facts) => this.#tell(each, facts), each.reads, after));
+    this.#feeds = [toEffects, ...toListeners];
+  }
+
+  /** The next facts, which those projections have passed that move together. */
+  offer(facts: readonly RecordedFact[]): void {
+    for (const feed of this.#feeds) feed.offer(facts);
+  }
+
+  #make(hear: FactFeed['hear'], reads: readonly string[] | undefined, after: Position): FactFeed {
+    return new FactFeed(this.parts.store, this.progress, hear, reads, this.signal, after);
+  }
+
+  #tell(listener: Listener, facts: readonly RecordedFact[]): void {
+    try {
+      listener.hear(facts);
+    } catch (error) {
+      this.log.error(`The listener ${listener.name} threw: ${String(error)}`);
+    }
+  }
+}
+
+/** The views as somebody follows them who may read any. */
+export function followAll(progress: ViewsProgress): FollowedViews {
+  return {
+    get position() {
+      return progress.passed();
+    },
+    get areThere() {
+      return progress.areThere;
+    },
+    whenProcessed: (position) => progress.until(() => progress.passed() >= position),
+  };
+}
