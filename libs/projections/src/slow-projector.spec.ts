@@ -216,9 +216,17 @@ describe('a projector that takes long', () => {
       own.shut();
       life.endAfter(writes);
       const going = (async () => {
-        await life.store.append('s', 'no-stream', ['a', 'b', 'a'].map((word) => said(word)));
+        await life.store.append(
+          's',
+          'no-stream',
+          ['a', 'b', 'a'].map((word) => said(word)),
+        );
         await runtime.whenProcessed(await life.store.head());
-        await life.store.append('s', 2, ['a', 'c'].map((word) => said(word)));
+        await life.store.append(
+          's',
+          2,
+          ['a', 'c'].map((word) => said(word)),
+        );
         await runtime.whenProcessed(await life.store.head());
         own.open();
         await runtime.whenProcessed(await life.store.head(), ['counts']);
