@@ -189,6 +189,19 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(life.ends).toEqual([high.eventId]);
   });
 
+  it('says the history visibility in the state before it, not that of now', async () => {
+    const life = await Life.of(id);
+    const fork = life.ends;
+    const visible = (value: string) => ({
+      type: 'm.room.history_visibility',
+      stateKey: '',
+      content: { history_visibility: value },
+    });
+    expect(await life.send(ALICE, visible('joined'))).toMatchObject({ header: { visibility: 'shared' } });
+    expect(await life.send(ALICE, {})).toMatchObject({ header: { visibility: 'joined' } });
+    expect(await life.send(ALICE, { prev: fork })).toMatchObject({ header: { visibility: 'shared' } });
+  });
+
   it('of any depth leaves the room able to go on', async () => {
     const life = await Life.of(id);
     const greatest = version(id).strictCanonicalJson ? Number.MAX_SAFE_INTEGER : 2 ** 63;
