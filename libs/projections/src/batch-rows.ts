@@ -17,7 +17,7 @@ export class BatchRows implements OwnRows {
   readonly #indexes = new Map<string, PendingCollection>();
 
   constructor(
-    readonly store: ReadModelStore,
+    readonly store: Pick<ReadModelStore, 'get' | 'scan'>,
     /** Logical -> physical name of the collections it may touch. */
     readonly physical: ReadonlyMap<string, string>,
   ) {}
