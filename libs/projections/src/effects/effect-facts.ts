@@ -44,8 +44,8 @@ interface EffectsFacts {
   'effects-asked': { readonly by: string };
   /** `effects-held`: one of those is. */
   'effects-held': { readonly by: string };
-  /** `effects-released`: a process runs effects no more. */
-  'effects-released': { readonly by: string };
+  /** `effects-released`: a process runs these effects no more, or none where they are not named. */
+  'effects-released': { readonly by: string; readonly effects?: readonly string[] };
   /** `effects-passed`: what follows from these facts, and from all before them, has been done. */
   'effects-passed': {
     readonly by: string;
@@ -113,8 +113,12 @@ export function evolveEffects(before: EffectsState, { type, data }: Pick<NewFact
       const others = [...state.runs.values()].filter((process) => process !== fact.data.by);
       return { ...state, silent: new Map([...state.silent, [fact.data.by, new Set(others)]]) };
     }
-    case 'effects-released':
-      return { ...state, runs: new Map([...state.runs].filter(([, process]) => process !== fact.data.by)) };
+    case 'effects-released': {
+      const { by, effects } = fact.data;
+      const isKept = ([name, process]: [string, string]): boolean =>
+        process !== by || effects?.includes(name) === false;
+      return { ...state, runs: new Map([...state.runs].filter(isKept)) };
+    }
     case 'effects-passed': {
       const pairs = fact.data.passed.flatMap(({ effects, mark }) => effects.map((effect) => [effect, mark] as const));
       return { ...state, marks: new Map([...state.marks, ...pairs]) };

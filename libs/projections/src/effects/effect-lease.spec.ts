@@ -50,6 +50,7 @@ async function say(...words: string[]): Promise<void> {
 async function begin(
   terms: Omit<LeaseTerms, 'place'> & Partial<LeaseTerms>,
   run: (word: string) => Promise<void> = async () => {},
+  ranges?: number,
 ): Promise<Process> {
   let gate: Promise<void> = Promise.resolve();
   const append: EventStore['append'] = async (...args) => {
@@ -66,7 +67,8 @@ async function begin(
   const effect: Effect = {
     name: 'echo',
     fromStart: true,
-    keyOf: (fact) => (fact.type === 'said' ? wordOf(fact) : undefined),
+    ranges,
+    keyOf: (fact) => (fact.type === 'said' ? wordOf(fact).split(' ')[0] : undefined),
     async run(fact) {
       await run(wordOf(fact));
       done.push(wordOf(fact));
@@ -85,7 +87,11 @@ async function begin(
   const process: Process = {
     runtime,
     done,
-    runs: () => runtime.effects.list()[0]!.runs,
+    runs: () =>
+      runtime.effects
+        .list()
+        .map((status) => status.runs)
+        .join(' '),
     kill: () => void (gate = never()),
     hold() {
       let open: () => void = () => {};
@@ -101,7 +107,7 @@ async function begin(
 const notes = (type: string): number => store.facts.filter((fact) => fact.type === type).length;
 
 const PATIENT = { answerMs: 60_000, askMs: 60_000 };
-const HASTY = { answerMs: 100, askMs: 1 };
+const HASTY = { answerMs: 400, askMs: 1 };
 
 describe('an effect of two processes with one log', () => {
   it('is run by one of them, which keeps it however often it is asked', async () => {
@@ -178,5 +184,29 @@ describe('an effect of two processes with one log', () => {
     await expect.poll(() => only.done, poll).toEqual(['one']);
     await delay(20);
     expect(store.facts.map(({ type }) => type)).toEqual(['effects-begun', 'effects-taken', 'said', 'effects-passed']);
+  });
+
+  it('is divided by its keys where it is to be: half goes to a process that has nothing, and back when that is killed', async () => {
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const round = (number: number): Promise<void> => say(...keys.map((key) => `${key} ${number}`));
+    const first = await begin(HASTY, undefined, 4);
+    await round(0);
+    await expect.poll(() => first.done.length, poll).toBe(8);
+    const second = await begin(HASTY, undefined, 4);
+    const halves = ['elsewhere elsewhere here here', 'here here elsewhere elsewhere'];
+    await expect.poll(() => [first.runs(), second.runs()], poll).toEqual(halves);
+    for (let number = 1; number < 4; number++) await round(number);
+    await expect.poll(() => first.done.length + second.done.length, poll).toBe(32);
+    expect(second.done.length).toBeGreaterThan(0);
+    const shared = new Set(second.done.map((word) => word[0]));
+    for (const key of keys) {
+      const numbers = [first, second].map(({ done }) => done.filter((word) => word[0] === key).map((word) => word[2]));
+      expect(numbers).toEqual(shared.has(key) ? [['0'], ['1', '2', '3']] : [['0', '1', '2', '3'], []]);
+    }
+    await expect.poll(() => notes('effects-passed'), poll).toBeGreaterThan(2);
+    second.kill();
+    await expect.poll(first.runs, poll).toBe('here here here here');
+    await round(4);
+    await expect.poll(() => first.done.filter((word) => word.endsWith('4')).length, poll).toBe(8);
   });
 });

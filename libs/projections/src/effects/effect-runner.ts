@@ -11,6 +11,7 @@ import { EffectMarks, markOf } from './effect-marks.js';
 import { EffectCommandRefused, EffectNotes } from './effect-notes.js';
 import type { Effect, EffectStatus } from './effect.js';
 import { placeOfMark } from './place-of-mark.js';
+import { rangesOfEffect } from './ranges-of-effect.js';
 
 export interface EffectRunnerParts {
   readonly store: EventStore;
@@ -43,6 +44,8 @@ interface Count {
  */
 export class EffectRunner {
   readonly #parts: EffectRunnerParts;
+  /** Those that are divided by their ranges. */
+  #effects: readonly Effect[] = [];
   /** The name of this process in the notes. */
   readonly #by: string;
   readonly #notes: EffectNotes;
@@ -73,9 +76,10 @@ export class EffectRunner {
    * Takes up where the last run ended. Settles when that is known; the rest goes on beside. Throws where the log cannot be used.
    */
   async start(): Promise<void> {
-    const { effects, lease, log, store } = this.#parts;
-    if (effects.length === 0) return;
-    for (const { name } of effects) this.#counts.set(name, { failures: 0, givenUp: 0 });
+    const { lease, log, store } = this.#parts;
+    this.#effects = this.#parts.effects.flatMap(rangesOfEffect);
+    if (this.#effects.length === 0) return;
+    for (const { name } of this.#effects) this.#counts.set(name, { failures: 0, givenUp: 0 });
     this.#logId = (await findLogIdentity(store))?.logId ?? null;
     const notes = this.#notes;
     const isOurs = (effect: string, state: EffectsState): boolean => this.#isOurs(effect, state);
@@ -83,9 +87,11 @@ export class EffectRunner {
     await this.#introduce();
     this.#timer = setInterval(() => this.#markNowAndThen(), MARK_INTERVAL_MS).unref();
     if (lease === undefined) return this.#follow(notes.state);
-    const names = effects.map(({ name }) => name);
+    const names = this.#effects.map(({ name }) => name);
     const onState = (state: EffectsState): void => void this.#follow(state);
-    this.#lease = new EffectLease({ notes, by: this.#by, names, terms: lease, log, onState });
+    const handOver = (given: readonly string[], release: () => Promise<unknown>): Promise<void> =>
+      this.#handOver(given, release);
+    this.#lease = new EffectLease({ notes, by: this.#by, names, terms: lease, log, onState, handOver });
     await this.#lease.start();
   }
 
@@ -131,7 +137,7 @@ export class EffectRunner {
 
   list(): EffectStatus[] {
     const { runs, letters } = this.#notes.state;
-    return this.#parts.effects.map(({ name }) => {
+    return this.#effects.map(({ name }) => {
       const lane = this.#lanes.get(name);
       const { failures = 0, givenUp = 0 } = this.#counts.get(name) ?? {};
       return {
@@ -171,11 +177,11 @@ export class EffectRunner {
   /** An effect that the log does not know yet begins with what happens from now on. */
   async #introduce(): Promise<void> {
     const known = await this.#notes.load();
-    if (this.#parts.effects.every(({ name }) => known.marks.has(name))) return;
+    if (this.#effects.every(({ name }) => known.marks.has(name))) return;
     const last = await this.#parts.store.findLast();
     const head = last === undefined ? null : markOf({ ...last, at: last.metadata.at }, this.#logId);
     await this.#notes.change(({ marks }): EffectsFact[] => {
-      const fresh = this.#parts.effects.filter(({ name }) => !marks.has(name));
+      const fresh = this.#effects.filter(({ name }) => !marks.has(name));
       const begun = (isFromStart: boolean): EffectsFact[] => {
         const effects = fresh.filter(({ fromStart = false }) => fromStart === isFromStart).map(({ name }) => name);
         const after = isFromStart ? null : head;
@@ -207,7 +213,7 @@ export class EffectRunner {
   /** Runs what is this process's to run, and nothing else. */
   async #follow(state: EffectsState): Promise<void> {
     const beginning: Promise<void>[] = [];
-    for (const effect of this.#parts.effects) {
+    for (const effect of this.#effects) {
       const lane = this.#lanes.get(effect.name);
       const isOurs = this.#isOurs(effect.name, state) && !this.#isStopped;
       if (!isOurs && lane !== undefined && !this.#isStopped) this.#leave(lane);
@@ -224,6 +230,22 @@ export class EffectRunner {
     this.#lanes.delete(lane.effect.name);
     this.#marks?.forget(lane);
     void lane.stop();
+  }
+
+  /** What could not be given away is gone on with. */
+  async #handOver(names: readonly string[], release: () => Promise<unknown>): Promise<void> {
+    const lanes = names.flatMap((name) => this.#lanes.get(name) ?? []);
+    await Promise.all(lanes.map((lane) => lane.stop()));
+    await this.#marks?.save(lanes);
+    try {
+      await release();
+    } finally {
+      for (const lane of lanes) {
+        this.#lanes.delete(lane.effect.name);
+        this.#marks?.forget(lane);
+      }
+      await this.#follow(this.#notes.state);
+    }
   }
 
   async #begin(effect: Effect, { marks }: EffectsState): Promise<void> {

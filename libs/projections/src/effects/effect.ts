@@ -19,6 +19,11 @@ export interface Effect {
    */
   readonly isStrict?: boolean;
   /**
+   * Into how many ranges its keys are divided, which the processes that share a log divide among them: for what is too much for
+   * one of them. Stands in the log, and never changes. One where it is left out.
+   */
+  readonly ranges?: number;
+  /**
    * What the order is kept within (a user, a room); undefined where the fact is none of its business. Called for every fact:
    * looks at the type first, and at the data only where that may be it.
    */
