@@ -13,10 +13,11 @@ import { type Account, NO_ACCOUNT } from './decide/account.js';
 import { foldAccountFact } from './decide/fold-facts.js';
 import { userStream } from '#kernel/user-stream';
 import type { AccountFact } from './facts/account-facts.js';
+import { textOfFact } from './facts/erasable-parts.js';
 
 /** Facts as they are handed to the log, under ids of their own: no account command is told apart from its repetition. */
 export function draftFacts(facts: readonly { readonly type: string; readonly data: unknown }[]): FactDraft[] {
-  return facts.map(({ type, data }) => ({ id: randomUUID(), type, data: JSON.stringify(data) }));
+  return facts.map(({ type, data }) => ({ id: randomUUID(), type, ...textOfFact(type, data) }));
 }
 
 /** Who causes the facts of a request. */

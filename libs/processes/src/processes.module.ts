@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import type { Effect } from '#projections/effects/effect';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { Departure } from './departure/departure.effect.js';
+import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
@@ -18,6 +19,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   Departure,
   GuestEviction,
   RedactionErasure,
+  AccountErasure,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, ALIAS_BOOK and Accounts from global modules. */

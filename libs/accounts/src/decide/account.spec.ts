@@ -1,7 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import { given as givenFacts, type Outcome, type PlainFact } from '#testing/given';
-import { draftFacts } from '../accounts.js';
 import type { AccountFact } from '../facts/account-facts.js';
 import { type Account, NO_ACCOUNT } from './account.js';
 import {
@@ -29,7 +29,8 @@ const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Outc
     {
       initialState: NO_ACCOUNT,
       evolve: foldAccountFact,
-      decide: (account: Account, decision: Decision) => draftFacts(decision(account)),
+      decide: (account: Account, decision: Decision) =>
+        decision(account).map(({ type, data }) => ({ id: randomUUID(), type, data: JSON.stringify(data) })),
     },
     facts,
   );

@@ -1,0 +1,50 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { SyncApp, type SyncUser } from '#testing/sync-app';
+
+const SECRET = 'Zoë of the secret word';
+
+let store: MemoryEventStore;
+let app: SyncApp;
+let zoe: SyncUser;
+
+beforeEach(async () => {
+  store = new MemoryEventStore();
+  app = await SyncApp.start({ store, readModels: new MemoryReadModels() });
+  zoe = await app.register('zoe');
+  await zoe.ok('PUT', `/profile/${zoe.userId}/displayname`, { displayname: SECRET });
+  await zoe.ok('PUT', `/user/${zoe.userId}/account_data/org.example`, { kept: SECRET });
+});
+afterEach(() => app.close());
+
+const textOfLog = (): string =>
+  store.facts
+    .filter(({ stream }) => stream.startsWith('user-'))
+    .map(({ data }) => data)
+    .join('\n');
+
+async function close(erase: boolean): Promise<void> {
+  const auth = {
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: 'zoe' },
+    password: 'password of zoe',
+  };
+  await zoe.ok('POST', '/account/deactivate', { auth, erase });
+}
+
+test('what somebody said of themself and kept leaves the log with their account, and a rebuild makes the same of it', async () => {
+  await close(true);
+  await expect.poll(textOfLog).not.toContain(SECRET);
+  for (const name of ['profiles', 'account-data', 'accounts']) {
+    const rows = await app.views.checksum(name);
+    await app.views.rebuild(name, { switchByHand: false, fromStart: false });
+    await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+    expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
+  }
+});
+
+test('it stays where nobody asked for that', async () => {
+  await close(false);
+  expect(textOfLog()).toContain(SECRET);
+});
