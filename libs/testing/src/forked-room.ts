@@ -77,6 +77,12 @@ export class ForkedRoom {
     return event;
   }
 
+  /** Writes an event as one that was fetched from the past. */
+  async fetch(foreign: ForeignEvent, more: object = {}): Promise<RoomEvent> {
+    const extremities = await this.extremities();
+    return this.receive(foreign, 'pdu-accepted', { history: true, extremities, current: undefined, ...more });
+  }
+
   get(eventId: EventId): RoomEvent | undefined {
     return this.#events.get(eventId);
   }
@@ -148,7 +154,7 @@ export class ForkedRoom {
       this.#texts.set(event.eventId, pduTextOf(fact.data));
       const [first] = event.prevEvents;
       this.#after.set(event.eventId, changedBy((first && this.#after.get(first)) ?? StateTrie.empty, body.state));
-      if (read.type !== 'pdu-accepted') continue;
+      if (read.type !== 'pdu-accepted' || read.header.history === true) continue;
       this.#extremities = read.header.extremities;
       this.#current = changedBy(this.#current ?? StateTrie.empty, (read.header.current ?? read.header).state);
     }

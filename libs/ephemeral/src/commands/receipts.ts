@@ -9,6 +9,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
+import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { parseAccountDataRow } from '#accounts/projections/account-data-row';
@@ -73,7 +74,7 @@ export class Receipts {
     const event = await findEventFor(this.views, roomId, mark.eventId, userId);
     if (event === undefined) throw new MatrixError('M_NOT_FOUND', `No such event in this room: ${mark.eventId}`);
     const before = await this.#standing(userId, roomId, mark);
-    if (before !== undefined && before >= event.row.header.position) return undefined;
+    if (before !== undefined && before >= placeOfMark(event.row.header)) return undefined;
     if (mark.kind === 'fully-read') {
       const content = { event_id: mark.eventId };
       return draftOf('account-data-set', { room_id: roomId, type: 'm.fully_read', content } satisfies AccountDataSet);
@@ -87,11 +88,11 @@ export class Receipts {
   }
 
   /** The position of the event at which a mark stands. */
-  async #standing(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {
+  async #standing(userId: UserId, roomId: RoomId, mark: Mark): Promise<Position | undefined> {
     const eventId = await this.#markedEvent(userId, roomId, mark);
     if (eventId === undefined) return undefined;
     const [place] = await findPlaces(this.views, roomId, [eventId as EventId]);
-    return place?.position;
+    return place && placeOfMark(place);
   }
 
   async #markedEvent(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {
@@ -104,6 +105,11 @@ export class Receipts {
     const { event_id: eventId } = JSON.parse(parseAccountDataRow(text).content) as { event_id?: unknown };
     return typeof eventId === 'string' ? eventId : undefined;
   }
+}
+
+/** Where a mark stands that is set on an event: on one of the past, before all that was news here. */
+function placeOfMark({ position, isHistory }: { readonly position: Position; readonly isHistory?: boolean }): Position {
+  return isHistory === true ? START : position;
 }
 
 function draftOf(type: string, data: object): FactDraft {

@@ -7,7 +7,7 @@ import { serverNameOf, type UserId } from '#kernel/ids';
 import type { Effect } from '#projections/effects/effect';
 import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
-import { type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { isOfThePast, type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
 import { actForUser } from '../act-for-user.js';
@@ -62,5 +62,8 @@ export class GuestEviction implements Effect {
 function changesGuestAccess({ type, data }: RecordedFact): boolean {
   if ((type !== 'pdu-accepted' && type !== 'pdu-redacted') || !data.includes('"m.room.guest_access"')) return false;
   if (type === 'pdu-redacted') return (JSON.parse(data) as PduRedacted).pdu['type'] === 'm.room.guest_access';
-  return (JSON.parse(data) as PduAccepted).state.some((change) => change.type === 'm.room.guest_access');
+  return (
+    !isOfThePast(data) &&
+    (JSON.parse(data) as PduAccepted).state.some((change) => change.type === 'm.room.guest_access')
+  );
 }

@@ -1,7 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { type EventId, type RoomId, type ServerName, type UserId, isRoomId, isUserId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
-import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { isOfThePast, type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 
 /** A user of this server who is in a room since this fact, as far as the fact alone tells. */
 export interface LocalJoin {
@@ -17,6 +17,7 @@ export interface LocalJoin {
  */
 export function localJoinOf(fact: RecordedFact, serverName: ServerName): LocalJoin | undefined {
   if (fact.type !== 'pdu-accepted' || !fact.data.includes('"membership":"join"')) return undefined;
+  if (isOfThePast(fact.data)) return undefined;
   const { pdu, state } = JSON.parse(fact.data) as Pick<PduAccepted, 'pdu' | 'state'>;
   const { type, state_key: userId, content } = pdu;
   if (type !== 'm.room.member' || !isJsonObject(content) || content['membership'] !== 'join') return undefined;
@@ -27,7 +28,7 @@ export function localJoinOf(fact: RecordedFact, serverName: ServerName): LocalJo
 
 /** The room that replaces another one by a tombstone in a fact of that; undefined where the fact holds none. */
 export function replacementOf({ type, data }: RecordedFact): RoomId | undefined {
-  if (type !== 'pdu-accepted' || !data.includes('"m.room.tombstone"')) return undefined;
+  if (type !== 'pdu-accepted' || !data.includes('"m.room.tombstone"') || isOfThePast(data)) return undefined;
   const { pdu } = JSON.parse(data) as Pick<PduAccepted, 'pdu'>;
   if (pdu['type'] !== 'm.room.tombstone' || pdu['state_key'] !== '' || !isJsonObject(pdu['content'])) return undefined;
   const { replacement_room: to } = pdu['content'];

@@ -3,6 +3,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
+import { isOfThePast } from '../facts/room-facts.js';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
 
 /** A row of `relations`: [room, parent, position of the child]. */
@@ -45,17 +46,18 @@ export function isAggregated(relType: string): boolean {
  * `relations`, `relation-parents`: which events say that they relate to which (client-server API, "Forming relationships
  * between events"); `threads`, `threads-log`, `thread-senders`: what becomes of threads ("Threading"); `aggregated`:
  * which events were ever related to in a way that is summed up, and in which rooms there are any. A redacted event relates to nothing any more.
+ * Nor do events of the past: relations stand in the order of arrival, in which those would come last.
  */
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 5,
+    version: 6,
     collections: ['relations', 'relation-parents', 'threads', 'threads-log', 'thread-senders', 'aggregated'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), fact.position, rows);
       // PERF: most events relate to nothing, and a PDU's canonical JSON escapes no letters: no need to parse those.
-      return fact.data.includes('"m.relates_to"') ? relate(reader, fact, rows) : undefined;
+      return fact.data.includes('"m.relates_to"') && !isOfThePast(fact.data) ? relate(reader, fact, rows) : undefined;
     },
   };
 }

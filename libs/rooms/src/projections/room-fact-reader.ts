@@ -108,7 +108,8 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
   const { data, lenient } = parseData<PduAccepted>(fact);
   const roomId = roomIdOfStream(fact.stream);
   const { event_id, visibility, state, txn, pdu } = data;
-  const row = timelineRowOf({ event_id, position: fact.position, visibility, state, txn, pdu, lenient });
+  const isHistory = data.history === true;
+  const row = timelineRowOf({ isHistory, event_id, position: fact.position, visibility, state, txn, pdu, lenient });
   return { roomId, data, content: contentOf(data.pdu), lenient, row };
 }
 

@@ -32,6 +32,8 @@ export interface RowHeader {
   /** The device and the transaction that it was sent with. */
   readonly deviceId?: string;
   readonly txnId?: string;
+  /** It was fetched from the past: its position says when, and nothing of its place in the room. */
+  readonly isHistory?: boolean;
   /** The content may hold numbers that a double cannot. */
   readonly lenient?: boolean;
 }
@@ -52,6 +54,7 @@ export interface RowSource {
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
   readonly pdu: JsonObject;
   readonly lenient: boolean;
+  readonly isHistory?: boolean;
 }
 
 /*
@@ -91,9 +94,11 @@ const REDACTED_BY = 'b';
 const DEVICE = 'd';
 const TRANSACTION = 'x';
 const LENIENT = 'n';
+const HISTORY = 'h';
 
 /** Makes the row of an event. */
-export function timelineRowOf({ event_id, position, visibility, state, txn, pdu, lenient }: RowSource): string {
+export function timelineRowOf(source: RowSource): string {
+  const { event_id, position, visibility, state, txn, pdu, lenient, isHistory } = source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
   const { content, redacts } = servedContent(pdu);
@@ -114,6 +119,7 @@ export function timelineRowOf({ event_id, position, visibility, state, txn, pdu,
     redacts,
     deviceId: txn?.device_id,
     txnId: txn?.txn_id,
+    isHistory,
     lenient,
   };
   return formatRow(header, contentJson(content, lenient));
@@ -142,6 +148,7 @@ function formatRow(header: RowHeader, content: string): string {
   if (redactedBy !== undefined) row += field(REDACTED_BY, redactedBy);
   if (deviceId !== undefined) row += field(DEVICE, deviceId);
   if (txnId !== undefined) row += field(TRANSACTION, txnId);
+  if (header.isHistory === true) row += field(HISTORY, '');
   if (lenient === true) row += field(LENIENT, '');
   return row + content;
 }
@@ -187,6 +194,7 @@ function headerOf(row: string, end: number): RowHeader {
     redactedBy: undefined,
     deviceId: undefined,
     txnId: undefined,
+    isHistory: false,
     lenient: false,
   };
   for (;;) {
@@ -202,6 +210,7 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === REDACTED_BY) header.redactedBy = text as EventId;
     else if (letter === SETS_VISIBILITY) header.setsVisibility = visibilityOf(text);
     else if (letter === LENIENT) header.lenient = true;
+    else if (letter === HISTORY) header.isHistory = true;
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
 }

@@ -101,7 +101,7 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   if (form === 'v1') return `${asV1(text).slice(0, -1)},${parts.join()}}`;
   const bundle = bundles.get(header.eventId);
   if (bundle !== undefined) parts.push(...renderBundle(bundle, surroundings, depth));
-  parts.push(`"membership":${JSON.stringify(room.memberships.at(header.position))}`);
+  parts.push(`"membership":${JSON.stringify(room.membershipAt(header))}`);
   return `${text.slice(0, -1)},"unsigned":{${parts.join()}}}`;
 }
 

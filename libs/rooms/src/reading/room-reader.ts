@@ -1,9 +1,10 @@
-import type { RoomId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { type Place, type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { maySee, type SeenHeader } from './may-see.js';
 import { Memberships } from './memberships.js';
+import { findPastStandings, OUTSIDE, type PastStanding } from './past-standing.js';
 import type { Reader } from './reader.js';
 import { hasForgotten, listStandings, type Standing } from './standing.js';
 
@@ -18,6 +19,8 @@ export class RoomReader {
     readonly reader: Reader,
     readonly memberships: Memberships,
     readonly now: Standing | undefined,
+    /** What the reader was at the events of the past that are covered. */
+    private readonly past: ReadonlyMap<EventId, PastStanding> = NO_PAST,
   ) {}
 
   /** What the reader is now; undefined where the room never heard of them, or they have forgotten it. */
@@ -43,7 +46,27 @@ export class RoomReader {
 
   /** Whether the rules of history visibility let the reader see an event. Only for what is covered. */
   maySee(header: SeenHeader): boolean {
-    return maySee(header, this.reader.userId, this.memberships);
+    return maySee(header, this);
+  }
+
+  /** What the reader was just after an event. Only for what is covered. */
+  membershipAt(header: SeenHeader): string {
+    return header.isHistory === true ? this.#pastOf(header).membership : this.memberships.at(header.position);
+  }
+
+  /** What the reader was just before an event. Only for what is covered. */
+  membershipBefore(header: SeenHeader): string {
+    return header.isHistory === true ? this.#pastOf(header).before : this.memberships.before(header.position);
+  }
+
+  /** Whether the reader was in the room just after an event or at any time later. */
+  isInLater(header: SeenHeader): boolean {
+    return header.isHistory === true ? this.#pastOf(header).isInLater : this.memberships.isInLater(header.position);
+  }
+
+  /** Who has forgotten the room, or never was in it, was nothing at any event. */
+  #pastOf({ eventId }: SeenHeader): PastStanding {
+    return (eventId && this.past.get(eventId)) ?? OUTSIDE;
   }
 
   /** Whether the reader is shown an event: may see it, and does not ignore its sender. Only for what is covered. */
@@ -65,16 +88,32 @@ export class RoomReader {
     return membership !== undefined && stateKey === this.reader.userId;
   }
 
-  /** The same reader over the stretch of the log in which these events stand. Costs nothing who was in the room throughout. */
+  /**
+   * The same reader over the stretch of the log in which these events stand, and over those of the past among them. Costs nothing
+   * who was in the room throughout.
+   */
   async over(rows: readonly Pick<TimelineRow, 'header'>[]): Promise<RoomReader> {
     let from: Position | undefined;
     let to = START;
+    const past: RowHeader[] = [];
     for (const { header } of rows) {
+      if (header.isHistory === true) {
+        past.push(header);
+        continue;
+      }
       if (from === undefined || header.position < from) from = header.position;
       if (header.position > to) to = header.position;
     }
-    if (from === undefined) return this;
-    return this.overStretch(from, to);
+    const there = from === undefined ? this : await this.overStretch(from, to);
+    return past.length === 0 ? there : there.#overPast(past);
+  }
+
+  async #overPast(events: readonly RowHeader[]): Promise<RoomReader> {
+    const { views, roomId, reader, memberships, now, past } = this;
+    const unknown = events.filter(({ eventId }) => !past.has(eventId));
+    if (now === undefined || unknown.length === 0) return this;
+    const found = await findPastStandings(views, roomId, reader.userId, now, unknown);
+    return new RoomReader(views, roomId, reader, memberships, now, new Map([...past, ...found]));
   }
 
   /** The same reader over a stretch of the log, with what stands at both its ends. */
@@ -90,10 +129,12 @@ export class RoomReader {
 
   #with(memberships: Memberships): RoomReader {
     if (memberships === this.memberships) return this;
-    const { views, roomId, reader, now } = this;
-    return new RoomReader(views, roomId, reader, memberships, now);
+    const { views, roomId, reader, now, past } = this;
+    return new RoomReader(views, roomId, reader, memberships, now, past);
   }
 }
+
+const NO_PAST: ReadonlyMap<EventId, PastStanding> = new Map();
 
 /** Read at first: nearly everybody was invited, joined and nothing else, and then their whole life in the room is known. */
 const FIRST_LOOK = 3;

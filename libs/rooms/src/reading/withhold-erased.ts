@@ -51,18 +51,21 @@ type Header = TimelineRow['header'];
 const NOBODY: ReadonlyMap<UserId, Position> = new Map();
 
 /** Whether an event would be redacted if its sender were erased and the reader came after that. */
-function mayConcern({ reader, memberships }: RoomReader, header: Header): boolean {
-  const { stateKey, membership, redactedBy, sender, position } = header;
+function mayConcern(room: RoomReader, header: Header): boolean {
+  const { stateKey, membership, redactedBy, sender } = header;
   const isPersonal = stateKey === undefined || membership !== undefined;
-  return isPersonal && redactedBy === undefined && sender !== reader.userId && memberships.at(position) !== 'join';
+  return (
+    isPersonal && redactedBy === undefined && sender !== room.reader.userId && room.membershipAt(header) !== 'join'
+  );
 }
 
 /** Whether the reader had seen an event, or could have, before its sender was erased: `then` is what they were at that time. */
-function hadSeen({ memberships, reader }: RoomReader, header: Header, then: Standing | undefined): boolean {
-  const { position, visibility, stateKey, membership } = header;
-  if (memberships.at(position) === 'invite' && visibility === 'invited') return true;
-  if (membership !== undefined && stateKey === reader.userId && memberships.before(position) === 'join') return true;
-  return then !== undefined && (then.membership === 'join' || then.left > position);
+function hadSeen(room: RoomReader, header: Header, then: Standing | undefined): boolean {
+  const { position, visibility, stateKey, membership, isHistory } = header;
+  if (room.membershipAt(header) === 'invite' && visibility === 'invited') return true;
+  if (membership !== undefined && stateKey === room.reader.userId && room.membershipBefore(header) === 'join')
+    return true;
+  return then !== undefined && (then.membership === 'join' || (isHistory !== true && then.left > position));
 }
 
 /** What the reader was when somebody was erased; nothing for who has forgotten the room. */

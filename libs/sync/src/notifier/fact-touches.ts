@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { ReceiptSet } from '#ephemeral/facts/receipt-facts';
 import {
+  isOfThePast,
   type PduAccepted,
   type PduRedacted,
   type RoomForgotten,
@@ -46,7 +47,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
-    if (type !== 'pdu-accepted') return undefined;
+    if (type !== 'pdu-accepted' || isOfThePast(fact.data)) return undefined;
     return { kind: 'room', roomId: roomIdOfStream(stream), members: (concerns) => membersOf(fact, concerns) };
   }
   if (stream.startsWith(USER_STREAM)) return touchOfUser(fact, stream.slice(USER_STREAM.length) as UserId);

@@ -1,0 +1,129 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EventId, UserId } from '#kernel/ids';
+import type { HistoryVisibility } from '../facts/room-facts.js';
+import { ForkedRoom } from '#testing/forked-room';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { RoomViews } from '#testing/room-views';
+import { openRoom } from '../reading/open-room.js';
+import type { Reader } from '../reading/reader.js';
+import { getContext } from './get-context.js';
+import { getEvent } from './get-event.js';
+import { listMessages } from './list-messages.js';
+
+const CAROL = '@carol:b.example' as UserId;
+const DAVE = '@dave:a.example' as UserId;
+const ERIN = '@erin:a.example' as UserId;
+
+let log: MemoryEventStore;
+let room: LocalRoom;
+let others: ForkedRoom;
+let views: RoomViews;
+/** After which the past is that the server missed: Alice and Dave were in the room, Erin was invited. */
+let gap: readonly EventId[];
+
+const as = (userId: UserId): Reader => ({ userId, ignored: new Set() });
+const say = (body: string, prevEvents: readonly EventId[]) => ({
+  sender: CAROL,
+  type: 'm.room.message',
+  content: { body },
+  prevEvents,
+});
+
+beforeEach(async () => {
+  log = new MemoryEventStore();
+  views = new RoomViews(log);
+  room = await LocalRoom.begin(log);
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+  others = new ForkedRoom(log, room);
+  const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
+  await others.receive({ ...join, prevEvents: await others.extremities() });
+  await room.setMembership(DAVE, 'join');
+  await room.setMembership(ERIN, 'invite', ALICE);
+  gap = await others.extremities();
+  await room.say('after the gap');
+  await room.setMembership(DAVE, 'leave');
+  await room.setMembership(BOB, 'join');
+  await room.say('now');
+});
+
+/** Fetches a message of the gap, last of all. */
+async function fetchMissed(visibility: HistoryVisibility = 'shared'): Promise<EventId> {
+  const { eventId } = await others.fetch(say('missed', gap), { visibility });
+  await views.follow();
+  return eventId;
+}
+
+/** The bodies of all messages that a reader is shown, oldest first. */
+async function bodiesFor(userId: UserId): Promise<unknown[]> {
+  const open = await openRoom(views, room.roomId, as(userId), 'events');
+  const { rows } = await listMessages(open, { direction: 'f', limit: 100 });
+  return rows.flatMap(({ header, content }) =>
+    header.type === 'm.room.message' ? [(JSON.parse(content) as { body?: string }).body] : [],
+  );
+}
+
+describe('an event that was fetched from the past', () => {
+  it('stands in pages at its place in the graph, both ways, and in the order of arrival nowhere', async () => {
+    const missed = await fetchMissed();
+    expect(await bodiesFor(ALICE)).toEqual(['after the gap', 'missed', 'now']);
+    const open = await openRoom(views, room.roomId, as(ALICE), 'events');
+    const back = await listMessages(open, { direction: 'b', limit: 100 });
+    const depths = back.rows.map(({ header }) => header.depth);
+    expect(depths).toEqual(depths.toSorted((a, b) => b - a));
+    expect(back.rows.map(({ header }) => header.eventId)).toContain(missed);
+    const live = await views.scan('timeline', { prefix: [room.roomId], limit: 100 });
+    expect(live.some(({ value }) => value.includes(missed))).toBe(false);
+  });
+
+  it('is seen by who was in the room at it, whenever it came here', async () => {
+    const missed = await fetchMissed('joined');
+    for (const userId of [ALICE, DAVE]) {
+      expect((await getEvent(views, room.roomId, missed, as(userId))).row.header.eventId).toBe(missed);
+    }
+    expect(await bodiesFor(ALICE)).toContain('missed');
+  });
+
+  it('is not seen, where only members may, by who joined after it was sent and before it came', async () => {
+    const missed = await fetchMissed('joined');
+    await expect(getEvent(views, room.roomId, missed, as(BOB))).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect(await bodiesFor(BOB)).not.toContain('missed');
+    const now = (await others.extremities())[0]!;
+    const { before } = await getContext(views, room.roomId, now, as(BOB), 20, {});
+    expect(before.map(({ header }) => header.eventId)).not.toContain(missed);
+  });
+
+  it('is seen by who joined later where the history is shared, and by the invited where it is for them', async () => {
+    expect((await getEvent(views, room.roomId, await fetchMissed('shared'), as(BOB))).row.content).toContain('missed');
+    await room.setMembership(ERIN, 'join');
+    await room.setMembership(ERIN, 'leave');
+    const { eventId } = await others.fetch(say('for the invited', gap), { visibility: 'invited' });
+    await views.follow();
+    expect((await getEvent(views, room.roomId, eventId, as(ERIN))).row.content).toContain('invited');
+    await expect(getEvent(views, room.roomId, eventId, as(BOB))).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+  });
+
+  it('is not seen by who left before it', async () => {
+    const { eventId } = await others.fetch(say('late', await others.extremities()));
+    await views.follow();
+    await expect(getEvent(views, room.roomId, eventId, as(DAVE))).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect((await getEvent(views, room.roomId, eventId, as(BOB))).row.content).toContain('late');
+  });
+
+  it('loses its content by a redaction as any other', async () => {
+    const event = await others.fetch(say('oops', gap));
+    await room.redact(event);
+    await views.follow();
+    const { row } = await getEvent(views, room.roomId, event.eventId, as(ALICE));
+    expect(row.content).toBe('{}');
+  });
+});
+
+describe('an event that is not for anybody', () => {
+  it.each(['pdu-soft-failed', 'pdu-rejected'])('is found by no reader: %s', async (outcome) => {
+    const { eventId } = await others.receive(say('hidden', await others.extremities()), outcome);
+    await views.follow();
+    await expect(getEvent(views, room.roomId, eventId, as(ALICE))).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect(await bodiesFor(ALICE)).not.toContain('hidden');
+  });
+});

@@ -1,0 +1,58 @@
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { type GraphState, RoomGraph } from '../graph/room-graph.js';
+import type { RowHeader } from '../projections/timeline-row.js';
+import { findPlaces, findRowsById } from '../queries/event-rows.js';
+import type { Standing } from './standing.js';
+
+/** What a reader was at an event that was fetched from the past. */
+export interface PastStanding {
+  /** Just after it. */
+  readonly membership: string;
+  /** Just before it. */
+  readonly before: string;
+  /** Whether the reader is known to have been in the room at any time later. */
+  readonly isInLater: boolean;
+}
+
+/** What somebody was of whom nothing is known. */
+export const OUTSIDE: PastStanding = Object.freeze({ membership: 'leave', before: 'leave', isInLater: false });
+
+/**
+ * What a reader was at some events of the past, by the state at each: where such an event stands in the log says when it was
+ * fetched, not when it was sent. NOTSPEC: of who had been invited or put out by an event that is no news of this log either, and
+ * is not in the room now, it is not known whether a stay of theirs came later: they are shown less than they may see, not more.
+ */
+export async function findPastStandings(
+  views: Views,
+  roomId: RoomId,
+  userId: UserId,
+  now: Standing | undefined,
+  events: readonly RowHeader[],
+): Promise<ReadonlyMap<EventId, PastStanding>> {
+  const graph = new RoomGraph(views, roomId);
+  const found = new Map<EventId, PastStanding>();
+  for (const { eventId, membership, stateKey } of events) {
+    const after = await standingIn(await graph.findStateAfter(eventId));
+    const isOwn = membership !== undefined && stateKey === userId;
+    const before = isOwn ? await standingIn(await graph.findStateBefore(eventId)) : after;
+    found.set(eventId, { ...after, before: before.membership });
+  }
+  return found;
+
+  async function standingIn(state: GraphState | undefined): Promise<Omit<PastStanding, 'before'>> {
+    if (state === undefined) return { membership: 'leave', isInLater: now?.membership === 'join' };
+    const memberEvent = await state.find('m.room.member', userId);
+    if (memberEvent === undefined) return { membership: 'leave', isInLater: isInAfter(START) };
+    const [place] = await findPlaces(views, roomId, [memberEvent]);
+    const [row] = await findRowsById(views, roomId, [memberEvent]);
+    const since = place === undefined || place.isHistory ? undefined : place.position;
+    const isInLater = since === undefined ? now?.membership === 'join' : isInAfter(since);
+    return { membership: row?.header.membership ?? 'leave', isInLater };
+  }
+
+  function isInAfter(position: Position): boolean {
+    return now !== undefined && (now.membership === 'join' || now.left > position);
+  }
+}
