@@ -14,7 +14,7 @@ import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { parseAccountDataRow } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
-import { findPlaces } from '#rooms/queries/event-rows';
+import { findPlaces } from '#rooms/reading/event-rows';
 import { findEventFor } from '#rooms/queries/get-event';
 import type { ReceiptSet, ReceiptThread, ReceiptType } from '../facts/receipt-facts.js';
 import type { ReceiptRow } from '../projections/receipts.projector.js';

@@ -1,7 +1,7 @@
 import type { EventId } from '#kernel/ids';
 import { relationOf, THREAD } from '#protocol/relation';
 import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { findRowInRoom } from '#rooms/queries/event-rows';
+import { findRowInRoom } from '#rooms/reading/event-rows';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { asServed } from '#rooms/reading/withhold-erased';
 

@@ -15,7 +15,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { CopyRoomRules } from '#push/commands/copy-room-rules';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
-import { findRowInRoom } from '#rooms/queries/event-rows';
+import { findRowInRoom } from '#rooms/reading/event-rows';
 import { findStateRow } from '#rooms/queries/state-rows';
 import { actForUser } from '../act-for-user.js';
 import { type LocalJoin, directRoomsWith, localJoinOf, replacementOf } from './succession.js';

@@ -6,7 +6,7 @@ import type { Views } from '#projections/views';
 import { relationOf, THREAD } from '#protocol/relation';
 import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
 import { contentOfRow } from '../projections/timeline-row.js';
-import { findRowInRoom } from '../queries/event-rows.js';
+import { findRowInRoom } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import { asServed } from '../reading/withhold-erased.js';
 import type { RoomTurn } from '../worker/room-turn.js';

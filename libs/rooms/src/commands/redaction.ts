@@ -6,7 +6,7 @@ import type { Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { refuseRedactionEffect } from '#protocol/event-auth/authorize-redaction';
 import { redact } from '#protocol/redaction/redact';
-import { findPlaces } from '../queries/event-rows.js';
+import { findPlaces } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { sendOnce, type Transaction } from './transaction.js';

@@ -5,7 +5,7 @@ import type { Views } from '#projections/views';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Key } from '#read-models/read-model-store';
 import { transactionKey } from '../projections/timeline.projector.js';
-import { readRowsAt } from '../queries/event-rows.js';
+import { readRowsAt } from '../reading/event-rows.js';
 import { transactionName } from '../worker/room-transactions.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 

@@ -6,7 +6,7 @@ import type { RowHeader } from '../projections/timeline-row.js';
 import { depthKey } from '../projections/event-place.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
-import { placeOfTopology, readRowsAt } from './event-rows.js';
+import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 
 /** How far events may stand from where their time belongs: clocks differ, and bridges send what is old. */
 const WINDOW = 200;

@@ -8,7 +8,7 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
-import { listStateRowsAt } from './state-rows.js';
+import { listStateRowsAfter } from './state-at-event.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
 
@@ -52,7 +52,7 @@ export async function getContext(
   const last = after.at(-1) ?? event;
   const first = before.at(-1) ?? event;
   const matcher = compileMatcher({ ...filter, contains_url: undefined });
-  const state = await filterRows(matcher, room, await listStateRowsAt(views, roomId, last.header.position));
+  const state = await filterRows(matcher, room, await listStateRowsAfter(views, roomId, last.header));
   return {
     room,
     event,

@@ -4,7 +4,7 @@ import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { Reader } from '../reading/reader.js';
 import { findRoomReader, type RoomReader } from '../reading/room-reader.js';
-import { findRowInRoom, listRoomsOfEvent } from './event-rows.js';
+import { findRowInRoom, listRoomsOfEvent } from '../reading/event-rows.js';
 
 /** An event, and the reader before its room. */
 export interface FoundEvent {

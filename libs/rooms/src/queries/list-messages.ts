@@ -2,14 +2,14 @@ import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { depthOfKey } from '../projections/event-place.js';
-import type { TimelineRow } from '../projections/timeline-row.js';
+import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { passesFilter } from './event-filter.js';
-import { placeOfTopology, readRowsAt } from './event-rows.js';
-import { findStateRowsAt } from './state-rows.js';
+import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
+import { findStateRowsAfter } from './state-at-event.js';
 import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
 export interface PageRequest {
@@ -74,15 +74,18 @@ async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<
   return last === undefined ? FIRST : { depth: depthOfKey(last.key[1]!), place: last.key[2] as Position };
 }
 
-/** The member events of the senders of some events as of the newest of those: `state` of a page with lazy loading. */
+/** The member events of the senders of some events as of the last of those in the graph: `state` of a page with lazy loading. */
 export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
+  if (rows.length === 0) return [];
   const senders = new Set(rows.map(({ header }) => header.sender));
   const keys = [...senders].map((sender) => ['m.room.member', sender] as const);
-  const newest = rows.reduce(
-    (position, { header }) => (header.position > position ? header.position : position),
-    START,
-  );
-  return (await findStateRowsAt(views, roomId, keys, newest)).filter((row) => row !== undefined);
+  const last = rows.map(({ header }) => header).reduce((a, b) => (isLater(b, a) ? b : a));
+  return findStateRowsAfter(views, roomId, keys, last);
+}
+
+/** Whether an event comes after another in the order of the graph. */
+function isLater(a: RowHeader, b: RowHeader): boolean {
+  return a.depth === b.depth ? a.position > b.position : a.depth > b.depth;
 }
 
 async function scanTopology(

@@ -6,7 +6,7 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { findRowsById } from './event-rows.js';
+import { findRowsById } from '../reading/event-rows.js';
 import { readBundles } from './read-bundles.js';
 
 export interface ThreadsRequest {

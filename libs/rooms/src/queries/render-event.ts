@@ -2,7 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { clientEventOf, type TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
-import { findRowsById } from './event-rows.js';
+import { findRowsById } from '../reading/event-rows.js';
 import { type Bundle, type BundleRange, type Bundles, NO_BUNDLES, readBundles } from './read-bundles.js';
 
 /** For whom the events of a room are written, and when. */

@@ -7,7 +7,7 @@ import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { Key, ScanOptions } from '#read-models/read-model-store';
 import type { LoggedChange } from '../projections/room-state.projector.js';
 import { parseRow, rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
-import { findRowsById } from './event-rows.js';
+import { findRowsById } from '../reading/event-rows.js';
 
 /*
  * The state of a room, now and at any place of the log. There is one way back: the first change that a key saw after the place

@@ -3,7 +3,7 @@ import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { type GraphState, RoomGraph } from '../graph/room-graph.js';
 import type { RowHeader } from '../projections/timeline-row.js';
-import { findPlaces, findRowsById } from '../queries/event-rows.js';
+import { findPlaces, findRowsById } from './event-rows.js';
 import type { Standing } from './standing.js';
 
 /** What a reader was at an event that was fetched from the past. */

@@ -9,7 +9,7 @@ import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type PduAccepted, pduTextOf, roomStream } from '#rooms/facts/room-facts';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { findPlaces } from '#rooms/queries/event-rows';
+import { findPlaces } from '#rooms/reading/event-rows';
 
 /**
  * Events as their servers signed them, for filters with `event_format: federation` (client-server API, "Filtering"). What a

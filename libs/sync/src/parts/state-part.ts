@@ -4,7 +4,7 @@ import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
-import { findRowsById } from '#rooms/queries/event-rows';
+import { findRowsById } from '#rooms/reading/event-rows';
 import { findStateRowsAt, listStateRowsAt, scanStateChanges, stateKeyOfRow } from '#rooms/queries/state-rows';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';

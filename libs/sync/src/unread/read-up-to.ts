@@ -3,7 +3,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
-import { findPlaces } from '#rooms/queries/event-rows';
+import { findPlaces } from '#rooms/reading/event-rows';
 
 /** The name of what is in no thread, in receipts and in counts. */
 export const MAIN = 'main';

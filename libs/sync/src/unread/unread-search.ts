@@ -6,7 +6,7 @@ import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
 import { THREAD } from '#protocol/relation';
 import type { RelationRow, ThreadSenderRow } from '#rooms/projections/relations.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { findRowsById } from '#rooms/queries/event-rows';
+import { findRowsById } from '#rooms/reading/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
 import { findStanding } from '#rooms/reading/standing';
 import type { RoomContext } from '../parts/room-context.js';
