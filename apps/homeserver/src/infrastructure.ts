@@ -6,6 +6,7 @@ import { EventStoreMisconfigured } from '#event-store/event-store-errors';
 import type { OutageWatch } from '#kernel/outage';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import { nameHolder } from './name-holder.js';
 
 /** Who hears of a log on a server that is not there, is lost, is back, and was put back; and of any that is damaged. */
 export interface LogWatch extends OutageWatch {
@@ -45,7 +46,8 @@ export interface ViewsWatch extends OutageWatch {
 export async function openReadModels(config: Config, watch?: ViewsWatch): Promise<ReadModelStore> {
   if (config.readModelsUrl !== undefined) {
     const { openMongoReadModels } = await import('#read-models/mongodb/mongodb-read-model-store');
-    const waiting = watch === undefined ? {} : { waitMs: Infinity, ...watch };
+    // Who watches is the server, which has the lock of its data folder.
+    const waiting = watch === undefined ? {} : { waitMs: Infinity, holder: nameHolder(config.dataDir), ...watch };
     try {
       return await openMongoReadModels(config.readModelsUrl, waiting);
     } catch (error) {

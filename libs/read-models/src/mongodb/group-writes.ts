@@ -58,16 +58,17 @@ export class GroupWrites {
   /** The lease of another process as it was seen first, and when; and when it was last looked at. */
   #seen: { readonly lease: LeaseState; readonly since: number; last: number } | undefined;
 
-  /** `onGone`: told once of what `gone` says from then on. */
+  /** `holder`: see MongoReadModelOptions. `onGone`: told once of what `gone` says from then on. */
   constructor(
     database: Db,
     large: LargeValues,
     outage: Outage<Way>,
+    private readonly holder: string | undefined,
     private readonly onGone?: (error: ViewsGone) => void,
   ) {
     this.#database = database;
     this.#large = large;
-    this.#journal = new Journal(database, large);
+    this.#journal = new Journal(database, large, holder);
     this.#rows = new RowWriter(database, large, () => this.#late?.refresh());
     this.#outage = outage;
   }
@@ -158,6 +159,8 @@ export class GroupWrites {
     if (lease === undefined || lease.owner === null) return true;
     const now = performance.now();
     const seen = this.#seen;
+    // At the first look alone: two that bear one name all the same would take it from each other for ever.
+    if (seen === undefined && this.holder !== undefined && lease.holder === this.holder) return true;
     const isSame =
       seen !== undefined &&
       now - seen.last < LOOK_GAP_MS &&

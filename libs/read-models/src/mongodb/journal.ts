@@ -22,14 +22,24 @@ const LEASE_GROUPS = 1_000_000;
 export interface LeaseState {
   /** Who writes to these views; null where they have ended. */
   readonly owner: string | null;
+  /** What runs there, where that is known to run once: whoever bears this name comes after them. */
+  readonly holder: string | undefined;
   /** The number of the group noted last. */
   readonly groups: number;
   /** How often the owners have said that they are there. */
   readonly beats: number;
 }
 
+/** What a process writes of itself when it takes the lease. */
+interface NextOwner {
+  readonly owner: string;
+  readonly holder?: string;
+  readonly groups: number;
+}
+
 interface JournalDocument extends RowDocument {
   readonly owner?: string | null;
+  readonly holder?: string;
   readonly groups?: number;
   readonly beats?: number | null;
 }
@@ -51,7 +61,11 @@ export class Journal {
   #groups = 0;
   #noted: RowFields[] = [];
 
-  constructor(database: Db, large: LargeValues) {
+  constructor(
+    database: Db,
+    large: LargeValues,
+    private readonly holder: string | undefined,
+  ) {
     this.#documents = database.collection<JournalDocument>(JOURNAL_COLLECTION);
     this.#large = large;
   }
@@ -65,8 +79,8 @@ export class Journal {
   async look(): Promise<LeaseState | undefined> {
     const found = await this.#state();
     if (found === null) return undefined;
-    const { owner = null, groups = 0, beats } = found;
-    return { owner, groups, beats: beats ?? 0 };
+    const { owner = null, holder, groups = 0, beats } = found;
+    return { owner, holder, groups, beats: beats ?? 0 };
   }
 
   /**
@@ -74,7 +88,7 @@ export class Journal {
    * written with a number of its own; undefined where the lease has moved on.
    */
   async take(seen: LeaseState | undefined): Promise<RowGroup | undefined> {
-    const next = { owner: this.#owner, groups: (seen?.groups ?? 0) + LEASE_GROUPS };
+    const next = { ...this.#name, groups: (seen?.groups ?? 0) + LEASE_GROUPS };
     if (!(seen === undefined ? await this.#begin(next) : await this.#replace(seen, next))) return undefined;
     this.#groups = next.groups;
     const found = await this.#documents.findOne({ _id: ID });
@@ -94,7 +108,7 @@ export class Journal {
     const { matchedCount } = await this.#documents.replaceOne(
       // Also the number after: the outcome of the last try may not be known.
       { _id: ID, owner: this.#owner, groups: { $in: [this.#groups, this.#groups + 1] } },
-      { ...fields, owner: this.#owner, groups: this.#groups + 1 },
+      { ...fields, ...this.#name, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
     if (matchedCount === 0) throw await this.whyGone();
@@ -126,7 +140,11 @@ export class Journal {
     return new ViewsGone('the database of the views has lost what was written to it');
   }
 
-  async #begin(next: Pick<LeaseState, 'owner' | 'groups'>): Promise<boolean> {
+  get #name(): { readonly owner: string; readonly holder?: string } {
+    return this.holder === undefined ? { owner: this.#owner } : { owner: this.#owner, holder: this.holder };
+  }
+
+  async #begin(next: NextOwner): Promise<boolean> {
     try {
       await this.#documents.insertOne({ _id: ID, ...next });
       return true;
@@ -137,13 +155,13 @@ export class Journal {
     }
   }
 
-  async #replace({ owner, groups, beats }: LeaseState, next: Pick<LeaseState, 'owner' | 'groups'>): Promise<boolean> {
+  async #replace({ owner, groups, beats }: LeaseState, next: NextOwner): Promise<boolean> {
     // Null matches what is not there, too.
     const filter: Filter<JournalDocument> = { _id: ID, owner, groups, beats: beats || null };
     return (await this.#documents.updateOne(filter, { $set: next })).matchedCount > 0;
   }
 
   #state(): Promise<JournalDocument | null> {
-    return this.#documents.findOne({ _id: ID }, { projection: { owner: 1, groups: 1, beats: 1 } });
+    return this.#documents.findOne({ _id: ID }, { projection: { owner: 1, holder: 1, groups: 1, beats: 1 } });
   }
 }

@@ -171,6 +171,21 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     expect(await rowsOf(second)).toEqual({ 'a 1': 'two', 'a 3': 'one' });
   }, 60_000);
 
+  it('waits for no lease of a process in whose place it was started, once', async () => {
+    const [first, other] = [await open(proxy.url, { holder: 'a' }), await open(url.href, { holder: 'b' })];
+    await first.takeLease();
+    await first.write(before);
+    proxy.goAway();
+    expect(await other.takeLease()).toBe(false);
+    const next = await open(url.href, { holder: 'a' });
+    expect(await next.takeLease()).toBe(true);
+    await next.write(after);
+    proxy.comeBack();
+    await until(() => first.failure instanceof ViewsTaken, 20_000);
+    expect(await first.takeLease()).toBe(false);
+    expect((await rowsOf(next))['c checkpoint']).toBe('2');
+  }, 40_000);
+
   it('notices that it was thrown away, or has lost what it had acknowledged', async () => {
     const writer = await take(url.href);
     await writer.write(before);

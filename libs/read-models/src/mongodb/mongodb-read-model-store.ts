@@ -15,6 +15,11 @@ import { isAway, unlessSilent } from './unreachable.js';
 export interface MongoReadModelOptions extends OutageWatch {
   /** For a process that never takes the lease. */
   readonly readOnly?: boolean;
+  /**
+   * A name that no two processes bear at one time, the same when this one is started again: it need not wait then until the
+   * lease has run out of the one before, which was killed.
+   */
+  readonly holder?: string;
   /** For how long a server is waited for that is not there yet; ten seconds by default. */
   readonly waitMs?: number;
   readonly onWaiting?: (reason: string) => void;
@@ -49,7 +54,8 @@ export async function openMongoReadModels(url: string, options: MongoReadModelOp
         const database = client.db(NAMES_DATABASE.test(url) ? undefined : DEFAULT_DATABASE);
         const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
         const large = new LargeValues(database, names);
-        const writes = options.readOnly === true ? undefined : new GroupWrites(database, large, outage, options.onGone);
+        const { readOnly = false, holder, onGone } = options;
+        const writes = readOnly ? undefined : new GroupWrites(database, large, outage, holder, onGone);
         watchConnection(client, outage);
         return new MongoReadModels(client, database, large, outage, writes);
       },
