@@ -26,7 +26,7 @@ export interface Installation {
    * server's. To be closed.
    */
   openLogToRead(): Promise<EventStore>;
-  /** As `openLogToRead`, whosever it is. */
+  /** As `openLogToRead`, whosever it is, and each fact in the shape that it was written in. */
   openAnyLogToRead(): Promise<EventStore>;
 }
 
@@ -69,7 +69,9 @@ async function openOwnLogToRead(config: Config): Promise<EventStore> {
   try {
     const { checkOwner } = await import('./check-owner.js');
     await checkOwner(store, config);
-    return store;
+    const { TodaysEventStore } = await import('#event-store/todays-event-store');
+    const { FACT_SHAPES } = await import('#processes/fact-shapes');
+    return new TodaysEventStore(store, FACT_SHAPES);
   } catch (error) {
     await store.close();
     throw error;

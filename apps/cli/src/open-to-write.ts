@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
+import { TodaysEventStore } from '#event-store/todays-event-store';
+import { FACT_SHAPES } from '#processes/fact-shapes';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { openEventStore, openReadModels } from '#homeserver/infrastructure';
 import { checkOwner } from './check-owner.js';
@@ -26,7 +28,7 @@ export async function openToWrite<T>(
   let readModels: ReadModelStore | undefined;
   try {
     await checkOwner(store, config);
-    return await work(store, async () => {
+    return await work(new TodaysEventStore(store, FACT_SHAPES), async () => {
       if (readModels !== undefined) return readModels;
       readModels = await opened(() => openReadModels(config));
       await takeLease(readModels);

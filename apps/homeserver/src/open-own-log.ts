@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#config/config';
-import { LogDamaged } from '#event-store/event-store-errors';
 import type { EventStore } from '#event-store/event-store';
+import { LogDamaged } from '#event-store/event-store-errors';
 import {
   acceptKey,
   findLogIdentity,
@@ -11,8 +11,10 @@ import {
   nameLog,
   type NamedKey,
 } from '#event-store/log-identity';
+import { TodaysEventStore } from '#event-store/todays-event-store';
 import type { Clock } from '#kernel/clock';
 import { START } from '#kernel/position';
+import { FACT_SHAPES } from '#processes/fact-shapes';
 import { encodeBase64 } from '#protocol/signing/base64';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import { type LogWatch, makeDirectory, openEventStore } from './infrastructure.js';
@@ -42,7 +44,8 @@ export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch)
     const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
     checkServerName(identity, config);
     checkIsWhole(identity, config);
-    return { store, identity, signingKey: findKnownKey(identity, config) };
+    const today = new TodaysEventStore(store, FACT_SHAPES);
+    return { store: today, identity, signingKey: findKnownKey(identity, config) };
   } catch (error) {
     await store.close();
     throw describeDamage(error, config);

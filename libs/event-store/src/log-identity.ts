@@ -5,6 +5,7 @@ import { type Position, START } from '#kernel/position';
 import { Aggregates, type Fold } from './aggregates.js';
 import type { EventStore, NewFact } from './event-store.js';
 import { factId } from './fact-id.js';
+import type { FactShapes } from './fact-shapes.js';
 import type { Restoration } from './log-history.js';
 import type { FactDraft } from './seal-facts.js';
 
@@ -152,3 +153,10 @@ async function change(
 function draftOf(type: string, name: string, data: LogBegun | SigningKeyAccepted | LogRestored): FactDraft {
   return { id: factId(`${type} ${name}`), type, data: JSON.stringify(data) };
 }
+
+/** How old shapes of these facts become today's. */
+export const LOG_SHAPES = {
+  'log-begun': [],
+  'signing-key-accepted': [],
+  'log-restored': [],
+} as const satisfies FactShapes;

@@ -16,6 +16,7 @@ import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { TodaysEventStore } from '#event-store/todays-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
@@ -26,6 +27,7 @@ import { Metrics, METRICS } from '#observability/metrics';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
+import { FACT_SHAPES } from '#processes/fact-shapes';
 import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
@@ -218,7 +220,7 @@ interface Running {
 
 async function openStores(directory: string): Promise<Stores> {
   return {
-    store: await openLmdbEventStore(join(directory, 'log')),
+    store: new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES),
     readModels: await openLmdbReadModels(join(directory, 'views')),
   };
 }

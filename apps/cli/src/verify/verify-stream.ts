@@ -1,7 +1,9 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { inTodaysShape, UnknownSchema } from '#event-store/fact-shapes';
 import { verifyChain } from '#event-store/seal-facts';
 import { SERVER_STREAM } from '#event-store/log-identity';
 import { parsePosition, type Position, START } from '#kernel/position';
+import { FACT_SHAPES } from '#processes/fact-shapes';
 import { type Finding, type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { messageOf } from '../failure.js';
@@ -195,10 +197,12 @@ export class StreamCheck {
   }
 
   #checkContent(fact: RecordedFact, at: number): void {
+    let today = fact;
     try {
-      JSON.parse(fact.data);
+      today = inTodaysShape(fact, FACT_SHAPES);
+      JSON.parse(today.data);
     } catch (error) {
-      this.#say(at, `its data is not JSON: ${messageOf(error)}`);
+      this.#say(at, error instanceof UnknownSchema ? error.message : `its data is not JSON: ${messageOf(error)}`);
       this.#room?.skip();
       return;
     }
@@ -207,7 +211,7 @@ export class StreamCheck {
       if (problem !== undefined) this.#say(at, problem);
     }
     if (this.#room === undefined) return;
-    for (const { problem } of this.#room.check(fact, this.#isAgain)) this.#say(at, problem);
+    for (const { problem } of this.#room.check(today, this.#isAgain)) this.#say(at, problem);
   }
 
   #say(revision: number, problem: string): void {

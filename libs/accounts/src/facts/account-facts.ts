@@ -1,3 +1,4 @@
+import type { Upcast } from '#event-store/fact-shapes';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 
@@ -145,3 +146,23 @@ export interface AccountFacts {
 export type AccountFact = {
   [T in keyof AccountFacts]: { readonly type: T; readonly data: AccountFacts[T] };
 }[keyof AccountFacts];
+
+/** How old shapes of these facts become today's. */
+export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast[]>> = {
+  'account-registered': [],
+  'guest-upgraded': [],
+  'device-added': [],
+  'device-renamed': [],
+  'devices-removed': [],
+  'tokens-refreshed': [],
+  'tokens-confirmed': [],
+  'password-changed': [],
+  'account-deactivated': [],
+  'admin-changed': [],
+  'profile-changed': [],
+  'account-data-set': [],
+  'tag-set': [],
+  'tag-removed': [],
+  'room-succeeded': [],
+  'filter-created': [],
+};

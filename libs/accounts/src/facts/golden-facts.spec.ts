@@ -8,7 +8,10 @@ import { foldAccountFact } from '../decide/fold-facts.js';
 import { accountsProjector } from '../projections/accounts.projector.js';
 import { accountProjectors } from '../projections/account-projectors.js';
 
-/** Facts as logs hold them since schema 1. These files are never changed: a new shape gets a new file. */
+/**
+ * A life of facts as logs hold them since schema 1, for what projectors make of them. These files are never changed: a new shape gets
+ * a new file. Each type by itself is in `apps/homeserver/golden`.
+ */
 const golden = JSON.parse(readFileSync(new URL('golden/user-stream-1.json', import.meta.url), 'utf8')) as Pick<
   StreamFact,
   'type' | 'data'

@@ -1,3 +1,4 @@
+import type { Upcast } from '#event-store/fact-shapes';
 import type { UserId } from '#kernel/ids';
 
 /** A registration token is one stream, named by the sha256 (hex) of the token: the token itself is nowhere in the log. */
@@ -40,3 +41,14 @@ export const SERVER_STREAM = 'server';
 export interface FirstRegistrationTokenIssued {
   readonly token_hash: string;
 }
+
+/** How old shapes of these facts become today's. */
+export const REGISTRATION_TOKEN_SHAPES: Readonly<
+  Record<keyof RegistrationTokenFacts | 'first-registration-token-issued', readonly Upcast[]>
+> = {
+  'registration-token-created': [],
+  'registration-token-used': [],
+  'registration-token-returned': [],
+  'registration-token-revoked': [],
+  'first-registration-token-issued': [],
+};

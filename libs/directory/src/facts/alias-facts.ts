@@ -1,3 +1,4 @@
+import type { FactShapes } from '#event-store/fact-shapes';
 import { foldRoomAlias, type RoomAlias, type RoomId, type UserId } from '#kernel/ids';
 
 /** The stream of an alias, in whatever case it is spelled. Uniqueness is the stream's own: who appends first has it. */
@@ -16,3 +17,9 @@ export interface AliasDeleted {
   readonly room_id: RoomId;
   readonly by: UserId;
 }
+
+/** How old shapes of these facts become today's. */
+export const ALIAS_SHAPES = {
+  'alias-created': [],
+  'alias-deleted': [],
+} as const satisfies FactShapes;

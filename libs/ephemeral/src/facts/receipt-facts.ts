@@ -1,3 +1,4 @@
+import type { FactShapes } from '#event-store/fact-shapes';
 import type { EventId, RoomId } from '#kernel/ids';
 
 /** The kinds of receipts: of the second only its user hears (client-server API, "Private read receipts"). */
@@ -17,3 +18,8 @@ export interface ReceiptSet {
   readonly event_id: EventId;
   readonly thread_id?: EventId | 'main';
 }
+
+/** How old shapes of these facts become today's. */
+export const RECEIPT_SHAPES = {
+  'receipt-set': [],
+} as const satisfies FactShapes;

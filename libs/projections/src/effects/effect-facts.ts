@@ -1,3 +1,4 @@
+import type { Upcast } from '#event-store/fact-shapes';
 import type { NewFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
 
@@ -180,3 +181,17 @@ function retryEach(
 function withEach<V>(map: ReadonlyMap<string, V>, keys: readonly string[], value: V): ReadonlyMap<string, V> {
   return new Map([...map, ...keys.map((key) => [key, value] as const)]);
 }
+
+/** How old shapes of these facts become today's. */
+export const EFFECTS_SHAPES: Readonly<Record<EffectsFact['type'], readonly Upcast[]>> = {
+  'effects-begun': [],
+  'effects-taken': [],
+  'effects-asked': [],
+  'effects-held': [],
+  'effects-released': [],
+  'effects-passed': [],
+  'effect-given-up': [],
+  'effect-retried': [],
+  'effect-settled': [],
+  'effects-summary': [],
+};

@@ -1,3 +1,4 @@
+import type { Upcast } from '#event-store/fact-shapes';
 import type { JsonObject } from '#kernel/json';
 import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
 
@@ -59,3 +60,11 @@ const TYPES: ReadonlySet<string> = new Set<PushRuleFact['type']>([
 export function isPushRuleFactType(type: string): boolean {
   return TYPES.has(type);
 }
+
+/** How old shapes of these facts become today's. */
+export const PUSH_RULE_SHAPES: Readonly<Record<keyof PushRuleFacts, readonly Upcast[]>> = {
+  'push-rule-set': [],
+  'push-rule-removed': [],
+  'push-rule-enabled-set': [],
+  'push-rule-actions-set': [],
+};

@@ -75,12 +75,15 @@ export class StateController {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
+    const token = filledText(query, 'at');
+    const membership = queryEnum(query, 'membership', MEMBERSHIPS);
+    const notMembership = queryEnum(query, 'not_membership', MEMBERSHIPS);
     const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
-    const at = await parseTimelineBound(this.views, roomId, filledText(query, 'at'), 'upper');
+    const at = await parseTimelineBound(this.views, roomId, token, 'upper');
     const rows = await listMembers(this.views, roomId, {
       at: await readablePlace(open, at?.place),
-      membership: queryEnum(query, 'membership', MEMBERSHIPS),
-      notMembership: queryEnum(query, 'not_membership', MEMBERSHIPS),
+      membership,
+      notMembership,
     });
     const events = await renderEvents(rows, this.#viewer(open.room));
     return new RawJson(`{"chunk":[${events.join()}]}`);

@@ -1,3 +1,4 @@
+import type { FactShapes } from '#event-store/fact-shapes';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 
@@ -199,3 +200,18 @@ type WithoutPdu =
 export function factWithPdu(header: WithoutPdu, pduText: string): string {
   return `${JSON.stringify(header).slice(0, -1)},"pdu":${pduTail(pduText)}`;
 }
+
+/** How old shapes of these facts become today's. */
+export const ROOM_SHAPES = {
+  'pdu-accepted': [],
+  'pdu-soft-failed': [],
+  'pdu-rejected': [],
+  'outlier-stored': [],
+  'state-learnt': [],
+  'join-begun': [],
+  'join-completed': [],
+  'pdu-redacted': [],
+  'room-listed': [],
+  'room-upgraded': [],
+  'room-forgotten': [],
+} as const satisfies FactShapes;

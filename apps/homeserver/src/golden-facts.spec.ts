@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { NO_ACCOUNT } from '#accounts/decide/account';
+import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
+import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
+import { evolveAlias, NO_ALIAS } from '#directory/aliases';
+import type { RecordedFact } from '#event-store/event-store';
+import { newestSchema } from '#event-store/fact-shapes';
+import { findLogIdentity, SERVER_STREAM } from '#event-store/log-identity';
+import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
+import { TodaysEventStore } from '#event-store/todays-event-store';
+import { FACT_SHAPES } from '#processes/fact-shapes';
+import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
+import { NO_CHANGES } from '#push/rules/push-rule-changes';
+import { foldPushRuleFact } from '#push/rules/fold-push-rules';
+import { readRoomFact } from '#rooms/facts/read-room-fact';
+import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { MemoryEventStore } from '#testing/memory-event-store';
+
+/*
+ * A fact of every type in every schema it ever had, `type.schema.json`, as a log holds it, and beside it what it is read as,
+ * `type.schema.read.json`. A fact's file is never changed: a new shape gets a new schema, an upcaster and a file. What it is read as
+ * changes only where the code that reads wants it in other words.
+ */
+const FOLDER = new URL('../golden/', import.meta.url);
+
+/** A fact without its place in the log. */
+interface GoldenFact extends UnsealedFact {
+  readonly schema: number;
+  readonly stream: string;
+}
+
+const filesEndingIn = (ending: RegExp): string[] =>
+  readdirSync(FOLDER)
+    .filter((name) => ending.test(name))
+    .map((name) => name.replace(ending, ''));
+const names = filesEndingIn(/(?<=\.\d+)\.json$/);
+const readings = filesEndingIn(/\.read\.json$/);
+
+function golden(name: string): GoldenFact {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8')) as GoldenFact;
+}
+
+/** What has to be in a stream before most other facts mean something. */
+const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
+  ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
+  ['registration-token-', ['registration-token-created.1']],
+  [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
+  [SERVER_STREAM, ['log-begun.1']],
+];
+
+/** A log with a stream that ends with the fact, read as all of today's code reads it. */
+async function logWith(name: string): Promise<{ store: TodaysEventStore; facts: readonly RecordedFact[] }> {
+  const log = new MemoryEventStore();
+  const { stream } = golden(name);
+  const first = FIRST.find(([prefix]) => stream.startsWith(prefix))?.[1] ?? [];
+  const written = [...first.filter((each) => each !== name), name].map(golden);
+  await log.append(stream, 'no-stream', sealFacts(undefined, written));
+  const store = new TodaysEventStore(log, FACT_SHAPES);
+  const facts: RecordedFact[] = [];
+  for await (const fact of store.readStream(stream)) facts.push(fact);
+  return { store, facts };
+}
+
+/** What the stream's own reader makes of the facts. */
+async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[]): Promise<unknown> {
+  const { stream } = facts[0]!;
+  if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
+  if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
+  if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
+  if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
+  if (stream === SERVER_STREAM) return findLogIdentity(store);
+  return { account: facts.reduce(foldAccountFact, NO_ACCOUNT), pushRules: facts.reduce(foldPushRuleFact, NO_CHANGES) };
+}
+
+/** As JSON, of which a text is a fact's own and a map a list of its entries. */
+function asText(value: unknown): string {
+  const text = JSON.stringify(
+    value,
+    (_, each: unknown) => (each instanceof Map || each instanceof Set ? [...each] : each),
+    2,
+  );
+  return `${text}\n`;
+}
+
+describe('golden facts', () => {
+  it('are there of every type that is written, in every schema it had, and of no other', () => {
+    const expected = Object.keys(FACT_SHAPES).flatMap((type) =>
+      Array.from({ length: newestSchema(type, FACT_SHAPES) ?? 0 }, (_, before) => `${type}.${before + 1}`),
+    );
+    expect(names.toSorted()).toEqual(expected.toSorted());
+    expect(readings.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it.each(names)('are read as they always were: %s', async (name) => {
+    const { type, schema } = golden(name);
+    expect(`${type}.${schema}`).toBe(name);
+    const { store, facts } = await logWith(name);
+    const { data, metadata } = facts.at(-1)!;
+    const read = {
+      data: JSON.parse(data) as unknown,
+      erasable: metadata.erasable,
+      read: await readStream(store, facts),
+    };
+    await expect(asText(read)).toMatchFileSnapshot(`../golden/${name}.read.json`);
+  });
+});

@@ -1,0 +1,21 @@
+import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
+import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
+import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
+import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
+import type { FactShapes } from '#event-store/fact-shapes';
+import { LOG_SHAPES } from '#event-store/log-identity';
+import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
+import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
+import { ROOM_SHAPES } from '#rooms/facts/room-facts';
+
+/** Every type of fact there is, with its upcasters. A type stands in one stream's list only, or the compiler says so. */
+export const FACT_SHAPES: FactShapes = {
+  ...LOG_SHAPES,
+  ...ROOM_SHAPES,
+  ...ACCOUNT_SHAPES,
+  ...REGISTRATION_TOKEN_SHAPES,
+  ...PUSH_RULE_SHAPES,
+  ...RECEIPT_SHAPES,
+  ...ALIAS_SHAPES,
+  ...EFFECTS_SHAPES,
+};
