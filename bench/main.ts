@@ -4,6 +4,7 @@ import { type Figure, tableOf } from './figures.js';
 import { benchInitialSync } from './initial-sync.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
+import { benchReceive } from './receive.js';
 import { benchSend } from './send.js';
 import { benchStateAt } from './state-at.js';
 
@@ -12,6 +13,7 @@ const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
 /** `npm run bench [-- NAME…]`: what each part of the benchmark is called on the command line. */
 const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   send: benchSend,
+  receive: benchReceive,
   joins: benchJoins,
   sync: benchInitialSync,
   large: () => benchLarge(FACTS),
