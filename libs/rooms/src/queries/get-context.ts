@@ -8,9 +8,9 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
-import { listStateRowsAfter } from './state-at-event.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
+import { listStateRowsAfter } from './state-at-event.js';
 
 /** An event with what surrounds it. */
 export interface EventContext {
@@ -20,7 +20,7 @@ export interface EventContext {
   readonly before: readonly TimelineRow[];
   /** Oldest first. */
   readonly after: readonly TimelineRow[];
-  /** The state at the last event. */
+  /** The state after the last event. */
   readonly state: readonly TimelineRow[];
   readonly start: TimelinePlace;
   readonly end: TimelinePlace;
@@ -52,20 +52,20 @@ export async function getContext(
   const last = after.at(-1) ?? event;
   const first = before.at(-1) ?? event;
   const matcher = compileMatcher({ ...filter, contains_url: undefined });
-  const state = await filterRows(matcher, room, await listStateRowsAfter(views, roomId, last.header));
+  // With lazy loading: of the members only the senders.
+  const senders = filter.lazy_load_members === true ? sendersOf([event, ...before, ...after]) : undefined;
+  const state = await filterRows(matcher, room, await listStateRowsAfter(views, roomId, last.header, senders));
   return {
     room,
     event,
     before,
     after,
-    state: filter.lazy_load_members === true ? withoutStrangers(state, [event, ...before, ...after]) : state,
+    state,
     start: justBefore(first),
     end: placeOf(last),
   };
 }
 
-/** With lazy loading: of the members only the senders. */
-function withoutStrangers(state: readonly TimelineRow[], shown: readonly TimelineRow[]): TimelineRow[] {
-  const senders = new Set<string>(shown.map(({ header }) => header.sender));
-  return state.filter(({ header }) => header.type !== 'm.room.member' || senders.has(header.stateKey ?? ''));
+function sendersOf(rows: readonly TimelineRow[]): ReadonlySet<string> {
+  return new Set(rows.map(({ header }) => header.sender));
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,12 +11,14 @@ import { positionNumber, positionOf } from '#testing/position-of';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import type { RoomEvent } from '#protocol/room-event';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { listStateRowsAt } from './state-rows.js';
 import { findEventByTime } from './find-event-by-time.js';
+import type { PduAccepted } from '../facts/room-facts.js';
 import { getContext } from './get-context.js';
 import { getEvent, getEventAnywhere } from './get-event.js';
 import { getStateRow, listStateFor } from './get-state.js';
@@ -220,7 +223,41 @@ describe('one event', () => {
     expect(said([...lazy.before, ...lazy.after])).toEqual([]);
     expect(lazy.state.filter(({ header }) => header.type === 'm.room.member')).toHaveLength(1);
   });
+
+  it('is shown with the state after it where the room forks, whatever the room has made of the fork', async () => {
+    const before = await room.say('before');
+    const left = await room.setState('m.room.topic', { topic: 'left' });
+    const right = await takeBeside(before, left, 'm.room.topic', { topic: 'right' });
+    await views.follow();
+    const topicAfter = async (eventId: EventId): Promise<unknown> => {
+      const { state } = await getContext(views, room.roomId, eventId, as(ALICE), 0, {});
+      return state.find(({ header }) => header.type === 'm.room.topic')?.content;
+    };
+    expect(await topicAfter(right)).toBe('{"topic":"right"}');
+    expect(await topicAfter(left.eventId)).toBe('{"topic":"left"}');
+    expect(await topicAfter(before.eventId)).toBeUndefined();
+  });
 });
+
+/** Takes in a state event that another server sent beside `last`, on what came before that; the room goes by `last` still. */
+async function takeBeside(on: RoomEvent, last: RoomEvent, type: string, content: JsonObject): Promise<EventId> {
+  const eventId = '$beside' as EventId;
+  const { data, metadata, revision, stream } = log.facts.at(-1)!;
+  const { pdu: _, ...header } = JSON.parse(data) as PduAccepted;
+  const pdu = { ...last.pdu, type, state_key: '', content, prev_events: [on.eventId], depth: on.depth + 1 };
+  const beside = {
+    ...header,
+    event_id: eventId,
+    state: [{ type, state_key: '', event_id: eventId }],
+    root: '',
+    extremities: [last.eventId, eventId],
+    current: { state: [], root: header.root },
+  };
+  await log.append(stream, revision, [
+    { id: randomUUID(), type: 'pdu-accepted', data: JSON.stringify({ ...beside, pdu }), metadata },
+  ]);
+  return eventId;
+}
 
 describe('events that relate to one', () => {
   const relate = (parent: EventId, body: string, relType = 'm.thread', type = 'm.room.message') =>
