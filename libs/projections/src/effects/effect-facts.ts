@@ -97,6 +97,16 @@ export function letterName({ effect, fact }: Pick<EffectLetter, 'effect' | 'fact
   return `${effect} ${fact}`;
 }
 
+/** Whether an earlier fact of the key was given up, and nobody tries it again. */
+export function isHeldUp({ letters }: EffectsState, effect: string, key: string, fact: string): boolean {
+  for (const letter of letters.values()) {
+    if (letter.effect !== effect || letter.key !== key) continue;
+    if (letter.fact === fact) return false;
+    if (letter.retrying !== true) return true;
+  }
+  return false;
+}
+
 /** Folds the facts of the stream `effects`; those it does not know change nothing. */
 export function evolveEffects(before: EffectsState, { type, data }: Pick<NewFact, 'type' | 'data'>): EffectsState {
   const fact = { type, data: JSON.parse(data) as unknown } as EffectsFact; // only this library writes it

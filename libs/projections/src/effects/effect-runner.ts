@@ -4,12 +4,20 @@ import { findLogIdentity } from '#event-store/log-identity';
 import type { Clock } from '#kernel/clock';
 import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
 import { shareReads } from '../share-reads.js';
-import { EFFECTS_STREAM, type EffectLetter, type EffectsFact, type EffectsState, letterName } from './effect-facts.js';
+import {
+  EFFECTS_STREAM,
+  type EffectLetter,
+  type EffectsFact,
+  type EffectsState,
+  isHeldUp,
+  letterName,
+} from './effect-facts.js';
 import { EffectLane, type FollowedViews } from './effect-lane.js';
 import { EffectLease, type LeaseTerms, nameProcess } from './effect-lease.js';
-import { EffectMarks, markOf } from './effect-marks.js';
+import { EffectMarks } from './effect-marks.js';
 import { EffectCommandRefused, EffectNotes } from './effect-notes.js';
 import type { Effect, EffectStatus } from './effect.js';
+import { introduceEffects } from './introduce-effects.js';
 import { placeOfMark } from './place-of-mark.js';
 import { rangesOfEffect } from './ranges-of-effect.js';
 
@@ -84,7 +92,7 @@ export class EffectRunner {
     const notes = this.#notes;
     const isOurs = (effect: string, state: EffectsState): boolean => this.#isOurs(effect, state);
     this.#marks = new EffectMarks({ notes, by: this.#by, logId: this.#logId, isOurs, log });
-    await this.#introduce();
+    await introduceEffects(store, notes, this.#effects, { by: this.#by, logId: this.#logId });
     this.#timer = setInterval(() => this.#markNowAndThen(), MARK_INTERVAL_MS).unref();
     if (lease === undefined) return this.#follow(notes.state);
     const names = this.#effects.map(({ name }) => name);
@@ -172,23 +180,6 @@ export class EffectRunner {
 
   #check(effect: string): void {
     if (!this.#counts.has(effect)) throw new EffectCommandRefused(`There is no effect ${effect}`);
-  }
-
-  /** An effect that the log does not know yet begins with what happens from now on. */
-  async #introduce(): Promise<void> {
-    const known = await this.#notes.load();
-    if (this.#effects.every(({ name }) => known.marks.has(name))) return;
-    const last = await this.#parts.store.findLast();
-    const head = last === undefined ? null : markOf({ ...last, at: last.metadata.at }, this.#logId);
-    await this.#notes.change(({ marks }): EffectsFact[] => {
-      const fresh = this.#effects.filter(({ name }) => !marks.has(name));
-      const begun = (isFromStart: boolean): EffectsFact[] => {
-        const effects = fresh.filter(({ fromStart = false }) => fromStart === isFromStart).map(({ name }) => name);
-        const after = isFromStart ? null : head;
-        return effects.length === 0 ? [] : [{ type: 'effects-begun', data: { by: this.#by, effects, after } }];
-      };
-      return [...begun(true), ...begun(false)];
-    });
   }
 
   #isOurs(effect: string, { runs }: EffectsState): boolean {
@@ -313,16 +304,6 @@ export class EffectRunner {
       if (all.size === 0) this.#ofRequests.delete(requestId);
     });
   }
-}
-
-/** Whether an earlier fact of the key was given up, and nobody tries it again. */
-function isHeldUp({ letters }: EffectsState, effect: string, key: string, fact: string): boolean {
-  for (const letter of letters.values()) {
-    if (letter.effect !== effect || letter.key !== key) continue;
-    if (letter.fact === fact) return false;
-    if (letter.retrying !== true) return true;
-  }
-  return false;
 }
 
 function messageOf(error: unknown): string {
