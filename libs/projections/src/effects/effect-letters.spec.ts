@@ -91,6 +91,24 @@ describe('a dead letter', () => {
     expect(done).not.toContain('Ant');
   });
 
+  it('that cannot be noted yet is not passed: the next process makes it one', async () => {
+    poison.add('Ant');
+    const append = store.append.bind(store);
+    let refused = 0;
+    store.append = async (stream, expected, facts) => {
+      if (!facts.some(({ type }) => type === 'effect-given-up')) return append(stream, expected, facts);
+      refused++;
+      throw new Error('the log is full');
+    };
+    const first = await begin();
+    await say('Ant', 'Bee');
+    await expect.poll(() => [refused > 0, done.length], poll).toEqual([true, 1]);
+    await first.stop();
+    store.append = append;
+    const second = await begin();
+    await expect.poll(() => words(second), poll).toEqual(['Ant']);
+  });
+
   it('is tried again when an operator says so, and then done once', async () => {
     poison.add('Ant');
     const runner = await begin();
