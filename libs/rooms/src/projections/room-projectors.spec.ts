@@ -83,6 +83,7 @@ describe('the timeline', () => {
       visibility: 'shared',
       deviceId: 'PHONE',
       txnId: 't1',
+      isHistory: false,
       lenient: false,
     });
     const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };
@@ -148,6 +149,66 @@ describe('the timeline', () => {
     const { header, event } = eventRow(rows, `timeline ${room.roomId} ${fact?.position}`);
     expect(header.redactedBy).toBeUndefined();
     expect(event['content']).toMatchObject({ body: 'mine' });
+  });
+
+  it('has the same order of the graph in whichever order events come, and news in the order of arrival alone', async () => {
+    const header = { room_version: '11', state: [], root: '', visibility: 'shared', extremities: [] };
+    const facts = Array.from({ length: 12 }, (_, i): StreamFact => {
+      const pdu = { type: 'm', sender: ALICE, origin_server_ts: i, depth: i * 7, content: {} };
+      const history = i % 3 === 0 ? { history: true } : {};
+      return { stream: 'room-!x:a', type: 'pdu-accepted', data: { ...header, ...history, event_id: `$${i}`, pdu } };
+    });
+    const projector = roomProjectors().find(({ name }) => name === 'timeline')!;
+    const property = fc.asyncProperty(
+      fc.shuffledSubarray(facts, { minLength: facts.length, maxLength: facts.length }),
+      async (arrived) => {
+        const rows = await project(projector, arrived);
+        const order = keysOf(rows, 'topology').toSorted();
+        const idOf = (key: string): string => {
+          const collection = rows[`topology ${key}`] === 'h' ? 'history' : 'timeline';
+          return parseRow(String(rows[`${collection} !x:a ${key.split(' ')[2]}`])).header.eventId;
+        };
+        expect(order.map(idOf)).toEqual(facts.map((_, i) => `$${i}`));
+        const news = keysOf(rows, 'timeline').toSorted();
+        const live = arrived.filter(({ data }) => !('history' in (data as object)));
+        expect(news.map((key) => parseRow(String(rows[`timeline ${key}`])).header.eventId)).toEqual(
+          live.map(({ data }) => (data as { event_id: string }).event_id),
+        );
+      },
+    );
+    await fc.assert(property, { numRuns: 30 });
+  });
+
+  it('gives rooms events of the same id without mixing them up: versions 1 and 2 let servers name theirs', async () => {
+    const said = await room.say('mine');
+    const pdu = { type: 'm', sender: ALICE, origin_server_ts: 1, depth: 9, content: { body: 'theirs' } };
+    const data = { event_id: said.eventId, room_version: '1', state: [], visibility: 'shared', extremities: [], pdu };
+    const rows = await rowsOf('timeline', [{ stream: 'room-!other:a.example', type: 'pdu-accepted', data }]);
+    const { position } = placeOf(rows, said.eventId);
+    expect(eventRow(rows, `timeline ${room.roomId} ${position}`).event['content']).toMatchObject({ body: 'mine' });
+    expect(parseEventPlace(String(rows[`events ${said.eventId} !other:a.example`]))).toMatchObject({ depth: 9 });
+  });
+
+  it('notes the parents of an event whose state others told, which may be missing', async () => {
+    const pdu = {
+      type: 'm',
+      sender: ALICE,
+      origin_server_ts: 1,
+      depth: 9,
+      content: {},
+      prev_events: ['$p', ['$q', {}]],
+    };
+    const header = { event_id: '$e', room_version: '11', state: [], visibility: 'shared', extremities: [] };
+    const told = { ...header, base: { learnt: '$e' }, pdu };
+    const facts = [
+      { stream: 'room-!x:a', type: 'pdu-accepted', data: told },
+      { stream: 'room-!x:a', type: 'pdu-accepted', data: { ...header, event_id: '$f', pdu } },
+    ];
+    const rows = await project(
+      roomProjectors().find(({ name }) => name === 'timeline')!,
+      facts,
+    );
+    expect(keysOf(rows, 'gaps').map((key) => rows[`gaps ${key}`])).toEqual([['$p', '$q']]);
   });
 
   it('keeps the spelling of numbers in the rooms that may hold any', async () => {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import { depthKey, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
@@ -26,16 +27,16 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 /**
  * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
  * in `history` those that were fetched from the past, which are news to nobody. `topology` has both in the order of the graph,
- * `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
+ * `gaps` those whose parents may be missing here, `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
  * PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
  * page of /sync is one scan.
  */
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 3,
-    readableSince: 3,
-    collections: ['timeline', 'history', 'topology', 'events', 'transactions'],
+    version: 4,
+    readableSince: 4,
+    collections: ['timeline', 'history', 'topology', 'gaps', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -52,10 +53,19 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   rows.put(collectionOf({ isHistory }), [roomId, position], row);
   rows.put('topology', [roomId, depthKey(depth), position], isHistory ? HISTORY_MARK : '');
   rows.put('events', [eventId, roomId], formatEventPlace({ position, depth, revision, isHistory }));
+  // Some parents of an event whose state others told may not be here. Mostly all are missing; readers look again.
+  if (typeof data.base === 'object')
+    rows.put('gaps', [roomId, depthKey(depth), position], JSON.stringify(parentsOf(pdu)));
   if (txn === undefined) return;
   const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
   const key = transactionKey(roomId, pdu['type'] as string, txn.txn_id, redacts);
   rows.put('transactions', [pdu['sender'] as string, txn.device_id, key], shortPosition(position));
+}
+
+/** The parents of an event; in versions 1 and 2 of rooms each stands beside its hash. */
+function parentsOf(pdu: JsonObject): unknown[] {
+  const parents = pdu['prev_events'];
+  return Array.isArray(parents) ? parents.map((parent: unknown) => (Array.isArray(parent) ? parent[0] : parent)) : [];
 }
 
 function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {

@@ -5,6 +5,10 @@ import { ForkedRoom } from '#testing/forked-room';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
+import type { TimelinePlace } from '#http/tokens/timeline-token';
+import type { RoomEvent } from '#protocol/room-event';
+import { depthKey } from '../projections/event-place.js';
+import { findPlaces } from '../reading/event-rows.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import { getContext } from './get-context.js';
@@ -125,5 +129,39 @@ describe('an event that is not for anybody', () => {
     await views.follow();
     await expect(getEvent(views, room.roomId, eventId, as(ALICE))).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
     expect(await bodiesFor(ALICE)).not.toContain('hidden');
+  });
+});
+
+describe('a page of a room whose history is missing in part', () => {
+  const page = async (from?: TimelinePlace) =>
+    listMessages(await openRoom(views, room.roomId, as(ALICE), 'events'), { direction: 'b', limit: 100, from });
+
+  /** As the projector writes it of an event whose state others told. */
+  async function missBefore({ eventId }: RoomEvent, parents: readonly EventId[]): Promise<void> {
+    const [place] = await findPlaces(views, room.roomId, [eventId]);
+    const key = [room.roomId, depthKey(place!.depth), place!.position];
+    await views.store.write([{ collection: 'gaps', key, value: JSON.stringify(parents) }]);
+  }
+
+  it('ends where events are missing, says which, and goes past it when it is asked again', async () => {
+    const behind = await others.fetch(say('behind it', gap));
+    await views.follow();
+    const missing = '$missing' as EventId;
+    await missBefore(behind, [gap[0]!, missing]);
+    const first = await page();
+    expect(first.rows.at(-1)?.header.eventId).toBe(behind.eventId);
+    expect(first.gaps).toEqual([{ place: first.end, missing: [missing] }]);
+    const second = await page(first.end);
+    expect(second.gaps).toEqual(first.gaps);
+    expect(second.rows.at(-1)?.header.type).toBe('m.room.create');
+    expect(second.end).toBeUndefined();
+  });
+
+  it('is whole once what was missing has come', async () => {
+    const behind = await others.fetch(say('behind it', gap));
+    await views.follow();
+    await missBefore(behind, gap);
+    const { rows, gaps, end } = await page();
+    expect([rows.at(-1)?.header.type, gaps, end]).toEqual(['m.room.create', [], undefined]);
   });
 });

@@ -2,13 +2,14 @@ import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { comparePlaces, type Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { depthOfKey } from '../projections/event-place.js';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { passesFilter } from './event-filter.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
+import { findGap, findGapAt, type Gap } from './find-gap.js';
 import { findStateRowsAfter } from './state-at-event.js';
 import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
@@ -31,6 +32,11 @@ export interface MessagesPage {
    * empty page says that nothing is left.
    */
   readonly end: TimelinePlace | undefined;
+  /**
+   * Where history is missing: at the place at which the page began, which it went past, and at that at which it ended. Backwards
+   * only.
+   */
+  readonly gaps: readonly Gap[];
 }
 
 /** How many events a page looks at before it answers with what it has: a filter that lets nothing pass must end. */
@@ -38,15 +44,19 @@ const MAX_LOOKED_AT = 5_000;
 
 /**
  * A page of a room's events in the order of (depth, position), those the reader may see: client-server API, "Syncing",
- * `GET /rooms/{roomId}/messages`.
+ * `GET /rooms/{roomId}/messages`. Backwards it ends where history is missing, and leads on from there: its caller can fetch what
+ * is missing, and a client that it comes too late for can ask again.
  */
 export async function listMessages(open: OpenRoom, request: PageRequest): Promise<MessagesPage> {
   const { views, roomId } = open.room;
   const { direction, limit, filter = {} } = request;
   const start = request.from ?? (direction === 'b' ? await lastPlace(open) : FIRST);
-  if (limit === 0) return { rows: [], start, end: start };
+  if (limit === 0) return { rows: [], start, end: start, gaps: [] };
   const matcher = compileMatcher(filter);
   const rows: TimelineRow[] = [];
+  const passed = direction === 'b' ? await findGapAt(views, roomId, start) : undefined;
+  const next = direction === 'b' ? await findGap(views, roomId, request.to, start) : undefined;
+  const gaps = passed === undefined ? [] : [passed];
   let at = start;
   let lookedAt = 0;
   for (;;) {
@@ -57,12 +67,13 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
       at = direction === 'b' ? justBefore(row) : placeOf(row);
       lookedAt++;
       if (room.isShown(row.header) && (matcher.matchesAll || (await passesFilter(matcher, room, row)))) rows.push(row);
+      if (next !== undefined && isSamePlace(at, next.place)) return { rows, start, end: at, gaps: [...gaps, next] };
       if (rows.length >= limit) break;
     }
     const exhausted = page.length < size;
     if (rows.length >= limit || exhausted || lookedAt >= MAX_LOOKED_AT) {
       const more = direction === 'f' ? rows.length > 0 || !exhausted : await hasMore(views, roomId, at, request);
-      return { rows, start, end: more ? at : undefined };
+      return { rows, start, end: more ? at : undefined, gaps };
     }
   }
 }
@@ -81,6 +92,10 @@ export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly 
   const keys = [...senders].map((sender) => ['m.room.member', sender] as const);
   const last = rows.map(({ header }) => header).reduce((a, b) => (isLater(b, a) ? b : a));
   return findStateRowsAfter(views, roomId, keys, last);
+}
+
+function isSamePlace(a: TimelinePlace, b: TimelinePlace): boolean {
+  return a.depth === b.depth && comparePlaces(a.place, b.place) === 0;
 }
 
 /** Whether an event comes after another in the order of the graph. */
