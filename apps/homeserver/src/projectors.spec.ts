@@ -47,6 +47,8 @@ describe('the rows of every projector', () => {
     const [alice, bob, carol] = [of(ALICE), of(BOB), of(CAROL)];
     const token = (type: string, data: object): StreamFact => ({ stream: 'registration-token-abc', type, data });
     const { roomId } = room;
+    const [message] = inRoom.filter(({ data }) => (data as { event_id?: string }).event_id === said.eventId);
+    const past: StreamFact = { ...message!, data: { ...(message!.data as object), event_id: '$past', history: true } };
     const learnt: StreamFact = {
       stream: `room-${roomId}`,
       type: 'state-learnt',
@@ -110,7 +112,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, learnt, ...accounts];
+    life = [...inRoom, past, learnt, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

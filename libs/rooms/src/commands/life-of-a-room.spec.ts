@@ -12,6 +12,7 @@ import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
+import { RoomGraph } from '../graph/room-graph.js';
 import { listStateRows, listStateRowsAt } from '../queries/state-rows.js';
 import { BanUser } from './ban-user.js';
 import { DeleteState } from './delete-state.js';
@@ -122,7 +123,7 @@ async function rowsOf(views: RoomViews): Promise<unknown> {
 }
 
 /** Folds the facts by hand: the state after each of them. */
-function statesOf(rooms: RoomCommands, roomId: RoomId): [Position, string[]][] {
+function statesOf(rooms: RoomCommands, roomId: RoomId): [Position, string[], EventId][] {
   const state = new Map<string, string>();
   return rooms.facts(roomId, 'pdu-accepted').map(({ data, position }) => {
     const { event_id: id, pdu, room_version } = JSON.parse(data) as PduAccepted;
@@ -130,7 +131,7 @@ function statesOf(rooms: RoomCommands, roomId: RoomId): [Position, string[]][] {
     if (room_version === DELETION && isJsonObject(pdu['content']) && pdu['content'][DELETED] === true)
       state.delete(key);
     else if (pdu['state_key'] !== undefined) state.set(key, id);
-    return [position, [...state.values()].toSorted()];
+    return [position, [...state.values()].toSorted(), id];
   });
 }
 
@@ -156,7 +157,12 @@ test('whatever people try in a room, its log stands up to an audit and its views
 
       const states = statesOf(rooms, roomId);
       expect(idsOf(await listStateRows(views, roomId))).toEqual(states.at(-1)?.[1]);
-      for (const [position, ids] of states) expect(idsOf(await listStateRowsAt(views, roomId, position))).toEqual(ids);
+      const graph = new RoomGraph(views, roomId);
+      for (const [position, ids, eventId] of states) {
+        expect(idsOf(await listStateRowsAt(views, roomId, position))).toEqual(ids);
+        const after = await (await graph.findStateAfter(eventId))?.list();
+        expect(after?.map((entry) => entry.eventId).toSorted()).toEqual(ids);
+      }
 
       const members = await Promise.all(USERS.map((userId) => rooms.membership(roomId, userId)));
       const count = (membership: string): number => members.filter((one) => one === membership).length;
