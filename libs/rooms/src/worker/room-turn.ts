@@ -23,6 +23,9 @@ import { factWithPdu, pduPlaceIn, type PduRedacted, roomStream } from '../facts/
 import type { LiveRoom } from './live-room.js';
 import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
 
+/** The facts that carry an event as it was signed. */
+const ERASABLE: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected', 'outlier-stored']);
+
 /** Who and what caused the facts of a turn. */
 export interface FactContext {
   readonly actor: string;
@@ -193,7 +196,7 @@ export class RoomTurn {
   #push(type: string, data: string, name: string, fact: RoomFact, head = headAfter(this.head, fact)): void {
     const decision = { at: this.services.clock.now(), ...this.context };
     // What a redaction takes away of the event must be able to go.
-    const erasable = type === 'pdu-accepted' ? pduPlaceIn(data) : undefined;
+    const erasable = ERASABLE.has(type) ? pduPlaceIn(data) : undefined;
     const draft = { id: decisionId(name, decision), type, data, erasable, schema: 1, ...decision };
     this.facts.push({ draft, fact, head });
     this.head = head;
