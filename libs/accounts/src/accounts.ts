@@ -71,7 +71,7 @@ export class Accounts {
       (account) => draftFacts(decide(account)),
       cause,
     );
-    if (facts.length > 0) await this.views.whenProcessed(position);
+    if (facts.length > 0) await this.views.whenProcessed(position, ['accounts', 'tokens', 'profiles', 'account-data']);
     return { changed: facts.length > 0, position };
   }
 }

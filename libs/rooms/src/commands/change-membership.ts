@@ -47,7 +47,7 @@ export class MembershipChanges {
       change.check?.(membership);
       return sendMembership(turn, requester.userId, change.target, content, before);
     });
-    if (position !== undefined) await this.views.whenProcessed(position);
+    if (position !== undefined) await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
     return result;
   }
 
@@ -65,7 +65,7 @@ export class MembershipChanges {
     });
     try {
       const { position } = await sent;
-      if (position !== undefined) await this.views.whenProcessed(position);
+      if (position !== undefined) await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
       return position !== undefined;
     } catch (error) {
       // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.

@@ -129,7 +129,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       }
     });
     if (position === undefined) return;
-    await this.views.whenProcessed(position);
+    await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
     await this.memberships.tellNewerProfile(requester, event.roomId, members[0]!.content);
   }
 

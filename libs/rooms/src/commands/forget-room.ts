@@ -58,6 +58,6 @@ export class ForgetRoomHandler implements ICommandHandler<ForgetRoom> {
       ],
       contextOf(requester),
     );
-    await this.views.whenProcessed(position);
+    await this.views.whenProcessed(position, ['user-rooms']);
   }
 }

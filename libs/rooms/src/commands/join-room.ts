@@ -53,7 +53,7 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
       await sendMembership(turn, userId, userId, vouched, before);
     });
     if (position === undefined) return { roomId };
-    await this.views.whenProcessed(position);
+    await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
     await this.memberships.tellNewerProfile(requester, roomId, shown, given);
     return { roomId };
   }

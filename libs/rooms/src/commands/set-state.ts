@@ -69,7 +69,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
       }
       return (await turn.send(draft)).eventId;
     });
-    if (position !== undefined) await this.views.whenProcessed(position);
+    if (position !== undefined) await this.views.whenProcessed(position, ['room-state', 'timeline']);
     return { eventId: result };
   }
 }

@@ -207,7 +207,6 @@ test('a room that nobody created is one that nobody may enter', async () => {
 
 test('a cold room begins at its snapshot, and not where the log disagrees with it', async () => {
   const readModels = new MemoryReadModels();
-  await readModels.takeLease();
   const snapshots = new RoomSnapshots(store, readModels, fail);
   const roomId = await roomOf('11');
   for (let i = 0; i < 2_100; i += 100) {
