@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, UserId } from '#kernel/ids';
 import type { HistoryVisibility } from '../facts/room-facts.js';
@@ -163,5 +164,58 @@ describe('a page of a room whose history is missing in part', () => {
     await missBefore(behind, gap);
     const { rows, gaps, end } = await page();
     expect([rows.at(-1)?.header.type, gaps, end]).toEqual(['m.room.create', [], undefined]);
+  });
+});
+
+describe('for every life in a room', () => {
+  /** What can become of a member, and who brings it about. */
+  const STEPS: Readonly<Record<string, readonly (readonly [membership: string, by: UserId])[]>> = {
+    leave: [
+      ['join', BOB],
+      ['invite', ALICE],
+    ],
+    invite: [
+      ['join', BOB],
+      ['leave', BOB],
+    ],
+    join: [
+      ['leave', BOB],
+      ['ban', ALICE],
+    ],
+    ban: [['leave', ALICE]],
+  };
+
+  it('an event of the past is seen as the rules say of where it was sent, whenever it came', async () => {
+    const visibility = fc.constantFrom<HistoryVisibility>('invited', 'joined', 'shared', 'world_readable');
+    const life = fc.array(fc.nat(1), { minLength: 1, maxLength: 6 });
+    const property = fc.asyncProperty(life, visibility, fc.nat(), async (choices, seenBy, at) => {
+      const memberships = ['leave'];
+      await room.setMembership(BOB, 'leave');
+      const places = [await others.extremities()];
+      for (const choice of choices) {
+        const steps = STEPS[memberships.at(-1)!]!;
+        const [membership, by] = steps[choice % steps.length]!;
+        await room.setMembership(BOB, membership, by);
+        memberships.push(membership);
+        places.push(await others.extremities());
+      }
+      const i = at % places.length;
+      const { eventId } = await others.fetch(say('x', places[i]!), { visibility: seenBy });
+      await views.follow();
+      const found = await getEvent(views, room.roomId, eventId, as(BOB)).catch(() => undefined);
+      const isInLater = memberships.slice(i).includes('join');
+      const there = memberships[i]!;
+      const isSeen =
+        seenBy === 'world_readable' ||
+        there === 'join' ||
+        (seenBy === 'shared' && isInLater) ||
+        (seenBy === 'invited' && there === 'invite');
+      expect(found !== undefined).toBe(isSeen);
+      // The next life begins outside.
+      if (memberships.at(-1) === 'ban') await room.setMembership(BOB, 'leave', ALICE);
+      if (memberships.at(-1) !== 'leave' && memberships.at(-1) !== 'ban') await room.setMembership(BOB, 'leave');
+      await room.setMembership(BOB, 'join');
+    });
+    await fc.assert(property, { numRuns: 15 });
   });
 });
