@@ -75,7 +75,6 @@ export class SendV1Controller {
   }
 
   /** "State sections may also be deleted", says the basis of 2015, and not by which request. */
-  @Authenticated({ guests: true })
   @Delete('state/:type')
   deleteState(
     @CurrentRequester() requester: Requester,
@@ -85,7 +84,6 @@ export class SendV1Controller {
     return this.deleteStateWithKey(requester, roomId, type, '');
   }
 
-  @Authenticated({ guests: true })
   @Delete('state/:type/:stateKey')
   deleteStateWithKey(
     @CurrentRequester() requester: Requester,
