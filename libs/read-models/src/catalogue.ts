@@ -62,7 +62,11 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     value: 'empty: something is summed up of what relates to it',
   },
   'thread-senders': { owner: 'relations', key: ['room', 'root', 'user'], value: 'how many are theirs, the last' },
-  annotations: { owner: 'annotations', key: ['room', 'hash of sender, type, event and key'], value: 'event id' },
+  annotations: {
+    owner: 'annotations',
+    key: ['room', 'hash of sender, type, event and key; or `$ ` and the event id'],
+    value: 'event id; or the hash',
+  },
   'graph-events': {
     owner: 'graph',
     key: ['room', 'event'],

@@ -1,9 +1,32 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { relationOf } from '#protocol/relation';
 import { pduTail, pduTextOf, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { findEventRevision } from '#rooms/queries/find-event-revision';
+
+/**
+ * What remains of an event, with what it related to and how, where it did: threads count it, and are to be counted the same when
+ * the views are made anew. What it annotated that with goes.
+ */
+function withRelation(remains: string, { data }: RecordedFact): string {
+  if (!data.includes('"m.relates_to"')) return remains;
+  const content = contentOf(JSON.parse(pduTextOf(data)));
+  const { relType, parent } = relationOf(content) ?? {};
+  if (relType === undefined || parent === undefined) return remains;
+  const pdu = parseJson(remains, { lenient: true }) as JsonObject;
+  const kept = { ...contentOf(pdu), 'm.relates_to': { event_id: parent, rel_type: relType } };
+  return canonicalJson({ ...pdu, content: kept }, { lenient: true });
+}
+
+function contentOf(pdu: unknown): JsonObject {
+  const content = isJsonObject(pdu) ? pdu['content'] : undefined;
+  return isJsonObject(content) ? content : {};
+}
 
 /**
  * Erases from the log what a redaction took away. The views have shown only what remains of the event since `pdu-redacted`; from
@@ -27,10 +50,12 @@ export class RedactionErasure implements Effect {
     const { event_id: eventId } = JSON.parse(data) as PduRedacted;
     const revision = await findEventRevision(this.views, roomIdOfStream(stream), eventId);
     if (revision === undefined) return false;
-    for await (const { metadata } of this.store.readStream(stream, { from: revision, limit: 1 })) {
-      if (metadata.erasable === undefined || metadata.erased !== undefined) return false;
+    for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
+      const { erasable, erased } = fact.metadata;
+      if (erasable === undefined || erased !== undefined) return false;
+      await this.store.erase(stream, revision, pduTail(withRelation(pduTextOf(data), fact)));
+      return true;
     }
-    await this.store.erase(stream, revision, pduTail(pduTextOf(data)));
-    return true;
+    return false;
   }
 }

@@ -36,6 +36,8 @@ async function redact(roomId: string, eventId: string): Promise<void> {
   await alice.ok('PUT', `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
 }
 
+const ROOM_VIEWS = ['timeline', 'room-state', 'membership', 'room-summary', 'graph', 'relations', 'annotations'];
+
 test.each(['6', '11'])(
   'what is redacted leaves the log, and all that is made of it is as before (room version %s)',
   async (version) => {
@@ -43,15 +45,26 @@ test.each(['6', '11'])(
     const events = [await alice.send(roomId, SECRET), await alice.setState(roomId, 'm.room.topic', { topic: SECRET })];
     await alice.send(roomId, 'said openly');
     events.push(await alice.setState(roomId, 'm.room.name', { name: SECRET }));
+    const root = await alice.send(roomId, 'root');
+    const relate = async (type: string, relation: object): Promise<void> => {
+      const path = `/rooms/${encodeURIComponent(roomId)}/send/${type}/relate${events.length}`;
+      const content = { body: SECRET, msgtype: 'm.text', 'm.relates_to': { event_id: root, ...relation } };
+      const { event_id: eventId } = await alice.ok('PUT', path, content);
+      events.push(eventId);
+    };
+    await relate('m.room.message', { rel_type: 'm.thread' });
+    await relate('m.room.message', { rel_type: 'm.thread' });
+    await relate('m.reaction', { rel_type: 'm.annotation', key: SECRET });
+    await relate('m.room.message', { rel_type: 'm.reference' });
     await alice.setState(roomId, 'm.room.topic', { topic: 'open' });
     for (const eventId of events) await redact(roomId, eventId);
-    const facts = await factsOf(roomId, 3);
+    const facts = await factsOf(roomId, events.length);
     expect(JSON.stringify(facts)).not.toContain(SECRET);
 
     const verifier = new RoomVerifier(roomId as RoomId, () => parseVerifyKey(TEST_AUTHOR.signingKey.publicKey));
     expect(facts.flatMap((fact) => verifier.check(fact))).toEqual([]);
 
-    for (const name of ['timeline', 'room-state', 'membership', 'room-summary', 'graph']) {
+    for (const name of ROOM_VIEWS) {
       const rows = await app.views.checksum(name);
       await app.views.rebuild(name, { switchByHand: false, fromStart: false });
       await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
