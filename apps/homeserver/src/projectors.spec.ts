@@ -54,6 +54,8 @@ describe('the rows of every projector', () => {
       type: 'state-learnt',
       data: { event_id: '$joined', part: 1, parts: 1, root: '', state: [['m.room.topic', '', '$topic']] },
     };
+    const joined = { event_id: '$joined', history: true, base: { learnt: '$joined' } };
+    const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined } };
     const receipt = (n: number, more: object = {}): StreamFact =>
       bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more });
     const refresh = (used: string, n: number): StreamFact =>
@@ -112,7 +114,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, learnt, ...accounts];
+    life = [...inRoom, past, learnt, afterGap, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(
