@@ -9,7 +9,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
-import type { Config } from '#config/config';
+import { type Config, ConfigError } from '#config/config';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
@@ -23,6 +23,7 @@ import { watchRequests } from '#observability/request-log';
 import { type ControlServer, startControlServer } from '#projections/control-server';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
+import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { Listener } from '#projections/listener';
 import { EFFECTS } from '#processes/processes.module';
 import { AppModule } from './app.module.js';
@@ -140,7 +141,9 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();
-  await ports.projections.start();
+  await ports.projections.start().catch((error: unknown) => {
+    throw error instanceof ViewsMisconfigured ? new ConfigError(error.message) : error;
+  });
   // Before the modules, whose commands they give.
   closing.push({ name: 'effects', milliseconds: DRAIN_MS.effects, run: () => ports.projections.effects.stop() });
   const control = await openControl(ports, app);

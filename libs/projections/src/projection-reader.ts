@@ -18,6 +18,8 @@ const IDLE_LOOK_MS = 1000;
  */
 export class ProjectionReader {
   lastError: string | undefined;
+  /** Whether the views were of another log when they were looked at last. */
+  isForeign = false;
   readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -109,6 +111,7 @@ export class ProjectionReader {
   async #look(): Promise<Checkpoint | undefined> {
     const { projectors, readModels } = this.parts;
     const { checkpoint, records } = await readStanding(readModels, projectors);
+    this.isForeign = checkpoint !== undefined && checkpoint.log !== null && checkpoint.log !== this.logId;
     if (checkpoint === undefined || checkpoint.log !== this.logId) {
       this.progress.take(undefined);
       return undefined;

@@ -3,7 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { Position } from '#kernel/position';
-import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { ViewsMisconfigured, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { checkOwners } from './check-owners.js';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
@@ -23,6 +23,9 @@ import type { Views } from './views.js';
 const ANOTHER_WRITES = 'Another process writes the views: it takes such commands, and this one does not';
 /** How often the lease is asked for that another process has. */
 const LEASE_LOOK_MS = 500;
+/** Views that another process writes are of another log for so long at most while it begins to make them anew. */
+const FOREIGN_MS = 10_000;
+const TAKEN = 'another server writes to this database of views, and each needs one of its own';
 
 /**
  * The projections in this process. The one that has the lease of the views runs all projectors over the log: follows it live,
@@ -57,14 +60,18 @@ export class ProjectionRuntime implements Views {
 
   /**
    * Takes up where the last run ended and follows the log, or the process that does so. What is there serves at once; settles
-   * when the serving projections have passed the head of the log as it was at the call. Throws where the stores cannot be
-   * read, or where rows of a version that today's queries cannot read could not be rebuilt.
+   * when the serving projections have passed the head of the log as it was at the call. Throws ViewsMisconfigured where a server
+   * with another log writes them, and where the stores cannot be read, or where rows of a version that today's queries cannot read could not be rebuilt.
    */
   async start(): Promise<void> {
     const head = await this.#parts.store.head();
+    let foreignSince: number | undefined;
     while (!(await this.#parts.readModels.takeLease())) {
       this.#reader ??= await this.#makeReader();
       if (await this.#reader.begin()) return await this.#follow(this.#reader, head);
+      foreignSince = this.#reader.isForeign ? (foreignSince ?? performance.now()) : undefined;
+      if (foreignSince !== undefined && performance.now() - foreignSince > FOREIGN_MS)
+        throw new ViewsMisconfigured(TAKEN);
       await this.#pause(LEASE_LOOK_MS);
       this.#stopping.signal.throwIfAborted();
     }

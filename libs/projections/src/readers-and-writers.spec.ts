@@ -178,6 +178,13 @@ describe('two processes on one log and one store of views', () => {
     await expect(make([wordsProjector()]).runtime.load()).rejects.toThrow('Another process writes');
   });
 
+  it('of different logs are told that each needs a store of its own', async () => {
+    const owner = readModels.another();
+    await owner.takeLease();
+    await owner.write([checkpointWrite('another log', undefined, 0)]);
+    await expect(make([wordsProjector()]).runtime.start()).rejects.toThrow('each needs one of its own');
+  }, 30_000);
+
   it('begin with the second waiting for views that are of no log yet, or that its queries cannot read', async () => {
     const owner = readModels.another();
     await owner.takeLease();
