@@ -41,7 +41,7 @@ describe('a server that falls silent now and then to a connection that has read'
   let tests = 0;
   // Each costs the five seconds after which a silent reading is taken for lost.
   beforeEach(() => {
-    if (++tests % 6 === 4) server.faults.connectionsToSilence++;
+    if (++tests % 12 === 4) server.faults.connectionsToSilence++;
   });
 
   describeEventStore('KurrentDB event store, on that server', async () => {
