@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { relationOf } from '#protocol/relation';
 import { pduTail, pduTextOf, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { contentOf } from '#rooms/projections/room-fact-reader';
 import { findEventRevision } from '#rooms/queries/find-event-revision';
 
 /**
@@ -15,17 +16,12 @@ import { findEventRevision } from '#rooms/queries/find-event-revision';
  */
 function withRelation(remains: string, { data }: RecordedFact): string {
   if (!data.includes('"m.relates_to"')) return remains;
-  const content = contentOf(JSON.parse(pduTextOf(data)));
+  const content = contentOf(JSON.parse(pduTextOf(data)) as JsonObject);
   const { relType, parent } = relationOf(content) ?? {};
   if (relType === undefined || parent === undefined) return remains;
   const pdu = parseJson(remains, { lenient: true }) as JsonObject;
   const kept = { ...contentOf(pdu), 'm.relates_to': { event_id: parent, rel_type: relType } };
   return canonicalJson({ ...pdu, content: kept }, { lenient: true });
-}
-
-function contentOf(pdu: unknown): JsonObject {
-  const content = isJsonObject(pdu) ? pdu['content'] : undefined;
-  return isJsonObject(content) ? content : {};
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { isStateDeletion } from '#protocol/state-deletion';
@@ -14,6 +14,7 @@ import {
   roomStream,
   type StateChange,
 } from '../facts/room-facts.js';
+import { contentOf } from '../projections/room-fact-reader.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
 
 /** One fact of a room's history: who did what, when, from which device, with which effect on the state. */
@@ -205,11 +206,6 @@ function carriedPdu(body: PduAccepted, eventId: EventId): JsonObject {
 
 /** What an entry has of its fact's place in the log. */
 type Recorded = Pick<AuditEntry, 'revision' | 'position' | 'at' | 'actor' | 'who' | 'device' | 'fact' | 'chain'>;
-
-function contentOf(pdu: JsonObject): JsonObject {
-  const content = pdu['content'];
-  return isJsonObject(content) ? content : {};
-}
 
 /** The event that a redaction names, wherever its room version has it. */
 function targetOf(pdu: JsonObject): unknown {

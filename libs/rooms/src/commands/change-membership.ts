@@ -13,6 +13,9 @@ import { checkState } from './check-state.js';
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 
+/** The views that an answer waits for which says that somebody is in a room, or is no more: what they may ask next reads these. */
+export const MEMBERSHIP_VIEWS: readonly string[] = ['user-rooms', 'room-state', 'timeline'];
+
 /** A change of one user's membership, by that user or another. */
 export interface MembershipChange {
   readonly target: UserId;
@@ -47,7 +50,7 @@ export class MembershipChanges {
       change.check?.(membership);
       return sendMembership(turn, requester.userId, change.target, content, before);
     });
-    if (position !== undefined) await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
+    if (position !== undefined) await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     return result;
   }
 
@@ -65,7 +68,7 @@ export class MembershipChanges {
     });
     try {
       const { position } = await sent;
-      if (position !== undefined) await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
+      if (position !== undefined) await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
       return position !== undefined;
     } catch (error) {
       // A room may forbid it (a join rule that has changed since); the other rooms are told all the same.

@@ -21,7 +21,7 @@ import { liveRoom } from '../worker/live-room.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { MembershipChanges } from './change-membership.js';
+import { MEMBERSHIP_VIEWS, MembershipChanges } from './change-membership.js';
 import { checkAliases } from './check-aliases.js';
 import { isSameAlias } from './drop-canonical-alias.js';
 
@@ -129,7 +129,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
       }
     });
     if (position === undefined) return;
-    await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
+    await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     await this.memberships.tellNewerProfile(requester, event.roomId, members[0]!.content);
   }
 

@@ -7,7 +7,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { MembershipChanges, sendMembership } from './change-membership.js';
+import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-membership.js';
 import { checkGuestMayJoin } from './guest-access.js';
 import { authorisedJoin } from './join-authoriser.js';
 import { redeemThirdPartyInvite, thirdPartySignedOf } from './third-party-invite.js';
@@ -53,7 +53,7 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
       await sendMembership(turn, userId, userId, vouched, before);
     });
     if (position === undefined) return { roomId };
-    await this.views.whenProcessed(position, ['user-rooms', 'room-state', 'timeline']);
+    await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     await this.memberships.tellNewerProfile(requester, roomId, shown, given);
     return { roomId };
   }
