@@ -10,6 +10,8 @@ export interface SigningKey {
   readonly publicKey: Buffer;
   /** The 64 bytes of the signature over some bytes, or over the UTF-8 of a text. */
   sign(message: Uint8Array | string): Buffer;
+  /** The same, made on another core than this code runs on. */
+  signAside(message: Uint8Array | string): Promise<Buffer>;
   /** The 32 secret bytes. A method, so that no log line or dump of the object shows them. */
   exportSeed(): Buffer;
 }
@@ -46,6 +48,10 @@ export function createSigningKey(seed: Uint8Array, version: string): SigningKey 
     keyId: `ed25519:${version}`,
     publicKey,
     sign: (message: Uint8Array | string) => sign(null, bytesOf(message), privateKey),
+    signAside: (message: Uint8Array | string) =>
+      new Promise<Buffer>((resolve, reject) => {
+        sign(null, bytesOf(message), privateKey, (error, signature) => (error ? reject(error) : resolve(signature)));
+      }),
     exportSeed: () => Buffer.from(secret),
   });
 }

@@ -6,7 +6,7 @@ import { checkEventAuth } from '#protocol/event-auth/authorize-event';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { sealEvent } from '#protocol/signing/seal-event';
+import { sealEvent, sealEventAside } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted } from '../facts/room-facts.js';
@@ -37,8 +37,10 @@ export const EVENT_AUTHOR = Symbol.for('annals.EventAuthor');
 /** A decided event: what goes into the log, and where the room stands once it is there. */
 export interface DecidedEvent {
   readonly event: RoomEvent;
-  /** The PDU's canonical JSON, as signed. */
-  readonly pduText: string;
+  /** As long as the PDU's canonical JSON, and the same but for its signature. */
+  readonly unsignedText: string;
+  /** Signs the PDU: its canonical JSON. */
+  sign(): Promise<string>;
   readonly header: Omit<PduAccepted, 'pdu'>;
   readonly head: RoomHead;
 }
@@ -84,7 +86,7 @@ export function checkDraftAuth(
 
 /**
  * Checks a draft against the authorisation rules of the state before it, builds an event of it on the room's forward
- * extremities, hashes and signs it. Pure but for the signature. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE,
+ * extremities and hashes it; the signature is made when it is asked for. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE,
  * M_BAD_JSON where the content has no canonical form (room versions 6 and later).
  */
 export function decideEvent(
@@ -109,28 +111,34 @@ export function decideEvent(
     ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
     ...(draft.redacts === undefined ? {} : { redacts: draft.redacts }),
   };
-  const sealed = seal(unsigned, head.version, author);
-  const event = parseRoomEvent(sealed.pdu, head.version, roomId, sealed);
-  return accept(head, event, sealed.json, draft.txn);
+  const { version } = head;
+  const sealed = sealEventAside(named(unsigned, version, author), version, author.serverName, author.signingKey);
+  const event = parseRoomEvent(sealed.pdu, version, roomId, sealed);
+  return { unsignedText: sealed.json, sign: sealed.sign, ...accept(head, event, draft.txn) };
 }
 
 /** A room's first event, made before the room's id is known where that is the event's own hash. */
 export function decideCreateEvent(head: RoomHead, event: RoomEvent, pduText: string): DecidedEvent {
   checkEventAuth(event, head.version, authStateOf([], event));
-  return accept(head, event, pduText, undefined);
+  return { unsignedText: pduText, sign: () => Promise.resolve(pduText), ...accept(head, event, undefined) };
 }
 
 /** Hashes, signs and (where the id is no hash) names a PDU. */
 export function seal(pdu: JsonObject, version: RoomVersion, author: EventAuthor): ReturnType<typeof sealEvent> {
-  const named =
-    version.eventIds === 'opaque'
-      ? { ...pdu, event_id: `$${randomBytes(18).toString('base64url')}:${author.serverName}` }
-      : pdu;
-  return sealEvent(named, version, author.serverName, author.signingKey);
+  return sealEvent(named(pdu, version, author), version, author.serverName, author.signingKey);
+}
+
+function named(pdu: JsonObject, version: RoomVersion, { serverName }: EventAuthor): JsonObject {
+  if (version.eventIds !== 'opaque') return pdu;
+  return { ...pdu, event_id: `$${randomBytes(18).toString('base64url')}:${serverName}` };
 }
 
 /** Accepts an event that stands on all extremities: the state before it is the current one. */
-function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccepted['txn'] | undefined): DecidedEvent {
+function accept(
+  head: RoomHead,
+  event: RoomEvent,
+  txn: PduAccepted['txn'] | undefined,
+): Omit<DecidedEvent, 'unsignedText' | 'sign'> {
   const state = stateAfterEvent(head.state, event, head.version);
   const own = event.stateKey === undefined ? [] : changesBetween(head.state, state);
   const root = state.rootHash;
@@ -147,7 +155,7 @@ function accept(head: RoomHead, event: RoomEvent, pduText: string, txn: PduAccep
   };
   const after = headAfter(head, { type: 'pdu-accepted', event, header: changes });
   const header = { event_id: event.eventId, ...changes, visibility: head.visibility };
-  return { event, pduText, header, head: after };
+  return { event, header, head: after };
 }
 
 function stateOf({ eventId, state }: Extremity): StateTrie {

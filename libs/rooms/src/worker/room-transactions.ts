@@ -24,9 +24,10 @@ export function transactionName(
   event: Pick<RoomEvent, 'sender' | 'type' | 'redacts'>,
   { device_id: device, txn_id: txnId }: NonNullable<PduAccepted['txn']>,
 ): string {
-  const target = event.type === 'm.room.redaction' ? event.redacts : undefined;
-  // JSON, because no separator is safe in what clients choose.
-  return JSON.stringify([event.sender, device, event.type, target, txnId]);
+  const { sender, type } = event;
+  const target = type === 'm.room.redaction' ? (event.redacts ?? '') : '';
+  // Lengths, because no separator is safe in what clients choose.
+  return `${device.length},${type.length},${target.length},${txnId.length} ${device}${type}${target}${txnId}${sender}`;
 }
 
 /** A transaction of a room: its name and the event that answers it. */

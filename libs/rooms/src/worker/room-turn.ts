@@ -19,7 +19,7 @@ import {
 } from '../decide/decide-event.js';
 import { headAfter, type RoomHead } from '../decide/room-head.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
-import { factWithPdu, pduPlaceIn, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { factWithPdu, pduPlaceIn, pduTail, type PduRedacted, roomStream } from '../facts/room-facts.js';
 import type { LiveRoom } from './live-room.js';
 import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
 
@@ -46,6 +46,8 @@ const LOOKED_THROUGH = 1024;
 /** A fact decided and not yet in the log, and where the room stands once it is. */
 export interface PendingFact {
   readonly draft: UnsealedFact;
+  /** The draft's data, once the event in it is signed. */
+  readonly signedData?: Promise<string>;
   readonly fact: RoomFact;
   readonly head: RoomHead;
 }
@@ -169,7 +171,10 @@ export class RoomTurn {
     this.events.set(event.eventId, event);
     if (header.txn !== undefined) this.transactions.set(transactionName(event, header.txn), event.eventId);
     const fact: RoomFact = { type: 'pdu-accepted', event, header };
-    this.#push('pdu-accepted', factWithPdu(header, decided.pduText), event.eventId, fact, head);
+    const data = factWithPdu(header, decided.unsignedText);
+    // It is signed while others are decided.
+    const signedData = decided.sign().then((pduText) => data.slice(0, pduPlaceIn(data)) + pduTail(pduText));
+    this.#push('pdu-accepted', data, event.eventId, fact, { head, signedData });
     return event;
   }
 
@@ -193,12 +198,18 @@ export class RoomTurn {
   }
 
   /** `name` says what the fact is about: its id is made of that and of the decision (`decisionId`). */
-  #push(type: string, data: string, name: string, fact: RoomFact, head = headAfter(this.head, fact)): void {
+  #push(
+    type: string,
+    data: string,
+    name: string,
+    fact: RoomFact,
+    { head = headAfter(this.head, fact), signedData }: { head?: RoomHead; signedData?: Promise<string> } = {},
+  ): void {
     const decision = { at: this.services.clock.now(), ...this.context };
     // What a redaction takes away of the event must be able to go.
     const erasable = ERASABLE.has(type) ? pduPlaceIn(data) : undefined;
     const draft = { id: decisionId(name, decision), type, data, erasable, schema: 1, ...decision };
-    this.facts.push({ draft, fact, head });
+    this.facts.push({ draft, signedData, fact, head });
     this.head = head;
   }
 

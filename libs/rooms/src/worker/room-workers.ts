@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EventStore, RevisionConflict } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { LostRaces } from '#event-store/lost-races';
-import { sealFacts } from '#event-store/seal-facts';
+import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
 import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
@@ -221,10 +221,7 @@ export class RoomWorkers {
   async #append(room: LiveRoom, batch: Batch): Promise<Position | undefined> {
     if (batch.facts.length === 0) return undefined;
     const { store, snapshots } = this.options;
-    const facts = sealFacts(
-      room.chain,
-      batch.facts.map(({ draft }) => draft),
-    );
+    const facts = sealFacts(room.chain, await Promise.all(batch.facts.map(signed)));
     const expected = room.head.revision < 0 ? 'no-stream' : room.head.revision;
     const { position } = await store.append(roomStream(room.roomId), expected, facts);
     batch.facts.forEach(({ fact, head }, i) => {
@@ -261,6 +258,10 @@ interface Batch {
   bytes: number;
   /** How many of the tasks append something. */
   writers: number;
+}
+
+async function signed({ draft, signedData }: PendingFact): Promise<UnsealedFact> {
+  return signedData === undefined ? draft : { ...draft, data: await signedData };
 }
 
 function bytesOf(facts: readonly PendingFact[]): number {
