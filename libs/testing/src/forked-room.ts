@@ -9,7 +9,7 @@ import { sealEvent } from '#protocol/signing/seal-event';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { changedBy, changesBetween, stateAfterEvent } from '#rooms/decide/room-state';
+import { changedBy, changesBetween, stateAfterEvent, tellHeldBefore } from '#rooms/decide/room-state';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { factWithPdu, pduTextOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
 import type { LocalRoom } from './local-room.js';
@@ -67,6 +67,7 @@ export class ForkedRoom {
       event_id: event.eventId,
       room_version: version.id,
       state: changesBetween(this.#after.get(first!)!, after),
+      ...tellHeldBefore(event, this.#after.get(first!)!, before),
       root: after.rootHash,
       visibility: 'shared',
       origin: OTHER_SERVER.serverName,

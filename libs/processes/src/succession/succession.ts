@@ -1,7 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { type EventId, type RoomId, type ServerName, type UserId, isRoomId, isUserId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
-import { isOfThePast, type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { heldBefore, isOfThePast, type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 
 /** A user of this server who is in a room since this fact, as far as the fact alone tells. */
 export interface LocalJoin {
@@ -18,12 +18,11 @@ export interface LocalJoin {
 export function localJoinOf(fact: RecordedFact, serverName: ServerName): LocalJoin | undefined {
   if (fact.type !== 'pdu-accepted' || !fact.data.includes('"membership":"join"')) return undefined;
   if (isOfThePast(fact.data)) return undefined;
-  const { pdu, state } = JSON.parse(fact.data) as Pick<PduAccepted, 'pdu' | 'state'>;
-  const { type, state_key: userId, content } = pdu;
+  const header = JSON.parse(fact.data) as PduAccepted;
+  const { type, state_key: userId, content } = header.pdu;
   if (type !== 'm.room.member' || !isJsonObject(content) || content['membership'] !== 'join') return undefined;
   if (typeof userId !== 'string' || !isUserId(userId) || serverNameOf(userId) !== serverName) return undefined;
-  const change = state.find((each) => each.type === 'm.room.member' && each.state_key === userId);
-  return { userId, roomId: roomIdOfStream(fact.stream), replaces: change?.replaces };
+  return { userId, roomId: roomIdOfStream(fact.stream), replaces: heldBefore(header) };
 }
 
 /** The room that replaces another one by a tombstone in a fact of that; undefined where the fact holds none. */

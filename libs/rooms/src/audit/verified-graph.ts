@@ -11,6 +11,7 @@ import { StateTrie, trieOf } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
 import { MOST_REFUSED } from '../receive/place-in-graph.js';
 import {
+  heldBefore,
   historyVisibilityOf,
   type OutlierStored,
   type PduAccepted,
@@ -114,7 +115,7 @@ export class VerifiedGraph implements EventsById {
     const before = this.#stateBefore(event, body, problems);
     problems.push(...this.#checkOutcome(event, fact, before));
     const after = fact.type === 'pdu-rejected' ? before : stateAfterEvent(before, event, this.version);
-    this.#checkState(body, before, after, problems);
+    this.#checkState(event, fact, before, after, problems);
     if (fact.type === 'pdu-accepted') this.#refused.delete(event.eventId);
     else this.#refused.add(event.eventId);
     if (fact.type === 'pdu-accepted') this.#checkPlace(event, fact.body, after, problems);
@@ -160,17 +161,23 @@ export class VerifiedGraph implements EventsById {
       : [...problems, `${event.eventId}: not authorised by the current state: ${now}`];
   }
 
-  #checkState(body: PduWithState, before: StateTrie, after: StateTrie, problems: string[]): void {
-    const { event_id: eventId } = body;
+  #checkState(
+    event: RoomEvent,
+    { type, body }: GraphFact,
+    before: StateTrie,
+    after: StateTrie,
+    problems: string[],
+  ): void {
+    const { eventId, prevEvents } = event;
     const key = before.get('m.room.history_visibility', '');
     const visibility = historyVisibilityOf((key && this.#events.get(key)?.content) ?? {});
     if (body.visibility !== visibility) {
       problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
     }
-    const base = this.#stateOf(body.base ?? this.#events.get(eventId)?.prevEvents[0]);
+    const base = this.#stateOf(body.base ?? prevEvents[0]);
     if (base !== undefined && !sameChanges(changesBetween(base, after), body.state)) {
       problems.push(`${eventId}: the state delta is not its own effect`);
-    }
+    } else if (type !== 'pdu-rejected') problems.push(...heldBeforeProblems(event, body, before));
     if (after.rootHash !== body.root) {
       problems.push(`${eventId}: the state after it has the root ${after.rootHash}, not ${body.root}`);
     }
@@ -293,6 +300,14 @@ function refusalOf(check: () => void): string | undefined {
 function outcomeProblems({ eventId }: RoomEvent, refusal: string | undefined, isRejected: boolean): string[] {
   if (refusal === undefined) return isRejected ? [`${eventId}: rejected, though the rules allow it`] : [];
   return isRejected ? [] : [`${eventId}: not authorised by the state before it: ${refusal}`];
+}
+
+function heldBeforeProblems({ eventId, type, stateKey }: RoomEvent, body: PduWithState, before: StateTrie): string[] {
+  const held = stateKey === undefined ? undefined : before.get(type, stateKey);
+  const told = heldBefore(body);
+  return told === held
+    ? []
+    : [`${eventId}: its key was held by ${held ?? 'nothing'} before it, not ${told ?? 'nothing'}`];
 }
 
 function sameChanges(expected: readonly StateChange[], told: readonly StateChange[]): boolean {

@@ -11,7 +11,7 @@ import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted } from '../facts/room-facts.js';
 import { type Extremity, headAfter, parentsOfNext, type RoomHead } from './room-head.js';
-import { changesBetween, stateAfterEvent } from './room-state.js';
+import { changesBetween, stateAfterEvent, tellHeldBefore } from './room-state.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
 export interface EventDraft {
@@ -148,6 +148,7 @@ function accept(
     room_version: head.version.id,
     // The base is the first of `prev_events`.
     state: isOnCurrent ? own : changesBetween(stateOf(base), state),
+    ...(isOnCurrent ? {} : tellHeldBefore(event, stateOf(base), head.state)),
     root,
     extremities: [event.eventId],
     ...(isOnCurrent ? {} : { current: { state: own, root } }),

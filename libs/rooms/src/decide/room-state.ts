@@ -1,8 +1,9 @@
+import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { isStateDeletion } from '#protocol/state-deletion';
 import { diffTries, type StateTrie } from '#protocol/state-trie/state-trie';
-import type { StateChange } from '../facts/room-facts.js';
+import type { PduWithState, StateChange } from '../facts/room-facts.js';
 
 /** The state after an event that was allowed: a state event holds its key, or leaves it to nothing. */
 export function stateAfterEvent(before: StateTrie, event: RoomEvent, version: RoomVersion): StateTrie {
@@ -18,6 +19,17 @@ export function changedBy(state: StateTrie, changes: readonly StateChange[]): St
     changed = eventId === null ? changed.delete(type, key) : changed.set(type, key, eventId);
   }
   return changed;
+}
+
+/** `held_before` of a state event that was allowed: nothing where its base has the same as the state before it. */
+export function tellHeldBefore(
+  { type, stateKey }: RoomEvent,
+  base: StateTrie,
+  before: StateTrie,
+): Pick<PduWithState, 'held_before'> {
+  if (stateKey === undefined || base === before) return {};
+  const held = before.get(type, stateKey);
+  return held === base.get(type, stateKey) ? {} : { held_before: (held as EventId | undefined) ?? null };
 }
 
 /** What leads from one state to another. */

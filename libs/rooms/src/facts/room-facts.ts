@@ -19,7 +19,7 @@ export function historyVisibilityOf(content: JsonObject): HistoryVisibility {
 
 /**
  * One change of a state dictionary: `event_id` holds the key from now on, null nothing does (room versions in which state may
- * be deleted). `replaces` is the event that held the key before, if any did.
+ * be deleted). `replaces` is the event that held the key in the state that is changed, if any did.
  */
 export interface StateChange {
   readonly type: string;
@@ -51,6 +51,11 @@ export interface PduWithState extends ChangedState {
   readonly room_version: string;
   /** Left out: the first of `prev_events`, or no state at all where there is none. */
   readonly base?: StateBase;
+  /**
+   * The event that held this one's own key in the state before it, null where none did. Only where that is not what held it in
+   * the base's state: at a merge. Readers ask `heldBefore`.
+   */
+  readonly held_before?: EventId | null;
   /** The history visibility in force at this event: that of the state before it. */
   readonly visibility: HistoryVisibility;
   /** The server that it came from; left out: this one made it. */
@@ -137,6 +142,24 @@ export function currentChangeOf(
 ): ChangedState | undefined {
   if (header.history === true) return undefined;
   return header.current ?? header;
+}
+
+/**
+ * The event that held a state event's own key in the state before it: what its `prev_content` is of. undefined where none did,
+ * and of other events. Not for what was rejected, which takes no place.
+ */
+export function heldBefore({
+  event_id: eventId,
+  state,
+  held_before: told,
+  pdu,
+}: Pick<PduWithState, 'event_id' | 'state' | 'held_before' | 'pdu'>): EventId | undefined {
+  const { type, state_key: stateKey } = pdu;
+  if (stateKey === undefined) return undefined;
+  if (told !== undefined) return told ?? undefined;
+  // Its own change leaves the key to it or, where it deletes, to nothing.
+  return state.find((change) => change.event_id === eventId || (change.type === type && change.state_key === stateKey))
+    ?.replaces;
 }
 
 /**

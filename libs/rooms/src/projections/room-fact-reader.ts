@@ -5,6 +5,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import {
   currentChangeOf,
+  heldBefore,
   pduTextOf,
   roomIdOfStream,
   type PduAccepted,
@@ -107,9 +108,19 @@ export function contentOf(pdu: JsonObject): JsonObject {
 function parseAccepted(fact: RecordedFact): AcceptedFact {
   const { data, lenient } = parseData<PduAccepted>(fact);
   const roomId = roomIdOfStream(fact.stream);
-  const { event_id, visibility, state, txn, pdu } = data;
+  const { event_id, visibility, txn, pdu } = data;
   const isHistory = data.history === true;
-  const row = timelineRowOf({ isHistory, event_id, position: fact.position, visibility, state, txn, pdu, lenient });
+  const { position } = fact;
+  const row = timelineRowOf({
+    event_id,
+    position,
+    visibility,
+    replaces: heldBefore(data),
+    txn,
+    pdu,
+    lenient,
+    isHistory,
+  });
   return { roomId, data, content: contentOf(data.pdu), lenient, row };
 }
 

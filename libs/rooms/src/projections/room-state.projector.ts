@@ -18,7 +18,7 @@ export interface LoggedChange extends StateChange {
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 3,
+    version: 4,
     collections: ['room-state', 'state-log', 'state-deletions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -35,14 +35,13 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
   const { roomId, data, lenient } = accepted;
   for (const { change, pdu } of currentStateOf(accepted)) {
     const own = change.event_id === data.event_id;
-    // An earlier event that became current again has no transaction to tell, and takes the visibility of this moment.
+    // Of an earlier event that became current again neither transaction nor predecessor is told, and the visibility is of now.
     const row = own
       ? accepted.row
       : timelineRowOf({
           event_id: change.event_id,
           position: fact.position,
           visibility: data.visibility,
-          state: [change],
           pdu,
           lenient,
         });

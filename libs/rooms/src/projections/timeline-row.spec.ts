@@ -9,7 +9,7 @@ const ROOM = '!r:a.example' as RoomId;
 
 function rowOf(pdu: JsonObject, source: Partial<RowSource> = {}): string {
   const whole = { sender: '@a:a.example', origin_server_ts: 7, depth: 3, content: {}, ...pdu };
-  const rest = { event_id: '$e' as EventId, position: positionOf(12), visibility: 'shared', state: [], lenient: false };
+  const rest = { event_id: '$e' as EventId, position: positionOf(12), visibility: 'shared', lenient: false };
   return timelineRowOf({ ...rest, ...source, pdu: whole } as RowSource);
 }
 
@@ -40,9 +40,10 @@ describe('the row of an event', () => {
   });
 
   it('keeps what a redaction leaves, and whose it was', () => {
-    const state = [{ event_id: '$e' as EventId, replaces: '$before' as EventId }];
     const member = { type: 'm.room.member', state_key: '@b:a.example', content: { membership: 'ban', reason: 'x' } };
-    const redacted = redactedRowOf(rowOf(member, { state }), '$r' as EventId, { content: { membership: 'ban' } });
+    const redacted = redactedRowOf(rowOf(member, { replaces: '$before' as EventId }), '$r' as EventId, {
+      content: { membership: 'ban' },
+    });
     expect(parseRow(redacted)).toMatchObject({
       header: { eventId: '$e', membership: 'ban', replaces: '$before', redactedBy: '$r', stateKey: '@b:a.example' },
       content: '{"membership":"ban"}',

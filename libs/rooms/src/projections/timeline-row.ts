@@ -2,7 +2,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { type Position, shortPosition, START } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
-import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
+import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 
 /** What a reader must know of an event without parsing it. How it is stored is this file's business alone. */
 export interface RowHeader {
@@ -23,7 +23,7 @@ export interface RowHeader {
   readonly setsVisibility?: HistoryVisibility;
   /** The membership: of m.room.member only. */
   readonly membership?: string;
-  /** The event whose place it took in the state. */
+  /** The event whose place it took in the state before it. */
   readonly replaces?: EventId;
   /** The event that it redacts, whatever became of that: of m.room.redaction only. */
   readonly redacts?: string;
@@ -50,7 +50,8 @@ export interface RowSource {
   readonly event_id: EventId;
   readonly position: Position;
   readonly visibility: HistoryVisibility;
-  readonly state: readonly Pick<StateChange, 'event_id' | 'replaces'>[];
+  /** The event whose place it took in the state before it, where it is known. */
+  readonly replaces?: EventId;
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
   readonly pdu: JsonObject;
   readonly lenient: boolean;
@@ -98,7 +99,7 @@ const HISTORY = 'h';
 
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
-  const { event_id, position, visibility, state, txn, pdu, lenient, isHistory } = source;
+  const { event_id, position, visibility, replaces, txn, pdu, lenient, isHistory } = source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
   const { content, redacts } = servedContent(pdu);
@@ -115,7 +116,7 @@ export function timelineRowOf(source: RowSource): string {
     stateKey,
     setsVisibility: isVisibility ? historyVisibilityOf(content) : undefined,
     membership: isMember ? String(content['membership']) : undefined,
-    replaces: stateKey === undefined ? undefined : state.find((it) => it.event_id === event_id)?.replaces,
+    replaces,
     redacts,
     deviceId: txn?.device_id,
     txnId: txn?.txn_id,

@@ -34,7 +34,7 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 4,
+    version: 5,
     readableSince: 4,
     collections: ['timeline', 'history', 'topology', 'gaps', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',

@@ -68,7 +68,6 @@ describe('an event that very many react to', () => {
         event_id: eventId,
         position,
         visibility: 'shared',
-        state: [],
         pdu,
         lenient: false,
       });

@@ -2,7 +2,7 @@ import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { stateAfterEvent } from '../decide/room-state.js';
+import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
@@ -91,7 +91,7 @@ class Judging {
 
   async softFail(reason: string): Promise<SoftFailed> {
     const state = this.#stateAfter();
-    const header = await this.#header(tellState(this.#event, state, this.before.bases));
+    const header = await this.#header(this.#tellAllowed(state));
     const redactions = await findWaitingRedactions(this.#event, this.room);
     return { kind: 'soft-failed', ...this.#judged(state), redactions, header, reason };
   }
@@ -99,7 +99,7 @@ class Judging {
   async acceptHistory(): Promise<Accepted> {
     const { room } = this;
     const state = this.#stateAfter();
-    const told = tellState(this.#event, state, this.before.bases);
+    const told = this.#tellAllowed(state);
     const extremities = room.extremities.map(({ eventId }) => eventId);
     const header = { ...(await this.#header(told)), history: true as const, extremities };
     return {
@@ -115,7 +115,7 @@ class Judging {
   async accept(): Promise<Accepted> {
     const { room } = this;
     const state = this.#stateAfter();
-    const told = tellState(this.#event, state, this.before.bases);
+    const told = this.#tellAllowed(state);
     const beside = await extremitiesBeside(this.#event, this.known, room);
     const current = await this.#resolveCurrent(state, beside);
     const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
@@ -139,6 +139,12 @@ class Judging {
 
   #stateAfter(): StateTrie {
     return stateAfterEvent(this.before.state, this.#event, this.room.version);
+  }
+
+  /** The state after an event that took its place in it. */
+  #tellAllowed(state: StateTrie): ToldState {
+    const { header, from } = tellState(this.#event, state, this.before.bases);
+    return { header: { ...header, ...tellHeldBefore(this.#event, from, this.before.state) }, from };
   }
 
   async #resolveCurrent(after: StateTrie, beside: KnownRoom['extremities']): Promise<StateTrie> {

@@ -9,7 +9,7 @@ import { getKnown, type KnownRoom } from './known-room.js';
 
 /** A state as the header of a fact tells it, and the base that it is told from. */
 export interface ToldState {
-  readonly header: Pick<PduWithState, 'base' | 'state' | 'root'>;
+  readonly header: Pick<PduWithState, 'base' | 'state' | 'held_before' | 'root'>;
   readonly from: StateTrie;
 }
 

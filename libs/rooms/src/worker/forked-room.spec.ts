@@ -6,7 +6,7 @@ import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { ALICE, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
-import { factWithPdu, type PduAccepted } from '../facts/room-facts.js';
+import { factWithPdu, heldBefore, type PduAccepted } from '../facts/room-facts.js';
 
 const CAROL = `@carol:${OTHER_SERVER.serverName}` as UserId;
 const KEYS = new Map(
@@ -71,6 +71,21 @@ describe('a room whose history forks', () => {
     expect(state).toMatchObject([{ type: 'm.room.topic', event_id: carols, replaces: expect.any(String) }]);
     expect(current?.state).toEqual([]);
     expect(problemsOf(room.roomId, await others.facts())).toEqual([]);
+  });
+
+  it('tells of an event that merges it what held its key in the state before it, which its base lacks', async () => {
+    const { others, room, carols } = await forked();
+    await room.setState('m.room.topic', { topic: 'ours' });
+    const body = bodyOf((await others.facts()).at(-1)!);
+    expect(body.state).toMatchObject([{ replaces: expect.any(String) }]);
+    expect(body.state[0]!.replaces).not.toBe(carols);
+    expect([body.held_before, heldBefore(body)]).toEqual([carols, carols]);
+    const facts = await others.facts();
+    expect(problemsOf(room.roomId, facts)).toEqual([]);
+    const silent = [...facts.slice(0, -1), saying(facts.at(-1)!, { held_before: undefined })];
+    expect(problemsOf(room.roomId, silent)).toEqual([
+      expect.stringContaining(`its key was held by ${carols} before it`),
+    ]);
   });
 
   it('takes what stands on the past without changing what is now, soft-failed, rejected or late', async () => {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { DELETED } from '#protocol/state-deletion';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { firstEvents } from '#testing/receiving/make-on';
@@ -33,6 +34,7 @@ const ACTS = [
   'rule',
   'topic',
   'topic',
+  'clear',
   'say',
   'redact',
 ];
@@ -183,6 +185,8 @@ export class ForkedRoom {
         return { type: 'm.room.join_rules', stateKey: '', content: { join_rule: value > 0 ? 'public' : 'invite' } };
       case 'topic':
         return { type: 'm.room.topic', stateKey: '', content: { topic: String(value) } };
+      case 'clear':
+        return { type: 'm.room.topic', stateKey: '', content: { [DELETED]: true } };
       case 'redact': {
         const said = [...mind.events.values()].filter(
           ({ type }) => type === 'm.room.message' || type === 'm.room.topic',

@@ -5,6 +5,7 @@ import { findAuthRefusal } from '#protocol/event-auth/authorize-event';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
+import { DELETED } from '#protocol/state-deletion';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { resolveSlowly, slowKey, type SlowEvents, type SlowState } from './slow-resolution.js';
 
@@ -34,7 +35,11 @@ export class SlowRoom {
     const outcome = this.#judge(event, before, current);
     this.outcomes.set(eventId, outcome);
     const after = new Map(before);
-    if (outcome !== 'rejected' && event.stateKey !== undefined) after.set(slowKey(event.type, event.stateKey), eventId);
+    if (outcome !== 'rejected' && event.stateKey !== undefined) {
+      const key = slowKey(event.type, event.stateKey);
+      if (this.version.stateDeletion && event.content[DELETED] === true) after.delete(key);
+      else after.set(key, eventId);
+    }
     this.#after.set(eventId, after);
     return outcome;
   }

@@ -19,13 +19,11 @@ function memberRow(user: number, version: number): TimelineRow {
   const sender = `@${user}:x`;
   const pdu = { type: 'm.room.member', state_key: sender, sender, content: { membership: 'join' }, depth: 1 };
   const event_id = `$${user}_${version}` as EventId;
-  const state = [{ type: 'm.room.member', state_key: sender, event_id }];
   const fact = {
     event_id,
     roomId: room,
     position: positionOf(1),
     visibility: 'shared' as const,
-    state,
     lenient: false,
   };
   return parseRow(timelineRowOf({ ...fact, pdu: { ...pdu, origin_server_ts: 1 } } as never));
