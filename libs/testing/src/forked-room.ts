@@ -27,6 +27,8 @@ export interface ForeignEvent {
   readonly stateKey?: string;
   readonly content: JsonObject;
   readonly prevEvents: readonly EventId[];
+  /** What it claims as its depth; else the one that it has. */
+  readonly depth?: number;
 }
 
 /**
@@ -99,7 +101,7 @@ export class ForkedRoom {
     return facts;
   }
 
-  #author({ prevEvents, ...draft }: ForeignEvent, before: StateTrie): RoomEvent {
+  #author({ prevEvents, depth, ...draft }: ForeignEvent, before: StateTrie): RoomEvent {
     const { version, roomId } = this.room;
     const { sender, type, stateKey, content } = draft;
     const auth = selectAuthTypes({ type, sender, stateKey, content }, version).flatMap((key) => {
@@ -109,7 +111,7 @@ export class ForkedRoom {
     const pdu = {
       auth_events: auth.map(({ eventId }) => eventId),
       content,
-      depth: Math.max(...prevEvents.map((id) => this.#events.get(id)!.depth)) + 1,
+      depth: depth ?? Math.max(...prevEvents.map((id) => this.#events.get(id)!.depth)) + 1,
       origin_server_ts: this.#now++,
       prev_events: prevEvents,
       room_id: roomId,

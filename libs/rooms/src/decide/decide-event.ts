@@ -10,7 +10,7 @@ import { sealEvent, sealEventAside } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { type Extremity, headAfter, parentsOfNext, type RoomHead } from './room-head.js';
+import { depthOfNext, type Extremity, headAfter, MOST_NAMED, parentsOfNext, type RoomHead } from './room-head.js';
 import { changesBetween, stateAfterEvent, tellHeldBefore } from './room-state.js';
 
 /** An event a local user wants to send: all that the server does not add by itself. */
@@ -60,7 +60,7 @@ export interface References {
  */
 export function checkDraftAuth(
   roomId: RoomId,
-  head: RoomHead,
+  head: Pick<RoomHead, 'version' | 'createEvent' | 'depth'> & { readonly extremities: readonly { eventId: EventId }[] },
   draft: EventDraft,
   auth: readonly RoomEvent[],
   author: EventAuthor,
@@ -75,7 +75,7 @@ export function checkDraftAuth(
     stateKey,
     content,
     originServerTs: 0,
-    depth: head.depth + 1,
+    depth: depthOfNext(head.depth),
     prevEvents: head.extremities.map(({ eventId }) => eventId),
     authEvents: auth.map(({ eventId }) => eventId),
     redacts: head.version.redactsInContent ? (content['redacts'] as EventId | undefined) : redacts,
@@ -86,8 +86,8 @@ export function checkDraftAuth(
 
 /**
  * Checks a draft against the authorisation rules of the state before it, builds an event of it on the room's forward
- * extremities and hashes it; the signature is made when it is asked for. Throws M_FORBIDDEN where a rule refuses, M_TOO_LARGE,
- * M_BAD_JSON where the content has no canonical form (room versions 6 and later).
+ * extremities and hashes it; the signature is made when it is asked for. Throws M_FORBIDDEN where a rule refuses, and as
+ * `buildEvent` does. Not where there are more extremities than an event may name (`decideAmongMany`).
  */
 export function decideEvent(
   roomId: RoomId,
@@ -97,24 +97,49 @@ export function decideEvent(
   author: EventAuthor,
   now: number,
 ): DecidedEvent {
+  if (head.extremities.length > MOST_NAMED) throw new Error(`${roomId} has more ends than an event of ours may name`);
   checkDraftAuth(roomId, head, draft, references.auth, author);
+  const { version } = head;
+  const place = { parents: parentsOfNext(head), depth: depthOfNext(head.depth), references };
+  const built = buildEvent(roomId, version, draft, place, author, now);
+  return { ...built, ...accept(head, built.event, draft.txn) };
+}
+
+/** Where a new event stands. */
+export interface EventPlace {
+  readonly parents: readonly EventId[];
+  readonly depth: number;
+  readonly references: References;
+}
+
+/**
+ * Builds an event of a draft and hashes it; the signature is made when it is asked for. Throws M_TOO_LARGE, and M_BAD_JSON where the content has no canonical form
+ * (room versions 6 and later).
+ */
+export function buildEvent(
+  roomId: RoomId,
+  version: RoomVersion,
+  draft: EventDraft,
+  { parents, depth, references }: EventPlace,
+  author: EventAuthor,
+  now: number,
+): Pick<DecidedEvent, 'event' | 'unsignedText' | 'sign'> {
   const unsigned = {
     auth_events: references.write(references.auth.map(({ eventId }) => eventId)),
     content: draft.content,
-    depth: head.depth + 1,
+    depth,
     origin: author.serverName,
     origin_server_ts: now,
-    prev_events: references.write(parentsOfNext(head)),
+    prev_events: references.write(parents),
     room_id: roomId,
     sender: draft.sender,
     type: draft.type,
     ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
     ...(draft.redacts === undefined ? {} : { redacts: draft.redacts }),
   };
-  const { version } = head;
   const sealed = sealEventAside(named(unsigned, version, author), version, author.serverName, author.signingKey);
   const event = parseRoomEvent(sealed.pdu, version, roomId, sealed);
-  return { unsignedText: sealed.json, sign: sealed.sign, ...accept(head, event, draft.txn) };
+  return { event, unsignedText: sealed.json, sign: sealed.sign };
 }
 
 /** A room's first event, made before the room's id is known where that is the event's own hash. */

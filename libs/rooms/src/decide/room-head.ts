@@ -11,6 +11,7 @@ import { changedBy, changesBetween } from './room-state.js';
 export interface Extremity {
   readonly eventId: EventId;
   readonly revision: number;
+  /** Capped at 2^53-1. */
   readonly depth: number;
   /** The root of the state after it. */
   readonly root: string;
@@ -31,6 +32,12 @@ export interface RoomHead {
   readonly depth: number;
   /** The history visibility in force in the current state. */
   readonly visibility: HistoryVisibility;
+}
+
+/** The current state of a room and its ends, with the states after these as far as they are at hand. */
+interface Ends {
+  readonly state: StateTrie;
+  readonly extremities: readonly (Pick<Extremity, 'eventId' | 'root'> & Partial<Pick<Extremity, 'state'>>)[];
 }
 
 /** The head before the create event of a room of this version is accepted. */
@@ -61,18 +68,27 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
 }
 
+/** How many events a new one of ours names as its parents: an event with more is refused by everybody. */
+export const MOST_NAMED = 20;
+
 /**
- * The events that the next one stands on: all extremities. First the one whose state is nearest to the current one, for what is
- * written down of the next state is its difference to that.
+ * The events that the next one of ours stands on: all extremities, or those open for longest where there are more than it may name,
+ * so that each has its turn and neither forged depths nor a flood of branches keep any out. First the one whose state is nearest to
+ * the current one, for what is written down of the next state is its difference to that.
  */
-export function parentsOfNext({ state, extremities }: RoomHead): EventId[] {
-  const distance = (one: Extremity): number => {
+export function parentsOfNext({ state, extremities }: Ends): EventId[] {
+  const distance = (one: Ends['extremities'][number]): number => {
     if (one.root === state.rootHash) return 0;
     return one.state === undefined ? Infinity : changesBetween(one.state, state).length;
   };
   if (extremities.length === 1) return [extremities[0]!.eventId];
-  const near = extremities.map((one) => ({ ...one, distance: distance(one) }));
+  const near = extremities.slice(0, MOST_NAMED).map((one) => ({ ...one, distance: distance(one) }));
   return near.sort((a, b) => a.distance - b.distance).map(({ eventId }) => eventId);
+}
+
+/** The depth of an event of ours that stands on one of this depth and none deeper: where that cannot be surpassed, the same. */
+export function depthOfNext(depth: number): number {
+  return Math.min(depth + 1, Number.MAX_SAFE_INTEGER);
 }
 
 /** The history visibility of the current state after an accepted event. */
@@ -90,7 +106,8 @@ function visibilityAfter(head: RoomHead, { event, header }: AcceptedPdu): Histor
 
 function newExtremity(head: RoomHead, { event, header }: AcceptedPdu, revision: number, current: StateTrie): Extremity {
   const { root } = header;
-  const { eventId, depth } = event;
+  const { eventId } = event;
+  const depth = Math.min(event.depth, Number.MAX_SAFE_INTEGER);
   const isCurrent = (header.current ?? header).root === root;
   return { eventId, revision, depth, root, state: isCurrent ? current : stateAfter(head, event, header) };
 }

@@ -5,7 +5,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ForeignServer, idsOf } from '#testing/receiving/foreign-server';
 import { type DraftOn, firstEvents, makeOn, openRoom, roomOf } from '#testing/receiving/make-on';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
-import { extremitiesToName } from './place-in-graph.js';
+import { parentsOfNext } from '../decide/room-head.js';
 import type { Accepted, Outcome } from './outcome.js';
 
 const A = new ForeignServer('a.example', 1);
@@ -231,7 +231,7 @@ describe('the ends of a room', () => {
       last = await life.send(ALICE, { prev: fork, content: { body: String(i) } });
       expect(last).toMatchObject({ kind: 'accepted', isMergeDue: i >= 10 });
     }
-    const named = extremitiesToName(life.ends);
+    const named = parentsOfNext(life.room);
     expect(named).toHaveLength(20);
     const merge = await life.send(ALICE, { prev: named });
     expect(merge).toMatchObject({ kind: 'accepted', isMergeDue: false });

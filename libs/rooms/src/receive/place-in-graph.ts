@@ -2,8 +2,6 @@ import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { KnownEvent, KnownExtremity, KnownRoom } from './known-room.js';
 
-/** How many events a new one of ours names as its parents: an event with more is refused by everybody. */
-const MOST_NAMED = 20;
 /** NOTSPEC: with more ends than so many open, an event of ours brings them together, though nobody here says anything. */
 const MOST_OPEN = 10;
 /** How many refused events are gone through on the way to ends that a new event stands on. */
@@ -12,14 +10,6 @@ export const MOST_REFUSED = 200;
 /** Whether so many ends are open that an event of ours is due to bring them together. */
 export function isMergeDue(extremities: readonly unknown[]): boolean {
   return extremities.length > MOST_OPEN;
-}
-
-/**
- * The ends that a new event of ours names: those open for longest, so that each has its turn, and forged depths or a flood of
- * branches keep none out.
- */
-export function extremitiesToName<T>(extremities: readonly T[]): readonly T[] {
-  return extremities.slice(0, MOST_NAMED);
 }
 
 /**

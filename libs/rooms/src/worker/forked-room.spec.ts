@@ -88,6 +88,14 @@ describe('a room whose history forks', () => {
     ]);
   });
 
+  it('goes on beyond an event of the greatest depth there is', async () => {
+    const { others, room } = await forked();
+    const deep = { sender: CAROL, type: 'm.room.message', content: {}, depth: Number.MAX_SAFE_INTEGER };
+    await others.receive({ ...deep, prevEvents: await others.extremities() });
+    expect((await room.say('hello')).depth).toBe(Number.MAX_SAFE_INTEGER);
+    expect(problemsOf(room.roomId, await others.facts())).toEqual([]);
+  });
+
   it('takes what stands on the past without changing what is now, soft-failed, rejected or late', async () => {
     const { others, room } = await forked();
     const ends = await others.extremities();

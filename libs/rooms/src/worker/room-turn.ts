@@ -9,7 +9,6 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent, StateKey } from '#protocol/room-event';
-import { referenceHash } from '#protocol/signing/reference-hash';
 import {
   checkDraftAuth,
   decideEvent,
@@ -18,6 +17,7 @@ import {
   type EventDraft,
 } from '../decide/decide-event.js';
 import { headAfter, type RoomHead } from '../decide/room-head.js';
+import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { factWithPdu, pduPlaceIn, pduTail, type PduRedacted, roomStream } from '../facts/room-facts.js';
 import type { LiveRoom } from './live-room.js';
@@ -161,7 +161,7 @@ export class RoomTurn {
   async decide(draft: EventDraft): Promise<DecidedEvent> {
     const { author, clock } = this.services;
     const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
-    const write = this.head.version.references === 'ids' ? asIds : await this.#pairWriter(auth);
+    const write = referenceWriter(this.head.version, await this.#referredTo(auth));
     return decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now());
   }
 
@@ -235,19 +235,16 @@ export class RoomTurn {
     transactions.noteEarlier(earlier.toReversed(), from);
   }
 
-  /** For room versions 1 and 2, which name an event together with its hash. */
-  async #pairWriter(auth: readonly RoomEvent[]): Promise<(ids: readonly EventId[]) => JsonObject[string]> {
+  /** The events that a new one refers to, where its room version names them together with their hashes. */
+  async #referredTo(auth: readonly RoomEvent[]): Promise<Map<EventId, RoomEvent>> {
     const { head } = this;
-    const known = new Map(auth.map((event) => [event.eventId, event]));
+    const known = new Map<EventId, RoomEvent>();
+    if (head.version.references === 'ids') return known;
+    for (const event of auth) known.set(event.eventId, event);
     for (const { eventId, revision } of head.extremities) {
       known.set(eventId, this.#undurable(eventId) ?? (await this.eventAt(revision)));
     }
-    return (ids) =>
-      ids.map((eventId) => {
-        const event = known.get(eventId);
-        if (event === undefined) throw new Error(`no hash is known of ${eventId}`);
-        return [eventId, { sha256: referenceHash(event.pdu, head.version).toString('base64').replace(/=+$/, '') }];
-      });
+    return known;
   }
 
   #undurable(eventId: EventId): RoomEvent | undefined {
@@ -264,8 +261,4 @@ export class RoomTurn {
     this.room.events.set(eventId, event);
     return event;
   }
-}
-
-function asIds(ids: readonly EventId[]): JsonObject[string] {
-  return ids;
 }
