@@ -7,20 +7,21 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { EventsById, Rejection } from '#protocol/state-resolution/events-by-id';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
-import { StateTrie, trieOf } from '#protocol/state-trie/state-trie';
+import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
-import { MOST_REFUSED } from '../receive/place-in-graph.js';
+import { standsOn } from '../receive/place-in-graph.js';
 import {
-  heldBefore,
   historyVisibilityOf,
   type OutlierStored,
   type PduAccepted,
   type PduRejected,
   type PduWithState,
   type StateBase,
-  type StateChange,
   type StateLearnt,
 } from '../facts/room-facts.js';
+
+import { heldBeforeProblems, isSameChange, outcomeProblems } from './told-otherwise.js';
+import { ToldStates } from './told-states.js';
 
 /** What became of an event whose state is told. */
 export type GraphFact =
@@ -39,6 +40,11 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
 /**
  * The graph of a room, computed once more from its PDUs alone: the state before and after each event, resolved where it has
  * several parents, the forward extremities and the current state. Tells where the facts say something else.
+ *
+ * A second opinion: it believes nothing of what is written beside the PDUs before it has come to the same, but for the states
+ * that other servers told, which no PDU proves. With those who write facts it shares the rules alone (authorisation, resolution,
+ * `standsOn`), for it is no use to read a rule twice: that each is right is held against slow references by tests. Nothing that
+ * decides, remembers or says what is written is used here.
  */
 export class VerifiedGraph implements EventsById {
   readonly #events = new Map<EventId, RoomEvent>();
@@ -50,7 +56,7 @@ export class VerifiedGraph implements EventsById {
   readonly #replaced = new Map<EventId, EventId>();
   /** Those of them that are soft-failed or rejected: they end nothing. */
   readonly #refused = new Set<EventId>();
-  readonly #learnt = new Map<EventId, (readonly (readonly [string, string, EventId])[])[]>();
+  readonly #told = new ToldStates();
   #extremities = new Map<EventId, StateTrie>();
   #current = StateTrie.empty;
   #createEvent: RoomEvent | undefined;
@@ -86,23 +92,26 @@ export class VerifiedGraph implements EventsById {
     this.#isShared = true;
     if (event.type === 'm.room.create') this.#createEvent ??= event;
     this.#events.set(event.eventId, event);
-    const refusal = this.#refusalByAuthEvents(event);
+    const isRejected = body.reason !== undefined;
+    const isTold = this.#restsOnErased(event);
+    const refusal = isTold ? body.reason : this.#refusalByAuthEvents(event);
     if (refusal !== undefined) this.#rejections.set(event.eventId, 'auth-events');
-    return outcomeProblems(event, refusal, body.reason !== undefined);
+    return isTold ? [] : outcomeProblems(event, refusal, isRejected);
   }
 
   /** Takes a part of a state that another server told; answers what is wrong with it. */
-  checkLearnt({ event_id: eventId, part, parts, root, state }: StateLearnt): string[] {
+  checkLearnt(learnt: StateLearnt): string[] {
+    const { event_id: eventId, state } = learnt;
     this.#isShared = true;
-    const known = this.#learnt.get(eventId) ?? [];
-    if (part !== known.length + 1) return [`part ${part} of the state before ${eventId} is out of turn`];
-    this.#learnt.set(eventId, [...known, state]);
-    const strangers = state.filter(([, , id]) => !this.#events.has(id)).map(([, , id]) => id);
-    const problems =
-      strangers.length === 0 ? [] : [`the state before ${eventId} names ${strangers.join(', ')}, not here`];
-    const told = part === parts ? this.#learntState(eventId)?.rootHash : root;
-    if (told !== root) problems.push(`the state before ${eventId} has the root ${told}, not ${root}`);
-    return problems;
+    const problems = state.flatMap((entry) => this.#learntProblems(entry));
+    return [...problems.map((problem) => `the state before ${eventId} ${problem}`), ...this.#told.take(learnt)];
+  }
+
+  #learntProblems([type, stateKey, eventId]: StateLearnt['state'][number]): string[] {
+    const event = this.#events.get(eventId);
+    if (event === undefined) return [`names ${eventId}, not here`];
+    if (this.#rejections.has(eventId)) return [`names ${eventId}, which is rejected`];
+    return event.type === type && event.stateKey === stateKey ? [] : [`has ${eventId} under a key that is not its own`];
   }
 
   /** Takes an event; answers what is wrong with what its fact says of it. */
@@ -120,16 +129,18 @@ export class VerifiedGraph implements EventsById {
     else this.#refused.add(event.eventId);
     if (fact.type === 'pdu-accepted') this.#checkPlace(event, fact.body, after, problems);
     this.#note(event, before, after);
+    this.#told.forget(event.eventId);
     return problems;
   }
 
   #stateBefore(event: RoomEvent, body: PduWithState, problems: string[]): StateTrie {
     const { eventId, prevEvents } = event;
-    if (typeof body.base === 'object' && body.base.learnt === eventId) {
-      const learnt = this.#learntState(eventId);
-      if (learnt !== undefined) return learnt;
-    }
     const strangers = prevEvents.filter((id) => !this.#after.has(id));
+    const learnt = typeof body.base === 'object' ? this.#told.find(eventId) : undefined;
+    if (learnt !== undefined) {
+      if (strangers.length > 0) return learnt;
+      problems.push(`${eventId}: stands on a state that was told, though all its parents are here`);
+    }
     if (strangers.length > 0) {
       const why = this.#isShared ? 'which the room does not have before it' : 'no extremity before it';
       problems.push(`${eventId}: refers to ${strangers.join(', ')}, ${why}`);
@@ -141,7 +152,7 @@ export class VerifiedGraph implements EventsById {
   }
 
   #checkOutcome(event: RoomEvent, { type, body }: GraphFact, before: StateTrie): string[] {
-    if ([event.eventId, ...event.authEvents].some((id) => this.#erased.has(id))) {
+    if (this.#restsOnErased(event)) {
       if (type === 'pdu-rejected') this.#rejections.set(event.eventId, 'state');
       else this.#rejections.delete(event.eventId);
       return [];
@@ -152,13 +163,20 @@ export class VerifiedGraph implements EventsById {
       this.#rejections.set(event.eventId, byAuthEvents === undefined ? 'state' : 'auth-events');
     else this.#rejections.delete(event.eventId);
     const problems = outcomeProblems(event, refusal, type === 'pdu-rejected');
-    // Of our own events the state before is the current one; one of the past is not asked of it.
-    if (type !== 'pdu-accepted' || body.origin === undefined || body.history === true || refusal !== undefined)
-      return problems;
-    const now = this.#refusalBy(event, this.#current);
-    return now === undefined
+    // Before the first event there is no current state that could forbid it; one of the past is not asked of it.
+    if (type !== 'pdu-accepted' || body.history === true || refusal !== undefined) return problems;
+    if (this.#extremities.size === 0 || before.rootHash === this.#current.rootHash) return problems;
+    const isAfterGap = typeof body.base === 'object';
+    const now = isAfterGap ? resolveState([this.#current, before], this.version, this) : this.#current;
+    const refusalNow = this.#refusalBy(event, now);
+    return refusalNow === undefined
       ? problems
-      : [...problems, `${event.eventId}: not authorised by the current state: ${now}`];
+      : [...problems, `${event.eventId}: not authorised by the current state: ${refusalNow}`];
+  }
+
+  /** Whether nobody can tell any more what an event was allowed by. */
+  #restsOnErased({ eventId, authEvents }: RoomEvent): boolean {
+    return [eventId, ...authEvents].some((id) => this.#erased.has(id));
   }
 
   #checkState(
@@ -175,7 +193,7 @@ export class VerifiedGraph implements EventsById {
       problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
     }
     const base = this.#stateOf(body.base ?? prevEvents[0]);
-    if (base !== undefined && !sameChanges(changesBetween(base, after), body.state)) {
+    if (base !== undefined && !isSameChange(changesBetween(base, after), body.state)) {
       problems.push(`${eventId}: the state delta is not its own effect`);
     } else if (type !== 'pdu-rejected') problems.push(...heldBeforeProblems(event, body, before));
     if (after.rootHash !== body.root) {
@@ -219,26 +237,20 @@ export class VerifiedGraph implements EventsById {
     if (told.root !== current.rootHash) {
       problems.push(`${eventId}: the current state after it has the root ${current.rootHash}, not ${told.root}`);
     }
-    if (!sameChanges(changes, told.state)) {
+    if (!isSameChange(changes, told.state)) {
       problems.push(`${eventId}: what it changed in the current state is not its effect`);
     }
     return problems;
   }
 
-  /** The events that one with these parents stands on: these and, by way of refused ones, the parents of those. */
-  #standsOn(parents: readonly EventId[]): Set<EventId> {
-    const all = new Set<EventId>();
-    let budget = MOST_REFUSED;
-    let next = [...new Set(parents)];
-    while (next.length > 0) {
-      for (const id of next) all.add(id);
-      const refused = next.filter((id) => this.#refused.has(id));
-      budget -= refused.length;
-      if (budget < 0) break;
-      const further = refused.flatMap((id) => this.#events.get(id)?.prevEvents ?? []);
-      next = [...new Set(further)].filter((id) => !all.has(id));
+  /** The events that one with these parents stands on. */
+  #standsOn(parents: readonly EventId[]): ReadonlySet<EventId> {
+    const walk = standsOn(parents);
+    let step = walk.next();
+    while (!step.done) {
+      step = walk.next(step.value.flatMap((id) => (this.#refused.has(id) ? (this.#events.get(id) ?? []) : [])));
     }
-    return all;
+    return step.value;
   }
 
   #note(event: RoomEvent, before: StateTrie, after: StateTrie): void {
@@ -278,12 +290,7 @@ export class VerifiedGraph implements EventsById {
 
   #stateOf(base: StateBase | undefined): StateTrie | undefined {
     if (base === undefined) return StateTrie.empty;
-    return typeof base === 'object' ? this.#learntState(base.learnt) : this.#after.get(base);
-  }
-
-  #learntState(eventId: EventId): StateTrie | undefined {
-    const parts = this.#learnt.get(eventId);
-    return parts && trieOf(parts.flat().map(([type, stateKey, id]) => ({ type, stateKey, eventId: id })));
+    return typeof base === 'object' ? this.#told.find(base.learnt) : this.#after.get(base);
   }
 }
 
@@ -295,26 +302,4 @@ function refusalOf(check: () => void): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function outcomeProblems({ eventId }: RoomEvent, refusal: string | undefined, isRejected: boolean): string[] {
-  if (refusal === undefined) return isRejected ? [`${eventId}: rejected, though the rules allow it`] : [];
-  return isRejected ? [] : [`${eventId}: not authorised by the state before it: ${refusal}`];
-}
-
-function heldBeforeProblems({ eventId, type, stateKey }: RoomEvent, body: PduWithState, before: StateTrie): string[] {
-  const held = stateKey === undefined ? undefined : before.get(type, stateKey);
-  const told = heldBefore(body);
-  return told === held
-    ? []
-    : [`${eventId}: its key was held by ${held ?? 'nothing'} before it, not ${told ?? 'nothing'}`];
-}
-
-function sameChanges(expected: readonly StateChange[], told: readonly StateChange[]): boolean {
-  const texts = (changes: readonly StateChange[]): string =>
-    changes
-      .map(({ type, state_key: key, event_id: id, replaces }) => JSON.stringify([type, key, id, replaces]))
-      .sort()
-      .join();
-  return texts(expected) === texts(told);
 }

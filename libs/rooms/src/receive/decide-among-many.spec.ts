@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { RecordedFact } from '#event-store/event-store';
-import type { RoomId, ServerName } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, firstEvents, makeOn } from '#testing/receiving/make-on';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
-import { positionOf } from '#testing/position-of';
-import { RoomVerifier } from '../audit/verify-room.js';
+import { problemsOf } from '#testing/receiving/verify-facts';
 import type { EventDraft } from '../decide/decide-event.js';
-import { factWithPdu } from '../facts/room-facts.js';
 import { decideAmongMany } from './decide-among-many.js';
 import type { Outcome } from './outcome.js';
 
@@ -19,23 +16,18 @@ const ALICE = A.user('alice');
 const BOB = B.user('bob');
 const KEYS = keysOf(A, B);
 
-/** A room that Alice's server has of Bob's too, and the verifier that looks at all that it writes. */
+/** A room that Alice's server shares with Bob's. */
 class Branched {
   readonly room: MemoryRoom;
-  readonly problems: string[] = [];
-  readonly #verifier: RoomVerifier;
-  #facts = 0;
-
   private constructor(version: RoomVersion, roomId: RoomId) {
     this.room = new MemoryRoom(roomId, version, KEYS);
-    this.#verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
   }
 
   /** So many ends, on each of which somebody has set the topic. */
   static async of(version: RoomVersion, ends: number): Promise<Branched> {
     const first = await firstEvents(version, A, { [BOB]: 50 });
     const life = new Branched(version, first[0]!.event.roomId);
-    for (const { text } of first) life.take(await life.room.receive(text));
+    for (const { text } of first) await life.room.receive(text);
     await life.arrive({ type: 'm.room.member', sender: BOB, stateKey: BOB, content: { membership: 'join' } });
     const fork = life.room.extremities.map(({ eventId }) => eventId);
     for (let i = 0; i < ends; i++) {
@@ -47,9 +39,7 @@ class Branched {
 
   async arrive(draft: DraftOn): Promise<Outcome> {
     const { text } = await makeOn(this.room, draft.sender === BOB ? B : A, draft);
-    const outcome = await this.room.receive(text);
-    this.take(outcome);
-    return outcome;
+    return this.room.receive(text);
   }
 
   async decide(draft: Partial<EventDraft>): Promise<Outcome & { kind: 'accepted' }> {
@@ -57,18 +47,7 @@ class Branched {
     const whole = { type: 'm.room.message', sender: ALICE, content: { body: 'Hello' }, ...draft };
     const outcome = await decideAmongMany(this.room, whole, author, 1_000);
     this.room.apply(outcome);
-    this.take(outcome);
     return outcome;
-  }
-
-  take(outcome: Outcome): void {
-    if (outcome.kind !== 'accepted' && outcome.kind !== 'soft-failed' && outcome.kind !== 'rejected')
-      throw new Error(`nothing is written of what is ${outcome.kind}`);
-    const revision = this.#facts++;
-    const data = factWithPdu(outcome.header, outcome.pduText);
-    const fact = { type: `pdu-${outcome.kind}`, data, revision, position: positionOf(revision + 1) };
-    const rest = { id: '', stream: 'room', metadata: {} } as unknown as RecordedFact;
-    this.problems.push(...this.#verifier.check({ ...rest, ...fact }).map(({ problem }) => problem));
   }
 }
 
@@ -84,14 +63,14 @@ describe.each(ROOM_VERSIONS)('in a room of version $id with more ends than an ev
     expect(after.rootHash).toBe(current);
     const next = await life.decide({ txn: { device_id: 'D', txn_id: 't' } });
     expect(next.header).toMatchObject({ extremities: [next.event.eventId], txn: { txn_id: 't' } });
-    expect(life.problems).toEqual([]);
+    expect(problemsOf(life.room, KEYS)).toEqual([]);
   });
 
   it('an event of ours of state is authorised by the state of those it stands on', async () => {
     const life = await Branched.of(version, 22);
     const { event, state } = await life.decide({ type: 'm.room.topic', stateKey: '', content: { topic: 'ours' } });
     expect(state.get('m.room.topic', '')).toBe(event.eventId);
-    expect(life.problems).toEqual([]);
+    expect(problemsOf(life.room, KEYS)).toEqual([]);
   });
 });
 

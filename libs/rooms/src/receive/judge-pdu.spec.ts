@@ -1,11 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { EventId } from '#kernel/ids';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ForeignServer, idsOf } from '#testing/receiving/foreign-server';
 import { type DraftOn, firstEvents, makeOn, openRoom, roomOf } from '#testing/receiving/make-on';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { problemsOf } from '#testing/receiving/verify-facts';
 import { parentsOfNext } from '../decide/room-head.js';
+import { pduTextOf } from '../facts/room-facts.js';
 import type { Accepted, Outcome } from './outcome.js';
 
 const A = new ForeignServer('a.example', 1);
@@ -15,9 +17,17 @@ const BOB = B.user('bob');
 
 const version = (id: string) => ROOM_VERSIONS.find((one) => one.id === id) as RoomVersion;
 
+/** What a test has received, all of which is verified behind it. */
+const seen: MemoryRoom[] = [];
+afterEach(() => {
+  for (const room of seen.splice(0)) expect(problemsOf(room, keysOf(A, B))).toEqual([]);
+});
+
 /** A room that Alice opened, and events that arrive in it. */
 class Life {
-  private constructor(readonly room: MemoryRoom) {}
+  private constructor(readonly room: MemoryRoom) {
+    seen.push(room);
+  }
 
   static async of(id: string, levels: Record<string, number> = {}): Promise<Life> {
     return new Life(await openRoom(version(id), [A, B], levels));
@@ -304,6 +314,7 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
   it('of an auth chain becomes outliers, by their own auth events, and may be judged in full later', async () => {
     const all = await firstEvents(version(id), A);
     const room = new MemoryRoom(all[0]!.event.roomId, version(id), keysOf(A, B));
+    seen.push(room);
     expect(await room.receiveOutlier(all[1]!.text)).toMatchObject({
       kind: 'missing',
       authEvents: idsOf(all[0]!.event),
@@ -344,6 +355,24 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     expect(await here.room.receive(join.text, { isHistory: true })).toMatchObject({ kind: 'accepted' });
     expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
     expect(here.ends).toEqual(ends);
+  });
+
+  it('of the state before a join begins the room here, also where that was given up once and begun again', async () => {
+    const [there] = await Life.twice(id);
+    const join = await there.make(BOB, memberOf(BOB, 'join'));
+    const { roomId, version: itsVersion } = there.room;
+    const here = new MemoryRoom(roomId, itsVersion, keysOf(A, B));
+    seen.push(here);
+    const state = [...there.room.state.entries()].map(({ eventId }) => eventId);
+    for (const { data } of there.room.facts) await here.receiveOutlier(pduTextOf(data));
+    for (const told of [state.slice(0, 2), state])
+      expect(await here.learn(join.event.eventId, told)).toMatchObject({ kind: 'learnt' });
+    expect(await here.receive(join.text)).toMatchObject({
+      kind: 'accepted',
+      header: { extremities: [join.event.eventId] },
+    });
+    expect(here.state.get('m.room.member', BOB)).toBe(join.event.eventId);
+    expect(here.state.get('m.room.join_rules', '')).toBeDefined();
   });
 
   it('as a state with two events for one key, or without the create event, is dropped', async () => {

@@ -1,18 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RecordedFact } from '#event-store/event-store';
-import type { EventId, ServerName } from '#kernel/ids';
+import type { EventId } from '#kernel/ids';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { ForeignPdu } from '#testing/receiving/foreign-server';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
-import { positionOf } from '#testing/position-of';
+import { problemsOf } from '#testing/receiving/verify-facts';
 import { ForkedRoom, SERVERS, steps } from '../../test/receiving/forked-rooms.js';
 import { slowKey, type SlowState } from '../../test/receiving/slow-resolution.js';
 import { SlowRoom } from '../../test/receiving/slow-room.js';
-import { RoomVerifier } from '../audit/verify-room.js';
-import { factWithPdu } from '../facts/room-facts.js';
-import type { Outcome } from './outcome.js';
 
 /** How many rooms of each version: `ANNALS_ROOMS=1000` for a long look, `ANNALS_ROOMS_SEED` for others. */
 const ROOMS = Number(process.env['ANNALS_ROOMS'] ?? 10);
@@ -24,21 +20,17 @@ const entriesOf = (state: StateTrie) =>
   sorted(Array.from(state.entries(), ({ type, stateKey, eventId }) => [slowKey(type, stateKey), eventId]));
 const slowEntriesOf = (state: SlowState) => sorted(state);
 
-const NO_FACT = { id: '', stream: 'room', metadata: {} } as unknown as RecordedFact;
+const KEYS = keysOf(...SERVERS);
 
 /** A server that receives events in any order: those whose parents are not there wait. */
 class Receiver {
   readonly fast: MemoryRoom;
   readonly slow: SlowRoom;
-  readonly #verifier: RoomVerifier;
-  #facts = 0;
   #staged: ForeignPdu[] = [];
 
   constructor(room: ForkedRoom) {
-    this.fast = new MemoryRoom(room.roomId, room.version, keysOf(...SERVERS));
+    this.fast = new MemoryRoom(room.roomId, room.version, KEYS);
     this.slow = new SlowRoom(room.version);
-    const keys = keysOf(...SERVERS);
-    this.#verifier = new RoomVerifier(room.roomId, (server, keyId) => keys.find(server as ServerName, keyId)?.key);
   }
 
   async receive(pdu: ForeignPdu): Promise<void> {
@@ -60,30 +52,12 @@ class Receiver {
     return this.#staged.length;
   }
 
-  /** The facts of an outcome, looked at by the second opinion of `annals verify`. */
-  #verify(outcome: Outcome): void {
-    if (outcome.kind !== 'accepted' && outcome.kind !== 'soft-failed' && outcome.kind !== 'rejected') return;
-    const facts = [
-      { type: `pdu-${outcome.kind}`, data: factWithPdu(outcome.header, outcome.pduText) },
-      ...outcome.redactions.map(({ effect, pduText }) => ({
-        type: 'pdu-redacted',
-        data: factWithPdu(effect, pduText),
-      })),
-    ];
-    for (const fact of facts) {
-      const revision = this.#facts++;
-      const problems = this.#verifier.check({ ...NO_FACT, ...fact, revision, position: positionOf(revision + 1) });
-      expect(problems).toEqual([]);
-    }
-  }
-
   /** Whether it could be judged; the same as the reference says in any case. */
   async #judge({ event, text }: ForeignPdu): Promise<boolean> {
     const outcome = await this.fast.receive(text);
     const expected = this.slow.receive(event);
     expect({ [event.eventId]: outcome.kind }).toEqual({ [event.eventId]: expected });
     if (outcome.kind === 'missing') return false;
-    this.#verify(outcome);
     const { fast, slow } = this;
     expect(entriesOf(fast.after(event.eventId))).toEqual(slowEntriesOf(slow.stateAfter(event.eventId)));
     expect(sorted(fast.extremities.map(({ eventId }) => eventId))).toEqual(sorted(slow.ends()));
@@ -126,6 +100,7 @@ describe.each(ROOM_VERSIONS)('rooms of version $id made by three servers that pa
           for (const receiver of receivers) await receiver.receive(merge);
           expectSame(mergedStates(receivers, merge.event.eventId));
           for (const { fast } of receivers) {
+            expect(problemsOf(fast, KEYS)).toEqual([]);
             for (const { outcome } of fast.known.values()) if (outcome !== 'outlier') seen[outcome]++;
           }
         }),

@@ -7,6 +7,7 @@ import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changedBy } from '#rooms/decide/room-state';
 import {
   currentChangeOf,
+  factWithPdu,
   type HistoryVisibility,
   historyVisibilityOf,
   type PduWithState,
@@ -40,6 +41,8 @@ export class MemoryRoom implements KnownRoom {
   extremities: readonly KnownExtremity[] = [];
   readonly known = new Map<EventId, KnownEvent>();
   readonly learnt = new Map<EventId, StateTrie>();
+  /** What a server writes of all this, in order. */
+  readonly facts: { readonly type: string; readonly data: string }[] = [];
   readonly #after = new Map<EventId, StateTrie>();
   readonly #holes = new Set<EventId>();
   readonly #redactions = new Map<EventId, RoomEvent[]>();
@@ -116,7 +119,8 @@ export class MemoryRoom implements KnownRoom {
   /** Folds what an outcome says is to be written. Throws where it contradicts itself. */
   apply(outcome: Outcome): void {
     if (outcome.kind !== 'accepted' && outcome.kind !== 'soft-failed' && outcome.kind !== 'rejected') return;
-    const { event, header, kind } = outcome;
+    const { event, header, kind, pduText } = outcome;
+    this.facts.push({ type: `pdu-${kind}`, data: factWithPdu(header, pduText) });
     const { eventId } = event;
     const state = this.#fold(event, header);
     this.#after.set(eventId, state);
@@ -165,7 +169,8 @@ export class MemoryRoom implements KnownRoom {
     this.extremities = header.extremities.map((eventId) => ({ eventId, root: this.after(eventId).rootHash }));
   }
 
-  #applyOutlier({ event, header, redactions }: StoredOutlier): void {
+  #applyOutlier({ event, header, pduText, redactions }: StoredOutlier): void {
+    this.facts.push({ type: 'outlier-stored', data: factWithPdu(header, pduText) });
     const rejection = header.reason === undefined ? {} : { rejection: 'auth-events' as const };
     this.#remember(event, { outcome: 'outlier', ...rejection });
     if (event.type === 'm.room.create' && header.reason === undefined) this.createEvent = event;
@@ -173,6 +178,7 @@ export class MemoryRoom implements KnownRoom {
   }
 
   #applyLearned(eventId: EventId, { parts, state }: LearnedState): void {
+    for (const part of parts) this.facts.push({ type: 'state-learnt', data: JSON.stringify(part) });
     const entries = parts.flatMap((part) => part.state);
     let told = StateTrie.empty;
     for (const [type, stateKey, id] of entries) told = told.set(type, stateKey, id);
@@ -186,6 +192,7 @@ export class MemoryRoom implements KnownRoom {
 
   #redact({ effect, pduText }: DueRedaction): void {
     const { event_id: eventId } = effect;
+    this.facts.push({ type: 'pdu-redacted', data: factWithPdu(effect, pduText) });
     const one = this.known.get(eventId);
     if (one === undefined) throw new Error(`${eventId} is redacted and not there`);
     const pdu = parseJson(pduText, { lenient: true }) as Pdu;
