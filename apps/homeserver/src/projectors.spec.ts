@@ -54,8 +54,10 @@ describe('the rows of every projector', () => {
       type: 'state-learnt',
       data: { event_id: '$joined', part: 1, parts: 1, root: '', state: [['m.room.topic', '', '$topic']] },
     };
+    const { pdu } = message!.data as { pdu: object };
     const joined = { event_id: '$joined', history: true, base: { learnt: '$joined' } };
-    const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined } };
+    const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
+    const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
     const receipt = (n: number, more: object = {}): StreamFact =>
       bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more });
     const refresh = (used: string, n: number): StreamFact =>

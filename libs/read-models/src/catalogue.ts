@@ -79,6 +79,13 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     value: 'what a part of the state is since there, or what changed in it',
   },
   'graph-learnt': { owner: 'graph', key: ['room', 'event'], value: 'where the state is that was told of before it' },
+  'graph-holes': {
+    owner: 'graph',
+    key: ['room', 'event'],
+    value: 'empty: an event stood on it before its place was known',
+  },
+  'graph-redactions': { owner: 'graph', key: ['room', 'event', 'redaction'], value: 'the revision of the redaction' },
+  'graph-redacted': { owner: 'graph', key: ['room', 'event'], value: 'the revision of what remains of it' },
   'room-snapshots': {
     owner: null,
     key: ['room', 'part'],

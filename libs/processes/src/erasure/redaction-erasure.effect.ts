@@ -11,17 +11,21 @@ import { contentOf } from '#rooms/projections/room-fact-reader';
 import { findEventRevision } from '#rooms/queries/find-event-revision';
 
 /**
- * What remains of an event, with what it related to and how, where it did: threads count it, and are to be counted the same when
- * the views are made anew. What it annotated that with goes.
+ * What remains of an event, with the events that it named, for the views are to be the same when they are made anew: what it related
+ * to and how (threads count it), and what it redacts. What it annotated that with goes.
  */
-function withRelation(remains: string, { data }: RecordedFact): string {
-  if (!data.includes('"m.relates_to"')) return remains;
-  const content = contentOf(JSON.parse(pduTextOf(data)) as JsonObject);
+function withReferences(remains: string, { data }: RecordedFact): string {
+  const isRelated = data.includes('"m.relates_to"');
+  if (!isRelated && !data.includes('"redacts"')) return remains;
+  const { redacts, ...whole } = JSON.parse(pduTextOf(data)) as JsonObject;
+  const named = redacts === undefined ? {} : { redacts };
+  const content = contentOf(whole);
   const { relType, parent } = relationOf(content) ?? {};
-  if (relType === undefined || parent === undefined) return remains;
+  const relation =
+    relType === undefined || parent === undefined ? {} : { 'm.relates_to': { event_id: parent, rel_type: relType } };
   const pdu = parseJson(remains, { lenient: true }) as JsonObject;
-  const kept = { ...contentOf(pdu), 'm.relates_to': { event_id: parent, rel_type: relType } };
-  return canonicalJson({ ...pdu, content: kept }, { lenient: true });
+  const kept = { ...contentOf(pdu), ...relation };
+  return canonicalJson({ ...pdu, ...named, content: kept }, { lenient: true });
 }
 
 /**
@@ -49,7 +53,7 @@ export class RedactionErasure implements Effect {
     for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
       const { erasable, erased } = fact.metadata;
       if (erasable === undefined || erased !== undefined) return false;
-      await this.store.erase(stream, revision, pduTail(withRelation(pduTextOf(data), fact)));
+      await this.store.erase(stream, revision, pduTail(withReferences(pduTextOf(data), fact)));
       return true;
     }
     return false;

@@ -32,8 +32,9 @@ async function factsOf(roomId: string, erased: number): Promise<RecordedFact[]> 
   return facts();
 }
 
-async function redact(roomId: string, eventId: string): Promise<void> {
-  await alice.ok('PUT', `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
+async function redact(roomId: string, eventId: string, content: object = {}): Promise<string> {
+  const path = `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`;
+  return (await alice.ok('PUT', path, content)).event_id;
 }
 
 const ROOM_VIEWS = ['timeline', 'room-state', 'membership', 'room-summary', 'graph', 'relations', 'annotations'];
@@ -57,7 +58,11 @@ test.each(['6', '11'])(
     await relate('m.reaction', { rel_type: 'm.annotation', key: SECRET });
     await relate('m.room.message', { rel_type: 'm.reference' });
     await alice.setState(roomId, 'm.room.topic', { topic: 'open' });
-    for (const eventId of events) await redact(roomId, eventId);
+    const redactions: string[] = [];
+    for (const eventId of events) redactions.push(await redact(roomId, eventId, { reason: SECRET }));
+    // So do the reasons that were given.
+    for (const eventId of redactions) await redact(roomId, eventId);
+    events.push(...redactions);
     const facts = await factsOf(roomId, events.length);
     expect(JSON.stringify(facts)).not.toContain(SECRET);
 

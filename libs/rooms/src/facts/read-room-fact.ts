@@ -74,13 +74,14 @@ export function roomEventOfPdu(roomId: RoomId, eventId: EventId, pdu: JsonObject
     content,
     originServerTs: Number(pdu['origin_server_ts']),
     depth: Number(pdu['depth']),
-    prevEvents: idsOf(pdu['prev_events']),
-    authEvents: idsOf(pdu['auth_events']),
+    prevEvents: referencedIds(pdu['prev_events']),
+    authEvents: referencedIds(pdu['auth_events']),
     redacts: (version.redactsInContent ? content['redacts'] : pdu['redacts']) as EventId | undefined,
     pdu,
   };
 }
 
-function idsOf(references: unknown): EventId[] {
+/** The ids in `prev_events` or `auth_events`, which old room versions write with hashes. */
+export function referencedIds(references: unknown): EventId[] {
   return (references as (EventId | [EventId, unknown])[]).map((one) => (typeof one === 'string' ? one : one[0]));
 }

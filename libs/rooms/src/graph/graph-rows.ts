@@ -3,7 +3,15 @@ import { parseShortPosition, type Position, shortPosition } from '#kernel/positi
 import type { OwnRows } from '#projections/projector';
 
 /** The collections of the projector `graph`. */
-export const GRAPH_COLLECTIONS = ['graph-events', 'graph-lines', 'graph-state', 'graph-learnt'] as const;
+export const GRAPH_COLLECTIONS = [
+  'graph-events',
+  'graph-lines',
+  'graph-state',
+  'graph-learnt',
+  'graph-holes',
+  'graph-redactions',
+  'graph-redacted',
+] as const;
 
 /** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */
 export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;

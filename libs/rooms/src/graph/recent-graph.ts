@@ -5,8 +5,9 @@ import { BatchRows } from '#projections/batch-rows';
 import type { Views } from '#projections/views';
 import { roomStream } from '../facts/room-facts.js';
 import { GRAPH_COLLECTIONS } from './graph-rows.js';
+import { isOfGraph, projectGraph } from './project-graph.js';
 import { RoomGraph } from './room-graph.js';
-import { concernsGraph, type GraphFact, writeGraph } from './write-graph.js';
+import type { GraphFact } from './write-graph.js';
 
 /** Where the facts of a room are read that are neither noted nor in the views, and the views. */
 export interface GraphSources {
@@ -52,7 +53,7 @@ export class RecentGraph {
 
   /** Notes the newest fact. Its position may be that of a later one which was appended together with it. */
   note(fact: GraphFact): void {
-    if (!concernsGraph(fact.type)) return;
+    if (!isOfGraph(fact.type)) return;
     this.#facts.push(fact);
     if (this.#facts.length > KEPT) this.#forget();
   }
@@ -73,7 +74,7 @@ export class RecentGraph {
       if (fact.revision <= this.#taken) continue;
       const before = rows.writes.length;
       try {
-        await writeGraph(fact, rows);
+        await projectGraph(fact, rows);
       } catch (error) {
         rows.truncate(before);
         if (rows.failure !== undefined) throw error;
@@ -95,7 +96,7 @@ export class RecentGraph {
           since = fact;
           break;
         }
-        if (concernsGraph(fact.type)) earlier.push(fact);
+        if (isOfGraph(fact.type)) earlier.push(fact);
       }
     }
     this.#facts = [...earlier.toReversed(), ...this.#facts];

@@ -13,9 +13,20 @@ import {
   partsOf,
   rootOf,
 } from './bucket-rows.js';
-import { findGraphEvent, type GraphEvent, type GraphRows, NO_STATE, type StatePlace } from './graph-rows.js';
+import {
+  findGraphEvent,
+  type GraphEvent,
+  type GraphRows,
+  type LearntRow,
+  NO_STATE,
+  type StatePlace,
+} from './graph-rows.js';
+import { parseRevision } from './redaction-rows.js';
 
 type Key = Pick<StateEntry, 'type' | 'stateKey'>;
+
+/** NOTSPEC: an event that so many redactions name is redacted by one of them, or by none that is allowed. */
+const MOST_REDACTIONS = 1_000;
 
 /** The events of a room by their ids, and the state before and after each of which it is known. */
 export class RoomGraph {
@@ -37,6 +48,32 @@ export class RoomGraph {
   /** The state before an event; undefined where it is not known. */
   async findStateBefore(eventId: EventId): Promise<GraphState | undefined> {
     return this.#stateAt((await this.findEvent(eventId))?.states?.before);
+  }
+
+  /** The state before an event as another server told it; undefined while a part of it is not there. */
+  async findLearntState(eventId: EventId): Promise<GraphState | undefined> {
+    const text = await this.rows.get('graph-learnt', [this.roomId, eventId]);
+    const row = text === undefined ? undefined : (JSON.parse(text) as LearntRow); // written by write-graph.ts
+    return this.#stateAt(row?.part === row?.parts ? row?.place : undefined);
+  }
+
+  /** Whether an accepted event stood on this one before its place was known. */
+  async isHole(eventId: EventId): Promise<boolean> {
+    return (await this.rows.get('graph-holes', [this.roomId, eventId])) !== undefined;
+  }
+
+  /** The revision of the fact that holds what a redaction left of an event; undefined where none took effect. */
+  async findRedacted(eventId: EventId): Promise<number | undefined> {
+    const text = await this.rows.get('graph-redacted', [this.roomId, eventId]);
+    return text === undefined ? undefined : parseRevision(text);
+  }
+
+  /** The accepted redactions that name an event, oldest first. */
+  async listRedactionsOf(eventId: EventId): Promise<EventId[]> {
+    const prefix = [this.roomId, eventId];
+    const rows = await this.rows.scan('graph-redactions', { prefix, limit: MOST_REDACTIONS });
+    const found = rows.map(({ key, value }) => ({ id: key[2] as EventId, revision: parseRevision(value) }));
+    return found.sort((a, b) => a.revision - b.revision).map(({ id }) => id);
   }
 
   #stateAt(place: StatePlace | undefined): GraphState | undefined {

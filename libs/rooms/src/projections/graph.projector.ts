@@ -1,12 +1,12 @@
 import type { Projector } from '#projections/projector';
 import { GRAPH_COLLECTIONS } from '../graph/graph-rows.js';
-import { concernsGraph, writeGraph } from '../graph/write-graph.js';
+import { isOfGraph, projectGraph } from '../graph/project-graph.js';
 
-/** `graph`: by room and event id what became of an event, and the state before and after it. */
+/** `graph`: by room and event id what became of an event, the state before and after it, and what redacts it. */
 export const graphProjector: Projector = Object.freeze({
   name: 'graph',
-  version: 2,
+  version: 3,
   collections: GRAPH_COLLECTIONS,
-  handles: concernsGraph,
-  project: writeGraph,
+  handles: isOfGraph,
+  project: projectGraph,
 });

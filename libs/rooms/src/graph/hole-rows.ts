@@ -1,0 +1,28 @@
+import type { OwnRows } from '#projections/projector';
+import { referencedIds } from '../facts/read-room-fact.js';
+import { type PduAccepted, roomIdOfStream } from '../facts/room-facts.js';
+import { findGraphEvent } from './graph-rows.js';
+import type { GraphFact } from './write-graph.js';
+
+/*
+ * graph-holes [room, event]: empty. An accepted event stood on this one before its place was known: it is of the past, whenever it
+ *     comes. The row stays when it has come.
+ */
+
+/** PERF: only an event that stands on a state which was learnt can have a parent that is not here. */
+const LEARNT_MARK = '"base":{"learnt":';
+
+/** Writes down the parents of an accepted event that are not here. Applied again, also after later facts, it changes nothing. */
+export function writeHoles(fact: GraphFact, rows: OwnRows): void | Promise<void> {
+  return fact.data.includes(LEARNT_MARK) ? writeMissingParents(fact, rows) : undefined;
+}
+
+async function writeMissingParents(fact: GraphFact, rows: OwnRows): Promise<void> {
+  const { base, pdu } = JSON.parse(fact.data) as PduAccepted;
+  if (typeof base !== 'object') return;
+  const roomId = roomIdOfStream(fact.stream);
+  for (const eventId of referencedIds(pdu['prev_events'])) {
+    const known = await findGraphEvent(rows, roomId, eventId);
+    if (known?.states === undefined) rows.put('graph-holes', [roomId, eventId], '');
+  }
+}

@@ -1,0 +1,24 @@
+import type { OwnRows } from '#projections/projector';
+import { writeHoles } from './hole-rows.js';
+import { writeRedacted, writeRedaction } from './redaction-rows.js';
+import { concernsGraph, type GraphFact, writeGraph } from './write-graph.js';
+
+/** Whether this kind of fact says something of the events of a room and how they hang together. */
+export function isOfGraph(type: string): boolean {
+  return type === 'pdu-redacted' || concernsGraph(type);
+}
+
+/**
+ * Writes down all that a fact tells of its room's events. Applied again, also after later facts, it changes nothing. Throws where
+ * the fact stands on a state that no fact before it told.
+ */
+export function projectGraph(fact: GraphFact, rows: OwnRows): void | Promise<void> {
+  if (fact.type === 'pdu-redacted') return writeRedacted(fact, rows);
+  const besides = fact.type === 'pdu-accepted' ? writeBesides(fact, rows) : undefined;
+  return besides === undefined ? writeGraph(fact, rows) : besides.then(() => writeGraph(fact, rows));
+}
+
+function writeBesides(fact: GraphFact, rows: OwnRows): void | Promise<void> {
+  writeRedaction(fact, rows);
+  return writeHoles(fact, rows);
+}
