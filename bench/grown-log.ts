@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import type { RoomId, ServerName, UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { decodeSigningKey } from '#protocol/signing/signing-key';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import type { RoomTurn } from '#rooms/worker/room-turn';
@@ -30,6 +31,8 @@ export class GrownLog {
     const workers = new RoomWorkers({
       store,
       snapshots,
+      // Nothing is received here, so nobody asks for the graph.
+      views: { get: async () => undefined, scan: async () => [], position: () => START },
       author: { serverName, signingKey },
       clock: { now: () => Date.now() },
     });

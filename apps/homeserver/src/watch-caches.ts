@@ -12,6 +12,7 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushRules } from '#push/push-rules';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { Receiving } from '#rooms/commands/receiving';
 import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { SyncFilters } from '#sync/filters/sync-filters';
@@ -43,6 +44,7 @@ export function watchCaches(
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
     rooms: of(RoomWorkers),
+    'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),
     'timeline-ends': of(SharedRows),
     'transaction-answers': of(TransactionAnswers),

@@ -5,6 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { LOGGER, type Logger } from '#observability/logger';
+import { VIEWS, type Views } from '#projections/views';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import { AnnounceProfileHandler } from './commands/announce-profile.js';
 import { BanUserHandler } from './commands/ban-user.js';
@@ -19,6 +20,13 @@ import { JoinRoomHandler } from './commands/join-room.js';
 import { KickUserHandler } from './commands/kick-user.js';
 import { KnockRoomHandler } from './commands/knock-room.js';
 import { LeaveRoomHandler } from './commands/leave-room.js';
+import { ownKey } from './commands/own-key.js';
+import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
+import { ReceivePdusHandler } from './commands/receive-pdus.js';
+import { ReceiveStateHandler } from './commands/receive-state.js';
+import { POLICY, Receiving, SERVER_KEYS } from './commands/receiving.js';
+import { EndMerging } from './commands/merge-ends.js';
+import { TakeInRoomHandler } from './commands/take-in-room.js';
 import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
@@ -26,6 +34,8 @@ import { SetStateHandler } from './commands/set-state.js';
 import { UnbanUserHandler } from './commands/unban-user.js';
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
+import { allowAll } from './receive/7-check-policy.js';
+import type { ServerKeys } from './receive/server-keys.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
@@ -37,23 +47,41 @@ const eventAuthor: FactoryProvider<EventAuthor> = {
 
 const roomWorkers: FactoryProvider<RoomWorkers> = {
   provide: RoomWorkers,
-  inject: [EVENT_STORE, READ_MODEL_STORE, EVENT_AUTHOR, CLOCK, LOGGER],
-  useFactory: (store: EventStore, readModels: ReadModelStore, author: EventAuthor, clock: Clock, logger: Logger) => {
+  inject: [EVENT_STORE, READ_MODEL_STORE, VIEWS, EVENT_AUTHOR, CLOCK, LOGGER],
+  useFactory: (
+    store: EventStore,
+    readModels: ReadModelStore,
+    views: Views,
+    author: EventAuthor,
+    clock: Clock,
+    logger: Logger,
+  ) => {
     // A snapshot only saves time: one that cannot be written must not stop a room.
     const snapshots = new RoomSnapshots(store, readModels, (roomId, err) => {
       // That views are lost is told once, by who watches them.
       if (err instanceof ViewsUnavailable) return;
       logger.warn({ err, roomId }, 'the snapshot of a room could not be written');
     });
-    return new RoomWorkers({ store, snapshots, author, clock });
+    return new RoomWorkers({ store, snapshots, views, author, clock });
   },
+};
+
+/** This server's own: those of others are known once there is somebody to ask for them. */
+const serverKeys: FactoryProvider<ServerKeys> = {
+  provide: SERVER_KEYS,
+  inject: [EVENT_AUTHOR],
+  useFactory: ownKey,
 };
 
 /** The write side of rooms: the workers and every command's handler. */
 export const ROOM_WRITING: readonly Provider[] = [
   eventAuthor,
   roomWorkers,
+  serverKeys,
+  { provide: POLICY, useValue: allowAll },
+  EndMerging,
   MembershipChanges,
+  Receiving,
   AnnounceProfileHandler,
   BanUserHandler,
   CompleteUpgradeHandler,
@@ -66,10 +94,14 @@ export const ROOM_WRITING: readonly Provider[] = [
   KickUserHandler,
   KnockRoomHandler,
   LeaveRoomHandler,
+  ReceiveOutliersHandler,
+  ReceivePdusHandler,
+  ReceiveStateHandler,
   RedactEventHandler,
   SendEventHandler,
   SetRoomListedHandler,
   SetStateHandler,
+  TakeInRoomHandler,
   UnbanUserHandler,
   UpgradeRoomHandler,
 ];

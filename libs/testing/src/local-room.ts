@@ -13,6 +13,7 @@ import { liveRoom } from '#rooms/worker/live-room';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { MemoryReadModels } from './memory-read-models.js';
+import { NO_VIEWS } from './no-views.js';
 
 /** The server that test rooms belong to, and the key it signs with. */
 export const TEST_AUTHOR: EventAuthor = Object.freeze({
@@ -41,7 +42,8 @@ export class LocalRoom {
       throw error;
     });
     let now = 1_700_000_000_000;
-    const workers = new RoomWorkers({ store, snapshots, author: TEST_AUTHOR, clock: { now: () => now++ } });
+    const clock = { now: () => now++ };
+    const workers = new RoomWorkers({ store, snapshots, views: NO_VIEWS, author: TEST_AUTHOR, clock });
     const named = `!${localpart}:${TEST_AUTHOR.serverName}` as RoomId;
     const sealed = seal(createPdu(version, named), version, TEST_AUTHOR);
     const roomId = version.roomIdIsCreateHash ? (`!${sealed.eventId.slice(1)}` as RoomId) : named;

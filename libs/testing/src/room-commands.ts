@@ -21,14 +21,22 @@ import { JoinRoom, JoinRoomHandler } from '#rooms/commands/join-room';
 import { KickUser, KickUserHandler } from '#rooms/commands/kick-user';
 import { KnockRoom, KnockRoomHandler } from '#rooms/commands/knock-room';
 import { LeaveRoom, LeaveRoomHandler } from '#rooms/commands/leave-room';
+import { EndMerging } from '#rooms/commands/merge-ends';
+import { ownKey } from '#rooms/commands/own-key';
+import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
+import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
+import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
+import { Receiving } from '#rooms/commands/receiving';
 import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
 import { SendEvent, SendEventHandler } from '#rooms/commands/send-event';
 import { SetRoomListed, SetRoomListedHandler } from '#rooms/commands/set-room-listed';
 import { SetState, SetStateHandler } from '#rooms/commands/set-state';
+import { TakeInRoom, TakeInRoomHandler } from '#rooms/commands/take-in-room';
 import type { EventSent } from '#rooms/commands/transaction';
 import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
 import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
+import { allowAll } from '#rooms/receive/7-check-policy';
 import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
 import { listStateRows } from '#rooms/queries/state-rows';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
@@ -55,14 +63,20 @@ export class RoomCommands {
   /** Milliseconds since the epoch; the same until a test moves it. */
   now = 1_700_000_000_000;
 
-  constructor(readonly views = new RoomViews(new MemoryEventStore())) {
+  constructor(
+    readonly views = new RoomViews(new MemoryEventStore()),
+    readonly author = TEST_AUTHOR,
+    keys = ownKey(author),
+  ) {
     const store = (this.log = views.log);
     const clock = { now: () => this.now };
-    const config = { serverName: TEST_AUTHOR.serverName } as Config; // all that these handlers read of it
+    const config = { serverName: author.serverName } as Config; // all that these handlers read of it
     const snapshots = new RoomSnapshots(store, views.store, (_, error) => {
       throw error;
     });
-    const workers = (this.workers = new RoomWorkers({ store, snapshots, author: TEST_AUTHOR, clock }));
+    const workers = (this.workers = new RoomWorkers({ store, snapshots, views, author: author, clock }));
+    const receiving = new Receiving(workers, keys, allowAll);
+    const merging = new EndMerging(workers, views, author, clock);
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
@@ -71,22 +85,26 @@ export class RoomCommands {
       [BanUser, new BanUserHandler(members)],
       [CompleteUpgrade, new CompleteUpgradeHandler(workers, views, aliases)],
       [CreateAlias, new CreateAliasHandler(aliases, views)],
-      [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, TEST_AUTHOR, clock)],
+      [CreateRoom, new CreateRoomHandler(workers, members, views, aliases, author, clock)],
       [DeleteAlias, new DeleteAliasHandler(aliases, views)],
       [DeleteState, new DeleteStateHandler(workers, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
       [InviteUser, new InviteUserHandler(members, config)],
-      [JoinRoom, new JoinRoomHandler(workers, members, views, TEST_AUTHOR)],
+      [JoinRoom, new JoinRoomHandler(workers, members, views, author)],
       [KickUser, new KickUserHandler(members)],
       [KnockRoom, new KnockRoomHandler(members)],
       [LeaveRoom, new LeaveRoomHandler(members)],
+      [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
+      [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
+      [ReceiveState, new ReceiveStateHandler(workers, receiving, merging)],
       [RedactEvent, new RedactEventHandler(workers, views)],
       [SendEvent, new SendEventHandler(workers, views)],
       [SetRoomListed, new SetRoomListedHandler(workers, views)],
-      [SetState, new SetStateHandler(workers, views, aliases, TEST_AUTHOR)],
+      [SetState, new SetStateHandler(workers, views, aliases, author)],
+      [TakeInRoom, new TakeInRoomHandler(workers, receiving)],
       [UnbanUser, new UnbanUserHandler(members)],
-      [UpgradeRoom, new UpgradeRoomHandler(bus, workers, views, TEST_AUTHOR)],
+      [UpgradeRoom, new UpgradeRoomHandler(bus, workers, views, author)],
     ]);
   }
 

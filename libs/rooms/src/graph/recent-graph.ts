@@ -70,8 +70,9 @@ export class RecentGraph {
     if (viewed < this.#since.position) await this.#readAfter(viewed);
     if (this.#forgotten > KEPT) this.#beginAnew();
     const rows = this.#rows;
-    for (const fact of this.#facts) {
-      if (fact.revision <= this.#taken) continue;
+    let next = this.#facts.length;
+    while (next > 0 && this.#facts[next - 1]!.revision > this.#taken) next--;
+    for (const fact of this.#facts.slice(next)) {
       const before = rows.writes.length;
       try {
         await projectGraph(fact, rows);

@@ -45,7 +45,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (refusal !== undefined) return judging.reject('auth-events', refusal);
   const refusalBefore = await refuseByState(event, before.state, known, room);
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
-  if (arrival.isHistory === true || room.isHole(eventId)) return judging.acceptHistory();
+  if (arrival.isHistory === true || (await room.isHole(eventId))) return judging.acceptHistory();
   const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
   return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
 }

@@ -47,7 +47,7 @@ export interface KnownRoom {
   /** The state before an event as another server told it, once all parts are there. */
   findLearntState(eventId: EventId): Promise<StateTrie | undefined>;
   /** Whether an event that is accepted names this one as its parent, while it was not here: it belongs to the past. */
-  isHole(eventId: EventId): boolean;
+  isHole(eventId: EventId): Promise<boolean>;
   /** The accepted redactions that name an event, oldest first: it may come after them. */
   findRedactionsOf(eventId: EventId): Promise<readonly RoomEvent[]>;
 }

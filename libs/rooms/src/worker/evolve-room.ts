@@ -25,11 +25,13 @@ export function roomBefore(roomId: RoomId, first: RecordedFact): LiveRoom {
 export function evolveRoom(
   room: LiveRoom,
   fact: RoomFact,
-  recorded: Pick<RecordedFact, 'position' | 'metadata'>,
+  recorded: Omit<RecordedFact, 'id'>,
   head = headAfter(room.head, fact),
 ): void {
   room.head = head;
   room.chain = recorded.metadata.chain;
+  room.position = recorded.position;
+  room.graph?.note(recorded);
   const place = { revision: head.revision, position: recorded.position };
   if (fact.type === 'pdu-accepted') noteAccepted(room, fact, place);
   else if (fact.type === 'pdu-redacted') noteRedacted(room, fact.eventId, place.revision);

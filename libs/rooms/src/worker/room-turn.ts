@@ -16,12 +16,18 @@ import {
   type EventAuthor,
   type EventDraft,
 } from '../decide/decide-event.js';
-import { headAfter, type RoomHead } from '../decide/room-head.js';
+import { headAfter, MOST_NAMED, type RoomHead } from '../decide/room-head.js';
 import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { factWithPdu, pduPlaceIn, pduTail, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import type { GraphSources } from '../graph/recent-graph.js';
+import { decideAmongMany } from '../receive/decide-among-many.js';
+import { getKnown, type KnownRoom } from '../receive/known-room.js';
+import { HeldRoom } from './held-room.js';
 import type { LiveRoom } from './live-room.js';
 import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
+import { headAfterAccepted, withStatesOfEnds } from './states-of-ends.js';
+import { Undurable } from './undurable.js';
 
 /** The facts that carry an event as it was signed. */
 const ERASABLE: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected', 'outlier-stored']);
@@ -38,6 +44,8 @@ export interface TurnServices {
   readonly store: EventStore;
   readonly author: EventAuthor;
   readonly clock: Clock;
+  /** The graph of the room is read there. */
+  readonly views: GraphSources['views'];
 }
 
 /** The facts of a room among which a transaction is looked for without the views. */
@@ -61,24 +69,27 @@ const READS_AT_ONCE = 32;
  */
 export class RoomTurn {
   readonly facts: PendingFact[] = [];
-  /** Transactions of this turn: name -> event id. */
-  readonly transactions = new Map<string, EventId>();
-  /** Events this turn decided, and what remains of those it redacted: they are in no log yet. */
-  readonly events = new Map<EventId, RoomEvent>();
+  /** What this turn decided, upon what those before it in the batch did. */
+  readonly undurable: Undurable;
+  #known: HeldRoom | undefined;
 
   constructor(
-    private readonly room: LiveRoom,
+    readonly room: LiveRoom,
     public head: RoomHead,
-    /** The events of the turns before it in this batch. */
-    private readonly pending: ReadonlyMap<EventId, RoomEvent>,
-    /** Transactions of the turns before it in this batch. */
-    private readonly earlier: ReadonlyMap<string, EventId>,
+    before: Undurable,
     private readonly context: FactContext,
     private readonly services: TurnServices,
-  ) {}
+  ) {
+    this.undurable = new Undurable(before);
+  }
 
   get roomId(): RoomId {
     return this.room.roomId;
+  }
+
+  /** The room as judging an event of another server asks for it. */
+  get known(): KnownRoom {
+    return (this.#known ??= new HeldRoom(this, this.services));
   }
 
   /** The event that holds a key of the state dictionary. */
@@ -131,7 +142,7 @@ export class RoomTurn {
       const first = this.room.head.revision - LOOKED_THROUGH;
       if (transactions.since.revision > first) await this.#rememberFrom(({ revision }) => revision <= first);
     }
-    return this.transactions.get(name) ?? this.earlier.get(name) ?? transactions.find(name);
+    return this.undurable.findTransaction(name) ?? transactions.find(name);
   }
 
   /**
@@ -160,6 +171,14 @@ export class RoomTurn {
   /** What `send` would accept now. Only `accept` on the same head makes it part of the room. */
   async decide(draft: EventDraft): Promise<DecidedEvent> {
     const { author, clock } = this.services;
+    const ends = this.head.extremities.length;
+    if (ends > 1) this.head = await withStatesOfEnds(this.head, this.known);
+    if (ends > MOST_NAMED) {
+      const accepted = await decideAmongMany(this.known, draft, author, clock.now());
+      const { event, header, pduText } = accepted;
+      const sign = () => Promise.resolve(pduText);
+      return { event, header, unsignedText: pduText, sign, head: headAfterAccepted(this.head, accepted) };
+    }
     const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
     const write = referenceWriter(this.head.version, await this.#referredTo(auth));
     return decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now());
@@ -168,13 +187,16 @@ export class RoomTurn {
   /** Accepts an event decided elsewhere on top of this turn's head. */
   accept(decided: DecidedEvent): RoomEvent {
     const { event, header, head } = decided;
-    this.events.set(event.eventId, event);
-    if (header.txn !== undefined) this.transactions.set(transactionName(event, header.txn), event.eventId);
+    const { eventId } = event;
+    const after = head.extremities.find((one) => one.eventId === eventId)?.state;
+    this.undurable.note({ event, outcome: 'accepted', after, isForeign: false });
+    if (header.txn !== undefined) this.undurable.transactions.set(transactionName(event, header.txn), eventId);
     const fact: RoomFact = { type: 'pdu-accepted', event, header };
     const data = factWithPdu(header, decided.unsignedText);
     // It is signed while others are decided.
     const signedData = decided.sign().then((pduText) => data.slice(0, pduPlaceIn(data)) + pduTail(pduText));
-    this.#push('pdu-accepted', data, event.eventId, fact, { head, signedData });
+    this.undurable.signing.push(signedData);
+    this.push('pdu-accepted', data, eventId, fact, { head, signedData });
     return event;
   }
 
@@ -182,8 +204,8 @@ export class RoomTurn {
   redact(redacted: Omit<PduRedacted, 'pdu'>, remains: JsonObject): void {
     const { event_id: eventId } = redacted;
     // Whoever decides next must not go by what is no longer there.
-    this.events.set(eventId, roomEventOfPdu(this.roomId, eventId, remains, this.head.version));
-    this.#push(
+    this.undurable.redacted.set(eventId, roomEventOfPdu(this.roomId, eventId, remains, this.head.version));
+    this.push(
       'pdu-redacted',
       factWithPdu(redacted, canonicalJson(remains, { lenient: !this.head.version.strictCanonicalJson })),
       `redacted ${redacted.event_id} ${redacted.redacted_by}`,
@@ -194,11 +216,14 @@ export class RoomTurn {
   /** Appends a fact that does not concern the event graph. */
   append(type: string, data: object): void {
     const text = JSON.stringify(data);
-    this.#push(type, text, `${this.roomId} ${this.head.revision + 1} ${type} ${text}`, { type: 'other' });
+    this.push(type, text, `${this.roomId} ${this.head.revision + 1} ${type} ${text}`, { type: 'other' });
   }
 
-  /** `name` says what the fact is about: its id is made of that and of the decision (`decisionId`). */
-  #push(
+  /**
+   * Appends a fact that was decided on this turn's head, and of which `undurable` knows. `name` says what the fact is about: its id is
+   * made of that and of the decision (`decisionId`). `head` is where the room stands after it.
+   */
+  push(
     type: string,
     data: string,
     name: string,
@@ -242,21 +267,17 @@ export class RoomTurn {
     if (head.version.references === 'ids') return known;
     for (const event of auth) known.set(event.eventId, event);
     for (const { eventId, revision } of head.extremities) {
-      known.set(eventId, this.#undurable(eventId) ?? (await this.eventAt(revision)));
+      known.set(eventId, this.undurable.findEvent(eventId) ?? (await this.eventAt(revision)));
     }
     return known;
   }
 
-  #undurable(eventId: EventId): RoomEvent | undefined {
-    return this.events.get(eventId) ?? this.pending.get(eventId);
-  }
-
   async #stateEvent(eventId: EventId): Promise<RoomEvent> {
-    const known = this.#undurable(eventId) ?? this.room.events.get(eventId);
+    const known = this.undurable.findEvent(eventId) ?? this.room.events.get(eventId);
     if (known !== undefined) return known;
     const revision = this.room.stateRevisions.get(eventId);
-    if (revision === undefined)
-      throw new Error(`${this.roomId}: the state names ${eventId}, which the room does not have`);
+    // What a fact of this batch brought back into the state.
+    if (revision === undefined) return getKnown(await this.known.find([eventId]), eventId).event;
     const event = await this.eventAt(revision, eventId);
     this.room.events.set(eventId, event);
     return event;

@@ -9,6 +9,7 @@ import { createSigningKey } from '#protocol/signing/signing-key';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
+import { NO_VIEWS } from '#testing/no-views';
 import { decideCreateEvent, type EventAuthor, seal } from '../decide/decide-event.js';
 import { headBeforeCreate } from '../decide/room-head.js';
 import { roomEventOfPdu } from '../facts/read-room-fact.js';
@@ -39,7 +40,7 @@ beforeEach(() => {
 
 function workersOn(on: EventStore): RoomWorkers {
   const snapshots = new RoomSnapshots(on, new MemoryReadModels(), fail);
-  return new RoomWorkers({ store: on, snapshots, author, clock });
+  return new RoomWorkers({ store: on, snapshots, views: NO_VIEWS, author, clock });
 }
 
 async function roomOf(versionId: string): Promise<RoomId> {
@@ -212,7 +213,7 @@ test('a cold room begins at its snapshot, and not where the log disagrees with i
   for (let i = 0; i < 2_100; i += 100) {
     await Promise.all(Array.from({ length: 100 }, (_, j) => say(roomId, `${i + j}`)));
   }
-  const writing = new RoomWorkers({ store, snapshots, author, clock });
+  const writing = new RoomWorkers({ store, snapshots, views: NO_VIEWS, author, clock });
   await say(roomId, 'makes the snapshot', writing);
   await writing.close();
 

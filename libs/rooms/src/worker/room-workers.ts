@@ -1,21 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type EventStore, RevisionConflict } from '#event-store/event-store';
+import { RevisionConflict } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { LostRaces } from '#event-store/lost-races';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
-import type { Clock } from '#kernel/clock';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
-import type { RoomEvent } from '#protocol/room-event';
-import type { EventAuthor } from '../decide/decide-event.js';
 import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
 import { evolveRoom, roomBefore } from './evolve-room.js';
 import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
-import { type FactContext, type PendingFact, RoomTurn } from './room-turn.js';
+import { type FactContext, type PendingFact, RoomTurn, type TurnServices } from './room-turn.js';
+import { remember, Undurable } from './undurable.js';
 import { refusalFor, unknownRoom } from './unknown-room.js';
 
 /** What a task does with its turn. It may wait for the log only, never for another room. */
@@ -27,11 +25,8 @@ export interface TurnResult<T> {
   readonly position: Position | undefined;
 }
 
-export interface RoomWorkersOptions {
-  readonly store: EventStore;
+export interface RoomWorkersOptions extends TurnServices {
   readonly snapshots: RoomSnapshots;
-  readonly author: EventAuthor;
-  readonly clock: Clock;
   /** How many rooms are kept in memory when nobody writes to them. */
   readonly capacity?: number;
 }
@@ -139,6 +134,8 @@ export class RoomWorkers {
       }
     }
     this.#busy.delete(worker.roomId);
+    // PERF: the facts it has noted would stay in memory; where it is asked for again the log tells what the views lack then.
+    if (worker.room !== undefined) worker.room.graph = undefined;
     if (worker.room !== undefined && worker.room.head.revision >= 0) this.#idle.set(worker.roomId, worker.room);
     else this.#idle.delete(worker.roomId);
   }
@@ -190,11 +187,11 @@ export class RoomWorkers {
   /** Decides tasks in turn, as many as go into one write. */
   async #decide(room: LiveRoom, tasks: readonly QueuedTask[]): Promise<Batch> {
     const services = this.options;
-    const batch: Batch = { facts: [], outcomes: [], transactions: new Map(), head: room.head, bytes: 0, writers: 0 };
-    const pending = new Map<EventId, RoomEvent>();
+    const undurable = new Undurable();
+    const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
     let started = performance.now();
     for (const task of tasks) {
-      const turn = new RoomTurn(room, batch.head, pending, batch.transactions, task.context, services);
+      const turn = new RoomTurn(room, batch.head, undurable, task.context, services);
       try {
         const result = await task.run(turn);
         const bytes = bytesOf(turn.facts);
@@ -205,8 +202,7 @@ export class RoomWorkers {
         batch.outcomes.push({ result, wrote: bytes > 0 });
         batch.head = turn.head;
         batch.facts.push(...turn.facts);
-        for (const [name, eventId] of turn.transactions) batch.transactions.set(name, eventId);
-        for (const [eventId, event] of turn.events) pending.set(eventId, event);
+        undurable.absorb(turn.undurable);
       } catch (error) {
         batch.outcomes.push({ error: refusalFor(task.context.actor, batch.head, error) });
       }
@@ -222,12 +218,14 @@ export class RoomWorkers {
     if (batch.facts.length === 0) return undefined;
     const { store, snapshots } = this.options;
     const facts = sealFacts(room.chain, await Promise.all(batch.facts.map(signed)));
+    const stream = roomStream(room.roomId);
     const expected = room.head.revision < 0 ? 'no-stream' : room.head.revision;
-    const { position } = await store.append(roomStream(room.roomId), expected, facts);
+    const { position } = await store.append(stream, expected, facts);
     batch.facts.forEach(({ fact, head }, i) => {
-      // The position of the last of them is no less than that of each: all that `transactions` needs of it.
-      evolveRoom(room, fact, { position, metadata: facts[i]!.metadata }, head);
+      // The position of the last of them is no less than that of each: all that the room needs of it.
+      evolveRoom(room, fact, { ...facts[i]!, stream, revision: head.revision, position }, head);
     });
+    remember(room, batch.undurable);
     snapshots.consider(room);
     return position;
   }
@@ -238,6 +236,8 @@ export class RoomWorkers {
 
   async #catchUp(room: LiveRoom | undefined, roomId: RoomId): Promise<LiveRoom | undefined> {
     const from = room === undefined ? 0 : room.head.revision + 1;
+    // What another process wrote may be news of events that are here.
+    room?.known.clear();
     for await (const fact of this.options.store.readStream(roomStream(roomId), { from })) {
       room ??= roomBefore(roomId, fact);
       if (fact.revision !== room.head.revision + 1)
@@ -252,7 +252,7 @@ export class RoomWorkers {
 interface Batch {
   readonly facts: PendingFact[];
   readonly outcomes: Outcome[];
-  readonly transactions: Map<string, EventId>;
+  readonly undurable: Undurable;
   head: LiveRoom['head'];
   /** Of all facts, roughly. */
   bytes: number;

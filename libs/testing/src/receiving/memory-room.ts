@@ -71,8 +71,8 @@ export class MemoryRoom implements KnownRoom {
     return Promise.resolve(this.learnt.get(eventId));
   }
 
-  isHole(eventId: EventId): boolean {
-    return this.#holes.has(eventId);
+  isHole(eventId: EventId): Promise<boolean> {
+    return Promise.resolve(this.#holes.has(eventId));
   }
 
   findRedactionsOf(eventId: EventId): Promise<readonly RoomEvent[]> {

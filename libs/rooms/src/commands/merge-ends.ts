@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { LruCache } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import { scanPages } from '#projections/scan-pages';
+import { VIEWS, type Views } from '#projections/views';
+import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { isMergeDue } from '../receive/place-in-graph.js';
+import type { RoomTurn } from '../worker/room-turn.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+
+/** NOTSPEC: what servers in use call an event that says nothing: it merges. Clients do not show what they do not know. */
+const SAYS_NOTHING = 'org.matrix.dummy_event';
+/** How many users are tried. */
+const MOST_TRIED = 10;
+/** Each event brings up to twenty ends together. */
+const MOST_MERGES = 50;
+/** Milliseconds after which it is tried again where nobody here might. */
+const PAUSE = 60_000;
+const ROOMS_REMEMBERED = 10_000;
+
+/**
+ * Brings the ends of a room together where so many are open that one of ours is due: by an event of a user of this server who may
+ * speak there. Each event that is received asks for it anew, so nothing is lost with the process. Where nobody may, the ends stay
+ * open until somebody here says something.
+ */
+@Injectable()
+export class EndMerging {
+  /** Rooms where nobody might, and when. */
+  readonly #vain = new LruCache<RoomId, number>(ROOMS_REMEMBERED);
+
+  constructor(
+    private readonly workers: RoomWorkers,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async merge(roomId: RoomId): Promise<void> {
+    if (this.clock.now() - (this.#vain.get(roomId) ?? -Infinity) < PAUSE) return;
+    const users = await this.#findUsers(roomId);
+    const actor = this.author.serverName;
+    const { result } = await this.workers.run(roomId, { actor }, (turn) => mergeInTurn(turn, users));
+    if (!result) this.#vain.set(roomId, this.clock.now());
+  }
+
+  /** Some users of this server who are in the room, as far as the views know. */
+  async #findUsers(roomId: RoomId): Promise<UserId[]> {
+    const users: UserId[] = [];
+    for await (const rows of scanPages(this.views, 'room-members', { prefix: [roomId, 'join'] })) {
+      const ids = rows.map(({ key }) => key[2] as UserId);
+      users.push(...ids.filter((userId) => serverNameOf(userId) === this.author.serverName));
+      if (users.length >= MOST_TRIED) break;
+    }
+    return users.slice(0, MOST_TRIED);
+  }
+}
+
+/** Whether no merge is due any more. */
+async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {
+  for (let merges = 0; merges < MOST_MERGES && isMergeDue(turn.head.extremities); merges++) {
+    if (!(await sendAsOneOf(turn, users))) return false;
+  }
+  return true;
+}
+
+async function sendAsOneOf(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {
+  for (const sender of users) {
+    try {
+      await turn.send({ type: SAYS_NOTHING, sender, content: {} });
+      return true;
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,227 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EventId, RoomId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ALICE, TEST_AUTHOR } from '#testing/local-room';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
+import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
+import { UncertainEventStore } from '#testing/uncertain-event-store';
+import { type PduAccepted, pduTextOf } from '../facts/room-facts.js';
+import type { ServerKeys } from '../receive/server-keys.js';
+import { ownKey } from './own-key.js';
+import { ReceiveOutliers } from './receive-outliers.js';
+import { ReceivePdus } from './receive-pdus.js';
+import { ReceiveState } from './receive-state.js';
+import type { Receipt } from './receiving.js';
+
+const OTHER = new ForeignServer('b.example', 2);
+const BOB = OTHER.user('bob');
+const VERSION = findRoomVersion('11')!;
+const KEYS: ServerKeys = {
+  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
+};
+
+let log: UncertainEventStore;
+let home: RoomCommands;
+let roomId: RoomId;
+/** The room as the other server has it. */
+let there: MemoryRoom;
+
+beforeEach(async () => {
+  log = new UncertainEventStore();
+  home = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
+  roomId = await home.open();
+  there = new MemoryRoom(roomId, VERSION, KEYS);
+  await tellAll();
+});
+
+/** Lets the other server know everything. */
+async function tellAll(): Promise<void> {
+  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
+}
+
+/** Something that the other server's users do, and it takes for done. */
+async function made(draft: Omit<DraftOn, 'sender'> & { readonly sender?: string }): Promise<ForeignPdu> {
+  const pdu = await makeOn(there, OTHER, { sender: BOB, ...draft });
+  await there.receive(pdu.text);
+  return pdu;
+}
+
+const joins = (): Promise<ForeignPdu> =>
+  made({ type: 'm.room.member', stateKey: BOB, content: { membership: 'join' } });
+const says = (body: string, more: Partial<DraftOn> = {}): Promise<ForeignPdu> =>
+  made({ type: 'm.room.message', content: { body }, ...more });
+
+function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
+  return home.execute(
+    new ReceivePdus(
+      OTHER.name,
+      roomId,
+      pdus.map(({ text }) => text),
+    ),
+  );
+}
+
+const kindsOf = ({ received }: Receipt): string[] => received.map(({ kind }) => kind);
+const lastOf = (type: string): PduAccepted => JSON.parse(home.facts(roomId, type).at(-1)!.data) as PduAccepted;
+
+describe('events of another server', () => {
+  it('are in the room once they are received, and users here stand on them', async () => {
+    const [join, hello] = [await joins(), await says('hello')];
+    expect(await receive(join, hello)).toMatchObject({
+      received: [{ kind: 'accepted', eventId: join.event.eventId }, { kind: 'accepted' }],
+      released: [],
+    });
+    expect(await home.membership(roomId, BOB)).toBe('join');
+    await home.send(ALICE, roomId);
+    expect(lastOf('pdu-accepted').pdu['prev_events']).toEqual([hello.event.eventId]);
+    expect(kindsOf(await receive(join))).toEqual(['known']);
+  });
+
+  it('wait for what they miss, which whoever received them is told, and are judged when that comes', async () => {
+    const [join, first, second] = [await joins(), await says('first'), await says('second')];
+    const { received } = await receive(second);
+    expect(received).toMatchObject([{ kind: 'missing', parents: [first.event.eventId] }]);
+    expect(kindsOf(await receive(first))).toEqual(['missing']);
+    expect(home.facts(roomId, 'pdu-accepted').at(-1)!.data).not.toContain(BOB);
+    const { released, ...rest } = await receive(join);
+    expect(kindsOf({ released, ...rest })).toEqual(['accepted']);
+    expect(released).toMatchObject([
+      { kind: 'accepted', eventId: first.event.eventId },
+      { eventId: second.event.eventId },
+    ]);
+  });
+
+  it('may come children first: what is told of each is what became of it in the end', async () => {
+    const [join, first, second] = [await joins(), await says('first'), await says('second')];
+    const receipt = await receive(second, first, join);
+    expect(kindsOf(receipt)).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(receipt.released).toEqual([]);
+  });
+
+  it('are dropped where their signature does not hold, with the keys that would help, and harm no others', async () => {
+    const stranger = new ForeignServer('c.example', 3);
+    const join = await joins();
+    const bad = { ...join, text: join.text.replace(/"signatures":.*?}}/, '"signatures":{}') };
+    const carol = stranger.user('carol');
+    const unknown = await makeOn(there, stranger, {
+      type: 'm.room.member',
+      sender: carol,
+      stateKey: carol,
+      content: { membership: 'join' },
+    });
+    const { received } = await receive(bad, unknown, { ...join, text: '{' }, join);
+    expect(received.map(({ kind }) => kind)).toEqual(['dropped', 'dropped', 'dropped', 'accepted']);
+    expect(received[1]).toMatchObject({ wantedKeys: [{ serverName: stranger.name }] });
+  });
+
+  it('are refused for a room that is not here', async () => {
+    const elsewhere = '!elsewhere:b.example' as RoomId;
+    const command = new ReceivePdus(OTHER.name, elsewhere, [(await joins()).text]);
+    await expect(home.execute(command)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
+  });
+
+  it('are received again where nobody was told what the log made of them', async () => {
+    const join = await joins();
+    log.breakNext('done');
+    await expect(receive(join)).rejects.toThrow('the connection');
+    expect(kindsOf(await receive(join))).toEqual(['known']);
+    const hello = await says('hello');
+    log.breakNext('never done');
+    await expect(receive(hello)).rejects.toThrow('the connection');
+    expect(kindsOf(await receive(hello))).toEqual(['accepted']);
+  });
+
+  it('take effect as redactions whichever came first, and what was redacted is erasable', async () => {
+    const [join, hello] = [await joins(), await says('hello')];
+    const redaction = await made({
+      type: 'm.room.redaction',
+      redacts: hello.event.eventId,
+      prev: [join.event.eventId],
+    });
+    await receive(join, redaction);
+    expect(home.redacted(roomId)).toEqual([]);
+    await home.views.follow();
+    await receive(hello);
+    expect(home.redacted(roomId)).toMatchObject([
+      { event_id: hello.event.eventId, redacted_by: redaction.event.eventId },
+    ]);
+    expect(home.facts(roomId, 'pdu-accepted').at(-1)!.metadata.erasable).toBeGreaterThan(0);
+  });
+});
+
+describe('a room with several ends', () => {
+  /** Makes events that all stand on the same. */
+  async function fork(count: number): Promise<ForeignPdu[]> {
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    const forks: ForeignPdu[] = [];
+    for (let i = 0; i < count; i++) forks.push(await says(`fork ${i}`, { prev }));
+    return forks;
+  }
+
+  it('is merged by what users here send, also when nothing of it is in memory', async () => {
+    await home.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 50 } });
+    await tellAll();
+    await receive(await joins());
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    const set = (type: string) => makeOn(there, OTHER, { type, sender: BOB, stateKey: '', content: {}, prev });
+    const forks = [await set('m.room.topic'), await set('m.room.name'), await set('m.room.avatar')];
+    expect(kindsOf(await receive(...forks))).toEqual(['accepted', 'accepted', 'accepted']);
+    const cold = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
+    await cold.send(ALICE, roomId);
+    const last = lastOf('pdu-accepted');
+    const ids = forks.map(({ event }) => event.eventId);
+    expect((last.pdu['prev_events'] as EventId[]).toSorted()).toEqual(ids.toSorted());
+    expect(last.extremities).toEqual([last.event_id]);
+    expect(last.state).toHaveLength(2);
+  });
+
+  it('has them brought together by an event of a user here as soon as too many are open', async () => {
+    await receive(await joins());
+    await receive(...(await fork(10)));
+    expect(lastOf('pdu-accepted').extremities).toHaveLength(10);
+    await receive(...(await fork(15)));
+    const last = lastOf('pdu-accepted');
+    expect(last.pdu).toMatchObject({ type: 'org.matrix.dummy_event', sender: ALICE });
+    expect(last.extremities.length).toBeLessThanOrEqual(10);
+  });
+
+  it('keeps them open where no user here may say anything, and goes on', async () => {
+    await receive(await joins());
+    await home.leave(ALICE, roomId);
+    await tellAll();
+    await receive(...(await fork(12)));
+    expect(lastOf('pdu-accepted').extremities).toHaveLength(12);
+    expect(kindsOf(await receive(await says('all of it')))).toEqual(['accepted']);
+    expect(lastOf('pdu-accepted').extremities).toHaveLength(1);
+  });
+});
+
+describe('a gap in the history of a room', () => {
+  it('is bridged by the state that another server tells, and what is missing is of the past when it comes', async () => {
+    const join = await joins();
+    await receive(join);
+    const topic = await made({ type: 'm.room.topic', stateKey: '', content: { topic: 'not for Bob to say' } });
+    const name = await made({
+      type: 'm.room.member',
+      stateKey: BOB,
+      content: { membership: 'join', displayname: 'Bob' },
+    });
+    const state = [...there.state.entries()].map(({ eventId }) => eventId);
+    const hello = await says('after the gap');
+    expect(await receive(hello)).toMatchObject({ received: [{ kind: 'missing', parents: [name.event.eventId] }] });
+    const told = new ReceiveState(OTHER.name, roomId, hello.event.eventId, state);
+    expect(await home.execute(told)).toMatchObject({ kind: 'missing', authEvents: [name.event.eventId] });
+    const outliers: Receipt = await home.execute(new ReceiveOutliers(OTHER.name, roomId, [name.text]));
+    expect(kindsOf(outliers)).toEqual(['outlier']);
+    expect(await home.execute(told)).toMatchObject({ received: [{ kind: 'accepted', eventId: hello.event.eventId }] });
+
+    await home.views.follow();
+    expect(kindsOf(await receive(topic))).toEqual(['rejected']);
+    expect(kindsOf(await receive(name))).toEqual(['accepted']);
+    const { history, extremities } = lastOf('pdu-accepted');
+    expect({ history, extremities }).toEqual({ history: true, extremities: [join.event.eventId, hello.event.eventId] });
+  });
+});

@@ -1,0 +1,42 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { RoomId, ServerName } from '#kernel/ids';
+import type { Pdu } from '#protocol/room-event';
+import { unknownRoom } from '../worker/unknown-room.js';
+import { EndMerging } from './merge-ends.js';
+import { type Receipt, Receiving } from './receiving.js';
+
+/**
+ * Receives events of a room from another server: server-server API, "Checks performed on receipt of a PDU". Bad ones are outcomes
+ * and never thrown. What an event misses is told, for the caller to fetch; it waits meanwhile, and is judged when what it waits for
+ * is received. Only what has landed is here for good. `isHistory`: they were fetched from the past.
+ *
+ * Throws M_FORBIDDEN for a room that this server does not have, and where the log or the views cannot be reached: then some may
+ * be here and others not, and all are to be received again.
+ */
+export class ReceivePdus {
+  constructor(
+    readonly origin: ServerName,
+    readonly roomId: RoomId,
+    /** Their bytes, or as `parseJson` made them of those; parents before children where the caller knows. */
+    readonly pdus: readonly (Uint8Array | string | Pdu)[],
+    readonly isHistory = false,
+  ) {}
+}
+
+@CommandHandler(ReceivePdus)
+export class ReceivePdusHandler implements ICommandHandler<ReceivePdus> {
+  constructor(
+    private readonly receiving: Receiving,
+    private readonly merging: EndMerging,
+  ) {}
+
+  async execute({ origin, roomId, pdus, isHistory }: ReceivePdus): Promise<Receipt> {
+    const version = await this.receiving.findVersion(roomId, origin);
+    if (version === undefined) throw unknownRoom();
+    const prepared = await this.receiving.prepare(pdus, { roomId, version, origin });
+    const judged = await Promise.all(prepared.map((pdu) => this.receiving.judge(roomId, pdu, { isHistory })));
+    const receipt = await this.receiving.settle(roomId, judged);
+    if (receipt.isMergeDue) await this.merging.merge(roomId);
+    return receipt;
+  }
+}

@@ -1,0 +1,55 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import type { Dropped, MissingEvents } from '../receive/outcome.js';
+import { learnState } from '../receive/learn-state.js';
+import { learnInTurn } from '../worker/receive-in-turn.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+import { EndMerging } from './merge-ends.js';
+import { type Receipt, Receiving } from './receiving.js';
+
+/**
+ * Receives the state before an event whose parents nobody has: server-server API, "Retrieving state". Each event of the state was
+ * received before. The event itself is judged by it where it waits. Answers what is missing, or why the state is none; throws as
+ * ReceivePdus.
+ */
+export class ReceiveState {
+  constructor(
+    readonly origin: ServerName,
+    readonly roomId: RoomId,
+    readonly eventId: EventId,
+    readonly stateEvents: readonly EventId[],
+  ) {}
+}
+
+/** About as much as every log takes in one write, and others have their turn in between. */
+const PARTS_AT_ONCE = 8;
+
+@CommandHandler(ReceiveState)
+export class ReceiveStateHandler implements ICommandHandler<ReceiveState> {
+  /** The parts of a state follow upon each other. */
+  readonly #states = new KeyedQueue<string>();
+
+  constructor(
+    private readonly workers: RoomWorkers,
+    private readonly receiving: Receiving,
+    private readonly merging: EndMerging,
+  ) {}
+
+  execute(command: ReceiveState): Promise<Receipt | Dropped | MissingEvents> {
+    return this.#states.run(`${command.roomId} ${command.eventId}`, () => this.#receive(command));
+  }
+
+  async #receive(command: ReceiveState): Promise<Receipt | Dropped | MissingEvents> {
+    const { origin, roomId, eventId } = command;
+    const context = { actor: origin };
+    const { result: learned } = await this.workers.run(roomId, context, (turn) => learnState(command, turn.known));
+    if (learned.kind !== 'learnt') return learned;
+    for (let from = 0; from < learned.parts.length; from += PARTS_AT_ONCE) {
+      await this.workers.run(roomId, context, async (turn) => learnInTurn(turn, learned, from, from + PARTS_AT_ONCE));
+    }
+    const receipt = await this.receiving.settle(roomId, await this.receiving.judgeWaiting(roomId, eventId));
+    if (receipt.isMergeDue) await this.merging.merge(roomId);
+    return receipt;
+  }
+}

@@ -1,0 +1,187 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
+import type { Pdu } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { Policy } from '../receive/7-check-policy.js';
+import type { Arrival } from '../receive/judge-pdu.js';
+import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../receive/outcome.js';
+import { preparePdu } from '../receive/prepare-pdu.js';
+import type { ServerKeys } from '../receive/server-keys.js';
+import { receiveInTurn, receiveOutlierInTurn } from '../worker/receive-in-turn.js';
+import type { RoomTurn } from '../worker/room-turn.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
+import { UnknownRoom } from '../worker/unknown-room.js';
+
+/** Injection token of the keys of other servers. */
+export const SERVER_KEYS = Symbol.for('annals.ServerKeys');
+/** Injection token of the policy that is asked for what is received. */
+export const POLICY = Symbol.for('annals.Policy');
+
+/** What became of an event, or will: one that is missing others waits for them in the staging area. */
+export type Received = Dropped | AlreadyKnown | MissingEvents | Landed;
+
+/** The event is in the log. */
+export interface Landed {
+  readonly kind: 'accepted' | 'soft-failed' | 'rejected' | 'outlier';
+  readonly eventId: EventId;
+  /** Why it was refused; left out where it was not. */
+  readonly reason?: string;
+}
+
+/** What receiving some events led to. */
+export interface Receipt {
+  /** For each of them, in their order, what there is to say once all that could be judged was. */
+  readonly received: readonly Received[];
+  /** As much for events that waited for them. */
+  readonly released: readonly Received[];
+  /** Up to where the facts are; undefined where there are none. */
+  readonly position: Position | undefined;
+  /** So many ends are open that an event of ours is due which brings them together. */
+  readonly isMergeDue: boolean;
+}
+
+/** What judging one event led to. */
+export interface Judged {
+  readonly received: Received;
+  readonly position?: Position;
+  readonly isMergeDue?: boolean;
+}
+
+/** How many events are prepared at the same time. */
+const AT_ONCE = 256;
+
+/** What the commands that receive events of other servers share: preparing them, judging them in turn, and letting them wait. */
+@Injectable()
+export class Receiving {
+  readonly #staging = new StagingArea();
+
+  constructor(
+    private readonly workers: RoomWorkers,
+    @Inject(SERVER_KEYS) private readonly keys: ServerKeys,
+    @Inject(POLICY) private readonly policy: Policy,
+  ) {}
+
+  /** For metrics: the staging area. */
+  get numbers(): CacheNumbers {
+    return this.#staging.numbers;
+  }
+
+  /** The version of a room; undefined where this server does not have it. */
+  async findVersion(roomId: RoomId, origin: ServerName): Promise<RoomVersion | undefined> {
+    try {
+      const { result } = await this.workers.run(roomId, { actor: origin }, async ({ head }) => head.version);
+      return result;
+    } catch (error) {
+      if (error instanceof UnknownRoom) return undefined;
+      throw error;
+    }
+  }
+
+  /** Does what needs no room, some hundred events at a time, with their signatures on other cores. In the order of the events. */
+  async prepare(
+    inputs: readonly (Uint8Array | string | Pdu)[],
+    room: { readonly roomId: RoomId; readonly version: RoomVersion; readonly origin: ServerName },
+  ): Promise<(PreparedPdu | Dropped)[]> {
+    const { keys, policy } = this;
+    const prepared: (PreparedPdu | Dropped)[] = [];
+    for (let at = 0; at < inputs.length; at += AT_ONCE) {
+      const some = inputs.slice(at, at + AT_ONCE);
+      prepared.push(...(await Promise.all(some.map((input) => preparePdu(input, { ...room, keys, policy })))));
+    }
+    return prepared;
+  }
+
+  /**
+   * Judges an event when its turn comes: those asked for first are judged first. One that misses others waits for them from then
+   * on. Throws where the log does not take what is to be written.
+   */
+  async judge(roomId: RoomId, pdu: PreparedPdu | Dropped, arrival: Arrival = {}): Promise<Judged> {
+    if (pdu.kind === 'dropped') return { received: pdu };
+    const { result, position } = await this.workers.run(roomId, { actor: pdu.origin }, (turn) =>
+      this.judgeInTurn(turn, { pdu, arrival }),
+    );
+    return { ...result, position };
+  }
+
+  /** As `judge`, in a turn that is there. */
+  async judgeInTurn(turn: RoomTurn, staged: StagedPdu): Promise<Judged> {
+    const { roomId } = turn;
+    const { eventId } = staged.pdu.event;
+    const outcome = await receiveInTurn(turn, staged.pdu, staged.arrival);
+    // Here and not later: what it waits for may be the next that is judged.
+    if (outcome.kind === 'missing') this.#staging.add(roomId, staged, outcome);
+    else this.#staging.remove(roomId, eventId);
+    switch (outcome.kind) {
+      case 'accepted':
+        return { received: { kind: outcome.kind, eventId }, isMergeDue: outcome.isMergeDue };
+      case 'soft-failed':
+        return { received: { kind: outcome.kind, eventId, reason: outcome.reason } };
+      case 'rejected':
+        return { received: { kind: outcome.kind, eventId, reason: outcome.header.reason } };
+      default:
+        return { received: outcome };
+    }
+  }
+
+  /** As `judge`, for a part of an auth chain or of a state. What it misses the caller gives again together with it. */
+  async judgeOutlier(roomId: RoomId, pdu: PreparedPdu | Dropped): Promise<Judged> {
+    if (pdu.kind === 'dropped') return { received: pdu };
+    const { result, position } = await this.workers.run(roomId, { actor: pdu.origin }, (turn) =>
+      receiveOutlierInTurn(turn, pdu),
+    );
+    if (result.kind !== 'outlier') return { received: result };
+    const { kind, event, header } = result;
+    const reason = header.reason === undefined ? {} : { reason: header.reason };
+    return { received: { kind, eventId: event.eventId, ...reason }, position };
+  }
+
+  /** Judges an event again that waits, for the state before it is here now. */
+  async judgeWaiting(roomId: RoomId, eventId: EventId): Promise<Judged[]> {
+    const staged = this.#staging.remove(roomId, eventId);
+    return staged === undefined ? [] : [await this.judge(roomId, staged.pdu, staged.arrival)];
+  }
+
+  /** Judges all that waited for events which are here now, and what waited for those, and so on. */
+  async settle(roomId: RoomId, judged: readonly Judged[]): Promise<Receipt> {
+    const all = [...judged];
+    for (let next = judged; next.length > 0;) {
+      const released = next.flatMap(({ received }) => this.#release(roomId, received));
+      next = await Promise.all(released.map(({ pdu, arrival }) => this.judge(roomId, pdu, arrival)));
+      all.push(...next);
+    }
+    return receiptOf(all, judged.length);
+  }
+
+  #release(roomId: RoomId, received: Received): StagedPdu[] {
+    if (received.kind === 'dropped' || received.kind === 'missing') return [];
+    const outcome = received.kind === 'known' ? received.outcome : received.kind;
+    return this.#staging.release(roomId, received.eventId, outcome !== 'outlier');
+  }
+}
+
+/** `count`: how many of them were received; the others were released by those. */
+function receiptOf(judged: readonly Judged[], count: number): Receipt {
+  const last = new Map<EventId, Received>();
+  for (const { received } of judged.slice(count)) {
+    if (received.kind !== 'dropped') last.set(received.eventId, received);
+  }
+  const received = judged.slice(0, count).map((one) => {
+    if (one.received.kind === 'dropped') return one.received;
+    const later = last.get(one.received.eventId);
+    last.delete(one.received.eventId);
+    return later ?? one.received;
+  });
+  const positions = judged.flatMap(({ position }) => position ?? []);
+  return {
+    received,
+    released: [...last.values()],
+    position: positions.reduce<Position | undefined>(
+      (most, one) => (most === undefined || one > most ? one : most),
+      undefined,
+    ),
+    isMergeDue: judged.some(({ isMergeDue }) => isMergeDue === true),
+  };
+}

@@ -1,0 +1,166 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomEvent } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { Rejection } from '#protocol/state-resolution/events-by-id';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
+import type { Extremity, RoomHead } from '../decide/room-head.js';
+import { roomEventOfFact } from '../facts/read-room-fact.js';
+import type { HistoryVisibility, PduRejected } from '../facts/room-facts.js';
+import type { GraphEvent } from '../graph/graph-rows.js';
+import { type GraphSources, RecentGraph } from '../graph/recent-graph.js';
+import type { GraphState, RoomGraph } from '../graph/room-graph.js';
+import type { KnownEvent, KnownRoom } from '../receive/known-room.js';
+import type { LiveRoom } from './live-room.js';
+import { readRevisions } from './read-revisions.js';
+import type { Undurable } from './undurable.js';
+
+/** The room as a turn has it now. */
+export interface TurnState {
+  readonly room: LiveRoom;
+  readonly head: RoomHead;
+  readonly undurable: Undurable;
+}
+
+/**
+ * A room while a turn holds it, as judging an event asks for it: what the turn and those before it decided, what the room has in
+ * memory, and for the rest the rows of the graph and the log. Throws ViewsUnavailable where rows are needed and cannot be read.
+ */
+export class HeldRoom implements KnownRoom {
+  constructor(
+    private readonly turn: TurnState,
+    private readonly sources: GraphSources,
+  ) {}
+
+  get roomId(): RoomId {
+    return this.turn.room.roomId;
+  }
+
+  get version(): RoomVersion {
+    return this.turn.head.version;
+  }
+
+  get createEvent(): RoomEvent | undefined {
+    const { revision, createEvent } = this.turn.head;
+    return revision < 0 ? undefined : createEvent;
+  }
+
+  get state(): StateTrie {
+    return this.turn.head.state;
+  }
+
+  get visibility(): HistoryVisibility {
+    return this.turn.head.visibility;
+  }
+
+  get extremities(): readonly Extremity[] {
+    return this.turn.head.extremities;
+  }
+
+  async find(eventIds: readonly EventId[]): Promise<ReadonlyMap<EventId, KnownEvent>> {
+    const { room, undurable } = this.turn;
+    const found = new Map<EventId, KnownEvent>();
+    const others: EventId[] = [];
+    for (const eventId of eventIds) {
+      const one = undurable.find(eventId) ?? room.known.get(eventId);
+      if (one === undefined) others.push(eventId);
+      else found.set(eventId, one);
+    }
+    if (others.length > 0) {
+      for (const [eventId, one] of await this.#read(others)) {
+        room.known.set(eventId, one);
+        found.set(eventId, one);
+      }
+    }
+    for (const [eventId, one] of found) {
+      const remains = undurable.findRemains(eventId);
+      if (remains !== undefined) found.set(eventId, { ...one, event: remains, isRedacted: true });
+    }
+    return found;
+  }
+
+  async stateAfter(eventId: EventId): Promise<StateTrie> {
+    const { room, head, undurable } = this.turn;
+    const end = head.extremities.find((one) => one.eventId === eventId);
+    const known = undurable.find(eventId)?.after ?? end?.state ?? room.states.get(eventId);
+    if (known !== undefined) return known;
+    const kept = await (await this.#graph()).findStateAfter(eventId);
+    if (kept === undefined) throw new Error(`${this.roomId}: the state after ${eventId} is not known`);
+    const state = await this.#stateOf(kept);
+    room.states.set(eventId, state);
+    return state;
+  }
+
+  async findLearntState(eventId: EventId): Promise<StateTrie | undefined> {
+    const decided = this.turn.undurable.findLearntState(eventId);
+    if (decided !== undefined) return decided;
+    const kept = await (await this.#graph()).findLearntState(eventId);
+    return kept && this.#stateOf(kept);
+  }
+
+  async isHole(eventId: EventId): Promise<boolean> {
+    return this.turn.undurable.isHole(eventId) || (await this.#graph()).isHole(eventId);
+  }
+
+  async findRedactionsOf(eventId: EventId): Promise<readonly RoomEvent[]> {
+    const ids = await (await this.#graph()).listRedactionsOf(eventId);
+    const known = ids.length === 0 ? undefined : await this.find(ids);
+    // One that was redacted itself may not say any more what it redacts.
+    const kept = ids.flatMap((id) => known?.get(id) ?? []).map(({ event }) => ({ ...event, redacts: eventId }));
+    return [...kept, ...this.turn.undurable.redactionsOf(eventId)];
+  }
+
+  /** PERF: most states that are asked for are the current one, or that after another end: those are in memory. */
+  async #stateOf(kept: GraphState): Promise<StateTrie> {
+    const root = await kept.findRoot();
+    const { state, extremities } = this.turn.head;
+    const same = [state, ...extremities.map((one) => one.state)].find((one) => one?.rootHash === root);
+    return same ?? kept.trie();
+  }
+
+  #graph(): Promise<RoomGraph> {
+    const { room } = this.turn;
+    // All facts after this place are noted from here on.
+    const last = { revision: room.head.revision, position: room.position };
+    room.graph ??= new RecentGraph(room.roomId, last, this.sources);
+    return room.graph.open();
+  }
+
+  /** Events of the log. */
+  async #read(eventIds: readonly EventId[]): Promise<[EventId, KnownEvent][]> {
+    const graph = await this.#graph();
+    const places = await Promise.all(eventIds.map((eventId) => placeOf(graph, eventId)));
+    const known = places.filter((place) => place !== undefined);
+    const revisions = known.flatMap(({ decided, redacted }) => [decided.revision, redacted ?? decided.revision]);
+    const facts = await readRevisions(this.sources.store, this.roomId, revisions);
+    return known.map((place) => [place.eventId, this.#knownEventOf(place, facts)]);
+  }
+
+  #knownEventOf({ decided, redacted }: EventPlace, facts: ReadonlyMap<number, RecordedFact>): KnownEvent {
+    const { outcome, revision } = decided;
+    const rejection = rejectionOf(decided, facts.get(revision)!);
+    return {
+      event: roomEventOfFact(this.roomId, facts.get(redacted ?? revision)!),
+      outcome: outcome === 'rejected-outlier' ? 'outlier' : outcome,
+      ...(rejection === undefined ? {} : { rejection }),
+      ...(redacted === undefined ? {} : { isRedacted: true }),
+    };
+  }
+}
+
+/** Where an event is in the log, and what remains of it. */
+interface EventPlace {
+  readonly eventId: EventId;
+  readonly decided: GraphEvent;
+  readonly redacted: number | undefined;
+}
+
+async function placeOf(graph: RoomGraph, eventId: EventId): Promise<EventPlace | undefined> {
+  const decided = await graph.findEvent(eventId);
+  return decided && { eventId, decided, redacted: await graph.findRedacted(eventId) };
+}
+
+function rejectionOf({ outcome }: GraphEvent, { data }: RecordedFact): Rejection | undefined {
+  if (outcome === 'rejected-outlier') return 'auth-events';
+  return outcome === 'rejected' ? (JSON.parse(data) as PduRejected).check : undefined;
+}

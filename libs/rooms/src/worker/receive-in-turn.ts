@@ -1,0 +1,88 @@
+import type { EventId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { factWithPdu } from '../facts/room-facts.js';
+import { judgeOutlier } from '../receive/judge-outlier.js';
+import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
+import type { LearnedState } from '../receive/learn-state.js';
+import type {
+  Accepted,
+  AlreadyKnown,
+  Dropped,
+  DueRedaction,
+  MissingEvents,
+  Outcome,
+  PreparedPdu,
+  Rejected,
+  SoftFailed,
+  StoredOutlier,
+} from '../receive/outcome.js';
+import type { RoomTurn } from './room-turn.js';
+import { headAfterAccepted } from './states-of-ends.js';
+
+/**
+ * Judges an event of another server by the room as this turn has it, and appends what becomes of it and what follows from it.
+ * Nothing is appended for what was dropped, is known already or misses others.
+ */
+export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: Arrival): Promise<Outcome> {
+  await turn.undurable.whenSigned();
+  const outcome = await judgePdu(pdu, turn.known, arrival);
+  if (outcome.kind === 'accepted' || outcome.kind === 'soft-failed' || outcome.kind === 'rejected') {
+    await takePlaced(turn, outcome);
+  }
+  return outcome;
+}
+
+/** As `receiveInTurn`, for a part of an auth chain or of a state, whose place in the room is not known. */
+export async function receiveOutlierInTurn(
+  turn: RoomTurn,
+  pdu: PreparedPdu,
+): Promise<StoredOutlier | Dropped | AlreadyKnown | MissingEvents> {
+  await turn.undurable.whenSigned();
+  const outcome = await judgeOutlier(pdu, turn.known);
+  if (outcome.kind !== 'outlier') return outcome;
+  const { event, header, pduText, redactions } = outcome;
+  const rejection = header.reason === undefined ? {} : { rejection: 'auth-events' as const };
+  turn.undurable.note({ event, outcome: 'outlier', ...rejection, after: undefined, isForeign: true });
+  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, { type: 'other' });
+  redactInTurn(turn, redactions);
+  return outcome;
+}
+
+/**
+ * Appends some parts of a state that was told and checked (`learnState`): from one up to, and without, another. It counts with the
+ * last of them.
+ */
+export function learnInTurn(turn: RoomTurn, { parts, state }: LearnedState, from: number, to: number): void {
+  for (const part of parts.slice(from, to)) {
+    turn.append('state-learnt', part);
+    if (part.part === part.parts) turn.undurable.learnt.set(part.event_id, state);
+  }
+}
+
+async function takePlaced(turn: RoomTurn, outcome: Accepted | SoftFailed | Rejected): Promise<void> {
+  const { event, header, kind, pduText, redactions, state } = outcome;
+  const rejection = kind === 'rejected' ? { rejection: outcome.rejection } : {};
+  const missing = kind === 'accepted' ? await findMissingParents(turn, outcome) : [];
+  turn.undurable.note({ event, outcome: kind, ...rejection, after: state, isForeign: true }, missing);
+  const name = `${kind} ${event.eventId}`;
+  if (kind === 'accepted') {
+    const fact = { type: 'pdu-accepted' as const, event, header: outcome.header };
+    turn.push('pdu-accepted', factWithPdu(header, pduText), name, fact, {
+      head: headAfterAccepted(turn.head, outcome),
+    });
+  } else turn.push(`pdu-${kind}`, factWithPdu(header, pduText), name, { type: 'other' });
+  redactInTurn(turn, redactions);
+}
+
+/** Those whose place is not known, because a state that was learnt stands in for them. */
+async function findMissingParents(turn: RoomTurn, { event, header }: Accepted): Promise<EventId[]> {
+  if (typeof header.base !== 'object') return [];
+  const known = await turn.known.find(event.prevEvents);
+  return event.prevEvents.filter((eventId) => (known.get(eventId)?.outcome ?? 'outlier') === 'outlier');
+}
+
+function redactInTurn(turn: RoomTurn, redactions: readonly DueRedaction[]): void {
+  const lenient = !turn.head.version.strictCanonicalJson;
+  for (const { effect, pduText } of redactions) turn.redact(effect, parseJson(pduText, { lenient }) as JsonObject);
+}
