@@ -26,7 +26,8 @@ async function reopen(): Promise<void> {
   store = await openLmdbEventStore(folder);
 }
 
-const MARK = 'what nobody shall read';
+/** Of this no four letters are familiar: where it stands first in a fact, the file has it as it is. */
+const MARK = 'jwqz vkxp zgfb hrjq';
 
 function said(text: string): NewFact {
   const head = `{"from":"${randomBytes(12).toString('hex')}","text":`;

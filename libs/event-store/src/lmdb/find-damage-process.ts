@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { decodeFact } from './fact-record.js';
+import { FactRecords } from './fact-record.js';
 import { FOUND_EXIT_CODE } from './find-damage.js';
 
 /*
@@ -50,12 +50,13 @@ function checkKeys(name: string, table: Table): void {
 }
 
 function checkValues(name: string, table: Table): void {
+  const records = new FactRecords();
   let row = 0;
   for (const { value } of table.getRange()) {
     row++;
     try {
       if (kind === 'views') checkText(value);
-      else if (name === 'facts') decodeFact(value, value.length, String);
+      else if (name === 'facts') records.decode(value, value.length, String);
     } catch (error) {
       throw new Error(`row ${row} of ${name} is not as it was written: ${(error as Error).message}`, { cause: error });
     }

@@ -10,7 +10,7 @@ import {
 import { EventStoreUnavailable, NotErasable } from '../event-store-errors.js';
 import { eraseTail } from '../seal-facts.js';
 import { positionOf } from './counted-position.js';
-import { encodeFact, placeFact } from './fact-record.js';
+import { placeFact } from './fact-record.js';
 import type { DurableBatch } from './live-tail.js';
 import { checkStreamName, type Head, type LogTables, MAX_REVISION } from './log-tables.js';
 
@@ -94,7 +94,7 @@ export class GroupCommits {
       if (facts.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
       checkStreamName(stream);
       const characters = facts.reduce((sum, fact) => sum + fact.data.length, 0);
-      const records = facts.map(encodeFact);
+      const records = facts.map((fact) => this.tables.records.encode(fact));
       this.#waiting.push({ stream, expected, facts, records, characters, resolve, reject });
       this.#committing ??= this.#commitAll();
     });
