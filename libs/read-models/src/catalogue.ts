@@ -28,11 +28,10 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   events: { owner: 'timeline', key: ['event', 'room'], value: 'position, depth, revision; whether it is history' },
   transactions: { owner: 'timeline', key: ['user', 'device', 'hash of room, type and transaction'], value: 'position' },
   'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
-  'state-log': { owner: 'room-state', key: ['room', 'position'], value: 'what the fact changed in the state' },
   'state-deletions': {
     owner: 'room-state',
-    key: ['room'],
-    value: 'the position at which a key was last left to nothing',
+    key: ['room', 'position'],
+    value: 'the keys that the fact left to nothing',
   },
   members: { owner: 'membership', key: ['room', 'user'], value: 'membership, event, sender, names' },
   'room-members': { owner: 'membership', key: ['room', 'membership', 'user'], value: 'empty: members by membership' },
@@ -72,6 +71,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     key: ['room', 'event'],
     value: 'outcome, revision, position, depth, where its states are',
   },
+  'graph-current': { owner: 'graph', key: ['room'], value: 'where its current state is, and since which revision' },
   'graph-lines': { owner: 'graph', key: ['room', 'line'], value: 'how many changes of state are on it' },
   'graph-state': {
     owner: 'graph',

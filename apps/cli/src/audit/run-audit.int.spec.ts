@@ -86,11 +86,13 @@ describe('annals audit', () => {
   });
 
   test('prints the state dictionary of a moment', async () => {
-    const [head, ...keys] = await audit({ at: 3 });
+    const [head, ...keys] = await audit({ at: { revision: 3 } });
     expect(head).toMatch(/^!r:a\.example after revision 3: 4 keys, root \S+$/);
     expect(keys).toHaveLength(4);
     expect(keys.at(-1)).toMatch(/^m\.room\.topic {2}\$\S+ {2}\{"topic":"first"\}$/);
-    const json = (await audit({ at: 25, json: true })).map((line) => JSON.parse(line) as Record<string, unknown>);
+    const json = (await audit({ at: { revision: 25 }, json: true })).map(
+      (line) => JSON.parse(line) as Record<string, unknown>,
+    );
     expect(json.find(({ type }) => type === 'm.room.topic')).toMatchObject({
       revision: 25,
       content: { topic: 'second' },
@@ -103,7 +105,7 @@ describe('annals audit', () => {
     ['#nowhere:a.example', {}, '#nowhere:a.example: the log has no room under this alias'],
     [gone, {}, 'no room under this alias'],
     ['nonsense', {}, 'neither a room id'],
-    ['!r:a.example', { at: 99 }, 'no revision 99; its last is 25'],
+    ['!r:a.example', { at: { revision: 99 } }, 'no revision 99; its last is 25'],
   ])('says clearly that there is no %s %o, with exit code 1', async (name, options, message) => {
     await expect(audit({ room: name, ...options })).rejects.toMatchObject({
       message: expect.stringContaining(message),

@@ -3,8 +3,9 @@ import { findLogIdentity } from '#event-store/log-identity';
 import type { EventStore } from '#event-store/event-store';
 import type { RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { type AuditEntry, type AuditOptions, auditRoom, type StateAt, stateAt } from '#rooms/audit/audit-room';
+import { type AuditEntry, type AuditOptions, auditRoom } from '#rooms/audit/audit-room';
 import { type People, peopleOf } from '#rooms/audit/people';
+import { type Moment, type StateAt, stateAt } from '#rooms/audit/state-at';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
 import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -27,8 +28,8 @@ export interface RunAuditOptions {
   readonly until?: number;
   /** The most entries to tell: the last ones. */
   readonly limit?: number;
-  /** Print the state after this revision instead of the history. */
-  readonly at?: number;
+  /** Print the state at this moment instead of the history. */
+  readonly at?: Moment;
   /** Tell the texts of messages. */
   readonly messages?: boolean;
   /** Tell event ids and the effect on the state too. */

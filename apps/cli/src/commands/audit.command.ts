@@ -1,4 +1,6 @@
 import { Command, Option } from 'nest-commander';
+import type { EventId } from '#kernel/ids';
+import type { Moment } from '#rooms/audit/state-at';
 import { CliFailure, type ExitCode } from '../failure.js';
 import { findInstallation } from '../installation.js';
 import { pagedTerminal } from '../terminal/pager.js';
@@ -37,7 +39,7 @@ export class AuditCommand extends AnnalsCommand<AuditOptions> {
   ): Promise<ExitCode> {
     const options = {
       room,
-      at: numberOf('--at', told.at),
+      at: told.at === undefined ? undefined : placeOf(told.at),
       from: numberOf('--from', told.from),
       to: numberOf('--to', told.to),
       limit: numberOf('--limit', told.limit),
@@ -61,7 +63,10 @@ export class AuditCommand extends AnnalsCommand<AuditOptions> {
     }
   }
 
-  @Option({ flags: '--at <revision>', description: 'print the state of the room after this revision instead' })
+  @Option({
+    flags: '--at <moment>',
+    description: 'print the state of the room instead: after a revision, after an event ($…), or before a moment',
+  })
   parseAt(text: string): string {
     return text;
   }
@@ -124,6 +129,12 @@ export class AuditCommand extends AnnalsCommand<AuditOptions> {
 
 function numberOf(name: string, text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseNumber(name, text);
+}
+
+/** What `--at` names: a revision, an event or a moment. */
+function placeOf(text: string): Moment {
+  if (text.startsWith('$')) return { eventId: text as EventId };
+  return text.includes('-') ? { before: momentOf('--at', text)! } : { revision: parseNumber('--at', text) };
 }
 
 function momentOf(name: string, text: string | undefined): number | undefined {

@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { RoomId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { ForkedRoom } from '#testing/forked-room';
 import { ALICE, BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { type AuditEntry, type AuditOptions, auditRoom, stateAt } from './audit-room.js';
+import type { PduAccepted } from '../facts/room-facts.js';
+import { type AuditEntry, type AuditOptions, auditRoom } from './audit-room.js';
 import { peopleOf } from './people.js';
+import { stateAt } from './state-at.js';
 
 let store: MemoryEventStore;
 let room: LocalRoom;
@@ -71,7 +74,10 @@ describe('the audit of a room', () => {
       'redacted the m.room.topic of alice',
       'took the content of the m.room.topic of alice away',
     ]);
-    expect((await stateAt(store, room.roomId, 2)).state.at(-1)).toMatchObject({ type: 'm.room.topic', content: {} });
+    expect((await stateAt(store, room.roomId, { revision: 2 })).state.at(-1)).toMatchObject({
+      type: 'm.room.topic',
+      content: {},
+    });
   });
 
   test('tells what a change took the place of, also where that is not shown', async () => {
@@ -105,7 +111,7 @@ describe('the state at a revision', () => {
     await room.setState('m.room.topic', { topic: 'second' });
     const entries = await audit(room.roomId);
 
-    const then = await stateAt(store, room.roomId, 3);
+    const then = await stateAt(store, room.roomId, { revision: 3 });
     expect(then.root).toBe(entries[3]!.root);
     expect(then.state.find(({ type }) => type === 'm.room.topic')).toEqual({
       type: 'm.room.topic',
@@ -114,13 +120,77 @@ describe('the state at a revision', () => {
       content: { topic: 'first' },
     });
     expect(then.state.map(({ type }) => type).sort()).toEqual(['m.room.create', 'm.room.member', 'm.room.topic']);
-    const now = await stateAt(store, room.roomId, 4);
+    const now = await stateAt(store, room.roomId, { revision: 4 });
     expect(now.state.find(({ type }) => type === 'm.room.topic')?.content).toEqual({ topic: 'second' });
     expect(now.root).toBe(entries[4]!.root);
   });
 
   test('does not exist behind the end of the room, or without one', async () => {
-    await expect(stateAt(store, room.roomId, 2)).rejects.toThrow('no revision 2; its last is 1');
-    await expect(stateAt(store, '!nowhere:a.example' as RoomId, 0)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    await expect(stateAt(store, room.roomId, { revision: 2 })).rejects.toThrow('no revision 2; its last is 1');
+    await expect(stateAt(store, '!nowhere:a.example' as RoomId, { revision: 0 })).rejects.toMatchObject({
+      errcode: 'M_NOT_FOUND',
+    });
+  });
+
+  test('is that of the last fact before a time', async () => {
+    const first = await room.setState('m.room.topic', { topic: 'first' });
+    const second = await room.setState('m.room.topic', { topic: 'second' });
+    const entries = await audit(room.roomId);
+    const topicAt = async (before: number) =>
+      (await stateAt(store, room.roomId, { before })).state.find(({ type }) => type === 'm.room.topic')?.event_id;
+    expect(await topicAt(entries[2]!.at)).toBeUndefined();
+    expect(await topicAt(entries[3]!.at)).toBe(first.eventId);
+    expect(await topicAt(entries[3]!.at + 1)).toBe(second.eventId);
+    await expect(topicAt(0)).rejects.toThrow('was not there yet');
+  });
+});
+
+describe('the state after an event', () => {
+  const CAROL = '@carol:b.example' as UserId;
+  const carols = (topic: string, prevEvents: readonly EventId[]) => ({
+    sender: CAROL,
+    type: 'm.room.topic',
+    stateKey: '',
+    content: { topic },
+    prevEvents,
+  });
+  let others: ForkedRoom;
+
+  beforeEach(async () => {
+    await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    others = new ForkedRoom(store, room);
+    const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
+    await others.receive({ ...join, prevEvents: await others.extremities() });
+  });
+
+  const topicAfter = async (eventId: EventId) => {
+    const { state, ...rest } = await stateAt(store, room.roomId, { eventId });
+    return { ...rest, topic: state.find(({ type }) => type === 'm.room.topic')?.content['topic'] };
+  };
+
+  test('is its own, also where the room had gone another way, or the event is not for anybody', async () => {
+    const before = await others.extremities();
+    const alices = await room.setState('m.room.topic', { topic: "Alice's" });
+    const fork = await others.receive(carols("Carol's", before));
+    const said = await others.receive({ ...carols('', [fork.eventId]), type: 'm.room.message', stateKey: undefined });
+    const hidden = await others.receive(carols('hidden', [fork.eventId]), 'pdu-soft-failed');
+    expect((await topicAfter(alices.eventId)).topic).toBe("Alice's");
+    expect((await topicAfter(said.eventId)).topic).toBe("Carol's");
+    expect(await topicAfter(hidden.eventId)).toMatchObject({ topic: 'hidden', revision: 8 });
+    const [fact] = (await others.facts()).filter(({ data }) => data.includes(`"event_id":"${fork.eventId}"`));
+    expect((await topicAfter(fork.eventId)).root).toBe((JSON.parse(fact!.data) as PduAccepted).root);
+  });
+
+  test('tells nothing of what was redacted', async () => {
+    const secret = await room.setState('m.room.topic', { topic: 'a secret' });
+    await room.redact(secret);
+    expect((await topicAfter(secret.eventId)).topic).toBeUndefined();
+  });
+
+  test('does not exist of an event that the room does not have', async () => {
+    await expect(topicAfter('$none' as EventId)).rejects.toThrow('has no event $none');
+    const elsewhere = stateAt(store, '!nowhere:a.example' as RoomId, { eventId: '$none' as EventId });
+    await expect(elsewhere).rejects.toThrow('The log has no room');
   });
 });

@@ -5,7 +5,6 @@ import { MatrixError } from '#kernel/matrix-error';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { isStateDeletion } from '#protocol/state-deletion';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
-import { StateTrie } from '#protocol/state-trie/state-trie';
 import {
   currentChangeOf,
   type PduAccepted,
@@ -43,13 +42,6 @@ export interface AuditEntry {
   readonly chain: string;
 }
 
-/** The state dictionary of one moment. */
-export interface StateAt {
-  readonly revision: number;
-  readonly root: string;
-  readonly state: readonly { type: string; state_key: string; event_id: EventId; content: JsonObject }[];
-}
-
 /** What of a room's history is told, and how. */
 export interface AuditOptions extends Telling {
   /** Revisions, both inclusive; default: all of them. */
@@ -79,7 +71,7 @@ export async function* auditRoom(store: EventStore, roomId: RoomId, options: Aud
 }
 
 /** What redactions left of events, by the events' ids. */
-async function findRemains(store: EventStore, roomId: RoomId): Promise<ReadonlyMap<EventId, JsonObject>> {
+export async function findRemains(store: EventStore, roomId: RoomId): Promise<ReadonlyMap<EventId, JsonObject>> {
   const remains = new Map<EventId, JsonObject>();
   for await (const fact of store.readStream(roomStream(roomId))) {
     if (fact.type !== 'pdu-redacted') continue;
@@ -87,34 +79,6 @@ async function findRemains(store: EventStore, roomId: RoomId): Promise<ReadonlyM
     remains.set(eventId, pdu);
   }
   return remains;
-}
-
-/** The state dictionary after the fact of this revision. Content that was redacted, at any time, is not told. */
-export async function stateAt(store: EventStore, roomId: RoomId, revision: number): Promise<StateAt> {
-  const state = new Map<string, StateAt['state'][number]>();
-  const remains = await findRemains(store, roomId);
-  let trie = StateTrie.empty;
-  let last = -1;
-  for await (const fact of store.readStream(roomStream(roomId))) {
-    if (fact.revision > revision) break;
-    last = fact.revision;
-    if (fact.type !== 'pdu-accepted') continue;
-    const body = JSON.parse(fact.data) as PduAccepted;
-    for (const { type, state_key, event_id } of currentChangeOf(body)?.state ?? []) {
-      if (event_id === null) {
-        trie = trie.delete(type, state_key);
-        state.delete(stateKeyOf(type, state_key));
-        continue;
-      }
-      trie = trie.set(type, state_key, event_id);
-      const content = contentOf(remains.get(event_id) ?? carriedPdu(body, event_id));
-      state.set(stateKeyOf(type, state_key), { type, state_key, event_id, content });
-    }
-  }
-  if (last < 0) throw new MatrixError('M_NOT_FOUND', `The log has no room ${roomId}`);
-  if (last < revision)
-    throw new MatrixError('M_NOT_FOUND', `${roomId} has no revision ${revision}; its last is ${last}`);
-  return { revision, root: trie.rootHash, state: [...state.values()] };
 }
 
 /** Tells one fact after another of a room. */
@@ -198,7 +162,7 @@ class RoomHistory {
 }
 
 /** The PDU of an event that a fact made current: its own, or one that it carries. */
-function carriedPdu(body: PduAccepted, eventId: EventId): JsonObject {
+export function carriedPdu(body: PduAccepted, eventId: EventId): JsonObject {
   if (eventId === body.event_id) return body.pdu;
   const text = body.state_pdus?.[eventId];
   return text === undefined ? {} : (JSON.parse(text) as JsonObject);

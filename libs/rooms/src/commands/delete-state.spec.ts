@@ -8,7 +8,7 @@ import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { auditRoom } from '../audit/audit-room.js';
 import { peopleOf } from '../audit/people.js';
 import { RoomVerifier } from '../audit/verify-room.js';
-import { findStateRowsAt, listStateRowsAt } from '../queries/state-rows.js';
+import { findStateRowsAt, listStateRowsAt } from '../queries/past-state.js';
 import { DeleteState } from './delete-state.js';
 import { RedactEvent } from './redact-event.js';
 

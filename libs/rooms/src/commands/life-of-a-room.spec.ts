@@ -13,7 +13,8 @@ import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
 import { RoomGraph } from '../graph/room-graph.js';
-import { listStateRows, listStateRowsAt } from '../queries/state-rows.js';
+import { listStateRowsAt } from '../queries/past-state.js';
+import { listStateRows } from '../queries/state-rows.js';
 import { BanUser } from './ban-user.js';
 import { DeleteState } from './delete-state.js';
 import { ForgetRoom } from './forget-room.js';
@@ -32,7 +33,15 @@ const CAROL = '@carol:a.example' as UserId;
 const USERS = [ALICE, BOB, CAROL];
 /** The room version in which state can be deleted. */
 const DELETION = 'dev.annals.12.deletion';
-const COLLECTIONS = ['room-state', 'state-log', 'members', 'room-members', 'user-rooms', 'membership-log', 'rooms'];
+const COLLECTIONS = [
+  'room-state',
+  'state-deletions',
+  'members',
+  'room-members',
+  'user-rooms',
+  'membership-log',
+  'rooms',
+];
 
 /** What somebody may try in a room. `pick` chooses among the events that are there. */
 type Attempt = (roomId: RoomId, pick: (n: number) => EventId) => object;

@@ -5,6 +5,7 @@ import type { OwnRows } from '#projections/projector';
 /** The collections of the projector `graph`. */
 export const GRAPH_COLLECTIONS = [
   'graph-events',
+  'graph-current',
   'graph-lines',
   'graph-state',
   'graph-learnt',
@@ -41,8 +42,16 @@ export interface GraphEvent {
   readonly position: Position;
   /** Capped at 2^53-1. */
   readonly depth: number;
-  /** Where the states before and after it are; undefined for an outlier. */
-  readonly states: { readonly before: StatePlace; readonly after: StatePlace } | undefined;
+  /** undefined for an outlier. */
+  readonly states: EventStates | undefined;
+}
+
+/** Where the states are that an event stands on and makes. */
+export interface EventStates {
+  readonly before: StatePlace;
+  readonly after: StatePlace;
+  /** The room's current state once the event was accepted, where that is another than the one after it. */
+  readonly current?: StatePlace;
 }
 
 /** A state that another server told, as far as its parts are here. */
@@ -84,14 +93,15 @@ export function lineOf(revision: number): string {
 export function formatGraphEvent({ outcome, revision, position, depth, states }: GraphEvent): string {
   const head = `${LETTERS[outcome]} ${revision} ${shortPosition(position)} ${depth}`;
   if (states === undefined) return head;
-  const { before, after } = states;
+  const { before, after, current } = states;
   const place = `${head} ${formatStatePlace(after)}`;
+  if (current !== undefined) return `${place} ${formatStatePlace(before)} ${formatStatePlace(current)}`;
   return isSamePlace(before, after) ? place : `${place} ${formatStatePlace(before)}`;
 }
 
 /** Reads what `formatGraphEvent` wrote. */
 export function parseGraphEvent(text: string): GraphEvent {
-  const [letter, revision, position, depth, place, earlier] = text.split(' ');
+  const [letter, revision, position, depth, place, earlier, current] = text.split(' ');
   const event = {
     outcome: OUTCOMES.get(letter!)!,
     revision: Number(revision),
@@ -100,7 +110,8 @@ export function parseGraphEvent(text: string): GraphEvent {
   };
   if (place === undefined) return { ...event, states: undefined };
   const after = statePlaceOf(place);
-  return { ...event, states: { before: earlier === undefined ? after : statePlaceOf(earlier), after } };
+  const states = { before: earlier === undefined ? after : statePlaceOf(earlier), after };
+  return { ...event, states: current === undefined ? states : { ...states, current: statePlaceOf(current) } };
 }
 
 export function formatStatePlace({ line, index, rootIn }: StatePlace): string {

@@ -1,5 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { Turn } from '#projections/turn';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import {
@@ -17,11 +18,13 @@ import {
   findGraphEvent,
   type GraphEvent,
   type GraphRows,
+  isSamePlace,
   type LearntRow,
   NO_STATE,
   type StatePlace,
 } from './graph-rows.js';
 import { parseRevision } from './redaction-rows.js';
+import type { StateValue } from './state-entries.js';
 
 type Key = Pick<StateEntry, 'type' | 'stateKey'>;
 
@@ -74,6 +77,15 @@ export class RoomGraph {
     const rows = await this.rows.scan('graph-redactions', { prefix, limit: MOST_REDACTIONS });
     const found = rows.map(({ key, value }) => ({ id: key[2] as EventId, revision: parseRevision(value) }));
     return found.sort((a, b) => a.revision - b.revision).map(({ id }) => id);
+  }
+
+  /**
+   * The state that the room had since an event was accepted that was news, whatever the state after that event is; undefined
+   * where it is not known.
+   */
+  async findStateSince(eventId: EventId): Promise<GraphState | undefined> {
+    const states = (await this.findEvent(eventId))?.states;
+    return this.#stateAt(states?.current ?? states?.after);
   }
 
   #stateAt(place: StatePlace | undefined): GraphState | undefined {
@@ -140,6 +152,47 @@ export class GraphState {
     }
     await collectEntries(this.rows, this.roomId, bucket, row, found);
     if (turn.isOver()) await turn.pass();
+  }
+
+  /**
+   * What differs from an earlier state of the room; a key that nothing holds any more is held by null. PERF: parts that the two
+   * have in common are looked at and not read.
+   */
+  async changesSince(earlier: GraphState): Promise<StateValue[]> {
+    const changes: StateValue[] = [];
+    await this.#compare('', earlier.place, this.place, changes, new Turn());
+    return changes;
+  }
+
+  async #compare(
+    bucket: string,
+    before: StatePlace,
+    after: StatePlace,
+    changes: StateValue[],
+    turn: Turn,
+  ): Promise<void> {
+    if (isSamePlace(before, after)) return;
+    const [old, now] = await Promise.all([this.#rowOf(bucket, before), this.#rowOf(bucket, after)]);
+    if (turn.isOver()) await turn.pass();
+    if (old !== undefined && now !== undefined && isSplit(old) && isSplit(now)) {
+      const places = partsOf(now, after);
+      for (const [part, place] of partsOf(old, before).entries())
+        await this.#compare(`${bucket}${part}`, place, places[part]!, changes, turn);
+      return;
+    }
+    if (old !== undefined && now !== undefined && isSamePlace(old.at, now.at)) return;
+    const held = new Map<string, StateEntry>();
+    const found: StateEntry[] = [];
+    await this.#collect(bucket, before, found, turn);
+    for (const entry of found) held.set(stateKeyOf(entry.type, entry.stateKey), entry);
+    found.length = 0;
+    await this.#collect(bucket, after, found, turn);
+    for (const entry of found) {
+      const key = stateKeyOf(entry.type, entry.stateKey);
+      if (held.get(key)?.eventId !== entry.eventId) changes.push(entry);
+      held.delete(key);
+    }
+    for (const { type, stateKey } of held.values()) changes.push({ type, stateKey, eventId: null });
   }
 
   /** All of it as a trie, built in turns too. */

@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import type { StateChange } from '../facts/room-facts.js';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 
 /** A key of a state and the event that holds it; null where a change deletes it. */
@@ -10,6 +11,11 @@ export interface StateValue {
 
 /** Entries by `stateKeyOf`. */
 export type Entries = Map<string, StateValue>;
+
+/** Changes of a fact. */
+export function valuesOf(changes: readonly StateChange[]): StateValue[] {
+  return changes.map(({ type, state_key: stateKey, event_id: eventId }) => ({ type, stateKey, eventId }));
+}
 
 const MUST_ESCAPE = /[\t\n\r\\]/;
 /** What a state key of a user ends in that is of the same server as the user before. */

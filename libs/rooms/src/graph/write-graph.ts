@@ -3,7 +3,9 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
 import {
+  heldBefore,
   type OutlierStored,
+  type PduAccepted,
   type PduWithState,
   roomIdOfStream,
   type StateChange,
@@ -19,8 +21,9 @@ import {
   type Outcome,
   type StatePlace,
 } from './graph-rows.js';
-import type { StateValue } from './state-entries.js';
-import { writeState } from './write-state.js';
+import { type StateValue, valuesOf } from './state-entries.js';
+import { writeCurrent } from './write-current.js';
+import { writeNextState } from './write-state.js';
 
 /** What the graph needs of a fact. */
 export type GraphFact = Pick<RecordedFact, 'stream' | 'type' | 'data' | 'revision' | 'position'>;
@@ -62,13 +65,19 @@ class GraphWriter {
   }
 
   async placed(outcome: Outcome, data: PduWithState): Promise<void> {
-    const { event_id: eventId, origin, state, pdu } = data;
+    const { event_id: eventId, origin, state, current, pdu } = data as PduAccepted;
     const changesNothing = state.length === 0;
+    const isOfCurrent = outcome === 'accepted' && !(changesNothing && current === undefined);
     // PERF: no other fact tells of an event that was made here, and its row would be the same again; measured by bench/send.ts.
-    if (!(changesNothing && origin === undefined) && (await this.#isTold(eventId))) return;
+    if (!(changesNothing && origin === undefined && !isOfCurrent) && (await this.#isTold(eventId))) return;
     const base = await this.#baseOf(data);
     const states = changesNothing ? { before: base, after: base } : await this.#writeStates(outcome, data, base);
-    this.#putEvent(eventId, outcome, pdu, states);
+    const resolved = isOfCurrent ? await this.#writeCurrent(data as PduAccepted, states.after) : undefined;
+    this.#putEvent(eventId, outcome, pdu, resolved === undefined ? states : { ...states, current: resolved });
+  }
+
+  #writeCurrent(data: PduAccepted, after: StatePlace): Promise<StatePlace | undefined> {
+    return writeCurrent(this.rows, this.#roomId, this.fact.revision, data, after);
   }
 
   /** Whether this fact, or a later one, has told of the event already. */
@@ -130,24 +139,17 @@ class GraphWriter {
     const isOnBase = others.length === 0 && prevEventsOf(data.pdu).length < 2;
     const before = isOnBase
       ? base
-      : await this.#writeNext(base, valuesOf([...others, ...undone(own)]), own === undefined ? data.root : undefined);
+      : await this.#writeNext(
+          base,
+          valuesOf([...others, ...undone(own, data)]),
+          own === undefined ? data.root : undefined,
+        );
     const after = own === undefined ? before : await this.#writeNext(before, valuesOf([own]), data.root);
     return { before, after };
   }
 
-  async #writeNext(base: StatePlace, changes: readonly StateValue[], root: string | undefined): Promise<StatePlace> {
-    const place = await this.#nextPlace(base);
-    const rootIn = await writeState(this.rows, this.#roomId, base, place, changes, root);
-    return { ...place, ...(rootIn !== undefined && { rootIn }) };
-  }
-
-  /** The place for a change of the state at another: the next on its line, or a new line where that has gone another way. */
-  async #nextPlace(base: StatePlace): Promise<StatePlace> {
-    const end = base.line === NO_STATE.line ? undefined : await this.rows.get('graph-lines', [this.#roomId, base.line]);
-    const goesOn = end !== undefined && Number(end) === base.index;
-    const place = goesOn ? { line: base.line, index: base.index + 1 } : { line: lineOf(this.fact.revision), index: 1 };
-    this.rows.put('graph-lines', [this.#roomId, place.line], String(place.index));
-    return place;
+  #writeNext(base: StatePlace, changes: readonly StateValue[], root: string | undefined): Promise<StatePlace> {
+    return writeNextState(this.rows, this.#roomId, base, lineOf(this.fact.revision), changes, root);
   }
 
   #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
@@ -158,13 +160,9 @@ class GraphWriter {
   }
 }
 
-function valuesOf(changes: readonly StateChange[]): StateValue[] {
-  return changes.map(({ type, state_key: stateKey, event_id: eventId }) => ({ type, stateKey, eventId }));
-}
-
-/** What puts a key back to what the event replaced. */
-function undone(own: StateChange | undefined): StateChange[] {
-  return own === undefined ? [] : [{ ...own, event_id: own.replaces ?? null }];
+/** What puts an event's own key back to what held it before the event. */
+function undone(own: StateChange | undefined, data: PduWithState): StateChange[] {
+  return own === undefined ? [] : [{ ...own, event_id: heldBefore(data) ?? null }];
 }
 
 function prevEventsOf(pdu: JsonObject): EventId[] {

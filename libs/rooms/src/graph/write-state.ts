@@ -13,7 +13,7 @@ import {
   PARTS,
   partsOf,
 } from './bucket-rows.js';
-import { formatStatePlace, indexKey, type StatePlace } from './graph-rows.js';
+import { formatStatePlace, indexKey, NO_STATE, type StatePlace } from './graph-rows.js';
 import { changeEntries, type Entries, formatEntries, type StateValue } from './state-entries.js';
 
 interface Change {
@@ -25,7 +25,7 @@ interface Change {
  * Writes a state at a place of its own: that of `base` with some changes, and its root where that is known. The place follows upon
  * `base` on its line, or is the first of a new line. Answers the bucket that tells the root.
  */
-export async function writeState(
+async function writeState(
   rows: OwnRows,
   roomId: RoomId,
   base: StatePlace,
@@ -36,6 +36,26 @@ export async function writeState(
   const writer = new StateWriter(rows, roomId, at, root);
   if (changes.length > 0) await writer.change('', base, digested(changes));
   return writer.rootIn;
+}
+
+/**
+ * Writes the state that follows upon another: on the line of that, or as the first of a line of this name where that has gone
+ * another way. Answers its place.
+ */
+export async function writeNextState(
+  rows: OwnRows,
+  roomId: RoomId,
+  base: StatePlace,
+  newLine: string,
+  changes: readonly StateValue[],
+  root: string | undefined,
+): Promise<StatePlace> {
+  const end = base.line === NO_STATE.line ? undefined : await rows.get('graph-lines', [roomId, base.line]);
+  const goesOn = end !== undefined && Number(end) === base.index;
+  const place = goesOn ? { line: base.line, index: base.index + 1 } : { line: newLine, index: 1 };
+  rows.put('graph-lines', [roomId, place.line], String(place.index));
+  const rootIn = await writeState(rows, roomId, base, place, changes, root);
+  return { ...place, ...(rootIn !== undefined && { rootIn }) };
 }
 
 class StateWriter {

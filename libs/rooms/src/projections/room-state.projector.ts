@@ -2,24 +2,21 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId } from '#kernel/ids';
 import type { OwnRows, Projector } from '#projections/projector';
 import { currentStateOf, deletedStateOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
-import { currentChangeOf, type PduAccepted, type StateChange } from '../facts/room-facts.js';
+import type { PduAccepted, StateChange } from '../facts/room-facts.js';
 import { redactedRowOf, rowHeaderOf, timelineRowOf } from './timeline-row.js';
 
-/** An element of a row of `state-log`. */
-export interface LoggedChange extends StateChange {
-  /** The event that deleted the key; left out also where no event did, for resolution found none that may hold it. */
-  readonly deleted_by?: EventId;
-}
+/** An element of a row of `state-deletions`: `by` is the event that did it; null where none did, for resolution left the key to nothing. */
+export type DeletedKey = readonly [type: string, stateKey: string, by: EventId | null];
 
 /**
  * `room-state`: the current state of each room, as event rows whose `position` is the one at which they became current;
- * `state-log`: what each fact changed in it; `state-deletions`: where a key was last left to nothing.
+ * `state-deletions`: which keys a fact left to nothing. What the state was before is the graph's to tell.
  */
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 4,
-    collections: ['room-state', 'state-log', 'state-deletions'],
+    version: 5,
+    collections: ['room-state', 'state-deletions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -48,15 +45,14 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
     rows.put('room-state', [roomId, change.type, change.state_key], row);
   }
   const deleted = deletedStateOf(accepted);
+  if (deleted.length === 0) return;
   for (const { type, state_key } of deleted) rows.delete('room-state', [roomId, type, state_key]);
-  if (deleted.length > 0) rows.put('state-deletions', [roomId], fact.position);
-  const changes = (currentChangeOf(data)?.state ?? []).map((change) => loggedChange(change, data));
-  if (changes.length > 0) rows.put('state-log', [roomId, fact.position], JSON.stringify(changes));
+  const keys = deleted.map((change): DeletedKey => [change.type, change.state_key, deletedBy(change, data)]);
+  rows.put('state-deletions', [roomId, fact.position], JSON.stringify(keys));
 }
 
-function loggedChange(change: StateChange, { event_id: eventId, pdu }: PduAccepted): LoggedChange {
-  const isOwn = pdu['type'] === change.type && pdu['state_key'] === change.state_key;
-  return change.event_id === null && isOwn ? { ...change, deleted_by: eventId } : change;
+function deletedBy(change: StateChange, { event_id: eventId, pdu }: PduAccepted): EventId | null {
+  return pdu['type'] === change.type && pdu['state_key'] === change.state_key ? eventId : null;
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {

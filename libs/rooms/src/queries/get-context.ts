@@ -10,7 +10,7 @@ import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
 import { getEvent } from './get-event.js';
 import { justBefore, listMessages, placeOf } from './list-messages.js';
-import { listStateRowsAfter } from './state-at-event.js';
+import { listStateRowsAfter } from './past-state.js';
 
 /** An event with what surrounds it. */
 export interface EventContext {

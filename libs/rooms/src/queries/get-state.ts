@@ -6,7 +6,8 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { asServed } from '../reading/withhold-erased.js';
-import { findStateRow, findStateRowsAt, listStateRows, listStateRowsAt } from './state-rows.js';
+import { findStateRowsAt, listStateRowsAt } from './past-state.js';
+import { findStateRow, listStateRows } from './state-rows.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
 export interface SeenState {

@@ -4,7 +4,8 @@ import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { MemberRow } from '../projections/membership.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { listStateRows, listStateRowsAt } from './state-rows.js';
+import { listStateRowsAt } from './past-state.js';
+import { listStateRows, MEMBER } from './state-rows.js';
 
 export interface MembersRequest {
   /** The members as of this place; undefined: now. */
@@ -21,8 +22,8 @@ export async function listMembers(views: Views, roomId: RoomId, request: Members
   const { at, membership, notMembership } = request;
   const rows =
     at === undefined
-      ? await listStateRows(views, roomId, 'm.room.member')
-      : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.type === 'm.room.member');
+      ? await listStateRows(views, roomId, MEMBER)
+      : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.type === MEMBER);
   if (membership === undefined && notMembership === undefined) return rows;
   const isOther = ({ header }: TimelineRow): boolean =>
     notMembership !== undefined && header.membership !== notMembership;

@@ -10,7 +10,7 @@ import type { OpenRoom } from '../reading/open-room.js';
 import { passesFilter } from './event-filter.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 import { findGap, findGapAt, type Gap } from './find-gap.js';
-import { findStateRowsAfter } from './state-at-event.js';
+import { findStateRowsAfter } from './past-state.js';
 import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
 
 export interface PageRequest {

@@ -16,7 +16,7 @@ import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { listStateRowsAt } from './state-rows.js';
+import { listStateRowsAt } from './past-state.js';
 import { findEventByTime } from './find-event-by-time.js';
 import type { PduAccepted } from '../facts/room-facts.js';
 import { getContext } from './get-context.js';

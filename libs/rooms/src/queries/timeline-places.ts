@@ -6,8 +6,8 @@ import { type Place, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { ScanOptions } from '#read-models/read-model-store';
-import { rowHeaderOf } from '../projections/timeline-row.js';
 import { depthKey } from '../projections/event-place.js';
+import { findLastRow } from '../reading/event-rows.js';
 
 /** Before the first event of any room. */
 export const FIRST: TimelinePlace = { depth: 0, place: START };
@@ -63,11 +63,8 @@ async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: Timeline
 
 /** The place after the last event of the room up to a place in the log. */
 export async function placeAfter(views: Views, roomId: RoomId, upTo: Place): Promise<TimelinePlace> {
-  const range = { prefix: [roomId], ...boundUpTo([roomId], upTo) };
-  const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
-  if (last === undefined) return FIRST;
-  const { depth, position } = rowHeaderOf(last.value);
-  return { depth, place: position };
+  const last = (await findLastRow(views, roomId, upTo))?.header;
+  return last === undefined ? FIRST : { depth: last.depth, place: last.position };
 }
 
 /** The bounds of a scan of `topology` from the first token, where there is one, to the second. */

@@ -1,6 +1,7 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import type { Place, Position } from '#kernel/position';
 import type { Views } from '#projections/views';
+import { boundUpTo } from '#read-models/place-bounds';
 import type { Key } from '#read-models/read-model-store';
 import { type EventPlace, HISTORY_MARK, parseEventPlace } from '../projections/event-place.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
@@ -61,6 +62,17 @@ export async function findRowsById(
 export async function findRowInRoom(views: Views, roomId: RoomId, eventId: EventId): Promise<TimelineRow | undefined> {
   const [row] = await findRowsById(views, roomId, [eventId]);
   return row;
+}
+
+/** The last event of a room, of those that were news, up to a place of the log; undefined where there was none yet. */
+export async function findLastRow(
+  views: Pick<Views, 'scan'>,
+  roomId: RoomId,
+  place: Place,
+): Promise<TimelineRow | undefined> {
+  const range = { prefix: [roomId], ...boundUpTo([roomId], place) };
+  const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
+  return last && parseRow(last.value);
 }
 
 /** The rooms that have an event of this id: in rooms of versions 1 and 2 a server gives its events what ids it likes. */

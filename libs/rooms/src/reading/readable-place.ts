@@ -1,7 +1,7 @@
 import { MatrixError } from '#kernel/matrix-error';
 import { type Place, type Position, START } from '#kernel/position';
-import { boundUpTo } from '#read-models/place-bounds';
-import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
+import type { RowHeader } from '../projections/timeline-row.js';
+import { findLastRow } from './event-rows.js';
 import type { OpenRoom } from './open-room.js';
 import type { RoomReader } from './room-reader.js';
 import { findNextJoin, findStanding } from './standing.js';
@@ -16,7 +16,7 @@ export async function readablePlace(
   place: Place | undefined,
 ): Promise<Position | undefined> {
   if (place === undefined) return until;
-  const last = await findLastEvent(room, place);
+  const last = (await findLastRow(room.views, room.roomId, place))?.header;
   const position = last?.position ?? START;
   if (until !== undefined && position >= until) return until;
   if (last !== undefined && (await isReadableAfter(room, last))) return position;
@@ -28,12 +28,6 @@ export async function readablePlace(
     if (next !== undefined) return next;
   }
   throw new MatrixError('M_FORBIDDEN', 'You may not read the room as it was then');
-}
-
-async function findLastEvent({ views, roomId }: RoomReader, place: Place): Promise<RowHeader | undefined> {
-  const range = { prefix: [roomId], ...boundUpTo([roomId], place) };
-  const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
-  return last === undefined ? undefined : rowHeaderOf(last.value);
 }
 
 /** Whether a reader would see an event that was sent just after another. */

@@ -9,7 +9,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { justBefore } from '#rooms/queries/list-messages';
 import type { EventForm } from '#rooms/queries/render-event';
-import { listStateRowsAt } from '#rooms/queries/state-rows';
+import { listStateRowsAt } from '#rooms/queries/past-state';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
 import { filterRows, passesFilter } from '#rooms/queries/event-filter';

@@ -1,7 +1,7 @@
 import type { UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { findStateRowsAt } from '#rooms/queries/state-rows';
+import { findStateRowsAt } from '#rooms/queries/past-state';
 import { renderStripped } from '#rooms/queries/render-event';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { withholdErased } from '#rooms/reading/withhold-erased';

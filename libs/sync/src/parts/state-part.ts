@@ -1,11 +1,11 @@
-import type { EventId, UserId } from '#kernel/ids';
+import type { UserId } from '#kernel/ids';
 import type { Place } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
-import { findRowsById } from '#rooms/reading/event-rows';
-import { findStateRowsAt, listStateRowsAt, scanStateChanges, stateKeyOfRow } from '#rooms/queries/state-rows';
+import { findStateRowsAt, listStateChanges, listStateRowsAt } from '#rooms/queries/past-state';
+import { stateKeyOfRow } from '#rooms/queries/state-rows';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
 
@@ -62,16 +62,7 @@ function readFullState(
 /** What changed between where the client was and where the timeline begins. */
 async function readDelta(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
   if (!window.limited || room.after === undefined) return [];
-  const changed = new Map<string, EventId>();
-  for await (const changes of scanStateChanges(views, room.roomId, room.after, statePosition(room, window))) {
-    for (const { type, state_key: key, event_id: eventId, deleted_by: deletion } of changes) {
-      // The event that deleted it is all that tells a client; where resolution left a key to nothing there is no word for it.
-      const told = eventId ?? deletion;
-      if (told === undefined) changed.delete(stateKeyOf(type, key));
-      else changed.set(stateKeyOf(type, key), told);
-    }
-  }
-  return (await findRowsById(views, room.roomId, [...changed.values()])).filter((row) => row !== undefined);
+  return listStateChanges(views, room.roomId, room.after, statePosition(room, window));
 }
 
 /**

@@ -1,0 +1,34 @@
+import type { RoomId } from '#kernel/ids';
+import type { OwnRows } from '#projections/projector';
+import { currentChangeOf, type PduAccepted } from '../facts/room-facts.js';
+import { formatStatePlace, isSamePlace, lineOf, NO_STATE, type StatePlace, statePlaceOf } from './graph-rows.js';
+import { valuesOf } from './state-entries.js';
+import { writeNextState } from './write-state.js';
+
+/** Told apart from the line that the same fact may have begun for the states before and after its event. */
+const OF_CURRENT = '.';
+
+/**
+ * Writes down where the state is that the room has from an accepted event on. Mostly it is the one after the event, at `after`, and
+ * then there is nothing to tell; where the room has several ends it is what they were resolved to, and its place is answered.
+ */
+export async function writeCurrent(
+  rows: OwnRows,
+  roomId: RoomId,
+  revision: number,
+  data: PduAccepted,
+  after: StatePlace,
+): Promise<StatePlace | undefined> {
+  const change = currentChangeOf(data);
+  if (change === undefined) return undefined;
+  const text = await rows.get('graph-current', [roomId]);
+  const last = text === undefined ? NO_STATE : statePlaceOf(text);
+  const { state, root } = change;
+  const isAfter = root === data.root;
+  const line = `${lineOf(revision)}${OF_CURRENT}`;
+  const resolved = (): Promise<StatePlace> | StatePlace =>
+    state.length === 0 ? last : writeNextState(rows, roomId, last, line, valuesOf(state), root);
+  const place = isAfter ? after : await resolved();
+  if (!isSamePlace(place, last)) rows.put('graph-current', [roomId], formatStatePlace(place));
+  return isAfter ? undefined : place;
+}

@@ -1,0 +1,219 @@
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { isAfter, type Place, type Position } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
+import { Turn } from '#projections/turn';
+import type { Views } from '#projections/views';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import type { StateEntry } from '#protocol/state-trie/state-trie';
+import { boundAfter, boundUpTo } from '#read-models/place-bounds';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { GRAPH_COLLECTIONS } from '../graph/graph-rows.js';
+import { type GraphState, RoomGraph } from '../graph/room-graph.js';
+import type { DeletedKey } from '../projections/room-state.projector.js';
+import { parseRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
+import { findLastRow, findRowsById } from '../reading/event-rows.js';
+import { listStateRows, listStateRowsWith, MEMBER, type StateKey } from './state-rows.js';
+
+/*
+ * The state of a room at other moments than now, which the graph tells: just after an event, and at a place of the log. The two
+ * are not the same where the room forks: at a place it is what this server took for the room's state when it had come so far.
+ */
+
+/** What is needed of an event to find the state after it. */
+type PlacedEvent = Pick<RowHeader, 'eventId' | 'position'>;
+
+/** How many rows are read at once. PERF: other work runs in between. */
+const AT_ONCE = 512;
+
+/** The state of a room just after one of its events; of its members only `members`, where given. Nothing where it is not known. */
+export async function listStateRowsAfter(
+  views: Views,
+  roomId: RoomId,
+  event: PlacedEvent,
+  members?: ReadonlySet<string>,
+): Promise<TimelineRow[]> {
+  return listRows(views, roomId, await findStateAfter(views, roomId, event), members);
+}
+
+/** Some keys of the state just after an event, without those that it does not have. */
+export async function findStateRowsAfter(
+  views: Views,
+  roomId: RoomId,
+  keys: readonly StateKey[],
+  event: PlacedEvent,
+): Promise<TimelineRow[]> {
+  const rows = await findRows(views, roomId, await findStateAfter(views, roomId, event), keys);
+  return rows.filter((row) => row !== undefined);
+}
+
+/**
+ * The state of a room at a place of the log; of its members only `members`, where given. PERF: where nothing has changed since then
+ * it is the state of now, which is a scan; members nobody asked for cost nothing.
+ */
+export async function listStateRowsAt(
+  views: Views,
+  roomId: RoomId,
+  place: Place,
+  members?: readonly UserId[],
+): Promise<TimelineRow[]> {
+  const now = await (members === undefined ? listStateRows(views, roomId) : listStateRowsWith(views, roomId, members));
+  const isDeleted = await isDeletedAfter(views, roomId, place);
+  if (!isDeleted && !now.some(({ header }) => isAfter(header.position, place))) return now;
+  const state = await findStateAt(views, roomId, place);
+  const wanted = members && new Set<string>(members);
+  // What is deleted since then is no key of now.
+  if (wanted === undefined || isDeleted) return listRows(views, roomId, state, wanted);
+  const keys = now.map(({ header }): StateKey => [header.type, header.stateKey ?? '']);
+  return (await findRows(views, roomId, state, keys)).filter((row) => row !== undefined);
+}
+
+/**
+ * Some keys of a room's state at a place of the log, in the order of the keys; undefined for those it did not have. PERF: what is of
+ * that time or older needs one read.
+ */
+export async function findStateRowsAt(
+  views: Views,
+  roomId: RoomId,
+  keys: readonly StateKey[],
+  place: Place,
+): Promise<(TimelineRow | undefined)[]> {
+  const keysOfNow = keys.map((key) => [roomId, ...key]);
+  const [texts, isDeleted] = await Promise.all([
+    views.getMany('room-state', keysOfNow),
+    isDeletedAfter(views, roomId, place),
+  ]);
+  const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+  if (!isDeleted && !rows.some((row) => row !== undefined && isAfter(row.header.position, place))) return rows;
+  return findRows(views, roomId, await findStateAt(views, roomId, place), keys);
+}
+
+/**
+ * What became of the state of a room between two places: the event that holds a key now where that is another, or the one that
+ * deleted it. Where resolution left a key to nothing there is no event to tell.
+ */
+export async function listStateChanges(
+  views: Views,
+  roomId: RoomId,
+  after: Place,
+  upTo: Place,
+): Promise<TimelineRow[]> {
+  const [earlier, later] = await Promise.all([findStateAt(views, roomId, after), findStateAt(views, roomId, upTo)]);
+  if (earlier === undefined || later === undefined) return listRows(views, roomId, later);
+  const changes = await later.changesSince(earlier);
+  const held = changes.filter((change): change is StateEntry => change.eventId !== null);
+  const rows = await readRows(views, roomId, held);
+  if (held.length < changes.length) {
+    const deletions = await findDeletions(views, roomId, after, upTo);
+    const told = changes.flatMap(({ type, stateKey }) => deletions.get(stateKeyOf(type, stateKey)) ?? []);
+    rows.push(...(await findRowsById(views, roomId, told)).filter((row) => row !== undefined));
+  }
+  return rows.toSorted(byPosition);
+}
+
+/** The state that a room had at a place of the log; undefined where it had none, or where it is not known what it was. */
+async function findStateAt(views: Views, roomId: RoomId, place: Place): Promise<GraphState | undefined> {
+  const last = await findLastRow(views, roomId, place);
+  if (last === undefined) return undefined;
+  return askGraph(views, roomId, last.header.position, (graph) => graph.findStateSince(last.header.eventId));
+}
+
+function findStateAfter(
+  views: Views,
+  roomId: RoomId,
+  { eventId, position }: PlacedEvent,
+): Promise<GraphState | undefined> {
+  return askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
+}
+
+/** Waits for the graph, and throws ViewsUnavailable where it has not come so far: nobody may take for known what is not. */
+async function askGraph(
+  views: Views,
+  roomId: RoomId,
+  position: Position,
+  ask: (graph: RoomGraph) => Promise<GraphState | undefined>,
+): Promise<GraphState | undefined> {
+  await views.whenProcessed(position, GRAPH_COLLECTIONS);
+  const state = await ask(new RoomGraph(views, roomId));
+  if (state === undefined && views.position(GRAPH_COLLECTIONS) < position)
+    throw new ViewsUnavailable('the graph of the rooms has not come so far');
+  return state;
+}
+
+/** Whether a key of the room was left to nothing after a place: then the keys of now are not all there were. */
+async function isDeletedAfter(views: Views, roomId: RoomId, place: Place): Promise<boolean> {
+  const range = { prefix: [roomId], ...boundAfter([roomId], place) };
+  return (await views.scan('state-deletions', { ...range, limit: 1 })).length > 0;
+}
+
+/** The events that deleted keys between two places, by the keys: the last of each. */
+async function findDeletions(
+  views: Views,
+  roomId: RoomId,
+  after: Place,
+  upTo: Place,
+): Promise<ReadonlyMap<string, EventId>> {
+  const found = new Map<string, EventId>();
+  const range = { prefix: [roomId], ...boundAfter([roomId], after), ...boundUpTo([roomId], upTo) };
+  for await (const page of scanPages(views, 'state-deletions', range)) {
+    for (const [type, stateKey, by] of page.flatMap(({ value }) => JSON.parse(value) as DeletedKey[])) {
+      const key = stateKeyOf(type, stateKey);
+      if (by === null) found.delete(key);
+      else found.set(key, by);
+    }
+  }
+  return found;
+}
+
+async function listRows(
+  views: Views,
+  roomId: RoomId,
+  state: GraphState | undefined,
+  members?: ReadonlySet<string>,
+): Promise<TimelineRow[]> {
+  if (state === undefined) return [];
+  const isWanted = ({ type, stateKey }: StateEntry): boolean =>
+    members === undefined || type !== MEMBER || members.has(stateKey);
+  const wanted = (await state.list()).filter(isWanted);
+  const rows: TimelineRow[] = [];
+  const turn = new Turn();
+  for (let i = 0; i < wanted.length; i += AT_ONCE) {
+    rows.push(...(await readRows(views, roomId, wanted.slice(i, i + AT_ONCE))));
+    if (turn.isOver()) await turn.pass();
+  }
+  return rows.sort(byPosition);
+}
+
+async function findRows(
+  views: Views,
+  roomId: RoomId,
+  state: GraphState | undefined,
+  keys: readonly StateKey[],
+): Promise<(TimelineRow | undefined)[]> {
+  const wanted = keys.map(([type, stateKey]) => ({ type, stateKey }));
+  const ids = (await state?.findMany(wanted)) ?? [];
+  const entries = wanted.flatMap((key, i) => (ids[i] === undefined ? [] : [{ ...key, eventId: ids[i] }]));
+  const rows = new Map((await readRows(views, roomId, entries)).map((row) => [row.header.eventId, row]));
+  return keys.map((_, i) => ids[i] && rows.get(ids[i]));
+}
+
+/** What holds a key still is read by the key, for it may be an event that has no place of its own; the rest by their ids. */
+async function readRows(views: Views, roomId: RoomId, entries: readonly StateEntry[]): Promise<TimelineRow[]> {
+  const texts = await views.getMany(
+    'room-state',
+    entries.map(({ type, stateKey }) => [roomId, type, stateKey]),
+  );
+  const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+  const replaced = [...entries.keys()].filter((i) => rows[i]?.header.eventId !== entries[i]!.eventId);
+  const found = await findRowsById(
+    views,
+    roomId,
+    replaced.map((i) => entries[i]!.eventId),
+  );
+  for (const [n, i] of replaced.entries()) rows[i] = found[n];
+  return rows.filter((row) => row !== undefined);
+}
+
+/** In the order of arrival: what a room begins with comes first. */
+function byPosition({ header: a }: TimelineRow, { header: b }: TimelineRow): number {
+  return a.position < b.position ? -1 : Number(a.position > b.position);
+}
