@@ -58,6 +58,8 @@ describe('the rows of every projector', () => {
     const joined = { event_id: '$joined', history: true, base: { learnt: '$joined' } };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
     const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
+    const foreign = { event_id: '$late', origin: 'b.example' };
+    const late: StreamFact = { ...message!, data: { ...(message!.data as object), ...foreign } };
     const receipt = (n: number, more: object = {}): StreamFact =>
       bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more });
     const refresh = (used: string, n: number): StreamFact =>
@@ -116,7 +118,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, learnt, afterGap, ...accounts];
+    life = [...inRoom, past, learnt, afterGap, late, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { shortPosition } from '#kernel/position';
+import { type Position, shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
-import { depthKey, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
+import { depthKey, depthOfKey, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
 import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import { redactedRowOf } from './timeline-row.js';
 
@@ -27,28 +27,29 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 /**
  * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
  * in `history` those that were fetched from the past, which are news to nobody. `topology` has both in the order of the graph,
- * `gaps` those whose parents may be missing here, `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
+ * `gaps` those whose parents may be missing here, `overtaken` those that came after deeper ones, `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
  * PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
  * page of /sync is one scan.
  */
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 5,
+    version: 6,
     readableSince: 4,
-    collections: ['timeline', 'history', 'topology', 'gaps', 'events', 'transactions'],
+    collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
-      applyEvent(reader.accepted(fact), fact, rows);
-      return undefined;
+      const accepted = reader.accepted(fact);
+      applyEvent(accepted, fact, rows);
+      return mayBeOvertaken(accepted.data) ? noteOvertaken(accepted, fact, rows) : undefined;
     },
   };
 }
 
 function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }: RecordedFact, rows: OwnRows): void {
   const { pdu, event_id: eventId, txn } = data;
-  const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
+  const depth = depthOf(pdu);
   const isHistory = data.history === true;
   rows.put(collectionOf({ isHistory }), [roomId, position], row);
   rows.put('topology', [roomId, depthKey(depth), position], isHistory ? HISTORY_MARK : '');
@@ -60,6 +61,42 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
   const key = transactionKey(roomId, pdu['type'] as string, txn.txn_id, redacts);
   rows.put('transactions', [pdu['sender'] as string, txn.device_id, key], shortPosition(position));
+}
+
+/**
+ * Whether an event may be no deeper than one that came before it. PERF: what this server made upon the only end of a room is deeper
+ * than that, so nothing is read for it.
+ */
+function mayBeOvertaken({ origin, history, extremities, pdu }: AcceptedFact['data']): boolean {
+  if (history === true) return false;
+  return origin !== undefined || extremities.length > 1 || parentsOf(pdu).length > 1;
+}
+
+/** What came before may stand after it in the graph: a page that goes back from just before it must begin there. */
+async function noteOvertaken(
+  { roomId, data: { pdu } }: AcceptedFact,
+  { position }: RecordedFact,
+  rows: OwnRows,
+): Promise<void> {
+  const deepest = await deepestBefore(roomId, position, rows);
+  if (deepest !== undefined && deepest > depthOf(pdu)) rows.put('overtaken', [roomId, position], String(deepest));
+}
+
+const PAGE = 20;
+
+/** How deep the events go that came before a position. What came after it is there only where facts are applied again. */
+async function deepestBefore(roomId: RoomId, position: Position, rows: OwnRows): Promise<number | undefined> {
+  let before: readonly string[] | undefined;
+  for (;;) {
+    const page = await rows.scan('topology', { prefix: [roomId], before, reverse: true, limit: PAGE });
+    const found = page.find(({ key }) => key[2]! < position);
+    if (found !== undefined || page.length < PAGE) return found && depthOfKey(found.key[1]!);
+    before = page.at(-1)!.key;
+  }
+}
+
+function depthOf(pdu: JsonObject): number {
+  return Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
 }
 
 /** The parents of an event; in versions 1 and 2 of rooms each stands beside its hash. */

@@ -1,10 +1,11 @@
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { depthKey, depthOfKey } from '../projections/event-place.js';
 import { findPlaces } from '../reading/event-rows.js';
-import { topologyRange } from './timeline-places.js';
+import { isSamePlace, topologyRange } from './timeline-places.js';
 
 /** A place in a room's history before which events are missing here. */
 export interface Gap {
@@ -14,22 +15,23 @@ export interface Gap {
   readonly missing: readonly EventId[];
 }
 
-/** How many places are looked at for one where something is still missing. */
+/** How many places are read at once: mostly something is still missing at the first. */
 const PAGE = 50;
 
-/** The last gap in the order of the graph between two places. */
+/** The first gap that a page comes to which is read from a place, and not the one at which it begins. */
 export async function findGap(
   views: Views,
   roomId: RoomId,
-  lower: TimelinePlace | undefined,
-  upper: TimelinePlace,
+  { direction, from, to }: { readonly direction: 'b' | 'f'; readonly from: TimelinePlace; readonly to?: TimelinePlace },
 ): Promise<Gap | undefined> {
-  const range = topologyRange(roomId, lower, upper);
-  const rows = await views.scan('gaps', { ...range, reverse: true, limit: PAGE });
-  for (const { key, value } of rows) {
-    const place = { depth: depthOfKey(key[1]!), place: { before: key[2] as Position } };
-    const gap = await openGap(views, roomId, place, value);
-    if (gap !== undefined) return gap;
+  const isBack = direction === 'b';
+  const range = isBack ? topologyRange(roomId, to, from) : topologyRange(roomId, from, to);
+  for await (const page of scanPages(views, 'gaps', { ...range, reverse: isBack }, PAGE)) {
+    for (const { key, value } of page) {
+      const place = { depth: depthOfKey(key[1]!), place: { before: key[2] as Position } };
+      const gap = isSamePlace(place, from) ? undefined : await openGap(views, roomId, place, value);
+      if (gap !== undefined) return gap;
+    }
   }
   return undefined;
 }

@@ -9,7 +9,8 @@ import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
 import { getEvent } from './get-event.js';
-import { justBefore, listMessages, placeOf } from './list-messages.js';
+import { findGapAt, type Gap } from './find-gap.js';
+import { justBefore, listMessages, type MessagesPage, placeOf } from './list-messages.js';
 import { listStateRowsAfter } from './past-state.js';
 
 /** An event with what surrounds it. */
@@ -24,7 +25,11 @@ export interface EventContext {
   readonly state: readonly TimelineRow[];
   readonly start: TimelinePlace;
   readonly end: TimelinePlace;
+  /** Where history is missing: just before the event, or at either end. */
+  readonly gaps: readonly Gap[];
 }
+
+const NOTHING: Pick<MessagesPage, 'rows' | 'gaps'> = Object.freeze({ rows: [], gaps: [] });
 
 /**
  * `limit` events around one, half before and half after: client-server API, `GET /rooms/{roomId}/context/{eventId}`. Throws
@@ -47,8 +52,11 @@ export async function getContext(
     const from = direction === 'b' ? justBefore(event) : placeOf(event);
     return listMessages({ room, until: undefined }, { direction, from, limit: size, filter });
   };
-  const before = half > 0 ? (await page('b', half)).rows : [];
-  const after = limit - half > 0 ? (await page('f', limit - half)).rows : [];
+  // What is known of the time before a gap does not surround the event.
+  const gap = await findGapAt(views, roomId, justBefore(event));
+  const earlier = half > 0 && gap === undefined ? await page('b', half) : NOTHING;
+  const later = limit - half > 0 ? await page('f', limit - half) : NOTHING;
+  const [before, after] = [earlier.rows, later.rows];
   const last = after.at(-1) ?? event;
   const first = before.at(-1) ?? event;
   const matcher = compileMatcher({ ...filter, contains_url: undefined });
@@ -63,6 +71,7 @@ export async function getContext(
     state,
     start: justBefore(first),
     end: placeOf(last),
+    gaps: [...(gap === undefined ? [] : [gap]), ...earlier.gaps, ...later.gaps],
   };
 }
 

@@ -6,15 +6,19 @@ import { ForkedRoom } from '#testing/forked-room';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomViews } from '#testing/room-views';
+import { formatStreamPlace } from '#http/tokens/stream-token';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomEvent } from '#protocol/room-event';
 import { depthKey } from '../projections/event-place.js';
+import { rowHeaderOf } from '../projections/timeline-row.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import { getContext } from './get-context.js';
 import { getEvent } from './get-event.js';
 import { listMessages } from './list-messages.js';
+import { parseTimelineBounds } from './timeline-places.js';
 
 const CAROL = '@carol:b.example' as UserId;
 const DAVE = '@dave:a.example' as UserId;
@@ -134,8 +138,8 @@ describe('an event that is not for anybody', () => {
 });
 
 describe('a page of a room whose history is missing in part', () => {
-  const page = async (from?: TimelinePlace) =>
-    listMessages(await openRoom(views, room.roomId, as(ALICE), 'events'), { direction: 'b', limit: 100, from });
+  const page = async (from?: TimelinePlace, direction: 'b' | 'f' = 'b') =>
+    listMessages(await openRoom(views, room.roomId, as(ALICE), 'events'), { direction, limit: 100, from });
 
   /** As the projector writes it of an event whose state others told. */
   async function missBefore({ eventId }: RoomEvent, parents: readonly EventId[]): Promise<void> {
@@ -158,12 +162,88 @@ describe('a page of a room whose history is missing in part', () => {
     expect(second.end).toBeUndefined();
   });
 
+  it('ends there forwards too, and goes past it when it is asked again', async () => {
+    const behind = await others.fetch(say('behind it', gap));
+    await views.follow();
+    const missing = '$missing' as EventId;
+    await missBefore(behind, [missing]);
+    const first = await page(undefined, 'f');
+    expect(first.rows.map(({ header }) => header.eventId)).not.toContain(behind.eventId);
+    expect(first.gaps).toEqual([{ place: first.end, missing: [missing] }]);
+    const second = await page(first.end, 'f');
+    expect(second.gaps).toEqual(first.gaps);
+    expect(second.rows[0]?.header.eventId).toBe(behind.eventId);
+    // Both directions show the same events, in the same order.
+    const back = [...(await page()).rows, ...(await page((await page()).end)).rows];
+    expect([...first.rows, ...second.rows].map(({ header }) => header.eventId)).toEqual(
+      back.map(({ header }) => header.eventId).toReversed(),
+    );
+  });
+
+  it('tells of it where the room begins with it, and is not empty', async () => {
+    await views.follow();
+    const create = (await page(undefined, 'f')).rows[0]!;
+    await missBefore(others.get(create.header.eventId)!, ['$missing' as EventId]);
+    const { rows, gaps } = await page(undefined, 'f');
+    expect(rows[0]?.header.eventId).toBe(create.header.eventId);
+    expect(gaps.map(({ missing }) => missing)).toEqual([['$missing']]);
+  });
+
+  it('is found behind however many that have been filled', async () => {
+    const first = await others.fetch(say('first', gap));
+    const filled: RoomEvent[] = [];
+    for (let i = 0; i < 60; i++) filled.push(await others.fetch(say('filled', gap)));
+    await views.follow();
+    for (const event of filled) await missBefore(event, gap);
+    await missBefore(first, ['$missing' as EventId]);
+    expect((await page()).gaps.map(({ missing }) => missing)).toEqual([['$missing']]);
+  });
+
+  it('ends what surrounds an event too: what lies before a gap does not', async () => {
+    const behind = await others.fetch(say('behind it', gap));
+    const after = await others.fetch(say('after it', [behind.eventId]));
+    await views.follow();
+    await missBefore(behind, ['$missing' as EventId]);
+    const around = (eventId: EventId) => getContext(views, room.roomId, eventId, as(ALICE), 40, {});
+    const at = await around(behind.eventId);
+    expect([at.before, at.gaps.map(({ missing }) => missing)]).toEqual([[], [['$missing']]]);
+    expect(at.after.map(({ header }) => header.eventId)).toContain(after.eventId);
+    const later = await around(after.eventId);
+    expect(later.before.at(-1)?.header.eventId).toBe(behind.eventId);
+    expect(later.gaps).toEqual(at.gaps);
+  });
+
   it('is whole once what was missing has come', async () => {
     const behind = await others.fetch(say('behind it', gap));
     await views.follow();
     await missBefore(behind, gap);
     const { rows, gaps, end } = await page();
     expect([rows.at(-1)?.header.type, gaps, end]).toEqual(['m.room.create', [], undefined]);
+  });
+});
+
+describe('a page from where an answer to /sync began', () => {
+  it('has every event that came before, also those that stand after it in the graph', async () => {
+    const past = gap;
+    const deep = [await room.say('deep'), await room.say('deeper')];
+    // Of another end, and late: no deeper than what the room began with.
+    const late = await others.receive(say('late', past));
+    const later = await others.receive(say('later', [late.eventId]));
+    await room.say('last of all');
+    await views.follow();
+    const [place] = await findPlaces(views, room.roomId, [later.eventId]);
+    const token = formatStreamPlace(views.history, { place: { before: place!.position }, typing: NO_TYPING });
+    const bounds = await parseTimelineBounds(views, room.roomId, { from: token, to: undefined }, 'b');
+    const open = await openRoom(views, room.roomId, as(ALICE), 'events');
+    const { rows } = await listMessages(open, { direction: 'b', limit: 100, ...bounds });
+    const ids = new Set(rows.map(({ header }) => header.eventId));
+    const before = await views.scan('timeline', {
+      prefix: [room.roomId],
+      before: [room.roomId, place!.position],
+      limit: 100,
+    });
+    for (const { value } of before) expect(ids).toContain(rowHeaderOf(value).eventId);
+    for (const { eventId } of deep) expect(ids).toContain(eventId);
   });
 });
 

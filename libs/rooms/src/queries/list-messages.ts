@@ -2,7 +2,7 @@ import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
-import { comparePlaces, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { depthOfKey } from '../projections/event-place.js';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
@@ -11,7 +11,7 @@ import { passesFilter } from './event-filter.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 import { findGap, findGapAt, type Gap } from './find-gap.js';
 import { findStateRowsAfter } from './past-state.js';
-import { FIRST, placeAfter, topologyRange } from './timeline-places.js';
+import { FIRST, isSamePlace, placeAfter, topologyRange } from './timeline-places.js';
 
 export interface PageRequest {
   readonly direction: 'b' | 'f';
@@ -33,8 +33,7 @@ export interface MessagesPage {
    */
   readonly end: TimelinePlace | undefined;
   /**
-   * Where history is missing: at the place at which the page began, which it went past, and at that at which it ended. Backwards
-   * only.
+   * Where history is missing: at the place at which the page began, which it went past, and at that at which it ended.
    */
   readonly gaps: readonly Gap[];
 }
@@ -44,8 +43,8 @@ const MAX_LOOKED_AT = 5_000;
 
 /**
  * A page of a room's events in the order of (depth, position), those the reader may see: client-server API, "Syncing",
- * `GET /rooms/{roomId}/messages`. Backwards it ends where history is missing, and leads on from there: its caller can fetch what
- * is missing, and a client that it comes too late for can ask again.
+ * `GET /rooms/{roomId}/messages`. In both directions it ends where history is missing, and leads on from there: its caller can fetch
+ * what is missing, and a client that it comes too late for can ask again.
  */
 export async function listMessages(open: OpenRoom, request: PageRequest): Promise<MessagesPage> {
   const { views, roomId } = open.room;
@@ -54,8 +53,8 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
   if (limit === 0) return { rows: [], start, end: start, gaps: [] };
   const matcher = compileMatcher(filter);
   const rows: TimelineRow[] = [];
-  const passed = direction === 'b' ? await findGapAt(views, roomId, start) : undefined;
-  const next = direction === 'b' ? await findGap(views, roomId, request.to, start) : undefined;
+  const passed = await findGapAt(views, roomId, start);
+  let next = await findGap(views, roomId, { ...request, from: start });
   const gaps = passed === undefined ? [] : [passed];
   let at = start;
   let lookedAt = 0;
@@ -64,10 +63,17 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
     const page = await scanTopology(views, roomId, at, request, size);
     const room = await open.room.over(page);
     for (const row of page) {
+      const reached: Gap | undefined = next && isSamePlace(justBefore(row), next.place) ? next : undefined;
+      // What a room begins with here may have nothing before it: a page that told nothing would look like the last.
+      if (reached !== undefined && direction === 'f') {
+        gaps.push(reached);
+        if (lookedAt > 0) return { rows, start, end: reached.place, gaps };
+        next = await findGap(views, roomId, { ...request, from: reached.place });
+      }
       at = direction === 'b' ? justBefore(row) : placeOf(row);
       lookedAt++;
       if (room.isShown(row.header) && (matcher.matchesAll || (await passesFilter(matcher, room, row)))) rows.push(row);
-      if (next !== undefined && isSamePlace(at, next.place)) return { rows, start, end: at, gaps: [...gaps, next] };
+      if (reached !== undefined && direction === 'b') return { rows, start, end: at, gaps: [...gaps, reached] };
       if (rows.length >= limit) break;
     }
     const exhausted = page.length < size;
@@ -80,7 +86,7 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
 
 /** Where the newest page begins: after the last event of the graph, or after the last that was before the reader's eyes. */
 async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace> {
-  if (until !== undefined) return placeAfter(views, roomId, until);
+  if (until !== undefined) return placeAfter(views, roomId, until, 'upper');
   const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
   return last === undefined ? FIRST : { depth: depthOfKey(last.key[1]!), place: last.key[2] as Position };
 }
@@ -92,10 +98,6 @@ export async function memberRowsOf(views: Views, roomId: RoomId, rows: readonly 
   const keys = [...senders].map((sender) => ['m.room.member', sender] as const);
   const last = rows.map(({ header }) => header).reduce((a, b) => (isLater(b, a) ? b : a));
   return findStateRowsAfter(views, roomId, keys, last);
-}
-
-function isSamePlace(a: TimelinePlace, b: TimelinePlace): boolean {
-  return a.depth === b.depth && comparePlaces(a.place, b.place) === 0;
 }
 
 /** Whether an event comes after another in the order of the graph. */

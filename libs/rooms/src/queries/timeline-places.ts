@@ -2,12 +2,15 @@ import { findStreamToken } from '#http/tokens/stream-token';
 import { findTimelineToken, type TimelinePlace, type TimelineToken } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { type Place, START } from '#kernel/position';
+import { comparePlaces, type Place, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { ScanOptions } from '#read-models/read-model-store';
 import { depthKey } from '../projections/event-place.js';
 import { findLastRow } from '../reading/event-rows.js';
+
+/** Of what is read: where it begins in the order of the graph, or where it ends. */
+type End = 'lower' | 'upper';
 
 /** Before the first event of any room. */
 export const FIRST: TimelinePlace = { depth: 0, place: START };
@@ -17,13 +20,18 @@ export const FIRST: TimelinePlace = { depth: 0, place: START };
  * its position. The same goes for a token of an event that the room does not have, or that was lost: its depth says nothing of
  * the events that have taken its place. Throws M_INVALID_PARAM for what is no token.
  */
-export async function parseTimelineToken(views: Views, roomId: RoomId, text: string): Promise<TimelineToken> {
+export async function parseTimelineToken(
+  views: Views,
+  roomId: RoomId,
+  text: string,
+  end: End = 'upper',
+): Promise<TimelineToken> {
   const { history } = views;
   const token = findTimelineToken(history, text);
   if (token !== undefined && !token.isLost && (await isOfRoom(views, roomId, token))) return token;
   const settled = token ?? findStreamToken(history, text);
   if (settled === undefined) throw new MatrixError('M_INVALID_PARAM', 'Not a token of this server');
-  return { ...(await placeAfter(views, roomId, settled.place)), isLost: settled.isLost };
+  return { ...(await placeAfter(views, roomId, settled.place, end)), isLost: settled.isLost };
 }
 
 /**
@@ -34,10 +42,10 @@ export async function parseTimelineBound(
   views: Views,
   roomId: RoomId,
   text: string | undefined,
-  end: 'lower' | 'upper',
+  end: End,
 ): Promise<TimelinePlace | undefined> {
   if (text === undefined) return undefined;
-  const token = await parseTimelineToken(views, roomId, text);
+  const token = await parseTimelineToken(views, roomId, text, end);
   return token.isLost && end === 'upper' ? undefined : token;
 }
 
@@ -61,10 +69,22 @@ async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: Timeline
   return position === START || (await views.get('topology', [roomId, depthKey(depth), position])) !== undefined;
 }
 
-/** The place after the last event of the room up to a place in the log. */
-export async function placeAfter(views: Views, roomId: RoomId, upTo: Place): Promise<TimelinePlace> {
+/**
+ * A place of the log as one in the graph: after the last event of the room up to there. As the upper end of what is read it leaves
+ * out none of those before it, where deeper ones came earlier than the last.
+ */
+export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end: End): Promise<TimelinePlace> {
   const last = (await findLastRow(views, roomId, upTo))?.header;
-  return last === undefined ? FIRST : { depth: last.depth, place: last.position };
+  if (last === undefined) return FIRST;
+  const { depth, position } = last;
+  if (end === 'lower') return { depth, place: position };
+  const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 };
+  const [overtaken] = await views.scan('overtaken', range);
+  return { depth: Math.max(depth, Number(overtaken?.value ?? 0)), place: position };
+}
+
+export function isSamePlace(a: TimelinePlace, b: TimelinePlace): boolean {
+  return a.depth === b.depth && comparePlaces(a.place, b.place) === 0;
 }
 
 /** The bounds of a scan of `topology` from the first token, where there is one, to the second. */

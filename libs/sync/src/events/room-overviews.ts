@@ -1,13 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
-import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
-import { formatTimelinePlace } from '#http/tokens/timeline-token';
+import { formatStreamMoment, formatStreamPlace, type StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { VIEWS, type Views } from '#projections/views';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { justBefore } from '#rooms/queries/list-messages';
 import type { EventForm } from '#rooms/queries/render-event';
 import { listStateRowsAt } from '#rooms/queries/past-state';
 import type { OpenRoom } from '#rooms/reading/open-room';
@@ -65,7 +63,8 @@ export class RoomOverviews {
     const { shown } = await readWindow(recent, { after: undefined, limit, shows });
     const [first] = shown;
     const end = formatStreamMoment(this.views.history, { ...now, position: upTo });
-    const start = first === undefined ? end : formatTimelinePlace(this.views.history, justBefore(first));
+    const before = first && { place: { before: first.header.position }, typing: now.typing };
+    const start = before === undefined ? end : formatStreamPlace(this.views.history, before);
     const all = await listStateRowsAt(this.views, roomId, upTo);
     const state = filter === undefined ? all : await filterRows(filter.state, room, all);
     const viewer = { room, now: this.clock.now() };

@@ -1,12 +1,10 @@
 import type { AccountData } from '#accounts/queries/account-data';
 import type { LogHistory } from '#event-store/log-history';
-import { formatStreamMoment } from '#http/tokens/stream-token';
-import { formatTimelinePlace } from '#http/tokens/timeline-token';
+import { formatStreamPlace } from '#http/tokens/stream-token';
 import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { passesFilter } from '#rooms/queries/event-filter';
-import { justBefore } from '#rooms/queries/list-messages';
 import type { SyncContext } from '../streams/sync-context.js';
 import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
 import type { RoomContext } from './room-context.js';
@@ -29,7 +27,10 @@ export function wantsRow({ sync, reader }: RoomContext): (row: TimelineRow) => b
   return (row) => passesFilter(sync.filter.timeline, reader, row);
 }
 
-/** The `timeline` of a room. `prev_batch` leads to what is before it. */
+/**
+ * The `timeline` of a room. `prev_batch` leads to what is before it: a place of the log, for where the room forks what came before may
+ * stand after it in the graph.
+ */
 export function formatTimeline(
   history: LogHistory,
   events: readonly string[],
@@ -37,10 +38,8 @@ export function formatTimeline(
   { upTo }: Pick<RoomContext, 'upTo'>,
 ): string {
   const [first] = shown;
-  const before =
-    first === undefined
-      ? formatStreamMoment(history, { position: upTo, typing: NO_TYPING })
-      : formatTimelinePlace(history, justBefore(first));
+  const place = first === undefined ? upTo : { before: first.header.position };
+  const before = formatStreamPlace(history, { place, typing: NO_TYPING });
   return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
 }
 
