@@ -10,9 +10,10 @@ import { type Entries, changeEntries, readEntries, type StateValue } from './sta
  * their hash; a bucket that grows too large is split in four. A row of `graph-state` (room, line, bucket, index) says what
  * the bucket holds since that change of state:
  *
- *     =[#{root}]                        all of it: entries follow
- *     +{rows behind}[ {place}][#{root}]  what changed, upon the row before it: on the same line, or up to the place on another
- *     /{four places}                    it was split: up to which place the four parts of it are found; empty: on the same line
+ *     =[#{root}]                            all of it: entries follow
+ *     +{all}.{of block} {place}[#{root}]    what changed upon the row at the place: on the same line, if no line is named; how many
+ *                                           changes there are since all of it was told, and since the last block of changes
+ *     /{four places}                        it was split: up to which place the four parts of it are found; empty: on the same line
  *
  * The root is that of the whole state, told once for each change of it.
  *
@@ -22,8 +23,10 @@ import { type Entries, changeEntries, readEntries, type StateValue } from './sta
 
 /** How many entries a bucket holds before it is split. */
 export const MOST_ENTRIES = 512;
-/** How many rows must be read before one that has all of a bucket. */
-export const MOST_BEHIND = 64;
+/** How many changes are told before all of a bucket is. */
+export const MOST_BEHIND = 128;
+/** So many changes are told once more, together, so that what a bucket holds is found with few look-ups. */
+const BLOCK = 16;
 export const PARTS = 4;
 
 /** A row of a bucket and where it stands. */
@@ -99,30 +102,65 @@ export async function findEntry(
 /** A row and those that it stands upon, newest first, down to one that has all of the bucket. */
 async function rowsBehind(rows: GraphRows, roomId: RoomId, bucket: string, newest: BucketRow): Promise<BucketRow[]> {
   const found = [newest];
-  for (let last = newest, left = behindOf(newest); left > 0; left = behindOf(last)) {
-    // Those on the same line are read at once.
-    const place = placeBehind(last);
-    const limit = place.line === last.at.line ? left : 1;
-    const page = await scanBucket(rows, roomId, place, bucket, limit);
-    if (page.length === 0) throw new Error(`${roomId}: the graph has lost what bucket ${bucket} was at ${place.line}`);
-    for (const row of page) {
-      found.push(row);
-      last = row;
-      if (behindOf(row) === 0 || placeBehind(row).line !== row.at.line) break;
-    }
+  for (let place = placeBehind(newest); place !== undefined;) {
+    const row = await getRow(rows, roomId, bucket, place);
+    found.push(row);
+    place = placeBehind(row);
   }
   return found;
 }
 
-/** How many rows stand behind this one before all of the bucket is known. */
-export function behindOf({ value }: BucketRow): number {
-  return value.startsWith('+') ? Number.parseInt(value.slice(1), 10) : 0;
+async function getRow(rows: GraphRows, roomId: RoomId, bucket: string, at: StatePlace): Promise<BucketRow> {
+  const value = await rows.get('graph-state', [roomId, at.line, bucket, indexKey(at.index)]);
+  if (value === undefined) throw new Error(`${roomId}: the graph has lost what bucket ${bucket} was at ${at.line}`);
+  return { at, value };
 }
 
-function placeBehind(row: BucketRow): StatePlace {
-  const [, elsewhere] = headOf(row).split('#')[0]!.split(' ');
-  const { line, index } = row.at;
-  return elsewhere === undefined ? { line, index: index - 1 } : statePlaceOf(elsewhere);
+/** What a row of changes is to stand on and to tell, for some changes upon a bucket's newest row; undefined where all is to be told. */
+export async function nextChange(
+  rows: GraphRows,
+  roomId: RoomId,
+  bucket: string,
+  newest: BucketRow,
+  changes: readonly StateValue[],
+): Promise<{ readonly counts: string; readonly on: StatePlace; readonly changes: readonly StateValue[] } | undefined> {
+  const { all, ofBlock } = countsOf(newest);
+  const total = all + changes.length;
+  if (total > MOST_BEHIND) return undefined;
+  if (ofBlock + changes.length < BLOCK)
+    return { counts: `${total}.${ofBlock + changes.length}`, on: newest.at, changes };
+  const block = [newest];
+  while (countsOf(block.at(-1)!).ofBlock > 0)
+    block.push(await getRow(rows, roomId, bucket, placeBehind(block.at(-1)!)!));
+  const on = block.pop()!;
+  const told: Entries = new Map();
+  for (const { value } of block.toReversed()) readEntries(value, value.indexOf('\n'), (change) => tell(told, change));
+  for (const change of changes) tell(told, change);
+  return { counts: `${total}.0`, on: on.at, changes: [...told.values()] };
+}
+
+/** A deletion is a change too, and stands until something holds the key again. */
+function tell(told: Entries, change: StateValue): void {
+  told.set(stateKeyOf(change.type, change.stateKey), change);
+}
+
+/** How many changes a row stands for, with its own, since all of the bucket was told and since the last block. */
+function countsOf({ value }: BucketRow): { readonly all: number; readonly ofBlock: number } {
+  if (!value.startsWith('+')) return { all: 0, ofBlock: 0 };
+  const point = value.indexOf('.');
+  return { all: Number.parseInt(value.slice(1, point), 10), ofBlock: Number.parseInt(value.slice(point + 1), 10) };
+}
+
+/** The place of the row that one stands upon; undefined for one that has all of the bucket. */
+function placeBehind(row: BucketRow): StatePlace | undefined {
+  if (!row.value.startsWith('+')) return undefined;
+  const [, place] = headOf(row).split('#')[0]!.split(' ');
+  return place!.includes(':') ? statePlaceOf(place!) : { line: row.at.line, index: Number(place) };
+}
+
+/** The place of a row as one on a line names it. */
+export function formatPlaceBehind({ line, index }: StatePlace, from: StatePlace): string {
+  return line === from.line ? String(index) : `${line}:${index}`;
 }
 
 /** The root of the whole state that a row tells. */

@@ -21,13 +21,16 @@ const MUST_ESCAPE = /[\t\n\r\\]/;
 /** What a state key of a user ends in that is of the same server as the user before. */
 const SAME_SERVER = '\r';
 
+/** What need not be told of the first line: most changes are of members. */
+const FIRST_TYPE = 'm.room.member';
+
 /**
  * Entries as text, one a line. PERF: this is most of what a state takes on disk and of the time it takes to read, so a type
  * that is the one of the line before is left out, and so is the server of a user.
  */
 export function formatEntries(entries: Iterable<StateValue>): string {
   let text = '';
-  let lastType: string | undefined;
+  let lastType = FIRST_TYPE;
   let lastServer: string | undefined;
   for (const { type, stateKey, eventId } of entries) {
     const at = stateKey.indexOf(':');
@@ -43,7 +46,7 @@ export function formatEntries(entries: Iterable<StateValue>): string {
 
 /** Reads what `formatEntries` wrote, from a line feed on, and hands on one after another. */
 export function readEntries(text: string, from: number, onEntry: (value: StateValue) => void): void {
-  let type = '';
+  let type = FIRST_TYPE;
   let server = '';
   for (let at = from; at >= 0 && at < text.length;) {
     const next = text.indexOf('\n', at + 1);

@@ -1,14 +1,14 @@
 import type { RoomId } from '#kernel/ids';
 import type { OwnRows } from '#projections/projector';
 import {
-  behindOf,
   type BucketRow,
   digestOfKey,
   entriesOf,
   findBucketRow,
+  formatPlaceBehind,
   isSplit,
-  MOST_BEHIND,
   MOST_ENTRIES,
+  nextChange,
   partOf,
   PARTS,
   partsOf,
@@ -72,15 +72,15 @@ class StateWriter {
     const newest = await findBucketRow(this.rows, this.roomId, upTo, bucket);
     if (newest !== undefined && isSplit(newest)) return this.#changeParts(bucket, upTo, newest, changes);
     const values = changes.map(({ value }) => value);
-    const behind = newest === undefined ? Infinity : behindOf(newest) + 1;
-    if (newest === undefined || behind > MOST_BEHIND || changes.length > MOST_BEHIND) {
+    const next = newest && (await nextChange(this.rows, this.roomId, bucket, newest, values));
+    if (next === undefined) {
       const entries: Entries =
         newest === undefined ? new Map() : await entriesOf(this.rows, this.roomId, bucket, newest);
       changeEntries(entries, values);
       return this.#writeAll(bucket, [...entries.values()]);
     }
-    const elsewhere = newest.at.line === this.at.line ? '' : ` ${formatStatePlace(newest.at)}`;
-    this.#put(bucket, `+${behind}${elsewhere}${this.#tellRoot(bucket)}${formatEntries(values)}`);
+    const on = formatPlaceBehind(next.on, this.at);
+    this.#put(bucket, `+${next.counts} ${on}${this.#tellRoot(bucket)}${formatEntries(next.changes)}`);
   }
 
   async #changeParts(bucket: string, upTo: StatePlace, newest: BucketRow, changes: readonly Change[]): Promise<void> {
