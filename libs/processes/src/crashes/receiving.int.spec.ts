@@ -1,0 +1,174 @@
+import { expect, test } from 'vitest';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { systemClock } from '#kernel/clock';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { RoomVerifier } from '#rooms/audit/verify-room';
+import { EndMerging } from '#rooms/commands/merge-ends';
+import { ownKey } from '#rooms/commands/own-key';
+import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
+import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
+import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
+import { type Receipt, Receiving } from '#rooms/commands/receiving';
+import { pduTextOf, roomStream } from '#rooms/facts/room-facts';
+import { allowAll } from '#rooms/receive/7-check-policy';
+import type { ServerKeys } from '#rooms/receive/server-keys';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { endAtEachStep } from '#testing/end-at-each-step';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
+import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { type SyncApp, type SyncUser } from '#testing/sync-app';
+
+const MINUTES = 10 * 60_000;
+const OTHER = new ForeignServer('b.example', 2);
+const BOB = OTHER.user('bob');
+const KEYS: ServerKeys = {
+  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
+};
+
+/** Receives as the server does, with the other server's keys known. */
+class Receiver {
+  readonly #receiving: Receiving;
+  readonly #merging: EndMerging;
+
+  constructor(
+    private readonly app: SyncApp,
+    private readonly roomId: RoomId,
+  ) {
+    const workers = app.get(RoomWorkers);
+    this.#receiving = new Receiving(workers, KEYS, allowAll);
+    this.#merging = new EndMerging(workers, app.views, TEST_AUTHOR, systemClock);
+  }
+
+  pdus(...texts: readonly string[]): Promise<Receipt> {
+    return new ReceivePdusHandler(this.#receiving, this.#merging).execute(
+      new ReceivePdus(OTHER.name, this.roomId, texts),
+    );
+  }
+
+  outliers(...texts: readonly string[]): Promise<Receipt> {
+    return new ReceiveOutliersHandler(this.#receiving).execute(new ReceiveOutliers(OTHER.name, this.roomId, texts));
+  }
+
+  async state(eventId: EventId, state: readonly EventId[]): Promise<Receipt> {
+    const handler = new ReceiveStateHandler(this.app.get(RoomWorkers), this.#receiving, this.#merging);
+    const receipt = await handler.execute(new ReceiveState(OTHER.name, this.roomId, eventId, state));
+    if ('kind' in receipt) throw new Error(receipt.kind);
+    return receipt;
+  }
+}
+
+async function factsOf(app: SyncApp, roomId: RoomId): Promise<RecordedFact[]> {
+  const facts: RecordedFact[] = [];
+  for await (const fact of app.get<EventStore>(EVENT_STORE as never).readStream(roomStream(roomId))) facts.push(fact);
+  return facts;
+}
+
+/** What the other server's users do in the room, of which ours hears in the wrong order, not all of it, and some of it late. */
+async function livesOn(there: MemoryRoom) {
+  const made = async (draft: Omit<DraftOn, 'sender'>) => {
+    const pdu = await makeOn(there, OTHER, { sender: BOB, ...draft });
+    await there.receive(pdu.text);
+    return pdu;
+  };
+  const member = (displayname: string) =>
+    made({ type: 'm.room.member', stateKey: BOB, content: { membership: 'join', displayname } });
+  const says = (body: string, more: Partial<DraftOn> = {}) =>
+    made({ type: 'm.room.message', content: { body }, ...more });
+  const join = await member('Bob');
+  const prev = [join.event.eventId];
+  const [first, fork, forged] = [
+    await says('first', { prev }),
+    await says('fork', { prev }),
+    await made({ type: 'm.room.topic', stateKey: '', content: {}, prev }),
+  ];
+  const second = await says('second', { prev: [first.event.eventId] });
+  const redaction = await made({ type: 'm.room.redaction', redacts: fork.event.eventId, prev });
+  const lost = await member('Robert');
+  const state = [...there.state.entries()].map(({ eventId }) => eventId);
+  const last = await says('after the gap');
+  return { join, first, fork, forged, second, redaction, lost, state, last };
+}
+
+/** In this order, everything is received in the end. `acknowledged` hears of what has landed. */
+async function receiveAll(
+  receiver: Receiver,
+  life: Awaited<ReturnType<typeof livesOn>>,
+  acknowledged: Map<EventId, string>,
+) {
+  const note = ({ received, released }: Receipt): void => {
+    for (const one of [...received, ...released]) {
+      if (one.kind === 'dropped' || one.kind === 'missing') continue;
+      acknowledged.set(one.eventId, one.kind === 'known' ? one.outcome : one.kind);
+    }
+  };
+  note(await receiver.pdus(life.second.text, life.last.text));
+  note(await receiver.pdus(life.join.text, life.redaction.text, life.forged.text));
+  note(await receiver.pdus(life.first.text));
+  note(await receiver.pdus(life.fork.text));
+  note(await receiver.outliers(life.lost.text));
+  note(await receiver.state(life.last.event.eventId, life.state));
+  note(await receiver.pdus(life.lost.text));
+}
+
+function outcomesOf(facts: readonly RecordedFact[]): Map<EventId, string[]> {
+  const outcomes = new Map<EventId, string[]>();
+  for (const { type, data } of facts) {
+    if (!type.startsWith('pdu-') && type !== 'outlier-stored') continue;
+    const { event_id: eventId } = JSON.parse(data) as { event_id: EventId };
+    outcomes.set(eventId, [...(outcomes.get(eventId) ?? []), type.replace('pdu-', '').replace('-stored', '')]);
+  }
+  return outcomes;
+}
+
+test(
+  'a process that ends at any step of receiving keeps what it acknowledged, and once it has received the rest, it has all, each once',
+  async () => {
+    const acknowledged = new Map<EventId, string>();
+    const steps = await endAtEachStep({
+      async prepare(app: SyncApp) {
+        const alice: SyncUser = await app.register('alice');
+        const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+        const there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
+        for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
+        return { alice, roomId, life: await livesOn(there) };
+      },
+      async act(app, { roomId, life }) {
+        acknowledged.clear();
+        await receiveAll(new Receiver(app, roomId), life, acknowledged);
+      },
+      async check(app, { alice, roomId, life }) {
+        const told = new Map(acknowledged);
+        const before = outcomesOf(await factsOf(app, roomId));
+        for (const [eventId, outcome] of told)
+          expect({ [eventId]: before.get(eventId) }).toMatchObject({ [eventId]: expect.arrayContaining([outcome]) });
+        await receiveAll(new Receiver(app, roomId), life, new Map());
+        const facts = await factsOf(app, roomId);
+        const outcomes = outcomesOf(facts);
+        const of = ({ event }: { readonly event: { readonly eventId: EventId } }): unknown =>
+          outcomes.get(event.eventId);
+        expect([life.join, life.first, life.second, life.redaction, life.last].map(of)).toEqual(
+          Array(5).fill(['accepted']),
+        );
+        expect(of(life.fork)).toEqual(['accepted', 'redacted']);
+        expect(of(life.forged)).toEqual(['rejected']);
+        expect(of(life.lost)).toEqual(['outlier', 'accepted']);
+        const verifier = new RoomVerifier(roomId, (name, keyId) => KEYS.find(name as ServerName, keyId)?.key);
+        expect(facts.flatMap((fact) => verifier.check(fact))).toEqual([]);
+        await alice.on(app).send(roomId, 'hello');
+        const { timeline } = (await alice.on(app).sync()).rooms.join[roomId];
+        expect(timeline.events.at(-1).content.body).toBe('hello');
+        for (const name of ['graph', 'timeline', 'room-state', 'membership']) {
+          const rows = await app.views.checksum(name);
+          await app.views.rebuild(name, { switchByHand: false, fromStart: false });
+          await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+          expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
+        }
+      },
+    });
+    expect(steps).toBeGreaterThan(10);
+  },
+  MINUTES,
+);
