@@ -1,4 +1,5 @@
 import type { ServerName } from '#kernel/ids';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { openEvent } from '#protocol/signing/open-event';
 import { findSignature } from '#protocol/signing/sign-json';
@@ -6,8 +7,9 @@ import { judgePdu } from '#rooms/receive/judge-pdu';
 import { preparePdu } from '#rooms/receive/prepare-pdu';
 import { ForeignServer, type ForeignPdu } from '#testing/receiving/foreign-server';
 import { makeOn, openRoom } from '#testing/receiving/make-on';
-import type { MemoryRoom } from '#testing/receiving/memory-room';
-import { type Figure, under } from './figures.js';
+import { keysOf, type MemoryRoom } from '#testing/receiving/memory-room';
+import { above, type Figure, under } from './figures.js';
+import { ReceivingServer } from './receiving-server.js';
 
 const COUNT = Number(process.env['BENCH_PDUS'] ?? 10_000);
 /** How many are prepared at the same time: as many as a transaction holds. */
@@ -20,10 +22,13 @@ export async function benchReceive(): Promise<Figure[]> {
   const version = findRoomVersion('12')!;
   const server = new ForeignServer('other.example', 1);
   const room = await openRoom(version, [server]);
+  const state = [...room.known.values()].map(({ event }) => ({ event, text: canonicalJson(event.pdu) }));
   for (let i = 0; i < MEMBERS; i++) {
     const user = server.user(`user${i}`);
     const join = { type: 'm.room.member', sender: user, stateKey: user, content: { membership: 'join' } };
-    await room.receive((await makeOn(room, server, join)).text);
+    const pdu = await makeOn(room, server, join);
+    state.push(pdu);
+    await room.receive(pdu.text);
   }
   const pdus = await makeMessages(room, server);
   const signatures = pdus.map((pdu) => signatureOf(pdu, server));
@@ -31,6 +36,7 @@ export async function benchReceive(): Promise<Figure[]> {
   const received = await perSecond(() => receiveAll(pdus, room));
   const stands = room.extremities.length === 1 && room.extremities[0]?.eventId === pdus.at(-1)?.event.eventId;
   if (!stands) throw new Error('not all PDUs were accepted');
+  const whole = await intoServer(room, server, state, pdus);
   return [
     {
       name: `foreign PDUs through the whole pipeline, one after another in a room of ${MEMBERS}`,
@@ -44,6 +50,8 @@ export async function benchReceive(): Promise<Figure[]> {
     // What 3,000 a second leave on two cores, told as time of the processors: other work on the machine does not count.
     under('a foreign PDU, all threads', 'us of processor', received.microseconds, 666),
     under('of which its signature', 'us of processor', floor.microseconds, 200),
+    above('foreign PDUs into a room of a server, with log and views', 'PDUs/s', whole.rate, 3_000),
+    under('one of them, all threads', 'us of processor', whole.microseconds, 666),
   ];
 }
 
@@ -92,6 +100,25 @@ async function receiveAll(pdus: readonly ForeignPdu[], room: MemoryRoom): Promis
       if (pdu.kind === 'dropped') throw new Error(pdu.reason);
       room.apply(await judgePdu(pdu, room));
     }
+  }
+}
+
+/** As a server receives them: transactions one after another. */
+async function intoServer(
+  room: MemoryRoom,
+  server: ForeignServer,
+  state: readonly ForeignPdu[],
+  pdus: readonly ForeignPdu[],
+): Promise<{ rate: number; microseconds: number }> {
+  const { name } = server;
+  const home = await ReceivingServer.start(keysOf(server));
+  try {
+    await home.takeIn(room, name, state);
+    return await perSecond(async () => {
+      for (let at = 0; at < pdus.length; at += BATCH) await home.receive(room, name, pdus.slice(at, at + BATCH));
+    });
+  } finally {
+    await home.close();
   }
 }
 

@@ -150,7 +150,7 @@ test(
         const of = ({ event }: { readonly event: { readonly eventId: EventId } }): unknown =>
           outcomes.get(event.eventId);
         expect([life.join, life.first, life.second, life.redaction, life.last].map(of)).toEqual(
-          Array(5).fill(['accepted']),
+          Array.from({ length: 5 }, () => ['accepted']),
         );
         expect(of(life.fork)).toEqual(['accepted', 'redacted']);
         expect(of(life.forged)).toEqual(['rejected']);
