@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/**/*.spec.ts'],
+    // Each process loads the sources once, and not again for every file: that took half of the time. No file mocks a module.
+    isolate: false,
     setupFiles: ['reflect-metadata'],
     // What tests print is shown where they fail.
     silent: 'passed-only',
