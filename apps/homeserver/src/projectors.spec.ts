@@ -55,7 +55,12 @@ describe('the rows of every projector', () => {
       data: { event_id: '$joined', part: 1, parts: 1, root: '', state: [['m.room.topic', '', '$topic']] },
     };
     const { pdu } = message!.data as { pdu: object };
-    const joined = { event_id: '$joined', history: true, base: { learnt: '$joined' } };
+    const outlier: StreamFact = {
+      stream: `room-${roomId}`,
+      type: 'outlier-stored',
+      data: { event_id: '$joined', room_version: room.version.id, origin: 'b.example', pdu },
+    };
+    const joined = { event_id: '$joined', origin: 'b.example', history: true, base: { learnt: '$joined' } };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
     const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
     const foreign = { event_id: '$late', origin: 'b.example' };
@@ -118,7 +123,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, learnt, afterGap, late, ...accounts];
+    life = [...inRoom, past, outlier, learnt, afterGap, late, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

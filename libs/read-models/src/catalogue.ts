@@ -87,6 +87,11 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   },
   'graph-redactions': { owner: 'graph', key: ['room', 'event', 'redaction'], value: 'the revision of the redaction' },
   'graph-redacted': { owner: 'graph', key: ['room', 'event'], value: 'the revision of what remains of it' },
+  'graph-copies': {
+    owner: 'graph',
+    key: ['room', 'event', 'revision'],
+    value: 'nothing: the fact holds the event besides the one that decided it',
+  },
   'room-snapshots': {
     owner: null,
     key: ['room', 'part'],

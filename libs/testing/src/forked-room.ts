@@ -2,8 +2,10 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { sealFacts } from '#event-store/seal-facts';
 import type { EventId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import { parseRoomEvent } from '#protocol/parse-room-event';
+import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
 import { sealEvent } from '#protocol/signing/seal-event';
 import { createSigningKey } from '#protocol/signing/signing-key';
@@ -11,7 +13,7 @@ import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changedBy, changesBetween, stateAfterEvent, tellHeldBefore } from '#rooms/decide/room-state';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
-import { factWithPdu, pduTextOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
+import { erasablePlaceIn, factWithPdu, pduTextOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
 import type { LocalRoom } from './local-room.js';
 
 /** A server that others' events come from. */
@@ -40,6 +42,7 @@ export class ForkedRoom {
   readonly #after = new Map<EventId, StateTrie>();
   readonly #texts = new Map<EventId, string>();
   #facts = 0;
+  #isOutlierFirst = false;
   #chain: string | undefined;
   #current: StateTrie | undefined;
   #extremities: readonly EventId[] = [];
@@ -47,7 +50,7 @@ export class ForkedRoom {
 
   constructor(
     private readonly store: EventStore,
-    private readonly room: LocalRoom,
+    private readonly room: Pick<LocalRoom, 'roomId' | 'version'>,
   ) {}
 
   /** The forward extremities now. */
@@ -63,6 +66,7 @@ export class ForkedRoom {
     const parents = foreign.prevEvents.map((id) => this.#after.get(id)!);
     const before = resolveState(parents, version, this);
     const event = this.#author(foreign, before);
+    if (this.#isOutlierFirst) await this.#storeOutlier(event.eventId);
     const after = outcome === 'pdu-rejected' ? before : stateAfterEvent(before, event, version);
     const [first] = foreign.prevEvents;
     const fact: Omit<PduWithState, 'pdu'> = {
@@ -78,6 +82,20 @@ export class ForkedRoom {
     };
     await this.#append(outcome, factWithPdu(fact, this.#texts.get(event.eventId)!));
     return event;
+  }
+
+  /** Writes an event as an outlier, and then as accepted. */
+  async receiveOutlierFirst(foreign: ForeignEvent): Promise<RoomEvent> {
+    this.#isOutlierFirst = true;
+    return this.receive(foreign);
+  }
+
+  /** Writes that a redaction took effect. */
+  async redact({ eventId, pdu }: RoomEvent, redactedBy: EventId): Promise<void> {
+    await this.#catchUp();
+    const { version } = this.room;
+    const header = { event_id: eventId, redacted_by: redactedBy, room_version: version.id };
+    await this.#append('pdu-redacted', factWithPdu(header, canonicalJson(redact(pdu, version))));
   }
 
   /** Writes an event as one that was fetched from the past. */
@@ -126,6 +144,12 @@ export class ForkedRoom {
     return event;
   }
 
+  async #storeOutlier(eventId: EventId): Promise<void> {
+    this.#isOutlierFirst = false;
+    const header = { event_id: eventId, room_version: this.room.version.id, origin: OTHER_SERVER.serverName };
+    await this.#append('outlier-stored', factWithPdu(header, this.#texts.get(eventId)!));
+  }
+
   #place(event: RoomEvent, after: StateTrie): object {
     const current = this.#current!;
     const left = this.#extremities.filter((id) => !event.prevEvents.includes(id));
@@ -151,7 +175,7 @@ export class ForkedRoom {
       this.#chain = fact.metadata.chain;
       const read = readRoomFact(roomId, fact);
       const body = JSON.parse(fact.data) as PduWithState;
-      if (body.pdu === undefined || fact.type === 'pdu-redacted') continue;
+      if (body.pdu === undefined || body.state === undefined || fact.type === 'pdu-redacted') continue;
       const event = parseRoomEvent(body.pdu, version, roomId);
       this.#events.set(event.eventId, event);
       this.#texts.set(event.eventId, pduTextOf(fact.data));
@@ -165,7 +189,8 @@ export class ForkedRoom {
 
   async #append(type: string, data: string): Promise<void> {
     const at = this.#now++;
-    const draft = { id: crypto.randomUUID(), type, data, at, actor: OTHER_SERVER.serverName };
+    const erasable = erasablePlaceIn(type, data);
+    const draft = { id: crypto.randomUUID(), type, data, erasable, at, actor: OTHER_SERVER.serverName };
     await this.store.append(roomStream(this.room.roomId), this.#facts - 1, sealFacts(this.#chain, [draft]));
     await this.#catchUp();
   }

@@ -1,14 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { Effect } from '#projections/effects/effect';
+import type { EventId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { relationOf } from '#protocol/relation';
-import { pduTail, pduTextOf, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { erasableTail, type PduAccepted, pduTextOf, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOf } from '#rooms/projections/room-fact-reader';
-import { findEventRevision } from '#rooms/queries/find-event-revision';
+import { listFactsOfEvent } from '#rooms/queries/list-facts-of-event';
 
 /**
  * What remains of an event, with the events that it named, for the views are to be the same when they are made anew: what it related
@@ -28,9 +29,16 @@ function withReferences(remains: string, { data }: RecordedFact): string {
   return canonicalJson({ ...pdu, ...named, content: kept }, { lenient: true });
 }
 
+/** The erasable part of a fact with what remains of an event in the place of that, be it the fact's own or one that it carries. */
+function tailWith(fact: RecordedFact, eventId: EventId, remains: string): string {
+  const { event_id: own, state_pdus: carried } = JSON.parse(fact.data) as PduAccepted;
+  const pduText = own === eventId ? withReferences(remains, fact) : pduTextOf(fact.data);
+  return erasableTail(carried?.[eventId] === undefined ? carried : { ...carried, [eventId]: remains }, pduText);
+}
+
 /**
- * Erases from the log what a redaction took away. The views have shown only what remains of the event since `pdu-redacted`; from
- * here on nobody finds more in the log either.
+ * Erases from the log what a redaction took away, from every fact that holds it. The views have shown only what remains of the
+ * event since `pdu-redacted`; from here on nobody finds more in the log either.
  */
 @Injectable()
 export class RedactionErasure implements Effect {
@@ -48,14 +56,16 @@ export class RedactionErasure implements Effect {
 
   async run({ stream, data }: RecordedFact): Promise<boolean> {
     const { event_id: eventId } = JSON.parse(data) as PduRedacted;
-    const revision = await findEventRevision(this.views, roomIdOfStream(stream), eventId);
-    if (revision === undefined) return false;
-    for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
-      const { erasable, erased } = fact.metadata;
-      if (erasable === undefined || erased !== undefined) return false;
-      await this.store.erase(stream, revision, pduTail(withReferences(pduTextOf(data), fact)));
-      return true;
+    let isDone = false;
+    for (const revision of await listFactsOfEvent(this.views, roomIdOfStream(stream), eventId)) {
+      for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
+        const { erasable } = fact.metadata;
+        const tail = tailWith(fact, eventId, pduTextOf(data));
+        if (erasable === undefined || fact.data.slice(erasable) === tail) continue;
+        await this.store.erase(stream, revision, tail);
+        isDone = true;
+      }
     }
-    return false;
+    return isDone;
   }
 }

@@ -75,7 +75,10 @@ export interface PduAccepted extends PduWithState {
    * `root`, see `currentChangeOf`.
    */
   readonly current?: ChangedState;
-  /** The PDUs, as text, of those events in the change of the current state that earlier facts brought, by event id. */
+  /**
+   * The PDUs, as text, of those events in the change of the current state that earlier facts brought, by event id. They come last
+   * but for the fact's own, so that a redaction can take away of each what it takes away (see `erasablePlaceIn`).
+   */
   readonly state_pdus?: Readonly<Record<EventId, string>>;
   /** The device and transaction id it was sent with, by a local user. */
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
@@ -191,6 +194,10 @@ export interface RoomForgotten {
 }
 
 const PDU_MARK = ',"pdu":{';
+const CARRIED_MARK = ',"state_pdus":{';
+
+/** The facts that carry an event as it was signed, which a redaction may take away. */
+const ERASABLE: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected', 'outlier-stored']);
 
 /**
  * The text of the PDU within a fact's data, byte for byte as signed. Quotes inside JSON strings are escaped, so the mark
@@ -200,28 +207,45 @@ export function pduTextOf(factData: string): string {
   return factData.slice(pduPlaceIn(factData), -1);
 }
 
-/** Where the text of the PDU begins within a fact's data: from there on a redaction may erase it. */
-export function pduPlaceIn(factData: string): number {
+/** A fact's data with another text in the place of its PDU. */
+export function withPduText(factData: string, pduText: string): string {
+  return `${factData.slice(0, pduPlaceIn(factData))}${pduText}}`;
+}
+
+/** Where the part of a room fact's data begins that a redaction may erase: the PDUs it carries, its own last; undefined: nowhere. */
+export function erasablePlaceIn(factType: string, factData: string): number | undefined {
+  if (!ERASABLE.has(factType)) return undefined;
+  const own = pduPlaceIn(factData);
+  const others = factData.lastIndexOf(CARRIED_MARK, own);
+  return others < 0 ? own : others + CARRIED_MARK.length - 1;
+}
+
+function pduPlaceIn(factData: string): number {
   const start = factData.indexOf(PDU_MARK);
   if (start < 0) throw new Error('the fact carries no PDU');
   return start + PDU_MARK.length - 1;
 }
 
-/** What stands in a fact's data from its PDU on. */
-export function pduTail(pduText: string): string {
-  return `${pduText}}`;
-}
-
 /** What a fact says beside its PDU. */
 type WithoutPdu =
   | Omit<PduWithState, 'pdu'>
+  | Omit<PduAccepted, 'pdu'>
   | Omit<PduRejected, 'pdu'>
   | Omit<OutlierStored, 'pdu'>
   | Omit<PduRedacted, 'pdu'>;
 
-/** Writes a fact's data: the header's keys, then the PDU's own text. */
+/** Writes a fact's data: the header's keys, then the texts of other events that it carries, then the PDU's own text. */
 export function factWithPdu(header: WithoutPdu, pduText: string): string {
-  return `${JSON.stringify(header).slice(0, -1)},"pdu":${pduTail(pduText)}`;
+  if (!('state_pdus' in header))
+    return `${JSON.stringify(header).slice(0, -1)},"pdu":${erasableTail(undefined, pduText)}`;
+  const { state_pdus: carried, ...rest } = header;
+  const mark = carried === undefined ? ',"pdu":' : ',"state_pdus":';
+  return `${JSON.stringify(rest).slice(0, -1)}${mark}${erasableTail(carried, pduText)}`;
+}
+
+/** What stands in the part of a fact's data that may be erased (`erasablePlaceIn`). */
+export function erasableTail(carried: PduAccepted['state_pdus'], pduText: string): string {
+  return carried === undefined ? `${pduText}}` : `${JSON.stringify(carried)},"pdu":${pduText}}`;
 }
 
 /** How old shapes of these facts become today's. */

@@ -12,6 +12,7 @@ export const GRAPH_COLLECTIONS = [
   'graph-holes',
   'graph-redactions',
   'graph-redacted',
+  'graph-copies',
 ] as const;
 
 /** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */

@@ -14,6 +14,7 @@ import {
   partsOf,
   rootOf,
 } from './bucket-rows.js';
+import { listCopies } from './copy-rows.js';
 import {
   findGraphEvent,
   type GraphEvent,
@@ -41,6 +42,13 @@ export class RoomGraph {
   /** What became of an event; undefined where the room has not heard of it. */
   findEvent(eventId: EventId): Promise<GraphEvent | undefined> {
     return findGraphEvent(this.rows, this.roomId, eventId);
+  }
+
+  /** The revisions of all facts that hold the PDU of an event, the one that decided it last. */
+  async listFacts(eventId: EventId): Promise<number[]> {
+    const event = await this.findEvent(eventId);
+    if (event === undefined) return [];
+    return [...(await listCopies(this.rows, this.roomId, eventId)), event.revision];
   }
 
   /** The state after an event; undefined where it is not known. */

@@ -3,7 +3,6 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
 import {
-  heldBefore,
   type OutlierStored,
   type PduAccepted,
   type PduWithState,
@@ -21,6 +20,7 @@ import {
   type Outcome,
   type StatePlace,
 } from './graph-rows.js';
+import { noteCopy } from './copy-rows.js';
 import { type StateValue, valuesOf } from './state-entries.js';
 import { writeCurrent } from './write-current.js';
 import { writeNextState } from './write-state.js';
@@ -65,11 +65,20 @@ class GraphWriter {
   }
 
   async placed(outcome: Outcome, data: PduWithState): Promise<void> {
-    const { event_id: eventId, origin, state, current, pdu } = data as PduAccepted;
-    const changesNothing = state.length === 0;
+    const {
+      event_id: eventId,
+      origin,
+      state,
+      current,
+      pdu,
+      held_before: held,
+      state_pdus: carried = {},
+    } = data as PduAccepted;
+    const changesNothing = state.length === 0 && held === undefined;
     const isOfCurrent = outcome === 'accepted' && !(changesNothing && current === undefined);
     // PERF: no other fact tells of an event that was made here, and its row would be the same again; measured by bench/send.ts.
     if (!(changesNothing && origin === undefined && !isOfCurrent) && (await this.#isTold(eventId))) return;
+    for (const other of Object.keys(carried)) this.#noteCopy(other as EventId, this.fact.revision);
     const base = await this.#baseOf(data);
     const states = changesNothing ? { before: base, after: base } : await this.#writeStates(outcome, data, base);
     const resolved = isOfCurrent ? await this.#writeCurrent(data as PduAccepted, states.after) : undefined;
@@ -80,16 +89,21 @@ class GraphWriter {
     return writeCurrent(this.rows, this.#roomId, this.fact.revision, data, after);
   }
 
-  /** Whether this fact, or a later one, has told of the event already. */
+  /** Whether this fact, or a later one, has told of the event already; the fact of an earlier one is a copy from now on. */
   async #isTold(eventId: EventId): Promise<boolean> {
     const known = await findGraphEvent(this.rows, this.#roomId, eventId);
-    return known !== undefined && known.revision >= this.fact.revision;
+    if (known === undefined) return false;
+    if (known.revision >= this.fact.revision) return true;
+    this.#noteCopy(eventId, known.revision);
+    return false;
   }
 
   async outlier({ event_id: eventId, reason, pdu }: OutlierStored): Promise<void> {
     const known = await findGraphEvent(this.rows, this.#roomId, eventId);
+    if (known !== undefined && known.revision >= this.fact.revision) return;
     // Where its place is known it is no outlier any more.
-    if (known !== undefined && (known.states !== undefined || known.revision >= this.fact.revision)) return;
+    if (known?.states !== undefined) return this.#noteCopy(eventId, this.fact.revision);
+    if (known !== undefined) this.#noteCopy(eventId, known.revision);
     this.#putEvent(eventId, reason === undefined ? 'outlier' : 'rejected-outlier', pdu, undefined);
   }
 
@@ -132,24 +146,27 @@ class GraphWriter {
     base: StatePlace,
   ): Promise<NonNullable<GraphEvent['states']>> {
     const { type, state_key: stateKey } = data.pdu;
+    const { held_before: held, state, root } = data;
     // What was rejected changes nothing itself; what deletes its key is not the event that holds it afterwards.
     const isOwn = (change: StateChange): boolean => change.type === type && change.state_key === stateKey;
-    const own = outcome === 'rejected' ? undefined : data.state.find(isOwn);
-    const others = data.state.filter((change) => change !== own);
-    const isOnBase = others.length === 0 && prevEventsOf(data.pdu).length < 2;
-    const before = isOnBase
-      ? base
-      : await this.#writeNext(
-          base,
-          valuesOf([...others, ...undone(own, data)]),
-          own === undefined ? data.root : undefined,
-        );
-    const after = own === undefined ? before : await this.#writeNext(before, valuesOf([own]), data.root);
-    return { before, after };
+    const own = outcome === 'rejected' ? undefined : state.find(isOwn);
+    const key = { type: type as string, stateKey: stateKey as string };
+    // Without a change, what was held is deleted: the base has nothing there.
+    const taken = own ?? (held === undefined ? undefined : { event_id: null });
+    const changes = valuesOf(state.filter((change) => change !== own));
+    if (held !== undefined) changes.push({ ...key, eventId: held });
+    const before =
+      changes.length === 0 ? base : await this.#writeNext(base, changes, taken === undefined ? root : undefined);
+    if (taken === undefined) return { before, after: before };
+    return { before, after: await this.#writeNext(before, [{ ...key, eventId: taken.event_id }], root) };
   }
 
   #writeNext(base: StatePlace, changes: readonly StateValue[], root: string | undefined): Promise<StatePlace> {
     return writeNextState(this.rows, this.#roomId, base, lineOf(this.fact.revision), changes, root);
+  }
+
+  #noteCopy(eventId: EventId, revision: number): void {
+    noteCopy(this.rows, this.#roomId, eventId, revision);
   }
 
   #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
@@ -158,11 +175,6 @@ class GraphWriter {
     const row = formatGraphEvent({ outcome, revision, position, depth, states });
     this.rows.put('graph-events', [this.#roomId, eventId], row);
   }
-}
-
-/** What puts an event's own key back to what held it before the event. */
-function undone(own: StateChange | undefined, data: PduWithState): StateChange[] {
-  return own === undefined ? [] : [{ ...own, event_id: heldBefore(data) ?? null }];
 }
 
 function prevEventsOf(pdu: JsonObject): EventId[] {

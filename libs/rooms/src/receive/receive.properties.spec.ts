@@ -5,10 +5,14 @@ import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { ForeignPdu } from '#testing/receiving/foreign-server';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
-import { problemsOf } from '#testing/receiving/verify-facts';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts } from '#testing/project';
+import { problemsOf, recordedFactsOf } from '#testing/receiving/verify-facts';
 import { ForkedRoom, SERVERS, steps } from '../../test/receiving/forked-rooms.js';
 import { slowKey, type SlowState } from '../../test/receiving/slow-resolution.js';
 import { SlowRoom } from '../../test/receiving/slow-room.js';
+import { type GraphState, RoomGraph } from '../graph/room-graph.js';
+import { graphProjector } from '../projections/graph.projector.js';
 
 /** How many rooms of each version: `ANNALS_ROOMS=1000` for a long look, `ANNALS_ROOMS_SEED` for others. */
 const ROOMS = Number(process.env['ANNALS_ROOMS'] ?? 10);
@@ -68,6 +72,19 @@ class Receiver {
   }
 }
 
+/** The graph that is made of the facts of a room has the states before and after each event that the reference found. */
+async function checkGraph({ fast, slow }: Receiver): Promise<void> {
+  const views = new MemoryReadModels();
+  await applyFacts(graphProjector, recordedFactsOf(fast), views);
+  const graph = new RoomGraph(views, fast.roomId);
+  const told = async (state: GraphState | undefined) =>
+    sorted((await state!.list()).map(({ type, stateKey, eventId }) => [slowKey(type, stateKey), eventId]));
+  for (const eventId of fast.known.keys()) {
+    expect(await told(await graph.findStateBefore(eventId))).toEqual(slowEntriesOf(slow.foundBefore(eventId)));
+    expect(await told(await graph.findStateAfter(eventId))).toEqual(slowEntriesOf(slow.stateAfter(eventId)));
+  }
+}
+
 function shuffled<T>(list: readonly T[], random: () => number): T[] {
   const keyed = list.map((item) => ({ item, at: random() }));
   return keyed.sort((a, b) => a.at - b.at).map(({ item }) => item);
@@ -99,7 +116,9 @@ describe.each(ROOM_VERSIONS)('rooms of version $id made by three servers that pa
           for (const eventId of ids) expectSame(receivers.map(({ fast }) => fast.after(eventId).rootHash));
           for (const receiver of receivers) await receiver.receive(merge);
           expectSame(mergedStates(receivers, merge.event.eventId));
-          for (const { fast } of receivers) {
+          for (const receiver of receivers) {
+            const { fast } = receiver;
+            await checkGraph(receiver);
             expect(problemsOf(fast, KEYS)).toEqual([]);
             for (const { outcome } of fast.known.values()) if (outcome !== 'outlier') seen[outcome]++;
           }

@@ -66,3 +66,25 @@ describe('resolving states of a room that is read from rows', () => {
     expect(resolved.get('m.room.member', DAVE)).toBeUndefined();
   });
 });
+
+describe('resolving states of a room of version 1 that is read from rows', () => {
+  it('judges those in conflict by what all states agree on now, which they could not name yet', async () => {
+    const first = ROOM_VERSIONS.find(({ id }) => id === '1')!;
+    const room = await openRoom(first, [A, B]);
+    const fork = room.extremities.map(({ eventId }) => eventId);
+    const send = async (draft: Omit<DraftOn, 'sender' | 'prev'>, prev: readonly EventId[]): Promise<EventId> => {
+      const { event, text } = await makeOn(room, A, { ...draft, sender: ALICE, prev });
+      expect((await room.receive(text)).kind).toBe('accepted');
+      return event.eventId;
+    };
+    const topic = { type: 'm.room.topic', stateKey: '' };
+    const said = { type: 'm.room.message' };
+    const renamed = await send({ ...memberOf(ALICE, 'join'), content: { membership: 'join', displayname: 'A' } }, fork);
+    const shallow = await send({ ...topic, content: { topic: 'shallow' } }, fork);
+    const deep = await send({ ...topic, content: { topic: 'deep' }, depth: 100 }, fork);
+    const ends = [await send(said, [shallow, renamed]), await send(said, [deep, renamed])];
+    const states = ends.map((eventId) => room.after(eventId));
+    expect(states.map((state) => state.get('m.room.member', ALICE))).toEqual([renamed, renamed]);
+    expect((await resolveStates(states, room)).get('m.room.topic', '')).toBe(deep);
+  });
+});

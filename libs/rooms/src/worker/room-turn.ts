@@ -19,7 +19,7 @@ import {
 import { headAfter, MOST_NAMED, type RoomHead } from '../decide/room-head.js';
 import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
-import { factWithPdu, pduPlaceIn, pduTail, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { erasablePlaceIn, factWithPdu, type PduRedacted, roomStream, withPduText } from '../facts/room-facts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown, type KnownRoom } from '../receive/known-room.js';
@@ -28,9 +28,6 @@ import type { LiveRoom } from './live-room.js';
 import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
 import { headAfterAccepted, withStatesOfEnds } from './states-of-ends.js';
 import { Undurable } from './undurable.js';
-
-/** The facts that carry an event as it was signed. */
-const ERASABLE: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected', 'outlier-stored']);
 
 /** Who and what caused the facts of a turn. */
 export interface FactContext {
@@ -194,7 +191,7 @@ export class RoomTurn {
     const fact: RoomFact = { type: 'pdu-accepted', event, header };
     const data = factWithPdu(header, decided.unsignedText);
     // It is signed while others are decided.
-    const signedData = decided.sign().then((pduText) => data.slice(0, pduPlaceIn(data)) + pduTail(pduText));
+    const signedData = decided.sign().then((pduText) => withPduText(data, pduText));
     this.undurable.signing.push(signedData);
     this.push('pdu-accepted', data, eventId, fact, { head, signedData });
     return event;
@@ -232,7 +229,7 @@ export class RoomTurn {
   ): void {
     const decision = { at: this.services.clock.now(), ...this.context };
     // What a redaction takes away of the event must be able to go.
-    const erasable = ERASABLE.has(type) ? pduPlaceIn(data) : undefined;
+    const erasable = erasablePlaceIn(type, data);
     const draft = { id: decisionId(name, decision), type, data, erasable, schema: 1, ...decision };
     this.facts.push({ draft, signedData, fact, head });
     this.head = head;

@@ -48,6 +48,11 @@ export class SlowRoom {
     return this.#resolve(prev.map((eventId) => this.stateAfter(eventId)));
   }
 
+  /** What the state before an event was found to be when it came. */
+  foundBefore(eventId: EventId): SlowState {
+    return this.#before.get(eventId)!;
+  }
+
   stateAfter(eventId: EventId): SlowState {
     const state = this.#after.get(eventId);
     if (state === undefined) throw new Error(`no such event: ${eventId}`);

@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { RoomVerifier } from '#rooms/audit/verify-room';
+import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { SyncApp, type SyncUser } from '#testing/sync-app';
+
+const SECRET = 'the secret word';
+const CAROL = `@carol:${OTHER_SERVER.serverName}` as UserId;
+const DAVE = `@dave:${OTHER_SERVER.serverName}` as UserId;
+const KEYS = new Map(
+  [TEST_AUTHOR, OTHER_SERVER].map(({ serverName, signingKey }) => [
+    serverName as string,
+    parseVerifyKey(signingKey.publicKey),
+  ]),
+);
+
+let app: SyncApp;
+let alice: SyncUser;
+let roomId: RoomId;
+let others: ForkedRoom;
+
+/** Another server's users are in Alice's room: Carol with all rights, Dave with some. */
+beforeEach(async () => {
+  app = await SyncApp.start();
+  alice = await app.register('alice');
+  const levels = { users: { [alice.userId]: 100, [CAROL]: 100, [DAVE]: 50 } };
+  const room = { room_version: '11', preset: 'public_chat', power_level_content_override: levels };
+  roomId = (await alice.createRoom(room)) as RoomId;
+  others = new ForkedRoom(app.get<EventStore>(EVENT_STORE as never), { roomId, version: findRoomVersion('11')! });
+  for (const sender of [CAROL, DAVE]) {
+    const join = { type: 'm.room.member', stateKey: sender, content: { membership: 'join' } };
+    await others.receive({ ...join, sender, prevEvents: await others.extremities() });
+  }
+});
+afterEach(() => app.close());
+
+/** How often the files of the log hold what is secret, whatever the store thinks is in them. */
+function marks(): number {
+  const folder = resolve(app.directory, 'log');
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const text = files.map(({ name }) => readFileSync(resolve(folder, name), 'latin1')).join('');
+  return text.split(SECRET).length - 1;
+}
+
+async function redact(eventId: EventId): Promise<void> {
+  await alice.ok('PUT', `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
+}
+
+async function expectGone(): Promise<void> {
+  await expect.poll(marks, { timeout: 10_000 }).toBe(0);
+  const verifier = new RoomVerifier(roomId, (server) => KEYS.get(server));
+  expect((await others.facts()).flatMap((fact) => verifier.check(fact))).toEqual([]);
+  for (const name of ['timeline', 'room-state', 'graph', 'room-summary']) {
+    const rows = await app.views.checksum(name);
+    await app.views.rebuild(name, { switchByHand: false, fromStart: false });
+    await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+    expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
+  }
+}
+
+test('what is redacted is in no fact of the log, nor in its files: that resolution had brought back too', async () => {
+  const topic = (sender: UserId, text: string, prevEvents: readonly EventId[]) =>
+    others.receive({ sender, type: 'm.room.topic', stateKey: '', content: { topic: text }, prevEvents });
+  const { eventId } = await topic(CAROL, SECRET, await others.extremities());
+  await topic(DAVE, "Dave's", [eventId]);
+  const users = { [alice.userId]: 100, [CAROL]: 100, [DAVE]: 0 };
+  await others.receive({
+    sender: CAROL,
+    type: 'm.room.power_levels',
+    stateKey: '',
+    content: { users },
+    prevEvents: [eventId],
+  });
+  const carrying = (await others.facts()).filter(({ data }) => data.includes(SECRET));
+  expect(carrying).toHaveLength(2);
+  await redact(eventId);
+  await expectGone();
+});
+
+test('what is redacted is in no fact of the log, nor in its files: that was there before its place was known too', async () => {
+  const said = { sender: CAROL, type: 'm.room.message', content: { body: SECRET } };
+  const { eventId } = await others.receiveOutlierFirst({ ...said, prevEvents: await others.extremities() });
+  expect((await others.facts()).filter(({ data }) => data.includes(SECRET))).toHaveLength(2);
+  await redact(eventId);
+  await expectGone();
+});
+
+test('what is redacted is in no fact of the log, nor in its files: that nobody was shown too', async () => {
+  const said = { sender: CAROL, type: 'm.room.message', content: { body: SECRET } };
+  const ends = await others.extremities();
+  const hidden = await others.receive({ ...said, prevEvents: ends }, 'pdu-soft-failed');
+  await others.redact(hidden, ends[0]!);
+  await expectGone();
+});
