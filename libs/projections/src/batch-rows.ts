@@ -32,9 +32,8 @@ export class BatchRows implements OwnRows {
     const physical = this.#physicalName(collection);
     const { reverse = false, limit } = options;
     const range = encodeRange(options);
-    const pending = this.#index(physical).countIn(range);
-    // Each pending write hides at most one stored row.
-    const stored = await this.#read(() => this.store.scan(physical, { ...options, limit: limit + pending }));
+    const hidden = this.#index(physical).countHidden(range);
+    const stored = await this.#read(() => this.store.scan(physical, { ...options, limit: limit + hidden }));
     const source = pendingSource(this.#index(physical), range, reverse);
     return source === undefined ? stored.slice(0, limit) : mergeScan([source, rowsSource(stored)], reverse, limit);
   }

@@ -3,12 +3,15 @@ import type { KeyRange } from './key-encoding.js';
 /** What is written to one collection and not yet in the store below: encoded key -> value, `null` for a delete. */
 export class PendingCollection {
   readonly values = new Map<string, string | null>();
+  #deletes = 0;
   #sorted: string[] = [];
   /** PERF: keys not yet in `#sorted`. Nobody scans during a catch-up, so most keys never are sorted (`bench/replay.ts`). */
   #unsorted: string[] = [];
 
   set(key: string, value: string | null): void {
-    if (!this.values.has(key)) this.#unsorted.push(key);
+    const before = this.values.get(key);
+    if (before === undefined) this.#unsorted.push(key);
+    this.#deletes += Number(value === null) - Number(before === null);
     this.values.set(key, value);
   }
 
@@ -23,11 +26,11 @@ export class PendingCollection {
     return this.#sorted;
   }
 
-  /** How many keys of a range it holds. */
-  countIn({ from, to }: KeyRange): number {
-    if (this.values.size === 0) return 0;
+  /** How many rows of the store below it hides at most, in a range: a row that is written anew takes the place of the older one. */
+  countHidden({ from, to }: KeyRange): number {
+    if (this.#deletes === 0) return 0;
     const keys = this.sortedKeys();
-    return Math.max(0, lowerBound(keys, to) - lowerBound(keys, from));
+    return Math.min(this.#deletes, Math.max(0, lowerBound(keys, to) - lowerBound(keys, from)));
   }
 }
 
