@@ -87,10 +87,11 @@ const PAGE = 20;
 /** How deep the events go that came before a position. What came after it is there only where facts are applied again. */
 async function deepestBefore(roomId: RoomId, position: Position, rows: OwnRows): Promise<number | undefined> {
   let before: readonly string[] | undefined;
-  for (;;) {
-    const page = await rows.scan('topology', { prefix: [roomId], before, reverse: true, limit: PAGE });
+  // PERF: mostly the deepest of all came before it.
+  for (let limit = 1; ; limit = PAGE) {
+    const page = await rows.scan('topology', { prefix: [roomId], before, reverse: true, limit });
     const found = page.find(({ key }) => key[2]! < position);
-    if (found !== undefined || page.length < PAGE) return found && depthOfKey(found.key[1]!);
+    if (found !== undefined || page.length < limit) return found && depthOfKey(found.key[1]!);
     before = page.at(-1)!.key;
   }
 }
