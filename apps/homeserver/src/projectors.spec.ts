@@ -65,8 +65,10 @@ describe('the rows of every projector', () => {
     const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
     const foreign = { event_id: '$late', origin: 'b.example' };
     const late: StreamFact = { ...message!, data: { ...(message!.data as object), ...foreign } };
-    const receipt = (n: number, more: object = {}): StreamFact =>
-      bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more });
+    const receipt = (n: number, more: object = {}): StreamFact => ({
+      ...bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more }),
+      stream: `marks-${BOB}`,
+    });
     const refresh = (used: string, n: number): StreamFact =>
       alice('tokens-refreshed', { device_id: 'D', used, token_hash: `a${n}`, refresh_hash: `r${n}`, expires_at: n });
     const accounts = [

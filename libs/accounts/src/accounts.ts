@@ -9,7 +9,10 @@ import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
 import { VIEWS, type Views } from '#projections/views';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { streamSnapshots } from '#read-models/stream-snapshots';
 import { type Account, NO_ACCOUNT } from './decide/account.js';
+import { accountSnapshots } from './decide/account-snapshot.js';
 import { foldAccountFact } from './decide/fold-facts.js';
 import { userStream } from '#kernel/user-stream';
 import type { AccountFact } from './facts/account-facts.js';
@@ -36,11 +39,12 @@ const CAPACITY = 10_000;
 export class Accounts {
   readonly #aggregates: Aggregates<Account>;
 
-  /** Where no projection runs beside it (the command line), `views` may settle at once. */
+  /** Where no projection runs beside it (the command line), `views` may settle at once, and nothing is kept beside the log. */
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+    @Inject(READ_MODEL_STORE) readModels?: ReadModelStore,
   ) {
     this.#aggregates = new Aggregates({
       store,
@@ -48,6 +52,7 @@ export class Accounts {
       capacity: CAPACITY,
       initialState: NO_ACCOUNT,
       evolve: foldAccountFact,
+      snapshots: readModels && { store: streamSnapshots(readModels, 'account'), codec: accountSnapshots },
     });
   }
 

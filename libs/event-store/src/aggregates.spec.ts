@@ -1,30 +1,40 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MatrixError } from '#kernel/matrix-error';
 import { START } from '#kernel/position';
+import { CountingEventStore } from '#testing/counting-event-store';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { Aggregates } from './aggregates.js';
-import type { ReadStreamOptions } from './event-store.js';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { streamSnapshots } from '#read-models/stream-snapshots';
+import {
+  Aggregates,
+  type AggregatesOptions,
+  type SnapshotCodec,
+  type SnapshotStore,
+  type StreamSnapshot,
+} from './aggregates.js';
 import { factId } from './fact-id.js';
 import { verifyChain, type FactDraft } from './seal-facts.js';
 
-/** A log that tells how often streams were read. */
-class CountingStore extends MemoryEventStore {
-  reads = 0;
-  override readStream(stream: string, options?: ReadStreamOptions) {
-    this.reads++;
-    return super.readStream(stream, options);
-  }
-}
-
-function sums(store: MemoryEventStore, capacity = 10): Aggregates<number> {
+function sums(
+  store: MemoryEventStore,
+  capacity = 10,
+  more: Partial<AggregatesOptions<number>> = {},
+): Aggregates<number> {
   return new Aggregates<number>({
     store,
     clock: { now: () => 1_700_000_000_000 },
     capacity,
     initialState: 0,
     evolve: (sum, fact) => sum + Number(fact.data),
+    ...more,
   });
 }
+
+const codec: SnapshotCodec<number> = {
+  version: 1,
+  format: (sum) => ({ sum }),
+  restore: (kept) => (kept as { sum: number }).sum,
+};
 
 let names = 0;
 const add = (amount: number): FactDraft => ({ id: factId(String(names++)), type: 'added', data: String(amount) });
@@ -58,7 +68,7 @@ describe('Aggregates', () => {
   });
 
   it('reads nothing for a warm stream', async () => {
-    const store = new CountingStore();
+    const store = new CountingEventStore();
     const aggregates = sums(store);
     await aggregates.execute('a', () => [add(1)], alice);
     const { reads } = store;
@@ -139,5 +149,55 @@ describe('Aggregates', () => {
       chain: undefined,
       position: START,
     });
+  });
+});
+
+describe('a long stream', () => {
+  const LENGTH = 1_000;
+  let store: CountingEventStore;
+
+  beforeEach(async () => {
+    store = new CountingEventStore();
+    await sums(store).execute('a', () => Array.from({ length: LENGTH }, () => add(1)), alice);
+  });
+
+  it('costs one fact where only its newest one is needed', async () => {
+    const here = sums(store, 10, { newestOnly: true });
+    expect(await store.countFacts(() => here.execute('a', () => [add(2)], alice))).toBe(1);
+    await sums(store, 10, { newestOnly: true }).execute('a', () => [add(3)], alice);
+    expect(await store.countFacts(() => here.execute('a', () => [add(4)], alice))).toBe(1);
+    expect(store.facts.every((fact, i) => verifyChain(store.facts[i - 1]?.metadata.chain, fact))).toBe(true);
+  });
+
+  it('is folded from its snapshot, and the facts behind that', async () => {
+    const readModels = new MemoryReadModels();
+    const cold = (): Aggregates<number> =>
+      sums(store, 10, { snapshots: { store: streamSnapshots(readModels, 'sum'), codec } });
+    expect(await store.countFacts(() => cold().load('a'))).toBe(LENGTH);
+    for (let more = 0; more < 3; more++) await cold().execute('a', () => [add(1)], alice);
+    const last = cold();
+    expect(await store.countFacts(() => last.load('a'))).toBe(4); // the one at the snapshot, three behind it
+    expect(await last.load('a')).toMatchObject({ state: LENGTH + 3, revision: LENGTH + 2 });
+    expect(await sums(store).load('a')).toMatchObject({ state: LENGTH + 3, chain: (await last.load('a')).chain });
+  });
+
+  it('gets a new snapshot now and then, so that little lies behind the last', async () => {
+    const readModels = new MemoryReadModels();
+    const snapshots = { store: streamSnapshots(readModels, 'sum'), codec };
+    const here = sums(store, 10, { snapshots });
+    for (let more = 0; more < 300; more++) await here.execute('a', () => [add(1)], alice);
+    expect(await store.countFacts(() => sums(store, 10, { snapshots }).load('a'))).toBeLessThan(260);
+  });
+
+  it.each([
+    ['another version', { version: 2 }],
+    ['another log', { chain: 'f'.repeat(64) }],
+    ['more than the log has', { revision: LENGTH + 7 }],
+  ])('is folded from its first fact where the snapshot is of %s', async (_, lie) => {
+    const truth = { version: 1, revision: 1, chain: store.facts[1]!.metadata.chain, state: { sum: 99 } };
+    const keep = vi.fn<SnapshotStore['keep']>(async () => {});
+    const snapshots = (found: StreamSnapshot) => ({ store: { find: async () => found, keep }, codec });
+    expect((await sums(store, 1, { snapshots: snapshots(truth) }).load('a')).state).toBe(LENGTH - 2 + 99);
+    expect((await sums(store, 1, { snapshots: snapshots({ ...truth, ...lie }) }).load('a')).state).toBe(LENGTH);
   });
 });

@@ -2,15 +2,54 @@ import type { Clock } from '#kernel/clock';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { START, type Position } from '#kernel/position';
-import { RevisionConflict, type EventStore, type ExpectedRevision, type NewFact } from './event-store.js';
+import {
+  RevisionConflict,
+  type EventStore,
+  type ExpectedRevision,
+  type NewFact,
+  type RecordedFact,
+} from './event-store.js';
 import { decisionId } from './fact-id.js';
 import { LostRaces } from './lost-races.js';
 import { sealFacts, type FactDraft } from './seal-facts.js';
+import { isLookDue, shortenStream } from './shorten-stream.js';
 
 /** How a stream's facts become the state that its deciders decide upon. `evolve` is pure and answers a new state. */
 export interface Fold<S> {
   readonly initialState: S;
-  evolve(state: S, fact: NewFact): S;
+  evolve(state: S, fact: NewFact, revision: number): S;
+}
+
+/** The fact of a stream at a revision; undefined where it is not there. */
+export type FactAt = (revision: number) => Promise<NewFact | undefined>;
+
+/**
+ * How a folded state is kept outside of the log. What is secret, or may be erased one day, is not written there: only the revision
+ * of the fact that says it, which is read again.
+ */
+export interface SnapshotCodec<S> {
+  /** Of what `format` writes: what was written in another version is not believed. */
+  readonly version: number;
+  /** The state as plain JSON. */
+  format(state: S): unknown;
+  /** The state behind what `format` answered. */
+  restore(kept: unknown, factAt: FactAt): S | Promise<S>;
+}
+
+/** A folded state as it is kept: what its stream's fold was at a revision. */
+export interface StreamSnapshot {
+  readonly version: number;
+  readonly revision: number;
+  /** The chain of the fact at that revision: where the log says otherwise the snapshot is of another one. */
+  readonly chain: string;
+  readonly state: unknown;
+}
+
+/** Where snapshots of streams are kept. They may be lost at any time. */
+export interface SnapshotStore {
+  find(stream: string): Promise<StreamSnapshot | undefined>;
+  /** May do nothing: not every process can write there. */
+  keep(stream: string, snapshot: StreamSnapshot): Promise<void>;
 }
 
 export interface AggregatesOptions<S> extends Fold<S> {
@@ -18,6 +57,12 @@ export interface AggregatesOptions<S> extends Fold<S> {
   readonly clock: Clock;
   /** How many folded states stay in memory. */
   readonly capacity: number;
+  /** Nothing is needed to decide but the newest fact, or where the stream ends: no other is read. */
+  readonly newestOnly?: true;
+  /** Of the facts of each key only the last one counts: those that others have overtaken go from the log (`shortenStream`). */
+  readonly lastOfEach?: (fact: RecordedFact) => string;
+  /** For streams that grow long: the state is kept now and then, and the facts before it are not read again. */
+  readonly snapshots?: { readonly store: SnapshotStore; readonly codec: SnapshotCodec<S> };
 }
 
 /** A stream as far as this process knows it. */
@@ -28,6 +73,8 @@ export interface Aggregate<S> {
   readonly chain: string | undefined;
   /** The position of its last fact; START for a stream that does not exist. */
   readonly position: Position;
+  /** The revision of its newest snapshot, as far as this process knows. */
+  readonly snapshot?: number;
 }
 
 /** Who causes the facts (see FactMetadata). */
@@ -46,6 +93,9 @@ export interface Executed<S> {
   /** The facts that this execution appended; none where nothing was left to do. */
   readonly facts: readonly NewFact[];
 }
+
+/** So many facts at most are folded behind a snapshot, and a few that came while it was written. */
+const FACTS_PER_SNAPSHOT = 256;
 
 export type Decide<S> = (state: S, exists: boolean) => readonly FactDraft[];
 
@@ -103,6 +153,7 @@ export class Aggregates<S> {
       );
       try {
         const next = await this.#append(stream, known, facts);
+        if (isLookDue(next.revision as number, facts.length)) this.#shorten(stream);
         return executed(next, facts);
       } catch (error) {
         if (!(error instanceof RevisionConflict)) throw error;
@@ -116,35 +167,86 @@ export class Aggregates<S> {
   async #append(stream: string, known: Aggregate<S>, facts: readonly NewFact[]): Promise<Aggregate<S>> {
     const { store, evolve } = this.#options;
     const appended = await store.append(stream, known.revision, facts);
-    const next: Aggregate<S> = {
-      state: facts.reduce((state, fact) => evolve(state, fact), known.state),
+    const first = appended.revision - facts.length + 1;
+    return this.#learn(stream, {
+      state: facts.reduce((state, fact, i) => evolve(state, fact, first + i), known.state),
       revision: appended.revision,
       chain: facts.at(-1)!.metadata.chain,
       position: appended.position,
-    };
-    this.#known.set(stream, next);
-    return next;
+      snapshot: known.snapshot,
+    });
   }
 
   /** Reads what the stream holds beyond the known state. */
   async #catchUp(stream: string): Promise<Aggregate<S>> {
-    const { store, evolve, initialState } = this.#options;
-    const known = this.#known.get(stream);
+    const { store, evolve, initialState, newestOnly } = this.#options;
+    const known = this.#known.get(stream) ?? (await this.#restore(stream));
     let { state, revision, chain, position }: Aggregate<S> = known ?? {
       state: initialState,
       revision: 'no-stream',
       chain: undefined,
       position: START,
     };
-    for await (const fact of store.readStream(stream, { from: revision === 'no-stream' ? 0 : revision + 1 })) {
-      state = evolve(state, fact);
+    const behind = { from: revision === 'no-stream' ? 0 : revision + 1 };
+    for await (const fact of store.readStream(stream, newestOnly ? { backwards: true, limit: 1 } : behind)) {
+      if (newestOnly && fact.revision === revision) break;
+      state = evolve(state, fact, fact.revision);
       ({ revision, position } = fact);
       ({ chain } = fact.metadata);
     }
     if (known !== undefined && known.revision === revision) return known;
-    const newest: Aggregate<S> = { state, revision, chain, position };
-    if (revision !== 'no-stream') this.#known.set(stream, newest);
-    return newest;
+    const newest: Aggregate<S> = { state, revision, chain, position, snapshot: known?.snapshot };
+    return revision === 'no-stream' ? newest : this.#learn(stream, newest);
+  }
+
+  /** The stream as of its snapshot; undefined where there is none, or none that the log agrees with. */
+  async #restore(stream: string): Promise<Aggregate<S> | undefined> {
+    const { snapshots } = this.#options;
+    const kept = await snapshots?.store.find(stream);
+    if (snapshots === undefined || kept === undefined || kept.version !== snapshots.codec.version) return undefined;
+    const { revision, chain } = kept;
+    const last = await this.#factAt(stream, revision);
+    if (last === undefined || last.metadata.chain !== chain) return undefined;
+    const state = await snapshots.codec.restore(kept.state, (at) => this.#factAt(stream, at));
+    const restored = { state, revision, chain, position: last.position, snapshot: revision };
+    this.#known.set(stream, restored);
+    return restored;
+  }
+
+  async #factAt(stream: string, revision: number): Promise<RecordedFact | undefined> {
+    for await (const fact of this.#options.store.readStream(stream, { from: revision, limit: 1 })) {
+      return fact.revision === revision ? fact : undefined;
+    }
+    return undefined;
+  }
+
+  /** In a turn of its own, for which nobody waits: what is not let go now goes at the next look. */
+  #shorten(stream: string): void {
+    const { store, lastOfEach } = this.#options;
+    if (lastOfEach === undefined) return;
+    const shorten = async (): Promise<void> => {
+      this.#known.delete(stream);
+      await shortenStream(store, stream, lastOfEach);
+    };
+    void this.#turns.run(stream, shorten).catch(() => {});
+  }
+
+  /** Remembers how far the stream is, and begins a snapshot where enough has come behind the last one. */
+  #learn(stream: string, newest: Aggregate<S>): Aggregate<S> {
+    const { snapshots } = this.#options;
+    const { revision, chain, state, snapshot } = newest;
+    let known = newest;
+    if (snapshots !== undefined && typeof revision === 'number' && chain !== undefined) {
+      if (revision - (snapshot ?? 0) >= FACTS_PER_SNAPSHOT) {
+        known = { ...newest, snapshot: revision };
+        const { store, codec } = snapshots;
+        const kept = { version: codec.version, revision, chain, state: codec.format(state) };
+        // Nobody waits for it; one that is not kept costs the time of reading those facts again, until the next one is.
+        void store.keep(stream, kept).catch(() => {});
+      }
+    }
+    this.#known.set(stream, known);
+    return known;
   }
 }
 

@@ -8,8 +8,10 @@ import { userStream } from '#kernel/user-stream';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { VIEWS, type Views } from '#projections/views';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { streamSnapshots } from '#read-models/stream-snapshots';
 import type { PushRuleFact } from './facts/push-rule-facts.js';
-import { foldPushRuleFact } from './rules/fold-push-rules.js';
+import { foldPushRuleFact, pushRuleSnapshots } from './rules/fold-push-rules.js';
 import { NO_CHANGES, type PushRuleChanges } from './rules/push-rule-changes.js';
 
 const CAPACITY = 2_000;
@@ -23,8 +25,10 @@ export class PushRules {
     @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+    @Inject(READ_MODEL_STORE) readModels: ReadModelStore,
   ) {
-    const fold = { initialState: NO_CHANGES, evolve: foldPushRuleFact };
+    const snapshots = { store: streamSnapshots(readModels, 'push-rules'), codec: pushRuleSnapshots };
+    const fold = { initialState: NO_CHANGES, evolve: foldPushRuleFact, snapshots };
     this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
   }
 

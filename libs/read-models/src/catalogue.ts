@@ -97,6 +97,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     key: ['room', 'part'],
     value: 'a live room, to warm it up without its whole stream',
   },
+  'stream-snapshots': { owner: null, key: ['fold', 'stream'], value: 'what a stream of a user was folded to' },
 
   // directory
   aliases: { owner: 'directory', key: ['alias'], value: 'room and creator' },

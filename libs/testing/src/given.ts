@@ -12,7 +12,7 @@ export interface PlainFact {
 /** What is tested: a fold and a decider upon it. */
 export interface Decider<S, C> {
   readonly initialState: S;
-  evolve(state: S, fact: NewFact): S;
+  evolve(state: S, fact: NewFact, revision: number): S;
   decide(state: S, command: C, exists: boolean): readonly FactDraft[];
 }
 
@@ -27,7 +27,9 @@ export interface Outcome {
 export function given<S, C>(decider: Decider<S, C>, facts: readonly PlainFact[]): { when(command: C): Outcome } {
   return {
     when(command) {
-      const state = facts.map(asFact).reduce((before, fact) => decider.evolve(before, fact), decider.initialState);
+      const state = facts
+        .map(asFact)
+        .reduce((before, fact, i) => decider.evolve(before, fact, i), decider.initialState);
       const decide = () => decider.decide(state, command, facts.length > 0);
       return {
         // oxlint-disable-next-line unicorn/no-thenable -- reads as given, when, then; nobody awaits it

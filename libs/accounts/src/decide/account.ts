@@ -1,7 +1,13 @@
 import type { DeviceId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
-import type { AccountFact } from '../facts/account-facts.js';
+import type { AccountFact, ProfileChanged } from '../facts/account-facts.js';
 import { type DeviceRecord, deviceAfterConfirmation, deviceAfterLogin, deviceAfterRefresh } from './device-tokens.js';
+
+/** The value of one key of a profile, and the revision of the fact that says it. */
+export interface ProfileEntry {
+  readonly value: JsonValue;
+  readonly at: number;
+}
 
 /** What the deciders know of an account: folded from the user's stream, nothing that no rule asks for. */
 export interface Account {
@@ -10,8 +16,10 @@ export interface Account {
   readonly admin: boolean;
   readonly deactivated: boolean;
   readonly passwordHash: string | undefined;
+  /** The revision of the fact that says the password's hash. */
+  readonly passwordAt: number | undefined;
   readonly devices: ReadonlyMap<DeviceId, DeviceRecord>;
-  readonly profile: ReadonlyMap<string, JsonValue>;
+  readonly profile: ReadonlyMap<string, ProfileEntry>;
   readonly filters: ReadonlySet<string>;
   /** The rooms into which what the user kept about their predecessors has followed. */
   readonly successors: ReadonlySet<RoomId>;
@@ -24,8 +32,9 @@ export const NO_ACCOUNT: Account = Object.freeze({
   admin: false,
   deactivated: false,
   passwordHash: undefined,
+  passwordAt: undefined,
   devices: new Map<DeviceId, DeviceRecord>(),
-  profile: new Map<string, JsonValue>(),
+  profile: new Map<string, ProfileEntry>(),
   filters: new Set<string>(),
   successors: new Set<RoomId>(),
 });
@@ -42,19 +51,32 @@ function withDevice(account: Account, id: DeviceId, change: (device: DeviceRecor
   return device === undefined ? account : { ...account, devices: withEntry(account.devices, id, change(device)) };
 }
 
-/** The account after a fact decided at `at` (milliseconds). Facts of other domains leave it as it is. */
-export function evolveAccount(account: Account, fact: AccountFact, at: number): Account {
+function withPassword(account: Account, passwordHash: string | undefined, revision: number): Account {
+  return { ...account, passwordHash, passwordAt: passwordHash === undefined ? undefined : revision };
+}
+
+function profileAfter({ profile }: Account, { key, value }: ProfileChanged, at: number): Account['profile'] {
+  return withEntry(profile, key, value === undefined ? undefined : { value, at });
+}
+
+/** Where a fact stands: when it was decided, in milliseconds, and at which revision of its stream. */
+export interface FactPlace {
+  readonly at: number;
+  readonly revision: number;
+}
+
+/** The account after a fact. Those of other domains leave it as it is. */
+export function evolveAccount(account: Account, fact: AccountFact, { at, revision }: FactPlace): Account {
   switch (fact.type) {
     case 'account-registered':
       return {
-        ...account,
+        ...withPassword(account, fact.data.password_hash, revision),
         exists: true,
         guest: fact.data.kind === 'guest',
         admin: fact.data.admin ?? false,
-        passwordHash: fact.data.password_hash,
       };
     case 'guest-upgraded':
-      return { ...account, guest: false, passwordHash: fact.data.password_hash };
+      return { ...withPassword(account, fact.data.password_hash, revision), guest: false };
     case 'device-added': {
       const device = deviceAfterLogin(account.devices.get(fact.data.device_id), fact.data, at);
       return { ...account, devices: withEntry(account.devices, fact.data.device_id, device) };
@@ -74,16 +96,13 @@ export function evolveAccount(account: Account, fact: AccountFact, at: number): 
     case 'tokens-confirmed':
       return withDevice(account, fact.data.device_id, (device) => deviceAfterConfirmation(device, fact.data));
     case 'password-changed':
-      return { ...account, passwordHash: fact.data.password_hash };
+      return withPassword(account, fact.data.password_hash, revision);
     case 'account-deactivated':
-      return { ...account, deactivated: true, admin: false, passwordHash: undefined };
+      return { ...withPassword(account, undefined, revision), deactivated: true, admin: false };
     case 'admin-changed':
       return { ...account, admin: fact.data.admin };
     case 'profile-changed':
-      return {
-        ...account,
-        profile: withEntry(account.profile, fact.data.key, fact.data.removed ? undefined : fact.data.value),
-      };
+      return { ...account, profile: profileAfter(account, fact.data, revision) };
     case 'filter-created':
       return { ...account, filters: new Set(account.filters).add(fact.data.filter_id) };
     case 'room-succeeded':

@@ -34,8 +34,9 @@ export function decideProfileChange(account: Account, key: string, value: JsonVa
   const removal = value === undefined || (value === '' && MAX_LENGTH[key] !== undefined);
   if (removal) return account.profile.has(key) ? [{ type: 'profile-changed', data: { key, removed: true } }] : [];
   checkValue(key, value);
-  if (isDeepStrictEqual(account.profile.get(key), value)) return [];
-  const whole = JSON.stringify({ ...Object.fromEntries(account.profile), [key]: value });
+  if (isDeepStrictEqual(account.profile.get(key)?.value, value)) return [];
+  const others = [...account.profile].map(([known, entry]) => [known, entry.value]);
+  const whole = JSON.stringify({ ...Object.fromEntries(others), [key]: value });
   if (Buffer.byteLength(whole) > MAX_PROFILE_BYTES) throw new MatrixError('M_PROFILE_TOO_LARGE');
   return [{ type: 'profile-changed', data: { key, value } }];
 }

@@ -22,11 +22,11 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
 ]);
 
 /** The account as of a fact of its stream, as the log holds it. */
-export function foldAccountFact(account: Account, fact: NewFact): Account {
+export function foldAccountFact(account: Account, fact: NewFact, revision: number): Account {
   if (!FOLDED.has(fact.type)) return account;
   // Only this library writes these types: their data has the shape that AccountFacts gives.
   const parsed = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
-  return evolveAccount(account, parsed, fact.metadata.at);
+  return evolveAccount(account, parsed, { at: fact.metadata.at, revision });
 }
 
 /** What the types of a registration token's facts begin with. */

@@ -4,7 +4,9 @@ import type { JsonObject, JsonValue } from '#kernel/json';
 
 /**
  * The facts of a user's stream that belong to accounts. Secrets appear only as hashes: tokens as sha256 in hex, passwords as
- * argon2id.
+ * argon2id. The stream begins with the registration, whose use never ends (a user id is given out once), so none of them goes from
+ * the log, also where a later one says something else: folds begin at snapshots instead. What would be overtaken all the time
+ * is not to stand here: see MARKS_STREAM_PREFIX.
  */
 
 /** How an account came to be. */
@@ -116,7 +118,7 @@ export interface RoomSucceeded {
   readonly to: RoomId;
 }
 
-/** `filter-created`: the id is derived from the filter, so that the same filter has the same id. */
+/** `filter-created`: the id is derived from the filter, so that the same filter has the same id. Clients keep ids: its use never ends. */
 export interface FilterCreated {
   readonly filter_id: string;
   readonly filter: JsonObject;

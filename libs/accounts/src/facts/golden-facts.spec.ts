@@ -44,7 +44,8 @@ describe('the facts of schema 1', () => {
           },
         ],
       ],
-      profile: [['displayname', 'Alice']],
+      passwordAt: expect.any(Number),
+      profile: [['displayname', { value: 'Alice', at: expect.any(Number) }]],
       filters: ['YnbLpgOlYsO5lWX9'],
       successors: [],
     });

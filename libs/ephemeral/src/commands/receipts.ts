@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { userStream } from '#kernel/user-stream';
+import { marksStream } from '#kernel/user-stream';
 import type { AccountDataSet } from '#accounts/facts/account-facts';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -16,7 +16,7 @@ import { parseAccountDataRow } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
 import { findPlaces } from '#rooms/reading/event-rows';
 import { findEventFor } from '#rooms/queries/get-event';
-import type { ReceiptSet, ReceiptThread, ReceiptType } from '../facts/receipt-facts.js';
+import { keyOfMark, type ReceiptSet, type ReceiptThread, type ReceiptType } from '../facts/receipt-facts.js';
 import type { ReceiptRow } from '../projections/receipts.projector.js';
 import { isInThread } from '../queries/thread-of-event.js';
 import { checkJoined } from '#rooms/reading/open-room';
@@ -28,10 +28,10 @@ export type Mark =
 
 const CAPACITY = 1_000;
 
-/** The write side of receipts and read markers: facts of the user's stream, which only ever move forward. */
+/** The write side of receipts and read markers: facts of a stream of the user's own, which only ever move forward. */
 @Injectable()
 export class Receipts {
-  /** Of the user's stream nothing is needed to decide, only where it ends: where receipts stand is in the views. */
+  /** Of the stream nothing is needed to decide, only where it ends: where receipts stand is in the views. */
   readonly #streams: Aggregates<null>;
   readonly #turns = new KeyedQueue<UserId>();
 
@@ -40,7 +40,8 @@ export class Receipts {
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
-    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, initialState: null, evolve: () => null });
+    const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...end, lastOfEach: keyOfMark });
   }
 
   /** For metrics. */
@@ -66,7 +67,7 @@ export class Receipts {
     }
     if (drafts.length === 0) return;
     const cause = { actor: userId, device: deviceId, correlation: requestId };
-    const { position } = await this.#streams.execute(userStream(userId), () => drafts, cause);
+    const { position } = await this.#streams.execute(marksStream(userId), () => drafts, cause);
     await this.views.whenProcessed(position);
   }
 

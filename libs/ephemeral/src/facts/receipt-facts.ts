@@ -1,3 +1,5 @@
+import type { AccountDataSet } from '#accounts/facts/account-facts';
+import type { NewFact } from '#event-store/event-store';
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { EventId, RoomId } from '#kernel/ids';
 
@@ -9,8 +11,9 @@ export type ReceiptType = (typeof RECEIPT_TYPES)[number];
 export type ReceiptThread = EventId | 'main' | undefined;
 
 /**
- * In `user-{user_id}`: `receipt-set`: the user has read a room, or one thread of it, up to an event. Of each user, room, type
- * and thread the last one counts. When it happened is in the fact's metadata.
+ * In `marks-{user_id}`: `receipt-set`: the user has read a room, or one thread of it, up to an event. When it happened is in the
+ * fact's metadata. Its use ends with the next one of the same room, type and thread: then it goes from the log. The fully read
+ * marker of a room stands there too, as `account-data-set`, whose use ends with the next one of that room.
  */
 export interface ReceiptSet {
   readonly room_id: RoomId;
@@ -23,3 +26,10 @@ export interface ReceiptSet {
 export const RECEIPT_SHAPES = {
   'receipt-set': [],
 } as const satisfies FactShapes;
+
+/** Which mark a fact of `marks-` sets: of those of one the last counts. */
+export function keyOfMark({ type, data }: Pick<NewFact, 'type' | 'data'>): string {
+  if (type !== 'receipt-set') return JSON.stringify([type, (JSON.parse(data) as AccountDataSet).room_id]);
+  const { room_id: roomId, receipt_type: receipt, thread_id: thread } = JSON.parse(data) as ReceiptSet;
+  return JSON.stringify([type, roomId, receipt, thread]); // both as `Receipts` wrote them
+}

@@ -1,13 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Aggregates } from '#event-store/aggregates';
 import type { RecordedFact } from '#event-store/event-store';
+import { marksStream } from '#kernel/user-stream';
+import { MemoryEventStore } from '#testing/memory-event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { positionOf } from '#testing/position-of';
 import { BatchRows } from '#projections/batch-rows';
 import type { Views } from '#projections/views';
 import { MemoryReadModels } from '#testing/memory-read-models';
-import type { ReceiptSet } from '../facts/receipt-facts.js';
+import { keyOfMark, type ReceiptSet } from '../facts/receipt-facts.js';
 import { listReceipts, receiptContents } from '../queries/list-receipts.js';
-import { receiptsProjector } from './receipts.projector.js';
+import { type ReceiptRow, receiptsProjector } from './receipts.projector.js';
 
 const room = '!room:x' as RoomId;
 const [alice, bob] = ['@alice:x' as UserId, '@bob:x' as UserId];
@@ -21,7 +24,7 @@ function receipt(nth: number, userId: UserId, data: Partial<ReceiptSet> = {}): R
   const full = { room_id: room, receipt_type: 'm.read', event_id: `$${nth}` as EventId, ...data };
   return {
     id: String(nth),
-    stream: `user-${userId}`,
+    stream: `marks-${userId}`,
     type: 'receipt-set',
     data: JSON.stringify(full),
     revision: nth,
@@ -69,6 +72,47 @@ describe('receipts', () => {
     const before = await list(bob, 9, 0);
     await project(facts[0]!, facts[2]!, ...facts);
     expect(await list(bob, 9, 0)).toEqual(before);
+  });
+
+  it('are the same when they are made anew of what is left in the log', async () => {
+    const log = new MemoryEventStore();
+    const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
+    let now = 0;
+    const marks = new Aggregates({
+      store: log,
+      clock: { now: () => ++now },
+      capacity: 9,
+      ...end,
+      lastOfEach: keyOfMark,
+    });
+    const set = (n: number, data: Partial<ReceiptSet>) => {
+      const { data: text } = receipt(n, alice, data);
+      const draft = { id: `${n}`, type: 'receipt-set', data: text };
+      return marks.execute(marksStream(alice), () => [draft], { actor: alice });
+    };
+    await set(0, { thread_id: '$root' as EventId });
+    let told = 0;
+    for (let n = 1; n < 600; n++) {
+      await set(n, n % 3 === 0 ? { thread_id: 'main' } : {});
+      await project(...log.facts.slice(told));
+      told = log.facts.length;
+      if (n === 512) told = await shortened();
+    }
+    async function shortened(): Promise<number> {
+      await marks.load(marksStream(alice)); // behind the shortening, which has its turn
+      await project(...log.facts);
+      return log.facts.length;
+    }
+    expect(log.facts.length).toBeLessThan(100);
+    const rows = async () => [
+      await store.scan('receipts', { limit: 10 }),
+      await store.scan('receipts-log', { limit: 10 }),
+    ];
+    const live = await rows();
+    expect(live[0]!.map(({ value }) => (JSON.parse(value) as ReceiptRow).ts)).toEqual([600, 1, 598]);
+    store = new MemoryReadModels();
+    await project(...log.facts);
+    expect(await rows()).toEqual(live);
   });
 
   it('tell a private receipt to its owner only', async () => {

@@ -1,3 +1,4 @@
+import type { SnapshotCodec } from '#event-store/aggregates';
 import type { NewFact } from '#event-store/event-store';
 import { type PushRuleFact, isPushRuleFactType } from '../facts/push-rule-facts.js';
 import { type PushRuleChanges, evolvePushRules } from './push-rule-changes.js';
@@ -8,3 +9,10 @@ export function foldPushRuleFact(changes: PushRuleChanges, fact: NewFact): PushR
   // Only this library writes these types: their data has the shape that PushRuleFacts gives.
   return evolvePushRules(changes, { type: fact.type, data: JSON.parse(fact.data) as unknown } as PushRuleFact);
 }
+
+/** How the fold is kept outside of the log. To be numbered anew when PushRuleChanges or a fold of it changes. */
+export const pushRuleSnapshots: SnapshotCodec<PushRuleChanges> = {
+  version: 1,
+  format: (changes) => changes,
+  restore: (kept) => kept as PushRuleChanges, // as `format` had it, which is plain JSON
+};

@@ -34,7 +34,8 @@ export class ForgetRoomHandler implements ICommandHandler<ForgetRoom> {
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
   ) {
-    this.#streams = new Aggregates({ store, clock, initialState: null, evolve: () => null, capacity: 1_000 });
+    const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
+    this.#streams = new Aggregates({ store, clock, capacity: 1_000, ...end });
   }
 
   /** For metrics. */

@@ -171,10 +171,14 @@ describe('ActiveUsers', () => {
     typing.start(room, alice, 60_000);
     expect(woken()).toEqual([true, true]);
     const receipt = (type: string): object => ({ room_id: room, receipt_type: type, event_id: '$1' });
-    active.hear([fact(11, `user-${bob}`, 'receipt-set', receipt('m.read'))]);
+    active.hear([fact(11, `marks-${bob}`, 'receipt-set', receipt('m.read'))]);
     expect(woken()).toEqual([true, true]);
-    active.hear([fact(12, `user-${bob}`, 'receipt-set', receipt('m.read.private'))]);
+    active.hear([fact(12, `marks-${bob}`, 'receipt-set', receipt('m.read.private'))]);
     expect(woken()).toEqual([false, true]);
+    const again = fact(12, `marks-${bob}`, 'receipt-set', receipt('m.read'));
+    active.hear([{ ...again, position: positionOf(13), metadata: { ...again.metadata, causation: again.id } }]);
+    expect(woken()).toEqual([false, false]);
+    expect(active.receipts.hasHappenedSince(room, positionOf(12))).toBe(true);
     active.hear([fact(13, `user-${alice}`, 'account-data-set', { type: 'x', content: {} })]);
     expect(woken()).toEqual([true, false]);
     active.hear([fact(14, `device-${bob}|PHONE`, 'anything', {})]);

@@ -181,15 +181,15 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         return;
       case 'receipt':
         this.receipts.touch(touch.roomId, position);
-        if (touch.isPrivate) this.wakeUser(touch.userId);
-        else this.#wakeRoom(touch.roomId);
+        if (touch.hears === 'room') this.#wakeRoom(touch.roomId);
+        else if (touch.hears === 'user') this.wakeUser(touch.userId);
         return;
       case 'forgotten':
         this.#users.get(touch.userId)?.forget(touch.roomId);
         return;
       case 'user':
         this.#users.get(touch.userId)?.touch(position);
-        this.wakeUser(touch.userId);
+        if (touch.hears === 'user') this.wakeUser(touch.userId);
         return;
       default:
     }

@@ -1,5 +1,7 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { isSaidAgain } from '#event-store/shorten-stream';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { ReceiptSet } from '#ephemeral/facts/receipt-facts';
 import {
   isOfThePast,
@@ -21,17 +23,21 @@ export interface MembershipTouch {
 /** The memberships a fact changed, of those users that concern the caller. */
 export type MembersOf = (concerns: (userId: UserId) => boolean) => readonly MembershipTouch[];
 
-/** Whom and what a fact concerns. */
+/** Whom and what a fact concerns, and of what is not about a room as a whole whose requests it wakes. */
 export type Touch =
   | { readonly kind: 'room'; readonly roomId: RoomId; members: MembersOf }
   | { readonly kind: 'redaction'; readonly roomId: RoomId; readonly eventId: EventId }
-  | { readonly kind: 'receipt'; readonly userId: UserId; readonly roomId: RoomId; readonly isPrivate: boolean }
-  | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId }
-  | { readonly kind: 'user'; readonly userId: UserId };
+  | {
+      readonly kind: 'receipt';
+      readonly userId: UserId;
+      readonly roomId: RoomId;
+      readonly hears: 'room' | 'user' | 'nobody';
+    }
+  | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId; readonly hears: 'nobody' }
+  | { readonly kind: 'user'; readonly userId: UserId; readonly hears: 'user' | 'nobody' };
 
 const PDU_MARK = ',"pdu":{';
 const MEMBER = '"type":"m.room.member"';
-const USER_STREAM = 'user-';
 const DEVICE_STREAM = 'device-';
 
 const NO_MEMBERS: readonly MembershipTouch[] = Object.freeze([]);
@@ -50,23 +56,28 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     if (type !== 'pdu-accepted' || isOfThePast(fact.data)) return undefined;
     return { kind: 'room', roomId: roomIdOfStream(stream), members: (concerns) => membersOf(fact, concerns) };
   }
-  if (stream.startsWith(USER_STREAM)) return touchOfUser(fact, stream.slice(USER_STREAM.length) as UserId);
+  if (stream.startsWith(USER_STREAM_PREFIX)) return touchOfUser(fact, userIdOfStream(stream));
+  if (stream.startsWith(MARKS_STREAM_PREFIX)) {
+    const touch = touchOfUser(fact, userIdOfStream(stream));
+    // Where it stands has changed, but nothing that anybody has not heard.
+    return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
+  }
   if (stream.startsWith(DEVICE_STREAM)) {
     const [userId] = stream.slice(DEVICE_STREAM.length).split('|');
-    return { kind: 'user', userId: userId as UserId };
+    return { kind: 'user', userId: userId as UserId, hears: 'user' };
   }
   return undefined;
 }
 
-function touchOfUser(fact: RecordedFact, userId: UserId): Touch {
+function touchOfUser(fact: RecordedFact, userId: UserId): Extract<Touch, { userId: UserId }> {
   if (fact.type === 'receipt-set') {
     const { room_id: roomId, receipt_type: type } = JSON.parse(fact.data) as ReceiptSet;
-    return { kind: 'receipt', userId, roomId, isPrivate: type === 'm.read.private' };
+    return { kind: 'receipt', userId, roomId, hears: type === 'm.read.private' ? 'user' : 'room' };
   }
   if (fact.type === 'room-forgotten') {
-    return { kind: 'forgotten', userId, roomId: (JSON.parse(fact.data) as RoomForgotten).room_id };
+    return { kind: 'forgotten', hears: 'nobody', userId, roomId: (JSON.parse(fact.data) as RoomForgotten).room_id };
   }
-  return { kind: 'user', userId };
+  return { kind: 'user', userId, hears: 'user' };
 }
 
 function membersOf(fact: RecordedFact, concerns: (userId: UserId) => boolean): readonly MembershipTouch[] {

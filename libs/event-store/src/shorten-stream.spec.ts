@@ -1,0 +1,78 @@
+import { beforeEach, expect, test } from 'vitest';
+import { CountingEventStore } from '#testing/counting-event-store';
+import { Aggregates } from './aggregates.js';
+import type { RecordedFact } from './event-store.js';
+import { factId } from './fact-id.js';
+import { verifyChain } from './seal-facts.js';
+import { isSaidAgain, shortenStream } from './shorten-stream.js';
+
+let store: CountingEventStore;
+let now: number;
+beforeEach(() => {
+  store = new CountingEventStore();
+  now = 0;
+});
+
+const keyOf = ({ data }: Pick<RecordedFact, 'data'>): string => (JSON.parse(data) as string[])[0]!;
+
+function marks(): Aggregates<null> {
+  const end = { initialState: null, evolve: () => null, newestOnly: true } as const;
+  return new Aggregates({ store, clock: { now: () => ++now }, capacity: 10, ...end, lastOfEach: keyOf });
+}
+
+let names = 0;
+async function set(aggregates: Aggregates<null>, key: string, value: number, device = 'D'): Promise<void> {
+  const draft = { id: factId(String(names++)), type: 'set', data: JSON.stringify([key, value]) };
+  await aggregates.execute('s', () => [draft], { actor: 'alice', device });
+}
+
+const whatCounts = (): Map<string, string> =>
+  new Map(store.facts.map(({ data, metadata }) => [keyOf({ data }), `${data} ${metadata.at} ${metadata.device}`]));
+
+test('a stream is never much longer than twice what counts of it, and what counts is as it was', async () => {
+  const aggregates = marks();
+  await set(aggregates, 'old', 0, 'PHONE');
+  let longest = 0;
+  for (let n = 1; n <= 1_600; n++) {
+    await set(aggregates, `k${n % 40}`, n);
+    longest = Math.max(longest, store.facts.length);
+  }
+  await aggregates.load('s');
+  expect(longest).toBeLessThan(41 + 512 + 41);
+  const counts = whatCounts();
+  expect(counts.size).toBe(41);
+  expect(counts.get('old')).toBe('["old",0] 1 PHONE');
+  expect(counts.get('k0')).toBe('["k0",1600] 1601 D');
+  const again = store.facts.filter(isSaidAgain);
+  expect(again.length).toBeGreaterThan(0);
+  expect(new Set(store.facts.map(({ id }) => id)).size).toBe(store.facts.length);
+  expect(store.facts.every((fact, i) => i === 0 || verifyChain(store.facts[i - 1]!.metadata.chain, fact))).toBe(true);
+});
+
+test('nothing is said again while most of it counts', async () => {
+  const aggregates = marks();
+  for (let n = 0; n < 1_100; n++) await set(aggregates, `k${n % 800}`, n);
+  await aggregates.load('s');
+  expect(store.facts).toHaveLength(1_100);
+});
+
+test('nothing goes where another process writes meanwhile, and the next look finds the same', async () => {
+  const aggregates = marks();
+  for (let n = 0; n < 500; n++) await set(aggregates, 'k', n);
+  const counted = whatCounts();
+  const append = store.append.bind(store);
+  let isOvertaken = false;
+  store.append = async (...appended) => {
+    if (!isOvertaken) {
+      isOvertaken = true;
+      await set(marks(), 'k', 501);
+    }
+    return append(...appended);
+  };
+  await expect(shortenStream(store, 's', keyOf)).rejects.toMatchObject({ name: 'RevisionConflict' });
+  expect(store.facts).toHaveLength(501);
+  await shortenStream(store, 's', keyOf);
+  expect(store.facts).toHaveLength(1);
+  expect(whatCounts()).not.toEqual(counted);
+  expect(store.facts[0]!.data).toBe('["k",501]');
+});

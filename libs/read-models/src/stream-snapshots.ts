@@ -1,0 +1,27 @@
+import type { SnapshotStore, StreamSnapshot } from '#event-store/aggregates';
+import type { ReadModelStore } from './read-model-store.js';
+
+/** The collection of snapshots of streams that have no worker. It belongs to the write side, and may be deleted at any time. */
+const SNAPSHOTS = 'stream-snapshots';
+
+/**
+ * What streams were folded to, one row for each stream and fold. Only the process that writes the views can keep any; the others
+ * read them. Where the views are away there are none: then all of a stream is read.
+ */
+export function streamSnapshots(readModels: ReadModelStore, fold: string): SnapshotStore {
+  return {
+    async find(stream) {
+      const text = await readModels.get(SNAPSHOTS, [fold, stream]).catch(() => undefined);
+      if (text === undefined) return undefined;
+      try {
+        return JSON.parse(text) as StreamSnapshot; // as `keep` wrote it
+      } catch {
+        return undefined;
+      }
+    },
+    async keep(stream, snapshot) {
+      if (!readModels.isWriter) return;
+      await readModels.write([{ collection: SNAPSHOTS, key: [fold, stream], value: JSON.stringify(snapshot) }]);
+    },
+  };
+}
