@@ -34,7 +34,7 @@ import { SetStateHandler } from './commands/set-state.js';
 import { UnbanUserHandler } from './commands/unban-user.js';
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
-import { allowAll } from './receive/7-check-policy.js';
+import { allowAll, type Policy } from './receive/7-check-policy.js';
 import type { ServerKeys } from './receive/server-keys.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
 import { RoomWorkers } from './worker/room-workers.js';
@@ -47,7 +47,7 @@ const eventAuthor: FactoryProvider<EventAuthor> = {
 
 const roomWorkers: FactoryProvider<RoomWorkers> = {
   provide: RoomWorkers,
-  inject: [EVENT_STORE, READ_MODEL_STORE, VIEWS, EVENT_AUTHOR, CLOCK, LOGGER],
+  inject: [EVENT_STORE, READ_MODEL_STORE, VIEWS, EVENT_AUTHOR, CLOCK, LOGGER, POLICY],
   useFactory: (
     store: EventStore,
     readModels: ReadModelStore,
@@ -55,6 +55,7 @@ const roomWorkers: FactoryProvider<RoomWorkers> = {
     author: EventAuthor,
     clock: Clock,
     logger: Logger,
+    policy: Policy,
   ) => {
     // A snapshot only saves time: one that cannot be written must not stop a room.
     const snapshots = new RoomSnapshots(store, readModels, (roomId, err) => {
@@ -62,7 +63,7 @@ const roomWorkers: FactoryProvider<RoomWorkers> = {
       if (err instanceof ViewsUnavailable) return;
       logger.warn({ err, roomId }, 'the snapshot of a room could not be written');
     });
-    return new RoomWorkers({ store, snapshots, views, author, clock });
+    return new RoomWorkers({ store, snapshots, views, author, clock, policy });
   },
 };
 

@@ -36,7 +36,7 @@ import type { EventSent } from '#rooms/commands/transaction';
 import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
 import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
-import { allowAll } from '#rooms/receive/7-check-policy';
+import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
 import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
 import { listStateRows } from '#rooms/queries/state-rows';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
@@ -67,6 +67,7 @@ export class RoomCommands {
     readonly views = new RoomViews(new MemoryEventStore()),
     readonly author = TEST_AUTHOR,
     keys = ownKey(author),
+    policy: Policy = allowAll,
   ) {
     const store = (this.log = views.log);
     const clock = { now: () => this.now };
@@ -74,8 +75,8 @@ export class RoomCommands {
     const snapshots = new RoomSnapshots(store, views.store, (_, error) => {
       throw error;
     });
-    const workers = (this.workers = new RoomWorkers({ store, snapshots, views, author: author, clock }));
-    const receiving = new Receiving(workers, keys, allowAll);
+    const workers = (this.workers = new RoomWorkers({ store, snapshots, views, author: author, clock, policy }));
+    const receiving = new Receiving(workers, keys, policy);
     const merging = new EndMerging(workers, views, author, clock);
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);

@@ -1,11 +1,10 @@
 import type { EventId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
 import { buildEvent, checkDraftAuth, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
 import { depthOfNext, parentsOfNext } from '../decide/room-head.js';
 import { referenceWriter } from '../decide/write-references.js';
-import { judgePdu } from './judge-pdu.js';
+import { judgeOwn } from './judge-own.js';
 import { getKnown, type KnownRoom } from './known-room.js';
 import type { Accepted } from './outcome.js';
 import { resolveStates } from './resolve-states.js';
@@ -38,19 +37,7 @@ export async function decideAmongMany(
   const references = { auth, write: referenceWriter(version, events) };
   const place = { parents, depth: depthOfNext(depth), references };
   const { event, sign } = buildEvent(roomId, version, draft, place, author, now);
-  const allowed = { isAllowed: true as const };
-  const prepared = {
-    kind: 'prepared' as const,
-    event,
-    pduText: await sign(),
-    origin: author.serverName,
-    policy: allowed,
-  };
-  const outcome = await judgePdu(prepared, room);
-  if (outcome.kind === 'soft-failed') throw new MatrixError('M_FORBIDDEN', outcome.reason);
-  if (outcome.kind !== 'accepted') throw new Error(`${roomId}: an event that was allowed is ${outcome.kind}`);
-  const { origin: _, ...header } = outcome.header;
-  return { ...outcome, header: draft.txn === undefined ? header : { ...header, txn: draft.txn } };
+  return judgeOwn({ event, pduText: await sign(), origin: author.serverName, txn: draft.txn }, room);
 }
 
 /** The events by which a draft that stands on some others is authorised. */

@@ -23,6 +23,8 @@ import { erasablePlaceIn, factWithPdu, type PduRedacted, roomStream, withPduText
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown, type KnownRoom } from '../receive/known-room.js';
+import { judgeOwn } from '../receive/judge-own.js';
+import { type AllowedEvent, Foresight, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
 import type { LiveRoom } from './live-room.js';
 import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
@@ -69,6 +71,7 @@ export class RoomTurn {
   /** What this turn decided, upon what those before it in the batch did. */
   readonly undurable: Undurable;
   #known: HeldRoom | undefined;
+  readonly #foresight: Foresight | undefined;
 
   constructor(
     readonly room: LiveRoom,
@@ -76,8 +79,11 @@ export class RoomTurn {
     before: Undurable,
     private readonly context: FactContext,
     private readonly services: TurnServices,
+    /** The events of earlier runs of the task that the policy allows; left out where there is no policy. */
+    allowed?: readonly AllowedEvent[],
   ) {
     this.undurable = new Undurable(before);
+    this.#foresight = allowed && new Foresight(allowed);
   }
 
   get roomId(): RoomId {
@@ -167,10 +173,36 @@ export class RoomTurn {
 
   /** What `send` would accept now. Only `accept` on the same head makes it part of the room. */
   async decide(draft: EventDraft): Promise<DecidedEvent> {
+    const allowed = this.#foresight?.take(draft);
+    if (allowed !== undefined) return this.#decideAgain(allowed, draft);
+    const decided = await this.#decideAnew(draft);
+    this.#foresight?.noteDecided(draft, this.head, decided);
+    return decided;
+  }
+
+  /** Ends a turn of whose events the policy was not asked: then nothing of it is appended (`askFirst`). */
+  requireAsked(): void {
+    this.#foresight?.requireAsked();
+  }
+
+  /** An event that was decided before, and may not change any more: where the room has gone on, it stands on the past. */
+  async #decideAgain({ decided, pduText, standing }: AllowedEvent, { txn }: EventDraft): Promise<DecidedEvent> {
+    const { event, header } = decided;
+    const signed = { event, unsignedText: pduText, sign: () => Promise.resolve(pduText) };
+    if (standing === standingOf(this.head)) {
+      return { ...signed, header, head: headAfter(this.head, { type: 'pdu-accepted', event, header }) };
+    }
+    await this.undurable.whenSigned();
+    const accepted = await judgeOwn({ event, pduText, origin: this.services.author.serverName, txn }, this.known);
+    return { ...signed, header: accepted.header, head: headAfterAccepted(this.head, accepted) };
+  }
+
+  async #decideAnew(draft: EventDraft): Promise<DecidedEvent> {
     const { author, clock } = this.services;
     const ends = this.head.extremities.length;
     if (ends > 1) this.head = await withStatesOfEnds(this.head, this.known);
     if (ends > MOST_NAMED) {
+      await this.undurable.whenSigned();
       const accepted = await decideAmongMany(this.known, draft, author, clock.now());
       const { event, header, pduText } = accepted;
       const sign = () => Promise.resolve(pduText);
@@ -185,6 +217,7 @@ export class RoomTurn {
   accept(decided: DecidedEvent): RoomEvent {
     const { event, header, head } = decided;
     const { eventId } = event;
+    this.#foresight?.noteAccepted(decided);
     const after = head.extremities.find((one) => one.eventId === eventId)?.state;
     this.undurable.note({ event, outcome: 'accepted', after, isForeign: false });
     if (header.txn !== undefined) this.undurable.transactions.set(transactionName(event, header.txn), eventId);

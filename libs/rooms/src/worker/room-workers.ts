@@ -9,6 +9,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
+import { allowAll, type Policy } from '../receive/7-check-policy.js';
+import { type AllowedEvent, askFirst } from './ask-first.js';
 import { evolveRoom, roomBefore } from './evolve-room.js';
 import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
@@ -27,6 +29,8 @@ export interface TurnResult<T> {
 
 export interface RoomWorkersOptions extends TurnServices {
   readonly snapshots: RoomSnapshots;
+  /** Asked for each event of ours before it is appended. */
+  readonly policy?: Policy;
   /** How many rooms are kept in memory when nobody writes to them. */
   readonly capacity?: number;
 }
@@ -34,6 +38,8 @@ export interface RoomWorkersOptions extends TurnServices {
 interface QueuedTask {
   readonly run: RoomTask<unknown>;
   readonly context: FactContext;
+  /** What the policy allows of the task's events; undefined where there is no policy. */
+  readonly allowed: readonly AllowedEvent[] | undefined;
   readonly resolve: (result: TurnResult<unknown>) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -77,10 +83,11 @@ export class RoomWorkers {
 
   /**
    * Runs a task with the right to append to a room that exists. Settles when what it appended is durable. Throws what the
-   * task throws (then nothing of it was appended) and M_FORBIDDEN for a room that this server does not have (`unknownRoom`).
+   * task throws (then nothing of it was appended), as `askFirst`, and M_FORBIDDEN for a room that this server does not have
+   * (`unknownRoom`). A task may be run more than once: where others wrote meanwhile, and where there is a policy.
    */
   run<T>(roomId: RoomId, context: FactContext, task: RoomTask<T>): Promise<TurnResult<T>> {
-    return this.#enqueue(roomId, context, task);
+    return this.#askAndEnqueue(roomId, context, task);
   }
 
   /** As `run`, for a room that is about to begin: `seed` is the room before its create event. */
@@ -89,7 +96,7 @@ export class RoomWorkers {
     if (worker !== undefined || this.#idle.get(seed.roomId) !== undefined) {
       return Promise.reject(new MatrixError('M_UNKNOWN', 'This room exists already', { status: 409 }));
     }
-    return this.#enqueue(seed.roomId, context, task, seed);
+    return this.#askAndEnqueue(seed.roomId, context, task, seed);
   }
 
   /** Settles when no room has work under way and every room worth it has a snapshot. */
@@ -108,14 +115,27 @@ export class RoomWorkers {
     return this.#idle.numbers;
   }
 
-  #enqueue<T>(roomId: RoomId, context: FactContext, run: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {
+  #askAndEnqueue<T>(roomId: RoomId, context: FactContext, run: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {
+    const { policy = allowAll } = this.options;
+    // PERF: there is nobody to ask, mostly.
+    if (policy === allowAll) return this.#enqueue(roomId, context, run, undefined, seed);
+    return askFirst(policy, (allowed) => this.#enqueue(roomId, context, run, allowed, seed));
+  }
+
+  #enqueue<T>(
+    roomId: RoomId,
+    context: FactContext,
+    run: RoomTask<T>,
+    allowed: readonly AllowedEvent[] | undefined,
+    seed: LiveRoom | undefined,
+  ): Promise<TurnResult<T>> {
     return new Promise((resolve, reject) => {
       let worker = this.#busy.get(roomId);
       if (worker === undefined) {
         worker = { roomId, queue: [], room: seed ?? this.#idle.get(roomId), draining: undefined };
         this.#busy.set(roomId, worker);
       }
-      worker.queue.push({ run, context, resolve: resolve as QueuedTask['resolve'], reject });
+      worker.queue.push({ run, context, allowed, resolve: resolve as QueuedTask['resolve'], reject });
       worker.draining ??= this.#drain(worker);
     });
   }
@@ -191,9 +211,10 @@ export class RoomWorkers {
     const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
     let started = performance.now();
     for (const task of tasks) {
-      const turn = new RoomTurn(room, batch.head, undurable, task.context, services);
+      const turn = new RoomTurn(room, batch.head, undurable, task.context, services, task.allowed);
       try {
         const result = await task.run(turn);
+        turn.requireAsked();
         const bytes = bytesOf(turn.facts);
         // Decided again on top of what goes first.
         if (batch.writers > 0 && bytes > 0 && batch.bytes + bytes > this.#maxBatchBytes) break;

@@ -1,0 +1,101 @@
+import type { EventId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { DecidedEvent, EventDraft } from '../decide/decide-event.js';
+import type { RoomHead } from '../decide/room-head.js';
+import type { Policy } from '../receive/7-check-policy.js';
+
+/** After so many times the room changes too fast: each time a task wanted to append other events than those that were asked for. */
+const MOST_ASKED = 10;
+
+/** An event that a task would append. */
+interface ForeseenEvent {
+  readonly decided: DecidedEvent;
+  /** What it was decided of, and where the room stood then; undefined of one that the task was given. */
+  readonly draft?: string;
+  readonly standing?: string;
+}
+
+/** An event that the policy allows. */
+export interface AllowedEvent extends ForeseenEvent {
+  /** As it was signed, which is how the policy saw it. */
+  readonly pduText: string;
+}
+
+/** Ends a turn of which nothing is appended: the policy was not asked for all that it would append. */
+class PolicyUnasked extends Error {
+  constructor(readonly events: readonly ForeseenEvent[]) {
+    super('the policy was not asked for the events of a task');
+  }
+}
+
+/**
+ * Runs a task so that the policy is asked for each event of ours before it is appended, while nobody holds the room: what the task
+ * would append is foreseen and asked for, and then the task is run again and appends those very events. Throws M_FORBIDDEN where
+ * one is refused, M_UNKNOWN with status 503 where the room changes faster than can be asked, and what the policy throws; in all
+ * cases nothing is appended.
+ */
+export async function askFirst<T>(
+  policy: Policy,
+  attempt: (allowed: readonly AllowedEvent[]) => Promise<T>,
+): Promise<T> {
+  const allowed: AllowedEvent[] = [];
+  for (let asked = 0; asked < MOST_ASKED; asked++) {
+    try {
+      return await attempt([...allowed]);
+    } catch (error) {
+      if (!(error instanceof PolicyUnasked)) throw error;
+      allowed.push(...(await ask(policy, error.events)));
+    }
+  }
+  throw new MatrixError('M_UNKNOWN', 'The room changes faster than its policy can be asked', { status: 503 });
+}
+
+/** Signs events and asks for all of them, at once. */
+async function ask(policy: Policy, events: readonly ForeseenEvent[]): Promise<AllowedEvent[]> {
+  const signed = await Promise.all(
+    events.map(async (foreseen) => ({ ...foreseen, pduText: await foreseen.decided.sign() })),
+  );
+  const verdicts = await Promise.all(signed.map(({ decided }) => policy(decided.event)));
+  for (const verdict of verdicts) if (!verdict.isAllowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
+  return signed;
+}
+
+/** The events of one run of a task, by what the policy said of those of earlier runs. */
+export class Foresight {
+  readonly #left: AllowedEvent[];
+  readonly #allowed: ReadonlySet<EventId>;
+  readonly #decided = new Map<EventId, ForeseenEvent>();
+  readonly #unasked: ForeseenEvent[] = [];
+
+  constructor(allowed: readonly AllowedEvent[]) {
+    this.#left = [...allowed];
+    this.#allowed = new Set(allowed.map(({ decided }) => decided.event.eventId));
+  }
+
+  /** The event that was decided of this draft before, and is allowed; each once. */
+  take(draft: EventDraft): AllowedEvent | undefined {
+    const text = JSON.stringify(draft);
+    const at = this.#left.findIndex((one) => one.draft === text);
+    return at < 0 ? undefined : this.#left.splice(at, 1)[0];
+  }
+
+  noteDecided(draft: EventDraft, head: RoomHead, decided: DecidedEvent): void {
+    const foreseen = { decided, draft: JSON.stringify(draft), standing: standingOf(head) };
+    this.#decided.set(decided.event.eventId, foreseen);
+  }
+
+  noteAccepted(decided: DecidedEvent): void {
+    const { eventId } = decided.event;
+    if (!this.#allowed.has(eventId)) this.#unasked.push(this.#decided.get(eventId) ?? { decided });
+  }
+
+  /** Ends the turn where it accepted what nobody was asked for. */
+  requireAsked(): void {
+    if (this.#unasked.length > 0) throw new PolicyUnasked(this.#unasked);
+  }
+}
+
+/** All of a room's head that an event is decided by. */
+export function standingOf({ state, extremities }: RoomHead): string {
+  return [state.rootHash, ...extremities.map(({ eventId }) => eventId)].join(' ');
+}
