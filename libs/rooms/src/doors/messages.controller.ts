@@ -53,9 +53,11 @@ export class MessagesController {
     const { rows, start, end } = await listMessages(open, request);
     const viewer = this.#viewer(open.room);
     const members = filter.lazy_load_members === true ? await memberRowsOf(views, roomId, rows) : [];
+    // "This will be the same as the value given in from", unless that led to what is lost.
+    const began = bounds.from === undefined ? undefined : tokens.from;
     const parts = [
       `"chunk":[${await this.#render(rows, viewer)}]`,
-      `"start":"${formatTimelinePlace(views.history, start)}"`,
+      `"start":"${began ?? formatTimelinePlace(views.history, start)}"`,
       ...(end === undefined ? [] : [`"end":"${formatTimelinePlace(views.history, end)}"`]),
       ...(members.length === 0 ? [] : [`"state":[${await this.#render(members, viewer)}]`]),
     ];
