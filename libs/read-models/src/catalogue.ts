@@ -69,7 +69,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   },
   'graph-events': {
     owner: 'graph',
-    key: ['room', 'event'],
+    key: ['hash of room and event'],
     value: 'outcome, revision, position, depth, where its states are',
   },
   'graph-current': { owner: 'graph', key: ['room'], value: 'where its current state is, and since which revision' },

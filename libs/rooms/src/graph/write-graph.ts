@@ -13,6 +13,7 @@ import {
 import {
   findGraphEvent,
   formatGraphEvent,
+  graphEventKey,
   type GraphEvent,
   type LearntRow,
   lineOf,
@@ -173,7 +174,7 @@ class GraphWriter {
     const { revision, position } = this.fact;
     const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
     const row = formatGraphEvent({ outcome, revision, position, depth, states });
-    this.rows.put('graph-events', [this.#roomId, eventId], row);
+    this.rows.put('graph-events', graphEventKey(this.#roomId, eventId), row);
   }
 }
 
