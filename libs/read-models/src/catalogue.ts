@@ -26,8 +26,12 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   },
   gaps: { owner: 'timeline', key: ['room', 'depth', 'position'], value: 'parents that may be missing' },
   overtaken: { owner: 'timeline', key: ['room', 'position'], value: 'the depth of a deeper event that came before' },
-  events: { owner: 'timeline', key: ['event', 'room'], value: 'position, depth, revision; whether it is history' },
-  transactions: { owner: 'timeline', key: ['user', 'device', 'hash of room, type and transaction'], value: 'position' },
+  events: {
+    owner: 'timeline',
+    key: ['hash of the event', 'room'],
+    value: 'position, depth, revision; whether it is history',
+  },
+  transactions: { owner: 'timeline', key: ['hash of user, device, room, type and transaction'], value: 'position' },
   'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
   'state-deletions': {
     owner: 'room-state',

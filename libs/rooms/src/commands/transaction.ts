@@ -46,7 +46,7 @@ export async function findTransaction(
   const txn = { device_id: deviceId, txn_id: txnId };
   const name = transactionName({ sender: userId, type, redacts }, txn);
   const viewed = views.position(['transactions']);
-  const key = [userId, deviceId, transactionKey(roomId, type, txnId, redacts)];
+  const key = transactionKey({ userId, deviceId, roomId, type, txnId, redacts });
   try {
     return { name, txn, viewed, answered: await findAnswer(views, roomId, key) };
   } catch (error) {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { UserId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type Position, shortPosition } from '#kernel/position';
 import { parseJson } from '#protocol/canonical-json/parse-json';
@@ -10,7 +10,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { project, type StreamFact } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
-import { type EventPlace, parseEventPlace } from './event-place.js';
+import { eventKeyPart, type EventPlace, parseEventPlace } from './event-place.js';
 import { clientEventOf, parseRow, type RowHeader } from './timeline-row.js';
 import { transactionKey } from './timeline.projector.js';
 
@@ -41,8 +41,8 @@ function eventRow(rows: Record<string, unknown>, key: string): { header: RowHead
 }
 
 /** Where an event of the room stands. */
-function placeOf(rows: Record<string, unknown>, eventId: string): EventPlace {
-  return parseEventPlace(String(rows[`events ${eventId} ${room.roomId}`]));
+function placeOf(rows: Record<string, unknown>, eventId: EventId): EventPlace {
+  return parseEventPlace(String(rows[`events ${eventKeyPart(eventId)} ${room.roomId}`]));
 }
 
 /** The keys of a collection, without its name. */
@@ -88,8 +88,8 @@ describe('the timeline', () => {
     });
     const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };
     expect(placeOf(rows, sent.eventId)).toEqual(place);
-    const key = transactionKey(room.roomId, 'm.room.message', 't1');
-    expect(rows[`transactions ${ALICE} PHONE ${key}`]).toBe(shortPosition(lastPosition() as Position));
+    const sentAs = { userId: ALICE, deviceId: 'PHONE', roomId: room.roomId, type: 'm.room.message', txnId: 't1' };
+    expect(rows[`transactions ${transactionKey(sentAs).join(' ')}`]).toBe(shortPosition(lastPosition() as Position));
   });
 
   it('orders events by depth, then by their place in the log', async () => {
@@ -186,7 +186,9 @@ describe('the timeline', () => {
     const rows = await rowsOf('timeline', [{ stream: 'room-!other:a.example', type: 'pdu-accepted', data }]);
     const { position } = placeOf(rows, said.eventId);
     expect(eventRow(rows, `timeline ${room.roomId} ${position}`).event['content']).toMatchObject({ body: 'mine' });
-    expect(parseEventPlace(String(rows[`events ${said.eventId} !other:a.example`]))).toMatchObject({ depth: 9 });
+    expect(parseEventPlace(String(rows[`events ${eventKeyPart(said.eventId)} !other:a.example`]))).toMatchObject({
+      depth: 9,
+    });
   });
 
   it('notes the parents of an event whose state others told, which may be missing', async () => {
@@ -218,7 +220,7 @@ describe('the timeline', () => {
     const sent = await room.send({ type: 'm.odd', content });
     await room.redact(await room.say('oops'));
     const views = await new RoomViews(log).follow();
-    const { position } = parseEventPlace((await views.get('events', [sent.eventId, room.roomId])) ?? '');
+    const { position } = parseEventPlace((await views.get('events', [eventKeyPart(sent.eventId), room.roomId])) ?? '');
     const { header, content: text } = parseRow((await views.get('timeline', [room.roomId, position])) ?? '');
     expect(text).toBe('{"big":12345678901234567890,"float":1.50}');
     expect(header.lenient).toBe(true);

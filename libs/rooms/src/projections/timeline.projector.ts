@@ -4,19 +4,28 @@ import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type Position, shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
-import { depthKey, depthOfKey, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
+import { depthKey, depthOfKey, eventKeyPart, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
 import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import { redactedRowOf } from './timeline-row.js';
 
-/** How much of the hash tells the transactions of a device apart: 96 bits. */
-const HASH_CHARACTERS = 16;
+/** 132 bits: nobody finds two transactions that share a row. */
+const HASH_CHARACTERS = 22;
 
-/**
- * The last part of a key in `transactions`: what a device's transaction id is unique within, hashed to a fixed length. The
- * path of a redaction names its target too: client-server API, "Transaction identifiers".
- */
-export function transactionKey(roomId: RoomId, type: string, txnId: string, redacts?: string): string {
-  return hash('sha256', JSON.stringify([roomId, type, redacts, txnId]), 'base64url').slice(0, HASH_CHARACTERS);
+/** What a client sent, as far as two requests are the same: client-server API, "Transaction identifiers". */
+export interface SentTransaction {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly roomId: RoomId;
+  readonly type: string;
+  readonly txnId: string;
+  /** The path of a redaction names its target too. */
+  readonly redacts?: string;
+}
+
+/** The key of a row in `transactions`: all that tells one apart, hashed to a fixed length. */
+export function transactionKey({ userId, deviceId, roomId, type, txnId, redacts }: SentTransaction): readonly string[] {
+  const parts = JSON.stringify([userId, deviceId, roomId, type, redacts, txnId]);
+  return [hash('sha256', parts, 'base64url').slice(0, HASH_CHARACTERS)];
 }
 
 /** The collection that holds the row of an event, by its room and position. */
@@ -34,8 +43,8 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 6,
-    readableSince: 4,
+    version: 7,
+    readableSince: 7,
     collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -53,14 +62,16 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   const isHistory = data.history === true;
   rows.put(collectionOf({ isHistory }), [roomId, position], row);
   rows.put('topology', [roomId, depthKey(depth), position], isHistory ? HISTORY_MARK : '');
-  rows.put('events', [eventId, roomId], formatEventPlace({ position, depth, revision, isHistory }));
+  rows.put('events', [eventKeyPart(eventId), roomId], formatEventPlace({ position, depth, revision, isHistory }));
   // Some parents of an event whose state others told may not be here. Mostly all are missing; readers look again.
   if (typeof data.base === 'object')
     rows.put('gaps', [roomId, depthKey(depth), position], JSON.stringify(parentsOf(pdu)));
   if (txn === undefined) return;
   const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
-  const key = transactionKey(roomId, pdu['type'] as string, txn.txn_id, redacts);
-  rows.put('transactions', [pdu['sender'] as string, txn.device_id, key], shortPosition(position));
+  const { device_id: deviceId, txn_id: txnId } = txn;
+  const [userId, type] = [pdu['sender'] as string, pdu['type'] as string];
+  const key = transactionKey({ userId, deviceId, roomId, type, txnId, redacts });
+  rows.put('transactions', key, shortPosition(position));
 }
 
 /**
@@ -112,7 +123,7 @@ function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
-  const text = await rows.get('events', [data.event_id, roomId]);
+  const text = await rows.get('events', [eventKeyPart(data.event_id), roomId]);
   if (text === undefined) return;
   const place = parseEventPlace(text);
   const key = [roomId, place.position];

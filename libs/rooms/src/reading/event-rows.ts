@@ -3,7 +3,7 @@ import type { Place, Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
 import type { Key } from '#read-models/read-model-store';
-import { type EventPlace, HISTORY_MARK, parseEventPlace } from '../projections/event-place.js';
+import { eventKeyPart, type EventPlace, HISTORY_MARK, parseEventPlace } from '../projections/event-place.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
 import { collectionOf } from '../projections/timeline.projector.js';
 
@@ -19,7 +19,7 @@ export async function findPlaces(
   if (ids.length === 0) return [];
   const texts = await views.getMany(
     'events',
-    ids.map((id) => [id, roomId]),
+    ids.map((id) => [eventKeyPart(id), roomId]),
   );
   return texts.map((text) => (text === undefined ? undefined : parseEventPlace(text)));
 }
@@ -77,7 +77,7 @@ export async function findLastRow(
 
 /** The rooms that have an event of this id: in rooms of versions 1 and 2 a server gives its events what ids it likes. */
 export async function listRoomsOfEvent(views: Pick<Views, 'scan'>, eventId: EventId): Promise<RoomId[]> {
-  const rows = await views.scan('events', { prefix: [eventId], limit: MAX_ROOMS });
+  const rows = await views.scan('events', { prefix: [eventKeyPart(eventId)], limit: MAX_ROOMS });
   return rows.map(({ key }) => key[1] as RoomId);
 }
 
