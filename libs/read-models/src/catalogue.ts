@@ -50,7 +50,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
   rooms: { owner: 'room-summary', key: ['room'], value: 'name, topic, alias and what else lists need' },
   relations: {
     owner: 'relations',
-    key: ['room', 'event', 'position'],
+    key: ['room', 'event', 'depth', 'position'],
     value: 'an event related to it, how, its type and sender',
   },
   'relation-parents': {
@@ -59,6 +59,7 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     value: 'where its relation stands, how, its sender; of a redacted one too',
   },
   threads: { owner: 'relations', key: ['room', 'root'], value: 'where its last event stands, how many there are' },
+  'thread-events': { owner: 'relations', key: ['room', 'root', 'position'], value: 'an event of it that was news' },
   'threads-log': { owner: 'relations', key: ['room', 'position of its last event'], value: 'the root of a thread' },
   aggregated: {
     owner: 'relations',

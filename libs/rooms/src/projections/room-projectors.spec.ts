@@ -10,7 +10,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { project, type StreamFact } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
-import { eventKeyPart, type EventPlace, parseEventPlace } from './event-place.js';
+import { depthKey, eventKeyPart, type EventPlace, parseEventPlace } from './event-place.js';
 import { clientEventOf, parseRow, type RowHeader } from './timeline-row.js';
 import { transactionKey } from './timeline.projector.js';
 
@@ -448,7 +448,7 @@ describe('relations', () => {
     const firstAt = lastPosition();
     const second = await reply(parent.eventId, 'org.example');
     const rows = await rowsOf('relations');
-    expect(rows[`relations ${room.roomId} ${parent.eventId} ${firstAt}`]).toEqual([
+    expect(rows[`relations ${room.roomId} ${parent.eventId} ${depthKey(first.depth)} ${firstAt}`]).toEqual([
       first.eventId,
       'm.thread',
       'm.room.message',

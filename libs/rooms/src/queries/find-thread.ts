@@ -33,7 +33,7 @@ export async function findThread(
 }
 
 /** A redacted event relates to nothing any more. */
-function relationIn(roomId: RoomId, [room, parent, , relType, , isRedacted]: ParentRow): Step | undefined {
+function relationIn(roomId: RoomId, [room, parent, , relType, , , , isRedacted]: ParentRow): Step | undefined {
   return room === roomId && isRedacted !== true ? { parent, relType } : undefined;
 }
 

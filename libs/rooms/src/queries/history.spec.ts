@@ -11,13 +11,16 @@ import type { TimelinePlace } from '#http/tokens/timeline-token';
 import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomEvent } from '#protocol/room-event';
 import { depthKey } from '../projections/event-place.js';
-import { rowHeaderOf } from '../projections/timeline-row.js';
+import { rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import { getContext } from './get-context.js';
 import { getEvent } from './get-event.js';
 import { listMessages } from './list-messages.js';
+import { listRelations, type RelationsRequest } from './list-relations.js';
+import { listThreads } from './list-threads.js';
+import { readBundles } from './read-bundles.js';
 import { parseTimelineBounds } from './timeline-places.js';
 
 const CAROL = '@carol:b.example' as UserId;
@@ -128,6 +131,68 @@ describe('an event that was fetched from the past', () => {
   });
 });
 
+describe('what events of the past say of others', () => {
+  const relatesTo = (parent: EventId, relType: string, body: string) => ({
+    ...say(body, gap),
+    content: { body, 'm.relates_to': { event_id: parent, rel_type: relType } },
+  });
+  const related = async (parent: EventId, request: Partial<RelationsRequest> = {}) => {
+    const all = { direction: 'b' as const, limit: 100, ...request };
+    return listRelations(views, room.roomId, parent, as(ALICE), all);
+  };
+  const idsOf = (rows: readonly TimelineRow[]) => rows.map(({ header }) => header.eventId);
+
+  it('is told at their place in the graph, page by page, both ways', async () => {
+    const parent = gap[0]!;
+    const before = await others.fetch(relatesTo(parent, 'm.reference', 'missed'));
+    const now = await room.send({
+      type: 'm.room.message',
+      content: { body: 'now', 'm.relates_to': { event_id: parent, rel_type: 'm.reference' } },
+    });
+    const late = await others.fetch(relatesTo(parent, 'm.reference', 'missed too'));
+    await views.follow();
+    const forwards = idsOf((await related(parent, { direction: 'f' })).rows);
+    expect(forwards).toEqual([before.eventId, late.eventId, now.eventId]);
+    expect(idsOf((await related(parent)).rows)).toEqual(forwards.toReversed());
+    const paged: EventId[] = [];
+    for (let from: TimelinePlace | undefined, i = 0; i < 5; i++) {
+      const page = await related(parent, { limit: 1, from });
+      paged.push(...idsOf(page.rows));
+      from = page.next;
+      if (from === undefined) break;
+    }
+    expect(paged).toEqual(forwards.toReversed());
+    expect(idsOf((await related(parent, { recurse: true })).rows)).toEqual(forwards.toReversed());
+  });
+
+  it('counts in a thread, whose newest event is still the newest', async () => {
+    const root = await room.say('root');
+    const reply = await room.send({
+      type: 'm.room.message',
+      content: { body: 'reply', 'm.relates_to': { event_id: root.eventId, rel_type: 'm.thread' } },
+    });
+    const missed = await others.fetch(relatesTo(root.eventId, 'm.thread', 'missed'));
+    await views.follow();
+    const { row, room: there } = await getEvent(views, room.roomId, root.eventId, as(ALICE));
+    const thread = async () => (await readBundles(there, [row], {})).get(root.eventId)?.thread;
+    expect(await thread()).toMatchObject({ count: 2, latest: { header: { eventId: reply.eventId } } });
+    const { roots } = await listThreads(views, room.roomId, as(ALICE), { limit: 5, participated: false });
+    expect(idsOf(roots)).toEqual([root.eventId]);
+    await room.redact(missed);
+    await views.follow();
+    expect((await thread())?.count).toBe(1);
+  });
+
+  it('is told to nobody who may not see them', async () => {
+    const parent = gap[0]!;
+    const { eventId } = await others.fetch(relatesTo(parent, 'm.reference', 'missed'), { visibility: 'joined' });
+    await views.follow();
+    expect(idsOf((await related(parent)).rows)).toEqual([eventId]);
+    const asBob = await listRelations(views, room.roomId, parent, as(BOB), { direction: 'b', limit: 9, recurse: true });
+    expect(asBob.rows).toEqual([]);
+  });
+});
+
 describe('an event that is not for anybody', () => {
   it.each(['pdu-soft-failed', 'pdu-rejected'])('is found by no reader: %s', async (outcome) => {
     const { eventId } = await others.receive(say('hidden', await others.extremities()), outcome);
@@ -211,6 +276,16 @@ describe('a page of a room whose history is missing in part', () => {
     const later = await around(after.eventId);
     expect(later.before.at(-1)?.header.eventId).toBe(behind.eventId);
     expect(later.gaps).toEqual(at.gaps);
+  });
+
+  it('is told with what relates to an event before it: more of that may be missing', async () => {
+    const behind = await others.fetch(say('behind it', gap));
+    await views.follow();
+    await missBefore(behind, ['$missing' as EventId]);
+    const gapsOf = async (eventId: EventId) =>
+      (await listRelations(views, room.roomId, eventId, as(ALICE), { direction: 'b', limit: 9 })).gaps;
+    expect((await gapsOf(gap[0]!)).map(({ missing }) => missing)).toEqual([['$missing']]);
+    expect(await gapsOf(behind.eventId)).toEqual([]);
   });
 
   it('is whole once what was missing has come', async () => {

@@ -4,14 +4,13 @@ import { formatTimelinePlace, type TimelinePlace, type TimelineToken } from '#ht
 import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { comparePlaces } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { justBefore, listMessages, type PageRequest, placeOf } from './list-messages.js';
-import { FIRST, parseTimelineToken } from './timeline-places.js';
+import { comparePlaced, FIRST, parseTimelineToken } from './timeline-places.js';
 
 /** A page of a room's messages as API v1 has it. */
 export interface MessagesPageV1 {
@@ -90,8 +89,4 @@ async function readPlaces(
     }
   }
   return { find: (token) => known.get(token), compare: comparePlaced, isLost: ({ isLost }) => isLost };
-}
-
-function comparePlaced(a: TimelinePlace, b: TimelinePlace): number {
-  return a.depth === b.depth ? comparePlaces(a.place, b.place) : a.depth - b.depth;
 }

@@ -1,19 +1,23 @@
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import { isAfter, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
-import type { ScanOptions } from '#read-models/read-model-store';
+import type { Row, ScanOptions } from '#read-models/read-model-store';
+import { depthKey, depthOfKey } from '../projections/event-place.js';
 import type { RelationRow } from '../projections/relations.projector.js';
-import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
+import { readRowsAt, type RowPlace } from '../reading/event-rows.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { servedWhole } from '../reading/withhold-erased.js';
+import { findGap, type Gap } from './find-gap.js';
 import { findVisibleEvent } from './get-event.js';
-import { justBefore, placeOf } from './list-messages.js';
+import { placeOf } from './list-messages.js';
 import { seenRelations } from './seen-relations.js';
+import { comparePlaced } from './timeline-places.js';
 
 export interface RelationsRequest {
   readonly direction: 'b' | 'f';
@@ -31,7 +35,11 @@ export interface RelationsPage {
   readonly rows: readonly TimelineRow[];
   /** Where to go on; undefined where there is nothing more. */
   readonly next: TimelinePlace | undefined;
+  /** The first place after the event where history is missing: something there may relate to it. */
+  readonly gaps: readonly Gap[];
 }
+
+type Page = Omit<RelationsPage, 'gaps'>;
 
 /** How many levels of relations are followed. */
 export const MAX_DEPTH = 3;
@@ -39,14 +47,14 @@ const PAGE = 200;
 /** The most relations that one request looks at. */
 const MAX_LOOKED_AT = 10_000;
 
-interface Child {
-  readonly position: Position;
+interface Child extends TimelinePlace, RowPlace {
+  readonly place: Position;
   readonly id: EventId;
   readonly relation: RelationRow;
 }
 
 /**
- * The events that relate to one, in the order of the log: client-server API, `GET /rooms/{roomId}/relations/{eventId}`. Throws
+ * The events that relate to one, in the order of the graph: client-server API, `GET /rooms/{roomId}/relations/{eventId}`. Throws
  * M_NOT_FOUND where the reader may not see that event. Who ignores its sender still reads what others say of it.
  */
 export async function listRelations(
@@ -58,59 +66,64 @@ export async function listRelations(
 ): Promise<RelationsPage> {
   const parent = await findVisibleEvent(views, roomId, eventId, reader);
   if (parent === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
-  return request.recurse === true
+  const gap = await findGap(views, roomId, { direction: 'f', from: placeOf(parent.row) });
+  const page = await (request.recurse === true
     ? pageOfDescendants(parent.room, eventId, request)
-    : pageOfChildren(parent.room, eventId, request);
+    : pageOfChildren(parent.room, eventId, request));
+  return { ...page, gaps: gap === undefined ? [] : [gap] };
 }
 
 /** Read from where the page begins: what lies before it costs nothing, however much it is. */
-async function pageOfChildren(room: RoomReader, eventId: EventId, request: RelationsRequest): Promise<RelationsPage> {
+async function pageOfChildren(room: RoomReader, eventId: EventId, request: RelationsRequest): Promise<Page> {
   const { views, roomId } = room;
   const rows: TimelineRow[] = [];
   let lookedAt = 0;
   for await (const page of scanPages(views, 'relations', childrenOf(roomId, eventId, request), PAGE)) {
-    const wanted = page.filter(({ value }) => isOf(JSON.parse(value) as RelationRow, request));
-    const keys = wanted.map(({ key }) => [roomId, key[2]!]);
-    rows.push(...(await relatedOf(room, await views.getMany('timeline', keys))));
+    const children = page.map(childOf);
+    const wanted = children.filter(({ relation }) => isOf(relation, request));
+    rows.push(...(await relatedOf(room, await readRowsAt(views, roomId, wanted))));
     if (rows.length > request.limit) break;
     lookedAt += page.length;
-    if (lookedAt < MAX_LOOKED_AT) continue;
-    const last = await views.get('timeline', [roomId, page.at(-1)!.key[2]!]);
     // A page may be short, and still lead on.
-    return { room, rows, next: last === undefined ? undefined : endOf(parseRow(last), request) };
+    if (lookedAt >= MAX_LOOKED_AT) return { room, rows, next: endOf(children.at(-1)!, request) };
   }
   return pageOf(room, rows, request);
 }
 
-async function pageOfDescendants(
-  room: RoomReader,
-  eventId: EventId,
-  request: RelationsRequest,
-): Promise<RelationsPage> {
+async function pageOfDescendants(room: RoomReader, eventId: EventId, request: RelationsRequest): Promise<Page> {
   const { views, roomId } = room;
   const children = await listDescendants(room, eventId, request);
   const rows: TimelineRow[] = [];
   const size = request.limit + 1;
   for (let i = 0; i < children.length && rows.length < size; i += size) {
-    const keys = children.slice(i, i + size).map(({ position }) => [roomId, position]);
-    rows.push(...(await relatedOf(room, await views.getMany('timeline', keys))));
+    rows.push(...(await relatedOf(room, await readRowsAt(views, roomId, children.slice(i, i + size)))));
   }
   return pageOf(room, rows, request);
 }
 
 /** A page of rows that are one more than its limit where there is more. */
-function pageOf(room: RoomReader, rows: readonly TimelineRow[], request: RelationsRequest): RelationsPage {
+function pageOf(room: RoomReader, rows: readonly TimelineRow[], request: RelationsRequest): Page {
   const shown = rows.slice(0, request.limit);
   const last = shown.at(-1);
   return {
     room,
     rows: shown,
-    next: rows.length > shown.length && last !== undefined ? endOf(last, request) : undefined,
+    next: rows.length > shown.length && last !== undefined ? endOf(last.header, request) : undefined,
   };
 }
 
-function endOf(row: TimelineRow, { direction }: RelationsRequest): TimelinePlace {
-  return direction === 'b' ? justBefore(row) : placeOf(row);
+function endOf(
+  { depth, position }: { readonly depth: number; readonly position: Position },
+  { direction }: RelationsRequest,
+): TimelinePlace {
+  return { depth, place: direction === 'b' ? { before: position } : position };
+}
+
+function childOf({ key, value }: Row): Child {
+  const relation = JSON.parse(value) as RelationRow;
+  const [id, , , , isHistory = false] = relation;
+  const position = key[3] as Position;
+  return { id, relation, depth: depthOfKey(key[2]!), place: position, position, isHistory };
 }
 
 /** The relations to an event between the request's tokens, in the direction of the page. */
@@ -124,8 +137,8 @@ function childrenOf(
   return {
     prefix,
     reverse: direction === 'b',
-    ...(lower === undefined ? {} : boundAfter(prefix, lower.place)),
-    ...(upper === undefined ? {} : boundUpTo(prefix, upper.place)),
+    ...(lower === undefined ? {} : boundAfter([...prefix, depthKey(lower.depth)], lower.place)),
+    ...(upper === undefined ? {} : boundUpTo([...prefix, depthKey(upper.depth)], upper.place)),
   };
 }
 
@@ -134,8 +147,11 @@ function isOf([, kind, type]: RelationRow, { relType, eventType }: RelationsRequ
 }
 
 /** What is served redacted to the reader relates to nothing any more for them. */
-async function relatedOf(room: RoomReader, texts: readonly (string | undefined)[]): Promise<readonly TimelineRow[]> {
-  const shown = await room.shownOf(texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)])));
+async function relatedOf(
+  room: RoomReader,
+  rows: readonly (TimelineRow | undefined)[],
+): Promise<readonly TimelineRow[]> {
+  const shown = await room.shownOf(rows.filter((row) => row !== undefined));
   return servedWhole(await room.over(shown), shown);
 }
 
@@ -157,9 +173,8 @@ async function listDescendants(
     parents = seen.map(({ id }) => id);
   }
   const { direction } = request;
-  const inRange = [...found.values()].filter(({ position }) => isBetween(position, request));
-  const sign = direction === 'b' ? -1 : 1;
-  return inRange.toSorted((a, b) => (a.position < b.position ? -sign : sign));
+  const inRange = [...found.values()].filter((child) => isBetween(child, request));
+  return inRange.toSorted((a, b) => (direction === 'b' ? comparePlaced(b, a) : comparePlaced(a, b)));
 }
 
 /** What relates to some events, in the direction of the page, at most so many. */
@@ -172,10 +187,7 @@ async function listChildren(
   const children: Child[] = [];
   for (const parent of parents) {
     for await (const page of scanPages(views, 'relations', { prefix: [roomId, parent], reverse: direction === 'b' })) {
-      for (const { key, value } of page) {
-        const relation = JSON.parse(value) as RelationRow;
-        children.push({ id: relation[0], position: key[2] as Position, relation });
-      }
+      children.push(...page.map(childOf));
       if (children.length >= limit) return children;
     }
   }
@@ -183,9 +195,10 @@ async function listChildren(
 }
 
 /** Whether an event lies between the request's tokens. */
-function isBetween(position: Position, { direction, from, to }: RelationsRequest): boolean {
+function isBetween(child: Child, { direction, from, to }: RelationsRequest): boolean {
   const [lower, upper] = direction === 'b' ? [to, from] : [from, to];
   return (
-    (lower === undefined || isAfter(position, lower.place)) && (upper === undefined || !isAfter(position, upper.place))
+    (lower === undefined || comparePlaced(child, lower) > 0) &&
+    (upper === undefined || comparePlaced(child, upper) <= 0)
   );
 }

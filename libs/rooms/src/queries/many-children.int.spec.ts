@@ -11,6 +11,7 @@ import { ALICE, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { positionNumber, positionOf } from '#testing/position-of';
 import { RoomViews } from '#testing/room-views';
+import { depthKey } from '../projections/event-place.js';
 import { parseRow, rowHeaderOf, timelineRowOf } from '../projections/timeline-row.js';
 import { findRoomReader } from '../reading/room-reader.js';
 import { listRelations, type RelationsRequest } from './list-relations.js';
@@ -72,7 +73,7 @@ describe('an event that very many react to', () => {
         lenient: false,
       });
       writes.push({ collection: 'timeline', key: [room.roomId, position], value });
-      writes.push({ collection: 'relations', key: [room.roomId, parent, position], value: relation });
+      writes.push({ collection: 'relations', key: [room.roomId, parent, depthKey(depth), position], value: relation });
     }
     await store.write(writes);
   }

@@ -10,7 +10,8 @@ import {
   type ThreadRow,
   type ThreadSenderRow,
 } from '../projections/relations.projector.js';
-import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
+import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
+import { readRowsAt } from '../reading/event-rows.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { seenRelations } from './seen-relations.js';
 
@@ -47,6 +48,7 @@ interface Child {
   readonly type: string;
   readonly sender: UserId;
   readonly position: Position;
+  readonly isHistory: boolean;
 }
 
 /** The most children of one event that are summed up, the newest. Of a longer thread the rest is counted unseen. */
@@ -114,20 +116,22 @@ async function readBundle(
   return { replacement, references, thread };
 }
 
-/** The children that are summed up, in the order of the log: the newest of them, past whatever else relates to the event. */
+/** The children that are summed up, in the order of the graph: the newest of them, past whatever else relates to the event. */
 async function readChildren(
   { views, roomId }: RoomReader,
   { header: { eventId: parent } }: TimelineRow,
   upTo: Position | undefined,
 ): Promise<{ readonly summedUp: readonly Child[]; readonly isAll: boolean }> {
   const prefix = [roomId, parent];
-  const range = { prefix, reverse: true, ...(upTo === undefined ? {} : { to: [...prefix, upTo] }) };
+  const range = { prefix, reverse: true };
   const newestFirst: Child[] = [];
   let lookedAt = 0;
   for await (const page of scanPages(views, 'relations', range, MAX_CHILDREN)) {
     for (const { key, value } of page) {
-      const [id, relType, type, sender] = JSON.parse(value) as RelationRow;
-      if (isAggregated(relType)) newestFirst.push({ id, relType, type, sender, position: key[2] as Position });
+      const [id, relType, type, sender, isHistory = false] = JSON.parse(value) as RelationRow;
+      const position = key[3] as Position;
+      if (upTo !== undefined && position > upTo) continue;
+      if (isAggregated(relType)) newestFirst.push({ id, relType, type, sender, position, isHistory });
     }
     lookedAt += page.length;
     if (newestFirst.length >= MAX_CHILDREN || lookedAt >= MAX_LOOKED_AT)
@@ -199,9 +203,5 @@ async function readRows(
   children: readonly Child[],
 ): Promise<(TimelineRow | undefined)[]> {
   if (children.length === 0) return [];
-  const texts = await views.getMany(
-    'timeline',
-    children.map(({ position }) => [roomId, position]),
-  );
-  return texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+  return readRowsAt(views, roomId, children);
 }

@@ -83,8 +83,13 @@ export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end:
   return { depth: Math.max(depth, Number(overtaken?.value ?? 0)), place: position };
 }
 
+/** The order of the graph: negative, zero or positive, for `sort`. */
+export function comparePlaced(a: TimelinePlace, b: TimelinePlace): number {
+  return a.depth === b.depth ? comparePlaces(a.place, b.place) : a.depth - b.depth;
+}
+
 export function isSamePlace(a: TimelinePlace, b: TimelinePlace): boolean {
-  return a.depth === b.depth && comparePlaces(a.place, b.place) === 0;
+  return comparePlaced(a, b) === 0;
 }
 
 /** The bounds of a scan of `topology` from the first token, where there is one, to the second. */

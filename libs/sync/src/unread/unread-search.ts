@@ -3,8 +3,7 @@ import { type Position, START } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
-import { THREAD } from '#protocol/relation';
-import type { RelationRow, ThreadSenderRow } from '#rooms/projections/relations.projector';
+import type { ThreadSenderRow } from '#rooms/projections/relations.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/reading/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
@@ -169,10 +168,9 @@ export class UnreadSearch {
       const from = await this.#threadReadUpTo(root as EventId, threads, floor);
       if (key[1]! <= from) continue;
       const range = { prefix: [roomId, root], after: [roomId, root, from], before: [roomId, root, before] };
-      const children = await views.scan('relations', { ...range, reverse: true, limit: left });
+      const children = await views.scan('thread-events', { ...range, reverse: true, limit: left });
       left -= children.length;
-      const inThread = children.filter(({ value }) => (JSON.parse(value) as RelationRow)[1] === THREAD);
-      const keys = inThread.map((child) => [roomId, child.key[2]!]);
+      const keys = children.map((child) => [roomId, child.key[2]!]);
       for (const text of await views.getMany('timeline', keys)) {
         const row = text === undefined ? undefined : parseRow(text);
         if (row !== undefined && row.header.sender !== room.sync.requester.userId) await this.#consider(row, root);
@@ -183,7 +181,7 @@ export class UnreadSearch {
   async #threadReadUpTo(root: EventId, receipts: ReadonlyMap<string, Position>, floor: Position): Promise<Position> {
     const key = [this.room.roomId, root, this.room.sync.requester.userId];
     const text = await this.views.get('thread-senders', key);
-    const own = text === undefined ? START : (JSON.parse(text) as ThreadSenderRow).last;
+    const { last: own = START } = text === undefined ? {} : (JSON.parse(text) as Partial<ThreadSenderRow>);
     return [floor, receipts.get(root) ?? START, own].reduce((a, b) => (a > b ? a : b));
   }
 
