@@ -19,7 +19,7 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
-import { type SyncApp, type SyncUser } from '#testing/sync-app';
+import { SyncApp, type SyncUser } from '#testing/sync-app';
 
 const MINUTES = 10 * 60_000;
 const OTHER = new ForeignServer('b.example', 2);
@@ -169,6 +169,51 @@ test(
       },
     });
     expect(steps).toBeGreaterThan(10);
+  },
+  MINUTES,
+);
+
+test(
+  'views that are rebuilt while events are received are what they would be otherwise',
+  async () => {
+    const app = await SyncApp.start();
+    try {
+      const alice = await app.register('alice');
+      const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+      const there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
+      for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
+      const receiver = new Receiver(app, roomId);
+      const life = await livesOn(there);
+      const names = ['graph', 'timeline', 'room-state', 'membership', 'relations'];
+      const rebuild = (name: string) => app.views.rebuild(name, { switchByHand: false, fromStart: false });
+      for (const name of names) await rebuild(name);
+      await receiveAll(receiver, life, new Map());
+      for (let i = 0; i < 120; i++) {
+        const prev = [...there.extremities.map(({ eventId }) => eventId), life.first.event.eventId].slice(i % 2, 2);
+        const say = { type: 'm.room.message', sender: BOB, content: { body: `${i}` }, prev };
+        const topic = {
+          ...say,
+          type: 'm.room.member',
+          stateKey: BOB,
+          content: { membership: 'join', displayname: `${i}` },
+        };
+        const pdu = await makeOn(there, OTHER, i % 5 === 0 ? topic : say);
+        await there.receive(pdu.text);
+        await receiver.pdus(pdu.text);
+        if (i === 60) for (const name of names) await rebuild(name).catch(() => {});
+      }
+      const settled = async (): Promise<void> => {
+        for (const name of names)
+          await expect.poll(async () => (await app.views.status(name)).next, { timeout: 20_000 }).toBeUndefined();
+      };
+      await settled();
+      const rows = await Promise.all(names.map((name) => app.views.checksum(name)));
+      for (const name of names) await rebuild(name);
+      await settled();
+      expect(await Promise.all(names.map((name) => app.views.checksum(name)))).toEqual(rows);
+    } finally {
+      await app.close();
+    }
   },
   MINUTES,
 );

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -8,6 +8,7 @@ import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
+import { RoomVerifier } from '../audit/verify-room.js';
 import { type PduAccepted, pduTextOf } from '../facts/room-facts.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ownKey } from './own-key.js';
@@ -149,6 +150,34 @@ describe('events of another server', () => {
       { event_id: hello.event.eventId, redacted_by: redaction.event.eventId },
     ]);
     expect(home.facts(roomId, 'pdu-accepted').at(-1)!.metadata.erasable).toBeGreaterThan(0);
+  });
+});
+
+describe('two processes that receive events of one room', () => {
+  it('take each once, and come to the same room', async () => {
+    const others = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
+    const list = [await joins()];
+    for (let i = 0; i < 30; i++) {
+      const ends = there.extremities.map(({ eventId }) => eventId);
+      list.push(await says(`${i}`, i % 3 === 0 ? { prev: [list[0]!.event.eventId] } : { prev: ends.slice(-2) }));
+    }
+    const texts = list.map(({ text }) => text);
+    const command = (from: number) =>
+      new ReceivePdus(OTHER.name, roomId, [...texts.slice(from), ...texts.slice(0, from)]);
+    await Promise.all([
+      ...[0, 7, 20].map((from) => home.execute(command(from))),
+      ...[3, 11, 25].map((from) => others.execute(command(from))),
+      others.setState(ALICE, roomId, 'm.room.topic', { topic: 'meanwhile' }),
+      home.send(ALICE, roomId),
+    ]);
+    const accepted = home.facts(roomId, 'pdu-accepted').map(({ data }) => (JSON.parse(data) as PduAccepted).event_id);
+    expect(new Set(accepted).size).toBe(accepted.length);
+    expect(list.filter(({ event }) => !accepted.includes(event.eventId))).toEqual([]);
+    const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
+    expect(home.facts(roomId).flatMap((fact) => verifier.check(fact))).toEqual([]);
+    await home.send(ALICE, roomId);
+    await others.send(ALICE, roomId);
+    expect(lastOf('pdu-accepted').extremities).toHaveLength(1);
   });
 });
 
