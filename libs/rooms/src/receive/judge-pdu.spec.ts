@@ -223,6 +223,13 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(await life.send(ALICE, { depth: 2 })).toMatchObject({ kind: 'accepted' });
   });
 
+  it('whose content is not what was hashed is in the room without it', async () => {
+    const life = await Life.of(id);
+    const { event, text } = await life.make(ALICE, { content: { body: 'signed' } });
+    const outcome = await life.room.receive(text.replace('"signed"', '"forged"'));
+    expect(outcome).toMatchObject({ kind: 'accepted', event: { eventId: event.eventId, content: {} } });
+  });
+
   it('that creates the room again is dropped', async () => {
     const life = await Life.of(id);
     const again = A.create(version(id), ALICE, { 'm.federate': false });

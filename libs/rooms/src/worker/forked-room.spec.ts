@@ -6,9 +6,10 @@ import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { ALICE, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
-import { factWithPdu, heldBefore, type PduAccepted } from '../facts/room-facts.js';
+import { erasablePlaceIn, factWithPdu, heldBefore, type PduAccepted } from '../facts/room-facts.js';
 
 const CAROL = `@carol:${OTHER_SERVER.serverName}` as UserId;
+const DAVE = '@dave:a.example' as UserId;
 const KEYS = new Map(
   [TEST_AUTHOR, OTHER_SERVER].map(({ serverName, signingKey }) => [serverName, parseVerifyKey(signingKey.publicKey)]),
 );
@@ -109,6 +110,28 @@ describe('a room whose history forks', () => {
     expect(next.prevEvents).not.toContain(soft.eventId);
     await others.receive({ ...unkind, prevEvents: [soft.eventId, next.eventId] });
     expect(problemsOf(room.roomId, await others.facts())).toEqual([]);
+  });
+
+  it('may carry what it makes current again, which is found out where it is not what was signed', async () => {
+    const { others, room, carols } = await forked();
+    await room.setMembership(DAVE, 'join');
+    await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 100, [DAVE]: 50 } });
+    await room.send({ type: 'm.room.topic', stateKey: '', content: { topic: "Dave's" }, sender: DAVE });
+    // Carol takes Dave's rights away where he had not set it yet: the one before his is current again.
+    const levels = (await others.facts()).findLast(({ data }) => data.includes('"type":"m.room.power_levels"'))!;
+    const users = { [ALICE]: 100, [CAROL]: 100 };
+    const draft = { sender: CAROL, type: 'm.room.power_levels', stateKey: '', content: { users } };
+    await others.receive({ ...draft, prevEvents: [bodyOf(levels).event_id] });
+    const facts = await others.facts();
+    const last = facts.at(-1)!;
+    const carried = bodyOf(last).state_pdus!;
+    expect(Object.keys(carried)).toEqual([carols]);
+    expect(last.data.slice(erasablePlaceIn(last.type, last.data))).toMatch(/^\{"\$.*,"pdu":\{/);
+    expect(problemsOf(room.roomId, facts)).toEqual([]);
+    const forged = { state_pdus: { [carols]: carried[carols]!.replace("Carol's", "Mallory's") } };
+    expect(problemsOf(room.roomId, [...facts.slice(0, -1), saying(last, forged)])).toEqual([
+      expect.stringContaining(`what it carries as ${carols} is not that`),
+    ]);
   });
 
   it.each([
