@@ -1,26 +1,22 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { sealFacts } from '#event-store/seal-facts';
-import type { EventId, ServerName, UserId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
-import { sealEvent } from '#protocol/signing/seal-event';
-import { createSigningKey } from '#protocol/signing/signing-key';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changedBy, changesBetween, stateAfterEvent, tellHeldBefore } from '#rooms/decide/room-state';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { erasablePlaceIn, factWithPdu, pduTextOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
 import type { LocalRoom } from './local-room.js';
+import { ForeignServer } from './receiving/foreign-server.js';
 
 /** A server that others' events come from. */
-export const OTHER_SERVER = {
-  serverName: 'b.example' as ServerName,
-  signingKey: createSigningKey(new Uint8Array(32).fill(9), '1'),
-};
+export const OTHER_SERVER = new ForeignServer('b.example', 9);
 
 /** What another server's user says, standing on some events of the room. */
 export interface ForeignEvent {
@@ -76,7 +72,7 @@ export class ForkedRoom {
       ...tellHeldBefore(event, this.#after.get(first!)!, before),
       root: after.rootHash,
       visibility: 'shared',
-      origin: OTHER_SERVER.serverName,
+      origin: OTHER_SERVER.name,
       ...(outcome === 'pdu-accepted' ? this.#place(event, after) : {}),
       ...more,
     };
@@ -126,27 +122,20 @@ export class ForkedRoom {
       const id = before.get(key.type, key.stateKey);
       return id === undefined ? [] : [this.#events.get(id)!];
     });
-    const pdu = {
-      auth_events: auth.map(({ eventId }) => eventId),
-      content,
+    const place = {
+      prev: prevEvents,
+      auth: auth.map(({ eventId }) => eventId),
       depth: depth ?? Math.max(...prevEvents.map((id) => this.#events.get(id)!.depth)) + 1,
-      origin_server_ts: this.#now++,
-      prev_events: prevEvents,
-      room_id: roomId,
-      sender,
-      type,
-      ...(stateKey === undefined ? {} : { state_key: stateKey }),
+      ts: this.#now++,
     };
-    const { serverName, signingKey } = OTHER_SERVER;
-    const sealed = sealEvent(pdu, version, serverName, signingKey);
-    const event = parseRoomEvent(sealed.pdu, version, roomId);
-    this.#texts.set(event.eventId, sealed.json);
+    const { event, text } = OTHER_SERVER.make(version, roomId, { ...draft, ...place });
+    this.#texts.set(event.eventId, text);
     return event;
   }
 
   async #storeOutlier(eventId: EventId): Promise<void> {
     this.#isOutlierFirst = false;
-    const header = { event_id: eventId, room_version: this.room.version.id, origin: OTHER_SERVER.serverName };
+    const header = { event_id: eventId, room_version: this.room.version.id, origin: OTHER_SERVER.name };
     await this.#append('outlier-stored', factWithPdu(header, this.#texts.get(eventId)!));
   }
 
@@ -190,7 +179,7 @@ export class ForkedRoom {
   async #append(type: string, data: string): Promise<void> {
     const at = this.#now++;
     const erasable = erasablePlaceIn(type, data);
-    const draft = { id: crypto.randomUUID(), type, data, erasable, at, actor: OTHER_SERVER.serverName };
+    const draft = { id: crypto.randomUUID(), type, data, erasable, at, actor: OTHER_SERVER.name };
     await this.store.append(roomStream(this.room.roomId), this.#facts - 1, sealFacts(this.#chain, [draft]));
     await this.#catchUp();
   }

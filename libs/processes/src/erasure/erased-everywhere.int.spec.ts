@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
 import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
@@ -11,14 +11,12 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
 
 const SECRET = 'the secret word';
-const CAROL = `@carol:${OTHER_SERVER.serverName}` as UserId;
-const DAVE = `@dave:${OTHER_SERVER.serverName}` as UserId;
-const KEYS = new Map(
-  [TEST_AUTHOR, OTHER_SERVER].map(({ serverName, signingKey }) => [
-    serverName as string,
-    parseVerifyKey(signingKey.publicKey),
-  ]),
-);
+const CAROL = OTHER_SERVER.user('carol');
+const DAVE = OTHER_SERVER.user('dave');
+const KEYS = new Map<string, VerifyKey | undefined>([
+  [TEST_AUTHOR.serverName, parseVerifyKey(TEST_AUTHOR.signingKey.publicKey)],
+  [OTHER_SERVER.name, OTHER_SERVER.verifyKey],
+]);
 
 let app: SyncApp;
 let alice: SyncUser;

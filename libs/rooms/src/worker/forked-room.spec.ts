@@ -1,21 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { parseVerifyKey } from '#protocol/signing/signing-key';
+import { parseVerifyKey, type VerifyKey } from '#protocol/signing/signing-key';
 import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { ALICE, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { erasablePlaceIn, factWithPdu, heldBefore, type PduAccepted } from '../facts/room-facts.js';
 
-const CAROL = `@carol:${OTHER_SERVER.serverName}` as UserId;
+const CAROL = OTHER_SERVER.user('carol');
 const DAVE = '@dave:a.example' as UserId;
-const KEYS = new Map(
-  [TEST_AUTHOR, OTHER_SERVER].map(({ serverName, signingKey }) => [serverName, parseVerifyKey(signingKey.publicKey)]),
-);
+const KEYS = new Map<string, VerifyKey | undefined>([
+  [TEST_AUTHOR.serverName, parseVerifyKey(TEST_AUTHOR.signingKey.publicKey)],
+  [OTHER_SERVER.name, OTHER_SERVER.verifyKey],
+]);
 
 function problemsOf(roomId: RoomId, facts: readonly RecordedFact[]): string[] {
-  const verifier = new RoomVerifier(roomId, (server) => KEYS.get(server as typeof OTHER_SERVER.serverName));
+  const verifier = new RoomVerifier(roomId, (server) => KEYS.get(server));
   return facts.flatMap((fact) => verifier.check(fact)).map(({ problem }) => problem);
 }
 
