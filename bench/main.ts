@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { benchEventStoreServer } from './event-store-server.js';
 import { type Figure, tableOf } from './figures.js';
 import { benchInitialSync } from './initial-sync.js';
+import { benchJoining } from './joining.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchReceive } from './receive.js';
@@ -15,6 +16,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   send: benchSend,
   receive: benchReceive,
   joins: benchJoins,
+  joining: benchJoining,
   sync: benchInitialSync,
   large: () => benchLarge(FACTS),
   state: benchStateAt,

@@ -12,6 +12,8 @@ test('every collection has one owner, and the catalogue knows it', () => {
   expect(() => checkCatalogue(listProjectors())).not.toThrow();
 });
 
+const DAVE = '@dave:b.example';
+
 describe('the rows of every projector', () => {
   let life: readonly StreamFact[];
 
@@ -61,6 +63,19 @@ describe('the rows of every projector', () => {
       data: { event_id: '$joined', room_version: room.version.id, origin: 'b.example', pdu },
     };
     const joined = { event_id: '$joined', origin: 'b.example', history: true, base: { learnt: '$joined' } };
+    const member = { ...pdu, type: 'm.room.member', state_key: DAVE, content: { membership: 'join' } };
+    const taken: StreamFact = {
+      stream: `room-${roomId}`,
+      type: 'state-taken',
+      data: {
+        event_id: '$taken',
+        room_version: '11',
+        state: [{ type: 'm.room.member', state_key: DAVE, event_id: '$taken' }],
+        visibility: 'shared',
+        origin: 'b.example',
+        pdu: member,
+      },
+    };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
     const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
     const foreign = { event_id: '$late', origin: 'b.example' };
@@ -125,7 +140,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, outlier, learnt, afterGap, late, ...accounts];
+    life = [...inRoom, past, taken, outlier, learnt, afterGap, late, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

@@ -5,6 +5,7 @@ import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
+import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
@@ -20,8 +21,9 @@ export const EFFECTS: readonly Type<Effect>[] = [
   GuestEviction,
   RedactionErasure,
   AccountErasure,
+  UnfinishedJoin,
 ];
 
-/** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, ALIAS_BOOK and Accounts from global modules. */
+/** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
 @Module({ imports: [CqrsModule], providers: [...EFFECTS], exports: [...EFFECTS] })
 export class ProcessesModule {}

@@ -25,6 +25,9 @@ import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
 import { POLICY, Receiving, SERVER_KEYS } from './commands/receiving.js';
+import { Joining } from './commands/joining.js';
+import { ReceiveRoomHandler } from './commands/receive-room.js';
+import { SettleJoinHandler } from './commands/settle-join.js';
 import { EndMerging } from './commands/merge-ends.js';
 import { TakeInRoomHandler } from './commands/take-in-room.js';
 import { RedactEventHandler } from './commands/redact-event.js';
@@ -81,6 +84,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   serverKeys,
   { provide: POLICY, useValue: allowAll },
   EndMerging,
+  Joining,
   MembershipChanges,
   Receiving,
   AnnounceProfileHandler,
@@ -97,11 +101,13 @@ export const ROOM_WRITING: readonly Provider[] = [
   LeaveRoomHandler,
   ReceiveOutliersHandler,
   ReceivePdusHandler,
+  ReceiveRoomHandler,
   ReceiveStateHandler,
   RedactEventHandler,
   SendEventHandler,
   SetRoomListedHandler,
   SetStateHandler,
+  SettleJoinHandler,
   TakeInRoomHandler,
   UnbanUserHandler,
   UpgradeRoomHandler,

@@ -25,6 +25,9 @@ import { EndMerging } from '#rooms/commands/merge-ends';
 import { ownKey } from '#rooms/commands/own-key';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
+import { Joining } from '#rooms/commands/joining';
+import { ReceiveRoom, ReceiveRoomHandler } from '#rooms/commands/receive-room';
+import { SettleJoin, SettleJoinHandler } from '#rooms/commands/settle-join';
 import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
 import { Receiving } from '#rooms/commands/receiving';
 import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
@@ -77,6 +80,7 @@ export class RoomCommands {
     });
     const workers = (this.workers = new RoomWorkers({ store, snapshots, views, author: author, clock, policy }));
     const receiving = new Receiving(workers, keys, policy);
+    const joining = new Joining(workers, store);
     const merging = new EndMerging(workers, views, author, clock);
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);
@@ -98,6 +102,8 @@ export class RoomCommands {
       [LeaveRoom, new LeaveRoomHandler(members)],
       [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
       [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
+      [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],
+      [SettleJoin, new SettleJoinHandler(joining)],
       [ReceiveState, new ReceiveStateHandler(workers, receiving, merging)],
       [RedactEvent, new RedactEventHandler(workers, views)],
       [SendEvent, new SendEventHandler(workers, views)],

@@ -7,11 +7,14 @@ import { isStateDeletion } from '#protocol/state-deletion';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import {
   currentChangeOf,
+  type JoinBegun,
+  type JoinGivenUp,
   type PduAccepted,
   type PduRedacted,
   type RoomListed,
   roomStream,
   type StateChange,
+  type StateTaken,
 } from '../facts/room-facts.js';
 import { contentOf } from '../projections/room-fact-reader.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
@@ -124,7 +127,25 @@ class RoomHistory {
       return { what: listed ? 'listed the room in the directory' : 'took the room out of the directory', effect: [] };
     }
     if (type === 'room-upgraded') return { what: 'replaced the room by an upgrade', effect: [] };
+    if (type === 'state-taken') return this.#tellTaken(JSON.parse(data) as StateTaken);
+    if (type === 'join-begun') {
+      const { via } = JSON.parse(data) as JoinBegun;
+      return { what: `began to join the room through ${via}: it is being joined`, effect: [] };
+    }
+    if (type === 'join-completed') return { what: 'completed the join of the room', effect: [] };
+    if (type === 'join-given-up') {
+      return { what: `gave the join of the room up: ${(JSON.parse(data) as JoinGivenUp).reason}`, effect: [] };
+    }
     return { what: type, effect: [] };
+  }
+
+  #tellTaken({ event_id: eventId, state, pdu }: StateTaken): Pick<AuditEntry, 'event_id' | 'what' | 'effect'> {
+    const { type, state_key: stateKey } = state[0]!;
+    const remains = this.remains.get(eventId);
+    this.#contents.set(stateKeyOf(type, stateKey), contentOf(remains ?? pdu));
+    const name = nameOfEvent({ type, sender: pdu['sender'], stateKey }, this.telling.people);
+    if (remains !== undefined) this.#names.set(eventId, name);
+    return { event_id: eventId, what: `told of the state at the join: ${name}`, effect: state };
   }
 
   #tellAccepted(body: PduAccepted): Omit<AuditEntry, keyof Recorded> {

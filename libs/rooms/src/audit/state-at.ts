@@ -58,7 +58,7 @@ async function currentStateAt(
     isKnown = true;
     if (fact.revision > revision || fact.metadata.at >= before) break;
     last = fact.revision;
-    if (fact.type !== 'pdu-accepted') continue;
+    if (fact.type !== 'pdu-accepted' && fact.type !== 'state-taken') continue;
     const body = JSON.parse(fact.data) as PduAccepted;
     for (const { type, state_key, event_id } of currentChangeOf(body)?.state ?? []) {
       if (event_id === null) {

@@ -5,7 +5,7 @@ import type { StateLearnt } from '../facts/room-facts.js';
 /** A state as far as its parts are here: the entries of these or, once all are here, the whole. */
 interface ToldSoFar {
   readonly parts: number;
-  readonly entries: readonly StateEntry[];
+  readonly entries: StateEntry[];
   readonly whole?: StateTrie;
 }
 
@@ -17,7 +17,8 @@ export class ToldStates {
   take({ event_id: eventId, part, parts, root, state }: StateLearnt): string[] {
     const known = part === 1 ? { parts: 0, entries: [] } : this.#states.get(eventId);
     if (known?.parts !== part - 1) return [`part ${part} of the state before ${eventId} is out of turn`];
-    const entries = [...known.entries, ...state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id }))];
+    const { entries } = known;
+    for (const [type, stateKey, id] of state) entries.push({ type, stateKey, eventId: id });
     if (part < parts) {
       this.#states.set(eventId, { parts: part, entries });
       return [];

@@ -18,6 +18,7 @@ import {
   type PduWithState,
   type StateBase,
   type StateLearnt,
+  type StateTaken,
 } from '../facts/room-facts.js';
 
 import { heldBeforeProblems, isSameChange, outcomeProblems } from './told-otherwise.js';
@@ -105,6 +106,26 @@ export class VerifiedGraph implements EventsById {
     this.#isShared = true;
     const problems = state.flatMap((entry) => this.#learntProblems(entry));
     return [...problems.map((problem) => `the state before ${eventId} ${problem}`), ...this.#told.take(learnt)];
+  }
+
+  /**
+   * Takes an event of the state that a join brought; answers what is wrong with it. That all of them together are that state is seen
+   * at the join event.
+   */
+  checkTaken({ eventId, type, stateKey }: RoomEvent, { state }: StateTaken): string[] {
+    const problems: string[] = [];
+    if (this.#extremities.size > 0) problems.push(`${eventId} is told of a room that has events of its own`);
+    const own = [{ type, state_key: stateKey ?? '', event_id: eventId }];
+    if (!isSameChange(own, state)) problems.push(`${eventId}: the state delta is not its own effect`);
+    const entry = [type, stateKey ?? '', eventId] as const;
+    problems.push(...this.#learntProblems(entry).map((problem) => `the current state ${problem}`));
+    this.#current = this.#current.set(...entry);
+    return problems;
+  }
+
+  /** Whether an event is a forward extremity of the room. */
+  isEnd(eventId: EventId): boolean {
+    return this.#extremities.has(eventId);
   }
 
   #learntProblems([type, stateKey, eventId]: StateLearnt['state'][number]): string[] {

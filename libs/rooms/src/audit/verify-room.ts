@@ -14,12 +14,14 @@ import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature, verifyEventSignatureAside } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
 import {
+  type JoinCompleted,
   type OutlierStored,
   type PduAccepted,
   type PduRedacted,
   type PduRejected,
   pduTextOf,
   type StateLearnt,
+  type StateTaken,
 } from '../facts/room-facts.js';
 import { type GraphFact, VerifiedGraph } from './verified-graph.js';
 
@@ -67,6 +69,7 @@ export class RoomVerifier {
     try {
       if (isOfPdu(fact.type)) this.#checkPdu(fact.type, fact, problems);
       else if (fact.type === 'state-learnt') this.#checkLearnt(fact, problems);
+      else if (fact.type === 'join-completed') this.#checkCompleted(fact, problems);
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
@@ -84,7 +87,7 @@ export class RoomVerifier {
   }
 
   #checkPdu(type: PduFactType, fact: RecordedFact, problems: string[]): void {
-    const body = JSON.parse(fact.data) as PduAccepted & PduRejected & OutlierStored;
+    const body = JSON.parse(fact.data) as PduAccepted & PduRejected & OutlierStored & StateTaken;
     const version = versionOf(body.room_version);
     const pdu = pduOf(fact, version);
     const event = parseRoomEvent(pdu, version, this.roomId);
@@ -102,9 +105,9 @@ export class RoomVerifier {
     if (isErased) this.#graph.noteErased(body.event_id);
     // What stands on it names it as the log does, also where that is wrong: so each problem is told once.
     const named = { ...event, eventId: body.event_id };
-    problems.push(
-      ...(type === 'outlier-stored' ? this.#graph.checkOutlier(named, body) : this.#graph.check(named, { type, body })),
-    );
+    if (type === 'outlier-stored') problems.push(...this.#graph.checkOutlier(named, body));
+    else if (type === 'state-taken') problems.push(...this.#graph.checkTaken(named, body));
+    else problems.push(...this.#graph.check(named, { type, body }));
   }
 
   /** The events that a fact carries because they are current again. */
@@ -126,6 +129,12 @@ export class RoomVerifier {
     const body = JSON.parse(fact.data) as StateLearnt;
     if (this.#graph === undefined) problems.push(`the state before ${body.event_id} is told before any event`);
     else problems.push(...this.#graph.checkLearnt(body));
+  }
+
+  #checkCompleted(fact: RecordedFact, problems: string[]): void {
+    if (this.#isTorn) return;
+    const { event_id: eventId } = JSON.parse(fact.data) as JoinCompleted;
+    if (this.#graph?.isEnd(eventId) !== true) problems.push(`the join is completed without ${eventId}`);
   }
 
   #checkVersion(event: RoomEvent, version: RoomVersion, problems: string[]): void {
@@ -172,13 +181,14 @@ export class RoomVerifier {
 }
 
 /** The facts that are about one PDU of the room. */
-type PduFactType = GraphFact['type'] | 'outlier-stored';
+type PduFactType = GraphFact['type'] | 'outlier-stored' | 'state-taken';
 
 const PDU_FACTS: ReadonlySet<string> = new Set<PduFactType>([
   'pdu-accepted',
   'pdu-soft-failed',
   'pdu-rejected',
   'outlier-stored',
+  'state-taken',
 ]);
 
 function isOfPdu(type: string): type is PduFactType {

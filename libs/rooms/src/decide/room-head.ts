@@ -1,9 +1,9 @@
-import type { EventId } from '#kernel/ids';
+import type { EventId, ServerName, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import type { AcceptedPdu, RoomFact } from '../facts/read-room-fact.js';
+import type { AcceptedPdu, RoomFact, TakenState } from '../facts/read-room-fact.js';
 import { currentChangeOf, type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { changedBy, changesBetween } from './room-state.js';
 
@@ -32,6 +32,21 @@ export interface RoomHead {
   readonly depth: number;
   /** The history visibility in force in the current state. */
   readonly visibility: HistoryVisibility;
+  /** The join that is under way, by which other servers tell the room; undefined where there is none. */
+  readonly join: JoinUnderWay | undefined;
+}
+
+/** A join that was begun, and neither completed nor given up. */
+export interface JoinUnderWay {
+  readonly userId: UserId;
+  readonly via: ServerName;
+  /** Of the fact that began it. */
+  readonly revision: number;
+}
+
+/** Whether there is a room that anybody here has to do with: not while a first join is under way, nor after it was given up. */
+export function isHere({ revision, extremities }: Pick<RoomHead, 'revision' | 'extremities'>): boolean {
+  return revision < 0 || extremities.length > 0;
 }
 
 /** The current state of a room and its ends, with the states after these as far as they are at hand. */
@@ -50,12 +65,16 @@ export function headBeforeCreate(version: RoomVersion, createEvent: RoomEvent): 
     extremities: [],
     depth: 0,
     visibility: 'shared',
+    join: undefined,
   };
 }
 
 /** Where a room stands after a fact. Pure: a turn may go on from it before the fact is in the log. */
 export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   const revision = head.revision + 1;
+  if (fact.type === 'state-taken') return headWithTaken(head, fact, revision);
+  if (fact.type === 'join-begun') return { ...head, revision, join: { userId: fact.userId, via: fact.via, revision } };
+  if (fact.type === 'join-ended') return { ...head, revision, join: undefined };
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
   const { event, header } = fact;
   const current = currentChangeOf(header);
@@ -66,6 +85,11 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
   return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
+}
+
+function headWithTaken(head: RoomHead, { change, visibility }: TakenState, revision: number): RoomHead {
+  const state = head.state.set(change.type, change.state_key, change.event_id);
+  return { ...head, revision, state, visibility: visibility ?? head.visibility };
 }
 
 /** How many events a new one of ours names as its parents: an event with more is refused by everybody. */

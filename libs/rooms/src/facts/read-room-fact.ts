@@ -1,11 +1,20 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { type PduAccepted, type PduRedacted, pduTextOf } from './room-facts.js';
+import {
+  type HistoryVisibility,
+  historyVisibilityOf,
+  type JoinBegun,
+  type PduAccepted,
+  type PduRedacted,
+  pduTextOf,
+  type StateChange,
+  type StateTaken,
+} from './room-facts.js';
 
 /** What the header of a fact says that an accepted event does to its room. */
 export type AcceptedHeader = Pick<
@@ -20,10 +29,22 @@ export interface AcceptedPdu {
   readonly header: AcceptedHeader;
 }
 
+/** An event of the state that a join brought, as the fold sees it. */
+export interface TakenState {
+  readonly type: 'state-taken';
+  readonly change: StateChange & { readonly event_id: EventId };
+  /** The history visibility that it sets, where it sets one. */
+  readonly visibility: HistoryVisibility | undefined;
+}
+
 /** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
 export type RoomFact =
   | AcceptedPdu
   | { readonly type: 'pdu-redacted'; readonly eventId: EventId }
+  | TakenState
+  | { readonly type: 'join-begun'; readonly userId: UserId; readonly via: ServerName }
+  /** It was completed or given up. */
+  | { readonly type: 'join-ended' }
   /** Of a kind that does not concern the event graph. */
   | { readonly type: 'other' };
 
@@ -32,11 +53,24 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
   if (fact.type === 'pdu-redacted') {
     return { type: 'pdu-redacted', eventId: (JSON.parse(fact.data) as PduRedacted).event_id };
   }
+  if (fact.type === 'state-taken') return readTakenState(JSON.parse(fact.data) as StateTaken);
+  if (fact.type === 'join-begun') {
+    const { user_id: userId, via } = JSON.parse(fact.data) as JoinBegun;
+    return { type: 'join-begun', userId, via };
+  }
+  if (fact.type === 'join-completed' || fact.type === 'join-given-up') return { type: 'join-ended' };
   if (fact.type !== 'pdu-accepted') return { type: 'other' };
   const header = JSON.parse(fact.data) as PduAccepted;
   const version = findRoomVersion(header.room_version);
   if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${header.room_version}`);
   return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
+}
+
+function readTakenState({ event_id: eventId, state, pdu }: StateTaken): TakenState {
+  const change = { ...state[0]!, event_id: eventId };
+  const isVisibility = change.type === 'm.room.history_visibility' && change.state_key === '';
+  const content = isJsonObject(pdu['content']) ? pdu['content'] : {};
+  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(content) : undefined };
 }
 
 /**

@@ -125,9 +125,23 @@ export interface JoinBegun {
   readonly via: ServerName;
 }
 
+/**
+ * `state-taken`: an event of the state that a join brought (`state-learnt`) holds its key in the current state from here on. It came
+ * as an outlier; this fact carries it for the views, which keep no outliers. Once the first of them is there the join is completed,
+ * whatever happens. Those by which a room shows, and the join event, stand in one write with `join-completed`.
+ */
+export interface StateTaken extends Pick<PduWithState, 'event_id' | 'room_version' | 'state' | 'visibility' | 'pdu'> {
+  readonly origin: ServerName;
+}
+
 /** `join-completed`: all that the join brought is there, and shows from here on. */
 export interface JoinCompleted {
   readonly event_id: EventId;
+}
+
+/** `join-given-up`: nothing of the room ever shows by this join. Another one may begin, and finds the outliers of this one. */
+export interface JoinGivenUp {
+  readonly reason: string;
 }
 
 /**
@@ -197,7 +211,13 @@ const PDU_MARK = ',"pdu":{';
 const CARRIED_MARK = ',"state_pdus":{';
 
 /** The facts that carry an event as it was signed, which a redaction may take away. */
-const ERASABLE: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected', 'outlier-stored']);
+const ERASABLE: ReadonlySet<string> = new Set([
+  'pdu-accepted',
+  'pdu-soft-failed',
+  'pdu-rejected',
+  'outlier-stored',
+  'state-taken',
+]);
 
 /**
  * The text of the PDU within a fact's data, byte for byte as signed. Quotes inside JSON strings are escaped, so the mark
@@ -232,6 +252,7 @@ type WithoutPdu =
   | Omit<PduAccepted, 'pdu'>
   | Omit<PduRejected, 'pdu'>
   | Omit<OutlierStored, 'pdu'>
+  | Omit<StateTaken, 'pdu'>
   | Omit<PduRedacted, 'pdu'>;
 
 /** Writes a fact's data: the header's keys, then the texts of other events that it carries, then the PDU's own text. */
@@ -256,7 +277,9 @@ export const ROOM_SHAPES = {
   'outlier-stored': [],
   'state-learnt': [],
   'join-begun': [],
+  'state-taken': [],
   'join-completed': [],
+  'join-given-up': [],
   'pdu-redacted': [],
   'room-listed': [],
   'room-upgraded': [],

@@ -9,6 +9,7 @@ import {
   roomIdOfStream,
   type StateChange,
   type StateLearnt,
+  type StateTaken,
 } from '../facts/room-facts.js';
 import {
   findGraphEvent,
@@ -35,7 +36,12 @@ const WITH_STATE: Readonly<Record<string, Outcome>> = {
   'pdu-rejected': 'rejected',
 };
 
-const HANDLED: ReadonlySet<string> = new Set([...Object.keys(WITH_STATE), 'outlier-stored', 'state-learnt']);
+const HANDLED: ReadonlySet<string> = new Set([
+  ...Object.keys(WITH_STATE),
+  'outlier-stored',
+  'state-learnt',
+  'state-taken',
+]);
 
 /** Whether this kind of fact says something of the graph. */
 export function concernsGraph(type: string): boolean {
@@ -51,6 +57,7 @@ export function writeGraph(fact: GraphFact, rows: OwnRows): Promise<void> {
   const data: unknown = JSON.parse(fact.data);
   const writer = new GraphWriter(fact, rows);
   if (outcome !== undefined) return writer.placed(outcome, data as PduWithState);
+  if (fact.type === 'state-taken') return writer.taken(data as StateTaken);
   if (fact.type === 'state-learnt') return writer.learnt(data as StateLearnt);
   return writer.outlier(data as OutlierStored);
 }
@@ -106,6 +113,12 @@ class GraphWriter {
     if (known?.states !== undefined) return this.#noteCopy(eventId, this.fact.revision);
     if (known !== undefined) this.#noteCopy(eventId, known.revision);
     this.#putEvent(eventId, reason === undefined ? 'outlier' : 'rejected-outlier', pdu, undefined);
+  }
+
+  /** It stays an event without a place, and this fact has it too. */
+  taken({ event_id: eventId }: StateTaken): Promise<void> {
+    this.#noteCopy(eventId, this.fact.revision);
+    return Promise.resolve();
   }
 
   /** Each part stands upon the one before; the first begins anew, whatever was told before it. */

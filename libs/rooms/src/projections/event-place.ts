@@ -10,6 +10,8 @@ export interface EventPlace {
   readonly revision: number;
   /** It was fetched from the past: it stands in the order of the graph alone. */
   readonly isHistory: boolean;
+  /** It came with the state of a join: it stands in no order, and what is before it is not here. */
+  readonly isPlaceless?: boolean;
 }
 
 /** 132 bits: nobody finds two ids that share it. */
@@ -23,10 +25,13 @@ export function eventKeyPart(eventId: EventId): string {
 /** Stands last in the row of an event of the past, and as the row of its place in `topology`. */
 export const HISTORY_MARK = 'h';
 
+/** As much for an event that stands in no order. */
+const PLACELESS_MARK = 's';
+
 /** A place as it is stored. */
-export function formatEventPlace({ position, depth, revision, isHistory }: EventPlace): string {
+export function formatEventPlace({ position, depth, revision, isHistory, isPlaceless }: EventPlace): string {
   const text = `${shortPosition(position)} ${depth} ${revision}`;
-  return isHistory ? `${text} ${HISTORY_MARK}` : text;
+  return isHistory ? `${text} ${isPlaceless === true ? PLACELESS_MARK : HISTORY_MARK}` : text;
 }
 
 /** Reads what `formatEventPlace` wrote. */
@@ -34,7 +39,8 @@ export function parseEventPlace(text: string): EventPlace {
   const [digits = '', depth, revision, mark] = text.split(' ');
   const position = parseShortPosition(digits);
   if (position === undefined) throw new Error(`not a place of an event: ${text}`);
-  return { position, depth: Number(depth), revision: Number(revision), isHistory: mark === HISTORY_MARK };
+  const place = { position, depth: Number(depth), revision: Number(revision), isHistory: mark !== undefined };
+  return mark === PLACELESS_MARK ? { ...place, isPlaceless: true } : place;
 }
 
 /** The depth as a key part, which sorts by its number: how many digits it has, as a letter, and the digits. Those beyond 2^53-1 count as that. */

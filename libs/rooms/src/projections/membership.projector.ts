@@ -62,7 +62,8 @@ export function membershipProjector(reader: RoomFactReader): Projector {
     name: 'membership',
     version: 2,
     collections: ['members', 'room-members', 'user-rooms', 'membership-log', 'room-counts'],
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted' || type === 'room-forgotten',
+    handles: (type) =>
+      type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted' || type === 'room-forgotten',
     project(fact, rows) {
       if (fact.type === 'room-forgotten') return forget(fact, rows);
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);

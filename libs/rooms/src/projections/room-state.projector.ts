@@ -17,7 +17,7 @@ export function roomStateProjector(reader: RoomFactReader): Projector {
     name: 'room-state',
     version: 5,
     collections: ['room-state', 'state-deletions'],
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
       applyState(reader, fact, rows);

@@ -1,6 +1,7 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { OwnRows, Projector } from '#projections/projector';
+import type { StateKey } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 import { contentOf, currentStateOf, deletedStateOf, type RoomFactReader } from './room-fact-reader.js';
@@ -44,13 +45,18 @@ const READ: Readonly<Record<string, (content: JsonObject) => Partial<RoomSummary
   'm.room.tombstone': (content) => ({ tombstone: textOf(content['replacement_room']) ?? '' }),
 };
 
+/** Whether a room's row says something of what holds this key. */
+export function isSummarised({ type, stateKey }: StateKey): boolean {
+  return stateKey === '' && (Object.hasOwn(READ, type) || type === 'm.room.create');
+}
+
 /** `rooms`: one row about each room, from its state. */
 export function roomSummaryProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-summary',
     version: 1,
     collections: ['rooms'],
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') {
         const { roomId, data } = reader.redacted(fact);
@@ -60,8 +66,7 @@ export function roomSummaryProjector(reader: RoomFactReader): Projector {
       }
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
-      const isTold = ({ type, state_key: key }: StateChange): boolean =>
-        key === '' && (Object.hasOwn(READ, type) || type === 'm.room.create');
+      const isTold = ({ type, state_key: stateKey }: StateChange): boolean => isSummarised({ type, stateKey });
       const set = currentStateOf(accepted)
         .filter(({ change }) => isTold(change))
         .map(({ change, pdu }) => [change.type, change.event_id, pdu] as const);

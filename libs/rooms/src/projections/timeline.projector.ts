@@ -6,7 +6,7 @@ import { type Position, shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import { depthKey, depthOfKey, eventKeyPart, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
 import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
-import { redactedRowOf } from './timeline-row.js';
+import { redactedRowOf, timelineRowOf } from './timeline-row.js';
 
 /** 132 bits: nobody finds two transactions that share a row. */
 const HASH_CHARACTERS = 22;
@@ -35,7 +35,7 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 
 /**
  * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
- * in `history` those that were fetched from the past, which are news to nobody. `topology` has both in the order of the graph,
+ * in `history` those that were fetched from the past, which are news to nobody, and those of the state that a join brought. `topology` has both in the order of the graph,
  * `gaps` those whose parents may be missing here, `overtaken` those that came after deeper ones, `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
  * PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
  * page of /sync is one scan.
@@ -46,10 +46,11 @@ export function timelineProjector(reader: RoomFactReader): Projector {
     version: 7,
     readableSince: 7,
     collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
-    handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
       const accepted = reader.accepted(fact);
+      if (fact.type === 'state-taken') return applyTaken(accepted, fact, rows);
       applyEvent(accepted, fact, rows);
       return mayBeOvertaken(accepted.data) ? noteOvertaken(accepted, fact, rows) : undefined;
     },
@@ -109,6 +110,19 @@ async function deepestBefore(roomId: RoomId, position: Position, rows: OwnRows):
 
 function depthOf(pdu: JsonObject): number {
   return Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
+}
+
+/** An event of the state that a join brought: it is found by its id alone, for where it stands in the room is not known. */
+function applyTaken(
+  { roomId, data, lenient }: AcceptedFact,
+  { position, revision }: RecordedFact,
+  rows: OwnRows,
+): void {
+  const { pdu, event_id: eventId, visibility } = data;
+  const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
+  rows.put('history', [roomId, position], row);
+  const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true };
+  rows.put('events', [eventKeyPart(eventId), roomId], formatEventPlace(place));
 }
 
 /** The parents of an event; in versions 1 and 2 of rooms each stands beside its hash. */

@@ -47,6 +47,7 @@ export async function findGapAt(views: Views, roomId: RoomId, at: TimelinePlace)
 async function openGap(views: Views, roomId: RoomId, place: TimelinePlace, value: string): Promise<Gap | undefined> {
   const parents = JSON.parse(value) as EventId[];
   const places = await findPlaces(views, roomId, parents);
-  const missing = parents.filter((_, i) => places[i] === undefined);
+  // Of the state that a join brought, what lies before is not here either.
+  const missing = parents.filter((_, i) => places[i]?.isPlaceless ?? places[i] === undefined);
   return missing.length === 0 ? undefined : { place, missing };
 }

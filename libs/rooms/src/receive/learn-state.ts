@@ -50,20 +50,21 @@ export async function learnState(
   if (room.createEvent === undefined || state.get('m.room.create', '') !== room.createEvent.eventId) {
     return dropped('The state does not hold the create event of the room');
   }
-  return { kind: 'learnt', parts: partsOf(eventId, origin, state), state };
+  return { kind: 'learnt', parts: [...partsOf(eventId, origin, state)], state };
 }
 
-function partsOf(eventId: EventId, origin: ServerName, state: StateTrie): StateLearnt[] {
-  const entries = [...state.entries()].map(({ type, stateKey, eventId: id }) => [type, stateKey, id] as const);
-  const parts = Math.ceil(entries.length / PART);
-  return Array.from({ length: parts }, (_, i) => ({
-    event_id: eventId,
-    origin,
-    part: i + 1,
-    parts,
-    root: state.rootHash,
-    state: entries.slice(i * PART, (i + 1) * PART),
-  }));
+/** The state before an event as the facts tell it, in parts of some thousand entries; made one after another as they are asked for. */
+export function* partsOf(eventId: EventId, origin: ServerName, state: StateTrie): Generator<StateLearnt> {
+  const parts = Math.ceil(state.size / PART);
+  const root = state.rootHash;
+  let entries: StateLearnt['state'][number][] = [];
+  let part = 0;
+  for (const { type, stateKey, eventId: id } of state.entries()) {
+    entries.push([type, stateKey, id]);
+    if (entries.length < PART && part * PART + entries.length < state.size) continue;
+    yield { event_id: eventId, origin, part: ++part, parts, root, state: entries };
+    entries = [];
+  }
 }
 
 function dropped(reason: string): Dropped {

@@ -2,19 +2,18 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { headAfter, headBeforeCreate } from '../decide/room-head.js';
-import { type AcceptedPdu, readRoomFact, type RoomFact } from '../facts/read-room-fact.js';
-import { currentChangeOf } from '../facts/room-facts.js';
+import { type AcceptedPdu, roomEventOfFact, type RoomFact } from '../facts/read-room-fact.js';
+import { currentChangeOf, type OutlierStored, type PduAccepted } from '../facts/room-facts.js';
 import { type LiveRoom, liveRoom } from './live-room.js';
 import { type FactPlace, transactionName } from './room-transactions.js';
 
-/** The room before a first fact that was read from the log. Throws where that is no create event. */
+/** The room before a first fact that was read from the log: its create event, accepted or told by a join. Throws where it is none. */
 export function roomBefore(roomId: RoomId, first: RecordedFact): LiveRoom {
-  const fact = readRoomFact(roomId, first);
-  const version = fact.type === 'pdu-accepted' ? findRoomVersion(fact.header.room_version) : undefined;
-  if (fact.type !== 'pdu-accepted' || version === undefined) {
-    throw new Error(`${first.stream} does not begin with a create event`);
-  }
-  return liveRoom(roomId, headBeforeCreate(version, fact.event));
+  const isOfEvent = first.type === 'pdu-accepted' || first.type === 'outlier-stored';
+  const event = isOfEvent ? roomEventOfFact(roomId, first) : undefined;
+  if (event?.type !== 'm.room.create') throw new Error(`${first.stream} does not begin with a create event`);
+  const { room_version: id } = JSON.parse(first.data) as PduAccepted | OutlierStored;
+  return liveRoom(roomId, headBeforeCreate(findRoomVersion(id)!, event));
 }
 
 /**
@@ -34,6 +33,7 @@ export function evolveRoom(
   room.graph?.note(recorded);
   const place = { revision: head.revision, position: recorded.position };
   if (fact.type === 'pdu-accepted') noteAccepted(room, fact, place);
+  else if (fact.type === 'state-taken') room.stateRevisions.set(fact.change.event_id, place.revision);
   else if (fact.type === 'pdu-redacted') noteRedacted(room, fact.eventId, place.revision);
 }
 

@@ -28,7 +28,7 @@ export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: 
   await turn.undurable.whenSigned();
   const outcome = await judgePdu(pdu, turn.known, arrival);
   if (outcome.kind === 'accepted' || outcome.kind === 'soft-failed' || outcome.kind === 'rejected') {
-    await takePlaced(turn, outcome);
+    takePlaced(turn, outcome, outcome.kind === 'accepted' ? await findMissingParents(turn, outcome) : []);
   }
   return outcome;
 }
@@ -60,10 +60,14 @@ export function learnInTurn(turn: RoomTurn, { parts, state }: LearnedState, from
   }
 }
 
-async function takePlaced(turn: RoomTurn, outcome: Accepted | SoftFailed | Rejected): Promise<void> {
+/** Appends what became of an event whose place is known. `missing`: those of its parents whose place is not. */
+export function takePlaced(
+  turn: RoomTurn,
+  outcome: Accepted | SoftFailed | Rejected,
+  missing: readonly EventId[],
+): void {
   const { event, header, kind, pduText, redactions, state } = outcome;
   const rejection = kind === 'rejected' ? { rejection: outcome.rejection } : {};
-  const missing = kind === 'accepted' ? await findMissingParents(turn, outcome) : [];
   turn.undurable.note({ event, outcome: kind, ...rejection, after: state, isForeign: true }, missing);
   const name = `${kind} ${event.eventId}`;
   if (kind === 'accepted') {

@@ -4,7 +4,7 @@ import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { trieOf } from '#protocol/state-trie/state-trie';
-import { type Extremity, headBeforeCreate } from '../decide/room-head.js';
+import { type Extremity, headBeforeCreate, isHere } from '../decide/room-head.js';
 import { roomEventOfFact } from '../facts/read-room-fact.js';
 import { type HistoryVisibility, roomStream } from '../facts/room-facts.js';
 import { type LiveRoom, liveRoom } from './live-room.js';
@@ -83,7 +83,7 @@ export class RoomSnapshots {
 
   /** Begins a snapshot in the background where enough has happened since the last, in the process that writes the views. */
   consider(room: LiveRoom): void {
-    if (!this.readModels.isWriter) return;
+    if (!this.readModels.isWriter || !isHere(room.head)) return;
     const since = room.head.revision - room.snapshotRevision;
     if (since < Math.max(MIN_FACTS, room.head.state.size) || this.#writing.has(room.roomId)) return;
     const before = room.snapshotRevision;
@@ -102,17 +102,19 @@ export class RoomSnapshots {
   }
 
   async #write(room: LiveRoom): Promise<void> {
-    // The state is immutable, so what is written is one moment's whatever happens meanwhile; only the revisions are looked
-    // up as we go, in the same turn of the event loop.
+    // The state is immutable, so what is written is one moment's whatever happens meanwhile; the revisions are copied.
     const { roomId, head, chain } = room;
     if (chain === undefined) return;
-    const entries: SnapshotEntry[] = [];
-    for (const { type, stateKey, eventId } of head.state.entries()) {
-      entries.push([type, stateKey, eventId, room.stateRevisions.get(eventId) as number]);
-    }
-    const chunks = Math.ceil(entries.length / ENTRIES_PER_CHUNK);
+    const revisions = new Map(room.stateRevisions);
+    const chunks = Math.ceil(head.state.size / ENTRIES_PER_CHUNK);
+    const entries = head.state.entries();
     for (let chunk = 0; chunk < chunks; chunk++) {
-      const part = entries.slice(chunk * ENTRIES_PER_CHUNK, (chunk + 1) * ENTRIES_PER_CHUNK);
+      const part: SnapshotEntry[] = [];
+      while (part.length < ENTRIES_PER_CHUNK) {
+        const { value, done } = entries.next();
+        if (done === true) break;
+        part.push([value.type, value.stateKey, value.eventId, revisions.get(value.eventId) as number]);
+      }
       await this.readModels.write([put(chunkKey(roomId, head.revision, chunk), JSON.stringify(part))]);
     }
     const { revision, depth, visibility } = head;

@@ -7,6 +7,7 @@ import type { RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
+import { isHere } from '../decide/room-head.js';
 import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
 import { allowAll, type Policy } from '../receive/7-check-policy.js';
@@ -37,11 +38,24 @@ export interface RoomWorkersOptions extends TurnServices {
 
 interface QueuedTask {
   readonly run: RoomTask<unknown>;
+  /** It is part of a join, by which the room comes here; others see no such room meanwhile. */
+  readonly isOfJoin: boolean;
+  /** The room before its create event, for the task that may begin it. */
+  readonly seed: LiveRoom | undefined;
   readonly context: FactContext;
   /** What the policy allows of the task's events; undefined where there is no policy. */
   readonly allowed: readonly AllowedEvent[] | undefined;
   readonly resolve: (result: TurnResult<unknown>) => void;
   readonly reject: (reason: unknown) => void;
+}
+
+/** How a task comes into the queue of its room. */
+interface Enqueuing {
+  readonly allowed?: QueuedTask['allowed'];
+  /** The room, where it begins here. */
+  readonly begins?: LiveRoom;
+  readonly isOfJoin?: boolean;
+  readonly seed?: LiveRoom;
 }
 
 interface Worker {
@@ -90,6 +104,14 @@ export class RoomWorkers {
     return this.#askAndEnqueue(roomId, context, task);
   }
 
+  /**
+   * As `run`, for a task of a join that brings a room here. `seed` is the room before its create event, for the task that may begin
+   * it; without one this throws M_FORBIDDEN too where the log does not have the room.
+   */
+  join<T>(roomId: RoomId, context: FactContext, task: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {
+    return this.#enqueue(roomId, context, task, { seed, isOfJoin: true });
+  }
+
   /** As `run`, for a room that is about to begin: `seed` is the room before its create event. */
   create<T>(seed: LiveRoom, context: FactContext, task: RoomTask<T>): Promise<TurnResult<T>> {
     const worker = this.#busy.get(seed.roomId);
@@ -118,24 +140,23 @@ export class RoomWorkers {
   #askAndEnqueue<T>(roomId: RoomId, context: FactContext, run: RoomTask<T>, seed?: LiveRoom): Promise<TurnResult<T>> {
     const { policy = allowAll } = this.options;
     // PERF: there is nobody to ask, mostly.
-    if (policy === allowAll) return this.#enqueue(roomId, context, run, undefined, seed);
-    return askFirst(policy, (allowed) => this.#enqueue(roomId, context, run, allowed, seed));
+    if (policy === allowAll) return this.#enqueue(roomId, context, run, { begins: seed });
+    return askFirst(policy, (allowed) => this.#enqueue(roomId, context, run, { allowed, begins: seed }));
   }
 
   #enqueue<T>(
     roomId: RoomId,
     context: FactContext,
     run: RoomTask<T>,
-    allowed: readonly AllowedEvent[] | undefined,
-    seed: LiveRoom | undefined,
+    { allowed, begins, isOfJoin = false, seed }: Enqueuing,
   ): Promise<TurnResult<T>> {
     return new Promise((resolve, reject) => {
       let worker = this.#busy.get(roomId);
       if (worker === undefined) {
-        worker = { roomId, queue: [], room: seed ?? this.#idle.get(roomId), draining: undefined };
+        worker = { roomId, queue: [], room: begins ?? this.#idle.get(roomId), draining: undefined };
         this.#busy.set(roomId, worker);
       }
-      worker.queue.push({ run, context, allowed, resolve: resolve as QueuedTask['resolve'], reject });
+      worker.queue.push({ run, isOfJoin, seed, context, allowed, resolve: resolve as QueuedTask['resolve'], reject });
       worker.draining ??= this.#drain(worker);
     });
   }
@@ -164,12 +185,15 @@ export class RoomWorkers {
   async #work(worker: Worker, tasks: readonly QueuedTask[]): Promise<void> {
     const races = new LostRaces();
     for (let done = 0; done < tasks.length;) {
-      worker.room ??= await this.#load(worker.roomId);
-      const { room } = worker;
       const left = tasks.slice(done);
+      worker.room ??= (await this.#load(worker.roomId)) ?? left[0]!.seed;
+      const { room } = worker;
       if (room === undefined) {
-        for (const task of left) task.reject(unknownRoom());
-        return;
+        const seeded = left.findIndex(({ seed }) => seed !== undefined);
+        const unknown = seeded < 0 ? left : left.slice(0, seeded);
+        for (const task of unknown) task.reject(unknownRoom());
+        done += unknown.length;
+        continue;
       }
       const batch = await this.#decide(room, left);
       try {
@@ -211,6 +235,10 @@ export class RoomWorkers {
     const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
     let started = performance.now();
     for (const task of tasks) {
+      if (!task.isOfJoin && !isHere(batch.head)) {
+        batch.outcomes.push({ error: unknownRoom() });
+        continue;
+      }
       const turn = new RoomTurn(room, batch.head, undurable, task.context, services, task.allowed);
       try {
         const result = await task.run(turn);

@@ -53,7 +53,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
-    if (type !== 'pdu-accepted' || isOfThePast(fact.data)) return undefined;
+    if ((type !== 'pdu-accepted' && type !== 'state-taken') || isOfThePast(fact.data)) return undefined;
     return { kind: 'room', roomId: roomIdOfStream(stream), members: (concerns) => membersOf(fact, concerns) };
   }
   if (stream.startsWith(USER_STREAM_PREFIX)) return touchOfUser(fact, userIdOfStream(stream));

@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { Effect } from '#projections/effects/effect';
+import { SettleJoin } from '#rooms/commands/settle-join';
+import { roomIdOfStream } from '#rooms/facts/room-facts';
+
+/** For so long nothing is written of a join that another process runs, at most, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** What stands in the stream while a join is under way. */
+const OF_JOIN: ReadonlySet<string> = new Set(['join-begun', 'outlier-stored', 'state-learnt', 'state-taken']);
+
+/** Ends a join of a room of other servers that nobody goes on with, as after the end of a process. */
+@Injectable()
+export class UnfinishedJoin implements Effect {
+  readonly name = 'unfinished-join';
+
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  keyOf({ type, stream }: RecordedFact): string | undefined {
+    return type === 'join-begun' ? roomIdOfStream(stream) : undefined;
+  }
+
+  async run({ stream }: RecordedFact): Promise<boolean> {
+    // Other processes write to a log on a server only.
+    if (this.config.eventStoreUrl !== undefined) await this.#untilQuiet(stream);
+    return this.commands.execute<SettleJoin, boolean>(new SettleJoin(roomIdOfStream(stream)));
+  }
+
+  async #untilQuiet(stream: string): Promise<void> {
+    for (;;) {
+      const left = (await this.#findLast(stream)) + PATIENCE_MS - this.clock.now();
+      if (left <= 0) return;
+      await delay(left, undefined, { ref: false });
+    }
+  }
+
+  /** When a join was last written to; 0 where it has ended. */
+  async #findLast(stream: string): Promise<number> {
+    for await (const { type, metadata } of this.store.readStream(stream, { backwards: true, limit: 1 })) {
+      return OF_JOIN.has(type) ? metadata.at : 0;
+    }
+    return 0;
+  }
+}

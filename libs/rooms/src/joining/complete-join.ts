@@ -1,0 +1,113 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { EventStore } from '#event-store/event-store';
+import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { StateEntry, StateTrie } from '#protocol/state-trie/state-trie';
+import { pduTextOf } from '../facts/room-facts.js';
+import { isSummarised } from '../projections/room-summary.projector.js';
+import { judgePdu } from '../receive/judge-pdu.js';
+import type { PreparedPdu } from '../receive/outcome.js';
+import { type BroughtState, checkJoin, completeJoin, takeState } from '../worker/join-in-turn.js';
+import { readRevisions } from '../worker/read-revisions.js';
+import type { RoomTask, TurnResult } from '../worker/room-workers.js';
+import type { JoiningRoom } from './joining-room.js';
+
+/** How many events of the state one write takes. */
+const PIECE = 256;
+/** How many members of this server may show at once with the join. More than so many are of a room that was lost here. */
+const MOST_SHOWN_AT_ONCE = 1_000;
+
+export interface Completion {
+  /** Its state is the one before the join event. */
+  readonly room: JoiningRoom;
+  /** The revision at which the join began. */
+  readonly begun: number;
+  readonly join: PreparedPdu;
+  readonly store: Pick<EventStore, 'readStream'>;
+  readonly write: (actor: UserId | ServerName, task: RoomTask<unknown>) => Promise<TurnResult<unknown>>;
+}
+
+/** Why the room's own rules do not let the join event in. */
+export interface Refused {
+  readonly refusal: string;
+}
+
+/**
+ * Writes the current state of a room that was told, and the join event: what is there of it already is not written again. First what
+ * shows nowhere by itself; then, in one write with the join event, all by which somebody here sees the room. Answers the position of
+ * that, or why the join event is refused, with nothing written.
+ */
+export async function completeInPieces({ room, begun, join, store, write }: Completion): Promise<Position | Refused> {
+  const joined = await judgePdu(join, room);
+  if (joined.kind !== 'accepted') {
+    return { refusal: 'reason' in joined ? joined.reason : `the join event is ${joined.kind}` };
+  }
+  const user = join.event.sender;
+  const { quiet, shown } = await inOrder(room, serverNameOf(user));
+  for (let at = 0; at < quiet.length; at += PIECE) {
+    const events = await readEvents(quiet.slice(at, at + PIECE), room, store);
+    await write(join.origin, async (turn) => {
+      checkJoin(turn, begun);
+      takeAll(events, turn);
+    });
+  }
+  const last = await readEvents(shown, room, store);
+  const { position } = await write(user, async (turn) => {
+    checkJoin(turn, begun);
+    takeAll(last, turn);
+    completeJoin(turn, joined);
+  });
+  return position!;
+
+  function takeAll(events: readonly BroughtState[], turn: Parameters<RoomTask<unknown>>[0]): void {
+    for (const one of events) {
+      if (turn.head.state.get(one.type, one.stateKey) === undefined) takeState(turn, one, join.origin);
+    }
+    // PERF: its hash is computed as it grows, not all of it at the end.
+    void turn.head.state.rootHash;
+  }
+}
+
+/**
+ * The entries of a state in the order in which they are written. A room is known by its create event, of which the others are told
+ * more, and to a user here by their membership.
+ */
+async function inOrder(
+  { state, index }: JoiningRoom,
+  serverName: ServerName,
+): Promise<{ quiet: StateEntry[]; shown: StateEntry[] }> {
+  const quiet: StateEntry[] = [];
+  const ofRoom: StateEntry[] = [];
+  const members: StateEntry[] = [];
+  for await (const entry of inTurns(state)) {
+    if (isSummarised(entry)) ofRoom.push(entry);
+    else if (entry.type !== 'm.room.member' || !entry.stateKey.endsWith(`:${serverName}`)) quiet.push(entry);
+    else members.push(entry);
+  }
+  // PERF: in the order in which they lie in the log many are read at once.
+  const sorted = [...quiet, ...members.splice(MOST_SHOWN_AT_ONCE)].map((entry) => ({
+    entry,
+    revision: index.outliers.get(entry.eventId)!.revision,
+  }));
+  sorted.sort((a, b) => a.revision - b.revision);
+  ofRoom.sort((a, b) => Number(b.type === 'm.room.create') - Number(a.type === 'm.room.create'));
+  return { quiet: sorted.map(({ entry }) => entry), shown: [...ofRoom, ...members] };
+}
+
+async function* inTurns(state: StateTrie): AsyncGenerator<StateEntry> {
+  let count = 0;
+  for (const entry of state.entries()) {
+    if (++count % 2_000 === 0) await nextTurn();
+    yield entry;
+  }
+}
+
+async function readEvents(
+  entries: readonly StateEntry[],
+  { roomId, index }: JoiningRoom,
+  store: Pick<EventStore, 'readStream'>,
+): Promise<BroughtState[]> {
+  const revisionOf = ({ eventId }: StateEntry): number => index.outliers.get(eventId)!.revision;
+  const facts = await readRevisions(store, roomId, entries.map(revisionOf));
+  return entries.map((entry) => ({ ...entry, pduText: pduTextOf(facts.get(revisionOf(entry))!.data) }));
+}

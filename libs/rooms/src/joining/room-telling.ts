@@ -1,0 +1,219 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { EventStore } from '#event-store/event-store';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Pdu } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { StateTrie } from '#protocol/state-trie/state-trie';
+import { headBeforeCreate } from '../decide/room-head.js';
+import { AuthOrder } from '../receive/auth-order.js';
+import { judgeOutlier } from '../receive/judge-outlier.js';
+import { partsOf } from '../receive/learn-state.js';
+import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
+import type { WantedKey } from '../receive/server-keys.js';
+import { beginJoin, checkJoin, learnPart, storeOutlier } from '../worker/join-in-turn.js';
+import { liveRoom } from '../worker/live-room.js';
+import type { RoomWorkers } from '../worker/room-workers.js';
+import { JoinIndex } from './join-index.js';
+import { JoiningRoom } from './joining-room.js';
+import { readAhead } from './read-ahead.js';
+
+type Input = Uint8Array | string | Pdu;
+
+/** PDUs, by their bytes or as `parseJson` made them of those; in any order. */
+export type Pdus = AsyncIterable<Input> | Iterable<Input>;
+
+/** Events of which nothing was kept. */
+export interface LeftOut {
+  readonly count: number;
+  /** Keys that are not known, some at most: with those fewer would be left out. */
+  readonly wantedKeys: readonly WantedKey[];
+}
+
+/** What does the checks that need no room. */
+interface Preparing {
+  prepare(
+    inputs: readonly Input[],
+    room: { readonly roomId: RoomId; readonly version: RoomVersion; readonly origin: ServerName },
+  ): Promise<(PreparedPdu | Dropped)[]>;
+}
+
+/** PERF: so many are prepared in one turn of the event loop, and so many written at once; measured by bench/joining.ts. */
+const PREPARED_AT_ONCE = 64;
+const WRITTEN_AT_ONCE = 384;
+const ENTRIES_PER_TURN = 500;
+const MOST_WANTED_KEYS = 1_000;
+
+/** What another server told of a room. */
+export interface ToldRoom {
+  readonly authChain: Pdus;
+  readonly state: Pdus;
+}
+
+interface OneOf {
+  readonly input: Input;
+  readonly isState: boolean;
+}
+
+interface PreparedOne {
+  readonly pdu: PreparedPdu | Dropped;
+  readonly isState: boolean;
+}
+
+/** A room while another server tells it, from the beginning of the join up to the state before the join event. */
+export class RoomTelling {
+  /** The events of the state. */
+  readonly #stateIds = new Set<EventId>();
+  readonly #wantedKeys = new Map<string, WantedKey>();
+  readonly #order: AuthOrder<PreparedPdu>;
+  #dropped = 0;
+  /** Judged, and to be written next. */
+  #judged: StoredOutlier[] = [];
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(
+    readonly room: JoiningRoom,
+    /** The revision of the fact that began the join. */
+    readonly begun: number,
+    private readonly origin: ServerName,
+    private readonly workers: RoomWorkers,
+    private readonly preparing: Preparing,
+  ) {
+    this.#order = new AuthOrder((eventId) => room.has(eventId));
+  }
+
+  /** Begins a join with its first and its last event. Throws as `beginJoin`, and M_UNKNOWN where `create` begins no room. */
+  static async begin(
+    create: PreparedPdu,
+    join: PreparedPdu,
+    version: RoomVersion,
+    store: Pick<EventStore, 'readStream'>,
+    workers: RoomWorkers,
+    preparing: Preparing,
+  ): Promise<RoomTelling> {
+    const { event, origin } = create;
+    const { roomId } = event;
+    const judged = await judgeOutlier(create, new JoiningRoom(roomId, version, event, new JoinIndex(), store));
+    if (event.type !== 'm.room.create' || judged.kind !== 'outlier' || judged.header.reason !== undefined) {
+      throw new MatrixError('M_UNKNOWN', 'This event does not begin the room');
+    }
+    const userId = join.event.sender;
+    const { result: begun } = await workers.join(
+      roomId,
+      { actor: userId },
+      async (turn) => beginJoin(turn, judged, { userId, via: origin }),
+      liveRoom(roomId, headBeforeCreate(version, event)),
+    );
+    // An earlier join may have left much of the room here.
+    const room = new JoiningRoom(roomId, version, event, await JoinIndex.read(store, roomId), store);
+    return new RoomTelling(room, begun, origin, workers, preparing);
+  }
+
+  get leftOut(): LeftOut {
+    return { count: this.#dropped + this.#order.waiting, wantedKeys: [...this.#wantedKeys.values()] };
+  }
+
+  /** Stores what was told as outliers, the join event too. Answers why that cannot be among them; undefined where it is. */
+  async storeOutliers(told: ToldRoom, join: PreparedPdu): Promise<string | undefined> {
+    for await (const group of readAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
+      for (const one of group) await this.#take(one);
+    }
+    await this.#judge(join);
+    await this.#write();
+    await this.#writing;
+    return this.room.has(join.event.eventId) ? undefined : 'Not all auth events of the join event were told';
+  }
+
+  /** Learns the state that was told, as `learnState` does. Answers why it is none; undefined where it is one. */
+  async learnState(join: EventId): Promise<string | undefined> {
+    const { createEvent, index } = this.room;
+    let state = StateTrie.empty;
+    let count = 0;
+    for (const eventId of this.#stateIds) {
+      const { type, stateKey, isRejected } = index.outliers.get(eventId) ?? LEFT_OUT;
+      if (!isRejected) {
+        if (stateKey === undefined) return `${eventId} is no state`;
+        if (state.get(type, stateKey) !== undefined) return `Two events for ${type}`;
+        state = state.set(type, stateKey, eventId);
+      }
+      if (++count % ENTRIES_PER_TURN === 0) {
+        // PERF: the root is computed as the state grows, so that it holds nobody up at the end.
+        void state.rootHash;
+        await nextTurn();
+      }
+    }
+    if (state.get('m.room.create', '') !== createEvent.eventId) {
+      return 'The state does not hold the create event of the room';
+    }
+    for (const part of partsOf(join, this.origin, state)) {
+      await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
+        checkJoin(turn, this.begun);
+        learnPart(turn, part);
+      });
+    }
+    await this.room.learn(state);
+    return undefined;
+  }
+
+  async #prepare(some: readonly OneOf[]): Promise<PreparedOne[]> {
+    const { roomId, version } = this.room;
+    const { origin } = this;
+    const inputs = some.map(({ input }) => input);
+    const prepared = await this.preparing.prepare(inputs, { roomId, version, origin });
+    return prepared.map((pdu, i) => ({ pdu, isState: some[i]!.isState }));
+  }
+
+  async #take({ pdu, isState }: PreparedOne): Promise<void> {
+    if (pdu.kind === 'dropped') {
+      this.#dropped++;
+      for (const wanted of pdu.wantedKeys) {
+        if (this.#wantedKeys.size < MOST_WANTED_KEYS)
+          this.#wantedKeys.set(`${wanted.serverName} ${wanted.keyId}`, wanted);
+      }
+      return;
+    }
+    if (isState) this.#stateIds.add(pdu.event.eventId);
+    await this.#judge(pdu);
+  }
+
+  async #judge(pdu: PreparedPdu): Promise<void> {
+    for (const due of this.#order.add(pdu)) {
+      const judged = await judgeOutlier(due, this.room);
+      if (judged.kind !== 'outlier') {
+        this.#dropped++;
+        continue;
+      }
+      this.room.note(judged.event, judged.header.reason !== undefined);
+      this.#judged.push(judged);
+      if (this.#judged.length >= WRITTEN_AT_ONCE) await this.#write();
+    }
+  }
+
+  /** Writes what was judged, while more is judged; waits for what was written before. */
+  async #write(): Promise<void> {
+    const outliers = this.#judged;
+    this.#judged = [];
+    await this.#writing;
+    if (outliers.length === 0) return;
+    this.#writing = this.#store(outliers);
+    // It is awaited before the next is written.
+    this.#writing.catch(() => {});
+  }
+
+  async #store(outliers: readonly StoredOutlier[]): Promise<void> {
+    const { result: revisions } = await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
+      checkJoin(turn, this.begun);
+      return outliers.map((outlier) => storeOutlier(turn, outlier));
+    });
+    for (const [i, { event }] of outliers.entries()) this.room.noteStored(event, revisions[i]!);
+  }
+}
+
+/** Of a part of the state that did not pass the checks. */
+const LEFT_OUT = { type: '', stateKey: '', isRejected: true };
+
+async function* eventsOf({ state, authChain }: ToldRoom): AsyncGenerator<OneOf> {
+  // First the auth chain: on it the state rests.
+  for await (const input of authChain) yield { input, isState: false };
+  for await (const input of state) yield { input, isState: true };
+}

@@ -1,0 +1,52 @@
+import type { EventId } from '#kernel/ids';
+import type { RoomEvent } from '#protocol/room-event';
+
+interface Waiting<T> {
+  readonly one: T;
+  missing: number;
+}
+
+/**
+ * Puts events that come one after another in an order in which each comes after its auth events, as `sortByAuth` does for a list:
+ * those that come too early wait. What names an event that never comes waits for ever.
+ */
+export class AuthOrder<T extends { readonly event: RoomEvent }> {
+  readonly #waiting = new Map<EventId, Waiting<T>>();
+  readonly #successors = new Map<EventId, Waiting<T>[]>();
+
+  /** `isHere`: whether an event has been judged. */
+  constructor(private readonly isHere: (eventId: EventId) => boolean) {}
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Those that can be judged now that this one has come. Each must be judged before the next is asked for. */
+  *add(one: T): Generator<T> {
+    const { eventId, authEvents } = one.event;
+    if (this.isHere(eventId) || this.#waiting.has(eventId)) return;
+    const missing = new Set(authEvents.filter((each) => !this.isHere(each)));
+    if (missing.size > 0) {
+      const waiting = { one, missing: missing.size };
+      this.#waiting.set(eventId, waiting);
+      for (const each of missing) {
+        const others = this.#successors.get(each);
+        if (others === undefined) this.#successors.set(each, [waiting]);
+        else others.push(waiting);
+      }
+      return;
+    }
+    const due = [one];
+    for (const next of due) {
+      yield next;
+      const successors = this.#successors.get(next.event.eventId) ?? [];
+      this.#successors.delete(next.event.eventId);
+      for (const waiting of successors) {
+        if (--waiting.missing > 0) continue;
+        this.#waiting.delete(waiting.one.event.eventId);
+        due.push(waiting.one);
+      }
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import type { EventId, ServerName, UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { RoomEvent } from '#protocol/room-event';
+import type { TakenState } from '../facts/read-room-fact.js';
+import {
+  factWithPdu,
+  historyVisibilityOf,
+  type JoinBegun,
+  type JoinCompleted,
+  type JoinGivenUp,
+  type StateLearnt,
+} from '../facts/room-facts.js';
+import type { Accepted, StoredOutlier } from '../receive/outcome.js';
+import { takePlaced } from './receive-in-turn.js';
+import type { RoomTurn } from './room-turn.js';
+
+/** An event of the state that a join brought, on its way into the current state. */
+export interface BroughtState {
+  readonly eventId: EventId;
+  readonly type: string;
+  readonly stateKey: string;
+  /** Its canonical JSON. */
+  readonly pduText: string;
+}
+
+/** Another process took the join over, or gave it up. */
+export class JoinLost extends Error {
+  constructor() {
+    super('the join is not under way any more');
+  }
+}
+
+/**
+ * Begins a join that brings the room here; answers the revision of the fact that says so. `create` is stored first where the room
+ * is unheard of. Throws M_UNKNOWN where the room is here, or is told to begin with another event than it was before.
+ */
+export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }: JoinTold): number {
+  const { revision, extremities, createEvent, version } = turn.head;
+  if (extremities.length > 0) throw new MatrixError('M_UNKNOWN', 'This room is here already', { status: 409 });
+  if (createEvent.eventId !== create.event.eventId || version.id !== create.header.room_version) {
+    throw new MatrixError('M_UNKNOWN', 'Other servers told that this room begins with another event', { status: 409 });
+  }
+  if (revision < 0) storeOutlier(turn, create);
+  if (turn.head.join !== undefined) giveJoinUp(turn, 'it was begun again');
+  const begun: JoinBegun = { room_version: version.id, user_id: userId, via };
+  turn.push('join-begun', JSON.stringify(begun), `join ${userId} ${via}`, { type: 'join-begun', userId, via });
+  return turn.head.revision;
+}
+
+/** Who joins, and who tells the room. */
+export interface JoinTold {
+  readonly userId: UserId;
+  readonly via: ServerName;
+}
+
+/** Throws JoinLost where the join that began at a revision is not the one under way. */
+export function checkJoin({ head }: RoomTurn, begun: number): void {
+  if (head.join?.revision !== begun) throw new JoinLost();
+}
+
+/** Appends an event that was judged by its own auth events; answers the revision of its fact. */
+export function storeOutlier(turn: RoomTurn, { event, header, pduText }: StoredOutlier): number {
+  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, { type: 'other' });
+  return turn.head.revision;
+}
+
+/** Appends a part of the state before the join event. */
+export function learnPart(turn: RoomTurn, part: StateLearnt): void {
+  turn.append('state-learnt', part);
+}
+
+/** Lets an event of the state that was told hold its key in the current state. */
+export function takeState(
+  turn: RoomTurn,
+  { eventId, type, stateKey, pduText }: BroughtState,
+  origin: ServerName,
+): void {
+  const change = { type, state_key: stateKey, event_id: eventId };
+  // In the current state every member is shown it, whatever was visible when it was sent.
+  const visibility = 'shared' as const;
+  const header = { event_id: eventId, room_version: turn.head.version.id, state: [change], visibility, origin };
+  const sets = type === 'm.room.history_visibility' && stateKey === '' ? visibilityIn(pduText) : undefined;
+  const fact: TakenState = { type: 'state-taken', change, visibility: sets };
+  turn.push('state-taken', factWithPdu(header, pduText), `taken ${eventId}`, fact);
+}
+
+function visibilityIn(pduText: string): TakenState['visibility'] {
+  const { content } = JSON.parse(pduText) as RoomEvent['pdu'];
+  return historyVisibilityOf((content ?? {}) as RoomEvent['content']);
+}
+
+/** Appends the join event, by which the room shows. */
+export function completeJoin(turn: RoomTurn, joined: Accepted): void {
+  const { eventId, prevEvents } = joined.event;
+  takePlaced(turn, joined, prevEvents);
+  const completed: JoinCompleted = { event_id: eventId };
+  turn.push('join-completed', JSON.stringify(completed), `joined ${eventId}`, { type: 'join-ended' });
+}
+
+/** Gives the join up that is under way. */
+export function giveJoinUp(turn: RoomTurn, reason: string): void {
+  const givenUp: JoinGivenUp = { reason };
+  const name = `given up ${turn.head.join?.revision}`;
+  turn.push('join-given-up', JSON.stringify(givenUp), name, { type: 'join-ended' });
+}
