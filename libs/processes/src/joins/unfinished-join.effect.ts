@@ -44,11 +44,11 @@ export class UnfinishedJoin implements Effect {
     }
   }
 
-  /** When a join was last written to; 0 where it has ended. */
+  /** When a join was last written to; long ago where it has ended. */
   async #findLast(stream: string): Promise<number> {
     for await (const { type, metadata } of this.store.readStream(stream, { backwards: true, limit: 1 })) {
-      return OF_JOIN.has(type) ? metadata.at : 0;
+      return OF_JOIN.has(type) ? metadata.at : -Infinity;
     }
-    return 0;
+    return -Infinity;
   }
 }
