@@ -70,8 +70,11 @@ export class LiveLoop {
     return this.#turns.run('turn', task);
   }
 
-  /** Follows the log until the signal. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Follows the log until the signal. Up to `together` all go through it side by side: nobody is helped by some that are ahead,
+   * and each that went by itself would read the log once more.
+   */
+  async run(signal: AbortSignal, together: Position): Promise<void> {
     while (!signal.aborted) {
       // A subscription that waits for facts ends by nothing but its signal.
       const failed = new AbortController();
@@ -80,7 +83,7 @@ export class LiveLoop {
         const batches = this.parts.store.subscribe({ after: this.position, signal: following });
         for await (const facts of readAhead(batches)) {
           if (signal.aborted) break;
-          await this.exclusively(() => this.#pass(facts, signal)).catch((error: unknown) => {
+          await this.exclusively(() => this.#pass(facts, together, signal)).catch((error: unknown) => {
             failed.abort();
             throw error;
           });
@@ -104,11 +107,11 @@ export class LiveLoop {
     }
   }
 
-  async #pass(facts: readonly RecordedFact[], signal: AbortSignal): Promise<void> {
+  async #pass(facts: readonly RecordedFact[], together: Position, signal: AbortSignal): Promise<void> {
     const last = facts.at(-1);
     if (last === undefined || last.position <= this.position) return;
     const fresh = facts[0]!.position > this.position ? facts : facts.filter((fact) => fact.position > this.position);
-    const { writes, letters } = await this.#project(fresh);
+    const { writes, letters } = await this.#project(fresh, last.position <= together);
     const count = this.#facts + fresh.length;
     const milestone = milestoneWrite(last, this.#facts, count);
     if (milestone !== undefined) writes.push(milestone);
@@ -123,7 +126,10 @@ export class LiveLoop {
     this.progress.settle();
   }
 
-  async #project(facts: readonly RecordedFact[]): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
+  async #project(
+    facts: readonly RecordedFact[],
+    isTogether: boolean,
+  ): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
     const turn = new Turn();
     const works: Work[] = [];
     for (const [generation, projector] of this.members) {
@@ -135,7 +141,8 @@ export class LiveLoop {
       const pending = projectFacts(projector, facts, rows, onBadFact, turn) ?? undefined;
       works.push({ generation, rows, letters, pending });
     }
-    const late = works.some(({ pending }) => pending !== undefined) ? await settleTogether(works) : NONE;
+    if (isTogether) await Promise.all(works.map(({ pending }) => pending));
+    const late = !isTogether && works.some(({ pending }) => pending !== undefined) ? await settleTogether(works) : NONE;
     // Where the others stand now: they have not moved yet.
     for (const { generation, rows } of late) {
       rows.isAbandoned = true;

@@ -76,7 +76,7 @@ export class ProjectionWriter {
   async start(upTo: Position): Promise<void> {
     this.#generations.isFollowing = true;
     const due: Promise<void>[] = [this.progress.whenProcessed(upTo)];
-    this.#running = this.#live.run(this.#stopping.signal);
+    this.#running = this.#live.run(this.#stopping.signal, upTo);
     for (const projection of this.#generations.projections.values()) {
       this.#generations.resumeFilling(projection);
       const awaited = projection.isReadable ? projection.serving : projection.next?.generation;

@@ -109,6 +109,22 @@ describe('a projector that takes long', () => {
     expect(await runtime.status('counts')).toMatchObject({ position: head, deadLetters: 0 });
   });
 
+  it('goes with all others through what was there at the start, which nobody can wait for less long', async () => {
+    await say('a', 'b', 'c');
+    gate.shut();
+    const told: string[] = [];
+    const tell = (message: string): void => void told.push(message);
+    const runtime = make({ log: { info: tell, warn: tell, error: tell } });
+    const starting = runtime.start();
+    // Longer than others are kept waiting for what comes later.
+    await delay(300);
+    gate.open();
+    await starting;
+    expect(told).toEqual([]);
+    expect(await runtime.get('counts', ['word', 'c'])).toBe(`1@${await store.head()}`);
+    expect(await runtime.get('last-word', ['s'])).toBe('c');
+  });
+
   it('holds up no listener that does not read it; one that does hears of all facts once, in order', async () => {
     const quick: Position[] = [];
     const late: Position[] = [];

@@ -35,7 +35,7 @@ export interface LmdbEventStoreOptions extends OutageWatch {
 }
 
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
-const READ_FACTS = 1000;
+const READ_FACTS = 250;
 const READ_STREAM_FACTS = 200;
 const POLL_MS = 50;
 
