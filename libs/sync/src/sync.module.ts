@@ -18,11 +18,15 @@ import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
 import { SyncHandler } from './queries/sync.js';
-import { accountDataStream } from './streams/account-data-stream.js';
-import { RoomsStream } from './streams/rooms-stream.js';
+import { ROOM_EPHEMERALS } from './ephemeral/room-ephemeral.js';
+import { ALL_COVERED, ALL_EPHEMERALS, ALL_STREAMS } from './streams/all-streams.js';
+import { COVERED } from './streams/covered.js';
+import { SYNC_STREAMS } from './streams/sync-context.js';
 import { SyncContexts } from './streams/sync-contexts.js';
 import { SyncStreams } from './streams/sync-streams.js';
 import { UnreadCounts } from './unread/unread-counts.js';
+
+const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
 
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
 @Module({
@@ -38,7 +42,6 @@ import { UnreadCounts } from './unread/unread-counts.js';
     LeftRooms,
     RoomInitialSyncHandler,
     RoomOverviews,
-    RoomsStream,
     SharedRows,
     SignedEvents,
     SyncContexts,
@@ -46,20 +49,21 @@ import { UnreadCounts } from './unread/unread-counts.js';
     SyncHandler,
     SyncStreams,
     UnreadCounts,
+    ...ALL_STREAMS,
+    ...ALL_EPHEMERALS,
+    { provide: COVERED, useValue: ALL_COVERED },
+    { provide: SYNC_STREAMS, inject: [...ALL_STREAMS], useFactory: listOf },
+    { provide: ROOM_EPHEMERALS, inject: [...ALL_EPHEMERALS], useFactory: listOf },
   ],
-  exports: [ActiveUsers, SyncStreams],
+  exports: [ActiveUsers],
 })
 export class SyncModule implements OnModuleInit {
   constructor(
-    private readonly streams: SyncStreams,
-    private readonly rooms: RoomsStream,
     private readonly active: ActiveUsers,
     @Inject(METRICS) private readonly metrics: Metrics,
   ) {}
 
   onModuleInit(): void {
-    this.streams.add(accountDataStream);
-    this.streams.add(this.rooms);
     const { metrics, active } = this;
     metrics.addGauge('annals_sync_users', 'Users who sync now or did lately', () => active.numbers.users);
     metrics.addGauge('annals_sync_waiting', 'Requests that wait for news', () => active.numbers.waiting);

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventMatcher } from '#accounts/filters/event-matcher';
-import { Typing } from '#ephemeral/typing/typing';
 import { type PagePlan, pageEnds } from '#http/pagination';
 import { BEGINNING, formatStreamPlace, momentOf, type StreamMoment, type StreamPlace } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -12,6 +11,7 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 import type { EventForm } from '#rooms/queries/render-event';
 import { type Reader, readerOf } from '#rooms/reading/reader';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -52,7 +52,7 @@ export class EventPages {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
-    private readonly typing: Typing,
+    @Inject(ROOM_EPHEMERALS) private readonly ephemerals: readonly RoomEphemeral[],
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -148,7 +148,7 @@ export class EventPages {
     return pickFieldsOfAll(texts, fields);
   }
 
-  /** Typing, receipts and account data: of rooms only those that the user is in now. */
+  /** Ephemeral events and account data: of rooms only those that the user is in now. */
   #ephemeral(
     user: ActiveUser,
     reader: Reader,
@@ -158,11 +158,8 @@ export class EventPages {
   ): Promise<string[]> {
     const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join').map(([roomId]) => roomId);
     const rooms = joined.filter((roomId) => only === undefined || roomId === only);
-    const { views, typing, active } = this;
-    return readEphemeralEvents(
-      { views, typing, active },
-      { reader, rooms, filter, from: momentOf(from), to: momentOf(to) },
-    );
+    const range = { reader, rooms, filter, from: momentOf(from), to: momentOf(to) };
+    return readEphemeralEvents(this.views, this.ephemerals, range);
   }
 }
 

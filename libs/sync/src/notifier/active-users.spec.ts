@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Typing } from '#ephemeral/typing/typing';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
@@ -37,15 +36,13 @@ class SlowViews {
 let views: SlowViews;
 let active: ActiveUsers;
 let time: number;
-let typing: Typing;
 
 beforeEach(() => {
   time = 1_000;
   views = new SlowViews();
   const clock = { elapsed: () => time };
-  typing = new Typing();
   // Only `position` and `scan` are ever asked.
-  active = new ActiveUsers(views as unknown as Views, clock, typing);
+  active = new ActiveUsers(views as unknown as Views, clock, ['timeline']);
 });
 
 function membershipRow(userId: UserId, membership: string, at = 5): Row {
@@ -159,7 +156,7 @@ describe('ActiveUsers', () => {
     expect(active.numbers.waiting).toBe(0);
   });
 
-  it('wakes for typing, for receipts of the room, and for private receipts their owner alone', async () => {
+  it('wakes for what is not in the log, for receipts of the room, and for private receipts their owner alone', async () => {
     views.rows = [membershipRow(alice, 'join'), membershipRow(bob, 'join')];
     const [mine, theirs] = [await active.watch(alice), await active.watch(bob)];
     const woken = (): boolean[] => {
@@ -168,7 +165,7 @@ describe('ActiveUsers', () => {
       theirs.interest.rearm();
       return both;
     };
-    typing.start(room, alice, 60_000);
+    active.wakeRoom(room);
     expect(woken()).toEqual([true, true]);
     const receipt = (type: string): object => ({ room_id: room, receipt_type: type, event_id: '$1' });
     active.hear([fact(11, `marks-${bob}`, 'receipt-set', receipt('m.read'))]);
@@ -183,7 +180,6 @@ describe('ActiveUsers', () => {
     expect(woken()).toEqual([true, false]);
     active.hear([fact(14, `device-${bob}|PHONE`, 'anything', {})]);
     expect(woken()).toEqual([false, true]);
-    typing.onModuleDestroy();
   });
 
   it('knows whether a user has facts of their own, from the time they were read', async () => {

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { RecordedFact } from '#event-store/event-store';
-import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
@@ -45,7 +44,6 @@ const MAX_TOUCHED_ROOMS = 100_000;
 @Injectable()
 export class ActiveUsers implements Listener, OnModuleDestroy {
   readonly name = 'active-users';
-  readonly reads = COVERED;
   readonly #users = new Map<UserId, ActiveUser>();
   readonly #loading = new Map<UserId, Promise<ActiveUser>>();
   /** The active users who are joined to a room. */
@@ -53,7 +51,6 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   /** Requests that watch a room without being joined to it. */
   readonly #visitors = new Map<RoomId, Set<Interest>>();
   readonly #seeing: { readonly position: Position; readonly resolve: () => void }[] = [];
-  readonly #stopTyping: () => void;
   #seen: Position | undefined;
   #rooms: LastTouched | undefined;
   #receipts: LastTouched | undefined;
@@ -65,14 +62,13 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
-    typing: Typing,
-  ) {
-    this.#stopTyping = typing.onChange((roomId) => this.#wakeRoom(roomId));
-  }
+    /** What those read whom it wakes. */
+    @Inject(COVERED) readonly reads: readonly string[],
+  ) {}
 
   /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
   get position(): Position {
-    return (this.#seen ??= this.#begin(this.views.position(COVERED)));
+    return (this.#seen ??= this.#begin(this.views.position(this.reads)));
   }
 
   /** When something last happened in a room's timeline. */
@@ -108,7 +104,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
    * views finds it in memory too.
    */
   async catchUp(): Promise<void> {
-    const position = this.views.position(COVERED);
+    const position = this.views.position(this.reads);
     if (position <= this.position) return;
     await new Promise<void>((resolve) => this.#seeing.push({ position, resolve }));
   }
@@ -139,6 +135,12 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     while (this.#seeing[0] !== undefined && this.#seeing[0].position <= this.#seen) this.#seeing.shift()?.resolve();
   }
 
+  /** Wakes the requests of those who are in a room, or look at it: for what is told of it and is not in the log. */
+  wakeRoom(roomId: RoomId): void {
+    for (const user of this.#joined.get(roomId) ?? []) this.#wake(user);
+    for (const interest of this.#visitors.get(roomId) ?? []) interest.wake();
+  }
+
   /** Wakes the requests of a user: for streams that are not in the log. */
   wakeUser(userId: UserId): void {
     const user = this.#users.get(userId);
@@ -146,7 +148,6 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   }
 
   onModuleDestroy(): void {
-    this.#stopTyping();
     for (const { resolve } of this.#seeing.splice(0)) resolve();
   }
 
@@ -173,7 +174,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         this.rooms.touch(roomId, position);
         const targets = touch.members((userId) => this.#users.has(userId));
         for (const { userId, membership } of targets) this.#setMembership(userId, roomId, membership, position);
-        this.#wakeRoom(roomId);
+        this.wakeRoom(roomId);
         return;
       }
       case 'redaction':
@@ -181,7 +182,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         return;
       case 'receipt':
         this.receipts.touch(touch.roomId, position);
-        if (touch.hears === 'room') this.#wakeRoom(touch.roomId);
+        if (touch.hears === 'room') this.wakeRoom(touch.roomId);
         else if (touch.hears === 'user') this.wakeUser(touch.userId);
         return;
       case 'forgotten':
@@ -204,11 +205,6 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
       removeFrom(this.#joined, roomId, user);
       this.#wake(user); // of a room one has left, or is invited to, only this very change is news
     }
-  }
-
-  #wakeRoom(roomId: RoomId): void {
-    for (const user of this.#joined.get(roomId) ?? []) this.#wake(user);
-    for (const interest of this.#visitors.get(roomId) ?? []) interest.wake();
   }
 
   #wake(user: ActiveUser): void {

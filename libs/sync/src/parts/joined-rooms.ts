@@ -1,12 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
-import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
-import { Typing } from '#ephemeral/typing/typing';
-import { NO_TYPING } from '#http/tokens/typing-mark';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { isInForce } from '#rooms/queries/state-rows';
-import { ActiveUsers } from '../notifier/active-users.js';
+import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
@@ -20,8 +17,7 @@ import { readWindow, type TimelineWindow } from './timeline-window.js';
 export class JoinedRooms {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    private readonly typing: Typing,
-    private readonly active: ActiveUsers,
+    @Inject(ROOM_EPHEMERALS) private readonly ephemerals: readonly RoomEphemeral[],
     private readonly unread: UnreadCounts,
   ) {}
 
@@ -76,25 +72,17 @@ export class JoinedRooms {
     };
   }
 
-  /** Typing and receipts: what changed since; of a room that is new to the client what there is. */
+  /** What changed since; of a room that is new to the client what there is. */
   async #ephemeral({ sync, roomId, isNew, reader: room }: RoomContext): Promise<string[]> {
     const { filter, since, until } = sync;
     // Who left while the answer is made hears of members no more.
     if (!room.isIn || !filter.ephemeral.matchesRoom(roomId)) return [];
-    const known = isNew ? undefined : since;
+    const range = { reader: room.reader, since: isNew ? undefined : since, until };
     const events: string[] = [];
-    if (filter.ephemeral.matches({ type: 'm.typing', roomId })) {
-      if (this.typing.hasNews(roomId, known?.typing ?? NO_TYPING, until.typing)) {
-        const content = { user_ids: this.typing.listTyping(roomId, room.reader.ignored) };
-        events.push(`{"type":"m.typing","content":${JSON.stringify(content)}}`);
-      }
-    }
-    // PERF: whether receipts changed is known in memory, mostly that they did not.
-    const hasReceipts = known === undefined || this.active.receipts.hasHappenedSince(roomId, known.position) !== false;
-    if (hasReceipts && filter.ephemeral.matches({ type: 'm.receipt', roomId })) {
-      const range = { reader: room.reader, after: known?.position, upTo: until.position };
-      const contents = receiptContents(await listReceipts(this.views, roomId, range));
-      for (const content of contents) events.push(`{"type":"m.receipt","content":${content}}`);
+    for (const ephemeral of this.ephemerals) {
+      const { type } = ephemeral;
+      if (!filter.ephemeral.matches({ type, roomId })) continue;
+      for (const content of await ephemeral.read(roomId, range)) events.push(`{"type":"${type}","content":${content}}`);
     }
     return events;
   }

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Typing } from '#ephemeral/typing/typing';
+import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
-import type { LastTouched } from '../notifier/last-touched.js';
+import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
+import { lookUpLast } from '../notifier/look-up-last.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
 import { JoinedRooms } from '../parts/joined-rooms.js';
 import { LeftRooms } from '../parts/left-rooms.js';
@@ -30,12 +31,13 @@ const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
+  static readonly covers = ['timeline', 'room-state', 'membership-log', 'rooms'];
   readonly key = 'rooms';
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
-    private readonly typing: Typing,
+    @Inject(ROOM_EPHEMERALS) private readonly ephemerals: readonly RoomEphemeral[],
     private readonly joined: JoinedRooms,
     private readonly left: LeftRooms,
     private readonly rows: SharedRows,
@@ -78,20 +80,15 @@ export class RoomsStream implements SyncStream {
         continue;
       }
       if (!isIn) continue;
-      const events = this.active.rooms.hasHappenedSince(roomId, since.position);
-      const receipts = this.active.receipts.hasHappenedSince(roomId, since.position);
-      if (events === true || receipts === true || this.typing.hasNews(roomId, since.typing, context.until.typing)) {
-        tasks.push({ roomId, isMembershipNew, isUnsure: false });
-      } else if (events === undefined || receipts === undefined) {
-        tasks.push({ roomId, isMembershipNew, isUnsure: true });
-      }
+      const hasNews = this.#hasNews(roomId, since, context.until);
+      if (hasNews !== false) tasks.push({ roomId, isMembershipNew, isUnsure: hasNews === undefined });
     }
     return tasks;
   }
 
   async #answer(context: SyncContext, task: Task): Promise<(RoomAnswer & { section: Section }) | undefined> {
     const { roomId, isMembershipNew, isUnsure } = task;
-    if (isUnsure && !(await this.#hasNews(context, roomId))) return undefined;
+    if (isUnsure && !(await this.#lookUpNews(context, roomId))) return undefined;
     if (!isMembershipNew) return { section: 'join', ...(await this.#joinedRoom(context, roomId, undefined)) };
 
     const { since, until, rooms } = context;
@@ -113,20 +110,23 @@ export class RoomsStream implements SyncStream {
     return { section: 'leave', ...(await this.left.read(context, { room, over, at }, data)) };
   }
 
-  /** Looks up when something last happened in a room of which nothing is remembered, and remembers it. */
-  async #hasNews({ since, until }: SyncContext, roomId: RoomId): Promise<boolean> {
-    const after = since?.position ?? START;
-    const learn = async (collection: string, touched: LastTouched): Promise<boolean> => {
-      const known = touched.hasHappenedSince(roomId, after);
-      if (known !== undefined) return known;
-      const [last] = await this.views.scan(collection, { prefix: [roomId], reverse: true, limit: 1 });
-      const position = (last?.key[1] ?? START) as Position;
-      touched.learn(roomId, position);
-      return position > after;
-    };
-    const events = await learn('timeline', this.active.rooms);
-    const receipts = await learn('receipts-log', this.active.receipts);
-    return (events || receipts) && until.position > after;
+  /** Whether anything happened in a room, by what is known in memory. */
+  #hasNews(roomId: RoomId, since: StreamMoment, until: StreamMoment): boolean | undefined {
+    let known = this.active.rooms.hasHappenedSince(roomId, since.position);
+    for (const ephemeral of this.ephemerals) {
+      if (known === true) return true;
+      const hasNews = ephemeral.hasNews(roomId, since, until);
+      if (hasNews !== false) known = hasNews;
+    }
+    return known;
+  }
+
+  /** Looks up what is not known in memory, all of it, so that it is the next time. */
+  async #lookUpNews({ since, until }: SyncContext, roomId: RoomId): Promise<boolean> {
+    if (since === undefined) return true;
+    let hasNews = await lookUpLast(this.views, 'timeline', this.active.rooms, roomId, since.position);
+    for (const ephemeral of this.ephemerals) hasNews = (await ephemeral.lookUp(roomId, since)) || hasNews;
+    return hasNews && until.position > since.position;
   }
 
   async #joinedRoom(

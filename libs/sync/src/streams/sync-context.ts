@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
@@ -63,3 +64,11 @@ export interface SyncStream {
   readonly key: string;
   read(context: SyncContext): Promise<SyncPart>;
 }
+
+/** A class of it, with the collections it reads: one of each projector, for those of one projector move together. */
+export interface SyncStreamType extends Type<SyncStream> {
+  readonly covers: readonly string[];
+}
+
+/** Injection token of all of them. */
+export const SYNC_STREAMS = Symbol.for('annals.SyncStreams');

@@ -42,6 +42,7 @@ export class SyncContexts {
     private readonly lazyMembers: LazyMembers,
     private readonly signedEvents: SignedEvents,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(COVERED) private readonly covered: readonly string[],
   ) {}
 
   /** Which history of the log moments are of. */
@@ -56,7 +57,7 @@ export class SyncContexts {
   async moment(since: StreamMoment | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamMoment> {
     await this.active.catchUp();
     const seen = this.active.position;
-    const passed = this.views.position(COVERED);
+    const passed = this.views.position(this.covered);
     let position = passed < seen ? passed : seen;
     // Where a projection is paused or filled anew the answer stands still, and never goes back.
     if (since !== undefined && since.position > position) position = since.position;

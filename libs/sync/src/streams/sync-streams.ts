@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import type { SyncContext, SyncStream } from './sync-context.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { SYNC_STREAMS, type SyncContext, type SyncPart, type SyncStream } from './sync-context.js';
 
 /** The streams that are not built yet have nothing to tell, which clients want to be told. */
 const EMPTY: Readonly<Record<string, string>> = Object.freeze({
@@ -10,32 +10,31 @@ const EMPTY: Readonly<Record<string, string>> = Object.freeze({
   device_unused_fallback_key_types: '[]',
 });
 
-/** All streams that /sync tells of. A domain adds its own when its module starts. */
+/** All streams that /sync tells of. */
 @Injectable()
 export class SyncStreams {
-  readonly #streams = new Map<string, SyncStream>();
+  readonly #streams = new Map<string, Pick<SyncStream, 'read'>>();
 
-  constructor() {
+  /** Each takes the place of an empty one, or comes behind those. Throws where two have one key. */
+  constructor(@Inject(SYNC_STREAMS) streams: readonly SyncStream[]) {
     for (const [key, json] of Object.entries(EMPTY)) {
-      this.#streams.set(key, { key, read: async () => ({ json, isNews: false }) });
+      this.#streams.set(key, { read: async (): Promise<SyncPart> => ({ json, isNews: false }) });
     }
-  }
-
-  /** Adds a stream, or puts it in the place of an empty one. Throws where another stream has that key. */
-  add(stream: SyncStream): void {
-    if (this.#streams.has(stream.key) && !Object.hasOwn(EMPTY, stream.key)) {
-      throw new Error(`/sync has a stream ${stream.key} already`);
+    const keys = new Set<string>();
+    for (const stream of streams) {
+      if (keys.has(stream.key)) throw new Error(`/sync has two streams ${stream.key}`);
+      keys.add(stream.key);
+      this.#streams.set(stream.key, stream);
     }
-    this.#streams.set(stream.key, stream);
   }
 
   /** Reads all streams; answers the keys and values of a JSON object, and whether any of it is news. */
   async read(context: SyncContext): Promise<{ readonly members: readonly string[]; readonly isNews: boolean }> {
     const members: string[] = [];
     let isNews = false;
-    for (const stream of this.#streams.values()) {
+    for (const [key, stream] of this.#streams) {
       const part = await stream.read(context);
-      if (part.json !== undefined) members.push(`"${stream.key}":${part.json}`);
+      if (part.json !== undefined) members.push(`"${key}":${part.json}`);
       isNews ||= part.isNews;
     }
     return { members, isNews };

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { CATALOGUE } from '#read-models/catalogue';
+import { ALL_COVERED } from './all-streams.js';
+import type { SyncContext, SyncStream } from './sync-context.js';
+import { SyncStreams } from './sync-streams.js';
+
+const stream = (key: string, json: string | undefined, isNews = false): SyncStream => ({
+  key,
+  read: async () => ({ json, isNews }),
+});
+// These streams look at nothing of it.
+const context = {} as SyncContext;
+
+describe('what /sync tells of', () => {
+  it('is covered by its tokens: no stream reads a collection that they may run ahead of', () => {
+    for (const collection of ALL_COVERED) expect(CATALOGUE).toHaveProperty(collection);
+    expect(ALL_COVERED).toEqual([
+      'account-data',
+      'push-rules',
+      'timeline',
+      'room-state',
+      'membership-log',
+      'rooms',
+      'receipts',
+    ]);
+  });
+
+  it('takes the place of what was empty, is left out where it has nothing to say, and is news where any of it is', async () => {
+    const { members, isNews } = await new SyncStreams([
+      stream('to_device', '{"events":[1]}', true),
+      stream('rooms', undefined),
+      stream('account_data', '{"events":[]}'),
+    ]).read(context);
+    const answer = JSON.parse(`{${members.join()}}`) as Record<string, unknown>;
+    expect(answer).toMatchObject({
+      to_device: { events: [1] },
+      account_data: { events: [] },
+      presence: { events: [] },
+    });
+    expect(answer).not.toHaveProperty('rooms');
+    expect(isNews).toBe(true);
+    expect((await new SyncStreams([stream('rooms', '{}')]).read(context)).isNews).toBe(false);
+  });
+
+  it('has one stream for each key', () => {
+    expect(() => new SyncStreams([stream('rooms', '{}'), stream('rooms', '{}')])).toThrow('two streams rooms');
+  });
+});
