@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { checkCatalogue } from '#read-models/catalogue';
+import { catalogueOf, checkCatalogue } from '#read-models/catalogue';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { project, type StreamFact } from '#testing/project';
@@ -8,8 +8,29 @@ import { listProjectors } from './projectors.js';
 
 const CAROL = '@carol:a.example' as UserId;
 
-test('every collection has one owner, and the catalogue knows it', () => {
+test('every collection has one owner, a name that every store takes, and what it is', () => {
   expect(() => checkCatalogue(listProjectors())).not.toThrow();
+  for (const [name, { key, value }] of Object.entries(catalogueOf(listProjectors()))) {
+    expect(name).toMatch(/^[a-z][a-z0-9-]{0,39}$/);
+    expect([name, key.length]).not.toEqual([name, 0]);
+    expect([name, value]).not.toEqual([name, '']);
+  }
+});
+
+/** `npx vitest run apps/homeserver/src/projectors.spec.ts -u` writes the page anew. */
+test('docs/collections.md has all of them', async () => {
+  const rows = Object.entries(catalogueOf(listProjectors())).map(
+    ([name, { owner, key, value }]) => `| \`${name}\` | ${owner ?? ''} | ${key.join(', ')} | ${value} |`,
+  );
+  await expect(`# What the views hold
+
+Every collection of rows, the projector that writes it, the parts of its key and what a row says. Those without a projector the write side
+keeps for itself, and may lose. A collection is declared beside its projector (\`Collection\` of \`libs/projections\`).
+
+| collection | projector | key | a row says |
+| --- | --- | --- | --- |
+${rows.toSorted().join('\n')}
+`).toMatchFileSnapshot('../../../docs/collections.md');
 });
 
 const DAVE = '@dave:b.example';

@@ -16,6 +16,10 @@ import { accountSnapshots } from './decide/account-snapshot.js';
 import { foldAccountFact } from './decide/fold-facts.js';
 import { userStream } from '#kernel/user-stream';
 import type { AccountFact } from './facts/account-facts.js';
+import { ACCOUNT_DATA } from './projections/account-data-row.js';
+import { ACCOUNTS } from './projections/accounts.projector.js';
+import { TOKENS } from './projections/devices.projector.js';
+import { PROFILES } from './projections/profiles.projector.js';
 import { textOfFact } from './facts/erasable-parts.js';
 
 /** Facts as they are handed to the log, under ids of their own: no account command is told apart from its repetition. */
@@ -30,6 +34,9 @@ export function causeOf(requester: Requester): Cause {
 
 /** The cause of what no user asked for. */
 export const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
+
+/** Whoever changes an account waits for these: one collection of each projector that shows it. */
+const SHOWN = [ACCOUNTS, TOKENS, PROFILES, ACCOUNT_DATA].map(({ name }) => name);
 
 /** How many accounts stay folded in memory. */
 const CAPACITY = 10_000;
@@ -76,7 +83,7 @@ export class Accounts {
       (account) => draftFacts(decide(account)),
       cause,
     );
-    if (facts.length > 0) await this.views.whenProcessed(position, ['accounts', 'tokens', 'profiles', 'account-data']);
+    if (facts.length > 0) await this.views.whenProcessed(position, SHOWN);
     return { changed: facts.length > 0, position };
   }
 }

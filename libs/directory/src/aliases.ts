@@ -10,11 +10,11 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { CONFIG, type Config } from '#config/config';
-import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import type { AliasBook } from '#rooms/alias-book';
 import { roomStream } from '#rooms/facts/room-facts';
 import { type AliasCreated, type AliasDeleted, aliasStream } from './facts/alias-facts.js';
+import { ROOM_ALIASES } from './projections/directory.projector.js';
 import { findAlias } from './queries/find-alias.js';
 
 /** What an alias is: where it points, by whom, and how often it has changed (so that each fact has an id of its own). */
@@ -115,8 +115,8 @@ export class Aliases implements AliasBook {
 
   async listOf(roomId: RoomId): Promise<RoomAlias[]> {
     const aliases: RoomAlias[] = [];
-    for await (const page of scanPages(this.views, 'room-aliases', { prefix: [roomId] })) {
-      aliases.push(...page.map(({ value }) => value as RoomAlias));
+    for await (const page of ROOM_ALIASES.pages(this.views, { prefix: [roomId] })) {
+      aliases.push(...page.map(({ value }) => value));
     }
     return aliases;
   }

@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import type { Declared } from './collection.js';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 
 /** What a projector sees and writes: its own collections, as of the fact at hand, including what it wrote for earlier ones. */
@@ -21,8 +22,10 @@ export interface Projector {
    * newer one go on serving; older rows do not, and the server starts only once they are rebuilt. Default: every version.
    */
   readonly readableSince?: number;
-  /** The logical names of the collections it owns (see `#read-models/catalogue`). */
+  /** The logical names of the collections it owns. */
   readonly collections: readonly string[];
+  /** What they are (`owning`); of those of rooms the catalogue still says it. */
+  readonly declared?: readonly Declared[];
   /** Whether this kind of fact concerns it. */
   handles(type: string): boolean;
   /** Answers a promise only where it had to read: the synchronous path is the fast one. */

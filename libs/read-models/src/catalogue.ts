@@ -12,9 +12,11 @@ export interface CollectionEntry {
 interface Owner {
   readonly name: string;
   readonly collections: readonly string[];
+  /** What it says itself of its collections. */
+  readonly declared?: readonly { readonly name: string; readonly key: readonly string[]; readonly says: string }[];
 }
 
-/** Every collection of the house, by logical name. Whoever adds a projector adds its rows here. */
+/** By logical name: the collections that no projector declares, those of rooms and of the write side. */
 export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
   // rooms
   timeline: { owner: 'timeline', key: ['room', 'position'], value: 'an event that was news, in the order of arrival' },
@@ -103,31 +105,18 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     value: 'a live room, to warm it up without its whole stream',
   },
   'stream-snapshots': { owner: null, key: ['fold', 'stream'], value: 'what a stream of a user was folded to' },
-
-  // directory
-  aliases: { owner: 'directory', key: ['alias'], value: 'room and creator' },
-  'room-aliases': { owner: 'directory', key: ['room', 'alias, folded'], value: 'the alias as it was spelled' },
-  'public-rooms': { owner: 'directory', key: ['room'], value: 'empty: the rooms of the public list' },
-
-  // accounts
-  accounts: { owner: 'accounts', key: ['user'], value: 'kind, administrator, deactivated, locked …' },
-  'erased-users': { owner: 'accounts', key: ['user'], value: 'the position at which their content was erased' },
-  devices: { owner: 'devices', key: ['user', 'device'], value: 'name, when it was made' },
-  tokens: { owner: 'devices', key: ['hash of the access token'], value: 'user, device, expiry' },
-  'refresh-tokens': { owner: 'devices', key: ['hash of the refresh token'], value: 'user, device, the tokens it gave' },
-  profiles: { owner: 'profiles', key: ['user'], value: 'the profile as it is served' },
-  filters: { owner: 'filters', key: ['user', 'filter'], value: 'the filter as it was uploaded' },
-  'account-data': { owner: 'account-data', key: ['user', 'room or empty', 'type'], value: 'position and content' },
-  'account-data-log': { owner: 'account-data', key: ['user', 'position'], value: 'room and type changed last there' },
-  'registration-tokens': { owner: 'registration-tokens', key: ['hash of the token'], value: 'uses, expiry' },
-
-  // ephemeral
-  receipts: { owner: 'receipts', key: ['room', 'user', 'type', 'thread or empty'], value: 'event, time, position' },
-  'receipts-log': { owner: 'receipts', key: ['room', 'position'], value: 'whose receipt changed last there' },
-
-  // push
-  'push-rules': { owner: 'push-rules', key: ['user'], value: 'what differs from the default rules' },
 });
+
+/** Every collection of the house, by logical name. */
+export function catalogueOf(
+  projectors: readonly Owner[],
+  catalogue: Readonly<Record<string, CollectionEntry>> = CATALOGUE,
+): Readonly<Record<string, CollectionEntry>> {
+  const declared = projectors.flatMap(({ name: owner, declared: own = [] }) =>
+    own.map(({ name, key, says }) => [name, { owner, key, value: says }] as const),
+  );
+  return { ...catalogue, ...Object.fromEntries(declared) };
+}
 
 /**
  * Checks that the projectors and the catalogue agree: every collection of a projector is in the catalogue as its
@@ -135,8 +124,9 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
  */
 export function checkCatalogue(
   projectors: readonly Owner[],
-  catalogue: Readonly<Record<string, CollectionEntry>> = CATALOGUE,
+  written: Readonly<Record<string, CollectionEntry>> = CATALOGUE,
 ): void {
+  const catalogue = catalogueOf(projectors, written);
   const complaints: string[] = [];
   const owned = new Map<string, string>();
   for (const { name, collections } of projectors) {

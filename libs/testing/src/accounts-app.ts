@@ -19,6 +19,7 @@ import type { JsonObject } from '#kernel/json';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Listener } from '#projections/listener';
 import { VIEWS } from '#projections/views';
+import { READ_MODEL_STORE } from '#read-models/read-model-store';
 import { generateSigningKey, SIGNING_KEY } from '#protocol/signing/signing-key';
 import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
@@ -76,10 +77,11 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: CONFIG, useValue: config },
       { provide: CLOCK, useValue: clock },
       { provide: EVENT_STORE, useValue: store },
+      { provide: READ_MODEL_STORE, useValue: readModels },
       { provide: VIEWS, useValue: views },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
     ],
-    exports: [CONFIG, CLOCK, EVENT_STORE, VIEWS, SIGNING_KEY],
+    exports: [CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],
   })
   class TestPorts {}
 

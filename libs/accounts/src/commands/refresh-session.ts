@@ -6,7 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { Accounts } from '../accounts.js';
 import { hashSecret } from '../credentials/secrets.js';
 import { decideRefresh } from '../decide/decide-sessions.js';
-import type { RefreshTokenRow } from '../projections/devices.projector.js';
+import { REFRESH_TOKENS } from '../projections/devices.projector.js';
 import { type IssuedTokens, reissueTokens } from '../sessions/issue-tokens.js';
 
 /**
@@ -31,9 +31,9 @@ export class RefreshSessionHandler implements ICommandHandler<RefreshSession> {
   ) {}
 
   async execute({ refreshToken, requestId }: RefreshSession): Promise<IssuedTokens> {
-    const row = await this.views.get('refresh-tokens', [hashSecret(refreshToken)]);
+    const row = await REFRESH_TOKENS.get(this.views, [hashSecret(refreshToken)]);
     if (row === undefined) throw new MatrixError('M_UNKNOWN_TOKEN', 'Unrecognised refresh token');
-    const { user, device } = JSON.parse(row) as RefreshTokenRow;
+    const { user, device } = row;
     const { fact, tokens } = reissueTokens(refreshToken, this.clock.now());
     await this.accounts.change(user, (account) => decideRefresh(account, fact), {
       actor: user,

@@ -1,5 +1,6 @@
 import type { UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
+import { FILTERS } from '../projections/filters.projector.js';
 
 /** The JSON text of a filter that the user has uploaded, undefined where there is none of that id. */
 export function findFilterText(
@@ -7,5 +8,5 @@ export function findFilterText(
   userId: UserId,
   filterId: string,
 ): Promise<string | undefined> {
-  return views.get('filters', [userId, filterId]);
+  return FILTERS.get(views, [userId, filterId]);
 }

@@ -1,15 +1,13 @@
+import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
-import type { Key } from '#read-models/read-model-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { isPushRuleFactType } from '#push/facts/push-rule-facts';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { AccountFact } from '../facts/account-facts.js';
-import { type AccountDataLogRow, formatAccountDataRow, parseAccountDataRow } from './account-data-row.js';
+import { ACCOUNT_DATA, ACCOUNT_DATA_LOG } from './account-data-row.js';
 
-const DATA = 'account-data';
-const LOG = 'account-data-log';
 const BATCH = 500;
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
@@ -27,7 +25,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 export const accountDataProjector: Projector = {
   name: 'account-data',
   version: 1,
-  collections: [DATA, LOG],
+  ...owning(ACCOUNT_DATA, ACCOUNT_DATA_LOG),
   handles: (type) => TYPES.has(type) || isPushRuleFactType(type),
   project,
 };
@@ -57,10 +55,10 @@ async function put(
   content: string,
 ): Promise<void> {
   const user = userIdOfStream(fact.stream);
-  const before = await rows.get(DATA, [user, roomId, type]);
-  if (before !== undefined) rows.delete(LOG, [user, parseAccountDataRow(before).position]);
-  rows.put(DATA, [user, roomId, type], formatAccountDataRow({ position: fact.position, content }));
-  rows.put(LOG, [user, fact.position], JSON.stringify([roomId, type] satisfies AccountDataLogRow));
+  const before = await ACCOUNT_DATA.get(rows, [user, roomId, type]);
+  if (before !== undefined) ACCOUNT_DATA_LOG.delete(rows, [user, before.position]);
+  ACCOUNT_DATA.put(rows, [user, roomId, type], { position: fact.position, content });
+  ACCOUNT_DATA_LOG.put(rows, [user, fact.position], [roomId, type]);
 }
 
 async function changeTags(
@@ -69,8 +67,8 @@ async function changeTags(
   roomId: RoomId,
   change: (tags: Map<string, unknown>) => void,
 ): Promise<void> {
-  const before = await rows.get(DATA, [userIdOfStream(fact.stream), roomId, 'm.tag']);
-  const content = before === undefined ? {} : (JSON.parse(parseAccountDataRow(before).content) as JsonObject);
+  const before = await ACCOUNT_DATA.get(rows, [userIdOfStream(fact.stream), roomId, 'm.tag']);
+  const content = before === undefined ? {} : (JSON.parse(before.content) as JsonObject);
   const tags = new Map<string, unknown>(isJsonObject(content['tags']) ? Object.entries(content['tags']) : []);
   change(tags);
   // One order of keys, whatever was set first: rebuilt rows are compared as text.
@@ -79,12 +77,8 @@ async function changeTags(
 }
 
 async function erase(rows: OwnRows, user: UserId): Promise<void> {
-  for (const collection of [DATA, LOG]) {
-    let after: Key | undefined;
-    do {
-      const found = await rows.scan(collection, { prefix: [user], after, limit: BATCH });
-      for (const { key } of found) rows.delete(collection, key);
-      after = found.length === BATCH ? found.at(-1)?.key : undefined;
-    } while (after !== undefined);
-  }
+  for await (const page of ACCOUNT_DATA.pages(rows, { prefix: [user] }, BATCH))
+    for (const { key } of page) ACCOUNT_DATA.delete(rows, key);
+  for await (const page of ACCOUNT_DATA_LOG.pages(rows, { prefix: [user] }, BATCH))
+    for (const { key } of page) ACCOUNT_DATA_LOG.delete(rows, key);
 }

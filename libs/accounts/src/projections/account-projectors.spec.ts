@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { positionOf } from '#testing/position-of';
 import type { Projector } from '#projections/projector';
-import { CATALOGUE } from '#read-models/catalogue';
 import { project, type StreamFact } from '#testing/project';
 import { accountDataProjector } from './account-data.projector.js';
-import { accountProjectors } from './account-projectors.js';
 import { accountsProjector } from './accounts.projector.js';
 import { devicesProjector } from './devices.projector.js';
 import { filtersProjector } from './filters.projector.js';
@@ -26,12 +24,6 @@ async function keysOf(projector: Projector, facts: readonly StreamFact[]): Promi
 const token = (type: string, data: object): StreamFact => ({ stream: 'registration-token-abc', type, data });
 
 describe('the views of accounts', () => {
-  it('own the collections that the catalogue gives them', () => {
-    for (const { name, collections } of accountProjectors) {
-      for (const collection of collections) expect(CATALOGUE[collection]?.owner).toBe(name);
-    }
-  });
-
   it('know who is here, who administers, who is gone', async () => {
     const key = 'accounts @alice:example.org';
     const facts = [registered, alice('admin-changed', { admin: true })];

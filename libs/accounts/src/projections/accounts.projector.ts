@@ -1,3 +1,4 @@
+import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
@@ -5,7 +6,7 @@ import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { AccountFact, RegisteredVia } from '../facts/account-facts.js';
 
-/** `accounts` [user]: what is known of a local user besides what has a collection of its own. */
+/** What is known of a local user besides what has a collection of its own. */
 export interface AccountRow {
   readonly created_ts: number;
   readonly via: RegisteredVia;
@@ -15,8 +16,22 @@ export interface AccountRow {
   readonly erased?: true;
 }
 
-/** `erased-users` [user]: the place in the log at which the user asked for their content to be erased. */
-export type ErasedUserRow = Position;
+export const ACCOUNTS = new Collection<readonly [userId: UserId], AccountRow>('accounts', {
+  key: ['user'],
+  says: 'since when and how it is there, whether guest, administrator, deactivated, erased',
+  codec: {
+    // One order of keys, whatever happened before: rebuilt rows are compared as text.
+    encode: ({ created_ts, via, guest, admin, deactivated, erased }) =>
+      JSON.stringify({ created_ts, via, guest, admin, deactivated, erased }),
+    decode: asJson<AccountRow>().decode,
+  },
+});
+
+export const ERASED_USERS = new Collection<readonly [userId: UserId], Position>('erased-users', {
+  key: ['user'],
+  says: 'the position at which they asked for their content to be erased',
+  codec: asText(),
+});
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'account-registered',
@@ -29,7 +44,7 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 export const accountsProjector: Projector = {
   name: 'accounts',
   version: 2,
-  collections: ['accounts', 'erased-users'],
+  ...owning(ACCOUNTS, ERASED_USERS),
   handles: (type) => TYPES.has(type),
   project,
 };
@@ -37,27 +52,19 @@ export const accountsProjector: Projector = {
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
-  const put = ({ created_ts, via, guest, admin, deactivated, erased }: AccountRow): void => {
-    // One order of keys, whatever happened before: rebuilt rows are compared as text.
-    rows.put('accounts', [userId], JSON.stringify({ created_ts, via, guest, admin, deactivated, erased }));
-  };
+  const put = (row: AccountRow): void => ACCOUNTS.put(rows, [userId], row);
   if (type === 'account-registered') {
     const guest = data.kind === 'guest' ? true : undefined;
     put({ created_ts: fact.metadata.at, via: data.via, guest, ...(data.admin ? { admin: true } : {}) });
     return;
   }
-  const row = await rowOf(rows, userId);
+  const row = await ACCOUNTS.get(rows, [userId]);
   if (row === undefined) return;
   if (type === 'guest-upgraded') put({ ...row, guest: undefined });
   const { admin: _before, ...others } = row;
   if (type === 'admin-changed') put(data.admin ? { ...others, admin: true } : others);
   if (type === 'account-deactivated' && data.erase) {
-    rows.put('erased-users', [userId], fact.position satisfies ErasedUserRow);
+    ERASED_USERS.put(rows, [userId], fact.position);
   }
   if (type === 'account-deactivated') put({ ...others, deactivated: true, ...(data.erase ? { erased: true } : {}) });
-}
-
-async function rowOf(rows: OwnRows, userId: UserId): Promise<AccountRow | undefined> {
-  const text = await rows.get('accounts', [userId]);
-  return text === undefined ? undefined : (JSON.parse(text) as AccountRow);
 }

@@ -1,3 +1,4 @@
+import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -11,10 +12,7 @@ import {
 import { userIdOfStream } from '#kernel/user-stream';
 import type { AccountFact } from '../facts/account-facts.js';
 
-/**
- * `tokens` [sha256 hex of the access token]. `pending`: it came of a refresh and has not been used yet, as far as the log
- * knows.
- */
+/** Whose an access token is. `pending`: it came of a refresh and has not been used yet, as far as the log knows. */
 export interface TokenRow {
   readonly user: UserId;
   readonly device: DeviceId;
@@ -22,11 +20,34 @@ export interface TokenRow {
   readonly pending?: true;
 }
 
-/** `refresh-tokens` [sha256 hex of the refresh token]. */
+/** Whose a refresh token is. */
 export interface RefreshTokenRow {
   readonly user: UserId;
   readonly device: DeviceId;
 }
+
+export const DEVICES = new Collection<readonly [userId: UserId, deviceId: DeviceId], DeviceRecord>('devices', {
+  key: ['user', 'device'],
+  says: 'name, when it was made, hashes of its tokens',
+  codec: {
+    // One order of keys, whatever happened before: rebuilt rows are compared as text.
+    encode: ({ display_name, created_ts, current, previous }) =>
+      JSON.stringify({ display_name, created_ts, current, previous }),
+    decode: asJson<DeviceRecord>().decode,
+  },
+});
+
+export const TOKENS = new Collection<readonly [hash: string], TokenRow>('tokens', {
+  key: ['sha256 of the access token'],
+  says: 'user, device, expiry',
+  codec: asJson(),
+});
+
+export const REFRESH_TOKENS = new Collection<readonly [hash: string], RefreshTokenRow>('refresh-tokens', {
+  key: ['sha256 of the refresh token'],
+  says: 'user, device',
+  codec: asJson(),
+});
 
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'device-added',
@@ -36,11 +57,11 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'tokens-confirmed',
 ]);
 
-/** `devices` [user, device] (a DeviceRecord), and the tokens that open them. */
+/** Devices, and the tokens that open them. */
 export const devicesProjector: Projector = {
   name: 'devices',
   version: 1,
-  collections: ['devices', 'tokens', 'refresh-tokens'],
+  ...owning(DEVICES, TOKENS, REFRESH_TOKENS),
   handles: (type) => TYPES.has(type),
   project,
 };
@@ -50,7 +71,7 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
   switch (type) {
     case 'device-added': {
-      const before = await deviceOf(rows, user, data.device_id);
+      const before = await DEVICES.get(rows, [user, data.device_id]);
       replace(rows, user, data.device_id, before, deviceAfterLogin(before, data, fact.metadata.at));
       return;
     }
@@ -61,15 +82,10 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     case 'tokens-confirmed':
       return change(rows, user, data.device_id, (device) => deviceAfterConfirmation(device, data));
     case 'devices-removed':
-      for (const id of data.device_ids) replace(rows, user, id, await deviceOf(rows, user, id), undefined);
+      for (const id of data.device_ids) replace(rows, user, id, await DEVICES.get(rows, [user, id]), undefined);
       return;
     default:
   }
-}
-
-async function deviceOf(rows: OwnRows, user: UserId, device: DeviceId): Promise<DeviceRecord | undefined> {
-  const text = await rows.get('devices', [user, device]);
-  return text === undefined ? undefined : (JSON.parse(text) as DeviceRecord);
 }
 
 async function change(
@@ -78,7 +94,7 @@ async function change(
   device: DeviceId,
   to: (before: DeviceRecord) => DeviceRecord,
 ): Promise<void> {
-  const before = await deviceOf(rows, user, device);
+  const before = await DEVICES.get(rows, [user, device]);
   if (before !== undefined) replace(rows, user, device, before, to(before));
 }
 
@@ -91,22 +107,18 @@ function replace(
   after: DeviceRecord | undefined,
 ): void {
   for (const pair of before === undefined ? [] : validPairs(before)) {
-    rows.delete('tokens', [pair.token_hash]);
-    if (pair.refresh_hash !== undefined) rows.delete('refresh-tokens', [pair.refresh_hash]);
+    TOKENS.delete(rows, [pair.token_hash]);
+    if (pair.refresh_hash !== undefined) REFRESH_TOKENS.delete(rows, [pair.refresh_hash]);
   }
-  if (after === undefined) return rows.delete('devices', [user, device]);
-  // One order of keys, whatever happened before: rebuilt rows are compared as text.
-  const { display_name, created_ts, current, previous } = after;
-  rows.put('devices', [user, device], JSON.stringify({ display_name, created_ts, current, previous }));
+  if (after === undefined) return DEVICES.delete(rows, [user, device]);
+  DEVICES.put(rows, [user, device], after);
   for (const pair of validPairs(after)) {
-    const token: TokenRow = {
+    TOKENS.put(rows, [pair.token_hash], {
       user,
       device,
       ...(pair.expires_at === undefined ? {} : { expires_at: pair.expires_at }),
       ...(after.previous !== undefined && pair === after.current ? { pending: true } : {}),
-    };
-    rows.put('tokens', [pair.token_hash], JSON.stringify(token));
-    const refresh: RefreshTokenRow = { user, device };
-    if (pair.refresh_hash !== undefined) rows.put('refresh-tokens', [pair.refresh_hash], JSON.stringify(refresh));
+    });
+    if (pair.refresh_hash !== undefined) REFRESH_TOKENS.put(rows, [pair.refresh_hash], { user, device });
   }
 }

@@ -4,7 +4,7 @@ import { START } from '#kernel/position';
 import type { Write } from '#read-models/read-model-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { positionOf } from '#testing/position-of';
-import { formatAccountDataRow } from '../projections/account-data-row.js';
+import { ACCOUNT_DATA } from '../projections/account-data-row.js';
 import { listAccountData, listChangedAccountData } from './account-data.js';
 
 const alice = '@alice:a.example' as UserId;
@@ -13,7 +13,7 @@ describe('account data that changed', () => {
   it('is told once, also where a crash has kept the row of an earlier change', async () => {
     const views = new MemoryReadModels();
     const change = JSON.stringify(['', 'm.direct']);
-    const value = formatAccountDataRow({ position: positionOf(7), content: '{"now":true}' });
+    const value = ACCOUNT_DATA.codec.encode({ position: positionOf(7), content: '{"now":true}' });
     await views.write([
       { collection: 'account-data-log', key: [alice, positionOf(5)], value: change },
       { collection: 'account-data-log', key: [alice, positionOf(7)], value: change },
@@ -32,7 +32,7 @@ describe('account data that changed', () => {
     const writes: Write[] = [];
     for (let i = 1; i <= 12_000; i++) {
       const position = positionOf(i);
-      const value = formatAccountDataRow({ position, content: '{}' });
+      const value = ACCOUNT_DATA.codec.encode({ position, content: '{}' });
       writes.push({ collection: 'account-data-log', key: [alice, position], value: JSON.stringify(['', `t${i}`]) });
       writes.push({ collection: 'account-data', key: [alice, '', `t${i}`], value });
     }

@@ -1,10 +1,14 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
+import type { Entry } from '#projections/collection';
 import type { Views } from '#projections/views';
 import { readPushRules } from '#push/queries/read-push-rules';
-import type { Row } from '#read-models/read-model-store';
-import { type AccountDataLogRow, type AccountDataRow, parseAccountDataRow } from '../projections/account-data-row.js';
+import {
+  ACCOUNT_DATA,
+  ACCOUNT_DATA_LOG,
+  type AccountDataLogRow,
+  type AccountDataRow,
+} from '../projections/account-data-row.js';
 
 /** One piece of account data: its content as JSON text, and the position of its last change. */
 export interface AccountData extends AccountDataRow {
@@ -25,10 +29,9 @@ export async function findAccountData(
   roomId: RoomId | undefined,
   type: string,
 ): Promise<AccountData | undefined> {
-  const text = await views.get('account-data', [userId, roomId ?? '', type]);
-  if (roomId === undefined && type === PUSH_RULES)
-    return pushRules(views, userId, text === undefined ? undefined : parseAccountDataRow(text).position);
-  return text === undefined ? undefined : { type, ...parseAccountDataRow(text) };
+  const row = await ACCOUNT_DATA.get(views, [userId, roomId ?? '', type]);
+  if (roomId === undefined && type === PUSH_RULES) return pushRules(views, userId, row?.position);
+  return row && { type, ...row };
 }
 
 /** All account data of a room, or (undefined) of the account: the latter always with `m.push_rules`. */
@@ -38,8 +41,8 @@ export async function listAccountData(
   roomId: RoomId | undefined,
 ): Promise<AccountData[]> {
   const found: AccountData[] = [];
-  for await (const page of scanPages(views, 'account-data', { prefix: [userId, roomId ?? ''] }))
-    for (const { key, value } of page) found.push({ type: key[2]!, ...parseAccountDataRow(value) });
+  for await (const page of ACCOUNT_DATA.pages(views, { prefix: [userId, roomId ?? ''] }))
+    for (const { key, value } of page) found.push({ type: key[2], ...value });
   if (roomId !== undefined) return found;
   const rules = found.find((data) => data.type === PUSH_RULES);
   const others = found.filter((data) => data !== rules);
@@ -55,23 +58,26 @@ export async function listChangedAccountData(
   userId: UserId,
   { after, upTo }: { readonly after: Position; readonly upTo?: Position },
 ): Promise<ChangedAccountData[]> {
-  const to = upTo === undefined ? undefined : [userId, upTo];
-  const rows: Row[] = [];
-  for await (const page of scanPages(views, 'account-data-log', { prefix: [userId], after: [userId, after], to }))
-    rows.push(...page);
-  if (rows.length === 0) return [];
-  const changed = rows.map(({ value }) => JSON.parse(value) as AccountDataLogRow);
-  const texts = await views.getMany(
-    'account-data',
-    changed.map(([room, type]) => [userId, room, type]),
+  const to = upTo === undefined ? undefined : ([userId, upTo] as const);
+  const changed: Entry<readonly [UserId, Position], AccountDataLogRow>[] = [];
+  for await (const page of ACCOUNT_DATA_LOG.pages(views, { prefix: [userId], after: [userId, after], to }))
+    changed.push(...page);
+  if (changed.length === 0) return [];
+  const rows = await ACCOUNT_DATA.getMany(
+    views,
+    changed.map(({ value: [room, type] }) => [userId, room, type]),
   );
   const found: ChangedAccountData[] = [];
-  for (const [i, [room, type]] of changed.entries()) {
-    const text = texts[i];
-    if (text === undefined) continue;
-    const data = parseAccountDataRow(text);
+  for (const [
+    i,
+    {
+      key: [, position],
+      value: [room, type],
+    },
+  ] of changed.entries()) {
+    const data = rows[i];
     // Changed again later: in a store without transactions a crash can have kept the row of the earlier change.
-    if (data.position !== rows[i]!.key[1]) continue;
+    if (data?.position !== position) continue;
     const roomId = room === '' ? undefined : room;
     const isRules = roomId === undefined && type === PUSH_RULES;
     found.push(isRules ? { roomId, ...(await pushRules(views, userId, data.position)) } : { roomId, type, ...data });

@@ -3,6 +3,7 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import type { DeviceRecord } from '../decide/device-tokens.js';
+import { DEVICES } from '../projections/devices.projector.js';
 import { KnownTokens } from '../sessions/known-tokens.js';
 
 /** A device as its owner sees it (client-server API, module "Device Management"). */
@@ -25,20 +26,18 @@ export class Devices {
 
   /** All devices of the user. */
   async list(userId: UserId): Promise<ClientDevice[]> {
-    const rows = await this.views.scan('devices', { prefix: [userId], limit: MOST });
-    // The second part of the key is the device id: the projector wrote it.
-    return rows.map(({ key, value }) => this.#shown(userId, key[1] as DeviceId, value));
+    const rows = await DEVICES.scan(this.views, { prefix: [userId], limit: MOST });
+    return rows.map(({ key: [, deviceId], value }) => this.#shown(userId, deviceId, value));
   }
 
   /** One device of the user. Throws M_NOT_FOUND. */
   async get(userId: UserId, deviceId: DeviceId): Promise<ClientDevice> {
-    const row = await this.views.get('devices', [userId, deviceId]);
+    const row = await DEVICES.get(this.views, [userId, deviceId]);
     if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'No such device');
     return this.#shown(userId, deviceId, row);
   }
 
-  #shown(userId: UserId, deviceId: DeviceId, row: string): ClientDevice {
-    const { display_name: displayName } = JSON.parse(row) as DeviceRecord;
+  #shown(userId: UserId, deviceId: DeviceId, { display_name: displayName }: DeviceRecord): ClientDevice {
     const lastSeen = this.tokens.lastSeen(userId, deviceId);
     return {
       device_id: deviceId,

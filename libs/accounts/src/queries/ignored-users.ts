@@ -1,6 +1,6 @@
 import { foldUserId, serverNameOf, type UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import { parseAccountDataRow } from '../projections/account-data-row.js';
+import { ACCOUNT_DATA } from '../projections/account-data-row.js';
 
 const NOBODY: ReadonlySet<UserId> = new Set();
 
@@ -9,9 +9,9 @@ const NOBODY: ReadonlySet<UserId> = new Set();
  * API, "Ignoring Users"). Never the user, who may have written themself into it.
  */
 export async function readIgnoredUsers(views: Pick<Views, 'get'>, userId: UserId): Promise<ReadonlySet<UserId>> {
-  const text = await views.get('account-data', [userId, '', 'm.ignored_user_list']);
-  if (text === undefined) return NOBODY;
-  const { ignored_users: users } = JSON.parse(parseAccountDataRow(text).content) as { ignored_users?: unknown };
+  const row = await ACCOUNT_DATA.get(views, [userId, '', 'm.ignored_user_list']);
+  if (row === undefined) return NOBODY;
+  const { ignored_users: users } = JSON.parse(row.content) as { ignored_users?: unknown };
   if (typeof users !== 'object' || users === null) return NOBODY;
   // User ids of this server, which the reader's is, are case-insensitive.
   const ours = serverNameOf(userId);

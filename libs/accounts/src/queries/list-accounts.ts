@@ -1,6 +1,6 @@
 import type { UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import type { AccountRow } from '../projections/accounts.projector.js';
+import { type AccountRow, ACCOUNTS } from '../projections/accounts.projector.js';
 
 /** A local account in a list. */
 export interface ListedAccount extends AccountRow {
@@ -12,6 +12,6 @@ export async function listAccounts(
   views: Pick<Views, 'scan'>,
   { after, limit }: { readonly after?: UserId; readonly limit: number },
 ): Promise<ListedAccount[]> {
-  const rows = await views.scan('accounts', { ...(after === undefined ? {} : { after: [after] }), limit });
-  return rows.map(({ key, value }) => ({ user_id: key[0] as UserId, ...(JSON.parse(value) as AccountRow) }));
+  const rows = await ACCOUNTS.scan(views, { ...(after === undefined ? {} : { after: [after] }), limit });
+  return rows.map(({ key: [user_id], value }) => ({ user_id, ...value }));
 }

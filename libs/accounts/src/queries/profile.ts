@@ -2,10 +2,11 @@ import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
+import { PROFILES } from '../projections/profiles.projector.js';
 
 /** The profile of a local user as JSON text. Throws M_NOT_FOUND. */
 export async function getProfileText(views: Pick<Views, 'get'>, userId: UserId): Promise<string> {
-  const text = await views.get('profiles', [userId]);
+  const text = await PROFILES.get(views, [userId]);
   if (text === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such profile');
   return text;
 }

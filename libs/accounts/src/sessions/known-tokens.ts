@@ -12,8 +12,8 @@ import { hashSecret } from '../credentials/secrets.js';
 import { type DeviceRecord, validPairs } from '../decide/device-tokens.js';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { AccountFact } from '../facts/account-facts.js';
-import type { AccountRow } from '../projections/accounts.projector.js';
-import type { TokenRow } from '../projections/devices.projector.js';
+import { ACCOUNTS } from '../projections/accounts.projector.js';
+import { DEVICES, TOKENS } from '../projections/devices.projector.js';
 import { TokenConfirmation } from './token-confirmation.js';
 
 interface KnownToken {
@@ -49,7 +49,7 @@ const expired = (): MatrixError => new MatrixError('M_UNKNOWN_TOKEN', 'The acces
 @Injectable()
 export class KnownTokens implements AccessTokens, Listener {
   readonly name = 'known-tokens';
-  readonly reads = ['tokens', 'accounts', 'devices'];
+  readonly reads = [TOKENS.name, ACCOUNTS.name, DEVICES.name];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #hashesOf = new Map<UserId, Set<string>>();
   readonly #log = new Logger('tokens');
@@ -106,15 +106,14 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
-    const text = await this.views.get('tokens', [hash]);
-    if (text === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
-    const row = JSON.parse(text) as TokenRow;
+    const row = await TOKENS.get(this.views, [hash]);
+    if (row === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
     const [account, device] = await Promise.all([
-      this.views.get('accounts', [row.user]),
-      this.views.get('devices', [row.user, row.device]),
+      ACCOUNTS.get(this.views, [row.user]),
+      DEVICES.get(this.views, [row.user, row.device]),
     ]);
     if (account === undefined || !hasToken(device, hash)) throw new MatrixError('M_UNKNOWN_TOKEN');
-    const { admin, guest } = JSON.parse(account) as AccountRow;
+    const { admin, guest } = account;
     const requester: Requester = Object.freeze({
       userId: row.user,
       deviceId: row.device,
@@ -167,8 +166,6 @@ export class KnownTokens implements AccessTokens, Listener {
  * Whether a token is one of its device's. The row of a token alone says nothing: in a store without transactions a crash may
  * have kept it, while that of the device, by which it would have been found, is gone.
  */
-function hasToken(device: string | undefined, hash: string): boolean {
-  return (
-    device !== undefined && validPairs(JSON.parse(device) as DeviceRecord).some((pair) => pair.token_hash === hash)
-  );
+function hasToken(device: DeviceRecord | undefined, hash: string): boolean {
+  return device !== undefined && validPairs(device).some((pair) => pair.token_hash === hash);
 }

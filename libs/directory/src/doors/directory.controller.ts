@@ -17,6 +17,7 @@ import { checkJoined, isWorldReadable } from '#rooms/reading/open-room';
 import { Aliases } from '../aliases.js';
 import { CreateAlias } from '../commands/create-alias.js';
 import { DeleteAlias } from '../commands/delete-alias.js';
+import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
 import { findAlias } from '../queries/find-alias.js';
 import { listPublicRooms } from '../queries/list-public-rooms.js';
 
@@ -111,7 +112,7 @@ export class DirectoryController {
   @Get('directory/list/room/:roomId')
   async listing(@Param('roomId') room: string): Promise<object> {
     const roomId = await this.#parseKnown(room);
-    const listed = (await this.views.get('public-rooms', [roomId])) !== undefined;
+    const listed = await PUBLIC_ROOMS.has(this.views, [roomId]);
     return { visibility: listed ? 'public' : 'private' };
   }
 

@@ -1,34 +1,53 @@
-import { foldRoomAlias, type RoomId, type UserId } from '#kernel/ids';
+import { foldRoomAlias, type RoomAlias, type RoomId, type UserId } from '#kernel/ids';
+import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { Projector } from '#projections/projector';
 import { type RoomListed, roomIdOfStream } from '#rooms/facts/room-facts';
 import type { AliasCreated, AliasDeleted } from '../facts/alias-facts.js';
 
-/** A row of `aliases`: [alias, folded]. */
+/** Where an alias points. */
 export interface AliasRow {
   readonly room_id: RoomId;
   readonly creator: UserId;
 }
 
-/** `aliases`, `room-aliases`: where aliases point, from each side, by their folded text; `public-rooms`: the rooms listed in the directory. */
+export const ALIASES = new Collection<readonly [alias: string], AliasRow>('aliases', {
+  key: ['alias, folded'],
+  says: 'room and creator',
+  codec: asJson(),
+});
+
+export const ROOM_ALIASES = new Collection<readonly [roomId: RoomId, alias: string], RoomAlias>('room-aliases', {
+  key: ['room', 'alias, folded'],
+  says: 'the alias as it was spelled',
+  codec: asText(),
+});
+
+export const PUBLIC_ROOMS = new Collection<readonly [roomId: RoomId], true>('public-rooms', {
+  key: ['room'],
+  says: 'that the room is in the public list',
+  codec: asMark,
+});
+
+/** Where aliases point, from each side; the rooms listed in the directory. */
 export function directoryProjector(): Projector {
   return {
     name: 'directory',
     version: 2,
-    collections: ['aliases', 'room-aliases', 'public-rooms'],
+    ...owning(ALIASES, ROOM_ALIASES, PUBLIC_ROOMS),
     handles: (type) => type === 'alias-created' || type === 'alias-deleted' || type === 'room-listed',
     project(fact, rows) {
       if (fact.type === 'alias-created') {
         const { alias, room_id, creator } = JSON.parse(fact.data) as AliasCreated;
-        rows.put('aliases', [foldRoomAlias(alias)], JSON.stringify({ room_id, creator } satisfies AliasRow));
-        rows.put('room-aliases', [room_id, foldRoomAlias(alias)], alias);
+        ALIASES.put(rows, [foldRoomAlias(alias)], { room_id, creator });
+        ROOM_ALIASES.put(rows, [room_id, foldRoomAlias(alias)], alias);
       } else if (fact.type === 'alias-deleted') {
         const { alias, room_id } = JSON.parse(fact.data) as AliasDeleted;
-        rows.delete('aliases', [foldRoomAlias(alias)]);
-        rows.delete('room-aliases', [room_id, foldRoomAlias(alias)]);
+        ALIASES.delete(rows, [foldRoomAlias(alias)]);
+        ROOM_ALIASES.delete(rows, [room_id, foldRoomAlias(alias)]);
       } else {
         const roomId = roomIdOfStream(fact.stream);
-        if ((JSON.parse(fact.data) as RoomListed).listed) rows.put('public-rooms', [roomId], '');
-        else rows.delete('public-rooms', [roomId]);
+        if ((JSON.parse(fact.data) as RoomListed).listed) PUBLIC_ROOMS.put(rows, [roomId], true);
+        else PUBLIC_ROOMS.delete(rows, [roomId]);
       }
     },
   };

@@ -1,13 +1,12 @@
 import { foldRoomAlias, type RoomAlias } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import type { AliasRow } from '../projections/directory.projector.js';
+import { ALIASES, type AliasRow } from '../projections/directory.projector.js';
 
 /**
  * Where an alias of this server points, in whatever case it is spelled; undefined where it is unknown, or was claimed for a room
  * that has not begun.
  */
 export async function findAlias(views: Views, alias: RoomAlias): Promise<AliasRow | undefined> {
-  const text = await views.get('aliases', [foldRoomAlias(alias)]);
-  const row = text === undefined ? undefined : (JSON.parse(text) as AliasRow);
+  const row = await ALIASES.get(views, [foldRoomAlias(alias)]);
   return row !== undefined && (await views.get('rooms', [row.room_id])) !== undefined ? row : undefined;
 }

@@ -1,7 +1,7 @@
 import type { RoomId } from '#kernel/ids';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RoomCounts } from '#rooms/projections/membership.projector';
+import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
 import {
   comparePublicRooms,
@@ -48,12 +48,12 @@ const MAX_LISTED = 100_000;
 /** Every listed room, the largest first. */
 async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
-  for await (const page of scanPages(views, 'public-rooms', {})) {
-    const keys = page.map(({ key }) => [key[0] as RoomId]);
+  for await (const page of PUBLIC_ROOMS.pages(views, {})) {
+    const keys = page.map(({ key }) => key);
     const [summaries, counts] = await Promise.all([views.getMany('rooms', keys), views.getMany('room-counts', keys)]);
     keys.forEach(([roomId], i) => {
       const summary = summaries[i];
-      if (roomId === undefined || summary === undefined) return;
+      if (summary === undefined) return;
       rooms.push(publicRoomOf(roomId, JSON.parse(summary) as RoomSummary, counts[i]));
     });
     if (rooms.length >= MAX_LISTED) break;

@@ -1,8 +1,8 @@
 import { type Bound, pageOfList, type PageParameters, type Places, planPage } from '#http/pagination';
 import type { RoomAlias, RoomId } from '#kernel/ids';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { PUBLIC_ROOMS, ROOM_ALIASES } from '../projections/directory.projector.js';
 import { publicRoomOf } from './list-public-rooms.js';
 
 /** A public room as API v1 describes it. */
@@ -59,8 +59,8 @@ export async function listRoomsV1(views: Views, parameters: PageParameters): Pro
 
 async function listPlaces(views: Views): Promise<Place[]> {
   const places: Place[] = [];
-  for await (const page of scanPages(views, 'public-rooms', {})) {
-    const rooms = page.map(({ key }) => key[0] as RoomId);
+  for await (const page of PUBLIC_ROOMS.pages(views, {})) {
+    const rooms = page.map(({ key: [roomId] }) => roomId);
     const summaries = await views.getMany(
       'rooms',
       rooms.map((roomId) => [roomId]),
@@ -78,14 +78,14 @@ async function read(views: Views, { roomId }: Place): Promise<PublicRoomV1> {
   const [summary, counts, aliases] = await Promise.all([
     views.get('rooms', [roomId]),
     views.get('room-counts', [roomId]),
-    views.scan('room-aliases', { prefix: [roomId], limit: MAX_ALIASES }),
+    ROOM_ALIASES.scan(views, { prefix: [roomId], limit: MAX_ALIASES }),
   ]);
   if (summary === undefined) throw new Error(`${roomId} is listed and has no summary`);
   const room = publicRoomOf(roomId, JSON.parse(summary) as RoomSummary, counts);
   const { name, topic, avatar_url, num_joined_members, world_readable, guest_can_join } = room;
   return {
     room_id: roomId,
-    aliases: aliases.map(({ value }) => value as RoomAlias),
+    aliases: aliases.map(({ value }) => value),
     name,
     topic,
     avatar_url,

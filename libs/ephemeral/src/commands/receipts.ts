@@ -12,12 +12,12 @@ import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import { parseAccountDataRow } from '#accounts/projections/account-data-row';
+import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { VIEWS, type Views } from '#projections/views';
 import { findPlaces } from '#rooms/reading/event-rows';
 import { findEventFor } from '#rooms/queries/get-event';
 import { keyOfMark, type ReceiptSet, type ReceiptThread, type ReceiptType } from '../facts/receipt-facts.js';
-import type { ReceiptRow } from '../projections/receipts.projector.js';
+import { RECEIPTS } from '../projections/receipts.projector.js';
 import { isInThread } from '../queries/thread-of-event.js';
 import { checkJoined } from '#rooms/reading/open-room';
 
@@ -98,12 +98,11 @@ export class Receipts {
 
   async #markedEvent(userId: UserId, roomId: RoomId, mark: Mark): Promise<string | undefined> {
     if (mark.kind === 'receipt') {
-      const text = await this.views.get('receipts', [roomId, userId, mark.type, mark.thread ?? '']);
-      return text === undefined ? undefined : (JSON.parse(text) as ReceiptRow).event_id;
+      return (await RECEIPTS.get(this.views, [roomId, userId, mark.type, mark.thread ?? '']))?.event_id;
     }
-    const text = await this.views.get('account-data', [userId, roomId, 'm.fully_read']);
-    if (text === undefined) return undefined;
-    const { event_id: eventId } = JSON.parse(parseAccountDataRow(text).content) as { event_id?: unknown };
+    const row = await ACCOUNT_DATA.get(this.views, [userId, roomId, 'm.fully_read']);
+    if (row === undefined) return undefined;
+    const { event_id: eventId } = JSON.parse(row.content) as { event_id?: unknown };
     return typeof eventId === 'string' ? eventId : undefined;
   }
 }

@@ -1,28 +1,44 @@
 import type { RecordedFact } from '#event-store/event-store';
-import type { EventId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
+import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { ReceiptSet, ReceiptType } from '../facts/receipt-facts.js';
 
-/** A row of `receipts`: [room, user, type, thread, or '' for all of the room]. */
+/** The event up to which something was read, when that was said, and the position of the change. */
 export interface ReceiptRow {
   readonly event_id: EventId;
   readonly ts: number;
   readonly pos: Position;
 }
 
-/** A row of `receipts-log`: [room, position]: which receipt of the room changed last at this position. */
+/** Which receipt of a room. `thread` is '' for all of the room. */
 export type ReceiptLogRow = readonly [userId: UserId, type: ReceiptType, thread: string];
 
+export const RECEIPTS = new Collection<readonly [roomId: RoomId, ...ReceiptLogRow], ReceiptRow>('receipts', {
+  key: ['room', 'user', 'type', 'thread or empty'],
+  says: 'event, time, position of the change',
+  codec: asJson(),
+});
+
+export const RECEIPTS_LOG = new Collection<readonly [roomId: RoomId, position: Position], ReceiptLogRow>(
+  'receipts-log',
+  {
+    key: ['room', 'position'],
+    says: 'whose receipt changed last there',
+    codec: asJson(),
+  },
+);
+
 /**
- * `receipts` and `receipts-log`. Each receipt has exactly one row in the log, at its last change, so a scan behind a token
+ * Each receipt has exactly one row in the log, at its last change, so a scan behind a token
  * finds what is new and nothing twice.
  */
 export const receiptsProjector: Projector = {
   name: 'receipts',
   version: 1,
-  collections: ['receipts', 'receipts-log'],
+  ...owning(RECEIPTS, RECEIPTS_LOG),
   handles: (type) => type === 'receipt-set',
   project,
 };
@@ -30,16 +46,14 @@ export const receiptsProjector: Projector = {
 async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
   const { room_id: roomId, receipt_type: type, event_id: eventId, thread_id: thread = '' } = readFact(fact);
-  const key = [roomId, userId, type, thread];
-  const text = await rows.get('receipts', key);
-  const before = text === undefined ? undefined : (JSON.parse(text) as ReceiptRow);
+  const key = [roomId, userId, type, thread] as const;
+  const before = await RECEIPTS.get(rows, key);
   if (before !== undefined) {
     if (before.pos > fact.position) return; // applied before, and a newer one since
-    rows.delete('receipts-log', [roomId, before.pos]);
+    RECEIPTS_LOG.delete(rows, [roomId, before.pos]);
   }
-  const row: ReceiptRow = { event_id: eventId, ts: fact.metadata.at, pos: fact.position };
-  rows.put('receipts', key, JSON.stringify(row));
-  rows.put('receipts-log', [roomId, fact.position], JSON.stringify([userId, type, thread] satisfies ReceiptLogRow));
+  RECEIPTS.put(rows, key, { event_id: eventId, ts: fact.metadata.at, pos: fact.position });
+  RECEIPTS_LOG.put(rows, [roomId, fact.position], [userId, type, thread]);
 }
 
 function readFact(fact: RecordedFact): ReceiptSet {

@@ -1,9 +1,10 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
+import type { Range } from '#projections/collection';
 import type { Views } from '#projections/views';
 import type { Reader } from '#rooms/reading/reader';
 import type { ReceiptType } from '../facts/receipt-facts.js';
-import type { ReceiptLogRow, ReceiptRow } from '../projections/receipts.projector.js';
+import { type ReceiptLogRow, type ReceiptRow, RECEIPTS, RECEIPTS_LOG } from '../projections/receipts.projector.js';
 
 /** One receipt as readers get it. `thread` is '' for a receipt of all of the room. */
 export interface Receipt extends ReceiptRow {
@@ -42,10 +43,10 @@ export async function listReceipts(
 }
 
 async function allReceipts(views: Pick<Views, 'scan' | 'getMany'>, roomId: RoomId, upTo: Position): Promise<Receipt[]> {
-  const rows = await views.scan('receipts', { prefix: [roomId], limit: MAX_RECEIPTS });
+  const rows = await RECEIPTS.scan(views, { prefix: [roomId], limit: MAX_RECEIPTS });
   // There may be more, and these are the first by the names of their users.
   if (rows.length === MAX_RECEIPTS) return changedReceipts(views, roomId, START, upTo);
-  return rows.map(({ key, value }) => receiptOf([key[1] as UserId, key[2] as ReceiptType, key[3]!], value));
+  return rows.map(({ key: [, ...named], value }) => receiptOf(named, value));
 }
 
 /**
@@ -58,23 +59,21 @@ async function changedReceipts(
   after: Position,
   upTo: Position,
 ): Promise<Receipt[]> {
-  const range = { prefix: [roomId], after: [roomId, after], to: [roomId, upTo] };
-  const changes = (await views.scan('receipts-log', { ...range, reverse: true, limit: MAX_RECEIPTS })).toReversed();
+  const range: Range<readonly [RoomId, Position]> = { prefix: [roomId], after: [roomId, after], to: [roomId, upTo] };
+  const changes = (await RECEIPTS_LOG.scan(views, { ...range, reverse: true, limit: MAX_RECEIPTS })).toReversed();
   if (changes.length === 0) return [];
-  const named = changes.map(({ value }) => JSON.parse(value) as ReceiptLogRow);
-  const texts = await views.getMany(
-    'receipts',
-    named.map((row) => [roomId, ...row]),
+  const receipts = await RECEIPTS.getMany(
+    views,
+    changes.map(({ value }) => [roomId, ...value]),
   );
-  return named.flatMap((row, i) => {
-    const text = texts[i];
-    const receipt = text === undefined ? undefined : receiptOf(row, text);
-    return receipt?.pos === changes[i]!.key[1] ? [receipt!] : [];
+  return changes.flatMap(({ key: [, position], value }, i) => {
+    const receipt = receipts[i];
+    return receipt?.pos === position ? [receiptOf(value, receipt)] : [];
   });
 }
 
-function receiptOf([userId, type, thread]: ReceiptLogRow, text: string): Receipt {
-  return { ...(JSON.parse(text) as ReceiptRow), userId, type, thread };
+function receiptOf([userId, type, thread]: ReceiptLogRow, row: ReceiptRow): Receipt {
+  return { ...row, userId, type, thread };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import type { AccountRow } from '#accounts/projections/accounts.projector';
+import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { serverNameOf, type UserId } from '#kernel/ids';
@@ -47,11 +47,11 @@ export class GuestEviction implements Effect {
 
   async #guestsAmong(members: readonly UserId[]): Promise<UserId[]> {
     const ours = members.filter((userId) => serverNameOf(userId) === this.config.serverName);
-    const rows = await this.views.getMany(
-      'accounts',
+    const rows = await ACCOUNTS.getMany(
+      this.views,
       ours.map((userId) => [userId]),
     );
-    return ours.filter((_, i) => rows[i] !== undefined && (JSON.parse(rows[i]) as AccountRow).guest === true);
+    return ours.filter((_, i) => rows[i]?.guest === true);
   }
 }
 

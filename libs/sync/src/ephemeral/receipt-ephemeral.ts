@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { RECEIPTS, RECEIPTS_LOG } from '#ephemeral/projections/receipts.projector';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
@@ -10,7 +11,7 @@ import type { EphemeralRange, RoomEphemeral } from './room-ephemeral.js';
 /** Up to where the members of a room have read it: `m.receipt`. */
 @Injectable()
 export class ReceiptEphemeral implements RoomEphemeral {
-  static readonly covers = ['receipts'];
+  static readonly covers = [RECEIPTS.name];
   readonly type = 'm.receipt';
 
   constructor(
@@ -23,7 +24,7 @@ export class ReceiptEphemeral implements RoomEphemeral {
   }
 
   lookUp(roomId: RoomId, { position }: StreamMoment): Promise<boolean> {
-    return lookUpLast(this.views, 'receipts-log', this.active.receipts, roomId, position);
+    return lookUpLast(this.views, RECEIPTS_LOG.name, this.active.receipts, roomId, position);
   }
 
   /** PERF: whether receipts changed is known in memory, mostly that they did not. */

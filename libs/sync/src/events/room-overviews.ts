@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
+import { PUBLIC_ROOMS } from '#directory/projections/directory.projector';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
 import { formatStreamMoment, formatStreamPlace, type StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
@@ -109,6 +110,6 @@ export class RoomOverviews {
   }
 
   async #visibilityOf(roomId: RoomId): Promise<'public' | 'private'> {
-    return (await this.views.get('public-rooms', [roomId])) === undefined ? 'private' : 'public';
+    return (await PUBLIC_ROOMS.has(this.views, [roomId])) ? 'public' : 'private';
   }
 }

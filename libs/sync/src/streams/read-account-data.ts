@@ -1,11 +1,9 @@
-import { type AccountDataRow, parseAccountDataRow } from '#accounts/projections/account-data-row';
+import { ACCOUNT_DATA } from '#accounts/projections/account-data-row';
 import { type AccountData, listAccountData, listChangedAccountData } from '#accounts/queries/account-data';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { AccountDataByRoom } from './sync-context.js';
-
-const PAGE = 1_000;
 
 export const NO_ACCOUNT_DATA: AccountDataByRoom = Object.freeze({ global: [], rooms: new Map() });
 
@@ -13,15 +11,13 @@ export const NO_ACCOUNT_DATA: AccountDataByRoom = Object.freeze({ global: [], ro
 export async function readAllAccountData(views: Views, userId: UserId, upTo: Position): Promise<AccountDataByRoom> {
   const global = await listAccountData(views, userId, undefined);
   const rooms = new Map<RoomId, AccountData[]>();
-  let after: readonly string[] | undefined = [userId, '', '\u{10ffff}'];
-  for (;;) {
-    const page = await views.scan('account-data', { prefix: [userId], after, limit: PAGE });
-    for (const { key, value } of page) {
-      const row: AccountDataRow = parseAccountDataRow(value);
-      if (row.position <= upTo) addTo(rooms, key[1] as RoomId, { type: key[2]!, ...row });
+  for await (const page of ACCOUNT_DATA.pages(views, { prefix: [userId], after: [userId, '', '\u{10ffff}'] })) {
+    for (const {
+      key: [, roomId, type],
+      value,
+    } of page) {
+      if (roomId !== '' && value.position <= upTo) addTo(rooms, roomId, { type, ...value });
     }
-    if (page.length < PAGE) break;
-    after = page.at(-1)?.key;
   }
   return { global: global.filter(({ position }) => position <= upTo), rooms };
 }

@@ -1,7 +1,6 @@
-import type { ReceiptRow } from '#ephemeral/projections/receipts.projector';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { RECEIPTS } from '#ephemeral/projections/receipts.projector';
+import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { findPlaces } from '#rooms/reading/event-rows';
 
@@ -18,15 +17,15 @@ export interface ReadUpTo {
 export async function readReadUpTo(views: Views, roomId: RoomId, userId: UserId): Promise<ReadUpTo> {
   let all = START;
   const threads = new Map<string, Position>();
-  for await (const rows of scanPages(views, 'receipts', { prefix: [roomId, userId] })) {
-    const read = rows.map(({ value }) => (JSON.parse(value) as ReceiptRow).event_id as EventId);
+  for await (const rows of RECEIPTS.pages(views, { prefix: [roomId, userId] })) {
+    const read = rows.map(({ value }) => value.event_id);
     const places = await findPlaces(views, roomId, read);
     for (const [i, { key }] of rows.entries()) {
       const place = places[i];
       // What was fetched from the past is read: it never was unread.
       if (place === undefined || place.isHistory) continue;
       const { position } = place;
-      const thread = key[3]!;
+      const thread = key[3];
       // Of a public and a private receipt the one further ahead counts.
       if (thread === '') all = position > all ? position : all;
       else advance(threads, thread, position);

@@ -6,7 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { compileRules, type RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { rulesOfUser } from '#push/rules/rules-of-user';
-import type { PushRulesRow } from '#push/projections/push-rules.projector';
+import { PUSH_RULES } from '#push/projections/push-rules.projector';
 import { ActiveUsers } from '../notifier/active-users.js';
 import type { RoomContext } from '../parts/room-context.js';
 import type { SyncContext } from '../streams/sync-context.js';
@@ -128,10 +128,10 @@ export class UnreadCounts {
   }
 
   async #rulesOf(userId: UserId): Promise<UserRules> {
-    const text = await this.views.get('push-rules', [userId]);
+    const text = await this.views.get(PUSH_RULES.name, [userId]);
     const known = this.#rules.get(userId);
     if (known !== undefined && known.text === text) return known;
-    const changes = text === undefined ? NO_CHANGES : (JSON.parse(text) as PushRulesRow).changes;
+    const changes = text === undefined ? NO_CHANGES : PUSH_RULES.codec.decode(text).changes;
     const rules: UserRules = { text, evaluate: compileRules(rulesOfUser(userId, changes)) };
     this.#rules.set(userId, rules);
     return rules;
