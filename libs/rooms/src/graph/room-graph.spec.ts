@@ -2,10 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import type { RoomEvent } from '#protocol/room-event';
 import { type StateEntry, StateTrie, trieOf } from '#protocol/state-trie/state-trie';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, project, recordFacts, rowsOf, type StreamFact } from '#testing/project';
-import { changedBy } from '../decide/room-state.js';
+import { changedBy, changesBetween, tellHeldBefore } from '../decide/room-state.js';
 import type { StateBase, StateChange } from '../facts/room-facts.js';
 import { graphProjector } from '../projections/graph.projector.js';
 import { MOST_BEHIND, MOST_ENTRIES } from './bucket-rows.js';
@@ -47,26 +48,17 @@ class Told {
     const eventId = id ?? (`$${this.#events++}` as EventId);
     const start = typeof base === 'object' ? LEARNT : (this.after.get(base ?? prev[0]!) ?? StateTrie.empty);
     const before = changedBy(start, merged);
-    const replaces = key === undefined ? undefined : start.get(type, key);
-    const isRejected = fact === 'pdu-rejected';
-    const own: StateChange[] =
-      key === undefined || isRejected
-        ? []
-        : [
-            {
-              type,
-              state_key: key,
-              event_id: deletes ? null : eventId,
-              ...(replaces === undefined ? {} : { replaces }),
-            },
-          ];
+    const holds = key !== undefined && fact !== 'pdu-rejected';
+    const held = holds ? tellHeldBefore({ type, stateKey: key } as RoomEvent, start, before) : {};
+    const own = holds ? [{ type, state_key: key, event_id: deletes ? null : eventId }] : [];
     const after = changedBy(before, own);
     this.before.set(eventId, before);
     this.after.set(eventId, after);
-    const state = [...merged, ...own];
+    const state = changesBetween(start, after);
     const root = after.rootHash;
     const pdu = { depth: this.#events, prev_events: prev, type, ...(key === undefined ? {} : { state_key: key }) };
-    const data = { event_id: eventId, room_version: '11', ...(base === undefined ? {} : { base }), state, root, pdu };
+    const told = { state, ...held, root, ...(base === undefined ? {} : { base }) };
+    const data = { event_id: eventId, room_version: '11', ...told, pdu };
     this.facts.push({ stream: `room-${room}`, type: fact, data });
     return eventId;
   }
@@ -204,6 +196,24 @@ describe('the graph of a room', () => {
     await expect(apply).rejects.toThrow('which is not all there');
   });
 
+  it('knows what held the key of an event before it, where the ends of the room had different ones or none', async () => {
+    const create = told.event([], { type: 'm.room.create', key: '' });
+    const [left, right] = [0, 1].map(() => told.event([create], { type: 'm.room.topic', key: '' })) as [
+      EventId,
+      EventId,
+    ];
+    const none = told.event([create]);
+    const topic = { type: 'm.room.topic', key: '' };
+    const change = (eventId: EventId | null) => [{ type: 'm.room.topic', state_key: '', event_id: eventId }];
+    for (const deletes of [false, true]) {
+      told.event([left, right], { ...topic, merged: change(right), deletes });
+      told.event([left, none], { ...topic, merged: change(null), deletes });
+      told.event([none, right], { ...topic, merged: change(right), deletes });
+    }
+    await take();
+    for (const eventId of told.after.keys()) await check(eventId);
+  });
+
   it('knows what an event deleted', async () => {
     const create = told.event([], { type: 'm.room.create', key: '' });
     const topic = told.event([create], { type: 'm.room.topic', key: '' });
@@ -264,7 +274,7 @@ describe('the graph of a room', () => {
         const key = random(3) === 0 ? undefined : `@learnt${random(users)}:b.example`;
         const other = ends[random(ends.length)]!;
         const theirs = [...told.after.get(other)!.entries()];
-        const merged = random(6) > 0 ? [] : mergedFrom(theirs, random, key);
+        const merged = random(6) > 0 ? [] : mergedFrom(theirs, random);
         const fact = ['pdu-accepted', 'pdu-accepted', 'pdu-soft-failed', 'pdu-rejected'][random(4)];
         const deletes = random(8) === 0;
         ends.push(told.event(merged.length > 0 ? [prev, other] : [prev], { key, merged, fact, deletes }));
@@ -306,14 +316,12 @@ describe('the graph of a room', () => {
   });
 });
 
-function mergedFrom(
-  theirs: readonly StateEntry[],
-  random: (below: number) => number,
-  own: string | undefined,
-): StateChange[] {
+function mergedFrom(theirs: readonly StateEntry[], random: (below: number) => number): StateChange[] {
   const some = Array.from({ length: 1 + random(60) }, () => theirs[random(theirs.length)]!);
   const changes = new Map(some.map((entry) => [stateKeyOf(entry.type, entry.stateKey), entry]));
-  return [...changes.values()].flatMap(({ type, stateKey, eventId }) =>
-    stateKey === own ? [] : [{ type, state_key: stateKey, event_id: random(5) === 0 ? null : eventId }],
-  );
+  return [...changes.values()].map(({ type, stateKey, eventId }) => ({
+    type,
+    state_key: stateKey,
+    event_id: random(5) === 0 ? null : eventId,
+  }));
 }

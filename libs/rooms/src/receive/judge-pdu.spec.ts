@@ -223,6 +223,22 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(await life.send(ALICE, { depth: 2 })).toMatchObject({ kind: 'accepted' });
   });
 
+  it('that brings ends together tells what held its key before it, where its base has something else', async () => {
+    const life = await Life.of(id);
+    const fork = life.ends;
+    await life.send(ALICE, { ...topic('one'), prev: fork, ts: 1 });
+    await life.send(ALICE, { ...topic('two'), prev: fork, ts: 2 });
+    const before = life.room.state.get('m.room.topic', '');
+    const outcomes = await Promise.all(
+      [life.ends, life.ends.toReversed()].map((prev) => life.send(ALICE, { ...topic('all'), prev })),
+    );
+    for (const { header } of outcomes as Accepted[]) {
+      const [base] = header.state.filter(({ type }) => type === 'm.room.topic');
+      expect(header.held_before ?? base?.replaces).toBe(before);
+    }
+    expect((outcomes as Accepted[]).filter(({ header }) => 'held_before' in header)).toHaveLength(1);
+  });
+
   it('whose content is not what was hashed is in the room without it', async () => {
     const life = await Life.of(id);
     const { event, text } = await life.make(ALICE, { content: { body: 'signed' } });
