@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -153,6 +153,18 @@ describe('events of another server', () => {
   });
 });
 
+describe('several redactions of one event', () => {
+  it.each(['at once', 'one after another'])('take effect once, received %s', async (how) => {
+    const [join, hello] = [await joins(), await says('hello')];
+    await receive(join, hello);
+    const redact = () => made({ type: 'm.room.redaction', redacts: hello.event.eventId });
+    const redactions = [await redact(), await redact()];
+    if (how === 'at once') await receive(...redactions);
+    else for (const redaction of redactions) await receive(redaction);
+    expect(home.redacted(roomId)).toMatchObject([{ redacted_by: redactions[0]!.event.eventId }]);
+  });
+});
+
 describe('two processes that receive events of one room', () => {
   it('take each once, and come to the same room', async () => {
     const others = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
@@ -198,13 +210,18 @@ describe('a room with several ends', () => {
     const set = (type: string) => makeOn(there, OTHER, { type, sender: BOB, stateKey: '', content: {}, prev });
     const forks = [await set('m.room.topic'), await set('m.room.name'), await set('m.room.avatar')];
     expect(kindsOf(await receive(...forks))).toEqual(['accepted', 'accepted', 'accepted']);
+    // What stands on two of them leaves no end whose state the facts tell by themselves.
+    const [topic, name, avatar] = forks.map(({ event }) => event.eventId);
+    for (const { text } of forks) await there.receive(text);
+    const said = await says('on two', { prev: [name!, topic!] });
+    expect(kindsOf(await receive(said))).toEqual(['accepted']);
     const cold = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
     await cold.send(ALICE, roomId);
     const last = lastOf('pdu-accepted');
-    const ids = forks.map(({ event }) => event.eventId);
-    expect((last.pdu['prev_events'] as EventId[]).toSorted()).toEqual(ids.toSorted());
+    expect(last.pdu['prev_events']).toEqual([said.event.eventId, avatar]);
     expect(last.extremities).toEqual([last.event_id]);
-    expect(last.state).toHaveLength(2);
+    // Told from the end that is nearest.
+    expect(last.state).toMatchObject([{ event_id: avatar }]);
   });
 
   it('has them brought together by an event of a user here as soon as too many are open', async () => {

@@ -84,9 +84,10 @@ export class HeldRoom implements KnownRoom {
     const end = head.extremities.find((one) => one.eventId === eventId);
     const known = undurable.find(eventId)?.after ?? end?.state ?? room.states.get(eventId);
     if (known !== undefined) return known;
-    const kept = await (await this.#graph()).findStateAfter(eventId);
+    const graph = await this.#graph();
+    const kept = await graph.findStateAfter(eventId);
     if (kept === undefined) throw new Error(`${this.roomId}: the state after ${eventId} is not known`);
-    const state = await this.#stateOf(kept);
+    const state = await this.#stateOf(kept, graph);
     room.states.set(eventId, state);
     return state;
   }
@@ -94,8 +95,9 @@ export class HeldRoom implements KnownRoom {
   async findLearntState(eventId: EventId): Promise<StateTrie | undefined> {
     const decided = this.turn.undurable.findLearntState(eventId);
     if (decided !== undefined) return decided;
-    const kept = await (await this.#graph()).findLearntState(eventId);
-    return kept && this.#stateOf(kept);
+    const graph = await this.#graph();
+    const kept = await graph.findLearntState(eventId);
+    return kept && this.#stateOf(kept, graph);
   }
 
   async isHole(eventId: EventId): Promise<boolean> {
@@ -110,12 +112,23 @@ export class HeldRoom implements KnownRoom {
     return [...kept, ...this.turn.undurable.redactionsOf(eventId)];
   }
 
-  /** PERF: most states that are asked for are the current one, or that after another end: those are in memory. */
-  async #stateOf(kept: GraphState): Promise<StateTrie> {
+  /**
+   * PERF: most states that are asked for are the current one, or that after another end, which are in memory. Others mostly differ
+   * little from the current one: in a room of 10,000 what does is read in 4 ms, and all of a state in 30 or more.
+   */
+  async #stateOf(kept: GraphState, graph: RoomGraph): Promise<StateTrie> {
     const root = await kept.findRoot();
-    const { state, extremities } = this.turn.head;
-    const same = [state, ...extremities.map((one) => one.state)].find((one) => one?.rootHash === root);
-    return same ?? kept.trie();
+    const { head, room } = this.turn;
+    const same = [head.state, ...head.extremities.map(({ state }) => state)].find((one) => one?.rootHash === root);
+    if (same !== undefined) return same;
+    const newest = room.head.extremities.at(-1);
+    const now = newest && (await graph.findStateSince(newest.eventId));
+    if (now === undefined || (await now.findRoot()) !== room.head.state.rootHash) return kept.trie();
+    let state = room.head.state;
+    for (const { type, stateKey, eventId } of await kept.changesSince(now)) {
+      state = eventId === null ? state.delete(type, stateKey) : state.set(type, stateKey, eventId);
+    }
+    return state;
   }
 
   #graph(): Promise<RoomGraph> {
