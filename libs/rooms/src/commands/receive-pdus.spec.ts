@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RoomId, ServerName } from '#kernel/ids';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
@@ -133,6 +134,18 @@ describe('events of another server', () => {
     log.breakNext('never done');
     await expect(receive(hello)).rejects.toThrow('the connection');
     expect(kindsOf(await receive(hello))).toEqual(['accepted']);
+  });
+
+  it('are to be received again where the views could not be asked, and keep nobody here from sending', async () => {
+    const join = await joins();
+    const get = home.views.get.bind(home.views);
+    home.views.get = () => Promise.reject(new ViewsUnavailable('gone'));
+    await expect(receive(join)).rejects.toBeInstanceOf(ViewsUnavailable);
+    const draft = { type: 'm.room.message', sender: ALICE, content: { body: 'is anybody there?' } };
+    await home.workers.run(roomId, { actor: ALICE }, (turn) => turn.send(draft));
+    home.views.get = get;
+    expect(kindsOf(await receive(join))).toEqual(['accepted']);
+    expect(lastOf('pdu-accepted').extremities).toHaveLength(2);
   });
 
   it('take effect as redactions whichever came first, and what was redacted is erasable', async () => {

@@ -86,6 +86,21 @@ describe('the graph of a room ahead of its views', () => {
     await check(await recent.open());
   });
 
+  it('goes on once views are back that could not be read', async () => {
+    await goOn(1);
+    await views.follow();
+    await goOn(1);
+    const recent = new RecentGraph(room.roomId, log.facts.at(-3)!, { store: log, views });
+    for (const fact of log.facts.slice(-2)) recent.note(fact);
+    const scan = views.scan.bind(views);
+    views.scan = () => Promise.reject(new Error('gone'));
+    await expect(recent.open()).rejects.toThrow('gone');
+    views.scan = scan;
+    const data = JSON.stringify({ event_id: '$x', state: [], root: '', pdu: { depth: 1, prev_events: ['$nowhere'] } });
+    recent.note({ ...log.facts[0]!, type: 'pdu-rejected', data, revision: log.facts.length });
+    await check(await recent.open());
+  });
+
   it('goes on without a fact that it cannot take', async () => {
     await goOn(1);
     const recent = new RecentGraph(room.roomId, BEGINNING, { store: log, views });

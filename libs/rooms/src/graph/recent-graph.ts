@@ -78,7 +78,11 @@ export class RecentGraph {
         await projectGraph(fact, rows);
       } catch (error) {
         rows.truncate(before);
-        if (rows.failure !== undefined) throw error;
+        if (rows.failure !== undefined) {
+          // The views could not be read, which is no fault of the fact and may be over the next time.
+          this.#beginAnew();
+          throw error;
+        }
         // A fact that cannot be taken is a dead letter of the projector, which says so; the room goes on without it.
       }
       this.#taken = fact.revision;
