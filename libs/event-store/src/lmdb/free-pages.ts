@@ -5,6 +5,11 @@ import { readRange } from './read-range.js';
 const FILLER_BYTES = 4000;
 const PAGES_AT_ONCE = 4000;
 const RECORDS_AT_ONCE = 2000;
+/**
+ * As many records as stand in a page, or nearly so: a page that is split, or merged with the next, leaves something of its records
+ * where they were.
+ */
+const NEIGHBOURS = 64;
 /** Pages are given out again two transactions after they became free: filled before, the file would grow instead. */
 const ROUNDS_BEFORE = 2;
 /** Readers elsewhere may hold some of them for longer. */
@@ -67,13 +72,16 @@ export class FreePages {
   #rewriteRecords(): boolean {
     const range = { start: keyOf(DUE, 0), end: keyOf(FILLER, 0), limit: RECORDS_AT_ONCE };
     const keys = [...readRange(this.#rows.getKeys(range))].map((key) => Buffer.from(key));
+    const positions = new Set<number>();
     for (const key of keys) {
+      if (positions.size >= RECORDS_AT_ONCE) break;
       const position = key.readDoubleBE(1);
-      for (const near of [position - 1, position, position + 1]) {
-        const record = this.records.getBinary(near);
-        if (record !== undefined) void this.records.put(near, Buffer.from(record));
-      }
+      for (let near = Math.max(1, position - NEIGHBOURS); near <= position + NEIGHBOURS; near++) positions.add(near);
       void this.#rows.remove(key);
+    }
+    for (const position of positions) {
+      const record = this.records.getBinary(position);
+      if (record !== undefined) void this.records.put(position, Buffer.from(record));
     }
     return keys.length > 0;
   }
