@@ -34,6 +34,8 @@ export async function readerWith(
     getMany: (collection, keys) => store.getMany(collection, keys),
     scan: (collection, options) => store.scan(collection, options),
     position: () => positionOf(changes.at(-1)?.[0] ?? 0),
+    recall: () => undefined,
+    remember: () => {},
     whenProcessed: async () => {},
   };
   return findRoomReader(views, ROOM, { userId: READER, ignored: new Set(ignored) });

@@ -2,6 +2,7 @@ import { directoryProjector } from '#directory/projections/directory.projector';
 import { LogHistory } from '#event-store/log-history';
 import { type Position, START } from '#kernel/position';
 import type { Projector } from '#projections/projector';
+import { RowMemory } from '#projections/row-memory';
 import type { Views } from '#projections/views';
 import type { Key, ReadModelStore, Row, ScanOptions } from '#read-models/read-model-store';
 import { roomProjectors } from '#rooms/projections/room-projectors';
@@ -17,6 +18,7 @@ export class RoomViews implements Views {
   readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
   /** What happens while a command waits for the views. */
   beforeProcessed: (() => Promise<void>) | undefined;
+  readonly #memory = new RowMemory();
   #position: Position = START;
   #following: Promise<unknown> = Promise.resolve();
 
@@ -54,6 +56,14 @@ export class RoomViews implements Views {
 
   scan(collection: string, options: ScanOptions): Promise<Row[]> {
     return this.store.scan(collection, options);
+  }
+
+  recall(collection: string, key: Key): unknown {
+    return this.#memory.find(collection, this.history, key);
+  }
+
+  remember(collection: string, key: Key, value: unknown, weight: number): void {
+    this.#memory.set(collection, this.history, key, value, weight);
   }
 
   position(): Position {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import type { OwnRows } from '#projections/projector';
+import type { Views } from '#projections/views';
 
 /** The collections of the projector `graph`. */
 export const GRAPH_COLLECTIONS = [
@@ -16,8 +17,11 @@ export const GRAPH_COLLECTIONS = [
   'graph-copies',
 ] as const;
 
-/** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */
-export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
+/**
+ * What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. Only of the views
+ * something is remembered: what the log does not have yet may never be.
+ */
+export type GraphRows = Pick<OwnRows, 'get' | 'scan'> & Partial<Pick<Views, 'recall' | 'remember'>>;
 
 /** What became of an event. An outlier has no place in the graph; of a rejected one its own auth events do not allow it. */
 export type Outcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';

@@ -5,11 +5,11 @@ import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import {
   type BucketRow,
-  collectEntries,
   digestOfKey,
   findBucketRow,
   findEntry,
   isSplit,
+  listEntries,
   partOf,
   partsOf,
   rootOf,
@@ -158,7 +158,7 @@ export class GraphState {
         await this.#collect(`${bucket}${part}`, place, found, turn);
       return;
     }
-    await collectEntries(this.rows, this.roomId, bucket, row, found);
+    for (const entry of await listEntries(this.rows, this.roomId, bucket, row)) found.push(entry);
     if (turn.isOver()) await turn.pass();
   }
 
