@@ -94,5 +94,11 @@ test('what is redacted is in no fact of the log, nor in its files: that nobody w
   const ends = await others.extremities();
   const hidden = await others.receive({ ...said, prevEvents: ends }, 'pdu-soft-failed');
   await others.redact(hidden, ends[0]!);
+  // Dave may not, and why may be said in words of what he said.
+  const content = { users: {}, notifications: { [SECRET]: 'x' } };
+  const levels = { sender: DAVE, type: 'm.room.power_levels', stateKey: '', content, prevEvents: ends };
+  const told = { reason: `The power level of "${SECRET}" is not an integer`, check: 'auth-events' };
+  const rejected = await others.receive(levels, 'pdu-rejected', told);
+  await others.redact(rejected, ends[0]!);
   await expectGone();
 });

@@ -7,7 +7,14 @@ import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { relationOf } from '#protocol/relation';
-import { erasableTail, type PduAccepted, pduTextOf, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import {
+  erasableTail,
+  type PduAccepted,
+  type PduRejected,
+  pduTextOf,
+  type PduRedacted,
+  roomIdOfStream,
+} from '#rooms/facts/room-facts';
 import { contentOf } from '#rooms/projections/room-fact-reader';
 import { listFactsOfEvent } from '#rooms/queries/list-facts-of-event';
 
@@ -29,11 +36,17 @@ function withReferences(remains: string, { data }: RecordedFact): string {
   return canonicalJson({ ...pdu, ...named, content: kept }, { lenient: true });
 }
 
+/** What a fact says in the place of why it rejected an event that is redacted: that may have quoted it. */
+const NOT_TOLD = 'not told any more';
+
 /** The erasable part of a fact with what remains of an event in the place of that, be it the fact's own or one that it carries. */
 function tailWith(fact: RecordedFact, eventId: EventId, remains: string): string {
-  const { event_id: own, state_pdus: carried } = JSON.parse(fact.data) as PduAccepted;
-  const pduText = own === eventId ? withReferences(remains, fact) : pduTextOf(fact.data);
-  return erasableTail(carried?.[eventId] === undefined ? carried : { ...carried, [eventId]: remains }, pduText);
+  const { event_id: own, state_pdus: carried, reason } = JSON.parse(fact.data) as PduAccepted & Partial<PduRejected>;
+  if (own === eventId) {
+    const told = { state_pdus: carried, reason: reason === undefined ? undefined : NOT_TOLD };
+    return erasableTail(told, withReferences(remains, fact));
+  }
+  return erasableTail({ state_pdus: { ...carried, [eventId]: remains }, reason }, pduTextOf(fact.data));
 }
 
 /**

@@ -208,7 +208,9 @@ export interface RoomForgotten {
 }
 
 const PDU_MARK = ',"pdu":{';
-const CARRIED_MARK = ',"state_pdus":{';
+/** What stands before the PDU and may say what a redaction takes away; of a fact one at most. */
+const TELLING = ['state_pdus', 'reason'] as const;
+type Telling = Partial<Pick<PduAccepted, 'state_pdus'> & Pick<PduRejected, 'reason'>>;
 
 /** The facts that carry an event as it was signed, which a redaction may take away. */
 const ERASABLE: ReadonlySet<string> = new Set([
@@ -232,12 +234,19 @@ export function withPduText(factData: string, pduText: string): string {
   return `${factData.slice(0, pduPlaceIn(factData))}${pduText}}`;
 }
 
-/** Where the part of a room fact's data begins that a redaction may erase: the PDUs it carries, its own last; undefined: nowhere. */
+/**
+ * Where the part of a room fact's data begins that a redaction may erase: the PDUs it carries, its own last, and why that was
+ * rejected, which may quote it; undefined: nowhere.
+ */
 export function erasablePlaceIn(factType: string, factData: string): number | undefined {
   if (!ERASABLE.has(factType)) return undefined;
   const own = pduPlaceIn(factData);
-  const others = factData.lastIndexOf(CARRIED_MARK, own);
-  return others < 0 ? own : others + CARRIED_MARK.length - 1;
+  for (const key of TELLING) {
+    const mark = `,"${key}":`;
+    const at = factData.lastIndexOf(mark, own);
+    if (at >= 0) return at + mark.length;
+  }
+  return own;
 }
 
 function pduPlaceIn(factData: string): number {
@@ -255,18 +264,23 @@ type WithoutPdu =
   | Omit<StateTaken, 'pdu'>
   | Omit<PduRedacted, 'pdu'>;
 
-/** Writes a fact's data: the header's keys, then the texts of other events that it carries, then the PDU's own text. */
+/** Writes a fact's data: the header's keys, of these last what may be erased with the PDU, then the PDU's own text. */
 export function factWithPdu(header: WithoutPdu, pduText: string): string {
-  if (!('state_pdus' in header))
-    return `${JSON.stringify(header).slice(0, -1)},"pdu":${erasableTail(undefined, pduText)}`;
-  const { state_pdus: carried, ...rest } = header;
-  const mark = carried === undefined ? ',"pdu":' : ',"state_pdus":';
-  return `${JSON.stringify(rest).slice(0, -1)}${mark}${erasableTail(carried, pduText)}`;
+  const told = header as Telling;
+  const key = tellingKeyOf(told);
+  if (key === undefined) return `${JSON.stringify(header).slice(0, -1)},"pdu":${erasableTail({}, pduText)}`;
+  const { [key]: value, ...rest } = told;
+  return `${JSON.stringify(rest).slice(0, -1)},"${key}":${erasableTail({ [key]: value }, pduText)}`;
 }
 
 /** What stands in the part of a fact's data that may be erased (`erasablePlaceIn`). */
-export function erasableTail(carried: PduAccepted['state_pdus'], pduText: string): string {
-  return carried === undefined ? `${pduText}}` : `${JSON.stringify(carried)},"pdu":${pduText}}`;
+export function erasableTail(told: Telling, pduText: string): string {
+  const key = tellingKeyOf(told);
+  return key === undefined ? `${pduText}}` : `${JSON.stringify(told[key])},"pdu":${pduText}}`;
+}
+
+function tellingKeyOf(told: Telling): (typeof TELLING)[number] | undefined {
+  return TELLING.find((key) => told[key] !== undefined);
 }
 
 /** How old shapes of these facts become today's. */
