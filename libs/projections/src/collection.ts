@@ -76,9 +76,8 @@ export class Collection<K extends Key, V> implements Declared {
   }
 
   /** The value of a row; undefined where it is not there. */
-  async get(rows: Pick<Views, 'get'>, key: K): Promise<V | undefined> {
-    const text = await rows.get(this.name, key);
-    return text === undefined ? undefined : this.codec.decode(text);
+  get(rows: Pick<Views, 'get'>, key: K): Promise<V | undefined> {
+    return rows.get(this.name, key).then((text) => (text === undefined ? undefined : this.codec.decode(text)));
   }
 
   /** Whether a row is there. */

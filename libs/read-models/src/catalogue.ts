@@ -40,16 +40,6 @@ export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freez
     key: ['room', 'position'],
     value: 'the keys that the fact left to nothing',
   },
-  members: { owner: 'membership', key: ['room', 'user'], value: 'membership, event, sender, names' },
-  'room-members': { owner: 'membership', key: ['room', 'membership', 'user'], value: 'empty: members by membership' },
-  'user-rooms': { owner: 'membership', key: ['user', 'room'], value: 'membership, event, sender, whether forgotten' },
-  'membership-log': {
-    owner: 'membership',
-    key: ['room', 'user', 'position'],
-    value: 'membership, end of the last stay',
-  },
-  'room-counts': { owner: 'membership', key: ['room'], value: 'how many are joined and invited' },
-  rooms: { owner: 'room-summary', key: ['room'], value: 'name, topic, alias and what else lists need' },
   relations: {
     owner: 'relations',
     key: ['room', 'event', 'depth', 'position'],

@@ -6,6 +6,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { checkJoined } from '#rooms/reading/open-room';
 import { Aliases } from '../aliases.js';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 
 /**
  * Lets an alias of this server point to a room: client-server API, "Room aliases". Only for members of the room. Throws
@@ -29,7 +30,7 @@ export class CreateAliasHandler implements ICommandHandler<CreateAlias> {
   async execute({ requester, alias, roomId }: CreateAlias): Promise<void> {
     this.aliases.checkOurs(alias);
     if (!requester.isAdmin) await checkJoined(this.views, roomId, requester.userId);
-    else if ((await this.views.get('rooms', [roomId])) === undefined) {
+    else if (!(await ROOMS.has(this.views, [roomId]))) {
       throw new MatrixError('M_NOT_FOUND', 'Unknown room');
     }
     await this.aliases.claim(alias, roomId, requester).catch((error: unknown) => {

@@ -7,7 +7,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { findStateEvents } from '#rooms/queries/find-state-events';
 import { findMembership } from '#rooms/reading/find-membership';
 import { Aliases } from '../aliases.js';
@@ -45,8 +45,8 @@ export class DeleteAliasHandler implements ICommandHandler<DeleteAlias> {
 
   async #hasLevel(roomId: RoomId, userId: UserId): Promise<boolean> {
     if ((await findMembership(this.views, roomId, userId)) !== 'join') return false;
-    const summary = await this.views.get('rooms', [roomId]);
-    const version = summary === undefined ? undefined : findRoomVersion((JSON.parse(summary) as RoomSummary).version);
+    const summary = await ROOMS.get(this.views, [roomId]);
+    const version = summary && findRoomVersion(summary.version);
     if (version === undefined) return false;
     const events = await findStateEvents(this.views, roomId, ['m.room.create', 'm.room.power_levels']);
     const state = authStateOf(events);

@@ -20,6 +20,7 @@ import { DeleteAlias } from '../commands/delete-alias.js';
 import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
 import { findAlias } from '../queries/find-alias.js';
 import { listPublicRooms } from '../queries/list-public-rooms.js';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 
 class AliasDto {
   @IsString()
@@ -162,7 +163,7 @@ export class DirectoryController {
   /** Whether there is a room is told here, by the specification, to anybody: "The room is not known to the server." */
   async #parseKnown(text: string): Promise<RoomId> {
     const roomId = parseRoomId(text);
-    if ((await this.views.get('rooms', [roomId])) === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    if (!(await ROOMS.has(this.views, [roomId]))) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
     return roomId;
   }
 

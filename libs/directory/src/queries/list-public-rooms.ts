@@ -1,8 +1,8 @@
 import type { RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import type { RoomCounts } from '#rooms/projections/membership.projector';
+import { ROOM_COUNTS, type RoomCounts } from '#rooms/projections/membership.projector';
 import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
-import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { type RoomSummary, ROOMS } from '#rooms/projections/room-summary.projector';
 import {
   comparePublicRooms,
   countBefore,
@@ -50,11 +50,11 @@ async function allPublicRooms(views: Views): Promise<PublicRoom[]> {
   const rooms: PublicRoom[] = [];
   for await (const page of PUBLIC_ROOMS.pages(views, {})) {
     const keys = page.map(({ key }) => key);
-    const [summaries, counts] = await Promise.all([views.getMany('rooms', keys), views.getMany('room-counts', keys)]);
+    const [summaries, counts] = await Promise.all([ROOMS.getMany(views, keys), ROOM_COUNTS.getMany(views, keys)]);
     keys.forEach(([roomId], i) => {
       const summary = summaries[i];
       if (summary === undefined) return;
-      rooms.push(publicRoomOf(roomId, JSON.parse(summary) as RoomSummary, counts[i]));
+      rooms.push(publicRoomOf(roomId, summary, counts[i]));
     });
     if (rooms.length >= MAX_LISTED) break;
   }
@@ -108,11 +108,11 @@ function tokensOf(
 }
 
 /** The entry of a room in the directory. `counts` is its row of `room-counts`. */
-export function publicRoomOf(roomId: RoomId, summary: RoomSummary, counts: string | undefined): PublicRoom {
+export function publicRoomOf(roomId: RoomId, summary: RoomSummary, counts: RoomCounts | undefined): PublicRoom {
   const { name, topic, avatar_url, canonical_alias, type } = summary;
   return {
     room_id: roomId,
-    num_joined_members: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
+    num_joined_members: counts?.joined ?? 0,
     name,
     topic,
     avatar_url,

@@ -1,7 +1,8 @@
 import { type Bound, pageOfList, type PageParameters, type Places, planPage } from '#http/pagination';
 import type { RoomAlias, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { ROOM_COUNTS } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { PUBLIC_ROOMS, ROOM_ALIASES } from '../projections/directory.projector.js';
 import { publicRoomOf } from './list-public-rooms.js';
 
@@ -61,13 +62,13 @@ async function listPlaces(views: Views): Promise<Place[]> {
   const places: Place[] = [];
   for await (const page of PUBLIC_ROOMS.pages(views, {})) {
     const rooms = page.map(({ key: [roomId] }) => roomId);
-    const summaries = await views.getMany(
-      'rooms',
+    const summaries = await ROOMS.getMany(
+      views,
       rooms.map((roomId) => [roomId]),
     );
     for (const [i, roomId] of rooms.entries()) {
-      const text = summaries[i];
-      if (text !== undefined) places.push({ roomId, createdAt: (JSON.parse(text) as RoomSummary).created_ts });
+      const summary = summaries[i];
+      if (summary !== undefined) places.push({ roomId, createdAt: summary.created_ts });
     }
     if (places.length >= MAX_LISTED) break;
   }
@@ -76,12 +77,12 @@ async function listPlaces(views: Views): Promise<Place[]> {
 
 async function read(views: Views, { roomId }: Place): Promise<PublicRoomV1> {
   const [summary, counts, aliases] = await Promise.all([
-    views.get('rooms', [roomId]),
-    views.get('room-counts', [roomId]),
+    ROOMS.get(views, [roomId]),
+    ROOM_COUNTS.get(views, [roomId]),
     ROOM_ALIASES.scan(views, { prefix: [roomId], limit: MAX_ALIASES }),
   ]);
   if (summary === undefined) throw new Error(`${roomId} is listed and has no summary`);
-  const room = publicRoomOf(roomId, JSON.parse(summary) as RoomSummary, counts);
+  const room = publicRoomOf(roomId, summary, counts);
   const { name, topic, avatar_url, num_joined_members, world_readable, guest_can_join } = room;
   return {
     room_id: roomId,

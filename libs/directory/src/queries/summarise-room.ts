@@ -1,7 +1,8 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
-import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { ROOM_COUNTS } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { findMembership } from '#rooms/reading/find-membership';
 import { mayKnowOf } from '#rooms/reading/may-know-of';
 import { publicRoomOf } from './list-public-rooms.js';
@@ -11,8 +12,7 @@ import { publicRoomOf } from './list-public-rooms.js';
  * for unknown rooms, and for those that the user (undefined: nobody) may not know of.
  */
 export async function summariseRoom(views: Views, roomId: RoomId, userId: UserId | undefined): Promise<object> {
-  const [text, counts] = await Promise.all([views.get('rooms', [roomId]), views.get('room-counts', [roomId])]);
-  const summary = text === undefined ? undefined : (JSON.parse(text) as RoomSummary);
+  const [summary, counts] = await Promise.all([ROOMS.get(views, [roomId]), ROOM_COUNTS.get(views, [roomId])]);
   const membership = userId === undefined ? undefined : ((await findMembership(views, roomId, userId)) ?? 'leave');
   if (summary === undefined || !(await mayKnowOf(views, summary, userId, membership))) {
     throw new MatrixError('M_NOT_FOUND', 'Unknown room');

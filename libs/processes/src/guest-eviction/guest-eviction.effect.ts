@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
 import { serverNameOf, type UserId } from '#kernel/ids';
 import type { Effect } from '#projections/effects/effect';
-import { scanPages } from '#projections/scan-pages';
+import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { VIEWS, type Views } from '#projections/views';
 import { isOfThePast, type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
@@ -36,8 +36,8 @@ export class GuestEviction implements Effect {
     const access = await findStateRow(this.views, roomId, 'm.room.guest_access', '');
     if (access !== undefined && contentOfRow(access)['guest_access'] === 'can_join') return false;
     let hasEvicted = false;
-    for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'join'] })) {
-      for (const userId of await this.#guestsAmong(page.map(({ key }) => key[2] as UserId))) {
+    for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [roomId, 'join'] })) {
+      for (const userId of await this.#guestsAmong(page.map(({ key }) => key[2]))) {
         await leaveForUser(this.commands, actForUser(userId, fact, true), roomId, this.#log, STAYS);
         hasEvicted = true;
       }

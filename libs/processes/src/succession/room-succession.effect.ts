@@ -10,7 +10,7 @@ import { type RoomId, type UserId, isRoomId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Effect } from '#projections/effects/effect';
-import { scanPages } from '#projections/scan-pages';
+import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { VIEWS, type Views } from '#projections/views';
 import { CopyRoomRules } from '#push/commands/copy-room-rules';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
@@ -51,9 +51,10 @@ export class RoomSuccession implements Effect {
     if (join !== undefined) return (await this.#isNew(join)) && this.#followOf(join.userId, { from, to }, fact);
     // The tombstone came after some had joined: who made the replacement, and whom they asked into it.
     let hasFollowed = false;
-    for await (const page of scanPages(this.views, 'room-members', { prefix: [to, 'join'] })) {
-      for (const { key } of page) {
-        const userId = key[2] as UserId;
+    for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [to, 'join'] })) {
+      for (const {
+        key: [, , userId],
+      } of page) {
         if (serverNameOf(userId) !== this.config.serverName) continue;
         if (await this.#followOf(userId, { from, to }, fact)) hasFollowed = true;
       }

@@ -5,11 +5,12 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { factId } from '#event-store/fact-id';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { userStream } from '#kernel/user-stream';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
+import { USER_ROOMS } from '../projections/membership.projector.js';
 import type { RoomForgotten } from '../facts/room-facts.js';
 import { contextOf } from '../worker/requester-context.js';
 
@@ -44,21 +45,18 @@ export class ForgetRoomHandler implements ICommandHandler<ForgetRoom> {
   }
 
   async execute({ requester, roomId }: ForgetRoom): Promise<void> {
-    const row = await this.views.get('user-rooms', [requester.userId, roomId]);
-    const place = row === undefined ? undefined : (JSON.parse(row) as JsonObject);
-    const membership = place?.['membership'];
+    const place = await USER_ROOMS.get(this.views, [requester.userId, roomId]);
+    const membership = place?.membership;
     if (membership !== undefined && membership !== 'leave' && membership !== 'ban') {
       throw new MatrixError('M_UNKNOWN', 'You have to leave a room before you forget it', { status: 400 });
     }
-    if (place === undefined || place['forgotten'] === true) return;
+    if (place === undefined || place.forgotten === true) return;
     const data = JSON.stringify({ room_id: roomId } satisfies RoomForgotten);
     const { position } = await this.#streams.execute(
-      `user-${requester.userId}`,
-      () => [
-        { id: factId(`forgotten ${requester.userId} ${String(place['event_id'])}`), type: 'room-forgotten', data },
-      ],
+      userStream(requester.userId),
+      () => [{ id: factId(`forgotten ${requester.userId} ${place.event_id}`), type: 'room-forgotten', data }],
       contextOf(requester),
     );
-    await this.views.whenProcessed(position, ['user-rooms']);
+    await this.views.whenProcessed(position, [USER_ROOMS.name]);
   }
 }

@@ -6,6 +6,7 @@ import { creatorOf, levelNeeded, powerLevelOf } from '#protocol/event-auth/power
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findMembership } from '../reading/find-membership.js';
 import type { RoomTurn } from '../worker/room-turn.js';
+import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 
 /** How many members are looked at for one who may vouch for a join, where no level names one. */
 const MAX_MEMBERS = 1_000;
@@ -43,8 +44,8 @@ async function findAuthoriser(turn: RoomTurn, views: Views, joining: UserId): Pr
     (await turn.findMembership(userId)) === 'join';
   for (const userId of namedUsers(levels, version)) if (await vouches(userId)) return userId;
   if (levelNeeded('users_default', levels, version) < needed) return undefined;
-  const rows = await views.scan('room-members', { prefix: [turn.roomId, 'join'], limit: MAX_MEMBERS });
-  for (const { key } of rows) if (await vouches(key[2] as UserId)) return key[2] as UserId;
+  const rows = await ROOM_MEMBERS.scan(views, { prefix: [turn.roomId, 'join'], limit: MAX_MEMBERS });
+  for (const { key: [, , userId] } of rows) if (await vouches(userId)) return userId; // prettier-ignore
   return undefined;
 }
 

@@ -3,12 +3,12 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
-import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { isMergeDue } from '../receive/place-in-graph.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 
 /** NOTSPEC: what servers in use call an event that says nothing: it merges. Clients do not show what they do not know. */
 const SAYS_NOTHING = 'org.matrix.dummy_event';
@@ -48,8 +48,8 @@ export class EndMerging {
   /** Some users of this server who are in the room, as far as the views know. */
   async #findUsers(roomId: RoomId): Promise<UserId[]> {
     const users: UserId[] = [];
-    for await (const rows of scanPages(this.views, 'room-members', { prefix: [roomId, 'join'] })) {
-      const ids = rows.map(({ key }) => key[2] as UserId);
+    for await (const rows of ROOM_MEMBERS.pages(this.views, { prefix: [roomId, 'join'] })) {
+      const ids = rows.map(({ key }) => key[2]);
       users.push(...ids.filter((userId) => serverNameOf(userId) === this.author.serverName));
       if (users.length >= MOST_TRIED) break;
     }

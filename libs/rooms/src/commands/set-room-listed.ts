@@ -8,6 +8,7 @@ import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { RoomListed } from '../facts/room-facts.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { ROOMS } from '../projections/room-summary.projector.js';
 
 /**
  * Puts a room into the public directory of this server or takes it out: client-server API, "Listing rooms". A joined member
@@ -31,7 +32,7 @@ export class SetRoomListedHandler implements ICommandHandler<SetRoomListed> {
 
   async execute({ requester, roomId, listed }: SetRoomListed): Promise<void> {
     const { userId, isAdmin } = requester;
-    if (isAdmin && (await this.views.get('rooms', [roomId])) === undefined) {
+    if (isAdmin && !(await ROOMS.has(this.views, [roomId]))) {
       throw new MatrixError('M_NOT_FOUND', 'Unknown room');
     }
     const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {

@@ -19,6 +19,7 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
 import { CreateRoom } from './create-room.js';
+import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 
 const SPACE_CHILD = 'm.space.child';
 
@@ -113,8 +114,8 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       return { roomId, createEvent: turn.head.createEvent, version: turn.head.version, state };
     });
     const state: StateContent[] = result.state.map(({ type, content }) => ({ type, stateKey: '', content }));
-    for await (const page of scanPages(this.views, 'room-members', { prefix: [roomId, 'ban'] })) {
-      const users = page.map(({ key }) => key[2] as string);
+    for await (const page of ROOM_MEMBERS.pages(this.views, { prefix: [roomId, 'ban'] })) {
+      const users = page.map(({ key }) => key[2]);
       const members = await this.#statesOf(requester, roomId, 'm.room.member', users);
       state.push(...members.filter(({ content }) => content['membership'] === 'ban').map(banOf));
     }

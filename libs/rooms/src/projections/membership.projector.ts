@@ -4,6 +4,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
+import { asJson, asMark, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
 import {
@@ -14,7 +15,7 @@ import {
   type RoomFactReader,
 } from './room-fact-reader.js';
 
-/** A row of `members`: [room, user]. */
+/** What a user is in a room, by the event that says it. */
 export interface MemberRow {
   readonly membership: string;
   readonly event_id: EventId;
@@ -25,7 +26,7 @@ export interface MemberRow {
   readonly reason?: string;
 }
 
-/** A row of `user-rooms`: [user, room]. */
+/** What a user is in a room, for the user. */
 export interface UserRoomRow {
   readonly membership: string;
   readonly event_id: EventId;
@@ -39,29 +40,63 @@ export interface UserRoomRow {
   readonly closed?: true;
 }
 
-/** A row of `membership-log`: [room, user, position]: from here on the user's membership is this. Only where it changes. */
+/** From here on a user's membership is this. Only where it changes. */
 export interface MembershipLogRow {
   readonly membership: string;
   /** Where the user's last stay up to here ended: the first change to anything else after a join. */
   readonly left?: Position;
 }
 
-/** A row of `room-counts`: [room]. */
+/** How many members a room has, and the position of the last change. */
 export interface RoomCounts {
   readonly joined: number;
   readonly invited: number;
   readonly pos: Position;
 }
 
-/**
- * `members`, `room-members`, `user-rooms`, `membership-log`, `room-counts`: who is what in which room, from each side, and
- * when it changed.
- */
+export const MEMBERS = new Collection<readonly [roomId: RoomId, userId: UserId], MemberRow>('members', {
+  key: ['room', 'user'],
+  says: 'membership, event, sender, names',
+  codec: asJson(),
+});
+
+export const ROOM_MEMBERS = new Collection<readonly [roomId: RoomId, membership: string, userId: UserId], true>(
+  'room-members',
+  { key: ['room', 'membership', 'user'], says: 'that the user is that in the room', codec: asMark },
+);
+
+export const USER_ROOMS = new Collection<readonly [userId: UserId, roomId: RoomId], UserRoomRow>('user-rooms', {
+  key: ['user', 'room'],
+  says: 'membership, event, sender, whether forgotten',
+  codec: {
+    // One order of keys, whatever happened before: a rebuilt row must be the same text.
+    encode: ({ membership, event_id, pos, sender, prev, forgotten, closed }) =>
+      JSON.stringify({ membership, event_id, pos, sender, prev, forgotten, closed }),
+    decode: asJson<UserRoomRow>().decode,
+  },
+});
+
+export const MEMBERSHIP_LOG = new Collection<
+  readonly [roomId: RoomId, userId: UserId, position: Position],
+  MembershipLogRow
+>('membership-log', {
+  key: ['room', 'user', 'position'],
+  says: 'membership from there on, end of the last stay',
+  codec: asJson(),
+});
+
+export const ROOM_COUNTS = new Collection<readonly [roomId: RoomId], RoomCounts>('room-counts', {
+  key: ['room'],
+  says: 'how many are joined and invited',
+  codec: asJson(),
+});
+
+/** Who is what in which room, from each side, and when it changed. */
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
     version: 2,
-    collections: ['members', 'room-members', 'user-rooms', 'membership-log', 'room-counts'],
+    ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS),
     handles: (type) =>
       type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted' || type === 'room-forgotten',
     project(fact, rows) {
@@ -96,16 +131,14 @@ async function applyMembers(
     joined += Number(after === 'join') - Number(before === 'join');
     invited += Number(after === 'invite') - Number(before === 'invite');
   }
-  const text = await rows.get('room-counts', [roomId]);
-  const counts = text === undefined ? undefined : (JSON.parse(text) as RoomCounts);
+  const counts = await ROOM_COUNTS.get(rows, [roomId]);
   // A fact that is applied again must not count again.
   if (counts !== undefined && (counts.pos >= position || (joined === 0 && invited === 0))) return;
-  const next: RoomCounts = {
+  ROOM_COUNTS.put(rows, [roomId], {
     joined: (counts?.joined ?? 0) + joined,
     invited: (counts?.invited ?? 0) + invited,
     pos: position,
-  };
-  rows.put('room-counts', [roomId], JSON.stringify(next));
+  });
 }
 
 /** Writes the rows of one member; answers the membership before and after. */
@@ -115,7 +148,7 @@ async function applyMember(
   { change, pdu, content }: CurrentStateEvent,
   rows: OwnRows,
 ): Promise<[before: string | undefined, after: string]> {
-  const userId = change.state_key;
+  const userId = change.state_key as UserId; // as far as anybody asks for it
   const membership = String(content['membership']);
   // The membership before comes from the log of memberships and not from the row of now, which may already be this fact's
   // or a later one's when facts are applied again.
@@ -123,19 +156,17 @@ async function applyMember(
   const prev = before?.membership;
   if (prev !== membership) {
     const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
-    const row: MembershipLogRow = { membership, left };
-    rows.put('membership-log', [roomId, userId, position], JSON.stringify(row));
+    MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left });
   }
-  const text = await rows.get('user-rooms', [userId, roomId]);
-  const current = text === undefined ? undefined : (JSON.parse(text) as UserRoomRow);
+  const current = await USER_ROOMS.get(rows, [userId, roomId]);
   const superseded = current !== undefined && current.pos > position;
   const now = superseded ? current.membership : membership;
-  if (prev !== undefined && prev !== now) rows.delete('room-members', [roomId, prev, userId]);
+  if (prev !== undefined && prev !== now) ROOM_MEMBERS.delete(rows, [roomId, prev, userId]);
   if (superseded) return [prev, membership];
   const away = membership === 'leave' || membership === 'ban';
-  rows.put('members', [roomId, userId], memberRow(position, change.event_id, pdu, content));
-  rows.put('room-members', [roomId, membership, userId], '');
-  putUserRoom(rows, userId, roomId, {
+  MEMBERS.put(rows, [roomId, userId], memberRow(position, change.event_id, pdu, content));
+  ROOM_MEMBERS.put(rows, [roomId, membership, userId], true);
+  USER_ROOMS.put(rows, [userId, roomId], {
     membership,
     event_id: change.event_id,
     pos: position,
@@ -149,24 +180,17 @@ async function applyMember(
 
 async function lastBefore(
   roomId: RoomId,
-  userId: string,
+  userId: UserId,
   position: Position,
   rows: OwnRows,
 ): Promise<MembershipLogRow | undefined> {
-  const before = [roomId, userId, position];
-  const [last] = await rows.scan('membership-log', { prefix: [roomId, userId], before, reverse: true, limit: 1 });
-  return last === undefined ? undefined : (JSON.parse(last.value) as MembershipLogRow);
+  const before = [roomId, userId, position] as const;
+  const [last] = await MEMBERSHIP_LOG.scan(rows, { prefix: [roomId, userId], before, reverse: true, limit: 1 });
+  return last?.value;
 }
 
-/** One order of keys, whatever happened before: a rebuilt row must be the same text. */
-function putUserRoom(rows: OwnRows, userId: string, roomId: RoomId, row: UserRoomRow): void {
-  const { membership, event_id, pos, sender, prev, forgotten, closed } = row;
-  const ordered: UserRoomRow = { membership, event_id, pos, sender, prev, forgotten, closed };
-  rows.put('user-rooms', [userId, roomId], JSON.stringify(ordered));
-}
-
-function memberRow(position: Position, eventId: EventId, pdu: JsonObject, content: JsonObject): string {
-  const row: MemberRow = {
+function memberRow(position: Position, eventId: EventId, pdu: JsonObject, content: JsonObject): MemberRow {
+  return {
     membership: String(content['membership']),
     event_id: eventId,
     pos: position,
@@ -175,7 +199,6 @@ function memberRow(position: Position, eventId: EventId, pdu: JsonObject, conten
     avatar_url: textOf(content['avatar_url']),
     reason: textOf(content['reason']),
   };
-  return JSON.stringify(row);
 }
 
 function textOf(value: unknown): string | undefined {
@@ -184,22 +207,19 @@ function textOf(value: unknown): string | undefined {
 
 async function redactMember(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { roomId, data } = reader.redacted(fact);
-  const userId = data.pdu['state_key'];
+  const userId = data.pdu['state_key'] as UserId | undefined;
   if (data.pdu['type'] !== 'm.room.member' || typeof userId !== 'string') return;
-  const text = await rows.get('members', [roomId, userId]);
-  if (text === undefined) return;
-  const current = JSON.parse(text) as MemberRow;
-  if (current.event_id !== data.event_id) return;
-  rows.put('members', [roomId, userId], memberRow(current.pos, data.event_id, data.pdu, contentOf(data.pdu)));
+  const current = await MEMBERS.get(rows, [roomId, userId]);
+  if (current?.event_id !== data.event_id) return;
+  MEMBERS.put(rows, [roomId, userId], memberRow(current.pos, data.event_id, data.pdu, contentOf(data.pdu)));
 }
 
 async function forget(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
   const { room_id: roomId } = JSON.parse(fact.data) as RoomForgotten;
-  const text = await rows.get('user-rooms', [userId, roomId]);
-  if (text === undefined) return;
-  const row = JSON.parse(text) as UserRoomRow;
+  const row = await USER_ROOMS.get(rows, [userId, roomId]);
+  if (row === undefined) return;
   // Joined or invited again since: nothing is forgotten.
   if (row.pos > fact.position || (row.membership !== 'leave' && row.membership !== 'ban')) return;
-  putUserRoom(rows, userId, roomId, { ...row, forgotten: true, closed: true });
+  USER_ROOMS.put(rows, [userId, roomId], { ...row, forgotten: true, closed: true });
 }

@@ -1,12 +1,13 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { StateKey } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
 import { contentOf, currentStateOf, deletedStateOf, type RoomFactReader } from './room-fact-reader.js';
 
-/** A row of `rooms`: [room]. What lists and look-ups need of a room without its state. */
+/** What lists and look-ups need of a room without its state. */
 export interface RoomSummary {
   readonly version: string;
   readonly creator: UserId;
@@ -29,6 +30,12 @@ export interface RoomSummary {
   readonly from: Readonly<Record<string, EventId | undefined>>;
 }
 
+export const ROOMS = new Collection<readonly [roomId: RoomId], RoomSummary>('rooms', {
+  key: ['room'],
+  says: 'name, topic, alias and what else lists need',
+  codec: asJson(),
+});
+
 /** The state event types that matter here, with what each sets. All but m.room.create have an empty state key to count. */
 const READ: Readonly<Record<string, (content: JsonObject) => Partial<RoomSummary>>> = {
   'm.room.name': (content) => ({ name: textOf(content['name']) }),
@@ -50,12 +57,12 @@ export function isSummarised({ type, stateKey }: StateKey): boolean {
   return stateKey === '' && (Object.hasOwn(READ, type) || type === 'm.room.create');
 }
 
-/** `rooms`: one row about each room, from its state. */
+/** One row about each room, from its state. */
 export function roomSummaryProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-summary',
     version: 1,
-    collections: ['rooms'],
+    ...owning(ROOMS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') {
@@ -83,8 +90,7 @@ async function applyChanges(
   changes: readonly (readonly [type: string, eventId: EventId | undefined, pdu: JsonObject])[],
   rows: OwnRows,
 ): Promise<void> {
-  const text = await rows.get('rooms', [roomId]);
-  let summary = text === undefined ? undefined : (JSON.parse(text) as RoomSummary);
+  let summary = await ROOMS.get(rows, [roomId]);
   for (const [type, eventId, pdu] of changes) {
     if (type === 'm.room.create' && eventId !== undefined) summary ??= created(eventId, pdu);
     else if (summary !== undefined) {
@@ -92,7 +98,7 @@ async function applyChanges(
       summary = { ...summary, ...set, from: { ...summary.from, [type]: eventId } };
     }
   }
-  if (summary !== undefined) rows.put('rooms', [roomId], JSON.stringify(summary));
+  if (summary !== undefined) ROOMS.put(rows, [roomId], summary);
 }
 
 async function applyRedaction(
@@ -102,8 +108,8 @@ async function applyRedaction(
   pdu: JsonObject,
   rows: OwnRows,
 ): Promise<void> {
-  const text = await rows.get('rooms', [roomId]);
-  if (text === undefined || (JSON.parse(text) as RoomSummary).from[type] !== eventId) return;
+  const summary = await ROOMS.get(rows, [roomId]);
+  if (summary?.from[type] !== eventId) return;
   await applyChanges(roomId, [[type, eventId, pdu]], rows);
 }
 

@@ -1,8 +1,8 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
-import type { RoomCounts } from '../projections/membership.projector.js';
-import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { ROOM_COUNTS } from '../projections/membership.projector.js';
+import { type RoomSummary, ROOMS } from '../projections/room-summary.projector.js';
 import { findMembership } from '../reading/find-membership.js';
 import { mayKnowOf } from '../reading/may-know-of.js';
 import { listSpaceChildren, type SpaceChild } from './list-space-children.js';
@@ -85,19 +85,18 @@ async function findRoom(
   roomId: RoomId,
   suggestedOnly: boolean,
 ): Promise<HierarchyRoom | undefined> {
-  const text = await views.get('rooms', [roomId]);
-  if (text === undefined) return undefined;
-  const summary = JSON.parse(text) as RoomSummary;
+  const summary = await ROOMS.get(views, [roomId]);
+  if (summary === undefined) return undefined;
   const membership = await findMembership(views, roomId, userId);
   // Who is banned may neither join nor knock.
   if (membership === 'ban' && summary.history_visibility !== 'world_readable') return undefined;
   if (!(await mayKnowOf(views, summary, userId, membership))) return undefined;
-  const counts = await views.get('room-counts', [roomId]);
+  const counts = await ROOM_COUNTS.get(views, [roomId]);
   const children = summary.type === 'm.space' ? await listSpaceChildren(views, roomId) : [];
   return {
     roomId,
     summary,
-    joined: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
+    joined: counts?.joined ?? 0,
     children: suggestedOnly ? children.filter(({ isSuggested }) => isSuggested) : children,
   };
 }

@@ -1,8 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { Place } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
-import type { MemberRow } from '../projections/membership.projector.js';
+import { MEMBERS, ROOM_MEMBERS } from '../projections/membership.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { listStateRowsAt } from './past-state.js';
 import { listStateRows, MEMBER } from './state-rows.js';
@@ -33,17 +32,17 @@ export async function listMembers(views: Views, roomId: RoomId, request: Members
 /** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */
 export async function joinedMembersText(views: Views, roomId: RoomId): Promise<string> {
   const parts: string[] = [];
-  for await (const page of scanPages(views, 'room-members', { prefix: [roomId, 'join'] })) {
-    const users = page.map(({ key }) => key[2] as string);
-    const members = await views.getMany(
-      'members',
+  for await (const page of ROOM_MEMBERS.pages(views, { prefix: [roomId, 'join'] })) {
+    const users = page.map(({ key }) => key[2]);
+    const members = await MEMBERS.getMany(
+      views,
       users.map((userId) => [roomId, userId]),
     );
     users.forEach((userId, i) => {
-      const { displayname, avatar_url = null } = JSON.parse(members[i] ?? '{}') as Partial<MemberRow>;
+      const member = members[i];
       // NOTSPEC: null for what is unset, where the specification has no key: clients have always been answered so.
-      const display_name = displayname ?? null;
-      parts.push(`${JSON.stringify(userId)}:${JSON.stringify({ display_name, avatar_url })}`);
+      const profile = { display_name: member?.displayname ?? null, avatar_url: member?.avatar_url ?? null };
+      parts.push(`${JSON.stringify(userId)}:${JSON.stringify(profile)}`);
     });
   }
   return `{${parts.join()}}`;

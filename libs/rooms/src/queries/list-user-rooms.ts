@@ -1,13 +1,12 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
-import type { UserRoomRow } from '../projections/membership.projector.js';
+import { USER_ROOMS, type UserRoomRow } from '../projections/membership.projector.js';
 
 /** Every room that ever heard of a user, with what the user is there. */
 export async function listUserRooms(views: Views, userId: UserId): Promise<Map<RoomId, UserRoomRow>> {
   const rooms = new Map<RoomId, UserRoomRow>();
-  for await (const page of scanPages(views, 'user-rooms', { prefix: [userId] })) {
-    for (const { key, value } of page) rooms.set(key[1] as RoomId, JSON.parse(value) as UserRoomRow);
+  for await (const page of USER_ROOMS.pages(views, { prefix: [userId] })) {
+    for (const { key, value } of page) rooms.set(key[1], value);
   }
   return rooms;
 }

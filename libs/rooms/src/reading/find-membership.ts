@@ -1,6 +1,6 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import type { MemberRow } from '../projections/membership.projector.js';
+import { MEMBERS } from '../projections/membership.projector.js';
 
 /** What a user is in a room now; undefined where the room never heard of them. */
 export async function findMembership(
@@ -8,6 +8,5 @@ export async function findMembership(
   roomId: RoomId,
   userId: UserId,
 ): Promise<string | undefined> {
-  const text = await views.get('members', [roomId, userId]);
-  return text === undefined ? undefined : (JSON.parse(text) as MemberRow).membership;
+  return (await MEMBERS.get(views, [roomId, userId]))?.membership;
 }

@@ -2,7 +2,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
-import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { ROOMS } from '../projections/room-summary.projector.js';
 import { findMembership } from './find-membership.js';
 import type { Reader } from './reader.js';
 import { findRoomReader, type RoomReader } from './room-reader.js';
@@ -31,7 +31,7 @@ export async function openRoom(views: Views, roomId: RoomId, reader: Reader, wis
 /** As `openRoom`, for a reader who stands before the room already; undefined where they may not read it. */
 export async function letIn(room: RoomReader, wish: Wish = 'state'): Promise<OpenRoom | undefined> {
   if (room.isIn) return { room, until: undefined };
-  const visibility = (await findSummary(room.views, room.roomId))?.history_visibility;
+  const visibility = (await ROOMS.get(room.views, [room.roomId]))?.history_visibility;
   if (visibility === 'world_readable') return { room, until: undefined };
   const isInvited = wish === 'events' && visibility === 'invited' && room.membership === 'invite';
   if (isInvited) return { room, until: undefined };
@@ -46,10 +46,5 @@ export async function checkJoined(views: Pick<Views, 'get'>, roomId: RoomId, use
 
 /** Whether everybody may read the room as it is now, joined or not. */
 export async function isWorldReadable(views: Pick<Views, 'get'>, roomId: RoomId): Promise<boolean> {
-  return (await findSummary(views, roomId))?.history_visibility === 'world_readable';
-}
-
-async function findSummary(views: Pick<Views, 'get'>, roomId: RoomId): Promise<RoomSummary | undefined> {
-  const text = await views.get('rooms', [roomId]);
-  return text === undefined ? undefined : (JSON.parse(text) as RoomSummary);
+  return (await ROOMS.get(views, [roomId]))?.history_visibility === 'world_readable';
 }

@@ -1,8 +1,8 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
+import type { Entry } from '#projections/collection';
 import type { Views } from '#projections/views';
-import type { Row } from '#read-models/read-model-store';
-import type { MembershipLogRow, UserRoomRow } from '../projections/membership.projector.js';
+import { MEMBERSHIP_LOG, type MembershipLogRow, USER_ROOMS } from '../projections/membership.projector.js';
 
 /** What a user is in a room from a place of the log on, until their membership changes again. */
 export interface Standing {
@@ -34,7 +34,7 @@ export async function listStandings(
   userId: UserId,
   { upTo, limit }: { readonly upTo?: Position; readonly limit: number },
 ): Promise<Standing[]> {
-  const rows = await views.scan('membership-log', {
+  const rows = await MEMBERSHIP_LOG.scan(views, {
     prefix: [roomId, userId],
     to: upTo && [roomId, userId, upTo],
     reverse: true,
@@ -52,7 +52,7 @@ export async function findNextJoin(
 ): Promise<Position | undefined> {
   let from = after;
   for (;;) {
-    const rows = await views.scan('membership-log', {
+    const rows = await MEMBERSHIP_LOG.scan(views, {
       prefix: [roomId, userId],
       after: [roomId, userId, from],
       limit: PAGE,
@@ -66,13 +66,13 @@ export async function findNextJoin(
 
 /** Whether a user has forgotten a room and not joined it since: then what was there before is closed to them. */
 export async function hasForgotten(views: Pick<Views, 'get'>, roomId: RoomId, userId: UserId): Promise<boolean> {
-  const text = await views.get('user-rooms', [userId, roomId]);
-  return text !== undefined && (JSON.parse(text) as UserRoomRow).closed === true;
+  return (await USER_ROOMS.get(views, [userId, roomId]))?.closed === true;
 }
 
 const PAGE = 100;
 
-function standingOf({ key, value }: Row): Standing {
-  const { membership, left = START } = JSON.parse(value) as MembershipLogRow;
-  return { membership, since: key[2] as Position, left };
+type Change = Entry<readonly [RoomId, UserId, Position], MembershipLogRow>;
+
+function standingOf({ key: [, , since], value: { membership, left = START } }: Change): Standing {
+  return { membership, since, left };
 }

@@ -7,7 +7,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { redactContent } from '#protocol/redaction/redact';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import type { RoomSummary } from '../projections/room-summary.projector.js';
+import { ROOMS } from '../projections/room-summary.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from './room-reader.js';
 import { findStanding, type Standing } from './standing.js';
@@ -75,8 +75,8 @@ async function standingAt({ views, roomId, reader, now }: RoomReader, at: Positi
 }
 
 async function findVersion({ views, roomId }: RoomReader): Promise<RoomVersion> {
-  const text = await views.get('rooms', [roomId]);
-  const version = text === undefined ? undefined : findRoomVersion((JSON.parse(text) as RoomSummary).version);
+  const summary = await ROOMS.get(views, [roomId]);
+  const version = summary && findRoomVersion(summary.version);
   if (version === undefined) throw new Error(`no version is known of the room ${roomId}`);
   return version;
 }

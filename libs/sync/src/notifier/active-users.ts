@@ -4,9 +4,8 @@ import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Listener } from '#projections/listener';
-import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
-import type { UserRoomRow } from '#rooms/projections/membership.projector';
+import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { COVERED } from '../streams/covered.js';
 import { ActiveUser } from './active-user.js';
 import { type Touch, touchOf } from './fact-touches.js';
@@ -238,10 +237,10 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   }
 
   async #readRooms(user: ActiveUser): Promise<ActiveUser> {
-    for await (const rows of scanPages(this.views, 'user-rooms', { prefix: [user.userId] }, PAGE)) {
+    for await (const rows of USER_ROOMS.pages(this.views, { prefix: [user.userId] }, PAGE)) {
       for (const { key, value } of rows) {
-        const roomId = key[1] as RoomId;
-        if (user.load(roomId, JSON.parse(value) as UserRoomRow)) addTo(this.#joined, roomId, user);
+        const [, roomId] = key;
+        if (user.load(roomId, value)) addTo(this.#joined, roomId, user);
       }
     }
     return user;

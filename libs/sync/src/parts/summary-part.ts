@@ -1,7 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
-import type { MemberRow, RoomCounts } from '#rooms/projections/membership.projector';
-import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { MEMBERS, ROOM_COUNTS, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 
 /** What helps a client to show a room that has no name: client-server API, "Syncing", `summary`. */
@@ -25,9 +25,7 @@ export function changesSummary(rows: readonly TimelineRow[]): boolean {
 
 /** The summary of a room as it is now. Heroes only where it has neither a name nor an alias to be called by. */
 export async function readSummary(views: Views, roomId: RoomId, reader: UserId): Promise<SummaryPart> {
-  const [countsText, roomText] = await Promise.all([views.get('room-counts', [roomId]), views.get('rooms', [roomId])]);
-  const counts = countsText === undefined ? undefined : (JSON.parse(countsText) as RoomCounts);
-  const room = roomText === undefined ? undefined : (JSON.parse(roomText) as RoomSummary);
+  const [counts, room] = await Promise.all([ROOM_COUNTS.get(views, [roomId]), ROOMS.get(views, [roomId])]);
   const isNamed = room?.name !== undefined || room?.canonical_alias !== undefined;
   return {
     heroes: isNamed ? undefined : await findHeroes(views, roomId, reader),
@@ -54,17 +52,17 @@ async function firstMembers(
   memberships: readonly string[],
 ): Promise<UserId[]> {
   const scans = memberships.map((membership) =>
-    views.scan('room-members', { prefix: [roomId, membership], limit: CANDIDATES }),
+    ROOM_MEMBERS.scan(views, { prefix: [roomId, membership], limit: CANDIDATES }),
   );
-  const users = (await Promise.all(scans)).flat().map(({ key }) => key[2] as UserId);
+  const users = (await Promise.all(scans)).flat().map(({ key }) => key[2]);
   const others = users.filter((userId) => userId !== reader);
   if (others.length === 0) return [];
-  const rows = await views.getMany(
-    'members',
+  const rows = await MEMBERS.getMany(
+    views,
     others.map((userId) => [roomId, userId]),
   );
   return others
-    .map((userId, i) => ({ userId, pos: rows[i] === undefined ? '' : (JSON.parse(rows[i]) as MemberRow).pos }))
+    .map((userId, i) => ({ userId, pos: rows[i]?.pos ?? '' }))
     .sort((a, b) => (a.pos < b.pos ? -1 : 1))
     .slice(0, HEROES)
     .map(({ userId }) => userId);

@@ -3,6 +3,8 @@ import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
@@ -31,7 +33,7 @@ const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
-  static readonly covers = ['timeline', 'room-state', 'membership-log', 'rooms'];
+  static readonly covers = ['timeline', 'room-state', MEMBERSHIP_LOG.name, ROOMS.name];
   readonly key = 'rooms';
 
   constructor(

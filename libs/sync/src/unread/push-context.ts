@@ -7,8 +7,8 @@ import { levelsToNotify, powerLevelOf } from '#protocol/event-auth/power-levels'
 import type { PushContext } from '#protocol/push-rules/evaluate-rules';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import type { MemberRow, RoomCounts } from '#rooms/projections/membership.projector';
-import type { RoomSummary } from '#rooms/projections/room-summary.projector';
+import { MEMBERS, ROOM_COUNTS } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { eventOfStoredRow } from '#rooms/queries/find-state-events';
 
@@ -54,8 +54,8 @@ export class PushContexts {
       this.#rooms.set(key, room);
       room.catch(() => this.#rooms.delete(key));
     }
-    const [part, member] = await Promise.all([room, this.views.get('members', [roomId, reader])]);
-    const displayName = member === undefined ? undefined : (JSON.parse(member) as MemberRow).displayname;
+    const [part, member] = await Promise.all([room, MEMBERS.get(this.views, [roomId, reader])]);
+    const displayName = member?.displayname;
     const { memberCount, notificationLevels } = part;
     return (sender) => ({
       displayName,
@@ -68,16 +68,16 @@ export class PushContexts {
 
 async function readRoomPart(views: Views, roomId: RoomId): Promise<RoomPart> {
   const [counts, room, create, levels] = await Promise.all([
-    views.get('room-counts', [roomId]),
-    views.get('rooms', [roomId]),
+    ROOM_COUNTS.get(views, [roomId]),
+    ROOMS.get(views, [roomId]),
     views.get('room-state', [roomId, 'm.room.create', '']),
     views.get('room-state', [roomId, 'm.room.power_levels', '']),
   ]);
   const state = [create, levels].flatMap((text) => (text === undefined ? [] : [eventOfRow(roomId, parseRow(text))]));
   const auth = authStateOf(state);
-  const version = room === undefined ? undefined : findRoomVersion((JSON.parse(room) as RoomSummary).version);
+  const version = room && findRoomVersion(room.version);
   return {
-    memberCount: counts === undefined ? 0 : (JSON.parse(counts) as RoomCounts).joined,
+    memberCount: counts?.joined ?? 0,
     notificationLevels: version === undefined ? {} : levelsToNotify(auth, version),
     powerLevelOf: (sender) => (version === undefined ? 0 : powerLevelOf(sender, auth, version)),
   };
