@@ -12,6 +12,7 @@ import type { ServerKeys } from '../receive/server-keys.js';
 import { receiveInTurn, receiveOutlierInTurn } from '../worker/receive-in-turn.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
+import { checkingTogether } from '../worker/signature-batches.js';
 import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
 
@@ -57,12 +58,15 @@ const AT_ONCE = 256;
 @Injectable()
 export class Receiving {
   readonly #staging = new StagingArea();
+  readonly #keys: ServerKeys;
 
   constructor(
     private readonly workers: RoomWorkers,
-    @Inject(SERVER_KEYS) private readonly keys: ServerKeys,
+    @Inject(SERVER_KEYS) keys: ServerKeys,
     @Inject(POLICY) private readonly policy: Policy,
-  ) {}
+  ) {
+    this.#keys = checkingTogether(keys);
+  }
 
   /** For metrics: the staging area. */
   get numbers(): CacheNumbers {
@@ -85,7 +89,8 @@ export class Receiving {
     inputs: readonly (Uint8Array | string | Pdu)[],
     room: { readonly roomId: RoomId; readonly version: RoomVersion; readonly origin: ServerName },
   ): Promise<(PreparedPdu | Dropped)[]> {
-    const { keys, policy } = this;
+    const { policy } = this;
+    const keys = this.#keys;
     const prepared: (PreparedPdu | Dropped)[] = [];
     for (let at = 0; at < inputs.length; at += AT_ONCE) {
       const some = inputs.slice(at, at + AT_ONCE);

@@ -13,7 +13,7 @@ import type { RoomTask, TurnResult } from '../worker/room-workers.js';
 import type { JoiningRoom } from './joining-room.js';
 
 /** How many events of the state one write takes. */
-const PIECE = 256;
+const PIECE = 128;
 /** How many members of this server may show at once with the join. More than so many are of a room that was lost here. */
 const MOST_SHOWN_AT_ONCE = 1_000;
 

@@ -1,0 +1,148 @@
+import { availableParallelism } from 'node:os';
+import { setImmediate as afterThisTurn } from 'node:timers';
+import { Worker } from 'node:worker_threads';
+import type { VerifyKey } from '#protocol/signing/signing-key';
+import type { ServerKeys } from '../receive/server-keys.js';
+
+/** A signature to be checked. */
+export interface SignatureCheck {
+  /** The public key, 32 bytes. */
+  readonly key: Buffer;
+  readonly message: Uint8Array | string;
+  readonly signature: Uint8Array;
+  readonly resolve: (holds: boolean) => void;
+  /** Checks it by itself, and resolves. */
+  readonly checkAlone: () => void;
+}
+
+/** As many of one turn of the event loop as are worth another thread; so many go there in one message. */
+const FEWEST = 16;
+const BATCH = 64;
+const MOST_THREADS = 4;
+/** A thread that has had nothing to do for so long ends, in milliseconds: it holds memory. */
+const IDLE_MS = 5_000;
+
+/** What the thread runs: plain JavaScript, so that it needs no file beside it. */
+const PROGRAM = `
+const { createPublicKey, verify } = require('node:crypto');
+const { parentPort } = require('node:worker_threads');
+const PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+const keys = new Map();
+function keyOf(hex) {
+  let key = keys.get(hex);
+  if (key === undefined) {
+    if (keys.size >= 1000) keys.clear();
+    key = createPublicKey({ key: Buffer.concat([PREFIX, Buffer.from(hex, 'hex')]), format: 'der', type: 'spki' });
+    keys.set(hex, key);
+  }
+  return key;
+}
+parentPort.on('message', ({ keys: names, messages, signatures }) => {
+  parentPort.postMessage(messages.map((message, i) => {
+    try {
+      return verify(null, typeof message === 'string' ? Buffer.from(message) : message, keyOf(names[i]), signatures[i]);
+    } catch {
+      return false;
+    }
+  }));
+});
+`;
+
+interface Thread {
+  readonly worker: Worker;
+  /** What it was sent and has not answered, oldest first. */
+  readonly sent: (readonly SignatureCheck[])[];
+  idle: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Checks many signatures on other threads, some dozens in a message. PERF: to hand a single one to another thread takes this one a
+ * good part of the time that checking it takes (bench/joining.ts).
+ */
+export class SignatureBatches {
+  readonly #threads: Thread[] = [];
+  #waiting: SignatureCheck[] = [];
+
+  /** `program` is what the threads run: tests give one that fails. */
+  constructor(private readonly program = PROGRAM) {}
+
+  add(check: SignatureCheck): void {
+    if (this.#waiting.push(check) === 1) afterThisTurn(() => this.#flush());
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (waiting.length < FEWEST) for (const { checkAlone } of waiting) checkAlone();
+    else for (let at = 0; at < waiting.length; at += BATCH) this.#send(waiting.slice(at, at + BATCH));
+  }
+
+  #send(checks: readonly SignatureCheck[]): void {
+    const thread = this.#pick();
+    clearTimeout(thread.idle);
+    thread.sent.push(checks);
+    thread.worker.ref();
+    const batch = {
+      keys: checks.map(({ key }) => key.toString('hex')),
+      messages: checks.map(({ message }) => message),
+      signatures: checks.map(({ signature }) => signature),
+    };
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
+    thread.worker.postMessage(batch);
+  }
+
+  /** The one with the least to do. */
+  #pick(): Thread {
+    const [first] = this.#threads.toSorted((a, b) => a.sent.length - b.sent.length);
+    const isFull = this.#threads.length >= Math.min(availableParallelism(), MOST_THREADS);
+    return first !== undefined && (isFull || first.sent.length === 0) ? first : this.#begin();
+  }
+
+  #begin(): Thread {
+    const worker = new Worker(this.program, { eval: true });
+    const thread: Thread = { worker, sent: [], idle: undefined };
+    this.#threads.push(thread);
+    worker.on('message', (answers: readonly boolean[]) => {
+      thread.sent.shift()!.forEach(({ resolve }, i) => resolve(answers[i] === true));
+      if (thread.sent.length > 0) return;
+      worker.unref();
+      thread.idle = setTimeout(() => this.#end(thread), IDLE_MS).unref();
+    });
+    worker.on('error', () => this.#end(thread));
+    worker.on('exit', () => this.#end(thread));
+    return thread;
+  }
+
+  /** What it has not answered is checked elsewhere. */
+  #end(thread: Thread): void {
+    const at = this.#threads.indexOf(thread);
+    if (at >= 0) this.#threads.splice(at, 1);
+    for (const { checkAlone } of thread.sent.splice(0).flat()) checkAlone();
+    void thread.worker.terminate();
+  }
+}
+
+/** Keys that check as many signatures together as come in one turn of the event loop. */
+export function checkingTogether(keys: ServerKeys, batches = new SignatureBatches()): ServerKeys {
+  const made = new WeakMap<VerifyKey, VerifyKey>();
+  const together = (key: VerifyKey): VerifyKey => {
+    let one = made.get(key);
+    if (one === undefined) made.set(key, (one = keyInBatches(key, batches)));
+    return one;
+  };
+  return {
+    find(serverName, keyId) {
+      const known = keys.find(serverName, keyId);
+      return known === undefined ? undefined : { ...known, key: together(known.key) };
+    },
+  };
+}
+
+function keyInBatches(key: VerifyKey, batches: SignatureBatches): VerifyKey {
+  const verifyAside: VerifyKey['verifyAside'] = (message, signature) =>
+    new Promise((resolve, reject) => {
+      const checkAlone = (): void => void key.verifyAside(message, signature).then(resolve, reject);
+      batches.add({ key: key.publicKey, message, signature, resolve, checkAlone });
+    });
+  return { publicKey: key.publicKey, verify: key.verify, verifyAside };
+}
