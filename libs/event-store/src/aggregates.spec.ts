@@ -193,6 +193,7 @@ describe('a long stream', () => {
     ['another version', { version: 2 }],
     ['another log', { chain: 'f'.repeat(64) }],
     ['more than the log has', { revision: LENGTH + 7 }],
+    ['another shape than was written', { state: null }],
   ])('is folded from its first fact where the snapshot is of %s', async (_, lie) => {
     const truth = { version: 1, revision: 1, chain: store.facts[1]!.metadata.chain, state: { sum: 99 } };
     const keep = vi.fn<SnapshotStore['keep']>(async () => {});

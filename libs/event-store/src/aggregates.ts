@@ -207,10 +207,16 @@ export class Aggregates<S> {
     const { revision, chain } = kept;
     const last = await this.#factAt(stream, revision);
     if (last === undefined || last.metadata.chain !== chain) return undefined;
-    const state = await snapshots.codec.restore(kept.state, (at) => this.#factAt(stream, at));
-    const restored = { state, revision, chain, position: last.position, snapshot: revision };
-    this.#known.set(stream, restored);
-    return restored;
+    try {
+      const state = await snapshots.codec.restore(kept.state, (at) => this.#factAt(stream, at));
+      const restored = { state, revision, chain, position: last.position, snapshot: revision };
+      this.#known.set(stream, restored);
+      return restored;
+    } catch (error) {
+      // What was kept has another shape than what is written: it was damaged, and the log has all of it.
+      if (error instanceof TypeError) return undefined;
+      throw error;
+    }
   }
 
   async #factAt(stream: string, revision: number): Promise<RecordedFact | undefined> {
