@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#event-store/event-store';
-import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { type EventId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import type { StateEntry, StateTrie } from '#protocol/state-trie/state-trie';
+import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { pduTextOf } from '../facts/room-facts.js';
 import { isSummarised } from '../projections/room-summary.projector.js';
 import { judgePdu } from '../receive/judge-pdu.js';
@@ -76,29 +76,29 @@ async function inOrder(
   { state, index }: JoiningRoom,
   serverName: ServerName,
 ): Promise<{ quiet: StateEntry[]; shown: StateEntry[] }> {
+  const ofState = new Map<EventId, StateEntry>();
+  for await (const entry of inTurns(state.entries())) ofState.set(entry.eventId, entry);
   const quiet: StateEntry[] = [];
   const ofRoom: StateEntry[] = [];
   const members: StateEntry[] = [];
-  for await (const entry of inTurns(state)) {
+  // PERF: in the order in which they lie in the log many are read at once.
+  for await (const eventId of inTurns(index.outliers.keys())) {
+    const entry = ofState.get(eventId);
+    if (entry === undefined) continue;
     if (isSummarised(entry)) ofRoom.push(entry);
     else if (entry.type !== 'm.room.member' || !entry.stateKey.endsWith(`:${serverName}`)) quiet.push(entry);
     else members.push(entry);
   }
-  // PERF: in the order in which they lie in the log many are read at once.
-  const sorted = [...quiet, ...members.splice(MOST_SHOWN_AT_ONCE)].map((entry) => ({
-    entry,
-    revision: index.outliers.get(entry.eventId)!.revision,
-  }));
-  sorted.sort((a, b) => a.revision - b.revision);
   ofRoom.sort((a, b) => Number(b.type === 'm.room.create') - Number(a.type === 'm.room.create'));
-  return { quiet: sorted.map(({ entry }) => entry), shown: [...ofRoom, ...members] };
+  for (const entry of members.splice(MOST_SHOWN_AT_ONCE)) quiet.push(entry);
+  return { quiet, shown: [...ofRoom, ...members] };
 }
 
-async function* inTurns(state: StateTrie): AsyncGenerator<StateEntry> {
+async function* inTurns<T>(many: Iterable<T>): AsyncGenerator<T> {
   let count = 0;
-  for (const entry of state.entries()) {
+  for (const one of many) {
     if (++count % 2_000 === 0) await nextTurn();
-    yield entry;
+    yield one;
   }
 }
 
