@@ -1,24 +1,18 @@
 import { expect, test } from 'vitest';
-import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
-import { systemClock } from '#kernel/clock';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
-import { EndMerging } from '#rooms/commands/merge-ends';
 import { ownKey } from '#rooms/commands/own-key';
-import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
-import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
-import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
-import { type Receipt, Receiving } from '#rooms/commands/receiving';
-import { pduTextOf, roomStream } from '#rooms/facts/room-facts';
-import { allowAll } from '#rooms/receive/7-check-policy';
+import type { Receipt } from '#rooms/commands/receiving';
+import { pduTextOf } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/receive/server-keys';
-import { RoomWorkers } from '#rooms/worker/room-workers';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
 
 const MINUTES = 10 * 60_000;
@@ -27,44 +21,6 @@ const BOB = OTHER.user('bob');
 const KEYS: ServerKeys = {
   find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
 };
-
-/** Receives as the server does, with the other server's keys known. */
-class Receiver {
-  readonly #receiving: Receiving;
-  readonly #merging: EndMerging;
-
-  constructor(
-    private readonly app: SyncApp,
-    private readonly roomId: RoomId,
-  ) {
-    const workers = app.get(RoomWorkers);
-    this.#receiving = new Receiving(workers, KEYS, allowAll);
-    this.#merging = new EndMerging(workers, app.views, TEST_AUTHOR, systemClock);
-  }
-
-  pdus(...texts: readonly string[]): Promise<Receipt> {
-    return new ReceivePdusHandler(this.#receiving, this.#merging).execute(
-      new ReceivePdus(OTHER.name, this.roomId, texts),
-    );
-  }
-
-  outliers(...texts: readonly string[]): Promise<Receipt> {
-    return new ReceiveOutliersHandler(this.#receiving).execute(new ReceiveOutliers(OTHER.name, this.roomId, texts));
-  }
-
-  async state(eventId: EventId, state: readonly EventId[]): Promise<Receipt> {
-    const handler = new ReceiveStateHandler(this.app.get(RoomWorkers), this.#receiving, this.#merging);
-    const receipt = await handler.execute(new ReceiveState(OTHER.name, this.roomId, eventId, state));
-    if ('kind' in receipt) throw new Error(receipt.kind);
-    return receipt;
-  }
-}
-
-async function factsOf(app: SyncApp, roomId: RoomId): Promise<RecordedFact[]> {
-  const facts: RecordedFact[] = [];
-  for await (const fact of app.get<EventStore>(EVENT_STORE as never).readStream(roomStream(roomId))) facts.push(fact);
-  return facts;
-}
 
 /** What the other server's users do in the room, of which ours hears in the wrong order, not all of it, and some of it late. */
 async function livesOn(there: MemoryRoom) {
@@ -137,14 +93,14 @@ test(
       },
       async act(app, { roomId, life }) {
         acknowledged.clear();
-        await receiveAll(new Receiver(app, roomId), life, acknowledged);
+        await receiveAll(new Receiver(app, roomId, OTHER.name, KEYS), life, acknowledged);
       },
       async check(app, { alice, roomId, life }) {
         const told = new Map(acknowledged);
         const before = outcomesOf(await factsOf(app, roomId));
         for (const [eventId, outcome] of told)
           expect({ [eventId]: before.get(eventId) }).toMatchObject({ [eventId]: expect.arrayContaining([outcome]) });
-        await receiveAll(new Receiver(app, roomId), life, new Map());
+        await receiveAll(new Receiver(app, roomId, OTHER.name, KEYS), life, new Map());
         const facts = await factsOf(app, roomId);
         const outcomes = outcomesOf(facts);
         const of = ({ event }: { readonly event: { readonly eventId: EventId } }): unknown =>
@@ -182,7 +138,7 @@ test(
       const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
       const there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
       for (const { data } of await factsOf(app, roomId)) await there.receive(pduTextOf(data));
-      const receiver = new Receiver(app, roomId);
+      const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
       const life = await livesOn(there);
       const names = ['graph', 'timeline', 'room-state', 'membership', 'relations'];
       const rebuild = (name: string) => app.views.rebuild(name, { switchByHand: false, fromStart: false });

@@ -7,7 +7,7 @@ import { serverNameOf, type UserId } from '#kernel/ids';
 import type { Effect } from '#projections/effects/effect';
 import { ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { VIEWS, type Views } from '#projections/views';
-import { isOfThePast, type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { currentChangeOf, type PduAccepted, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
 import { actForUser } from '../act-for-user.js';
@@ -62,8 +62,6 @@ export class GuestEviction implements Effect {
 function changesGuestAccess({ type, data }: RecordedFact): boolean {
   if ((type !== 'pdu-accepted' && type !== 'pdu-redacted') || !data.includes('"m.room.guest_access"')) return false;
   if (type === 'pdu-redacted') return (JSON.parse(data) as PduRedacted).pdu['type'] === 'm.room.guest_access';
-  return (
-    !isOfThePast(data) &&
-    (JSON.parse(data) as PduAccepted).state.some((change) => change.type === 'm.room.guest_access')
-  );
+  const change = currentChangeOf(JSON.parse(data) as PduAccepted);
+  return change?.state.some((one) => one.type === 'm.room.guest_access') === true;
 }

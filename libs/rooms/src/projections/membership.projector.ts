@@ -1,4 +1,3 @@
-import type { StateChange } from '../facts/room-facts.js';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
@@ -7,13 +6,7 @@ import type { Position } from '#kernel/position';
 import { asJson, asMark, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
-import {
-  contentOf,
-  currentStateOf,
-  type CurrentStateEvent,
-  deletedStateOf,
-  type RoomFactReader,
-} from './room-fact-reader.js';
+import { contentOf, currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
 
 /** What a user is in a room, by the event that says it. */
 export interface MemberRow {
@@ -104,18 +97,10 @@ export function membershipProjector(reader: RoomFactReader): Projector {
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
-      const gone = deletedStateOf(accepted).flatMap(asLeft);
-      const members = [...currentStateOf(accepted), ...gone].filter((it) => it.change.type === 'm.room.member');
+      const members = currentMembersOf(accepted);
       return members.length === 0 ? undefined : applyMembers(accepted.roomId, fact.position, members, rows);
     },
   };
-}
-
-/** A membership that nothing says any more, as resolution may leave it: whoever it was of is out of the room. */
-function asLeft(change: StateChange): CurrentStateEvent[] {
-  const { replaces, state_key: userId } = change;
-  if (replaces === undefined) return [];
-  return [{ change: { ...change, event_id: replaces }, pdu: { sender: userId }, content: { membership: 'leave' } }];
 }
 
 async function applyMembers(

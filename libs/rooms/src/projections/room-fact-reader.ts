@@ -100,6 +100,18 @@ export function deletedStateOf({ data }: AcceptedFact): readonly StateChange[] {
   return currentChangeOf(data)?.state.filter(({ event_id: eventId }) => eventId === null) ?? [];
 }
 
+/** The memberships that changed by this fact. Who is left with none by resolution is out of the room. */
+export function currentMembersOf(accepted: AcceptedFact): readonly CurrentStateEvent[] {
+  const gone = deletedStateOf(accepted).flatMap(asLeft);
+  return [...currentStateOf(accepted), ...gone].filter(({ change }) => change.type === 'm.room.member');
+}
+
+function asLeft(change: StateChange): CurrentStateEvent[] {
+  const { replaces, state_key: userId } = change;
+  if (replaces === undefined) return [];
+  return [{ change: { ...change, event_id: replaces }, pdu: { sender: userId }, content: { membership: 'leave' } }];
+}
+
 /** The content of a PDU; empty where it is not an object. */
 export function contentOf(pdu: JsonObject): JsonObject {
   return isJsonObject(pdu['content']) ? pdu['content'] : {};
@@ -120,8 +132,22 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     pdu,
     lenient,
     isHistory,
+    isAfterGap: typeof data.base === 'object',
+    isResolved: isResolved(data),
   });
   return { roomId, data, content: contentOf(data.pdu), lenient, row };
+}
+
+/** Whether the current state changed otherwise than by an event taking its own key. */
+function isResolved(data: PduAccepted): boolean {
+  const changes = currentChangeOf(data)?.state;
+  if (changes === undefined) return false;
+  const { type, state_key: stateKey } = data.pdu;
+  const isOwn = (change: StateChange): boolean =>
+    change.type === type &&
+    change.state_key === stateKey &&
+    (change.event_id === data.event_id || change.event_id === null);
+  return changes.length !== (stateKey === undefined ? 0 : 1) || !changes.every(isOwn);
 }
 
 function parseRedacted(fact: RecordedFact): RedactedFact {

@@ -84,6 +84,8 @@ describe('the timeline', () => {
       deviceId: 'PHONE',
       txnId: 't1',
       isHistory: false,
+      isAfterGap: false,
+      isResolved: false,
       lenient: false,
     });
     const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };

@@ -15,7 +15,7 @@ export type DeletedKey = readonly [type: string, stateKey: string, by: EventId |
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 5,
+    version: 6,
     collections: ['room-state', 'state-deletions'],
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {

@@ -34,6 +34,10 @@ export interface RowHeader {
   readonly txnId?: string;
   /** It was fetched from the past: its position says when, and nothing of its place in the room. */
   readonly isHistory?: boolean;
+  /** Some of its parents were not here when it came: between it and what came before, events are missing or were news to nobody. */
+  readonly isAfterGap?: boolean;
+  /** With it the room's current state changed otherwise than by this event taking its own key: where ends meet or part. */
+  readonly isResolved?: boolean;
   /** The content may hold numbers that a double cannot. */
   readonly lenient?: boolean;
 }
@@ -56,6 +60,8 @@ export interface RowSource {
   readonly pdu: JsonObject;
   readonly lenient: boolean;
   readonly isHistory?: boolean;
+  readonly isAfterGap?: boolean;
+  readonly isResolved?: boolean;
 }
 
 /*
@@ -96,10 +102,12 @@ const DEVICE = 'd';
 const TRANSACTION = 'x';
 const LENIENT = 'n';
 const HISTORY = 'h';
+const AFTER_GAP = 'g';
+const RESOLVED = 's';
 
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
-  const { event_id, position, visibility, replaces, txn, pdu, lenient, isHistory } = source;
+  const { event_id, position, visibility, replaces, txn, pdu, lenient, isHistory, isAfterGap, isResolved } = source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
   const { content, redacts } = servedContent(pdu);
@@ -121,6 +129,8 @@ export function timelineRowOf(source: RowSource): string {
     deviceId: txn?.device_id,
     txnId: txn?.txn_id,
     isHistory,
+    isAfterGap,
+    isResolved,
     lenient,
   };
   return formatRow(header, contentJson(content, lenient));
@@ -150,6 +160,8 @@ function formatRow(header: RowHeader, content: string): string {
   if (deviceId !== undefined) row += field(DEVICE, deviceId);
   if (txnId !== undefined) row += field(TRANSACTION, txnId);
   if (header.isHistory === true) row += field(HISTORY, '');
+  if (header.isAfterGap === true) row += field(AFTER_GAP, '');
+  if (header.isResolved === true) row += field(RESOLVED, '');
   if (lenient === true) row += field(LENIENT, '');
   return row + content;
 }
@@ -196,6 +208,8 @@ function headerOf(row: string, end: number): RowHeader {
     deviceId: undefined,
     txnId: undefined,
     isHistory: false,
+    isAfterGap: false,
+    isResolved: false,
     lenient: false,
   };
   for (;;) {
@@ -212,6 +226,8 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === SETS_VISIBILITY) header.setsVisibility = visibilityOf(text);
     else if (letter === LENIENT) header.lenient = true;
     else if (letter === HISTORY) header.isHistory = true;
+    else if (letter === AFTER_GAP) header.isAfterGap = true;
+    else if (letter === RESOLVED) header.isResolved = true;
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
 }

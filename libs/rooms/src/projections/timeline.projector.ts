@@ -43,8 +43,8 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 7,
-    readableSince: 7,
+    version: 8,
+    readableSince: 8,
     collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {

@@ -7,6 +7,7 @@ import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { ScanOptions } from '#read-models/read-model-store';
 import { depthKey } from '../projections/event-place.js';
+import { rowHeaderOf } from '../projections/timeline-row.js';
 import { findLastRow } from '../reading/event-rows.js';
 
 /** Of what is read: where it begins in the order of the graph, or where it ends. */
@@ -71,7 +72,8 @@ async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: Timeline
 
 /**
  * A place of the log as one in the graph: after the last event of the room up to there. As the upper end of what is read it leaves
- * out none of those before it, where deeper ones came earlier than the last.
+ * out none of those before it, where deeper ones came earlier than the last; nor, just before an event that came after a gap, what
+ * has filled or may fill that: it is deeper than what came before.
  */
 export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end: End): Promise<TimelinePlace> {
   const last = (await findLastRow(views, roomId, upTo))?.header;
@@ -80,7 +82,11 @@ export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end:
   if (end === 'lower') return { depth, place: position };
   const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 };
   const [overtaken] = await views.scan('overtaken', range);
-  return { depth: Math.max(depth, Number(overtaken?.value ?? 0)), place: position };
+  const deepest = Math.max(depth, Number(overtaken?.value ?? 0));
+  const next = typeof upTo === 'string' ? undefined : await views.get('timeline', [roomId, upTo.before]);
+  const header = next === undefined ? undefined : rowHeaderOf(next);
+  if (header?.isAfterGap === true && header.depth > deepest) return { depth: header.depth, place: upTo };
+  return { depth: deepest, place: position };
 }
 
 /** The order of the graph: negative, zero or positive, for `sort`. */

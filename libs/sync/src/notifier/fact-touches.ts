@@ -4,6 +4,7 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { ReceiptSet } from '#ephemeral/facts/receipt-facts';
 import {
+  currentChangeOf,
   isOfThePast,
   type PduAccepted,
   type PduRedacted,
@@ -12,7 +13,7 @@ import {
   roomIdOfStream,
   type StateChange,
 } from '#rooms/facts/room-facts';
-import { createRoomFactReader, currentStateOf } from '#rooms/projections/room-fact-reader';
+import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
 
 /** A change of one user's membership, as the notifier keeps it. */
 export interface MembershipTouch {
@@ -84,11 +85,11 @@ function membersOf(fact: RecordedFact, concerns: (userId: UserId) => boolean): r
   const end = fact.data.indexOf(PDU_MARK);
   const header = fact.data.slice(0, end);
   if (!header.includes(MEMBER)) return NO_MEMBERS;
-  const { state } = JSON.parse(`${header}}`) as Omit<PduAccepted, 'pdu'>;
+  const changed = currentChangeOf(JSON.parse(`${header}}`) as Omit<PduAccepted, 'pdu'>);
   const isOne = ({ type, state_key: target }: StateChange): boolean =>
     type === 'm.room.member' && concerns(target as UserId);
-  if (!state.some(isOne)) return NO_MEMBERS;
-  return currentStateOf(createRoomFactReader().accepted(fact))
+  if (changed?.state.some(isOne) !== true) return NO_MEMBERS;
+  return currentMembersOf(createRoomFactReader().accepted(fact))
     .filter(({ change }) => isOne(change))
     .map(({ change, content }) => ({
       userId: change.state_key as UserId,

@@ -26,7 +26,8 @@ export class JoinedRooms {
     const { views } = this;
     const { filter, stateAfter, requester } = room.sync;
     const window = await this.#window(room);
-    const isSummaryNew = room.isFull || window.limited || changesSummary([...window.shown, ...window.hidden]);
+    const isSummaryNew =
+      room.isFull || window.limited || window.isResolved || changesSummary([...window.shown, ...window.hidden]);
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
     const states = await readStatePart(views, room, window, summary?.heroes ?? []);
     const ephemeral = await this.#ephemeral(room);

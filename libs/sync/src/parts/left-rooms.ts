@@ -78,13 +78,14 @@ export class LeftRooms {
       shown: [...stay.shown, ...told],
       hidden: [...stay.hidden, ...own.filter((row) => !told.includes(row))],
       limited: stay.limited || told.length < wanted.length,
+      isResolved: stay.isResolved,
     };
   }
 
   async #lastEvent(room: RoomContext, departure: Departure): Promise<TimelineWindow> {
     const { at } = departure;
     const events = await filterRows(room.sync.filter.timeline, room.reader, await this.#rowsAt(departure, [at]));
-    return { shown: events, hidden: [], limited: false };
+    return { shown: events, hidden: [], limited: false, isResolved: false };
   }
 
   /** The newest of the user's own member events after a position, in the order of the log. */

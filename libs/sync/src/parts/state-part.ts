@@ -21,6 +21,7 @@ export async function readStatePart(
   const rows = new Map<string, TimelineRow>();
   const base = room.isFull ? readFullState(views, room, window, members) : readDelta(views, room, window);
   for (const row of await base) rows.set(stateKeyOfRow(row), row);
+  for (const row of await readResolved(views, room, window)) rows.set(stateKeyOfRow(row), row);
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
   if (!room.sync.stateAfter) forgetHiddenPast(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
@@ -66,19 +67,32 @@ async function readDelta(views: Views, room: RoomContext, window: TimelineWindow
 }
 
 /**
+ * What the state has become where it changed otherwise than by the events that the timeline shows: an end of the room won over
+ * another, or what another server told of a gap. Without `use_state_after` a client takes what the timeline has for the last word.
+ */
+async function readResolved(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
+  if (!window.isResolved) return [];
+  const from = room.isFull ? statePosition(room, window) : (room.after ?? statePosition(room, window));
+  const changes = await listStateChanges(views, room.roomId, from, room.upTo);
+  if (room.sync.stateAfter) return changes;
+  const shown = new Set(window.shown.map(({ header }) => header.eventId));
+  return changes.filter(({ header }) => !shown.has(header.eventId));
+}
+
+/**
  * State events among those that were looked at: the hidden ones, whose changes the timeline does not tell (unless it shows a
  * later event of the same key); with `use_state_after` all of them. In all of the state of a room whose members are loaded
  * lazily, no more members than that.
  */
 function besideTheTimeline(
   room: RoomContext,
-  { shown, hidden }: TimelineWindow,
+  { shown, hidden, isResolved }: TimelineWindow,
   members: readonly UserId[] | undefined,
 ): readonly TimelineRow[] {
   const wanted = room.isFull && members !== undefined ? new Set<string>(members) : undefined;
-  // All of the state at the end has them already, or what is newer than they are.
+  // The state at the end has them already, or what is newer than they are, or what won over them.
   const isThere = ({ header }: TimelineRow): boolean =>
-    room.isFull && room.sync.stateAfter && header.position <= room.upTo;
+    (isResolved || (room.isFull && room.sync.stateAfter)) && header.position <= room.upTo;
   const untold = hidden.filter(
     (row) => !isThere(row) && (row.header.membership === undefined || wanted?.has(row.header.stateKey!) !== false),
   );

@@ -9,6 +9,8 @@ export interface TimelineWindow {
   readonly hidden: readonly TimelineRow[];
   /** Whether there is more to show before it. */
   readonly limited: boolean;
+  /** Somewhere in it the room's current state changed otherwise than the events of the timeline say. */
+  readonly isResolved: boolean;
 }
 
 export interface WindowOptions {
@@ -27,12 +29,13 @@ export interface WindowOptions {
 /** The most events looked at to find those to show. Beyond that the window counts as limited. */
 const MAX_SCANNED = 1_000;
 
-/** Finds the newest events to show, going backwards. */
+/** Finds the newest events to show, going backwards up to where history is missing. */
 export async function readWindow(recent: RecentRows, options: WindowOptions): Promise<TimelineWindow> {
   const { after, limit, shows, foldsState = false } = options;
   const shown: TimelineRow[] = [];
   const hidden: TimelineRow[] = [];
   let limited = false;
+  let isResolved = false;
   for (let i = 0; ; i++) {
     const row = recent.peek(i) ?? (await recent.at(i));
     if (row === undefined || (after !== undefined && row.header.position <= after)) break;
@@ -49,8 +52,14 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
       limited = true;
       break;
     }
+    if (row.header.isResolved === true) isResolved = true;
+    // What is missing before it, or was news to nobody, the client finds in pages only if it knows that there is more.
+    if (row.header.isAfterGap === true) {
+      limited = true;
+      break;
+    }
   }
-  return { shown: shown.toReversed(), hidden: hidden.toReversed(), limited };
+  return { shown: shown.toReversed(), hidden: hidden.toReversed(), limited, isResolved };
 }
 
 /** Whether the last event of the same state key, among later ones, newest first, is a hidden one. */

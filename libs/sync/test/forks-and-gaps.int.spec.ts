@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EventId, RoomId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ownKey } from '#rooms/commands/own-key';
+import { pduTextOf } from '#rooms/facts/room-facts';
+import type { ServerKeys } from '#rooms/receive/server-keys';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
+import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/** What /sync tells of a room whose history forks or has gaps: other servers do that. */
+
+const OTHER = new ForeignServer('b.example', 2);
+const BOB = OTHER.user('bob');
+const CAROL = OTHER.user('carol');
+const HOUR = 3_600_000;
+const KEYS: ServerKeys = {
+  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
+};
+
+let app: SyncApp;
+let alice: SyncUser;
+let dave: SyncUser;
+let roomId: RoomId;
+let receiver: Receiver;
+/** The room as the other server has it. */
+let there: MemoryRoom;
+let since: string;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  [alice, dave] = [await app.register('alice'), await app.register('dave')];
+});
+afterAll(() => app.close());
+
+beforeEach(async () => {
+  roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+  await dave.join(roomId);
+  receiver = new Receiver(app, roomId, OTHER.name, KEYS);
+  await alice.setState(roomId, 'm.room.power_levels', { users: { [alice.userId]: 100, [BOB]: 50, [CAROL]: 90 } });
+  there = new MemoryRoom(roomId, findRoomVersion('11')!, KEYS);
+  await tellAll();
+  await receiver.pdus((await made(member('join', BOB))).text);
+  await receiver.pdus((await made({ ...member('join', CAROL), sender: CAROL })).text);
+});
+
+type Draft = Omit<DraftOn, 'sender'> & { readonly sender?: string };
+
+/** Lets the other server know everything. */
+async function tellAll(): Promise<void> {
+  for (const { type, data } of await factsOf(app, roomId)) {
+    if (type === 'pdu-accepted') await there.receive(pduTextOf(data));
+  }
+}
+
+const member = (membership: string, of: string): Draft => ({
+  type: 'm.room.member',
+  stateKey: of,
+  content: { membership },
+});
+const topic = (text: string): Draft => ({
+  type: 'm.room.topic',
+  stateKey: '',
+  content: { topic: text },
+});
+const says = (body: string): Draft => ({ type: 'm.room.message', content: { body } });
+
+/** Something that the other server's user does, and it takes for done. */
+async function made(draft: Draft): Promise<ForeignPdu> {
+  const pdu = await makeOn(there, OTHER, { sender: BOB, ts: Date.now(), ...draft });
+  await there.receive(pdu.text);
+  return pdu;
+}
+
+async function syncsSince(who: SyncUser, more: Record<string, string | boolean> = {}) {
+  return (await who.sync({ since, ...more })).rooms;
+}
+
+const bodiesOf = (events: readonly { content: { body?: string } }[]): unknown[] =>
+  events.flatMap(({ content: { body } }) => body ?? []);
+const topicsOf = (events: readonly { type: string; content: { topic?: string } }[]): unknown[] =>
+  events.flatMap(({ type, content }) => (type === 'm.room.topic' ? content.topic : []));
+
+describe('a gap in the history', () => {
+  /** Much happens elsewhere of which this server only hears the last, and what the state before it is. */
+  async function missesMuch(): Promise<readonly ForeignPdu[]> {
+    const missed = [await made(topic('of the gap')), await made(says('missed'))];
+    const state = [...there.state.entries()].map(({ eventId }) => eventId as EventId);
+    const last = await made(says('after the gap'));
+    since = (await alice.sync()).next_batch;
+    await alice.send(roomId, 'meanwhile');
+    await receiver.pdus(last.text);
+    await receiver.outliers(missed[0]!.text);
+    await receiver.state(last.event.eventId, state);
+    return missed;
+  }
+
+  it('limits the timeline, so that clients ask for what is missing, and tells the state that came with it', async () => {
+    await missesMuch();
+    for (const what of ['state', 'state_after']) {
+      const room = (await syncsSince(alice, { use_state_after: what === 'state_after' })).join[roomId];
+      expect(bodiesOf(room.timeline.events)).toEqual(['after the gap']);
+      expect(room.timeline.limited).toBe(true);
+      expect(topicsOf(room[what].events)).toEqual(['of the gap']);
+    }
+    const first = (await alice.sync()).rooms.join[roomId];
+    expect(first.timeline.limited).toBe(true);
+    expect(bodiesOf(first.timeline.events)).toEqual(['after the gap']);
+    expect(topicsOf(first.state.events)).toEqual(['of the gap']);
+  });
+
+  it('limits it also where what was missing has come since, which is news to nobody', async () => {
+    const missed = await missesMuch();
+    await receiver.pdus(...missed.map(({ text }) => text));
+    const { timeline } = (await syncsSince(alice)).join[roomId];
+    expect(timeline.limited).toBe(true);
+    const { chunk } = await alice.ok(
+      'GET',
+      `${roomPath(roomId)}/messages?dir=b&limit=5&from=${encodeURIComponent(timeline.prev_batch)}`,
+    );
+    expect(bodiesOf(chunk)).toEqual(expect.arrayContaining(['missed', 'meanwhile']));
+  });
+});
+
+describe('a room whose ends meet', () => {
+  it('tells with use_state_after what is in force, and not an event of the timeline that lost', async () => {
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    const [lost, won] = [topic('lost'), { ...topic('won'), ts: Date.now() + HOUR }];
+    await receiver.pdus((await made({ ...won, prev })).text);
+    since = (await alice.sync()).next_batch;
+    await receiver.pdus((await made({ ...lost, prev })).text);
+    const room = (await syncsSince(alice, { use_state_after: true })).join[roomId];
+    expect(topicsOf(room.timeline.events)).toEqual(['lost']);
+    expect(topicsOf(room.state_after.events)).toEqual([]);
+    expect((await alice.ok('GET', `${roomPath(roomId)}/state/m.room.topic`)).topic).toBe('won');
+  });
+
+  it('tells state that is in force again, whose event came long before', async () => {
+    await alice.setState(roomId, 'm.room.topic', { topic: 'of Alice' });
+    await tellAll();
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...topic('of Bob'), prev: ban.event.prevEvents })).text);
+    since = (await alice.sync()).next_batch;
+    await receiver.pdus(ban.text);
+    expect((await alice.ok('GET', `${roomPath(roomId)}/state/m.room.topic`)).topic).toBe('of Alice');
+    for (const what of ['state', 'state_after']) {
+      const room = (await syncsSince(alice, { use_state_after: what === 'state_after' })).join[roomId];
+      expect(topicsOf(room[what].events)).toEqual(['of Alice']);
+    }
+  });
+
+  it('tells who is in it again that they are, though the event was about another, and wakes them', async () => {
+    await tellAll();
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...member('leave', dave.userId), prev: ban.event.prevEvents })).text);
+    since = (await dave.sync()).next_batch;
+    const waiting = syncsSince(dave, { timeout: '5000' });
+    await receiver.pdus(ban.text);
+    expect(Object.keys((await waiting)?.join ?? {})).toEqual([roomId]);
+    const { membership } = await alice.ok('GET', `${roomPath(roomId)}/state/m.room.member/${dave.userId}`);
+    expect(membership).toBe('join');
+    expect(Object.keys((await dave.sync()).rooms.join)).toContain(roomId);
+  });
+});

@@ -1,0 +1,60 @@
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { systemClock } from '#kernel/clock';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { EndMerging } from '#rooms/commands/merge-ends';
+import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
+import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
+import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
+import { type Receipt, Receiving } from '#rooms/commands/receiving';
+import { roomStream } from '#rooms/facts/room-facts';
+import { allowAll } from '#rooms/receive/7-check-policy';
+import type { ServerKeys } from '#rooms/receive/server-keys';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { TEST_AUTHOR } from '../local-room.js';
+import type { SyncApp } from '../sync-app.js';
+
+/** Receives events of a room as the server does, with the keys of others known, and waits until the views show them. */
+export class Receiver {
+  readonly #receiving: Receiving;
+  readonly #merging: EndMerging;
+
+  constructor(
+    private readonly app: SyncApp,
+    private readonly roomId: RoomId,
+    private readonly origin: ServerName,
+    keys: ServerKeys,
+  ) {
+    const workers = app.get(RoomWorkers);
+    this.#receiving = new Receiving(workers, keys, allowAll);
+    this.#merging = new EndMerging(workers, app.views, TEST_AUTHOR, systemClock);
+  }
+
+  async pdus(...texts: readonly string[]): Promise<Receipt> {
+    const handler = new ReceivePdusHandler(this.#receiving, this.#merging);
+    return this.#shown(await handler.execute(new ReceivePdus(this.origin, this.roomId, texts)));
+  }
+
+  outliers(...texts: readonly string[]): Promise<Receipt> {
+    const handler = new ReceiveOutliersHandler(this.#receiving);
+    return handler.execute(new ReceiveOutliers(this.origin, this.roomId, texts));
+  }
+
+  async state(eventId: EventId, state: readonly EventId[]): Promise<Receipt> {
+    const handler = new ReceiveStateHandler(this.app.get(RoomWorkers), this.#receiving, this.#merging);
+    const receipt = await handler.execute(new ReceiveState(this.origin, this.roomId, eventId, state));
+    if ('kind' in receipt) throw new Error(receipt.kind);
+    return this.#shown(receipt);
+  }
+
+  async #shown(receipt: Receipt): Promise<Receipt> {
+    if (receipt.position !== undefined) await this.app.views.whenProcessed(receipt.position);
+    return receipt;
+  }
+}
+
+/** The facts of a room in the log of an app. */
+export async function factsOf(app: SyncApp, roomId: RoomId): Promise<RecordedFact[]> {
+  const facts: RecordedFact[] = [];
+  for await (const fact of app.get<EventStore>(EVENT_STORE as never).readStream(roomStream(roomId))) facts.push(fact);
+  return facts;
+}
