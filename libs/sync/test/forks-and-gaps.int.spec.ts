@@ -165,3 +165,53 @@ describe('a room whose ends meet', () => {
     expect(Object.keys((await dave.sync()).rooms.join)).toContain(roomId);
   });
 });
+
+describe('a redaction of another server', () => {
+  const redacts = (eventId: string, more: Partial<Draft> = {}): Draft => ({
+    type: 'm.room.redaction',
+    redacts: eventId,
+    ...more,
+  });
+  const typesIn = (rooms: Awaited<ReturnType<typeof syncsSince>>): unknown[] =>
+    (rooms?.join?.[roomId]?.timeline.events ?? []).map(({ type }: { type: string }) => type);
+  const statusOf = async (eventId: string): Promise<number> =>
+    (await alice.call('GET', `${roomPath(roomId)}/event/${encodeURIComponent(eventId)}`)).status;
+  const pageTypes = async (): Promise<unknown[]> =>
+    (await alice.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=3`)).chunk.map(
+      ({ type }: { type: string }) => type,
+    );
+
+  it('is told to nobody before the event that it redacts is here, and then with what remains of that', async () => {
+    const { event, text } = await made(says('regretted'));
+    since = (await alice.sync()).next_batch;
+    const redaction = await made(redacts(event.eventId, { prev: event.prevEvents }));
+    expect((await receiver.pdus(redaction.text)).received).toMatchObject([{ kind: 'accepted' }]);
+    expect(typesIn(await syncsSince(alice))).toEqual([]);
+    expect(await statusOf(redaction.event.eventId)).toBe(404);
+    expect(await pageTypes()).not.toContain('m.room.redaction');
+    await receiver.pdus(text);
+    expect(typesIn(await syncsSince(alice))).toEqual(['m.room.redaction', 'm.room.message']);
+    const { unsigned, content } = await alice.ok(
+      'GET',
+      `${roomPath(roomId)}/event/${encodeURIComponent(event.eventId)}`,
+    );
+    expect([unsigned.redacted_because.event_id, content]).toEqual([redaction.event.eventId, {}]);
+    expect(await statusOf(redaction.event.eventId)).toBe(200);
+  });
+
+  it('is told to nobody where it may not redact that event: clients would take the event for redacted', async () => {
+    await alice.setState(roomId, 'm.room.power_levels', { users: { [alice.userId]: 100, [CAROL]: 90 } });
+    const eventId = await alice.send(roomId, 'of Alice');
+    await tellAll();
+    since = (await alice.sync()).next_batch;
+    const forbidden = await made(redacts(eventId));
+    expect((await receiver.pdus(forbidden.text)).received).toMatchObject([{ kind: 'accepted' }]);
+    expect(typesIn(await syncsSince(alice))).toEqual([]);
+    expect(await statusOf(forbidden.event.eventId)).toBe(404);
+    const allowed = await made(redacts(eventId, { sender: CAROL }));
+    const again = await made(redacts(eventId, { sender: CAROL }));
+    await receiver.pdus(allowed.text, again.text);
+    expect(typesIn(await syncsSince(alice))).toEqual(['m.room.redaction', 'm.room.redaction']);
+    expect(await statusOf(forbidden.event.eventId)).toBe(404);
+  });
+});

@@ -86,6 +86,7 @@ describe('the timeline', () => {
       isHistory: false,
       isAfterGap: false,
       isResolved: false,
+      isWaiting: false,
       lenient: false,
     });
     const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };

@@ -38,6 +38,8 @@ export interface RowHeader {
   readonly isAfterGap?: boolean;
   /** With it the room's current state changed otherwise than by this event taking its own key: where ends meet or part. */
   readonly isResolved?: boolean;
+  /** A redaction of another server that has taken no effect here (yet): nobody is shown it. */
+  readonly isWaiting?: boolean;
   /** The content may hold numbers that a double cannot. */
   readonly lenient?: boolean;
 }
@@ -104,6 +106,7 @@ const LENIENT = 'n';
 const HISTORY = 'h';
 const AFTER_GAP = 'g';
 const RESOLVED = 's';
+const WAITING = 'w';
 
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
@@ -145,6 +148,12 @@ export function redactedRowOf(row: string, redactedBy: EventId, pdu: JsonObject)
   return formatRow(redacted, contentJson(content, header.lenient === true));
 }
 
+/** The row of a redaction that waits, or does so no more. */
+export function waitingRowOf(row: string, isWaiting: boolean): string {
+  const { header, content } = parseRow(row);
+  return formatRow({ ...header, isWaiting }, content);
+}
+
 /** PERF: put together by hand, as one text: every event that is accepted comes through here (bench/project-message.ts). */
 function formatRow(header: RowHeader, content: string): string {
   const { stateKey, setsVisibility, membership, replaces, redacts, redactedBy, deviceId, txnId, lenient } = header;
@@ -162,6 +171,7 @@ function formatRow(header: RowHeader, content: string): string {
   if (header.isHistory === true) row += field(HISTORY, '');
   if (header.isAfterGap === true) row += field(AFTER_GAP, '');
   if (header.isResolved === true) row += field(RESOLVED, '');
+  if (header.isWaiting === true) row += field(WAITING, '');
   if (lenient === true) row += field(LENIENT, '');
   return row + content;
 }
@@ -210,6 +220,7 @@ function headerOf(row: string, end: number): RowHeader {
     isHistory: false,
     isAfterGap: false,
     isResolved: false,
+    isWaiting: false,
     lenient: false,
   };
   for (;;) {
@@ -228,6 +239,7 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === HISTORY) header.isHistory = true;
     else if (letter === AFTER_GAP) header.isAfterGap = true;
     else if (letter === RESOLVED) header.isResolved = true;
+    else if (letter === WAITING) header.isWaiting = true;
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
 }

@@ -1,12 +1,13 @@
 import { hash } from 'node:crypto';
 import type { RecordedFact } from '#event-store/event-store';
-import type { RoomId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type Position, shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { depthKey, depthOfKey, eventKeyPart, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
 import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
-import { redactedRowOf, timelineRowOf } from './timeline-row.js';
+import { redactedRowOf, rowHeaderOf, timelineRowOf, waitingRowOf } from './timeline-row.js';
 
 /** 132 bits: nobody finds two transactions that share a row. */
 const HASH_CHARACTERS = 22;
@@ -43,7 +44,7 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 8,
+    version: 9,
     readableSince: 8,
     collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
@@ -52,6 +53,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
       const accepted = reader.accepted(fact);
       if (fact.type === 'state-taken') return applyTaken(accepted, fact, rows);
       applyEvent(accepted, fact, rows);
+      if (mayWait(accepted.data)) return applyOtherRedaction(accepted, fact, rows);
       return mayBeOvertaken(accepted.data) ? noteOvertaken(accepted, fact, rows) : undefined;
     },
   };
@@ -136,11 +138,50 @@ function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
   return typeof target === 'string' ? target : undefined;
 }
 
+/** Whether an event is a redaction that may be accepted without taking effect: another server's, by the rules since version 3. */
+function mayWait({ origin, pdu, room_version: version }: AcceptedFact['data']): boolean {
+  if (origin === undefined || pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return false;
+  return findRoomVersion(version)?.redactionAuthRule === false;
+}
+
+/**
+ * Lets a redaction wait until `pdu-redacted` says that it took effect: "they should not be sent to clients until both the redaction
+ * event and the event the redaction affects have been received, and can be validated" (room version 3, "Handling redactions").
+ * Clients take every redaction for one that has effect. One of what is redacted already changes nothing for them.
+ */
+async function applyOtherRedaction(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, data, row } = accepted;
+  const target = await findStored(roomId, redactedBy(data), rows);
+  const first = await findStored(roomId, target && rowHeaderOf(target.row).redactedBy, rows);
+  // What came after it is there only where facts are applied again.
+  if (first === undefined || first.key[1]! >= fact.position) {
+    const collection = collectionOf({ isHistory: data.history === true });
+    rows.put(collection, [roomId, fact.position], waitingRowOf(row, true));
+  }
+  if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
+}
+
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
-  const text = await rows.get('events', [eventKeyPart(data.event_id), roomId]);
-  if (text === undefined) return;
+  const redaction = await findStored(roomId, data.redacted_by, rows);
+  if (redaction !== undefined && rowHeaderOf(redaction.row).isWaiting === true)
+    rows.put(redaction.collection, redaction.key, waitingRowOf(redaction.row, false));
+  const target = await findStored(roomId, data.event_id, rows);
+  if (target !== undefined)
+    rows.put(target.collection, target.key, redactedRowOf(target.row, data.redacted_by, data.pdu));
+}
+
+interface StoredRow {
+  readonly collection: 'history' | 'timeline';
+  readonly key: readonly string[];
+  readonly row: string;
+}
+
+/** An event of a room as it is stored; undefined where it is not. */
+async function findStored(roomId: RoomId, eventId: string | undefined, rows: OwnRows): Promise<StoredRow | undefined> {
+  const text = eventId === undefined ? undefined : await rows.get('events', [eventKeyPart(eventId as EventId), roomId]);
+  if (text === undefined) return undefined;
   const place = parseEventPlace(text);
-  const key = [roomId, place.position];
-  const row = await rows.get(collectionOf(place), key);
-  if (row !== undefined) rows.put(collectionOf(place), key, redactedRowOf(row, data.redacted_by, data.pdu));
+  const [collection, key] = [collectionOf(place), [roomId, place.position]];
+  const row = await rows.get(collection, key);
+  return row === undefined ? undefined : { collection, key, row };
 }

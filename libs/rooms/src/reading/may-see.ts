@@ -5,7 +5,7 @@ import type { RowHeader } from '../projections/timeline-row.js';
 /** What the rules look at of an event. */
 export type SeenHeader = Pick<
   RowHeader,
-  'position' | 'visibility' | 'setsVisibility' | 'type' | 'stateKey' | 'isHistory'
+  'position' | 'visibility' | 'setsVisibility' | 'type' | 'stateKey' | 'isHistory' | 'isWaiting'
 > & {
   /** Of an event of the past. */
   readonly eventId?: EventId;

@@ -44,9 +44,9 @@ export class RoomReader {
     return this.isIn || this.left !== undefined;
   }
 
-  /** Whether the rules of history visibility let the reader see an event. Only for what is covered. */
+  /** Whether the rules of history visibility let the reader see an event, and it is there for clients. Only for what is covered. */
   maySee(header: SeenHeader): boolean {
-    return maySee(header, this);
+    return header.isWaiting !== true && maySee(header, this);
   }
 
   /** What the reader was just after an event. Only for what is covered. */
