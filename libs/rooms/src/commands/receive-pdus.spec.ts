@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RoomId, ServerName } from '#kernel/ids';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
@@ -282,5 +282,21 @@ describe('a gap in the history of a room', () => {
     expect(kindsOf(await receive(name))).toEqual(['accepted']);
     const { history, extremities } = lastOf('pdu-accepted');
     expect({ history, extremities }).toEqual({ history: true, extremities: [join.event.eventId, hello.event.eventId] });
+  });
+
+  it('is bridged once: a state that is told again, or otherwise, of an event that was judged is not written down', async () => {
+    const join = await joins();
+    await receive(join);
+    await says('missed');
+    const state = [...there.state.entries()].map(({ eventId }) => eventId);
+    const hello = await says('after the gap');
+    await receive(hello);
+    const tell = (told: readonly EventId[]) => new ReceiveState(OTHER.name, roomId, hello.event.eventId, told);
+    await home.execute(tell(state));
+    const otherwise = state.filter((eventId) => eventId !== join.event.eventId);
+    for (const told of [state, otherwise]) {
+      expect(await home.execute(tell(told))).toMatchObject({ received: [{ kind: 'known', outcome: 'accepted' }] });
+    }
+    expect(home.facts(roomId, 'state-learnt')).toHaveLength(1);
   });
 });

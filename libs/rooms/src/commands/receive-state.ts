@@ -10,8 +10,8 @@ import { type Receipt, Receiving } from './receiving.js';
 
 /**
  * Receives the state before an event whose parents nobody has: server-server API, "Retrieving state". Each event of the state was
- * received before. The event itself is judged by it where it waits. Answers what is missing, or why the state is none; throws as
- * ReceivePdus.
+ * received before. The event itself is judged by it where it waits. Answers what is missing, or why the state is none; that the event
+ * was judged before, as a receipt says it. Throws as ReceivePdus.
  */
 export class ReceiveState {
   constructor(
@@ -44,6 +44,9 @@ export class ReceiveStateHandler implements ICommandHandler<ReceiveState> {
     const { origin, roomId, eventId } = command;
     const context = { actor: origin };
     const { result: learned } = await this.workers.run(roomId, context, (turn) => learnState(command, turn.known));
+    if (learned.kind === 'known') {
+      return { received: [learned], released: [], position: undefined, isMergeDue: false };
+    }
     if (learned.kind !== 'learnt') return learned;
     for (let from = 0; from < learned.parts.length; from += PARTS_AT_ONCE) {
       await this.workers.run(roomId, context, async (turn) => learnInTurn(turn, learned, from, from + PARTS_AT_ONCE));

@@ -3,7 +3,7 @@ import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { type StateEntry, trieOf, type StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
 import type { KnownRoom } from './known-room.js';
-import type { Dropped, MissingEvents } from './outcome.js';
+import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';
 
 /** So many entries are one fact: about 100 KB. */
 const PART = 1_000;
@@ -26,12 +26,14 @@ export interface ToldStateBefore {
  * Checks the state before an event that another server tells (server-server API, "Retrieving state"), each event of which was
  * judged before, most as outliers. What its own auth events do not allow is left out, as if it had not been told; so is what
  * the rules refused here. A state with two events for one key, an event that is no state, or without the room's create event
- * is none, and dropped.
+ * is none, and dropped. Nothing is learnt for an event that was judged already: what stands on it does so for good.
  */
 export async function learnState(
   { eventId, origin, stateEvents }: ToldStateBefore,
   room: KnownRoom,
-): Promise<LearnedState | Dropped | MissingEvents> {
+): Promise<LearnedState | AlreadyKnown | Dropped | MissingEvents> {
+  const outcome = (await room.find([eventId])).get(eventId)?.outcome;
+  if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
   const known = await room.find([...new Set(stateEvents)]);
   const authEvents = stateEvents.filter((id) => !known.has(id));
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
