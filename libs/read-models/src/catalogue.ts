@@ -20,7 +20,11 @@ interface Owner {
 export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
   // rooms
   timeline: { owner: 'timeline', key: ['room', 'position'], value: 'an event that was news, in the order of arrival' },
-  history: { owner: 'timeline', key: ['room', 'position'], value: 'an event that was fetched from the past' },
+  history: {
+    owner: 'timeline',
+    key: ['room', 'position'],
+    value: 'an event that was no news: fetched from the past, or of a state',
+  },
   topology: {
     owner: 'timeline',
     key: ['room', 'depth', 'position'],

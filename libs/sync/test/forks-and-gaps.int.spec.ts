@@ -215,3 +215,51 @@ describe('a redaction of another server', () => {
     expect(await statusOf(forbidden.event.eventId)).toBe(404);
   });
 });
+
+describe('state that came into force without being news', () => {
+  const eventPath = (eventId: string): string => `${roomPath(roomId)}/event/${encodeURIComponent(eventId)}`;
+
+  /** Bob takes another name in a gap of which only the state is told; answers that event. */
+  async function renamedInGap(): Promise<ForeignPdu> {
+    const renamed = await made({ ...member('join', BOB), content: { membership: 'join', displayname: 'Robert' } });
+    const state = [...there.state.entries()].map(({ eventId }) => eventId as EventId);
+    const last = await made(says('after the gap'));
+    await receiver.pdus(last.text);
+    await receiver.outliers(renamed.text);
+    await receiver.state(last.event.eventId, state);
+    return renamed;
+  }
+
+  it('is found by its id, as what it replaced is, before its place is known and after', async () => {
+    const renamed = await renamedInGap();
+    const held = await alice.ok('GET', `${roomPath(roomId)}/state/m.room.member/${BOB}?format=event`);
+    expect(held.event_id).toBe(renamed.event.eventId);
+    expect((await alice.ok('GET', eventPath(renamed.event.eventId))).content).toEqual(held.content);
+    const again = await made({ ...member('join', BOB), content: { membership: 'join', displayname: 'Bobby' } });
+    await receiver.pdus(again.text);
+    const { unsigned } = await alice.ok('GET', eventPath(again.event.eventId));
+    expect(unsigned.prev_content).toEqual({ membership: 'join', displayname: 'Robert' });
+    await receiver.pdus(renamed.text);
+    expect((await alice.ok('GET', eventPath(renamed.event.eventId))).content).toEqual(held.content);
+  });
+
+  it('can be redacted, and is that event then and not the one that brought it', async () => {
+    const renamed = await renamedInGap();
+    const { eventId } = renamed.event;
+    await alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
+    for (const path of [eventPath(eventId), `${roomPath(roomId)}/state/m.room.member/${BOB}?format=event`]) {
+      const { content, unsigned } = await alice.ok('GET', path);
+      expect([content, unsigned.redacted_because?.redacts]).toEqual([{ membership: 'join' }, eventId]);
+    }
+    const { chunk } = await alice.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=2`);
+    expect(bodiesOf(chunk)).toEqual(['after the gap']);
+  });
+
+  it('is told as it was signed to who asks for that', async () => {
+    const { eventId } = (await renamedInGap()).event;
+    const { rooms } = await alice.sync({ filter: { event_format: 'federation' } });
+    const all = [...rooms.join[roomId].state.events, ...rooms.join[roomId].timeline.events];
+    const told = all.find(({ event_id: id }: { event_id: string }) => id === eventId);
+    expect([Object.keys(told.signatures), told.content.displayname]).toEqual([[OTHER.name], 'Robert']);
+  });
+});

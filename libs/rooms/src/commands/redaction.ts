@@ -71,7 +71,7 @@ export function redactInTurn(
     };
     await turn.authorise(draft);
     if (target.revision === undefined) throw noSuchEvent();
-    const event = await turn.eventAt(target.revision);
+    const event = await turn.eventAt(target.revision, target.eventId);
     await checkMayRedact(turn, requester, target, event.sender);
     const { roomId } = event;
     const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };

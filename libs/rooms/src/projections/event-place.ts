@@ -10,8 +10,10 @@ export interface EventPlace {
   readonly revision: number;
   /** It was fetched from the past: it stands in the order of the graph alone. */
   readonly isHistory: boolean;
-  /** It came with the state of a join: it stands in no order, and what is before it is not here. */
+  /** It came as a part of a state: it stands in no order, and what is before it may not be here. */
   readonly isPlaceless?: boolean;
+  /** Which of the events it is that the fact carries besides its own; left out where it is that. */
+  readonly carriedAs?: number;
 }
 
 /** 132 bits: nobody finds two ids that share it. */
@@ -29,9 +31,9 @@ export const HISTORY_MARK = 'h';
 const PLACELESS_MARK = 's';
 
 /** A place as it is stored. */
-export function formatEventPlace({ position, depth, revision, isHistory, isPlaceless }: EventPlace): string {
+export function formatEventPlace({ position, depth, revision, isHistory, isPlaceless, carriedAs }: EventPlace): string {
   const text = `${shortPosition(position)} ${depth} ${revision}`;
-  return isHistory ? `${text} ${isPlaceless === true ? PLACELESS_MARK : HISTORY_MARK}` : text;
+  return isHistory ? `${text} ${isPlaceless === true ? PLACELESS_MARK : HISTORY_MARK}${carriedAs ?? ''}` : text;
 }
 
 /** Reads what `formatEventPlace` wrote. */
@@ -40,7 +42,9 @@ export function parseEventPlace(text: string): EventPlace {
   const position = parseShortPosition(digits);
   if (position === undefined) throw new Error(`not a place of an event: ${text}`);
   const place = { position, depth: Number(depth), revision: Number(revision), isHistory: mark !== undefined };
-  return mark === PLACELESS_MARK ? { ...place, isPlaceless: true } : place;
+  if (mark?.startsWith(PLACELESS_MARK) !== true) return place;
+  const carriedAs = mark === PLACELESS_MARK ? undefined : Number(mark.slice(PLACELESS_MARK.length));
+  return { ...place, isPlaceless: true, carriedAs };
 }
 
 /** The depth as a key part, which sorts by its number: how many digits it has, as a letter, and the digits. Those beyond 2^53-1 count as that. */

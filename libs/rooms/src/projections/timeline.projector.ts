@@ -5,8 +5,22 @@ import type { JsonObject } from '#kernel/json';
 import { type Position, shortPosition } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { depthKey, depthOfKey, eventKeyPart, formatEventPlace, HISTORY_MARK, parseEventPlace } from './event-place.js';
-import { type AcceptedFact, contentOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
+import {
+  depthKey,
+  depthOfKey,
+  eventKeyPart,
+  type EventPlace,
+  formatEventPlace,
+  HISTORY_MARK,
+  parseEventPlace,
+} from './event-place.js';
+import {
+  type AcceptedFact,
+  contentOf,
+  currentStateOf,
+  type RedactedFact,
+  type RoomFactReader,
+} from './room-fact-reader.js';
 import { redactedRowOf, rowHeaderOf, timelineRowOf, waitingRowOf } from './timeline-row.js';
 
 /** 132 bits: nobody finds two transactions that share a row. */
@@ -34,9 +48,17 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
   return isHistory ? 'history' : 'timeline';
 }
 
+/** The key of the row of an event in its collection. */
+export function rowKeyOf(
+  roomId: RoomId,
+  { position, carriedAs }: Pick<EventPlace, 'position' | 'carriedAs'>,
+): string[] {
+  return carriedAs === undefined ? [roomId, position] : [roomId, position, String(carriedAs)];
+}
+
 /**
  * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
- * in `history` those that were fetched from the past, which are news to nobody, and those of the state that a join brought. `topology` has both in the order of the graph,
+ * in `history` those that were fetched from the past, which are news to nobody, and those known as a part of a state alone. `topology` has both in the order of the graph,
  * `gaps` those whose parents may be missing here, `overtaken` those that came after deeper ones, `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
  * PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
  * page of /sync is one scan.
@@ -44,7 +66,7 @@ export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'h
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 9,
+    version: 10,
     readableSince: 8,
     collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
@@ -52,11 +74,25 @@ export function timelineProjector(reader: RoomFactReader): Projector {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
       const accepted = reader.accepted(fact);
       if (fact.type === 'state-taken') return applyTaken(accepted, fact, rows);
-      applyEvent(accepted, fact, rows);
-      if (mayWait(accepted.data)) return applyOtherRedaction(accepted, fact, rows);
-      return mayBeOvertaken(accepted.data) ? noteOvertaken(accepted, fact, rows) : undefined;
+      if (
+        accepted.data.origin === undefined &&
+        accepted.data.state_pdus === undefined &&
+        !mayBeOvertaken(accepted.data)
+      )
+        return applyEvent(accepted, fact, rows);
+      return applyOther(accepted, fact, rows);
     },
   };
+}
+
+/** PERF: what this server made upon the only end of a room needs nothing of this, so that nothing is read for it. */
+async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { data } = accepted;
+  if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
+  applyEvent(accepted, fact, rows);
+  if (mayWait(data)) await letWait(accepted, fact, rows);
+  if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
+  if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
 }
 
 function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }: RecordedFact, rows: OwnRows): void {
@@ -127,6 +163,33 @@ function applyTaken(
   rows.put('events', [eventKeyPart(eventId), roomId], formatEventPlace(place));
 }
 
+/**
+ * Stores the events that became current by this fact and that nobody was shown before: they were soft-failed, or known as a part of
+ * a state alone. "In that case the client should be told" (server-server API, "Soft failure"), and may ask for them.
+ */
+async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { roomId, data, lenient } = accepted;
+  const { position, revision } = fact;
+  for (const [carriedAs, { change, pdu }] of currentStateOf(accepted).entries()) {
+    const { event_id: eventId } = change;
+    const key = [eventKeyPart(eventId), roomId];
+    if (eventId === data.event_id || (await rows.get('events', key)) !== undefined) continue;
+    const { visibility } = data;
+    const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true, carriedAs };
+    const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
+    rows.put('history', rowKeyOf(roomId, place), row);
+    rows.put('events', key, formatEventPlace(place));
+  }
+}
+
+/** Takes away what stood for an event as a part of a state: it has a place now, and two rows could not be redacted at once. */
+async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<void> {
+  const text = await rows.get('events', [eventKeyPart(data.event_id), roomId]);
+  if (text === undefined) return;
+  const place = parseEventPlace(text);
+  if (place.isPlaceless === true) rows.delete('history', rowKeyOf(roomId, place));
+}
+
 /** The parents of an event; in versions 1 and 2 of rooms each stands beside its hash. */
 function parentsOf(pdu: JsonObject): unknown[] {
   const parents = pdu['prev_events'];
@@ -149,7 +212,7 @@ function mayWait({ origin, pdu, room_version: version }: AcceptedFact['data']): 
  * event and the event the redaction affects have been received, and can be validated" (room version 3, "Handling redactions").
  * Clients take every redaction for one that has effect. One of what is redacted already changes nothing for them.
  */
-async function applyOtherRedaction(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
+async function letWait(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { roomId, data, row } = accepted;
   const target = await findStored(roomId, redactedBy(data), rows);
   const first = await findStored(roomId, target && rowHeaderOf(target.row).redactedBy, rows);
@@ -158,7 +221,6 @@ async function applyOtherRedaction(accepted: AcceptedFact, fact: RecordedFact, r
     const collection = collectionOf({ isHistory: data.history === true });
     rows.put(collection, [roomId, fact.position], waitingRowOf(row, true));
   }
-  if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
@@ -181,7 +243,7 @@ async function findStored(roomId: RoomId, eventId: string | undefined, rows: Own
   const text = eventId === undefined ? undefined : await rows.get('events', [eventKeyPart(eventId as EventId), roomId]);
   if (text === undefined) return undefined;
   const place = parseEventPlace(text);
-  const [collection, key] = [collectionOf(place), [roomId, place.position]];
+  const [collection, key] = [collectionOf(place), rowKeyOf(roomId, place)];
   const row = await rows.get(collection, key);
   return row === undefined ? undefined : { collection, key, row };
 }

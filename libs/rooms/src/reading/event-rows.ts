@@ -5,10 +5,10 @@ import { boundUpTo } from '#read-models/place-bounds';
 import type { Key } from '#read-models/read-model-store';
 import { eventKeyPart, type EventPlace, HISTORY_MARK, parseEventPlace } from '../projections/event-place.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
-import { collectionOf } from '../projections/timeline.projector.js';
+import { collectionOf, rowKeyOf } from '../projections/timeline.projector.js';
 
 /** What is needed of a place to read the event that stands at it. */
-export type RowPlace = Pick<EventPlace, 'position' | 'isHistory'>;
+export type RowPlace = Pick<EventPlace, 'position' | 'isHistory' | 'carriedAs'>;
 
 /** Where some events of a room stand, in the order of the ids; undefined for those that the room does not have. */
 export async function findPlaces(
@@ -34,7 +34,7 @@ export async function readRowsAt(
   for (const isHistory of [false, true]) {
     const wanted = [...places.keys()].filter((i) => places[i]?.isHistory === isHistory);
     if (wanted.length === 0) continue;
-    const keys: Key[] = wanted.map((i) => [roomId, places[i]!.position]);
+    const keys: Key[] = wanted.map((i) => rowKeyOf(roomId, places[i]!));
     const texts = await views.getMany(collectionOf({ isHistory }), keys);
     for (const [n, i] of wanted.entries()) {
       const text = texts[n];

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { RoomId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -31,23 +31,24 @@ export class SignedEvents {
     return Promise.all(
       served.map(async (text, i) => {
         const revision = places[i]?.revision;
-        return revision === undefined ? text : this.#write(roomId, revision, text);
+        return revision === undefined ? text : this.#write(roomId, ids[i]!, revision, text);
       }),
     );
   }
 
-  async #write(roomId: RoomId, revision: number, text: string): Promise<string> {
+  async #write(roomId: RoomId, eventId: EventId, revision: number, text: string): Promise<string> {
     for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) {
-      return signedText(fact.data, text);
+      return signedText(fact.data, eventId, text);
     }
     return text;
   }
 }
 
 /** The PDU of a fact with no more of its content than is served; with its id, which what was signed does not hold. */
-function signedText(factData: string, served: string): string {
-  const version = findRoomVersion((JSON.parse(factData) as PduAccepted).room_version);
-  const pdu = objectOf(parseJson(pduTextOf(factData), { lenient: true }));
+function signedText(factData: string, eventId: EventId, served: string): string {
+  const fact = JSON.parse(factData) as PduAccepted;
+  const version = findRoomVersion(fact.room_version);
+  const pdu = objectOf(parseJson(fact.state_pdus?.[eventId] ?? pduTextOf(factData), { lenient: true }));
   const { content, unsigned, event_id = null } = objectOf(parseJson(served, { lenient: true }));
   const isWhole = isSame(contentOf(pdu), servedContent(pdu, content));
   // What the redacting keeps may be more than is served, never the other way round.
