@@ -60,6 +60,7 @@ describe('the rows of every projector', () => {
     await relate({ rel_type: 'm.reference' });
     await relate({ rel_type: 'm.replace', 'm.new_content': { body: 'bye' } }, 'm.room.message', ALICE);
     await room.redact(await room.say('oops'));
+    await room.redact(await room.setState('m.room.name', { name: 'The oops' }));
     await room.setMembership(CAROL, 'join');
     await room.setMembership(CAROL, 'leave');
     await room.list();

@@ -152,6 +152,25 @@ describe('a room whose ends meet', () => {
     }
   });
 
+  it('says of state that is in force again what redacted it, as GET of the event does', async () => {
+    const eventId = await alice.setState(roomId, 'm.room.topic', { topic: 'bad words' });
+    const path = `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}/1`;
+    const { event_id: redaction } = await alice.ok('PUT', path, {});
+    await tellAll();
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...topic('of Bob'), prev: ban.event.prevEvents })).text);
+    await receiver.pdus(ban.text);
+    const event = await alice.ok('GET', `${roomPath(roomId)}/event/${encodeURIComponent(eventId)}`);
+    const state = await alice.ok('GET', `${roomPath(roomId)}/state/m.room.topic?format=event`);
+    for (const one of [event, state]) {
+      expect(one).toMatchObject({
+        event_id: eventId,
+        content: {},
+        unsigned: { redacted_because: { event_id: redaction } },
+      });
+    }
+  });
+
   it('tells who is in it again that they are, though the event was about another, and wakes them', async () => {
     await tellAll();
     const ban = await made({ ...member('ban', BOB), sender: CAROL });

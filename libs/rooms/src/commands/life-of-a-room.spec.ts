@@ -36,6 +36,7 @@ const DELETION = 'dev.annals.12.deletion';
 const COLLECTIONS = [
   'room-state',
   'state-deletions',
+  'redacted-state',
   'members',
   'room-members',
   'user-rooms',
