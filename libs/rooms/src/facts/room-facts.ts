@@ -162,6 +162,14 @@ export function currentChangeOf(
 }
 
 /**
+ * Whether the room forked at an accepted event that is news: the state after it is not what became of the room's. So what anybody
+ * was at the event is not what they were when it came.
+ */
+export function isAside({ root, current, history }: Pick<PduAccepted, 'root' | 'current' | 'history'>): boolean {
+  return history !== true && current !== undefined && current.root !== root;
+}
+
+/**
  * The event that held a state event's own key in the state before it: what its `prev_content` is of. undefined where none did,
  * and of other events. Not for what was rejected, which takes no place.
  */

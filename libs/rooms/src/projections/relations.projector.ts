@@ -3,11 +3,15 @@ import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { OwnRows, Projector } from '#projections/projector';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
+import { isAside, type PduAccepted } from '../facts/room-facts.js';
 import { depthKey } from './event-place.js';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
 
+/** `history`: the child was fetched from the past. `aside`: the room forked at it. */
+export type RelationMark = 'history' | 'aside';
+
 /** A row of `relations`: [room, parent, depth and position of the child]. */
-export type RelationRow = readonly [child: EventId, relType: string, type: string, sender: UserId, isHistory?: true];
+export type RelationRow = readonly [child: EventId, relType: string, type: string, sender: UserId, mark?: RelationMark];
 
 /** A row of `relation-parents`: [child]. That of a redacted child stays: by it the redaction finds what to take away, however often. */
 export type ParentRow = readonly [
@@ -54,7 +58,7 @@ export function isAggregated(relType: string): boolean {
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 7,
+    version: 8,
     collections: [
       'relations',
       'relation-parents',
@@ -83,13 +87,21 @@ function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void
   const sender = data.pdu['sender'] as UserId;
   const depth = Math.min(Number(data.pdu['depth']), Number.MAX_SAFE_INTEGER);
   const child: ParentRow = [roomId, parent, fact.position, relType, sender, depth, data.history === true];
-  if (relType === THREAD) return relateInThread(data.event_id, data.pdu['type'] as string, child, rows);
-  return put(data.event_id, data.pdu['type'] as string, child, rows);
+  const mark = markOf(data);
+  const what = [data.event_id, relType, data.pdu['type'] as string, sender] as const;
+  const row: RelationRow = mark === undefined ? what : [...what, mark];
+  if (relType === THREAD) return relateInThread(row, child, rows);
+  return put(row, child, rows);
 }
 
-function put(child: EventId, type: string, back: ParentRow, rows: OwnRows): void {
-  const [roomId, parent, , relType, sender, , isHistory] = back;
-  const row: RelationRow = isHistory ? [child, relType, type, sender, true] : [child, relType, type, sender];
+function markOf(data: PduAccepted): RelationMark | undefined {
+  if (data.history === true) return 'history';
+  return isAside(data) ? 'aside' : undefined;
+}
+
+function put(row: RelationRow, back: ParentRow, rows: OwnRows): void {
+  const [child, relType] = row;
+  const [roomId, parent] = back;
   rows.put('relations', relationKey(back), JSON.stringify(row));
   rows.put('relation-parents', [child], JSON.stringify(back));
   if (!isAggregated(relType)) return;
@@ -101,12 +113,12 @@ function relationKey([roomId, parent, position, , , depth]: ParentRow): readonly
   return [roomId, parent, depthKey(depth), position];
 }
 
-async function relateInThread(child: EventId, type: string, back: ParentRow, rows: OwnRows): Promise<void> {
+async function relateInThread(row: RelationRow, back: ParentRow, rows: OwnRows): Promise<void> {
   const [roomId, root, position, , sender, , isHistory] = back;
   const thread = parse<ThreadRow>(await rows.get('threads', [roomId, root]));
   const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, root, sender]));
-  put(child, type, back, rows);
-  if (!isHistory) rows.put('thread-events', [roomId, root, position], child);
+  put(row, back, rows);
+  if (!isHistory) rows.put('thread-events', [roomId, root, position], row[0]);
   if (thread === undefined || thread.pos < position) {
     if (!isHistory && thread?.latest !== undefined) rows.delete('threads-log', [roomId, thread.latest]);
     const latest = isHistory ? thread?.latest : position;

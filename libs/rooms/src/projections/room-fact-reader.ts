@@ -6,6 +6,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import {
   currentChangeOf,
   heldBefore,
+  isAside,
   pduTextOf,
   roomIdOfStream,
   type PduAccepted,
@@ -134,6 +135,7 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     isHistory,
     isAfterGap: typeof data.base === 'object',
     isResolved: isResolved(data),
+    isAside: isAside(data),
   });
   return { roomId, data, content: contentOf(data.pdu), lenient, row };
 }

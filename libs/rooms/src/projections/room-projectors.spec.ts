@@ -87,6 +87,7 @@ describe('the timeline', () => {
       isAfterGap: false,
       isResolved: false,
       isWaiting: false,
+      isAside: false,
       lenient: false,
     });
     const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };

@@ -40,6 +40,8 @@ export interface RowHeader {
   readonly isResolved?: boolean;
   /** A redaction of another server that has taken no effect here (yet): nobody is shown it. */
   readonly isWaiting?: boolean;
+  /** The room forked at it: the state after it is not what the room's was when it came. */
+  readonly isAside?: boolean;
   /** The content may hold numbers that a double cannot. */
   readonly lenient?: boolean;
 }
@@ -64,6 +66,7 @@ export interface RowSource {
   readonly isHistory?: boolean;
   readonly isAfterGap?: boolean;
   readonly isResolved?: boolean;
+  readonly isAside?: boolean;
 }
 
 /*
@@ -107,10 +110,12 @@ const HISTORY = 'h';
 const AFTER_GAP = 'g';
 const RESOLVED = 's';
 const WAITING = 'w';
+const ASIDE = 'a';
 
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
-  const { event_id, position, visibility, replaces, txn, pdu, lenient, isHistory, isAfterGap, isResolved } = source;
+  const { event_id, position, visibility, replaces, txn, pdu, lenient, isHistory, isAfterGap, isResolved, isAside } =
+    source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
   const { content, redacts } = servedContent(pdu);
@@ -134,6 +139,7 @@ export function timelineRowOf(source: RowSource): string {
     isHistory,
     isAfterGap,
     isResolved,
+    isAside,
     lenient,
   };
   return formatRow(header, contentJson(content, lenient));
@@ -172,6 +178,7 @@ function formatRow(header: RowHeader, content: string): string {
   if (header.isAfterGap === true) row += field(AFTER_GAP, '');
   if (header.isResolved === true) row += field(RESOLVED, '');
   if (header.isWaiting === true) row += field(WAITING, '');
+  if (header.isAside === true) row += field(ASIDE, '');
   if (lenient === true) row += field(LENIENT, '');
   return row + content;
 }
@@ -221,6 +228,7 @@ function headerOf(row: string, end: number): RowHeader {
     isAfterGap: false,
     isResolved: false,
     isWaiting: false,
+    isAside: false,
     lenient: false,
   };
   for (;;) {
@@ -240,6 +248,7 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === AFTER_GAP) header.isAfterGap = true;
     else if (letter === RESOLVED) header.isResolved = true;
     else if (letter === WAITING) header.isWaiting = true;
+    else if (letter === ASIDE) header.isAside = true;
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
 }

@@ -9,14 +9,14 @@ import type { Row, ScanOptions } from '#read-models/read-model-store';
 import { depthKey, depthOfKey } from '../projections/event-place.js';
 import type { RelationRow } from '../projections/relations.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { readRowsAt, type RowPlace } from '../reading/event-rows.js';
+import { readRowsAt } from '../reading/event-rows.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { servedWhole } from '../reading/withhold-erased.js';
 import { findGap, type Gap } from './find-gap.js';
 import { findVisibleEvent } from './get-event.js';
 import { placeOf } from './list-messages.js';
-import { seenRelations } from './seen-relations.js';
+import { type ChildPlace, markedBy, seenRelations } from './seen-relations.js';
 import { comparePlaced } from './timeline-places.js';
 
 export interface RelationsRequest {
@@ -47,7 +47,7 @@ const PAGE = 200;
 /** The most relations that one request looks at. */
 const MAX_LOOKED_AT = 10_000;
 
-interface Child extends TimelinePlace, RowPlace {
+interface Child extends TimelinePlace, ChildPlace {
   readonly place: Position;
   readonly id: EventId;
   readonly relation: RelationRow;
@@ -121,9 +121,9 @@ function endOf(
 
 function childOf({ key, value }: Row): Child {
   const relation = JSON.parse(value) as RelationRow;
-  const [id, , , , isHistory = false] = relation;
+  const [id, , , , mark] = relation;
   const position = key[3] as Position;
-  return { id, relation, depth: depthOfKey(key[2]!), place: position, position, isHistory };
+  return { id, relation, depth: depthOfKey(key[2]!), place: position, position, ...markedBy(mark) };
 }
 
 /** The relations to an event between the request's tokens, in the direction of the page. */

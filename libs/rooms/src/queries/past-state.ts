@@ -1,14 +1,13 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isAfter, type Place, type Position } from '#kernel/position';
+import { isAfter, type Place } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
-import { ViewsUnavailable } from '#read-models/read-model-errors';
-import { GRAPH_COLLECTIONS } from '../graph/graph-rows.js';
-import { type GraphState, RoomGraph } from '../graph/room-graph.js';
+import { askGraph } from '../graph/ask-graph.js';
+import type { GraphState } from '../graph/room-graph.js';
 import type { DeletedKey } from '../projections/room-state.projector.js';
 import { parseRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
 import { findLastRow, findRowsById } from '../reading/event-rows.js';
@@ -123,20 +122,6 @@ function findStateAfter(
   { eventId, position }: PlacedEvent,
 ): Promise<GraphState | undefined> {
   return askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
-}
-
-/** Waits for the graph, and throws ViewsUnavailable where it has not come so far: nobody may take for known what is not. */
-async function askGraph(
-  views: Views,
-  roomId: RoomId,
-  position: Position,
-  ask: (graph: RoomGraph) => Promise<GraphState | undefined>,
-): Promise<GraphState | undefined> {
-  await views.whenProcessed(position, GRAPH_COLLECTIONS);
-  const state = await ask(new RoomGraph(views, roomId));
-  if (state === undefined && views.position(GRAPH_COLLECTIONS) < position)
-    throw new ViewsUnavailable('the graph of the rooms has not come so far');
-  return state;
 }
 
 /** Whether a key of the room was left to nothing after a place: then the keys of now are not all there were. */

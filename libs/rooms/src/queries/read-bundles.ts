@@ -13,7 +13,7 @@ import {
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { seenRelations } from './seen-relations.js';
+import { markedBy, seenRelations } from './seen-relations.js';
 
 /** What others say of an event, summed up for one reader: client-server API, "Aggregations of child events". */
 export interface Bundle {
@@ -49,6 +49,7 @@ interface Child {
   readonly sender: UserId;
   readonly position: Position;
   readonly isHistory: boolean;
+  readonly isAside: boolean;
 }
 
 /** The most children of one event that are summed up, the newest. Of a longer thread the rest is counted unseen. */
@@ -128,10 +129,10 @@ async function readChildren(
   let lookedAt = 0;
   for await (const page of scanPages(views, 'relations', range, MAX_CHILDREN)) {
     for (const { key, value } of page) {
-      const [id, relType, type, sender, isHistory = false] = JSON.parse(value) as RelationRow;
+      const [id, relType, type, sender, mark] = JSON.parse(value) as RelationRow;
       const position = key[3] as Position;
       if (upTo !== undefined && position > upTo) continue;
-      if (isAggregated(relType)) newestFirst.push({ id, relType, type, sender, position, isHistory });
+      if (isAggregated(relType)) newestFirst.push({ id, relType, type, sender, position, ...markedBy(mark) });
     }
     lookedAt += page.length;
     if (newestFirst.length >= MAX_CHILDREN || lookedAt >= MAX_LOOKED_AT)

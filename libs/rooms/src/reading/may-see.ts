@@ -5,9 +5,9 @@ import type { RowHeader } from '../projections/timeline-row.js';
 /** What the rules look at of an event. */
 export type SeenHeader = Pick<
   RowHeader,
-  'position' | 'visibility' | 'setsVisibility' | 'type' | 'stateKey' | 'isHistory' | 'isWaiting'
+  'position' | 'visibility' | 'setsVisibility' | 'type' | 'stateKey' | 'isHistory' | 'isAside' | 'isWaiting'
 > & {
-  /** Of an event of the past. */
+  /** Of an event of the past, and of one at which the room forked. */
   readonly eventId?: EventId;
 };
 

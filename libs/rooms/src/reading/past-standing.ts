@@ -1,12 +1,13 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { type GraphState, RoomGraph } from '../graph/room-graph.js';
+import { askGraph } from '../graph/ask-graph.js';
+import type { GraphState } from '../graph/room-graph.js';
 import type { RowHeader } from '../projections/timeline-row.js';
 import { findPlaces, findRowsById } from './event-rows.js';
 import type { Standing } from './standing.js';
 
-/** What a reader was at an event that was fetched from the past. */
+/** What a reader was at an event of which the log does not tell it. */
 export interface PastStanding {
   /** Just after it. */
   readonly membership: string;
@@ -20,8 +21,9 @@ export interface PastStanding {
 export const OUTSIDE: PastStanding = Object.freeze({ membership: 'leave', before: 'leave', isInLater: false });
 
 /**
- * What a reader was at some events of the past, by the state at each: where such an event stands in the log says when it was
- * fetched, not when it was sent. NOTSPEC: of who had been invited or put out by an event that is no news of this log either, and
+ * What a reader was at some events, by the state at each: of the past, where the place in the log says when they were fetched, and
+ * not when they were sent; and where the room forked. Waits for the graph, and throws ViewsUnavailable where it has not come so far.
+ * NOTSPEC: of who had been invited or put out by an event that is no news of this log either, and
  * is not in the room now, it is not known whether a stay of theirs came later: they are shown less than they may see, not more.
  */
 export async function findPastStandings(
@@ -31,12 +33,13 @@ export async function findPastStandings(
   now: Standing | undefined,
   events: readonly RowHeader[],
 ): Promise<ReadonlyMap<EventId, PastStanding>> {
-  const graph = new RoomGraph(views, roomId);
   const found = new Map<EventId, PastStanding>();
-  for (const { eventId, membership, stateKey } of events) {
-    const after = await standingIn(await graph.findStateAfter(eventId));
+  for (const { eventId, position, membership, stateKey } of events) {
+    const after = await standingIn(await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId)));
     const isOwn = membership !== undefined && stateKey === userId;
-    const before = isOwn ? await standingIn(await graph.findStateBefore(eventId)) : after;
+    const before = isOwn
+      ? await standingIn(await askGraph(views, roomId, position, (graph) => graph.findStateBefore(eventId)))
+      : after;
     found.set(eventId, { ...after, before: before.membership });
   }
   return found;

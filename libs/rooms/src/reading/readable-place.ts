@@ -32,6 +32,8 @@ export async function readablePlace(
 
 /** Whether a reader would see an event that was sent just after another. */
 async function isReadableAfter(room: RoomReader, last: RowHeader): Promise<boolean> {
-  const { position, setsVisibility: visibility = last.visibility } = last;
+  const { position, isAside, setsVisibility = last.visibility } = last;
+  // What was in force at an event at which the room forked was not so in the room: that is for its members alone.
+  const visibility = isAside === true ? 'joined' : setsVisibility;
   return (await room.overStretch(position, position)).maySee({ position, visibility, type: '' });
 }

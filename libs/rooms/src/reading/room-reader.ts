@@ -19,7 +19,7 @@ export class RoomReader {
     readonly reader: Reader,
     readonly memberships: Memberships,
     readonly now: Standing | undefined,
-    /** What the reader was at the events of the past that are covered. */
+    /** What the reader was at those events that are covered of which the graph alone tells it. */
     private readonly past: ReadonlyMap<EventId, PastStanding> = NO_PAST,
   ) {}
 
@@ -51,12 +51,12 @@ export class RoomReader {
 
   /** What the reader was just after an event. Only for what is covered. */
   membershipAt(header: SeenHeader): string {
-    return header.isHistory === true ? this.#pastOf(header).membership : this.memberships.at(header.position);
+    return isInGraphAlone(header) ? this.#pastOf(header).membership : this.memberships.at(header.position);
   }
 
   /** What the reader was just before an event. Only for what is covered. */
   membershipBefore(header: SeenHeader): string {
-    return header.isHistory === true ? this.#pastOf(header).before : this.memberships.before(header.position);
+    return isInGraphAlone(header) ? this.#pastOf(header).before : this.memberships.before(header.position);
   }
 
   /** Whether the reader was in the room just after an event or at any time later. */
@@ -89,18 +89,16 @@ export class RoomReader {
   }
 
   /**
-   * The same reader over the stretch of the log in which these events stand, and over those of the past among them. Costs nothing
-   * who was in the room throughout.
+   * The same reader over the stretch of the log in which these events stand, and over those of the past among them and those at
+   * which the room forked. Costs nothing who was in the room throughout.
    */
   async over(rows: readonly Pick<TimelineRow, 'header'>[]): Promise<RoomReader> {
     let from: Position | undefined;
     let to = START;
     const past: RowHeader[] = [];
     for (const { header } of rows) {
-      if (header.isHistory === true) {
-        past.push(header);
-        continue;
-      }
+      if (isInGraphAlone(header)) past.push(header);
+      if (header.isHistory === true) continue;
       if (from === undefined || header.position < from) from = header.position;
       if (header.position > to) to = header.position;
     }
@@ -132,6 +130,14 @@ export class RoomReader {
     const { views, roomId, reader, now, past } = this;
     return new RoomReader(views, roomId, reader, memberships, now, past);
   }
+}
+
+/**
+ * Whether what somebody was at an event is not what they were when it came: of an event of the past, and of one that was made without
+ * knowledge of what this server had by then.
+ */
+function isInGraphAlone({ isHistory, isAside }: SeenHeader): boolean {
+  return isHistory === true || isAside === true;
 }
 
 const NO_PAST: ReadonlyMap<EventId, PastStanding> = new Map();

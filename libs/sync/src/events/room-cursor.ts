@@ -48,13 +48,9 @@ export class RoomCursor {
         await this.#read();
       }
       const row = this.#rows[this.#index]!;
-      if (this.#shows(row) && (await this.#isWanted(row))) return true;
+      const room = row.header.isAside === true ? await this.room.over([row]) : this.room;
+      if (shows(room, row) && (await this.#isWanted(row))) return true;
     }
-  }
-
-  /** The events that readers are shown, and what becomes of themselves in the room. */
-  #shows({ header }: TimelineRow): boolean {
-    return this.room.isShown(header) || (this.room.isOwnMembership(header) && !this.room.ignores(header));
   }
 
   #isWanted(row: TimelineRow): boolean | Promise<boolean> {
@@ -77,6 +73,11 @@ export class RoomCursor {
     if (this.reverse) this.#upper = { before: last };
     else this.#lower = { after: last };
   }
+}
+
+/** The events that readers are shown, and what becomes of themselves in the room. */
+function shows(room: RoomReader, { header }: TimelineRow): boolean {
+  return room.isShown(header) || (room.isOwnMembership(header) && !room.ignores(header));
 }
 
 /** An event of a room, and who reads it there. */

@@ -58,6 +58,7 @@ export class RoomOverviews {
     const shows = async (row: TimelineRow): Promise<boolean> => {
       const { header } = row;
       if (filter !== undefined && !(await passesFilter(filter.timeline, room, row))) return false;
+      if (header.isAside === true) return (await room.over([row])).isShown(header);
       if (!room.memberships.covers(header.position)) await room.memberships.cover(header.position);
       return room.isShown(header);
     };

@@ -126,6 +126,44 @@ describe('ActiveUsers', () => {
     expect(active.numbers.rooms).toBe(0);
   });
 
+  it('follows what resolution makes of memberships, though the event by which it does says nothing of them', async () => {
+    const { user, interest } = await active.watch(bob);
+    const resolved = (at: number, eventId: string | null): RecordedFact => {
+      const change = { type: 'm.room.member', state_key: bob, event_id: eventId, replaces: '$before' };
+      const pdu = { type: 'm.room.message', sender: alice, content: { body: 'at a merge' }, depth: 1 };
+      const banned = { type: 'm.room.member', state_key: bob, sender: alice, content: { membership: 'ban' }, depth: 1 };
+      return fact(at, `room-${room}`, 'pdu-accepted', {
+        event_id: `$${at}`,
+        room_version: '10',
+        state: [],
+        current: { state: [change], root: '' },
+        ...(eventId === null ? {} : { state_pdus: { [eventId]: JSON.stringify(banned) } }),
+        pdu,
+      });
+    };
+    for (const [at, eventId, membership] of [
+      [13, '$ban', 'ban'],
+      [23, null, 'leave'],
+    ] as const) {
+      active.hear([member(at - 2, bob, 'join')]);
+      active.hear([resolved(at, eventId)]);
+      expect(user.rooms.get(room)).toMatchObject({ membership, position: positionOf(at) });
+      interest.rearm();
+      active.hear([message(at + 1)]);
+      expect(interest.isWoken).toBe(false);
+    }
+  });
+
+  it('is not misled by a member event that is not what became of the room', async () => {
+    const { user } = await active.watch(bob);
+    active.hear([member(11, bob, 'join')]);
+    const lost = member(12, bob, 'ban');
+    const data = { ...JSON.parse(lost.data), current: { state: [], root: '' } };
+    const { pdu, ...header } = data;
+    active.hear([{ ...lost, data: JSON.stringify({ ...header, pdu }) }]);
+    expect(user.rooms.get(room)).toMatchObject({ membership: 'join', position: positionOf(11) });
+  });
+
   it('prefers what it is told while it reads to what it reads', async () => {
     views.rows = [membershipRow(bob, 'join')];
     views.isHeld = true;

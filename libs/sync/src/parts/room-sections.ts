@@ -16,8 +16,11 @@ export function showsRow(room: RoomContext): (row: TimelineRow) => boolean | Pro
   const { memberships } = reader;
   const wants = wantsRow(room);
   const shows = (row: TimelineRow): boolean | Promise<boolean> => reader.isShown(row.header) && wants(row);
+  const showsAside = async (row: TimelineRow): Promise<boolean> =>
+    (await reader.over([row])).isShown(row.header) && wants(row);
   return (row) => {
-    const { position } = row.header;
+    const { position, isAside } = row.header;
+    if (isAside === true) return showsAside(row);
     return memberships.covers(position) ? shows(row) : memberships.cover(position).then(() => shows(row));
   };
 }

@@ -23,7 +23,7 @@ export async function readStatePart(
   for (const row of await base) rows.set(stateKeyOfRow(row), row);
   for (const row of await readResolved(views, room, window)) rows.set(stateKeyOfRow(row), row);
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
-  if (!room.sync.stateAfter) forgetHiddenPast(room, window, rows);
+  if (!room.sync.stateAfter) await forgetHiddenPast(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
   const told = await filterRows(filter.state, room.reader, [...rows.values()]);
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
@@ -34,9 +34,15 @@ export async function readStatePart(
  * Takes out what the timeline replaces by state that is told only because it is in force: what was there before it is of a past
  * that the reader may not see, and the client has the newer event.
  */
-function forgetHiddenPast(room: RoomContext, { shown }: TimelineWindow, rows: Map<string, TimelineRow>): void {
-  for (const row of shown) {
-    if (row.header.stateKey !== undefined && !room.reader.isShown(row.header)) rows.delete(stateKeyOfRow(row));
+async function forgetHiddenPast(
+  room: RoomContext,
+  { shown }: TimelineWindow,
+  rows: Map<string, TimelineRow>,
+): Promise<void> {
+  const states = shown.filter(({ header }) => header.stateKey !== undefined);
+  const reader = await room.reader.over(states.filter(({ header }) => header.isAside === true));
+  for (const row of states) {
+    if (!reader.isShown(row.header)) rows.delete(stateKeyOfRow(row));
   }
 }
 
