@@ -84,7 +84,7 @@ describe('a restricted join', () => {
       const check = (draft: EventDraft) =>
         checkAuthEvents(makeEvent(draft, version), createOf(version), version, never);
       expect(() => check(signed)).not.toThrow();
-      expect(() => check(unsigned)).toThrow('not signed');
+      for (const draft of [unsigned, join({ 'example.com': {} })]) expect(() => check(draft)).toThrow('not signed');
     }
     const seven = versionOf('7');
     expect(() => checkAuthEvents(makeEvent(unsigned, seven), createOf(seven), seven, never)).not.toThrow();

@@ -1,9 +1,9 @@
 import { serverNameOf, type EventId, type UserId } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import { stateKeyOf } from '../state-trie/state-key-of.js';
+import { listSigningKeyIds } from '../signing/sign-json.js';
 import type { Refusal } from './refusal.js';
 import { selectAuthTypes } from './select-auth-types.js';
 
@@ -64,7 +64,6 @@ function refuseUnsignedJoin({ type, content, pdu }: RoomEvent, version: RoomVers
   const authoriser = content.join_authorised_via_users_server;
   if (!version.restrictedJoins || type !== 'm.room.member' || authoriser === undefined) return undefined;
   const server = typeof authoriser === 'string' ? serverNameOf(authoriser as UserId) : undefined;
-  const { signatures } = pdu;
-  const isSigned = server !== undefined && isJsonObject(signatures) && isJsonObject(signatures[server]);
+  const isSigned = server !== undefined && listSigningKeyIds(pdu, server).length > 0;
   return isSigned ? undefined : 'The join is not signed by the server that authorises it';
 }

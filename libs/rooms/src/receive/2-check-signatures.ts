@@ -61,10 +61,15 @@ function isThirdPartyInvite({ type, content }: RoomEvent): boolean {
   return type === 'm.room.member' && content['membership'] === 'invite' && isJsonObject(content['third_party_invite']);
 }
 
-function authorisingServerOf({ type, content }: RoomEvent): ServerName | undefined {
+/**
+ * Of any membership, as the rule on that key has it. One without any such signature is not dropped here but rejected by that rule
+ * (step 4), so that what stands on it can be judged.
+ */
+function authorisingServerOf({ type, content, pdu }: RoomEvent): ServerName | undefined {
   const authoriser = content['join_authorised_via_users_server'];
-  if (type !== 'm.room.member' || content['membership'] !== 'join' || typeof authoriser !== 'string') return undefined;
-  return serverNameOf(authoriser as UserId);
+  if (type !== 'm.room.member' || typeof authoriser !== 'string') return undefined;
+  const server = serverNameOf(authoriser as UserId);
+  return server !== undefined && listSigningKeyIds(pdu, server).length > 0 ? server : undefined;
 }
 
 interface CountingSignature {

@@ -6,6 +6,7 @@ import type { Pdu } from '#protocol/room-event';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { signEvent } from '#protocol/signing/sign-event';
+import { createSigningKey } from '#protocol/signing/signing-key';
 import { type ForeignDraft, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
 import { allowAll } from './7-check-policy.js';
@@ -14,6 +15,8 @@ import type { ServerKey } from './server-keys.js';
 
 const A = new ForeignServer('a.example', 1);
 const B = new ForeignServer('b.example', 2);
+/** Another key under the key id of B. */
+const FORGED = createSigningKey(Buffer.alloc(32, 9), B.signingKey.keyId.slice('ed25519:'.length));
 const ALICE = A.user('alice');
 const ORIGIN = 'a.example' as ServerName;
 
@@ -138,10 +141,25 @@ describe('who must sign', () => {
   it('is the server that authorises a restricted join too, from version 8 on', async () => {
     const content = { membership: 'join', join_authorised_via_users_server: B.user('bob') };
     const join = (of: RoomVersion) => message(of, { type: 'm.room.member', stateKey: ALICE, content });
-    expect((await prepare(version('7'), join(version('7')))).kind).toBe('prepared');
-    expect((await prepare(version('8'), join(version('8')))).kind).toBe('dropped');
+    const forged = (of: RoomVersion) => signEvent(join(of), of, B.name, FORGED);
+    expect((await prepare(version('7'), forged(version('7')))).kind).toBe('prepared');
+    expect((await prepare(version('8'), forged(version('8')))).kind).toBe('dropped');
     const signed = signEvent(join(version('8')), version('8'), B.name, B.signingKey);
     expect((await prepare(version('8'), signed)).kind).toBe('prepared');
+  });
+
+  it('is the server that the key for it names where the membership is no join too', async () => {
+    const content = { membership: 'leave', join_authorised_via_users_server: B.user('bob') };
+    const leave = message(version('8'), { type: 'm.room.member', stateKey: ALICE, content });
+    const forged = signEvent(leave, version('8'), B.name, FORGED);
+    expect((await prepare(version('8'), forged)).kind).toBe('dropped');
+    expect((await prepare(version('8'), signEvent(leave, version('8'), B.name, B.signingKey))).kind).toBe('prepared');
+  });
+
+  it('need not have signed a restricted join for it to have a place: the rules reject it', async () => {
+    const content = { membership: 'join', join_authorised_via_users_server: B.user('bob') };
+    const join = message(version('8'), { type: 'm.room.member', stateKey: ALICE, content });
+    expect((await prepare(version('8'), join)).kind).toBe('prepared');
   });
 
   it('is not the server of who invited, where another sends the invite of a third-party identifier on', async () => {
