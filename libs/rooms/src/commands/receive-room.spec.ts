@@ -6,6 +6,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { keysOf } from '#testing/receiving/memory-room';
+import { makeOn } from '#testing/receiving/make-on';
 import { makeRoomToTell, type RoomToTell, stateWithJoin, tellRoom } from '#testing/receiving/told-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
@@ -144,6 +145,29 @@ describe('a room of other servers that is taken in', () => {
     const { event, state } = await getContext(views, told.roomId, told.state[1]!.event.eventId, reader, 10, {});
     expect(event.header.eventId).toBe(told.state[1]!.event.eventId);
     expect(state).toHaveLength(told.state.length + 1);
+  });
+
+  it.each(['joined', 'shared'])('shows what its state was to later members where history is: %s', async (visible) => {
+    const alice = OTHER.user('alice');
+    const topicOf = (topic: string) => ({ type: 'm.room.topic', sender: alice, stateKey: '', content: { topic } });
+    const content = { history_visibility: visible };
+    const visibility = { type: 'm.room.history_visibility', sender: alice, stateKey: '', content };
+    const told = await room([visibility, topicOf('of old')]);
+    await take(told);
+    await told.there.receive(told.join.text);
+    const old = told.state.find(({ event }) => event.type === 'm.room.topic')!.event.eventId;
+    const sees = async (userId: UserId): Promise<boolean> => {
+      await views.follow();
+      return getEvent(views, told.roomId, old, { userId, ignored: new Set() }).then(
+        () => true,
+        () => false,
+      );
+    };
+    expect([await sees(ALICE), await sees(BOB)]).toEqual([true, false]);
+    const { text } = await makeOn(told.there, OTHER, topicOf('of now'));
+    await home.execute(new ReceivePdus(OTHER.name, told.roomId, [text]));
+    await home.join(BOB, told.roomId);
+    expect([await sees(ALICE), await sees(BOB)]).toEqual([true, visible === 'shared']);
   });
 
   it('has a gap before the join also where its parent is an event of the state', async () => {

@@ -3,9 +3,9 @@ import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { askGraph } from '../graph/ask-graph.js';
 import type { GraphState } from '../graph/room-graph.js';
-import type { RowHeader } from '../projections/timeline-row.js';
-import { findPlaces, findRowsById } from './event-rows.js';
-import type { Standing } from './standing.js';
+import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
+import { findLastRow, findPlaces, findRowsById } from './event-rows.js';
+import { findNextJoin, type Standing } from './standing.js';
 
 /** What a reader was at an event of which the log does not tell it. */
 export interface PastStanding {
@@ -34,8 +34,15 @@ export async function findPastStandings(
   events: readonly RowHeader[],
 ): Promise<ReadonlyMap<EventId, PastStanding>> {
   const found = new Map<EventId, PastStanding>();
-  for (const { eventId, position, membership, stateKey } of events) {
-    const after = await standingIn(await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId)));
+  for (const header of events) {
+    const { eventId, position, membership, stateKey } = header;
+    const state = await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
+    if (state === undefined) {
+      const then = await standingAtTaken(header);
+      found.set(eventId, { ...then, before: then.membership });
+      continue;
+    }
+    const after = await standingIn(state);
     const isOwn = membership !== undefined && stateKey === userId;
     const before = isOwn
       ? await standingIn(await askGraph(views, roomId, position, (graph) => graph.findStateBefore(eventId)))
@@ -45,7 +52,7 @@ export async function findPastStandings(
   return found;
 
   async function standingIn(state: GraphState | undefined): Promise<Omit<PastStanding, 'before'>> {
-    if (state === undefined) return { membership: 'leave', isInLater: now?.membership === 'join' };
+    if (state === undefined) return OUTSIDE;
     const memberEvent = await state.find('m.room.member', userId);
     if (memberEvent === undefined) return { membership: 'leave', isInLater: isInAfter(START) };
     const [place] = await findPlaces(views, roomId, [memberEvent]);
@@ -53,6 +60,24 @@ export async function findPastStandings(
     const since = place === undefined || place.isHistory ? undefined : place.position;
     const isInLater = since === undefined ? now?.membership === 'join' : isInAfter(since);
     return { membership: row?.header.membership ?? 'leave', isInLater };
+  }
+
+  /**
+   * At an event of the state that a join brought, of which it is not known what was visible, and for whom, when it was sent. Where the
+   * room did not show its history when it was joined, whoever comes later is told what they found in force, and nothing before.
+   */
+  async function standingAtTaken({ eventId, type, stateKey = '' }: RowHeader): Promise<Omit<PastStanding, 'before'>> {
+    const [first] = await views.scan('timeline', { prefix: [roomId], limit: 1 });
+    const visibility = first && rowHeaderOf(first.value).visibility;
+    if (visibility !== 'joined' && visibility !== 'invited')
+      return { membership: 'leave', isInLater: now?.membership === 'join' };
+    const joined = await findNextJoin(views, roomId, userId, START);
+    if (joined === undefined) return OUTSIDE;
+    const last = (await findLastRow(views, roomId, joined))?.header;
+    // Who was in the state that came had been in the room before this server was.
+    if (last === undefined) return { membership: 'join', isInLater: false };
+    const state = await askGraph(views, roomId, last.position, (graph) => graph.findStateSince(last.eventId));
+    return { membership: (await state?.find(type, stateKey)) === eventId ? 'join' : 'leave', isInLater: false };
   }
 
   function isInAfter(position: Position): boolean {
