@@ -13,7 +13,6 @@ import { joinedMembersText, listMembers } from '../queries/list-members.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
 import { parseTimelineBound } from '../queries/timeline-places.js';
 import { checkJoined, openRoom } from '../reading/open-room.js';
-import { readablePlace } from '../reading/readable-place.js';
 import { readerOf } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { readStateKey } from './read-state-key.js';
@@ -80,11 +79,7 @@ export class StateController {
     const notMembership = queryEnum(query, 'not_membership', MEMBERSHIPS);
     const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
     const at = await parseTimelineBound(this.views, roomId, token, 'upper');
-    const rows = await listMembers(this.views, roomId, {
-      at: await readablePlace(open, at?.place),
-      membership,
-      notMembership,
-    });
+    const rows = await listMembers(open, { at, membership, notMembership });
     const events = await renderEvents(rows, this.#viewer(open.room));
     return new RawJson(`{"chunk":[${events.join()}]}`);
   }

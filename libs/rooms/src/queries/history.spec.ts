@@ -17,6 +17,7 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import { getContext } from './get-context.js';
 import { getEvent } from './get-event.js';
+import { listMembers } from './list-members.js';
 import { listMessages } from './list-messages.js';
 import { listRelations, type RelationsRequest } from './list-relations.js';
 import { listThreads } from './list-threads.js';
@@ -113,6 +114,19 @@ describe('an event that was fetched from the past', () => {
     await views.follow();
     expect((await getEvent(views, room.roomId, eventId, as(ERIN))).row.content).toContain('invited');
     await expect(getEvent(views, room.roomId, eventId, as(BOB))).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+  });
+
+  it('has the members of its time, told by who may see it', async () => {
+    const missed = await fetchMissed('joined');
+    const { header } = (await getEvent(views, room.roomId, missed, as(ALICE))).row;
+    const at = { depth: header.depth, place: header.position };
+    const membersFor = async (userId: UserId): Promise<unknown[]> => {
+      const rows = await listMembers(await openRoom(views, room.roomId, as(userId)), { at, membership: 'join' });
+      return rows.map((row) => row.header.stateKey).toSorted();
+    };
+    expect(await membersFor(ALICE)).toEqual([ALICE, CAROL, DAVE]);
+    // Who may not see it is told what they may: the room as it is.
+    expect(await membersFor(BOB)).toEqual([ALICE, BOB, CAROL]);
   });
 
   it('is not seen by who left before it', async () => {

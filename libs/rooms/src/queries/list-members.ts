@@ -1,32 +1,53 @@
 import type { RoomId } from '#kernel/ids';
-import type { Place } from '#kernel/position';
+import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { Views } from '#projections/views';
 import { MEMBERS, ROOM_MEMBERS } from '../projections/membership.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { listStateRowsAt } from './past-state.js';
+import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
+import type { OpenRoom } from '../reading/open-room.js';
+import { readablePlace } from '../reading/readable-place.js';
+import type { RoomReader } from '../reading/room-reader.js';
+import { listStateRowsAfter, listStateRowsAt } from './past-state.js';
 import { listStateRows, MEMBER } from './state-rows.js';
+import { topologyRange } from './timeline-places.js';
 
 export interface MembersRequest {
   /** The members as of this place; undefined: now. */
-  readonly at?: Place;
+  readonly at?: TimelinePlace;
   readonly membership?: string;
   readonly notMembership?: string;
 }
 
 /**
  * The m.room.member events of a room: client-server API, `GET /rooms/{roomId}/members`. With both a membership and one to leave
- * out, "the two parameters create an 'or' condition".
+ * out, "the two parameters create an 'or' condition". Throws M_FORBIDDEN where the reader may not read the room as it was then.
  */
-export async function listMembers(views: Views, roomId: RoomId, request: MembersRequest): Promise<TimelineRow[]> {
+export async function listMembers(open: OpenRoom, request: MembersRequest): Promise<TimelineRow[]> {
   const { at, membership, notMembership } = request;
-  const rows =
-    at === undefined
-      ? await listStateRows(views, roomId, MEMBER)
-      : (await listStateRowsAt(views, roomId, at)).filter(({ header }) => header.type === MEMBER);
+  const rows = (await listState(open, at)).filter(({ header }) => header.type === MEMBER);
   if (membership === undefined && notMembership === undefined) return rows;
   const isOther = ({ header }: TimelineRow): boolean =>
     notMembership !== undefined && header.membership !== notMembership;
   return rows.filter((row) => (membership !== undefined && row.header.membership === membership) || isOther(row));
+}
+
+async function listState(open: OpenRoom, at: TimelinePlace | undefined): Promise<TimelineRow[]> {
+  const { views, roomId } = open.room;
+  // Where an event of the past stands in the log says when it was fetched, and nothing of the state at it.
+  const past = at && (await findPastEvent(open.room, at));
+  if (past !== undefined) return listStateRowsAfter(views, roomId, past.header);
+  const position = await readablePlace(open, at?.place);
+  return position === undefined ? listStateRows(views, roomId, MEMBER) : listStateRowsAt(views, roomId, position);
+}
+
+/** The event just before a place, where that is one of the past and the reader may see it. */
+async function findPastEvent(room: RoomReader, at: TimelinePlace): Promise<TimelineRow | undefined> {
+  const { views, roomId } = room;
+  const range = topologyRange(roomId, undefined, at);
+  const [last] = (await views.scan('topology', { ...range, reverse: true, limit: 1 })).map(placeOfTopology);
+  if (last?.isHistory !== true) return undefined;
+  const [row] = await readRowsAt(views, roomId, [last]);
+  return row !== undefined && (await room.over([row])).maySee(row.header) ? row : undefined;
 }
 
 /** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */

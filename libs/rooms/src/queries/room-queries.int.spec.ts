@@ -26,6 +26,8 @@ import { joinedMembersText, listMembers } from './list-members.js';
 import { listMessages, memberRowsOf, type PageRequest } from './list-messages.js';
 import { listRelations, type RelationsRequest } from './list-relations.js';
 import { listJoinedRooms } from './list-user-rooms.js';
+import { formatStreamPlace } from '#http/tokens/stream-token';
+import { NO_TYPING } from '#http/tokens/typing-mark';
 import { parseTimelineBound, parseTimelineToken } from './timeline-places.js';
 import { renderOne, renderStripped } from './render-event.js';
 import { openRoom } from '../reading/open-room.js';
@@ -404,12 +406,16 @@ describe('members', () => {
   it('are those of now or of then, of the membership asked for', async () => {
     await room.setMembership(BOB, 'join');
     await views.follow();
-    const then = views.position();
+    const then = await parseTimelineToken(
+      views,
+      room.roomId,
+      formatStreamPlace(views.history, { place: views.position(), typing: NO_TYPING }),
+    );
     await room.setMembership(BOB, 'leave');
     await room.setMembership(STRANGER, 'invite', ALICE);
     await views.follow();
-    const list = async (request: Parameters<typeof listMembers>[2]) =>
-      (await listMembers(views, room.roomId, request))
+    const list = async (request: Parameters<typeof listMembers>[1]) =>
+      (await listMembers(await openRoom(views, room.roomId, as(ALICE)), request))
         .map(({ header }) => `${header.stateKey} ${header.membership}`)
         .toSorted();
     expect(await list({})).toEqual([`${ALICE} join`, `${BOB} leave`, `${STRANGER} invite`]);

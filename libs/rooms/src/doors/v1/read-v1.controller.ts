@@ -77,12 +77,12 @@ export class ReadV1Controller {
     // A list in the order of the members' last changes.
     const places = placesInLog(history);
     const plan = planPage(readPageParameters(query), places);
-    const { room: there, until } = await openRoom(this.views, roomId, await readerOf(this.views, requester));
-    const rows = await listMembers(this.views, roomId, { at: until });
+    const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));
+    const rows = await listMembers(open, {});
     const placeOf = ({ header }: TimelineRow): SettledPlace => ({ place: header.position, isLost: false });
     const inOrder = rows.toSorted((a, b) => places.compare(placeOf(a), placeOf(b)));
     const { items, start, end } = pageOfList(inOrder, plan, placeOf, places);
-    const chunk = await this.#render(there, items);
+    const chunk = await this.#render(open.room, items);
     return new RawJson(
       `{"start":"${formatBound(history, start)}","end":"${formatBound(history, end)}","chunk":[${chunk}]}`,
     );
