@@ -14,7 +14,17 @@ import { eventIdsOf, type SplitStates } from './split-conflicted.js';
  * followed, up to where they meet an unconflicted one, and the chains of the unconflicted events are walked only while there
  * are candidates left that those could still reach.
  */
-export function findAuthDifference({ unconflicted, conflicts }: SplitStates, events: EventsById): Set<EventId> {
+export function findAuthDifference(split: SplitStates, events: EventsById): Set<EventId> {
+  const difference = findSeenBySome(split, events);
+  removeReachable(difference, new Set(split.conflicts.flatMap(eventIdsOf)), split.unconflicted, events);
+  return difference;
+}
+
+/**
+ * The events that conflicted events of some states lead to, but not those of all: the auth difference, and besides what the
+ * auth chains of unconflicted events hold. Only of these does it matter what those chains hold.
+ */
+export function findSeenBySome({ unconflicted, conflicts }: SplitStates, events: EventsById): Set<EventId> {
   const states = conflicts[0]?.perState.length ?? 0;
   const seenBy = new Map<EventId, number>();
   for (let i = 0; i < states; i++) {
@@ -22,10 +32,9 @@ export function findAuthDifference({ unconflicted, conflicts }: SplitStates, eve
     for (const eventId of walkConflicted(own, unconflicted, events))
       seenBy.set(eventId, (seenBy.get(eventId) ?? 0) + 1);
   }
-  const difference = new Set<EventId>();
-  for (const [eventId, count] of seenBy) if (count < states) difference.add(eventId);
-  removeReachable(difference, new Set(conflicts.flatMap(eventIdsOf)), unconflicted, events);
-  return difference;
+  const some = new Set<EventId>();
+  for (const [eventId, count] of seenBy) if (count < states) some.add(eventId);
+  return some;
 }
 
 /** Some events and their auth chains, without unconflicted events and what is only reached through those. */

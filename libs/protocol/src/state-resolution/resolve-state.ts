@@ -25,7 +25,11 @@ export function resolveState(states: readonly StateTrie[], version: RoomVersion,
   const [first, ...others] = [...new Map(states.map((state) => [state.rootHash, state])).values()];
   if (first === undefined) return StateTrie.empty;
   if (others.length === 0) return first;
-  const split = splitConflicted([first, ...others]);
+  return resolveSplit(splitConflicted([first, ...others]), version, events);
+}
+
+/** `resolveState` for states that differ and are split already. */
+export function resolveSplit(split: SplitStates, version: RoomVersion, events: EventsById): StateTrie {
   for (const eventId of split.conflicts.flatMap(eventIdsOf)) {
     if (events.get(eventId) === undefined) throw new Error(`State resolution misses the event ${eventId}`);
   }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EventId } from '#kernel/ids';
 import { ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
@@ -64,6 +64,32 @@ describe('resolving states of a room that is read from rows', () => {
     // Victor's join rests on the rule that the room was open, in both states: it is no difference, and Dave's join not allowed.
     const resolved = await resolve([closed, closed.set('m.room.member', DAVE, join)]);
     expect(resolved.get('m.room.member', DAVE)).toBeUndefined();
+  });
+
+  it('reads nothing that all states agree on where both sides rest on the same superseded event', async () => {
+    const ERIN = B.user('erin');
+    await send(ERIN, memberOf(ERIN, 'join'));
+    const fork = room.extremities.map(({ eventId }) => eventId);
+    const named = (displayname: string) => ({
+      ...memberOf(ERIN, 'join'),
+      content: { membership: 'join', displayname },
+      prev: fork,
+    });
+    const ends = [await send(ERIN, named('one')), await send(ERIN, named('two'))];
+    const create = room.createEvent!.eventId;
+    let large = room.after(ends[0]!);
+    for (let i = 0; i < 5_000; i++) large = large.set('large', `$unread${i}`, `$unread${i}` as EventId);
+    const other = large.set('m.room.member', ERIN, ends[1]!);
+    const asked: EventId[] = [];
+    const find = room.find.bind(room);
+    vi.spyOn(room, 'find').mockImplementation((ids) => {
+      asked.push(...ids);
+      return find(ids);
+    });
+    await resolve([large, other]);
+    vi.restoreAllMocks();
+    expect(asked).toContain(create);
+    expect(asked.filter((eventId) => eventId.startsWith('$unread'))).toEqual([]);
   });
 });
 

@@ -1,8 +1,9 @@
 import type { EventId } from '#kernel/ids';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
+import { findSeenBySome } from '#protocol/state-resolution/auth-difference';
 import type { EventsById } from '#protocol/state-resolution/events-by-id';
-import { resolveState } from '#protocol/state-resolution/resolve-state';
+import { resolveSplit } from '#protocol/state-resolution/resolve-state';
 import { eventIdsOf, splitConflicted } from '#protocol/state-resolution/split-conflicted';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { KnownEvent, KnownRoom } from './known-room.js';
@@ -22,23 +23,28 @@ export async function resolveStates(
   const [first, ...others] = new Map(states.map((state) => [state.rootHash, state])).values();
   if (first === undefined) return StateTrie.empty;
   if (others.length === 0) return first;
-  const { unconflicted, conflicts } = splitConflicted([first, ...others]);
+  const split = splitConflicted([first, ...others]);
+  const { unconflicted, conflicts } = split;
   const gathered = new GatheredEvents(room, fresh);
   const isAuthorisedBy = ({ event }: KnownEvent) =>
     selectAuthTypes(event, room.version).flatMap(({ type, stateKey }) => unconflicted.get(type, stateKey) ?? []);
   // The mainline begins with the power levels, and the create event may be in no state and no auth chain.
   const besides = [unconflicted.get('m.room.power_levels', ''), room.createEvent?.eventId];
-  const start = [...conflicts.flatMap(eventIdsOf), ...besides.filter((eventId) => eventId !== undefined)];
+  const conflicted = conflicts.flatMap(eventIdsOf);
+  const start = [...conflicted, ...besides.filter((eventId) => eventId !== undefined)];
   await gathered.gather(start, isAuthorisedBy);
   // The auth difference leaves out what an unconflicted event's auth chain holds: only where there may be such an event.
-  const candidates = gathered.superseded(unconflicted, new Set(conflicts.flatMap(eventIdsOf)));
-  if (room.version.stateResolution !== 'v1' && candidates.size > 0) {
-    await gathered.gatherUntil(
-      Array.from(unconflicted.entries(), ({ eventId }) => eventId),
-      candidates,
-    );
+  if (room.version.stateResolution !== 'v1') {
+    const candidates = findSeenBySome(split, gathered);
+    for (const eventId of conflicted) candidates.delete(eventId);
+    if (candidates.size > 0) {
+      await gathered.gatherUntil(
+        Array.from(unconflicted.entries(), ({ eventId }) => eventId),
+        candidates,
+      );
+    }
   }
-  return resolveState([first, ...others], room.version, gathered);
+  return resolveSplit(split, room.version, gathered);
 }
 
 /** Events in memory. */
@@ -102,13 +108,5 @@ class GatheredEvents implements EventsById {
     const { fresh } = this;
     if (fresh === undefined || !ids.includes(fresh.eventId)) return found;
     return new Map([...found, [fresh.eventId, { event: fresh, outcome: 'accepted' }]]);
-  }
-
-  /** Those gathered state events that are in none of the states that are resolved. */
-  superseded(unconflicted: StateTrie, conflicted: ReadonlySet<EventId>): Set<EventId> {
-    const ids = [...this.#known.values()].flatMap(({ event: { eventId, type, stateKey = '' } }) =>
-      conflicted.has(eventId) || unconflicted.get(type, stateKey) === eventId ? [] : [eventId],
-    );
-    return new Set(ids);
   }
 }
