@@ -1,6 +1,15 @@
+import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
+import type { EventsById } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { heldBefore, type PduWithState, type StateChange } from '../facts/room-facts.js';
+import { changesBetween } from '../decide/room-state.js';
+import {
+  heldBefore,
+  type PduAccepted,
+  type PduWithState,
+  type StateChange,
+  type StateLearnt,
+} from '../facts/room-facts.js';
 
 /** What is wrong with what became of an event, by why the rules refuse it. */
 export function outcomeProblems({ eventId }: RoomEvent, refusal: string | undefined, isRejected: boolean): string[] {
@@ -19,6 +28,48 @@ export function heldBeforeProblems(
   return told === held
     ? []
     : [`${eventId}: its key was held by ${held ?? 'nothing'} before it, not ${told ?? 'nothing'}`];
+}
+
+/** What is wrong with an entry of a state that is told, by the events that are here. */
+export function learntProblems([type, stateKey, eventId]: StateLearnt['state'][number], events: EventsById): string[] {
+  const event = events.get(eventId);
+  if (event === undefined) return [`names ${eventId}, not here`];
+  if (events.rejectionOf(eventId) !== undefined) return [`names ${eventId}, which is rejected`];
+  return event.type === type && event.stateKey === stateKey ? [] : [`has ${eventId} under a key that is not its own`];
+}
+
+/** What is wrong with the forward extremities that are told after an event. */
+export function extremityProblems(
+  { event_id: eventId, extremities: told }: PduAccepted,
+  expected: readonly EventId[],
+): string[] {
+  return told.toSorted().join() === expected.toSorted().join()
+    ? []
+    : [`${eventId}: the extremities after it are ${expected.join(', ')}, not ${told.join(', ')}`];
+}
+
+/**
+ * What is wrong with what is told of the room's current state after an event: `event` is the state that its change is told from,
+ * where that is known, and the one after it; `current` the room's before and after it.
+ */
+export function currentProblems(
+  { event_id: eventId, current: told }: PduAccepted,
+  event: { readonly base: StateTrie | undefined; readonly after: StateTrie },
+  current: { readonly before: StateTrie; readonly after: StateTrie },
+): string[] {
+  const { base } = event;
+  if (told === undefined) {
+    const isSame = event.after.rootHash === current.after.rootHash && base?.rootHash === current.before.rootHash;
+    return isSame || base === undefined ? [] : [`${eventId}: changes the current state otherwise, which is not told`];
+  }
+  const problems: string[] = [];
+  if (told.root !== current.after.rootHash) {
+    problems.push(`${eventId}: the current state after it has the root ${current.after.rootHash}, not ${told.root}`);
+  }
+  if (!isSameChange(changesBetween(current.before, current.after), told.state)) {
+    problems.push(`${eventId}: what it changed in the current state is not its effect`);
+  }
+  return problems;
 }
 
 /** Whether two lists of changes are the same in whatever order. */

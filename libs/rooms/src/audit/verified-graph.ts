@@ -20,8 +20,14 @@ import {
   type StateLearnt,
   type StateTaken,
 } from '../facts/room-facts.js';
-
-import { heldBeforeProblems, isSameChange, outcomeProblems } from './told-otherwise.js';
+import {
+  currentProblems,
+  extremityProblems,
+  heldBeforeProblems,
+  isSameChange,
+  learntProblems,
+  outcomeProblems,
+} from './told-otherwise.js';
 import { ToldStates } from './told-states.js';
 
 /** What became of an event whose state is told. */
@@ -104,7 +110,7 @@ export class VerifiedGraph implements EventsById {
   checkLearnt(learnt: StateLearnt): string[] {
     const { event_id: eventId, state } = learnt;
     this.#isShared = true;
-    const problems = state.flatMap((entry) => this.#learntProblems(entry));
+    const problems = state.flatMap((entry) => learntProblems(entry, this));
     return [...problems.map((problem) => `the state before ${eventId} ${problem}`), ...this.#told.take(learnt)];
   }
 
@@ -118,7 +124,7 @@ export class VerifiedGraph implements EventsById {
     const own = [{ type, state_key: stateKey ?? '', event_id: eventId }];
     if (!isSameChange(own, state)) problems.push(`${eventId}: the state delta is not its own effect`);
     const entry = [type, stateKey ?? '', eventId] as const;
-    problems.push(...this.#learntProblems(entry).map((problem) => `the current state ${problem}`));
+    problems.push(...learntProblems(entry, this).map((problem) => `the current state ${problem}`));
     this.#current = this.#current.set(...entry);
     return problems;
   }
@@ -126,13 +132,6 @@ export class VerifiedGraph implements EventsById {
   /** Whether an event is a forward extremity of the room. */
   isEnd(eventId: EventId): boolean {
     return this.#extremities.has(eventId);
-  }
-
-  #learntProblems([type, stateKey, eventId]: StateLearnt['state'][number]): string[] {
-    const event = this.#events.get(eventId);
-    if (event === undefined) return [`names ${eventId}, not here`];
-    if (this.#rejections.has(eventId)) return [`names ${eventId}, which is rejected`];
-    return event.type === type && event.stateKey === stateKey ? [] : [`has ${eventId} under a key that is not its own`];
   }
 
   /** Takes an event; answers what is wrong with what its fact says of it. */
@@ -230,38 +229,14 @@ export class VerifiedGraph implements EventsById {
       for (const id of this.#standsOn(prevEvents)) extremities.delete(id);
       extremities.set(eventId, after);
     }
-    const expected = [...extremities.keys()];
-    if (body.extremities.toSorted().join() !== expected.toSorted().join()) {
-      problems.push(
-        `${eventId}: the extremities after it are ${expected.join(', ')}, not ${body.extremities.join(', ')}`,
-      );
-    }
+    problems.push(...extremityProblems(body, [...extremities.keys()]));
     const current = resolveState([...extremities.values()], this.version, this);
-    if (body.history !== true) problems.push(...this.#checkCurrent(body, after, current));
+    if (body.history !== true) {
+      const base = this.#stateOf(body.base ?? prevEvents[0]);
+      problems.push(...currentProblems(body, { base, after }, { before: this.#current, after: current }));
+    }
     this.#extremities = extremities;
     this.#current = current;
-  }
-
-  /** What is told of the current state after an event. */
-  #checkCurrent(
-    { event_id: eventId, base, current: told }: PduAccepted,
-    after: StateTrie,
-    current: StateTrie,
-  ): string[] {
-    const changes = changesBetween(this.#current, current);
-    if (told === undefined) {
-      const from = this.#stateOf(base ?? this.#events.get(eventId)?.prevEvents[0]);
-      const isSame = after.rootHash === current.rootHash && from?.rootHash === this.#current.rootHash;
-      return isSame || from === undefined ? [] : [`${eventId}: changes the current state otherwise, which is not told`];
-    }
-    const problems: string[] = [];
-    if (told.root !== current.rootHash) {
-      problems.push(`${eventId}: the current state after it has the root ${current.rootHash}, not ${told.root}`);
-    }
-    if (!isSameChange(changes, told.state)) {
-      problems.push(`${eventId}: what it changed in the current state is not its effect`);
-    }
-    return problems;
   }
 
   /** The events that one with these parents stands on. */

@@ -27,7 +27,8 @@ import { judgeOwn } from '../receive/judge-own.js';
 import { type AllowedEvent, Foresight, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
 import type { LiveRoom } from './live-room.js';
-import { type Answered, type FactPlace, FIRST_PLACE, transactionName } from './room-transactions.js';
+import { rememberTransactions } from './remember-transactions.js';
+import { transactionName } from './room-transactions.js';
 import { headAfterAccepted, withStatesOfEnds } from './states-of-ends.js';
 import { Undurable } from './undurable.js';
 
@@ -140,10 +141,12 @@ export class RoomTurn {
     const { transactions } = this.room;
     if (viewed !== undefined) {
       transactions.viewed(viewed);
-      if (transactions.since.position > viewed) await this.#rememberFrom(({ position }) => position <= viewed);
+      if (transactions.since.position > viewed)
+        await rememberTransactions(this.room, this.services.store, ({ position }) => position <= viewed);
     } else {
       const first = this.room.head.revision - LOOKED_THROUGH;
-      if (transactions.since.revision > first) await this.#rememberFrom(({ revision }) => revision <= first);
+      if (transactions.since.revision > first)
+        await rememberTransactions(this.room, this.services.store, ({ revision }) => revision <= first);
     }
     return this.undurable.findTransaction(name) ?? transactions.find(name);
   }
@@ -266,28 +269,6 @@ export class RoomTurn {
     const draft = { id: decisionId(name, decision), type, data, erasable, schema: 1, ...decision };
     this.facts.push({ draft, signedData, fact, head });
     this.head = head;
-  }
-
-  /** Reads the room backwards until all is in memory that came after a fact which need not be. */
-  async #rememberFrom(isBefore: (place: FactPlace) => boolean): Promise<void> {
-    const { store } = this.services;
-    const { transactions } = this.room;
-    const earlier: Answered[] = [];
-    let from = FIRST_PLACE;
-    const last = transactions.since.revision;
-    for await (const recorded of store.readStream(roomStream(this.roomId), { from: last, backwards: true })) {
-      const { revision, position } = recorded;
-      if (isBefore(recorded)) {
-        from = { revision, position };
-        break;
-      }
-      const fact = readRoomFact(this.roomId, recorded);
-      if (fact.type !== 'pdu-accepted' || fact.header.txn === undefined) continue;
-      const { event } = fact;
-      const name = transactionName(event, fact.header.txn);
-      earlier.push({ name, eventId: event.eventId, place: { revision, position } });
-    }
-    transactions.noteEarlier(earlier.toReversed(), from);
   }
 
   /** The events that a new one refers to, where its room version names them together with their hashes. */
