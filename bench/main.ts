@@ -6,6 +6,7 @@ import { benchJoining } from './joining.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchReceive } from './receive.js';
+import { benchResolve } from './resolve.js';
 import { benchSend } from './send.js';
 import { benchStateAt } from './state-at.js';
 
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   joining: benchJoining,
   sync: benchInitialSync,
   large: () => benchLarge(FACTS),
+  resolve: benchResolve,
   state: benchStateAt,
   server: benchEventStoreServer,
 };

@@ -8,6 +8,9 @@ import { eventIdsOf, splitConflicted } from '#protocol/state-resolution/split-co
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { KnownEvent, KnownRoom } from './known-room.js';
 
+/** What a resolution asks of its room. */
+type RoomOfEvents = Pick<KnownRoom, 'version' | 'createEvent' | 'find'>;
+
 /** How many events are asked for at once. */
 const BATCH = 1_000;
 
@@ -17,7 +20,7 @@ const BATCH = 1_000;
  */
 export async function resolveStates(
   states: readonly StateTrie[],
-  room: KnownRoom,
+  room: RoomOfEvents,
   fresh?: RoomEvent,
 ): Promise<StateTrie> {
   const [first, ...others] = new Map(states.map((state) => [state.rootHash, state])).values();
@@ -52,7 +55,7 @@ class GatheredEvents implements EventsById {
   readonly #known = new Map<EventId, KnownEvent>();
 
   constructor(
-    private readonly room: KnownRoom,
+    private readonly room: RoomOfEvents,
     private readonly fresh: RoomEvent | undefined,
   ) {}
 
