@@ -192,8 +192,9 @@ describeWithStores('rooms, over HTTP', (stores) => {
     expect(await list('?not_membership=leave')).toEqual({ [alice.userId]: 'join', [carol.userId]: 'invite' });
     expect(await list(`?at=${then}`)).toEqual({ [alice.userId]: 'join', [bob.userId]: 'join' });
     await alice.ok('PUT', `/profile/${encodeURIComponent(alice.userId)}/displayname`, { displayname: 'Alice A.' });
-    const { joined } = await alice.ok('GET', path(roomId, 'joined_members'));
-    expect(joined).toEqual({ [alice.userId]: { display_name: 'Alice A.', avatar_url: null } });
+    // An answer waits a second at most for all rooms of a user to hear of the new name.
+    const joined = async () => (await alice.ok('GET', path(roomId, 'joined_members')))['joined'];
+    await expect.poll(joined).toEqual({ [alice.userId]: { display_name: 'Alice A.', avatar_url: null } });
     expect(refusal(await carol.request('GET', path(roomId, 'joined_members')))).toEqual([403, 'M_FORBIDDEN']);
   });
 
