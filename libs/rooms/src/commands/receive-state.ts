@@ -1,7 +1,7 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
-import type { Dropped, MissingEvents } from '../receive/outcome.js';
+import type { AlreadyKnown, Dropped, MissingEvents } from '../receive/outcome.js';
 import { learnState } from '../receive/learn-state.js';
 import { learnInTurn } from '../worker/receive-in-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -22,9 +22,6 @@ export class ReceiveState {
   ) {}
 }
 
-/** About as much as every log takes in one write, and others have their turn in between. */
-const PARTS_AT_ONCE = 8;
-
 @CommandHandler(ReceiveState)
 export class ReceiveStateHandler implements ICommandHandler<ReceiveState> {
   /** The parts of a state follow upon each other. */
@@ -41,17 +38,24 @@ export class ReceiveStateHandler implements ICommandHandler<ReceiveState> {
   }
 
   async #receive(command: ReceiveState): Promise<Receipt | Dropped | MissingEvents> {
-    const { origin, roomId, eventId } = command;
+    const { origin, roomId } = command;
     const context = { actor: origin };
     const { result: learned } = await this.workers.run(roomId, context, (turn) => learnState(command, turn.known));
-    if (learned.kind === 'known') {
-      return { received: [learned], released: [], position: undefined, isMergeDue: false };
-    }
+    if (learned.kind === 'known') return this.#settle(command, learned);
     if (learned.kind !== 'learnt') return learned;
-    for (let from = 0; from < learned.parts.length; from += PARTS_AT_ONCE) {
-      await this.workers.run(roomId, context, async (turn) => learnInTurn(turn, learned, from, from + PARTS_AT_ONCE));
+    for (let done = 0; done < learned.parts.length;) {
+      const { result } = await this.workers.run(roomId, context, (turn) => learnInTurn(turn, learned, done));
+      if (typeof result !== 'number') return result.kind === 'known' ? this.#settle(command, result) : result;
+      done = result;
     }
-    const receipt = await this.receiving.settle(roomId, await this.receiving.judgeWaiting(roomId, eventId));
+    return this.#settle(command);
+  }
+
+  /** Judges the event where it waits. `known`: it was judged before, by another process perhaps, and others may wait for it here. */
+  async #settle({ roomId, eventId }: ReceiveState, known?: AlreadyKnown): Promise<Receipt> {
+    const judged = await this.receiving.judgeWaiting(roomId, eventId);
+    const told = judged.length === 0 && known !== undefined ? [{ received: known }] : judged;
+    const receipt = await this.receiving.settle(roomId, told);
     if (receipt.isMergeDue) await this.merging.merge(roomId);
     return receipt;
   }

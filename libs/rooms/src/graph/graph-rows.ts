@@ -66,6 +66,8 @@ export interface LearntRow {
   readonly revision: number;
   readonly part: number;
   readonly parts: number;
+  /** Of the whole state, as its parts tell it. */
+  readonly root: string;
   readonly place: StatePlace;
 }
 
@@ -154,4 +156,10 @@ export async function findGraphEvent(
 ): Promise<GraphEvent | undefined> {
   const text = await rows.get('graph-events', graphEventKey(roomId, eventId));
   return text === undefined ? undefined : parseGraphEvent(text);
+}
+
+/** How far the state before an event has been told; undefined where nobody told it. */
+export async function findLearntRow(rows: GraphRows, roomId: RoomId, eventId: EventId): Promise<LearntRow | undefined> {
+  const text = await rows.get('graph-learnt', [roomId, eventId]);
+  return text === undefined ? undefined : (JSON.parse(text) as LearntRow); // written by write-graph.ts
 }

@@ -17,6 +17,7 @@ import {
 import { listCopies } from './copy-rows.js';
 import {
   findGraphEvent,
+  findLearntRow,
   type GraphEvent,
   type GraphRows,
   isSamePlace,
@@ -61,10 +62,14 @@ export class RoomGraph {
     return this.#stateAt((await this.findEvent(eventId))?.states?.before);
   }
 
+  /** How far other servers have told the state before an event; undefined where none did. */
+  findTelling(eventId: EventId): Promise<LearntRow | undefined> {
+    return findLearntRow(this.rows, this.roomId, eventId);
+  }
+
   /** The state before an event as another server told it; undefined while a part of it is not there. */
   async findLearntState(eventId: EventId): Promise<GraphState | undefined> {
-    const text = await this.rows.get('graph-learnt', [this.roomId, eventId]);
-    const row = text === undefined ? undefined : (JSON.parse(text) as LearntRow); // written by write-graph.ts
+    const row = await this.findTelling(eventId);
     return this.#stateAt(row?.part === row?.parts ? row?.place : undefined);
   }
 

@@ -13,6 +13,7 @@ import {
 } from '../facts/room-facts.js';
 import {
   findGraphEvent,
+  findLearntRow,
   formatGraphEvent,
   graphEventKey,
   type GraphEvent,
@@ -124,7 +125,7 @@ class GraphWriter {
   /** Each part stands upon the one before; the first begins anew, whatever was told before it. */
   async learnt({ event_id: eventId, part, parts, root, state }: StateLearnt): Promise<void> {
     const { revision } = this.fact;
-    const known = await findLearnt(this.rows, this.#roomId, eventId);
+    const known = await findLearntRow(this.rows, this.#roomId, eventId);
     if (known !== undefined && known.revision >= revision) return;
     if (part !== 1 && known?.part !== part - 1) {
       throw new Error(`part ${part} of the state before ${eventId} does not follow upon part ${known?.part ?? 0}`);
@@ -132,14 +133,14 @@ class GraphWriter {
     const base = part === 1 ? NO_STATE : known!.place;
     const entries = state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id }));
     const place = await this.#writeNext(base, entries, part === parts ? root : undefined);
-    const row: LearntRow = { revision, part, parts, place };
+    const row: LearntRow = { revision, part, parts, root, place };
     this.rows.put('graph-learnt', [this.#roomId, eventId], JSON.stringify(row));
   }
 
   /** Where the state is that the event's changes start from. */
   async #baseOf({ event_id: eventId, base, pdu }: PduWithState): Promise<StatePlace> {
     if (typeof base === 'object') {
-      const learnt = await findLearnt(this.rows, this.#roomId, base.learnt);
+      const learnt = await findLearntRow(this.rows, this.#roomId, base.learnt);
       if (learnt?.part === learnt?.parts && learnt !== undefined) return learnt.place;
       throw new Error(`${eventId} stands on the state before ${base.learnt}, which is not all there`);
     }
@@ -193,9 +194,4 @@ class GraphWriter {
 
 function prevEventsOf(pdu: JsonObject): EventId[] {
   return (pdu['prev_events'] as (EventId | [EventId, unknown])[]).map((one) => (Array.isArray(one) ? one[0] : one));
-}
-
-async function findLearnt(rows: OwnRows, roomId: RoomId, eventId: EventId): Promise<LearntRow | undefined> {
-  const text = await rows.get('graph-learnt', [roomId, eventId]);
-  return text === undefined ? undefined : (JSON.parse(text) as LearntRow);
 }

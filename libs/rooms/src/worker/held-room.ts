@@ -7,7 +7,7 @@ import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { Extremity, RoomHead } from '../decide/room-head.js';
 import { roomEventOfFact } from '../facts/read-room-fact.js';
 import type { HistoryVisibility, PduRejected } from '../facts/room-facts.js';
-import type { GraphEvent } from '../graph/graph-rows.js';
+import type { GraphEvent, LearntRow } from '../graph/graph-rows.js';
 import { type GraphSources, RecentGraph } from '../graph/recent-graph.js';
 import type { GraphState, RoomGraph } from '../graph/room-graph.js';
 import type { KnownEvent, KnownRoom } from '../receive/known-room.js';
@@ -98,6 +98,11 @@ export class HeldRoom implements KnownRoom {
     const graph = await this.#graph();
     const kept = await graph.findLearntState(eventId);
     return kept && this.#stateOf(kept, graph);
+  }
+
+  /** How far other servers have told the state before an event; undefined where none did. Of what is in the log. */
+  async findTelling(eventId: EventId): Promise<LearntRow | undefined> {
+    return (await this.#graph()).findTelling(eventId);
   }
 
   async isHole(eventId: EventId): Promise<boolean> {

@@ -49,15 +49,31 @@ export async function receiveOutlierInTurn(
   return outcome;
 }
 
+/** About as much as every log takes in one write, and others have their turn in between. */
+const PARTS_AT_ONCE = 8;
+
 /**
- * Appends some parts of a state that was told and checked (`learnState`): from one up to, and without, another. It counts with the
- * last of them.
+ * Appends the next parts of a state that was told and checked (`learnState`), and answers how many are there then. It counts with the
+ * last of them. `done`: how many were there after the turn before. What the log has of the same state, whoever wrote it, is not
+ * written again. Nothing is written where the event was judged meanwhile, nor where another process has begun to write another
+ * state: the parts of two would follow upon each other.
  */
-export function learnInTurn(turn: RoomTurn, { parts, state }: LearnedState, from: number, to: number): void {
-  for (const part of parts.slice(from, to)) {
-    turn.append('state-learnt', part);
-    if (part.part === part.parts) turn.undurable.learnt.set(part.event_id, state);
-  }
+export async function learnInTurn(
+  turn: RoomTurn,
+  { parts, state }: LearnedState,
+  done: number,
+): Promise<number | AlreadyKnown | Dropped> {
+  const { event_id: eventId, root } = parts[0]!;
+  const outcome = (await turn.known.find([eventId])).get(eventId)?.outcome;
+  if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
+  const told = await turn.known.findTelling(eventId);
+  const isSame = told?.root === root && told.parts === parts.length;
+  if (!isSame && done > 0) return { kind: 'dropped', reason: 'Another state is told meanwhile', wantedKeys: [] };
+  const from = isSame ? told.part : 0;
+  const next = parts.slice(from, from + PARTS_AT_ONCE);
+  for (const part of next) turn.append('state-learnt', part);
+  if (next.at(-1)?.part === parts.length) turn.undurable.learnt.set(eventId, state);
+  return from + next.length;
 }
 
 /** Appends what became of an event whose place is known. `missing`: those of its parents whose place is not. */

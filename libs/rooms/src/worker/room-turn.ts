@@ -22,7 +22,7 @@ import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '..
 import { erasablePlaceIn, factWithPdu, type PduRedacted, roomStream, withPduText } from '../facts/room-facts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
-import { getKnown, type KnownRoom } from '../receive/known-room.js';
+import { getKnown } from '../receive/known-room.js';
 import { judgeOwn } from '../receive/judge-own.js';
 import { type AllowedEvent, Foresight, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
@@ -92,7 +92,7 @@ export class RoomTurn {
   }
 
   /** The room as judging an event of another server asks for it. */
-  get known(): KnownRoom {
+  get known(): HeldRoom {
     return (this.#known ??= new HeldRoom(this, this.services));
   }
 
