@@ -9,7 +9,7 @@ import { JoinIndex } from '../joining/join-index.js';
 import { JoiningRoom } from '../joining/joining-room.js';
 import { completeInPieces } from '../joining/complete-join.js';
 import type { PreparedPdu } from '../receive/outcome.js';
-import { giveJoinUp } from '../worker/join-in-turn.js';
+import { giveJoinUp, JoinLost } from '../worker/join-in-turn.js';
 import { type RoomTask, RoomWorkers, type TurnResult } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
 
@@ -33,7 +33,8 @@ export class Joining {
       try {
         return await join();
       } catch (error) {
-        await this.#settle(roomId).catch(() => {});
+        // One that another process took has ended; what is under way in the room now is the other's.
+        if (!(error instanceof JoinLost)) await this.#settle(roomId).catch(() => {});
         throw error;
       }
     });
