@@ -47,6 +47,21 @@ it('waits until nothing was written for a minute, where other processes write to
   }
 });
 
+it('waits no longer than that where the clock was set back meanwhile', async () => {
+  vi.useFakeTimers({ now: 1_000 - 86_400_000 });
+  try {
+    const log = await logOf('outlier-stored', 'join-begun', 'state-learnt');
+    const { asked, done } = run(log, () => Date.now(), 'kurrentdb://log.example');
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(asked).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(asked).toHaveLength(1);
+    await done;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 it('does not wait for a join that has ended', async () => {
   const log = await logOf('outlier-stored', 'join-begun', 'join-given-up');
   const { asked, done } = run(log, () => 1_001, 'kurrentdb://log.example');

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
@@ -36,19 +35,24 @@ export class UnfinishedJoin implements Effect {
     return this.commands.execute<SettleJoin, boolean>(new SettleJoin(roomIdOfStream(stream)));
   }
 
+  /** Clocks that are ahead of this one, or were so before it was set back, make nobody wait longer. */
   async #untilQuiet(stream: string): Promise<void> {
-    for (;;) {
-      const left = (await this.#findLast(stream)) + PATIENCE_MS - this.clock.now();
+    for (let seen: number | undefined; ;) {
+      const last = await this.#findLast(stream);
+      if (last === undefined || last.revision === seen) return;
+      const left = last.metadata.at + PATIENCE_MS - this.clock.now();
       if (left <= 0) return;
-      await delay(left, undefined, { ref: false });
+      const wait = Math.min(left, PATIENCE_MS);
+      await new Promise((resolve) => setTimeout(resolve, wait).unref());
+      seen = last.revision;
     }
   }
 
-  /** When a join was last written to; long ago where it has ended. */
-  async #findLast(stream: string): Promise<number> {
-    for await (const { type, metadata } of this.store.readStream(stream, { backwards: true, limit: 1 })) {
-      return OF_JOIN.has(type) ? metadata.at : -Infinity;
+  /** What was written last of a join; undefined where it has ended. */
+  async #findLast(stream: string): Promise<RecordedFact | undefined> {
+    for await (const fact of this.store.readStream(stream, { backwards: true, limit: 1 })) {
+      return OF_JOIN.has(fact.type) ? fact : undefined;
     }
-    return -Infinity;
+    return undefined;
   }
 }

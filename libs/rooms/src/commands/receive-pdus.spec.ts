@@ -256,6 +256,18 @@ describe('a room with several ends', () => {
     expect(kindsOf(await receive(await says('all of it')))).toEqual(['accepted']);
     expect(lastOf('pdu-accepted').extremities).toHaveLength(1);
   });
+
+  it('has them brought together though nobody might before, also where the clock was set back meanwhile', async () => {
+    await receive(await joins());
+    await home.leave(ALICE, roomId);
+    await tellAll();
+    await receive(...(await fork(12)));
+    await home.join(ALICE, roomId);
+    await tellAll();
+    home.now -= 86_400_000;
+    await receive(...(await fork(12)));
+    expect(lastOf('pdu-accepted').extremities.length).toBeLessThanOrEqual(10);
+  });
 });
 
 describe('a gap in the history of a room', () => {
