@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Config, ConfigError } from '#config/config';
 import { readConfig } from '#config/read-config';
 import type { EventStore } from '#event-store/event-store';
-import { EventStoreMisconfigured } from '#event-store/event-store-errors';
+import { EventStoreMisconfigured, LogOfAnotherVersion } from '#event-store/event-store-errors';
 import type { ControlClient } from '#projections/control-client';
 import { CliFailure, EXIT, messageOf } from './failure.js';
 
@@ -96,7 +96,8 @@ async function openLogToRead(config: Config): Promise<EventStore> {
   try {
     return await openLmdbEventStore(directory, { readOnly: true });
   } catch (error) {
-    throw new CliFailure(`${directory}: the log cannot be opened: ${messageOf(error)}`);
+    const exitCode = error instanceof LogOfAnotherVersion ? EXIT.config : EXIT.failed;
+    throw new CliFailure(`${directory}: the log cannot be opened: ${messageOf(error)}`, exitCode);
   }
 }
 

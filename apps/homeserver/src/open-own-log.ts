@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
-import { LogDamaged } from '#event-store/event-store-errors';
+import { LogDamaged, LogOfAnotherVersion } from '#event-store/event-store-errors';
 import {
   acceptKey,
   findLogIdentity,
@@ -60,8 +60,9 @@ async function openUndamaged(config: Config, watch?: LogWatch): Promise<EventSto
   }
 }
 
-/** Where the log is damaged, trying again would not help: what to say instead of the error. */
+/** Where the log is damaged, or another version's, trying again would not help: what to say instead of the error. */
 export function describeDamage(error: unknown, config: OwnConfig): unknown {
+  if (error instanceof LogOfAnotherVersion) return new ConfigError(`${placeOf(config)}: ${error.message}`);
   if (!(error instanceof LogDamaged)) return error;
   return new ConfigError(
     `The log in ${placeOf(config)} is damaged: ${error.finding}; "annals verify" tells what else is, ` +

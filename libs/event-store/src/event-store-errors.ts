@@ -18,6 +18,19 @@ export class LogDamaged extends Error {
   }
 }
 
+/** Another version wrote the log, in a way that this one does not read. Nothing is damaged, and a backup would not help. */
+export class LogOfAnotherVersion extends Error {
+  constructor(
+    /** The version of the layout of its facts. */
+    readonly layout: number,
+  ) {
+    super(
+      `another version wrote the log, in a layout that this one does not read (${layout}): nothing is damaged; go on with that version`,
+    );
+    this.name = 'LogOfAnotherVersion';
+  }
+}
+
 /** The log was put back to an earlier moment: it does not have what it had. Whoever knows it as it was must begin anew. */
 export class LogPutBack extends Error {
   constructor(position: string) {

@@ -6,7 +6,7 @@ import { systemClock } from '#kernel/clock';
 import { type Position, START } from '#kernel/position';
 import type { EffectLetter } from '#projections/effects/effect-facts';
 import { EffectNotes } from '#projections/effects/effect-notes';
-import { messageOf } from '../failure.js';
+import { CliFailure, EXIT, messageOf } from '../failure.js';
 import { type Installation, LOG_FILE } from '../installation.js';
 import { serverOfLog } from '../server-of-log.js';
 import { counted, size } from '../terminal/units.js';
@@ -48,6 +48,9 @@ export async function lookAtLog(installation: Installation): Promise<LogState> {
     const identity = await findLogIdentity(store);
     return { check, head, lastAt, server: await serverOfLog(store), identity, effectLetters };
   } catch (error) {
+    if (error instanceof CliFailure && error.exitCode === EXIT.config) {
+      return { check: fail(NAME, error.message, 'put right what it says; a backup would not help') };
+    }
     const advice = isEmbedded
       ? 'run "annals verify" to see what is left, then restore log/ from a backup'
       : 'start the event store, or set ANNALS_EVENT_STORE_URL';

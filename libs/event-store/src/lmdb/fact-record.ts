@@ -1,4 +1,5 @@
 import type { FactMetadata, NewFact, RecordedFact } from '../event-store.js';
+import { LogOfAnotherVersion } from '../event-store-errors.js';
 import { positionOf } from './counted-position.js';
 import { MOST_PACKED, roomFor, TextPacker } from './pack-text.js';
 
@@ -115,7 +116,7 @@ export class FactRecords {
    */
   decode(record: Buffer, length: number, streamName: (stream: number) => string): RecordedFact | null {
     if (length === TRUNCATED_RECORD.length && record[0] === TRUNCATED_RECORD[0]) return null;
-    if (record[0] !== LAYOUT) throw new Error(`A fact in a layout this version does not know: ${record[0]}`);
+    if (record[0] !== LAYOUT) throw new LogOfAnotherVersion(record[0]!);
     const bits = (record[1]! << 8) | record[2]!;
     const reader = new Reader(record, length, FIXED);
     const uuid = bits & IS_UUID ? uuidOf(reader.hex(16)) : undefined;

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
+import { LogOfAnotherVersion } from '../event-store-errors.js';
 import { FactRecords } from './fact-record.js';
 import { FOUND_EXIT_CODE } from './find-damage.js';
 
@@ -52,15 +53,23 @@ function checkKeys(name: string, table: Table): void {
 function checkValues(name: string, table: Table): void {
   const records = new FactRecords();
   let row = 0;
+  /** Where all facts are of another version nothing is damaged, which who opens the log finds as well. */
+  let other: Error | undefined;
+  let known = 0;
   for (const { value } of table.getRange()) {
     row++;
     try {
       if (kind === 'views') checkText(value);
       else if (name === 'facts') records.decode(value, value.length, String);
+      known++;
     } catch (error) {
-      throw new Error(`row ${row} of ${name} is not as it was written: ${(error as Error).message}`, { cause: error });
+      const text = `row ${row} of ${name} is not as it was written: ${(error as Error).message}`;
+      const damage = new Error(text, { cause: error });
+      if (!(error instanceof LogOfAnotherVersion) || error.layout === 0) throw damage;
+      other ??= damage;
     }
   }
+  if (known > 0 && other !== undefined) throw other;
 }
 
 /** All values of views are text, and text has no zeros. */

@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open as openRaw } from 'lmdb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BundledScript, bundleScript } from '#testing/start-script';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import type { EventStore } from '../event-store.js';
-import { LogDamaged } from '../event-store-errors.js';
+import { LogDamaged, LogOfAnotherVersion } from '../event-store-errors.js';
 import { sealFacts } from '../seal-facts.js';
 import { openLmdbEventStore } from './lmdb-event-store.js';
 
@@ -200,4 +201,38 @@ test('what is found damaged while the views are open is told once, and what need
   expect(lost).toEqual([expect.stringMatching(/^they are damaged, and are rebuilt by the next start: MDB_/)]);
   expect(store.failure?.message).toBe(`The views ${lost[0]!.replace('they ', '')}`);
   await store.close();
+});
+
+describe('a log of another version', () => {
+  /** Puts another layout into the records of the log, of which `which` says whether. */
+  async function otherLayout(directory: string, which: (position: number) => boolean): Promise<void> {
+    const root = openRaw({ path: directory, noSubdir: false, maxDbs: 8 });
+    const facts = root.openDB<Buffer, number>({ name: 'facts', encoding: 'binary' });
+    await root.transaction(() => {
+      for (const { key, value } of facts.getRange()) {
+        if (which(key)) void facts.put(key, Buffer.concat([Buffer.from([1]), value.subarray(1)]));
+      }
+    });
+    await root.close();
+  }
+
+  test('is not called damaged, by who writes it nor by who reads it, and is left as it is', async () => {
+    const copy = copyOf(log);
+    await otherLayout(copy, () => true);
+    const before = readFileSync(join(copy, 'data.mdb'));
+    for (const readOnly of [false, true]) {
+      const opened = openLmdbEventStore(copy, { readOnly, damageProgram: program.path });
+      await expect(opened).rejects.toThrow(LogOfAnotherVersion);
+    }
+    expect(readFileSync(join(copy, 'data.mdb')).equals(before)).toBe(true);
+  });
+
+  test('is none where single facts alone say so: these are damaged', async () => {
+    const copy = copyOf(log);
+    await otherLayout(copy, (position) => position > 998);
+    await expect(openLmdbEventStore(copy, { damageProgram: program.path })).rejects.toThrow(LogDamaged);
+    const reader = await openLmdbEventStore(copy, { readOnly: true });
+    await expect(reader.findLast()).rejects.toThrow(LogDamaged);
+    await reader.close();
+  });
 });

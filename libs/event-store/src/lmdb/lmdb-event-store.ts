@@ -41,13 +41,14 @@ const POLL_MS = 50;
 
 /**
  * Opens the log in a directory, which is created. One process may write, any number may read beside it (`readOnly`).
- * Throws when another process writes there, or when there is no log to read; LogDamaged where it is not as it was written.
+ * Throws when another process writes there, or when there is no log to read; LogDamaged where it is not as it was written, and
+ * LogOfAnotherVersion.
  */
 export async function openLmdbEventStore(directory: string, options: LmdbEventStoreOptions = {}): Promise<EventStore> {
   if (options.readOnly) {
     if (!existsSync(join(directory, 'data.mdb'))) throw new Error(`There is no log in ${directory}`);
     checkFile(directory);
-    return new LmdbEventStore(openTables(directory, options), directory, undefined);
+    return new LmdbEventStore(await openTables(directory, options), directory, undefined);
   }
   mkdirSync(directory, { recursive: true });
   const lock = await takeWriterLock(directory);
@@ -55,7 +56,7 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
     checkFile(directory);
     const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
     if (damage !== undefined) throw new LogDamaged(damage);
-    return new LmdbEventStore(openTables(directory, options), directory, lock, options);
+    return new LmdbEventStore(await openTables(directory, options), directory, lock, options);
   } catch (error) {
     await lock.release();
     throw error;
@@ -68,8 +69,18 @@ function checkFile(directory: string): void {
   if (reason !== undefined) throw new LogDamaged(reason);
 }
 
-function openTables(directory: string, { readOnly: isReadOnly = false, onDamage }: LmdbEventStoreOptions): LogTables {
-  return orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { isReadOnly, onDamage }));
+async function openTables(
+  directory: string,
+  { readOnly: isReadOnly = false, onDamage }: LmdbEventStoreOptions,
+): Promise<LogTables> {
+  const tables = orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { isReadOnly, onDamage }));
+  try {
+    tables.checkVersion();
+    return tables;
+  } catch (error) {
+    await tables.close();
+    throw error;
+  }
 }
 
 function openRoot(directory: string, readOnly: boolean): RootDatabase {

@@ -1,6 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
+import { EventStoreUnavailable, LogDamaged, LogOfAnotherVersion } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
 import { FactRecords, placeFact, TRUNCATED_RECORD } from './fact-record.js';
 import { FreePages } from './free-pages.js';
@@ -11,6 +11,8 @@ import { whyNotCommitted } from './why-not-committed.js';
 /** After how many characters of data one reading from disk stops early. */
 const READ_CHARACTERS = 4 * 1024 * 1024;
 const KNOWN_NAMES = 100_000;
+/** So many facts tell of which version the log is. */
+const LOOKED_AT = 3;
 /** LMDB's limit for keys of text is 1978 bytes with its encoding. */
 const MAX_STREAM_BYTES = 1900;
 /** Revisions and numbers of streams are kept in 32 bits. */
@@ -90,6 +92,40 @@ export class LogTables {
       if (this.#isDamage(reason ?? error)) throw this.#note(damageOf(reason ?? error));
       if (!(reason instanceof Error)) throw error;
       throw new EventStoreUnavailable(`it could not be written: ${reason.message}`, { cause: error });
+    }
+  }
+
+  /**
+   * Throws LogOfAnotherVersion where the last facts all say so; where only one of them does, it is damaged. Whatever else is wrong
+   * is for who reads.
+   */
+  checkVersion(): void {
+    const layouts = this.#lastLayouts();
+    const [layout] = layouts;
+    // Zeros are what is left of a page that was lost.
+    if (layout !== undefined && layout > 0 && layouts.every((one) => one === layout)) {
+      throw new LogOfAnotherVersion(layout);
+    }
+  }
+
+  /** In which other layouts the last facts are; undefined for one that is in none. */
+  #lastLayouts(): (number | undefined)[] {
+    try {
+      const positions = [...readRange(this.#facts.getKeys({ reverse: true, limit: LOOKED_AT }))];
+      return positions.map((position) => this.#otherLayoutOf(position));
+    } catch {
+      this.#root.resetReadTxn();
+      return [];
+    }
+  }
+
+  #otherLayoutOf(position: number): number | undefined {
+    try {
+      this.#facts.get(position);
+      return undefined;
+    } catch (error) {
+      const { cause } = error as Error;
+      return cause instanceof LogOfAnotherVersion ? cause.layout : undefined;
     }
   }
 
