@@ -43,7 +43,11 @@ function told(entries: Parameters<typeof trieOf>[0]): LearnedState {
   const state = trieOf(entries);
   const all = [...state.entries()];
   const parts = all.map(({ type, stateKey, eventId }, i) => ({
-    ...{ event_id: LOST, origin: OTHER.name, part: i + 1, parts: all.length, root: state.rootHash },
+    event_id: LOST,
+    origin: OTHER.name,
+    part: i + 1,
+    parts: all.length,
+    root: state.rootHash,
     state: [[type, stateKey, eventId]] as const,
   }));
   return { kind: 'learnt', parts, state };
