@@ -13,7 +13,7 @@ import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { EndMerging } from '#rooms/commands/merge-ends';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { Receiving } from '#rooms/commands/receiving';
-import { TakeInRoom, TakeInRoomHandler } from '#rooms/commands/take-in-room';
+import { TakeInRoom, TakeInRoomHandler } from '#testing/receiving/take-in-room';
 import { allowAll } from '#rooms/receive/7-check-policy';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';

@@ -29,7 +29,6 @@ import { Joining } from './commands/joining.js';
 import { ReceiveRoomHandler } from './commands/receive-room.js';
 import { SettleJoinHandler } from './commands/settle-join.js';
 import { EndMerging } from './commands/merge-ends.js';
-import { TakeInRoomHandler } from './commands/take-in-room.js';
 import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
@@ -108,7 +107,6 @@ export const ROOM_WRITING: readonly Provider[] = [
   SetRoomListedHandler,
   SetStateHandler,
   SettleJoinHandler,
-  TakeInRoomHandler,
   UnbanUserHandler,
   UpgradeRoomHandler,
 ];

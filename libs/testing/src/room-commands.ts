@@ -34,7 +34,6 @@ import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
 import { SendEvent, SendEventHandler } from '#rooms/commands/send-event';
 import { SetRoomListed, SetRoomListedHandler } from '#rooms/commands/set-room-listed';
 import { SetState, SetStateHandler } from '#rooms/commands/set-state';
-import { TakeInRoom, TakeInRoomHandler } from '#rooms/commands/take-in-room';
 import type { EventSent } from '#rooms/commands/transaction';
 import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
 import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
@@ -47,6 +46,7 @@ import { RoomWorkers } from '#rooms/worker/room-workers';
 import { ALICE, TEST_AUTHOR } from './local-room.js';
 import { MemoryEventStore } from './memory-event-store.js';
 import { RoomViews } from './room-views.js';
+import { TakeInRoom, TakeInRoomHandler } from './receiving/take-in-room.js';
 
 const ON_OTHERS = { ban: BanUser, invite: InviteUser, kick: KickUser, unban: UnbanUser } as const;
 

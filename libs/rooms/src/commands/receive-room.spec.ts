@@ -20,7 +20,7 @@ import { openRoom } from '../reading/open-room.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { RoomReceived } from './receive-room.js';
 import { SettleJoin } from './settle-join.js';
-import { TakeInRoom } from './take-in-room.js';
+import { TakeInRoom } from '#testing/receiving/take-in-room';
 
 const HERE = new ForeignServer('a.example', 1);
 const OTHER = new ForeignServer('b.example', 2);

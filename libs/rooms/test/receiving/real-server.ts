@@ -13,7 +13,7 @@ import { RoomVerifier } from '../../src/audit/verify-room.js';
 import { ReceivePdus } from '../../src/commands/receive-pdus.js';
 import type { Receipt } from '../../src/commands/receiving.js';
 import { RedactEvent } from '../../src/commands/redact-event.js';
-import { TakeInRoom } from '../../src/commands/take-in-room.js';
+import { TakeInRoom } from '#testing/receiving/take-in-room';
 import type { EventDraft } from '../../src/decide/decide-event.js';
 import { roomEventOfFact } from '../../src/facts/read-room-fact.js';
 import { type PduAccepted, type PduRedacted, pduTextOf, roomStream } from '../../src/facts/room-facts.js';

@@ -3,14 +3,15 @@ import type { RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { headBeforeCreate } from '../decide/room-head.js';
-import { liveRoom } from '../worker/live-room.js';
-import { RoomWorkers } from '../worker/room-workers.js';
-import { type Received, Receiving } from './receiving.js';
+import { headBeforeCreate } from '#rooms/decide/room-head';
+import { liveRoom } from '#rooms/worker/live-room';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { type Received, Receiving } from '#rooms/commands/receiving';
 
 /**
- * Begins a room of another server here with its create event, so that the rest of it can be received. Whoever calls has a reason
- * to take it in: nobody but a user who joins it. Throws M_UNKNOWN where the event does not begin the room, and as ReceivePdus.
+ * Begins a room of another server here with its create event, so that all the rest of it can be received as events: a server that
+ * joins a room is told its state instead (`ReceiveRoom`). Throws M_UNKNOWN where the event does not begin the room, and as
+ * ReceivePdus.
  */
 export class TakeInRoom {
   constructor(
