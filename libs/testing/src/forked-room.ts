@@ -55,6 +55,12 @@ export class ForkedRoom {
     return this.#extremities;
   }
 
+  /** Lets a user of the other server join, who has heard of everything. */
+  async join(userId: UserId): Promise<RoomEvent> {
+    const join = { sender: userId, type: 'm.room.member', stateKey: userId, content: { membership: 'join' } };
+    return this.receive({ ...join, prevEvents: await this.extremities() });
+  }
+
   /** Writes an event as accepted, soft-failed or rejected. */
   async receive(foreign: ForeignEvent, outcome = 'pdu-accepted', more: object = {}): Promise<RoomEvent> {
     await this.#catchUp();

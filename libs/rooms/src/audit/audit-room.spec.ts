@@ -160,8 +160,7 @@ describe('the state after an event', () => {
     await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
     await room.setState('m.room.join_rules', { join_rule: 'public' });
     others = new ForkedRoom(store, room);
-    const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
-    await others.receive({ ...join, prevEvents: await others.extremities() });
+    await others.join(CAROL);
   });
 
   const topicAfter = async (eventId: EventId) => {

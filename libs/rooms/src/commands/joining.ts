@@ -4,12 +4,14 @@ import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Position } from '#kernel/position';
 import type { RoomHead } from '../decide/room-head.js';
-import { pduTextOf, roomStream } from '../facts/room-facts.js';
+import { pduTextOf } from '../facts/room-facts.js';
 import { JoinIndex } from '../joining/join-index.js';
 import { JoiningRoom } from '../joining/joining-room.js';
 import { completeInPieces } from '../joining/complete-join.js';
+import { getKnown } from '../receive/known-room.js';
 import type { PreparedPdu } from '../receive/outcome.js';
 import { giveJoinUp, JoinLost } from '../worker/join-in-turn.js';
+import { readRevision } from '../worker/read-revisions.js';
 import { type RoomTask, RoomWorkers, type TurnResult } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
 
@@ -92,10 +94,8 @@ export class Joining {
   /** What was prepared and allowed by the policy before the join was decided. */
   async #readJoin(room: JoiningRoom, eventId: EventId, origin: ServerName): Promise<PreparedPdu> {
     const { revision } = room.index.outliers.get(eventId)!;
-    for await (const fact of this.store.readStream(roomStream(room.roomId), { from: revision, limit: 1 })) {
-      const { event } = (await room.find([eventId])).get(eventId)!;
-      return { kind: 'prepared', event, pduText: pduTextOf(fact.data), origin, policy: { isAllowed: true } };
-    }
-    throw new Error(`${room.roomId}: the log has no fact ${revision}`);
+    const { data } = await readRevision(this.store, room.roomId, revision);
+    const { event } = getKnown(await room.find([eventId]), eventId);
+    return { kind: 'prepared', event, pduText: pduTextOf(data), origin, policy: { isAllowed: true } };
   }
 }

@@ -2,7 +2,6 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { Pdu } from '#protocol/room-event';
 import { sortByAuth } from '../receive/sort-by-auth.js';
-import { unknownRoom } from '../worker/unknown-room.js';
 import { type Receipt, Receiving } from './receiving.js';
 
 /**
@@ -23,10 +22,9 @@ export class ReceiveOutliersHandler implements ICommandHandler<ReceiveOutliers> 
   constructor(private readonly receiving: Receiving) {}
 
   /** `received` is in the order in which they were judged: first what was dropped before. */
-  async execute({ origin, roomId, pdus }: ReceiveOutliers): Promise<Receipt> {
-    const version = await this.receiving.findVersion(roomId, origin);
-    if (version === undefined) throw unknownRoom();
-    const prepared = await this.receiving.prepare(pdus, { roomId, version, origin });
+  async execute(command: ReceiveOutliers): Promise<Receipt> {
+    const { roomId } = command;
+    const prepared = await this.receiving.prepareHere(command);
     const sorted = sortByAuth(prepared.filter((pdu) => pdu.kind === 'prepared'));
     const inOrder = [...prepared.filter((pdu) => pdu.kind === 'dropped'), ...sorted];
     const judged = await Promise.all(inOrder.map((pdu) => this.receiving.judgeOutlier(roomId, pdu)));

@@ -1,7 +1,6 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { Pdu } from '#protocol/room-event';
-import { unknownRoom } from '../worker/unknown-room.js';
 import { EndMerging } from './merge-ends.js';
 import { type Receipt, Receiving } from './receiving.js';
 
@@ -30,10 +29,9 @@ export class ReceivePdusHandler implements ICommandHandler<ReceivePdus> {
     private readonly merging: EndMerging,
   ) {}
 
-  async execute({ origin, roomId, pdus, isHistory }: ReceivePdus): Promise<Receipt> {
-    const version = await this.receiving.findVersion(roomId, origin);
-    if (version === undefined) throw unknownRoom();
-    const prepared = await this.receiving.prepare(pdus, { roomId, version, origin });
+  async execute(command: ReceivePdus): Promise<Receipt> {
+    const { roomId, isHistory } = command;
+    const prepared = await this.receiving.prepareHere(command);
     const judged = await Promise.all(prepared.map((pdu) => this.receiving.judge(roomId, pdu, { isHistory })));
     const receipt = await this.receiving.settle(roomId, judged);
     if (receipt.isMergeDue) await this.merging.merge(roomId);

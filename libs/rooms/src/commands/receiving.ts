@@ -14,7 +14,7 @@ import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkingTogether } from '../worker/signature-batches.js';
 import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
-import { UnknownRoom } from '../worker/unknown-room.js';
+import { UnknownRoom, unknownRoom } from '../worker/unknown-room.js';
 
 /** Injection token of the keys of other servers. */
 export const SERVER_KEYS = Symbol.for('annals.ServerKeys');
@@ -42,6 +42,13 @@ export interface Receipt {
   readonly position: Position | undefined;
   /** So many ends are open that an event of ours is due which brings them together. */
   readonly isMergeDue: boolean;
+}
+
+/** Events that another server tells of a room. */
+interface Told {
+  readonly origin: ServerName;
+  readonly roomId: RoomId;
+  readonly pdus: readonly (Uint8Array | string | Pdu)[];
 }
 
 /** What judging one event led to. */
@@ -82,6 +89,13 @@ export class Receiving {
       if (error instanceof UnknownRoom) return undefined;
       throw error;
     }
+  }
+
+  /** As `prepare`, for a room that is here. Throws M_FORBIDDEN for any other. */
+  async prepareHere({ roomId, origin, pdus }: Told): Promise<(PreparedPdu | Dropped)[]> {
+    const version = await this.findVersion(roomId, origin);
+    if (version === undefined) throw unknownRoom();
+    return this.prepare(pdus, { roomId, version, origin });
   }
 
   /** Does what needs no room, some hundred events at a time, with their signatures on other cores. In the order of the events. */

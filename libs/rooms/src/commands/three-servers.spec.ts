@@ -4,7 +4,7 @@ import type { JsonObject } from '#kernel/json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { firstEvents } from '#testing/receiving/make-on';
-import { SERVERS } from '../../test/receiving/forked-rooms.js';
+import { SERVERS, USERS } from '../../test/receiving/forked-rooms.js';
 import { RealServer, sorted } from '../../test/receiving/real-server.js';
 import { slowKey } from '../../test/receiving/slow-resolution.js';
 import type { EventDraft } from '../decide/decide-event.js';
@@ -14,13 +14,6 @@ const ROOMS = Number(process.env['ANNALS_ROOMS'] ?? 2);
 const SEED = Number(process.env['ANNALS_ROOMS_SEED'] ?? 1);
 const STEPS = 80;
 const VERSIONS = ['1', '6', '10', '11', '12'];
-
-const USERS = [
-  { server: 0, id: SERVERS[0].user('alice') },
-  { server: 1, id: SERVERS[1].user('bob') },
-  { server: 1, id: SERVERS[1].user('dave') },
-  { server: 2, id: SERVERS[2].user('carol') },
-] as const;
 
 /** Numbers from 0 up to, and without, `below`; the same for the same seed. */
 function randomness(seed: number): (below: number) => number {

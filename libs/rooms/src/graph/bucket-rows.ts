@@ -39,10 +39,14 @@ export interface BucketRow {
 export async function findBucketRow(
   rows: GraphRows,
   roomId: RoomId,
-  place: StatePlace,
+  { line, index }: StatePlace,
   bucket: string,
 ): Promise<BucketRow | undefined> {
-  return (await scanBucket(rows, roomId, place, bucket, 1))[0];
+  if (line === NO_STATE.line) return undefined;
+  const prefix = [roomId, line, bucket];
+  const range = { prefix, to: [...prefix, indexKey(index)], reverse: true, limit: 1 };
+  const [found] = await rows.scan('graph-state', range);
+  return found && { at: { line, index: indexOfKey(found.key[3]!) }, value: found.value };
 }
 
 /** All that a bucket holds as of its newest row, which is no split. */
@@ -208,17 +212,4 @@ export function partOf(digest: string, depth: number): number {
 
 export function digestOfKey({ type, stateKey }: Pick<StateValue, 'type' | 'stateKey'>): string {
   return digestOf(type, stateKey);
-}
-
-async function scanBucket(
-  rows: GraphRows,
-  roomId: RoomId,
-  { line, index }: StatePlace,
-  bucket: string,
-  limit: number,
-): Promise<BucketRow[]> {
-  if (line === NO_STATE.line) return [];
-  const prefix = [roomId, line, bucket];
-  const found = await rows.scan('graph-state', { prefix, to: [...prefix, indexKey(index)], reverse: true, limit });
-  return found.map(({ key, value }) => ({ at: { line, index: indexOfKey(key[3] as string) }, value }));
 }

@@ -1,15 +1,12 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Key } from '#read-models/read-model-store';
 import type { OwnRows } from '#projections/projector';
+import { scanPages } from '#projections/scan-pages';
 import { type GraphRows, indexKey, indexOfKey } from './graph-rows.js';
 
 /*
  * graph-copies [room, event, revision]: empty. A fact that holds the PDU of an event besides the one that decided what became of
  *     it: that which stored it before its place was known, and those that carry it because it is current again.
  */
-
-/** Rows read at once. */
-const PAGE = 1_000;
 
 /** Writes down that a fact holds an event that another one decides. */
 export function noteCopy(rows: OwnRows, roomId: RoomId, eventId: EventId, revision: number): void {
@@ -18,12 +15,9 @@ export function noteCopy(rows: OwnRows, roomId: RoomId, eventId: EventId, revisi
 
 /** The revisions of the facts that hold an event besides the one that decided it. */
 export async function listCopies(rows: GraphRows, roomId: RoomId, eventId: EventId): Promise<number[]> {
-  const prefix = [roomId, eventId];
   const found: number[] = [];
-  for (let after: Key | undefined; ;) {
-    const page = await rows.scan('graph-copies', { prefix, limit: PAGE, ...(after === undefined ? {} : { after }) });
+  for await (const page of scanPages(rows, 'graph-copies', { prefix: [roomId, eventId] })) {
     for (const { key } of page) found.push(indexOfKey(key.at(-1)!));
-    if (page.length < PAGE) return found;
-    after = page.at(-1)!.key;
   }
+  return found;
 }

@@ -6,7 +6,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { roomEventOfFact } from '../facts/read-room-fact.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
-import type { KnownEvent, KnownRoom } from '../receive/known-room.js';
+import { type KnownEvent, knownOutlier, type KnownRoom } from '../receive/known-room.js';
 import { readRevisions } from '../worker/read-revisions.js';
 import type { JoinIndex } from './join-index.js';
 
@@ -37,7 +37,7 @@ export class JoiningRoom implements KnownRoom {
 
   /** Takes an event that was judged. */
   note(event: RoomEvent, isRejected: boolean): void {
-    this.#fresh.set(event.eventId, knownEventOf(event, isRejected));
+    this.#fresh.set(event.eventId, knownOutlier(event, isRejected));
   }
 
   /** Takes word that an event which was judged is in the log. */
@@ -70,7 +70,7 @@ export class JoiningRoom implements KnownRoom {
     const facts = await readRevisions(this.store, this.roomId, others.values());
     for (const [eventId, revision] of others) {
       const event = roomEventOfFact(this.roomId, facts.get(revision)!);
-      const known = knownEventOf(event, this.index.outliers.get(eventId)!.isRejected);
+      const known = knownOutlier(event, this.index.outliers.get(eventId)!.isRejected);
       this.#events.set(eventId, known);
       found.set(eventId, known);
     }
@@ -92,8 +92,4 @@ export class JoiningRoom implements KnownRoom {
   findRedactionsOf(): Promise<readonly RoomEvent[]> {
     return Promise.resolve([]);
   }
-}
-
-function knownEventOf(event: RoomEvent, isRejected: boolean): KnownEvent {
-  return { event, outcome: 'outlier', ...(isRejected ? { rejection: 'auth-events' as const } : {}) };
 }

@@ -49,8 +49,7 @@ beforeEach(async () => {
   room = await LocalRoom.begin(log);
   await room.setState('m.room.join_rules', { join_rule: 'public' });
   others = new ForkedRoom(log, room);
-  const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
-  await others.receive({ ...join, prevEvents: await others.extremities() });
+  await others.join(CAROL);
   await room.setMembership(DAVE, 'join');
   await room.setMembership(ERIN, 'invite', ALICE);
   gap = await others.extremities();

@@ -1,5 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
-import { isAfter, type Place } from '#kernel/position';
+import { comparePlaces, isAfter, type Place } from '#kernel/position';
 import { scanPages } from '#projections/scan-pages';
 import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
@@ -9,9 +9,9 @@ import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import { askGraph } from '../graph/ask-graph.js';
 import type { GraphState } from '../graph/room-graph.js';
 import type { DeletedKey } from '../projections/room-state.projector.js';
-import { parseRow, type RowHeader, type TimelineRow } from '../projections/timeline-row.js';
+import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { findLastRow, findRowsById } from '../reading/event-rows.js';
-import { listStateRows, listStateRowsWith, MEMBER, type StateKey } from './state-rows.js';
+import { findStateRows, listStateRows, listStateRowsWith, MEMBER, type StateKey } from './state-rows.js';
 
 /*
  * The state of a room at other moments than now, which the graph tells: just after an event, and at a place of the log. The two
@@ -76,12 +76,10 @@ export async function findStateRowsAt(
   keys: readonly StateKey[],
   place: Place,
 ): Promise<(TimelineRow | undefined)[]> {
-  const keysOfNow = keys.map((key) => [roomId, ...key]);
-  const [texts, isDeleted] = await Promise.all([
-    views.getMany('room-state', keysOfNow),
+  const [rows, isDeleted] = await Promise.all([
+    findStateRows(views, roomId, keys),
     isDeletedAfter(views, roomId, place),
   ]);
-  const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
   if (!isDeleted && !rows.some((row) => row !== undefined && isAfter(row.header.position, place))) return rows;
   return findRows(views, roomId, await findStateAt(views, roomId, place), keys);
 }
@@ -183,11 +181,8 @@ async function findRows(
 
 /** What holds a key still is read by the key, for it may be an event that has no place of its own; the rest by their ids. */
 async function readRows(views: Views, roomId: RoomId, entries: readonly StateEntry[]): Promise<TimelineRow[]> {
-  const texts = await views.getMany(
-    'room-state',
-    entries.map(({ type, stateKey }) => [roomId, type, stateKey]),
-  );
-  const rows = texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+  const keys = entries.map(({ type, stateKey }): StateKey => [type, stateKey]);
+  const rows = await findStateRows(views, roomId, keys);
   const replaced = [...entries.keys()].filter((i) => rows[i]?.header.eventId !== entries[i]!.eventId);
   const found = await findRowsById(
     views,
@@ -200,5 +195,5 @@ async function readRows(views: Views, roomId: RoomId, entries: readonly StateEnt
 
 /** In the order of arrival: what a room begins with comes first. */
 function byPosition({ header: a }: TimelineRow, { header: b }: TimelineRow): number {
-  return a.position < b.position ? -1 : Number(a.position > b.position);
+  return comparePlaces(a.position, b.position);
 }

@@ -2,7 +2,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
-import type { Key, ScanOptions } from '#read-models/read-model-store';
+import type { ScanOptions } from '#read-models/read-model-store';
 import { parseRow, rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 
 /** A key of the state dictionary. */
@@ -28,6 +28,19 @@ export async function findStateRow(
   return text === undefined ? undefined : parseRow(text);
 }
 
+/** What holds some keys of the state now, in their order; undefined for those that nothing holds. */
+export async function findStateRows(
+  views: Views,
+  roomId: RoomId,
+  keys: readonly StateKey[],
+): Promise<(TimelineRow | undefined)[]> {
+  const texts = await views.getMany(
+    'room-state',
+    keys.map((key) => [roomId, ...key]),
+  );
+  return texts.map((text) => (text === undefined ? undefined : parseRow(text)));
+}
+
 /** The state of a room now, or what is of one type in it. */
 export async function listStateRows(views: Views, roomId: RoomId, type?: string): Promise<TimelineRow[]> {
   return readRange(views, { prefix: type === undefined ? [roomId] : [roomId, type] });
@@ -41,10 +54,9 @@ export async function listStateRowsWith(
 ): Promise<TimelineRow[]> {
   const before = await readRange(views, { prefix: [roomId], before: [roomId, MEMBER, ''] });
   const behind = await readRange(views, { prefix: [roomId], after: [roomId, MEMBER, LAST_KEY] });
-  const keys: Key[] = members.map((userId) => [roomId, MEMBER, userId]);
-  const texts = await views.getMany('room-state', keys);
-  const named = texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
-  return [...before, ...behind, ...named];
+  const keys = members.map((userId): StateKey => [MEMBER, userId]);
+  const named = await findStateRows(views, roomId, keys);
+  return [...before, ...behind, ...named.filter((row) => row !== undefined)];
 }
 
 /** Whether a state event is the one that holds its key now. */

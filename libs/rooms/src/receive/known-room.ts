@@ -19,6 +19,11 @@ export interface KnownEvent {
   readonly isRedacted?: boolean;
 }
 
+/** An event whose place is not known. `isRejected`: its own auth events do not allow it. */
+export function knownOutlier(event: RoomEvent, isRejected: boolean): KnownEvent {
+  return { event, outcome: 'outlier', ...(isRejected ? { rejection: 'auth-events' as const } : {}) };
+}
+
 /** A forward extremity of the room. */
 export interface KnownExtremity {
   readonly eventId: EventId;

@@ -43,8 +43,7 @@ async function forked(): Promise<{ store: MemoryEventStore; room: LocalRoom; oth
   await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
   await room.setState('m.room.join_rules', { join_rule: 'public' });
   const others = new ForkedRoom(store, room);
-  const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
-  await others.receive({ ...join, prevEvents: await others.extremities() });
+  await others.join(CAROL);
   const before = await others.extremities();
   await room.setState('m.room.topic', { topic: "Alice's" });
   await room.setState('m.room.name', { name: "Alice's" });

@@ -11,7 +11,7 @@ import {
   type StateLearnt,
 } from '../facts/room-facts.js';
 import type { Accepted, StoredOutlier } from '../receive/outcome.js';
-import { takePlaced } from './receive-in-turn.js';
+import { storeOutlier, takePlaced } from './receive-in-turn.js';
 import type { RoomTurn } from './room-turn.js';
 
 /** An event of the state that a join brought, on its way into the current state. */
@@ -56,12 +56,6 @@ export interface JoinTold {
 /** Throws JoinLost where the join that began at a revision is not the one under way. */
 export function checkJoin({ head }: RoomTurn, begun: number): void {
   if (head.join?.revision !== begun) throw new JoinLost();
-}
-
-/** Appends an event that was judged by its own auth events; answers the revision of its fact. */
-export function storeOutlier(turn: RoomTurn, { event, header, pduText }: StoredOutlier): number {
-  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, { type: 'other' });
-  return turn.head.revision;
 }
 
 /** Appends a part of the state before the join event. */

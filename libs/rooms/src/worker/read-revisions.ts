@@ -30,6 +30,15 @@ export async function readRevisions(
   return found;
 }
 
+/** The fact of a room at a revision. Throws an Error where the log lacks it. */
+export async function readRevision(
+  store: Pick<EventStore, 'readStream'>,
+  roomId: RoomId,
+  revision: number,
+): Promise<RecordedFact> {
+  return (await readRevisions(store, roomId, [revision])).get(revision)!;
+}
+
 interface Run {
   readonly from: number;
   limit: number;

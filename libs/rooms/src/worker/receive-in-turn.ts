@@ -4,6 +4,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { factWithPdu } from '../facts/room-facts.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
+import { knownOutlier } from '../receive/known-room.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import type {
   Accepted,
@@ -41,12 +42,18 @@ export async function receiveOutlierInTurn(
   await turn.undurable.whenSigned();
   const outcome = await judgeOutlier(pdu, turn.known);
   if (outcome.kind !== 'outlier') return outcome;
-  const { event, header, pduText, redactions } = outcome;
-  const rejection = header.reason === undefined ? {} : { rejection: 'auth-events' as const };
-  turn.undurable.note({ event, outcome: 'outlier', ...rejection, after: undefined, isForeign: true });
-  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, { type: 'other' });
+  const { event, header, redactions } = outcome;
+  const known = knownOutlier(event, header.reason !== undefined);
+  turn.undurable.note({ ...known, after: undefined, isForeign: true });
+  storeOutlier(turn, outcome);
   redactInTurn(turn, redactions);
   return outcome;
+}
+
+/** Appends an event that was judged by its own auth events; answers the revision of its fact. */
+export function storeOutlier(turn: RoomTurn, { event, header, pduText }: StoredOutlier): number {
+  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, { type: 'other' });
+  return turn.head.revision;
 }
 
 /** About as much as every log takes in one write, and others have their turn in between. */

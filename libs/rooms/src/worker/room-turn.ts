@@ -27,6 +27,7 @@ import { judgeOwn } from '../receive/judge-own.js';
 import { type AllowedEvent, Foresight, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
 import type { LiveRoom } from './live-room.js';
+import { readRevision } from './read-revisions.js';
 import { rememberTransactions } from './remember-transactions.js';
 import { transactionName } from './room-transactions.js';
 import { headAfterAccepted, withStatesOfEnds } from './states-of-ends.js';
@@ -125,10 +126,7 @@ export class RoomTurn {
 
   /** The event that a fact of this room is about or, where one is named, that one, which the fact may carry beside it. */
   async eventAt(revision: number, eventId?: EventId): Promise<RoomEvent> {
-    for await (const fact of this.services.store.readStream(roomStream(this.roomId), { from: revision, limit: 1 })) {
-      return roomEventOfFact(this.roomId, fact, eventId);
-    }
-    throw new Error(`${this.roomId}: the log has no fact ${revision}`);
+    return roomEventOfFact(this.roomId, await readRevision(this.services.store, this.roomId, revision), eventId);
   }
 
   /**

@@ -15,7 +15,7 @@ export const SERVERS = [
 ] as const;
 
 /** Who does things, and on which server. */
-const USERS = [
+export const USERS = [
   { server: 0, id: SERVERS[0].user('alice') },
   { server: 1, id: SERVERS[1].user('bob') },
   { server: 1, id: SERVERS[1].user('dave') },

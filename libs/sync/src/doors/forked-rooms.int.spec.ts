@@ -22,8 +22,7 @@ beforeEach(async () => {
   const room = { room_version: '11', preset: 'public_chat', power_level_content_override: levels };
   roomId = (await alice.createRoom(room)) as RoomId;
   others = new ForkedRoom(app.get<EventStore>(EVENT_STORE as never), { roomId, version: findRoomVersion('11')! });
-  const join = { sender: CAROL, type: 'm.room.member', stateKey: CAROL, content: { membership: 'join' } };
-  await others.receive({ ...join, prevEvents: await others.extremities() });
+  await others.join(CAROL);
 });
 afterEach(() => app.close());
 

@@ -15,7 +15,7 @@ import {
 import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
 import { judgeOutlier } from '#rooms/receive/judge-outlier';
 import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
-import type { KnownEvent, KnownExtremity, KnownRoom } from '#rooms/receive/known-room';
+import { type KnownEvent, type KnownExtremity, knownOutlier, type KnownRoom } from '#rooms/receive/known-room';
 import { type LearnedState, learnState } from '#rooms/receive/learn-state';
 import type { DueRedaction, Outcome, StoredOutlier } from '#rooms/receive/outcome';
 import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
@@ -171,8 +171,7 @@ export class MemoryRoom implements KnownRoom {
 
   #applyOutlier({ event, header, pduText, redactions }: StoredOutlier): void {
     this.facts.push({ type: 'outlier-stored', data: factWithPdu(header, pduText) });
-    const rejection = header.reason === undefined ? {} : { rejection: 'auth-events' as const };
-    this.#remember(event, { outcome: 'outlier', ...rejection });
+    this.#remember(event, knownOutlier(event, header.reason !== undefined));
     if (event.type === 'm.room.create' && header.reason === undefined) this.createEvent = event;
     redactions.forEach((redaction) => this.#redact(redaction));
   }
