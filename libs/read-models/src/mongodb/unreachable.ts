@@ -24,10 +24,15 @@ export function whyUnreachable({ servers }: TopologyDescription): string | undef
 export function isAway(error: unknown): error is Error {
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   if (error instanceof MongoClientClosedError) return true;
-  // The driver hands on what a socket says as it is.
-  if (error instanceof Error && 'syscall' in error) return true;
+  if (isOfSocket(error)) return true;
   if (!(error instanceof MongoError)) return false;
   return ENDING.has(Number(error.code)) || error.hasErrorLabel(MongoErrorLabel.RetryableWriteError);
+}
+
+/** Whether a socket says it: the driver hands that on as it is. One that the other side has ended names no system call. */
+function isOfSocket(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return 'syscall' in error || ('code' in error && /^EPIPE$|^ERR_STREAM_/.test(String(error.code)));
 }
 
 /** The message of an error, with that of its cause where it has none: a refused connection says so there alone. */
