@@ -129,6 +129,12 @@ export class VerifiedGraph implements EventsById {
     return problems;
   }
 
+  /** Whether this is the create event of another room, while nothing of this one is here. */
+  isOtherBeginning(eventId: EventId): boolean {
+    if (this.#extremities.size > 0 || this.#current.size > 0) return false;
+    return this.#createEvent !== undefined && this.#createEvent.eventId !== eventId;
+  }
+
   /** Whether an event is a forward extremity of the room. */
   isEnd(eventId: EventId): boolean {
     return this.#extremities.has(eventId);

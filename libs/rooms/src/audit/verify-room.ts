@@ -97,6 +97,7 @@ export class RoomVerifier {
     const isErased = isReduced && fact.metadata.erased !== undefined;
     const isKnownAsReduced = isErased || (body.origin !== undefined && isRedacted(pdu, version));
     if (isReduced && !isKnownAsReduced) problems.push(`${body.event_id}: the content hash does not match`);
+    if (type === 'outlier-stored') this.#beginAnew(event);
     this.#checkVersion(event, version, problems);
     this.#checkSignature(fact, event, version, problems);
     this.#checkCarried(body, version, problems);
@@ -108,6 +109,13 @@ export class RoomVerifier {
     if (type === 'outlier-stored') problems.push(...this.#graph.checkOutlier(named, body));
     else if (type === 'state-taken') problems.push(...this.#graph.checkTaken(named, body));
     else problems.push(...this.#graph.check(named, { type, body }));
+  }
+
+  /** Where another server told another create event of a room that is not here, nothing counts that was told before. */
+  #beginAnew(event: RoomEvent): void {
+    if (event.type !== 'm.room.create' || this.#graph?.isOtherBeginning(event.eventId) !== true) return;
+    this.#graph = undefined;
+    this.#version = undefined;
   }
 
   /** The events that a fact carries because they are current again. */

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Appended, ExpectedRevision, NewFact } from '#event-store/event-store';
-import type { RoomId, ServerName, UserId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { ForeignServer } from '#testing/receiving/foreign-server';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysOf } from '#testing/receiving/memory-room';
 import { makeOn } from '#testing/receiving/make-on';
 import { makeRoomToTell, type RoomToTell, stateWithJoin, tellRoom } from '#testing/receiving/told-room';
@@ -19,6 +20,7 @@ import { listStateRows } from '../queries/state-rows.js';
 import { openRoom } from '../reading/open-room.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { RoomReceived } from './receive-room.js';
+import { ReceiveState } from './receive-state.js';
 import { SettleJoin } from './settle-join.js';
 import { TakeInRoom } from '#testing/receiving/take-in-room';
 
@@ -26,9 +28,17 @@ const HERE = new ForeignServer('a.example', 1);
 const OTHER = new ForeignServer('b.example', 2);
 const ALICE = HERE.user('alice');
 const BOB = HERE.user('bob');
-const KEYS = keysOf(HERE, OTHER);
 const VERSION = findRoomVersion('11')!;
 const AUTHOR = { serverName: HERE.name, signingKey: HERE.signingKey };
+
+/** Another beginning of a room of `OTHER`, and all that rests on it. */
+class Liar extends ForeignServer {
+  override create(version: RoomVersion, creator: string): ForeignPdu {
+    return super.create(version, creator, { made: 'up' });
+  }
+}
+const LIAR = new Liar(OTHER.name, 2);
+const KEYS = keysOf(HERE, OTHER);
 
 /** A log that takes some writes and then no more, for the process has ended. */
 class EndingLog extends MemoryEventStore {
@@ -250,12 +260,61 @@ describe('a room of other servers that is taken in', () => {
     expect(await take(told)).toMatchObject({ kind: 'joined' });
   });
 
-  it('is refused where it is here, and where it is told to begin otherwise', async () => {
+  it('is refused where it is here', async () => {
     const told = await room();
     await take(told);
     await expect(take(told)).rejects.toMatchObject({ errcode: 'M_UNKNOWN', status: 409 });
     const another = await room();
     await expect(take({ ...another, roomId: told.roomId })).rejects.toMatchObject({ errcode: 'M_UNKNOWN' });
+  });
+
+  it.each(['6', '11'])(
+    'comes through another server after one told another beginning of it: version %s',
+    async (id) => {
+      const version = findRoomVersion(id)!;
+      const lie = await makeRoomToTell(version, LIAR, HERE, ALICE);
+      const told = await room([], version);
+      expect(lie.roomId).toBe(told.roomId);
+      const headless = { ...lie, state: lie.state.slice(1) };
+      expect(await home.execute(tellRoom(headless, LIAR))).toMatchObject({ kind: 'given-up' });
+      expect(await take(told)).toMatchObject({ kind: 'joined', leftOut: { count: 0 } });
+      expect(problemsOf(told.roomId)).toEqual([]);
+      await home.send(ALICE, told.roomId);
+      await views.follow();
+      const rows = await listStateRows(views, told.roomId);
+      expect(rows).toHaveLength(stateWithJoin(told).size);
+      // Nothing of the other beginning counts, in memory and after a restart.
+      const lies = lie.state.map(({ event }) => event.eventId);
+      const stranger = lie.state.at(-1)!;
+      for (const process of [home, start()]) {
+        const pdus = new ReceivePdus(LIAR.name, told.roomId, [stranger.text]);
+        const { received } = await process.execute(pdus);
+        expect(received).toMatchObject([{ kind: 'missing', authEvents: stranger.event.authEvents }]);
+        const state = new ReceiveState(LIAR.name, told.roomId, '$unheard' as EventId, lies);
+        expect(await process.execute(state)).toMatchObject({ kind: 'missing', authEvents: lies });
+      }
+    },
+  );
+
+  it('may be told otherwise again and again until it is here', async () => {
+    const told = await room();
+    const lie = await makeRoomToTell(VERSION, LIAR, HERE, ALICE);
+    for (const [one, origin] of [
+      [told, OTHER],
+      [lie, LIAR],
+      [told, OTHER],
+      [lie, LIAR],
+    ] as const) {
+      const headless = { ...one, state: one.state.slice(1) };
+      expect(await home.execute(tellRoom(headless, origin))).toMatchObject({ kind: 'given-up' });
+      home = start();
+    }
+    expect(await take(told)).toMatchObject({ kind: 'joined', leftOut: { count: 0 } });
+    await home.send(ALICE, told.roomId);
+    expect(problemsOf(told.roomId)).toEqual([]);
+    const rows = await shows(told.roomId);
+    views = new RoomViews(log);
+    expect(await shows(told.roomId)).toEqual(rows);
   });
 });
 

@@ -15,8 +15,8 @@ import { Receiving } from './receiving.js';
  * (`SettleJoin`), and local users are told that there is no such room.
  *
  * Events that do not pass the checks are left out, and those that rest on them. Where the state is none, or does not allow the
- * join event, it is given up, and may begin again. Throws M_UNKNOWN for a room that is here, or that was told to begin with another
- * event; and where the log cannot be reached.
+ * join event, it is given up, and may begin again, through another server and with another create event too. Throws M_UNKNOWN for a
+ * room that is here, and where the log cannot be reached.
  */
 export class ReceiveRoom {
   constructor(

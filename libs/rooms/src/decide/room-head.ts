@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import type { AcceptedPdu, RoomFact, TakenState } from '../facts/read-room-fact.js';
+import type { AcceptedPdu, CreateTold, RoomFact, TakenState } from '../facts/read-room-fact.js';
 import { currentChangeOf, type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { changedBy, changesBetween } from './room-state.js';
 
@@ -25,6 +25,8 @@ export interface RoomHead {
   readonly revision: number;
   readonly version: RoomVersion;
   readonly createEvent: RoomEvent;
+  /** The revision from which on facts are of the room with this create event: another one was told before, and all that rests on it. */
+  readonly since: number;
   /** The current state: what the states after the extremities resolve to. */
   readonly state: StateTrie;
   readonly extremities: readonly Extremity[];
@@ -61,6 +63,7 @@ export function headBeforeCreate(version: RoomVersion, createEvent: RoomEvent): 
     revision: -1,
     version,
     createEvent,
+    since: 0,
     state: StateTrie.empty,
     extremities: [],
     depth: 0,
@@ -72,6 +75,7 @@ export function headBeforeCreate(version: RoomVersion, createEvent: RoomEvent): 
 /** Where a room stands after a fact. Pure: a turn may go on from it before the fact is in the log. */
 export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   const revision = head.revision + 1;
+  if (fact.type === 'create-told') return headWithCreate(head, fact, revision);
   if (fact.type === 'state-taken') return headWithTaken(head, fact, revision);
   if (fact.type === 'join-begun') return { ...head, revision, join: { userId: fact.userId, via: fact.via, revision } };
   if (fact.type === 'join-ended') return { ...head, revision, join: undefined };
@@ -85,6 +89,17 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
   return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
+}
+
+/** Begins anew where another create event was told before: that room never was here. */
+function headWithCreate(head: RoomHead, { event, version }: CreateTold, revision: number): RoomHead {
+  if (!beginsAnew(head, event)) return { ...head, revision };
+  return { ...headBeforeCreate(version, event), since: revision, revision };
+}
+
+/** Whether a room begins with another event than one that is told now. */
+export function beginsAnew({ createEvent }: Pick<RoomHead, 'createEvent'>, { eventId }: RoomEvent): boolean {
+  return createEvent.eventId !== eventId;
 }
 
 function headWithTaken(head: RoomHead, { change, visibility }: TakenState, revision: number): RoomHead {

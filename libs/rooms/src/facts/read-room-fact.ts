@@ -9,6 +9,7 @@ import {
   type HistoryVisibility,
   historyVisibilityOf,
   type JoinBegun,
+  type OutlierStored,
   type PduAccepted,
   type PduRedacted,
   pduTextOf,
@@ -37,11 +38,19 @@ export interface TakenState {
   readonly visibility: HistoryVisibility | undefined;
 }
 
+/** The event with which a room begins that other servers tell: what was told of one with another beginning does not count. */
+export interface CreateTold {
+  readonly type: 'create-told';
+  readonly event: RoomEvent;
+  readonly version: RoomVersion;
+}
+
 /** A fact of a room as the fold sees it: decided by this process or read from the log, which makes no difference to it. */
 export type RoomFact =
   | AcceptedPdu
   | { readonly type: 'pdu-redacted'; readonly eventId: EventId }
   | TakenState
+  | CreateTold
   | { readonly type: 'join-begun'; readonly userId: UserId; readonly via: ServerName }
   /** It was completed or given up. */
   | { readonly type: 'join-ended' }
@@ -58,12 +67,28 @@ export function readRoomFact(roomId: RoomId, fact: RecordedFact): RoomFact {
     const { user_id: userId, via } = JSON.parse(fact.data) as JoinBegun;
     return { type: 'join-begun', userId, via };
   }
+  if (fact.type === 'outlier-stored') return readOutlier(roomId, fact);
   if (fact.type === 'join-completed' || fact.type === 'join-given-up') return { type: 'join-ended' };
   if (fact.type !== 'pdu-accepted') return { type: 'other' };
   const header = JSON.parse(fact.data) as PduAccepted;
   const version = findRoomVersion(header.room_version);
   if (version === undefined) throw new Error(`${fact.stream}: unknown room version ${header.room_version}`);
   return { type: 'pdu-accepted', event: roomEventOf(roomId, header, version, fact.data), header };
+}
+
+/** PERF: told from the text before anything is parsed, for a room has one create event and many outliers. */
+const CREATE_MARK = '"type":"m.room.create"';
+
+function readOutlier(roomId: RoomId, fact: RecordedFact): RoomFact {
+  if (!fact.data.includes(CREATE_MARK)) return { type: 'other' };
+  const event = roomEventOfFact(roomId, fact);
+  const { room_version: id } = JSON.parse(fact.data) as OutlierStored;
+  return outlierFactOf(event, findRoomVersion(id)!);
+}
+
+/** What storing an event without a place does to its room. */
+export function outlierFactOf(event: RoomEvent, version: RoomVersion): RoomFact {
+  return event.type === 'm.room.create' ? { type: 'create-told', event, version } : { type: 'other' };
 }
 
 function readTakenState({ event_id: eventId, state, pdu }: StateTaken): TakenState {

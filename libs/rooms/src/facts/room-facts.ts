@@ -95,7 +95,10 @@ export interface PduRejected extends PduWithState {
   readonly check: 'auth-events' | 'state';
 }
 
-/** `outlier-stored`: a PDU whose place in the graph is not known: part of an auth chain, or of a state that was learnt. */
+/**
+ * `outlier-stored`: a PDU whose place in the graph is not known: part of an auth chain, or of a state that was learnt. A create event
+ * other than the one before it begins the room anew: what was told until then belongs to a room that never was here.
+ */
 export interface OutlierStored {
   readonly event_id: EventId;
   readonly room_version: string;

@@ -21,7 +21,10 @@ export interface ToldState {
   readonly isWhole: boolean;
 }
 
-/** What a room's stream holds of joins: the events that came without a place, and the state that the last of them told. */
+/**
+ * What a room's stream holds of joins: the events that came without a place, and the state that the last of them told. What was told
+ * of a room with another create event is not of this one.
+ */
 export class JoinIndex {
   readonly outliers = new Map<EventId, IndexedOutlier>();
   #told: ToldState | undefined;
@@ -55,6 +58,7 @@ export class JoinIndex {
     else if (type === 'outlier-stored') {
       const { event_id: eventId, pdu, reason } = JSON.parse(data) as OutlierStored;
       const { type: eventType, state_key: stateKey } = pdu;
+      if (eventType === 'm.room.create' && !this.outliers.has(eventId)) this.outliers.clear();
       this.note(eventId, {
         revision,
         type: eventType as string,

@@ -27,6 +27,7 @@ export function evolveRoom(
   recorded: Omit<RecordedFact, 'id'>,
   head = headAfter(room.head, fact),
 ): void {
+  if (head.since !== room.head.since) forgetAll(room);
   room.head = head;
   room.chain = recorded.metadata.chain;
   room.position = recorded.position;
@@ -35,6 +36,11 @@ export function evolveRoom(
   if (fact.type === 'pdu-accepted') noteAccepted(room, fact, place);
   else if (fact.type === 'state-taken') room.stateRevisions.set(fact.change.event_id, place.revision);
   else if (fact.type === 'pdu-redacted') noteRedacted(room, fact.eventId, place.revision);
+}
+
+/** What was told of a room with another create event is not of this one. */
+function forgetAll({ stateRevisions, events, known, states }: LiveRoom): void {
+  for (const each of [stateRevisions, events, known, states]) each.clear();
 }
 
 function noteAccepted(room: LiveRoom, { event, header }: AcceptedPdu, place: FactPlace): void {

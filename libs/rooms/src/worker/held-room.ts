@@ -96,13 +96,15 @@ export class HeldRoom implements KnownRoom {
     const decided = this.turn.undurable.findLearntState(eventId);
     if (decided !== undefined) return decided;
     const graph = await this.#graph();
+    if ((await this.findTelling(eventId)) === undefined) return undefined;
     const kept = await graph.findLearntState(eventId);
     return kept && this.#stateOf(kept, graph);
   }
 
   /** How far other servers have told the state before an event; undefined where none did. Of what is in the log. */
   async findTelling(eventId: EventId): Promise<LearntRow | undefined> {
-    return (await this.#graph()).findTelling(eventId);
+    const telling = await (await this.#graph()).findTelling(eventId);
+    return telling !== undefined && telling.revision >= this.turn.head.since ? telling : undefined;
   }
 
   async isHole(eventId: EventId): Promise<boolean> {
@@ -148,7 +150,8 @@ export class HeldRoom implements KnownRoom {
   async #read(eventIds: readonly EventId[]): Promise<[EventId, KnownEvent][]> {
     const graph = await this.#graph();
     const places = await Promise.all(eventIds.map((eventId) => placeOf(graph, eventId)));
-    const known = places.filter((place) => place !== undefined);
+    const { since } = this.turn.head;
+    const known = places.flatMap((place) => (place !== undefined && place.decided.revision >= since ? [place] : []));
     const revisions = known.flatMap(({ decided, redacted }) => [decided.revision, redacted ?? decided.revision]);
     const facts = await readRevisions(this.sources.store, this.roomId, revisions);
     return known.map((place) => [place.eventId, this.#knownEventOf(place, facts)]);

@@ -1,6 +1,7 @@
 import type { EventId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '#protocol/room-event';
+import { beginsAnew } from '../decide/room-head.js';
 import type { TakenState } from '../facts/read-room-fact.js';
 import {
   factWithPdu,
@@ -32,17 +33,15 @@ export class JoinLost extends Error {
 
 /**
  * Begins a join that brings the room here; answers the revision of the fact that says so. `create` is stored first where the room
- * is unheard of. Throws M_UNKNOWN where the room is here, or is told to begin with another event than it was before.
+ * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws M_UNKNOWN where
+ * the room is here.
  */
 export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }: JoinTold): number {
-  const { revision, extremities, createEvent, version } = turn.head;
+  const { revision, extremities } = turn.head;
   if (extremities.length > 0) throw new MatrixError('M_UNKNOWN', 'This room is here already', { status: 409 });
-  if (createEvent.eventId !== create.event.eventId || version.id !== create.header.room_version) {
-    throw new MatrixError('M_UNKNOWN', 'Other servers told that this room begins with another event', { status: 409 });
-  }
-  if (revision < 0) storeOutlier(turn, create);
   if (turn.head.join !== undefined) giveJoinUp(turn, 'it was begun again');
-  const begun: JoinBegun = { room_version: version.id, user_id: userId, via };
+  if (revision < 0 || beginsAnew(turn.head, create.event)) storeOutlier(turn, create);
+  const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via };
   turn.push('join-begun', JSON.stringify(begun), `join ${userId} ${via}`, { type: 'join-begun', userId, via });
   return turn.head.revision;
 }

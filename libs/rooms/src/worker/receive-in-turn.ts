@@ -1,6 +1,8 @@
 import type { EventId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { outlierFactOf } from '../facts/read-room-fact.js';
 import { factWithPdu } from '../facts/room-facts.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
@@ -52,7 +54,8 @@ export async function receiveOutlierInTurn(
 
 /** Appends an event that was judged by its own auth events; answers the revision of its fact. */
 export function storeOutlier(turn: RoomTurn, { event, header, pduText }: StoredOutlier): number {
-  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, { type: 'other' });
+  const fact = outlierFactOf(event, findRoomVersion(header.room_version)!);
+  turn.push('outlier-stored', factWithPdu(header, pduText), `outlier ${event.eventId}`, fact);
   return turn.head.revision;
 }
 

@@ -14,6 +14,7 @@ const SNAPSHOTS = 'room-snapshots';
 
 interface SnapshotHeader {
   readonly revision: number;
+  readonly since: number;
   readonly chain: string;
   readonly room_version: string;
   readonly root: string;
@@ -66,13 +67,13 @@ export class RoomSnapshots {
     const created = create && (await this.#factAt(roomId, create[3]));
     if (created === undefined) return undefined;
     const createEvent = roomEventOfFact(roomId, created);
-    const { revision, depth, visibility } = header;
+    const { revision, since, depth, visibility } = header;
     // Of the states after the extremities only the current one is kept.
     const extremities = header.extremities.map((one) => ({
       ...one,
       state: one.root === header.root ? state : undefined,
     }));
-    const head = { ...headBeforeCreate(version, createEvent), revision, state, extremities, depth, visibility };
+    const head = { ...headBeforeCreate(version, createEvent), revision, since, state, extremities, depth, visibility };
     // Its transactions are remembered from here on; the views, or else the log, tell those before.
     const room = liveRoom(roomId, head, { revision, position: last.position });
     room.chain = header.chain;
@@ -117,10 +118,11 @@ export class RoomSnapshots {
       }
       await this.readModels.write([put(chunkKey(roomId, head.revision, chunk), JSON.stringify(part))]);
     }
-    const { revision, depth, visibility } = head;
+    const { revision, since, depth, visibility } = head;
     const extremities = head.extremities.map(({ state: _state, ...rest }) => rest);
     const header: SnapshotHeader = {
       revision,
+      since,
       chain,
       room_version: head.version.id,
       root: head.state.rootHash,
