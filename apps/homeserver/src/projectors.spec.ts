@@ -98,6 +98,11 @@ describe('the rows of every projector', () => {
         pdu: member,
       },
     };
+    const unseen: StreamFact = {
+      stream: `room-${roomId}`,
+      type: 'pdu-redacted',
+      data: { event_id: '$unseen', redacted_by: '$redaction', room_version: '11', pdu: member },
+    };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
     const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
     const foreign = { event_id: '$late', origin: 'b.example' };
@@ -162,7 +167,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, taken, outlier, learnt, afterGap, late, ...accounts];
+    life = [...inRoom, past, taken, outlier, learnt, unseen, afterGap, late, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

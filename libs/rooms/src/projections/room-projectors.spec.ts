@@ -88,6 +88,7 @@ describe('the timeline', () => {
       isResolved: false,
       isWaiting: false,
       isAside: false,
+      isAgain: false,
       lenient: false,
     });
     const place = { position: lastPosition(), depth: 3, revision: 2, isHistory: false };

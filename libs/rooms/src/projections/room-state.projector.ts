@@ -34,7 +34,7 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, eventKeyP
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 7,
+    version: 8,
     ...owning(REDACTED_STATE),
     collections: ['room-state', 'state-deletions', REDACTED_STATE.name],
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
@@ -58,7 +58,8 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
     }
     const { event_id } = change;
     // Of an earlier event that became current again neither transaction nor predecessor is told, and the visibility is of now.
-    const row = timelineRowOf({ event_id, position: fact.position, visibility: data.visibility, pdu, lenient });
+    const place = { position: fact.position, visibility: data.visibility, isAgain: true };
+    const row = timelineRowOf({ event_id, ...place, pdu, lenient });
     again.push(putAgain(rows, key, row, { roomId, eventId: event_id, pdu }));
   }
   noteDeleted(accepted, fact, rows);

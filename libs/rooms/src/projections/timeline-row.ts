@@ -42,6 +42,8 @@ export interface RowHeader {
   readonly isWaiting?: boolean;
   /** The room forked at it: the state after it is not what the room's was when it came. */
   readonly isAside?: boolean;
+  /** Resolution made it current again: `position` is where it did, and says nothing of when the event came. */
+  readonly isAgain?: boolean;
   /** The content may hold numbers that a double cannot. */
   readonly lenient?: boolean;
 }
@@ -67,6 +69,7 @@ export interface RowSource {
   readonly isAfterGap?: boolean;
   readonly isResolved?: boolean;
   readonly isAside?: boolean;
+  readonly isAgain?: boolean;
 }
 
 /*
@@ -111,11 +114,12 @@ const AFTER_GAP = 'g';
 const RESOLVED = 's';
 const WAITING = 'w';
 const ASIDE = 'a';
+const AGAIN = 'c';
 
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
-  const { event_id, position, visibility, replaces, txn, pdu, lenient, isHistory, isAfterGap, isResolved, isAside } =
-    source;
+  const { event_id, position, visibility, replaces, txn, pdu, lenient } = source;
+  const { isHistory, isAfterGap, isResolved, isAside, isAgain } = source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
   const { content, redacts } = servedContent(pdu);
@@ -140,6 +144,7 @@ export function timelineRowOf(source: RowSource): string {
     isAfterGap,
     isResolved,
     isAside,
+    isAgain,
     lenient,
   };
   return formatRow(header, contentJson(content, lenient));
@@ -179,6 +184,7 @@ function formatRow(header: RowHeader, content: string): string {
   if (header.isResolved === true) row += field(RESOLVED, '');
   if (header.isWaiting === true) row += field(WAITING, '');
   if (header.isAside === true) row += field(ASIDE, '');
+  if (header.isAgain === true) row += field(AGAIN, '');
   if (lenient === true) row += field(LENIENT, '');
   return row + content;
 }
@@ -229,6 +235,7 @@ function headerOf(row: string, end: number): RowHeader {
     isResolved: false,
     isWaiting: false,
     isAside: false,
+    isAgain: false,
     lenient: false,
   };
   for (;;) {
@@ -249,6 +256,7 @@ function headerOf(row: string, end: number): RowHeader {
     else if (letter === RESOLVED) header.isResolved = true;
     else if (letter === WAITING) header.isWaiting = true;
     else if (letter === ASIDE) header.isAside = true;
+    else if (letter === AGAIN) header.isAgain = true;
     else throw new Error(`a row of an event has a field of an unknown kind: ${letter}`);
   }
 }

@@ -3,6 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type Position, shortPosition } from '#kernel/position';
+import { asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import {
@@ -56,6 +57,16 @@ export function rowKeyOf(
   return carriedAs === undefined ? [roomId, position] : [roomId, position, String(carriedAs)];
 }
 
+/** Resolution may make a state event current that was redacted while it was soft-failed: then it is shown for the first time. */
+export const REDACTED_UNSEEN = new Collection<readonly [roomId: RoomId, eventKeyPart: string], EventId>(
+  'redacted-unseen',
+  {
+    key: ['room', 'hash of the event'],
+    says: 'the redaction that took effect on a state event that nobody was shown',
+    codec: asText(),
+  },
+);
+
 /**
  * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
  * in `history` those that were fetched from the past, which are news to nobody, and those known as a part of a state alone. `topology` has both in the order of the graph,
@@ -66,9 +77,19 @@ export function rowKeyOf(
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 10,
+    version: 11,
     readableSince: 8,
-    collections: ['timeline', 'history', 'topology', 'gaps', 'overtaken', 'events', 'transactions'],
+    ...owning(REDACTED_UNSEEN),
+    collections: [
+      'timeline',
+      'history',
+      'topology',
+      'gaps',
+      'overtaken',
+      'events',
+      'transactions',
+      REDACTED_UNSEEN.name,
+    ],
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -177,7 +198,9 @@ async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: Ow
     const { visibility } = data;
     const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true, carriedAs };
     const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
-    rows.put('history', rowKeyOf(roomId, place), row);
+    const by = await REDACTED_UNSEEN.get(rows, [roomId, key[0]!]);
+    const shown = by === undefined ? row : redactedRowOf(row, by, pdu);
+    rows.put('history', rowKeyOf(roomId, place), shown);
     rows.put('events', key, formatEventPlace(place));
   }
 }
@@ -230,6 +253,8 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   const target = await findStored(roomId, data.event_id, rows);
   if (target !== undefined)
     rows.put(target.collection, target.key, redactedRowOf(target.row, data.redacted_by, data.pdu));
+  else if (typeof data.pdu['state_key'] === 'string')
+    REDACTED_UNSEEN.put(rows, [roomId, eventKeyPart(data.event_id)], data.redacted_by);
 }
 
 interface StoredRow {

@@ -10,6 +10,7 @@ import type { Reader } from '../reading/reader.js';
 import { findEventByTime } from './find-event-by-time.js';
 import { getContext } from './get-context.js';
 import { getEvent } from './get-event.js';
+import { getStateRow } from './get-state.js';
 import { listMessages } from './list-messages.js';
 import { listRelations } from './list-relations.js';
 import { readBundles } from './read-bundles.js';
@@ -89,4 +90,22 @@ describe('an event that is news, of who had not heard of all that was here', () 
       expect(rows.map(({ header }) => header.eventId)).toEqual([aside]);
     },
   );
+});
+
+describe('a state event that resolution makes current', () => {
+  it('is shown redacted, and by which redaction, where that took effect before anybody was shown it', async () => {
+    const topic = { sender: CAROL, type: 'm.room.topic', stateKey: '', content: { topic: 'oops' } };
+    const [before] = await others.extremities();
+    const hidden = await others.receive({ ...topic, prevEvents: fork }, 'pdu-soft-failed');
+    await others.redact(hidden, before!);
+    const state = [{ type: 'm.room.topic', state_key: '', event_id: hidden.eventId }];
+    const remains = JSON.stringify({ ...hidden.pdu, content: {} });
+    const brought = { current: { state, root: 'resolved' }, state_pdus: { [hidden.eventId]: remains } };
+    await others.receive({ sender: CAROL, type: 'm.room.message', content: {}, prevEvents: fork }, undefined, brought);
+    await views.follow();
+    const { row } = await getEvent(views, room.roomId, hidden.eventId, as(ALICE));
+    expect([row.content, row.header.redactedBy]).toEqual(['{}', before]);
+    const { row: current } = await getStateRow(views, room.roomId, as(ALICE), 'm.room.topic', '');
+    expect([current.content, current.header.redactedBy]).toEqual(['{}', before]);
+  });
 });

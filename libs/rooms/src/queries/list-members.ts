@@ -1,3 +1,4 @@
+import { findErasedUsers } from '#accounts/queries/erased-users';
 import type { RoomId } from '#kernel/ids';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { Views } from '#projections/views';
@@ -50,7 +51,10 @@ async function findPastEvent(room: RoomReader, at: TimelinePlace): Promise<Timel
   return row !== undefined && (await room.over([row])).maySee(row.header) ? row : undefined;
 }
 
-/** The joined members with their names: `GET /rooms/{roomId}/joined_members`. A JSON text: user id -> profile. */
+/**
+ * The joined members with their names, but for those of who has erased themself: `GET /rooms/{roomId}/joined_members`. A JSON text:
+ * user id -> profile.
+ */
 export async function joinedMembersText(views: Views, roomId: RoomId): Promise<string> {
   const parts: string[] = [];
   for await (const page of ROOM_MEMBERS.pages(views, { prefix: [roomId, 'join'] })) {
@@ -59,8 +63,9 @@ export async function joinedMembersText(views: Views, roomId: RoomId): Promise<s
       views,
       users.map((userId) => [roomId, userId]),
     );
+    const erased = await findErasedUsers(views, new Set(users));
     users.forEach((userId, i) => {
-      const member = members[i];
+      const member = erased.has(userId) ? undefined : members[i];
       // NOTSPEC: null for what is unset, where the specification has no key: clients have always been answered so.
       const profile = { display_name: member?.displayname ?? null, avatar_url: member?.avatar_url ?? null };
       parts.push(`${JSON.stringify(userId)}:${JSON.stringify(profile)}`);

@@ -9,6 +9,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ROOMS } from '../projections/room-summary.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
+import { findRowsById } from './event-rows.js';
 import type { RoomReader } from './room-reader.js';
 import { findStanding, type Standing } from './standing.js';
 
@@ -28,10 +29,29 @@ export async function withholdErased(room: RoomReader, rows: readonly TimelineRo
   const version = await findVersion(room);
   const standings = new Map<UserId, Standing | undefined>();
   for (const [userId, at] of erased) standings.set(userId, await standingAt(room, at));
+  const { there, headerOf } = await whereTheyCame(room, rows);
   return rows.map((row) => {
-    const isErased = erased.has(row.header.sender) && mayConcern(room, row.header);
-    return isErased && !hadSeen(room, row.header, standings.get(row.header.sender)) ? redactedCopy(row, version) : row;
+    const { sender } = row.header;
+    if (!erased.has(sender) || !mayConcern(room, row.header)) return row;
+    const header = headerOf(row);
+    const isSeen =
+      header !== undefined && (!mayConcern(there, header) || hadSeen(there, header, standings.get(sender)));
+    return isSeen ? row : redactedCopy(row, version);
   });
+}
+
+/** The headers that say where events came, and the reader over all of those: of one that holds its key again it is that of its own row. */
+async function whereTheyCame(
+  room: RoomReader,
+  rows: readonly TimelineRow[],
+): Promise<{ readonly there: RoomReader; readonly headerOf: (row: TimelineRow) => Header | undefined }> {
+  const again = rows.flatMap(({ header }) => (header.isAgain === true ? [header.eventId] : []));
+  if (again.length === 0) return { there: room, headerOf: ({ header }) => header };
+  const found = (await findRowsById(room.views, room.roomId, again)).filter((row) => row !== undefined);
+  const own = new Map(found.map(({ header }) => [header.eventId, header]));
+  const headerOf = ({ header }: TimelineRow): Header | undefined =>
+    header.isAgain === true ? own.get(header.eventId) : header;
+  return { there: await room.over([...rows, ...found]), headerOf };
 }
 
 /** Those of some events that `withholdErased` leaves as they are. `room` covers them all. */
@@ -54,9 +74,8 @@ const NOBODY: ReadonlyMap<UserId, Position> = new Map();
 function mayConcern(room: RoomReader, header: Header): boolean {
   const { stateKey, membership, redactedBy, sender } = header;
   const isPersonal = stateKey === undefined || membership !== undefined;
-  return (
-    isPersonal && redactedBy === undefined && sender !== room.reader.userId && room.membershipAt(header) !== 'join'
-  );
+  if (!isPersonal || redactedBy !== undefined || sender === room.reader.userId) return false;
+  return header.isAgain === true || room.membershipAt(header) !== 'join';
 }
 
 /** Whether the reader had seen an event, or could have, before its sender was erased: `then` is what they were at that time. */

@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EventId, UserId } from '#kernel/ids';
+import type { RoomEvent } from '#protocol/room-event';
+import { ForkedRoom } from '#testing/forked-room';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { RoomViews } from '#testing/room-views';
+import { joinedMembersText } from '../queries/list-members.js';
+import { getStateRow, listStateFor } from '../queries/get-state.js';
+import { renderEvents } from '../queries/render-event.js';
+import type { Reader } from './reader.js';
+
+const CAROL = '@carol:b.example' as UserId;
+const DAVE = '@dave:a.example' as UserId;
+const SECRET = 'the secret name';
+const as = (userId: UserId): Reader => ({ userId, ignored: new Set() });
+
+let log: MemoryEventStore;
+let room: LocalRoom;
+let others: ForkedRoom;
+let views: RoomViews;
+
+beforeEach(async () => {
+  log = new MemoryEventStore();
+  views = new RoomViews(log);
+  room = await LocalRoom.begin(log);
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+  others = new ForkedRoom(log, room);
+  await others.join(CAROL);
+});
+
+/** Dave erases himself. */
+async function erase(): Promise<void> {
+  const value = log.facts.at(-1)!.position;
+  await views.store.write([{ collection: 'erased-users', key: [DAVE], value }]);
+}
+
+/** Has resolution make an event of Dave the current one again. */
+async function bringBack(
+  { eventId, pdu }: RoomEvent,
+  replaces: EventId,
+  prevEvents?: readonly EventId[],
+): Promise<void> {
+  const state = [{ type: 'm.room.member', state_key: DAVE, event_id: eventId, replaces }];
+  const said = {
+    sender: CAROL,
+    type: 'm.room.message',
+    content: {},
+    prevEvents: prevEvents ?? (await others.extremities()),
+  };
+  const brought = { current: { state, root: 'resolved' }, state_pdus: { [eventId]: JSON.stringify(pdu) } };
+  await others.receive(said, 'pdu-accepted', brought);
+  await views.follow();
+}
+
+async function shownTo(userId: UserId): Promise<string> {
+  const { room: reader, rows } = await listStateFor(views, room.roomId, as(userId));
+  const { row } = await getStateRow(views, room.roomId, as(userId), 'm.room.member', DAVE);
+  return [...(await renderEvents(rows, { room: reader, now: 0 })), row.content].join();
+}
+
+describe('a member event of who has erased themself that resolution brought back', () => {
+  let named: RoomEvent;
+
+  beforeEach(async () => {
+    const content = { membership: 'join', displayname: SECRET };
+    named = await room.send({ type: 'm.room.member', stateKey: DAVE, sender: DAVE, content });
+    const left = await room.send({
+      type: 'm.room.member',
+      stateKey: DAVE,
+      sender: DAVE,
+      content: { membership: 'leave' },
+    });
+    await erase();
+    await room.setMembership(BOB, 'join');
+    await bringBack(named, left.eventId);
+  });
+
+  it('is served redacted to who came after that, and before it was brought back', async () => {
+    const shown = await shownTo(BOB);
+    expect(shown).not.toContain(SECRET);
+    expect(shown).toContain('"membership":"join"');
+  });
+
+  it('is served whole to who had seen it', async () => {
+    expect(await shownTo(ALICE)).toContain(SECRET);
+  });
+
+  it('names nobody in the list of who is in the room', async () => {
+    const members = await joinedMembersText(views, room.roomId);
+    expect(JSON.parse(members)).toMatchObject({ [DAVE]: { display_name: null, avatar_url: null } });
+    expect(members).not.toContain(SECRET);
+  });
+});
