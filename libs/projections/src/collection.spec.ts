@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { BatchRows } from './batch-rows.js';
-import { asJson, asMark, asText, Collection, owning } from './collection.js';
+import { asJson, asMark, asNumber, asText, Collection, owning } from './collection.js';
 
 const PETS = new Collection<readonly [owner: string, name: string], { readonly age: number }>('pets', {
   key: ['owner', 'name'],
@@ -13,16 +13,22 @@ const NICKNAMES = new Collection<readonly [name: string], string>('nicknames', {
   says: 'what it is called',
   codec: asText(),
 });
+const WEIGHTS = new Collection<readonly [name: string], number>('weights', {
+  key: ['name'],
+  says: 'kg',
+  codec: asNumber,
+});
 const FED = new Collection<readonly [name: string], true>('fed', { key: ['name'], says: 'that it was', codec: asMark });
 
 let views: MemoryReadModels;
 beforeEach(async () => {
   views = new MemoryReadModels();
-  const { collections } = owning(PETS, NICKNAMES, FED);
+  const { collections } = owning(PETS, NICKNAMES, WEIGHTS, FED);
   const rows = new BatchRows(views, new Map(collections.map((name) => [name, name])));
   for (const [name, age] of [['Ada', 3], ['Bo', 5], ['Cy', 7]] as const) PETS.put(rows, ['ann', name], { age }); // prettier-ignore
   PETS.put(rows, ['bob', 'Dee'], { age: 1 });
   NICKNAMES.put(rows, ['Ada'], 'Queen "A"');
+  WEIGHTS.put(rows, ['Ada'], 4.5);
   FED.put(rows, ['Ada'], true);
   FED.put(rows, ['Bo'], true);
   FED.delete(rows, ['Bo']);
@@ -35,6 +41,8 @@ describe('a collection', () => {
     expect(await PETS.get(views, ['ann', 'Dee'])).toBeUndefined();
     expect(await PETS.getMany(views, [['bob', 'Dee'], ['bob', 'Bo'], ['ann', 'Ada']])).toEqual([{ age: 1 }, undefined, { age: 3 }]); // prettier-ignore
     expect(await NICKNAMES.get(views, ['Ada'])).toBe('Queen "A"');
+    expect(await NICKNAMES.scan(views, { limit: 9 })).toEqual([{ key: ['Ada'], value: 'Queen "A"' }]);
+    expect(await WEIGHTS.get(views, ['Ada'])).toBe(4.5);
     expect([await FED.has(views, ['Ada']), await FED.has(views, ['Bo'])]).toEqual([true, false]);
   });
 

@@ -7,6 +7,8 @@ import type { Views } from './views.js';
 export interface RowCodec<V> {
   readonly encode: (value: V) => string;
   readonly decode: (text: string) => V;
+  /** The value is the text itself. PERF: rows that were read are then handed on as they are. */
+  readonly isText?: true;
 }
 
 /** As JSON. */
@@ -16,8 +18,11 @@ export function asJson<V>(): RowCodec<V> {
 
 /** The value is text, and stands there as it is. */
 export function asText<V extends string>(): RowCodec<V> {
-  return { encode: (value) => value, decode: (text) => text as V };
+  return { encode: (value) => value, decode: (text) => text as V, isText: true };
 }
+
+/** A number, in decimal digits. */
+export const asNumber: RowCodec<number> = Object.freeze({ encode: String, decode: Number });
 
 /** There is nothing to say but that the row is there. */
 export const asMark: RowCodec<true> = Object.freeze({ encode: () => '', decode: () => true as const });
@@ -111,6 +116,7 @@ export class Collection<K extends Key, V> implements Declared {
 
   #read(rows: readonly Row[]): Entry<K, V>[] {
     // Only keys of the type K are ever put.
+    if (this.codec.isText === true) return rows as readonly unknown[] as Entry<K, V>[];
     return rows.map(({ key, value }) => ({ key: key as unknown as K, value: this.codec.decode(value) }));
   }
 }

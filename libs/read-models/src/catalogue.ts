@@ -19,25 +19,6 @@ interface Owner {
 /** By logical name: the collections that no projector declares, those of rooms and of the write side. */
 export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
   // rooms
-  timeline: { owner: 'timeline', key: ['room', 'position'], value: 'an event that was news, in the order of arrival' },
-  history: {
-    owner: 'timeline',
-    key: ['room', 'position'],
-    value: 'an event that was no news: fetched from the past, or of a state',
-  },
-  topology: {
-    owner: 'timeline',
-    key: ['room', 'depth', 'position'],
-    value: 'the order of the graph; whether it is history',
-  },
-  gaps: { owner: 'timeline', key: ['room', 'depth', 'position'], value: 'parents that may be missing' },
-  overtaken: { owner: 'timeline', key: ['room', 'position'], value: 'the depth of a deeper event that came before' },
-  events: {
-    owner: 'timeline',
-    key: ['hash of the event', 'room'],
-    value: 'position, depth, revision; whether it is history',
-  },
-  transactions: { owner: 'timeline', key: ['hash of user, device, room, type and transaction'], value: 'position' },
   'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
   'state-deletions': {
     owner: 'room-state',

@@ -1,10 +1,9 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { parseShortPosition, type Position } from '#kernel/position';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Views } from '#projections/views';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
-import type { Key } from '#read-models/read-model-store';
-import { transactionKey } from '../projections/timeline.projector.js';
+import { transactionKey, TRANSACTIONS } from '../projections/timeline-collections.js';
 import { readRowsAt } from '../reading/event-rows.js';
 import { transactionName } from '../worker/room-transactions.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -45,7 +44,7 @@ export async function findTransaction(
   const { userId, deviceId } = requester;
   const txn = { device_id: deviceId, txn_id: txnId };
   const name = transactionName({ sender: userId, type, redacts }, txn);
-  const viewed = views.position(['transactions']);
+  const viewed = views.position([TRANSACTIONS.name]);
   const key = transactionKey({ userId, deviceId, roomId, type, txnId, redacts });
   try {
     return { name, txn, viewed, answered: await findAnswer(views, roomId, key) };
@@ -55,9 +54,12 @@ export async function findTransaction(
   }
 }
 
-async function findAnswer(views: Views, roomId: RoomId, key: Key): Promise<EventId | undefined> {
-  const digits = await views.get('transactions', key);
-  const position = digits === undefined ? undefined : parseShortPosition(digits);
+async function findAnswer(
+  views: Views,
+  roomId: RoomId,
+  key: ReturnType<typeof transactionKey>,
+): Promise<EventId | undefined> {
+  const position = await TRANSACTIONS.get(views, key);
   if (position === undefined) return undefined;
   const [row] = await readRowsAt(views, roomId, [{ position, isHistory: false }]);
   return row?.header.eventId;

@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
+import { referencedIds } from '../facts/read-room-fact.js';
 import {
   type OutlierStored,
   type PduAccepted,
@@ -144,7 +145,7 @@ class GraphWriter {
       if (learnt?.part === learnt?.parts && learnt !== undefined) return learnt.place;
       throw new Error(`${eventId} stands on the state before ${base.learnt}, which is not all there`);
     }
-    const named = base ?? prevEventsOf(pdu)[0];
+    const named = base ?? referencedIds(pdu['prev_events'])[0];
     if (named === undefined) return NO_STATE;
     const event = await findGraphEvent(this.rows, this.#roomId, named);
     if (event?.states !== undefined) return event.states.after;
@@ -190,8 +191,4 @@ class GraphWriter {
     const row = formatGraphEvent({ outcome, revision, position, depth, states });
     this.rows.put('graph-events', graphEventKey(this.#roomId, eventId), row);
   }
-}
-
-function prevEventsOf(pdu: JsonObject): EventId[] {
-  return (pdu['prev_events'] as (EventId | [EventId, unknown])[]).map((one) => (Array.isArray(one) ? one[0] : one));
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { EventId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 
-/** Where an event of a room stands. A row of `events`. */
+/** Where an event of a room stands. */
 export interface EventPlace {
   readonly position: Position;
   readonly depth: number;
@@ -19,12 +19,15 @@ export interface EventPlace {
 /** 132 bits: nobody finds two ids that share it. */
 const HASH_CHARACTERS = 22;
 
+/** What stands for an event's id in a key: its hash. */
+export type EventKeyPart = string & { readonly __brand: 'EventKeyPart' };
+
 /** What stands for an event's id in the key of its row in `events`, before the room. PERF: there is a row of every event. */
-export function eventKeyPart(eventId: EventId): string {
-  return hash('sha256', eventId, 'base64url').slice(0, HASH_CHARACTERS);
+export function eventKeyPart(eventId: EventId): EventKeyPart {
+  return hash('sha256', eventId, 'base64url').slice(0, HASH_CHARACTERS) as EventKeyPart;
 }
 
-/** Stands last in the row of an event of the past, and as the row of its place in `topology`. */
+/** Stands last in the row of an event of the past, and as the row of its place in the order of the graph. */
 export const HISTORY_MARK = 'h';
 
 /** As much for an event that stands in no order. */
@@ -47,14 +50,17 @@ export function parseEventPlace(text: string): EventPlace {
   return { ...place, isPlaceless: true, carriedAs };
 }
 
+/** A depth in a key. */
+export type DepthKey = string & { readonly __brand: 'DepthKey' };
+
 /** The depth as a key part, which sorts by its number: how many digits it has, as a letter, and the digits. Those beyond 2^53-1 count as that. */
-export function depthKey(depth: number): string {
+export function depthKey(depth: number): DepthKey {
   const digits = String(Math.min(Math.max(depth, 0), Number.MAX_SAFE_INTEGER));
-  return String.fromCharCode(BEFORE_A + digits.length) + digits;
+  return (String.fromCharCode(BEFORE_A + digits.length) + digits) as DepthKey;
 }
 
 /** The depth that `depthKey` made the key part of. */
-export function depthOfKey(key: string): number {
+export function depthOfKey(key: DepthKey): number {
   return Number(key.slice(1));
 }
 

@@ -12,7 +12,7 @@ import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
 import { depthKey, eventKeyPart, type EventPlace, parseEventPlace } from './event-place.js';
 import { clientEventOf, parseRow, type RowHeader } from './timeline-row.js';
-import { transactionKey } from './timeline.projector.js';
+import { transactionKey } from './timeline-collections.js';
 
 const CAROL = '@carol:a.example' as UserId;
 
@@ -159,7 +159,7 @@ describe('the timeline', () => {
   it('has the same order of the graph in whichever order events come, and news in the order of arrival alone', async () => {
     const header = { room_version: '11', state: [], root: '', visibility: 'shared', extremities: [] };
     const facts = Array.from({ length: 12 }, (_, i): StreamFact => {
-      const pdu = { type: 'm', sender: ALICE, origin_server_ts: i, depth: i * 7, content: {} };
+      const pdu = { type: 'm', sender: ALICE, origin_server_ts: i, depth: i * 7, prev_events: [], content: {} };
       const history = i % 3 === 0 ? { history: true } : {};
       return { stream: 'room-!x:a', type: 'pdu-accepted', data: { ...header, ...history, event_id: `$${i}`, pdu } };
     });
@@ -186,7 +186,14 @@ describe('the timeline', () => {
 
   it('gives rooms events of the same id without mixing them up: versions 1 and 2 let servers name theirs', async () => {
     const said = await room.say('mine');
-    const pdu = { type: 'm', sender: ALICE, origin_server_ts: 1, depth: 9, content: { body: 'theirs' } };
+    const pdu = {
+      type: 'm',
+      sender: ALICE,
+      origin_server_ts: 1,
+      depth: 9,
+      prev_events: [],
+      content: { body: 'theirs' },
+    };
     const data = { event_id: said.eventId, room_version: '1', state: [], visibility: 'shared', extremities: [], pdu };
     const rows = await rowsOf('timeline', [{ stream: 'room-!other:a.example', type: 'pdu-accepted', data }]);
     const { position } = placeOf(rows, said.eventId);

@@ -1,20 +1,12 @@
-import { hash } from 'node:crypto';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { type Position, shortPosition } from '#kernel/position';
-import { asText, Collection, owning } from '#projections/collection';
+import type { Position } from '#kernel/position';
+import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import {
-  depthKey,
-  depthOfKey,
-  eventKeyPart,
-  type EventPlace,
-  formatEventPlace,
-  HISTORY_MARK,
-  parseEventPlace,
-} from './event-place.js';
+import { referencedIds } from '../facts/read-room-fact.js';
+import { depthKey, depthOfKey, eventKeyPart } from './event-place.js';
 import {
   type AcceptedFact,
   contentOf,
@@ -22,56 +14,26 @@ import {
   type RedactedFact,
   type RoomFactReader,
 } from './room-fact-reader.js';
+import {
+  collectionOf,
+  EVENTS,
+  GAPS,
+  HISTORY,
+  OVERTAKEN,
+  REDACTED_UNSEEN,
+  type RowKey,
+  rowKeyOf,
+  TIMELINE,
+  TOPOLOGY,
+  type TopologyKey,
+  transactionKey,
+  TRANSACTIONS,
+} from './timeline-collections.js';
 import { redactedRowOf, rowHeaderOf, timelineRowOf, waitingRowOf } from './timeline-row.js';
 
-/** 132 bits: nobody finds two transactions that share a row. */
-const HASH_CHARACTERS = 22;
-
-/** What a client sent, as far as two requests are the same: client-server API, "Transaction identifiers". */
-export interface SentTransaction {
-  readonly userId: string;
-  readonly deviceId: string;
-  readonly roomId: RoomId;
-  readonly type: string;
-  readonly txnId: string;
-  /** The path of a redaction names its target too. */
-  readonly redacts?: string;
-}
-
-/** The key of a row in `transactions`: all that tells one apart, hashed to a fixed length. */
-export function transactionKey({ userId, deviceId, roomId, type, txnId, redacts }: SentTransaction): readonly string[] {
-  const parts = JSON.stringify([userId, deviceId, roomId, type, redacts, txnId]);
-  return [hash('sha256', parts, 'base64url').slice(0, HASH_CHARACTERS)];
-}
-
-/** The collection that holds the row of an event, by its room and position. */
-export function collectionOf({ isHistory }: { readonly isHistory: boolean }): 'history' | 'timeline' {
-  return isHistory ? 'history' : 'timeline';
-}
-
-/** The key of the row of an event in its collection. */
-export function rowKeyOf(
-  roomId: RoomId,
-  { position, carriedAs }: Pick<EventPlace, 'position' | 'carriedAs'>,
-): string[] {
-  return carriedAs === undefined ? [roomId, position] : [roomId, position, String(carriedAs)];
-}
-
-/** Resolution may make a state event current that was redacted while it was soft-failed: then it is shown for the first time. */
-export const REDACTED_UNSEEN = new Collection<readonly [roomId: RoomId, eventKeyPart: string], EventId>(
-  'redacted-unseen',
-  {
-    key: ['room', 'hash of the event'],
-    says: 'the redaction that took effect on a state event that nobody was shown',
-    codec: asText(),
-  },
-);
-
 /**
- * Every accepted event once, by room and position: in `timeline` those that were news here, in the order in which they were;
- * in `history` those that were fetched from the past, which are news to nobody, and those known as a part of a state alone. `topology` has both in the order of the graph,
- * `gaps` those whose parents may be missing here, `overtaken` those that came after deeper ones, `events` tells by an event's id where it stands in a room, `transactions` by what a client sent where the event is.
- * PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
+ * Every accepted event once, by room and position, and where it is found: in the order of the graph, by its id, and by what a client
+ * sent. PERF: an event is stored where the order of its arrival puts it and not by its id, so that pages of the store are full and a
  * page of /sync is one scan.
  */
 export function timelineProjector(reader: RoomFactReader): Projector {
@@ -79,17 +41,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
     name: 'timeline',
     version: 11,
     readableSince: 8,
-    ...owning(REDACTED_UNSEEN),
-    collections: [
-      'timeline',
-      'history',
-      'topology',
-      'gaps',
-      'overtaken',
-      'events',
-      'transactions',
-      REDACTED_UNSEEN.name,
-    ],
+    ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -120,18 +72,17 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   const { pdu, event_id: eventId, txn } = data;
   const depth = depthOf(pdu);
   const isHistory = data.history === true;
-  rows.put(collectionOf({ isHistory }), [roomId, position], row);
-  rows.put('topology', [roomId, depthKey(depth), position], isHistory ? HISTORY_MARK : '');
-  rows.put('events', [eventKeyPart(eventId), roomId], formatEventPlace({ position, depth, revision, isHistory }));
-  // Some parents of an event whose state others told may not be here. Mostly all are missing; readers look again.
-  if (typeof data.base === 'object')
-    rows.put('gaps', [roomId, depthKey(depth), position], JSON.stringify(parentsOf(pdu)));
+  const place: TopologyKey = [roomId, depthKey(depth), position];
+  collectionOf({ isHistory }).put(rows, [roomId, position], row);
+  TOPOLOGY.put(rows, place, isHistory);
+  EVENTS.put(rows, [eventKeyPart(eventId), roomId], { position, depth, revision, isHistory });
+  if (typeof data.base === 'object') GAPS.put(rows, place, referencedIds(pdu['prev_events']));
   if (txn === undefined) return;
   const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
   const { device_id: deviceId, txn_id: txnId } = txn;
   const [userId, type] = [pdu['sender'] as string, pdu['type'] as string];
   const key = transactionKey({ userId, deviceId, roomId, type, txnId, redacts });
-  rows.put('transactions', key, shortPosition(position));
+  TRANSACTIONS.put(rows, key, position);
 }
 
 /**
@@ -140,29 +91,28 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
  */
 function mayBeOvertaken({ origin, history, extremities, pdu }: AcceptedFact['data']): boolean {
   if (history === true) return false;
-  return origin !== undefined || extremities.length > 1 || parentsOf(pdu).length > 1;
+  return origin !== undefined || extremities.length > 1 || referencedIds(pdu['prev_events']).length > 1;
 }
 
-/** What came before may stand after it in the graph: a page that goes back from just before it must begin there. */
 async function noteOvertaken(
   { roomId, data: { pdu } }: AcceptedFact,
   { position }: RecordedFact,
   rows: OwnRows,
 ): Promise<void> {
   const deepest = await deepestBefore(roomId, position, rows);
-  if (deepest !== undefined && deepest > depthOf(pdu)) rows.put('overtaken', [roomId, position], String(deepest));
+  if (deepest !== undefined && deepest > depthOf(pdu)) OVERTAKEN.put(rows, [roomId, position], deepest);
 }
 
 const PAGE = 20;
 
 /** How deep the events go that came before a position. What came after it is there only where facts are applied again. */
 async function deepestBefore(roomId: RoomId, position: Position, rows: OwnRows): Promise<number | undefined> {
-  let before: readonly string[] | undefined;
+  let before: TopologyKey | undefined;
   // PERF: mostly the deepest of all came before it.
   for (let limit = 1; ; limit = PAGE) {
-    const page = await rows.scan('topology', { prefix: [roomId], before, reverse: true, limit });
-    const found = page.find(({ key }) => key[2]! < position);
-    if (found !== undefined || page.length < limit) return found && depthOfKey(found.key[1]!);
+    const page = await TOPOLOGY.scan(rows, { prefix: [roomId], before, reverse: true, limit });
+    const found = page.find(({ key }) => key[2] < position);
+    if (found !== undefined || page.length < limit) return found && depthOfKey(found.key[1]);
     before = page.at(-1)!.key;
   }
 }
@@ -179,9 +129,9 @@ function applyTaken(
 ): void {
   const { pdu, event_id: eventId, visibility } = data;
   const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
-  rows.put('history', [roomId, position], row);
+  HISTORY.put(rows, [roomId, position], row);
   const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true };
-  rows.put('events', [eventKeyPart(eventId), roomId], formatEventPlace(place));
+  EVENTS.put(rows, [eventKeyPart(eventId), roomId], place);
 }
 
 /**
@@ -193,30 +143,21 @@ async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: Ow
   const { position, revision } = fact;
   for (const [carriedAs, { change, pdu }] of currentStateOf(accepted).entries()) {
     const { event_id: eventId } = change;
-    const key = [eventKeyPart(eventId), roomId];
-    if (eventId === data.event_id || (await rows.get('events', key)) !== undefined) continue;
+    const key = [eventKeyPart(eventId), roomId] as const;
+    if (eventId === data.event_id || (await EVENTS.has(rows, key))) continue;
     const { visibility } = data;
     const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true, carriedAs };
     const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
-    const by = await REDACTED_UNSEEN.get(rows, [roomId, key[0]!]);
-    const shown = by === undefined ? row : redactedRowOf(row, by, pdu);
-    rows.put('history', rowKeyOf(roomId, place), shown);
-    rows.put('events', key, formatEventPlace(place));
+    const by = await REDACTED_UNSEEN.get(rows, [roomId, key[0]]);
+    HISTORY.put(rows, rowKeyOf(roomId, place), by === undefined ? row : redactedRowOf(row, by, pdu));
+    EVENTS.put(rows, key, place);
   }
 }
 
 /** Takes away what stood for an event as a part of a state: it has a place now, and two rows could not be redacted at once. */
 async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<void> {
-  const text = await rows.get('events', [eventKeyPart(data.event_id), roomId]);
-  if (text === undefined) return;
-  const place = parseEventPlace(text);
-  if (place.isPlaceless === true) rows.delete('history', rowKeyOf(roomId, place));
-}
-
-/** The parents of an event; in versions 1 and 2 of rooms each stands beside its hash. */
-function parentsOf(pdu: JsonObject): unknown[] {
-  const parents = pdu['prev_events'];
-  return Array.isArray(parents) ? parents.map((parent: unknown) => (Array.isArray(parent) ? parent[0] : parent)) : [];
+  const place = await EVENTS.get(rows, [eventKeyPart(data.event_id), roomId]);
+  if (place?.isPlaceless === true) HISTORY.delete(rows, rowKeyOf(roomId, place));
 }
 
 function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
@@ -240,35 +181,35 @@ async function letWait(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows
   const target = await findStored(roomId, redactedBy(data), rows);
   const first = await findStored(roomId, target && rowHeaderOf(target.row).redactedBy, rows);
   // What came after it is there only where facts are applied again.
-  if (first === undefined || first.key[1]! >= fact.position) {
+  if (first === undefined || first.key[1] >= fact.position) {
     const collection = collectionOf({ isHistory: data.history === true });
-    rows.put(collection, [roomId, fact.position], waitingRowOf(row, true));
+    collection.put(rows, [roomId, fact.position], waitingRowOf(row, true));
   }
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
   const redaction = await findStored(roomId, data.redacted_by, rows);
   if (redaction !== undefined && rowHeaderOf(redaction.row).isWaiting === true)
-    rows.put(redaction.collection, redaction.key, waitingRowOf(redaction.row, false));
+    redaction.collection.put(rows, redaction.key, waitingRowOf(redaction.row, false));
   const target = await findStored(roomId, data.event_id, rows);
   if (target !== undefined)
-    rows.put(target.collection, target.key, redactedRowOf(target.row, data.redacted_by, data.pdu));
+    target.collection.put(rows, target.key, redactedRowOf(target.row, data.redacted_by, data.pdu));
   else if (typeof data.pdu['state_key'] === 'string')
     REDACTED_UNSEEN.put(rows, [roomId, eventKeyPart(data.event_id)], data.redacted_by);
 }
 
 interface StoredRow {
-  readonly collection: 'history' | 'timeline';
-  readonly key: readonly string[];
+  readonly collection: ReturnType<typeof collectionOf>;
+  readonly key: RowKey;
   readonly row: string;
 }
 
 /** An event of a room as it is stored; undefined where it is not. */
 async function findStored(roomId: RoomId, eventId: string | undefined, rows: OwnRows): Promise<StoredRow | undefined> {
-  const text = eventId === undefined ? undefined : await rows.get('events', [eventKeyPart(eventId as EventId), roomId]);
-  if (text === undefined) return undefined;
-  const place = parseEventPlace(text);
+  if (eventId === undefined) return undefined;
+  const place = await EVENTS.get(rows, [eventKeyPart(eventId as EventId), roomId]);
+  if (place === undefined) return undefined;
   const [collection, key] = [collectionOf(place), rowKeyOf(roomId, place)];
-  const row = await rows.get(collection, key);
+  const row = await collection.get(rows, key);
   return row === undefined ? undefined : { collection, key, row };
 }

@@ -1,9 +1,11 @@
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { START } from '#kernel/position';
+import type { Range } from '#projections/collection';
 import type { Views } from '#projections/views';
-import type { Key, ScanOptions } from '#read-models/read-model-store';
 import type { RowHeader } from '../projections/timeline-row.js';
 import { depthKey } from '../projections/event-place.js';
+import { TOPOLOGY, type TopologyKey } from '../projections/timeline-collections.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
@@ -32,9 +34,9 @@ export async function findEventByTime(
     const there = await room.over(fits.map((header) => ({ header })));
     return fits.filter((header) => there.isShown(header));
   };
-  const place = [roomId, depthKey(await firstDepthNotBefore(views, roomId, time))];
-  const before: Range = { before: place, reverse: true };
-  const after: Range = { from: place };
+  const place: TopologyKey = [roomId, depthKey(await firstDepthNotBefore(views, roomId, time)), START];
+  const before: Range<TopologyKey> = { before: place, reverse: true };
+  const after: Range<TopologyKey> = { from: place };
   const around = [...(await scan(views, roomId, before)).headers, ...(await scan(views, roomId, after)).headers];
   const near = await fitting(around);
   if (near.length > 0) return near.reduce((a, b) => (Math.abs(b.sentAt - time) < Math.abs(a.sentAt - time) ? b : a));
@@ -50,8 +52,6 @@ export async function findEventByTime(
   throw new MatrixError('M_NOT_FOUND', 'No event on that side of the time');
 }
 
-type Range = Pick<ScanOptions, 'after' | 'before' | 'from' | 'reverse'>;
-
 /** The lowest depth from which on the events of the room are not before a time. */
 async function firstDepthNotBefore(views: Views, roomId: RoomId, time: number): Promise<number> {
   const [deepest] = (await scan(views, roomId, { reverse: true }, 1)).headers;
@@ -59,7 +59,7 @@ async function firstDepthNotBefore(views: Views, roomId: RoomId, time: number): 
   let high = (deepest?.depth ?? 0) + 1;
   while (low < high) {
     const middle = low + Math.floor((high - low) / 2);
-    const [next] = (await scan(views, roomId, { from: [roomId, depthKey(middle)] }, 1)).headers;
+    const [next] = (await scan(views, roomId, { from: [roomId, depthKey(middle), START] }, 1)).headers;
     if (next === undefined || next.sentAt >= time) high = middle;
     else low = next.depth + 1;
   }
@@ -70,10 +70,10 @@ async function firstDepthNotBefore(views: Views, roomId: RoomId, time: number): 
 async function scan(
   views: Views,
   roomId: RoomId,
-  range: Range,
+  range: Range<TopologyKey>,
   limit = WINDOW,
-): Promise<{ readonly headers: RowHeader[]; readonly last: Key | undefined }> {
-  const keys = await views.scan('topology', { prefix: [roomId], ...range, limit });
+): Promise<{ readonly headers: RowHeader[]; readonly last: TopologyKey | undefined }> {
+  const keys = await TOPOLOGY.scan(views, { prefix: [roomId], ...range, limit });
   const rows = await readRowsAt(views, roomId, keys.map(placeOfTopology));
   return { headers: rows.flatMap((row) => (row === undefined ? [] : [row.header])), last: keys.at(-1)?.key };
 }

@@ -1,9 +1,8 @@
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { depthKey, depthOfKey } from '../projections/event-place.js';
+import { GAPS } from '../projections/timeline-collections.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { isSamePlace, topologyRange } from './timeline-places.js';
 
@@ -26,10 +25,10 @@ export async function findGap(
 ): Promise<Gap | undefined> {
   const isBack = direction === 'b';
   const range = isBack ? topologyRange(roomId, to, from) : topologyRange(roomId, from, to);
-  for await (const page of scanPages(views, 'gaps', { ...range, reverse: isBack }, PAGE)) {
-    for (const { key, value } of page) {
-      const place = { depth: depthOfKey(key[1]!), place: { before: key[2] as Position } };
-      const gap = isSamePlace(place, from) ? undefined : await openGap(views, roomId, place, value);
+  for await (const page of GAPS.pages(views, { ...range, reverse: isBack }, PAGE)) {
+    for (const { key, value: parents } of page) {
+      const place = { depth: depthOfKey(key[1]), place: { before: key[2] } };
+      const gap = isSamePlace(place, from) ? undefined : await openGap(views, roomId, place, parents);
       if (gap !== undefined) return gap;
     }
   }
@@ -39,13 +38,17 @@ export async function findGap(
 /** The gap at a place itself; undefined where nothing is missing just before it. */
 export async function findGapAt(views: Views, roomId: RoomId, at: TimelinePlace): Promise<Gap | undefined> {
   if (typeof at.place === 'string') return undefined;
-  const value = await views.get('gaps', [roomId, depthKey(at.depth), at.place.before]);
-  return value === undefined ? undefined : openGap(views, roomId, at, value);
+  const parents = await GAPS.get(views, [roomId, depthKey(at.depth), at.place.before]);
+  return parents && openGap(views, roomId, at, parents);
 }
 
 /** What was missing when the event came may have been fetched since. */
-async function openGap(views: Views, roomId: RoomId, place: TimelinePlace, value: string): Promise<Gap | undefined> {
-  const parents = JSON.parse(value) as EventId[];
+async function openGap(
+  views: Views,
+  roomId: RoomId,
+  place: TimelinePlace,
+  parents: readonly EventId[],
+): Promise<Gap | undefined> {
   const places = await findPlaces(views, roomId, parents);
   // Of the state that a join brought, what lies before is not here either.
   const missing = parents.filter((_, i) => places[i]?.isPlaceless ?? places[i] === undefined);

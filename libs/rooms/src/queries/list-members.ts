@@ -10,6 +10,7 @@ import { readablePlace } from '../reading/readable-place.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { listStateRowsAfter, listStateRowsAt } from './past-state.js';
 import { listStateRows, MEMBER } from './state-rows.js';
+import { TOPOLOGY } from '../projections/timeline-collections.js';
 import { topologyRange } from './timeline-places.js';
 
 export interface MembersRequest {
@@ -45,7 +46,7 @@ async function listState(open: OpenRoom, at: TimelinePlace | undefined): Promise
 async function findPastEvent(room: RoomReader, at: TimelinePlace): Promise<TimelineRow | undefined> {
   const { views, roomId } = room;
   const range = topologyRange(roomId, undefined, at);
-  const [last] = (await views.scan('topology', { ...range, reverse: true, limit: 1 })).map(placeOfTopology);
+  const [last] = (await TOPOLOGY.scan(views, { ...range, reverse: true, limit: 1 })).map(placeOfTopology);
   if (last?.isHistory !== true) return undefined;
   const [row] = await readRowsAt(views, roomId, [last]);
   return row !== undefined && (await room.over([row])).maySee(row.header) ? row : undefined;

@@ -2,9 +2,9 @@ import { compileMatcher } from '#accounts/filters/event-matcher';
 import type { RoomEventFilter } from '#accounts/filters/filter';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { RoomId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { depthOfKey } from '../projections/event-place.js';
+import { TOPOLOGY } from '../projections/timeline-collections.js';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import type { OpenRoom } from '../reading/open-room.js';
 import { passesFilter } from './event-filter.js';
@@ -87,8 +87,8 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
 /** Where the newest page begins: after the last event of the graph, or after the last that was before the reader's eyes. */
 async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace> {
   if (until !== undefined) return placeAfter(views, roomId, until, 'upper');
-  const [last] = await views.scan('topology', { prefix: [roomId], reverse: true, limit: 1 });
-  return last === undefined ? FIRST : { depth: depthOfKey(last.key[1]!), place: last.key[2] as Position };
+  const [last] = await TOPOLOGY.scan(views, { prefix: [roomId], reverse: true, limit: 1 });
+  return last === undefined ? FIRST : { depth: depthOfKey(last.key[1]), place: last.key[2] };
 }
 
 /** The member events of the senders of some events as of the last of those in the graph: `state` of a page with lazy loading. */
@@ -114,7 +114,7 @@ async function scanTopology(
 ): Promise<TimelineRow[]> {
   const reverse = direction === 'b';
   const range = reverse ? topologyRange(roomId, to, at) : topologyRange(roomId, at, to);
-  const keys = await views.scan('topology', { ...range, reverse, limit });
+  const keys = await TOPOLOGY.scan(views, { ...range, reverse, limit });
   const rows = await readRowsAt(views, roomId, keys.map(placeOfTopology));
   return rows.filter((row) => row !== undefined);
 }

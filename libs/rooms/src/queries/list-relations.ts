@@ -6,7 +6,7 @@ import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { Row, ScanOptions } from '#read-models/read-model-store';
-import { depthKey, depthOfKey } from '../projections/event-place.js';
+import { type DepthKey, depthKey, depthOfKey } from '../projections/event-place.js';
 import type { RelationRow } from '../projections/relations.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
@@ -123,7 +123,7 @@ function childOf({ key, value }: Row): Child {
   const relation = JSON.parse(value) as RelationRow;
   const [id, , , , mark] = relation;
   const position = key[3] as Position;
-  return { id, relation, depth: depthOfKey(key[2]!), place: position, position, ...markedBy(mark) };
+  return { id, relation, depth: depthOfKey(key[2] as DepthKey), place: position, position, ...markedBy(mark) };
 }
 
 /** The relations to an event between the request's tokens, in the direction of the page. */

@@ -3,10 +3,11 @@ import { findTimelineToken, type TimelinePlace, type TimelineToken } from '#http
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { comparePlaces, type Place, START } from '#kernel/position';
+import type { Range } from '#projections/collection';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
-import type { ScanOptions } from '#read-models/read-model-store';
 import { depthKey } from '../projections/event-place.js';
+import { OVERTAKEN, TIMELINE, TOPOLOGY, type TopologyKey } from '../projections/timeline-collections.js';
 import { rowHeaderOf } from '../projections/timeline-row.js';
 import { findLastRow } from '../reading/event-rows.js';
 
@@ -67,7 +68,7 @@ export async function parseTimelineBounds(
 
 async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: TimelinePlace): Promise<boolean> {
   const position = typeof place === 'string' ? place : place.before;
-  return position === START || (await views.get('topology', [roomId, depthKey(depth), position])) !== undefined;
+  return position === START || TOPOLOGY.has(views, [roomId, depthKey(depth), position]);
 }
 
 /**
@@ -80,10 +81,10 @@ export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end:
   if (last === undefined) return FIRST;
   const { depth, position } = last;
   if (end === 'lower') return { depth, place: position };
-  const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 };
-  const [overtaken] = await views.scan('overtaken', range);
-  const deepest = Math.max(depth, Number(overtaken?.value ?? 0));
-  const next = typeof upTo === 'string' ? undefined : await views.get('timeline', [roomId, upTo.before]);
+  const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 } as const;
+  const [overtaken] = await OVERTAKEN.scan(views, range);
+  const deepest = Math.max(depth, overtaken?.value ?? 0);
+  const next = typeof upTo === 'string' ? undefined : await TIMELINE.get(views, [roomId, upTo.before]);
   const header = next === undefined ? undefined : rowHeaderOf(next);
   if (header?.isAfterGap === true && header.depth > deepest) return { depth: header.depth, place: upTo };
   return { depth: deepest, place: position };
@@ -98,12 +99,12 @@ export function isSamePlace(a: TimelinePlace, b: TimelinePlace): boolean {
   return comparePlaced(a, b) === 0;
 }
 
-/** The bounds of a scan of `topology` from the first token, where there is one, to the second. */
+/** The bounds of a scan in the order of the graph from the first token, where there is one, to the second. */
 export function topologyRange(
   roomId: RoomId,
   lower: TimelinePlace | undefined,
   upper: TimelinePlace | undefined,
-): Omit<ScanOptions, 'limit'> {
+): Range<TopologyKey> {
   return {
     prefix: [roomId],
     ...(lower && boundAfter([roomId, depthKey(lower.depth)], lower.place)),

@@ -1,11 +1,11 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Place, Position } from '#kernel/position';
+import type { Place } from '#kernel/position';
+import type { Entry } from '#projections/collection';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
-import type { Key } from '#read-models/read-model-store';
-import { eventKeyPart, type EventPlace, HISTORY_MARK, parseEventPlace } from '../projections/event-place.js';
+import { eventKeyPart, type EventPlace } from '../projections/event-place.js';
 import { parseRow, type TimelineRow } from '../projections/timeline-row.js';
-import { collectionOf, rowKeyOf } from '../projections/timeline.projector.js';
+import { collectionOf, EVENTS, rowKeyOf, TIMELINE, type TopologyKey } from '../projections/timeline-collections.js';
 
 /** What is needed of a place to read the event that stands at it. */
 export type RowPlace = Pick<EventPlace, 'position' | 'isHistory' | 'carriedAs'>;
@@ -17,11 +17,10 @@ export async function findPlaces(
   ids: readonly EventId[],
 ): Promise<(EventPlace | undefined)[]> {
   if (ids.length === 0) return [];
-  const texts = await views.getMany(
-    'events',
+  return EVENTS.getMany(
+    views,
     ids.map((id) => [eventKeyPart(id), roomId]),
   );
-  return texts.map((text) => (text === undefined ? undefined : parseEventPlace(text)));
 }
 
 /** The rows of the events of a room at some places, in the order of the places; undefined for what does not stand there. */
@@ -34,8 +33,8 @@ export async function readRowsAt(
   for (const isHistory of [false, true]) {
     const wanted = [...places.keys()].filter((i) => places[i]?.isHistory === isHistory);
     if (wanted.length === 0) continue;
-    const keys: Key[] = wanted.map((i) => rowKeyOf(roomId, places[i]!));
-    const texts = await views.getMany(collectionOf({ isHistory }), keys);
+    const keys = wanted.map((i) => rowKeyOf(roomId, places[i]!));
+    const texts = await collectionOf({ isHistory }).getMany(views, keys);
     for (const [n, i] of wanted.entries()) {
       const text = texts[n];
       if (text !== undefined) rows[i] = parseRow(text);
@@ -44,9 +43,9 @@ export async function readRowsAt(
   return rows;
 }
 
-/** The place that a row of `topology` tells. */
-export function placeOfTopology({ key, value }: { readonly key: Key; readonly value: string }): RowPlace {
-  return { position: key[2] as Position, isHistory: value === HISTORY_MARK };
+/** The place that a row of the graph's order tells. */
+export function placeOfTopology({ key, value: isHistory }: Entry<TopologyKey, boolean>): RowPlace {
+  return { position: key[2], isHistory };
 }
 
 /** The rows of some events of a room by their ids, in the order of the ids; undefined for those that the room does not have. */
@@ -70,15 +69,15 @@ export async function findLastRow(
   roomId: RoomId,
   place: Place,
 ): Promise<TimelineRow | undefined> {
-  const range = { prefix: [roomId], ...boundUpTo([roomId], place) };
-  const [last] = await views.scan('timeline', { ...range, reverse: true, limit: 1 });
+  const range = { prefix: [roomId], ...boundUpTo([roomId], place) } as const;
+  const [last] = await TIMELINE.scan(views, { ...range, reverse: true, limit: 1 });
   return last && parseRow(last.value);
 }
 
 /** The rooms that have an event of this id: in rooms of versions 1 and 2 a server gives its events what ids it likes. */
 export async function listRoomsOfEvent(views: Pick<Views, 'scan'>, eventId: EventId): Promise<RoomId[]> {
-  const rows = await views.scan('events', { prefix: [eventKeyPart(eventId)], limit: MAX_ROOMS });
-  return rows.map(({ key }) => key[1] as RoomId);
+  const rows = await EVENTS.scan(views, { prefix: [eventKeyPart(eventId)], limit: MAX_ROOMS });
+  return rows.map(({ key }) => key[1]);
 }
 
 const MAX_ROOMS = 10;

@@ -4,6 +4,7 @@ import type { Views } from '#projections/views';
 import { askGraph } from '../graph/ask-graph.js';
 import type { GraphState } from '../graph/room-graph.js';
 import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
+import { TIMELINE } from '../projections/timeline-collections.js';
 import { findLastRow, findPlaces, findRowsById } from './event-rows.js';
 import { findNextJoin, type Standing } from './standing.js';
 
@@ -67,7 +68,7 @@ export async function findPastStandings(
    * room did not show its history when it was joined, whoever comes later is told what they found in force, and nothing before.
    */
   async function standingAtTaken({ eventId, type, stateKey = '' }: RowHeader): Promise<Omit<PastStanding, 'before'>> {
-    const [first] = await views.scan('timeline', { prefix: [roomId], limit: 1 });
+    const [first] = await TIMELINE.scan(views, { prefix: [roomId], limit: 1 });
     const visibility = first && rowHeaderOf(first.value).visibility;
     if (visibility !== 'joined' && visibility !== 'invited')
       return { membership: 'leave', isInLater: now?.membership === 'join' };

@@ -1,7 +1,8 @@
 import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { type Place, type Position, START } from '#kernel/position';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
-import type { Key, ScanOptions } from '#read-models/read-model-store';
+import type { Range } from '#projections/collection';
+import { TIMELINE, type TimelineKey } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { passesFilter } from '#rooms/queries/event-filter';
 import type { RoomReader } from '#rooms/reading/room-reader';
@@ -19,8 +20,8 @@ export class RoomCursor {
   #rows: TimelineRow[] = [];
   #index = 0;
   #isAtEnd = false;
-  #lower: Pick<ScanOptions, 'after' | 'from'>;
-  #upper: Pick<ScanOptions, 'before' | 'to'>;
+  #lower: Pick<Range<TimelineKey>, 'after' | 'from'>;
+  #upper: Pick<Range<TimelineKey>, 'before' | 'to'>;
 
   constructor(
     /** Who reads, over this stretch. */
@@ -58,7 +59,7 @@ export class RoomCursor {
   }
 
   async #read(): Promise<void> {
-    const page = await this.room.views.scan('timeline', {
+    const page = await TIMELINE.scan(this.room.views, {
       prefix: [this.room.roomId],
       ...this.#lower,
       ...this.#upper,
@@ -68,7 +69,7 @@ export class RoomCursor {
     this.#rows = page.map(({ value }) => parseRow(value));
     this.#index = 0;
     this.#isAtEnd = page.length < PAGE;
-    const last: Key | undefined = page.at(-1)?.key;
+    const last: TimelineKey | undefined = page.at(-1)?.key;
     if (last === undefined) return;
     if (this.reverse) this.#upper = { before: last };
     else this.#lower = { after: last };

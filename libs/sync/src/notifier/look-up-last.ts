@@ -1,5 +1,6 @@
 import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
+import type { Collection } from '#projections/collection';
 import type { Views } from '#projections/views';
 import type { LastTouched } from './last-touched.js';
 
@@ -7,17 +8,17 @@ import type { LastTouched } from './last-touched.js';
  * Whether anything happened in a room after a position, by a collection [room, position]. It is looked up only where nothing is
  * remembered, and is remembered then.
  */
-export async function lookUpLast(
+export async function lookUpLast<V>(
   views: Views,
-  collection: string,
+  collection: Collection<readonly [roomId: RoomId, position: Position], V>,
   touched: LastTouched,
   roomId: RoomId,
   after: Position,
 ): Promise<boolean> {
   const known = touched.hasHappenedSince(roomId, after);
   if (known !== undefined) return known;
-  const [last] = await views.scan(collection, { prefix: [roomId], reverse: true, limit: 1 });
-  const position = (last?.key[1] ?? START) as Position;
+  const [last] = await collection.scan(views, { prefix: [roomId], reverse: true, limit: 1 });
+  const position = last?.key[1] ?? START;
   touched.learn(roomId, position);
   return position > after;
 }

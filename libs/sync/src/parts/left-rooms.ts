@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
 import type { RoomReader } from '#rooms/reading/room-reader';
@@ -97,8 +98,8 @@ export class LeftRooms {
   }
 
   async #rowsAt({ room }: Departure, positions: readonly Position[]): Promise<TimelineRow[]> {
-    const texts = await this.views.getMany(
-      'timeline',
+    const texts = await TIMELINE.getMany(
+      this.views,
       positions.map((position) => [room.roomId, position]),
     );
     const rows = texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));

@@ -2,13 +2,13 @@ import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { Inject, Injectable } from '@nestjs/common';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import type { Range } from '#projections/collection';
 import { VIEWS, type Views } from '#projections/views';
-import type { ScanOptions } from '#read-models/read-model-store';
+import { TIMELINE, type TimelineKey } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 
 const PAGE = 50;
 const SHARED = 64;
-const TIMELINE: readonly string[] = ['timeline'];
 
 /**
  * The ends of timelines that were read lately. PERF: a message in a busy room wakes many requests that read the same stretch
@@ -29,7 +29,7 @@ export class SharedRows {
   /** The timeline of a room backwards from `upTo`; see `RecentRows`. Shared only where it begins somewhere. */
   open(roomId: RoomId, upTo: Position, expected: number, after?: Position): RecentRows {
     if (after === undefined) return new RecentRows(this.views, roomId, upTo, expected);
-    const key = `${roomId} ${after} ${upTo} ${expected} ${this.views.position(TIMELINE)}`;
+    const key = `${roomId} ${after} ${upTo} ${expected} ${this.views.position([TIMELINE.name])}`;
     let rows = this.#shared.get(key);
     if (rows === undefined) this.#shared.set(key, (rows = new RecentRows(this.views, roomId, upTo, expected, after)));
     return rows;
@@ -39,7 +39,7 @@ export class SharedRows {
 /** The timeline of a room from a position backwards: read as far as somebody asks, and once for all who do. */
 export class RecentRows {
   readonly #rows: TimelineRow[] = [];
-  #upper: Pick<ScanOptions, 'before' | 'to'>;
+  #upper: Pick<Range<TimelineKey>, 'before' | 'to'>;
   #isAtEnd = false;
   #reading: Promise<void> | undefined;
 
@@ -72,7 +72,7 @@ export class RecentRows {
   async #readOn(): Promise<void> {
     const { roomId, after } = this;
     const limit = this.#rows.length === 0 ? this.expected : PAGE;
-    const page = await this.views.scan('timeline', {
+    const page = await TIMELINE.scan(this.views, {
       prefix: [roomId],
       ...this.#upper,
       after: after === undefined ? undefined : [roomId, after],

@@ -5,6 +5,7 @@ import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
+import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
@@ -33,7 +34,7 @@ const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
-  static readonly covers = ['timeline', 'room-state', MEMBERSHIP_LOG.name, ROOMS.name];
+  static readonly covers = [TIMELINE.name, 'room-state', MEMBERSHIP_LOG.name, ROOMS.name];
   readonly key = 'rooms';
 
   constructor(
@@ -126,7 +127,7 @@ export class RoomsStream implements SyncStream {
   /** Looks up what is not known in memory, all of it, so that it is the next time. */
   async #lookUpNews({ since, until }: SyncContext, roomId: RoomId): Promise<boolean> {
     if (since === undefined) return true;
-    let hasNews = await lookUpLast(this.views, 'timeline', this.active.rooms, roomId, since.position);
+    let hasNews = await lookUpLast(this.views, TIMELINE, this.active.rooms, roomId, since.position);
     for (const ephemeral of this.ephemerals) hasNews = (await ephemeral.lookUp(roomId, since)) || hasNews;
     return hasNews && until.position > since.position;
   }

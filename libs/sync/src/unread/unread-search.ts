@@ -1,9 +1,9 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
 import type { ThreadSenderRow } from '#rooms/projections/relations.projector';
+import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/reading/event-rows';
 import { findThread } from '#rooms/queries/find-thread';
@@ -97,8 +97,8 @@ export class UnreadSearch {
       if (row === undefined) return;
       yield (last = row);
     }
-    const before = [roomId, last!.header.position];
-    for await (const page of scanPages(this.views, 'timeline', { prefix: [roomId], before, reverse: true }, PAGE)) {
+    const before = [roomId, last!.header.position] as const;
+    for await (const page of TIMELINE.pages(this.views, { prefix: [roomId], before, reverse: true }, PAGE)) {
       await this.room.sync.pause();
       for (const { value } of page) yield parseRow(value);
     }
@@ -172,8 +172,8 @@ export class UnreadSearch {
       const range = { prefix: [roomId, root], after: [roomId, root, from], before: [roomId, root, before] };
       const children = await views.scan('thread-events', { ...range, reverse: true, limit: left });
       left -= children.length;
-      const keys = children.map((child) => [roomId, child.key[2]!]);
-      for (const text of await views.getMany('timeline', keys)) {
+      const keys = children.map((child) => [roomId, child.key[2] as Position] as const);
+      for (const text of await TIMELINE.getMany(views, keys)) {
         const row = text === undefined ? undefined : parseRow(text);
         if (row !== undefined && row.header.sender !== room.sync.requester.userId) await this.#consider(row, root);
       }
