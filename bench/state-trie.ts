@@ -18,10 +18,13 @@ export function benchStateTrie(): string[] {
     trie = trie.set(type, stateKey, eventId);
     return trie;
   };
+  const changeMany = () =>
+    trie.change(Array.from({ length: 1_000 }, () => memberOf((changes++ * 7) % MEMBERS, 'once')));
   const small = members.slice(0, 1_000);
   return [
     measure('set and rootHash, 100,000 entries', () => change().rootHash),
     measure('set, 100,000 entries', change),
+    measure('1,000 set at once and rootHash, 100,000 entries', () => changeMany().rootHash),
     measure('get, 100,000 entries', () => trie.get('m.room.member', '@user77:example.org')),
     measure('trieOf and rootHash, 1,000 entries', () => trieOf(small).rootHash),
   ];

@@ -1,7 +1,6 @@
 import type { EventId } from '#kernel/ids';
-import type { StateTrie } from '../state-trie/state-trie.js';
 import { type EventsById, findUsable } from './events-by-id.js';
-import { eventIdsOf, type SplitStates } from './split-conflicted.js';
+import type { SplitStates, UnconflictedState } from './split-conflicted.js';
 
 /**
  * The events that are in the full auth chains of some states but not of all (room version 2, "Auth difference"). Events of
@@ -14,11 +13,25 @@ import { eventIdsOf, type SplitStates } from './split-conflicted.js';
  * followed, up to where they meet an unconflicted one, and the chains of the unconflicted events are walked only while there
  * are candidates left that those could still reach.
  */
-export function findAuthDifference(split: SplitStates, events: EventsById): Set<EventId> {
-  const difference = findSeenBySome(split, events);
-  removeReachable(difference, new Set(split.conflicts.flatMap(eventIdsOf)), split.unconflicted, events);
+export function findAuthDifference(
+  split: SplitStates,
+  events: EventsById,
+  seenBySome: ReadonlySet<EventId> = findSeenBySome(split, events),
+): Set<EventId> {
+  const difference = new Set(seenBySome);
+  removeReachable(difference, split, events);
   return difference;
 }
+
+interface Seen {
+  /** The last state whose conflicted events lead to the event. */
+  last: number;
+  states: number;
+  readonly authEvents: readonly EventId[];
+}
+
+/** Of an event from which on no state is looked at: an unconflicted one, or one that is not there. */
+const NOT_FOLLOWED: Seen = { last: Infinity, states: Infinity, authEvents: [] };
 
 /**
  * The events that conflicted events of some states lead to, but not those of all: the auth difference, and besides what the
@@ -26,40 +39,40 @@ export function findAuthDifference(split: SplitStates, events: EventsById): Set<
  */
 export function findSeenBySome({ unconflicted, conflicts }: SplitStates, events: EventsById): Set<EventId> {
   const states = conflicts[0]?.perState.length ?? 0;
-  const seenBy = new Map<EventId, number>();
+  const seen = new Map<EventId, Seen>();
+  const stack: EventId[] = [];
   for (let i = 0; i < states; i++) {
-    const own = conflicts.map(({ perState }) => perState[i]).filter((eventId) => eventId !== undefined);
-    for (const eventId of walkConflicted(own, unconflicted, events))
-      seenBy.set(eventId, (seenBy.get(eventId) ?? 0) + 1);
+    for (const { perState } of conflicts) if (perState[i] !== undefined) stack.push(perState[i]!);
+    for (let eventId = stack.pop(); eventId !== undefined; eventId = stack.pop()) {
+      let one = seen.get(eventId);
+      if (one === undefined) seen.set(eventId, (one = firstSeen(eventId, unconflicted, events)));
+      if (one.last >= i) continue;
+      one.last = i;
+      one.states++;
+      for (const authEvent of one.authEvents) stack.push(authEvent);
+    }
   }
   const some = new Set<EventId>();
-  for (const [eventId, count] of seenBy) if (count < states) some.add(eventId);
+  for (const [eventId, one] of seen) if (one.states < states) some.add(eventId);
   return some;
 }
 
-/** Some events and their auth chains, without unconflicted events and what is only reached through those. */
-function walkConflicted(start: readonly EventId[], unconflicted: StateTrie, events: EventsById): Set<EventId> {
-  const seen = new Set<EventId>();
-  const stack = [...start];
-  for (let eventId = stack.pop(); eventId !== undefined; eventId = stack.pop()) {
-    if (seen.has(eventId)) continue;
-    const event = findUsable(events, eventId);
-    if (event === undefined) continue;
-    if (event.stateKey !== undefined && unconflicted.get(event.type, event.stateKey) === eventId) continue;
-    seen.add(eventId);
-    stack.push(...event.authEvents);
-  }
-  return seen;
+function firstSeen(eventId: EventId, unconflicted: UnconflictedState, events: EventsById): Seen {
+  const event = findUsable(events, eventId);
+  if (event === undefined) return NOT_FOLLOWED;
+  const { type, stateKey, authEvents } = event;
+  if (stateKey !== undefined && unconflicted.get(type, stateKey) === eventId) return NOT_FOLLOWED;
+  return { last: -1, states: 0, authEvents };
 }
 
 /** Removes the candidates that are in the auth chain of an unconflicted event, and so in those of all states. */
 function removeReachable(
   candidates: Set<EventId>,
-  conflicted: ReadonlySet<EventId>,
-  unconflicted: StateTrie,
+  { conflicted, unconflicted }: SplitStates,
   events: EventsById,
 ): void {
-  const open = new Set([...candidates].filter((eventId) => !conflicted.has(eventId)));
+  const open = new Set<EventId>();
+  for (const eventId of candidates) if (!conflicted.has(eventId)) open.add(eventId);
   if (open.size === 0) return;
   const seen = new Set<EventId>();
   for (const { eventId: start } of unconflicted.entries()) {

@@ -1,14 +1,14 @@
 import { findAuthRefusal } from '../event-auth/authorize-event.js';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
-import { stateKeyOf } from '../state-trie/state-key-of.js';
 import type { StateTrie } from '../state-trie/state-trie.js';
 import { type EventsById, findAuthEvent } from './events-by-id.js';
+import type { KeyedMap } from './keyed-map.js';
 
 /** A state under construction: what was applied so far upon a state that stays as it is. */
 export interface PartialState {
-  readonly base: StateTrie;
-  readonly applied: Map<string, RoomEvent>;
+  readonly base: Pick<StateTrie, 'get'>;
+  readonly applied: KeyedMap<RoomEvent>;
 }
 
 /**
@@ -28,7 +28,7 @@ export function applyAllowed(
       findInPartial(partial, type, stateKey, events) ?? findAuthEvent(event, type, stateKey, events);
     const state = { createEvent: createEvent ?? get('m.room.create', ''), get };
     if (findAuthRefusal(event, version, state) !== undefined) continue;
-    partial.applied.set(stateKeyOf(event.type, event.stateKey), event);
+    partial.applied.set(event.type, event.stateKey, event);
   }
 }
 
@@ -39,7 +39,7 @@ export function findInPartial(
   stateKey: string,
   events: EventsById,
 ): RoomEvent | undefined {
-  const event = applied.get(stateKeyOf(type, stateKey));
+  const event = applied.get(type, stateKey);
   if (event !== undefined) return event;
   const eventId = base.get(type, stateKey);
   return eventId === undefined ? undefined : events.get(eventId);

@@ -35,13 +35,13 @@ function positionsOfMainline(powerLevels: RoomEvent | undefined, events: EventsB
 /** The mainline position of an event; remembers it for all power levels events on the way. */
 function findPosition(event: RoomEvent, positions: Map<EventId, number>, events: EventsById): number {
   const way = new Set<EventId>();
-  let position = Infinity;
+  let position: number | undefined;
   for (let next = powerLevelsOf(event, events); next !== undefined; next = powerLevelsOf(next, events)) {
-    const known = positions.get(next.eventId);
-    if (known !== undefined) position = known;
-    if (known !== undefined || way.has(next.eventId)) break;
+    position = positions.get(next.eventId);
+    if (position !== undefined || way.has(next.eventId)) break;
     way.add(next.eventId);
   }
+  position ??= Infinity;
   for (const eventId of way) positions.set(eventId, position);
   return position;
 }

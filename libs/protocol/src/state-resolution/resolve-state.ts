@@ -7,10 +7,11 @@ import { findAuthDifference } from './auth-difference.js';
 import { findConflictedSubgraph } from './conflicted-subgraph.js';
 import { type EventsById, findUsable } from './events-by-id.js';
 import { applyAllowed, findInPartial, type PartialState } from './iterative-auth-check.js';
+import { KeyedMap } from './keyed-map.js';
 import { sortByMainline } from './mainline-sort.js';
 import { selectPowerEvents, sortByPower } from './power-sort.js';
 import { resolveV1 } from './resolve-v1.js';
-import { eventIdsOf, splitConflicted, type SplitStates } from './split-conflicted.js';
+import { splitConflicted, type SplitStates } from './split-conflicted.js';
 
 /**
  * The one state that several states of a room come to: room versions, "State resolution", by the algorithm of the version.
@@ -28,24 +29,35 @@ export function resolveState(states: readonly StateTrie[], version: RoomVersion,
   return resolveSplit(splitConflicted([first, ...others]), version, events);
 }
 
-/** `resolveState` for states that differ and are split already. */
-export function resolveSplit(split: SplitStates, version: RoomVersion, events: EventsById): StateTrie {
-  for (const eventId of split.conflicts.flatMap(eventIdsOf)) {
+/** `resolveState` for states that differ and are split already. `seenBySome`: where it is known (`findSeenBySome`). */
+export function resolveSplit(
+  split: SplitStates,
+  version: RoomVersion,
+  events: EventsById,
+  seenBySome?: ReadonlySet<EventId>,
+): StateTrie {
+  for (const eventId of split.conflicted) {
     if (events.get(eventId) === undefined) throw new Error(`State resolution misses the event ${eventId}`);
   }
-  return version.stateResolution === 'v1' ? resolveV1(split, version, events) : resolveV2(split, version, events);
+  if (version.stateResolution === 'v1') return resolveV1(split, version, events);
+  return resolveV2(split, version, events, findAuthDifference(split, events, seenBySome));
 }
 
 /** Versions 2 and 2.1: room version 2 and room version 12, "Algorithm". */
-function resolveV2(split: SplitStates, version: RoomVersion, events: EventsById): StateTrie {
+function resolveV2(
+  split: SplitStates,
+  version: RoomVersion,
+  events: EventsById,
+  authDifference: ReadonlySet<EventId>,
+): StateTrie {
   const isV21 = version.stateResolution === 'v2.1';
-  const conflicted = collectFullConflicted(split, version, events);
+  const conflicted = collectFullConflicted(split, version, events, authDifference);
   const createEvent = findCreateEvent(conflicted, version, events);
   // 1
   const powerEvents = selectPowerEvents(conflicted);
   const sorted = sortByPower(powerEvents, version, events, createEvent);
   // 2
-  const partial: PartialState = { base: isV21 ? StateTrie.empty : split.unconflicted, applied: new Map() };
+  const partial: PartialState = { base: isV21 ? StateTrie.empty : split.unconflicted, applied: new KeyedMap() };
   applyAllowed(sorted, partial, version, events, createEvent);
   // 3
   const others = [...conflicted.values()].filter(({ eventId }) => !powerEvents.has(eventId));
@@ -54,17 +66,18 @@ function resolveV2(split: SplitStates, version: RoomVersion, events: EventsById)
   // 4
   applyAllowed(rest, partial, version, events, createEvent);
   // 5
-  let resolved = split.unconflicted;
-  for (const { type, stateKey = '', eventId } of partial.applied.values()) {
-    if (split.unconflicted.get(type, stateKey) === undefined) resolved = resolved.set(type, stateKey, eventId);
-  }
-  return resolved;
+  return split.unconflicted.with(partial.applied);
 }
 
 /** The full conflicted set. */
-function collectFullConflicted(split: SplitStates, version: RoomVersion, events: EventsById): Map<EventId, RoomEvent> {
-  const conflicted = new Set(split.conflicts.flatMap(eventIdsOf));
-  const full = new Set([...conflicted, ...findAuthDifference(split, events)]);
+function collectFullConflicted(
+  { conflicted }: SplitStates,
+  version: RoomVersion,
+  events: EventsById,
+  authDifference: ReadonlySet<EventId>,
+): Map<EventId, RoomEvent> {
+  const full = new Set(conflicted);
+  for (const eventId of authDifference) full.add(eventId);
   if (version.stateResolution === 'v2.1')
     for (const eventId of findConflictedSubgraph(conflicted, events)) full.add(eventId);
   const found = new Map<EventId, RoomEvent>();

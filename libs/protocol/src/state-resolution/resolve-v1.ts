@@ -5,6 +5,7 @@ import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import type { StateTrie } from '../state-trie/state-trie.js';
 import { type EventsById, findUsable } from './events-by-id.js';
+import { KeyedMap } from './keyed-map.js';
 import { type Conflict, eventIdsOf, type SplitStates } from './split-conflicted.js';
 
 /** The types whose conflicts are resolved first, each upon the result of those before. */
@@ -21,7 +22,7 @@ export function resolveV1(
   version: RoomVersion,
   events: EventsById,
 ): StateTrie {
-  let resolved = unconflicted;
+  let resolved = unconflicted.with(new KeyedMap());
   const open: OpenConflict[] = [];
   for (const conflict of conflicts) {
     const [first, ...others] = usableEventsOf(conflict, events);

@@ -1,10 +1,9 @@
 import type { EventId } from '#kernel/ids';
-import type { StateKey } from '../room-event.js';
 import { rawHash } from './hash-node.js';
-import { Branch, childAt, Leaf, leavesOf, type Node, SLOTS } from './trie-node.js';
+import { Branch, childAt, Leaf, leavesOf, type Node, SLOTS, type TrieKey } from './trie-node.js';
 
 /** A key at which two states differ; undefined on the side that has no such entry. */
-export interface StateDifference extends StateKey {
+export interface StateDifference extends TrieKey {
   readonly before: EventId | undefined;
   readonly after: EventId | undefined;
 }
@@ -41,9 +40,9 @@ function* diffLeaves(before: Node | undefined, after: Node | undefined): Generat
 }
 
 function difference(
-  { type, stateKey }: Leaf,
+  { type, stateKey, path }: Leaf,
   before: EventId | undefined,
   after: EventId | undefined,
 ): StateDifference {
-  return { type, stateKey, before, after };
+  return { type, stateKey, path, before, after };
 }

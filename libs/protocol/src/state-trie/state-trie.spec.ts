@@ -163,10 +163,36 @@ describe('state trie', () => {
     );
   });
 
+  it('comes to the same by many changes at once as by one after another, and stays as it was', () => {
+    fc.assert(
+      fc.property(entries, operations, operations, (base, list, others) => {
+        const trie = trieOf(base);
+        const root = trie.rootHash;
+        const after = apply(trie, list);
+        const changes = list.map(({ entry: e, remove }) => ({ ...e, eventId: remove ? undefined : e.eventId }));
+        const changed = trie.change(changes);
+        const changedRoot = changed.rootHash;
+        expect(changedRoot).toBe(after.rootHash);
+        expect(changed.size).toBe(after.size);
+        expect([...changed.entries()]).toEqual([...after.entries()]);
+        // With the paths that another trie knows, upon branches whose hashes are known.
+        const other = apply(changed, others);
+        const towards = [...diffTries(changed, other)].map((each) => ({ ...each, eventId: each.after }));
+        const reached = changed.change(towards);
+        expect(reached.rootHash).toBe(other.rootHash);
+        expect(reached.size).toBe(other.size);
+        expect(trieOf(reached.entries()).rootHash).toBe(other.rootHash);
+        expect(trieOf(changed.entries()).rootHash).toBe(changedRoot);
+        expect(trieOf(trie.entries()).rootHash).toBe(root);
+      }),
+    );
+  });
+
   it('answers itself when nothing changes', () => {
     const trie = trieOf([member(1), member(2)]);
     expect(trie.set('m.room.member', '@user1:example.org', '$event1' as EventId)).toBe(trie);
     expect(trie.delete('m.room.member', '@user3:example.org')).toBe(trie);
+    expect(trie.change([member(1), member(2), { ...member(3), eventId: undefined }])).toBe(trie);
     expect(trie.delete('m.room.member', '@user1:example.org').delete('m.room.member', '@user2:example.org')).toBe(
       StateTrie.empty,
     );

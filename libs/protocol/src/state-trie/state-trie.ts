@@ -1,9 +1,9 @@
 import type { EventId } from '#kernel/ids';
 import { diffNodes, type StateDifference } from './diff-nodes.js';
+import type { StateKey } from '../room-event.js';
 import { rawHash } from './hash-node.js';
 import {
   type Branch,
-  digestOf,
   findLeaf,
   Leaf,
   leavesOf,
@@ -12,9 +12,18 @@ import {
   put,
   remove,
   type StateEntry,
+  type TrieKey,
 } from './trie-node.js';
 
-export type { StateDifference, StateEntry };
+export type { StateDifference, StateEntry, TrieKey };
+
+/** What becomes of one key of a state. */
+export interface TrieChange extends StateKey {
+  /** undefined: nothing holds it any more. */
+  readonly eventId: EventId | undefined;
+  /** PERF: where it belongs, for whoever knows it from another trie. */
+  readonly path?: number;
+}
 
 /**
  * The state of a room as a persistent Merkle trie: (type, state_key) -> event id. A change answers a new trie that shares
@@ -45,23 +54,42 @@ export class StateTrie {
 
   /** The event id at a key, or undefined. */
   get(type: string, stateKey: string): EventId | undefined {
-    return findLeaf(this.#root, type, stateKey, digestOf(type, stateKey))?.eventId;
+    return findLeaf(this.#root, { type, stateKey, path: pathOf(type, stateKey) })?.eventId;
   }
 
   /** This trie with one entry set; the same object if it is there already. Hashes nothing but the key. */
   set(type: string, stateKey: string, eventId: EventId): StateTrie {
-    const digest = digestOf(type, stateKey);
-    const old = findLeaf(this.#root, type, stateKey, digest);
+    const leaf = new Leaf(type, stateKey, eventId, pathOf(type, stateKey));
+    const old = findLeaf(this.#root, leaf);
     if (old?.eventId === eventId) return this;
-    const root = put(this.#root, new Leaf(type, stateKey, eventId, pathOf(digest)), digest, 0, false);
-    return new StateTrie(root, old === undefined ? this.size + 1 : this.size);
+    return new StateTrie(put(this.#root, leaf, 0), old === undefined ? this.size + 1 : this.size);
   }
 
   /** This trie without one entry; the same object if there is none. */
   delete(type: string, stateKey: string): StateTrie {
-    const digest = digestOf(type, stateKey);
-    if (findLeaf(this.#root, type, stateKey, digest) === undefined) return this;
-    return this.size === 1 ? StateTrie.empty : new StateTrie(remove(this.#root as Branch, digest, 0), this.size - 1);
+    return this.change([{ type, stateKey, eventId: undefined }]);
+  }
+
+  /**
+   * This trie after some changes in turn; the same object if there are none. PERF: a branch in which several fall is copied once
+   * (bench/state-trie.ts).
+   */
+  change(changes: Iterable<TrieChange>): StateTrie {
+    let root = this.#root;
+    let { size } = this;
+    const own = new Set<Branch>();
+    for (const { type, stateKey, eventId, path = pathOf(type, stateKey) } of changes) {
+      const key = { type, stateKey, path };
+      const old = findLeaf(root, key);
+      if (old?.eventId === eventId) continue;
+      if (eventId === undefined) root = --size === 0 ? undefined : remove(root as Branch, key, 0);
+      else {
+        root = put(root, new Leaf(type, stateKey, eventId, path), 0, own);
+        if (old === undefined) size++;
+      }
+    }
+    if (root === this.#root) return this;
+    return root === undefined ? StateTrie.empty : new StateTrie(root, size);
   }
 
   /** The hash of the whole map. Computed on first use; later tries hash only the nodes that changed since. */
@@ -74,18 +102,6 @@ export class StateTrie {
     if (this.#root !== undefined) yield* leavesOf(this.#root);
   }
 
-  /** Builds a trie in place, without the copies of repeated `set`; of entries with the same key the last one counts. */
-  static of(entries: Iterable<StateEntry>): StateTrie {
-    let root: Node | undefined;
-    let size = 0;
-    for (const { type, stateKey, eventId } of entries) {
-      const digest = digestOf(type, stateKey);
-      if (findLeaf(root, type, stateKey, digest) === undefined) size++;
-      root = put(root, new Leaf(type, stateKey, eventId, pathOf(digest)), digest, 0, true);
-    }
-    return root === undefined ? StateTrie.empty : new StateTrie(root, size);
-  }
-
   /** The differences towards another trie; see `diffTries`. */
   *diff(other: StateTrie): Generator<StateDifference, void, undefined> {
     yield* diffNodes(this.#root, other.#root);
@@ -94,7 +110,7 @@ export class StateTrie {
 
 /** Builds a trie of entries; of entries with the same key the last one counts. */
 export function trieOf(entries: Iterable<StateEntry>): StateTrie {
-  return StateTrie.of(entries);
+  return StateTrie.empty.change(entries);
 }
 
 /** The keys at which two tries differ, in order of their paths. Walks only where hashes differ. */

@@ -21,12 +21,17 @@ export type RawHash = string;
 
 export type Node = Leaf | Branch;
 
-export class Leaf implements StateEntry {
+/** A key of a state dictionary and where it belongs. */
+export interface TrieKey extends StateKey {
+  /** The first 30 bits of the key hash. */
+  readonly path: number;
+}
+
+export class Leaf implements StateEntry, TrieKey {
   constructor(
     readonly type: string,
     readonly stateKey: string,
     readonly eventId: EventId,
-    /** The first 30 bits of the key hash. */
     readonly path: number,
   ) {}
 }
@@ -35,7 +40,7 @@ export class Branch {
   hash: RawHash | undefined = undefined;
 
   constructor(
-    /** Written only while `StateTrie.of` builds a trie that nobody else has seen. */
+    /** Like all here, written only by `put` while nobody else has seen the branch, and where hashes are computed. */
     public bitmap: number,
     /** The children that exist, in order of their slots. */
     readonly children: Node[],
@@ -57,8 +62,22 @@ export function digestOf(type: string, stateKey: string): RawHash {
   return hash('sha256', `key:${Buffer.byteLength(type)}:${type}${stateKey}`, 'binary');
 }
 
-/** The first bits of a path, as a leaf keeps them. */
-export function pathOf(digest: RawHash): number {
+/** PERF: the paths of keys that every check of an event looks up: those with an empty state key. */
+const emptyKeyPaths = new Map<string, number>();
+const MOST_EMPTY_KEYS = 1_000;
+
+/** The first bits of the path of a key, as a leaf keeps them. */
+export function pathOf(type: string, stateKey: string): number {
+  if (stateKey !== '') return firstBitsOf(digestOf(type, stateKey));
+  let path = emptyKeyPaths.get(type);
+  if (path === undefined) {
+    path = firstBitsOf(digestOf(type, stateKey));
+    if (emptyKeyPaths.size < MOST_EMPTY_KEYS) emptyKeyPaths.set(type, path);
+  }
+  return path;
+}
+
+function firstBitsOf(digest: RawHash): number {
   return (
     (digest.charCodeAt(0) << 22) |
     (digest.charCodeAt(1) << 14) |
@@ -67,19 +86,19 @@ export function pathOf(digest: RawHash): number {
   );
 }
 
-function slotOf(digest: RawHash, level: number): number {
+function slotOf({ type, stateKey, path }: TrieKey, level: number): number {
+  return level < KEPT_LEVELS
+    ? (path >> ((KEPT_LEVELS - 1 - level) * BITS)) & (SLOTS - 1)
+    : slotOfDigest(digestOf(type, stateKey), level);
+}
+
+function slotOfDigest(digest: RawHash, level: number): number {
   // Only keys that are the same in UTF-8 (lone surrogates, which no PDU may hold) share all 256 bits.
   if (level >= LEVELS) throw new RangeError('two state keys have the same hash');
   const bit = level * BITS;
   const byte = bit >> 3;
   const word = (digest.charCodeAt(byte) << 8) | digest.charCodeAt(byte + 1);
   return (word >> (11 - (bit & 7))) & (SLOTS - 1);
-}
-
-function slotOfLeaf(leaf: Leaf, level: number): number {
-  return level < KEPT_LEVELS
-    ? (leaf.path >> ((KEPT_LEVELS - 1 - level) * BITS)) & (SLOTS - 1)
-    : slotOf(digestOf(leaf.type, leaf.stateKey), level);
 }
 
 /** How many bits are set: the index of a child is the number of children in lower slots. */
@@ -100,32 +119,40 @@ export function childAt(branch: Branch, slot: number): Node | undefined {
 }
 
 /** The leaf of a key. */
-export function findLeaf(root: Node | undefined, type: string, stateKey: string, digest: RawHash): Leaf | undefined {
+export function findLeaf(root: Node | undefined, key: TrieKey): Leaf | undefined {
   let node = root;
-  for (let level = 0; node instanceof Branch; level++) node = childAt(node, slotOf(digest, level));
-  return node !== undefined && node.stateKey === stateKey && node.type === type ? node : undefined;
+  for (let level = 0; node instanceof Branch; level++) node = childAt(node, slotOf(key, level));
+  return node !== undefined && node.stateKey === key.stateKey && node.type === key.type ? node : undefined;
 }
 
-/** Answers `node` with the leaf in it. `inPlace`: the branches belong to the caller alone and may be written to. */
-export function put(node: Node | undefined, leaf: Leaf, digest: RawHash, level: number, inPlace: boolean): Node {
+/**
+ * Answers `node` with the leaf in it. `own`: the branches that nobody but the caller has seen, which are written to; what is
+ * copied becomes one of them.
+ */
+export function put(node: Node | undefined, leaf: Leaf, level: number, own?: Set<Branch>): Node {
   if (node === undefined) return leaf;
   if (node instanceof Leaf) {
     if (node.stateKey === leaf.stateKey && node.type === leaf.type) return leaf;
-    return branchOfTwo(node, leaf, digest, level);
+    return branchOfTwo(node, leaf, level, own);
   }
-  const slot = slotOf(digest, level);
+  const slot = slotOf(leaf, level);
   const bit = 1 << slot;
   const at = indexOf(node.bitmap, slot);
   const isNew = (node.bitmap & bit) === 0;
-  const children = inPlace ? node.children : node.children.slice();
-  if (isNew) children.splice(at, 0, leaf);
-  else children[at] = put(children[at], leaf, digest, level + 1, inPlace);
-  if (!inPlace) {
-    const hashes = isNew ? spliceHash(node.hashes, at, 0, NO_HASH) : node.hashes;
-    return new Branch(node.bitmap | bit, children, hashes, node.stale | bit);
-  }
-  node.bitmap |= bit;
-  return node;
+  const changed = own?.has(node) === true ? node : copyOf(node, own);
+  if (isNew) {
+    changed.children.splice(at, 0, leaf);
+    changed.hashes = spliceHash(changed.hashes, at, 0, NO_HASH);
+    changed.bitmap |= bit;
+  } else changed.children[at] = put(changed.children[at], leaf, level + 1, own);
+  changed.stale |= bit;
+  return changed;
+}
+
+function copyOf({ bitmap, children, hashes, stale }: Branch, own: Set<Branch> | undefined): Branch {
+  const copy = new Branch(bitmap, children.slice(), hashes, stale);
+  own?.add(copy);
+  return copy;
 }
 
 /** Replaces some of the hashes by a text. */
@@ -134,17 +161,19 @@ export function spliceHash(hashes: string | undefined, at: number, removed: numb
   return hashes.slice(0, at * HASH_CHARS) + added + hashes.slice((at + removed) * HASH_CHARS);
 }
 
-function branchOfTwo(old: Leaf, added: Leaf, digest: RawHash, level: number): Branch {
-  const a = slotOfLeaf(old, level);
-  const b = slotOf(digest, level);
-  if (a === b) return new Branch(1 << a, [branchOfTwo(old, added, digest, level + 1)], undefined, 0);
-  return new Branch((1 << a) | (1 << b), a < b ? [old, added] : [added, old], undefined, 0);
+function branchOfTwo(old: Leaf, added: Leaf, level: number, own: Set<Branch> | undefined): Branch {
+  const a = slotOf(old, level);
+  const b = slotOf(added, level);
+  const children = a === b ? [branchOfTwo(old, added, level + 1, own)] : a < b ? [old, added] : [added, old];
+  const branch = new Branch((1 << a) | (1 << b), children, undefined, 0);
+  own?.add(branch);
+  return branch;
 }
 
 /** Answers a branch without the leaf that is known to be below it; a single leaf that is left takes its place. */
-export function remove(branch: Branch, digest: RawHash, level: number): Node {
+export function remove(branch: Branch, key: TrieKey, level: number): Node {
   const { bitmap, children, hashes, stale } = branch;
-  const slot = slotOf(digest, level);
+  const slot = slotOf(key, level);
   const bit = 1 << slot;
   const at = indexOf(bitmap, slot);
   const child = children[at] as Node;
@@ -153,7 +182,7 @@ export function remove(branch: Branch, digest: RawHash, level: number): Node {
     if (left.length === 1 && left[0] instanceof Leaf) return left[0];
     return new Branch(bitmap & ~bit, left, spliceHash(hashes, at, 1, ''), stale & ~bit);
   }
-  const smaller = remove(child, digest, level + 1);
+  const smaller = remove(child, key, level + 1);
   if (smaller instanceof Leaf && children.length === 1) return smaller;
   return new Branch(bitmap, children.with(at, smaller), hashes, stale | bit);
 }

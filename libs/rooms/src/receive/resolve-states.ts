@@ -4,7 +4,7 @@ import type { RoomEvent } from '#protocol/room-event';
 import { findSeenBySome } from '#protocol/state-resolution/auth-difference';
 import type { EventsById } from '#protocol/state-resolution/events-by-id';
 import { resolveSplit } from '#protocol/state-resolution/resolve-state';
-import { eventIdsOf, splitConflicted } from '#protocol/state-resolution/split-conflicted';
+import { splitConflicted } from '#protocol/state-resolution/split-conflicted';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import type { KnownEvent, KnownRoom } from './known-room.js';
 
@@ -27,27 +27,25 @@ export async function resolveStates(
   if (first === undefined) return StateTrie.empty;
   if (others.length === 0) return first;
   const split = splitConflicted([first, ...others]);
-  const { unconflicted, conflicts } = split;
+  const { unconflicted, conflicted } = split;
   const gathered = new GatheredEvents(room, fresh);
-  const isAuthorisedBy = ({ event }: KnownEvent) =>
-    selectAuthTypes(event, room.version).flatMap(({ type, stateKey }) => unconflicted.get(type, stateKey) ?? []);
+  const isAuthorisedBy = ({ event }: KnownEvent, add: (eventId: EventId | undefined) => void): void => {
+    for (const { type, stateKey } of selectAuthTypes(event, room.version)) add(unconflicted.get(type, stateKey));
+  };
   // The mainline begins with the power levels, and the create event may be in no state and no auth chain.
   const besides = [unconflicted.get('m.room.power_levels', ''), room.createEvent?.eventId];
-  const conflicted = conflicts.flatMap(eventIdsOf);
-  const start = [...conflicted, ...besides.filter((eventId) => eventId !== undefined)];
-  await gathered.gather(start, isAuthorisedBy);
+  await gathered.gather([...conflicted, ...besides.filter((eventId) => eventId !== undefined)], isAuthorisedBy);
+  if (room.version.stateResolution === 'v1') return resolveSplit(split, room.version, gathered);
   // The auth difference leaves out what an unconflicted event's auth chain holds: only where there may be such an event.
-  if (room.version.stateResolution !== 'v1') {
-    const candidates = findSeenBySome(split, gathered);
-    for (const eventId of conflicted) candidates.delete(eventId);
-    if (candidates.size > 0) {
-      await gathered.gatherUntil(
-        Array.from(unconflicted.entries(), ({ eventId }) => eventId),
-        candidates,
-      );
-    }
+  const seenBySome = findSeenBySome(split, gathered);
+  const candidates = new Set([...seenBySome].filter((eventId) => !conflicted.has(eventId)));
+  if (candidates.size > 0) {
+    await gathered.gatherUntil(
+      Array.from(unconflicted.entries(), ({ eventId }) => eventId),
+      candidates,
+    );
   }
-  return resolveSplit(split, room.version, gathered);
+  return resolveSplit(split, room.version, gathered, seenBySome);
 }
 
 /** Events in memory. */
@@ -68,22 +66,24 @@ class GatheredEvents implements EventsById {
   }
 
   /** Events, their auth chains, and whatever each leads to besides. */
-  async gather(start: readonly EventId[], leadsTo: (one: KnownEvent) => readonly EventId[]): Promise<void> {
+  async gather(
+    start: readonly EventId[],
+    leadsTo: (one: KnownEvent, add: (eventId: EventId | undefined) => void) => void,
+  ): Promise<void> {
     const asked = new Set(start);
-    let next = [...asked];
-    while (next.length > 0) {
-      const found: KnownEvent[] = [];
-      for (let at = 0; at < next.length; at += BATCH) {
-        for (const one of (await this.#find(next.slice(at, at + BATCH))).values()) found.push(one);
-      }
-      next = [];
-      for (const one of found) {
-        this.#known.set(one.event.eventId, one);
-        for (const eventId of [...one.event.authEvents, ...leadsTo(one)]) {
-          if (asked.has(eventId)) continue;
-          asked.add(eventId);
-          next.push(eventId);
-        }
+    const asking = [...asked];
+    const add = (eventId: EventId | undefined): void => {
+      if (eventId === undefined || asked.has(eventId)) return;
+      asked.add(eventId);
+      asking.push(eventId);
+    };
+    for (let at = 0; at < asking.length;) {
+      const ids = asking.slice(at, at + BATCH);
+      at += ids.length;
+      for (const [eventId, one] of await this.#find(ids)) {
+        this.#known.set(eventId, one);
+        for (const authEvent of one.event.authEvents) add(authEvent);
+        leadsTo(one, add);
       }
     }
   }
