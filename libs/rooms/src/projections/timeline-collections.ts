@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
-import { asJson, asNumber, asText, Collection } from '#projections/collection';
+import { asJson, asText, Collection } from '#projections/collection';
 import {
   type DepthKey,
   type EventKeyPart,
@@ -57,11 +57,17 @@ export const GAPS = new Collection<TopologyKey, readonly EventId[]>('gaps', {
   codec: asJson(),
 });
 
-/** What came before an event may stand after it in the graph: a page that goes back from just before it must begin there. */
-export const OVERTAKEN = new Collection<readonly [roomId: RoomId, position: Position], number>('overtaken', {
+/** That an event came after deeper ones. */
+export interface OvertakenRow {
+  readonly depth: number;
+  /** Of the deepest that came before: a page that goes back from just before the event must begin there. */
+  readonly deepest: number;
+}
+
+export const OVERTAKEN = new Collection<TimelineKey, OvertakenRow>('overtaken', {
   key: ['room', 'position'],
-  says: 'the depth of a deeper event that came before',
-  codec: asNumber,
+  says: 'the depth of an event that came after deeper ones, and of the deepest',
+  codec: asJson(),
 });
 
 export const EVENTS = new Collection<readonly [event: EventKeyPart, roomId: RoomId], EventPlace>('events', {

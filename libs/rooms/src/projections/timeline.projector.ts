@@ -39,8 +39,8 @@ import { redactedRowOf, rowHeaderOf, timelineRowOf, waitingRowOf } from './timel
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 11,
-    readableSince: 8,
+    version: 12,
+    readableSince: 12,
     ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -100,7 +100,8 @@ async function noteOvertaken(
   rows: OwnRows,
 ): Promise<void> {
   const deepest = await deepestBefore(roomId, position, rows);
-  if (deepest !== undefined && deepest > depthOf(pdu)) OVERTAKEN.put(rows, [roomId, position], deepest);
+  const depth = depthOf(pdu);
+  if (deepest !== undefined && deepest > depth) OVERTAKEN.put(rows, [roomId, position], { depth, deepest });
 }
 
 const PAGE = 20;

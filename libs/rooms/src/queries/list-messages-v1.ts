@@ -35,7 +35,7 @@ export async function listMessagesV1(
   parameters: PageParameters,
 ): Promise<MessagesPageV1> {
   const places = await readPlaces(views, roomId, [parameters.from, parameters.to]);
-  const plan = planPage(readingBackwards(parameters), places);
+  const plan = await withLowerEnd(views, roomId, planPage(readingBackwards(parameters), places), parameters);
   const open = await openRoom(views, roomId, reader, 'events');
   const { room } = open;
   const { rows } = await listMessages(open, requestOf(plan));
@@ -51,6 +51,20 @@ function readingBackwards(parameters: PageParameters): PageParameters {
   const { from, to, dir } = parameters;
   const isBare = from !== undefined && from !== 'START' && to === undefined && dir === undefined;
   return isBare ? { ...parameters, to: 'START' } : parameters;
+}
+
+/** Which of the two ends is the lower one is not known before there is a plan. */
+async function withLowerEnd(
+  views: Views,
+  roomId: RoomId,
+  plan: PagePlan<TimelinePlace>,
+  { from, to }: PageParameters,
+): Promise<PagePlan<TimelinePlace>> {
+  const isBack = plan.direction === 'b';
+  const [bound, text] = isBack ? [plan.to, to] : [plan.from, from];
+  if (bound === 'START' || bound === 'END' || text === undefined) return plan;
+  const lower = await parseTimelineToken(views, roomId, text, 'lower');
+  return isBack ? { ...plan, to: lower } : { ...plan, from: lower };
 }
 
 function requestOf({ direction, from, to, limit = MAX_LIMIT }: PagePlan<TimelinePlace>): PageRequest {

@@ -74,20 +74,39 @@ async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: Timeline
 /**
  * A place of the log as one in the graph: after the last event of the room up to there. As the upper end of what is read it leaves
  * out none of those before it, where deeper ones came earlier than the last; nor, just before an event that came after a gap, what
- * has filled or may fill that: it is deeper than what came before.
+ * has filled or may fill that: it is deeper than what came before. As the lower end it leaves out none of those that were news
+ * since, where they came late and are no deeper than the last.
  */
 export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end: End): Promise<TimelinePlace> {
   const last = (await findLastRow(views, roomId, upTo))?.header;
   if (last === undefined) return FIRST;
   const { depth, position } = last;
-  if (end === 'lower') return { depth, place: position };
+  if (end === 'lower') {
+    const shallowest = await shallowestSince(views, roomId, upTo);
+    return shallowest < depth ? { depth: shallowest, place: upTo } : { depth, place: position };
+  }
   const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 } as const;
   const [overtaken] = await OVERTAKEN.scan(views, range);
-  const deepest = Math.max(depth, overtaken?.value ?? 0);
+  const deepest = Math.max(depth, overtaken?.value.deepest ?? 0);
   const next = typeof upTo === 'string' ? undefined : await TIMELINE.get(views, [roomId, upTo.before]);
   const header = next === undefined ? undefined : rowHeaderOf(next);
   if (header?.isAfterGap === true && header.depth > deepest) return { depth: header.depth, place: upTo };
   return { depth: deepest, place: position };
+}
+
+/** How many late events are looked at; of more a page leaves out nothing, down to the first event of the room. */
+const MOST_LATE = 10_000;
+
+/** The least depth of those events after a place of the log that came after deeper ones: all others are deeper than what came before. */
+async function shallowestSince(views: Views, roomId: RoomId, place: Place): Promise<number> {
+  let shallowest = Infinity;
+  let lookedAt = 0;
+  for await (const page of OVERTAKEN.pages(views, { prefix: [roomId], ...boundAfter([roomId], place) })) {
+    for (const { value } of page) shallowest = Math.min(shallowest, value.depth);
+    lookedAt += page.length;
+    if (lookedAt >= MOST_LATE) return FIRST.depth;
+  }
+  return shallowest;
 }
 
 /** The order of the graph: negative, zero or positive, for `sort`. */
