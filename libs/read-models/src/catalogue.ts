@@ -19,12 +19,6 @@ interface Owner {
 /** By logical name: the collections that no projector declares, those of rooms and of the write side. */
 export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
   // rooms
-  'room-state': { owner: 'room-state', key: ['room', 'type', 'state key'], value: 'the current event as it is served' },
-  'state-deletions': {
-    owner: 'room-state',
-    key: ['room', 'position'],
-    value: 'the keys that the fact left to nothing',
-  },
   relations: {
     owner: 'relations',
     key: ['room', 'event', 'depth', 'position'],

@@ -7,6 +7,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { USER_ROOMS } from '../projections/membership.projector.js';
+import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -16,7 +17,7 @@ import { checkState } from './check-state.js';
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 
 /** The views that an answer waits for which says that somebody is in a room, or is no more: what they may ask next reads these. */
-export const MEMBERSHIP_VIEWS: readonly string[] = [USER_ROOMS.name, 'room-state', TIMELINE.name];
+export const MEMBERSHIP_VIEWS: readonly string[] = [USER_ROOMS.name, ROOM_STATE.name, TIMELINE.name];
 
 /** A change of one user's membership, by that user or another. */
 export interface MembershipChange {

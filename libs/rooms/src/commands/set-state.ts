@@ -8,6 +8,7 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { checkIsLocal } from '../decide/check-new-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -70,7 +71,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
       }
       return (await turn.send(draft)).eventId;
     });
-    if (position !== undefined) await this.views.whenProcessed(position, ['room-state', TIMELINE.name]);
+    if (position !== undefined) await this.views.whenProcessed(position, [ROOM_STATE.name, TIMELINE.name]);
     return { eventId: result };
   }
 }

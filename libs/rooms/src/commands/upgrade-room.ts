@@ -6,7 +6,6 @@ import { isJsonObject, type JsonValue } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { scanPages } from '#projections/scan-pages';
 import { VIEWS, type Views } from '#projections/views';
 import type { StateContent } from '#protocol/event-auth/check-state-content';
 import { levelToSend, powerLevelOf } from '#protocol/event-auth/power-levels';
@@ -20,6 +19,7 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';
 import { CreateRoom } from './create-room.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
+import { ROOM_STATE } from '../projections/room-state.projector.js';
 
 const SPACE_CHILD = 'm.space.child';
 
@@ -120,8 +120,8 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       state.push(...members.filter(({ content }) => content['membership'] === 'ban').map(banOf));
     }
     if (result.createEvent.content['type'] !== 'm.space') return { ...result, state };
-    for await (const page of scanPages(this.views, 'room-state', { prefix: [roomId, SPACE_CHILD] })) {
-      const rooms = page.map(({ key }) => key[2] as string);
+    for await (const page of ROOM_STATE.pages(this.views, { prefix: [roomId, SPACE_CHILD] })) {
+      const rooms = page.map(({ key }) => key[2]);
       state.push(...(await this.#statesOf(requester, roomId, SPACE_CHILD, rooms)).filter(isChild));
     }
     return { ...result, state };

@@ -1,9 +1,10 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { asText, Collection, owning } from '#projections/collection';
+import type { Position } from '#kernel/position';
+import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { eventKeyPart } from './event-place.js';
+import { type EventKeyPart, eventKeyPart } from './event-place.js';
 import {
   type AcceptedFact,
   currentStateOf,
@@ -14,11 +15,28 @@ import {
 import type { PduAccepted, StateChange } from '../facts/room-facts.js';
 import { redactedRowOf, rowHeaderOf, timelineRowOf } from './timeline-row.js';
 
-/** An element of a row of `state-deletions`: `by` is the event that did it; null where none did, for resolution left the key to nothing. */
+/** A key of the state that a fact left to nothing: `by` is the event that did it; null where none did, for resolution left the key to nothing. */
 export type DeletedKey = readonly [type: string, stateKey: string, by: EventId | null];
 
+type StateRowKey = readonly [roomId: RoomId, type: string, stateKey: string];
+
+/**
+ * The current state, whose `position` is the one at which it became current. PERF: rows stay texts (timeline-row.ts), for mostly no
+ * more than their headers is looked at.
+ */
+export const ROOM_STATE = new Collection<StateRowKey, string>('room-state', {
+  key: ['room', 'type', 'state key'],
+  says: 'the current event as it is served',
+  codec: asText(),
+});
+
+export const STATE_DELETIONS = new Collection<readonly [roomId: RoomId, position: Position], readonly DeletedKey[]>(
+  'state-deletions',
+  { key: ['room', 'position'], says: 'the keys that the fact left to nothing', codec: asJson() },
+);
+
 /** What redacted state events, also those that hold their keys no more: where ends of the room meet, they may again. */
-export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, eventKeyPart: string], EventId>(
+export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: EventKeyPart], EventId>(
   'redacted-state',
   {
     key: ['room', 'hash of the event'],
@@ -27,16 +45,12 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, eventKeyP
   },
 );
 
-/**
- * `room-state`: the current state of each room, as event rows whose `position` is the one at which they became current;
- * `state-deletions`: which keys a fact left to nothing; `redacted-state`: see there. What the state was before is the graph's to tell.
- */
+/** The current state of each room. What it was before is the graph's to tell. */
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
     version: 8,
-    ...owning(REDACTED_STATE),
-    collections: ['room-state', 'state-deletions', REDACTED_STATE.name],
+    ...owning(ROOM_STATE, STATE_DELETIONS, REDACTED_STATE),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return applyRedaction(reader.redacted(fact), rows);
@@ -51,9 +65,9 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
   const { roomId, data, lenient } = accepted;
   const again: Promise<void>[] = [];
   for (const { change, pdu } of currentStateOf(accepted)) {
-    const key = [roomId, change.type, change.state_key];
+    const key: StateRowKey = [roomId, change.type, change.state_key];
     if (change.event_id === data.event_id) {
-      rows.put('room-state', key, accepted.row);
+      ROOM_STATE.put(rows, key, accepted.row);
       continue;
     }
     const { event_id } = change;
@@ -69,21 +83,21 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
 /** Writes the row of an event that became current again, which may have been redacted before. */
 async function putAgain(
   rows: OwnRows,
-  key: readonly string[],
+  key: StateRowKey,
   row: string,
   { roomId, eventId, pdu }: { readonly roomId: RoomId; readonly eventId: EventId; readonly pdu: JsonObject },
 ): Promise<void> {
   const redactedBy = await REDACTED_STATE.get(rows, [roomId, eventKeyPart(eventId)]);
-  rows.put('room-state', key, redactedBy === undefined ? row : redactedRowOf(row, redactedBy, pdu));
+  ROOM_STATE.put(rows, key, redactedBy === undefined ? row : redactedRowOf(row, redactedBy, pdu));
 }
 
 function noteDeleted(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): void {
   const { roomId, data } = accepted;
   const deleted = deletedStateOf(accepted);
   if (deleted.length === 0) return;
-  for (const { type, state_key } of deleted) rows.delete('room-state', [roomId, type, state_key]);
+  for (const { type, state_key } of deleted) ROOM_STATE.delete(rows, [roomId, type, state_key]);
   const keys = deleted.map((change): DeletedKey => [change.type, change.state_key, deletedBy(change, data)]);
-  rows.put('state-deletions', [roomId, fact.position], JSON.stringify(keys));
+  STATE_DELETIONS.put(rows, [roomId, fact.position], keys);
 }
 
 function deletedBy(change: StateChange, { event_id: eventId, pdu }: PduAccepted): EventId | null {
@@ -94,8 +108,8 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   const stateKey = data.pdu['state_key'];
   if (typeof stateKey !== 'string') return;
   REDACTED_STATE.put(rows, [roomId, eventKeyPart(data.event_id)], data.redacted_by);
-  const key = [roomId, data.pdu['type'] as string, stateKey];
-  const row = await rows.get('room-state', key);
+  const key: StateRowKey = [roomId, data.pdu['type'] as string, stateKey];
+  const row = await ROOM_STATE.get(rows, key);
   if (row === undefined || rowHeaderOf(row).eventId !== data.event_id) return;
-  rows.put('room-state', key, redactedRowOf(row, data.redacted_by, data.pdu));
+  ROOM_STATE.put(rows, key, redactedRowOf(row, data.redacted_by, data.pdu));
 }

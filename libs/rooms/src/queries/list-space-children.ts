@@ -1,6 +1,6 @@
 import type { RoomId } from '#kernel/ids';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
+import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { contentOfRow, parseRow, type TimelineRow } from '../projections/timeline-row.js';
 
 /** A room that a space has for a child. */
@@ -21,7 +21,7 @@ const ORDER = /^[\x20-\x7e]{1,50}$/;
 export async function listSpaceChildren(views: Views, space: RoomId): Promise<SpaceChild[]> {
   const children: SpaceChild[] = [];
   // Those that were taken out of the space are still among its state.
-  for await (const page of scanPages(views, 'room-state', { prefix: [space, 'm.space.child'] })) {
+  for await (const page of ROOM_STATE.pages(views, { prefix: [space, 'm.space.child'] })) {
     for (const { value } of page) children.push(...childOf(parseRow(value)));
   }
   return children

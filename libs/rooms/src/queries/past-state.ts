@@ -1,6 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { comparePlaces, isAfter, type Place } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
 import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -8,7 +7,7 @@ import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import { askGraph } from '../graph/ask-graph.js';
 import type { GraphState } from '../graph/room-graph.js';
-import type { DeletedKey } from '../projections/room-state.projector.js';
+import { STATE_DELETIONS } from '../projections/room-state.projector.js';
 import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
 import { findLastRow, findRowsById } from '../reading/event-rows.js';
 import { findStateRows, listStateRows, listStateRowsWith, MEMBER, type StateKey } from './state-rows.js';
@@ -124,8 +123,8 @@ function findStateAfter(
 
 /** Whether a key of the room was left to nothing after a place: then the keys of now are not all there were. */
 async function isDeletedAfter(views: Views, roomId: RoomId, place: Place): Promise<boolean> {
-  const range = { prefix: [roomId], ...boundAfter([roomId], place) };
-  return (await views.scan('state-deletions', { ...range, limit: 1 })).length > 0;
+  const range = { prefix: [roomId], ...boundAfter([roomId], place) } as const;
+  return (await STATE_DELETIONS.scan(views, { ...range, limit: 1 })).length > 0;
 }
 
 /** The events that deleted keys between two places, by the keys: the last of each. */
@@ -136,9 +135,9 @@ async function findDeletions(
   upTo: Place,
 ): Promise<ReadonlyMap<string, EventId>> {
   const found = new Map<string, EventId>();
-  const range = { prefix: [roomId], ...boundAfter([roomId], after), ...boundUpTo([roomId], upTo) };
-  for await (const page of scanPages(views, 'state-deletions', range)) {
-    for (const [type, stateKey, by] of page.flatMap(({ value }) => JSON.parse(value) as DeletedKey[])) {
+  const range = { prefix: [roomId], ...boundAfter([roomId], after), ...boundUpTo([roomId], upTo) } as const;
+  for await (const page of STATE_DELETIONS.pages(views, range)) {
+    for (const [type, stateKey, by] of page.flatMap(({ value }) => value)) {
       const key = stateKeyOf(type, stateKey);
       if (by === null) found.delete(key);
       else found.set(key, by);

@@ -1,8 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import { scanPages } from '#projections/scan-pages';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
-import type { ScanOptions } from '#read-models/read-model-store';
+import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { parseRow, rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 
 /** A key of the state dictionary. */
@@ -24,7 +23,7 @@ export async function findStateRow(
   type: string,
   stateKey: string,
 ): Promise<TimelineRow | undefined> {
-  const text = await views.get('room-state', [roomId, type, stateKey]);
+  const text = await ROOM_STATE.get(views, [roomId, type, stateKey]);
   return text === undefined ? undefined : parseRow(text);
 }
 
@@ -34,8 +33,8 @@ export async function findStateRows(
   roomId: RoomId,
   keys: readonly StateKey[],
 ): Promise<(TimelineRow | undefined)[]> {
-  const texts = await views.getMany(
-    'room-state',
+  const texts = await ROOM_STATE.getMany(
+    views,
     keys.map((key) => [roomId, ...key]),
   );
   return texts.map((text) => (text === undefined ? undefined : parseRow(text)));
@@ -61,13 +60,13 @@ export async function listStateRowsWith(
 
 /** Whether a state event is the one that holds its key now. */
 export async function isInForce(views: Pick<Views, 'get'>, roomId: RoomId, { header }: TimelineRow): Promise<boolean> {
-  const text = await views.get('room-state', [roomId, header.type, header.stateKey ?? '']);
+  const text = await ROOM_STATE.get(views, [roomId, header.type, header.stateKey ?? '']);
   return text !== undefined && rowHeaderOf(text).eventId === header.eventId;
 }
 
-async function readRange(views: Views, range: Omit<ScanOptions, 'limit'>): Promise<TimelineRow[]> {
+async function readRange(views: Views, range: Parameters<typeof ROOM_STATE.pages>[1]): Promise<TimelineRow[]> {
   const rows: TimelineRow[] = [];
-  for await (const page of scanPages(views, 'room-state', range)) {
+  for await (const page of ROOM_STATE.pages(views, range)) {
     for (const { value } of page) rows.push(parseRow(value));
   }
   return rows;

@@ -6,7 +6,8 @@ import { formatStreamMoment, formatStreamPlace, type StreamMoment } from '#http/
 import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { VIEWS, type Views } from '#projections/views';
-import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { findStateRow } from '#rooms/queries/state-rows';
 import type { EventForm } from '#rooms/queries/render-event';
 import { listStateRowsAt } from '#rooms/queries/past-state';
 import type { OpenRoom } from '#rooms/reading/open-room';
@@ -87,8 +88,7 @@ export class RoomOverviews {
   /** A room the user is invited to, or knocks at: no more than that, and by whom. Nothing where the user ignores them. */
   async readInvitation(room: RoomReader, membership: string, { form }: OverviewRequest): Promise<string | undefined> {
     const { roomId, reader } = room;
-    const text = await this.views.get('room-state', [roomId, 'm.room.member', reader.userId]);
-    const row = text === undefined ? undefined : parseRow(text);
+    const row = await findStateRow(this.views, roomId, 'm.room.member', reader.userId);
     if (row === undefined || room.ignores(row.header)) return undefined;
     const [event] = await renderForEventStream([row], { room, now: this.clock.now() }, form);
     const members = [

@@ -5,6 +5,7 @@ import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
+import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { ActiveUsers } from '../notifier/active-users.js';
@@ -34,7 +35,7 @@ const NO_ROOMS = '{"join":{},"invite":{},"leave":{}}';
 /** The user's rooms: `rooms`. Which of them have news is decided in memory. */
 @Injectable()
 export class RoomsStream implements SyncStream {
-  static readonly covers = [TIMELINE.name, 'room-state', MEMBERSHIP_LOG.name, ROOMS.name];
+  static readonly covers = [TIMELINE.name, ROOM_STATE.name, MEMBERSHIP_LOG.name, ROOMS.name];
   readonly key = 'rooms';
 
   constructor(

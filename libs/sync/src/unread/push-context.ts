@@ -9,7 +9,8 @@ import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { MEMBERS, ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
-import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { findStateRow } from '#rooms/queries/state-rows';
 import { eventOfStoredRow } from '#rooms/queries/find-state-events';
 
 /** What push rules need to know of a room besides the event. */
@@ -70,10 +71,10 @@ async function readRoomPart(views: Views, roomId: RoomId): Promise<RoomPart> {
   const [counts, room, create, levels] = await Promise.all([
     ROOM_COUNTS.get(views, [roomId]),
     ROOMS.get(views, [roomId]),
-    views.get('room-state', [roomId, 'm.room.create', '']),
-    views.get('room-state', [roomId, 'm.room.power_levels', '']),
+    findStateRow(views, roomId, 'm.room.create', ''),
+    findStateRow(views, roomId, 'm.room.power_levels', ''),
   ]);
-  const state = [create, levels].flatMap((text) => (text === undefined ? [] : [eventOfRow(roomId, parseRow(text))]));
+  const state = [create, levels].flatMap((row) => (row === undefined ? [] : [eventOfRow(roomId, row)]));
   const auth = authStateOf(state);
   const version = room && findRoomVersion(room.version);
   return {
