@@ -14,6 +14,7 @@ import { Receiving } from '#rooms/commands/receiving';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { allowAll } from '#rooms/receive/7-check-policy';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
+import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { keysOf } from '#testing/receiving/memory-room';
 import { type Figure, under } from './figures.js';
@@ -51,7 +52,11 @@ async function takeIn(directory: string, told: ToldRoom): Promise<Figure[]> {
   });
   const workers = new RoomWorkers({ store, snapshots, views, author, clock: systemClock });
   const receiving = new Receiving(workers, keysOf(HERE, ...THERE), allowAll);
-  const handler = new ReceiveRoomHandler(workers, receiving, new Joining(workers, store));
+  const handler = new ReceiveRoomHandler(
+    workers,
+    receiving,
+    new Joining(workers, store, new OtherProcesses({}, systemClock)),
+  );
   await views.start();
   const version = findRoomVersion(told.version)!;
   const command = new ReceiveRoom(THERE[0]!.name, told.roomId, version, {

@@ -38,6 +38,7 @@ import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
 import { allowAll, type Policy } from './receive/7-check-policy.js';
 import type { ServerKeys } from './receive/server-keys.js';
+import { OtherProcesses } from './worker/other-processes.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
@@ -85,6 +86,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   EndMerging,
   Joining,
   MembershipChanges,
+  OtherProcesses,
   Receiving,
   AnnounceProfileHandler,
   BanUserHandler,

@@ -41,6 +41,7 @@ import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
 import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
 import { type PduAccepted, type PduRedacted, roomStream } from '#rooms/facts/room-facts';
 import { listStateRows } from '#rooms/queries/state-rows';
+import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { ALICE, TEST_AUTHOR } from './local-room.js';
@@ -71,16 +72,19 @@ export class RoomCommands {
     readonly author = TEST_AUTHOR,
     keys = ownKey(author),
     policy: Policy = allowAll,
+    /** Where others write to the log too. */
+    eventStoreUrl?: string,
   ) {
     const store = (this.log = views.log);
     const clock = { now: () => this.now };
-    const config = { serverName: author.serverName } as Config; // all that these handlers read of it
+    const config = { serverName: author.serverName, eventStoreUrl } as Config; // all that these handlers read of it
     const snapshots = new RoomSnapshots(store, views.store, (_, error) => {
       throw error;
     });
     const workers = (this.workers = new RoomWorkers({ store, snapshots, views, author: author, clock, policy }));
+    const others = new OtherProcesses(config, clock);
     const receiving = new Receiving(workers, keys, policy);
-    const joining = new Joining(workers, store);
+    const joining = new Joining(workers, store, others);
     const merging = new EndMerging(workers, views, author, clock);
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);

@@ -1,12 +1,13 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { type LeftOut, type Pdus, RoomTelling } from '../joining/room-telling.js';
 import type { Dropped, PreparedPdu } from '../receive/outcome.js';
+import { roomIsHere } from '../worker/join-in-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { Joining } from './joining.js';
+import { type JoinEnd, Joining } from './joining.js';
 import { Receiving } from './receiving.js';
 
 /**
@@ -16,7 +17,8 @@ import { Receiving } from './receiving.js';
  *
  * Events that do not pass the checks are left out, and those that rest on them. Where the state is none, or does not allow the
  * join event, it is given up, and may begin again, through another server and with another create event too. Throws M_UNKNOWN for a
- * room that is here, and where the log cannot be reached.
+ * room that is here, and where the log cannot be reached. Where another join of the room is under way, in another process too, this
+ * one waits for it, and is answered as that ended where it is the same user's.
  */
 export class ReceiveRoom {
   constructor(
@@ -46,30 +48,55 @@ export class ReceiveRoomHandler implements ICommandHandler<ReceiveRoom> {
     private readonly joining: Joining,
   ) {}
 
-  execute(command: ReceiveRoom): Promise<RoomReceived> {
-    return this.joining.run(command.roomId, () => this.#receive(command));
-  }
-
-  async #receive(command: ReceiveRoom): Promise<RoomReceived> {
-    const { told } = command;
+  async execute(command: ReceiveRoom): Promise<RoomReceived> {
+    const { told, roomId } = command;
     const [create, join] = await this.receiving.prepare([told.create, told.join], command);
     for (const one of [create!, join!]) {
       if (one.kind === 'dropped') return { kind: 'given-up', reason: one.reason, leftOut: leftOutOf(one) };
     }
-    return this.#take(command, create as PreparedPdu, join as PreparedPdu);
+    const last = join as PreparedPdu;
+    return this.joining.run(
+      roomId,
+      () => this.#take(command, create as PreparedPdu, last),
+      (end) => answerAs(end, last.event.sender),
+    );
   }
 
   async #take({ roomId, version, told }: ReceiveRoom, create: PreparedPdu, join: PreparedPdu): Promise<RoomReceived> {
-    const { eventId } = join.event;
     const { workers, receiving, joining } = this;
     const telling = await RoomTelling.begin(create, join, version, joining.store, workers, receiving);
+    try {
+      return await this.#complete(roomId, telling, told, join);
+    } catch (error) {
+      await joining.leave(roomId, telling.begun);
+      throw error;
+    }
+  }
+
+  async #complete(
+    roomId: RoomId,
+    telling: RoomTelling,
+    told: ReceiveRoom['told'],
+    join: PreparedPdu,
+  ): Promise<RoomReceived> {
+    const { eventId } = join.event;
     const refusal = (await telling.storeOutliers(told, join)) ?? (await telling.learnState(eventId));
-    const completed = refusal === undefined ? await joining.complete(telling.room, telling.begun, join) : { refusal };
+    const completed =
+      refusal === undefined ? await this.joining.complete(telling.room, telling.begun, join) : { refusal };
     const { leftOut } = telling;
     if (typeof completed === 'string') return { kind: 'joined', eventId, position: completed, leftOut };
-    await joining.giveUp(roomId, telling.begun, completed.refusal);
+    await this.joining.giveUp(roomId, telling.begun, completed.refusal);
     return { kind: 'given-up', reason: completed.refusal, leftOut };
   }
+}
+
+/** What a user's join is answered where another one ended. */
+function answerAs(end: JoinEnd, userId: UserId): RoomReceived {
+  const leftOut = { count: 0, wantedKeys: [] };
+  if (end.kind === 'given-up') return { ...end, leftOut };
+  if (end.userId !== userId) throw roomIsHere();
+  const { kind, eventId, position } = end;
+  return { kind, eventId, position, leftOut };
 }
 
 function leftOutOf({ wantedKeys }: Dropped): LeftOut {

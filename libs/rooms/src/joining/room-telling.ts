@@ -83,7 +83,7 @@ export class RoomTelling {
     this.#order = new AuthOrder((eventId) => room.has(eventId));
   }
 
-  /** Begins a join with its first and its last event. Throws as `beginJoin`, and M_UNKNOWN where `create` begins no room. */
+  /** Begins a join with its first and its last event. Throws as `beginJoin` does, and M_UNKNOWN where `create` begins no room. */
   static async begin(
     create: PreparedPdu,
     join: PreparedPdu,

@@ -31,15 +31,27 @@ export class JoinLost extends Error {
   }
 }
 
+/** Another process is joining the room. */
+export class JoinUnderWay extends Error {
+  constructor() {
+    super('the room is being joined');
+  }
+}
+
+/** The room need not be told any more. */
+export function roomIsHere(): MatrixError {
+  return new MatrixError('M_UNKNOWN', 'This room is here already', { status: 409 });
+}
+
 /**
  * Begins a join that brings the room here; answers the revision of the fact that says so. `create` is stored first where the room
  * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws M_UNKNOWN where
- * the room is here.
+ * the room is here, and JoinUnderWay.
  */
 export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }: JoinTold): number {
   const { revision, extremities } = turn.head;
-  if (extremities.length > 0) throw new MatrixError('M_UNKNOWN', 'This room is here already', { status: 409 });
-  if (turn.head.join !== undefined) giveJoinUp(turn, 'it was begun again');
+  if (extremities.length > 0) throw roomIsHere();
+  if (turn.head.join !== undefined) throw new JoinUnderWay();
   if (revision < 0 || beginsAnew(turn.head, create.event)) storeOutlier(turn, create);
   const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via };
   turn.push('join-begun', JSON.stringify(begun), `join ${userId} ${via}`, { type: 'join-begun', userId, via });

@@ -17,7 +17,7 @@ import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
 import { type FactContext, type PendingFact, RoomTurn, type TurnServices } from './room-turn.js';
 import { remember, Undurable } from './undurable.js';
-import { refusalFor, unknownRoom } from './unknown-room.js';
+import { refusalFor, UnknownRoom, unknownRoom } from './unknown-room.js';
 
 /** What a task does with its turn. It may wait for the log only, never for another room. */
 export type RoomTask<T> = (turn: RoomTurn) => Promise<T>;
@@ -40,6 +40,8 @@ interface QueuedTask {
   readonly run: RoomTask<unknown>;
   /** It is part of a join, by which the room comes here; others see no such room meanwhile. */
   readonly isOfJoin: boolean;
+  /** It must know what other processes have written to the room. */
+  readonly isFresh: boolean;
   /** The room before its create event, for the task that may begin it. */
   readonly seed: LiveRoom | undefined;
   readonly context: FactContext;
@@ -55,6 +57,7 @@ interface Enqueuing {
   /** The room, where it begins here. */
   readonly begins?: LiveRoom;
   readonly isOfJoin?: boolean;
+  readonly isFresh?: boolean;
   readonly seed?: LiveRoom;
 }
 
@@ -105,6 +108,19 @@ export class RoomWorkers {
   }
 
   /**
+   * Looks at a room as the log has it now, whatever other processes have written: also at one that is being joined. It appends
+   * nothing. undefined where the log does not have the room.
+   */
+  async look<T>(roomId: RoomId, look: (turn: RoomTurn) => Promise<T>): Promise<T | undefined> {
+    try {
+      return (await this.#enqueue(roomId, { actor: 'server' }, look, { isOfJoin: true, isFresh: true })).result;
+    } catch (error) {
+      if (error instanceof UnknownRoom) return undefined;
+      throw error;
+    }
+  }
+
+  /**
    * As `run`, for a task of a join that brings a room here. `seed` is the room before its create event, for the task that may begin
    * it; without one this throws M_FORBIDDEN too where the log does not have the room.
    */
@@ -148,7 +164,7 @@ export class RoomWorkers {
     roomId: RoomId,
     context: FactContext,
     run: RoomTask<T>,
-    { allowed, begins, isOfJoin = false, seed }: Enqueuing,
+    { allowed, begins, isOfJoin = false, isFresh = false, seed }: Enqueuing,
   ): Promise<TurnResult<T>> {
     return new Promise((resolve, reject) => {
       let worker = this.#busy.get(roomId);
@@ -156,7 +172,8 @@ export class RoomWorkers {
         worker = { roomId, queue: [], room: begins ?? this.#idle.get(roomId), draining: undefined };
         this.#busy.set(roomId, worker);
       }
-      worker.queue.push({ run, isOfJoin, seed, context, allowed, resolve: resolve as QueuedTask['resolve'], reject });
+      const settles = { resolve: resolve as QueuedTask['resolve'], reject };
+      worker.queue.push({ run, isOfJoin, isFresh, seed, context, allowed, ...settles });
       worker.draining ??= this.#drain(worker);
     });
   }
@@ -184,6 +201,9 @@ export class RoomWorkers {
   /** Decides and appends a batch; in several writes where it is too large for one. */
   async #work(worker: Worker, tasks: readonly QueuedTask[]): Promise<void> {
     const races = new LostRaces();
+    if (worker.room !== undefined && tasks.some((task) => mustCatchUp(task, worker.room!))) {
+      worker.room = await this.#catchUp(worker.room, worker.roomId);
+    }
     for (let done = 0; done < tasks.length;) {
       const left = tasks.slice(done);
       worker.room ??= (await this.#load(worker.roomId)) ?? left[0]!.seed;
@@ -307,6 +327,11 @@ interface Batch {
   bytes: number;
   /** How many of the tasks append something. */
   writers: number;
+}
+
+/** Of a room that is not here another process may have completed the join, which nobody here hears of. */
+function mustCatchUp({ isFresh, isOfJoin }: QueuedTask, { head }: LiveRoom): boolean {
+  return head.revision >= 0 && (isFresh || (!isOfJoin && !isHere(head)));
 }
 
 async function signed({ draft, signedData }: PendingFact): Promise<UnsealedFact> {
