@@ -108,7 +108,7 @@ export class RoomCommands {
       [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],
       [SettleJoin, new SettleJoinHandler(joining)],
-      [ReceiveState, new ReceiveStateHandler(workers, receiving, merging)],
+      [ReceiveState, new ReceiveStateHandler(workers, receiving, merging, others, store)],
       [RedactEvent, new RedactEventHandler(workers, views)],
       [SendEvent, new SendEventHandler(workers, views)],
       [SetRoomListed, new SetRoomListedHandler(workers, views)],

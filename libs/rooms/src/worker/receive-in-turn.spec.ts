@@ -53,8 +53,9 @@ function told(entries: Parameters<typeof trieOf>[0]): LearnedState {
   return { kind: 'learnt', parts, state };
 }
 
-const learn = async (process: RoomCommands, learned: LearnedState, done: number) =>
-  (await process.workers.run(roomId, { actor: OTHER.name }, (turn) => learnInTurn(turn, learned, done))).result;
+const learn = async (process: RoomCommands, learned: LearnedState, done: number, takesOver = false) =>
+  (await process.workers.run(roomId, { actor: OTHER.name }, (turn) => learnInTurn(turn, learned, { done, takesOver })))
+    .result;
 
 /** The parts in the log, and what the views and the verifier make of them: both must be able to take them. */
 async function partsInLog(): Promise<string[]> {
@@ -87,10 +88,11 @@ describe('a state that is told in several writes', () => {
     expect(await partsInLog()).toEqual(inOrder('whole', whole));
   });
 
-  it('is left where another process has begun to tell another state, of which nothing is mixed with it', async () => {
+  it('is left where another process has taken over with another state, of which nothing is mixed with it', async () => {
     expect(await learn(home, whole, 0)).toBe(8);
-    expect(await learn(others, less, 0)).toBe(8);
-    expect(await learn(home, whole, 8)).toMatchObject({ kind: 'dropped' });
+    expect(await learn(others, less, 0)).toEqual({ kind: 'told-otherwise' });
+    expect(await learn(others, less, 0, true)).toBe(8);
+    expect(await learn(home, whole, 8)).toEqual({ kind: 'told-otherwise' });
     for (let done = 8; done < less.parts.length;) done = (await learn(others, less, done)) as number;
     expect(await partsInLog()).toEqual([...inOrder('whole', whole).slice(0, 8), ...inOrder('less', less)]);
     const { result } = await home.workers.run(roomId, { actor: ALICE }, ({ known }) => known.findLearntState(LOST));

@@ -62,23 +62,36 @@ export function storeOutlier(turn: RoomTurn, { event, header, pduText }: StoredO
 /** About as much as every log takes in one write, and others have their turn in between. */
 const PARTS_AT_ONCE = 8;
 
+/** Another process tells another state before the same event, or has told it. */
+export interface ToldOtherwise {
+  readonly kind: 'told-otherwise';
+}
+
+/** How a state comes to be written, in several turns. */
+export interface Learning {
+  /** How many parts were there after the turn before. */
+  readonly done: number;
+  /** Another state before the same event, of which only some parts are there, was left by who told it. */
+  readonly takesOver: boolean;
+}
+
 /**
  * Appends the next parts of a state that was told and checked (`learnState`), and answers how many are there then. It counts with the
- * last of them. `done`: how many were there after the turn before. What the log has of the same state, whoever wrote it, is not
- * written again. Nothing is written where the event was judged meanwhile, nor where another process has begun to write another
- * state: the parts of two would follow upon each other.
+ * last of them. What the log has of the same state, whoever wrote it, is not written again. Nothing is written where the event was
+ * judged meanwhile, nor where another process writes another state: the parts of two would follow upon each other.
  */
 export async function learnInTurn(
   turn: RoomTurn,
   { parts, state }: LearnedState,
-  done: number,
-): Promise<number | AlreadyKnown | Dropped> {
+  { done, takesOver }: Learning,
+): Promise<number | AlreadyKnown | ToldOtherwise> {
   const { event_id: eventId, root } = parts[0]!;
   const outcome = (await turn.known.find([eventId])).get(eventId)?.outcome;
   if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
   const told = await turn.known.findTelling(eventId);
   const isSame = told?.root === root && told.parts === parts.length;
-  if (!isSame && done > 0) return { kind: 'dropped', reason: 'Another state is told meanwhile', wantedKeys: [] };
+  const isOthers = !isSame && told !== undefined && told.part < told.parts && !takesOver;
+  if (isOthers || (!isSame && done > 0)) return { kind: 'told-otherwise' };
   const from = isSame ? told.part : 0;
   const next = parts.slice(from, from + PARTS_AT_ONCE);
   for (const part of next) turn.append('state-learnt', part);

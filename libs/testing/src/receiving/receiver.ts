@@ -9,6 +9,7 @@ import { type Receipt, Receiving } from '#rooms/commands/receiving';
 import { roomStream } from '#rooms/facts/room-facts';
 import { allowAll } from '#rooms/receive/7-check-policy';
 import type { ServerKeys } from '#rooms/receive/server-keys';
+import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from '../local-room.js';
 import type { SyncApp } from '../sync-app.js';
@@ -40,7 +41,9 @@ export class Receiver {
   }
 
   async state(eventId: EventId, state: readonly EventId[]): Promise<Receipt> {
-    const handler = new ReceiveStateHandler(this.app.get(RoomWorkers), this.#receiving, this.#merging);
+    const [workers, others] = [this.app.get(RoomWorkers), new OtherProcesses({}, systemClock)];
+    const store = this.app.get<EventStore>(EVENT_STORE as never);
+    const handler = new ReceiveStateHandler(workers, this.#receiving, this.#merging, others, store);
     const receipt = await handler.execute(new ReceiveState(this.origin, this.roomId, eventId, state));
     if ('kind' in receipt) throw new Error(receipt.kind);
     return this.#shown(receipt);
