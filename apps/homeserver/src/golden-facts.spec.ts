@@ -5,6 +5,7 @@ import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fol
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
 import type { RecordedFact } from '#event-store/event-store';
+import type { ServerName } from '#kernel/ids';
 import { newestSchema } from '#event-store/fact-shapes';
 import { findLogIdentity, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
@@ -13,6 +14,8 @@ import { FACT_SHAPES } from '#processes/fact-shapes';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { foldPushRuleFact } from '#push/rules/fold-push-rules';
+import { type AuditEntry, auditRoom } from '#rooms/audit/audit-room';
+import { peopleOf } from '#rooms/audit/people';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -104,4 +107,17 @@ describe('golden facts', () => {
     };
     await expect(asText(read)).toMatchFileSnapshot(`../golden/${name}.read.json`);
   });
+
+  it.each(names.filter((name) => golden(name).stream.startsWith(ROOM_STREAM_PREFIX)))(
+    'are told in words by the audit of a room: %s',
+    async (name) => {
+      const { store, facts } = await logWith(name);
+      const { stream, type } = facts[0]!;
+      const told: AuditEntry[] = [];
+      const telling = { people: peopleOf('a.example' as ServerName), messages: false };
+      for await (const entry of auditRoom(store, roomIdOfStream(stream), telling)) told.push(entry);
+      expect(told).toHaveLength(1);
+      expect(told[0]!.what).not.toContain(type);
+    },
+  );
 });

@@ -2,11 +2,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EventId } from '#kernel/ids';
+import type { AuditEntry } from '#rooms/audit/audit-room';
 import { BOB, LocalRoom } from '#testing/local-room';
 import { DataFolder } from '#testing/data-folder';
 import { recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
+import { writePage } from './html/write-page.js';
 import { runAudit, type RunAuditOptions } from './run-audit.js';
 
 const EVIL = '</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\u0007';
@@ -45,7 +48,11 @@ async function page(name: string, options: Partial<RunAuditOptions> = {}): Promi
 }
 
 /** What the page's script reads. */
-function dataOf(text: string): { entries: { what: string; who: number; effect: unknown[][] }[]; actors: string[] } {
+function dataOf(text: string): {
+  entries: { what: string; who: number; effect: unknown[][] }[];
+  actors: string[];
+  kinds: string[];
+} {
   const [, json = ''] = /<script type="application\/json" id="data">(.*?)<\/script>/s.exec(text) ?? [];
   return JSON.parse(json) as ReturnType<typeof dataOf>;
 }
@@ -63,6 +70,31 @@ describe('the page of an audit', () => {
     expect(text).toContain('class="good">Verified');
     expect(text).not.toContain('what bob said');
     expect(await page('messages.html', { messages: true })).toContain('what bob said');
+  });
+
+  test('has the content of what came otherwise than by the event of an entry, and says what kind of entry that is', async () => {
+    const verified = { facts: 1, problems: new Map(), unverifiable: 0 };
+    const head = { room: '!r:a.example', server: 'a.example', madeAt: 0, verified, messages: false };
+    const change = { type: 'm.room.topic', state_key: '', event_id: '$old' as EventId, content: { topic: 'old' } };
+    const entry = {
+      revision: 0,
+      position: '',
+      at: 0,
+      actor: 'a',
+      who: 'a',
+      what: 'sent a message',
+      chain: '',
+      effect: [change],
+    };
+    async function* entries(): AsyncGenerator<AuditEntry> {
+      yield { ...entry, fact: 'pdu-accepted', type: 'm.room.message' };
+      yield { ...entry, fact: 'pdu-rejected' };
+      yield { ...entry, fact: 'outlier-stored' };
+    }
+    let text = '';
+    for await (const piece of writePage(head, entries())) text += piece;
+    expect(dataOf(text).entries[0]!.effect).toEqual([['m.room.topic', '', '$old', { topic: 'old' }]]);
+    expect(dataOf(text).kinds).toEqual(['messages', 'refused events', 'told by other servers']);
   });
 
   test('lets nothing of what people chose be more than text, and loads nothing', async () => {

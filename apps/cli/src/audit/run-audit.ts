@@ -138,7 +138,7 @@ function auditLine(entry: AuditEntry, verbose: boolean): string {
   const line = `${String(revision).padStart(REVISION_WIDTH)}  ${moment(at)}  ${by} ${what}`;
   if (!verbose) return line;
   const changes = effect.map(({ type, state_key: key, event_id: eventId, replaces }) => {
-    return `${nameOf(type, key)} = ${eventId}${replaces === undefined ? '' : `, was ${replaces}`}`;
+    return `${nameOf(type, key)} = ${eventId ?? 'nothing'}${replaces === undefined ? '' : `, was ${replaces}`}`;
   });
   if (changes.length > 0) return `${line}  [${changes.join('; ')}]`;
   return id === undefined ? line : `${line}  ${id}`;

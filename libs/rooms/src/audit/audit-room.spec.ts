@@ -104,6 +104,71 @@ describe('the audit of a room', () => {
   });
 });
 
+describe('the audit of a room with events of other servers', () => {
+  const CAROL = '@carol:b.example' as UserId;
+  const topic = (text: string, prevEvents: readonly EventId[]) => ({
+    sender: CAROL,
+    type: 'm.room.topic',
+    stateKey: '',
+    content: { topic: text },
+    prevEvents,
+  });
+  let others: ForkedRoom;
+  let ends: readonly EventId[];
+
+  beforeEach(async () => {
+    await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    others = new ForkedRoom(store, room);
+    await others.join(CAROL);
+    ends = await others.extremities();
+  });
+
+  const newest = async (): Promise<AuditEntry> => (await audit(room.roomId)).at(-1)!;
+
+  test('tells who said it, and not which server it came from', async () => {
+    expect(await newest()).toMatchObject({ who: CAROL, what: 'joined', actor: 'b.example' });
+  });
+
+  test('tells what was refused, and why, and that of the past, none of which changed anything', async () => {
+    await room.setState('m.room.topic', { topic: 'now' });
+    await others.receive(topic('refused', ends), 'pdu-soft-failed');
+    const none = { who: CAROL, effect: [] };
+    const softFailed = 'set the topic to "refused" (soft-failed: nobody is shown it)';
+    expect(await newest()).toMatchObject({ ...none, what: softFailed });
+    const told = { reason: 'may not', check: 'state' };
+    const rejected = await others.receive(topic('forbidden', ends), 'pdu-rejected', told);
+    const what = 'set the topic to "forbidden" (rejected: may not)';
+    expect(await newest()).toMatchObject({ ...none, what });
+    await others.redact(rejected, ends[0]!);
+    const [entry, redacted] = (await audit(room.roomId)).slice(-2);
+    expect(entry).toMatchObject({ what: 'set m.room.topic (redacted since) (rejected)', content: {} });
+    expect(redacted?.what).toBe(`took the content of the m.room.topic of ${CAROL} away`);
+    await others.fetch(topic('long ago', ends));
+    expect(await newest()).toMatchObject({ ...none, what: 'set the topic to "long ago" (fetched from the past)' });
+    const said = { ...topic('', ends), type: 'm.room.message', stateKey: undefined };
+    const { eventId } = await others.receiveOutlierFirst(said);
+    const [outlier] = (await audit(room.roomId)).slice(-2);
+    expect(outlier).toMatchObject({
+      who: 'b.example',
+      event_id: eventId,
+      what: `told of a message of ${CAROL}, which has no place in the history here`,
+      effect: [],
+    });
+  });
+
+  test('tells the content of what resolution brought back, but for what was redacted', async () => {
+    const first = await others.receive(topic('first', ends));
+    await room.setState('m.room.topic', { topic: 'second' });
+    const state = [{ type: 'm.room.topic', state_key: '', event_id: first.eventId }];
+    const brought = { current: { state, root: 'r' }, state_pdus: { [first.eventId]: JSON.stringify(first.pdu) } };
+    await others.receive({ ...topic('', ends), type: 'm.room.message', stateKey: undefined }, 'pdu-accepted', brought);
+    expect((await newest()).effect).toEqual([{ ...state[0], content: { topic: 'first' } }]);
+    await others.redact(first, ends[0]!);
+    expect((await audit(room.roomId)).at(-2)!.effect).toEqual([{ ...state[0], content: {} }]);
+  });
+});
+
 describe('the state at a revision', () => {
   test('is the dictionary of that moment, with the root that the log recorded', async () => {
     const first = await room.setState('m.room.topic', { topic: 'first' });

@@ -10,7 +10,8 @@ import { GRAPH_COLLECTIONS } from '../graph/graph-rows.js';
 import { RoomGraph } from '../graph/room-graph.js';
 import { concernsGraph, writeGraph } from '../graph/write-graph.js';
 import { contentOf } from '../projections/room-fact-reader.js';
-import { carriedPdu, findRemains } from './audit-room.js';
+import { findRemains } from './audit-room.js';
+import { carriedPdu } from './room-history.js';
 
 /** The state dictionary of one moment. */
 export interface StateAt {

@@ -37,7 +37,8 @@
       const name = JSON.stringify([type, key]);
       // A key that is set anew goes to the end, as the newest.
       state.delete(name);
-      state.set(name, { type, key, eventId, content });
+      // A key that holds nothing any more is gone.
+      if (eventId !== null) state.set(name, { type, key, eventId, content });
     }
   }
   /** The state after the entry of this index; before the first one it is empty. */

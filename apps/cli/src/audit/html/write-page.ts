@@ -47,16 +47,28 @@ function pageEntry(entry: AuditEntry, { verified }: PageHead, actors: Numbers, k
     chain,
     root,
     wrong: verified.problems.get(revision),
-    effect: effect.map(({ type, state_key: key, event_id: eventId }) => [
+    effect: effect.map(({ type, state_key: key, event_id: eventId, content: told = {} }) => [
       type,
       key,
       eventId,
-      eventId === id ? content : {},
+      eventId === id ? content : told,
     ]),
   };
 }
 
+const REFUSED: ReadonlySet<string> = new Set(['pdu-soft-failed', 'pdu-rejected']);
+const TOLD: ReadonlySet<string> = new Set([
+  'outlier-stored',
+  'state-learnt',
+  'state-taken',
+  'join-begun',
+  'join-completed',
+  'join-given-up',
+]);
+
 function kindOf({ type, state_key: stateKey, fact }: AuditEntry): string {
+  if (REFUSED.has(fact)) return 'refused events';
+  if (TOLD.has(fact)) return 'told by other servers';
   if (fact !== 'pdu-accepted') return 'consequences';
   if (type === 'm.room.member') return 'members';
   if (stateKey !== undefined) return 'settings';
