@@ -6,7 +6,7 @@ import { BatchRows } from '#projections/batch-rows';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { currentChangeOf, type OutlierStored, type PduAccepted, roomStream } from '../facts/room-facts.js';
-import { GRAPH_COLLECTIONS } from '../graph/graph-rows.js';
+import { GRAPH_COLLECTIONS } from '../graph/graph-collections.js';
 import { RoomGraph } from '../graph/room-graph.js';
 import { concernsGraph, writeGraph } from '../graph/write-graph.js';
 import { contentOf } from '../projections/room-fact-reader.js';

@@ -2,7 +2,7 @@ import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
-import { GRAPH_COLLECTIONS } from './graph-rows.js';
+import { GRAPH_COLLECTIONS } from './graph-collections.js';
 import { type GraphState, RoomGraph } from './room-graph.js';
 
 /**

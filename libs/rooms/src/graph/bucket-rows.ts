@@ -1,4 +1,5 @@
 import type { RoomId } from '#kernel/ids';
+import { asText, Collection } from '#projections/collection';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { digestOf } from '#protocol/state-trie/trie-node';
@@ -7,7 +8,7 @@ import { type Entries, changeEntries, readEntries, type StateValue } from './sta
 
 /*
  * How states are kept, in rows that are never written again. The keys of a state are spread over buckets, by the first bits of
- * their hash; a bucket that grows too large is split in four. A row of `graph-state` (room, line, bucket, index) says what
+ * their hash; a bucket that grows too large is split in four. A row (room, line, bucket, index) says what
  * the bucket holds since that change of state:
  *
  *     =[#{root}]                            all of it: entries follow
@@ -20,6 +21,20 @@ import { type Entries, changeEntries, readEntries, type StateValue } from './sta
  * So a state is a tree of rows of which those that did not change are shared, whatever line they are on; each change writes
  * one row of a bucket, and where a line begins those on the way to it. Nothing grows with the number of states.
  */
+
+type StateRowKey = readonly [roomId: RoomId, line: string, bucket: string, index: string];
+
+/** PERF: rows stay texts, of which entries are read as they are needed (state-entries.ts). */
+export const GRAPH_STATE = new Collection<StateRowKey, string>('graph-state', {
+  key: ['room', 'line', 'bucket', 'index'],
+  says: 'what a part of the state is since there, or what changed in it',
+  codec: asText(),
+});
+
+/** The key of the row that a bucket has at a place. */
+export function stateRowKey(roomId: RoomId, bucket: string, { line, index }: StatePlace): StateRowKey {
+  return [roomId, line, bucket, indexKey(index)];
+}
 
 /** How many entries a bucket holds before it is split. */
 export const MOST_ENTRIES = 512;
@@ -43,10 +58,9 @@ export async function findBucketRow(
   bucket: string,
 ): Promise<BucketRow | undefined> {
   if (line === NO_STATE.line) return undefined;
-  const prefix = [roomId, line, bucket];
-  const range = { prefix, to: [...prefix, indexKey(index)], reverse: true, limit: 1 };
-  const [found] = await rows.scan('graph-state', range);
-  return found && { at: { line, index: indexOfKey(found.key[3]!) }, value: found.value };
+  const to = stateRowKey(roomId, bucket, { line, index });
+  const [found] = await GRAPH_STATE.scan(rows, { prefix: [roomId, line, bucket], to, reverse: true, limit: 1 });
+  return found && { at: { line, index: indexOfKey(found.key[3]) }, value: found.value };
 }
 
 /** All that a bucket holds as of its newest row, which is no split. */
@@ -68,11 +82,11 @@ export async function listEntries(
   bucket: string,
   newest: BucketRow,
 ): Promise<readonly StateEntry[]> {
-  const key = [roomId, newest.at.line, bucket, indexKey(newest.at.index)];
-  const known = rows.recall?.('graph-state', key) as readonly StateEntry[] | undefined; // remembered below
+  const key = stateRowKey(roomId, bucket, newest.at);
+  const known = rows.recall?.(GRAPH_STATE.name, key) as readonly StateEntry[] | undefined; // remembered below
   if (known !== undefined) return known;
   const entries = await readBucket(rows, roomId, bucket, newest);
-  rows.remember?.('graph-state', key, entries, entries.length);
+  rows.remember?.(GRAPH_STATE.name, key, entries, entries.length);
   return entries;
 }
 
@@ -128,7 +142,7 @@ async function rowsBehind(rows: GraphRows, roomId: RoomId, bucket: string, newes
 }
 
 async function getRow(rows: GraphRows, roomId: RoomId, bucket: string, at: StatePlace): Promise<BucketRow> {
-  const value = await rows.get('graph-state', [roomId, at.line, bucket, indexKey(at.index)]);
+  const value = await GRAPH_STATE.get(rows, stateRowKey(roomId, bucket, at));
   if (value === undefined) throw new Error(`${roomId}: the graph has lost what bucket ${bucket} was at ${at.line}`);
   return { at, value };
 }

@@ -1,21 +1,9 @@
 import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import { asJson, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import type { Views } from '#projections/views';
-
-/** The collections of the projector `graph`. */
-export const GRAPH_COLLECTIONS = [
-  'graph-events',
-  'graph-current',
-  'graph-lines',
-  'graph-state',
-  'graph-learnt',
-  'graph-holes',
-  'graph-redactions',
-  'graph-redacted',
-  'graph-copies',
-] as const;
 
 /**
  * What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. Only of the views
@@ -140,26 +128,35 @@ export function isSamePlace(a: StatePlace, b: StatePlace): boolean {
 /** 132 bits: nobody finds two events, or one of another room, that share a row. */
 const HASH_CHARACTERS = 22;
 
+type GraphEventKey = readonly [hash: string];
+
 /**
- * The key of an event in `graph-events`. PERF: there is a row of every event, whose ids would take more than all that it says, and
+ * The key of what is known of an event. PERF: there is a row of every event, whose ids would take more than all that it says, and
  * nobody asks for the events of a room by it (`npm run bench -- state`).
  */
-export function graphEventKey(roomId: RoomId, eventId: EventId): readonly string[] {
+function graphEventKey(roomId: RoomId, eventId: EventId): GraphEventKey {
   return [hash('sha256', `${roomId} ${eventId}`, 'base64url').slice(0, HASH_CHARACTERS)];
 }
 
-/** What the room knows of an event; undefined where it knows nothing, also where another room has it. */
-export async function findGraphEvent(
-  rows: GraphRows,
-  roomId: RoomId,
-  eventId: EventId,
-): Promise<GraphEvent | undefined> {
-  const text = await rows.get('graph-events', graphEventKey(roomId, eventId));
-  return text === undefined ? undefined : parseGraphEvent(text);
+export const GRAPH_EVENTS = new Collection<GraphEventKey, GraphEvent>('graph-events', {
+  key: ['hash of room and event'],
+  says: 'outcome, revision, position, depth, where its states are',
+  codec: { encode: formatGraphEvent, decode: parseGraphEvent },
+});
+
+/** How far the state before an event has been told. */
+export const GRAPH_LEARNT = new Collection<readonly [roomId: RoomId, eventId: EventId], LearntRow>('graph-learnt', {
+  key: ['room', 'event'],
+  says: 'where the state is that was told of before it',
+  codec: asJson(),
+});
+
+/** Writes down what is known of an event. */
+export function putGraphEvent(rows: OwnRows, roomId: RoomId, eventId: EventId, event: GraphEvent): void {
+  GRAPH_EVENTS.put(rows, graphEventKey(roomId, eventId), event);
 }
 
-/** How far the state before an event has been told; undefined where nobody told it. */
-export async function findLearntRow(rows: GraphRows, roomId: RoomId, eventId: EventId): Promise<LearntRow | undefined> {
-  const text = await rows.get('graph-learnt', [roomId, eventId]);
-  return text === undefined ? undefined : (JSON.parse(text) as LearntRow); // written by write-graph.ts
+/** What the room knows of an event; undefined where it knows nothing, also where another room has it. */
+export function findGraphEvent(rows: GraphRows, roomId: RoomId, eventId: EventId): Promise<GraphEvent | undefined> {
+  return GRAPH_EVENTS.get(rows, graphEventKey(roomId, eventId));
 }

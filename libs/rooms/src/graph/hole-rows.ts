@@ -1,13 +1,17 @@
+import type { EventId, RoomId } from '#kernel/ids';
+import { asMark, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import { referencedIds } from '../facts/read-room-fact.js';
 import { type PduAccepted, roomIdOfStream } from '../facts/room-facts.js';
 import { findGraphEvent } from './graph-rows.js';
 import type { GraphFact } from './write-graph.js';
 
-/*
- * graph-holes [room, event]: empty. An accepted event stood on this one before its place was known: it is of the past, whenever it
- *     comes. The row stays when it has come.
- */
+/** An accepted event stood on this one before its place was known: it is of the past, whenever it comes. The row stays when it has come. */
+export const GRAPH_HOLES = new Collection<readonly [roomId: RoomId, eventId: EventId], true>('graph-holes', {
+  key: ['room', 'event'],
+  says: 'empty: an event stood on it before its place was known',
+  codec: asMark,
+});
 
 /** PERF: only an event that stands on a state which was learnt can have a parent that is not here. */
 const LEARNT_MARK = '"base":{"learnt":';
@@ -23,6 +27,6 @@ async function writeMissingParents(fact: GraphFact, rows: OwnRows): Promise<void
   const roomId = roomIdOfStream(fact.stream);
   for (const eventId of referencedIds(pdu['prev_events'])) {
     const known = await findGraphEvent(rows, roomId, eventId);
-    if (known?.states === undefined) rows.put('graph-holes', [roomId, eventId], '');
+    if (known?.states === undefined) GRAPH_HOLES.put(rows, [roomId, eventId], true);
   }
 }

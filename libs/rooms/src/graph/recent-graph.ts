@@ -4,7 +4,7 @@ import type { Position } from '#kernel/position';
 import { BatchRows } from '#projections/batch-rows';
 import type { Views } from '#projections/views';
 import { roomStream } from '../facts/room-facts.js';
-import { GRAPH_COLLECTIONS } from './graph-rows.js';
+import { GRAPH_COLLECTIONS } from './graph-collections.js';
 import { isOfGraph, projectGraph } from './project-graph.js';
 import { RoomGraph } from './room-graph.js';
 import type { GraphFact } from './write-graph.js';

@@ -1,15 +1,31 @@
-import type { EventId } from '#kernel/ids';
+import type { EventId, RoomId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
+import { Collection, type RowCodec } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type PduAccepted, type PduRedacted, roomIdOfStream } from '../facts/room-facts.js';
 import type { GraphFact } from './write-graph.js';
 
-/*
- * graph-redactions [room, target, redaction]: the revision of the fact that accepted a redaction, whether the event it names is
- *     here or not: it may come after it.
- * graph-redacted [room, event]: the revision of the fact that holds what remains of an event.
- */
+const asRevision: RowCodec<number> = {
+  encode: (revision) => revision.toString(36),
+  decode: (text) => Number.parseInt(text, 36),
+};
+
+/** Which events accepted redactions name, whether those are here or not: they may come after them. */
+export const GRAPH_REDACTIONS = new Collection<readonly [roomId: RoomId, target: EventId, redaction: EventId], number>(
+  'graph-redactions',
+  {
+    key: ['room', 'event', 'redaction'],
+    says: 'the revision of the redaction',
+    codec: asRevision,
+  },
+);
+
+export const GRAPH_REDACTED = new Collection<readonly [roomId: RoomId, eventId: EventId], number>('graph-redacted', {
+  key: ['room', 'event'],
+  says: 'the revision of what remains of it',
+  codec: asRevision,
+});
 
 /** PERF: told from the text before anything is parsed, for most events are none. */
 const REDACTION_MARK = '"type":"m.room.redaction"';
@@ -20,17 +36,16 @@ export function writeRedaction(fact: GraphFact, rows: OwnRows): void {
   const body = JSON.parse(fact.data) as PduAccepted;
   const target = targetOf(body);
   if (target === undefined) return;
-  const key = [roomIdOfStream(fact.stream), target, body.event_id];
-  rows.put('graph-redactions', key, formatRevision(fact.revision));
+  GRAPH_REDACTIONS.put(rows, [roomIdOfStream(fact.stream), target, body.event_id], fact.revision);
 }
 
 /** Writes down that a redaction took effect. Applied again, also after later facts, it changes nothing. */
 export async function writeRedacted(fact: GraphFact, rows: OwnRows): Promise<void> {
   const { event_id: eventId } = JSON.parse(fact.data) as PduRedacted;
-  const key = [roomIdOfStream(fact.stream), eventId];
-  const known = await rows.get('graph-redacted', key);
-  if (known !== undefined && parseRevision(known) >= fact.revision) return;
-  rows.put('graph-redacted', key, formatRevision(fact.revision));
+  const key = [roomIdOfStream(fact.stream), eventId] as const;
+  const known = await GRAPH_REDACTED.get(rows, key);
+  if (known !== undefined && known >= fact.revision) return;
+  GRAPH_REDACTED.put(rows, key, fact.revision);
 }
 
 function targetOf({ room_version: id, pdu }: PduAccepted): EventId | undefined {
@@ -38,13 +53,4 @@ function targetOf({ room_version: id, pdu }: PduAccepted): EventId | undefined {
   const content = isJsonObject(pdu['content']) ? pdu['content'] : {};
   const target = findRoomVersion(id)?.redactsInContent === true ? content['redacts'] : pdu['redacts'];
   return typeof target === 'string' ? (target as EventId) : undefined;
-}
-
-function formatRevision(revision: number): string {
-  return revision.toString(36);
-}
-
-/** Reads the value of a row of either collection. */
-export function parseRevision(text: string): number {
-  return Number.parseInt(text, 36);
 }

@@ -17,7 +17,7 @@ import {
 import { listCopies } from './copy-rows.js';
 import {
   findGraphEvent,
-  findLearntRow,
+  GRAPH_LEARNT,
   type GraphEvent,
   type GraphRows,
   isSamePlace,
@@ -25,7 +25,8 @@ import {
   NO_STATE,
   type StatePlace,
 } from './graph-rows.js';
-import { parseRevision } from './redaction-rows.js';
+import { GRAPH_HOLES } from './hole-rows.js';
+import { GRAPH_REDACTED, GRAPH_REDACTIONS } from './redaction-rows.js';
 import type { StateValue } from './state-entries.js';
 
 type Key = Pick<StateEntry, 'type' | 'stateKey'>;
@@ -64,7 +65,7 @@ export class RoomGraph {
 
   /** How far other servers have told the state before an event; undefined where none did. */
   findTelling(eventId: EventId): Promise<LearntRow | undefined> {
-    return findLearntRow(this.rows, this.roomId, eventId);
+    return GRAPH_LEARNT.get(this.rows, [this.roomId, eventId]);
   }
 
   /** The state before an event as another server told it; undefined while a part of it is not there. */
@@ -74,22 +75,20 @@ export class RoomGraph {
   }
 
   /** Whether an accepted event stood on this one before its place was known. */
-  async isHole(eventId: EventId): Promise<boolean> {
-    return (await this.rows.get('graph-holes', [this.roomId, eventId])) !== undefined;
+  isHole(eventId: EventId): Promise<boolean> {
+    return GRAPH_HOLES.has(this.rows, [this.roomId, eventId]);
   }
 
   /** The revision of the fact that holds what a redaction left of an event; undefined where none took effect. */
-  async findRedacted(eventId: EventId): Promise<number | undefined> {
-    const text = await this.rows.get('graph-redacted', [this.roomId, eventId]);
-    return text === undefined ? undefined : parseRevision(text);
+  findRedacted(eventId: EventId): Promise<number | undefined> {
+    return GRAPH_REDACTED.get(this.rows, [this.roomId, eventId]);
   }
 
   /** The accepted redactions that name an event, oldest first. */
   async listRedactionsOf(eventId: EventId): Promise<EventId[]> {
-    const prefix = [this.roomId, eventId];
-    const rows = await this.rows.scan('graph-redactions', { prefix, limit: MOST_REDACTIONS });
-    const found = rows.map(({ key, value }) => ({ id: key[2] as EventId, revision: parseRevision(value) }));
-    return found.sort((a, b) => a.revision - b.revision).map(({ id }) => id);
+    const range = { prefix: [this.roomId, eventId], limit: MOST_REDACTIONS } as const;
+    const found = await GRAPH_REDACTIONS.scan(this.rows, range);
+    return found.sort((a, b) => a.value - b.value).map(({ key }) => key[2]);
   }
 
   /**

@@ -1,9 +1,16 @@
 import type { RoomId } from '#kernel/ids';
+import { Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import { currentChangeOf, type PduAccepted } from '../facts/room-facts.js';
 import { formatStatePlace, isSamePlace, lineOf, NO_STATE, type StatePlace, statePlaceOf } from './graph-rows.js';
 import { valuesOf } from './state-entries.js';
 import { writeNextState } from './write-state.js';
+
+export const GRAPH_CURRENT = new Collection<readonly [roomId: RoomId], StatePlace>('graph-current', {
+  key: ['room'],
+  says: 'where its current state is, and since which revision',
+  codec: { encode: formatStatePlace, decode: statePlaceOf },
+});
 
 /** Told apart from the line that the same fact may have begun for the states before and after its event. */
 const OF_CURRENT = '.';
@@ -21,14 +28,13 @@ export async function writeCurrent(
 ): Promise<StatePlace | undefined> {
   const change = currentChangeOf(data);
   if (change === undefined) return undefined;
-  const text = await rows.get('graph-current', [roomId]);
-  const last = text === undefined ? NO_STATE : statePlaceOf(text);
+  const last = (await GRAPH_CURRENT.get(rows, [roomId])) ?? NO_STATE;
   const { state, root } = change;
   const isAfter = root === data.root;
   const line = `${lineOf(revision)}${OF_CURRENT}`;
   const resolved = (): Promise<StatePlace> | StatePlace =>
     state.length === 0 ? last : writeNextState(rows, roomId, last, line, valuesOf(state), root);
   const place = isAfter ? after : await resolved();
-  if (!isSamePlace(place, last)) rows.put('graph-current', [roomId], formatStatePlace(place));
+  if (!isSamePlace(place, last)) GRAPH_CURRENT.put(rows, [roomId], place);
   return isAfter ? undefined : place;
 }

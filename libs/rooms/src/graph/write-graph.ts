@@ -14,14 +14,12 @@ import {
 } from '../facts/room-facts.js';
 import {
   findGraphEvent,
-  findLearntRow,
-  formatGraphEvent,
-  graphEventKey,
+  GRAPH_LEARNT,
   type GraphEvent,
-  type LearntRow,
   lineOf,
   NO_STATE,
   type Outcome,
+  putGraphEvent,
   type StatePlace,
 } from './graph-rows.js';
 import { noteCopy } from './copy-rows.js';
@@ -126,7 +124,7 @@ class GraphWriter {
   /** Each part stands upon the one before; the first begins anew, whatever was told before it. */
   async learnt({ event_id: eventId, part, parts, root, state }: StateLearnt): Promise<void> {
     const { revision } = this.fact;
-    const known = await findLearntRow(this.rows, this.#roomId, eventId);
+    const known = await GRAPH_LEARNT.get(this.rows, [this.#roomId, eventId]);
     if (known !== undefined && known.revision >= revision) return;
     if (part !== 1 && known?.part !== part - 1) {
       throw new Error(`part ${part} of the state before ${eventId} does not follow upon part ${known?.part ?? 0}`);
@@ -134,14 +132,13 @@ class GraphWriter {
     const base = part === 1 ? NO_STATE : known!.place;
     const entries = state.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id }));
     const place = await this.#writeNext(base, entries, part === parts ? root : undefined);
-    const row: LearntRow = { revision, part, parts, root, place };
-    this.rows.put('graph-learnt', [this.#roomId, eventId], JSON.stringify(row));
+    GRAPH_LEARNT.put(this.rows, [this.#roomId, eventId], { revision, part, parts, root, place });
   }
 
   /** Where the state is that the event's changes start from. */
   async #baseOf({ event_id: eventId, base, pdu }: PduWithState): Promise<StatePlace> {
     if (typeof base === 'object') {
-      const learnt = await findLearntRow(this.rows, this.#roomId, base.learnt);
+      const learnt = await GRAPH_LEARNT.get(this.rows, [this.#roomId, base.learnt]);
       if (learnt?.part === learnt?.parts && learnt !== undefined) return learnt.place;
       throw new Error(`${eventId} stands on the state before ${base.learnt}, which is not all there`);
     }
@@ -188,7 +185,6 @@ class GraphWriter {
   #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
     const { revision, position } = this.fact;
     const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
-    const row = formatGraphEvent({ outcome, revision, position, depth, states });
-    this.rows.put('graph-events', graphEventKey(this.#roomId, eventId), row);
+    putGraphEvent(this.rows, this.#roomId, eventId, { outcome, revision, position, depth, states });
   }
 }

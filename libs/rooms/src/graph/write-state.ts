@@ -1,4 +1,5 @@
 import type { RoomId } from '#kernel/ids';
+import { asNumber, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import {
   type BucketRow,
@@ -6,15 +7,23 @@ import {
   entriesOf,
   findBucketRow,
   formatPlaceBehind,
+  GRAPH_STATE,
   isSplit,
   MOST_ENTRIES,
   nextChange,
   partOf,
   PARTS,
   partsOf,
+  stateRowKey,
 } from './bucket-rows.js';
-import { formatStatePlace, indexKey, NO_STATE, type StatePlace } from './graph-rows.js';
+import { formatStatePlace, NO_STATE, type StatePlace } from './graph-rows.js';
 import { changeEntries, type Entries, formatEntries, type StateValue } from './state-entries.js';
+
+export const GRAPH_LINES = new Collection<readonly [roomId: RoomId, line: string], number>('graph-lines', {
+  key: ['room', 'line'],
+  says: 'how many changes of state are on it',
+  codec: asNumber,
+});
 
 interface Change {
   readonly value: StateValue;
@@ -50,10 +59,10 @@ export async function writeNextState(
   changes: readonly StateValue[],
   root: string | undefined,
 ): Promise<StatePlace> {
-  const end = base.line === NO_STATE.line ? undefined : await rows.get('graph-lines', [roomId, base.line]);
-  const goesOn = end !== undefined && Number(end) === base.index;
+  const end = base.line === NO_STATE.line ? undefined : await GRAPH_LINES.get(rows, [roomId, base.line]);
+  const goesOn = end === base.index;
   const place = goesOn ? { line: base.line, index: base.index + 1 } : { line: newLine, index: 1 };
-  rows.put('graph-lines', [roomId, place.line], String(place.index));
+  GRAPH_LINES.put(rows, [roomId, place.line], place.index);
   const rootIn = await writeState(rows, roomId, base, place, changes, root);
   return { ...place, ...(rootIn !== undefined && { rootIn }) };
 }
@@ -122,7 +131,7 @@ class StateWriter {
   }
 
   #put(bucket: string, value: string): void {
-    this.rows.put('graph-state', [this.roomId, this.at.line, bucket, indexKey(this.at.index)], value);
+    GRAPH_STATE.put(this.rows, stateRowKey(this.roomId, bucket, this.at), value);
   }
 }
 
