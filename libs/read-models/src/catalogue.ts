@@ -19,55 +19,6 @@ interface Owner {
 /** By logical name: the collections that no projector declares, those of rooms and of the write side. */
 export const CATALOGUE: Readonly<Record<string, CollectionEntry>> = Object.freeze({
   // rooms
-  relations: {
-    owner: 'relations',
-    key: ['room', 'event', 'depth', 'position'],
-    value: 'an event related to it, how, its type and sender',
-  },
-  'relation-parents': {
-    owner: 'relations',
-    key: ['event'],
-    value: 'where its relation stands, how, its sender; of a redacted one too',
-  },
-  threads: { owner: 'relations', key: ['room', 'root'], value: 'where its last event stands, how many there are' },
-  'thread-events': { owner: 'relations', key: ['room', 'root', 'position'], value: 'an event of it that was news' },
-  'threads-log': { owner: 'relations', key: ['room', 'position of its last event'], value: 'the root of a thread' },
-  aggregated: {
-    owner: 'relations',
-    key: ['room', 'event'],
-    value: 'empty: something is summed up of what relates to it',
-  },
-  'thread-senders': { owner: 'relations', key: ['room', 'root', 'user'], value: 'how many are theirs, the last' },
-  annotations: {
-    owner: 'annotations',
-    key: ['room', 'hash of sender, type, event and key; or `$ ` and the event id'],
-    value: 'event id; or the hash',
-  },
-  'graph-events': {
-    owner: 'graph',
-    key: ['hash of room and event'],
-    value: 'outcome, revision, position, depth, where its states are',
-  },
-  'graph-current': { owner: 'graph', key: ['room'], value: 'where its current state is, and since which revision' },
-  'graph-lines': { owner: 'graph', key: ['room', 'line'], value: 'how many changes of state are on it' },
-  'graph-state': {
-    owner: 'graph',
-    key: ['room', 'line', 'bucket', 'index'],
-    value: 'what a part of the state is since there, or what changed in it',
-  },
-  'graph-learnt': { owner: 'graph', key: ['room', 'event'], value: 'where the state is that was told of before it' },
-  'graph-holes': {
-    owner: 'graph',
-    key: ['room', 'event'],
-    value: 'empty: an event stood on it before its place was known',
-  },
-  'graph-redactions': { owner: 'graph', key: ['room', 'event', 'redaction'], value: 'the revision of the redaction' },
-  'graph-redacted': { owner: 'graph', key: ['room', 'event'], value: 'the revision of what remains of it' },
-  'graph-copies': {
-    owner: 'graph',
-    key: ['room', 'event', 'revision'],
-    value: 'nothing: the fact holds the event besides the one that decided it',
-  },
   'room-snapshots': {
     owner: null,
     key: ['room', 'part'],

@@ -4,7 +4,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { relationOf, THREAD } from '#protocol/relation';
-import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
+import { type Annotation, annotationOf, annotationRowKey, ANNOTATIONS } from '../projections/annotations.projector.js';
 import { contentOfRow } from '../projections/timeline-row.js';
 import { findRowInRoom } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
@@ -30,7 +30,7 @@ export async function findRelationRefusal(
 
 /** Client-server API, "Avoiding duplicate annotations": unless the first one has been redacted. */
 async function refuseDuplicate(views: Views, roomId: RoomId, annotation: Annotation): Promise<MatrixError | undefined> {
-  const first = await views.get('annotations', [...annotationRowKey(roomId, annotation)]);
+  const first = await ANNOTATIONS.get(views, annotationRowKey(roomId, annotation));
   if (first === undefined) return undefined;
   const row = await findRowInRoom(views, roomId, first as EventId);
   if (row === undefined || row.header.redactedBy !== undefined) return undefined;

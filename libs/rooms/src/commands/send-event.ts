@@ -5,7 +5,7 @@ import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { type Annotation, annotationOf, annotationRowKey } from '../projections/annotations.projector.js';
+import { type Annotation, annotationOf, annotationRowKey, ANNOTATIONS } from '../projections/annotations.projector.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { findLaterDuplicate, findRelationRefusal } from './check-relation.js';
@@ -54,7 +54,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 
     const target = redacts && (await findRedactionTarget(this.views, roomId, redacts, requester.userId));
-    const viewed = this.views.position(['annotations']);
+    const viewed = this.views.position([ANNOTATIONS.name]);
     const seen = await findRelationRefusal(this.views, roomId, requester.userId, content, annotation);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       if (target !== undefined) return redactInTurn(turn, requester, target, content, transaction);

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { ANNOTATION, relationOf } from '#protocol/relation';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
@@ -20,25 +21,34 @@ export function annotationOf(sender: string, type: string, content: JsonObject):
   return { sender, type, parent, key };
 }
 
-/** The key of an annotation's row in `annotations`: all that makes it the same, hashed to a fixed length. */
-export function annotationRowKey(roomId: RoomId, { sender, type, parent, key }: Annotation): readonly string[] {
+export type AnnotationKey = readonly [roomId: RoomId, name: string];
+
+/**
+ * The last event by which a user annotated an event with a key, and the way back from each such event to that: the name of its row. A
+ * redacted one is gone, as if it had never been: the log knows no more what it said.
+ */
+export const ANNOTATIONS = new Collection<AnnotationKey, string>('annotations', {
+  key: ['room', 'hash of sender, type, event and key; or `$ ` and the event id'],
+  says: 'event id; or the hash',
+  codec: asText(),
+});
+
+/** The key of an annotation: all that makes it the same, hashed to a fixed length. */
+export function annotationRowKey(roomId: RoomId, { sender, type, parent, key }: Annotation): AnnotationKey {
   return [roomId, hash('sha256', JSON.stringify([sender, type, parent, key]), 'base64url')];
 }
 
 /** The key of the row that leads from an annotation to its own: hashes begin with no `$`, as the ids of events do. */
-function backKey(roomId: RoomId, eventId: EventId): readonly string[] {
+function backKey(roomId: RoomId, eventId: EventId): AnnotationKey {
   return [roomId, `$ ${eventId}`];
 }
 
-/**
- * `annotations`: the last event by which a user annotated an event with a key, and the way back from each to that. A redacted
- * one is gone, as if it had never been: the log knows no more what it said.
- */
+/** Which user annotated which event with which key. */
 export function annotationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'annotations',
     version: 2,
-    collections: ['annotations'],
+    ...owning(ANNOTATIONS),
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), rows);
@@ -48,18 +58,18 @@ export function annotationsProjector(reader: RoomFactReader): Projector {
       const annotation = annotationOf(data.pdu['sender'] as string, data.pdu['type'] as string, content);
       if (annotation === undefined) return undefined;
       const key = annotationRowKey(roomId, annotation);
-      rows.put('annotations', [...key], data.event_id);
-      rows.put('annotations', [...backKey(roomId, data.event_id)], key[1]!);
+      ANNOTATIONS.put(rows, key, data.event_id);
+      ANNOTATIONS.put(rows, backKey(roomId, data.event_id), key[1]);
       return undefined;
     },
   };
 }
 
 async function forget({ roomId, data: { event_id: eventId } }: RedactedFact, rows: OwnRows): Promise<void> {
-  const back = [...backKey(roomId, eventId)];
-  const name = await rows.get('annotations', back);
+  const back = backKey(roomId, eventId);
+  const name = await ANNOTATIONS.get(rows, back);
   if (name === undefined) return;
-  rows.delete('annotations', back);
+  ANNOTATIONS.delete(rows, back);
   // It may have been said again since.
-  if ((await rows.get('annotations', [roomId, name])) === eventId) rows.delete('annotations', [roomId, name]);
+  if ((await ANNOTATIONS.get(rows, [roomId, name])) === eventId) ANNOTATIONS.delete(rows, [roomId, name]);
 }

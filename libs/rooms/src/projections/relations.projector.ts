@@ -1,19 +1,20 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import { isAside, type PduAccepted } from '../facts/room-facts.js';
-import { depthKey } from './event-place.js';
+import { type DepthKey, depthKey } from './event-place.js';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
 
 /** `history`: the child was fetched from the past. `aside`: the room forked at it. */
 export type RelationMark = 'history' | 'aside';
 
-/** A row of `relations`: [room, parent, depth and position of the child]. */
+/** An event that relates to another, how, its type and sender. */
 export type RelationRow = readonly [child: EventId, relType: string, type: string, sender: UserId, mark?: RelationMark];
 
-/** A row of `relation-parents`: [child]. That of a redacted child stays: by it the redaction finds what to take away, however often. */
+/** What an event relates to. That of a redacted child stays: by it the redaction finds what to take away, however often. */
 export type ParentRow = readonly [
   roomId: RoomId,
   parent: EventId,
@@ -25,7 +26,7 @@ export type ParentRow = readonly [
   isRedacted?: true,
 ];
 
-/** A row of `threads`: [room, root]: how many events it has, and where the last of those stands that were news. */
+/** How many events a thread has, and where the last of those stands that were news. */
 export interface ThreadRow {
   readonly latest?: Position;
   readonly count: number;
@@ -33,7 +34,7 @@ export interface ThreadRow {
   readonly pos: Position;
 }
 
-/** A row of `thread-senders`: [room, root, sender]: how many of its events are theirs, and where the last of those was sent that was news. */
+/** How many events of a thread are a user's, and where the last of those was sent that was news. */
 export interface ThreadSenderRow {
   readonly count: number;
   readonly last?: Position;
@@ -41,33 +42,82 @@ export interface ThreadSenderRow {
   readonly pos: Position;
 }
 
-const AGGREGATED: ReadonlySet<string> = new Set([THREAD, REPLACE, REFERENCE]);
+export type RelationKey = readonly [roomId: RoomId, parent: EventId, depth: DepthKey, position: Position];
+
+/** What relates to an event, in the order of the graph. */
+export const RELATIONS = new Collection<RelationKey, RelationRow>('relations', {
+  key: ['room', 'event', 'depth', 'position'],
+  says: 'an event related to it, how, its type and sender',
+  codec: asJson(),
+});
+
+export const RELATION_PARENTS = new Collection<readonly [child: EventId], ParentRow>('relation-parents', {
+  key: ['event'],
+  says: 'where its relation stands, how, its sender; of a redacted one too',
+  codec: asJson(),
+});
+
+export const THREADS = new Collection<readonly [roomId: RoomId, root: EventId], ThreadRow>('threads', {
+  key: ['room', 'root'],
+  says: 'where its last event stands, how many there are',
+  // One order of keys, whatever happened before: a rebuilt row must be the same text.
+  codec: {
+    encode: ({ latest, count, pos }) => JSON.stringify({ latest, count, pos }),
+    decode: asJson<ThreadRow>().decode,
+  },
+});
+
+/** What becomes of a thread, in the order of arrival. */
+export const THREAD_EVENTS = new Collection<readonly [roomId: RoomId, root: EventId, position: Position], EventId>(
+  'thread-events',
+  { key: ['room', 'root', 'position'], says: 'an event of it that was news', codec: asText() },
+);
+
+export const THREADS_LOG = new Collection<readonly [roomId: RoomId, latest: Position], EventId>('threads-log', {
+  key: ['room', 'position of its last event'],
+  says: 'the root of a thread',
+  codec: asText(),
+});
+
+export const THREAD_SENDERS = new Collection<readonly [roomId: RoomId, root: EventId, sender: UserId], ThreadSenderRow>(
+  'thread-senders',
+  {
+    key: ['room', 'root', 'user'],
+    says: 'how many are theirs, the last',
+    // As in THREADS.
+    codec: {
+      encode: ({ count, last, pos }) => JSON.stringify({ count, last, pos }),
+      decode: asJson<ThreadSenderRow>().decode,
+    },
+  },
+);
+
+/** Stands in AGGREGATED for some event or other of a room. */
+export const ANY_EVENT = '';
+
+/** Which events were ever related to in a way that is summed up, and in which rooms there are any. */
+export const AGGREGATED = new Collection<readonly [roomId: RoomId, event: EventId | typeof ANY_EVENT], true>(
+  'aggregated',
+  { key: ['room', 'event'], says: 'empty: something is summed up of what relates to it', codec: asMark },
+);
+
+const SUMMED_UP: ReadonlySet<string> = new Set([THREAD, REPLACE, REFERENCE]);
 
 /** Whether relations of a type are summed up for who reads the parent. */
 export function isAggregated(relType: string): boolean {
-  return AGGREGATED.has(relType);
+  return SUMMED_UP.has(relType);
 }
 
 /**
- * `relations`, `relation-parents`: which events say that they relate to which (client-server API, "Forming relationships
- * between events"), in the order of the graph; `threads`, `thread-events`, `threads-log`, `thread-senders`: what becomes of threads
- * ("Threading"), in the order of arrival; `aggregated`: which events were ever related to in a way that is summed up, and in which
- * rooms there are any. A redacted event relates to nothing any more. Events of the past are news in no thread, and count.
+ * Which events say that they relate to which (client-server API, "Forming relationships between events"), and what becomes of threads
+ * ("Threading"). A redacted event relates to nothing any more. Events of the past are news in no thread, and count.
  * NOTSPEC: a thread that only such are in is listed once somebody writes in it.
  */
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
     version: 8,
-    collections: [
-      'relations',
-      'relation-parents',
-      'threads',
-      'thread-events',
-      'threads-log',
-      'thread-senders',
-      'aggregated',
-    ],
+    ...owning(RELATIONS, RELATION_PARENTS, THREADS, THREAD_EVENTS, THREADS_LOG, THREAD_SENDERS, AGGREGATED),
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), fact.position, rows);
@@ -76,9 +126,6 @@ export function relationsProjector(reader: RoomFactReader): Projector {
     },
   };
 }
-
-/** Stands in `aggregated` for some event or other of a room. */
-export const ANY_EVENT = '';
 
 function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   const { roomId, content, data } = reader.accepted(fact);
@@ -102,77 +149,66 @@ function markOf(data: PduAccepted): RelationMark | undefined {
 function put(row: RelationRow, back: ParentRow, rows: OwnRows): void {
   const [child, relType] = row;
   const [roomId, parent] = back;
-  rows.put('relations', relationKey(back), JSON.stringify(row));
-  rows.put('relation-parents', [child], JSON.stringify(back));
+  RELATIONS.put(rows, relationKey(back), row);
+  RELATION_PARENTS.put(rows, [child], back);
   if (!isAggregated(relType)) return;
-  rows.put('aggregated', [roomId, parent], '');
-  rows.put('aggregated', [roomId, ANY_EVENT], '');
+  AGGREGATED.put(rows, [roomId, parent], true);
+  AGGREGATED.put(rows, [roomId, ANY_EVENT], true);
 }
 
-function relationKey([roomId, parent, position, , , depth]: ParentRow): readonly string[] {
+function relationKey([roomId, parent, position, , , depth]: ParentRow): RelationKey {
   return [roomId, parent, depthKey(depth), position];
 }
 
 async function relateInThread(row: RelationRow, back: ParentRow, rows: OwnRows): Promise<void> {
   const [roomId, root, position, , sender, , isHistory] = back;
-  const thread = parse<ThreadRow>(await rows.get('threads', [roomId, root]));
-  const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, root, sender]));
+  const thread = await THREADS.get(rows, [roomId, root]);
+  const posted = await THREAD_SENDERS.get(rows, [roomId, root, sender]);
   put(row, back, rows);
-  if (!isHistory) rows.put('thread-events', [roomId, root, position], row[0]);
+  if (!isHistory) THREAD_EVENTS.put(rows, [roomId, root, position], row[0]);
   if (thread === undefined || thread.pos < position) {
-    if (!isHistory && thread?.latest !== undefined) rows.delete('threads-log', [roomId, thread.latest]);
+    if (!isHistory && thread?.latest !== undefined) THREADS_LOG.delete(rows, [roomId, thread.latest]);
     const latest = isHistory ? thread?.latest : position;
     putThread(rows, roomId, root, { latest, count: (thread?.count ?? 0) + 1, pos: position });
   } else if (!isHistory) {
     // Counted before. A crash may have left the row of where the thread ended until then.
     const before = await latestInThread(rows, roomId, root, position);
-    if (before !== undefined && before !== thread.latest) rows.delete('threads-log', [roomId, before]);
+    if (before !== undefined && before !== thread.latest) THREADS_LOG.delete(rows, [roomId, before]);
     putThread(rows, roomId, root, thread);
   }
   if (posted !== undefined && posted.pos >= position) return;
   const last = isHistory ? posted?.last : position;
-  putSender(rows, roomId, root, sender, { count: (posted?.count ?? 0) + 1, last, pos: position });
+  THREAD_SENDERS.put(rows, [roomId, root, sender], { count: (posted?.count ?? 0) + 1, last, pos: position });
 }
 
 async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows: OwnRows): Promise<void> {
   const child = data.event_id;
-  const back = parse<ParentRow>(await rows.get('relation-parents', [child]));
+  const back = await RELATION_PARENTS.get(rows, [child]);
   if (back === undefined || back[0] !== roomId) return;
   const [, parent, position, relType, sender, depth, isHistory] = back;
   const redacted: ParentRow = [roomId, parent, position, relType, sender, depth, isHistory, true];
-  rows.delete('relations', relationKey(back));
-  rows.put('relation-parents', [child], JSON.stringify(redacted));
+  RELATIONS.delete(rows, relationKey(back));
+  RELATION_PARENTS.put(rows, [child], redacted);
   if (relType !== THREAD) return;
-  rows.delete('thread-events', [roomId, parent, position]);
-  rows.delete('threads-log', [roomId, position]);
+  THREAD_EVENTS.delete(rows, [roomId, parent, position]);
+  THREADS_LOG.delete(rows, [roomId, position]);
   const latest = await latestInThread(rows, roomId, parent);
-  const thread = parse<ThreadRow>(await rows.get('threads', [roomId, parent]));
+  const thread = await THREADS.get(rows, [roomId, parent]);
   if (thread !== undefined) {
     const isCounted = thread.pos >= redactedAt;
     const left = isCounted ? thread : { latest, count: thread.count - 1, pos: redactedAt };
-    if (left.count === 0) rows.delete('threads', [roomId, parent]);
+    if (left.count === 0) THREADS.delete(rows, [roomId, parent]);
     else putThread(rows, roomId, parent, left);
   }
-  const posted = parse<ThreadSenderRow>(await rows.get('thread-senders', [roomId, parent, sender]));
+  const posted = await THREAD_SENDERS.get(rows, [roomId, parent, sender]);
   if (posted === undefined || posted.pos >= redactedAt) return;
   // Where they wrote last is where they have read to, whatever became of what they wrote.
-  putSender(rows, roomId, parent, sender, { count: posted.count - 1, last: posted.last, pos: redactedAt });
+  THREAD_SENDERS.put(rows, [roomId, parent, sender], { count: posted.count - 1, last: posted.last, pos: redactedAt });
 }
 
-/** One order of keys, whatever happened before: a rebuilt row must be the same text. */
-function putThread(rows: OwnRows, roomId: RoomId, root: EventId, { latest, count, pos }: ThreadRow): void {
-  rows.put('threads', [roomId, root], JSON.stringify({ latest, count, pos }));
-  if (latest !== undefined) rows.put('threads-log', [roomId, latest], root);
-}
-
-function putSender(
-  rows: OwnRows,
-  roomId: RoomId,
-  root: EventId,
-  sender: UserId,
-  { count, last, pos }: ThreadSenderRow,
-): void {
-  rows.put('thread-senders', [roomId, root, sender], JSON.stringify({ count, last, pos }));
+function putThread(rows: OwnRows, roomId: RoomId, root: EventId, thread: ThreadRow): void {
+  THREADS.put(rows, [roomId, root], thread);
+  if (thread.latest !== undefined) THREADS_LOG.put(rows, [roomId, thread.latest], root);
 }
 
 /** Where the last event of a thread stands that was news, of those that are left, or of those before a position. */
@@ -182,13 +218,9 @@ async function latestInThread(
   root: EventId,
   position?: Position,
 ): Promise<Position | undefined> {
-  const before = position && [roomId, root, position];
-  const [last] = await rows.scan('thread-events', { prefix: [roomId, root], before, reverse: true, limit: 1 });
-  return last?.key[2] as Position | undefined;
-}
-
-function parse<T>(text: string | undefined): T | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as T);
+  const before = position && ([roomId, root, position] as const);
+  const [last] = await THREAD_EVENTS.scan(rows, { prefix: [roomId, root], before, reverse: true, limit: 1 });
+  return last?.key[2];
 }
 
 /** What is longer is the id of no event, and would be too long for a key. */

@@ -1,7 +1,7 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { relationOf, THREAD } from '#protocol/relation';
-import type { ParentRow } from '../projections/relations.projector.js';
+import { type ParentRow, RELATION_PARENTS } from '../projections/relations.projector.js';
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 
 /** "implementations are encouraged to do a maximum of 3 hops to find a thread" (client-server API, "Receiving notifications"). */
@@ -26,8 +26,8 @@ export async function findThread(
   for (let hop = 0; relation !== undefined; hop++) {
     if (relation.relType === THREAD) return relation.parent;
     if (hop === MAX_HOPS) return undefined;
-    const text: string | undefined = await views.get('relation-parents', [relation.parent]);
-    relation = text === undefined ? undefined : relationIn(roomId, JSON.parse(text) as ParentRow);
+    const told: ParentRow | undefined = await RELATION_PARENTS.get(views, [relation.parent]);
+    relation = told && relationIn(roomId, told);
   }
   return undefined;
 }

@@ -2,12 +2,11 @@ import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
+import type { Entry, Range } from '#projections/collection';
 import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
-import type { Row, ScanOptions } from '#read-models/read-model-store';
-import { type DepthKey, depthKey, depthOfKey } from '../projections/event-place.js';
-import type { RelationRow } from '../projections/relations.projector.js';
+import { depthKey, depthOfKey } from '../projections/event-place.js';
+import { type RelationKey, type RelationRow, RELATIONS } from '../projections/relations.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
 import type { Reader } from '../reading/reader.js';
@@ -78,7 +77,7 @@ async function pageOfChildren(room: RoomReader, eventId: EventId, request: Relat
   const { views, roomId } = room;
   const rows: TimelineRow[] = [];
   let lookedAt = 0;
-  for await (const page of scanPages(views, 'relations', childrenOf(roomId, eventId, request), PAGE)) {
+  for await (const page of RELATIONS.pages(views, childrenOf(roomId, eventId, request), PAGE)) {
     const children = page.map(childOf);
     const wanted = children.filter(({ relation }) => isOf(relation, request));
     rows.push(...(await relatedOf(room, await readRowsAt(views, roomId, wanted))));
@@ -119,20 +118,15 @@ function endOf(
   return { depth, place: direction === 'b' ? { before: position } : position };
 }
 
-function childOf({ key, value }: Row): Child {
-  const relation = JSON.parse(value) as RelationRow;
+function childOf({ key, value: relation }: Entry<RelationKey, RelationRow>): Child {
   const [id, , , , mark] = relation;
-  const position = key[3] as Position;
-  return { id, relation, depth: depthOfKey(key[2] as DepthKey), place: position, position, ...markedBy(mark) };
+  const position = key[3];
+  return { id, relation, depth: depthOfKey(key[2]), place: position, position, ...markedBy(mark) };
 }
 
 /** The relations to an event between the request's tokens, in the direction of the page. */
-function childrenOf(
-  roomId: RoomId,
-  eventId: EventId,
-  { direction, from, to }: RelationsRequest,
-): Omit<ScanOptions, 'limit'> {
-  const prefix = [roomId, eventId];
+function childrenOf(roomId: RoomId, eventId: EventId, { direction, from, to }: RelationsRequest): Range<RelationKey> {
+  const prefix = [roomId, eventId] as const;
   const [lower, upper] = direction === 'b' ? [to, from] : [from, to];
   return {
     prefix,
@@ -186,7 +180,7 @@ async function listChildren(
 ): Promise<readonly Child[]> {
   const children: Child[] = [];
   for (const parent of parents) {
-    for await (const page of scanPages(views, 'relations', { prefix: [roomId, parent], reverse: direction === 'b' })) {
+    for await (const page of RELATIONS.pages(views, { prefix: [roomId, parent], reverse: direction === 'b' })) {
       children.push(...page.map(childOf));
       if (children.length >= limit) return children;
     }

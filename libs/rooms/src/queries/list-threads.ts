@@ -2,6 +2,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import type { Place, Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
+import { THREADS_LOG } from '../projections/relations.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
@@ -45,14 +46,14 @@ export async function listThreads(
   let next: Position | undefined;
   for (let looked = 0; looked < MAX_LOOKED_AT; looked += PAGE) {
     const bound = place && boundUpTo([roomId], place);
-    const page = await views.scan('threads-log', { prefix: [roomId], ...bound, reverse: true, limit: PAGE });
+    const page = await THREADS_LOG.scan(views, { prefix: [roomId], ...bound, reverse: true, limit: PAGE });
     const shown = await findShown(
       room,
-      page.map(({ value }) => value as EventId),
+      page.map(({ value }) => value),
       participated,
     );
     for (const [i, { key, value }] of page.entries()) {
-      next = key[1] as Position;
+      next = key[1];
       place = { before: next };
       const root = shown.get(value);
       if (root !== undefined) roots.push(root);

@@ -1,14 +1,14 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
-import { scanPages } from '#projections/scan-pages';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import {
+  AGGREGATED,
   ANY_EVENT,
   isAggregated,
-  type RelationRow,
-  type ThreadRow,
-  type ThreadSenderRow,
+  RELATIONS,
+  THREAD_SENDERS,
+  THREADS,
 } from '../projections/relations.projector.js';
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
 import { readRowsAt } from '../reading/event-rows.js';
@@ -91,10 +91,10 @@ async function readEach(
   if (parents.length === 0) return bundles;
   const { views, roomId } = room;
   // PERF: of most rooms nothing is summed up at all, and that costs one look-up to know.
-  if (parents.length > FEW && (await views.get('aggregated', [roomId, ANY_EVENT])) === undefined) return bundles;
-  const marks = await views.getMany(
-    'aggregated',
-    parents.map(({ header }) => [roomId, header.eventId]),
+  if (parents.length > FEW && !(await AGGREGATED.has(views, [roomId, ANY_EVENT]))) return bundles;
+  const marks = await AGGREGATED.getMany(
+    views,
+    parents.map(({ header }) => [roomId, header.eventId] as const),
   );
   const marked = parents.filter((_, i) => marks[i] !== undefined);
   const read = await Promise.all(marked.map((parent) => readBundle(room, parent, upTo)));
@@ -123,14 +123,13 @@ async function readChildren(
   { header: { eventId: parent } }: TimelineRow,
   upTo: Position | undefined,
 ): Promise<{ readonly summedUp: readonly Child[]; readonly isAll: boolean }> {
-  const prefix = [roomId, parent];
-  const range = { prefix, reverse: true };
+  const range = { prefix: [roomId, parent], reverse: true } as const;
   const newestFirst: Child[] = [];
   let lookedAt = 0;
-  for await (const page of scanPages(views, 'relations', range, MAX_CHILDREN)) {
+  for await (const page of RELATIONS.pages(views, range, MAX_CHILDREN)) {
     for (const { key, value } of page) {
-      const [id, relType, type, sender, mark] = JSON.parse(value) as RelationRow;
-      const position = key[3] as Position;
+      const [id, relType, type, sender, mark] = value;
+      const position = key[3];
       if (upTo !== undefined && position > upTo) continue;
       if (isAggregated(relType)) newestFirst.push({ id, relType, type, sender, position, ...markedBy(mark) });
     }
@@ -188,15 +187,15 @@ async function summariseThread(
 }
 
 async function hasPosted({ views, roomId, reader }: RoomReader, root: EventId): Promise<boolean> {
-  const text = await views.get('thread-senders', [roomId, root, reader.userId]);
-  return text !== undefined && (JSON.parse(text) as ThreadSenderRow).count > 0;
+  const posted = await THREAD_SENDERS.get(views, [roomId, root, reader.userId]);
+  return posted !== undefined && posted.count > 0;
 }
 
 /** How many events of a long thread lie before those that were looked at. */
 async function countUnseen({ views, roomId }: RoomReader, root: TimelineRow, seen: readonly Child[]): Promise<number> {
-  const text = await views.get('threads', [roomId, root.header.eventId]);
-  if (text === undefined) return 0;
-  return Math.max(0, (JSON.parse(text) as ThreadRow).count - seen.filter(({ relType }) => relType === THREAD).length);
+  const thread = await THREADS.get(views, [roomId, root.header.eventId]);
+  if (thread === undefined) return 0;
+  return Math.max(0, thread.count - seen.filter(({ relType }) => relType === THREAD).length);
 }
 
 async function readRows(

@@ -9,7 +9,7 @@ export interface ChildPlace extends RowPlace {
   readonly isAside: boolean;
 }
 
-/** What the mark of a row of `relations` says. */
+/** What the mark of a relation says. */
 export function markedBy(mark: RelationMark | undefined): Pick<ChildPlace, 'isAside' | 'isHistory'> {
   return { isHistory: mark === 'history', isAside: mark === 'aside' };
 }

@@ -2,7 +2,7 @@ import type { EventId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
-import type { ThreadSenderRow } from '#rooms/projections/relations.projector';
+import { THREAD_EVENTS, THREAD_SENDERS, THREADS_LOG } from '#rooms/projections/relations.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findRowsById } from '#rooms/reading/event-rows';
@@ -160,19 +160,19 @@ export class UnreadSearch {
   async #findInThreads(before: Position): Promise<void> {
     const { views, room } = this;
     const { roomId } = room;
-    const ends = await views.scan('threads-log', { prefix: [roomId], reverse: true, limit: MAX_THREADS });
+    const ends = await THREADS_LOG.scan(views, { prefix: [roomId], reverse: true, limit: MAX_THREADS });
     if (ends.length === 0) return;
     const { all, threads } = await this.#reads();
     const floor = await this.#joinedAfter(all);
     let left = MAX_LOOKED_AT;
     for (const { key, value: root } of ends) {
-      if (key[1]! <= floor || left <= 0) break;
-      const from = await this.#threadReadUpTo(root as EventId, threads, floor);
-      if (key[1]! <= from) continue;
-      const range = { prefix: [roomId, root], after: [roomId, root, from], before: [roomId, root, before] };
-      const children = await views.scan('thread-events', { ...range, reverse: true, limit: left });
+      if (key[1] <= floor || left <= 0) break;
+      const from = await this.#threadReadUpTo(root, threads, floor);
+      if (key[1] <= from) continue;
+      const range = { prefix: [roomId, root], after: [roomId, root, from], before: [roomId, root, before] } as const;
+      const children = await THREAD_EVENTS.scan(views, { ...range, reverse: true, limit: left });
       left -= children.length;
-      const keys = children.map((child) => [roomId, child.key[2] as Position] as const);
+      const keys = children.map((child) => [roomId, child.key[2]] as const);
       for (const text of await TIMELINE.getMany(views, keys)) {
         const row = text === undefined ? undefined : parseRow(text);
         if (row !== undefined && row.header.sender !== room.sync.requester.userId) await this.#consider(row, root);
@@ -181,9 +181,8 @@ export class UnreadSearch {
   }
 
   async #threadReadUpTo(root: EventId, receipts: ReadonlyMap<string, Position>, floor: Position): Promise<Position> {
-    const key = [this.room.roomId, root, this.room.sync.requester.userId];
-    const text = await this.views.get('thread-senders', key);
-    const { last: own = START } = text === undefined ? {} : (JSON.parse(text) as Partial<ThreadSenderRow>);
+    const posted = await THREAD_SENDERS.get(this.views, [this.room.roomId, root, this.room.sync.requester.userId]);
+    const own = posted?.last ?? START;
     return [floor, receipts.get(root) ?? START, own].reduce((a, b) => (a > b ? a : b));
   }
 
