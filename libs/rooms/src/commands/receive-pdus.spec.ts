@@ -166,18 +166,6 @@ describe('events of another server', () => {
   });
 });
 
-describe('several redactions of one event', () => {
-  it.each(['at once', 'one after another'])('take effect once, received %s', async (how) => {
-    const [join, hello] = [await joins(), await says('hello')];
-    await receive(join, hello);
-    const redact = () => made({ type: 'm.room.redaction', redacts: hello.event.eventId });
-    const redactions = [await redact(), await redact()];
-    if (how === 'at once') await receive(...redactions);
-    else for (const redaction of redactions) await receive(redaction);
-    expect(home.redacted(roomId)).toMatchObject([{ redacted_by: redactions[0]!.event.eventId }]);
-  });
-});
-
 describe('two processes that receive events of one room', () => {
   it('take each once, and come to the same room', async () => {
     const others = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);

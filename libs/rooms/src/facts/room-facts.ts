@@ -192,7 +192,7 @@ export function heldBefore({
 
 /**
  * `pdu-redacted`: a redaction took effect on an event of this room (both are here and the redaction was allowed). `pdu` is
- * what remains of it. From here on every view shows only that.
+ * what remains of it. From here on every view shows only that. Of several redactions each has such a fact; the first counts.
  */
 export interface PduRedacted {
   readonly event_id: EventId;

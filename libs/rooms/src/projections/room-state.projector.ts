@@ -49,7 +49,7 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: Ev
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 8,
+    version: 9,
     ...owning(ROOM_STATE, STATE_DELETIONS, REDACTED_STATE),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -107,7 +107,8 @@ function deletedBy(change: StateChange, { event_id: eventId, pdu }: PduAccepted)
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
   const stateKey = data.pdu['state_key'];
   if (typeof stateKey !== 'string') return;
-  REDACTED_STATE.put(rows, [roomId, eventKeyPart(data.event_id)], data.redacted_by);
+  const redacted = [roomId, eventKeyPart(data.event_id)] as const;
+  if (!(await REDACTED_STATE.has(rows, redacted))) REDACTED_STATE.put(rows, redacted, data.redacted_by);
   const key: StateRowKey = [roomId, data.pdu['type'] as string, stateKey];
   const row = await ROOM_STATE.get(rows, key);
   if (row === undefined || rowHeaderOf(row).eventId !== data.event_id) return;

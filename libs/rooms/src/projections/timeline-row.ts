@@ -150,9 +150,10 @@ export function timelineRowOf(source: RowSource): string {
   return formatRow(header, contentJson(content, lenient));
 }
 
-/** The row once a redaction took effect: the same header with `redactedBy`, the content of what remains. */
-export function redactedRowOf(row: string, redactedBy: EventId, pdu: JsonObject): string {
+/** The row once a redaction took effect: the same header with `redactedBy`, the content of what remains. Of several the first counts. */
+export function redactedRowOf(row: string, by: EventId, pdu: JsonObject): string {
   const { header } = parseRow(row);
+  const redactedBy = header.redactedBy ?? by;
   const { content, redacts } = servedContent(pdu);
   const setsVisibility = header.setsVisibility === undefined ? undefined : historyVisibilityOf(content);
   const redacted = { ...header, setsVisibility, redacts, redactedBy };

@@ -39,8 +39,8 @@ import { redactedRowOf, rowHeaderOf, timelineRowOf, waitingRowOf } from './timel
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 12,
-    readableSince: 12,
+    version: 13,
+    readableSince: 13,
     ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -63,7 +63,7 @@ async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnR
   const { data } = accepted;
   if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
   applyEvent(accepted, fact, rows);
-  if (mayWait(data)) await letWait(accepted, fact, rows);
+  if (mayWait(data)) letWait(accepted, fact, rows);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
   if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
 }
@@ -175,17 +175,10 @@ function mayWait({ origin, pdu, room_version: version }: AcceptedFact['data']): 
 /**
  * Lets a redaction wait until `pdu-redacted` says that it took effect: "they should not be sent to clients until both the redaction
  * event and the event the redaction affects have been received, and can be validated" (room version 3, "Handling redactions").
- * Clients take every redaction for one that has effect. One of what is redacted already changes nothing for them.
+ * Clients take every redaction for one that has effect.
  */
-async function letWait(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
-  const { roomId, data, row } = accepted;
-  const target = await findStored(roomId, redactedBy(data), rows);
-  const first = await findStored(roomId, target && rowHeaderOf(target.row).redactedBy, rows);
-  // What came after it is there only where facts are applied again.
-  if (first === undefined || first.key[1] >= fact.position) {
-    const collection = collectionOf({ isHistory: data.history === true });
-    collection.put(rows, [roomId, fact.position], waitingRowOf(row, true));
-  }
+function letWait({ roomId, data, row }: AcceptedFact, { position }: RecordedFact, rows: OwnRows): void {
+  collectionOf({ isHistory: data.history === true }).put(rows, [roomId, position], waitingRowOf(row, true));
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {
@@ -193,10 +186,11 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   if (redaction !== undefined && rowHeaderOf(redaction.row).isWaiting === true)
     redaction.collection.put(rows, redaction.key, waitingRowOf(redaction.row, false));
   const target = await findStored(roomId, data.event_id, rows);
+  const unseen = [roomId, eventKeyPart(data.event_id)] as const;
   if (target !== undefined)
     target.collection.put(rows, target.key, redactedRowOf(target.row, data.redacted_by, data.pdu));
-  else if (typeof data.pdu['state_key'] === 'string')
-    REDACTED_UNSEEN.put(rows, [roomId, eventKeyPart(data.event_id)], data.redacted_by);
+  else if (typeof data.pdu['state_key'] === 'string' && !(await REDACTED_UNSEEN.has(rows, unseen)))
+    REDACTED_UNSEEN.put(rows, unseen, data.redacted_by);
 }
 
 interface StoredRow {

@@ -8,7 +8,10 @@ import { authStateAt } from './5-check-state-before.js';
 import type { KnownRoom } from './known-room.js';
 import type { DueRedaction } from './outcome.js';
 
-/** What a redaction that is accepted now does to an event that is here already; nothing where it is not, or the rule forbids it. */
+/**
+ * What a redaction that is accepted now does to an event that is here already; nothing where it is not, or the rule forbids it. That
+ * it takes effect is told of one too whose event was redacted before: nobody is shown a redaction of which that is not known.
+ */
 export async function findOwnEffect(
   redaction: RoomEvent,
   before: StateTrie,
@@ -17,18 +20,19 @@ export async function findOwnEffect(
   const { redacts } = redaction;
   if (redacts === undefined) return [];
   const target = (await room.find([redacts])).get(redacts);
-  if (target === undefined || target.isRedacted === true) return [];
+  if (target === undefined) return [];
   return (await hasEffect(redaction, target.event, before, room)) ? [dueRedaction(redaction, target.event, room)] : [];
 }
 
-/** What redactions that came before an event do to it: the first that the rule allows counts. */
+/** What redactions that came before an event do to it, oldest first: those that the rule allows. */
 export async function findWaitingRedactions(event: RoomEvent, room: KnownRoom): Promise<readonly DueRedaction[]> {
+  const due: DueRedaction[] = [];
   for (const redaction of await room.findRedactionsOf(event.eventId)) {
     // No state of its own: the state after it is that before it.
     const state = await room.stateAfter(redaction.eventId);
-    if (await hasEffect(redaction, event, state, room)) return [dueRedaction(redaction, event, room)];
+    if (await hasEffect(redaction, event, state, room)) due.push(dueRedaction(redaction, event, room));
   }
-  return [];
+  return due;
 }
 
 async function hasEffect(

@@ -1,0 +1,119 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ALICE, TEST_AUTHOR } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { type DraftOn, makeOn } from '#testing/receiving/make-on';
+import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { requesterOf, RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
+import { pduTextOf } from '../facts/room-facts.js';
+import { getEvent } from '../queries/get-event.js';
+import type { ServerKeys } from '../receive/server-keys.js';
+import { ownKey } from './own-key.js';
+import { ReceivePdus } from './receive-pdus.js';
+import type { Receipt } from './receiving.js';
+import { RedactEvent } from './redact-event.js';
+
+const OTHER = new ForeignServer('b.example', 2);
+const BOB = OTHER.user('bob');
+const CAROL = OTHER.user('carol');
+const VERSION = findRoomVersion('11')!;
+const KEYS: ServerKeys = {
+  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
+};
+
+let home: RoomCommands;
+let roomId: RoomId;
+/** The room as the other server has it. */
+let there: MemoryRoom;
+
+beforeEach(async () => {
+  home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
+  roomId = await home.open();
+  there = new MemoryRoom(roomId, VERSION, KEYS);
+  await tellAll();
+});
+
+/** Lets the other server know everything. */
+async function tellAll(): Promise<void> {
+  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
+}
+
+/** Something that the other server's users do, and it takes for done. */
+async function made(draft: Omit<DraftOn, 'sender'> & { readonly sender?: string }): Promise<ForeignPdu> {
+  const pdu = await makeOn(there, OTHER, { sender: BOB, ...draft });
+  await there.receive(pdu.text);
+  return pdu;
+}
+
+const joins = (userId: UserId): Promise<ForeignPdu> =>
+  made({ type: 'm.room.member', sender: userId, stateKey: userId, content: { membership: 'join' } });
+const says = (body: string, more: Partial<DraftOn> = {}): Promise<ForeignPdu> =>
+  made({ type: 'm.room.message', content: { body }, ...more });
+
+function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
+  const texts = pdus.map(({ text }) => text);
+  return home.execute(new ReceivePdus(OTHER.name, roomId, texts));
+}
+
+const kindsOf = ({ received }: Receipt): string[] => received.map(({ kind }) => kind);
+
+describe('several redactions of one event', () => {
+  it.each(['at once', 'one after another', 'before the event', 'on both sides of it'])(
+    'take effect, the first for good, and are shown: received %s',
+    async (how) => {
+      const [join, hello] = [await joins(BOB), await says('hello')];
+      const redact = (reason: string) =>
+        made({
+          type: 'm.room.redaction',
+          redacts: hello.event.eventId,
+          content: { reason },
+          prev: [join.event.eventId],
+        });
+      const redactions = [await redact('one'), await redact('another')];
+      await receive(join);
+      if (how === 'at once') await receive(hello, ...redactions);
+      else if (how === 'one after another') for (const one of [hello, ...redactions]) await receive(one);
+      else if (how === 'before the event') for (const one of [...redactions, hello]) await receive(one);
+      else for (const one of [redactions[0]!, hello, redactions[1]!]) await receive(one);
+      await home.views.follow();
+      const reader = { userId: ALICE, ignored: new Set<UserId>() };
+      const { row } = await getEvent(home.views, roomId, hello.event.eventId, reader);
+      const [first] = home.redacted(roomId);
+      expect(row.header.redactedBy).toBe(first!.redacted_by);
+      for (const { event } of redactions) {
+        const shown = await getEvent(home.views, roomId, event.eventId, reader);
+        expect(shown.row.header.redacts).toBe(hello.event.eventId);
+      }
+    },
+  );
+
+  it('are shown where their event is not, and what may not redact it is not', async () => {
+    const [join, carolJoins] = [await joins(BOB), await joins(CAROL)];
+    await receive(join, carolJoins);
+    await home.on(ALICE, 'ban', roomId, CAROL);
+    const late = await says('late', { sender: CAROL });
+    expect(kindsOf(await receive(late))).toEqual(['soft-failed']);
+    await tellAll();
+    const redact = () => made({ type: 'm.room.redaction', redacts: late.event.eventId });
+    const redactions = [await redact(), await redact()];
+    await receive(...redactions);
+    await home.views.follow();
+    const reader = { userId: ALICE, ignored: new Set<UserId>() };
+    for (const { event } of redactions) await getEvent(home.views, roomId, event.eventId, reader);
+    const said = await home.send(ALICE, roomId);
+    await tellAll();
+    const forbidden = await made({ type: 'm.room.redaction', redacts: said });
+    await receive(forbidden);
+    await home.execute(new RedactEvent(requesterOf(ALICE), roomId, said, {}, 'txn'));
+    await tellAll();
+    const after = await made({ type: 'm.room.redaction', redacts: said });
+    await receive(after);
+    await home.views.follow();
+    for (const { event } of [forbidden, after]) {
+      await expect(getEvent(home.views, roomId, event.eventId, reader)).rejects.toThrow('No such');
+    }
+  });
+});
