@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { catalogueOf, checkCatalogue } from '#read-models/catalogue';
+import { checkOwners } from '#projections/check-owners';
+import type { Declared } from '#projections/collection';
+import { WRITE_SIDE } from '#read-models/write-side-collections';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { project, type StreamFact } from '#testing/project';
@@ -9,19 +11,26 @@ import { listProjectors } from './projectors.js';
 const CAROL = '@carol:a.example' as UserId;
 
 test('every collection has one owner, a name that every store takes, and what it is', () => {
-  expect(() => checkCatalogue(listProjectors())).not.toThrow();
-  for (const [name, { key, value }] of Object.entries(catalogueOf(listProjectors()))) {
-    expect(name).toMatch(/^[a-z][a-z0-9-]{0,39}$/);
-    expect([name, key.length]).not.toEqual([name, 0]);
-    expect([name, value]).not.toEqual([name, '']);
+  expect(() => checkOwners(listProjectors())).not.toThrow();
+  for (const { collections, declared = [] } of listProjectors()) {
+    expect(declared.map(({ name }) => name)).toEqual(collections);
+    for (const { name, key, says } of declared) {
+      expect(name).toMatch(/^[a-z][a-z0-9-]{0,39}$/);
+      expect(WRITE_SIDE).not.toHaveProperty(name);
+      expect([name, key.length]).not.toEqual([name, 0]);
+      expect([name, says]).not.toEqual([name, '']);
+    }
   }
 });
 
 /** `npx vitest run apps/homeserver/src/projectors.spec.ts -u` writes the page anew. */
 test('docs/collections.md has all of them', async () => {
-  const rows = Object.entries(catalogueOf(listProjectors())).map(
-    ([name, { owner, key, value }]) => `| \`${name}\` | ${owner ?? ''} | ${key.join(', ')} | ${value} |`,
-  );
+  const rowOf = (name: string, owner: string, { key, says }: Pick<Declared, 'key' | 'says'>): string =>
+    `| \`${name}\` | ${owner} | ${key.join(', ')} | ${says} |`;
+  const rows = [
+    ...listProjectors().flatMap(({ name: owner, declared = [] }) => declared.map((one) => rowOf(one.name, owner, one))),
+    ...Object.entries(WRITE_SIDE).map(([name, one]) => rowOf(name, '', one)),
+  ];
   await expect(`# What the views hold
 
 Every collection of rows, the projector that writes it, the parts of its key and what a row says. Those without a projector the write side

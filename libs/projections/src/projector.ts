@@ -24,7 +24,7 @@ export interface Projector {
   readonly readableSince?: number;
   /** The logical names of the collections it owns. */
   readonly collections: readonly string[];
-  /** What they are (`owning`); of those of rooms the catalogue still says it. */
+  /** What they are (`owning`). Only what is no part of the house, in tests and benches, leaves it out. */
   readonly declared?: readonly Declared[];
   /** Whether this kind of fact concerns it. */
   handles(type: string): boolean;

@@ -2,8 +2,8 @@ import type { EventStore } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity } from '#event-store/log-identity';
 import { START, type Position } from '#kernel/position';
-import { CATALOGUE } from '#read-models/catalogue';
 import type { ReadModelStore } from '#read-models/read-model-store';
+import { WRITE_SIDE } from '#read-models/write-side-collections';
 import {
   type FactMark,
   forgottenWrite,
@@ -100,6 +100,6 @@ export async function forgetViews(readModels: ReadModelStore): Promise<void> {
 async function ownCollections(readModels: ReadModelStore): Promise<string[]> {
   const names = await readModels.collections();
   return names.filter(
-    (name) => name === RUNTIME_COLLECTION || GENERATION.test(name) || CATALOGUE[name]?.owner === null,
+    (name) => name === RUNTIME_COLLECTION || GENERATION.test(name) || Object.hasOwn(WRITE_SIDE, name),
   );
 }

@@ -1,8 +1,9 @@
 import type { SnapshotStore, StreamSnapshot } from '#event-store/aggregates';
 import type { ReadModelStore } from './read-model-store.js';
+import type { WriteSideName } from './write-side-collections.js';
 
 /** The collection of snapshots of streams that have no worker. It belongs to the write side, and may be deleted at any time. */
-const SNAPSHOTS = 'stream-snapshots';
+const SNAPSHOTS: WriteSideName = 'stream-snapshots';
 
 /**
  * What streams were folded to, one row for each stream and fold. Only the process that writes the views can keep any; the others

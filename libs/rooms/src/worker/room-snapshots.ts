@@ -2,6 +2,7 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
+import type { WriteSideName } from '#read-models/write-side-collections';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { trieOf } from '#protocol/state-trie/state-trie';
 import { type Extremity, headBeforeCreate, isHere } from '../decide/room-head.js';
@@ -10,7 +11,7 @@ import { type HistoryVisibility, roomStream } from '../facts/room-facts.js';
 import { type LiveRoom, liveRoom } from './live-room.js';
 
 /** The collection of snapshots. It belongs to the write side: no projector, no generations; it may be deleted at any time. */
-const SNAPSHOTS = 'room-snapshots';
+const SNAPSHOTS: WriteSideName = 'room-snapshots';
 
 interface SnapshotHeader {
   readonly revision: number;
