@@ -82,6 +82,9 @@ describe('the rows of every projector', () => {
     const { roomId } = room;
     const [message] = inRoom.filter(({ data }) => (data as { event_id?: string }).event_id === said.eventId);
     const past: StreamFact = { ...message!, data: { ...(message!.data as object), event_id: '$past', history: true } };
+    const inThread = { 'm.relates_to': { rel_type: 'm.thread', event_id: '$root' } };
+    const ofThread = { event_id: '$child', pdu: { ...(message!.data as { pdu: object }).pdu, content: inThread } };
+    const pastThread: StreamFact = { ...past, data: { ...(past.data as object), ...ofThread } };
     const learnt: StreamFact = {
       stream: `room-${roomId}`,
       type: 'state-learnt',
@@ -176,7 +179,7 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, taken, outlier, learnt, unseen, afterGap, late, ...accounts];
+    life = [...inRoom, past, pastThread, taken, outlier, learnt, unseen, afterGap, late, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

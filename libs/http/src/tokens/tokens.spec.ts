@@ -69,8 +69,11 @@ describe('tokens', () => {
         const timeline = formatTimelinePlace(of, { depth, place: at });
         expect(findTimelineToken(of, timeline)).toEqual({ depth, place: at, isLost: false });
         expect(parseEventStreamPlace(of, timeline, 'from')).toEqual({ place: at, typing: NO_TYPING, isLost: false });
-        const threads = formatThreadsToken(of, moment);
-        expect(parseThreadsToken(of, threads)).toEqual({ place: { before: moment }, isLost: false });
+        const before = { place: { before: moment } };
+        const threads = formatThreadsToken(of, before);
+        expect(parseThreadsToken(of, threads)).toEqual({ ...before, isLost: false });
+        const past = { ...before, depth: 7 };
+        expect(parseThreadsToken(of, formatThreadsToken(of, past))).toEqual({ ...past, isLost: false });
         for (const token of [stream, sync, timeline, threads]) expect(encodeURIComponent(token)).toBe(token);
       }),
     );
@@ -151,7 +154,9 @@ describe('tokens of what a restored log has lost', () => {
     expect(parseEventStreamPlace(RESTORED, lost, 'from')).toMatchObject(agreed);
     const timeline = formatTimelinePlace(LogHistory.UNBROKEN, { depth: 7, place: before });
     expect(findTimelineToken(RESTORED, timeline)).toMatchObject(agreed);
-    expect(parseThreadsToken(RESTORED, formatThreadsToken(LogHistory.UNBROKEN, positionOf(150)))).toEqual(agreed);
+    expect(
+      parseThreadsToken(RESTORED, formatThreadsToken(LogHistory.UNBROKEN, { place: { before: positionOf(150) } })),
+    ).toEqual(agreed);
   });
 
   it('leave nothing out of a page that ends there, or begins', () => {

@@ -36,7 +36,7 @@ export class ThreadsController {
     const token = from === undefined ? undefined : parseThreadsToken(history, from);
     const request = {
       // The order in which threads ended is another since: all are told again.
-      from: token === undefined || token.isLost ? undefined : token.place,
+      from: token?.isLost === true ? undefined : token,
       limit: queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT,
       participated: queryEnum(query, 'include', ['all', 'participated']) === 'participated',
     };

@@ -5,8 +5,9 @@ import { asJson, asMark, asText, Collection, owning } from '#projections/collect
 import type { OwnRows, Projector } from '#projections/projector';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import { isAside, type PduAccepted } from '../facts/room-facts.js';
-import { type DepthKey, depthKey } from './event-place.js';
+import { type DepthKey, depthKey, depthOfKey } from './event-place.js';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
+import type { TopologyKey } from './timeline-collections.js';
 
 /** `history`: the child was fetched from the past. `aside`: the room forked at it. */
 export type RelationMark = 'history' | 'aside';
@@ -26,9 +27,10 @@ export type ParentRow = readonly [
   isRedacted?: true,
 ];
 
-/** How many events a thread has, and where the last of those stands that were news. */
+/** How many events a thread has, and where the last of those stands that were news; of one that has none, the last in the graph. */
 export interface ThreadRow {
   readonly latest?: Position;
+  readonly past?: readonly [depth: number, position: Position];
   readonly count: number;
   /** The last fact that was counted: one that is applied again must not count again. */
   readonly pos: Position;
@@ -62,7 +64,7 @@ export const THREADS = new Collection<readonly [roomId: RoomId, root: EventId], 
   says: 'where its last event stands, how many there are',
   // One order of keys, whatever happened before: a rebuilt row must be the same text.
   codec: {
-    encode: ({ latest, count, pos }) => JSON.stringify({ latest, count, pos }),
+    encode: ({ latest, past, count, pos }) => JSON.stringify({ latest, past, count, pos }),
     decode: asJson<ThreadRow>().decode,
   },
 });
@@ -76,6 +78,13 @@ export const THREAD_EVENTS = new Collection<readonly [roomId: RoomId, root: Even
 export const THREADS_LOG = new Collection<readonly [roomId: RoomId, latest: Position], EventId>('threads-log', {
   key: ['room', 'position of its last event'],
   says: 'the root of a thread',
+  codec: asText(),
+});
+
+/** The threads that nothing was news in, in the order of the graph. */
+export const PAST_THREADS = new Collection<TopologyKey, EventId>('past-threads', {
+  key: ['room', 'depth of its last event', 'position'],
+  says: 'the root of a thread of which all was fetched from the past',
   codec: asText(),
 });
 
@@ -111,13 +120,21 @@ export function isAggregated(relType: string): boolean {
 /**
  * Which events say that they relate to which (client-server API, "Forming relationships between events"), and what becomes of threads
  * ("Threading"). A redacted event relates to nothing any more. Events of the past are news in no thread, and count.
- * NOTSPEC: a thread that only such are in is listed once somebody writes in it.
  */
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 8,
-    ...owning(RELATIONS, RELATION_PARENTS, THREADS, THREAD_EVENTS, THREADS_LOG, THREAD_SENDERS, AGGREGATED),
+    version: 9,
+    ...owning(
+      RELATIONS,
+      RELATION_PARENTS,
+      THREADS,
+      THREAD_EVENTS,
+      THREADS_LOG,
+      PAST_THREADS,
+      THREAD_SENDERS,
+      AGGREGATED,
+    ),
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), fact.position, rows);
@@ -167,9 +184,8 @@ async function relateInThread(row: RelationRow, back: ParentRow, rows: OwnRows):
   put(row, back, rows);
   if (!isHistory) THREAD_EVENTS.put(rows, [roomId, root, position], row[0]);
   if (thread === undefined || thread.pos < position) {
-    if (!isHistory && thread?.latest !== undefined) THREADS_LOG.delete(rows, [roomId, thread.latest]);
-    const latest = isHistory ? thread?.latest : position;
-    putThread(rows, roomId, root, { latest, count: (thread?.count ?? 0) + 1, pos: position });
+    if (thread !== undefined) deleteEnd(rows, roomId, thread);
+    putThread(rows, roomId, root, { ...endWith(thread, back), count: (thread?.count ?? 0) + 1, pos: position });
   } else if (!isHistory) {
     // Counted before. A crash may have left the row of where the thread ended until then.
     const before = await latestInThread(rows, roomId, root, position);
@@ -192,11 +208,13 @@ async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows
   if (relType !== THREAD) return;
   THREAD_EVENTS.delete(rows, [roomId, parent, position]);
   THREADS_LOG.delete(rows, [roomId, position]);
-  const latest = await latestInThread(rows, roomId, parent);
+  PAST_THREADS.delete(rows, [roomId, depthKey(depth), position]);
   const thread = await THREADS.get(rows, [roomId, parent]);
   if (thread !== undefined) {
     const isCounted = thread.pos >= redactedAt;
-    const left = isCounted ? thread : { latest, count: thread.count - 1, pos: redactedAt };
+    const left = isCounted
+      ? thread
+      : { ...(await findEnd(rows, roomId, parent)), count: thread.count - 1, pos: redactedAt };
     if (left.count === 0) THREADS.delete(rows, [roomId, parent]);
     else putThread(rows, roomId, parent, left);
   }
@@ -206,9 +224,37 @@ async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows
   THREAD_SENDERS.put(rows, [roomId, parent, sender], { count: posted.count - 1, last: posted.last, pos: redactedAt });
 }
 
+type ThreadEnd = Pick<ThreadRow, 'latest' | 'past'>;
+
+/** Where a thread ends with one more event. */
+function endWith(thread: ThreadRow | undefined, [, , position, , , depth, isHistory]: ParentRow): ThreadEnd {
+  if (!isHistory) return { latest: position };
+  if (thread?.latest !== undefined) return { latest: thread.latest };
+  const isDeeper = thread?.past !== undefined && thread.past[0] > depth;
+  return { past: isDeeper ? thread.past : [depth, position] };
+}
+
+/** Where a thread ends by the events that are left. */
+async function findEnd(rows: OwnRows, roomId: RoomId, root: EventId): Promise<ThreadEnd> {
+  const latest = await latestInThread(rows, roomId, root);
+  if (latest !== undefined) return { latest };
+  for await (const page of RELATIONS.pages(rows, { prefix: [roomId, root], reverse: true })) {
+    const last = page.find(({ value: [, relType] }) => relType === THREAD);
+    if (last !== undefined) return { past: [depthOfKey(last.key[2]), last.key[3]] };
+  }
+  return {};
+}
+
 function putThread(rows: OwnRows, roomId: RoomId, root: EventId, thread: ThreadRow): void {
+  const { latest, past } = thread;
   THREADS.put(rows, [roomId, root], thread);
-  if (thread.latest !== undefined) THREADS_LOG.put(rows, [roomId, thread.latest], root);
+  if (latest !== undefined) THREADS_LOG.put(rows, [roomId, latest], root);
+  else if (past !== undefined) PAST_THREADS.put(rows, [roomId, depthKey(past[0]), past[1]], root);
+}
+
+function deleteEnd(rows: OwnRows, roomId: RoomId, { latest, past }: ThreadEnd): void {
+  if (latest !== undefined) THREADS_LOG.delete(rows, [roomId, latest]);
+  if (past !== undefined) PAST_THREADS.delete(rows, [roomId, depthKey(past[0]), past[1]]);
 }
 
 /** Where the last event of a thread stands that was news, of those that are left, or of those before a position. */

@@ -1,8 +1,9 @@
+import type { ThreadsPlace } from '#http/tokens/threads-token';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { Place, Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { boundUpTo } from '#read-models/place-bounds';
-import { THREADS_LOG } from '../projections/relations.projector.js';
+import { depthKey, depthOfKey } from '../projections/event-place.js';
+import { PAST_THREADS, THREADS_LOG } from '../projections/relations.projector.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
@@ -12,7 +13,7 @@ import { readBundles } from './read-bundles.js';
 
 export interface ThreadsRequest {
   /** Only threads whose last event is before this place; undefined: from the newest on. */
-  readonly from?: Place;
+  readonly from?: ThreadsPlace;
   readonly limit: number;
   /** Only those that the reader took part in. */
   readonly participated: boolean;
@@ -20,10 +21,10 @@ export interface ThreadsRequest {
 
 export interface ThreadsPage {
   readonly room: RoomReader;
-  /** The roots, the thread with the newest event first. */
+  /** The roots, the thread with the newest event first; behind those with news the others, in the order of the graph. */
   readonly roots: readonly TimelineRow[];
   /** Where to go on; undefined where there is nothing more. */
-  readonly next: Position | undefined;
+  readonly next: ThreadsPlace | undefined;
 }
 
 const PAGE = 50;
@@ -42,20 +43,14 @@ export async function listThreads(
 ): Promise<ThreadsPage> {
   const { room } = await openRoom(views, roomId, reader, 'events');
   const roots: TimelineRow[] = [];
-  let place = from;
-  let next: Position | undefined;
+  let next = from;
   for (let looked = 0; looked < MAX_LOOKED_AT; looked += PAGE) {
-    const bound = place && boundUpTo([roomId], place);
-    const page = await THREADS_LOG.scan(views, { prefix: [roomId], ...bound, reverse: true, limit: PAGE });
-    const shown = await findShown(
-      room,
-      page.map(({ value }) => value),
-      participated,
-    );
-    for (const [i, { key, value }] of page.entries()) {
-      next = key[1];
-      place = { before: next };
-      const root = shown.get(value);
+    const page = await scanThreads(views, roomId, next);
+    const ids = page.map(({ root }) => root);
+    const shown = await findShown(room, ids, participated);
+    for (const [i, { root: id, place }] of page.entries()) {
+      next = place;
+      const root = shown.get(id);
       if (root !== undefined) roots.push(root);
       if (roots.length === limit)
         return { room, roots, next: i + 1 < page.length || page.length === PAGE ? next : undefined };
@@ -63,6 +58,30 @@ export async function listThreads(
     if (page.length < PAGE) return { room, roots, next: undefined };
   }
   return { room, roots, next };
+}
+
+interface PlacedThread {
+  readonly root: EventId;
+  /** Just before its last event. */
+  readonly place: ThreadsPlace;
+}
+
+/** A page of the threads whose last event is before a place. */
+async function scanThreads(views: Views, roomId: RoomId, from: ThreadsPlace | undefined): Promise<PlacedThread[]> {
+  const { depth, place } = from ?? {};
+  const threads: PlacedThread[] = [];
+  if (depth === undefined) {
+    const bound = place && boundUpTo([roomId], place);
+    const news = await THREADS_LOG.scan(views, { prefix: [roomId], ...bound, reverse: true, limit: PAGE });
+    threads.push(...news.map(({ key, value }) => ({ root: value, place: { place: { before: key[1] } } })));
+  }
+  if (threads.length === PAGE) return threads;
+  const bound = depth === undefined || place === undefined ? {} : boundUpTo([roomId, depthKey(depth)], place);
+  const limit = PAGE - threads.length;
+  const past = await PAST_THREADS.scan(views, { prefix: [roomId], ...bound, reverse: true, limit });
+  for (const { key, value } of past)
+    threads.push({ root: value, place: { depth: depthOfKey(key[1]), place: { before: key[2] } } });
+  return threads;
 }
 
 /** Those of some threads that the reader is shown, by their roots' ids. */
