@@ -1,4 +1,4 @@
-import { serverNameOf, type EventId, type UserId } from '#kernel/ids';
+import { serverNameOf, type EventId, type ServerName, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
@@ -9,8 +9,8 @@ import { selectAuthTypes } from './select-auth-types.js';
 
 /**
  * Checks what does not depend on the state: rule 3 (rule 2 before version 12) on the `auth_events`, and rule 5.2 as far as
- * the authorising server's signature must exist; whether it is good is verified with all signatures. `authEvents` are all
- * the events that `auth_events` names. Throws M_FORBIDDEN that says why.
+ * the authorising server's signature must exist; whether it holds is for who has the keys. `authEvents` are all the events that
+ * `auth_events` names. Throws M_FORBIDDEN that says why.
  */
 export function checkAuthEvents(
   event: RoomEvent,
@@ -59,11 +59,21 @@ function refuseAuthEvents(
   return undefined;
 }
 
-/** 5.2 */
-function refuseUnsignedJoin({ type, content, pdu }: RoomEvent, version: RoomVersion): Refusal {
+/** Why rule 5.2 refuses a membership. */
+export const NOT_AUTHORISED = 'The join is not signed by the server that authorises it';
+
+/** The server that must have signed a membership because it names a user of it as who authorises a restricted join. */
+export function authorisingServerOf({ type, content }: RoomEvent, version: RoomVersion): ServerName | undefined {
   const authoriser = content.join_authorised_via_users_server;
-  if (!version.restrictedJoins || type !== 'm.room.member' || authoriser === undefined) return undefined;
-  const server = typeof authoriser === 'string' ? serverNameOf(authoriser as UserId) : undefined;
-  const isSigned = server !== undefined && listSigningKeyIds(pdu, server).length > 0;
-  return isSigned ? undefined : 'The join is not signed by the server that authorises it';
+  if (!version.restrictedJoins || type !== 'm.room.member' || typeof authoriser !== 'string') return undefined;
+  return serverNameOf(authoriser as UserId);
+}
+
+/** 5.2 */
+function refuseUnsignedJoin(event: RoomEvent, version: RoomVersion): Refusal {
+  const { type, content, pdu } = event;
+  const isNamed = version.restrictedJoins && type === 'm.room.member';
+  if (!isNamed || content.join_authorised_via_users_server === undefined) return undefined;
+  const server = authorisingServerOf(event, version);
+  return server !== undefined && listSigningKeyIds(pdu, server).length > 0 ? undefined : NOT_AUTHORISED;
 }

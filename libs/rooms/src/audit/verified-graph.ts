@@ -1,7 +1,7 @@
 import type { EventId } from '#kernel/ids';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { checkEventAuth } from '#protocol/event-auth/authorize-event';
-import { checkAuthEvents } from '#protocol/event-auth/check-auth-events';
+import { checkAuthEvents, NOT_AUTHORISED } from '#protocol/event-auth/check-auth-events';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -69,7 +69,11 @@ export class VerifiedGraph implements EventsById {
   #createEvent: RoomEvent | undefined;
   #isShared = false;
 
-  constructor(private readonly version: RoomVersion) {}
+  constructor(
+    private readonly version: RoomVersion,
+    /** Whether the signature by which a restricted join is authorised does not hold; undefined where no key is known. */
+    private readonly isForged: (event: RoomEvent) => boolean | undefined = () => false,
+  ) {}
 
   /** How many events are held. */
   get held(): number {
@@ -101,7 +105,7 @@ export class VerifiedGraph implements EventsById {
     this.#events.set(event.eventId, event);
     const isRejected = body.reason !== undefined;
     const isTold = this.#restsOnErased(event);
-    const refusal = isTold ? body.reason : this.#refusalByAuthEvents(event);
+    const refusal = isTold ? body.reason : this.#refusalByAuthEvents(event, body.reason);
     if (refusal !== undefined) this.#rejections.set(event.eventId, 'auth-events');
     return isTold ? [] : outcomeProblems(event, refusal, isRejected);
   }
@@ -183,7 +187,7 @@ export class VerifiedGraph implements EventsById {
       else this.#rejections.delete(event.eventId);
       return [];
     }
-    const byAuthEvents = this.#refusalByAuthEvents(event);
+    const byAuthEvents = this.#refusalByAuthEvents(event, type === 'pdu-rejected' ? body.reason : undefined);
     const refusal = byAuthEvents ?? this.#refusalBy(event, before);
     if (refusal !== undefined)
       this.#rejections.set(event.eventId, byAuthEvents === undefined ? 'state' : 'auth-events');
@@ -273,7 +277,10 @@ export class VerifiedGraph implements EventsById {
     }
   }
 
-  #refusalByAuthEvents(event: RoomEvent): string | undefined {
+  /** `told`: why the log says that it is rejected. */
+  #refusalByAuthEvents(event: RoomEvent, told: string | undefined): string | undefined {
+    const isForged = this.isForged(event) ?? told === NOT_AUTHORISED;
+    if (isForged) return NOT_AUTHORISED;
     const auth = event.authEvents.flatMap((id) => this.#events.get(id) ?? []);
     return refusalOf(() => {
       if (auth.length < event.authEvents.length) throw new Error('its auth events are not all here');

@@ -3,6 +3,7 @@ import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
+import { authorisingServerOf } from '#protocol/event-auth/check-auth-events';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
@@ -102,7 +103,7 @@ export class RoomVerifier {
     this.#checkSignature(fact, event, version, problems);
     this.#checkCarried(body, version, problems);
     if (this.#isTorn) return;
-    this.#graph ??= new VerifiedGraph(version);
+    this.#graph ??= new VerifiedGraph(version, (one) => this.#isForged(one, version));
     if (isErased) this.#graph.noteErased(body.event_id);
     // What stands on it names it as the log does, also where that is wrong: so each problem is told once.
     const named = { ...event, eventId: body.event_id };
@@ -172,6 +173,18 @@ export class RoomVerifier {
       const checks = known.map(({ keyId, key }) => verifyEventSignatureAside(pdu, version, server, keyId, key));
       this.aside(Promise.all(checks).then((hold) => (hold.includes(true) ? undefined : { revision, problem })));
     }
+  }
+
+  /** Of a membership that a server has to authorise: whether one of its signatures does not hold; undefined where no key is known. */
+  #isForged(event: RoomEvent, version: RoomVersion): boolean | undefined {
+    const server = authorisingServerOf(event, version);
+    if (server === undefined) return false;
+    const { pdu } = event;
+    const known = listSigningKeyIds(pdu, server).flatMap((keyId) => {
+      const key = this.keys(server, keyId);
+      return key === undefined ? [] : [verifyEventSignature(pdu, version, server, keyId, key)];
+    });
+    return known.length === 0 ? undefined : known.includes(false);
   }
 
   #checkRedacted(fact: RecordedFact, problems: string[]): void {

@@ -138,28 +138,30 @@ describe('who must sign', () => {
     expect((await prepare(version('2'), both)).kind).toBe('prepared');
   });
 
-  it('is the server that authorises a restricted join too, from version 8 on', async () => {
-    const content = { membership: 'join', join_authorised_via_users_server: B.user('bob') };
-    const join = (of: RoomVersion) => message(of, { type: 'm.room.member', stateKey: ALICE, content });
-    const forged = (of: RoomVersion) => signEvent(join(of), of, B.name, FORGED);
-    expect((await prepare(version('7'), forged(version('7')))).kind).toBe('prepared');
-    expect((await prepare(version('8'), forged(version('8')))).kind).toBe('dropped');
-    const signed = signEvent(join(version('8')), version('8'), B.name, B.signingKey);
-    expect((await prepare(version('8'), signed)).kind).toBe('prepared');
-  });
+  it.each(['join', 'leave'])(
+    'is not the server that authorises a restricted join, but a false signature of it has a %s rejected, from version 8 on',
+    async (membership) => {
+      const content = { membership, join_authorised_via_users_server: B.user('bob') };
+      const unsigned = (of: RoomVersion) => message(of, { type: 'm.room.member', stateKey: ALICE, content });
+      const forged = (of: RoomVersion) => signEvent(unsigned(of), of, B.name, FORGED);
+      const refusal = 'The join is not signed by the server that authorises it';
+      const [seven, eight] = [version('7'), version('8')];
+      expect(await prepare(seven, forged(seven))).not.toHaveProperty('refusal');
+      expect(await prepare(eight, forged(eight))).toMatchObject({ kind: 'prepared', refusal });
+      const signed = await prepare(eight, signEvent(unsigned(eight), eight, B.name, B.signingKey));
+      expect(signed.kind).toBe('prepared');
+      expect(signed).not.toHaveProperty('refusal');
+      // The rules find out by themselves that there is none.
+      expect((await prepare(eight, unsigned(eight))).kind).toBe('prepared');
+    },
+  );
 
-  it('is the server that the key for it names where the membership is no join too', async () => {
-    const content = { membership: 'leave', join_authorised_via_users_server: B.user('bob') };
-    const leave = message(version('8'), { type: 'm.room.member', stateKey: ALICE, content });
-    const forged = signEvent(leave, version('8'), B.name, FORGED);
-    expect((await prepare(version('8'), forged)).kind).toBe('dropped');
-    expect((await prepare(version('8'), signEvent(leave, version('8'), B.name, B.signingKey))).kind).toBe('prepared');
-  });
-
-  it('need not have signed a restricted join for it to have a place: the rules reject it', async () => {
+  it('is not told while the key of the server that authorises a restricted join is not known', async () => {
     const content = { membership: 'join', join_authorised_via_users_server: B.user('bob') };
-    const join = message(version('8'), { type: 'm.room.member', stateKey: ALICE, content });
-    expect((await prepare(version('8'), join)).kind).toBe('prepared');
+    const of = version('8');
+    const join = message(of, { type: 'm.room.member', stateKey: ALICE, content });
+    const prepared = await prepare(of, signEvent(join, of, B.name, FORGED), keysOf(A));
+    expect(prepared).toMatchObject({ kind: 'dropped', wantedKeys: [{ serverName: B.name }] });
   });
 
   it('is not the server of who invited, where another sends the invite of a third-party identifier on', async () => {

@@ -1,0 +1,75 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RoomId, ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { signEvent } from '#protocol/signing/sign-event';
+import { createSigningKey, type SigningKey } from '#protocol/signing/signing-key';
+import { ALICE, TEST_AUTHOR } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { makeOn } from '#testing/receiving/make-on';
+import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
+import { RoomVerifier } from '../audit/verify-room.js';
+import { pduTextOf } from '../facts/room-facts.js';
+import type { ServerKeys } from '../receive/server-keys.js';
+import { ownKey } from './own-key.js';
+import { ReceivePdus } from './receive-pdus.js';
+import type { Receipt } from './receiving.js';
+
+const OTHER = new ForeignServer('b.example', 2);
+const BOB = OTHER.user('bob');
+const VERSION = findRoomVersion('11')!;
+const KEYS: ServerKeys = {
+  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
+};
+/** Another key under the key id of this server. */
+const FORGED = createSigningKey(Buffer.alloc(32, 9), TEST_AUTHOR.signingKey.keyId.slice('ed25519:'.length));
+
+let home: RoomCommands;
+let roomId: RoomId;
+let there: MemoryRoom;
+
+beforeEach(async () => {
+  home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
+  roomId = await home.open();
+  const allow = [{ type: 'm.room_membership', room_id: '!other:b.example' }];
+  await home.setState(ALICE, roomId, 'm.room.join_rules', { join_rule: 'restricted', allow });
+  there = new MemoryRoom(roomId, VERSION, KEYS);
+  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
+});
+
+/** What becomes of Bob's join that Alice is said to authorise, and of what stands on it. */
+async function joinWith(key: SigningKey | undefined): Promise<Receipt['received']> {
+  const content = { membership: 'join', join_authorised_via_users_server: ALICE };
+  const { event } = await makeOn(there, OTHER, { type: 'm.room.member', sender: BOB, stateKey: BOB, content });
+  const { eventId } = event;
+  const pdu = key === undefined ? event.pdu : signEvent(event.pdu, VERSION, TEST_AUTHOR.serverName, key);
+  const join = canonicalJson(pdu as JsonObject);
+  await there.receive(join);
+  const next = await makeOn(there, OTHER, { type: 'm.room.message', sender: BOB, prev: [eventId] });
+  const { received }: Receipt = await home.execute(new ReceivePdus(OTHER.name, roomId, [join, next.text]));
+  return received;
+}
+
+/** What `annals verify` says with the keys that it knows. */
+function problems(keys: ServerKeys): string[] {
+  const verifier = new RoomVerifier(roomId, (server, keyId) => keys.find(server as ServerName, keyId)?.key);
+  return home.facts(roomId).flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
+}
+
+describe('a restricted join', () => {
+  it('is accepted where the server that authorises it has signed it', async () => {
+    expect(await joinWith(TEST_AUTHOR.signingKey)).toMatchObject([{ kind: 'accepted' }, { kind: 'accepted' }]);
+    expect(problems(KEYS)).toEqual([]);
+  });
+
+  it.each([FORGED, undefined])('is rejected where it has not, so that what stands on it can be judged', async (key) => {
+    const reason = 'The join is not signed by the server that authorises it';
+    expect(await joinWith(key)).toMatchObject([{ kind: 'rejected', reason }, { kind: 'rejected' }]);
+    expect(await home.membership(roomId, BOB)).toBeUndefined();
+    for (const keys of [KEYS, keysOf(OTHER)]) expect(problems(keys)).toEqual([]);
+  });
+});
