@@ -7,6 +7,7 @@ import { listProjectors } from '#homeserver/projectors';
 import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
@@ -37,7 +38,7 @@ export class ReceivingServer {
 
   static async start(keys: ServerKeys): Promise<ReceivingServer> {
     const directory = mkdtempSync(join(tmpdir(), 'annals-bench-receive-'));
-    const store = new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES);
+    const store = new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES, ROOM_PARTS);
     const readModels = await openLmdbReadModels(join(directory, 'views'));
     const clock = systemClock;
     const ports = { store, readModels, projectors: listProjectors(), listeners: [], effects: [], clock };

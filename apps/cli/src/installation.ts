@@ -71,7 +71,8 @@ async function openOwnLogToRead(config: Config): Promise<EventStore> {
     await checkOwner(store, config);
     const { TodaysEventStore } = await import('#event-store/todays-event-store');
     const { FACT_SHAPES } = await import('#processes/fact-shapes');
-    return new TodaysEventStore(store, FACT_SHAPES);
+    const { ROOM_PARTS } = await import('#rooms/facts/told-in-parts');
+    return new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS);
   } catch (error) {
     await store.close();
     throw error;

@@ -3,6 +3,7 @@ import { type Config, ConfigError } from '#config/config';
 import type { EventStore } from '#event-store/event-store';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { openEventStore, openReadModels } from '#homeserver/infrastructure';
 import { checkOwner } from './check-owner.js';
@@ -28,7 +29,7 @@ export async function openToWrite<T>(
   let readModels: ReadModelStore | undefined;
   try {
     await checkOwner(store, config);
-    return await work(new TodaysEventStore(store, FACT_SHAPES), async () => {
+    return await work(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS), async () => {
       if (readModels !== undefined) return readModels;
       readModels = await opened(() => openReadModels(config));
       await takeLease(readModels);

@@ -11,6 +11,7 @@ import { findLogIdentity, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS_STREAM, evolveEffects, NO_EFFECTS } from '#projections/effects/effect-facts';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { foldPushRuleFact } from '#push/rules/fold-push-rules';
@@ -59,7 +60,7 @@ async function logWith(name: string): Promise<{ store: TodaysEventStore; facts: 
   const first = FIRST.find(([prefix]) => stream.startsWith(prefix))?.[1] ?? [];
   const written = [...first.filter((each) => each !== name), name].map(golden);
   await log.append(stream, 'no-stream', sealFacts(undefined, written));
-  const store = new TodaysEventStore(log, FACT_SHAPES);
+  const store = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
   const facts: RecordedFact[] = [];
   for await (const fact of store.readStream(stream)) facts.push(fact);
   return { store, facts };

@@ -15,6 +15,7 @@ import { TodaysEventStore } from '#event-store/todays-event-store';
 import type { Clock } from '#kernel/clock';
 import { START } from '#kernel/position';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { encodeBase64 } from '#protocol/signing/base64';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import { type LogWatch, makeDirectory, openEventStore } from './infrastructure.js';
@@ -44,7 +45,7 @@ export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch)
     const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
     checkServerName(identity, config);
     checkIsWhole(identity, config);
-    const today = new TodaysEventStore(store, FACT_SHAPES);
+    const today = new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS);
     return { store: today, identity, signingKey: findKnownKey(identity, config) };
   } catch (error) {
     await store.close();

@@ -17,6 +17,7 @@ import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS } from '#processes/processes.module';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { TEST_AUTHOR } from '#testing/local-room';
@@ -60,7 +61,7 @@ export class WholeServer {
     const clock = systemClock;
     const metrics = new Metrics();
     const logger = await createLogger('error');
-    const log = new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES);
+    const log = new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES, ROOM_PARTS);
     const readModels = await openLmdbReadModels(join(directory, 'views'));
     const store = new MeteredEventStore(log, metrics, clock);
     const followers = { listeners: [] as Listener[], effects: [] as Effect[] };

@@ -66,6 +66,8 @@ export interface ReadStreamOptions {
   readonly from?: number;
   readonly backwards?: boolean;
   readonly limit?: number;
+  /** A fact that was told in parts as it was written: for who wants nothing of what its parts hold (`FactParts`). */
+  readonly inParts?: boolean;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import type { NewFact, RecordedFact } from './event-store.js';
+import type { NewFact, ReadStreamOptions, RecordedFact } from './event-store.js';
+import type { FactParts } from './fact-parts.js';
 import { type FactShapes, inTodaysShape, UnknownSchema } from './fact-shapes.js';
 import { sealFacts, verifyChain } from './seal-facts.js';
 import { TodaysEventStore } from './todays-event-store.js';
@@ -19,6 +20,15 @@ const SHAPES: FactShapes = {
     },
   ],
   plain: [],
+  part: [],
+};
+/** Lists may be told in parts: `more` says how many. */
+const PARTS: FactParts = {
+  count: ({ data }) => (data.startsWith('{"more":') ? (JSON.parse(data) as { more: number }).more : 0),
+  join: ({ data }, parts) => {
+    const list = parts.filter(({ type }) => type === 'part').map((part) => JSON.parse(part.data) as unknown);
+    return list.length === (JSON.parse(data) as { more: number }).more ? { data: JSON.stringify({ list }) } : undefined;
+  },
 };
 const TODAY = '{"names":{"first":"A","last":"B"}}';
 
@@ -38,7 +48,7 @@ let log: MemoryEventStore;
 let today: TodaysEventStore;
 beforeEach(async () => {
   log = new MemoryEventStore();
-  today = new TodaysEventStore(log, SHAPES);
+  today = new TodaysEventStore(log, SHAPES, PARTS);
   await log.append('s', 'no-stream', OLD);
 });
 
@@ -48,6 +58,12 @@ async function collect(batches: AsyncIterable<readonly RecordedFact[]>, most: nu
     read.push(...batch.map(({ data }) => data));
     if (read.length >= most) break;
   }
+  return read;
+}
+
+async function collectStream(facts: AsyncIterable<RecordedFact>): Promise<string[]> {
+  const read: string[] = [];
+  for await (const { data } of facts) read.push(data);
   return read;
 }
 
@@ -64,6 +80,21 @@ describe('a log read today', () => {
     const abort = new AbortController();
     expect(await collect(today.subscribe({ after: START, signal: abort.signal }), 5)).toEqual(expected);
     abort.abort();
+  });
+
+  it('has what was told in parts as one, whichever way it is read, but for who wants it as it was written', async () => {
+    await log.append('s', 4, [fact(6, 'part', 1, '1'), fact(7, 'part', 1, '2'), fact(8, 'plain', 1, '{"more":2}')]);
+    const dataOf = (options?: ReadStreamOptions) => collectStream(today.readStream('s', options));
+    const whole = '{"list":[1,2]}';
+    expect((await dataOf()).slice(5)).toEqual(['1', '2', whole]);
+    expect(await dataOf({ backwards: true, limit: 2 })).toEqual([whole, '2']);
+    expect(await dataOf({ from: 7 })).toEqual([whole]);
+    expect(await dataOf({ from: 7, inParts: true })).toEqual(['{"more":2}']);
+    expect((await collect(today.readAll({ after: START, batchSize: 1 }), 8)).at(-1)).toBe(whole);
+    // Where they are not all there nobody is told that they are.
+    await log.append('t', 'no-stream', [fact(6, 'part', 1, '1'), fact(8, 'plain', 1, '{"more":2}')]);
+    const [, last] = await collectStream(today.readStream('t'));
+    expect(last).toBe('{"more":2}');
   });
 
   it('leaves the log as it is: what is there was sealed', async () => {

@@ -75,7 +75,8 @@ export class RoomCommands {
     /** Where others write to the log too. */
     eventStoreUrl?: string,
   ) {
-    const store = (this.log = views.log);
+    this.log = views.log;
+    const store = views.today;
     const clock = { now: () => this.now };
     const config = { serverName: author.serverName, eventStoreUrl } as Config; // all that these handlers read of it
     const snapshots = new RoomSnapshots(store, views.store, (_, error) => {

@@ -1,7 +1,11 @@
 import { directoryProjector } from '#directory/projections/directory.projector';
+import type { RecordedFact } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { type Position, START } from '#kernel/position';
 import type { Projector } from '#projections/projector';
+import { TodaysEventStore } from '#event-store/todays-event-store';
+import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { RowMemory } from '#projections/row-memory';
 import type { Views } from '#projections/views';
 import type { Key, ReadModelStore, Row, ScanOptions } from '#read-models/read-model-store';
@@ -21,11 +25,15 @@ export class RoomViews implements Views {
   readonly #memory = new RowMemory();
   #position: Position = START;
   #following: Promise<unknown> = Promise.resolve();
+  /** The log as the server reads and writes it. */
+  readonly today: TodaysEventStore;
 
   constructor(
     readonly log: MemoryEventStore,
     readonly store: ReadModelStore = new MemoryReadModels(),
-  ) {}
+  ) {
+    this.today = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
+  }
 
   /** Applies every fact that the views do not have yet; one call after another. */
   async follow(): Promise<this> {
@@ -34,7 +42,8 @@ export class RoomViews implements Views {
   }
 
   async #apply(): Promise<void> {
-    const facts = this.log.facts.filter(({ position }) => position > this.#position);
+    const facts: RecordedFact[] = [];
+    for await (const batch of this.today.readAll({ after: this.#position })) facts.push(...batch);
     for (const projector of this.#projectors) {
       const rows = new BatchRows(this.store, new Map(projector.collections.map((name) => [name, name])));
       const refuse = (_fact: unknown, error: unknown): never => {

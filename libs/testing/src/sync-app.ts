@@ -28,6 +28,7 @@ import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
 import type { Listener } from '#projections/listener';
 import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { EFFECTS, ProcessesModule } from '#processes/processes.module';
 import { VIEWS } from '#projections/views';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
@@ -220,14 +221,14 @@ interface Running {
 
 async function openStores(directory: string): Promise<Stores> {
   return {
-    store: new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES),
+    store: await openLmdbEventStore(join(directory, 'log')),
     readModels: await openLmdbReadModels(join(directory, 'views')),
   };
 }
 
 async function start(
   directory: string,
-  { store, readModels }: Stores,
+  { store: log, readModels }: Stores,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const config = loadConfig({
@@ -237,6 +238,7 @@ async function start(
     ANNALS_DATA_DIR: directory,
     ...settings,
   });
+  const store = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];

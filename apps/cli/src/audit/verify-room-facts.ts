@@ -34,7 +34,7 @@ export async function verifyRoomFacts(
     onFact: () => facts++,
     onUnverifiable: () => unverifiable++,
   });
-  for await (const fact of store.readStream(roomStream(roomId))) {
+  for await (const fact of store.readStream(roomStream(roomId), { inParts: true })) {
     if (check.next > to || (await check.pass(fact, true)) === 'behind-head') break;
   }
   return { facts, problems, unverifiable };

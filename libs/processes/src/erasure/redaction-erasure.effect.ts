@@ -46,7 +46,8 @@ function tailWith(fact: RecordedFact, eventId: EventId, remains: string): string
     const told = { state_pdus: carried, reason: reason === undefined ? undefined : NOT_TOLD };
     return erasableTail(told, withReferences(remains, fact));
   }
-  return erasableTail({ state_pdus: { ...carried, [eventId]: remains }, reason }, pduTextOf(fact.data));
+  const ownText = fact.type === 'change-told' ? undefined : pduTextOf(fact.data);
+  return erasableTail({ state_pdus: { ...carried, [eventId]: remains }, reason }, ownText);
 }
 
 /**
@@ -71,7 +72,7 @@ export class RedactionErasure implements Effect {
     const { event_id: eventId } = JSON.parse(data) as PduRedacted;
     let isDone = false;
     for (const revision of await listFactsOfEvent(this.views, roomIdOfStream(stream), eventId)) {
-      for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
+      for await (const fact of this.store.readStream(stream, { from: revision, limit: 1, inParts: true })) {
         const { erasable } = fact.metadata;
         const tail = tailWith(fact, eventId, pduTextOf(data));
         if (erasable === undefined || fact.data.slice(erasable) === tail) continue;

@@ -22,6 +22,7 @@ import {
 import { contentOf } from '../projections/room-fact-reader.js';
 import type { AuditEntry, ToldChange } from './audit-room.js';
 import { shortened } from './people.js';
+import type { ChangeTold } from '../facts/told-in-parts.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
 
 /** What a fact tells beside its place in the log. */
@@ -47,6 +48,8 @@ export class RoomHistory {
     'outlier-stored': (data: OutlierStored) => this.#tellOutlier(data),
     'state-learnt': ({ event_id, part, parts, state }: StateLearnt) =>
       onlyWords(`told the state before ${event_id}: part ${part} of ${parts}, ${state.length} keys`),
+    'change-told': ({ event_id, part, parts }: ChangeTold) =>
+      onlyWords(`told part ${part} of ${parts} of what ${event_id} changes`),
     'join-begun': ({ via }: JoinBegun) => onlyWords(`began to join the room through ${via}: it is being joined`),
     'state-taken': (data: StateTaken) => this.#tellTaken(data),
     'join-completed': () => onlyWords('completed the join of the room'),

@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { withParts } from '#event-store/fact-parts';
 import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -24,6 +25,7 @@ import {
   type StateLearnt,
   type StateTaken,
 } from '../facts/room-facts.js';
+import { type ChangeTold, ROOM_PARTS } from '../facts/told-in-parts.js';
 import { type GraphFact, VerifiedGraph } from './verified-graph.js';
 
 /** The key of a server under a key id, where it is known. */
@@ -45,6 +47,8 @@ export class RoomVerifier {
   /** Whether a fact before cannot be read: nobody knows the state it left. */
   #isTorn = false;
   #isAgain = false;
+  /** The parts that stand right before the next fact. */
+  #parts: RecordedFact[] = [];
 
   constructor(
     private readonly roomId: RoomId,
@@ -68,6 +72,7 @@ export class RoomVerifier {
     const problems: string[] = [];
     this.#isAgain = isAgain;
     try {
+      if (fact.type === 'change-told') return this.#checkPart(fact);
       if (isOfPdu(fact.type)) this.#checkPdu(fact.type, fact, problems);
       else if (fact.type === 'state-learnt') this.#checkLearnt(fact, problems);
       else if (fact.type === 'join-completed') this.#checkCompleted(fact, problems);
@@ -76,6 +81,8 @@ export class RoomVerifier {
       problems.push(error instanceof Error ? error.message : String(error));
       this.skip();
     }
+    // Those behind which what they are parts of did not come say nothing.
+    this.#parts = [];
     return problems.map((problem) => ({ revision: fact.revision, problem }));
   }
 
@@ -88,7 +95,7 @@ export class RoomVerifier {
   }
 
   #checkPdu(type: PduFactType, fact: RecordedFact, problems: string[]): void {
-    const body = JSON.parse(fact.data) as PduAccepted & PduRejected & OutlierStored & StateTaken;
+    const body = JSON.parse(fact.data) as AnyBody;
     const version = versionOf(body.room_version);
     const pdu = pduOf(fact, version);
     const event = parseRoomEvent(pdu, version, this.roomId);
@@ -105,11 +112,30 @@ export class RoomVerifier {
     if (this.#isTorn) return;
     this.#graph ??= new VerifiedGraph(version, (one) => this.#isForged(one, version));
     if (isErased) this.#graph.noteErased(body.event_id);
+    const whole = this.#wholeOf(fact, body);
     // What stands on it names it as the log does, also where that is wrong: so each problem is told once.
     const named = { ...event, eventId: body.event_id };
-    if (type === 'outlier-stored') problems.push(...this.#graph.checkOutlier(named, body));
-    else if (type === 'state-taken') problems.push(...this.#graph.checkTaken(named, body));
-    else problems.push(...this.#graph.check(named, { type, body }));
+    if (type === 'outlier-stored') problems.push(...this.#graph.checkOutlier(named, whole));
+    else if (type === 'state-taken') problems.push(...this.#graph.checkTaken(named, whole));
+    else problems.push(...this.#graph.check(named, { type, body: whole }));
+  }
+
+  #checkPart(fact: RecordedFact): Finding[] {
+    const problems: string[] = [];
+    const body = JSON.parse(fact.data) as ChangeTold;
+    if (body.part === 1) this.#parts = [];
+    this.#parts.push(fact);
+    this.#checkCarried(body, versionOf(body.room_version), problems);
+    return problems.map((problem) => ({ revision: fact.revision, problem }));
+  }
+
+  /** What a fact says together with its parts. Throws where these are not the ones right before it. */
+  #wholeOf(fact: RecordedFact, body: AnyBody): AnyBody {
+    if (ROOM_PARTS.count(fact) === 0) return body;
+    const whole = JSON.parse(withParts(fact, this.#parts, ROOM_PARTS).data) as AnyBody;
+    if (whole.parts !== undefined)
+      throw new Error(`${body.event_id}: what it was told in parts is not right before it`);
+    return whole;
   }
 
   /** Where another server told another create event of a room that is not here, nothing counts that was told before. */
@@ -121,7 +147,7 @@ export class RoomVerifier {
 
   /** The events that a fact carries because they are current again. */
   #checkCarried(
-    { event_id: eventId, state_pdus: carried = {} }: PduAccepted,
+    { event_id: eventId, state_pdus: carried = {} }: Pick<PduAccepted, 'event_id' | 'state_pdus'>,
     version: RoomVersion,
     problems: string[],
   ): void {
@@ -200,6 +226,9 @@ export class RoomVerifier {
     this.#graph?.noteRedacted({ ...event, eventId: body.event_id });
   }
 }
+
+/** What a fact about one PDU of the room says. */
+type AnyBody = PduAccepted & PduRejected & OutlierStored & StateTaken;
 
 /** The facts that are about one PDU of the room. */
 type PduFactType = GraphFact['type'] | 'outlier-stored' | 'state-taken';

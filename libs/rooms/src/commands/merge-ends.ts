@@ -42,8 +42,11 @@ export class EndMerging {
     if (Math.abs(this.clock.now() - (this.#vain.get(roomId) ?? -Infinity)) < PAUSE) return;
     const users = await this.#findUsers(roomId);
     const actor = this.author.serverName;
-    const { result } = await this.workers.run(roomId, { actor }, (turn) => mergeInTurn(turn, users));
-    if (!result) this.#vain.set(roomId, this.clock.now());
+    for (let merges = 0; merges < MOST_MERGES; merges++) {
+      const { result } = await this.workers.run(roomId, { actor }, (turn) => mergeInTurn(turn, users));
+      if (result === 'nobody') this.#vain.set(roomId, this.clock.now());
+      if (result !== 'merged') return;
+    }
   }
 
   /** Some users of this server who are in the room, as far as the views know. */
@@ -58,12 +61,10 @@ export class EndMerging {
   }
 }
 
-/** Whether no merge is due any more. */
-async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {
-  for (let merges = 0; merges < MOST_MERGES && isMergeDue(turn.head.extremities); merges++) {
-    if (!(await sendAsOneOf(turn, users))) return false;
-  }
-  return true;
+/** Brings some ends together where that is due. A task each: all that one writes has to go into the log at once, but for parts. */
+async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<'merged' | 'not due' | 'nobody'> {
+  if (!isMergeDue(turn.head.extremities)) return 'not due';
+  return (await sendAsOneOf(turn, users)) ? 'merged' : 'nobody';
 }
 
 async function sendAsOneOf(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {

@@ -102,6 +102,15 @@ export function beginsAnew({ createEvent }: Pick<RoomHead, 'createEvent'>, { eve
   return createEvent.eventId !== eventId;
 }
 
+/** A head after an event whose fact goes so many revisions further back than it was decided. */
+export function movedBack(head: RoomHead, eventId: EventId, revisions: number): RoomHead {
+  if (revisions === 0) return head;
+  const extremities = head.extremities.map((one) =>
+    one.eventId === eventId ? { ...one, revision: one.revision + revisions } : one,
+  );
+  return { ...head, revision: head.revision + revisions, extremities };
+}
+
 function headWithTaken(head: RoomHead, { change, visibility }: TakenState, revision: number): RoomHead {
   const state = head.state.set(change.type, change.state_key, change.event_id);
   return { ...head, revision, state, visibility: visibility ?? head.visibility };

@@ -20,7 +20,17 @@ import {
 /** What the header of a fact says that an accepted event does to its room. */
 export type AcceptedHeader = Pick<
   PduAccepted,
-  'room_version' | 'base' | 'state' | 'root' | 'current' | 'state_pdus' | 'history' | 'extremities' | 'txn'
+  | 'room_version'
+  | 'base'
+  | 'state'
+  | 'root'
+  | 'current'
+  | 'state_pdus'
+  | 'told_in'
+  | 'parts'
+  | 'history'
+  | 'extremities'
+  | 'txn'
 >;
 
 /** An accepted event as the fold sees it. */

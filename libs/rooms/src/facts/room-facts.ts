@@ -62,6 +62,8 @@ export interface PduWithState extends ChangedState {
   readonly origin?: ServerName;
   /** It was fetched from the past: it stands in pages, and never in /sync. */
   readonly history?: true;
+  /** So many facts right before this one (`change-told`) hold what one alone has no room for. Readers get it whole, without this. */
+  readonly parts?: number;
   /** The PDU comes last, exactly as signed, so that its bytes can be cut out of the fact's text (see `pduTextOf`). */
   readonly pdu: JsonObject;
 }
@@ -80,6 +82,8 @@ export interface PduAccepted extends PduWithState {
    * but for the fact's own, so that a redaction can take away of each what it takes away (see `erasablePlaceIn`).
    */
   readonly state_pdus?: Readonly<Record<EventId, string>>;
+  /** The revisions of the parts that hold those PDUs. Nowhere in the log: only in what readers get of a fact that was told in parts. */
+  readonly told_in?: Readonly<Record<EventId, number>>;
   /** The device and transaction id it was sent with, by a local user. */
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
 }
@@ -156,12 +160,21 @@ export function isOfThePast(factData: string): boolean {
   return at >= 0 && at < factData.indexOf(PDU_MARK);
 }
 
-/** What an accepted event changed in the room's resolved current state; undefined for one of the past, which changed nothing. */
+/**
+ * What an accepted event changed in the room's resolved current state; undefined for one of the past, which changed nothing. Throws as
+ * `requireWhole`.
+ */
 export function currentChangeOf(
-  header: Pick<PduAccepted, 'state' | 'root' | 'current' | 'history'>,
+  header: Pick<PduAccepted, 'state' | 'root' | 'current' | 'history' | 'parts'>,
 ): ChangedState | undefined {
+  requireWhole(header);
   if (header.history === true) return undefined;
   return header.current ?? header;
+}
+
+/** Throws an Error where what was told in parts is read without them. */
+export function requireWhole({ parts }: Pick<PduWithState, 'parts'>): void {
+  if (parts !== undefined) throw new Error(`${parts} parts of what the fact tells are not there`);
 }
 
 /**
@@ -230,6 +243,7 @@ const ERASABLE: ReadonlySet<string> = new Set([
   'pdu-rejected',
   'outlier-stored',
   'state-taken',
+  'change-told',
 ]);
 
 /**
@@ -251,10 +265,10 @@ export function withPduText(factData: string, pduText: string): string {
  */
 export function erasablePlaceIn(factType: string, factData: string): number | undefined {
   if (!ERASABLE.has(factType)) return undefined;
-  const own = pduPlaceIn(factData);
+  const own = factType === 'change-told' ? undefined : pduPlaceIn(factData);
   for (const key of TELLING) {
     const mark = `,"${key}":`;
-    const at = factData.lastIndexOf(mark, own);
+    const at = own === undefined ? factData.indexOf(mark) : factData.lastIndexOf(mark, own);
     if (at >= 0) return at + mark.length;
   }
   return own;
@@ -284,9 +298,10 @@ export function factWithPdu(header: WithoutPdu, pduText: string): string {
   return `${JSON.stringify(rest).slice(0, -1)},"${key}":${erasableTail({ [key]: value }, pduText)}`;
 }
 
-/** What stands in the part of a fact's data that may be erased (`erasablePlaceIn`). */
-export function erasableTail(told: Telling, pduText: string): string {
+/** What stands in the part of a fact's data that may be erased (`erasablePlaceIn`). `pduText`: its own; a part has none. */
+export function erasableTail(told: Telling, pduText: string | undefined): string {
   const key = tellingKeyOf(told);
+  if (pduText === undefined) return `${JSON.stringify(told.state_pdus)}}`;
   return key === undefined ? `${pduText}}` : `${JSON.stringify(told[key])},"pdu":${pduText}}`;
 }
 
@@ -296,6 +311,7 @@ function tellingKeyOf(told: Telling): (typeof TELLING)[number] | undefined {
 
 /** How old shapes of these facts become today's. */
 export const ROOM_SHAPES = {
+  'change-told': [],
   'pdu-accepted': [],
   'pdu-soft-failed': [],
   'pdu-rejected': [],

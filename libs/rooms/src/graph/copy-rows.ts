@@ -5,7 +5,7 @@ import { type GraphRows, indexKey, indexOfKey } from './graph-rows.js';
 
 /**
  * A fact that holds the PDU of an event besides the one that decided what became of it: that which stored it before its place was
- * known, and those that carry it because it is current again.
+ * known, and those that carry it because it is current again, or were to.
  */
 export const GRAPH_COPIES = new Collection<readonly [roomId: RoomId, eventId: EventId, revision: string], true>(
   'graph-copies',

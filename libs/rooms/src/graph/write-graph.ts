@@ -7,11 +7,13 @@ import {
   type OutlierStored,
   type PduAccepted,
   type PduWithState,
+  requireWhole,
   roomIdOfStream,
   type StateChange,
   type StateLearnt,
   type StateTaken,
 } from '../facts/room-facts.js';
+import type { ChangeTold } from '../facts/told-in-parts.js';
 import {
   findGraphEvent,
   GRAPH_LEARNT,
@@ -41,6 +43,7 @@ const HANDLED: ReadonlySet<string> = new Set([
   'outlier-stored',
   'state-learnt',
   'state-taken',
+  'change-told',
 ]);
 
 /** Whether this kind of fact says something of the graph. */
@@ -57,6 +60,7 @@ export function writeGraph(fact: GraphFact, rows: OwnRows): Promise<void> {
   const data: unknown = JSON.parse(fact.data);
   const writer = new GraphWriter(fact, rows);
   if (outcome !== undefined) return writer.placed(outcome, data as PduWithState);
+  if (fact.type === 'change-told') return writer.told(data as ChangeTold);
   if (fact.type === 'state-taken') return writer.taken(data as StateTaken);
   if (fact.type === 'state-learnt') return writer.learnt(data as StateLearnt);
   return writer.outlier(data as OutlierStored);
@@ -81,12 +85,16 @@ class GraphWriter {
       pdu,
       held_before: held,
       state_pdus: carried = {},
+      told_in: parts = {},
     } = data as PduAccepted;
+    requireWhole(data);
     const changesNothing = state.length === 0 && held === undefined;
     const isOfCurrent = outcome === 'accepted' && !(changesNothing && current === undefined);
     // PERF: no other fact tells of an event that was made here, and its row would be the same again; measured by bench/send.ts.
     if (!(changesNothing && origin === undefined && !isOfCurrent) && (await this.#isTold(eventId))) return;
-    for (const other of Object.keys(carried)) this.#noteCopy(other as EventId, this.fact.revision);
+    for (const other of Object.keys(carried) as EventId[]) {
+      if (parts[other] === undefined) this.#noteCopy(other, this.fact.revision);
+    }
     const base = await this.#baseOf(data);
     const states = changesNothing ? { before: base, after: base } : await this.#writeStates(outcome, data, base);
     const resolved = isOfCurrent ? await this.#writeCurrent(data as PduAccepted, states.after) : undefined;
@@ -113,6 +121,12 @@ class GraphWriter {
     if (known?.states !== undefined) return this.#noteCopy(eventId, this.fact.revision);
     if (known !== undefined) this.#noteCopy(eventId, known.revision);
     this.#putEvent(eventId, reason === undefined ? 'outlier' : 'rejected-outlier', pdu, undefined);
+  }
+
+  /** A part of what a later fact says, or would have said: it holds what it holds. */
+  told({ state_pdus: carried = {} }: ChangeTold): Promise<void> {
+    for (const other of Object.keys(carried)) this.#noteCopy(other as EventId, this.fact.revision);
+    return Promise.resolve();
   }
 
   /** It stays an event without a place, and this fact has it too. */

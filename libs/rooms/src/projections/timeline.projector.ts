@@ -141,12 +141,13 @@ function applyTaken(
  */
 async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { roomId, data, lenient } = accepted;
-  const { position, revision } = fact;
+  const { position } = fact;
   for (const [carriedAs, { change, pdu }] of currentStateOf(accepted).entries()) {
     const { event_id: eventId } = change;
     const key = [eventKeyPart(eventId), roomId] as const;
     if (eventId === data.event_id || (await EVENTS.has(rows, key))) continue;
     const { visibility } = data;
+    const revision = data.told_in?.[eventId] ?? fact.revision;
     const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true, carriedAs };
     const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
     const by = await REDACTED_UNSEEN.get(rows, [roomId, key[0]]);

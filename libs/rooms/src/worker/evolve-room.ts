@@ -50,8 +50,8 @@ function noteAccepted(room: LiveRoom, { event, header }: AcceptedPdu, place: Fac
       room.events.delete(replaces);
     }
     if (eventId === null) continue;
-    // Of one that resolution brought back, too: the fact carries it.
-    room.stateRevisions.set(eventId, place.revision);
+    // Of one that resolution brought back, too: the fact carries it, or a part of it does.
+    room.stateRevisions.set(eventId, header.told_in?.[eventId] ?? place.revision);
     if (eventId === event.eventId) room.events.set(eventId, event);
   }
   if (header.txn !== undefined) room.transactions.note(transactionName(event, header.txn), event.eventId, place);

@@ -7,7 +7,7 @@ const NEAR = 16;
 /** How many reads are under way at once. */
 const READS_AT_ONCE = 32;
 
-/** The facts of a room at some revisions, by these. Throws an Error where the log lacks one. */
+/** The facts of a room at some revisions, by these, each as it was written. Throws an Error where the log lacks one. */
 export async function readRevisions(
   store: Pick<EventStore, 'readStream'>,
   roomId: RoomId,
@@ -19,7 +19,7 @@ export async function readRevisions(
   for (let i = 0; i < runs.length; i += READS_AT_ONCE) {
     await Promise.all(
       runs.slice(i, i + READS_AT_ONCE).map(async ({ from, limit }) => {
-        for await (const fact of store.readStream(roomStream(roomId), { from, limit })) {
+        for await (const fact of store.readStream(roomStream(roomId), { from, limit, inParts: true })) {
           if (wanted.has(fact.revision)) found.set(fact.revision, fact);
         }
       }),

@@ -105,16 +105,15 @@ export function takePlaced(
   outcome: Accepted | SoftFailed | Rejected,
   missing: readonly EventId[],
 ): void {
-  const { event, header, kind, pduText, redactions, state } = outcome;
+  const { event, kind, pduText, redactions, state } = outcome;
   const rejection = kind === 'rejected' ? { rejection: outcome.rejection } : {};
   turn.undurable.note({ event, outcome: kind, ...rejection, after: state, isForeign: true }, missing);
   const name = `${kind} ${event.eventId}`;
   if (kind === 'accepted') {
-    const fact = { type: 'pdu-accepted' as const, event, header: outcome.header };
-    turn.push('pdu-accepted', factWithPdu(header, pduText), name, fact, {
-      head: headAfterAccepted(turn.head, outcome),
-    });
-  } else turn.push(`pdu-${kind}`, factWithPdu(header, pduText), name, { type: 'other' });
+    const { data, header } = turn.tellPlaced(outcome.header, pduText);
+    const fact = { type: 'pdu-accepted' as const, event, header };
+    turn.push('pdu-accepted', data, name, fact, { head: headAfterAccepted(turn.head, { ...outcome, header }) });
+  } else turn.push(`pdu-${kind}`, turn.tellPlaced(outcome.header, pduText).data, name, { type: 'other' });
   redactInTurn(turn, redactions);
 }
 

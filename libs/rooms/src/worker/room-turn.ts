@@ -16,10 +16,11 @@ import {
   type EventAuthor,
   type EventDraft,
 } from '../decide/decide-event.js';
-import { headAfter, MOST_NAMED, type RoomHead } from '../decide/room-head.js';
+import { headAfter, MOST_NAMED, movedBack, type RoomHead } from '../decide/room-head.js';
 import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { erasablePlaceIn, factWithPdu, type PduRedacted, roomStream, withPduText } from '../facts/room-facts.js';
+import { type PlacedHeader, placesIn, tellInParts } from '../facts/told-in-parts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown } from '../receive/known-room.js';
@@ -216,19 +217,33 @@ export class RoomTurn {
 
   /** Accepts an event decided elsewhere on top of this turn's head. */
   accept(decided: DecidedEvent): RoomEvent {
-    const { event, header, head } = decided;
+    const { event } = decided;
     const { eventId } = event;
     this.#foresight?.noteAccepted(decided);
+    const { data, header, parts } = this.tellPlaced(decided.header, decided.unsignedText);
+    const head = movedBack(decided.head, eventId, parts);
     const after = head.extremities.find((one) => one.eventId === eventId)?.state;
     this.undurable.note({ event, outcome: 'accepted', after, isForeign: false });
     if (header.txn !== undefined) this.undurable.transactions.set(transactionName(event, header.txn), eventId);
     const fact: RoomFact = { type: 'pdu-accepted', event, header };
-    const data = factWithPdu(header, decided.unsignedText);
     // It is signed while others are decided.
     const signedData = decided.sign().then((pduText) => withPduText(data, pduText));
     this.undurable.signing.push(signedData);
     this.push('pdu-accepted', data, eventId, fact, { head, signedData });
     return event;
+  }
+
+  /**
+   * Writes what is told of an event: the text of its fact, which is to be appended next. What is too large for that is appended here,
+   * as so many parts before it; `header` says all of it, for the fold.
+   */
+  tellPlaced<H extends PlacedHeader>(header: H, pduText: string): { data: string; header: H; parts: number } {
+    const told = tellInParts(header);
+    if (told === undefined) return { data: factWithPdu(header, pduText), header, parts: 0 };
+    const first = this.head.revision + 1;
+    for (const part of told.parts) this.append('change-told', part);
+    const whole = { ...header, told_in: placesIn(told.parts, (part) => first + part) };
+    return { data: factWithPdu(told.last, pduText), header: whole, parts: told.parts.length };
   }
 
   /** Lets a redaction of this room take effect on an event of this room. `remains` is what is left of it. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RevisionConflict } from '#event-store/event-store';
+import { type RecordedFact, RevisionConflict } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { LostRaces } from '#event-store/lost-races';
 import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
@@ -13,6 +13,7 @@ import { roomStream } from '../facts/room-facts.js';
 import { allowAll, type Policy } from '../receive/7-check-policy.js';
 import { type AllowedEvent, askFirst } from './ask-first.js';
 import { evolveRoom, roomBefore } from './evolve-room.js';
+import { FACT_BYTES, inWrites, isInParts, wholeOf } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
 import { type FactContext, type PendingFact, RoomTurn, type TurnServices } from './room-turn.js';
@@ -80,8 +81,6 @@ const MAX_DECIDING_MS = 4;
 const MAX_BATCH = 256;
 /** A write of many tasks; one alone may be larger. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-/** What a fact takes in the log besides its data, roughly: metadata, ids, names. */
-const FACT_BYTES = 1024;
 
 /**
  * One worker per room that is written to: its queue orders all writes, local and federated. Whatever waits is decided in
@@ -265,7 +264,7 @@ export class RoomWorkers {
         turn.requireAsked();
         const bytes = bytesOf(turn.facts);
         // Decided again on top of what goes first.
-        if (batch.writers > 0 && bytes > 0 && batch.bytes + bytes > this.#maxBatchBytes) break;
+        if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > this.#maxBatchBytes)) break;
         batch.bytes += bytes;
         if (bytes > 0) batch.writers++;
         batch.outcomes.push({ result, wrote: bytes > 0 });
@@ -288,15 +287,20 @@ export class RoomWorkers {
     const { store, snapshots } = this.options;
     const facts = sealFacts(room.chain, await Promise.all(batch.facts.map(signed)));
     const stream = roomStream(room.roomId);
-    const expected = room.head.revision < 0 ? 'no-stream' : room.head.revision;
-    const { position } = await store.append(stream, expected, facts);
-    batch.facts.forEach(({ fact, head }, i) => {
-      // The position of the last of them is no less than that of each: all that the room needs of it.
-      evolveRoom(room, fact, { ...facts[i]!, stream, revision: head.revision, position }, head);
-    });
+    const recorded: RecordedFact[] = [];
+    for (const some of inWrites(facts)) {
+      const expected = room.head.revision < 0 ? 'no-stream' : room.head.revision;
+      const { position } = await store.append(stream, expected, some);
+      for (const written of some) {
+        const { fact, head } = batch.facts[recorded.length]!;
+        // The position of the last of them is no less than that of each: all that the room needs of it.
+        recorded.push({ ...written, stream, revision: head.revision, position });
+        evolveRoom(room, fact, wholeOf(recorded), head);
+      }
+    }
     remember(room, batch.undurable);
     snapshots.consider(room);
-    return position;
+    return recorded.at(-1)!.position;
   }
 
   async #load(roomId: RoomId): Promise<LiveRoom | undefined> {

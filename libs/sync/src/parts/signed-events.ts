@@ -37,7 +37,7 @@ export class SignedEvents {
   }
 
   async #write(roomId: RoomId, eventId: EventId, revision: number, text: string): Promise<string> {
-    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1 })) {
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) {
       return signedText(fact.data, eventId, text);
     }
     return text;

@@ -55,9 +55,10 @@ export class Receiver {
   }
 }
 
-/** The facts of a room in the log of an app. */
+/** The facts of a room in the log of an app, as they were written. */
 export async function factsOf(app: SyncApp, roomId: RoomId): Promise<RecordedFact[]> {
   const facts: RecordedFact[] = [];
-  for await (const fact of app.get<EventStore>(EVENT_STORE as never).readStream(roomStream(roomId))) facts.push(fact);
+  for await (const fact of app.get<EventStore>(EVENT_STORE as never).readStream(roomStream(roomId), { inParts: true }))
+    facts.push(fact);
   return facts;
 }

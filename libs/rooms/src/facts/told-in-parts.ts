@@ -1,0 +1,171 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { FactParts } from '#event-store/fact-parts';
+import type { FactBody } from '#event-store/fact-shapes';
+import type { EventId } from '#kernel/ids';
+import {
+  erasablePlaceIn,
+  factWithPdu,
+  type PduAccepted,
+  pduTextOf,
+  type PduWithState,
+  type StateChange,
+} from './room-facts.js';
+
+/**
+ * `change-told`: a part of what the next fact of an event says, where that would be too large for a log. All parts of it stand right
+ * before it; those behind which it does not come, because the process ended there, say nothing.
+ */
+export interface ChangeTold {
+  readonly event_id: EventId;
+  readonly room_version: string;
+  /** From 1. */
+  readonly part: number;
+  readonly parts: number;
+  /** Of what the event's fact says under these names, the next elements. */
+  readonly state?: readonly StateChange[];
+  readonly current?: readonly StateChange[];
+  readonly extremities?: readonly EventId[];
+  /** As those of `pdu-accepted`; they come last. */
+  readonly state_pdus?: Readonly<Record<EventId, string>>;
+}
+
+/**
+ * So many bytes one fact tells of what grows with its room; a single PDU may be more. A log takes 1 MB at once, where nobody told it
+ * to take more (KurrentDB), so that some facts go into one write.
+ */
+export const MOST_IN_A_FACT = 100_000;
+/** So many bytes of facts go into one write wherever they can be spread over several: every log takes that. */
+export const MOST_IN_A_WRITE = 512 * 1024;
+
+/** The facts that may be told in parts. */
+const PLACED: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected']);
+/** What the text of one that was begins with, and of no other. */
+const MARK = '{"parts":';
+/** PERF: with so few changes a fact is small, whatever they say; so it is with nearly every one. */
+const FEW = 20;
+
+/** What a fact says of an event beside its PDU. */
+export type PlacedHeader = Omit<PduWithState, 'pdu'> & Partial<Omit<PduAccepted, 'pdu'>>;
+
+/** What is told of an event in parts, and what its own fact says behind them. */
+export interface ToldInParts {
+  readonly parts: readonly ChangeTold[];
+  readonly last: PlacedHeader;
+}
+
+/** Spreads what is told of an event over several facts, where it is too large for one; undefined where it is not. */
+export function tellInParts(header: PlacedHeader): ToldInParts | undefined {
+  const { state, current, extremities, state_pdus: carried } = header;
+  const count = state.length + (current?.state.length ?? 0) + (extremities?.length ?? 0);
+  if (count <= FEW && carried === undefined) return undefined;
+  const filled = [new Part()];
+  for (const piece of piecesOf(header)) {
+    const bytes = Buffer.byteLength(JSON.stringify(piece));
+    if (filled.at(-1)!.isFullWith(bytes)) filled.push(new Part());
+    filled.at(-1)!.take(piece, bytes);
+  }
+  if (filled.length === 1) return undefined;
+  const { event_id, room_version } = header;
+  const parts = filled.map(({ told }, i) => ({ event_id, room_version, part: i + 1, parts: filled.length, ...told }));
+  const { state_pdus: _, ...rest } = header;
+  const last = {
+    // It stands first: by that it is known.
+    parts: filled.length,
+    ...rest,
+    state: [],
+    ...(extremities === undefined ? {} : { extremities: [] }),
+    ...(current === undefined ? {} : { current: { ...current, state: [] } }),
+  };
+  return { parts, last };
+}
+
+/** How facts of rooms are put together that were told in parts. */
+export const ROOM_PARTS: FactParts = {
+  count({ type, data }) {
+    if (!data.startsWith(MARK) || !PLACED.has(type)) return 0;
+    return Number.parseInt(data.slice(MARK.length, MARK.length + 16), 10);
+  },
+  join(fact, parts) {
+    const { parts: count, ...header } = JSON.parse(fact.data) as PduAccepted;
+    const told = parts.map(({ data }) => JSON.parse(data) as ChangeTold);
+    if (told.length !== count || !told.every((one, i) => isPart(parts[i]!, one, header, i + 1))) return undefined;
+    return joined(fact, header, told, (i) => parts[i]!.revision);
+  },
+};
+
+function isPart({ type }: RecordedFact, told: ChangeTold, { event_id: eventId }: PlacedHeader, part: number): boolean {
+  return type === 'change-told' && told.event_id === eventId && told.part === part;
+}
+
+function joined(
+  { type, data }: RecordedFact,
+  { pdu: _, ...header }: PduAccepted,
+  told: readonly ChangeTold[],
+  revisionOf: (part: number) => number,
+): FactBody {
+  const carried: Record<EventId, string> = {};
+  for (const { state_pdus } of told) Object.assign(carried, state_pdus);
+  const { current, extremities } = header;
+  const whole: PlacedHeader = {
+    ...header,
+    state: told.flatMap(({ state = [] }) => state),
+    ...(extremities === undefined ? {} : { extremities: told.flatMap((one) => one.extremities ?? []) }),
+    ...(current === undefined ? {} : { current: { ...current, state: told.flatMap((one) => one.current ?? []) } }),
+    ...(Object.keys(carried).length === 0 ? {} : { state_pdus: carried, told_in: placesIn(told, revisionOf) }),
+  };
+  const text = factWithPdu(whole, pduTextOf(data));
+  return { data: text, erasable: erasablePlaceIn(type, text) };
+}
+
+/** `told_in` of what is told in these parts. */
+export function placesIn(
+  parts: readonly ChangeTold[],
+  revisionOf: (part: number) => number,
+): NonNullable<PduAccepted['told_in']> {
+  const places: Record<EventId, number> = {};
+  for (const [i, { state_pdus: carried = {} }] of parts.entries()) {
+    for (const eventId of Object.keys(carried)) places[eventId as EventId] = revisionOf(i);
+  }
+  return places;
+}
+
+type Piece = Pick<ChangeTold, 'state' | 'current' | 'extremities' | 'state_pdus'>;
+
+function* piecesOf({ state, current, extremities = [], state_pdus: carried = {} }: PlacedHeader): Generator<Piece> {
+  for (const change of state) yield { state: [change] };
+  for (const change of current?.state ?? []) yield { current: [change] };
+  for (const eventId of extremities) yield { extremities: [eventId] };
+  for (const [eventId, text] of Object.entries(carried)) yield { state_pdus: { [eventId]: text } };
+}
+
+class Part {
+  readonly #state: StateChange[] = [];
+  readonly #current: StateChange[] = [];
+  readonly #extremities: EventId[] = [];
+  readonly #carried: Record<EventId, string> = {};
+  #isCarrying = false;
+  #bytes = 0;
+
+  isFullWith(bytes: number): boolean {
+    return this.#bytes > 0 && this.#bytes + bytes > MOST_IN_A_FACT;
+  }
+
+  take({ state = [], current = [], extremities = [], state_pdus: carried }: Piece, bytes: number): void {
+    this.#bytes += bytes;
+    this.#state.push(...state);
+    this.#current.push(...current);
+    this.#extremities.push(...extremities);
+    if (carried === undefined) return;
+    this.#isCarrying = true;
+    Object.assign(this.#carried, carried);
+  }
+
+  get told(): Piece {
+    return {
+      ...(this.#state.length === 0 ? {} : { state: this.#state }),
+      ...(this.#current.length === 0 ? {} : { current: this.#current }),
+      ...(this.#extremities.length === 0 ? {} : { extremities: this.#extremities }),
+      ...(this.#isCarrying ? { state_pdus: this.#carried } : {}),
+    };
+  }
+}
