@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
-import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { Row } from '#read-models/read-model-store';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { type Gap, makeGap } from '#testing/receiving/make-gap';
 import { keysOf } from '#testing/receiving/memory-room';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { RoomCommands } from '#testing/room-commands';
@@ -57,36 +57,9 @@ beforeEach(async () => {
   roomId = await home.open();
 });
 
-interface Gap {
-  readonly members: readonly ForeignPdu[];
-  /** All that is there before the event behind the gap. */
-  readonly state: readonly EventId[];
-  readonly said: ForeignPdu;
-}
-
-/** What became of the room elsewhere: so many have joined, of which nobody here heard, and the first of them says something. */
 async function gap(count: number, name = LONG): Promise<Gap> {
-  const { result } = await home.workers.run(roomId, { actor: ALICE }, async ({ head }) => head);
-  const { state, extremities } = result;
-  const prev = extremities.map(({ eventId }) => eventId);
-  const on = (type: string, sender: string, stateKey?: string): EventId[] =>
-    selectAuthTypes({ type, sender: sender as never, stateKey, content: { membership: 'join' } }, VERSION).flatMap(
-      (key) => (state.get(key.type, key.stateKey) as EventId | undefined) ?? [],
-    );
-  const members = Array.from({ length: count }, (_, i) => {
-    const sender = OTHER.user(`member${i}`);
-    const content = { membership: 'join', displayname: `${i} ${name}` };
-    const auth = on('m.room.member', sender, sender);
-    return OTHER.make(VERSION, roomId, { type: 'm.room.member', sender, stateKey: sender, content, prev, auth });
-  });
-  const [first] = members;
-  const sender = first!.event.sender;
-  const auth = [...on('m.room.message', sender), first!.event.eventId];
-  const content = { body: 'after the gap' };
-  const lost = [`$${'l'.repeat(43)}`];
-  const said = OTHER.make(VERSION, roomId, { type: 'm.room.message', sender, content, prev: lost, auth, depth: 9_000 });
-  const ids = [...Array.from(state.entries(), ({ eventId }) => eventId as EventId), ...members.map(idOf)];
-  return { members, state: ids, said };
+  const { result: head } = await home.workers.run(roomId, { actor: ALICE }, async (turn) => turn.head);
+  return makeGap({ roomId, version: VERSION, head }, OTHER, count, name);
 }
 
 const idOf = ({ event }: ForeignPdu): EventId => event.eventId;

@@ -8,7 +8,7 @@ import { StateTrie } from '#protocol/state-trie/state-trie';
 import { headBeforeCreate } from '../decide/room-head.js';
 import { AuthOrder } from '../receive/auth-order.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
-import { partsOf } from '../receive/learn-state.js';
+import { bytesOf, partsOf } from '../receive/learn-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../receive/server-keys.js';
 import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
@@ -133,12 +133,14 @@ export class RoomTelling {
     const { createEvent, index } = this.room;
     let state = StateTrie.empty;
     let count = 0;
+    let longest = 0;
     for (const eventId of this.#stateIds) {
       const { type, stateKey, isRejected } = index.outliers.get(eventId) ?? LEFT_OUT;
       if (!isRejected) {
         if (stateKey === undefined) return `${eventId} is no state`;
         if (state.get(type, stateKey) !== undefined) return `Two events for ${type}`;
         state = state.set(type, stateKey, eventId);
+        longest = Math.max(longest, bytesOf({ type, stateKey, eventId }));
       }
       if (++count % ENTRIES_PER_TURN === 0) {
         // PERF: the root is computed as the state grows, so that it holds nobody up at the end.
@@ -149,7 +151,7 @@ export class RoomTelling {
     if (state.get('m.room.create', '') !== createEvent.eventId) {
       return 'The state does not hold the create event of the room';
     }
-    for (const part of partsOf(join, this.origin, state)) {
+    for (const part of partsOf(join, this.origin, state, longest)) {
       await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
         checkJoin(turn, this.begun);
         learnPart(turn, part);

@@ -2,10 +2,11 @@ import type { EventId, ServerName } from '#kernel/ids';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { type StateEntry, trieOf, type StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
+import { MOST_IN_A_FACT } from '../facts/told-in-parts.js';
 import type { KnownRoom } from './known-room.js';
 import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';
 
-/** So many entries are one fact: about 100 KB. */
+/** So many entries are one fact: about 100 KB, where none is unusually long. */
 const PART = 1_000;
 
 /** A state that another server told, checked: the facts to be written. */
@@ -38,6 +39,7 @@ export async function learnState(
   const authEvents = stateEvents.filter((id) => !known.has(id));
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
   const entries: StateEntry[] = [];
+  let longest = 0;
   const seen = new Set<string>();
   for (const { event, rejection } of known.values()) {
     const { type, stateKey } = event;
@@ -46,27 +48,48 @@ export async function learnState(
     const key = stateKeyOf(type, stateKey);
     if (seen.has(key)) return dropped(`Two events for ${type}`);
     seen.add(key);
-    entries.push({ type, stateKey, eventId: event.eventId });
+    const entry = { type, stateKey, eventId: event.eventId };
+    longest = Math.max(longest, bytesOf(entry));
+    entries.push(entry);
   }
   const state = trieOf(entries);
   if (room.createEvent === undefined || state.get('m.room.create', '') !== room.createEvent.eventId) {
     return dropped('The state does not hold the create event of the room');
   }
-  return { kind: 'learnt', parts: [...partsOf(eventId, origin, state)], state };
+  return { kind: 'learnt', parts: [...partsOf(eventId, origin, state, longest)], state };
 }
 
-/** The state before an event as the facts tell it, in parts of some thousand entries; made one after another as they are asked for. */
-export function* partsOf(eventId: EventId, origin: ServerName, state: StateTrie): Generator<StateLearnt> {
-  const parts = Math.ceil(state.size / PART);
+/**
+ * The state before an event as the facts tell it, in parts of some thousand entries; made one after another as they are asked for.
+ * `longest`: the most that any of its entries takes (`bytesOf`).
+ */
+export function* partsOf(
+  eventId: EventId,
+  origin: ServerName,
+  state: StateTrie,
+  longest: number,
+): Generator<StateLearnt> {
+  const size = Math.max(1, Math.min(PART, Math.floor(MOST_IN_A_FACT / longest)));
+  const parts = Math.ceil(state.size / size);
   const root = state.rootHash;
   let entries: StateLearnt['state'][number][] = [];
   let part = 0;
   for (const { type, stateKey, eventId: id } of state.entries()) {
     entries.push([type, stateKey, id]);
-    if (entries.length < PART && part * PART + entries.length < state.size) continue;
+    if (entries.length < size && part * size + entries.length < state.size) continue;
     yield { event_id: eventId, origin, part: ++part, parts, root, state: entries };
     entries = [];
   }
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/;
+/** Quotes, commas and brackets of an entry. */
+const BESIDES = 11;
+
+/** No fewer bytes than an entry of a state takes as JSON, which may write six for a character. */
+export function bytesOf({ type, stateKey, eventId }: StateEntry): number {
+  const { length } = `${type}${stateKey}${eventId}`;
+  return BESIDES + (PLAIN.test(type) && PLAIN.test(stateKey) && PLAIN.test(eventId) ? length : 6 * length);
 }
 
 function dropped(reason: string): Dropped {

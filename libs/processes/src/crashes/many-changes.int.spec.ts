@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { RoomVerifier } from '#rooms/audit/verify-room';
+import { ownKey } from '#rooms/commands/own-key';
+import type { ServerKeys } from '#rooms/receive/server-keys';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { endAtEachStep } from '#testing/end-at-each-step';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { makeGap } from '#testing/receiving/make-gap';
+import { keysOf } from '#testing/receiving/memory-room';
+import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { roomPath, type SyncApp, type SyncUser } from '#testing/sync-app';
+
+const MINUTES = 10 * 60_000;
+const OTHER = new ForeignServer('b.example', 2);
+const KEYS: ServerKeys = {
+  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
+};
+/** Few and large: their events are more than goes into two writes. */
+const MEMBERS = 30;
+const NAME = 'x'.repeat(40_000);
+
+test(
+  'a process that ends while a change is told in parts has shown none of it, or all; then it is told anew, and what was told in vain can be erased too',
+  async () => {
+    const steps = await endAtEachStep({
+      async prepare(app: SyncApp) {
+        const alice: SyncUser = await app.register('alice');
+        const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+        const { result: head } = await app
+          .get(RoomWorkers)
+          .run(roomId, { actor: alice.userId }, async (turn) => turn.head);
+        const gap = makeGap({ roomId, version: findRoomVersion('11')!, head }, OTHER, MEMBERS, NAME);
+        const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
+        await receiver.outliers(...gap.members.map(({ text }) => text));
+        await receiver.state(gap.said.event.eventId, gap.state);
+        return { alice, roomId, gap };
+      },
+      async act(app, { roomId, gap }) {
+        return new Receiver(app, roomId, OTHER.name, KEYS).pdus(gap.said.text);
+      },
+      async check(app, { alice, roomId, gap }, answer) {
+        const me = alice.on(app);
+        const countMembers = async (): Promise<number> => {
+          const { joined } = await me.ok('GET', `${roomPath(roomId)}/joined_members`);
+          return Object.keys(joined).length;
+        };
+        const said = (await factsOf(app, roomId)).filter(isOf('pdu-accepted', gap.said.event.eventId));
+        if (answer !== undefined) expect(said).toHaveLength(1);
+        expect(await countMembers()).toBe(1 + said.length * MEMBERS);
+        const { received } = await new Receiver(app, roomId, OTHER.name, KEYS).pdus(gap.said.text);
+        expect(received).toMatchObject([{ kind: said.length === 0 ? 'accepted' : 'known' }]);
+        expect(await countMembers()).toBe(1 + MEMBERS);
+        const { state, timeline } = (await me.sync()).rooms.join[roomId];
+        expect(timeline.events.at(-1).content.body).toBe('after the gap');
+        expect([...state.events, ...timeline.events].filter(({ type }) => type === 'm.room.member')).toHaveLength(
+          1 + MEMBERS,
+        );
+        const parts = (await factsOf(app, roomId)).filter(({ type }) => type === 'change-told');
+        expect(parts.length).toBeGreaterThan(MEMBERS / 3);
+        const { eventId } = gap.members[7]!.event;
+        await me.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}/t`, {});
+        const holds = async (): Promise<boolean> =>
+          (await factsOf(app, roomId)).some(({ data }) => data.includes('"7 xxx'));
+        await expect.poll(holds, { timeout: 10_000 }).toBe(false);
+        const verifier = new RoomVerifier(roomId, (name, keyId) => KEYS.find(name as ServerName, keyId)?.key);
+        expect((await factsOf(app, roomId)).flatMap((fact) => verifier.check(fact))).toEqual([]);
+        for (const name of ['graph', 'timeline', 'room-state', 'membership']) {
+          const rows = await app.views.checksum(name);
+          await app.views.rebuild(name, { switchByHand: false, fromStart: false });
+          await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+          expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
+        }
+      },
+    });
+    // Three writes of facts, and the views.
+    expect(steps).toBeGreaterThan(3);
+  },
+  MINUTES,
+);
+
+function isOf(type: string, eventId: EventId): (fact: { readonly type: string; readonly data: string }) => boolean {
+  return (fact) => fact.type === type && (JSON.parse(fact.data) as { event_id: EventId }).event_id === eventId;
+}
