@@ -19,10 +19,10 @@ import {
   type StateLearnt,
   type StateTaken,
 } from '../facts/room-facts.js';
+import type { ChangeTold } from '../facts/told-in-parts.js';
 import { contentOf } from '../projections/room-fact-reader.js';
 import type { AuditEntry, ToldChange } from './audit-room.js';
 import { shortened } from './people.js';
-import type { ChangeTold } from '../facts/told-in-parts.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
 
 /** What a fact tells beside its place in the log. */

@@ -99,10 +99,11 @@ function isPart({ type }: RecordedFact, told: ChangeTold, { event_id: eventId }:
 
 function joined(
   { type, data }: RecordedFact,
-  { pdu: _, ...header }: PduAccepted,
+  body: PduAccepted,
   told: readonly ChangeTold[],
   revisionOf: (part: number) => number,
 ): FactBody {
+  const { pdu: _, ...header } = body;
   const carried: Record<EventId, string> = {};
   for (const { state_pdus } of told) Object.assign(carried, state_pdus);
   const { current, extremities } = header;

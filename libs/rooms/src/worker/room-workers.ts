@@ -264,7 +264,8 @@ export class RoomWorkers {
         turn.requireAsked();
         const bytes = bytesOf(turn.facts);
         // Decided again on top of what goes first.
-        if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > this.#maxBatchBytes)) break;
+        if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > this.#maxBatchBytes))
+          break;
         batch.bytes += bytes;
         if (bytes > 0) batch.writers++;
         batch.outcomes.push({ result, wrote: bytes > 0 });
