@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -15,6 +15,7 @@ import { ownKey } from './own-key.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 import { RedactEvent } from './redact-event.js';
+import type { EventSent } from './transaction.js';
 
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
@@ -115,5 +116,37 @@ describe('several redactions of one event', () => {
     for (const { event } of [forbidden, after]) {
       await expect(getEvent(home.views, roomId, event.eventId, reader)).rejects.toThrow('No such');
     }
+  });
+});
+
+describe('an event that nobody here is shown', () => {
+  const redactAs = (userId: UserId, eventId: EventId) =>
+    home.execute(new RedactEvent(requesterOf(userId), roomId, eventId, {}));
+
+  it('is redacted by whoever has the level and has heard of it, and by nobody else', async () => {
+    const dave = '@dave:a.example' as UserId;
+    await home.join(dave, roomId);
+    const carolJoins = await joins(CAROL);
+    await receive(carolJoins);
+    await home.on(ALICE, 'ban', roomId, CAROL);
+    const late = await says('late', { sender: CAROL });
+    expect(kindsOf(await receive(late))).toEqual(['soft-failed']);
+    const { eventId } = late.event;
+    await home.views.follow();
+    const unheardOf = '$unheard-of' as EventId;
+    for (const [userId, id] of [
+      [dave, eventId],
+      [dave, unheardOf],
+      [ALICE, unheardOf],
+    ] as const) {
+      await expect(redactAs(userId, id)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
+    }
+    expect(home.redacted(roomId)).toEqual([]);
+    const sent: EventSent = await redactAs(ALICE, eventId);
+    expect(home.redacted(roomId)).toMatchObject([
+      { event_id: eventId, redacted_by: sent.eventId, pdu: { content: {} } },
+    ]);
+    const { result } = await home.workers.run(roomId, { actor: ALICE }, ({ known }) => known.find([eventId]));
+    expect(result.get(eventId)).toMatchObject({ outcome: 'soft-failed', isRedacted: true });
   });
 });

@@ -6,6 +6,7 @@ import type { Views } from '#projections/views';
 import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { refuseRedactionEffect } from '#protocol/event-auth/authorize-redaction';
 import { redact } from '#protocol/redaction/redact';
+import type { RoomEvent } from '#protocol/room-event';
 import { findPlaces } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -14,7 +15,7 @@ import { sendOnce, type Transaction } from './transaction.js';
 /** An event that is to be redacted. */
 export interface RedactionTarget {
   readonly eventId: EventId;
-  /** The revision of the fact that holds it; undefined where this room has no such event. */
+  /** The revision of the fact that holds it; undefined where this room shows nobody such an event. */
   readonly revision: number | undefined;
   /** Whether who redacts it may see it. */
   readonly isSeen: boolean;
@@ -70,9 +71,7 @@ export function redactInTurn(
       txn: transaction?.txn,
     };
     await turn.authorise(draft);
-    if (target.revision === undefined) throw noSuchEvent();
-    const event = await turn.eventAt(target.revision, target.eventId);
-    await checkMayRedact(turn, requester, target, event.sender);
+    const event = await getTarget(turn, requester, target);
     const { roomId } = event;
     const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };
     const refusal = refuseRedactionEffect(asEvent, event, await turn.powerLevels(), version);
@@ -86,22 +85,26 @@ export function redactInTurn(
 }
 
 /**
- * The rule for events of one server is stricter than the room's own ("Handling redactions" lets a server redact all that its
- * users sent): a user redacts the user's own events, or needs the level.
+ * The event that is to be redacted. The rule for events of one server is stricter than the room's own ("Handling redactions" lets a
+ * server redact all that its users sent): a user redacts the user's own events, or needs the level. Whoever has that may redact what
+ * nobody here is shown too, as soft-failed events are: it is heard of from servers that do show it.
  */
-async function checkMayRedact(
+async function getTarget(
   turn: RoomTurn,
-  requester: Requester,
-  { isSeen }: RedactionTarget,
-  sender: string,
-): Promise<void> {
-  if (sender === requester.userId) return;
+  { userId }: Requester,
+  { eventId, revision, isSeen }: RedactionTarget,
+): Promise<RoomEvent> {
+  const shown = revision === undefined ? undefined : await turn.eventAt(revision, eventId);
+  if (shown?.sender === userId) return shown;
   const state = await turn.powerLevels();
   const { version } = turn.head;
-  if (powerLevelOf(requester.userId, state, version) < levelNeeded('redact', state, version)) {
-    if (!isSeen) throw noSuchEvent();
+  if (powerLevelOf(userId, state, version) < levelNeeded('redact', state, version)) {
+    if (shown === undefined || !isSeen) throw noSuchEvent();
     throw new MatrixError('M_FORBIDDEN', 'You need the redact power level to redact events of others');
   }
+  const event = shown ?? (await turn.known.find([eventId])).get(eventId)?.event;
+  if (event === undefined) throw noSuchEvent();
+  return event;
 }
 
 function withoutRedacts(content: JsonObject): JsonObject {
