@@ -10,15 +10,16 @@ const MAX_HOPS = 3;
 
 /**
  * Whether a receipt on an event may be said to be of a thread: of the thread that the event is in, directly or by what it
- * relates to, or of the thread whose root it is or relates to; `main` for an event that is in no thread. What is served redacted
- * to the reader relates to nothing for them.
+ * relates to, or of the thread whose root it is or relates to; `main` for an event that is in no thread. What the reader may not see,
+ * or is served redacted to them, relates to nothing for them.
  */
 export async function isInThread(room: RoomReader, eventId: EventId, thread: EventId | 'main'): Promise<boolean> {
   let at: EventId | undefined = eventId;
   for (let hop = 0; at !== undefined && hop <= MAX_HOPS; hop++) {
     if (at === thread) return true;
     const row: TimelineRow | undefined = await findRowInRoom(room.views, room.roomId, at);
-    const relation = row && relationOf(contentOfRow(await asServed(room, row)));
+    const isSeen = row !== undefined && (await room.over([row])).maySee(row.header);
+    const relation = isSeen ? relationOf(contentOfRow(await asServed(room, row))) : undefined;
     if (relation?.relType === THREAD) return relation.parent === thread;
     at = relation?.parent;
   }

@@ -124,7 +124,7 @@ export function isAggregated(relType: string): boolean {
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 9,
+    version: 10,
     ...owning(
       RELATIONS,
       RELATION_PARENTS,
@@ -201,11 +201,12 @@ async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows
   const child = data.event_id;
   const back = await RELATION_PARENTS.get(rows, [child]);
   if (back === undefined || back[0] !== roomId) return;
-  const [, parent, position, relType, sender, depth, isHistory] = back;
+  const [, parent, position, relType, sender, depth, isHistory, isRedacted] = back;
   const redacted: ParentRow = [roomId, parent, position, relType, sender, depth, isHistory, true];
   RELATIONS.delete(rows, relationKey(back));
   RELATION_PARENTS.put(rows, [child], redacted);
-  if (relType !== THREAD) return;
+  // A second redaction takes nothing more away.
+  if (relType !== THREAD || isRedacted === true) return;
   THREAD_EVENTS.delete(rows, [roomId, parent, position]);
   THREADS_LOG.delete(rows, [roomId, position]);
   PAST_THREADS.delete(rows, [roomId, depthKey(depth), position]);

@@ -526,6 +526,19 @@ describe('relations', () => {
     });
   });
 
+  it('are taken away once, however often an event is redacted', async () => {
+    const root = await room.say('root');
+    await reply(root.eventId);
+    const child = await reply(root.eventId);
+    const thread = `threads ${room.roomId} ${root.eventId}`;
+    const sender = `thread-senders ${room.roomId} ${root.eventId} ${ALICE}`;
+    for (let i = 0; i < 3; i++) {
+      await room.redact(child);
+      const rows = await rowsOf('relations');
+      expect([rows[thread], rows[sender]]).toMatchObject([{ count: 1 }, { count: 1 }]);
+    }
+  });
+
   it('count the events of a thread that are left, whatever is said and redacted in whichever order', async () => {
     const steps = fc.array(fc.oneof(fc.constant('say' as const), fc.nat(5)), { maxLength: 7 });
     const property = fc.asyncProperty(steps, async (todo) => {
