@@ -9,7 +9,7 @@ import type { EventsById, Rejection } from '#protocol/state-resolution/events-by
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
-import { standsOn } from '../receive/place-in-graph.js';
+import { endsNothing, standsOn } from '../receive/place-in-graph.js';
 import {
   historyVisibilityOf,
   type OutlierStored,
@@ -61,8 +61,8 @@ export class VerifiedGraph implements EventsById {
   readonly #after = new Map<EventId, StateTrie>();
   /** What each of the events in `#after` took the place of, where nobody else has written to the room. */
   readonly #replaced = new Map<EventId, EventId>();
-  /** Those of them that are soft-failed or rejected: they end nothing. */
-  readonly #refused = new Set<EventId>();
+  /** Those of them that ended nothing. */
+  readonly #endedNothing = new Set<EventId>();
   readonly #told = new ToldStates();
   #extremities = new Map<EventId, StateTrie>();
   #current = StateTrie.empty;
@@ -155,8 +155,8 @@ export class VerifiedGraph implements EventsById {
     problems.push(...this.#checkOutcome(event, fact, before));
     const after = fact.type === 'pdu-rejected' ? before : stateAfterEvent(before, event, this.version);
     this.#checkState(event, fact, before, after, problems);
-    if (fact.type === 'pdu-accepted') this.#refused.delete(event.eventId);
-    else this.#refused.add(event.eventId);
+    if (fact.type === 'pdu-accepted' && !endsNothing(fact.body)) this.#endedNothing.delete(event.eventId);
+    else this.#endedNothing.add(event.eventId);
     if (fact.type === 'pdu-accepted') this.#checkPlace(event, fact.body, after, problems);
     this.#note(event, before, after);
     this.#told.forget(event.eventId);
@@ -254,7 +254,7 @@ export class VerifiedGraph implements EventsById {
     const walk = standsOn(parents);
     let step = walk.next();
     while (!step.done) {
-      step = walk.next(step.value.flatMap((id) => (this.#refused.has(id) ? (this.#events.get(id) ?? []) : [])));
+      step = walk.next(step.value.flatMap((id) => (this.#endedNothing.has(id) ? (this.#events.get(id) ?? []) : [])));
     }
     return step.value;
   }

@@ -284,6 +284,32 @@ describe('a gap in the history of a room', () => {
     expect({ history, extremities }).toEqual({ history: true, extremities: [join.event.eventId, hello.event.eventId] });
   });
 
+  it.each(['the event after it', 'what is of the past', 'either, after a restart'])(
+    'has no end before it once it is filled and an event stands on %s',
+    async (parent) => {
+      const join = await joins();
+      await receive(join);
+      const [missed, more] = [await says('missed'), await says('missed too')];
+      const state = [...there.state.entries()].map(({ eventId }) => eventId);
+      const hello = await says('after the gap');
+      await receive(hello);
+      await home.execute(new ReceiveState(OTHER.name, roomId, hello.event.eventId, state));
+      expect(lastOf('pdu-accepted').extremities).toEqual([join.event.eventId, hello.event.eventId]);
+      const history = new ReceivePdus(OTHER.name, roomId, [missed.text, more.text], true);
+      expect(kindsOf(await home.execute(history))).toEqual(['accepted', 'accepted']);
+      if (parent.startsWith('either')) {
+        await home.views.follow();
+        home = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
+      }
+      const next = await says('next', parent === 'what is of the past' ? { prev: [more.event.eventId] } : {});
+      expect(kindsOf(await receive(next))).toEqual(['accepted']);
+      const left = parent === 'what is of the past' ? [hello, next] : [next];
+      expect(lastOf('pdu-accepted').extremities).toEqual(left.map(({ event }) => event.eventId));
+      const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
+      expect(home.facts(roomId).flatMap((fact) => verifier.check(fact))).toEqual([]);
+    },
+  );
+
   it('is bridged once: a state that is told again, or otherwise, of an event that was judged is not written down', async () => {
     const join = await joins();
     await receive(join);

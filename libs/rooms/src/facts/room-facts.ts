@@ -156,7 +156,16 @@ export interface JoinGivenUp {
  * inside of strings are escaped.
  */
 export function isOfThePast(factData: string): boolean {
-  const at = factData.indexOf(',"history":true');
+  return saysBeforePdu(factData, ',"history":true');
+}
+
+/** Whether a fact holds an event before which another server told the state, for not all its parents were here. PERF: as `isOfThePast`. */
+export function isAfterGap(factData: string): boolean {
+  return saysBeforePdu(factData, ',"base":{"learnt":');
+}
+
+function saysBeforePdu(factData: string, text: string): boolean {
+  const at = factData.indexOf(text);
   return at >= 0 && at < factData.indexOf(PDU_MARK);
 }
 

@@ -17,6 +17,8 @@ export interface KnownEvent {
   readonly rejection?: Rejection;
   /** A redaction took effect on it. */
   readonly isRedacted?: boolean;
+  /** It was accepted, and its parents that are here may be ends all the same (`endsNothing`). */
+  readonly endedNothing?: boolean;
 }
 
 /** An event whose place is not known. `isRejected`: its own auth events do not allow it. */

@@ -1,11 +1,12 @@
 import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
+import type { PduWithState } from '../facts/room-facts.js';
 import type { KnownEvent, KnownExtremity, KnownRoom } from './known-room.js';
 
 /** NOTSPEC: with more ends than so many open, an event of ours brings them together, though nobody here says anything. */
 const MOST_OPEN = 10;
-/** How many refused events are gone through on the way to ends that a new event stands on. */
-const MOST_REFUSED = 200;
+/** How many events that ended nothing are gone through on the way to ends that a new event stands on. */
+const MOST_GONE_THROUGH = 200;
 
 /** Whether so many ends are open that an event of ours is due to bring them together. */
 export function isMergeDue(extremities: readonly unknown[]): boolean {
@@ -13,22 +14,30 @@ export function isMergeDue(extremities: readonly unknown[]): boolean {
 }
 
 /**
- * The events that one with these parents stands on, so that they are ends no more: these and, by way of events that were refused
- * (soft-failed or rejected), which ended nothing themselves, the parents of those. Yields ids, and is given those events among them
- * that were refused.
+ * Whether an event that was accepted ended nothing, so that its parents may be ends still: one of the past, and one that stands after a
+ * gap, for its parents came later, if at all.
+ */
+export function endsNothing({ history, base }: Pick<PduWithState, 'history' | 'base'>): boolean {
+  return history === true || typeof base === 'object';
+}
+
+/**
+ * The events that one with these parents stands on, so that they are ends no more: these and, by way of events that ended nothing
+ * themselves (those, and what was refused: soft-failed or rejected), the parents of those. Yields ids, and is given the events among
+ * them that ended nothing.
  */
 export function* standsOn(
   parents: readonly EventId[],
 ): Generator<readonly EventId[], ReadonlySet<EventId>, readonly Pick<RoomEvent, 'prevEvents'>[]> {
   const covered = new Set<EventId>();
-  let budget = MOST_REFUSED;
+  let budget = MOST_GONE_THROUGH;
   let next: readonly EventId[] = [...new Set(parents)];
   while (next.length > 0) {
     for (const eventId of next) covered.add(eventId);
-    const refused = yield next;
-    budget -= refused.length;
+    const through = yield next;
+    budget -= through.length;
     if (budget < 0) break;
-    next = [...new Set(refused.flatMap(({ prevEvents }) => prevEvents))].filter((eventId) => !covered.has(eventId));
+    next = [...new Set(through.flatMap(({ prevEvents }) => prevEvents))].filter((eventId) => !covered.has(eventId));
   }
   return covered;
 }
@@ -39,16 +48,20 @@ export async function extremitiesBeside(
   known: ReadonlyMap<EventId, KnownEvent>,
   room: KnownRoom,
 ): Promise<readonly KnownExtremity[]> {
+  // PERF: mostly it stands on the only end, or on all of them, and nothing need be gone through.
+  if (room.extremities.every(({ eventId }) => event.prevEvents.includes(eventId))) return [];
   const walk = standsOn(event.prevEvents);
   let step = walk.next();
   for (let found = known; !step.done;) {
-    step = walk.next(step.value.flatMap((eventId) => refusedOf(found.get(eventId))));
+    step = walk.next(step.value.flatMap((eventId) => endingNothing(found.get(eventId))));
     if (!step.done) found = await room.find(step.value);
   }
   const covered = step.value;
   return room.extremities.filter(({ eventId }) => !covered.has(eventId));
 }
 
-function refusedOf(one: KnownEvent | undefined): RoomEvent[] {
-  return one?.outcome === 'soft-failed' || one?.outcome === 'rejected' ? [one.event] : [];
+function endingNothing(one: KnownEvent | undefined): RoomEvent[] {
+  if (one === undefined) return [];
+  const isRefused = one.outcome === 'soft-failed' || one.outcome === 'rejected';
+  return isRefused || one.endedNothing === true ? [one.event] : [];
 }

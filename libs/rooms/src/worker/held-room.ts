@@ -6,7 +6,7 @@ import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { Extremity, RoomHead } from '../decide/room-head.js';
 import { roomEventOfFact } from '../facts/read-room-fact.js';
-import type { HistoryVisibility, PduRejected } from '../facts/room-facts.js';
+import { type HistoryVisibility, isAfterGap, isOfThePast, type PduRejected } from '../facts/room-facts.js';
 import type { GraphEvent, LearntRow } from '../graph/graph-rows.js';
 import { type GraphSources, RecentGraph } from '../graph/recent-graph.js';
 import type { GraphState, RoomGraph } from '../graph/room-graph.js';
@@ -159,12 +159,15 @@ export class HeldRoom implements KnownRoom {
 
   #knownEventOf({ decided, redacted }: EventPlace, facts: ReadonlyMap<number, RecordedFact>): KnownEvent {
     const { outcome, revision } = decided;
-    const rejection = rejectionOf(decided, facts.get(revision)!);
+    const fact = facts.get(revision)!;
+    const rejection = rejectionOf(decided, fact);
+    const endedNothing = outcome === 'accepted' && (isOfThePast(fact.data) || isAfterGap(fact.data));
     return {
       event: roomEventOfFact(this.roomId, facts.get(redacted ?? revision)!),
       outcome: outcome === 'rejected-outlier' ? 'outlier' : outcome,
       ...(rejection === undefined ? {} : { rejection }),
       ...(redacted === undefined ? {} : { isRedacted: true }),
+      ...(endedNothing ? { endedNothing } : {}),
     };
   }
 }

@@ -7,6 +7,7 @@ import { factWithPdu } from '../facts/room-facts.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
 import { knownOutlier } from '../receive/known-room.js';
+import { endsNothing } from '../receive/place-in-graph.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import type {
   Accepted,
@@ -107,7 +108,9 @@ export function takePlaced(
 ): void {
   const { event, kind, pduText, redactions, state } = outcome;
   const rejection = kind === 'rejected' ? { rejection: outcome.rejection } : {};
-  turn.undurable.note({ event, outcome: kind, ...rejection, after: state, isForeign: true }, missing);
+  const endedNothing = kind === 'accepted' && endsNothing(outcome.header) ? { endedNothing: true } : {};
+  const fate = { outcome: kind, ...rejection, ...endedNothing };
+  turn.undurable.note({ event, ...fate, after: state, isForeign: true }, missing);
   const name = `${kind} ${event.eventId}`;
   if (kind === 'accepted') {
     const { data, header } = turn.tellPlaced(outcome.header, pduText);

@@ -17,6 +17,7 @@ import { judgeOutlier } from '#rooms/receive/judge-outlier';
 import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
 import { type KnownEvent, type KnownExtremity, knownOutlier, type KnownRoom } from '#rooms/receive/known-room';
 import { type LearnedState, learnState } from '#rooms/receive/learn-state';
+import { endsNothing } from '#rooms/receive/place-in-graph';
 import type { DueRedaction, Outcome, StoredOutlier } from '#rooms/receive/outcome';
 import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
 import type { ServerKeys } from '#rooms/receive/server-keys';
@@ -125,7 +126,9 @@ export class MemoryRoom implements KnownRoom {
     const state = this.#fold(event, header);
     this.#after.set(eventId, state);
     if (header.root !== outcome.state.rootHash) throw new Error(`${eventId}: the outcome's state is another`);
-    this.#remember(event, kind === 'rejected' ? { outcome: kind, rejection: outcome.header.check } : { outcome: kind });
+    const endedNothing = kind === 'accepted' && endsNothing(header) ? { endedNothing: true } : {};
+    const rejection = kind === 'rejected' ? { rejection: outcome.header.check } : {};
+    this.#remember(event, { outcome: kind, ...rejection, ...endedNothing });
     if (outcome.kind === 'accepted') this.#applyAccepted(outcome);
     outcome.redactions.forEach((redaction) => this.#redact(redaction));
   }
