@@ -11,7 +11,15 @@ import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changedBy, changesBetween, stateAfterEvent, tellHeldBefore } from '#rooms/decide/room-state';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
-import { erasablePlaceIn, factWithPdu, pduTextOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
+import {
+  erasablePlaceIn,
+  factWithPdu,
+  type HistoryVisibility,
+  historyVisibilityOf,
+  pduTextOf,
+  type PduWithState,
+  roomStream,
+} from '#rooms/facts/room-facts';
 import type { LocalRoom } from './local-room.js';
 import { ForeignServer } from './receiving/foreign-server.js';
 
@@ -77,12 +85,21 @@ export class ForkedRoom {
       state: changesBetween(this.#after.get(first!)!, after),
       ...tellHeldBefore(event, this.#after.get(first!)!, before),
       root: after.rootHash,
-      visibility: 'shared',
+      visibility: this.#visibilityIn(before),
       origin: OTHER_SERVER.name,
       ...(outcome === 'pdu-accepted' ? this.#place(event, after) : {}),
       ...more,
     };
     await this.#append(outcome, factWithPdu(fact, this.#texts.get(event.eventId)!));
+    return event;
+  }
+
+  /** Writes an event as an outlier alone. */
+  async storeOutlier(foreign: ForeignEvent): Promise<RoomEvent> {
+    await this.#catchUp();
+    const parents = foreign.prevEvents.map((id) => this.#after.get(id)!);
+    const event = this.#author(foreign, resolveState(parents, this.room.version, this));
+    await this.#storeOutlier(event.eventId);
     return event;
   }
 
@@ -106,6 +123,11 @@ export class ForkedRoom {
     return this.receive(foreign, 'pdu-accepted', { history: true, extremities, current: undefined, ...more });
   }
 
+  /** The state after an event. */
+  stateAfter(eventId: EventId): StateTrie {
+    return this.#after.get(eventId)!;
+  }
+
   get(eventId: EventId): RoomEvent | undefined {
     return this.#events.get(eventId);
   }
@@ -119,6 +141,11 @@ export class ForkedRoom {
     const facts: RecordedFact[] = [];
     for await (const fact of this.store.readStream(roomStream(this.room.roomId))) facts.push(fact);
     return facts;
+  }
+
+  #visibilityIn(state: StateTrie): HistoryVisibility {
+    const eventId = state.get('m.room.history_visibility', '');
+    return historyVisibilityOf(eventId === undefined ? {} : this.#events.get(eventId)!.content);
   }
 
   #author({ prevEvents, depth, ...draft }: ForeignEvent, before: StateTrie): RoomEvent {
