@@ -4,11 +4,11 @@ import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { StateTrie } from '#protocol/state-trie/state-trie';
 import { headBeforeCreate } from '../decide/room-head.js';
 import { AuthOrder } from '../receive/auth-order.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
-import { bytesOf, partsOf } from '../receive/learn-state.js';
+import { partsOf } from '../receive/learn-state.js';
+import { LearningState } from '../receive/learning-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../receive/server-keys.js';
 import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
@@ -131,26 +131,22 @@ export class RoomTelling {
   /** Learns the state that was told, as `learnState` does. Answers why it is none; undefined where it is one. */
   async learnState(join: EventId): Promise<string | undefined> {
     const { createEvent, index } = this.room;
-    let state = StateTrie.empty;
+    const learning = new LearningState();
     let count = 0;
-    let longest = 0;
     for (const eventId of this.#stateIds) {
-      const { type, stateKey, isRejected } = index.outliers.get(eventId) ?? LEFT_OUT;
-      if (!isRejected) {
-        if (stateKey === undefined) return `${eventId} is no state`;
-        if (state.get(type, stateKey) !== undefined) return `Two events for ${type}`;
-        state = state.set(type, stateKey, eventId);
-        longest = Math.max(longest, bytesOf({ type, stateKey, eventId }));
-      }
+      // What did not pass the checks is not there.
+      const stored = index.outliers.get(eventId);
+      const fault = stored === undefined || stored.isRejected ? undefined : learning.take({ ...stored, eventId });
+      if (fault !== undefined) return fault;
       if (++count % ENTRIES_PER_TURN === 0) {
         // PERF: the root is computed as the state grows, so that it holds nobody up at the end.
-        void state.rootHash;
+        void learning.state.rootHash;
         await nextTurn();
       }
     }
-    if (state.get('m.room.create', '') !== createEvent.eventId) {
-      return 'The state does not hold the create event of the room';
-    }
+    const fault = learning.findFault(createEvent.eventId);
+    if (fault !== undefined) return fault;
+    const { state, longest } = learning;
     for (const part of partsOf(join, this.origin, state, longest)) {
       await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
         checkJoin(turn, this.begun);
@@ -214,9 +210,6 @@ export class RoomTelling {
     for (const [i, { event }] of outliers.entries()) this.room.noteStored(event, revisions[i]!);
   }
 }
-
-/** Of a part of the state that did not pass the checks. */
-const LEFT_OUT = { type: '', stateKey: '', isRejected: true };
 
 async function* eventsOf({ state, authChain }: ToldRoom): AsyncGenerator<OneOf> {
   // First the auth chain: on it the state rests.

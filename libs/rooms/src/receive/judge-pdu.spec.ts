@@ -399,7 +399,18 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     expect(here.state.get('m.room.join_rules', '')).toBeDefined();
   });
 
-  it('as a state with two events for one key, or without the create event, is dropped', async () => {
+  it('as a state is learnt without what its own auth events do not allow, whatever that is', async () => {
+    const life = await Life.of(id);
+    const forged = await life.make(BOB, { content: { body: 'not in the room' } });
+    expect(await life.room.receiveOutlier(forged.text)).toMatchObject({
+      header: { reason: expect.any(String) as string },
+    });
+    const state = [...life.room.state.entries()].map(({ eventId }) => eventId);
+    const learnt = await life.room.learn('$next:x' as EventId, [...state, forged.event.eventId]);
+    expect(learnt).toMatchObject({ kind: 'learnt', state: { rootHash: life.room.state.rootHash } });
+  });
+
+  it('as a state with two events for one key, a message, or without the create event, is dropped', async () => {
     const life = await Life.of(id);
     const first = await life.send(ALICE, topic('one'));
     const second = await life.send(ALICE, topic('two'));
@@ -407,6 +418,8 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     const next = '$next:x' as EventId;
     expect(await life.room.learn(next, [...state, first.eventId])).toMatchObject({ kind: 'dropped' });
     expect(await life.room.learn(next, [second.eventId])).toMatchObject({ kind: 'dropped' });
+    const said = await life.send(ALICE, { content: { body: 'said' } });
+    expect(await life.room.learn(next, [...state, said.eventId])).toMatchObject({ kind: 'dropped' });
     expect(await life.room.learn(next, state)).toMatchObject({ kind: 'learnt', parts: [{ part: 1, parts: 1 }] });
   });
 });

@@ -1,9 +1,9 @@
 import type { EventId, ServerName } from '#kernel/ids';
-import { stateKeyOf } from '#protocol/state-trie/state-key-of';
-import { type StateEntry, trieOf, type StateTrie } from '#protocol/state-trie/state-trie';
+import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
 import { MOST_IN_A_FACT } from '../facts/told-in-parts.js';
 import type { KnownRoom } from './known-room.js';
+import { LearningState } from './learning-state.js';
 import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';
 
 /** So many entries are one fact: about 100 KB, where none is unusually long. */
@@ -26,8 +26,7 @@ export interface ToldStateBefore {
 /**
  * Checks the state before an event that another server tells (server-server API, "Retrieving state"), each event of which was
  * judged before, most as outliers. What its own auth events do not allow is left out, as if it had not been told; so is what
- * the rules refused here. A state with two events for one key, an event that is no state, or without the room's create event
- * is none, and dropped. Nothing is learnt for an event that was judged already: what stands on it does so for good.
+ * the rules refused here. What is no state then (`LearningState`) is dropped. Nothing is learnt for an event that was judged already: what stands on it does so for good.
  */
 export async function learnState(
   { eventId, origin, stateEvents }: ToldStateBefore,
@@ -38,30 +37,20 @@ export async function learnState(
   const known = await room.find([...new Set(stateEvents)]);
   const authEvents = stateEvents.filter((id) => !known.has(id));
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
-  const entries: StateEntry[] = [];
-  let longest = 0;
-  const seen = new Set<string>();
+  const learning = new LearningState();
   for (const { event, rejection } of known.values()) {
-    const { type, stateKey } = event;
-    if (stateKey === undefined) return dropped(`${event.eventId} is no state`);
-    if (rejection !== undefined) continue;
-    const key = stateKeyOf(type, stateKey);
-    if (seen.has(key)) return dropped(`Two events for ${type}`);
-    seen.add(key);
-    const entry = { type, stateKey, eventId: event.eventId };
-    longest = Math.max(longest, bytesOf(entry));
-    entries.push(entry);
+    const fault = rejection === undefined ? learning.take(event) : undefined;
+    if (fault !== undefined) return dropped(fault);
   }
-  const state = trieOf(entries);
-  if (room.createEvent === undefined || state.get('m.room.create', '') !== room.createEvent.eventId) {
-    return dropped('The state does not hold the create event of the room');
-  }
+  const fault = learning.findFault(room.createEvent?.eventId);
+  if (fault !== undefined) return dropped(fault);
+  const { state, longest } = learning;
   return { kind: 'learnt', parts: [...partsOf(eventId, origin, state, longest)], state };
 }
 
 /**
  * The state before an event as the facts tell it, in parts of some thousand entries; made one after another as they are asked for.
- * `longest`: the most that any of its entries takes (`bytesOf`).
+ * `longest`: the most that any of its entries takes (`LearningState`).
  */
 export function* partsOf(
   eventId: EventId,
@@ -80,16 +69,6 @@ export function* partsOf(
     yield { event_id: eventId, origin, part: ++part, parts, root, state: entries };
     entries = [];
   }
-}
-
-const PLAIN = /^[ !#-[\]-~]*$/;
-/** Quotes, commas and brackets of an entry. */
-const BESIDES = 11;
-
-/** No fewer bytes than an entry of a state takes as JSON, which may write six for a character. */
-export function bytesOf({ type, stateKey, eventId }: StateEntry): number {
-  const { length } = `${type}${stateKey}${eventId}`;
-  return BESIDES + (PLAIN.test(type) && PLAIN.test(stateKey) && PLAIN.test(eventId) ? length : 6 * length);
 }
 
 function dropped(reason: string): Dropped {
