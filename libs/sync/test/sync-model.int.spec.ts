@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { numbersFrom } from '#testing/numbers-from';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /**
@@ -88,18 +89,9 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** A small generator of random numbers, so that a failure can be had again. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 describe.each([1, 2, 3, 4, 5, 6])('a client of the random history %i', (seed) => {
   it('has the state of the room and all its events in the end', async () => {
-    const next = random(seed);
+    const next = numbersFrom(seed);
     const [alice, bob] = await Promise.all([app.register(`alice${seed}`), app.register(`bob${seed}`)]);
     const rooms = [
       await alice.createRoom({ preset: 'public_chat' }),

@@ -3,6 +3,7 @@ import type { EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { numbersFrom } from '#testing/numbers-from';
 import { firstEvents } from '#testing/receiving/make-on';
 import { SERVERS, USERS } from '../../test/receiving/forked-rooms.js';
 import { RealServer, sorted } from '../../test/receiving/real-server.js';
@@ -14,17 +15,6 @@ const ROOMS = Number(process.env['ANNALS_ROOMS'] ?? 2);
 const SEED = Number(process.env['ANNALS_ROOMS_SEED'] ?? 1);
 const STEPS = 80;
 const VERSIONS = ['1', '6', '10', '11', '12'];
-
-/** Numbers from 0 up to, and without, `below`; the same for the same seed. */
-function randomness(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 /** Three servers that have one room in common, parted and joined by chance. */
 class World {
@@ -203,7 +193,7 @@ describe('three servers that have a room in common, each with its own log, views
     'come to the same, and to what the reference says, whatever parts them (room version %s)',
     async (id) => {
       for (let room = 0; room < ROOMS; room++) {
-        const world = await World.begin(findRoomVersion(id)!, randomness((SEED * 100 + Number(id)) * 1_000 + room));
+        const world = await World.begin(findRoomVersion(id)!, numbersFrom((SEED * 100 + Number(id)) * 1_000 + room));
         const { servers } = world;
         for (let step = 0; step < STEPS; step++) await world.step();
         await world.heal();

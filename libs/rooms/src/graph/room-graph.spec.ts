@@ -8,6 +8,7 @@ import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { RoomEvent } from '#protocol/room-event';
 import { type StateEntry, StateTrie, trieOf } from '#protocol/state-trie/state-trie';
 import { MemoryReadModels } from '#testing/memory-read-models';
+import { numbersFrom } from '#testing/numbers-from';
 import { applyFacts, project, recordFacts, rowsOf, type StreamFact } from '#testing/project';
 import { changedBy, changesBetween, tellHeldBefore } from '../decide/room-state.js';
 import type { StateBase, StateChange } from '../facts/room-facts.js';
@@ -127,15 +128,6 @@ async function check(eventId: EventId): Promise<void> {
     expect(await found!.findMany(some)).toEqual(some.map(({ eventId: id }) => id));
     expect(await found!.find('m.nothing', 'holds this')).toBeUndefined();
   }
-}
-
-/** Random numbers that are the same in every run. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
 }
 
 describe('the graph of a room', () => {
@@ -265,7 +257,7 @@ describe('the graph of a room', () => {
       told = new Told();
       views = new MemoryReadModels();
       graph = new RoomGraph(views, ROOM);
-      const random = randomOf(seed);
+      const random = numbersFrom(seed);
       const ends = [told.event([], { type: 'm.room.create', key: '' })];
       // One in two histories begins in a room with many buckets.
       if (seed % 2 === 0) {

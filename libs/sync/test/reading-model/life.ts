@@ -118,12 +118,3 @@ export const anyLife: fc.Arbitrary<Life> = fc.record({
   steps: fc.array(step, { maxLength: STEPS, size: 'max' }),
   seed: fc.nat(),
 });
-
-/** A small generator of numbers from a seed: the same look again asks the same. */
-export function numbersFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}

@@ -1,6 +1,6 @@
 import { roomPath, type SyncAnswer, type SyncUser } from '#testing/sync-app';
 import { Difference, expectOneOf, expectSame, type Words } from './assert.js';
-import { numbersFrom } from './life.js';
+import { numbersFrom } from '#testing/numbers-from';
 import type { LivingRoom } from './living-room.js';
 import { ReaderModel } from './reader-model.js';
 import type { ModelEvent, ModelState } from './room-model.js';
