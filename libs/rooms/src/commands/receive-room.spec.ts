@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Appended, ExpectedRevision, NewFact } from '#event-store/event-store';
+import { AppendTooLarge } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -44,9 +45,13 @@ const KEYS = keysOf(HERE, OTHER);
 class EndingLog extends MemoryEventStore {
   left = Infinity;
   appends = 0;
+  /** In bytes, of one write. */
+  limit = Infinity;
 
   override async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
     if (this.left <= 0) throw new Error('the process has ended');
+    const bytes = facts.reduce((sum, { data, metadata }) => sum + data.length + JSON.stringify(metadata).length, 0);
+    if (bytes > this.limit) throw new AppendTooLarge('too much', this.limit);
     this.left--;
     this.appends++;
     return super.append(stream, expected, facts);
@@ -123,6 +128,16 @@ describe('a room of other servers that is taken in', () => {
       expect(mine).not.toEqual([]);
     }
     expect((await shows(told.roomId)).length).toBe(2);
+  });
+
+  it('is taken in where the log takes little at once, however large its events are', async () => {
+    const sender = OTHER.user('alice');
+    const large = { type: 'org.example', sender, content: { body: 'x'.repeat(50_000) } };
+    const told = await room(Array.from({ length: 40 }, (_, i) => ({ ...large, stateKey: `${i}` })));
+    log.limit = 1024 * 1024;
+    expect(await take(told)).toMatchObject({ kind: 'joined', leftOut: { count: 0 } });
+    await views.follow();
+    expect(await listStateRows(views, told.roomId, 'org.example')).toHaveLength(40);
   });
 
   it('goes on with what people here and there say', async () => {

@@ -4,18 +4,18 @@ import { type EventId, type ServerName, serverNameOf, type UserId } from '#kerne
 import type { Position } from '#kernel/position';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { pduTextOf } from '../facts/room-facts.js';
+import { MOST_IN_A_WRITE } from '../facts/told-in-parts.js';
 import { isSummarised } from '../projections/room-summary.projector.js';
 import { judgePdu } from '../receive/judge-pdu.js';
 import type { PreparedPdu } from '../receive/outcome.js';
+import { FACT_BYTES } from '../worker/in-writes.js';
 import { type BroughtState, checkJoin, completeJoin, takeState } from '../worker/join-in-turn.js';
 import { readRevisions } from '../worker/read-revisions.js';
 import type { RoomTask, TurnResult } from '../worker/room-workers.js';
 import type { JoiningRoom } from './joining-room.js';
 
-/** How many events of the state one write takes. */
+/** How many events of the state one write takes at most. */
 const PIECE = 128;
-/** How many members of this server may show at once with the join. More than so many are of a room that was lost here. */
-const MOST_SHOWN_AT_ONCE = 1_000;
 
 export interface Completion {
   /** Its state is the one before the join event. */
@@ -34,8 +34,9 @@ export interface Refused {
 
 /**
  * Writes the current state of a room that was told, and the join event: what is there of it already is not written again. First what
- * shows nowhere by itself; then, in one write with the join event, all by which somebody here sees the room. Answers the position of
- * that, or why the join event is refused, with nothing written.
+ * shows nowhere by itself; then, in one write with the join event, all by which somebody here sees the room: of its members here as
+ * many as one write takes, for more are of a room that was lost here. Answers the position of that, or why the join event is refused,
+ * with nothing written.
  */
 export async function completeInPieces({ room, begun, join, store, write }: Completion): Promise<Position | Refused> {
   const joined = await judgePdu(join, room);
@@ -44,20 +45,27 @@ export async function completeInPieces({ room, begun, join, store, write }: Comp
   }
   const user = join.event.sender;
   const { quiet, shown } = await inOrder(room, serverNameOf(user));
-  for (let at = 0; at < quiet.length; at += PIECE) {
-    const events = await readEvents(quiet.slice(at, at + PIECE), room, store);
-    await write(join.origin, async (turn) => {
-      checkJoin(turn, begun);
-      takeAll(events, turn);
-    });
+  for await (const { events } of piecesOf(quiet, room, store)) await takeQuietly(events);
+  const last: BroughtState[] = [];
+  let most = 0;
+  for await (const { events, bytes } of piecesOf(shown, room, store)) {
+    most += bytes;
+    if (last.length === 0 || most <= MOST_IN_A_WRITE) last.push(...events);
+    else await takeQuietly(events);
   }
-  const last = await readEvents(shown, room, store);
   const { position } = await write(user, async (turn) => {
     checkJoin(turn, begun);
     takeAll(last, turn);
     completeJoin(turn, joined);
   });
   return position!;
+
+  async function takeQuietly(events: readonly BroughtState[]): Promise<void> {
+    await write(join.origin, async (turn) => {
+      checkJoin(turn, begun);
+      takeAll(events, turn);
+    });
+  }
 
   function takeAll(events: readonly BroughtState[], turn: Parameters<RoomTask<unknown>>[0]): void {
     for (const one of events) {
@@ -90,7 +98,6 @@ async function inOrder(
     else members.push(entry);
   }
   ofRoom.sort((a, b) => Number(b.type === 'm.room.create') - Number(a.type === 'm.room.create'));
-  for (const entry of members.splice(MOST_SHOWN_AT_ONCE)) quiet.push(entry);
   return { quiet, shown: [...ofRoom, ...members] };
 }
 
@@ -99,6 +106,32 @@ async function* inTurns<T>(many: Iterable<T>): AsyncGenerator<T> {
   for (const one of many) {
     if (++count % 2_000 === 0) await nextTurn();
     yield one;
+  }
+}
+
+/** What goes into one write. */
+interface Piece {
+  readonly events: BroughtState[];
+  bytes: number;
+}
+
+async function* piecesOf(
+  entries: readonly StateEntry[],
+  room: JoiningRoom,
+  store: Pick<EventStore, 'readStream'>,
+): AsyncGenerator<Piece> {
+  for (let at = 0; at < entries.length; at += PIECE) {
+    let piece: Piece = { events: [], bytes: 0 };
+    for (const event of await readEvents(entries.slice(at, at + PIECE), room, store)) {
+      const bytes = Buffer.byteLength(event.pduText) + FACT_BYTES;
+      if (piece.bytes > 0 && piece.bytes + bytes > MOST_IN_A_WRITE) {
+        yield piece;
+        piece = { events: [], bytes: 0 };
+      }
+      piece.events.push(event);
+      piece.bytes += bytes;
+    }
+    yield piece;
   }
 }
 
