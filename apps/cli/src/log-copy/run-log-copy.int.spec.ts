@@ -8,16 +8,31 @@ import { openKurrentEventStore } from '#event-store/kurrentdb/kurrentdb-event-st
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
 import { LogHistory } from '#event-store/log-history';
+import { TodaysEventStore } from '#event-store/todays-event-store';
 import { sealFacts } from '#event-store/seal-facts';
 import { openOwnLog } from '#homeserver/open-own-log';
 import { listProjectors } from '#homeserver/projectors';
 import { systemClock } from '#kernel/clock';
 import { parsePlace, START } from '#kernel/position';
+import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ownKey } from '#rooms/commands/own-key';
+import { ReceiveOutliers } from '#rooms/commands/receive-outliers';
+import { ReceivePdus } from '#rooms/commands/receive-pdus';
+import { ReceiveState } from '#rooms/commands/receive-state';
 import { roomStream } from '#rooms/facts/room-facts';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import type { ServerKeys } from '#rooms/receive/server-keys';
 import { DataFolder } from '#testing/data-folder';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
+import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
+import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { makeGap } from '#testing/receiving/make-gap';
+import { keysOf } from '#testing/receiving/memory-room';
+import { RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
 import { applyFacts, rowsOf } from '#testing/project';
 import { recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
@@ -133,6 +148,21 @@ describe('a log that is copied to a server and back', () => {
     expect(readdirSync(join(other, 'keys'))).toEqual(['signing.key']);
   });
 
+  test('has what was told in parts as it was written, also on a server that takes 1 MB at once', async () => {
+    server.log.maxAppendBytes = DEFAULT_APPEND_BYTES;
+    const room = await roomWithParts();
+    await folder.write((store) => appendAll(store, room));
+    expect(await copyTo(server.url)).toBe(EXIT.ok);
+    const copied = await within(onServer, async (store) => {
+      expect(await findingsIn(store, false)).toEqual([]);
+      return factsOf(store);
+    });
+    const first = await within(() => embedded(folder.path), factsOf);
+    expect(comparable(copied)).toEqual(comparable(first));
+    expect(first.filter(({ type }) => type === 'change-told').length).toBeGreaterThan(10);
+    expect(await viewsOf(copied)).toEqual(await viewsOf(first));
+  });
+
   test('is served as it is, and no place that somebody remembered of the other is believed', async () => {
     await copyTo(other);
     const { store, identity } = await openOwnLog(testInstallation(other).config, systemClock);
@@ -147,6 +177,34 @@ describe('a log that is copied to a server and back', () => {
   });
 });
 
+/** The facts of a room in which so much changed at once that it was told in parts. */
+async function roomWithParts(): Promise<readonly RecordedFact[]> {
+  const there = new ForeignServer('b.example', 2);
+  const keys: ServerKeys = {
+    find: (name, keyId) => ownKey(TEST_AUTHOR).find(name, keyId) ?? keysOf(there).find(name, keyId),
+  };
+  const home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, keys);
+  const roomId = await home.open();
+  const { result: head } = await home.workers.run(roomId, { actor: ALICE }, async (turn) => turn.head);
+  const { members, state, said } = makeGap({ roomId, version: head.version, head }, there, 30, 'x'.repeat(40_000));
+  await home.execute(
+    new ReceiveOutliers(
+      there.name,
+      roomId,
+      members.map(({ text }) => text),
+    ),
+  );
+  await home.execute(new ReceiveState(there.name, roomId, said.event.eventId, state));
+  await home.execute(new ReceivePdus(there.name, roomId, [said.text]));
+  return home.facts(roomId);
+}
+
+async function appendAll(store: EventStore, facts: readonly RecordedFact[]): Promise<void> {
+  for (const { stream, revision, ...fact } of facts) {
+    await store.append(stream, revision === 0 ? 'no-stream' : revision - 1, [fact]);
+  }
+}
+
 /** The rows of all projectors, with positions by the order of facts. */
 async function viewsOf(facts: readonly RecordedFact[]): Promise<unknown> {
   const store = new MemoryEventStore();
@@ -157,10 +215,11 @@ async function viewsOf(facts: readonly RecordedFact[]): Promise<unknown> {
     await store.append(stream, revision < 0 ? 'no-stream' : revision, [fact]);
     next.set(stream, revision + 1);
   }
+  const whole = await factsOf(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS));
   const rows: unknown[] = [];
   for (const projector of listProjectors()) {
     const models = new MemoryReadModels();
-    await applyFacts(projector, store.facts, models);
+    await applyFacts(projector, whole, models);
     rows.push(await rowsOf(projector, models));
   }
   return rows;

@@ -5,6 +5,7 @@ import { parseServerAddress } from '#event-store/kurrentdb/server-address';
 import { syncDirectory } from '#homeserver/sync-directory';
 import { systemClock } from '#kernel/clock';
 import { copyKeys } from '../backup/copy-keys.js';
+import { checkOwner } from '../check-owner.js';
 import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { Progress } from '../terminal/progress.js';
@@ -36,7 +37,7 @@ export async function runLogCopy(
   { target, namespace, signal }: { readonly target: string; readonly namespace: string; readonly signal: AbortSignal },
 ): Promise<ExitCode> {
   const place = placeOf(installation, target, namespace);
-  const source = await installation.openLogToRead();
+  const source = await openSource(installation);
   try {
     const copy = await opened(place);
     const progress = new Progress(terminal, 'copying');
@@ -70,6 +71,18 @@ export async function runLogCopy(
     throw new CliFailure(`the log could not be copied: ${messageOf(error)}; run it again to go on`);
   } finally {
     await source.close();
+  }
+}
+
+/** The server's own log, with each fact as it was written: that is what its chain is of, and what the copy is to have. */
+async function openSource({ config, openAnyLogToRead }: Installation): Promise<EventStore> {
+  const store = await openAnyLogToRead();
+  try {
+    await checkOwner(store, config);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
   }
 }
 
