@@ -32,7 +32,7 @@ export class GrownLog {
       store,
       snapshots,
       // Nothing is received here, so nobody asks for the graph.
-      views: { get: async () => undefined, scan: async () => [], position: () => START },
+      views: { get: async () => undefined, scan: async () => [], position: () => START, confirm: async () => {} },
       author: { serverName, signingKey },
       clock: { now: () => Date.now() },
     });

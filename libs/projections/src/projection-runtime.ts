@@ -124,6 +124,10 @@ export class ProjectionRuntime implements Views {
     return physical === undefined ? [] : this.#parts.readModels.scan(physical, options);
   }
 
+  confirm(): Promise<void> {
+    return this.#parts.readModels.confirm();
+  }
+
   recall(collection: string, key: Key): unknown {
     const physical = this.#physicalName(collection);
     return physical === undefined ? undefined : this.memory.find(physical, this.#history, key);

@@ -9,6 +9,8 @@ export interface Views {
   get(collection: string, key: Key): Promise<string | undefined>;
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
+  /** As of ReadModelStore: for who writes something that cannot be taken back, because of what is or is not in the views. */
+  confirm(): Promise<void>;
   /** What `remember` kept of a row; undefined where it keeps nothing of the row that is served now. */
   recall(collection: string, key: Key): unknown;
   /** Keeps in memory what was made of a row that is never written again, where it is offered a second time. `weight`: about how many texts it holds. */

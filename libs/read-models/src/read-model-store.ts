@@ -50,6 +50,11 @@ export interface ReadModelStore {
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
   /**
+   * Settles where the store is still what was written to it, so that what was read before counts: rows that somebody threw away
+   * look like rows that never were. Throws ViewsUnavailable where it is not.
+   */
+  confirm(): Promise<void>;
+  /**
    * Applies the writes in order. Once it settles every reader sees them. Where it throws, some may be there: the rest follow
    * before anything else is written, and with `flush`. Throws ViewsGone where the store has lost earlier writes.
    */

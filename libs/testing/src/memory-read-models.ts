@@ -73,6 +73,7 @@ export class MemoryReadModels implements ReadModelStore {
     return [...this.#rows.collections].filter(([, rows]) => holdsRows(rows.values)).map(([name]) => name);
   }
 
+  async confirm(): Promise<void> {}
   async flush(): Promise<void> {}
   async close(): Promise<void> {}
 }

@@ -189,6 +189,10 @@ class MortalViews implements ReadModelStore {
     return this.life.live(() => this.views.collections());
   }
 
+  confirm(): Promise<void> {
+    return this.life.live(() => this.views.confirm());
+  }
+
   async flush(): Promise<void> {}
   async close(): Promise<void> {}
 }

@@ -33,6 +33,7 @@ export async function readerWith(
     get: (collection, key) => store.get(collection, key),
     getMany: (collection, keys) => store.getMany(collection, keys),
     scan: (collection, options) => store.scan(collection, options),
+    confirm: () => store.confirm(),
     position: () => positionOf(changes.at(-1)?.[0] ?? 0),
     recall: () => undefined,
     remember: () => {},

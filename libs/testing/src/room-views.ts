@@ -67,6 +67,10 @@ export class RoomViews implements Views {
     return this.store.scan(collection, options);
   }
 
+  confirm(): Promise<void> {
+    return this.store.confirm();
+  }
+
   recall(collection: string, key: Key): unknown {
     return this.#memory.find(collection, this.history, key);
   }

@@ -116,6 +116,9 @@ class LmdbReadModels implements ReadModelStore {
     return mergeScan(rows === undefined ? pending : [...pending, storedSource(rows, range, reverse)], reverse, limit);
   }
 
+  /** Whoever deletes the file leaves what is open as it is. */
+  async confirm(): Promise<void> {}
+
   async write(writes: readonly Write[]): Promise<void> {
     await this.#writable.write(writes);
   }

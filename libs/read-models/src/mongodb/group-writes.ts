@@ -104,6 +104,16 @@ export class GroupWrites {
     });
   }
 
+  /** As `ReadModelStore.confirm`. */
+  async confirm(): Promise<void> {
+    try {
+      await (this.#beats === undefined ? this.#journal.checkGoesOn() : this.#journal.renew());
+    } catch (error) {
+      if (this.#beats !== undefined) this.#noteGone(error);
+      throw error instanceof ViewsGone ? new ViewsUnavailable(error.message, { cause: error }) : error;
+    }
+  }
+
   /** Gives the lease back. */
   async end(): Promise<void> {
     if (this.#beats === undefined) return;

@@ -59,6 +59,8 @@ export class Journal {
   readonly #documents: Collection<JournalDocument>;
   readonly #large: LargeValues;
   #groups = 0;
+  /** How many groups there were when it was last looked at, for who does not have the lease. */
+  #seen = 0;
   #noted: RowFields[] = [];
 
   constructor(
@@ -125,6 +127,15 @@ export class Journal {
     const mine = { _id: ID, owner: this.#owner, groups: { $gte: least } };
     const { matchedCount } = await this.#documents.updateOne(mine, { $inc: { beats: 1 } });
     if (matchedCount === 0) throw await this.whyGone();
+  }
+
+  /** For who does not have the lease. Throws ViewsGone where the rows are others than those of the last time. */
+  async checkGoesOn(): Promise<void> {
+    const { groups = -1 } = (await this.look()) ?? {};
+    const isLess = groups < this.#seen;
+    // Those that somebody makes anew count again.
+    this.#seen = Math.max(groups, 0);
+    if (isLess) throw new ViewsGone('the views were thrown away while the server runs');
   }
 
   /** Lets the next process write without waiting. */

@@ -203,6 +203,21 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await next.flush();
   });
 
+  it('confirms what was read as long as the database is what was written to it, to who writes and who does not', async () => {
+    const gone: Error[] = [];
+    const writer = await take(url.href, { onGone: (error) => gone.push(error) });
+    const reader = await open(url.href);
+    await writer.write(before);
+    for (const store of [writer, reader]) await store.confirm();
+    await raw.db().dropDatabase();
+    for (const store of [writer, reader]) {
+      await expect(store.confirm()).rejects.toThrow(ViewsUnavailable);
+      await expect(store.confirm()).rejects.toThrow('thrown away');
+    }
+    expect(gone).toHaveLength(1);
+    await expect(writer.get('a', ['1'])).rejects.toThrow(ViewsUnavailable);
+  });
+
   it.each([
     ['it was thrown away', () => raw.db().dropDatabase(), 'were thrown away'],
     ['another process took it over', () => take(url.href), 'another process writes'],

@@ -154,6 +154,10 @@ class MongoReadModels implements ReadModelStore {
     });
   }
 
+  async confirm(): Promise<void> {
+    await this.#answer(async () => this.#writes?.confirm());
+  }
+
   async write(writes: readonly Write[]): Promise<void> {
     await this.#writable.write(writes);
   }

@@ -148,6 +148,23 @@ describe('events of another server', () => {
     expect(lastOf('pdu-accepted').extremities).toHaveLength(2);
   });
 
+  it('are neither judged nor written by what is left of views that somebody throws away', async () => {
+    const [join, hello] = [await joins(), await says('hello')];
+    await receive(join, hello);
+    await home.views.follow();
+    // Nothing of the room is in memory any more.
+    home = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
+    const { views } = home;
+    const kept = { get: views.get.bind(views), scan: views.scan.bind(views), confirm: views.confirm.bind(views) };
+    const gone = { get: async () => undefined, scan: async () => [] };
+    Object.assign(views, gone, { confirm: () => Promise.reject(new ViewsUnavailable('thrown away')) });
+    const facts = home.facts(roomId).length;
+    for (const pdu of [hello, await says('on it')]) await expect(receive(pdu)).rejects.toBeInstanceOf(ViewsUnavailable);
+    expect(home.facts(roomId)).toHaveLength(facts);
+    Object.assign(views, kept);
+    expect(kindsOf(await receive(hello))).toEqual(['known']);
+  });
+
   it('take effect as redactions whichever came first, and what was redacted is erasable', async () => {
     const [join, hello] = [await joins(), await says('hello')];
     const redaction = await made({

@@ -12,7 +12,7 @@ import type { GraphFact } from './write-graph.js';
 /** Where the facts of a room are read that are neither noted nor in the views, and the views. */
 export interface GraphSources {
   readonly store: Pick<EventStore, 'readStream'>;
-  readonly views: Pick<Views, 'get' | 'scan' | 'position'>;
+  readonly views: Pick<Views, 'get' | 'scan' | 'position' | 'confirm'>;
 }
 
 /** Facts remembered before it is asked whether the views have passed them; and at most, where they have not. */
@@ -35,6 +35,8 @@ export class RecentGraph {
   /** The revision up to which facts are in `#rows`. */
   #taken = -1;
   #opening: Promise<unknown> = Promise.resolve();
+  /** Whether what was read has to be confirmed before it counts. */
+  #isUnsure = false;
 
   /** `since`: every fact after this place will be noted. */
   constructor(
@@ -60,9 +62,17 @@ export class RecentGraph {
 
   /** The graph with all that has been noted. Throws ViewsUnavailable where the views are needed and cannot be read. */
   open(): Promise<RoomGraph> {
+    this.#isUnsure = true;
     const opened = this.#opening.then(() => this.#take());
     this.#opening = opened.catch(() => {});
     return opened;
+  }
+
+  /** Settles where all that was told since the last time still counts. Throws ViewsUnavailable: then nothing that is here does. */
+  async confirm(): Promise<void> {
+    if (!this.#isUnsure) return;
+    await this.sources.views.confirm();
+    this.#isUnsure = false;
   }
 
   async #take(): Promise<RoomGraph> {

@@ -215,6 +215,8 @@ export class RoomWorkers {
         continue;
       }
       const batch = await this.#decide(room, left);
+      // What was decided because of rows that were thrown away meanwhile is not done, nor answered.
+      await room.graph?.confirm();
       try {
         const position = await this.#append(room, batch);
         batch.outcomes.forEach((outcome, i) => settle(left[i] as QueuedTask, outcome, position));
