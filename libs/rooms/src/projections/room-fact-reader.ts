@@ -13,7 +13,7 @@ import {
   type PduRedacted,
   type StateChange,
 } from '../facts/room-facts.js';
-import { timelineRowOf } from './timeline-row.js';
+import { timelineRowOf } from './make-row.js';
 
 /** A `pdu-accepted` fact, parsed once for all projectors. */
 export interface AcceptedFact {

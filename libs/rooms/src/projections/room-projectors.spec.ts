@@ -11,7 +11,8 @@ import { project, type StreamFact } from '#testing/project';
 import { RoomViews } from '#testing/room-views';
 import { roomProjectors } from './room-projectors.js';
 import { depthKey, eventKeyPart, type EventPlace, parseEventPlace } from './event-place.js';
-import { clientEventOf, parseRow, type RowHeader } from './timeline-row.js';
+import { clientEventOf } from './client-event.js';
+import { parseRow, type RowHeader } from './timeline-row.js';
 import { transactionKey } from './timeline-collections.js';
 
 const CAROL = '@carol:a.example' as UserId;

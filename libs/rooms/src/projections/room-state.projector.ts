@@ -13,7 +13,8 @@ import {
   type RoomFactReader,
 } from './room-fact-reader.js';
 import type { PduAccepted, StateChange } from '../facts/room-facts.js';
-import { redactedRowOf, rowHeaderOf, timelineRowOf } from './timeline-row.js';
+import { redactedRowOf, timelineRowOf } from './make-row.js';
+import { rowHeaderOf } from './timeline-row.js';
 
 /** A key of the state that a fact left to nothing: `by` is the event that did it; null where none did, for resolution left the key to nothing. */
 export type DeletedKey = readonly [type: string, stateKey: string, by: EventId | null];

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { positionOf } from '#testing/position-of';
-import { clientEventOf, contentOfRow, parseRow, redactedRowOf, type RowSource, timelineRowOf } from './timeline-row.js';
+import { clientEventOf } from './client-event.js';
+import { redactedRowOf, type RowSource, timelineRowOf } from './make-row.js';
+import { contentOfRow, parseRow } from './timeline-row.js';
 
 const ROOM = '!r:a.example' as RoomId;
 

@@ -1,8 +1,7 @@
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { type Position, shortPosition, START } from '#kernel/position';
-import { canonicalJson } from '#protocol/canonical-json/canonical-json';
-import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import type { HistoryVisibility } from '../facts/room-facts.js';
 
 /** What a reader must know of an event without parsing it. How it is stored is this file's business alone. */
 export interface RowHeader {
@@ -55,23 +54,6 @@ export interface TimelineRow {
   readonly content: string;
 }
 
-/** What a row is made of. */
-export interface RowSource {
-  readonly event_id: EventId;
-  readonly position: Position;
-  readonly visibility: HistoryVisibility;
-  /** The event whose place it took in the state before it, where it is known. */
-  readonly replaces?: EventId;
-  readonly txn?: { readonly device_id: string; readonly txn_id: string };
-  readonly pdu: JsonObject;
-  readonly lenient: boolean;
-  readonly isHistory?: boolean;
-  readonly isAfterGap?: boolean;
-  readonly isResolved?: boolean;
-  readonly isAside?: boolean;
-  readonly isAgain?: boolean;
-}
-
 /*
  * A row is one text of fields with a line feed between them, which no JSON text holds: those that every event has, in order; then
  * those that some have, each behind its letter; last the content, as JSON. Texts are escaped as in JSON, without the quotes.
@@ -116,58 +98,8 @@ const WAITING = 'w';
 const ASIDE = 'a';
 const AGAIN = 'c';
 
-/** Makes the row of an event. */
-export function timelineRowOf(source: RowSource): string {
-  const { event_id, position, visibility, replaces, txn, pdu, lenient } = source;
-  const { isHistory, isAfterGap, isResolved, isAside, isAgain } = source;
-  const type = pdu['type'] as string;
-  const stateKey = pdu['state_key'] as string | undefined;
-  const { content, redacts } = servedContent(pdu);
-  const isVisibility = type === 'm.room.history_visibility' && stateKey === '';
-  const isMember = type === 'm.room.member' && stateKey !== undefined;
-  const header: RowHeader = {
-    eventId: event_id,
-    type,
-    sender: pdu['sender'] as UserId,
-    sentAt: Number(pdu['origin_server_ts']),
-    depth: Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER),
-    position,
-    visibility,
-    stateKey,
-    setsVisibility: isVisibility ? historyVisibilityOf(content) : undefined,
-    membership: isMember ? String(content['membership']) : undefined,
-    replaces,
-    redacts,
-    deviceId: txn?.device_id,
-    txnId: txn?.txn_id,
-    isHistory,
-    isAfterGap,
-    isResolved,
-    isAside,
-    isAgain,
-    lenient,
-  };
-  return formatRow(header, contentJson(content, lenient));
-}
-
-/** The row once a redaction took effect: the same header with `redactedBy`, the content of what remains. Of several the first counts. */
-export function redactedRowOf(row: string, by: EventId, pdu: JsonObject): string {
-  const { header } = parseRow(row);
-  const redactedBy = header.redactedBy ?? by;
-  const { content, redacts } = servedContent(pdu);
-  const setsVisibility = header.setsVisibility === undefined ? undefined : historyVisibilityOf(content);
-  const redacted = { ...header, setsVisibility, redacts, redactedBy };
-  return formatRow(redacted, contentJson(content, header.lenient === true));
-}
-
-/** The row of a redaction that waits, or does so no more. */
-export function waitingRowOf(row: string, isWaiting: boolean): string {
-  const { header, content } = parseRow(row);
-  return formatRow({ ...header, isWaiting }, content);
-}
-
-/** PERF: put together by hand, as one text: every event that is accepted comes through here (bench/project-message.ts). */
-function formatRow(header: RowHeader, content: string): string {
+/** The row of a header and a content. PERF: put together by hand, as one text: every event that is accepted comes through here (bench/project-message.ts). */
+export function formatRow(header: RowHeader, content: string): string {
   const { stateKey, setsVisibility, membership, replaces, redacts, redactedBy, deviceId, txnId, lenient } = header;
   let row =
     `${escaped(header.eventId)}\n${SHORT_TYPES.get(header.type) ?? escaped(header.type)}\n${escaped(header.sender)}\n${formatInteger(header.sentAt)}\n` +
@@ -294,41 +226,11 @@ export function contentOfRow({ content }: TimelineRow): JsonObject {
   return isJsonObject(parsed) ? parsed : {};
 }
 
-/**
- * The event in the form of the client-server API ("ClientEventWithoutRoomID", with `room_id` where it is given), without
- * `unsigned`. Content first. JSON text.
- */
-export function clientEventOf({ header, content }: TimelineRow, roomId?: RoomId): string {
-  const { stateKey, redacts } = header;
-  return (
-    `{"content":${content},"event_id":${quote(header.eventId)},"origin_server_ts":${header.sentAt},` +
-    (redacts === undefined ? '' : `"redacts":${quote(redacts)},`) +
-    (roomId === undefined ? '' : `"room_id":${quote(roomId)},`) +
-    `"sender":${quote(header.sender)},` +
-    (stateKey === undefined ? '' : `"state_key":${quote(stateKey)},`) +
-    `"type":${quote(header.type)}}`
-  );
-}
-
-/**
- * The content as clients get it. A redaction names its target both at the top and in its content, whatever its room version:
- * "Room Versions", version 11. What is no event id is no target.
- */
-function servedContent(pdu: JsonObject): { readonly content: JsonObject; readonly redacts?: string } {
-  const content = (pdu['content'] ?? {}) as JsonObject;
-  if (pdu['type'] !== 'm.room.redaction') return { content };
-  const redacts = pdu['redacts'] ?? content['redacts'];
-  return typeof redacts === 'string' ? { content: { ...content, redacts }, redacts } : { content };
-}
-
-function contentJson(content: JsonObject, lenient: boolean): string {
-  return lenient ? canonicalJson(content, { lenient }) : JSON.stringify(content);
-}
-
 /** Printable ASCII without quote and backslash: nothing to escape. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-function quote(text: string): string {
+/** A JSON text. */
+export function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 

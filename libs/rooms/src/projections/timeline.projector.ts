@@ -29,7 +29,8 @@ import {
   transactionKey,
   TRANSACTIONS,
 } from './timeline-collections.js';
-import { redactedRowOf, rowHeaderOf, timelineRowOf, waitingRowOf } from './timeline-row.js';
+import { redactedRowOf, timelineRowOf, waitingRowOf } from './make-row.js';
+import { rowHeaderOf } from './timeline-row.js';
 
 /**
  * Every accepted event once, by room and position, and where it is found: in the order of the graph, by its id, and by what a client

@@ -1,5 +1,6 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { clientEventOf, type TimelineRow } from '../projections/timeline-row.js';
+import { clientEventOf } from '../projections/client-event.js';
+import type { TimelineRow } from '../projections/timeline-row.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { withholdErased } from '../reading/withhold-erased.js';
 import { findRowsById } from '../reading/event-rows.js';
