@@ -21,7 +21,8 @@ import { findDamage } from './find-damage.js';
 import { GroupCommits } from './group-commits.js';
 import { noteClosed, noteOpened } from './last-end.js';
 import { type DurableBatch, LiveTail } from './live-tail.js';
-import { LogTables, MAX_REVISION, orDamaged } from './log-tables.js';
+import { orDamaged } from './log-damage.js';
+import { LogTables, MAX_REVISION } from './log-tables.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 /** Those who watch are told that the disk takes nothing more, and that it does again. */

@@ -4,6 +4,7 @@ import { EventStoreUnavailable, LogDamaged, LogOfAnotherVersion } from '../event
 import type { RecordedFact } from '../event-store.js';
 import { FactRecords, placeFact, TRUNCATED_RECORD } from './fact-record.js';
 import { FreePages } from './free-pages.js';
+import { LogDamage } from './log-damage.js';
 import { positionNumber } from './counted-position.js';
 import { readRange } from './read-range.js';
 import { whyNotCommitted } from './why-not-committed.js';
@@ -38,8 +39,7 @@ export class LogTables {
   readonly freePages: FreePages | undefined;
   readonly records = new FactRecords();
   readonly #knownNames = new LruCache<number, string>(KNOWN_NAMES);
-  readonly onDamage: (damage: LogDamaged) => void;
-  #damage: LogDamaged | undefined;
+  readonly #damage: LogDamage;
 
   constructor(
     root: RootDatabase,
@@ -49,7 +49,7 @@ export class LogTables {
     }: { readonly isReadOnly: boolean; readonly onDamage?: (damage: LogDamaged) => void },
   ) {
     this.#root = root;
-    this.onDamage = onDamage;
+    this.#damage = new LogDamage(onDamage);
     const streamName = (number: number) => this.#nameOf(number);
     // lmdb passes the length where it iterates, and options where it gets.
     const decode = (record: Buffer, length: unknown) => {
@@ -75,7 +75,7 @@ export class LogTables {
 
   /** What was found first of all that is not as it was written. */
   get damage(): LogDamaged | undefined {
-    return this.#damage;
+    return this.#damage.first;
   }
 
   /**
@@ -89,7 +89,8 @@ export class LogTables {
     } catch (error) {
       if (error instanceof LogDamaged) throw error;
       const reason = await whyNotCommitted(error);
-      if (this.#isDamage(reason ?? error)) throw this.#note(damageOf(reason ?? error));
+      const damage = this.#damage.note(reason ?? error);
+      if (damage !== undefined) throw damage;
       if (!(reason instanceof Error)) throw error;
       throw new EventStoreUnavailable(`it could not be written: ${reason.message}`, { cause: error });
     }
@@ -284,25 +285,11 @@ export class LogTables {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof LogDamaged) && !this.#isDamage(error)) throw error;
+      const damage = this.#damage.noteReading(what, error);
+      if (damage === undefined) throw error;
       this.#root.resetReadTxn();
-      throw this.#note(new LogDamaged(`${what} cannot be read: ${findingOf(error)}`, { cause: error }));
+      throw damage;
     }
-  }
-
-  /** Once something is damaged, LMDB refuses other things with other words. */
-  #isDamage(error: unknown): boolean {
-    return (
-      isDamage(error) || (this.#damage !== undefined && error instanceof Error && error.message.startsWith('MDB_'))
-    );
-  }
-
-  #note(damage: LogDamaged): LogDamaged {
-    if (this.#damage === undefined) {
-      this.#damage = damage;
-      this.onDamage(damage);
-    }
-    return damage;
   }
 
   #nameOf(number: number): string {
@@ -314,31 +301,6 @@ export class LogTables {
     }
     return name;
   }
-}
-
-/** Opens something, naming what LMDB finds damaged in it. */
-export function orDamaged<T>(open: () => T): T {
-  try {
-    return open();
-  } catch (error) {
-    throw isDamage(error) ? damageOf(error) : error;
-  }
-}
-
-/** What LMDB says of a file that is not as it was written: see lmdb.h. */
-const DAMAGED = new Set(['MDB_PAGE_NOTFOUND', 'MDB_CORRUPTED', 'MDB_INVALID']);
-
-function isDamage(error: unknown): boolean {
-  return error instanceof Error && DAMAGED.has(error.message.split(':', 1)[0]!);
-}
-
-function findingOf(error: unknown): string {
-  if (!(error instanceof LogDamaged)) return (error as Error).message;
-  return error.cause instanceof Error ? error.cause.message : error.finding;
-}
-
-function damageOf(error: unknown): LogDamaged {
-  return new LogDamaged((error as Error).message, { cause: error });
 }
 
 /** Throws RangeError for what cannot be the name of a stream. */
