@@ -11,14 +11,15 @@ import { isHere } from '../decide/room-head.js';
 import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
 import { allowAll, type Policy } from '../receive/7-check-policy.js';
-import { type AllowedEvent, askFirst } from './ask-first.js';
+import { askFirst } from './ask-first.js';
 import { evolveRoom, roomBefore } from './evolve-room.js';
-import { FACT_BYTES, inWrites, isInParts, wholeOf } from './in-writes.js';
+import { inWrites, wholeOf } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
-import { type FactContext, type PendingFact, RoomTurn, type TurnServices } from './room-turn.js';
-import { remember, Undurable } from './undurable.js';
-import { refusalFor, UnknownRoom, unknownRoom } from './unknown-room.js';
+import type { FactContext, PendingFact, RoomTurn, TurnServices } from './room-turn.js';
+import { type Batch, decideBatch, type QueuedTask, settle } from './task-batch.js';
+import { remember } from './undurable.js';
+import { UnknownRoom, unknownRoom } from './unknown-room.js';
 
 /** What a task does with its turn. It may wait for the log only, never for another room. */
 export type RoomTask<T> = (turn: RoomTurn) => Promise<T>;
@@ -35,21 +36,6 @@ export interface RoomWorkersOptions extends TurnServices {
   readonly policy?: Policy;
   /** How many rooms are kept in memory when nobody writes to them. */
   readonly capacity?: number;
-}
-
-interface QueuedTask {
-  readonly run: RoomTask<unknown>;
-  /** It is part of a join, by which the room comes here; others see no such room meanwhile. */
-  readonly isOfJoin: boolean;
-  /** It must know what other processes have written to the room. */
-  readonly isFresh: boolean;
-  /** The room before its create event, for the task that may begin it. */
-  readonly seed: LiveRoom | undefined;
-  readonly context: FactContext;
-  /** What the policy allows of the task's events; undefined where there is no policy. */
-  readonly allowed: readonly AllowedEvent[] | undefined;
-  readonly resolve: (result: TurnResult<unknown>) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 /** How a task comes into the queue of its room. */
@@ -70,14 +56,7 @@ interface Worker {
   draining: Promise<void> | undefined;
 }
 
-type Outcome = { readonly result: unknown; readonly wrote: boolean } | { readonly error: unknown };
-
 const DEFAULT_CAPACITY = 2_000;
-/**
- * PERF: after so long the other work of the event loop has a turn. The batch goes on behind it rather than being cut, for each
- * append waits for the disk; measured by bench/send.ts.
- */
-const MAX_DECIDING_MS = 4;
 const MAX_BATCH = 256;
 /** A write of many tasks; one alone may be larger. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
@@ -214,7 +193,7 @@ export class RoomWorkers {
         done += unknown.length;
         continue;
       }
-      const batch = await this.#decide(room, left);
+      const batch = await decideBatch(this.options, room, left, this.#maxBatchBytes);
       // What was decided because of rows that were thrown away meanwhile is not done, nor answered.
       await room.graph?.confirm();
       try {
@@ -247,42 +226,6 @@ export class RoomWorkers {
       settle(tasks[i] as QueuedTask, 'wrote' in outcome && outcome.wrote ? { error } : outcome, undefined),
     );
     return batch.outcomes.length;
-  }
-
-  /** Decides tasks in turn, as many as go into one write. */
-  async #decide(room: LiveRoom, tasks: readonly QueuedTask[]): Promise<Batch> {
-    const services = this.options;
-    const undurable = new Undurable();
-    const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
-    let started = performance.now();
-    for (const task of tasks) {
-      if (!task.isOfJoin && !isHere(batch.head)) {
-        batch.outcomes.push({ error: unknownRoom() });
-        continue;
-      }
-      const turn = new RoomTurn(room, batch.head, undurable, task.context, services, task.allowed);
-      try {
-        const result = await task.run(turn);
-        turn.requireAsked();
-        const bytes = bytesOf(turn.facts);
-        // Decided again on top of what goes first.
-        if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > this.#maxBatchBytes))
-          break;
-        batch.bytes += bytes;
-        if (bytes > 0) batch.writers++;
-        batch.outcomes.push({ result, wrote: bytes > 0 });
-        batch.head = turn.head;
-        batch.facts.push(...turn.facts);
-        undurable.absorb(turn.undurable);
-      } catch (error) {
-        batch.outcomes.push({ error: refusalFor(task.context.actor, batch.head, error) });
-      }
-      if (performance.now() - started > MAX_DECIDING_MS) {
-        await nextTurn();
-        started = performance.now();
-      }
-    }
-    return batch;
   }
 
   async #append(room: LiveRoom, batch: Batch): Promise<Position | undefined> {
@@ -325,17 +268,6 @@ export class RoomWorkers {
   }
 }
 
-interface Batch {
-  readonly facts: PendingFact[];
-  readonly outcomes: Outcome[];
-  readonly undurable: Undurable;
-  head: LiveRoom['head'];
-  /** Of all facts, roughly. */
-  bytes: number;
-  /** How many of the tasks append something. */
-  writers: number;
-}
-
 /** Of a room that is not here another process may have completed the join, which nobody here hears of. */
 function mustCatchUp({ isFresh, isOfJoin }: QueuedTask, { head }: LiveRoom): boolean {
   return head.revision >= 0 && (isFresh || (!isOfJoin && !isHere(head)));
@@ -343,13 +275,4 @@ function mustCatchUp({ isFresh, isOfJoin }: QueuedTask, { head }: LiveRoom): boo
 
 async function signed({ draft, signedData }: PendingFact): Promise<UnsealedFact> {
   return signedData === undefined ? draft : { ...draft, data: await signedData };
-}
-
-function bytesOf(facts: readonly PendingFact[]): number {
-  return facts.reduce((sum, { draft }) => sum + draft.data.length + FACT_BYTES, 0);
-}
-
-function settle(task: QueuedTask, outcome: Outcome, position: Position | undefined): void {
-  if ('error' in outcome) task.reject(outcome.error);
-  else task.resolve({ result: outcome.result, position: outcome.wrote ? position : undefined });
 }

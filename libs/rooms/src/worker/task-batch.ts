@@ -1,0 +1,94 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Position } from '#kernel/position';
+import { isHere } from '../decide/room-head.js';
+import type { AllowedEvent } from './ask-first.js';
+import { FACT_BYTES, isInParts } from './in-writes.js';
+import type { LiveRoom } from './live-room.js';
+import { type FactContext, type PendingFact, RoomTurn, type TurnServices } from './room-turn.js';
+import { Undurable } from './undurable.js';
+import { refusalFor, unknownRoom } from './unknown-room.js';
+
+/** A task in the queue of its room. */
+export interface QueuedTask {
+  readonly run: (turn: RoomTurn) => Promise<unknown>;
+  /** It is part of a join, by which the room comes here; others see no such room meanwhile. */
+  readonly isOfJoin: boolean;
+  /** It must know what other processes have written to the room. */
+  readonly isFresh: boolean;
+  /** The room before its create event, for the task that may begin it. */
+  readonly seed: LiveRoom | undefined;
+  readonly context: FactContext;
+  /** What the policy allows of the task's events; undefined where there is no policy. */
+  readonly allowed: readonly AllowedEvent[] | undefined;
+  readonly resolve: (result: { readonly result: unknown; readonly position: Position | undefined }) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+type Outcome = { readonly result: unknown; readonly wrote: boolean } | { readonly error: unknown };
+
+/** Tasks that were decided, and what they append together. */
+export interface Batch {
+  readonly facts: PendingFact[];
+  readonly outcomes: Outcome[];
+  readonly undurable: Undurable;
+  head: LiveRoom['head'];
+  /** Of all facts, roughly. */
+  bytes: number;
+  /** How many of the tasks append something. */
+  writers: number;
+}
+
+/**
+ * PERF: after so long the other work of the event loop has a turn. The batch goes on behind it rather than being cut, for each
+ * append waits for the disk; measured by bench/send.ts.
+ */
+const MAX_DECIDING_MS = 4;
+
+/** Decides tasks in turn, each on top of the last, as many as go into one write of `maxBytes`; one alone may be larger. */
+export async function decideBatch(
+  services: TurnServices,
+  room: LiveRoom,
+  tasks: readonly QueuedTask[],
+  maxBytes: number,
+): Promise<Batch> {
+  const undurable = new Undurable();
+  const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
+  let started = performance.now();
+  for (const task of tasks) {
+    if (!task.isOfJoin && !isHere(batch.head)) {
+      batch.outcomes.push({ error: unknownRoom() });
+      continue;
+    }
+    const turn = new RoomTurn(room, batch.head, undurable, task.context, services, task.allowed);
+    try {
+      const result = await task.run(turn);
+      turn.requireAsked();
+      const bytes = bytesOf(turn.facts);
+      // Decided again on top of what goes first.
+      if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > maxBytes)) break;
+      batch.bytes += bytes;
+      if (bytes > 0) batch.writers++;
+      batch.outcomes.push({ result, wrote: bytes > 0 });
+      batch.head = turn.head;
+      batch.facts.push(...turn.facts);
+      undurable.absorb(turn.undurable);
+    } catch (error) {
+      batch.outcomes.push({ error: refusalFor(task.context.actor, batch.head, error) });
+    }
+    if (performance.now() - started > MAX_DECIDING_MS) {
+      await nextTurn();
+      started = performance.now();
+    }
+  }
+  return batch;
+}
+
+function bytesOf(facts: readonly PendingFact[]): number {
+  return facts.reduce((sum, { draft }) => sum + draft.data.length + FACT_BYTES, 0);
+}
+
+/** Answers a task. `position`: up to which the batch was appended. */
+export function settle(task: QueuedTask, outcome: Outcome, position: Position | undefined): void {
+  if ('error' in outcome) task.reject(outcome.error);
+  else task.resolve({ result: outcome.result, position: outcome.wrote ? position : undefined });
+}
