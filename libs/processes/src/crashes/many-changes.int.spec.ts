@@ -11,7 +11,7 @@ import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeGap } from '#testing/receiving/make-gap';
 import { keysOf } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
-import { roomPath, type SyncApp, type SyncUser } from '#testing/sync-app';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 const MINUTES = 10 * 60_000;
 const OTHER = new ForeignServer('b.example', 2);
@@ -22,22 +22,41 @@ const KEYS: ServerKeys = {
 const MEMBERS = 30;
 const NAME = 'x'.repeat(40_000);
 
+/** A room of Alice's, in which all is known of what others did but the event behind it. */
+async function gapIn(app: SyncApp) {
+  const alice: SyncUser = await app.register('alice');
+  const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
+  const { result: head } = await app.get(RoomWorkers).run(roomId, { actor: alice.userId }, async (turn) => turn.head);
+  const gap = makeGap({ roomId, version: findRoomVersion('11')!, head }, OTHER, MEMBERS, NAME);
+  const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
+  await receiver.outliers(...gap.members.map(({ text }) => text));
+  await receiver.state(gap.said.event.eventId, gap.state);
+  return { alice, roomId, gap };
+}
+
+test('all that was told in parts is news of one /sync, with the event behind it, and each is given as its server signed it', async () => {
+  const app = await SyncApp.start();
+  try {
+    const { alice, roomId, gap } = await gapIn(app);
+    const { next_batch: since } = await alice.sync();
+    await new Receiver(app, roomId, OTHER.name, KEYS).pdus(gap.said.text);
+    const { state, timeline } = (await alice.sync({ since })).rooms.join[roomId];
+    expect(timeline.events.map(({ type }: { type: string }) => type)).toEqual(['m.room.message']);
+    expect(state.events).toHaveLength(MEMBERS);
+    const signed = await alice.sync({ since, filter: { event_format: 'federation' } });
+    const { signatures, auth_events: auth } = signed.rooms.join[roomId].state.events[0];
+    expect(Object.keys(signatures)).toEqual([OTHER.name]);
+    expect(auth.length).toBeGreaterThan(0);
+  } finally {
+    await app.close();
+  }
+});
+
 test(
   'a process that ends while a change is told in parts has shown none of it, or all; then it is told anew, and what was told in vain can be erased too',
   async () => {
     const steps = await endAtEachStep({
-      async prepare(app: SyncApp) {
-        const alice: SyncUser = await app.register('alice');
-        const roomId = (await alice.createRoom({ preset: 'public_chat', room_version: '11' })) as RoomId;
-        const { result: head } = await app
-          .get(RoomWorkers)
-          .run(roomId, { actor: alice.userId }, async (turn) => turn.head);
-        const gap = makeGap({ roomId, version: findRoomVersion('11')!, head }, OTHER, MEMBERS, NAME);
-        const receiver = new Receiver(app, roomId, OTHER.name, KEYS);
-        await receiver.outliers(...gap.members.map(({ text }) => text));
-        await receiver.state(gap.said.event.eventId, gap.state);
-        return { alice, roomId, gap };
-      },
+      prepare: gapIn,
       async act(app, { roomId, gap }) {
         return new Receiver(app, roomId, OTHER.name, KEYS).pdus(gap.said.text);
       },

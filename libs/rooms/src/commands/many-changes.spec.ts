@@ -13,6 +13,8 @@ import { MemoryReadModels } from '#testing/memory-read-models';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
+import { auditRoom } from '../audit/audit-room.js';
+import { stateAt } from '../audit/state-at.js';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { currentChangeOf, erasablePlaceIn, type PduAccepted } from '../facts/room-facts.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
@@ -137,6 +139,17 @@ describe('a gap behind which thousands of members are others', () => {
     await home.send(ALICE, roomId);
     expect(last().extremities).toHaveLength(1);
     expect(problems()).toEqual([]);
+    const { revision } = home.facts(roomId, 'change-told').at(-1)!;
+    const membersAt = async (moment: number): Promise<number> => {
+      const { state } = await stateAt(home.views.today, roomId, { revision: moment });
+      return state.filter(({ type }) => type === 'm.room.member').length;
+    };
+    expect([await membersAt(revision), await membersAt(revision + 1)]).toEqual([1, 301]);
+    const words: string[] = [];
+    for await (const { what } of auditRoom(home.views.today, roomId, { people: String, messages: false })) {
+      words.push(what);
+    }
+    expect(words[revision]).toMatch(/^told part (\d+) of \1 of what \$/);
     expect(await rowsOf(7)).toBe(await rowsOf(Infinity));
   });
 });
@@ -162,6 +175,38 @@ describe('what is told in parts', () => {
     expect(bodyOf(accepted!)).toMatchObject({ parts: expect.any(Number) });
     expect(problems()).toEqual([]);
     expect(await home.membership(roomId, told.members.at(-1)!.event.sender)).toBe('join');
+  });
+
+  it('may be of an event of ours, which brings ends together that are far apart', async () => {
+    roomId = await home.open({ room_version: '1' });
+    const { result: head } = await home.workers.run(roomId, { actor: ALICE }, async (turn) => turn.head);
+    // As JSON each takes two bytes.
+    const long = '"'.repeat(230);
+    const { members } = makeGap({ roomId, version: head.version, head }, OTHER, 220, '', {
+      user: long,
+      isInTurn: true,
+    });
+    await home.workers.run(roomId, { actor: ALICE }, async (turn) => {
+      for (const { event } of members) {
+        await turn.send({ type: 'org.example', sender: ALICE, stateKey: `of ${event.sender}`, content: {} });
+      }
+    });
+    await home.execute(
+      new ReceivePdus(
+        OTHER.name,
+        roomId,
+        members.map(({ text }) => text),
+      ),
+    );
+    await home.send(ALICE, roomId);
+    expect(last()).toMatchObject({ parts: expect.any(Number), pdu: { sender: ALICE } });
+    expect(last().pdu['prev_events']).toHaveLength(2);
+    expect(problems()).toEqual([]);
+    // What stands on it names it by the hash of what is read where it is said to be.
+    const cold = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
+    for (const server of [home, cold, home]) await server.send(ALICE, roomId);
+    expect(last().extremities).toHaveLength(1);
+    expect(problems()).toEqual([]);
   });
 
   it('is found wanting where a part of it is not there, or not what it was', async () => {

@@ -14,24 +14,28 @@ export interface Gap {
   readonly said: ForeignPdu;
 }
 
-/** Lets so many users of another server join a room that is open to all, each with a long name. */
+/** Lets so many users of another server join a room that is open to all, each with a name. `isInTurn`: each knows of those before. */
 export function makeGap(
   { roomId, version, head }: { readonly roomId: RoomId; readonly version: RoomVersion; readonly head: RoomHead },
   server: ForeignServer,
   count: number,
   name: string,
+  { user = 'member', isInTurn = false } = {},
 ): Gap {
   const { state, extremities } = head;
   const authOf = (type: string, sender: string, stateKey?: string): EventId[] =>
     selectAuthTypes({ type, sender: sender as never, stateKey, content: { membership: 'join' } }, version).flatMap(
       (key) => (state.get(key.type, key.stateKey) as EventId | undefined) ?? [],
     );
-  const prev = idsOf(...extremities);
+  let prev = idsOf(...extremities);
   const members = Array.from({ length: count }, (_, i) => {
-    const sender = server.user(`member${i}`);
+    const sender = server.user(`${user}${i}`);
     const content = { membership: 'join', displayname: `${i} ${name}` };
     const auth = authOf('m.room.member', sender, sender);
-    return server.make(version, roomId, { type: 'm.room.member', sender, stateKey: sender, content, prev, auth });
+    const place = { prev, auth, depth: head.depth + i + 1 };
+    const join = server.make(version, roomId, { type: 'm.room.member', sender, stateKey: sender, content, ...place });
+    if (isInTurn) prev = [join.event.eventId];
+    return join;
   });
   const { sender, eventId } = members[0]!.event;
   const said = server.make(version, roomId, {
