@@ -156,7 +156,8 @@ export class RoomSnapshots {
   }
 
   async #factAt(roomId: RoomId, revision: number): Promise<RecordedFact | undefined> {
-    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) return fact;
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true }))
+      return fact;
     return undefined;
   }
 }
