@@ -1,7 +1,18 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** What waits for processes and databases comes first: the last of them would go on alone for minutes. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean => /\.int\.spec\.ts$|\/test\/[^/]*$/.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -15,10 +26,15 @@ export default defineConfig({
     include: ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/**/*.spec.ts'],
     // Each process loads the sources once, and not again for every file: that took half of the time. No file mocks a module.
     isolate: false,
+    // Two also where there are two cores: many tests wait for other processes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongFirst },
+    // How fast a busy machine is, is no subject of a test.
+    expect: { poll: { timeout: 60_000 } },
     setupFiles: ['reflect-metadata'],
     // What tests print is shown where they fail.
     silent: 'passed-only',
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });

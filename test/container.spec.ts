@@ -93,7 +93,7 @@ describe.runIf(canConfine())('a server in the confines of a container', () => {
 
   it('reloads and ends by its signals, as the first process of the container', async () => {
     server.kill('SIGHUP');
-    await vi.waitFor(() => expect(output).toContain('"msg":"reloaded'), 10_000);
+    await vi.waitFor(() => expect(output).toContain('"msg":"reloaded'), 60_000);
     server.kill('SIGTERM');
     expect((await once(server, 'exit'))[0]).toBe(0);
   });

@@ -30,7 +30,7 @@ test('what was left to be done is done at the first try: nothing begins before t
     await server.start();
     const members = async (): Promise<string[]> =>
       Object.keys((await alice.ok('GET', `/rooms/${roomId}/joined_members`)).joined);
-    await expect.poll(members, { timeout: 10_000 }).toEqual([alice.userId]);
+    await expect.poll(members).toEqual([alice.userId]);
     expect(readFileSync(lines, 'utf8')).not.toContain('tried again');
   } finally {
     await server.remove();

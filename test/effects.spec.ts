@@ -116,7 +116,7 @@ describeWithLogs('effects', (log) => {
       expect(await new Promise((resolve) => annals.once('exit', resolve))).toBe(0);
       server.removeViews();
       await server.start();
-      await expect.poll(() => membersOf(roomId), { timeout: 10_000 }).toEqual(new Set([alice.userId]));
+      await expect.poll(() => membersOf(roomId)).toEqual(new Set([alice.userId]));
     });
   });
 
@@ -145,11 +145,11 @@ describeWithLogs('effects', (log) => {
           await server.start();
 
           for (const roomId of rooms) {
-            await expect.poll(() => membersOf(roomId), { timeout: 10_000 }).not.toContain(gone.userId);
+            await expect.poll(() => membersOf(roomId)).not.toContain(gone.userId);
           }
           const members = await membersOf(to);
           for (const user of users.filter(({ userId }) => members.has(userId))) {
-            await expect.poll(() => found(user, to), { timeout: 10_000 }).toEqual(EVERYTHING);
+            await expect.poll(() => found(user, to)).toEqual(EVERYTHING);
           }
         }
       },

@@ -42,7 +42,7 @@ describe('a server under a service manager', () => {
   afterAll(() => server.remove());
 
   it('says when it is ready, naming its process', async () => {
-    await vi.waitFor(() => expect(lines()).toEqual([`--pid=${server.pid} READY=1`]), 10_000);
+    await vi.waitFor(() => expect(lines()).toEqual([`--pid=${server.pid} READY=1`]), 60_000);
   });
 
   it('rereads its configuration on SIGHUP and goes on', async () => {
@@ -50,11 +50,11 @@ describe('a server under a service manager', () => {
     expect(output).toBe('');
     yaml('log: info\nregistration: closed\n');
     server.signal('SIGHUP');
-    await vi.waitFor(() => expect(output).toContain('"msg":"reloaded'), 10_000);
+    await vi.waitFor(() => expect(output).toContain('"msg":"reloaded'), 60_000);
     // What cannot be changed while it runs is named; here nothing is, for the environment sets the other one.
     expect(output).toContain('"waiting":[]');
     await server.request('GET', '/_matrix/client/versions');
-    await vi.waitFor(() => expect(output).toContain('"route":"/_matrix/client/versions"'), 10_000);
+    await vi.waitFor(() => expect(output).toContain('"route":"/_matrix/client/versions"'), 60_000);
     expect(lines().slice(1)).toEqual([
       expect.stringMatching(/^--pid=\d+ RELOADING=1 MONOTONIC_USEC=\d+$/),
       `--pid=${server.pid} READY=1`,

@@ -24,7 +24,7 @@ async function startTwo(views: Views): Promise<[Homeserver, Homeserver]> {
 /** A user of one server at another one, as soon as that knows of them. */
 async function at(server: Homeserver, { userId, token, deviceId }: Client): Promise<Client> {
   const client = new Client(server, userId, token, deviceId);
-  await expect.poll(async () => (await client.request('GET', '/account/whoami')).status, { timeout: 20_000 }).toBe(200);
+  await expect.poll(async () => (await client.request('GET', '/account/whoami')).status).toBe(200);
   return client;
 }
 
@@ -40,10 +40,10 @@ it.each(VIEWS)(
     const aliceAtSecond = await at(second, alice);
     const joining = async (): Promise<number> =>
       (await bob.request('POST', `/join/${encodeURIComponent(room)}`, {})).status;
-    await expect.poll(joining, { timeout: 20_000 }).toBe(200);
+    await expect.poll(joining).toBe(200);
     const bobAtFirst = await at(first, bob);
     const isIn = async (): Promise<string[]> => (await bobAtFirst.ok('GET', '/joined_rooms')).joined_rooms;
-    await expect.poll(isIn, { timeout: 20_000 }).toContain(room);
+    await expect.poll(isIn).toContain(room);
 
     const talk = await Talk.begin({
       room,
@@ -85,7 +85,7 @@ it.skipIf(VIEWS_SERVER === undefined)(
     await first.end('SIGKILL');
     const killed = performance.now();
     const isWriter = async (): Promise<boolean> => /^annals_views_writer 1/m.test(await metrics(second));
-    await expect.poll(isWriter, { timeout: 20_000 }).toBe(true);
+    await expect.poll(isWriter).toBe(true);
     expect(performance.now() - killed).toBeLessThan(15_000);
     const { next_batch: since } = await atSecond.sync();
     await atSecond.send(room, 'alone');
@@ -145,19 +145,19 @@ it('one of two servers on one log does what follows from facts, once; the other 
 
   expect([await runsEffects(first), await runsEffects(second)]).toEqual([true, false]);
   const gone = [await comeAndGo('eve')];
-  await expect.poll(() => hasLeft(gone[0]!), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => hasLeft(gone[0]!)).toBe(true);
 
   // What the first one is in the midst of, and what comes then, is done by the other.
   gone.push(await comeAndGo('frank'));
   await first.end('SIGKILL');
   gone.push(await comeAndGo('grace'));
-  await expect.poll(() => runsEffects(second), { timeout: 20_000 }).toBe(true);
-  for (const userId of gone) await expect.poll(() => hasLeft(userId), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => runsEffects(second)).toBe(true);
+  for (const userId of gone) await expect.poll(() => hasLeft(userId)).toBe(true);
   for (const userId of gone) expect(await timesLeft(userId)).toEqual(rooms.map(() => 1));
 
   // The one that comes back leaves it to who has it, and takes over at once where that one stops.
   await first.start();
   expect([await runsEffects(first), await runsEffects(second)]).toEqual([false, true]);
   await second.end();
-  await expect.poll(() => runsEffects(first), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => runsEffects(first)).toBe(true);
 }, 300_000);

@@ -72,7 +72,7 @@ describe('two processes on one log and one store of views', () => {
     (await runtime.scan('words', { limit: 10_000 })).map((row) => row.value);
 
   const until = (condition: () => Promise<boolean> | boolean): Promise<void> =>
-    expect.poll(condition, { timeout: 5000, interval: 5 }).toBe(true);
+    expect.poll(condition, { interval: 5 }).toBe(true);
 
   it('answer the same, though the second writes no row', async () => {
     await say('a', 'b');

@@ -57,7 +57,7 @@ describe.skipIf(mongo === undefined)(
     const saysMore = async (server: Server, isIt: (line: string) => boolean, times = 1): Promise<void> => {
       const before = server.lines.length;
       const found = (): number => server.lines.slice(before).filter(isIt).length;
-      await expect.poll(found, { timeout: 30_000 }).toBeGreaterThanOrEqual(times);
+      await expect.poll(found).toBeGreaterThanOrEqual(times);
     };
 
     const writes = (line: string): boolean => line.endsWith('true');
@@ -104,7 +104,7 @@ describe.skipIf(mongo === undefined)(
       first.process.kill('SIGSTOP');
       await saysMore(second, writes, 10);
       first.process.kill('SIGCONT');
-      await expect.poll(() => first.lines.at(-1), { timeout: 20_000 }).toBe('ViewsTaken');
+      await expect.poll(() => first.lines.at(-1)).toBe('ViewsTaken');
       await saysMore(second, writes, 10);
       await delay(200);
       second.process.kill('SIGKILL');

@@ -112,7 +112,7 @@ describe('KurrentDB event store, when things go wrong', () => {
   });
 
   it('names the limit that an append exceeds', async () => {
-    const store = await open();
+    const store = await open({ patienceMs: 60_000 });
     const huge = someFact(JSON.stringify('x'.repeat(17 * 1024 * 1024)));
     await expect(store.append('a', 'no-stream', [huge])).rejects.toThrow(/at most 16777216 bytes.*max-append-size/);
     expect(await idsIn(store, 'a')).toEqual([]);

@@ -7,7 +7,7 @@ const PROJECTION = 'timeline';
 
 async function rebuilt(app: SyncApp): Promise<void> {
   const next = async (): Promise<unknown> => (await app.views.status(PROJECTION)).next;
-  await expect.poll(next, { timeout: 60_000, interval: 5 }).toBeUndefined();
+  await expect.poll(next, { interval: 5 }).toBeUndefined();
 }
 
 test(

@@ -160,7 +160,7 @@ test(
       }
       const settled = async (): Promise<void> => {
         for (const name of names)
-          await expect.poll(async () => (await app.views.status(name)).next, { timeout: 20_000 }).toBeUndefined();
+          await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
       };
       await settled();
       const rows = await Promise.all(names.map((name) => app.views.checksum(name)));

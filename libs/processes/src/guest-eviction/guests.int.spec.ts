@@ -60,7 +60,7 @@ describe('a guest', () => {
     await setAccess(roomId, 'forbidden');
     const membership = async (user: TestUser): Promise<string> =>
       (await alice.ok('GET', `/rooms/${roomId}/state/m.room.member/${user.userId}`)).membership;
-    await expect.poll(() => membership(guest), { timeout: 10_000 }).toBe('leave');
+    await expect.poll(() => membership(guest)).toBe('leave');
     expect(await membership(bob)).toBe('join');
   });
 
@@ -76,7 +76,7 @@ describe('a guest', () => {
     await guest.ok('PUT', `/rooms/${roomId}/send/m.room.message/1`, message);
     expect(await membership()).toBe('join');
     await alice.ok('PUT', `/rooms/${roomId}/redact/${inForce}/2`);
-    await expect.poll(membership, { timeout: 10_000 }).toBe('leave');
+    await expect.poll(membership).toBe('leave');
     expect(await guest.call('POST', `/rooms/${roomId}/join`)).toMatchObject(CLOSED);
   });
 

@@ -9,7 +9,7 @@ import type { Effect } from './effect.js';
 import { EffectRunner } from './effect-runner.js';
 
 const wordOf = (fact: RecordedFact): string => (JSON.parse(fact.data) as { word: string }).word;
-const poll = { interval: 0, timeout: 20_000 };
+const poll = { interval: 0 };
 const silent: ProjectionLog = { info() {}, warn() {}, error() {} };
 const SPOKEN = ['Ant', 'Auk', 'Bee', 'Ape', 'Bat', 'Cat', 'Asp'];
 const POISON = 'Auk';

@@ -10,7 +10,7 @@ import type { Effect } from './effect.js';
 
 const never = (): Promise<never> => new Promise(() => {});
 const wordOf = (fact: RecordedFact): string => (JSON.parse(fact.data) as { word: string }).word;
-const poll = { interval: 2, timeout: 10_000 };
+const poll = { interval: 2 };
 
 /** One of several processes over one log, with views of its own. */
 interface Process {

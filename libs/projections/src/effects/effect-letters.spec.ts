@@ -10,7 +10,7 @@ import { EffectNotes } from './effect-notes.js';
 import { EffectRunner } from './effect-runner.js';
 
 const wordOf = (fact: RecordedFact): string => (JSON.parse(fact.data) as { word: string }).word;
-const poll = { interval: 1, timeout: 10_000 };
+const poll = { interval: 1 };
 const silent: ProjectionLog = { info() {}, warn() {}, error() {} };
 const clock = { now: () => 7 };
 

@@ -166,7 +166,7 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await late;
     const written = (): Promise<unknown> =>
       first.write([put('a', '3', 'later'), put('a', '5', 'later')]).catch((error: unknown) => error);
-    await expect.poll(written, { timeout: 20_000 }).toBeInstanceOf(ViewsTaken);
+    await expect.poll(written).toBeInstanceOf(ViewsTaken);
     expect(first.isWriter).toBe(false);
     expect(await rowsOf(second)).toEqual({ 'a 1': 'two', 'a 3': 'one' });
   }, 60_000);

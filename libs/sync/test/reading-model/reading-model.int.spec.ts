@@ -10,7 +10,7 @@ import { Look } from './look.js';
 import { lookByAllWays } from './look-by-all-ways.js';
 
 /** How many lives are lived: `ANNALS_LIVES=10000` for a long look. */
-const LIVES = Number(process.env['ANNALS_LIVES'] ?? 1_000);
+const LIVES = Number(process.env['ANNALS_LIVES'] ?? 300);
 const SEED = Number(process.env['ANNALS_LIVES_SEED'] ?? 20_260_101);
 
 let app: SyncApp;
