@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Config, ConfigError } from '#config/config';
 import { isBug } from '#kernel/is-bug';
 import type { Logger, ProcessLog } from '#observability/logger';
@@ -9,6 +10,8 @@ import { FIRST_ACCOUNT } from './welcome-page.js';
 
 /** The most that the last lines of the log may take when the process ends. */
 const LAST_LINES_MS = 1000;
+/** How long a start that has begun may go on, so that it ends as a server that runs does. */
+const LAST_STEPS_MS = 3000;
 
 /**
  * Runs the server until a signal ends it: 0 after a clean drain, 1 otherwise. A second signal does not wait. A store that has
@@ -20,6 +23,7 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   const { logger, sink } = log;
   const supervisor = new Supervisor(logger);
   let server: RunningServer | undefined;
+  let starting: Promise<unknown> = Promise.resolve();
   const exit = async (code: number): Promise<void> => {
     await sink.flush(LAST_LINES_MS);
     process.exit(code);
@@ -35,7 +39,9 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   const stop = async (code: number): Promise<void> => {
     isStopping = true;
     supervisor.tell('STOPPING=1');
-    // While it starts there is nothing to finish: what is in the stores stands as it would after a crash.
+    // Node ends a process only once its threads have ended, and one that just writes for the embedded stores may wait for this one.
+    await Promise.race([starting.catch(() => {}), setTimeout(LAST_STEPS_MS)]);
+    // Where it still starts there is nothing to finish: what is in the stores stands as it would after a crash.
     const isClean = server === undefined || (await server.drain());
     logger.info({ isClean }, 'ended');
     await exit(isClean ? code : code || 1);
@@ -55,7 +61,9 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
     if (server !== undefined) reload(config, log, server, supervisor);
   });
   try {
-    server = await startServer(config, log, onStoreGone);
+    const started = startServer(config, log, onStoreGone);
+    starting = started.then((running) => (server = running));
+    await starting;
   } catch (error) {
     // Told by whoever asked for the server, in one line.
     if (error instanceof ConfigError) throw error;
@@ -63,6 +71,7 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
     logger.fatal(isBug(error) ? { err: error } : {}, `cannot start: ${reason}`);
     return exit(1);
   }
+  if (isStopping || server === undefined) return;
   announce(config, logger, server);
   supervisor.tell('READY=1');
   trimHeapSoon();
@@ -72,7 +81,8 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
 function onSignal(stop: (signal: string) => Promise<void>): void {
   let isStopping = false;
   const receive = (signal: string): void => {
-    if (isStopping) process.exit(1);
+    // Not by an exit, which waits for what the stores just write.
+    if (isStopping) process.kill(process.pid, 'SIGKILL');
     isStopping = true;
     void stop(signal);
   };
