@@ -12,7 +12,7 @@ RUN npm run build && npm prune --omit=dev
 RUN mkdir dist/.cache && chown node dist/.cache
 USER node
 RUN node --input-type=module -e "import m from 'node:module'; m.enableCompileCache('/app/dist/.cache'); \
-      await import('/app/dist/apps/homeserver/src/run-server.js'); m.flushCompileCache(); process.exit(0)"
+      await import('/app/dist/bundle/run-server.js'); m.flushCompileCache(); process.exit(0)"
 
 FROM node:24-slim
 LABEL org.opencontainers.image.title="Annals" \

@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const PROGRAMS = {
-  homeserver: 'dist/apps/homeserver/src/main.js',
-  cli: 'dist/apps/cli/src/main.js',
+  homeserver: 'dist/bundle/homeserver.js',
+  cli: 'dist/bundle/cli.js',
   bench: 'dist/bench/main.js',
 };
 /** What programs read beside their code; the compiler leaves it where it is. */
@@ -55,13 +55,13 @@ async function build(isWanted = isStale) {
     if (Math.abs(Date.now() - lockedAt) > STALE_LOCK_MS) unlock();
   }
   try {
-    if (isWanted()) compile();
+    if (isWanted()) await compile();
   } finally {
     unlock();
   }
 }
 
-function compile() {
+async function compile() {
   process.stderr.write('annals: building\n');
   const started = new Date();
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
@@ -71,8 +71,11 @@ function compile() {
     stdio: ['ignore', 2, 2],
   });
   if (status !== 0) fail('the build failed');
-  for (const name of readdirSync(join(root, PAGES))) {
-    if (isPage(name)) copyFileSync(join(root, PAGES, name), join(root, 'dist', PAGES, name));
+  // Loaded only here: an installation without sources has no bundler.
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root);
+  for (const name of readdirSync(join(root, PAGES)).filter(isPage)) {
+    for (const folder of [PAGES, 'bundle']) copyFileSync(join(root, PAGES, name), join(root, 'dist', folder, name));
   }
   writeFileSync(built, `${started.toISOString()}\n`);
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 
-const MAIN = fileURLToPath(new URL('../apps/homeserver/src/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../bundle/homeserver.js', import.meta.url));
 
 /** A user logged in on a running server. */
 export interface BenchUser {
