@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /** Programs, and those that they run as processes of their own, which they look for beside the file that they are in. */
@@ -11,21 +10,22 @@ const ENTRIES = {
 /** What finds files of its own by where it lies, or is loaded only where something asks for it. */
 const APART = /^(lmdb|@node-rs\/argon2|mongodb|@kurrent\/kurrentdb-client|pino|pino-pretty|prettier|yaml)(\/|$)/;
 
-/**
- * Puts what the compiler wrote for the programs, and the libraries that they always load, into a few files in `dist/bundle`: to
- * find and load fifteen hundred modules takes half of a start.
- */
-export async function bundle(root) {
-  const build = await rolldown({
-    cwd: root,
-    input: ENTRIES,
-    platform: 'node',
-    external: APART,
-    // Libraries name others that are optional, and handle that they are not there.
-    logLevel: 'silent',
-  });
+// Puts what the compiler wrote for the programs, and the libraries that they always load, into a few files in `dist/bundle`: to
+// find and load fifteen hundred modules takes half of a start. Runs in the folder of the installation.
+const build = await rolldown({
+  input: ENTRIES,
+  platform: 'node',
+  external: APART,
+  // Libraries name others that are optional, and handle that they are not there.
+  logLevel: 'silent',
+});
+await build.write({
+  dir: 'dist/bundle',
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name].js',
   // Nest tells providers apart, and errors are told, by the names of classes.
-  const names = { entryFileNames: '[name].js', chunkFileNames: '[name].js' };
-  await build.write({ dir: join(root, 'dist/bundle'), format: 'esm', keepNames: true, cleanDir: true, ...names });
-  await build.close();
-}
+  keepNames: true,
+  cleanDir: true,
+});
+await build.close();

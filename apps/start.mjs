@@ -55,25 +55,21 @@ async function build(isWanted = isStale) {
     if (Math.abs(Date.now() - lockedAt) > STALE_LOCK_MS) unlock();
   }
   try {
-    if (isWanted()) await compile();
+    if (isWanted()) compile();
   } finally {
     unlock();
   }
 }
 
-async function compile() {
+function compile() {
   process.stderr.write('annals: building\n');
   const started = new Date();
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   if (!existsSync(compiler)) fail('there is no compiler: run "npm ci" first');
-  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
-  if (status !== 0) fail('the build failed');
-  // Loaded only here: an installation without sources has no bundler.
-  const { bundle } = await import('./bundle.mjs');
-  await bundle(root);
+  for (const step of [[compiler, '-p', 'tsconfig.build.json'], ['apps/bundle.mjs']]) {
+    const { status } = spawnSync(process.execPath, step, { cwd: root, stdio: ['ignore', 2, 2] });
+    if (status !== 0) fail('the build failed');
+  }
   for (const name of readdirSync(join(root, PAGES)).filter(isPage)) {
     for (const folder of [PAGES, 'bundle']) copyFileSync(join(root, PAGES, name), join(root, 'dist', folder, name));
   }
