@@ -159,8 +159,7 @@ test(
         if (i === 60) for (const name of names) await rebuild(name).catch(() => {});
       }
       const settled = async (): Promise<void> => {
-        for (const name of names)
-          await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
+        for (const name of names) await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
       };
       await settled();
       const rows = await Promise.all(names.map((name) => app.views.checksum(name)));
