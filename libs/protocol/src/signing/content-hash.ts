@@ -1,9 +1,8 @@
-import { hash } from 'node:crypto';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { canonicalJson } from '../canonical-json/canonical-json.js';
 import type { Pdu } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
-import { decodeBase64, encodeBase64 } from './base64.js';
+import { decodeBase64, encodeBase64, sha256Base64 } from './base64.js';
 
 /**
  * The SHA-256 of the whole event without `unsigned`, `signatures` and `hashes`, as unpadded base64: server-server
@@ -12,7 +11,7 @@ import { decodeBase64, encodeBase64 } from './base64.js';
  */
 export function contentHash(pdu: Pdu, version: RoomVersion): string {
   const hashed: JsonObject = { ...pdu, unsigned: undefined, signatures: undefined, hashes: undefined };
-  return encodeBase64(hash('sha256', canonicalJson(hashed, { lenient: !version.strictCanonicalJson }), 'buffer'));
+  return sha256Base64(canonicalJson(hashed, { lenient: !version.strictCanonicalJson }));
 }
 
 /**

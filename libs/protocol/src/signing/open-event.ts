@@ -1,11 +1,10 @@
-import { hash } from 'node:crypto';
 import { isJsonObject } from '#kernel/json';
 import { canonicalJson, canonicalKeys, canonicalString } from '../canonical-json/canonical-json.js';
 import type { EventId } from '#kernel/ids';
 import type { Pdu } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
-import { decodeBase64 } from './base64.js';
-import { eventIdOf, eventIdOfHash } from './reference-hash.js';
+import { decodeBase64, encodeBase64, sha256Base64 } from './base64.js';
+import { eventIdOf, eventIdOfEssential } from './reference-hash.js';
 import { essentialText } from './seal-event.js';
 
 /** What the bytes of an event that somebody else sealed say of it. */
@@ -38,15 +37,12 @@ export function openEvent(pdu: Pdu, version: RoomVersion): OpenedEvent {
     if (!isUnsigned && name !== 'hashes' && name !== 'signatures') hashed += hashed === '' ? part : `,${part}`;
   }
   const essential = essentialText(pdu, keys, parts, version);
-  const eventId =
-    version.eventIds === 'opaque'
-      ? eventIdOf(pdu, version)
-      : eventIdOfHash(hash('sha256', essential, 'buffer'), version);
+  const eventId = version.eventIds === 'opaque' ? eventIdOf(pdu, version) : eventIdOfEssential(essential, version);
   return { eventId, json: `{${parts.join()}}`, essential, hasContentHash: isHashOf(`{${hashed}}`, pdu) };
 }
 
 function isHashOf(text: string, { hashes }: Pdu): boolean {
   const given = isJsonObject(hashes) ? hashes['sha256'] : undefined;
   const bytes = typeof given === 'string' ? decodeBase64(given) : undefined;
-  return bytes !== undefined && bytes.equals(hash('sha256', text, 'buffer'));
+  return bytes !== undefined && encodeBase64(bytes) === sha256Base64(text);
 }

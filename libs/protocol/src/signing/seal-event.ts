@@ -1,12 +1,11 @@
-import { hash } from 'node:crypto';
 import type { EventId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { canonicalJson, canonicalKeys, canonicalString } from '../canonical-json/canonical-json.js';
 import { redactContent, survivesRedaction } from '../redaction/redact.js';
 import type { Pdu } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
-import { encodeBase64 } from './base64.js';
-import { eventIdOf, eventIdOfHash } from './reference-hash.js';
+import { encodeBase64, sha256Base64 } from './base64.js';
+import { eventIdOf, eventIdOfEssential } from './reference-hash.js';
 import { addSignature } from './sign-json.js';
 import type { SigningKey } from './signing-key.js';
 
@@ -79,15 +78,12 @@ function drawUpEvent(pdu: Pdu, version: RoomVersion, serverName: string, key: Si
     parts.push(part);
     if (name !== 'unsigned') hashed += hashed === '' ? part : `,${part}`;
   }
-  const hashes = { sha256: encodeBase64(hash('sha256', `{${hashed}}`, 'buffer')) };
+  const hashes = { sha256: sha256Base64(`{${hashed}}`) };
   parts[keys.indexOf('hashes')] = `"hashes":${canonicalJson(hashes)}`;
 
   // The same text is signed and, as the reference hash, makes the event id.
   const essential = essentialText(pdu, keys, parts, version);
-  const eventId =
-    version.eventIds === 'opaque'
-      ? eventIdOf(pdu, version)
-      : eventIdOfHash(hash('sha256', essential, 'buffer'), version);
+  const eventId = version.eventIds === 'opaque' ? eventIdOf(pdu, version) : eventIdOfEssential(essential, version);
   const sealed: Record<string, JsonValue> = { ...pdu, hashes };
   const withSignature = (signature: Buffer): string => {
     const signatures = addSignature(pdu['signatures'], serverName, key.keyId, encodeBase64(signature));

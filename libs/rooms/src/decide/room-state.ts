@@ -14,11 +14,9 @@ export function stateAfterEvent(before: StateTrie, event: RoomEvent, version: Ro
 
 /** A state with some changes made to it. */
 export function changedBy(state: StateTrie, changes: readonly StateChange[]): StateTrie {
-  let changed = state;
-  for (const { type, state_key: key, event_id: eventId } of changes) {
-    changed = eventId === null ? changed.delete(type, key) : changed.set(type, key, eventId);
-  }
-  return changed;
+  return state.change(
+    changes.map(({ type, state_key: stateKey, event_id: id }) => ({ type, stateKey, eventId: id ?? undefined })),
+  );
 }
 
 /** `held_before` of a state event that was allowed: nothing where its base has the same as the state before it. */

@@ -340,7 +340,8 @@ describe('a state that is read again', () => {
     const first = await readsFor(kept, joined);
     expect(await readsFor(kept, joined)).toBe(first);
     expect(await readsFor(kept, joined)).toBe(1);
-    expect(await readsFor(kept, next)).toBeLessThan(4);
+    // The bucket in which it differs stands on one that is remembered.
+    expect(await readsFor(kept, next)).toBe(1);
     expect(memory.numbers.hits).toBeGreaterThan(4);
     expect(await readsFor(counted, joined)).toBe(first);
   });

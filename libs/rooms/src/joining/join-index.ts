@@ -69,8 +69,8 @@ export class JoinIndex {
   }
 
   #takePart({ event_id: eventId, part, parts, state: entries }: StateLearnt): void {
-    let state = part === 1 ? StateTrie.empty : (this.#told?.state ?? StateTrie.empty);
-    for (const [type, stateKey, id] of entries) state = state.set(type, stateKey, id);
+    const before = part === 1 ? StateTrie.empty : (this.#told?.state ?? StateTrie.empty);
+    const state = before.change(entries.map(([type, stateKey, id]) => ({ type, stateKey, eventId: id })));
     this.#told = { eventId, state, isWhole: part === parts };
   }
 }

@@ -122,7 +122,8 @@ export class RoomTelling {
   async storeOutliers(told: ToldRoom, join: PreparedPdu): Promise<string | undefined> {
     for await (const group of readAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
       // PERF: what authorises them is read from the log at once, not one after another.
-      await this.room.find(group.flatMap(({ pdu }) => (pdu.kind === 'prepared' ? pdu.event.authEvents : [])));
+      const authEvents = group.flatMap(({ pdu }) => (pdu.kind === 'prepared' ? pdu.event.authEvents : []));
+      await this.room.find([...new Set(authEvents)]);
       for (const one of group) await this.#take(one);
       await nextTurn();
     }

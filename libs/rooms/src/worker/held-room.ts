@@ -131,11 +131,8 @@ export class HeldRoom implements KnownRoom {
     const newest = room.head.extremities.at(-1);
     const now = newest && (await graph.findStateSince(newest.eventId));
     if (now === undefined || (await now.findRoot()) !== room.head.state.rootHash) return kept.trie();
-    let state = room.head.state;
-    for (const { type, stateKey, eventId } of await kept.changesSince(now)) {
-      state = eventId === null ? state.delete(type, stateKey) : state.set(type, stateKey, eventId);
-    }
-    return state;
+    const changes = await kept.changesSince(now);
+    return room.head.state.change(changes.map((one) => ({ ...one, eventId: one.eventId ?? undefined })));
   }
 
   #graph(): Promise<RoomGraph> {
