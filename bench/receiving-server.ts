@@ -11,7 +11,7 @@ import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { createSigningKey } from '#protocol/signing/signing-key';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
-import { EndMerging } from '#rooms/commands/merge-ends';
+import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { Receiving } from '#rooms/commands/receiving';
 import { TakeInRoom, TakeInRoomHandler } from '#testing/receiving/take-in-room';
@@ -32,7 +32,7 @@ export class ReceivingServer {
   private constructor(
     private readonly receiving: Receiving,
     private readonly workers: RoomWorkers,
-    private readonly merging: EndMerging,
+    private readonly merging: ExtremityMerging,
     private readonly closeStores: () => Promise<void>,
   ) {}
 
@@ -48,7 +48,7 @@ export class ReceivingServer {
       throw error;
     });
     const workers = new RoomWorkers({ store, snapshots, views, author: AUTHOR, clock });
-    const merging = new EndMerging(workers, views, AUTHOR, clock);
+    const merging = new ExtremityMerging(workers, views, AUTHOR, clock);
     return new ReceivingServer(new Receiving(workers, keys, allowAll), workers, merging, async () => {
       await workers.close();
       await views.stop();

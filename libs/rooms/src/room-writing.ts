@@ -28,7 +28,7 @@ import { POLICY, Receiving, SERVER_KEYS } from './commands/receiving.js';
 import { Joining } from './commands/joining.js';
 import { ReceiveRoomHandler } from './commands/receive-room.js';
 import { SettleJoinHandler } from './commands/settle-join.js';
-import { EndMerging } from './commands/merge-ends.js';
+import { ExtremityMerging } from './commands/merge-extremities.js';
 import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
@@ -83,7 +83,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   roomWorkers,
   serverKeys,
   { provide: POLICY, useValue: allowAll },
-  EndMerging,
+  ExtremityMerging,
   Joining,
   MembershipChanges,
   OtherProcesses,

@@ -125,7 +125,7 @@ describe('a gap in the history', () => {
   });
 });
 
-describe('a room whose ends meet', () => {
+describe('a room whose extremities meet', () => {
   it('tells with use_state_after what is in force, and not an event of the timeline that lost', async () => {
     const prev = there.extremities.map(({ eventId }) => eventId);
     const [lost, won] = [topic('lost'), { ...topic('won'), ts: Date.now() + HOUR }];

@@ -21,7 +21,7 @@ import { JoinRoom, JoinRoomHandler } from '#rooms/commands/join-room';
 import { KickUser, KickUserHandler } from '#rooms/commands/kick-user';
 import { KnockRoom, KnockRoomHandler } from '#rooms/commands/knock-room';
 import { LeaveRoom, LeaveRoomHandler } from '#rooms/commands/leave-room';
-import { EndMerging } from '#rooms/commands/merge-ends';
+import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ownKey } from '#rooms/commands/own-key';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
@@ -86,7 +86,7 @@ export class RoomCommands {
     const others = new OtherProcesses(config, clock);
     const receiving = new Receiving(workers, keys, policy);
     const joining = new Joining(workers, store, others);
-    const merging = new EndMerging(workers, views, author, clock);
+    const merging = new ExtremityMerging(workers, views, author, clock);
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's

@@ -91,14 +91,14 @@ test('what is redacted is in no fact of the log, nor in its files: that was ther
 
 test('what is redacted is in no fact of the log, nor in its files: that nobody was shown too', async () => {
   const said = { sender: CAROL, type: 'm.room.message', content: { body: SECRET } };
-  const ends = await others.extremities();
-  const hidden = await others.receive({ ...said, prevEvents: ends }, 'pdu-soft-failed');
-  await others.redact(hidden, ends[0]!);
+  const extremities = await others.extremities();
+  const hidden = await others.receive({ ...said, prevEvents: extremities }, 'pdu-soft-failed');
+  await others.redact(hidden, extremities[0]!);
   // Dave may not, and why may be said in words of what he said.
   const content = { users: {}, notifications: { [SECRET]: 'x' } };
-  const levels = { sender: DAVE, type: 'm.room.power_levels', stateKey: '', content, prevEvents: ends };
+  const levels = { sender: DAVE, type: 'm.room.power_levels', stateKey: '', content, prevEvents: extremities };
   const told = { reason: `The power level of "${SECRET}" is not an integer`, check: 'auth-events' };
   const rejected = await others.receive(levels, 'pdu-rejected', told);
-  await others.redact(rejected, ends[0]!);
+  await others.redact(rejected, extremities[0]!);
   await expectGone();
 });

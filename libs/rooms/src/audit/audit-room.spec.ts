@@ -114,14 +114,14 @@ describe('the audit of a room with events of other servers', () => {
     prevEvents,
   });
   let others: ForkedRoom;
-  let ends: readonly EventId[];
+  let extremities: readonly EventId[];
 
   beforeEach(async () => {
     await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
     await room.setState('m.room.join_rules', { join_rule: 'public' });
     others = new ForkedRoom(store, room);
     await others.join(CAROL);
-    ends = await others.extremities();
+    extremities = await others.extremities();
   });
 
   const newest = async (): Promise<AuditEntry> => (await audit(room.roomId)).at(-1)!;
@@ -132,21 +132,21 @@ describe('the audit of a room with events of other servers', () => {
 
   test('tells what was refused, and why, and that of the past, none of which changed anything', async () => {
     await room.setState('m.room.topic', { topic: 'now' });
-    await others.receive(topic('refused', ends), 'pdu-soft-failed');
+    await others.receive(topic('refused', extremities), 'pdu-soft-failed');
     const none = { who: CAROL, effect: [] };
     const softFailed = 'set the topic to "refused" (soft-failed: nobody is shown it)';
     expect(await newest()).toMatchObject({ ...none, what: softFailed });
     const told = { reason: 'may not', check: 'state' };
-    const rejected = await others.receive(topic('forbidden', ends), 'pdu-rejected', told);
+    const rejected = await others.receive(topic('forbidden', extremities), 'pdu-rejected', told);
     const what = 'set the topic to "forbidden" (rejected: may not)';
     expect(await newest()).toMatchObject({ ...none, what });
-    await others.redact(rejected, ends[0]!);
+    await others.redact(rejected, extremities[0]!);
     const [entry, redacted] = (await audit(room.roomId)).slice(-2);
     expect(entry).toMatchObject({ what: 'set m.room.topic (redacted since) (rejected)', content: {} });
     expect(redacted?.what).toBe(`took the content of the m.room.topic of ${CAROL} away`);
-    await others.fetch(topic('long ago', ends));
+    await others.fetch(topic('long ago', extremities));
     expect(await newest()).toMatchObject({ ...none, what: 'set the topic to "long ago" (fetched from the past)' });
-    const said = { ...topic('', ends), type: 'm.room.message', stateKey: undefined };
+    const said = { ...topic('', extremities), type: 'm.room.message', stateKey: undefined };
     const { eventId } = await others.receiveOutlierFirst(said);
     const [outlier] = (await audit(room.roomId)).slice(-2);
     expect(outlier).toMatchObject({
@@ -158,13 +158,17 @@ describe('the audit of a room with events of other servers', () => {
   });
 
   test('tells the content of what resolution brought back, but for what was redacted', async () => {
-    const first = await others.receive(topic('first', ends));
+    const first = await others.receive(topic('first', extremities));
     await room.setState('m.room.topic', { topic: 'second' });
     const state = [{ type: 'm.room.topic', state_key: '', event_id: first.eventId }];
     const brought = { current: { state, root: 'r' }, state_pdus: { [first.eventId]: JSON.stringify(first.pdu) } };
-    await others.receive({ ...topic('', ends), type: 'm.room.message', stateKey: undefined }, 'pdu-accepted', brought);
+    await others.receive(
+      { ...topic('', extremities), type: 'm.room.message', stateKey: undefined },
+      'pdu-accepted',
+      brought,
+    );
     expect((await newest()).effect).toEqual([{ ...state[0], content: { topic: 'first' } }]);
-    await others.redact(first, ends[0]!);
+    await others.redact(first, extremities[0]!);
     expect((await audit(room.roomId)).at(-2)!.effect).toEqual([{ ...state[0], content: {} }]);
   });
 });

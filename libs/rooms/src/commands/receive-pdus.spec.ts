@@ -188,8 +188,8 @@ describe('two processes that receive events of one room', () => {
     const others = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
     const list = [await joins()];
     for (let i = 0; i < 30; i++) {
-      const ends = there.extremities.map(({ eventId }) => eventId);
-      list.push(await says(`${i}`, i % 3 === 0 ? { prev: [list[0]!.event.eventId] } : { prev: ends.slice(-2) }));
+      const extremities = there.extremities.map(({ eventId }) => eventId);
+      list.push(await says(`${i}`, i % 3 === 0 ? { prev: [list[0]!.event.eventId] } : { prev: extremities.slice(-2) }));
     }
     const texts = list.map(({ text }) => text);
     const command = (from: number) =>
@@ -211,7 +211,7 @@ describe('two processes that receive events of one room', () => {
   });
 });
 
-describe('a room with several ends', () => {
+describe('a room with several extremities', () => {
   /** Makes events that all stand on the same. */
   async function fork(count: number): Promise<ForeignPdu[]> {
     const prev = there.extremities.map(({ eventId }) => eventId);
@@ -228,7 +228,7 @@ describe('a room with several ends', () => {
     const set = (type: string) => makeOn(there, OTHER, { type, sender: BOB, stateKey: '', content: {}, prev });
     const forks = [await set('m.room.topic'), await set('m.room.name'), await set('m.room.avatar')];
     expect(kindsOf(await receive(...forks))).toEqual(['accepted', 'accepted', 'accepted']);
-    // What stands on two of them leaves no end whose state the facts tell by themselves.
+    // What stands on two of them leaves no extremity whose state the facts tell by themselves.
     const [topic, name, avatar] = forks.map(({ event }) => event.eventId);
     for (const { text } of forks) await there.receive(text);
     const said = await says('on two', { prev: [name!, topic!] });
@@ -238,7 +238,7 @@ describe('a room with several ends', () => {
     const last = lastOf('pdu-accepted');
     expect(last.pdu['prev_events']).toEqual([said.event.eventId, avatar]);
     expect(last.extremities).toEqual([last.event_id]);
-    // Told from the end that is nearest.
+    // Told from the extremity that is nearest.
     expect(last.state).toMatchObject([{ event_id: avatar }]);
   });
 
@@ -302,7 +302,7 @@ describe('a gap in the history of a room', () => {
   });
 
   it.each(['the event after it', 'what is of the past', 'either, after a restart'])(
-    'has no end before it once it is filled and an event stands on %s',
+    'has no extremity before it once it is filled and an event stands on %s',
     async (parent) => {
       const join = await joins();
       await receive(join);

@@ -1,7 +1,7 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { Pdu } from '#protocol/room-event';
-import { EndMerging } from './merge-ends.js';
+import { ExtremityMerging } from './merge-extremities.js';
 import { type Receipt, Receiving } from './receiving.js';
 
 /**
@@ -26,7 +26,7 @@ export class ReceivePdus {
 export class ReceivePdusHandler implements ICommandHandler<ReceivePdus> {
   constructor(
     private readonly receiving: Receiving,
-    private readonly merging: EndMerging,
+    private readonly merging: ExtremityMerging,
   ) {}
 
   async execute(command: ReceivePdus): Promise<Receipt> {

@@ -9,7 +9,7 @@ import { OtherProcesses } from '../worker/other-processes.js';
 import { readRevision } from '../worker/read-revisions.js';
 import { learnInTurn, type ToldOtherwise } from '../worker/receive-in-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { EndMerging } from './merge-ends.js';
+import { ExtremityMerging } from './merge-extremities.js';
 import { type Receipt, Receiving } from './receiving.js';
 
 /**
@@ -35,7 +35,7 @@ export class ReceiveStateHandler implements ICommandHandler<ReceiveState> {
   constructor(
     private readonly workers: RoomWorkers,
     private readonly receiving: Receiving,
-    private readonly merging: EndMerging,
+    private readonly merging: ExtremityMerging,
     private readonly others: OtherProcesses,
     @Inject(EVENT_STORE) private readonly store: EventStore,
   ) {}

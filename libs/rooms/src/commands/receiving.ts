@@ -40,7 +40,7 @@ export interface Receipt {
   readonly released: readonly Received[];
   /** Up to where the facts are; undefined where there are none. */
   readonly position: Position | undefined;
-  /** So many ends are open that an event of ours is due which brings them together. */
+  /** So many extremities are open that an event of ours is due which brings them together. */
   readonly isMergeDue: boolean;
 }
 

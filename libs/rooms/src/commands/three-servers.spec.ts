@@ -95,7 +95,7 @@ class World {
       await server.redact(id, target);
       return;
     }
-    await server.send(this.#draft(server, id, server.slow.ends()));
+    await server.send(this.#draft(server, id, server.slow.extremities()));
   }
 
   /** A server makes an event wherever it likes, allowed there or not, and claims any depth. */
@@ -201,13 +201,13 @@ describe('three servers that have a room in common, each with its own log, views
         for (const server of servers) expect(sorted(server.texts.keys())).toEqual(sorted(ids));
         const roots = await Promise.all(servers.map((server) => server.roots(ids)));
         expectSame(roots);
-        // An event of each on all ends that it has: the last stands on whatever any of them took.
+        // An event of each on all extremities that it has: the last stands on whatever any of them took.
         for (const { server: at, id: sender } of [...USERS, USERS[0]]) {
           await servers[at]!.send({ type: 'm.room.message', sender, content: { body: 'merge' } });
           await world.heal();
         }
-        const merged = await Promise.all(servers.map((server) => server.ends()));
-        if (new Set(merged.map(({ ends }) => ends.join())).size === 1) {
+        const merged = await Promise.all(servers.map((server) => server.extremities()));
+        if (new Set(merged.map(({ extremities }) => extremities.join())).size === 1) {
           expectSame(merged);
           agreed++;
         }
@@ -222,7 +222,7 @@ describe('three servers that have a room in common, each with its own log, views
   );
 
   // Rooms in which nothing is refused would say little; and where one server soft-failed all that others said, they may differ.
-  it('have had all that can become of an event, and come to the same ends', () => {
+  it('have had all that can become of an event, and come to the same extremities', () => {
     const kinds = ['pdu-accepted', 'pdu-redacted', 'pdu-rejected', 'pdu-soft-failed'];
     expect([...outcomes.keys()].sort()).toEqual(kinds);
     expect(agreed).toBeGreaterThan(VERSIONS.length * ROOMS * 0.4);

@@ -97,7 +97,8 @@ export function decideEvent(
   author: EventAuthor,
   now: number,
 ): DecidedEvent {
-  if (head.extremities.length > MOST_NAMED) throw new Error(`${roomId} has more ends than an event of ours may name`);
+  if (head.extremities.length > MOST_NAMED)
+    throw new Error(`${roomId} has more extremities than an event of ours may name`);
   checkDraftAuth(roomId, head, draft, references.auth, author);
   const { version } = head;
   const place = { parents: parentsOfNext(head), depth: depthOfNext(head.depth), references };

@@ -51,7 +51,7 @@ export function isHere({ revision, extremities }: Pick<RoomHead, 'revision' | 'e
   return revision < 0 || extremities.length > 0;
 }
 
-/** The current state of a room and its ends, with the states after these as far as they are at hand. */
+/** The current state of a room and its extremities, with the states after these as far as they are at hand. */
 interface Ends {
   readonly state: StateTrie;
   readonly extremities: readonly (Pick<Extremity, 'eventId' | 'root'> & Partial<Pick<Extremity, 'state'>>)[];

@@ -192,7 +192,7 @@ describe('the graph of a room', () => {
     await expect(apply).rejects.toThrow('which is not all there');
   });
 
-  it('knows what held the key of an event before it, where the ends of the room had different ones or none', async () => {
+  it('knows what held the key of an event before it, where the extremities of the room had different ones or none', async () => {
     const create = told.event([], { type: 'm.room.create', key: '' });
     const [left, right] = [0, 1].map(() => told.event([create], { type: 'm.room.topic', key: '' })) as [
       EventId,

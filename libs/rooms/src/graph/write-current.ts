@@ -17,7 +17,7 @@ const OF_CURRENT = '.';
 
 /**
  * Writes down where the state is that the room has from an accepted event on. Mostly it is the one after the event, at `after`, and
- * then there is nothing to tell; where the room has several ends it is what they were resolved to, and its place is answered.
+ * then there is nothing to tell; where the room has several extremities it is what they were resolved to, and its place is answered.
  */
 export async function writeCurrent(
   rows: OwnRows,

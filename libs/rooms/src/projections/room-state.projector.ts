@@ -36,7 +36,7 @@ export const STATE_DELETIONS = new Collection<readonly [roomId: RoomId, position
   { key: ['room', 'position'], says: 'the keys that the fact left to nothing', codec: asJson() },
 );
 
-/** What redacted state events, also those that hold their keys no more: where ends of the room meet, they may again. */
+/** What redacted state events, also those that hold their keys no more: where extremities of the room meet, they may again. */
 export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: EventKeyPart], EventId>(
   'redacted-state',
   {

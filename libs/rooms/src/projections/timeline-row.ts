@@ -35,7 +35,7 @@ export interface RowHeader {
   readonly isHistory?: boolean;
   /** Some of its parents were not here when it came: between it and what came before, events are missing or were news to nobody. */
   readonly isAfterGap?: boolean;
-  /** With it the room's current state changed otherwise than by this event taking its own key: where ends meet or part. */
+  /** With it the room's current state changed otherwise than by this event taking its own key: where extremities meet or part. */
   readonly isResolved?: boolean;
   /** A redaction of another server that has taken no effect here (yet): nobody is shown it. */
   readonly isWaiting?: boolean;

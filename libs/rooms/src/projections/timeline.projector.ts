@@ -59,7 +59,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
   };
 }
 
-/** PERF: what this server made upon the only end of a room needs nothing of this, so that nothing is read for it. */
+/** PERF: what this server made upon the only extremity of a room needs nothing of this, so that nothing is read for it. */
 async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): Promise<void> {
   const { data } = accepted;
   if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
@@ -87,7 +87,7 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
 }
 
 /**
- * Whether an event may be no deeper than one that came before it. PERF: what this server made upon the only end of a room is deeper
+ * Whether an event may be no deeper than one that came before it. PERF: what this server made upon the only extremity of a room is deeper
  * than that, so nothing is read for it.
  */
 function mayBeOvertaken({ origin, history, extremities, pdu }: AcceptedFact['data']): boolean {

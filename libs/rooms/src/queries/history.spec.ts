@@ -314,7 +314,7 @@ describe('a page from where an answer to /sync began', () => {
   it('has every event that came before, also those that stand after it in the graph', async () => {
     const past = gap;
     const deep = [await room.say('deep'), await room.say('deeper')];
-    // Of another end, and late: no deeper than what the room began with.
+    // Of another extremity, and late: no deeper than what the room began with.
     const late = await others.receive(say('late', past));
     const later = await others.receive(say('later', [late.eventId]));
     await room.say('last of all');

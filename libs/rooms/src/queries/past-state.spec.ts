@@ -48,7 +48,7 @@ function statesOf(): { readonly position: Position; readonly state: StateTrie }[
   return states;
 }
 
-/** A room in which Carol keeps speaking on an end of her own, and now and then somebody brings all ends together. */
+/** A room in which Carol keeps speaking on an extremity of her own, and now and then somebody brings all extremities together. */
 async function fork(): Promise<void> {
   let end = await others.extremities();
   for (let i = 0; i < 24; i++) {
@@ -64,7 +64,7 @@ async function fork(): Promise<void> {
 }
 
 describe('the state of a room that forks', () => {
-  it('is at each place of the log what the ends were resolved to, and after each event its own', async () => {
+  it('is at each place of the log what the extremities were resolved to, and after each event its own', async () => {
     await fork();
     let differ = 0;
     for (const { position, state } of statesOf()) {

@@ -23,14 +23,14 @@ class Branched {
     this.room = new MemoryRoom(roomId, version, KEYS);
   }
 
-  /** So many ends, on each of which somebody has set the topic. */
-  static async of(version: RoomVersion, ends: number): Promise<Branched> {
+  /** So many extremities, on each of which somebody has set the topic. */
+  static async of(version: RoomVersion, extremities: number): Promise<Branched> {
     const first = await firstEvents(version, A, { [BOB]: 50 });
     const life = new Branched(version, first[0]!.event.roomId);
     for (const { text } of first) await life.room.receive(text);
     await life.arrive({ type: 'm.room.member', sender: BOB, stateKey: BOB, content: { membership: 'join' } });
     const fork = life.room.extremities.map(({ eventId }) => eventId);
-    for (let i = 0; i < ends; i++) {
+    for (let i = 0; i < extremities; i++) {
       const sender = i % 2 === 0 ? ALICE : BOB;
       await life.arrive({ type: 'm.room.topic', sender, stateKey: '', content: { topic: `${i}` }, ts: i, prev: fork });
     }
@@ -51,14 +51,14 @@ class Branched {
   }
 }
 
-describe.each(ROOM_VERSIONS)('in a room of version $id with more ends than an event may name', (version) => {
+describe.each(ROOM_VERSIONS)('in a room of version $id with more extremities than an event may name', (version) => {
   it('an event of ours stands on those open for longest, and leaves the others', async () => {
     const life = await Branched.of(version, 25);
-    const ends = life.room.extremities.map(({ eventId }) => eventId);
+    const extremities = life.room.extremities.map(({ eventId }) => eventId);
     const current = life.room.state.rootHash;
     const { event, header, current: after } = await life.decide({});
-    expect(event.prevEvents.toSorted()).toEqual(ends.slice(0, 20).toSorted());
-    expect(header.extremities).toEqual([...ends.slice(20), event.eventId]);
+    expect(event.prevEvents.toSorted()).toEqual(extremities.slice(0, 20).toSorted());
+    expect(header.extremities).toEqual([...extremities.slice(20), event.eventId]);
     expect(header).not.toHaveProperty('origin');
     expect(after.rootHash).toBe(current);
     const next = await life.decide({ txn: { device_id: 'D', txn_id: 't' } });
@@ -85,7 +85,7 @@ it('an event of ours is refused where the state before it or the current one doe
   await life.arrive({ ...rule, content, prev: [newest!.eventId] });
   const dave = { type: 'm.room.member', sender: A.user('dave'), stateKey: A.user('dave') };
   await life.arrive({ ...dave, content: { membership: 'join' }, prev: [life.room.extremities[0]!.eventId] });
-  const ends = life.room.extremities.length;
+  const extremities = life.room.extremities.length;
   await expect(life.decide({ sender: A.user('dave'), type: 'm.x' })).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
-  expect(life.room.extremities).toHaveLength(ends);
+  expect(life.room.extremities).toHaveLength(extremities);
 });

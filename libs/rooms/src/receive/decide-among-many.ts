@@ -10,7 +10,7 @@ import type { Accepted } from './outcome.js';
 import { resolveStates } from './resolve-states.js';
 
 /**
- * Decides an event of ours in a room that has more ends than an event may name, so that it stands on some of them and others stay
+ * Decides an event of ours in a room that has more extremities than an event may name, so that it stands on some of them and others stay
  * open: the state before it is not the current one, and it is judged as if it came from elsewhere. Where all can be named,
  * `decideEvent` does it without a look at the rest of the room. Throws M_FORBIDDEN where the state before it or the current one
  * does not allow it, and as `buildEvent` does.

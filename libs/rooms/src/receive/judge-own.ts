@@ -15,7 +15,7 @@ export interface OwnPdu {
 }
 
 /**
- * Judges an event of ours that does not stand on all ends of its room as if it came from elsewhere; the policy was asked before.
+ * Judges an event of ours that does not stand on all extremities of its room as if it came from elsewhere; the policy was asked before.
  * Throws M_FORBIDDEN where the state before it or the current one does not allow it.
  */
 export async function judgeOwn({ event, pduText, origin, txn }: OwnPdu, room: KnownRoom): Promise<Accepted> {

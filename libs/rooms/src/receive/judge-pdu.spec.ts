@@ -40,7 +40,7 @@ class Life {
     return [await life(), await life()];
   }
 
-  /** Makes an event on the room's ends (or where told) and lets it arrive. */
+  /** Makes an event on the room's extremities (or where told) and lets it arrive. */
   async send(sender: string, draft: Partial<DraftOn>): Promise<Outcome & { readonly eventId: EventId }> {
     const { event, text } = await this.make(sender, draft);
     return { ...(await this.room.receive(text)), eventId: event.eventId };
@@ -55,7 +55,7 @@ class Life {
     return this.send(user, { ...memberOf(user, 'join'), ...more });
   }
 
-  get ends(): EventId[] {
+  get extremities(): EventId[] {
     return this.room.extremities.map(({ eventId }) => eventId);
   }
 }
@@ -72,23 +72,23 @@ const levelsOf = (users: Record<string, number>, more = {}): Partial<DraftOn> =>
 });
 
 describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
-  it('is accepted on the end of the room, and is the only end then', async () => {
+  it('is accepted on the extremity of the room, and is the only extremity then', async () => {
     const life = await Life.of(id);
     const joined = (await life.join(BOB)) as Accepted;
     expect(joined).toMatchObject({ kind: 'accepted', header: { visibility: 'shared', origin: 'other.example' } });
     expect(joined.header.base).toBeUndefined();
     expect(joined.header.current).toBeUndefined();
     expect(joined.header.state).toEqual([{ type: 'm.room.member', state_key: BOB, event_id: joined.event.eventId }]);
-    expect(life.ends).toEqual([joined.event.eventId]);
+    expect(life.extremities).toEqual([joined.event.eventId]);
   });
 
   it('is answered as known when it comes again, and changes nothing', async () => {
     const life = await Life.of(id);
     const { text, event } = await life.make(ALICE, {});
     await life.room.receive(text);
-    const before = life.ends;
+    const before = life.extremities;
     expect(await life.room.receive(text)).toEqual({ kind: 'known', eventId: event.eventId, outcome: 'accepted' });
-    expect(life.ends).toEqual(before);
+    expect(life.extremities).toEqual(before);
   });
 
   it('waits for parents and auth events that are not here, and nothing is done', async () => {
@@ -107,17 +107,17 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(await life.room.receive(hello.text)).toMatchObject({ kind: 'accepted' });
   });
 
-  it('is rejected where its own auth events do not allow it, and changes no state and no end', async () => {
+  it('is rejected where its own auth events do not allow it, and changes no state and no extremity', async () => {
     const life = await Life.of(id);
     const root = life.room.state.rootHash;
-    const ends = life.ends;
+    const extremities = life.extremities;
     const outcome = await life.send(BOB, topic('mine'));
     expect(outcome).toMatchObject({ kind: 'rejected', header: { check: 'auth-events', state: [], root } });
-    expect(life.ends).toEqual(ends);
+    expect(life.extremities).toEqual(extremities);
     // What stands on it may pass, by the state that it did not change.
     const after = await life.send(ALICE, { prev: [outcome.eventId] });
     expect(after).toMatchObject({ kind: 'accepted' });
-    expect(life.ends).toEqual([after.eventId]);
+    expect(life.extremities).toEqual([after.eventId]);
   });
 
   it('is rejected where the state before it does not allow it, whatever auth events it names', async () => {
@@ -144,40 +144,40 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
   it('soft-fails where only the state of now does not allow it, and ends nothing', async () => {
     const life = await Life.of(id);
     await life.join(BOB);
-    const past = life.ends;
+    const past = life.extremities;
     const ban = await life.send(ALICE, memberOf(BOB, 'ban'));
     const evasion = await life.send(BOB, { prev: past });
     expect(evasion).toMatchObject({ kind: 'soft-failed' });
-    expect(life.ends).toEqual([ban.eventId]);
-    // Whoever stands on both brings the ends together.
+    expect(life.extremities).toEqual([ban.eventId]);
+    // Whoever stands on both brings the extremities together.
     const merge = await life.send(ALICE, { prev: [ban.eventId, evasion.eventId] });
     expect(merge).toMatchObject({ kind: 'accepted' });
-    expect(life.ends).toEqual([merge.eventId]);
+    expect(life.extremities).toEqual([merge.eventId]);
   });
 
-  it('beside another leaves two ends, and tells the current state apart from its own', async () => {
+  it('beside another leaves two extremities, and tells the current state apart from its own', async () => {
     const life = await Life.of(id);
     await life.join(BOB);
-    const fork = life.ends;
+    const fork = life.extremities;
     const first = await life.send(ALICE, topic('one'));
     const second = (await life.send(BOB, { prev: fork })) as Accepted;
-    expect(life.ends).toEqual([first.eventId, second.event.eventId]);
+    expect(life.extremities).toEqual([first.eventId, second.event.eventId]);
     expect(second.header).toMatchObject({ state: [], current: { state: [], root: life.room.state.rootHash } });
     expect(second.header.root).not.toBe(life.room.state.rootHash);
     const merge = (await life.send(ALICE, {})) as Accepted;
     // Told from the nearest of its parents.
     expect(merge.header.base).toBeUndefined();
     expect(merge.header.state).toEqual([]);
-    expect(life.ends).toEqual([merge.event.eventId]);
+    expect(life.extremities).toEqual([merge.event.eventId]);
   });
 
   it('that makes an older event current carries its PDU', async () => {
     const life = await Life.of(id);
-    const fork = life.ends;
+    const fork = life.extremities;
     const named = await life.send(ALICE, { ...topic('named'), ts: 9_000 });
     const beside = await life.send(ALICE, { ...topic('beside'), prev: fork, ts: 8_000, depth: 1 });
     expect(beside.kind).toBe('accepted');
-    // From the end whose topic lost in the resolution: the one that won is brought to the state after it by the merge.
+    // From the extremity whose topic lost in the resolution: the one that won is brought to the state after it by the merge.
     const merge = (await life.send(ALICE, { prev: [beside.eventId, named.eventId] })) as Accepted;
     expect(merge.kind).toBe('accepted');
     expect(merge.header.root).toBe(life.room.state.rootHash);
@@ -185,10 +185,10 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(merge.header.state).toEqual([]);
   });
 
-  it('stands on a soft-failed one that no end names: the ends below that are none any more', async () => {
+  it('stands on a soft-failed one that no extremity names: the extremities below that are none any more', async () => {
     const life = await Life.of(id);
     await life.join(BOB);
-    const past = life.ends;
+    const past = life.extremities;
     await life.send(ALICE, memberOf(BOB, 'ban'));
     const evasion = await life.send(BOB, { prev: past });
     const unban = await life.send(ALICE, memberOf(BOB, 'leave'));
@@ -196,12 +196,12 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(low.kind).toBe('rejected');
     const high = await life.send(ALICE, { prev: [low.eventId, evasion.eventId] });
     expect(high).toMatchObject({ kind: 'accepted' });
-    expect(life.ends).toEqual([high.eventId]);
+    expect(life.extremities).toEqual([high.eventId]);
   });
 
   it('says the history visibility in the state before it, not that of now', async () => {
     const life = await Life.of(id);
-    const fork = life.ends;
+    const fork = life.extremities;
     const visible = (value: string) => ({
       type: 'm.room.history_visibility',
       stateKey: '',
@@ -219,18 +219,18 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
       expect(await life.send(ALICE, { ...topic(`at ${depth}`), depth })).toMatchObject({ kind: 'accepted' });
     }
     const last = life.room.state.get('m.room.topic', '') as EventId;
-    expect(life.ends).toEqual([last]);
+    expect(life.extremities).toEqual([last]);
     expect(await life.send(ALICE, { depth: 2 })).toMatchObject({ kind: 'accepted' });
   });
 
-  it('that brings ends together tells what held its key before it, where its base has something else', async () => {
+  it('that brings extremities together tells what held its key before it, where its base has something else', async () => {
     const life = await Life.of(id);
-    const fork = life.ends;
+    const fork = life.extremities;
     await life.send(ALICE, { ...topic('one'), prev: fork, ts: 1 });
     await life.send(ALICE, { ...topic('two'), prev: fork, ts: 2 });
     const before = life.room.state.get('m.room.topic', '');
     const outcomes = await Promise.all(
-      [life.ends, life.ends.toReversed()].map((prev) => life.send(ALICE, { ...topic('all'), prev })),
+      [life.extremities, life.extremities.toReversed()].map((prev) => life.send(ALICE, { ...topic('all'), prev })),
     );
     for (const { header } of outcomes as Accepted[]) {
       const [base] = header.state.filter(({ type }) => type === 'm.room.topic');
@@ -255,10 +255,10 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
   });
 });
 
-describe('the ends of a room', () => {
+describe('the extremities of a room', () => {
   it('ask for an event of ours when there are more than ten, and one names twenty at most', async () => {
     const life = await Life.of('11');
-    const fork = life.ends;
+    const fork = life.extremities;
     let last: Outcome | undefined;
     for (let i = 0; i < 25; i++) {
       last = await life.send(ALICE, { prev: fork, content: { body: String(i) } });
@@ -268,9 +268,9 @@ describe('the ends of a room', () => {
     expect(named).toHaveLength(20);
     const merge = await life.send(ALICE, { prev: named });
     expect(merge).toMatchObject({ kind: 'accepted', isMergeDue: false });
-    expect(life.ends).toHaveLength(6);
+    expect(life.extremities).toHaveLength(6);
     await life.send(ALICE, {});
-    expect(life.ends).toHaveLength(1);
+    expect(life.extremities).toHaveLength(1);
   });
 });
 
@@ -375,10 +375,10 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     const outcome = (await here.room.receive(late.text)) as Accepted;
     expect(outcome).toMatchObject({ kind: 'accepted', header: { base: { learnt: late.event.eventId }, state: [] } });
     expect(outcome.state.rootHash).toBe(there.room.state.rootHash);
-    const ends = here.ends;
+    const extremities = here.extremities;
     expect(await here.room.receive(join.text, { isHistory: true })).toMatchObject({ kind: 'accepted' });
     expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
-    expect(here.ends).toEqual(ends);
+    expect(here.extremities).toEqual(extremities);
   });
 
   it('of the state before a join begins the room here, also where that was given up once and begun again', async () => {

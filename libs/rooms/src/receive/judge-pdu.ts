@@ -17,7 +17,7 @@ import { carryPdus, tellCurrent, tellState, type ToldState } from './write-chang
 
 /** How an event comes in. */
 export interface Arrival {
-  /** It was fetched from the past: it takes its place there, and changes neither the room's ends nor its current state. */
+  /** It was fetched from the past: it takes its place there, and changes neither the room's extremities nor its current state. */
   readonly isHistory?: boolean;
 }
 

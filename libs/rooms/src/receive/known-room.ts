@@ -17,7 +17,7 @@ export interface KnownEvent {
   readonly rejection?: Rejection;
   /** A redaction took effect on it. */
   readonly isRedacted?: boolean;
-  /** It was accepted, and its parents that are here may be ends all the same (`endsNothing`). */
+  /** It was accepted, and its parents that are here may be extremities all the same (`endsNothing`). */
   readonly endedNothing?: boolean;
 }
 

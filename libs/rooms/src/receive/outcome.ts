@@ -66,7 +66,7 @@ export interface Accepted extends Judged {
   readonly header: Omit<PduAccepted, 'pdu'>;
   /** The room's resolved current state after it. */
   readonly current: StateTrie;
-  /** So many ends are open that an event of ours is due which brings them together. */
+  /** So many extremities are open that an event of ours is due which brings them together. */
   readonly isMergeDue: boolean;
 }
 

@@ -3,18 +3,18 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { PduWithState } from '../facts/room-facts.js';
 import type { KnownEvent, KnownExtremity, KnownRoom } from './known-room.js';
 
-/** NOTSPEC: with more ends than so many open, an event of ours brings them together, though nobody here says anything. */
+/** NOTSPEC: with more extremities than so many open, an event of ours brings them together, though nobody here says anything. */
 const MOST_OPEN = 10;
-/** How many events that ended nothing are gone through on the way to ends that a new event stands on. */
+/** How many events that ended nothing are gone through on the way to extremities that a new event stands on. */
 const MOST_GONE_THROUGH = 200;
 
-/** Whether so many ends are open that an event of ours is due to bring them together. */
+/** Whether so many extremities are open that an event of ours is due to bring them together. */
 export function isMergeDue(extremities: readonly unknown[]): boolean {
   return extremities.length > MOST_OPEN;
 }
 
 /**
- * Whether an event that was accepted ended nothing, so that its parents may be ends still: one of the past, and one that stands after a
+ * Whether an event that was accepted ended nothing, so that its parents may be extremities still: one of the past, and one that stands after a
  * gap, for its parents came later, if at all.
  */
 export function endsNothing({ history, base }: Pick<PduWithState, 'history' | 'base'>): boolean {
@@ -22,7 +22,7 @@ export function endsNothing({ history, base }: Pick<PduWithState, 'history' | 'b
 }
 
 /**
- * The events that one with these parents stands on, so that they are ends no more: these and, by way of events that ended nothing
+ * The events that one with these parents stands on, so that they are extremities no more: these and, by way of events that ended nothing
  * themselves (those, and what was refused: soft-failed or rejected), the parents of those. Yields ids, and is given the events among
  * them that ended nothing.
  */
@@ -42,13 +42,13 @@ export function* standsOn(
   return covered;
 }
 
-/** The room's ends besides an event that was accepted. `known` has its parents, as far as they are here. */
+/** The room's extremities besides an event that was accepted. `known` has its parents, as far as they are here. */
 export async function extremitiesBeside(
   event: RoomEvent,
   known: ReadonlyMap<EventId, KnownEvent>,
   room: KnownRoom,
 ): Promise<readonly KnownExtremity[]> {
-  // PERF: mostly it stands on the only end, or on all of them, and nothing need be gone through.
+  // PERF: mostly it stands on the only extremity, or on all of them, and nothing need be gone through.
   if (room.extremities.every(({ eventId }) => event.prevEvents.includes(eventId))) return [];
   const walk = standsOn(event.prevEvents);
   let step = walk.next();

@@ -64,7 +64,7 @@ class Receiver {
     if (outcome.kind === 'missing') return false;
     const { fast, slow } = this;
     expect(entriesOf(fast.after(event.eventId))).toEqual(slowEntriesOf(slow.stateAfter(event.eventId)));
-    expect(sorted(fast.extremities.map(({ eventId }) => eventId))).toEqual(sorted(slow.ends()));
+    expect(sorted(fast.extremities.map(({ eventId }) => eventId))).toEqual(sorted(slow.extremities()));
     expect(entriesOf(fast.state)).toEqual(slowEntriesOf(slow.current()));
     const redacted = [...fast.known].filter(([, { isRedacted }]) => isRedacted === true).map(([eventId]) => eventId);
     expect(sorted(redacted)).toEqual(sorted(slow.redacted()));
@@ -132,7 +132,7 @@ describe.each(ROOM_VERSIONS)('rooms of version $id made by three servers that pa
   );
 });
 
-/** The current states of those for whom the last event, which stands on all others, was the only end. */
+/** The current states of those for whom the last event, which stands on all others, was the only extremity. */
 function mergedStates(receivers: readonly Receiver[], merge: EventId): string[] {
   const merged = receivers.filter(({ fast }) => fast.known.get(merge)?.outcome === 'accepted');
   for (const { fast } of merged) expect(fast.extremities.map(({ eventId }) => eventId)).toEqual([merge]);

@@ -75,11 +75,11 @@ describe('resolving states of a room that is read from rows', () => {
       content: { membership: 'join', displayname },
       prev: fork,
     });
-    const ends = [await send(ERIN, named('one')), await send(ERIN, named('two'))];
+    const extremities = [await send(ERIN, named('one')), await send(ERIN, named('two'))];
     const create = room.createEvent!.eventId;
-    let large = room.after(ends[0]!);
+    let large = room.after(extremities[0]!);
     for (let i = 0; i < 5_000; i++) large = large.set('large', `$unread${i}`, `$unread${i}` as EventId);
-    const other = large.set('m.room.member', ERIN, ends[1]!);
+    const other = large.set('m.room.member', ERIN, extremities[1]!);
     const asked: EventId[] = [];
     const find = room.find.bind(room);
     vi.spyOn(room, 'find').mockImplementation((ids) => {
@@ -108,8 +108,8 @@ describe('resolving states of a room of version 1 that is read from rows', () =>
     const renamed = await send({ ...memberOf(ALICE, 'join'), content: { membership: 'join', displayname: 'A' } }, fork);
     const shallow = await send({ ...topic, content: { topic: 'shallow' } }, fork);
     const deep = await send({ ...topic, content: { topic: 'deep' }, depth: 100 }, fork);
-    const ends = [await send(said, [shallow, renamed]), await send(said, [deep, renamed])];
-    const states = ends.map((eventId) => room.after(eventId));
+    const extremities = [await send(said, [shallow, renamed]), await send(said, [deep, renamed])];
+    const states = extremities.map((eventId) => room.after(eventId));
     expect(states.map((state) => state.get('m.room.member', ALICE))).toEqual([renamed, renamed]);
     expect((await resolveStates(states, room)).get('m.room.topic', '')).toBe(deep);
   });

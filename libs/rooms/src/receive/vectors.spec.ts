@@ -52,7 +52,7 @@ function eventOf(pdu: VectorPdu): RoomEvent {
 }
 
 describe.each(read<Case[]>('cases.json'))('the recorded room: $name', ({ batches, resolved }) => {
-  it('comes to the known state, whichever of its ends arrives first', async () => {
+  it('comes to the known state, whichever of its extremities arrives first', async () => {
     const events = batches.flatMap((name) => read<VectorPdu[]>(name).map(eventOf));
     const orders = [events, arriveBackwards(events)];
     for (const order of orders) {
@@ -72,7 +72,7 @@ describe.each(read<Case[]>('cases.json'))('the recorded room: $name', ({ batches
         eventId: '$merge' as EventId,
       };
       const before = await findStateBefore(merge, room.known, room);
-      if ('missing' in before) throw new Error('an end is not there');
+      if ('missing' in before) throw new Error('an extremity is not there');
       const entries = [...before.state.entries()].map(({ type, stateKey, eventId }) => [type, stateKey, eventId]);
       expect(entries.sort()).toEqual([...resolved].sort());
     }

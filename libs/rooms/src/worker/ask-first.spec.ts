@@ -98,15 +98,15 @@ describe('a policy', () => {
     const { eventId } = await asked;
     const quick = await home.send(BOB, roomId, { body: 'quick' });
     await home.setState(ALICE, roomId, 'm.room.topic', { topic: 'T' });
-    const ends = [lastOf(home, roomId).event_id];
+    const open = [lastOf(home, roomId).event_id];
     answer(ALLOWED);
     expect(await slow).toBe(eventId);
     const { pdu, extremities, txn } = lastOf(home, roomId);
-    expect([pdu['prev_events'], extremities]).toEqual([[before], [...ends, eventId]]);
+    expect([pdu['prev_events'], extremities]).toEqual([[before], [...open, eventId]]);
     expect(txn).toMatchObject({ txn_id: 'once' });
     expect(await home.send(ALICE, roomId, { body: 'slow' }, 'once')).toBe(eventId);
     await home.send(BOB, roomId, { body: 'next' });
-    expect(new Set(lastOf(home, roomId).pdu['prev_events'] as EventId[])).toEqual(new Set([...ends, eventId]));
+    expect(new Set(lastOf(home, roomId).pdu['prev_events'] as EventId[])).toEqual(new Set([...open, eventId]));
     expect(quick).not.toBe(eventId);
     expect(problemsOf(home, roomId)).toEqual([]);
   });

@@ -52,7 +52,7 @@ async function forked(): Promise<{ store: MemoryEventStore; room: LocalRoom; oth
 }
 
 describe('a room whose history forks', () => {
-  it('has both ends, and the current state that they resolve to', async () => {
+  it('has both extremities, and the current state that they resolve to', async () => {
     const { others, room, carols } = await forked();
     const last = bodyOf((await others.facts()).at(-1)!);
     expect(last.extremities).toHaveLength(2);
@@ -62,9 +62,9 @@ describe('a room whose history forks', () => {
 
   it('is merged by the next event of ours, whose state is a change of the one after its first parent', async () => {
     const { others, room, carols } = await forked();
-    const ends = await others.extremities();
+    const open = await others.extremities();
     const said = await room.say('hello');
-    expect(said.prevEvents.toSorted()).toEqual(ends.toSorted());
+    expect(said.prevEvents.toSorted()).toEqual(open.toSorted());
     const { extremities, state, current } = bodyOf((await others.facts()).at(-1)!);
     expect(extremities).toEqual([said.eventId]);
     // The end that is nearest to both is Alice's, which lacks Carol's topic alone.
@@ -99,11 +99,11 @@ describe('a room whose history forks', () => {
 
   it('takes what stands on the past without changing what is now, soft-failed, rejected or late', async () => {
     const { others, room } = await forked();
-    const ends = await others.extremities();
+    const extremities = await others.extremities();
     await room.say('hello');
     const unkind = { sender: CAROL, type: 'm.room.message', content: { body: 'unkind' } };
-    const soft = await others.receive({ ...unkind, prevEvents: ends }, 'pdu-soft-failed');
-    await others.receive({ ...unkind, type: 'm.room.create', stateKey: 'x', prevEvents: ends }, 'pdu-rejected', {
+    const soft = await others.receive({ ...unkind, prevEvents: extremities }, 'pdu-soft-failed');
+    await others.receive({ ...unkind, type: 'm.room.create', stateKey: 'x', prevEvents: extremities }, 'pdu-rejected', {
       reason: 'there is a create event',
     });
     const next = await room.say('again');

@@ -81,8 +81,8 @@ export class HeldRoom implements KnownRoom {
 
   async stateAfter(eventId: EventId): Promise<StateTrie> {
     const { room, head, undurable } = this.turn;
-    const end = head.extremities.find((one) => one.eventId === eventId);
-    const known = undurable.find(eventId)?.after ?? end?.state ?? room.states.get(eventId);
+    const extremity = head.extremities.find((one) => one.eventId === eventId);
+    const known = undurable.find(eventId)?.after ?? extremity?.state ?? room.states.get(eventId);
     if (known !== undefined) return known;
     const graph = await this.#graph();
     const kept = await graph.findStateAfter(eventId);
@@ -120,7 +120,7 @@ export class HeldRoom implements KnownRoom {
   }
 
   /**
-   * PERF: most states that are asked for are the current one, or that after another end, which are in memory. Others mostly differ
+   * PERF: most states that are asked for are the current one, or that after another extremity, which are in memory. Others mostly differ
    * little from the current one: in a room of 10,000 what does is read in 4 ms, and all of a state in 30 or more.
    */
   async #stateOf(kept: GraphState, graph: RoomGraph): Promise<StateTrie> {

@@ -22,7 +22,7 @@ import type {
   StoredOutlier,
 } from '../receive/outcome.js';
 import type { RoomTurn } from './room-turn.js';
-import { headAfterAccepted } from './states-of-ends.js';
+import { headAfterAccepted } from './states-of-extremities.js';
 
 /**
  * Judges an event of another server by the room as this turn has it, and appends what becomes of it and what follows from it.

@@ -31,7 +31,7 @@ import type { LiveRoom } from './live-room.js';
 import { readRevision } from './read-revisions.js';
 import { rememberTransactions } from './remember-transactions.js';
 import { transactionName } from './room-transactions.js';
-import { headAfterAccepted, withStatesOfEnds } from './states-of-ends.js';
+import { headAfterAccepted, withStatesOfExtremities } from './states-of-extremities.js';
 import { Undurable } from './undurable.js';
 
 /** Who and what caused the facts of a turn. */
@@ -201,9 +201,9 @@ export class RoomTurn {
 
   async #decideAnew(draft: EventDraft): Promise<DecidedEvent> {
     const { author, clock } = this.services;
-    const ends = this.head.extremities.length;
-    if (ends > 1) this.head = await withStatesOfEnds(this.head, this.known);
-    if (ends > MOST_NAMED) {
+    const extremities = this.head.extremities.length;
+    if (extremities > 1) this.head = await withStatesOfExtremities(this.head, this.known);
+    if (extremities > MOST_NAMED) {
       await this.undurable.whenSigned();
       const accepted = await decideAmongMany(this.known, draft, author, clock.now());
       const { event, header, pduText } = accepted;

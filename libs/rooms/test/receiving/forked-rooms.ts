@@ -48,7 +48,7 @@ export type Step =
       readonly target: number;
       readonly value: number;
       readonly ts: number;
-      /** Where it is put: undefined on the ends that its server knows, else so many events back, allowed or not. */
+      /** Where it is put: undefined on the extremities that its server knows, else so many events back, allowed or not. */
       readonly back: readonly number[] | undefined;
       /** The depth it claims is its own idea. */
       readonly depth: number | undefined;
@@ -136,7 +136,7 @@ export class ForkedRoom {
     const known = [...mind.events.keys()].slice(1);
     const prev =
       back === undefined
-        ? mind.ends().slice(0, 20)
+        ? mind.extremities().slice(0, 20)
         : [...new Set(back.map((each) => known[Math.max(0, known.length - 1 - each)]!))];
     const draft = this.#draft(act, id, USERS[target]!.id, value, mind, prev);
     if (draft !== undefined) this.#make(server, id, draft, prev, ts, depth);

@@ -109,10 +109,10 @@ export class RealServer {
     return this.#try(() => this.#commands.execute(new RedactEvent(requesterOf(userId), this.roomId, target, {})));
   }
 
-  /** The ends, and the current state, as the worker has them. */
-  async ends(): Promise<{ ends: EventId[]; root: string }> {
+  /** The extremities, and the current state, as the worker has them. */
+  async extremities(): Promise<{ extremities: EventId[]; root: string }> {
     const { result } = await this.#commands.workers.run(this.roomId, { actor: 'test' }, async ({ head }) => head);
-    return { ends: result.extremities.map(({ eventId }) => eventId), root: result.state.rootHash };
+    return { extremities: result.extremities.map(({ eventId }) => eventId), root: result.state.rootHash };
   }
 
   /** The rows of all views, and those that views made anew from the log have. */
@@ -145,7 +145,7 @@ export class RealServer {
       this.texts.set(event.eventId, pduTextOf(fact.data));
       expect({ [event.eventId]: outcome }).toEqual({ [event.eventId]: this.slow.receive(event) });
       if (outcome !== 'accepted') continue;
-      expect(sorted((JSON.parse(fact.data) as PduAccepted).extremities)).toEqual(sorted(this.slow.ends()));
+      expect(sorted((JSON.parse(fact.data) as PduAccepted).extremities)).toEqual(sorted(this.slow.extremities()));
     }
     if (fresh.length === 0) return;
     const { slow } = this;

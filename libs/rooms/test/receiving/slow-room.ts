@@ -13,7 +13,7 @@ export type SlowOutcome = 'accepted' | 'soft-failed' | 'rejected' | 'missing' | 
 
 /**
  * A room as one server sees it, by the text of the specification and as slowly as that reads: the whole state after each event
- * is kept, and the ends, the current state and what is redacted are made anew from all events whenever they are asked for.
+ * is kept, and the extremities, the current state and what is redacted are made anew from all events whenever they are asked for.
  */
 export class SlowRoom {
   readonly events = new Map<EventId, RoomEvent>();
@@ -60,7 +60,7 @@ export class SlowRoom {
   }
 
   /** The accepted events that no accepted event descends from. */
-  ends(): EventId[] {
+  extremities(): EventId[] {
     const accepted = [...this.events.keys()].filter((eventId) => this.outcomes.get(eventId) === 'accepted');
     const below = new Set<EventId>();
     for (const eventId of accepted) for (const each of this.ancestorsOf(eventId)) below.add(each);
@@ -68,7 +68,7 @@ export class SlowRoom {
   }
 
   current(): SlowState {
-    return this.#resolve(this.ends().map((eventId) => this.stateAfter(eventId)));
+    return this.#resolve(this.extremities().map((eventId) => this.stateAfter(eventId)));
   }
 
   /** The events that a redaction takes effect on. */

@@ -7,7 +7,7 @@ import { keysOf, MemoryRoom } from './memory-room.js';
 
 export type DraftOn = Omit<ForeignDraft, 'auth' | 'prev'> & Partial<Pick<ForeignDraft, 'auth' | 'prev'>>;
 
-/** An event that stands on some others (the ends of a room unless told), with auth events of the state there. */
+/** An event that stands on some others (the extremities of a room unless told), with auth events of the state there. */
 export async function makeOn(room: MemoryRoom, server: ForeignServer, draft: DraftOn): Promise<ForeignPdu> {
   const prev = (draft.prev ?? room.extremities.map(({ eventId }) => eventId)) as EventId[];
   const states = prev.map((eventId) => room.after(eventId));

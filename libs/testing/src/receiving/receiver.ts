@@ -1,7 +1,7 @@
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { systemClock } from '#kernel/clock';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
-import { EndMerging } from '#rooms/commands/merge-ends';
+import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';
@@ -17,7 +17,7 @@ import type { SyncApp } from '../sync-app.js';
 /** Receives events of a room as the server does, with the keys of others known, and waits until the views show them. */
 export class Receiver {
   readonly #receiving: Receiving;
-  readonly #merging: EndMerging;
+  readonly #merging: ExtremityMerging;
 
   constructor(
     private readonly app: SyncApp,
@@ -27,7 +27,7 @@ export class Receiver {
   ) {
     const workers = app.get(RoomWorkers);
     this.#receiving = new Receiving(workers, keys, allowAll);
-    this.#merging = new EndMerging(workers, app.views, TEST_AUTHOR, systemClock);
+    this.#merging = new ExtremityMerging(workers, app.views, TEST_AUTHOR, systemClock);
   }
 
   async pdus(...texts: readonly string[]): Promise<Receipt> {

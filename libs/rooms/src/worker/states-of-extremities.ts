@@ -3,10 +3,10 @@ import type { KnownRoom } from '../receive/known-room.js';
 import type { Accepted } from '../receive/outcome.js';
 
 /**
- * The head with the states after all its ends, for who is about to decide upon several: where it was folded from the log, the facts
+ * The head with the states after all its extremities, for who is about to decide upon several: where it was folded from the log, the facts
  * do not tell each of them.
  */
-export async function withStatesOfEnds(head: RoomHead, room: Pick<KnownRoom, 'stateAfter'>): Promise<RoomHead> {
+export async function withStatesOfExtremities(head: RoomHead, room: Pick<KnownRoom, 'stateAfter'>): Promise<RoomHead> {
   if (head.extremities.every(({ state }) => state !== undefined)) return head;
   const extremities: Extremity[] = [];
   for (const one of head.extremities) {

@@ -14,19 +14,19 @@ import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 const SAYS_NOTHING = 'org.matrix.dummy_event';
 /** How many users are tried. */
 const MOST_TRIED = 10;
-/** Each event brings up to twenty ends together. */
+/** Each event brings up to twenty extremities together. */
 const MOST_MERGES = 50;
 /** Milliseconds after which it is tried again where nobody here might. */
 const PAUSE = 60_000;
 const ROOMS_REMEMBERED = 10_000;
 
 /**
- * Brings the ends of a room together where so many are open that one of ours is due: by an event of a user of this server who may
- * speak there. Each event that is received asks for it anew, so nothing is lost with the process. Where nobody may, the ends stay
+ * Brings the extremities of a room together where so many are open that one of ours is due: by an event of a user of this server who may
+ * speak there. Each event that is received asks for it anew, so nothing is lost with the process. Where nobody may, the extremities stay
  * open until somebody here says something.
  */
 @Injectable()
-export class EndMerging {
+export class ExtremityMerging {
   /** Rooms where nobody might, and when. */
   readonly #vain = new LruCache<RoomId, number>(ROOMS_REMEMBERED);
 
@@ -61,7 +61,7 @@ export class EndMerging {
   }
 }
 
-/** Brings some ends together where that is due. A task each: all that one writes has to go into the log at once, but for parts. */
+/** Brings some extremities together where that is due. A task each: all that one writes has to go into the log at once, but for parts. */
 async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<'merged' | 'not due' | 'nobody'> {
   if (!isMergeDue(turn.head.extremities)) return 'not due';
   return (await sendAsOneOf(turn, users)) ? 'merged' : 'nobody';
