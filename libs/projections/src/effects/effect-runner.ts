@@ -20,6 +20,7 @@ import type { Effect, EffectStatus } from './effect.js';
 import { introduceEffects } from './introduce-effects.js';
 import { placeOfMark } from './place-of-mark.js';
 import { rangesOfEffect } from './ranges-of-effect.js';
+import { RequestsUnderWay } from './requests-under-way.js';
 
 export interface EffectRunnerParts {
   readonly store: EventStore;
@@ -33,8 +34,6 @@ export interface EffectRunnerParts {
   readonly retryMs?: number;
 }
 
-/** How long an answer waits for what follows from its own facts. */
-const ANSWER_MS = 1_000;
 const MARK_INTERVAL_MS = 60_000;
 /** How long a stop waits for the log. */
 const STOP_MS = 1_000;
@@ -60,8 +59,7 @@ export class EffectRunner {
   /** PERF: effects that read on from one place, as after a start, read the log once. */
   readonly #readings: EventStore;
   readonly #lanes = new Map<string, EffectLane>();
-  /** What follows from the facts of a request, by its id. */
-  readonly #ofRequests = new Map<string, Set<Promise<void>>>();
+  readonly #requests = new RequestsUnderWay();
   readonly #counts = new Map<string, Count>();
   #logId: string | null = null;
   #marks: EffectMarks | undefined;
@@ -138,9 +136,7 @@ export class EffectRunner {
    * process runs the effects, nobody waits for them here.
    */
   ofRequest(requestId: string): Promise<unknown> | undefined {
-    const running = this.#ofRequests.get(requestId);
-    if (running === undefined) return undefined;
-    return Promise.race([Promise.all(running), delay(ANSWER_MS, undefined, { ref: false })]);
+    return this.#requests.find(requestId);
   }
 
   list(): EffectStatus[] {
@@ -265,7 +261,7 @@ export class EffectRunner {
       onDone: () => void this.#marks?.save(this.#lanes.values()),
       onFailure: () => void this.#counts.get(name)!.failures++,
       onRunning: ({ metadata }, running) => {
-        if (metadata.correlation !== undefined) this.#trackRequest(metadata.correlation, running);
+        if (metadata.correlation !== undefined) this.#requests.track(metadata.correlation, running);
       },
       giveUp: (letter) => this.#giveUp(letter),
       settle: async (letter) => {
@@ -294,15 +290,6 @@ export class EffectRunner {
   #markNowAndThen(): void {
     const lanes = [...this.#lanes.values()];
     if (lanes.some((lane) => lane.isDue)) void this.#marks?.save(lanes);
-  }
-
-  #trackRequest(requestId: string, running: Promise<void>): void {
-    const all = this.#ofRequests.get(requestId) ?? new Set();
-    this.#ofRequests.set(requestId, all.add(running));
-    void running.finally(() => {
-      all.delete(running);
-      if (all.size === 0) this.#ofRequests.delete(requestId);
-    });
   }
 }
 
