@@ -14,7 +14,7 @@ function keyOf(header: object): string | undefined {
 }
 
 describe('the eviction of guests', () => {
-  it('follows from whatever changes who may be in a room now, be it that ends of the room meet, and from nothing else', () => {
+  it('follows from whatever changes who may be in a room now, be it that extremities of the room meet, and from nothing else', () => {
     const current = { root: '', state: [{ ...ACCESS, event_id: null, replaces: '$open' }] };
     expect(keyOf({ state: [], root: '', current })).toBe(ROOM);
     const lost = [{ ...ACCESS, event_id: '$shut', replaces: '$open' }];

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { PROFILES } from '#accounts/projections/profiles.projector';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
@@ -97,7 +98,7 @@ export class MembershipChanges {
   /** The content of a member event: with the profile where the target is or is asked to be in the room. */
   async contentOf({ target, membership, reason }: MembershipChange): Promise<JsonObject> {
     const shown = membership === 'join' || membership === 'invite' || membership === 'knock';
-    const profile = shown ? await this.views.get('profiles', [target]) : undefined;
+    const profile = shown ? await PROFILES.get(this.views, [target]) : undefined;
     const { displayname, avatar_url } = (profile === undefined ? {} : JSON.parse(profile)) as JsonObject;
     return {
       membership,
