@@ -64,8 +64,7 @@ const layerOf = (library) => LAYERS.findIndex((names) => names.includes(library)
 /** The library, and where it is one of the recurring ones the folder, of a path from the root. */
 function placeOf(path) {
   const [top, name, src, folder] = path.split('/');
-  // What stands right in `apps` starts the programs, and is of none of them.
-  if (src === undefined || (top !== 'libs' && top !== 'apps')) return { root: top, library: top, part: -1 };
+  if (top !== 'libs' && top !== 'apps') return { root: top, library: top, part: -1 };
   const part = src === 'src' ? PARTS.indexOf(folder) : -1;
   return { root: `${top}/${name}`, library: name, part, isPure: PURE_PARTS.has(PARTS[part]) };
 }
