@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { ownKey } from '#rooms/commands/own-key';
 import { pduTextOf } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -17,9 +16,7 @@ const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 const CAROL = OTHER.user('carol');
 const HOUR = 3_600_000;
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 let app: SyncApp;
 let alice: SyncUser;

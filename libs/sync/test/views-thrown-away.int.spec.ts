@@ -10,21 +10,18 @@ import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
-import { ownKey } from '#rooms/commands/own-key';
 import { pduTextOf } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { SyncApp } from '#testing/sync-app';
 
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 interface Place {
   open(): Promise<ReadModelStore>;

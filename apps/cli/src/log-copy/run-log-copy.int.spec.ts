@@ -15,7 +15,6 @@ import { listProjectors } from '#homeserver/projectors';
 import { systemClock } from '#kernel/clock';
 import { parsePlace, START } from '#kernel/position';
 import { FACT_SHAPES } from '#processes/fact-shapes';
-import { ownKey } from '#rooms/commands/own-key';
 import { ReceiveOutliers } from '#rooms/commands/receive-outliers';
 import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import { ReceiveState } from '#rooms/commands/receive-state';
@@ -30,7 +29,7 @@ import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeGap } from '#testing/receiving/make-gap';
-import { keysOf } from '#testing/receiving/memory-room';
+import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { applyFacts, rowsOf } from '#testing/project';
@@ -180,9 +179,7 @@ describe('a log that is copied to a server and back', () => {
 /** The facts of a room in which so much changed at once that it was told in parts. */
 async function roomWithParts(): Promise<readonly RecordedFact[]> {
   const there = new ForeignServer('b.example', 2);
-  const keys: ServerKeys = {
-    find: (name, keyId) => ownKey(TEST_AUTHOR).find(name, keyId) ?? keysOf(there).find(name, keyId),
-  };
+  const keys: ServerKeys = keysKnownTo(TEST_AUTHOR, there);
   const home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, keys);
   const roomId = await home.open();
   const { result: head } = await home.workers.run(roomId, { actor: ALICE }, async (turn) => turn.head);

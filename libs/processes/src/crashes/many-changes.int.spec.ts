@@ -2,22 +2,19 @@ import { expect, test } from 'vitest';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
-import { ownKey } from '#rooms/commands/own-key';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeGap } from '#testing/receiving/make-gap';
-import { keysOf } from '#testing/receiving/memory-room';
+import { keysKnownTo } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 const MINUTES = 10 * 60_000;
 const OTHER = new ForeignServer('b.example', 2);
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 /** Few and large: their events are more than goes into two writes. */
 const MEMBERS = 30;
 const NAME = 'x'.repeat(40_000);

@@ -3,7 +3,6 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
-import { ownKey } from '#rooms/commands/own-key';
 import type { Receipt } from '#rooms/commands/receiving';
 import { pduTextOf } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/receive/server-keys';
@@ -11,16 +10,14 @@ import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
 
 const MINUTES = 10 * 60_000;
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 /** What the other server's users do in the room, of which ours hears in the wrong order, not all of it, and some of it late. */
 async function livesOn(there: MemoryRoom) {

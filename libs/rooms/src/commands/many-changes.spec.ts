@@ -8,7 +8,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type Gap, makeGap } from '#testing/receiving/make-gap';
-import { keysOf } from '#testing/receiving/memory-room';
+import { keysKnownTo } from '#testing/receiving/memory-room';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
@@ -21,7 +21,6 @@ import type { ChangeTold } from '../facts/told-in-parts.js';
 import { ROOM_COUNTS } from '../projections/membership.projector.js';
 import { listFactsOfEvent } from '../queries/list-facts-of-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
-import { ownKey } from './own-key.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
 import { ReceiveState } from './receive-state.js';
@@ -29,9 +28,7 @@ import type { Receipt } from './receiving.js';
 
 const OTHER = new ForeignServer('b.example', 2);
 const VERSION = findRoomVersion('11')!;
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 /** What KurrentDB takes at once where nobody told it to take more. */
 const LIMIT = 1024 * 1024;
 const MEMBERS = 2_500;

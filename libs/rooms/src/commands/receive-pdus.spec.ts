@@ -5,14 +5,13 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { type PduAccepted, pduTextOf } from '../facts/room-facts.js';
 import type { ServerKeys } from '../receive/server-keys.js';
-import { ownKey } from './own-key.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
 import { ReceiveState } from './receive-state.js';
@@ -21,9 +20,7 @@ import type { Receipt } from './receiving.js';
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 const VERSION = findRoomVersion('11')!;
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 let log: UncertainEventStore;
 let home: RoomCommands;

@@ -5,13 +5,12 @@ import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { pduTextOf } from '../facts/room-facts.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
-import { ownKey } from './own-key.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 import { RedactEvent } from './redact-event.js';
@@ -21,9 +20,7 @@ const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 const CAROL = OTHER.user('carol');
 const VERSION = findRoomVersion('11')!;
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 let home: RoomCommands;
 let roomId: RoomId;

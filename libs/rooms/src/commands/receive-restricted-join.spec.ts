@@ -9,22 +9,19 @@ import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, keysOf, MemoryRoom } from '#testing/receiving/memory-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
 import { pduTextOf } from '../facts/room-facts.js';
 import type { ServerKeys } from '../receive/server-keys.js';
-import { ownKey } from './own-key.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 const VERSION = findRoomVersion('11')!;
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 /** Another key under the key id of this server. */
 const FORGED = createSigningKey(Buffer.alloc(32, 9), TEST_AUTHOR.signingKey.keyId.slice('ed25519:'.length));
 

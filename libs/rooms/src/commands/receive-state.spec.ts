@@ -7,14 +7,13 @@ import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn } from '#testing/receiving/make-on';
-import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { pduTextOf, type StateLearnt } from '../facts/room-facts.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { learnInTurn } from '../worker/receive-in-turn.js';
-import { ownKey } from './own-key.js';
 import { ReceivePdus } from './receive-pdus.js';
 import { ReceiveState } from './receive-state.js';
 import type { Receipt } from './receiving.js';
@@ -22,9 +21,7 @@ import type { Receipt } from './receiving.js';
 const OTHER = new ForeignServer('b.example', 2);
 const BOB = OTHER.user('bob');
 const VERSION = findRoomVersion('11')!;
-const KEYS: ServerKeys = {
-  find: (server, keyId) => ownKey(TEST_AUTHOR).find(server, keyId) ?? keysOf(OTHER).find(server, keyId),
-};
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 
 /** Two processes that write to one log. */
 let home: RoomCommands;

@@ -4,6 +4,8 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
+import { ownKey } from '#rooms/commands/own-key';
+import type { EventAuthor } from '#rooms/decide/decide-event';
 import { changedBy } from '#rooms/decide/room-state';
 import {
   currentChangeOf,
@@ -32,6 +34,13 @@ export function keysOf(...servers: readonly ForeignServer[]): ServerKeys {
       return key === undefined ? undefined : { key, validUntil: Infinity, isOld: false };
     },
   };
+}
+
+/** The keys that a server knows: its own, and those of some others. */
+export function keysKnownTo(author: EventAuthor, ...servers: readonly ForeignServer[]): ServerKeys {
+  const own = ownKey(author);
+  const others = keysOf(...servers);
+  return { find: (name, keyId) => own.find(name, keyId) ?? others.find(name, keyId) };
 }
 
 /** A room in memory that folds the facts of what it receives, as the write side does; it trusts nothing but those. */
