@@ -11,6 +11,7 @@ import { makeGap } from '#testing/receiving/make-gap';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 
 const MINUTES = 10 * 60_000;
 const OTHER = new ForeignServer('b.example', 2);
@@ -83,12 +84,7 @@ test(
         await expect.poll(holds, { timeout: 10_000 }).toBe(false);
         const verifier = new RoomVerifier(roomId, (name, keyId) => KEYS.find(name as ServerName, keyId)?.key);
         expect((await factsOf(app, roomId)).flatMap((fact) => verifier.check(fact))).toEqual([]);
-        for (const name of ['graph', 'timeline', 'room-state', 'membership']) {
-          const rows = await app.views.checksum(name);
-          await app.views.rebuild(name, { switchByHand: false, fromStart: false });
-          await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
-          expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
-        }
+        await expectSameRowsRebuilt(app, ['graph', 'timeline', 'room-state', 'membership']);
       },
     });
     // Three writes of facts, and the views.

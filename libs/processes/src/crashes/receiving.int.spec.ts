@@ -13,6 +13,7 @@ import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
+import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 
 const MINUTES = 10 * 60_000;
 const OTHER = new ForeignServer('b.example', 2);
@@ -113,12 +114,7 @@ test(
         await alice.on(app).send(roomId, 'hello');
         const { timeline } = (await alice.on(app).sync()).rooms.join[roomId];
         expect(timeline.events.at(-1).content.body).toBe('hello');
-        for (const name of ['graph', 'timeline', 'room-state', 'membership']) {
-          const rows = await app.views.checksum(name);
-          await app.views.rebuild(name, { switchByHand: false, fromStart: false });
-          await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
-          expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
-        }
+        await expectSameRowsRebuilt(app, ['graph', 'timeline', 'room-state', 'membership']);
       },
     });
     expect(steps).toBeGreaterThan(10);

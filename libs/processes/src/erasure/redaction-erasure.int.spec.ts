@@ -9,6 +9,7 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
+import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 
 const MINUTES = 10 * 60_000;
 const SECRET = 'the secret word';
@@ -69,12 +70,7 @@ test.each(['6', '11'])(
     const verifier = new RoomVerifier(roomId as RoomId, () => parseVerifyKey(TEST_AUTHOR.signingKey.publicKey));
     expect(facts.flatMap((fact) => verifier.check(fact))).toEqual([]);
 
-    for (const name of ROOM_VIEWS) {
-      const rows = await app.views.checksum(name);
-      await app.views.rebuild(name, { switchByHand: false, fromStart: false });
-      await expect.poll(async () => (await app.views.status(name)).next).toBeUndefined();
-      expect([name, await app.views.checksum(name)]).toEqual([name, rows]);
-    }
+    await expectSameRowsRebuilt(app, ROOM_VIEWS);
   },
 );
 
