@@ -10,7 +10,7 @@ import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-store';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
-import { pduTextOf } from '#rooms/facts/room-facts';
+import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';

@@ -11,15 +11,8 @@ import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changedBy, changesBetween, stateAfterEvent, tellHeldBefore } from '#rooms/decide/room-state';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
-import {
-  erasablePlaceIn,
-  factWithPdu,
-  type HistoryVisibility,
-  historyVisibilityOf,
-  pduTextOf,
-  type PduWithState,
-  roomStream,
-} from '#rooms/facts/room-facts';
+import { type HistoryVisibility, historyVisibilityOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
+import { erasablePlaceIn, factWithPdu, pduTextOf } from '#rooms/facts/fact-text';
 import type { LocalRoom } from './local-room.js';
 import { ForeignServer } from './receiving/foreign-server.js';
 

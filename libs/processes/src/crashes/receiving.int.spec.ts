@@ -4,7 +4,7 @@ import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
 import type { Receipt } from '#rooms/commands/receiving';
-import { pduTextOf } from '#rooms/facts/room-facts';
+import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';

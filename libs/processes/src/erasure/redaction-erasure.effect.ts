@@ -7,15 +7,9 @@ import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { relationOf } from '#protocol/relation';
-import {
-  erasableTail,
-  type PduAccepted,
-  type PduRejected,
-  pduTextOf,
-  type PduRedacted,
-  roomIdOfStream,
-} from '#rooms/facts/room-facts';
-import { contentOf } from '#rooms/projections/room-fact-reader';
+import { type PduAccepted, type PduRejected, type PduRedacted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { erasableTail, pduTextOf } from '#rooms/facts/fact-text';
+import { contentOf } from '#rooms/facts/pdu-fields';
 import { listFactsOfEvent } from '#rooms/queries/list-facts-of-event';
 
 /**

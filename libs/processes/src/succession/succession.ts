@@ -1,7 +1,8 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { type EventId, type RoomId, type ServerName, type UserId, isRoomId, isUserId, serverNameOf } from '#kernel/ids';
 import { type JsonObject, isJsonObject } from '#kernel/json';
-import { heldBefore, isOfThePast, type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { heldBefore, type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { isOfThePast } from '#rooms/facts/fact-text';
 
 /** A user of this server who is in a room since this fact, as far as the fact alone tells. */
 export interface LocalJoin {

@@ -4,6 +4,7 @@ import type { JsonObject } from '#kernel/json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { isStateDeletion } from '#protocol/state-deletion';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
+import { contentOf, redactionTargetOf } from '../facts/pdu-fields.js';
 import {
   currentChangeOf,
   type JoinBegun,
@@ -20,7 +21,6 @@ import {
   type StateTaken,
 } from '../facts/room-facts.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
-import { contentOf } from '../projections/room-fact-reader.js';
 import type { AuditEntry, ToldChange } from './audit-room.js';
 import { shortened } from './people.js';
 import { nameOfEvent, tellEvent, type Telling } from './tell-event.js';
@@ -118,7 +118,7 @@ export class RoomHistory {
     const stateKey = typeof key === 'string' ? key : undefined;
     const remains = this.#name(body);
     const content = contentOf(remains ?? pdu);
-    const redacted = this.#names.get(targetOf(pdu) as EventId);
+    const redacted = this.#names.get(redactionTargetOf(pdu) as EventId);
     const version = findRoomVersion(versionId);
     const isDeletion = version !== undefined && isStateDeletion({ stateKey, content }, version);
     const event = { type, sender, stateKey, content, before, redacted, isDeletion, isRedacted: remains !== undefined };
@@ -176,9 +176,4 @@ function onlyWords(what: string): Pick<Told, 'what' | 'effect'> {
 function ownKeyOf({ pdu }: PduAccepted): { readonly type: string; readonly state_key: string } | undefined {
   const { type, state_key: key } = pdu;
   return typeof key === 'string' ? { type: String(type), state_key: key } : undefined;
-}
-
-/** The event that a redaction names, wherever its room version has it. */
-function targetOf(pdu: JsonObject): unknown {
-  return pdu['type'] === 'm.room.redaction' ? (pdu['redacts'] ?? contentOf(pdu)['redacts']) : undefined;
 }

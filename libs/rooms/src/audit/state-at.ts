@@ -9,7 +9,7 @@ import { currentChangeOf, type OutlierStored, type PduAccepted, roomStream } fro
 import { GRAPH_COLLECTIONS } from '../graph/graph-collections.js';
 import { RoomGraph } from '../graph/room-graph.js';
 import { concernsGraph, writeGraph } from '../graph/write-graph.js';
-import { contentOf } from '../projections/room-fact-reader.js';
+import { contentOf } from '../facts/pdu-fields.js';
 import { findRemains } from './audit-room.js';
 import { carriedPdu } from './room-history.js';
 

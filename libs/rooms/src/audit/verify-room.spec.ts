@@ -8,7 +8,8 @@ import { eventIdOf } from '#protocol/signing/reference-hash';
 import { createSigningKey, parseVerifyKey } from '#protocol/signing/signing-key';
 import { ALICE, BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
-import { factWithPdu, type PduAccepted, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { type PduAccepted, type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { factWithPdu } from '../facts/fact-text.js';
 import { type Finding, type KeyRing, RoomVerifier } from './verify-room.js';
 
 const { signingKey, serverName } = TEST_AUTHOR;

@@ -15,16 +15,16 @@ import { eventIdOf } from '#protocol/signing/reference-hash';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature, verifyEventSignatureAside } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
-import {
-  type JoinCompleted,
-  type OutlierStored,
-  type PduAccepted,
-  type PduRedacted,
-  type PduRejected,
-  pduTextOf,
-  type StateLearnt,
-  type StateTaken,
+import type {
+  JoinCompleted,
+  OutlierStored,
+  PduAccepted,
+  PduRedacted,
+  PduRejected,
+  StateLearnt,
+  StateTaken,
 } from '../facts/room-facts.js';
+import { pduTextOf } from '../facts/fact-text.js';
 import { type ChangeTold, ROOM_PARTS } from '../facts/told-in-parts.js';
 import { type GraphFact, VerifiedGraph } from './verified-graph.js';
 

@@ -8,7 +8,7 @@ import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
-import { pduTextOf } from '../facts/room-facts.js';
+import { pduTextOf } from '../facts/fact-text.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';

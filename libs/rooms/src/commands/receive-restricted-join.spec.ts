@@ -13,7 +13,7 @@ import { keysKnownTo, keysOf, MemoryRoom } from '#testing/receiving/memory-room'
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
-import { pduTextOf } from '../facts/room-facts.js';
+import { pduTextOf } from '../facts/fact-text.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';

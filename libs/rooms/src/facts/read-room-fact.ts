@@ -5,6 +5,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { contentOf, referencedIds } from './pdu-fields.js';
 import {
   type HistoryVisibility,
   historyVisibilityOf,
@@ -12,10 +13,10 @@ import {
   type OutlierStored,
   type PduAccepted,
   type PduRedacted,
-  pduTextOf,
   type StateChange,
   type StateTaken,
 } from './room-facts.js';
+import { pduTextOf } from './fact-text.js';
 
 /** What the header of a fact says that an accepted event does to its room. */
 export type AcceptedHeader = Pick<
@@ -104,8 +105,7 @@ export function outlierFactOf(event: RoomEvent, version: RoomVersion): RoomFact 
 function readTakenState({ event_id: eventId, state, pdu }: StateTaken): TakenState {
   const change = { ...state[0]!, event_id: eventId };
   const isVisibility = change.type === 'm.room.history_visibility' && change.state_key === '';
-  const content = isJsonObject(pdu['content']) ? pdu['content'] : {};
-  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(content) : undefined };
+  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(contentOf(pdu)) : undefined };
 }
 
 /**
@@ -133,7 +133,7 @@ function roomEventOf(roomId: RoomId, body: PduAccepted | PduRedacted, version: R
 
 /** The parsed form of a PDU that this server made or has checked already. */
 export function roomEventOfPdu(roomId: RoomId, eventId: EventId, pdu: JsonObject, version: RoomVersion): RoomEvent {
-  const content = isJsonObject(pdu['content']) ? pdu['content'] : {};
+  const content = contentOf(pdu);
   return {
     eventId,
     roomId,
@@ -148,9 +148,4 @@ export function roomEventOfPdu(roomId: RoomId, eventId: EventId, pdu: JsonObject
     redacts: (version.redactsInContent ? content['redacts'] : pdu['redacts']) as EventId | undefined,
     pdu,
   };
-}
-
-/** The ids in `prev_events` or `auth_events`, which old room versions write with hashes. */
-export function referencedIds(references: unknown): EventId[] {
-  return (references as (EventId | [EventId, unknown])[]).map((one) => (typeof one === 'string' ? one : one[0]));
 }

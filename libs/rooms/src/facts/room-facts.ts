@@ -152,24 +152,6 @@ export interface JoinGivenUp {
 }
 
 /**
- * Whether a fact holds an event that was fetched from the past, which is news to nobody. PERF: told from the text, in which quotes
- * inside of strings are escaped.
- */
-export function isOfThePast(factData: string): boolean {
-  return saysBeforePdu(factData, ',"history":true');
-}
-
-/** Whether a fact holds an event before which another server told the state, for not all its parents were here. PERF: as `isOfThePast`. */
-export function isAfterGap(factData: string): boolean {
-  return saysBeforePdu(factData, ',"base":{"learnt":');
-}
-
-function saysBeforePdu(factData: string, text: string): boolean {
-  const at = factData.indexOf(text);
-  return at >= 0 && at < factData.indexOf(PDU_MARK);
-}
-
-/**
  * What an accepted event changed in the room's resolved current state; undefined for one of the past, which changed nothing. Throws as
  * `requireWhole`.
  */
@@ -238,84 +220,6 @@ export interface RoomUpgraded {
 /** In `user-{user_id}`: `room-forgotten`: the user wants to hear of this room no more (until joined or invited again). */
 export interface RoomForgotten {
   readonly room_id: RoomId;
-}
-
-const PDU_MARK = ',"pdu":{';
-/** What stands before the PDU and may say what a redaction takes away; of a fact one at most. */
-const TELLING = ['state_pdus', 'reason'] as const;
-type Telling = Partial<Pick<PduAccepted, 'state_pdus'> & Pick<PduRejected, 'reason'>>;
-
-/** The facts that carry an event as it was signed, which a redaction may take away. */
-const ERASABLE: ReadonlySet<string> = new Set([
-  'pdu-accepted',
-  'pdu-soft-failed',
-  'pdu-rejected',
-  'outlier-stored',
-  'state-taken',
-  'change-told',
-]);
-
-/**
- * The text of the PDU within a fact's data, byte for byte as signed. Quotes inside JSON strings are escaped, so the mark
- * cannot occur in what precedes it.
- */
-export function pduTextOf(factData: string): string {
-  return factData.slice(pduPlaceIn(factData), -1);
-}
-
-/** A fact's data with another text in the place of its PDU. */
-export function withPduText(factData: string, pduText: string): string {
-  return `${factData.slice(0, pduPlaceIn(factData))}${pduText}}`;
-}
-
-/**
- * Where the part of a room fact's data begins that a redaction may erase: the PDUs it carries, its own last, and why that was
- * rejected, which may quote it; undefined: nowhere.
- */
-export function erasablePlaceIn(factType: string, factData: string): number | undefined {
-  if (!ERASABLE.has(factType)) return undefined;
-  const own = factType === 'change-told' ? undefined : pduPlaceIn(factData);
-  for (const key of TELLING) {
-    const mark = `,"${key}":`;
-    const at = own === undefined ? factData.indexOf(mark) : factData.lastIndexOf(mark, own);
-    if (at >= 0) return at + mark.length;
-  }
-  return own;
-}
-
-function pduPlaceIn(factData: string): number {
-  const start = factData.indexOf(PDU_MARK);
-  if (start < 0) throw new Error('the fact carries no PDU');
-  return start + PDU_MARK.length - 1;
-}
-
-/** What a fact says beside its PDU. */
-type WithoutPdu =
-  | Omit<PduWithState, 'pdu'>
-  | Omit<PduAccepted, 'pdu'>
-  | Omit<PduRejected, 'pdu'>
-  | Omit<OutlierStored, 'pdu'>
-  | Omit<StateTaken, 'pdu'>
-  | Omit<PduRedacted, 'pdu'>;
-
-/** Writes a fact's data: the header's keys, of these last what may be erased with the PDU, then the PDU's own text. */
-export function factWithPdu(header: WithoutPdu, pduText: string): string {
-  const told = header as Telling;
-  const key = tellingKeyOf(told);
-  if (key === undefined) return `${JSON.stringify(header).slice(0, -1)},"pdu":${erasableTail({}, pduText)}`;
-  const { [key]: value, ...rest } = told;
-  return `${JSON.stringify(rest).slice(0, -1)},"${key}":${erasableTail({ [key]: value }, pduText)}`;
-}
-
-/** What stands in the part of a fact's data that may be erased (`erasablePlaceIn`). `pduText`: its own; a part has none. */
-export function erasableTail(told: Telling, pduText: string | undefined): string {
-  const key = tellingKeyOf(told);
-  if (pduText === undefined) return `${JSON.stringify(told.state_pdus)}}`;
-  return key === undefined ? `${pduText}}` : `${JSON.stringify(told[key])},"pdu":${pduText}}`;
-}
-
-function tellingKeyOf(told: Telling): (typeof TELLING)[number] | undefined {
-  return TELLING.find((key) => told[key] !== undefined);
 }
 
 /** How old shapes of these facts become today's. */

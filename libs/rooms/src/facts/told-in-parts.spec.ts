@@ -3,7 +3,8 @@ import type { RecordedFact } from '#event-store/event-store';
 import { withParts } from '#event-store/fact-parts';
 import type { EventId } from '#kernel/ids';
 import { positionOf } from '#testing/position-of';
-import { currentChangeOf, erasablePlaceIn, factWithPdu, type PduAccepted } from './room-facts.js';
+import { currentChangeOf, type PduAccepted } from './room-facts.js';
+import { erasablePlaceIn, factWithPdu } from './fact-text.js';
 import { MOST_IN_A_FACT, type PlacedHeader, placesIn, ROOM_PARTS, tellInParts } from './told-in-parts.js';
 
 const idOf = (name: string, i: number): EventId => `$${name}${i}` as EventId;

@@ -2,14 +2,8 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { FactParts } from '#event-store/fact-parts';
 import type { FactBody } from '#event-store/fact-shapes';
 import type { EventId } from '#kernel/ids';
-import {
-  erasablePlaceIn,
-  factWithPdu,
-  type PduAccepted,
-  pduTextOf,
-  type PduWithState,
-  type StateChange,
-} from './room-facts.js';
+import type { PduAccepted, PduWithState, StateChange } from './room-facts.js';
+import { erasablePlaceIn, factWithPdu, pduTextOf } from './fact-text.js';
 
 /**
  * `change-told`: a part of what the next fact of an event says, where that would be too large for a log. All parts of it stand right

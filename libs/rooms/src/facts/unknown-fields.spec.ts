@@ -10,7 +10,8 @@ import { eventIdOf } from '#protocol/signing/reference-hash';
 import { sealEvent } from '#protocol/signing/seal-event';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { roomEventOfFact } from './read-room-fact.js';
-import { factWithPdu, type PduAccepted, pduTextOf } from './room-facts.js';
+import type { PduAccepted } from './room-facts.js';
+import { factWithPdu, pduTextOf } from './fact-text.js';
 
 describe.each(ROOM_VERSIONS)('fields of an event that nobody knows, in room version $id', (version) => {
   const roomId = `!${version.roomIdIsCreateHash ? 'x'.repeat(43) : 'room:a.example'}` as RoomId;

@@ -1,7 +1,8 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { asMark, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
-import { referencedIds } from '../facts/read-room-fact.js';
+import { isAfterGap } from '../facts/fact-text.js';
+import { referencedIds } from '../facts/pdu-fields.js';
 import { type PduAccepted, roomIdOfStream } from '../facts/room-facts.js';
 import { findGraphEvent } from './graph-rows.js';
 import type { GraphFact } from './write-graph.js';
@@ -13,17 +14,16 @@ export const GRAPH_HOLES = new Collection<readonly [roomId: RoomId, eventId: Eve
   codec: asMark,
 });
 
-/** PERF: only an event that stands on a state which was learnt can have a parent that is not here. */
-const LEARNT_MARK = '"base":{"learnt":';
-
-/** Writes down the parents of an accepted event that are not here. Applied again, also after later facts, it changes nothing. */
+/**
+ * Writes down the parents of an accepted event that are not here. Applied again, also after later facts, it changes nothing. PERF: only
+ * an event that stands on a state which was learnt can have such parents.
+ */
 export function writeHoles(fact: GraphFact, rows: OwnRows): void | Promise<void> {
-  return fact.data.includes(LEARNT_MARK) ? writeMissingParents(fact, rows) : undefined;
+  return isAfterGap(fact.data) ? writeMissingParents(fact, rows) : undefined;
 }
 
 async function writeMissingParents(fact: GraphFact, rows: OwnRows): Promise<void> {
-  const { base, pdu } = JSON.parse(fact.data) as PduAccepted;
-  if (typeof base !== 'object') return;
+  const { pdu } = JSON.parse(fact.data) as PduAccepted;
   const roomId = roomIdOfStream(fact.stream);
   for (const eventId of referencedIds(pdu['prev_events'])) {
     const known = await findGraphEvent(rows, roomId, eventId);

@@ -1,8 +1,8 @@
 import type { EventId, RoomId } from '#kernel/ids';
-import { isJsonObject } from '#kernel/json';
 import { Collection, type RowCodec } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { contentOf } from '../facts/pdu-fields.js';
 import { type PduAccepted, type PduRedacted, roomIdOfStream } from '../facts/room-facts.js';
 import type { GraphFact } from './write-graph.js';
 
@@ -50,7 +50,6 @@ export async function writeRedacted(fact: GraphFact, rows: OwnRows): Promise<voi
 
 function targetOf({ room_version: id, pdu }: PduAccepted): EventId | undefined {
   if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return undefined;
-  const content = isJsonObject(pdu['content']) ? pdu['content'] : {};
-  const target = findRoomVersion(id)?.redactsInContent === true ? content['redacts'] : pdu['redacts'];
+  const target = findRoomVersion(id)?.redactsInContent === true ? contentOf(pdu)['redacts'] : pdu['redacts'];
   return typeof target === 'string' ? (target as EventId) : undefined;
 }

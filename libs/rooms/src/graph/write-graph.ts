@@ -2,7 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
-import { referencedIds } from '../facts/read-room-fact.js';
+import { depthOf, referencedIds } from '../facts/pdu-fields.js';
 import {
   type OutlierStored,
   type PduAccepted,
@@ -198,7 +198,6 @@ class GraphWriter {
 
   #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
     const { revision, position } = this.fact;
-    const depth = Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
-    putGraphEvent(this.rows, this.#roomId, eventId, { outcome, revision, position, depth, states });
+    putGraphEvent(this.rows, this.#roomId, eventId, { outcome, revision, position, depth: depthOf(pdu), states });
   }
 }

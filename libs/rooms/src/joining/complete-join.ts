@@ -3,7 +3,7 @@ import type { EventStore } from '#event-store/event-store';
 import { type EventId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
-import { pduTextOf } from '../facts/room-facts.js';
+import { pduTextOf } from '../facts/fact-text.js';
 import { MOST_IN_A_WRITE } from '../facts/told-in-parts.js';
 import { isSummarised } from '../projections/room-summary.projector.js';
 import { judgePdu } from '../receive/judge-pdu.js';

@@ -2,6 +2,7 @@ import type { EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { depthOf, redactionTargetOf } from '../facts/pdu-fields.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { formatRow, parseRow, type RowHeader } from './timeline-row.js';
 
@@ -36,7 +37,7 @@ export function timelineRowOf(source: RowSource): string {
     type,
     sender: pdu['sender'] as UserId,
     sentAt: Number(pdu['origin_server_ts']),
-    depth: Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER),
+    depth: depthOf(pdu),
     position,
     visibility,
     stateKey,
@@ -78,9 +79,8 @@ export function waitingRowOf(row: string, isWaiting: boolean): string {
  */
 function servedContent(pdu: JsonObject): { readonly content: JsonObject; readonly redacts?: string } {
   const content = (pdu['content'] ?? {}) as JsonObject;
-  if (pdu['type'] !== 'm.room.redaction') return { content };
-  const redacts = pdu['redacts'] ?? content['redacts'];
-  return typeof redacts === 'string' ? { content: { ...content, redacts }, redacts } : { content };
+  const redacts = redactionTargetOf(pdu);
+  return redacts === undefined ? { content } : { content: { ...content, redacts }, redacts };
 }
 
 function contentJson(content: JsonObject, lenient: boolean): string {

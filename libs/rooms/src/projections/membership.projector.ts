@@ -6,7 +6,8 @@ import type { Position } from '#kernel/position';
 import { asJson, asMark, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
-import { contentOf, currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
+import { currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
+import { contentOf } from '../facts/pdu-fields.js';
 
 /** What a user is in a room, by the event that says it. */
 export interface MemberRow {

@@ -4,6 +4,7 @@ import type { Position } from '#kernel/position';
 import { asJson, asMark, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
+import { depthOf } from '../facts/pdu-fields.js';
 import { isAside, type PduAccepted } from '../facts/room-facts.js';
 import { type DepthKey, depthKey, depthOfKey } from './event-place.js';
 import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
@@ -149,7 +150,7 @@ function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void
   const { relType, parent } = relationOf(content) ?? {};
   if (parent === undefined || relType === undefined || !fits(parent)) return undefined;
   const sender = data.pdu['sender'] as UserId;
-  const depth = Math.min(Number(data.pdu['depth']), Number.MAX_SAFE_INTEGER);
+  const depth = depthOf(data.pdu);
   const child: ParentRow = [roomId, parent, fact.position, relType, sender, depth, data.history === true];
   const mark = markOf(data);
   const what = [data.event_id, relType, data.pdu['type'] as string, sender] as const;

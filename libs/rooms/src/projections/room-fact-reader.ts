@@ -1,13 +1,14 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { changesNoState, pduTextOf } from '../facts/fact-text.js';
+import { contentOf } from '../facts/pdu-fields.js';
 import {
   currentChangeOf,
   heldBefore,
   isAside,
-  pduTextOf,
   roomIdOfStream,
   type PduAccepted,
   type PduRedacted,
@@ -60,7 +61,7 @@ const KEPT = 1_200;
 export function createRoomFactReader(): RoomFactReader {
   const changes = new Map<RecordedFact, AcceptedFact>();
   const findStateChange = (fact: RecordedFact): AcceptedFact | undefined => {
-    if (changesNothing(fact.data)) return undefined;
+    if (changesNoState(fact.data)) return undefined;
     let parsed = changes.get(fact);
     if (parsed === undefined) {
       if (changes.size >= KEPT) changes.clear();
@@ -69,13 +70,6 @@ export function createRoomFactReader(): RoomFactReader {
     return parsed;
   };
   return { findStateChange, accepted: (fact) => findStateChange(fact) ?? parseAccepted(fact), redacted: parseRedacted };
-}
-
-/** Whether an accepted fact says that it changed no state. The marks can stand in the header only: the PDU may hold anything. */
-function changesNothing(data: string): boolean {
-  const end = data.indexOf(',"pdu":{');
-  const at = data.indexOf(',"state":[],');
-  return at >= 0 && at < end && data.lastIndexOf(',"current":{', end) < 0;
 }
 
 /** The events that became current by this fact; nothing for a message event. */
@@ -111,11 +105,6 @@ function asLeft(change: StateChange): CurrentStateEvent[] {
   const { replaces, state_key: userId } = change;
   if (replaces === undefined) return [];
   return [{ change: { ...change, event_id: replaces }, pdu: { sender: userId }, content: { membership: 'leave' } }];
-}
-
-/** The content of a PDU; empty where it is not an object. */
-export function contentOf(pdu: JsonObject): JsonObject {
-  return isJsonObject(pdu['content']) ? pdu['content'] : {};
 }
 
 function parseAccepted(fact: RecordedFact): AcceptedFact {

@@ -5,7 +5,8 @@ import type { OwnRows, Projector } from '#projections/projector';
 import type { StateKey } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type HistoryVisibility, historyVisibilityOf, type StateChange } from '../facts/room-facts.js';
-import { contentOf, currentStateOf, deletedStateOf, type RoomFactReader } from './room-fact-reader.js';
+import { currentStateOf, deletedStateOf, type RoomFactReader } from './room-fact-reader.js';
+import { contentOf } from '../facts/pdu-fields.js';
 
 /** What lists and look-ups need of a room without its state. */
 export interface RoomSummary {

@@ -1,19 +1,12 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { referencedIds } from '../facts/read-room-fact.js';
+import { depthOf, redactionTargetOf, referencedIds } from '../facts/pdu-fields.js';
 import { depthKey, depthOfKey, eventKeyPart } from './event-place.js';
-import {
-  type AcceptedFact,
-  contentOf,
-  currentStateOf,
-  type RedactedFact,
-  type RoomFactReader,
-} from './room-fact-reader.js';
+import { type AcceptedFact, currentStateOf, type RedactedFact, type RoomFactReader } from './room-fact-reader.js';
 import {
   collectionOf,
   EVENTS,
@@ -79,7 +72,7 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   EVENTS.put(rows, [eventKeyPart(eventId), roomId], { position, depth, revision, isHistory });
   if (typeof data.base === 'object') GAPS.put(rows, place, referencedIds(pdu['prev_events']));
   if (txn === undefined) return;
-  const redacts = pdu['type'] === 'm.room.redaction' ? redactedBy(data) : undefined;
+  const redacts = redactionTargetOf(pdu);
   const { device_id: deviceId, txn_id: txnId } = txn;
   const [userId, type] = [pdu['sender'] as string, pdu['type'] as string];
   const key = transactionKey({ userId, deviceId, roomId, type, txnId, redacts });
@@ -117,10 +110,6 @@ async function deepestBefore(roomId: RoomId, position: Position, rows: OwnRows):
     if (found !== undefined || page.length < limit) return found && depthOfKey(found.key[1]);
     before = page.at(-1)!.key;
   }
-}
-
-function depthOf(pdu: JsonObject): number {
-  return Math.min(Number(pdu['depth']), Number.MAX_SAFE_INTEGER);
 }
 
 /** An event of the state that a join brought: it is found by its id alone, for where it stands in the room is not known. */
@@ -161,11 +150,6 @@ async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: Ow
 async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<void> {
   const place = await EVENTS.get(rows, [eventKeyPart(data.event_id), roomId]);
   if (place?.isPlaceless === true) HISTORY.delete(rows, rowKeyOf(roomId, place));
-}
-
-function redactedBy({ pdu }: AcceptedFact['data']): string | undefined {
-  const target = pdu['redacts'] ?? contentOf(pdu)['redacts'];
-  return typeof target === 'string' ? target : undefined;
 }
 
 /** Whether an event is a redaction that may be accepted without taking effect: another server's, by the rules since version 3. */

@@ -2,7 +2,7 @@ import type { RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { RoomEvent } from '#protocol/room-event';
-import { contentOf } from '../projections/room-fact-reader.js';
+import { contentOf } from '../facts/pdu-fields.js';
 import { clientEventOf } from '../projections/client-event.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { findStateRow } from './state-rows.js';

@@ -7,7 +7,7 @@ import { type DraftOn, firstEvents, makeOn, openRoom, roomOf } from '#testing/re
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
 import { problemsOf } from '#testing/receiving/verify-facts';
 import { parentsOfNext } from '../decide/room-head.js';
-import { pduTextOf } from '../facts/room-facts.js';
+import { pduTextOf } from '../facts/fact-text.js';
 import type { Accepted, Outcome } from './outcome.js';
 
 const A = new ForeignServer('a.example', 1);

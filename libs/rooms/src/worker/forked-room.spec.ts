@@ -6,7 +6,8 @@ import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { ALICE, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
-import { erasablePlaceIn, factWithPdu, heldBefore, type PduAccepted } from '../facts/room-facts.js';
+import { heldBefore, type PduAccepted } from '../facts/room-facts.js';
+import { erasablePlaceIn, factWithPdu } from '../facts/fact-text.js';
 
 const CAROL = OTHER_SERVER.user('carol');
 const DAVE = '@dave:a.example' as UserId;

@@ -4,13 +4,13 @@ import type { RoomEvent } from '#protocol/room-event';
 import { beginsAnew } from '../decide/room-head.js';
 import type { TakenState } from '../facts/read-room-fact.js';
 import {
-  factWithPdu,
   historyVisibilityOf,
   type JoinBegun,
   type JoinCompleted,
   type JoinGivenUp,
   type StateLearnt,
 } from '../facts/room-facts.js';
+import { factWithPdu } from '../facts/fact-text.js';
 import type { Accepted, StoredOutlier } from '../receive/outcome.js';
 import { storeOutlier, takePlaced } from './receive-in-turn.js';
 import type { RoomTurn } from './room-turn.js';

@@ -3,7 +3,7 @@ import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { outlierFactOf } from '../facts/read-room-fact.js';
-import { factWithPdu } from '../facts/room-facts.js';
+import { factWithPdu } from '../facts/fact-text.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
 import { knownOutlier } from '../receive/known-room.js';

@@ -19,7 +19,8 @@ import {
 import { headAfter, MOST_NAMED, movedBack, type RoomHead } from '../decide/room-head.js';
 import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
-import { erasablePlaceIn, factWithPdu, type PduRedacted, roomStream, withPduText } from '../facts/room-facts.js';
+import { type PduRedacted, roomStream } from '../facts/room-facts.js';
+import { erasablePlaceIn, factWithPdu, withPduText } from '../facts/fact-text.js';
 import { type PlacedHeader, placesIn, tellInParts } from '../facts/told-in-parts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';

@@ -5,7 +5,6 @@ import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel
 import type { ReceiptSet } from '#ephemeral/facts/receipt-facts';
 import {
   currentChangeOf,
-  isOfThePast,
   type PduAccepted,
   type PduRedacted,
   type RoomForgotten,
@@ -13,6 +12,7 @@ import {
   roomIdOfStream,
   type StateChange,
 } from '#rooms/facts/room-facts';
+import { isOfThePast } from '#rooms/facts/fact-text';
 import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
 
 /** A change of one user's membership, as the notifier keeps it. */

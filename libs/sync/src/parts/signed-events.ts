@@ -7,7 +7,8 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { type PduAccepted, pduTextOf, roomStream } from '#rooms/facts/room-facts';
+import { type PduAccepted, roomStream } from '#rooms/facts/room-facts';
+import { pduTextOf } from '#rooms/facts/fact-text';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findPlaces } from '#rooms/reading/event-rows';
 

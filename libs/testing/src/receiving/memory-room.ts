@@ -9,11 +9,11 @@ import type { EventAuthor } from '#rooms/decide/decide-event';
 import { changedBy } from '#rooms/decide/room-state';
 import {
   currentChangeOf,
-  factWithPdu,
   type HistoryVisibility,
   historyVisibilityOf,
   type PduWithState,
 } from '#rooms/facts/room-facts';
+import { factWithPdu } from '#rooms/facts/fact-text';
 import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
 import { judgeOutlier } from '#rooms/receive/judge-outlier';
 import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
