@@ -71,8 +71,8 @@ export class VerifiedGraph implements EventsById {
 
   constructor(
     private readonly version: RoomVersion,
-    /** Whether the signature by which a restricted join is authorised does not hold; undefined where no key is known. */
-    private readonly isForged: (event: RoomEvent) => boolean | undefined = () => false,
+    /** Whether the signature by which a restricted join is authorised does not hold. */
+    private readonly isForged: (event: RoomEvent) => boolean = () => false,
   ) {}
 
   /** How many events are held. */
@@ -105,7 +105,7 @@ export class VerifiedGraph implements EventsById {
     this.#events.set(event.eventId, event);
     const isRejected = body.reason !== undefined;
     const isTold = this.#restsOnErased(event);
-    const refusal = isTold ? body.reason : this.#refusalByAuthEvents(event, body.reason);
+    const refusal = isTold ? body.reason : this.#refusalByAuthEvents(event);
     if (refusal !== undefined) this.#rejections.set(event.eventId, 'auth-events');
     return isTold ? [] : outcomeProblems(event, refusal, isRejected);
   }
@@ -187,7 +187,7 @@ export class VerifiedGraph implements EventsById {
       else this.#rejections.delete(event.eventId);
       return [];
     }
-    const byAuthEvents = this.#refusalByAuthEvents(event, type === 'pdu-rejected' ? body.reason : undefined);
+    const byAuthEvents = this.#refusalByAuthEvents(event);
     const refusal = byAuthEvents ?? this.#refusalBy(event, before);
     if (refusal !== undefined)
       this.#rejections.set(event.eventId, byAuthEvents === undefined ? 'state' : 'auth-events');
@@ -277,10 +277,8 @@ export class VerifiedGraph implements EventsById {
     }
   }
 
-  /** `told`: why the log says that it is rejected. */
-  #refusalByAuthEvents(event: RoomEvent, told: string | undefined): string | undefined {
-    const isForged = this.isForged(event) ?? told === NOT_AUTHORISED;
-    if (isForged) return NOT_AUTHORISED;
+  #refusalByAuthEvents(event: RoomEvent): string | undefined {
+    if (this.isForged(event)) return NOT_AUTHORISED;
     const auth = event.authEvents.flatMap((id) => this.#events.get(id) ?? []);
     return refusalOf(() => {
       if (auth.length < event.authEvents.length) throw new Error('its auth events are not all here');

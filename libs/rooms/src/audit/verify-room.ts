@@ -201,16 +201,15 @@ export class RoomVerifier {
     }
   }
 
-  /** Of a membership that a server has to authorise: whether one of its signatures does not hold; undefined where no key is known. */
-  #isForged(event: RoomEvent, version: RoomVersion): boolean | undefined {
+  /** Of a membership that a server has to authorise: whether one of its signatures does not hold. */
+  #isForged(event: RoomEvent, version: RoomVersion): boolean {
     const server = authorisingServerOf(event, version);
     if (server === undefined) return false;
     const { pdu } = event;
-    const known = listSigningKeyIds(pdu, server).flatMap((keyId) => {
+    return listSigningKeyIds(pdu, server).some((keyId) => {
       const key = this.keys(server, keyId);
-      return key === undefined ? [] : [verifyEventSignature(pdu, version, server, keyId, key)];
+      return key !== undefined && !verifyEventSignature(pdu, version, server, keyId, key);
     });
-    return known.length === 0 ? undefined : known.includes(false);
   }
 
   #checkRedacted(fact: RecordedFact, problems: string[]): void {

@@ -1,12 +1,11 @@
 import { type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
-import { authorisingServerOf, NOT_AUTHORISED } from '#protocol/event-auth/check-auth-events';
+import { authorisingServerOf } from '#protocol/event-auth/check-auth-events';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findSignature, listSigningKeyIds } from '#protocol/signing/sign-json';
 import type { OpenedEvent } from '#protocol/signing/open-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
-import type { WellFormed } from './1-check-format.js';
 import type { ServerKeys, WantedKey } from './server-keys.js';
 
 /** Why the signatures of an event do not do. */
@@ -18,6 +17,13 @@ export interface SignatureFault {
 /** NOTSPEC: a server signs with one key, or two while it changes them. More than so many key ids of one are not looked at. */
 const MAX_KEYS = 10;
 
+/** An event, and the text that its signatures are over. */
+interface SignedEvent {
+  /** Redacted where its content hash does not hold: nobody answers for what that takes away. */
+  readonly event: RoomEvent;
+  readonly opened: Pick<OpenedEvent, 'essential'>;
+}
+
 /**
  * Step 2: signed by the servers that must; undefined where it is. Server-server API, "Validating hashes and signatures on
  * received events"; room version 5, "Signing key validity period". Checked on other cores than this code runs on.
@@ -26,18 +32,16 @@ const MAX_KEYS = 10;
  * all that count must hold.
  */
 export async function findSignatureFault(
-  { event, opened }: WellFormed,
+  { event, opened }: SignedEvent,
   version: RoomVersion,
   keys: ServerKeys,
 ): Promise<SignatureFault | undefined> {
   const servers = serversToSign(event, version).map((serverName) => findCounting(event, version, serverName, keys));
   const unsigned = servers.filter(({ counting }) => counting.length === 0);
   if (unsigned.length > 0) {
+    const names = unsigned.map(({ serverName }) => serverName).join(', ');
     const wantedKeys = unsigned.flatMap(({ wanted }) => wanted);
-    return unknownKeys(
-      unsigned.map(({ serverName }) => serverName),
-      wantedKeys,
-    );
+    return { reason: `No signature with a valid key that is known: ${names}`, wantedKeys };
   }
   const wrong = (await Promise.all(servers.map((one) => doAllHold(one, opened)))).indexOf(false);
   return wrong < 0
@@ -45,39 +49,24 @@ export async function findSignatureFault(
     : { reason: `The signature of ${servers[wrong]!.serverName} does not hold`, wantedKeys: [] };
 }
 
-/**
- * What the signature of the server says that authorises a restricted join. "Only the signature(s) from the originating server [...] are
- * required for verification" (as above), so this one is asked for by the rule on that key alone: room version 8, rule 4.2 (5.2 in
- * version 12). Where it is there and does not hold, or none is there, the event is rejected (step 4), so that what stands on it can be
- * judged. NOTSPEC: where no key of it is known it is dropped, for a rejection is for ever, and the key may yet be fetched.
- */
-export async function checkAuthoriser(
-  { event, opened }: WellFormed,
-  version: RoomVersion,
-  keys: ServerKeys,
-): Promise<{ readonly fault?: SignatureFault; readonly refusal?: string }> {
-  const serverName = authorisingServerOf(event, version);
-  if (serverName === undefined || listSigningKeyIds(event.pdu, serverName).length === 0) return {};
-  const one = findCounting(event, version, serverName, keys);
-  if (one.counting.length === 0) return { fault: unknownKeys([serverName], one.wanted) };
-  return (await doAllHold(one, opened)) ? {} : { refusal: NOT_AUTHORISED };
-}
-
-function unknownKeys(servers: readonly ServerName[], wantedKeys: readonly WantedKey[]): SignatureFault {
-  return { reason: `No signature with a valid key that is known: ${servers.join(', ')}`, wantedKeys };
-}
-
-async function doAllHold({ counting }: SignaturesOf, { essential }: OpenedEvent): Promise<boolean> {
+async function doAllHold({ counting }: SignaturesOf, { essential }: SignedEvent['opened']): Promise<boolean> {
   const checks = counting.map(({ key, signature }) => key.verifyAside(essential, signature));
   return !(await Promise.all(checks)).includes(false);
 }
 
-/** The servers whose signatures an event must carry. */
+/**
+ * The servers whose signatures an event must carry.
+ *
+ * NOTSPEC: the one that authorises a restricted join is asked for by the rules of authorisation (room version 8, rule 4.2; 5.2 in version
+ * 12), which reject. But signatures are no part of what the event id stands for: by a copy without this one, whoever passes it on could
+ * have the join rejected here for ever, and all that its user says. So it is dropped, and waits for a copy that has it, as in other servers.
+ */
 function serversToSign(event: RoomEvent, version: RoomVersion): ServerName[] {
   const servers = new Set<ServerName | undefined>();
   // Whoever sends the invite of a third-party identifier on may be another server than the inviting one.
   if (!isThirdPartyInvite(event)) servers.add(serverNameOf(event.sender));
   if (version.eventIds === 'opaque') servers.add(serverNameOf(event.eventId));
+  servers.add(authorisingServerOf(event, version));
   return [...servers].filter((serverName) => serverName !== undefined);
 }
 

@@ -13,7 +13,8 @@ export interface HashedEvent {
 
 /**
  * Step 3: where the content hash does not hold, only the redacted form goes on: that is what was signed. `unsigned` goes in
- * any case: nobody answers for it. Server-server API, "Validating hashes and signatures on received events".
+ * any case: nobody answers for it. Server-server API, "Validating hashes and signatures on received events". What step 2 asks
+ * of the event it asks of this form, too: else whoever passes it on could say by what they add to it who need not have signed it.
  */
 export function keepHashed({ event, opened }: WellFormed, version: RoomVersion): HashedEvent {
   const { unsigned, ...signed } = event.pdu;

@@ -9,7 +9,7 @@ import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu, StoredOutlier }
  * its own auth events: step 4 alone. One that they do not allow is stored as rejected, so that what rests on it is too.
  */
 export async function judgeOutlier(
-  { event, pduText, origin, refusal }: PreparedPdu,
+  { event, pduText, origin }: PreparedPdu,
   room: KnownRoom,
 ): Promise<StoredOutlier | Dropped | AlreadyKnown | MissingEvents> {
   const { eventId } = event;
@@ -20,7 +20,7 @@ export async function judgeOutlier(
   if (foreign !== undefined) return foreign;
   const authEvents = findMissingAuth(event, known, room);
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
-  const reason = refusal ?? refuseByAuthEvents(event, known, room);
+  const reason = refuseByAuthEvents(event, known, room);
   const header = {
     event_id: eventId,
     room_version: room.version.id,

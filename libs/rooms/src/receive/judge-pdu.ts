@@ -41,7 +41,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   const parents = 'missing' in before ? before.missing : [];
   if (authEvents.length > 0 || 'missing' in before) return { kind: 'missing', eventId, authEvents, parents };
   const judging = new Judging(pdu, known, before, room);
-  const refusal = pdu.refusal ?? refuseByAuthEvents(event, known, room);
+  const refusal = refuseByAuthEvents(event, known, room);
   if (refusal !== undefined) return judging.reject('auth-events', refusal);
   const refusalBefore = await refuseByState(event, before.state, known, room);
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);

@@ -16,8 +16,6 @@ export interface PreparedPdu {
   /** The server it came from. */
   readonly origin: ServerName;
   readonly policy: PolicyVerdict;
-  /** Why step 4 rejects it, whatever its auth events say: a signature that only those rules ask for does not hold. */
-  readonly refusal?: string;
 }
 
 /** Nothing is kept of it. */

@@ -139,20 +139,15 @@ describe('who must sign', () => {
   });
 
   it.each(['join', 'leave'])(
-    'is not the server that authorises a restricted join, but a false signature of it has a %s rejected, from version 8 on',
+    'is the server that authorises a restricted join too, where a %s names one, from version 8 on',
     async (membership) => {
       const content = { membership, join_authorised_via_users_server: B.user('bob') };
       const unsigned = (of: RoomVersion) => message(of, { type: 'm.room.member', stateKey: ALICE, content });
       const forged = (of: RoomVersion) => signEvent(unsigned(of), of, B.name, FORGED);
-      const refusal = 'The join is not signed by the server that authorises it';
       const [seven, eight] = [version('7'), version('8')];
-      expect(await prepare(seven, forged(seven))).not.toHaveProperty('refusal');
-      expect(await prepare(eight, forged(eight))).toMatchObject({ kind: 'prepared', refusal });
-      const signed = await prepare(eight, signEvent(unsigned(eight), eight, B.name, B.signingKey));
-      expect(signed.kind).toBe('prepared');
-      expect(signed).not.toHaveProperty('refusal');
-      // The rules find out by themselves that there is none.
-      expect((await prepare(eight, unsigned(eight))).kind).toBe('prepared');
+      for (const pdu of [forged(seven), unsigned(seven)]) expect(await kindOf(seven, pdu)).toBe('prepared');
+      for (const pdu of [forged(eight), unsigned(eight)]) expect(await kindOf(eight, pdu)).toBe('dropped');
+      expect(await kindOf(eight, signEvent(unsigned(eight), eight, B.name, B.signingKey))).toBe('prepared');
     },
   );
 
@@ -176,6 +171,14 @@ describe('who must sign', () => {
     };
     const sent = B.make(version('11'), roomIdOf(version('11')), draft);
     expect((await prepare(version('11'), sent.text)).kind).toBe('prepared');
+  });
+
+  it('is the server of who invited all the same, where the invite of a third-party identifier was added to what it made', async () => {
+    const of = version('10');
+    const draft = { type: 'm.room.member', sender: ALICE, stateKey: B.user('bob'), prev: ['$p'], auth: ['$a'] };
+    const { event } = B.make(of, roomIdOf(of), { ...draft, content: { membership: 'invite' } });
+    const content = { membership: 'invite', third_party_invite: { signed: {} } };
+    expect(await kindOf(of, { ...event.pdu, content })).toBe('dropped');
   });
 });
 

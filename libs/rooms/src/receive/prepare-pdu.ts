@@ -3,7 +3,7 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { checkFormat, type WellFormed } from './1-check-format.js';
-import { checkAuthoriser, findSignatureFault } from './2-check-signatures.js';
+import { findSignatureFault } from './2-check-signatures.js';
 import { keepHashed } from './3-check-hash.js';
 import type { Policy } from './7-check-policy.js';
 import type { Dropped, PreparedPdu } from './outcome.js';
@@ -34,18 +34,8 @@ export async function preparePdu(
     if (error instanceof MatrixError) return { kind: 'dropped', reason: error.message, wantedKeys: [] };
     throw error;
   }
-  const fault = await findSignatureFault(wellFormed, version, keys);
-  if (fault !== undefined) return { kind: 'dropped', ...fault };
   const { event, pduText } = keepHashed(wellFormed, version);
-  const authorised = await checkAuthoriser({ event, opened: wellFormed.opened }, version, keys);
-  if (authorised.fault !== undefined) return { kind: 'dropped', ...authorised.fault };
-  const { refusal } = authorised;
-  return {
-    kind: 'prepared',
-    event,
-    pduText,
-    origin,
-    policy: await policy(event),
-    ...(refusal === undefined ? {} : { refusal }),
-  };
+  const fault = await findSignatureFault({ event, opened: wellFormed.opened }, version, keys);
+  if (fault !== undefined) return { kind: 'dropped', ...fault };
+  return { kind: 'prepared', event, pduText, origin, policy: await policy(event) };
 }
