@@ -9,7 +9,8 @@ import type { EventsById, Rejection } from '#protocol/state-resolution/events-by
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
-import { endsNothing, standsOn } from '../receive/place-in-graph.js';
+import { standsOn } from '../receive/extremities-beside.js';
+import { endsNothing, type EventOutcome } from '../receive/known-room.js';
 import {
   historyVisibilityOf,
   type OutlierStored,
@@ -36,6 +37,12 @@ export type GraphFact =
   | { readonly type: 'pdu-soft-failed'; readonly body: PduWithState }
   | { readonly type: 'pdu-rejected'; readonly body: PduRejected };
 
+const OUTCOMES: Readonly<Record<GraphFact['type'], EventOutcome>> = {
+  'pdu-accepted': 'accepted',
+  'pdu-soft-failed': 'soft-failed',
+  'pdu-rejected': 'rejected',
+};
+
 /**
  * So many events back, in a room that nobody else has written to, a state is still known: there every event stands on the
  * last one. From the first event of another server on all of them are.
@@ -50,7 +57,7 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
  *
  * A second opinion: it believes nothing of what is written beside the PDUs before it has come to the same, but for the states
  * that other servers told, which no PDU proves. With those who write facts it shares the rules alone (authorisation, resolution,
- * `standsOn`), for it is no use to read a rule twice: that each is right is held against slow references by tests. Nothing that
+ * `standsOn`, `endsNothing`), for it is no use to read a rule twice: that each is right is held against slow references by tests. Nothing that
  * decides, remembers or says what is written is used here.
  */
 export class VerifiedGraph implements EventsById {
@@ -140,7 +147,7 @@ export class VerifiedGraph implements EventsById {
   }
 
   /** Whether an event is a forward extremity of the room. */
-  isEnd(eventId: EventId): boolean {
+  isExtremity(eventId: EventId): boolean {
     return this.#extremities.has(eventId);
   }
 
@@ -155,8 +162,9 @@ export class VerifiedGraph implements EventsById {
     problems.push(...this.#checkOutcome(event, fact, before));
     const after = fact.type === 'pdu-rejected' ? before : stateAfterEvent(before, event, this.version);
     this.#checkState(event, fact, before, after, problems);
-    if (fact.type === 'pdu-accepted' && !endsNothing(fact.body)) this.#endedNothing.delete(event.eventId);
-    else this.#endedNothing.add(event.eventId);
+    const gap = { isOfThePast: body.history === true, isAfterGap: typeof body.base === 'object' };
+    if (endsNothing(OUTCOMES[fact.type], gap)) this.#endedNothing.add(event.eventId);
+    else this.#endedNothing.delete(event.eventId);
     if (fact.type === 'pdu-accepted') this.#checkPlace(event, fact.body, after, problems);
     this.#note(event, before, after);
     this.#told.forget(event.eventId);

@@ -169,7 +169,7 @@ export class RoomVerifier {
   #checkCompleted(fact: RecordedFact, problems: string[]): void {
     if (this.#isTorn) return;
     const { event_id: eventId } = JSON.parse(fact.data) as JoinCompleted;
-    if (this.#graph?.isEnd(eventId) !== true) problems.push(`the join is completed without ${eventId}`);
+    if (this.#graph?.isExtremity(eventId) !== true) problems.push(`the join is completed without ${eventId}`);
   }
 
   #checkVersion(event: RoomEvent, version: RoomVersion, problems: string[]): void {

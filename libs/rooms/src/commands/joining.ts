@@ -3,15 +3,15 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Position } from '#kernel/position';
-import type { JoinUnderWay as UnderWay, RoomHead } from '../decide/room-head.js';
+import type { JoinUnderWay, RoomHead } from '../decide/room-head.js';
 import { type JoinCompleted, type JoinGivenUp, type PduAccepted, roomStream } from '../facts/room-facts.js';
 import { pduTextOf } from '../facts/fact-text.js';
 import { JoinIndex } from '../joining/join-index.js';
 import { JoiningRoom } from '../joining/joining-room.js';
-import { completeInPieces } from '../joining/complete-join.js';
+import { completeJoin } from '../joining/complete-join.js';
 import { getKnown } from '../receive/known-room.js';
 import type { PreparedPdu } from '../receive/outcome.js';
-import { giveJoinUp, JoinLost, JoinUnderWay } from '../worker/join-in-turn.js';
+import { giveJoinUp, JoinLost, OtherJoinUnderWay } from '../worker/join-in-turn.js';
 import { OtherProcesses } from '../worker/other-processes.js';
 import { readRevision } from '../worker/read-revisions.js';
 import { type RoomTask, RoomWorkers, type TurnResult } from '../worker/room-workers.js';
@@ -46,7 +46,7 @@ export class Joining {
         } catch (error) {
           if (error instanceof JoinLost) return answer((await this.#settle(roomId)) ?? (await this.#findEnd(roomId)));
           // Another process was faster to begin one.
-          if (!(error instanceof JoinUnderWay)) throw error;
+          if (!(error instanceof OtherJoinUnderWay)) throw error;
         }
       }
     });
@@ -83,7 +83,7 @@ export class Joining {
   complete(room: JoiningRoom, begun: number, join: PreparedPdu): Promise<Position | { readonly refusal: string }> {
     const write = (actor: UserId | ServerName, task: RoomTask<unknown>): Promise<TurnResult<unknown>> =>
       this.workers.join(room.roomId, { actor }, task);
-    return completeInPieces({ room, begun, join, store: this.store, write });
+    return completeJoin({ room, begun, join, store: this.store, write });
   }
 
   async #settle(roomId: RoomId): Promise<JoinEnd | undefined> {
@@ -111,7 +111,7 @@ export class Joining {
     }
   }
 
-  async #end(roomId: RoomId, { state, createEvent, version }: RoomHead, join: UnderWay): Promise<void> {
+  async #end(roomId: RoomId, { state, createEvent, version }: RoomHead, join: JoinUnderWay): Promise<void> {
     const index = state.size === 0 ? undefined : await JoinIndex.read(this.store, roomId);
     const told = index?.told;
     if (index === undefined || told === undefined) {

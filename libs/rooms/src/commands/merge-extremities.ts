@@ -5,7 +5,7 @@ import { LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
-import { isMergeDue } from '../receive/place-in-graph.js';
+import { isMergeDue } from '../receive/extremities-beside.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';

@@ -1,7 +1,7 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { Pdu } from '#protocol/room-event';
-import { sortByAuth } from '../receive/sort-by-auth.js';
+import { sortByAuth } from '../receive/auth-order.js';
 import { type Receipt, Receiving } from './receiving.js';
 
 /**

@@ -51,8 +51,8 @@ export function isHere({ revision, extremities }: Pick<RoomHead, 'revision' | 'e
   return revision < 0 || extremities.length > 0;
 }
 
-/** The current state of a room and its extremities, with the states after these as far as they are at hand. */
-interface Ends {
+/** What the next event is to stand on: the current state and the extremities, with the states after these as far as they are at hand. */
+interface Ground {
   readonly state: StateTrie;
   readonly extremities: readonly (Pick<Extremity, 'eventId' | 'root'> & Partial<Pick<Extremity, 'state'>>)[];
 }
@@ -124,8 +124,8 @@ export const MOST_NAMED = 20;
  * so that each has its turn and neither forged depths nor a flood of branches keep any out. First the one whose state is nearest to
  * the current one, for what is written down of the next state is its difference to that.
  */
-export function parentsOfNext({ state, extremities }: Ends): EventId[] {
-  const distance = (one: Ends['extremities'][number]): number => {
+export function parentsOfNext({ state, extremities }: Ground): EventId[] {
+  const distance = (one: Ground['extremities'][number]): number => {
     if (one.root === state.rootHash) return 0;
     return one.state === undefined ? Infinity : changesBetween(one.state, state).length;
   };

@@ -9,7 +9,7 @@ import { isSummarised } from '../projections/room-summary.projector.js';
 import { judgePdu } from '../receive/judge-pdu.js';
 import type { PreparedPdu } from '../receive/outcome.js';
 import { FACT_BYTES } from '../worker/in-writes.js';
-import { type BroughtState, checkJoin, completeJoin, takeState } from '../worker/join-in-turn.js';
+import { type BroughtState, checkJoin, takeJoinEvent, takeState } from '../worker/join-in-turn.js';
 import { readRevisions } from '../worker/read-revisions.js';
 import type { RoomTask, TurnResult } from '../worker/room-workers.js';
 import type { JoiningRoom } from './joining-room.js';
@@ -38,7 +38,7 @@ export interface Refused {
  * many as one write takes, for more are of a room that was lost here. Answers the position of that, or why the join event is refused,
  * with nothing written.
  */
-export async function completeInPieces({ room, begun, join, store, write }: Completion): Promise<Position | Refused> {
+export async function completeJoin({ room, begun, join, store, write }: Completion): Promise<Position | Refused> {
   const joined = await judgePdu(join, room);
   if (joined.kind !== 'accepted') {
     return { refusal: 'reason' in joined ? joined.reason : `the join event is ${joined.kind}` };
@@ -56,7 +56,7 @@ export async function completeInPieces({ room, begun, join, store, write }: Comp
   const { position } = await write(user, async (turn) => {
     checkJoin(turn, begun);
     takeAll(last, turn);
-    completeJoin(turn, joined);
+    takeJoinEvent(turn, joined);
   });
   return position!;
 

@@ -7,8 +7,8 @@ interface Waiting<T> {
 }
 
 /**
- * Puts events that come one after another in an order in which each comes after its auth events, as `sortByAuth` does for a list:
- * those that come too early wait. What names an event that never comes waits for ever.
+ * Puts events that come one after another in an order in which each comes after its auth events: those that come too early wait. What
+ * names an event that never comes waits for ever.
  */
 export class AuthOrder<T extends { readonly event: RoomEvent }> {
   readonly #waiting = new Map<EventId, Waiting<T>>();
@@ -49,4 +49,16 @@ export class AuthOrder<T extends { readonly event: RoomEvent }> {
       }
     }
   }
+}
+
+/**
+ * Events so that each comes after those of its auth events that are among them: the order in which a state with its auth chain
+ * can be checked. Events that name each other in a circle (possible where senders choose the ids) are left out.
+ */
+export function sortByAuth<T extends { readonly event: RoomEvent }>(list: readonly T[]): T[] {
+  const among = new Set(list.map(({ event }) => event.eventId));
+  const sorted = new Map<EventId, T>();
+  const order = new AuthOrder<T>((eventId) => sorted.has(eventId) || !among.has(eventId));
+  for (const one of list) for (const due of order.add(one)) sorted.set(due.event.eventId, due);
+  return [...sorted.values()];
 }

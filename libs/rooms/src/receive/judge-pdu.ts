@@ -11,9 +11,9 @@ import { refuseByPolicy } from './7-check-policy.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
-import { extremitiesBeside, isMergeDue } from './place-in-graph.js';
+import { extremitiesBeside, isMergeDue } from './extremities-beside.js';
 import { resolveStates } from './resolve-states.js';
-import { carryPdus, tellCurrent, tellState, type ToldState } from './write-change.js';
+import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change.js';
 
 /** How an event comes in. */
 export interface Arrival {
@@ -81,12 +81,12 @@ class Judging {
     this.#event = pdu.event;
   }
 
-  async reject(rejection: Rejection, reason: string): Promise<Rejected> {
+  async reject(check: Rejection, reason: string): Promise<Rejected> {
     const { state } = this.before;
     const told = tellState(this.#event, state, this.before.bases);
-    const header = { ...(await this.#header(told)), reason, check: rejection };
+    const header = { ...(await this.#header(told)), reason, check };
     const redactions = await findWaitingRedactions(this.#event, this.room);
-    return { kind: 'rejected', ...this.#judged(state), redactions, header, rejection };
+    return { kind: 'rejected', ...this.#judged(state), redactions, header };
   }
 
   async softFail(reason: string): Promise<SoftFailed> {

@@ -3,7 +3,7 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import type { HistoryVisibility } from '../facts/room-facts.js';
+import type { HistoryVisibility, PduRejected, PduWithState } from '../facts/room-facts.js';
 
 /** What became of an event. Of an outlier the state is not known; of all others it is. */
 export type EventOutcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier';
@@ -17,13 +17,39 @@ export interface KnownEvent {
   readonly rejection?: Rejection;
   /** A redaction took effect on it. */
   readonly isRedacted?: boolean;
-  /** It was accepted, and its parents that are here may be extremities all the same (`endsNothing`). */
+  /** Its place is known, and its parents that are here may be extremities all the same (`endsNothing`). */
   readonly endedNothing?: boolean;
 }
 
 /** An event whose place is not known. `isRejected`: its own auth events do not allow it. */
 export function knownOutlier(event: RoomEvent, isRejected: boolean): KnownEvent {
   return { event, outcome: 'outlier', ...(isRejected ? { rejection: 'auth-events' as const } : {}) };
+}
+
+/** An event whose place is known, by what became of it and the header of the fact that says so. */
+export function knownPlaced(
+  event: RoomEvent,
+  outcome: Exclude<EventOutcome, 'outlier'>,
+  { history, base, check }: Pick<PduWithState, 'history' | 'base'> & Partial<Pick<PduRejected, 'check'>>,
+): KnownEvent {
+  const gap = { isOfThePast: history === true, isAfterGap: typeof base === 'object' };
+  return {
+    event,
+    outcome,
+    ...(check === undefined ? {} : { rejection: check }),
+    ...(endsNothing(outcome, gap) ? { endedNothing: true } : {}),
+  };
+}
+
+/**
+ * Whether an event ended nothing, so that its parents may be extremities still: one that was refused (soft-failed or rejected), one of
+ * the past, and one that stands after a gap, for its parents came later, if at all.
+ */
+export function endsNothing(
+  outcome: EventOutcome,
+  { isOfThePast, isAfterGap }: { readonly isOfThePast: boolean; readonly isAfterGap: boolean },
+): boolean {
+  return outcome !== 'outlier' && (outcome !== 'accepted' || isOfThePast || isAfterGap);
 }
 
 /** A forward extremity of the room. */

@@ -1,6 +1,5 @@
 import type { EventId, ServerName } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
-import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { OutlierStored, PduAccepted, PduRedacted, PduRejected, PduSoftFailed } from '../facts/room-facts.js';
 import type { EventOutcome } from './known-room.js';
@@ -77,7 +76,6 @@ export interface SoftFailed extends Judged {
 export interface Rejected extends Judged {
   readonly kind: 'rejected';
   readonly header: Omit<PduRejected, 'pdu'>;
-  readonly rejection: Rejection;
 }
 
 /** What becomes of a PDU where its place in the room is known. */

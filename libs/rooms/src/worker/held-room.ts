@@ -11,7 +11,7 @@ import { isAfterGap, isOfThePast } from '../facts/fact-text.js';
 import type { GraphEvent, LearntRow } from '../graph/graph-rows.js';
 import { type GraphSources, RecentGraph } from '../graph/recent-graph.js';
 import type { GraphState, RoomGraph } from '../graph/room-graph.js';
-import type { KnownEvent, KnownRoom } from '../receive/known-room.js';
+import { endsNothing, type KnownEvent, type KnownRoom } from '../receive/known-room.js';
 import type { LiveRoom } from './live-room.js';
 import { readRevisions } from './read-revisions.js';
 import type { Undurable } from './undurable.js';
@@ -155,29 +155,30 @@ export class HeldRoom implements KnownRoom {
     return known.map((place) => [place.eventId, this.#knownEventOf(place, facts)]);
   }
 
-  #knownEventOf({ decided, redacted }: EventPlace, facts: ReadonlyMap<number, RecordedFact>): KnownEvent {
+  #knownEventOf({ decided, redacted }: LoggedEvent, facts: ReadonlyMap<number, RecordedFact>): KnownEvent {
     const { outcome, revision } = decided;
     const fact = facts.get(revision)!;
     const rejection = rejectionOf(decided, fact);
-    const endedNothing = outcome === 'accepted' && (isOfThePast(fact.data) || isAfterGap(fact.data));
+    const known = outcome === 'rejected-outlier' ? 'outlier' : outcome;
+    const gap = { isOfThePast: isOfThePast(fact.data), isAfterGap: isAfterGap(fact.data) };
     return {
       event: roomEventOfFact(this.roomId, facts.get(redacted ?? revision)!),
-      outcome: outcome === 'rejected-outlier' ? 'outlier' : outcome,
+      outcome: known,
       ...(rejection === undefined ? {} : { rejection }),
       ...(redacted === undefined ? {} : { isRedacted: true }),
-      ...(endedNothing ? { endedNothing } : {}),
+      ...(endsNothing(known, gap) ? { endedNothing: true } : {}),
     };
   }
 }
 
 /** Where an event is in the log, and what remains of it. */
-interface EventPlace {
+interface LoggedEvent {
   readonly eventId: EventId;
   readonly decided: GraphEvent;
   readonly redacted: number | undefined;
 }
 
-async function placeOf(graph: RoomGraph, eventId: EventId): Promise<EventPlace | undefined> {
+async function placeOf(graph: RoomGraph, eventId: EventId): Promise<LoggedEvent | undefined> {
   const decided = await graph.findEvent(eventId);
   return decided && { eventId, decided, redacted: await graph.findRedacted(eventId) };
 }

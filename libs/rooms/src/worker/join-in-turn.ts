@@ -32,7 +32,7 @@ export class JoinLost extends Error {
 }
 
 /** Another process is joining the room. */
-export class JoinUnderWay extends Error {
+export class OtherJoinUnderWay extends Error {
   constructor() {
     super('the room is being joined');
   }
@@ -46,12 +46,12 @@ export function roomIsHere(): MatrixError {
 /**
  * Begins a join that brings the room here; answers the revision of the fact that says so. `create` is stored first where the room
  * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws M_UNKNOWN where
- * the room is here, and JoinUnderWay.
+ * the room is here, and OtherJoinUnderWay.
  */
 export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }: JoinTold): number {
   const { revision, extremities } = turn.head;
   if (extremities.length > 0) throw roomIsHere();
-  if (turn.head.join !== undefined) throw new JoinUnderWay();
+  if (turn.head.join !== undefined) throw new OtherJoinUnderWay();
   if (revision < 0 || beginsAnew(turn.head, create.event)) storeOutlier(turn, create);
   const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via };
   turn.push('join-begun', JSON.stringify(begun), `join ${userId} ${via}`, { type: 'join-begun', userId, via });
@@ -95,7 +95,7 @@ function visibilityIn(pduText: string): TakenState['visibility'] {
 }
 
 /** Appends the join event, by which the room shows. */
-export function completeJoin(turn: RoomTurn, joined: Accepted): void {
+export function takeJoinEvent(turn: RoomTurn, joined: Accepted): void {
   const { eventId, prevEvents } = joined.event;
   takePlaced(turn, joined, prevEvents);
   const completed: JoinCompleted = { event_id: eventId };

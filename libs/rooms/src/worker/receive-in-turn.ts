@@ -6,8 +6,7 @@ import { outlierFactOf } from '../facts/read-room-fact.js';
 import { factWithPdu } from '../facts/fact-text.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
-import { knownOutlier } from '../receive/known-room.js';
-import { endsNothing } from '../receive/place-in-graph.js';
+import { knownOutlier, knownPlaced } from '../receive/known-room.js';
 import type { LearnedState } from '../receive/learn-state.js';
 import type {
   Accepted,
@@ -107,10 +106,7 @@ export function takePlaced(
   missing: readonly EventId[],
 ): void {
   const { event, kind, pduText, redactions, state } = outcome;
-  const rejection = kind === 'rejected' ? { rejection: outcome.rejection } : {};
-  const endedNothing = kind === 'accepted' && endsNothing(outcome.header) ? { endedNothing: true } : {};
-  const fate = { outcome: kind, ...rejection, ...endedNothing };
-  turn.undurable.note({ event, ...fate, after: state, isForeign: true }, missing);
+  turn.undurable.note({ ...knownPlaced(event, kind, outcome.header), after: state, isForeign: true }, missing);
   const name = `${kind} ${event.eventId}`;
   if (kind === 'accepted') {
     const { data, header } = turn.tellPlaced(outcome.header, pduText);

@@ -17,9 +17,14 @@ import { factWithPdu } from '#rooms/facts/fact-text';
 import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
 import { judgeOutlier } from '#rooms/receive/judge-outlier';
 import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
-import { type KnownEvent, type KnownExtremity, knownOutlier, type KnownRoom } from '#rooms/receive/known-room';
+import {
+  type KnownEvent,
+  type KnownExtremity,
+  knownOutlier,
+  knownPlaced,
+  type KnownRoom,
+} from '#rooms/receive/known-room';
 import { type LearnedState, learnState } from '#rooms/receive/learn-state';
-import { endsNothing } from '#rooms/receive/place-in-graph';
 import type { DueRedaction, Outcome, StoredOutlier } from '#rooms/receive/outcome';
 import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
 import type { ServerKeys } from '#rooms/receive/server-keys';
@@ -135,9 +140,7 @@ export class MemoryRoom implements KnownRoom {
     const state = this.#fold(event, header);
     this.#after.set(eventId, state);
     if (header.root !== outcome.state.rootHash) throw new Error(`${eventId}: the outcome's state is another`);
-    const endedNothing = kind === 'accepted' && endsNothing(header) ? { endedNothing: true } : {};
-    const rejection = kind === 'rejected' ? { rejection: outcome.header.check } : {};
-    this.#remember(event, { outcome: kind, ...rejection, ...endedNothing });
+    this.known.set(eventId, knownPlaced(event, kind, header));
     if (outcome.kind === 'accepted') this.#applyAccepted(outcome);
     outcome.redactions.forEach((redaction) => this.#redact(redaction));
   }
@@ -183,7 +186,7 @@ export class MemoryRoom implements KnownRoom {
 
   #applyOutlier({ event, header, pduText, redactions }: StoredOutlier): void {
     this.facts.push({ type: 'outlier-stored', data: factWithPdu(header, pduText) });
-    this.#remember(event, knownOutlier(event, header.reason !== undefined));
+    this.known.set(event.eventId, knownOutlier(event, header.reason !== undefined));
     if (event.type === 'm.room.create' && header.reason === undefined) this.createEvent = event;
     redactions.forEach((redaction) => this.#redact(redaction));
   }
@@ -195,10 +198,6 @@ export class MemoryRoom implements KnownRoom {
     for (const [type, stateKey, id] of entries) told = told.set(type, stateKey, id);
     if (told.rootHash !== state.rootHash) throw new Error('the parts tell another state');
     this.learnt.set(eventId, told);
-  }
-
-  #remember(event: RoomEvent, fate: Omit<KnownEvent, 'event'>): void {
-    this.known.set(event.eventId, { event, ...fate });
   }
 
   #redact({ effect, pduText }: DueRedaction): void {

@@ -1,6 +1,5 @@
 import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
-import type { PduWithState } from '../facts/room-facts.js';
 import type { KnownEvent, KnownExtremity, KnownRoom } from './known-room.js';
 
 /** NOTSPEC: with more extremities than so many open, an event of ours brings them together, though nobody here says anything. */
@@ -14,17 +13,8 @@ export function isMergeDue(extremities: readonly unknown[]): boolean {
 }
 
 /**
- * Whether an event that was accepted ended nothing, so that its parents may be extremities still: one of the past, and one that stands after a
- * gap, for its parents came later, if at all.
- */
-export function endsNothing({ history, base }: Pick<PduWithState, 'history' | 'base'>): boolean {
-  return history === true || typeof base === 'object';
-}
-
-/**
  * The events that one with these parents stands on, so that they are extremities no more: these and, by way of events that ended nothing
- * themselves (those, and what was refused: soft-failed or rejected), the parents of those. Yields ids, and is given the events among
- * them that ended nothing.
+ * themselves (`endsNothing`), the parents of those. Yields ids, and is given the events among them that ended nothing.
  */
 export function* standsOn(
   parents: readonly EventId[],
@@ -53,15 +43,10 @@ export async function extremitiesBeside(
   const walk = standsOn(event.prevEvents);
   let step = walk.next();
   for (let found = known; !step.done;) {
-    step = walk.next(step.value.flatMap((eventId) => endingNothing(found.get(eventId))));
+    const reached = step.value.flatMap((eventId) => found.get(eventId) ?? []);
+    step = walk.next(reached.flatMap((one) => (one.endedNothing === true ? [one.event] : [])));
     if (!step.done) found = await room.find(step.value);
   }
   const covered = step.value;
   return room.extremities.filter(({ eventId }) => !covered.has(eventId));
-}
-
-function endingNothing(one: KnownEvent | undefined): RoomEvent[] {
-  if (one === undefined) return [];
-  const isRefused = one.outcome === 'soft-failed' || one.outcome === 'rejected';
-  return isRefused || one.endedNothing === true ? [one.event] : [];
 }
