@@ -5,7 +5,8 @@ import type { EventId } from '#kernel/ids';
 import { positionOf } from '#testing/position-of';
 import { currentChangeOf, type PduAccepted } from './room-facts.js';
 import { erasablePlaceIn, factWithPdu } from './fact-text.js';
-import { MOST_IN_A_FACT, type PlacedHeader, placesIn, ROOM_PARTS, tellInParts } from './told-in-parts.js';
+import { MOST_IN_A_FACT } from './log-limits.js';
+import { type PlacedHeader, placesIn, ROOM_PARTS, tellInParts } from './told-in-parts.js';
 
 const idOf = (name: string, i: number): EventId => `$${name}${i}` as EventId;
 const many = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
@@ -38,7 +39,7 @@ describe('what is told of an event', () => {
   it.each<[string, string, PlacedHeader]>([
     ['members of the current state', 'pdu-accepted', { ...HEADER, current: { state: many(900, change), root: 'now' } }],
     ['changes of its own state', 'pdu-soft-failed', { ...HEADER, state: many(900, change) }],
-    ['ends', 'pdu-accepted', { ...HEADER, extremities: many(9_000, (i) => idOf('end-of-the-room-', i)) }],
+    ['extremities', 'pdu-accepted', { ...HEADER, extremities: many(9_000, (i) => idOf('end-of-the-room-', i)) }],
     ['why it was rejected', 'pdu-rejected', REJECTED],
   ])('is the same when it is read, told in parts or not: %s', (_, type, header) => {
     const { facts, whole } = told(type, header);

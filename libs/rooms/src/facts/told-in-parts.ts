@@ -4,6 +4,7 @@ import type { FactBody } from '#event-store/fact-shapes';
 import type { EventId } from '#kernel/ids';
 import type { PduAccepted, PduWithState, StateChange } from './room-facts.js';
 import { erasablePlaceIn, factWithPdu, pduTextOf } from './fact-text.js';
+import { inGroups, MOST_IN_A_FACT } from './log-limits.js';
 
 /**
  * `change-told`: a part of what the next fact of an event says, where that would be too large for a log. All parts of it stand right
@@ -22,14 +23,6 @@ export interface ChangeTold {
   /** As those of `pdu-accepted`; they come last. */
   readonly state_pdus?: Readonly<Record<EventId, string>>;
 }
-
-/**
- * So many bytes one fact tells of what grows with its room; a single PDU may be more. A log takes 1 MB at once, where nobody told it
- * to take more (KurrentDB), so that some facts go into one write.
- */
-export const MOST_IN_A_FACT = 100_000;
-/** So many bytes of facts go into one write wherever they can be spread over several: every log takes that. */
-export const MOST_IN_A_WRITE = 512 * 1024;
 
 /** The facts that may be told in parts. */
 const PLACED: ReadonlySet<string> = new Set(['pdu-accepted', 'pdu-soft-failed', 'pdu-rejected']);
@@ -52,19 +45,16 @@ export function tellInParts(header: PlacedHeader): ToldInParts | undefined {
   const { state, current, extremities, state_pdus: carried } = header;
   const count = state.length + (current?.state.length ?? 0) + (extremities?.length ?? 0);
   if (count <= FEW && carried === undefined) return undefined;
-  const filled = [new Part()];
-  for (const piece of piecesOf(header)) {
-    const bytes = Buffer.byteLength(JSON.stringify(piece));
-    if (filled.at(-1)!.isFullWith(bytes)) filled.push(new Part());
-    filled.at(-1)!.take(piece, bytes);
-  }
-  if (filled.length === 1) return undefined;
+  const groups = inGroups(piecesOf(header), (piece) => Buffer.byteLength(JSON.stringify(piece)), MOST_IN_A_FACT);
+  if (groups.length === 1) return undefined;
   const { event_id, room_version } = header;
-  const parts = filled.map(({ told }, i) => ({ event_id, room_version, part: i + 1, parts: filled.length, ...told }));
+  const parts = groups.map((pieces, i) => {
+    return { event_id, room_version, part: i + 1, parts: groups.length, ...together(pieces) };
+  });
   const { state_pdus: _, ...rest } = header;
   const last = {
     // It stands first: by that it is known.
-    parts: filled.length,
+    parts: groups.length,
     ...rest,
     state: [],
     ...(extremities === undefined ? {} : { extremities: [] }),
@@ -133,34 +123,16 @@ function* piecesOf({ state, current, extremities = [], state_pdus: carried = {} 
   for (const [eventId, text] of Object.entries(carried)) yield { state_pdus: { [eventId]: text } };
 }
 
-class Part {
-  readonly #state: StateChange[] = [];
-  readonly #current: StateChange[] = [];
-  readonly #extremities: EventId[] = [];
-  readonly #carried: Record<EventId, string> = {};
-  #isCarrying = false;
-  #bytes = 0;
-
-  isFullWith(bytes: number): boolean {
-    return this.#bytes > 0 && this.#bytes + bytes > MOST_IN_A_FACT;
-  }
-
-  take({ state = [], current = [], extremities = [], state_pdus: carried }: Piece, bytes: number): void {
-    this.#bytes += bytes;
-    this.#state.push(...state);
-    this.#current.push(...current);
-    this.#extremities.push(...extremities);
-    if (carried === undefined) return;
-    this.#isCarrying = true;
-    Object.assign(this.#carried, carried);
-  }
-
-  get told(): Piece {
-    return {
-      ...(this.#state.length === 0 ? {} : { state: this.#state }),
-      ...(this.#current.length === 0 ? {} : { current: this.#current }),
-      ...(this.#extremities.length === 0 ? {} : { extremities: this.#extremities }),
-      ...(this.#isCarrying ? { state_pdus: this.#carried } : {}),
-    };
-  }
+function together(pieces: readonly Piece[]): Piece {
+  const state = pieces.flatMap((piece) => piece.state ?? []);
+  const current = pieces.flatMap((piece) => piece.current ?? []);
+  const extremities = pieces.flatMap((piece) => piece.extremities ?? []);
+  const carried: Record<EventId, string> = {};
+  for (const { state_pdus } of pieces) Object.assign(carried, state_pdus);
+  return {
+    ...(state.length === 0 ? {} : { state }),
+    ...(current.length === 0 ? {} : { current }),
+    ...(extremities.length === 0 ? {} : { extremities }),
+    ...(Object.keys(carried).length === 0 ? {} : { state_pdus: carried }),
+  };
 }

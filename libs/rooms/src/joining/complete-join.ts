@@ -4,11 +4,10 @@ import { type EventId, type ServerName, serverNameOf, type UserId } from '#kerne
 import type { Position } from '#kernel/position';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { pduTextOf } from '../facts/fact-text.js';
-import { MOST_IN_A_WRITE } from '../facts/told-in-parts.js';
+import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import { isSummarised } from '../projections/room-summary.projector.js';
 import { judgePdu } from '../receive/judge-pdu.js';
 import type { PreparedPdu } from '../receive/outcome.js';
-import { FACT_BYTES } from '../worker/in-writes.js';
 import { type BroughtState, checkJoin, takeJoinEvent, takeState } from '../worker/join-in-turn.js';
 import { readRevisions } from '../worker/read-revisions.js';
 import type { RoomTask, TurnResult } from '../worker/room-workers.js';
@@ -45,12 +44,12 @@ export async function completeJoin({ room, begun, join, store, write }: Completi
   }
   const user = join.event.sender;
   const { quiet, shown } = await inOrder(room, serverNameOf(user));
-  for await (const { events } of piecesOf(quiet, room, store)) await takeQuietly(events);
+  for await (const events of piecesOf(quiet, room, store)) await takeQuietly(events);
   const last: BroughtState[] = [];
-  let most = 0;
-  for await (const { events, bytes } of piecesOf(shown, room, store)) {
-    most += bytes;
-    if (last.length === 0 || most <= MOST_IN_A_WRITE) last.push(...events);
+  let bytes = 0;
+  for await (const events of piecesOf(shown, room, store)) {
+    for (const one of events) bytes += bytesOf(one);
+    if (last.length === 0 || bytes <= MOST_IN_A_WRITE) last.push(...events);
     else await takeQuietly(events);
   }
   const { position } = await write(user, async (turn) => {
@@ -109,30 +108,19 @@ async function* inTurns<T>(many: Iterable<T>): AsyncGenerator<T> {
   }
 }
 
-/** What goes into one write. */
-interface Piece {
-  readonly events: BroughtState[];
-  bytes: number;
-}
-
+/** What goes into one write, one after another. */
 async function* piecesOf(
   entries: readonly StateEntry[],
   room: JoiningRoom,
   store: Pick<EventStore, 'readStream'>,
-): AsyncGenerator<Piece> {
+): AsyncGenerator<BroughtState[]> {
   for (let at = 0; at < entries.length; at += PIECE) {
-    let piece: Piece = { events: [], bytes: 0 };
-    for (const event of await readEvents(entries.slice(at, at + PIECE), room, store)) {
-      const bytes = Buffer.byteLength(event.pduText) + FACT_BYTES;
-      if (piece.bytes > 0 && piece.bytes + bytes > MOST_IN_A_WRITE) {
-        yield piece;
-        piece = { events: [], bytes: 0 };
-      }
-      piece.events.push(event);
-      piece.bytes += bytes;
-    }
-    yield piece;
+    yield* inGroups(await readEvents(entries.slice(at, at + PIECE), room, store), bytesOf, MOST_IN_A_WRITE);
   }
+}
+
+function bytesOf({ pduText }: BroughtState): number {
+  return bytesInLog(pduText);
 }
 
 async function readEvents(

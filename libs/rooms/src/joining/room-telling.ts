@@ -5,14 +5,13 @@ import { MatrixError } from '#kernel/matrix-error';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { headBeforeCreate } from '../decide/room-head.js';
-import { MOST_IN_A_WRITE } from '../facts/told-in-parts.js';
+import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import { AuthOrder } from '../receive/auth-order.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { partsOf } from '../receive/learn-state.js';
 import { LearningState } from '../receive/learning-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../receive/server-keys.js';
-import { FACT_BYTES } from '../worker/in-writes.js';
 import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
 import { storeOutlier } from '../worker/receive-in-turn.js';
 import { liveRoom } from '../worker/live-room.js';
@@ -72,8 +71,6 @@ export class RoomTelling {
   #dropped = 0;
   /** Judged, and to be written next. */
   #judged: StoredOutlier[] = [];
-  /** Of those, roughly. */
-  #bytes = 0;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -191,10 +188,7 @@ export class RoomTelling {
         continue;
       }
       this.room.note(judged.event, judged.header.reason !== undefined);
-      const bytes = Buffer.byteLength(judged.pduText) + FACT_BYTES;
-      if (this.#bytes + bytes > MOST_IN_A_WRITE) await this.#write();
       this.#judged.push(judged);
-      this.#bytes += bytes;
       if (this.#judged.length >= WRITTEN_AT_ONCE) await this.#write();
     }
   }
@@ -203,7 +197,6 @@ export class RoomTelling {
   async #write(): Promise<void> {
     const outliers = this.#judged;
     this.#judged = [];
-    this.#bytes = 0;
     await this.#writing;
     if (outliers.length === 0) return;
     this.#writing = this.#store(outliers);
@@ -212,11 +205,13 @@ export class RoomTelling {
   }
 
   async #store(outliers: readonly StoredOutlier[]): Promise<void> {
-    const { result: revisions } = await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
-      checkJoin(turn, this.begun);
-      return outliers.map((outlier) => storeOutlier(turn, outlier));
-    });
-    for (const [i, { event }] of outliers.entries()) this.room.noteStored(event, revisions[i]!);
+    for (const some of inGroups(outliers, ({ pduText }) => bytesInLog(pduText), MOST_IN_A_WRITE)) {
+      const { result: revisions } = await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
+        checkJoin(turn, this.begun);
+        return some.map((outlier) => storeOutlier(turn, outlier));
+      });
+      for (const [i, { event }] of some.entries()) this.room.noteStored(event, revisions[i]!);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { EventId, ServerName } from '#kernel/ids';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
-import { MOST_IN_A_FACT } from '../facts/told-in-parts.js';
+import { MOST_IN_A_FACT } from '../facts/log-limits.js';
 import type { KnownRoom } from './known-room.js';
 import { LearningState } from './learning-state.js';
 import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';

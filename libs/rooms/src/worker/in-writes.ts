@@ -1,31 +1,20 @@
 import type { NewFact, RecordedFact } from '#event-store/event-store';
 import { withParts } from '#event-store/fact-parts';
-import { MOST_IN_A_WRITE, ROOM_PARTS } from '../facts/told-in-parts.js';
+import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
+import { ROOM_PARTS } from '../facts/told-in-parts.js';
 import type { PendingFact } from './room-turn.js';
-
-/** What a fact takes in the log besides its data, roughly: metadata, ids, names. */
-export const FACT_BYTES = 1024;
 
 /** Whether what a turn appends first counts for nothing without what comes behind it, so that it may go ahead of that. */
 export function isInParts([first]: readonly PendingFact[]): boolean {
   return first?.draft.type === 'change-told';
 }
 
-/** The facts of a batch as they go into the log: in one write, but for the parts that it may begin with. */
+/** The facts of a batch, of which there are some, as they go into the log: in one write, but for the parts that it may begin with. */
 export function inWrites(facts: readonly NewFact[]): NewFact[][] {
-  const writes: NewFact[][] = [[]];
-  let bytes = 0;
-  let isAhead = false;
-  for (const [i, fact] of facts.entries()) {
-    const more = Buffer.byteLength(fact.data) + FACT_BYTES;
-    if (isAhead && bytes + more > MOST_IN_A_WRITE) {
-      writes.push([]);
-      bytes = 0;
-    }
-    writes.at(-1)!.push(fact);
-    bytes += more;
-    isAhead = fact.type === 'change-told' && (isAhead || i === 0);
-  }
+  const ahead = facts.findIndex(({ type }) => type !== 'change-told');
+  if (ahead === 0) return [[...facts]];
+  const writes = inGroups(facts.slice(0, ahead + 1), ({ data }) => bytesInLog(data), MOST_IN_A_WRITE);
+  writes.at(-1)!.push(...facts.slice(ahead + 1));
   return writes;
 }
 
