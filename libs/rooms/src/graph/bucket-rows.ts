@@ -63,6 +63,51 @@ export async function findBucketRow(
   return found && { at: { line, index: indexOfKey(found.key[3]) }, value: found.value };
 }
 
+/** The bucket that a key belongs to at a place, up to where its row was looked for, and the row. */
+export interface FoundBucket {
+  readonly bucket: string;
+  readonly upTo: StatePlace;
+  readonly row: BucketRow;
+}
+
+/** The bucket of a key at a place, which is no split; undefined where nothing is there. */
+export async function findBucketOf(
+  rows: GraphRows,
+  roomId: RoomId,
+  place: StatePlace,
+  digest: string,
+): Promise<FoundBucket | undefined> {
+  const guessed = await guessBucketOf(rows, roomId, place, digest);
+  let bucket = guessed?.bucket ?? '';
+  let upTo = place;
+  let row = guessed?.row ?? (await findBucketRow(rows, roomId, upTo, bucket));
+  while (row !== undefined && isSplit(row)) {
+    const part = partOf(digest, bucket.length);
+    upTo = partsOf(row, upTo)[part]!;
+    bucket += part;
+    row = await findBucketRow(rows, roomId, upTo, bucket);
+  }
+  return row && { bucket, upTo, row };
+}
+
+/**
+ * PERF: a state has been split nearly alike for all keys, and what a bucket holds is told on a line before any part of it is. So it
+ * is looked where the last key changed on this line, as deep in the tree, and not on the way there (bench/state-at.ts).
+ */
+async function guessBucketOf(
+  rows: GraphRows,
+  roomId: RoomId,
+  place: StatePlace,
+  digest: string,
+): Promise<Pick<FoundBucket, 'bucket' | 'row'> | undefined> {
+  const depth = place.rootIn?.length ?? 0;
+  if (depth === 0) return undefined;
+  let bucket = '';
+  while (bucket.length < depth) bucket += partOf(digest, bucket.length);
+  const row = await findBucketRow(rows, roomId, place, bucket);
+  return row && { bucket, row };
+}
+
 /** All that a bucket holds as of its newest row, which is no split. */
 export async function entriesOf(rows: GraphRows, roomId: RoomId, bucket: string, newest: BucketRow): Promise<Entries> {
   const entries: Entries = new Map();

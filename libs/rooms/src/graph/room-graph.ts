@@ -6,11 +6,11 @@ import type { StateEntry } from '#protocol/state-trie/state-trie';
 import {
   type BucketRow,
   digestOfKey,
+  findBucketOf,
   findBucketRow,
   findEntry,
   isSplit,
   listEntries,
-  partOf,
   partsOf,
   rootOf,
 } from './bucket-rows.js';
@@ -136,17 +136,9 @@ export class GraphState {
   }
 
   async #findOne(key: Key, digest: string): Promise<EventId | undefined> {
-    let bucket = '';
-    let upTo = this.place;
-    let row = await this.#rowOf(bucket, upTo);
-    while (row !== undefined && isSplit(row)) {
-      const part = partOf(digest, bucket.length);
-      upTo = partsOf(row, upTo)[part]!;
-      bucket += part;
-      row = await this.#rowOf(bucket, upTo);
-    }
-    if (row === undefined) return undefined;
-    return (await findEntry(this.rows, this.roomId, bucket, row, key))?.eventId ?? undefined;
+    const found = await findBucketOf(this.rows, this.roomId, this.place, digest);
+    if (found === undefined) return undefined;
+    return (await findEntry(this.rows, this.roomId, found.bucket, found.row, key))?.eventId ?? undefined;
   }
 
   /** All entries. PERF: lets other work run in between, for a state may have a hundred thousand (bench/state-at.ts). */

@@ -5,6 +5,7 @@ import {
   type BucketRow,
   digestOfKey,
   entriesOf,
+  findBucketOf,
   findBucketRow,
   formatPlaceBehind,
   GRAPH_STATE,
@@ -43,7 +44,7 @@ async function writeState(
   root: string | undefined,
 ): Promise<string | undefined> {
   const writer = new StateWriter(rows, roomId, at, root);
-  if (changes.length > 0) await writer.change('', base, digested(changes));
+  if (changes.length > 0) await writer.write(base, digested(changes));
   return writer.rootIn;
 }
 
@@ -77,8 +78,27 @@ class StateWriter {
     private readonly root: string | undefined,
   ) {}
 
-  async change(bucket: string, upTo: StatePlace, changes: readonly Change[]): Promise<void> {
-    const newest = await findBucketRow(this.rows, this.roomId, upTo, bucket);
+  /** Writes what changes upon a base. */
+  async write(base: StatePlace, changes: readonly Change[]): Promise<void> {
+    const [first, second] = changes;
+    // The rows on the way to the bucket stay as they are.
+    if (second === undefined && base.line === this.at.line) {
+      const found = await findBucketOf(this.rows, this.roomId, base, first!.digest);
+      if (found?.row.at.line === this.at.line) return this.#change(found.bucket, found.upTo, changes, found.row);
+    }
+    await this.#change('', base, changes, await this.#find('', base));
+  }
+
+  #find(bucket: string, upTo: StatePlace): Promise<BucketRow | undefined> {
+    return findBucketRow(this.rows, this.roomId, upTo, bucket);
+  }
+
+  async #change(
+    bucket: string,
+    upTo: StatePlace,
+    changes: readonly Change[],
+    newest: BucketRow | undefined,
+  ): Promise<void> {
     if (newest !== undefined && isSplit(newest)) return this.#changeParts(bucket, upTo, newest, changes);
     const values = changes.map(({ value }) => value);
     const next = newest && (await nextChange(this.rows, this.roomId, bucket, newest, values));
@@ -99,7 +119,8 @@ class StateWriter {
     for (const [part, some] of parts.entries()) {
       if (some.length === 0) continue;
       isTold &&= places[part]!.line === this.at.line;
-      await this.change(`${bucket}${part}`, places[part]!, some);
+      const place = places[part]!;
+      await this.#change(`${bucket}${part}`, place, some, await this.#find(`${bucket}${part}`, place));
     }
     if (isTold) return;
     const told = places.map((place, part) =>
