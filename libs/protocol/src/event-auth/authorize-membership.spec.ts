@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '#kernel/json';
+import type { JsonObject, JsonValue } from '#kernel/json';
 import {
   ALICE,
   BOB,
@@ -19,7 +19,7 @@ import { findAuthRefusal } from './authorize-event.js';
 
 interface Room {
   readonly members?: Readonly<Record<string, string>>;
-  readonly joinRule?: string;
+  readonly joinRule?: JsonValue;
   readonly levels?: JsonObject;
   readonly create?: JsonObject;
 }
@@ -76,6 +76,9 @@ describe.each(versionsBetween(1, 12))('membership in room version $id', (version
     const room = { joinRule: 'public', members: { [BOB]: 'invite' } };
     expect(allows(member(BOB, 'join', { sender: ALICE }), version, room)).toBe(false);
     expect(allows(member(BOB, 'join'), version, { ...room, joinRule: 'private' })).toBe(false);
+    for (const joinRule of [null, 5, {}, ['invite']]) {
+      expect(allows(member(BOB, 'join'), version, { ...room, joinRule })).toBe(false);
+    }
   });
 
   it('lets members invite who have the invite level, unless the target is in or banned', () => {

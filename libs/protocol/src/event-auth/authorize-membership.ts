@@ -54,10 +54,10 @@ export function membershipOf(user: string, state: AuthState): string {
   return typeof membership === 'string' ? membership : 'leave';
 }
 
-/** The join rule of a state; `invite` where there is none. */
+/** The join rule of a state; `invite` where there is none, and nothing that opens a room where it is no text. */
 function joinRuleOf(state: AuthState): string {
-  const rule = state.get('m.room.join_rules', '')?.content.join_rule;
-  return typeof rule === 'string' ? rule : 'invite';
+  const { join_rule: rule = 'invite' } = state.get('m.room.join_rules', '')?.content ?? {};
+  return typeof rule === 'string' ? rule : '';
 }
 
 /** 5.3 */
