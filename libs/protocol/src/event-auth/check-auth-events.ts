@@ -29,7 +29,8 @@ export function findAuthEventsRefusal(
   version: RoomVersion,
   isRejected: (eventId: EventId) => boolean,
 ): Refusal {
-  return refuseAuthEvents(event, authEvents, version, isRejected) ?? refuseUnsignedJoin(event, version);
+  const isSignedBy = (server: ServerName): boolean => listSigningKeyIds(event.pdu, server).length > 0;
+  return refuseAuthEvents(event, authEvents, version, isRejected) ?? refuseUnsignedJoin(event, version, isSignedBy);
 }
 
 function refuseAuthEvents(
@@ -69,11 +70,14 @@ export function authorisingServerOf({ type, content }: RoomEvent, version: RoomV
   return serverNameOf(authoriser as UserId);
 }
 
-/** 5.2 */
-function refuseUnsignedJoin(event: RoomEvent, version: RoomVersion): Refusal {
-  const { type, content, pdu } = event;
-  const isNamed = version.restrictedJoins && type === 'm.room.member';
-  if (!isNamed || content.join_authorised_via_users_server === undefined) return undefined;
+/** 5.2. `isSignedBy`: whether a server has signed the event, or will have. */
+export function refuseUnsignedJoin(
+  event: RoomEvent,
+  version: RoomVersion,
+  isSignedBy: (server: ServerName) => boolean,
+): Refusal {
+  const isNamed = version.restrictedJoins && event.type === 'm.room.member';
+  if (!isNamed || event.content.join_authorised_via_users_server === undefined) return undefined;
   const server = authorisingServerOf(event, version);
-  return server !== undefined && listSigningKeyIds(pdu, server).length > 0 ? undefined : NOT_AUTHORISED;
+  return server !== undefined && isSignedBy(server) ? undefined : NOT_AUTHORISED;
 }

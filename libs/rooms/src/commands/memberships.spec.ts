@@ -255,6 +255,25 @@ describe('a restricted room', () => {
     expect(await vouching(roomId)).toBeUndefined();
   });
 
+  it.each([
+    ['7', true],
+    ['8', false],
+    ['11', false],
+    ['12', false],
+  ])('of version %s takes no membership that another server would have to sign: %s', async (version, isTaken) => {
+    const roomId = await restricted({ room_version: version, invite: [BOB] });
+    for (const [membership, authoriser] of [
+      ['invite', '@x:elsewhere.example'],
+      ['leave', 'nobody'],
+      ['ban', 5],
+    ] as const) {
+      const content: JsonObject = { membership, join_authorised_via_users_server: authoriser };
+      const set = rooms.setState(ALICE, roomId, 'm.room.member', content, BOB);
+      if (isTaken) await set;
+      else await refused(set);
+    }
+  });
+
   it('has another creator vouch where the first is gone', async () => {
     const creation_content = { additional_creators: [CAROL] };
     const power_level_content_override = { invite: 50 };

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { checkEventAuth } from '#protocol/event-auth/authorize-event';
+import { refuseUnsignedJoin } from '#protocol/event-auth/check-auth-events';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -82,6 +84,9 @@ export function checkDraftAuth(
     pdu: {},
   };
   checkEventAuth(event, head.version, authStateOf(auth, head.createEvent));
+  // Nobody but this server will have signed it.
+  const refusal = refuseUnsignedJoin(event, head.version, (server) => server === author.serverName);
+  if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
 }
 
 /**
