@@ -160,6 +160,20 @@ describe('unread notifications', () => {
     expect(await both(roomId)).toEqual({ ...count(3), [root]: count(4) });
   });
 
+  it('know of no thread by way of an event that the user may not see, as their receipts do not', async () => {
+    const roomId = await alice.createRoom({
+      preset: 'public_chat',
+      initial_state: [{ type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'joined' } }],
+    });
+    const root = await alice.send(roomId, 'root');
+    const hidden = await alice.send(roomId, 'in the thread', related('m.thread', root));
+    await carol.join(roomId);
+    const last = await alice.send(roomId, 'about that', related('m.reference', hidden));
+    expect(await counts(carol, roomId, threads)).toEqual(count(1));
+    await carol.ok('POST', `${roomPath(roomId)}/receipt/m.read/${encodeURIComponent(last)}`, { thread_id: 'main' });
+    expect(await counts(carol, roomId, threads)).toEqual(count(0));
+  });
+
   it('end with an own message in its thread alone: the main timeline and other threads stay unread', async () => {
     const roomId = await sharedRoom();
     const [one, two] = [await bob.send(roomId, 'one'), await bob.send(roomId, 'two')];

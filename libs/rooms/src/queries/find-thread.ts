@@ -1,8 +1,10 @@
-import type { EventId, RoomId } from '#kernel/ids';
-import type { Views } from '#projections/views';
+import type { EventId } from '#kernel/ids';
 import { relationOf, THREAD } from '#protocol/relation';
-import { type ParentRow, RELATION_PARENTS } from '../projections/relations.projector.js';
+import { RELATION_PARENTS } from '../projections/relations.projector.js';
 import { contentOfRow, type TimelineRow } from '../projections/timeline-row.js';
+import { findRowInRoom } from '../reading/event-rows.js';
+import type { RoomReader } from '../reading/room-reader.js';
+import { asServed } from '../reading/withhold-erased.js';
 
 /** "implementations are encouraged to do a maximum of 3 hops to find a thread" (client-server API, "Receiving notifications"). */
 const MAX_HOPS = 3;
@@ -14,27 +16,27 @@ interface Step {
 
 /**
  * The root of the thread that an event is in: the one it names, or the one that the event is in which it relates to, up to
- * three relations away; undefined for an event of the main timeline, as the root itself is. PERF: nothing is looked up, nor
- * parsed, for an event that relates to nothing.
+ * three relations away; undefined for an event of the main timeline, as the root itself is. What the reader may not see, or is served
+ * redacted to them, relates to nothing for them, as for receipts. PERF: nothing is looked up, nor parsed, for an event that relates to
+ * nothing, and no more than one row for one that relates to such an event.
  */
-export async function findThread(
-  views: Pick<Views, 'get'>,
-  roomId: RoomId,
-  row: TimelineRow,
-): Promise<EventId | undefined> {
+export async function findThread(room: RoomReader, row: TimelineRow): Promise<EventId | undefined> {
   let relation = relationOfRow(row);
   for (let hop = 0; relation !== undefined; hop++) {
     if (relation.relType === THREAD) return relation.parent;
     if (hop === MAX_HOPS) return undefined;
-    const told: ParentRow | undefined = await RELATION_PARENTS.get(views, [relation.parent]);
-    relation = told && relationIn(roomId, told);
+    relation = await findRelationOf(room, relation.parent);
   }
   return undefined;
 }
 
-/** A redacted event relates to nothing any more. */
-function relationIn(roomId: RoomId, [room, parent, , relType, , , , isRedacted]: ParentRow): Step | undefined {
-  return room === roomId && isRedacted !== true ? { parent, relType } : undefined;
+async function findRelationOf(room: RoomReader, eventId: EventId): Promise<Step | undefined> {
+  const { views, roomId } = room;
+  // An event of this id relates to something, in whichever room.
+  if (!(await RELATION_PARENTS.has(views, [eventId]))) return undefined;
+  const row = await findRowInRoom(views, roomId, eventId);
+  const isSeen = row !== undefined && (await room.over([row])).maySee(row.header);
+  return isSeen ? relationOfRow(await asServed(room, row)) : undefined;
 }
 
 /** What an event says that it relates to. */

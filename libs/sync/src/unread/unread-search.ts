@@ -128,7 +128,7 @@ export class UnreadSearch {
   }
 
   async #threadOf(row: TimelineRow): Promise<string> {
-    return (await findThread(this.views, this.room.roomId, row)) ?? MAIN;
+    return (await findThread(this.room.reader, row)) ?? MAIN;
   }
 
   /** Whether the user came into the room by this event of theirs: nothing before it was ever for them. */
@@ -146,8 +146,8 @@ export class UnreadSearch {
     this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo);
     const { notify, highlight } = this.evaluate(eventOfRow(roomId, row), this.#contextOf(header.sender));
     if (!notify) return;
-    // All that came while the user was in the room is for them, but for what was made where they were not.
-    if (header.isAside === true && !(await this.room.reader.over([row])).isShown(header)) return;
+    // Not what came while they were out, though extremities that met took them in again, nor what nobody is shown yet.
+    if (!(await this.room.reader.over([row])).isShown(header)) return;
     const found = { eventId: header.eventId, position: header.position, isHighlight: highlight };
     const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
     if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);
