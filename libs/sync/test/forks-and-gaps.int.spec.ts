@@ -81,20 +81,20 @@ const bodiesOf = (events: readonly { content: { body?: string } }[]): unknown[] 
 const topicsOf = (events: readonly { type: string; content: { topic?: string } }[]): unknown[] =>
   events.flatMap(({ type, content }) => (type === 'm.room.topic' ? content.topic : []));
 
-describe('a gap in the history', () => {
-  /** Much happens elsewhere of which this server only hears the last, and what the state before it is. */
-  async function missesMuch(): Promise<readonly ForeignPdu[]> {
-    const missed = [await made(topic('of the gap')), await made(says('missed'))];
-    const state = [...there.state.entries()].map(({ eventId }) => eventId as EventId);
-    const last = await made(says('after the gap'));
-    since = (await alice.sync()).next_batch;
-    await alice.send(roomId, 'meanwhile');
-    await receiver.pdus(last.text);
-    await receiver.outliers(missed[0]!.text);
-    await receiver.state(last.event.eventId, state);
-    return missed;
-  }
+/** Much happens elsewhere of which this server only hears the last, and what the state before it is. */
+async function missesMuch(): Promise<readonly ForeignPdu[]> {
+  const missed = [await made(topic('of the gap')), await made(says('missed'))];
+  const state = [...there.state.entries()].map(({ eventId }) => eventId as EventId);
+  const last = await made(says('after the gap'));
+  since = (await alice.sync()).next_batch;
+  await alice.send(roomId, 'meanwhile');
+  await receiver.pdus(last.text);
+  await receiver.outliers(missed[0]!.text);
+  await receiver.state(last.event.eventId, state);
+  return missed;
+}
 
+describe('a gap in the history', () => {
   it('limits the timeline, so that clients ask for what is missing, and tells the state that came with it', async () => {
     await missesMuch();
     for (const what of ['state', 'state_after']) {
@@ -119,6 +119,33 @@ describe('a gap in the history', () => {
       `${roomPath(roomId)}/messages?dir=b&limit=5&from=${encodeURIComponent(timeline.prev_batch)}`,
     );
     expect(bodiesOf(chunk)).toEqual(expect.arrayContaining(['missed', 'meanwhile']));
+  });
+});
+
+describe('pages of 2015', () => {
+  it('lead past a gap, however little of what is around it is for the reader', async () => {
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await alice.send(roomId, 'before');
+    await alice.send(roomId, 'before too');
+    await dave.leave(roomId);
+    await alice.send(roomId, 'hidden');
+    await tellAll();
+    await missesMuch();
+    await alice.send(roomId, 'hidden too');
+    await dave.join(roomId);
+    await alice.send(roomId, 'now');
+    const read = async (from: string, to: string): Promise<string[]> => {
+      const found: string[] = [];
+      for (let at = from; ;) {
+        const path = `${roomPath(roomId)}/messages?from=${encodeURIComponent(at)}&to=${to}&limit=2`;
+        const { chunk, start, end } = (await dave.v1('GET', path)).body;
+        found.push(...bodiesOf(chunk).map(String));
+        if (start === end) return found;
+        at = to === 'END' ? end : start;
+      }
+    };
+    expect(await read('END', 'START')).toEqual(['now', 'before too', 'before']);
+    expect(await read('START', 'END')).toEqual(['before', 'before too', 'now']);
   });
 });
 
@@ -164,6 +191,29 @@ describe('a room whose extremities meet', () => {
         event_id: eventId,
         content: {},
         unsigned: { redacted_because: { event_id: redaction } },
+      });
+    }
+  });
+
+  it('says of state that is in force again what was before it and what the reader was then, as GET of the event does', async () => {
+    await alice.setState(roomId, 'm.room.topic', { topic: 'first' });
+    const eventId = await alice.setState(roomId, 'm.room.topic', { topic: 'of Alice' });
+    const eve = await app.register(`eve${Date.now()}`);
+    await eve.join(roomId);
+    await tellAll();
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...topic('of Bob'), prev: ban.event.prevEvents })).text);
+    await receiver.pdus(ban.text);
+    const told = (path: string): Promise<Record<string, unknown>> => eve.ok('GET', `${roomPath(roomId)}${path}`);
+    const event = await told(`/event/${encodeURIComponent(eventId)}`);
+    const state = await told('/state/m.room.topic?format=event');
+    const all = (await eve.ok('GET', `${roomPath(roomId)}/state`)).find(
+      ({ event_id: id }: { event_id: string }) => id === eventId,
+    );
+    for (const one of [event, state, all]) {
+      expect(one).toMatchObject({
+        event_id: eventId,
+        unsigned: { prev_content: { topic: 'first' }, membership: 'leave' },
       });
     }
   });
@@ -277,5 +327,32 @@ describe('state that came into force without being news', () => {
     const all = [...rooms.join[roomId].state.events, ...rooms.join[roomId].timeline.events];
     const told = all.find(({ event_id: id }: { event_id: string }) => id === eventId);
     expect([Object.keys(told.signatures), told.content.displayname]).toEqual([[OTHER.name], 'Robert']);
+  });
+});
+
+describe('unread counts', () => {
+  const unread = async (who: SyncUser): Promise<number> =>
+    (await who.sync()).rooms.join[roomId].unread_notifications.notification_count;
+
+  it('leave out what came while the user was out, where extremities that met took them in again', async () => {
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await tellAll();
+    const before = await unread(dave);
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...member('leave', dave.userId), prev: ban.event.prevEvents })).text);
+    await alice.send(roomId, 'behind the back of Dave');
+    await receiver.pdus(ban.text);
+    expect(await unread(dave)).toBe(before);
+    await alice.send(roomId, 'to all');
+    expect(await unread(dave)).toBe(before + 1);
+  });
+
+  it('leave out a redaction that nobody is shown yet', async () => {
+    await dave.ok('PUT', `/pushrules/global/room/${encodeURIComponent(roomId)}`, { actions: ['notify'] });
+    const before = await unread(dave);
+    const { event } = await made(says('regretted'));
+    const redaction = await made({ type: 'm.room.redaction', redacts: event.eventId, prev: event.prevEvents });
+    await receiver.pdus(redaction.text);
+    expect(await unread(dave)).toBe(before);
   });
 });

@@ -38,13 +38,18 @@ export async function listMessagesV1(
   const plan = await withLowerEnd(views, roomId, planPage(readingBackwards(parameters), places), parameters);
   const open = await openRoom(views, roomId, reader, 'events');
   const { room } = open;
-  const { rows } = await listMessages(open, requestOf(plan));
-  const { direction } = plan;
+  const { rows, end } = await listMessages(open, requestOf(plan));
   const from = plan.from === 'END' ? endToken(views) : formatTimelinePlace(views.history, resolve(plan.from));
-  const last = rows.at(-1);
-  if (last === undefined) return { room, rows, ...pageEnds(plan, from, from) };
-  const reached = formatTimelinePlace(views.history, direction === 'b' ? justBefore(last) : placeOf(last));
+  const place = end ?? endOf(rows, plan.direction);
+  const reached = place === undefined ? from : formatTimelinePlace(views.history, place);
   return { room, rows, ...pageEnds(plan, from, reached) };
+}
+
+/** Where a page with nothing behind it ends; undefined where nothing is in it either. */
+function endOf(rows: readonly TimelineRow[], direction: 'b' | 'f'): TimelinePlace | undefined {
+  const last = rows.at(-1);
+  if (last === undefined) return undefined;
+  return direction === 'b' ? justBefore(last) : placeOf(last);
 }
 
 function readingBackwards(parameters: PageParameters): PageParameters {
