@@ -36,6 +36,10 @@ const threadsOf = (user: SyncUser, roomId: string, query = ''): Promise<{ chunk:
   user.ok('GET', `/_matrix/client/v1${roomPath(roomId)}/threads${query}`);
 const ids = ({ chunk }: { chunk: Event[] }): string[] => chunk.map((event) => event.event_id);
 
+/** An event as text, but for how old it and those within it are. */
+const withoutAge = (event: unknown): unknown =>
+  JSON.parse(JSON.stringify(event, (key, value: unknown) => (key === 'age' ? undefined : value)));
+
 describe('bundled aggregations', () => {
   it('sum up threads, replacements and references, by every door of today that is to tell them', async () => {
     const roomId = await sharedRoom();
@@ -91,6 +95,23 @@ describe('bundled aggregations', () => {
     expect(await bundleOf(bob, roomId, event)).toMatchObject({ 'm.replace': { event_id: second } });
     await redact(alice, roomId, event);
     expect(await bundleOf(bob, roomId, event)).toBeUndefined();
+  });
+
+  it('and what redacted an event are told the same, whatever else is asked for with it', async () => {
+    const roomId = await sharedRoom();
+    const edited = await alice.send(roomId, 'first');
+    const correction = await edit(alice, roomId, edited, 'better');
+    const gone = await alice.send(roomId, 'gone');
+    const { event_id: redaction } = (await redact(alice, roomId, gone)) as { event_id: string };
+    for (const parent of [correction, redaction]) await bob.send(roomId, 'see', related('m.reference', parent));
+    await redact(alice, roomId, redaction);
+    const path = roomPath(roomId);
+    const { chunk } = await carol.ok('GET', `${path}/messages?dir=b&limit=20`);
+    for (const eventId of [edited, gone]) {
+      const alone = await carol.ok('GET', `${path}/event/${encodeURIComponent(eventId)}`);
+      const among = (chunk as Event[]).find(({ event_id: id }) => id === eventId)!;
+      expect(withoutAge(among)).toEqual(withoutAge(alone));
+    }
   });
 
   it('count no redacted and no ignored events, and know who took part', async () => {

@@ -37,10 +37,11 @@ interface Surroundings {
  * view holds, none of which is parsed. Measured by bench/initial-sync.ts.
  */
 export async function renderEvents(
-  rows: readonly TimelineRow[],
+  events: readonly TimelineRow[],
   { room, now, bundled }: EventViewer,
   form: EventForm = 'today',
 ): Promise<string[]> {
+  const rows = await inTheirPlaces(room, events);
   const referred = await findReferred(room, rows);
   const bundles = bundled !== undefined && form !== 'v1' ? await readBundles(room, rows, bundled) : NO_BUNDLES;
   const all = [...rows, ...referred, ...rowsOf(bundles)];
@@ -67,6 +68,18 @@ export function renderStripped(row: TimelineRow, roomId: RoomId): string {
   return `{"content":${row.content},${JSON.stringify({ sender, state_key, type }).slice(1)}`;
 }
 
+/**
+ * The same events; those that are current again as they stand where they came: what was before them, and what the reader was at them,
+ * is that of then.
+ */
+async function inTheirPlaces(room: RoomReader, rows: readonly TimelineRow[]): Promise<readonly TimelineRow[]> {
+  const again = rows.flatMap(({ header }) => (header.isAgain === true ? [header.eventId] : []));
+  if (again.length === 0) return rows;
+  const found = await findRowsById(room.views, room.roomId, again);
+  const own = new Map(found.flatMap((row) => (row === undefined ? [] : [[row.header.eventId, row]])));
+  return rows.map((row) => (row.header.isAgain === true ? (own.get(row.header.eventId) ?? row) : row));
+}
+
 async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Promise<TimelineRow[]> {
   const ids = new Set<EventId>();
   for (const { header } of rows) {
@@ -77,6 +90,10 @@ async function findReferred(room: RoomReader, rows: readonly TimelineRow[]): Pro
   return (await findRowsById(room.views, room.roomId, [...ids])).filter((row) => row !== undefined);
 }
 
+/**
+ * An event within another (`depth` > 0) is told without what it leads to itself, but for the latest event of a thread: what else is
+ * there depends on which other events are asked for with it.
+ */
 function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventForm, depth = 0): string {
   const { room, now, byId, bundles } = surroundings;
   const { reader } = room;
@@ -90,13 +107,14 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
     // "Unlike prev_content, this field is included regardless of history visibility."
     parts.push(`"replaces_state":${JSON.stringify(replaces)}`);
     const replaced = byId.get(replaces);
-    if (replaced !== undefined && room.maySee(replaced.header)) {
+    if (depth === 0 && replaced !== undefined && room.maySee(replaced.header)) {
       parts.push(`"prev_content":${replaced.content}`, `"prev_sender":${JSON.stringify(replaced.header.sender)}`);
     }
   }
-  const redaction = redactedBy === undefined ? undefined : byId.get(redactedBy);
+  const redaction = depth > 0 || redactedBy === undefined ? undefined : byId.get(redactedBy);
   if (redaction !== undefined && room.isShown(redaction.header)) {
-    parts.push(`"redacted_because":${renderEvent(redaction, surroundings, form === 'nested' ? 'today' : form)}`);
+    const inner = renderEvent(redaction, surroundings, form === 'nested' ? 'today' : form, MAX_DEPTH);
+    parts.push(`"redacted_because":${inner}`);
   }
   const text = clientEventOf(row, form === 'nested' ? undefined : room.roomId);
   if (form === 'v1') return `${asV1(text).slice(0, -1)},${parts.join()}}`;
@@ -116,16 +134,16 @@ function renderBundle(
   depth: number,
 ): string[] {
   if (depth >= MAX_DEPTH) return [];
-  const inner = (row: TimelineRow): string =>
-    renderEvent(surroundings.byId.get(row.header.eventId) ?? row, surroundings, 'today', depth + 1);
+  const inner = (row: TimelineRow, at: number): string =>
+    renderEvent(surroundings.byId.get(row.header.eventId) ?? row, surroundings, 'today', at);
   const parts: string[] = [];
   // Threads within threads are not told: they could lead back.
   if (thread !== undefined && depth === 0) {
     const { latest, count, participated } = thread;
     const rest = `"count":${count},"current_user_participated":${participated}`;
-    parts.push(`"m.thread":{"latest_event":${inner(latest)},${rest}}`);
+    parts.push(`"m.thread":{"latest_event":${inner(latest, depth + 1)},${rest}}`);
   }
-  if (replacement !== undefined) parts.push(`"m.replace":${inner(replacement)}`);
+  if (replacement !== undefined) parts.push(`"m.replace":${inner(replacement, MAX_DEPTH)}`);
   if (references.length > 0) {
     const chunk = references.map((eventId) => ({ event_id: eventId }));
     parts.push(`"m.reference":${JSON.stringify({ chunk })}`);
