@@ -46,7 +46,7 @@ export class FactFeeds {
 }
 
 /** The views as somebody follows them who may read any. */
-export function followAll(progress: ViewsProgress): FollowedViews {
+export function followAll(progress: ViewsProgress, confirm: () => Promise<void>): FollowedViews {
   return {
     get position() {
       return progress.passed();
@@ -54,6 +54,7 @@ export function followAll(progress: ViewsProgress): FollowedViews {
     get areThere() {
       return progress.areThere;
     },
+    confirm,
     whenProcessed: (position) => progress.until(() => progress.passed() >= position),
   };
 }

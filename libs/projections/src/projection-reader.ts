@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogPutBack } from '#event-store/event-store-errors';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { type Checkpoint, readStanding } from './projection-records.js';
 import { firstRecord, Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
@@ -38,6 +39,11 @@ export class ProjectionReader {
     if (checkpoint === undefined) return false;
     this.progress.take(this.progress.projections, checkpoint.position);
     return [...this.progress.projections.values()].every((each) => each.isReadable || each.paused !== undefined);
+  }
+
+  /** As `Views.confirm`, of what another process may be making anew. */
+  async confirm(): Promise<void> {
+    if ((await this.#look()) === undefined) throw new ViewsUnavailable('the views are made anew');
   }
 
   /** Follows until `end` or `leave`. */
@@ -107,12 +113,16 @@ export class ProjectionReader {
     }
   }
 
-  /** Looks where the writer is. Undefined while the views are of no log, or of another: they are being made anew. */
+  /**
+   * Looks where the writer is. Undefined while the views are of no log, or of another, or lack what they had: they are being made
+   * anew, and rows that are not there yet look like rows that never were.
+   */
   async #look(): Promise<Checkpoint | undefined> {
     const { projectors, readModels } = this.parts;
     const { checkpoint, records } = await readStanding(readModels, projectors);
     this.isForeign = checkpoint !== undefined && checkpoint.log !== null && checkpoint.log !== this.logId;
-    if (checkpoint === undefined || checkpoint.log !== this.logId) {
+    const isWhole = checkpoint?.log === this.logId && checkpoint.position >= this.progress.position;
+    if (checkpoint === undefined || !isWhole) {
       this.progress.take(undefined);
       return undefined;
     }

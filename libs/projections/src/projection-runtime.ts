@@ -56,7 +56,14 @@ export class ProjectionRuntime implements Views {
     this.#parts = parts;
     this.#log = log;
     this.#progress = new ViewsProgress(projectors, readModels, log);
-    this.effects = new EffectRunner({ store, clock, effects, log, live: followAll(this.#progress), lease });
+    this.effects = new EffectRunner({
+      store,
+      clock,
+      effects,
+      log,
+      live: followAll(this.#progress, () => this.confirm()),
+      lease,
+    });
     this.#feeds = new FactFeeds(parts, log, this.#progress, this.effects, this.#stopping.signal);
   }
 
@@ -124,8 +131,9 @@ export class ProjectionRuntime implements Views {
     return physical === undefined ? [] : this.#parts.readModels.scan(physical, options);
   }
 
-  confirm(): Promise<void> {
-    return this.#parts.readModels.confirm();
+  async confirm(): Promise<void> {
+    await this.#parts.readModels.confirm();
+    await this.#reader?.confirm();
   }
 
   recall(collection: string, key: Key): unknown {

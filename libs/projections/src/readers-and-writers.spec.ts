@@ -220,4 +220,21 @@ describe('two processes on one log and one store of views', () => {
     await second.runtime.whenProcessed(position);
     expect(await second.runtime.get('last-word', ['s'])).toBe('b');
   });
+
+  it('read nothing either until all is there again that was, nor count what they have read', async () => {
+    const first = await begin();
+    const second = await begin();
+    const position = await say('a', 'b');
+    await Promise.all([first, second].map(({ runtime }) => runtime.whenProcessed(position)));
+    await second.runtime.confirm();
+    // A third one has thrown them away, and has come as far as the beginning.
+    const last = checkpointWrite(null, undefined, 0);
+    const before = await readModels.get(last.collection, last.key);
+    await first.readModels.write([last]);
+    await expect(second.runtime.confirm()).rejects.toThrow('the views are made anew');
+    await expect(second.runtime.scan('words', { limit: 9 })).rejects.toThrow('made anew');
+    await first.readModels.write([{ ...last, value: before! }]);
+    await second.runtime.confirm();
+    expect(await second.runtime.get('last-word', ['s'])).toBe('b');
+  });
 });

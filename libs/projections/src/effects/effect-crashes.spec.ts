@@ -44,6 +44,7 @@ class Process {
       },
       areThere: true,
       whenProcessed: async () => {},
+      confirm: async () => {},
     };
     const effects = EFFECTS.map((name): Effect => ({
       name,

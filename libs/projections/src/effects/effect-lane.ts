@@ -9,11 +9,13 @@ import type { Effect } from './effect.js';
 import { EffectProgress, type FactPlace } from './effect-progress.js';
 import { Slots } from './slots.js';
 
-/** The views as the log is followed: where they are, the wait for a position, and whether they can be reached. */
+/** The views as the log is followed: where they are, the wait for a position, and whether they can be reached and count. */
 export interface FollowedViews {
   readonly position: Position;
   readonly areThere: boolean;
   whenProcessed(position: Position): Promise<void>;
+  /** As `Views.confirm`. */
+  confirm(): Promise<void>;
 }
 
 export interface LaneParts {
@@ -248,6 +250,8 @@ export class EffectLane {
     while (!this.#isStopped) {
       try {
         const isDone = await this.#slots.run(async () => (this.#isStopped ? undefined : this.effect.run(fact)));
+        // By rows that somebody threw away meanwhile there was nothing to do, or not all of it.
+        await live.confirm();
         return isDone === undefined ? 'left' : isDone ? 'done' : 'idle';
       } catch (error) {
         if (this.#isStopped) return 'left';

@@ -60,6 +60,7 @@ async function begin(effect = echo()): Promise<EffectRunner> {
     },
     areThere: true,
     whenProcessed: async () => {},
+    confirm: async () => {},
   };
   const runner = new EffectRunner({ store, clock, effects: [effect], log: silent, live, retryMs: 0.01 });
   runners.push(runner);

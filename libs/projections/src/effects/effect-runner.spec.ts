@@ -5,6 +5,7 @@ import { verifyChain } from '#event-store/seal-facts';
 import { nameLog } from '#event-store/log-identity';
 import type { ServerName } from '#kernel/ids';
 import { START } from '#kernel/position';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { said, wordsProjector } from '../example-projectors.js';
@@ -113,6 +114,27 @@ describe('an effect', () => {
     await say('Cat');
     await until(() => done.length === 3);
     expect(done).toEqual(['Ant', 'Bee', 'Cat']);
+  });
+
+  it('is not done by views that were thrown away while it read them', async () => {
+    let areGone = false;
+    const seen: unknown[] = [];
+    const runtime: ProjectionRuntime = await begin({
+      ...echo(),
+      // The first time it finds nothing to do.
+      async run({ stream }) {
+        areGone = seen.length === 0;
+        const last = areGone ? undefined : await runtime.get('last-word', [stream]);
+        seen.push(last);
+        return last !== undefined;
+      },
+    });
+    readModels.confirm = async () => {
+      if (areGone) throw new ViewsUnavailable('the views were thrown away');
+    };
+    await say('Ant');
+    await until(() => seen.length === 2 && runtime.effects.list()[0]!.waiting === 0);
+    expect(seen).toEqual([undefined, 'Ant']);
   });
 
   it('that was under way when the server was killed happens after the next start, also without the views', async () => {
@@ -232,6 +254,7 @@ describe('an effect that fails', () => {
       },
       areThere: true,
       whenProcessed: async () => {},
+      confirm: async () => {},
     };
     runner = new EffectRunner({ store, clock: { now: () => 7 }, effects: [effect], log, live, retryMs: 0.01 });
     await runner.start();
