@@ -44,6 +44,12 @@ ${rows.toSorted().join('\n')}
 
 const DAVE = '@dave:b.example';
 
+/** What a fact says with other words, its PDU last as in the log. */
+function pduLast(fact: StreamFact, other: object): object {
+  const { pdu, ...header } = { ...(fact.data as { pdu: object }), ...other } as { pdu: object };
+  return { ...header, pdu };
+}
+
 describe('the rows of every projector', () => {
   let life: readonly StreamFact[];
 
@@ -81,10 +87,10 @@ describe('the rows of every projector', () => {
     const token = (type: string, data: object): StreamFact => ({ stream: 'registration-token-abc', type, data });
     const { roomId } = room;
     const [message] = inRoom.filter(({ data }) => (data as { event_id?: string }).event_id === said.eventId);
-    const past: StreamFact = { ...message!, data: { ...(message!.data as object), event_id: '$past', history: true } };
+    const past: StreamFact = { ...message!, data: pduLast(message!, { event_id: '$past', history: true }) };
     const inThread = { 'm.relates_to': { rel_type: 'm.thread', event_id: '$root' } };
     const ofThread = { event_id: '$child', pdu: { ...(message!.data as { pdu: object }).pdu, content: inThread } };
-    const pastThread: StreamFact = { ...past, data: { ...(past.data as object), ...ofThread } };
+    const pastThread: StreamFact = { ...past, data: pduLast(past, ofThread) };
     const learnt: StreamFact = {
       stream: `room-${roomId}`,
       type: 'state-learnt',
@@ -116,9 +122,9 @@ describe('the rows of every projector', () => {
       data: { event_id: '$unseen', redacted_by: '$redaction', room_version: '11', pdu: member },
     };
     const lost = { pdu: { ...pdu, prev_events: ['$lost'] } };
-    const afterGap: StreamFact = { ...message!, data: { ...(message!.data as object), ...joined, ...lost } };
+    const afterGap: StreamFact = { ...message!, data: pduLast(message!, { ...joined, ...lost }) };
     const foreign = { event_id: '$late', origin: 'b.example' };
-    const late: StreamFact = { ...message!, data: { ...(message!.data as object), ...foreign } };
+    const late: StreamFact = { ...message!, data: pduLast(message!, foreign) };
     const receipt = (n: number, more: object = {}): StreamFact => ({
       ...bob('receipt-set', { room_id: roomId, receipt_type: 'm.read', event_id: `$${n}`, ...more }),
       stream: `marks-${BOB}`,

@@ -7,8 +7,9 @@ import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { currentChangeOf, type OutlierStored, type PduAccepted, roomStream } from '../facts/room-facts.js';
 import { GRAPH_COLLECTIONS } from '../graph/graph-collections.js';
+import { isOfGraph, projectGraph } from '../graph/project-graph.js';
 import { RoomGraph } from '../graph/room-graph.js';
-import { concernsGraph, writeGraph } from '../graph/write-graph.js';
+
 import { contentOf } from '../facts/pdu-fields.js';
 import { findRemains } from './audit-room.js';
 import { carriedPdu } from './room-history.js';
@@ -85,7 +86,7 @@ async function stateAfter(store: EventStore, roomId: RoomId, eventId: EventId): 
   let isKnown = false;
   for await (const fact of store.readStream(roomStream(roomId))) {
     isKnown = true;
-    if (concernsGraph(fact.type)) await writeGraph(fact, rows);
+    if (isOfGraph(fact.type)) await projectGraph(fact, rows);
     if (fact.data.includes(eventId) && (await new RoomGraph(rows, roomId).findStateAfter(eventId))) break;
   }
   if (!isKnown) throw notFound(`The log has no room ${roomId}`);
@@ -111,7 +112,7 @@ async function contentsOf(
   const remains = await findRemains(store, roomId);
   const contents = new Map<EventId, JsonObject>();
   for await (const { type, data } of store.readStream(roomStream(roomId))) {
-    if (type === 'pdu-redacted' || !concernsGraph(type)) continue;
+    if (type === 'pdu-redacted' || !isOfGraph(type)) continue;
     const { event_id: id, pdu } = JSON.parse(data) as Partial<OutlierStored>;
     if (id !== undefined && pdu !== undefined && ids.has(id)) contents.set(id, contentOf(remains.get(id) ?? pdu));
   }

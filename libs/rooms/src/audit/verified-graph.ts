@@ -1,11 +1,6 @@
 import type { EventId } from '#kernel/ids';
-import { authStateOf } from '#protocol/event-auth/auth-state';
-import { checkEventAuth } from '#protocol/event-auth/authorize-event';
-import { checkAuthEvents, NOT_AUTHORISED } from '#protocol/event-auth/check-auth-events';
-import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import type { EventsById, Rejection } from '#protocol/state-resolution/events-by-id';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
@@ -28,16 +23,17 @@ import {
   isSameChange,
   learntProblems,
   outcomeProblems,
-} from './told-otherwise.js';
+} from './graph-problems.js';
 import { ToldStates } from './told-states.js';
+import { VerifiedEvents } from './verified-events.js';
 
 /** What became of an event whose state is told. */
-export type GraphFact =
+export type PlacedFact =
   | { readonly type: 'pdu-accepted'; readonly body: PduAccepted }
   | { readonly type: 'pdu-soft-failed'; readonly body: PduWithState }
   | { readonly type: 'pdu-rejected'; readonly body: PduRejected };
 
-const OUTCOMES: Readonly<Record<GraphFact['type'], EventOutcome>> = {
+const OUTCOMES: Readonly<Record<PlacedFact['type'], EventOutcome>> = {
   'pdu-accepted': 'accepted',
   'pdu-soft-failed': 'soft-failed',
   'pdu-rejected': 'rejected',
@@ -57,13 +53,11 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
  *
  * A second opinion: it believes nothing of what is written beside the PDUs before it has come to the same, but for the states
  * that other servers told, which no PDU proves. With those who write facts it shares the rules alone (authorisation, resolution,
- * `standsOn`, `endsNothing`), for it is no use to read a rule twice: that each is right is held against slow references by tests. Nothing that
- * decides, remembers or says what is written is used here.
+ * `standsOn`, `endsNothing`), for it is no use to read a rule twice: that each is right is held against slow references by tests.
+ * Nothing that decides, remembers or says what is written is used here.
  */
-export class VerifiedGraph implements EventsById {
-  readonly #events = new Map<EventId, RoomEvent>();
-  readonly #rejections = new Map<EventId, Rejection>();
-  readonly #erased = new Set<EventId>();
+export class VerifiedGraph {
+  readonly #events: VerifiedEvents;
   /** The state after each event, oldest first. */
   readonly #after = new Map<EventId, StateTrie>();
   /** What each of the events in `#after` took the place of, where nobody else has written to the room. */
@@ -73,47 +67,39 @@ export class VerifiedGraph implements EventsById {
   readonly #told = new ToldStates();
   #extremities = new Map<EventId, StateTrie>();
   #current = StateTrie.empty;
-  #createEvent: RoomEvent | undefined;
   #isShared = false;
 
   constructor(
     private readonly version: RoomVersion,
     /** Whether the signature by which a restricted join is authorised does not hold. */
-    private readonly isForged: (event: RoomEvent) => boolean = () => false,
-  ) {}
+    isForged: (event: RoomEvent) => boolean = () => false,
+  ) {
+    this.#events = new VerifiedEvents(version, isForged);
+  }
 
   /** How many events are held. */
   get held(): number {
     return this.#events.size;
   }
 
-  get(eventId: EventId): RoomEvent | undefined {
-    return this.#events.get(eventId);
-  }
-
-  rejectionOf(eventId: EventId): Rejection | undefined {
-    return this.#rejections.get(eventId);
-  }
-
-  /** Only what a redaction leaves of it is there: nobody can tell any more what it was allowed by, nor what it allowed. */
+  /** As of `VerifiedEvents`. */
   noteErased(eventId: EventId): void {
-    this.#erased.add(eventId);
+    this.#events.noteErased(eventId);
   }
 
-  /** From here on the room decides by what remains of an event. */
+  /** As of `VerifiedEvents`. */
   noteRedacted(remains: RoomEvent): void {
-    if (this.#events.has(remains.eventId)) this.#events.set(remains.eventId, remains);
+    this.#events.noteRedacted(remains);
   }
 
   /** Takes an event whose place is not known; answers what is wrong with what its fact says. */
   checkOutlier(event: RoomEvent, body: OutlierStored): string[] {
     this.#isShared = true;
-    if (event.type === 'm.room.create') this.#createEvent ??= event;
-    this.#events.set(event.eventId, event);
+    this.#events.take(event);
     const isRejected = body.reason !== undefined;
-    const isTold = this.#restsOnErased(event);
-    const refusal = isTold ? body.reason : this.#refusalByAuthEvents(event);
-    if (refusal !== undefined) this.#rejections.set(event.eventId, 'auth-events');
+    const isTold = this.#events.restsOnErased(event);
+    const refusal = isTold ? body.reason : this.#events.refusalByAuthEvents(event);
+    if (refusal !== undefined) this.#events.noteRejection(event.eventId, 'auth-events');
     return isTold ? [] : outcomeProblems(event, refusal, isRejected);
   }
 
@@ -121,7 +107,7 @@ export class VerifiedGraph implements EventsById {
   checkLearnt(learnt: StateLearnt): string[] {
     const { event_id: eventId, state } = learnt;
     this.#isShared = true;
-    const problems = state.flatMap((entry) => learntProblems(entry, this));
+    const problems = state.flatMap((entry) => learntProblems(entry, this.#events));
     return [...problems.map((problem) => `the state before ${eventId} ${problem}`), ...this.#told.take(learnt)];
   }
 
@@ -135,7 +121,7 @@ export class VerifiedGraph implements EventsById {
     const own = [{ type, state_key: stateKey ?? '', event_id: eventId }];
     if (!isSameChange(own, state)) problems.push(`${eventId}: the state delta is not its own effect`);
     const entry = [type, stateKey ?? '', eventId] as const;
-    problems.push(...learntProblems(entry, this).map((problem) => `the current state ${problem}`));
+    problems.push(...learntProblems(entry, this.#events).map((problem) => `the current state ${problem}`));
     this.#current = this.#current.set(...entry);
     return problems;
   }
@@ -143,7 +129,8 @@ export class VerifiedGraph implements EventsById {
   /** Whether this is the create event of another room, while nothing of this one is here. */
   isOtherBeginning(eventId: EventId): boolean {
     if (this.#extremities.size > 0 || this.#current.size > 0) return false;
-    return this.#createEvent !== undefined && this.#createEvent.eventId !== eventId;
+    const { createEvent } = this.#events;
+    return createEvent !== undefined && createEvent.eventId !== eventId;
   }
 
   /** Whether an event is a forward extremity of the room. */
@@ -152,11 +139,10 @@ export class VerifiedGraph implements EventsById {
   }
 
   /** Takes an event; answers what is wrong with what its fact says of it. */
-  check(event: RoomEvent, fact: GraphFact): string[] {
+  check(event: RoomEvent, fact: PlacedFact): string[] {
     const { body } = fact;
     if (body.origin !== undefined || body.history === true) this.#isShared = true;
-    if (event.type === 'm.room.create') this.#createEvent ??= event;
-    this.#events.set(event.eventId, event);
+    this.#events.take(event);
     const problems: string[] = [];
     const before = this.#stateBefore(event, body, problems);
     problems.push(...this.#checkOutcome(event, fact, before));
@@ -186,40 +172,34 @@ export class VerifiedGraph implements EventsById {
     const parents = prevEvents.flatMap((id) => this.#after.get(id) ?? []);
     // What goes on from here is told once, not again for every event behind it.
     if (parents.length === 0) return prevEvents.length === 0 ? StateTrie.empty : this.#current;
-    return resolveState(parents, this.version, this);
+    return resolveState(parents, this.version, this.#events);
   }
 
-  #checkOutcome(event: RoomEvent, { type, body }: GraphFact, before: StateTrie): string[] {
-    if (this.#restsOnErased(event)) {
-      if (type === 'pdu-rejected') this.#rejections.set(event.eventId, 'state');
-      else this.#rejections.delete(event.eventId);
+  #checkOutcome(event: RoomEvent, { type, body }: PlacedFact, before: StateTrie): string[] {
+    const { eventId } = event;
+    if (this.#events.restsOnErased(event)) {
+      this.#events.noteRejection(eventId, type === 'pdu-rejected' ? 'state' : undefined);
       return [];
     }
-    const byAuthEvents = this.#refusalByAuthEvents(event);
-    const refusal = byAuthEvents ?? this.#refusalBy(event, before);
-    if (refusal !== undefined)
-      this.#rejections.set(event.eventId, byAuthEvents === undefined ? 'state' : 'auth-events');
-    else this.#rejections.delete(event.eventId);
+    const byAuthEvents = this.#events.refusalByAuthEvents(event);
+    const refusal = byAuthEvents ?? this.#events.refusalByState(event, before);
+    const check = byAuthEvents === undefined ? 'state' : 'auth-events';
+    this.#events.noteRejection(eventId, refusal === undefined ? undefined : check);
     const problems = outcomeProblems(event, refusal, type === 'pdu-rejected');
     // Before the first event there is no current state that could forbid it; one of the past is not asked of it.
     if (type !== 'pdu-accepted' || body.history === true || refusal !== undefined) return problems;
     if (this.#extremities.size === 0 || before.rootHash === this.#current.rootHash) return problems;
     const isAfterGap = typeof body.base === 'object';
-    const now = isAfterGap ? resolveState([this.#current, before], this.version, this) : this.#current;
-    const refusalNow = this.#refusalBy(event, now);
+    const now = isAfterGap ? resolveState([this.#current, before], this.version, this.#events) : this.#current;
+    const refusalNow = this.#events.refusalByState(event, now);
     return refusalNow === undefined
       ? problems
-      : [...problems, `${event.eventId}: not authorised by the current state: ${refusalNow}`];
-  }
-
-  /** Whether nobody can tell any more what an event was allowed by. */
-  #restsOnErased({ eventId, authEvents }: RoomEvent): boolean {
-    return [eventId, ...authEvents].some((id) => this.#erased.has(id));
+      : [...problems, `${eventId}: not authorised by the current state: ${refusalNow}`];
   }
 
   #checkState(
     event: RoomEvent,
-    { type, body }: GraphFact,
+    { type, body }: PlacedFact,
     before: StateTrie,
     after: StateTrie,
     problems: string[],
@@ -248,7 +228,7 @@ export class VerifiedGraph implements EventsById {
       extremities.set(eventId, after);
     }
     problems.push(...extremityProblems(body, [...extremities.keys()]));
-    const current = resolveState([...extremities.values()], this.version, this);
+    const current = resolveState([...extremities.values()], this.version, this.#events);
     if (body.history !== true) {
       const base = this.#stateOf(body.base ?? prevEvents[0]);
       problems.push(...currentProblems(body, { base, after }, { before: this.#current, after: current }));
@@ -272,7 +252,7 @@ export class VerifiedGraph implements EventsById {
     this.#after.delete(eventId);
     this.#after.set(eventId, after);
     if (this.#isShared) return;
-    if (stateKey === undefined) this.#events.delete(eventId);
+    if (stateKey === undefined) this.#events.forget(eventId);
     const replaced = stateKey === undefined ? undefined : before.get(type, stateKey);
     if (replaced !== undefined) this.#replaced.set(eventId, replaced);
     for (const old of this.#after.keys()) {
@@ -280,41 +260,13 @@ export class VerifiedGraph implements EventsById {
       this.#after.delete(old);
       const forgotten = this.#replaced.get(old);
       // What may decide a conflict later is kept: the chain of the power levels.
-      if (forgotten !== undefined && !KEPT_TYPES.has(this.#events.get(forgotten)?.type)) this.#events.delete(forgotten);
+      if (forgotten !== undefined && !KEPT_TYPES.has(this.#events.get(forgotten)?.type)) this.#events.forget(forgotten);
       this.#replaced.delete(old);
     }
-  }
-
-  #refusalByAuthEvents(event: RoomEvent): string | undefined {
-    if (this.isForged(event)) return NOT_AUTHORISED;
-    const auth = event.authEvents.flatMap((id) => this.#events.get(id) ?? []);
-    return refusalOf(() => {
-      if (auth.length < event.authEvents.length) throw new Error('its auth events are not all here');
-      checkAuthEvents(event, auth, this.version, (id) => this.#rejections.has(id));
-      checkEventAuth(event, this.version, authStateOf(auth, this.#createEvent));
-    });
-  }
-
-  #refusalBy(event: RoomEvent, state: StateTrie): string | undefined {
-    const auth = selectAuthTypes(event, this.version).flatMap(({ type, stateKey }) => {
-      const id = state.get(type, stateKey);
-      return (id && this.#events.get(id)) ?? [];
-    });
-    return refusalOf(() => checkEventAuth(event, this.version, authStateOf(auth, this.#createEvent)));
   }
 
   #stateOf(base: StateBase | undefined): StateTrie | undefined {
     if (base === undefined) return StateTrie.empty;
     return typeof base === 'object' ? this.#told.find(base.learnt) : this.#after.get(base);
-  }
-}
-
-/** Why something is refused; undefined where it is not. */
-function refusalOf(check: () => void): string | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
   }
 }

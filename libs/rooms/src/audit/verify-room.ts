@@ -26,7 +26,7 @@ import type {
 } from '../facts/room-facts.js';
 import { pduTextOf } from '../facts/fact-text.js';
 import { type ChangeTold, ROOM_PARTS } from '../facts/told-in-parts.js';
-import { type GraphFact, VerifiedGraph } from './verified-graph.js';
+import { type PlacedFact, VerifiedGraph } from './verified-graph.js';
 
 /** The key of a server under a key id, where it is known. */
 export type KeyRing = (serverName: string, keyId: string) => VerifyKey | undefined;
@@ -230,7 +230,7 @@ export class RoomVerifier {
 type AnyBody = PduAccepted & PduRejected & OutlierStored & StateTaken;
 
 /** The facts that are about one PDU of the room. */
-type PduFactType = GraphFact['type'] | 'outlier-stored' | 'state-taken';
+type PduFactType = PlacedFact['type'] | 'outlier-stored' | 'state-taken';
 
 const PDU_FACTS: ReadonlySet<string> = new Set<PduFactType>([
   'pdu-accepted',

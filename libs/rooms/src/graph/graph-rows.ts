@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import { shortHash } from '#kernel/short-hash';
 import { asJson, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import type { Views } from '#projections/views';
@@ -125,9 +125,6 @@ export function isSamePlace(a: StatePlace, b: StatePlace): boolean {
   return a.line === b.line && a.index === b.index;
 }
 
-/** 132 bits: nobody finds two events, or one of another room, that share a row. */
-const HASH_CHARACTERS = 22;
-
 type GraphEventKey = readonly [hash: string];
 
 /**
@@ -135,7 +132,7 @@ type GraphEventKey = readonly [hash: string];
  * nobody asks for the events of a room by it (`npm run bench -- state`).
  */
 function graphEventKey(roomId: RoomId, eventId: EventId): GraphEventKey {
-  return [hash('sha256', `${roomId} ${eventId}`, 'base64url').slice(0, HASH_CHARACTERS)];
+  return [shortHash(`${roomId} ${eventId}`)];
 }
 
 export const GRAPH_EVENTS = new Collection<GraphEventKey, GraphEvent>('graph-events', {

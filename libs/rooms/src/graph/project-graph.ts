@@ -1,11 +1,22 @@
 import type { OwnRows } from '#projections/projector';
 import { writeHoles } from './hole-rows.js';
 import { writeRedacted, writeRedaction } from './redaction-rows.js';
-import { concernsGraph, type GraphFact, writeGraph } from './write-graph.js';
+import { type GraphFact, writeGraph } from './write-graph.js';
+
+const OF_GRAPH: ReadonlySet<string> = new Set([
+  'pdu-accepted',
+  'pdu-soft-failed',
+  'pdu-rejected',
+  'outlier-stored',
+  'state-learnt',
+  'state-taken',
+  'change-told',
+  'pdu-redacted',
+]);
 
 /** Whether this kind of fact says something of the events of a room and how they hang together. */
 export function isOfGraph(type: string): boolean {
-  return type === 'pdu-redacted' || concernsGraph(type);
+  return OF_GRAPH.has(type);
 }
 
 /**

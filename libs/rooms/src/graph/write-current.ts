@@ -8,7 +8,7 @@ import { writeNextState } from './write-state.js';
 
 export const GRAPH_CURRENT = new Collection<readonly [roomId: RoomId], StatePlace>('graph-current', {
   key: ['room'],
-  says: 'where its current state is, and since which revision',
+  says: 'where its current state is',
   codec: { encode: formatStatePlace, decode: statePlaceOf },
 });
 

@@ -38,23 +38,7 @@ const WITH_STATE: Readonly<Record<string, Outcome>> = {
   'pdu-rejected': 'rejected',
 };
 
-const HANDLED: ReadonlySet<string> = new Set([
-  ...Object.keys(WITH_STATE),
-  'outlier-stored',
-  'state-learnt',
-  'state-taken',
-  'change-told',
-]);
-
-/** Whether this kind of fact says something of the graph. */
-export function concernsGraph(type: string): boolean {
-  return HANDLED.has(type);
-}
-
-/**
- * Writes down what a fact tells of its room's graph. Applied again, also after later facts, it changes nothing. Throws where the
- * fact stands on a state that no fact before it told.
- */
+/** `projectGraph`, for the facts that hold an event or a part of what it says: what became of it, and the states before and after it. */
 export function writeGraph(fact: GraphFact, rows: OwnRows): Promise<void> {
   const outcome = WITH_STATE[fact.type];
   const data: unknown = JSON.parse(fact.data);

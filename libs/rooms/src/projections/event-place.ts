@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import type { EventId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import { shortHash } from '#kernel/short-hash';
 
 /** Where an event of a room stands. */
 export interface EventPlace {
@@ -16,15 +16,12 @@ export interface EventPlace {
   readonly carriedAs?: number;
 }
 
-/** 132 bits: nobody finds two ids that share it. */
-const HASH_CHARACTERS = 22;
-
 /** What stands for an event's id in a key: its hash. */
 export type EventKeyPart = string & { readonly __brand: 'EventKeyPart' };
 
 /** What stands for an event's id in the key of its row in `events`, before the room. PERF: there is a row of every event. */
 export function eventKeyPart(eventId: EventId): EventKeyPart {
-  return hash('sha256', eventId, 'base64url').slice(0, HASH_CHARACTERS) as EventKeyPart;
+  return shortHash(eventId) as EventKeyPart;
 }
 
 /** Stands last in the row of an event of the past, and as the row of its place in the order of the graph. */

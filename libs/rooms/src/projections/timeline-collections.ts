@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import { shortHash } from '#kernel/short-hash';
 import { asJson, asText, Collection } from '#projections/collection';
 import {
   type DepthKey,
@@ -99,14 +99,10 @@ export interface SentTransaction {
 
 type TransactionKey = readonly [hash: string];
 
-/** 132 bits: nobody finds two transactions that share a row. */
-const HASH_CHARACTERS = 22;
-
 /** The key of a transaction: all that tells one apart, hashed to a fixed length. */
 export function transactionKey(sent: SentTransaction): TransactionKey {
   const { userId, deviceId, roomId, type, txnId, redacts } = sent;
-  const parts = JSON.stringify([userId, deviceId, roomId, type, redacts, txnId]);
-  return [hash('sha256', parts, 'base64url').slice(0, HASH_CHARACTERS)];
+  return [shortHash(JSON.stringify([userId, deviceId, roomId, type, redacts, txnId]))];
 }
 
 /** Where the event is that was sent with a transaction. */
