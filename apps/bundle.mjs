@@ -8,7 +8,8 @@ const ENTRIES = {
   'verify-process': 'dist/apps/cli/src/verify/verify-process.js',
 };
 /** What finds files of its own by where it lies, or is loaded only where something asks for it. */
-const APART = /^(lmdb|@node-rs\/argon2|mongodb|@kurrent\/kurrentdb-client|pino|pino-pretty|prettier|yaml)(\/|$)/;
+const APART =
+  /^(lmdb|@node-rs\/argon2|sodium-native|mongodb|@kurrent\/kurrentdb-client|pino|pino-pretty|prettier|yaml)(\/|$)/;
 
 // Puts what the compiler wrote for the programs, and the libraries that they always load, into a few files in `dist/bundle`: to
 // find and load fifteen hundred modules takes half of a start. Runs in the folder of the installation.

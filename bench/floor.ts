@@ -1,5 +1,5 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { open } from 'lmdb';
+import { generateSigningKey } from '#protocol/signing/signing-key';
 
 /** The floor of a figure: what the machine can do at all, measured in the same run. */
 export interface Rate {
@@ -32,11 +32,11 @@ export async function durableAppends(
   seconds: number,
 ): Promise<Rate> {
   const root = open({ path: directory, overlappingSync: false, encoding: 'binary', keyEncoding: 'uint32' });
-  const { privateKey } = generateKeyPairSync('ed25519');
+  const key = generateSigningKey();
   const value = Buffer.alloc(bytes, 'x');
   try {
     return await rateOf(writers, seconds, (i) => {
-      sign(null, value, privateKey);
+      key.sign(value);
       return root.put(i, value);
     });
   } finally {

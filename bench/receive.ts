@@ -5,6 +5,7 @@ import { openEvent } from '#protocol/signing/open-event';
 import { findSignature } from '#protocol/signing/sign-json';
 import { judgePdu } from '#rooms/receive/judge-pdu';
 import { preparePdu } from '#rooms/receive/prepare-pdu';
+import { checkingTogether } from '#rooms/worker/signature-batches';
 import { ForeignServer, type ForeignPdu } from '#testing/receiving/foreign-server';
 import { makeOn, openRoom } from '#testing/receiving/make-on';
 import { keysOf, type MemoryRoom } from '#testing/receiving/memory-room';
@@ -79,17 +80,19 @@ function signatureOf({ event: { pdu } }: ForeignPdu, { name, signingKey }: Forei
   return { text: Buffer.from(essential), signature: findSignature(pdu['signatures'], name, signingKey.keyId)! };
 }
 
-async function checkBare(signatures: readonly Signed[], { verifyKey }: ForeignServer): Promise<void> {
+async function checkBare(signatures: readonly Signed[], server: ForeignServer): Promise<void> {
+  const { key } = checkingTogether(keysOf(server)).find(server.name, server.signingKey.keyId)!;
   for (let at = 0; at < signatures.length; at += BATCH) {
     const batch = signatures.slice(at, at + BATCH);
-    const holds = await Promise.all(batch.map(({ text, signature }) => verifyKey.verifyAside(text, signature)));
+    const holds = await Promise.all(batch.map(({ text, signature }) => key.verifyAside(text, signature)));
     if (holds.includes(false)) throw new Error('a signature does not hold');
   }
 }
 
 /** Signatures of the next batch are checked on other cores while this one is judged. */
 async function receiveAll(pdus: readonly ForeignPdu[], room: MemoryRoom): Promise<void> {
-  const preparation = room.preparation('other.example' as ServerName);
+  const alone = room.preparation('other.example' as ServerName);
+  const preparation = { ...alone, keys: checkingTogether(alone.keys) };
   const prepare = (at: number) =>
     Promise.all(pdus.slice(at, at + BATCH).map(({ text }) => preparePdu(text, preparation)));
   let next = prepare(0);

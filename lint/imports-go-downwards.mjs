@@ -50,7 +50,8 @@ const PURE_PARTS = new Set(['facts', 'decide', 'receive']);
 
 const FRAMEWORKS = /^(@nestjs\/|fastify(\/|$)|rxjs(\/|$)|class-validator(\/|$))/;
 /** What pure code may ask of Node: nothing that reads, writes, waits or differs from machine to machine. */
-const PURE = new Set(['node:buffer', 'node:crypto', 'node:util']);
+/** Of these, `node:module` finds libraries that not every system has. */
+const PURE = new Set(['node:buffer', 'node:crypto', 'node:module', 'node:util']);
 
 const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/test)\//;
 

@@ -33,7 +33,7 @@ export function verifyEventSignature(
   return verifyJson(redact(pdu, version), serverName, keyId, key);
 }
 
-/** The same, checked on another core than this code runs on. */
+/** The same, for whoever has many to check (`VerifyKey`). */
 export function verifyEventSignatureAside(
   pdu: Pdu,
   version: RoomVersion,

@@ -19,7 +19,7 @@ export function verifyJson(object: JsonObject, signer: string, keyId: string, ke
   return signature !== undefined && key.verify(signedText(object), signature);
 }
 
-/** The same, checked on another core than this code runs on. */
+/** The same, for whoever has many to check (`VerifyKey`). */
 export async function verifyJsonAside(
   object: JsonObject,
   signer: string,

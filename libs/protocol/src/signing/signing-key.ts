@@ -1,6 +1,7 @@
-import { createPrivateKey, createPublicKey, randomInt, sign, verify } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import nacl from 'tweetnacl';
 import { decodeBase64, encodeBase64 } from './base64.js';
+import { ed25519 } from './ed25519.js';
 
 /** An Ed25519 key that this server signs with. */
 export interface SigningKey {
@@ -10,8 +11,6 @@ export interface SigningKey {
   readonly publicKey: Buffer;
   /** The 64 bytes of the signature over some bytes, or over the UTF-8 of a text. */
   sign(message: Uint8Array | string): Buffer;
-  /** The same, made on another core than this code runs on. */
-  signAside(message: Uint8Array | string): Promise<Buffer>;
   /** The 32 secret bytes. A method, so that no log line or dump of the object shows them. */
   exportSeed(): Buffer;
 }
@@ -21,14 +20,11 @@ export interface VerifyKey {
   readonly publicKey: Buffer;
   /** Whether a signature over some bytes, or over the UTF-8 of a text, was made with this key. Never throws. */
   verify(message: Uint8Array | string, signature: Uint8Array): boolean;
-  /** The same, on another core than this code runs on: for whoever has many to check. */
+  /** The same, for whoever has many to check: a key may check those that come at once on other cores (`checkingTogether`). */
   verifyAside(message: Uint8Array | string, signature: Uint8Array): Promise<boolean>;
 }
 
 const KEY_BYTES = 32;
-/** What comes before the 32 bytes in DER: RFC 8410, sections 4 and 7. */
-const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-const PRIVATE_KEY_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** The version of a key id as the specification of server keys has it. */
 const KEY_VERSION = /^[A-Za-z0-9_]+$/;
 
@@ -41,17 +37,11 @@ export function createSigningKey(seed: Uint8Array, version: string): SigningKey 
   if (seed.length !== KEY_BYTES) throw new Error(`A signing key's seed has 32 bytes, not ${seed.length}`);
   if (!KEY_VERSION.test(version)) throw new Error(`Not the version of a signing key: ${version}`);
   const secret = Buffer.from(seed);
-  const der = Buffer.concat([PRIVATE_KEY_PREFIX, secret]);
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES);
+  const { publicKey, sign } = ed25519.keyOf(secret);
   return Object.freeze({
     keyId: `ed25519:${version}`,
     publicKey,
-    sign: (message: Uint8Array | string) => sign(null, bytesOf(message), privateKey),
-    signAside: (message: Uint8Array | string) =>
-      new Promise<Buffer>((resolve, reject) => {
-        sign(null, bytesOf(message), privateKey, (error, signature) => (error ? reject(error) : resolve(signature)));
-      }),
+    sign: (message: Uint8Array | string) => sign(bytesOf(message)),
     exportSeed: () => Buffer.from(secret),
   });
 }
@@ -81,14 +71,12 @@ export function decodeSigningKey(line: string): SigningKey {
 export function parseVerifyKey(publicKey: Uint8Array | string): VerifyKey | undefined {
   const bytes = typeof publicKey === 'string' ? decodeBase64(publicKey) : Buffer.from(publicKey);
   if (bytes?.length !== KEY_BYTES) return undefined;
-  const key = createPublicKey({ key: Buffer.concat([PUBLIC_KEY_PREFIX, bytes]), format: 'der', type: 'spki' });
+  const holds = ed25519.verifier(bytes);
+  const verify = (message: Uint8Array | string, signature: Uint8Array): boolean => holds(bytesOf(message), signature);
   return Object.freeze({
     publicKey: bytes,
-    verify: (message: Uint8Array | string, signature: Uint8Array) => verify(null, bytesOf(message), key, signature),
-    verifyAside: (message: Uint8Array | string, signature: Uint8Array) =>
-      new Promise<boolean>((resolve) => {
-        verify(null, bytesOf(message), key, signature, (error, holds) => resolve(error === null && holds));
-      }),
+    verify,
+    verifyAside: (message: Uint8Array | string, signature: Uint8Array) => Promise.resolve(verify(message, signature)),
   });
 }
 

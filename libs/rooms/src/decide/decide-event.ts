@@ -8,7 +8,7 @@ import { refuseUnsignedJoin } from '#protocol/event-auth/check-auth-events';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { sealEvent, sealEventAside } from '#protocol/signing/seal-event';
+import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { PduAccepted } from '../facts/room-facts.js';
@@ -39,10 +39,8 @@ export const EVENT_AUTHOR = Symbol.for('annals.EventAuthor');
 /** A decided event: what goes into the log, and where the room stands once it is there. */
 export interface DecidedEvent {
   readonly event: RoomEvent;
-  /** As long as the PDU's canonical JSON, and the same but for its signature. */
-  readonly unsignedText: string;
-  /** Signs the PDU: its canonical JSON. */
-  sign(): Promise<string>;
+  /** The PDU's canonical JSON. */
+  readonly pduText: string;
   readonly header: Omit<PduAccepted, 'pdu'>;
   readonly head: RoomHead;
 }
@@ -91,7 +89,7 @@ export function checkDraftAuth(
 
 /**
  * Checks a draft against the authorisation rules of the state before it, builds an event of it on the room's forward
- * extremities and hashes it; the signature is made when it is asked for. Throws M_FORBIDDEN where a rule refuses, and as
+ * extremities, hashes and signs it. Throws M_FORBIDDEN where a rule refuses, and as
  * `buildEvent` does. Not where there are more extremities than an event may name (`decideAmongMany`).
  */
 export function decideEvent(
@@ -119,8 +117,8 @@ export interface EventPlace {
 }
 
 /**
- * Builds an event of a draft and hashes it; the signature is made when it is asked for. Throws M_TOO_LARGE, and M_BAD_JSON where the content has no canonical form
- * (room versions 6 and later).
+ * Builds an event of a draft, hashes and signs it. Throws M_TOO_LARGE, and M_BAD_JSON where the content has no canonical form (room
+ * versions 6 and later).
  */
 export function buildEvent(
   roomId: RoomId,
@@ -129,7 +127,7 @@ export function buildEvent(
   { parents, depth, references }: EventPlace,
   author: EventAuthor,
   now: number,
-): Pick<DecidedEvent, 'event' | 'unsignedText' | 'sign'> {
+): Pick<DecidedEvent, 'event' | 'pduText'> {
   const unsigned = {
     auth_events: references.write(references.auth.map(({ eventId }) => eventId)),
     content: draft.content,
@@ -143,15 +141,14 @@ export function buildEvent(
     ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
     ...(draft.redacts === undefined ? {} : { redacts: draft.redacts }),
   };
-  const sealed = sealEventAside(named(unsigned, version, author), version, author.serverName, author.signingKey);
-  const event = parseRoomEvent(sealed.pdu, version, roomId, sealed);
-  return { event, unsignedText: sealed.json, sign: sealed.sign };
+  const sealed = seal(unsigned, version, author);
+  return { event: parseRoomEvent(sealed.pdu, version, roomId, sealed), pduText: sealed.json };
 }
 
 /** A room's first event, made before the room's id is known where that is the event's own hash. */
 export function decideCreateEvent(head: RoomHead, event: RoomEvent, pduText: string): DecidedEvent {
   checkEventAuth(event, head.version, authStateOf([], event));
-  return { unsignedText: pduText, sign: () => Promise.resolve(pduText), ...accept(head, event, undefined) };
+  return { pduText, ...accept(head, event, undefined) };
 }
 
 /** Hashes, signs and (where the id is no hash) names a PDU. */
@@ -165,11 +162,7 @@ function named(pdu: JsonObject, version: RoomVersion, { serverName }: EventAutho
 }
 
 /** Accepts an event that stands on all extremities: the state before it is the current one. */
-function accept(
-  head: RoomHead,
-  event: RoomEvent,
-  txn: PduAccepted['txn'] | undefined,
-): Omit<DecidedEvent, 'unsignedText' | 'sign'> {
+function accept(head: RoomHead, event: RoomEvent, txn: PduAccepted['txn'] | undefined): Omit<DecidedEvent, 'pduText'> {
   const state = stateAfterEvent(head.state, event, head.version);
   const own = event.stateKey === undefined ? [] : changesBetween(head.state, state);
   const root = state.rootHash;

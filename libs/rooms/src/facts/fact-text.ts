@@ -47,11 +47,6 @@ export function pduTextOf(factData: string): string {
   return factData.slice(pduPlaceIn(factData), -1);
 }
 
-/** A fact's data with another text in the place of its PDU. */
-export function withPduText(factData: string, pduText: string): string {
-  return `${factData.slice(0, pduPlaceIn(factData))}${pduText}}`;
-}
-
 /**
  * Where the part of a room fact's data begins that a redaction may erase: the PDUs it carries, its own last, and why that was
  * rejected, which may quote it; undefined: nowhere.

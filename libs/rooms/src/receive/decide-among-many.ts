@@ -36,8 +36,8 @@ export async function decideAmongMany(
   for (const [eventId, { event }] of known) events.set(eventId, event);
   const references = { auth, write: referenceWriter(version, events) };
   const place = { parents, depth: depthOfNext(depth), references };
-  const { event, sign } = buildEvent(roomId, version, draft, place, author, now);
-  return judgeOwn({ event, pduText: await sign(), origin: author.serverName, txn: draft.txn }, room);
+  const { event, pduText } = buildEvent(roomId, version, draft, place, author, now);
+  return judgeOwn({ event, pduText, origin: author.serverName, txn: draft.txn }, room);
 }
 
 /** The events by which a draft that stands on some others is authorised. */

@@ -229,9 +229,9 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     await life.send(ALICE, { ...topic('one'), prev: fork, ts: 1 });
     await life.send(ALICE, { ...topic('two'), prev: fork, ts: 2 });
     const before = life.room.state.get('m.room.topic', '');
-    const outcomes = await Promise.all(
-      [life.extremities, life.extremities.toReversed()].map((prev) => life.send(ALICE, { ...topic('all'), prev })),
-    );
+    const both = life.extremities;
+    const outcomes = [await life.send(ALICE, { ...topic('all'), prev: both })];
+    outcomes.push(await life.send(ALICE, { ...topic('all'), prev: both.toReversed() }));
     for (const { header } of outcomes as Accepted[]) {
       const [base] = header.state.filter(({ type }) => type === 'm.room.topic');
       expect(header.held_before ?? base?.replaces).toBe(before);

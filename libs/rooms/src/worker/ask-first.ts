@@ -8,17 +8,11 @@ import type { Policy } from '../receive/7-check-policy.js';
 const MOST_ASKED = 10;
 
 /** An event that a task would append. */
-interface ForeseenEvent {
+export interface ForeseenEvent {
   readonly decided: DecidedEvent;
   /** What it was decided of, and where the room stood then; undefined of one that the task was given. */
   readonly draft?: string;
   readonly standing?: string;
-}
-
-/** An event that the policy allows. */
-export interface AllowedEvent extends ForeseenEvent {
-  /** As it was signed, which is how the policy saw it. */
-  readonly pduText: string;
 }
 
 /** Ends a turn of which nothing is appended: the policy was not asked for all that it would append. */
@@ -36,44 +30,41 @@ class PolicyUnasked extends Error {
  */
 export async function askFirst<T>(
   policy: Policy,
-  attempt: (allowed: readonly AllowedEvent[]) => Promise<T>,
+  attempt: (allowed: readonly ForeseenEvent[]) => Promise<T>,
 ): Promise<T> {
-  const allowed: AllowedEvent[] = [];
+  const allowed: ForeseenEvent[] = [];
   for (let asked = 0; asked < MOST_ASKED; asked++) {
     try {
       return await attempt([...allowed]);
     } catch (error) {
       if (!(error instanceof PolicyUnasked)) throw error;
-      allowed.push(...(await ask(policy, error.events)));
+      await ask(policy, error.events);
+      allowed.push(...error.events);
     }
   }
   throw new MatrixError('M_UNKNOWN', 'The room changes faster than its policy can be asked', { status: 503 });
 }
 
-/** Signs events and asks for all of them, at once. */
-async function ask(policy: Policy, events: readonly ForeseenEvent[]): Promise<AllowedEvent[]> {
-  const signed = await Promise.all(
-    events.map(async (foreseen) => ({ ...foreseen, pduText: await foreseen.decided.sign() })),
-  );
-  const verdicts = await Promise.all(signed.map(({ decided }) => policy(decided.event)));
+/** Asks for some events, at once. */
+async function ask(policy: Policy, events: readonly ForeseenEvent[]): Promise<void> {
+  const verdicts = await Promise.all(events.map(({ decided }) => policy(decided.event)));
   for (const verdict of verdicts) if (!verdict.isAllowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
-  return signed;
 }
 
 /** The events of one run of a task, by what the policy said of those of earlier runs. */
 export class Foresight {
-  readonly #left: AllowedEvent[];
+  readonly #left: ForeseenEvent[];
   readonly #allowed: ReadonlySet<EventId>;
   readonly #decided = new Map<EventId, ForeseenEvent>();
   readonly #unasked: ForeseenEvent[] = [];
 
-  constructor(allowed: readonly AllowedEvent[]) {
+  constructor(allowed: readonly ForeseenEvent[]) {
     this.#left = [...allowed];
     this.#allowed = new Set(allowed.map(({ decided }) => decided.event.eventId));
   }
 
   /** The event that was decided of this draft before, and is allowed; each once. */
-  take(draft: EventDraft): AllowedEvent | undefined {
+  take(draft: EventDraft): ForeseenEvent | undefined {
     const text = JSON.stringify(draft);
     const at = this.#left.findIndex((one) => one.draft === text);
     return at < 0 ? undefined : this.#left.splice(at, 1)[0];

@@ -28,7 +28,6 @@ import { headAfterAccepted } from './states-of-extremities.js';
  * Nothing is appended for what was dropped, is known already or misses others.
  */
 export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: Arrival): Promise<Outcome> {
-  await turn.undurable.whenSigned();
   const outcome = await judgePdu(pdu, turn.known, arrival);
   if (outcome.kind === 'accepted' || outcome.kind === 'soft-failed' || outcome.kind === 'rejected') {
     takePlaced(turn, outcome, outcome.kind === 'accepted' ? await findMissingParents(turn, outcome) : []);
@@ -41,7 +40,6 @@ export async function receiveOutlierInTurn(
   turn: RoomTurn,
   pdu: PreparedPdu,
 ): Promise<StoredOutlier | Dropped | AlreadyKnown | MissingEvents> {
-  await turn.undurable.whenSigned();
   const outcome = await judgeOutlier(pdu, turn.known);
   if (outcome.kind !== 'outlier') return outcome;
   const { event, header, redactions } = outcome;
@@ -111,7 +109,7 @@ export function takePlaced(
   if (kind === 'accepted') {
     const { data, header } = turn.tellPlaced(outcome.header, pduText);
     const fact = { type: 'pdu-accepted' as const, event, header };
-    turn.push('pdu-accepted', data, name, fact, { head: headAfterAccepted(turn.head, { ...outcome, header }) });
+    turn.push('pdu-accepted', data, name, fact, headAfterAccepted(turn.head, { ...outcome, header }));
   } else turn.push(`pdu-${kind}`, turn.tellPlaced(outcome.header, pduText).data, name, { type: 'other' });
   redactInTurn(turn, redactions);
 }

@@ -20,13 +20,13 @@ import { headAfter, MOST_NAMED, movedBack, type RoomHead } from '../decide/room-
 import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { type PduRedacted, roomStream } from '../facts/room-facts.js';
-import { erasablePlaceIn, factWithPdu, withPduText } from '../facts/fact-text.js';
+import { erasablePlaceIn, factWithPdu } from '../facts/fact-text.js';
 import { type PlacedHeader, placesIn, tellInParts } from '../facts/told-in-parts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown } from '../receive/known-room.js';
 import { judgeOwn } from '../receive/judge-own.js';
-import { type AllowedEvent, Foresight, standingOf } from './ask-first.js';
+import { Foresight, type ForeseenEvent, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
 import type { LiveRoom } from './live-room.js';
 import { readRevision } from './read-revisions.js';
@@ -57,8 +57,6 @@ const LOOKED_THROUGH = 1024;
 /** A fact decided and not yet in the log, and where the room stands once it is. */
 export interface PendingFact {
   readonly draft: UnsealedFact;
-  /** The draft's data, once the event in it is signed. */
-  readonly signedData?: Promise<string>;
   readonly fact: RoomFact;
   readonly head: RoomHead;
 }
@@ -84,7 +82,7 @@ export class RoomTurn {
     private readonly context: FactContext,
     private readonly services: TurnServices,
     /** The events of earlier runs of the task that the policy allows; left out where there is no policy. */
-    allowed?: readonly AllowedEvent[],
+    allowed?: readonly ForeseenEvent[],
   ) {
     this.undurable = new Undurable(before);
     this.#foresight = allowed && new Foresight(allowed);
@@ -189,15 +187,13 @@ export class RoomTurn {
   }
 
   /** An event that was decided before, and may not change any more: where the room has gone on, it stands on the past. */
-  async #decideAgain({ decided, pduText, standing }: AllowedEvent, { txn }: EventDraft): Promise<DecidedEvent> {
-    const { event, header } = decided;
-    const signed = { event, unsignedText: pduText, sign: () => Promise.resolve(pduText) };
+  async #decideAgain({ decided, standing }: ForeseenEvent, { txn }: EventDraft): Promise<DecidedEvent> {
+    const { event, pduText, header } = decided;
     if (standing === standingOf(this.head)) {
-      return { ...signed, header, head: headAfter(this.head, { type: 'pdu-accepted', event, header }) };
+      return { event, pduText, header, head: headAfter(this.head, { type: 'pdu-accepted', event, header }) };
     }
-    await this.undurable.whenSigned();
     const accepted = await judgeOwn({ event, pduText, origin: this.services.author.serverName, txn }, this.known);
-    return { ...signed, header: accepted.header, head: headAfterAccepted(this.head, accepted) };
+    return { event, pduText, header: accepted.header, head: headAfterAccepted(this.head, accepted) };
   }
 
   async #decideAnew(draft: EventDraft): Promise<DecidedEvent> {
@@ -205,11 +201,9 @@ export class RoomTurn {
     const extremities = this.head.extremities.length;
     if (extremities > 1) this.head = await withStatesOfExtremities(this.head, this.known);
     if (extremities > MOST_NAMED) {
-      await this.undurable.whenSigned();
       const accepted = await decideAmongMany(this.known, draft, author, clock.now());
       const { event, header, pduText } = accepted;
-      const sign = () => Promise.resolve(pduText);
-      return { event, header, unsignedText: pduText, sign, head: headAfterAccepted(this.head, accepted) };
+      return { event, header, pduText, head: headAfterAccepted(this.head, accepted) };
     }
     const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
     const write = referenceWriter(this.head.version, await this.#referredTo(auth));
@@ -221,16 +215,13 @@ export class RoomTurn {
     const { event } = decided;
     const { eventId } = event;
     this.#foresight?.noteAccepted(decided);
-    const { data, header, parts } = this.tellPlaced(decided.header, decided.unsignedText);
+    const { data, header, parts } = this.tellPlaced(decided.header, decided.pduText);
     const head = movedBack(decided.head, eventId, parts);
     const after = head.extremities.find((one) => one.eventId === eventId)?.state;
     this.undurable.note({ event, outcome: 'accepted', after, isForeign: false });
     if (header.txn !== undefined) this.undurable.transactions.set(transactionName(event, header.txn), eventId);
     const fact: RoomFact = { type: 'pdu-accepted', event, header };
-    // It is signed while others are decided.
-    const signedData = decided.sign().then((pduText) => withPduText(data, pduText));
-    this.undurable.signing.push(signedData);
-    this.push('pdu-accepted', data, eventId, fact, { head, signedData });
+    this.push('pdu-accepted', data, eventId, fact, head);
     return event;
   }
 
@@ -270,18 +261,12 @@ export class RoomTurn {
    * Appends a fact that was decided on this turn's head, and of which `undurable` knows. `name` says what the fact is about: its id is
    * made of that and of the decision (`decisionId`). `head` is where the room stands after it.
    */
-  push(
-    type: string,
-    data: string,
-    name: string,
-    fact: RoomFact,
-    { head = headAfter(this.head, fact), signedData }: { head?: RoomHead; signedData?: Promise<string> } = {},
-  ): void {
+  push(type: string, data: string, name: string, fact: RoomFact, head: RoomHead = headAfter(this.head, fact)): void {
     const decision = { at: this.services.clock.now(), ...this.context };
     // What a redaction takes away of the event must be able to go.
     const erasable = erasablePlaceIn(type, data);
     const draft = { id: decisionId(name, decision), type, data, erasable, schema: 1, ...decision };
-    this.facts.push({ draft, signedData, fact, head });
+    this.facts.push({ draft, fact, head });
     this.head = head;
   }
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type RecordedFact, RevisionConflict } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { LostRaces } from '#event-store/lost-races';
-import { sealFacts, type UnsealedFact } from '#event-store/seal-facts';
+import { sealFacts } from '#event-store/seal-facts';
 import type { RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
@@ -16,7 +16,7 @@ import { evolveRoom, roomBefore } from './evolve-room.js';
 import { inWrites, wholeOf } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
 import type { RoomSnapshots } from './room-snapshots.js';
-import type { FactContext, PendingFact, RoomTurn, TurnServices } from './room-turn.js';
+import type { FactContext, RoomTurn, TurnServices } from './room-turn.js';
 import { type Batch, decideBatch, type QueuedTask, settle } from './task-batch.js';
 import { remember } from './undurable.js';
 import { UnknownRoom, unknownRoom } from './unknown-room.js';
@@ -231,7 +231,10 @@ export class RoomWorkers {
   async #append(room: LiveRoom, batch: Batch): Promise<Position | undefined> {
     if (batch.facts.length === 0) return undefined;
     const { store, snapshots } = this.options;
-    const facts = sealFacts(room.chain, await Promise.all(batch.facts.map(signed)));
+    const facts = sealFacts(
+      room.chain,
+      batch.facts.map(({ draft }) => draft),
+    );
     const stream = roomStream(room.roomId);
     const recorded: RecordedFact[] = [];
     for (const some of inWrites(facts)) {
@@ -271,8 +274,4 @@ export class RoomWorkers {
 /** Of a room that is not here another process may have completed the join, which nobody here hears of. */
 function mustCatchUp({ isFresh, isOfJoin }: QueuedTask, { head }: LiveRoom): boolean {
   return head.revision >= 0 && (isFresh || (!isOfJoin && !isHere(head)));
-}
-
-async function signed({ draft, signedData }: PendingFact): Promise<UnsealedFact> {
-  return signedData === undefined ? draft : { ...draft, data: await signedData };
 }

@@ -27,9 +27,11 @@ function checksOf(count: number): { checks: SignatureCheck[]; alone: number[]; a
 const expected = (count: number): boolean[] => Array.from({ length: count }, (_, i) => i % 3 !== 0);
 
 describe('signatures that are checked together', () => {
-  it('are told apart on other threads, whatever keys they are by', async () => {
+  it.each([
+    ['libsodium', new SignatureBatches()],
+    ['OpenSSL, where there is no libsodium', new SignatureBatches(undefined, '')],
+  ])('are told apart on other threads, whatever keys they are by, by %s', async (_, batches) => {
     const { checks, alone, answers } = checksOf(150);
-    const batches = new SignatureBatches();
     for (const check of checks) batches.add(check);
     expect(await answers).toEqual(expected(150));
     expect(alone).toEqual([]);

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Position } from '#kernel/position';
 import { isHere } from '../decide/room-head.js';
-import type { AllowedEvent } from './ask-first.js';
+import type { ForeseenEvent } from './ask-first.js';
 import { FACT_BYTES } from '../facts/log-limits.js';
 import { isInParts } from './in-writes.js';
 import type { LiveRoom } from './live-room.js';
@@ -20,7 +20,7 @@ export interface QueuedTask {
   readonly seed: LiveRoom | undefined;
   readonly context: FactContext;
   /** What the policy allows of the task's events; undefined where there is no policy. */
-  readonly allowed: readonly AllowedEvent[] | undefined;
+  readonly allowed: readonly ForeseenEvent[] | undefined;
   readonly resolve: (result: { readonly result: unknown; readonly position: Position | undefined }) => void;
   readonly reject: (reason: unknown) => void;
 }

@@ -24,8 +24,6 @@ export class Undurable {
   readonly redacted = new Map<EventId, RoomEvent>();
   /** The states before events that another server told, of which all parts are decided. */
   readonly learnt = new Map<EventId, StateTrie>();
-  /** Events of ours that are being signed. */
-  readonly signing: Promise<unknown>[] = [];
   readonly #redactions = new Map<EventId, RoomEvent[]>();
   readonly #holes = new Set<EventId>();
 
@@ -34,12 +32,6 @@ export class Undurable {
 
   findTransaction(name: string): EventId | undefined {
     return this.transactions.get(name) ?? this.before?.findTransaction(name);
-  }
-
-  /** Settles when every event of ours is whole: what is written of others may carry it. */
-  async whenSigned(): Promise<void> {
-    await this.before?.whenSigned();
-    await Promise.all(this.signing.splice(0));
   }
 
   /** As it stands now. */
@@ -83,7 +75,6 @@ export class Undurable {
 
   /** Takes all that another one has on top of this. */
   absorb(next: Undurable): void {
-    this.signing.push(...next.signing);
     for (const [name, eventId] of next.transactions) this.transactions.set(name, eventId);
     for (const [eventId, one] of next.events) this.events.set(eventId, one);
     for (const [eventId, remains] of next.redacted) this.redacted.set(eventId, remains);
