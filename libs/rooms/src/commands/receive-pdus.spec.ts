@@ -310,7 +310,7 @@ describe('a gap in the history of a room', () => {
       await receive(hello);
       await home.execute(new ReceiveState(OTHER.name, roomId, hello.event.eventId, state));
       expect(lastOf('pdu-accepted').extremities).toEqual([join.event.eventId, hello.event.eventId]);
-      const history = new ReceivePdus(OTHER.name, roomId, [missed.text, more.text], true);
+      const history = new ReceivePdus(OTHER.name, roomId, [missed.text, more.text], { isHistory: true });
       expect(kindsOf(await home.execute(history))).toEqual(['accepted', 'accepted']);
       if (parent.startsWith('either')) {
         await home.views.follow();

@@ -132,7 +132,8 @@ export class Receiving {
     const outcome = await receiveInTurn(turn, staged.pdu, staged.arrival);
     // Here and not later: what it waits for may be the next that is judged.
     if (outcome.kind === 'missing') this.#staging.add(roomId, staged, outcome);
-    else this.#staging.remove(roomId, eventId);
+    // Of what is dropped a better copy may wait.
+    else if (outcome.kind !== 'dropped') this.#staging.remove(roomId, eventId);
     switch (outcome.kind) {
       case 'accepted':
         return { received: { kind: outcome.kind, eventId }, isMergeDue: outcome.isMergeDue };

@@ -9,6 +9,8 @@ import type { WellFormed } from './1-check-format.js';
 export interface HashedEvent {
   readonly event: RoomEvent;
   readonly pduText: string;
+  /** Its content hash does not hold. */
+  readonly isAltered: boolean;
 }
 
 /**
@@ -18,9 +20,10 @@ export interface HashedEvent {
  */
 export function keepHashed({ event, opened }: WellFormed, version: RoomVersion): HashedEvent {
   const { unsigned, ...signed } = event.pdu;
-  if (opened.hasContentHash && unsigned === undefined) return { event, pduText: opened.json };
-  const pdu = opened.hasContentHash ? signed : redact(signed, version);
+  const isAltered = !opened.hasContentHash;
+  if (!isAltered && unsigned === undefined) return { event, pduText: opened.json, isAltered };
+  const pdu = isAltered ? redact(signed, version) : signed;
   const pduText = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
   const { eventId, roomId } = event;
-  return { event: parseRoomEvent(pdu, version, roomId, { eventId, json: pduText }), pduText };
+  return { event: parseRoomEvent(pdu, version, roomId, { eventId, json: pduText }), pduText, isAltered };
 }

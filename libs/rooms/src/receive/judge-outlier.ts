@@ -1,3 +1,4 @@
+import { dropAltered, isWholeAtLast } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { findWaitingRedactions } from './find-due-redactions.js';
 import { dropOtherCreate, findMissingAuth } from './judge-pdu.js';
@@ -6,21 +7,24 @@ import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu, StoredOutlier }
 
 /**
  * Checks an event whose place in the graph is not known (part of an auth chain, or of a state that another server tells) by
- * its own auth events: step 4 alone. One that they do not allow is stored as rejected, so that what rests on it is too.
+ * its own auth events: step 4 alone. One that they do not allow is stored as rejected, so that what rests on it is too. An altered
+ * copy is stored, for states are full of events that were redacted; the whole event takes its place where it comes.
  */
 export async function judgeOutlier(
-  { event, pduText, origin }: PreparedPdu,
+  pdu: PreparedPdu,
   room: KnownRoom,
 ): Promise<StoredOutlier | Dropped | AlreadyKnown | MissingEvents> {
+  const { event, pduText, origin, isAltered } = pdu;
   const { eventId } = event;
   const known = await room.find([...new Set([eventId, ...event.authEvents])]);
-  const outcome = known.get(eventId)?.outcome;
-  if (outcome !== undefined) return { kind: 'known', eventId, outcome };
+  const here = known.get(eventId);
+  if (here !== undefined && !isWholeAtLast(pdu, here, room)) return { kind: 'known', eventId, outcome: here.outcome };
   const foreign = dropOtherCreate(event, room);
   if (foreign !== undefined) return foreign;
   const authEvents = findMissingAuth(event, known, room);
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
   const reason = refuseByAuthEvents(event, known, room);
+  if (reason !== undefined && isAltered === true) return dropAltered(pdu, reason);
   const header = {
     event_id: eventId,
     room_version: room.version.id,

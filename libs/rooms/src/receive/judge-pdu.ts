@@ -4,6 +4,7 @@ import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import { dropAltered, isAllThereIs } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
 import { refuseByCurrentState } from './6-check-current-state.js';
@@ -19,6 +20,8 @@ import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change
 export interface Arrival {
   /** It was fetched from the past: it takes its place there, and changes neither the room's extremities nor its current state. */
   readonly isHistory?: boolean;
+  /** Nobody who was asked has more of it than this, where its content hash does not hold. */
+  readonly takesAltered?: boolean;
 }
 
 /**
@@ -36,6 +39,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (outcome !== undefined && outcome !== 'outlier') return { kind: 'known', eventId, outcome };
   const foreign = dropOtherCreate(event, room);
   if (foreign !== undefined) return foreign;
+  if (!(await isAllThereIs(pdu, arrival.takesAltered === true, room))) return dropAltered(pdu);
   const authEvents = findMissingAuth(event, known, room);
   const before = await findStateBefore(event, known, room);
   const parents = 'missing' in before ? before.missing : [];
@@ -81,7 +85,8 @@ class Judging {
     this.#event = pdu.event;
   }
 
-  async reject(check: Rejection, reason: string): Promise<Rejected> {
+  async reject(check: Rejection, reason: string): Promise<Rejected | Dropped> {
+    if (this.pdu.isAltered === true) return dropAltered(this.pdu, reason);
     const { state } = this.before;
     const told = tellState(this.#event, state, this.before.bases);
     const header = { ...(await this.#header(told)), reason, check };

@@ -15,6 +15,8 @@ export interface PreparedPdu {
   /** The server it came from. */
   readonly origin: ServerName;
   readonly policy: PolicyVerdict;
+  /** The content hash does not hold: there may be more of it. */
+  readonly isAltered?: true;
 }
 
 /** Nothing is kept of it. */
@@ -23,6 +25,8 @@ export interface Dropped {
   readonly reason: string;
   /** Keys that are not known: with one of them it might pass. Empty where nothing helps. */
   readonly wantedKeys: readonly WantedKey[];
+  /** An event that came in an altered copy: whole it might pass. First of those who may have it is the server of its sender. */
+  readonly wantedWhole?: EventId;
 }
 
 /** It was judged before. */

@@ -34,8 +34,15 @@ export async function preparePdu(
     if (error instanceof MatrixError) return { kind: 'dropped', reason: error.message, wantedKeys: [] };
     throw error;
   }
-  const { event, pduText } = keepHashed(wellFormed, version);
+  const { event, pduText, isAltered } = keepHashed(wellFormed, version);
   const fault = await findSignatureFault({ event, opened: wellFormed.opened }, version, keys);
   if (fault !== undefined) return { kind: 'dropped', ...fault };
-  return { kind: 'prepared', event, pduText, origin, policy: await policy(event) };
+  return {
+    kind: 'prepared',
+    event,
+    pduText,
+    origin,
+    policy: await policy(event),
+    ...(isAltered ? { isAltered } : {}),
+  };
 }

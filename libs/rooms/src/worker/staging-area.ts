@@ -35,12 +35,13 @@ export class StagingArea {
   #misses = 0;
   #evictions = 0;
 
-  /** Lets an event wait for what it misses; one that waits already waits for that from now on. */
+  /** Lets an event wait for what it misses; one that waits already waits for that from now on, in the copy that is whole. */
   add(roomId: RoomId, staged: StagedPdu, { eventId, authEvents, parents }: MissingEvents): void {
-    this.remove(roomId, eventId);
+    const before = this.remove(roomId, eventId);
+    const better = staged.pdu.isAltered === true && before !== undefined ? before : staged;
     const waitsFor = new Map<EventId, boolean>(authEvents.map((each) => [each, false]));
     for (const each of parents) waitsFor.set(each, true);
-    const one: Staged = { ...staged, roomId, waitsFor };
+    const one: Staged = { ...better, roomId, waitsFor };
     const room = this.#rooms.get(roomId) ?? new Map<EventId, Staged>();
     this.#rooms.set(roomId, room);
     room.set(eventId, one);
@@ -51,7 +52,7 @@ export class StagingArea {
       else others.add(one);
     }
     this.#size++;
-    this.#units += staged.pdu.pduText.length;
+    this.#units += one.pdu.pduText.length;
     if (room.size > MOST_OF_ROOM) this.#evict(room);
     while (this.#size > MOST || this.#units > MOST_UNITS) this.#evict(this.#rooms.values().next().value!);
   }
