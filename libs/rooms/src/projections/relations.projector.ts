@@ -18,7 +18,6 @@ export type RelationRow = readonly [child: EventId, relType: string, type: strin
 
 /** What an event relates to. That of a redacted child stays: by it the redaction finds what to take away, however often. */
 export type ParentRow = readonly [
-  roomId: RoomId,
   parent: EventId,
   position: Position,
   relType: string,
@@ -54,11 +53,15 @@ export const RELATIONS = new Collection<RelationKey, RelationRow>('relations', {
   codec: asJson(),
 });
 
-export const RELATION_PARENTS = new Collection<readonly [child: EventId], ParentRow>('relation-parents', {
-  key: ['event'],
-  says: 'where its relation stands, how, its sender; of a redacted one too',
-  codec: asJson(),
-});
+/** By the room too: in versions 1 and 2 servers choose the ids of events. */
+export const RELATION_PARENTS = new Collection<readonly [roomId: RoomId, child: EventId], ParentRow>(
+  'relation-parents',
+  {
+    key: ['room', 'event'],
+    says: 'where its relation stands, how, its sender; of a redacted one too',
+    codec: asJson(),
+  },
+);
 
 export const THREADS = new Collection<readonly [roomId: RoomId, root: EventId], ThreadRow>('threads', {
   key: ['room', 'root'],
@@ -125,7 +128,7 @@ export function isAggregated(relType: string): boolean {
 export function relationsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'relations',
-    version: 10,
+    version: 11,
     ...owning(
       RELATIONS,
       RELATION_PARENTS,
@@ -151,12 +154,12 @@ function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void
   if (parent === undefined || relType === undefined || !fits(parent)) return undefined;
   const sender = data.pdu['sender'] as UserId;
   const depth = depthOf(data.pdu);
-  const child: ParentRow = [roomId, parent, fact.position, relType, sender, depth, data.history === true];
+  const back: ParentRow = [parent, fact.position, relType, sender, depth, data.history === true];
   const mark = markOf(data);
   const what = [data.event_id, relType, data.pdu['type'] as string, sender] as const;
   const row: RelationRow = mark === undefined ? what : [...what, mark];
-  if (relType === THREAD) return relateInThread(row, child, rows);
-  return put(row, child, rows);
+  if (relType === THREAD) return relateInThread(roomId, row, back, rows);
+  return put(roomId, row, back, rows);
 }
 
 function markOf(data: PduAccepted): RelationMark | undefined {
@@ -164,25 +167,25 @@ function markOf(data: PduAccepted): RelationMark | undefined {
   return isAside(data) ? 'aside' : undefined;
 }
 
-function put(row: RelationRow, back: ParentRow, rows: OwnRows): void {
+function put(roomId: RoomId, row: RelationRow, back: ParentRow, rows: OwnRows): void {
   const [child, relType] = row;
-  const [roomId, parent] = back;
-  RELATIONS.put(rows, relationKey(back), row);
-  RELATION_PARENTS.put(rows, [child], back);
+  const [parent] = back;
+  RELATIONS.put(rows, relationKey(roomId, back), row);
+  RELATION_PARENTS.put(rows, [roomId, child], back);
   if (!isAggregated(relType)) return;
   AGGREGATED.put(rows, [roomId, parent], true);
   AGGREGATED.put(rows, [roomId, ANY_EVENT], true);
 }
 
-function relationKey([roomId, parent, position, , , depth]: ParentRow): RelationKey {
+function relationKey(roomId: RoomId, [parent, position, , , depth]: ParentRow): RelationKey {
   return [roomId, parent, depthKey(depth), position];
 }
 
-async function relateInThread(row: RelationRow, back: ParentRow, rows: OwnRows): Promise<void> {
-  const [roomId, root, position, , sender, , isHistory] = back;
+async function relateInThread(roomId: RoomId, row: RelationRow, back: ParentRow, rows: OwnRows): Promise<void> {
+  const [root, position, , sender, , isHistory] = back;
   const thread = await THREADS.get(rows, [roomId, root]);
   const posted = await THREAD_SENDERS.get(rows, [roomId, root, sender]);
-  put(row, back, rows);
+  put(roomId, row, back, rows);
   if (!isHistory) THREAD_EVENTS.put(rows, [roomId, root, position], row[0]);
   if (thread === undefined || thread.pos < position) {
     if (thread !== undefined) deleteEnd(rows, roomId, thread);
@@ -200,12 +203,12 @@ async function relateInThread(row: RelationRow, back: ParentRow, rows: OwnRows):
 
 async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows: OwnRows): Promise<void> {
   const child = data.event_id;
-  const back = await RELATION_PARENTS.get(rows, [child]);
-  if (back === undefined || back[0] !== roomId) return;
-  const [, parent, position, relType, sender, depth, isHistory, isRedacted] = back;
-  const redacted: ParentRow = [roomId, parent, position, relType, sender, depth, isHistory, true];
-  RELATIONS.delete(rows, relationKey(back));
-  RELATION_PARENTS.put(rows, [child], redacted);
+  const back = await RELATION_PARENTS.get(rows, [roomId, child]);
+  if (back === undefined) return;
+  const [parent, position, relType, sender, depth, isHistory, isRedacted] = back;
+  const redacted: ParentRow = [parent, position, relType, sender, depth, isHistory, true];
+  RELATIONS.delete(rows, relationKey(roomId, back));
+  RELATION_PARENTS.put(rows, [roomId, child], redacted);
   // A second redaction takes nothing more away.
   if (relType !== THREAD || isRedacted === true) return;
   THREAD_EVENTS.delete(rows, [roomId, parent, position]);
@@ -229,7 +232,7 @@ async function forget({ roomId, data }: RedactedFact, redactedAt: Position, rows
 type ThreadEnd = Pick<ThreadRow, 'latest' | 'past'>;
 
 /** Where a thread ends with one more event. */
-function endWith(thread: ThreadRow | undefined, [, , position, , , depth, isHistory]: ParentRow): ThreadEnd {
+function endWith(thread: ThreadRow | undefined, [, position, , , depth, isHistory]: ParentRow): ThreadEnd {
   if (!isHistory) return { latest: position };
   if (thread?.latest !== undefined) return { latest: thread.latest };
   const isDeeper = thread?.past !== undefined && thread.past[0] > depth;

@@ -468,7 +468,9 @@ describe('relations', () => {
       '@alice:a.example',
     ]);
     expect(keysOf(rows, 'relations')).toHaveLength(2);
-    expect(keysOf(rows, 'relation-parents').toSorted()).toEqual([first.eventId, second.eventId].toSorted());
+    expect(keysOf(rows, 'relation-parents').toSorted()).toEqual(
+      [first, second].map(({ eventId }) => `${room.roomId} ${eventId}`).toSorted(),
+    );
   });
 
   it('are only what names an event and a kind of relation', async () => {
@@ -494,7 +496,18 @@ describe('relations', () => {
     await room.redact(child);
     const rows = await rowsOf('relations');
     expect(Object.keys(rows).filter((key) => !/^(thread-senders|aggregated|relation-parents) /.test(key))).toEqual([]);
-    expect((rows[`relation-parents ${child.eventId}`] as unknown[]).at(-1)).toBe(true);
+    expect((rows[`relation-parents ${room.roomId} ${child.eventId}`] as unknown[]).at(-1)).toBe(true);
+  });
+
+  it('end with a redaction though another room has an event under the same id that relates to something', async () => {
+    const parent = await room.say('parent');
+    const child = await reply(parent.eventId);
+    const { type, data } = log.facts.at(-1)!;
+    const other = { stream: 'room-!other:a.example', type, data: JSON.parse(data) as unknown };
+    const redacted = { event_id: child.eventId, redacted_by: '$r', room_version: '11', pdu: { content: {} } };
+    const own = { stream: `room-${room.roomId}`, type: 'pdu-redacted', data: redacted };
+    const rows = await rowsOf('relations', [other, own]);
+    expect(keysOf(rows, 'relations').map((key) => key.split(' ')[0])).toEqual(['!other:a.example']);
   });
 
   it('make threads, by their last event, with how many events they have and whose', async () => {

@@ -32,8 +32,7 @@ export async function findThread(room: RoomReader, row: TimelineRow): Promise<Ev
 
 async function findRelationOf(room: RoomReader, eventId: EventId): Promise<Step | undefined> {
   const { views, roomId } = room;
-  // An event of this id relates to something, in whichever room.
-  if (!(await RELATION_PARENTS.has(views, [eventId]))) return undefined;
+  if (!(await RELATION_PARENTS.has(views, [roomId, eventId]))) return undefined;
   const row = await findRowInRoom(views, roomId, eventId);
   const isSeen = row !== undefined && (await room.over([row])).maySee(row.header);
   return isSeen ? relationOfRow(await asServed(room, row)) : undefined;
