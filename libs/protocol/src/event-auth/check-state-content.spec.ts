@@ -1,16 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import type { RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import { JsonNumber, type JsonObject } from '#kernel/json';
 import { ALICE, BOB, DAVE, makeCreate, versionOf } from '../../test/hand-made-events.js';
 import { checkStateContent } from './check-state-content.js';
 
 const ROOM = '!room:a.example' as RoomId;
 
 /** How a state event is refused; undefined if it is not. */
-function refusal(type: string, content: JsonObject, stateKey = '', version = versionOf('12')): unknown {
+function refusal(
+  type: string,
+  content: JsonObject,
+  stateKey = '',
+  version = versionOf('12'),
+  levels?: JsonObject,
+): unknown {
   const createEvent = makeCreate(version, { additional_creators: [DAVE] });
   try {
-    checkStateContent({ type, stateKey, content }, { roomId: ROOM, version, createEvent });
+    checkStateContent({ type, stateKey, content }, { roomId: ROOM, version, createEvent, levels });
     return undefined;
   } catch (error) {
     const { status, errcode } = error as { status: number; errcode: string };
@@ -130,10 +136,26 @@ it.each(UNREADABLE.map(([type, content, errcode, stateKey = '']) => ({ type, con
 );
 
 describe('what a room version understands', () => {
-  it('is readable: levels in text before version 10, creators among the power levels before version 12', () => {
-    const old = versionOf('9');
-    expect(refusal('m.room.power_levels', { users: { [ALICE]: '100' }, ban: ' 50' }, '', old)).toBeUndefined();
-    expect(refusal('m.room.power_levels', { ban: 'fifty' }, '', old)).toBe('M_BAD_JSON');
+  it('is readable: creators among the power levels before version 12', () => {
     expect(refusal('m.room.power_levels', { users: { [ALICE]: 100, [DAVE]: 1 } }, '', versionOf('11'))).toBeUndefined();
+  });
+
+  it.each(['1', '5', '9'])('is no reason to set levels in text or with a fraction, but to keep them: %s', (id) => {
+    const levels = {
+      users: { [ALICE]: '100', [BOB]: '5' },
+      ban: ' 50',
+      events: { 'm.room.name': new JsonNumber('50.7') },
+    };
+    const version = versionOf(id);
+    const set = (content: JsonObject) => refusal('m.room.power_levels', content, '', version, levels);
+    expect(set(levels)).toBeUndefined();
+    expect(set({ ...levels, users: { ...levels.users, [BOB]: 50 }, ban: 40 })).toBeUndefined();
+    const half = new JsonNumber('50.6');
+    for (const more of [{ ban: '50' }, { kick: '50' }, { ban: half }, { ban: null }, { ban: 'fifty' }]) {
+      expect(set({ ...levels, ...more })).toBe('M_BAD_JSON');
+    }
+    expect(set({ users: { [ALICE]: '100', [BOB]: '6' } })).toBe('M_BAD_JSON');
+    expect(set({ events: { 'm.room.name': half } })).toBe('M_BAD_JSON');
+    expect(set({ notifications: { room: '50' } })).toBe('M_BAD_JSON');
   });
 });

@@ -1,17 +1,20 @@
 import { isRoomId, isUserId, type RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { canonicalJson } from '../canonical-json/canonical-json.js';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import { isDeletable, isStateDeletion } from '../state-deletion.js';
 import { refuseLevelsShape } from './authorize-power-levels.js';
-import { isPrivilegedCreator } from './power-levels.js';
+import { isPrivilegedCreator, LEVEL_MAPS, LEVEL_NAMES } from './power-levels.js';
 
 /** The room that a state event is meant for. */
 export interface StateOfRoom {
   readonly roomId: RoomId;
   readonly version: RoomVersion;
   readonly createEvent: RoomEvent | undefined;
+  /** The content of its m.room.power_levels now; undefined where there is none. */
+  readonly levels?: JsonObject;
 }
 
 /** A state event as far as its content is checked. */
@@ -83,7 +86,7 @@ function checkJoinRules({ content }: StateContent): void {
   checkList(content, 'allow');
 }
 
-function checkPowerLevels({ content }: StateContent, { version, createEvent }: StateOfRoom): void {
+function checkPowerLevels({ content }: StateContent, { version, createEvent, levels = {} }: StateOfRoom): void {
   const { users } = content;
   if (version.privilegedCreators && createEvent !== undefined && isJsonObject(users)) {
     const creator = Object.keys(users).find((user) => isPrivilegedCreator(user, createEvent));
@@ -91,6 +94,28 @@ function checkPowerLevels({ content }: StateContent, { version, createEvent }: S
   }
   const refusal = refuseLevelsShape(content, version, createEvent);
   if (refusal !== undefined) throw bad(refusal);
+  checkNewLevels(content, levels);
+}
+
+/**
+ * "A homeserver should take reasonable precautions to prevent users from sending new power level events with string values":
+ * server-server API, "Definitions". What a room of old has already may stand, or nobody could change anything else there.
+ */
+function checkNewLevels(content: JsonObject, before: JsonObject): void {
+  for (const name of LEVEL_NAMES) checkNewLevel(name, content[name], before[name]);
+  for (const name of LEVEL_MAPS) {
+    const [map, mapBefore] = [content[name], before[name]];
+    for (const key of isJsonObject(map) ? Object.keys(map) : []) {
+      checkNewLevel(`${name}: ${key}`, (map as JsonObject)[key], isJsonObject(mapBefore) ? mapBefore[key] : undefined);
+    }
+  }
+}
+
+function checkNewLevel(what: string, level: JsonValue | undefined, before: JsonValue | undefined): void {
+  if (level === undefined || Number.isSafeInteger(level)) return;
+  const isKept =
+    before !== undefined && canonicalJson(level, { lenient: true }) === canonicalJson(before, { lenient: true });
+  if (!isKept) throw bad(`${what}: must be an integer`);
 }
 
 const VISIBILITIES: ReadonlySet<unknown> = new Set(['invited', 'joined', 'shared', 'world_readable']);

@@ -18,6 +18,9 @@ export type LevelName = keyof typeof DEFAULT_LEVELS;
 
 export const LEVEL_NAMES = Object.freeze(Object.keys(DEFAULT_LEVELS)) as readonly LevelName[];
 
+/** The keys of m.room.power_levels that hold levels by name. */
+export const LEVEL_MAPS = Object.freeze(['events', 'notifications', 'users'] as const);
+
 /** What the creator of a room has before there is an m.room.power_levels event. */
 const CREATOR_LEVEL = 100;
 

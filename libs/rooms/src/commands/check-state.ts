@@ -26,7 +26,9 @@ export function checkStateKey(type: string, stateKey: string | undefined): void 
  */
 export async function checkState(turn: RoomTurn, draft: StateDraft): Promise<void> {
   const { roomId, head } = turn;
-  const check = (): void => checkStateContent(draft, { roomId, version: head.version, createEvent: head.createEvent });
+  const { version, createEvent } = head;
+  const levels = draft.type === 'm.room.power_levels' ? (await turn.findState(draft.type))?.content : undefined;
+  const check = (): void => checkStateContent(draft, { roomId, version, createEvent, levels });
   const isInside = (await turn.findMembership(draft.sender)) === 'join';
   if (isInside) check();
   await turn.authorise(draft);

@@ -44,6 +44,13 @@ const MAX = Number.MAX_SAFE_INTEGER;
 /** Power over everything for Alice, in versions where she needs it as the creator. */
 const own = (version: string): JsonObject => (version === '12' ? {} : { [ALICE]: 300 });
 
+/** Sets power levels that only an old room has, for nobody can set them any more. */
+async function setOldLevels(roomId: RoomId, content: JsonObject): Promise<void> {
+  await rooms.workers.run(roomId, { actor: ALICE }, (turn) =>
+    turn.send({ type: 'm.room.power_levels', stateKey: '', sender: ALICE, content }),
+  );
+}
+
 const levelsOf = (roomId: RoomId): Promise<JsonObject | undefined> => rooms.state(roomId, 'm.room.power_levels');
 
 describe.each([
@@ -118,8 +125,8 @@ describe.each([
         { type: 'm.room.join_rules', content: { join_rule: 'knock', odd: [half, 1, { half }] } },
         { type: 'm.room.history_visibility', content: { history_visibility: 'joined', half } },
       ],
-      power_level_content_override: { users: { [ALICE]: 100, [BOB]: 50.7 }, kick: 40.2 },
     });
+    await setOldLevels(old, { users: { [ALICE]: 100, [BOB]: 50.7 }, kick: 40.2 });
     const ban = { membership: 'ban', reason: 'spam', half };
     await rooms.setState(ALICE, old, 'm.room.member', ban, CAROL);
     const next = await upgrade(old, to);
@@ -298,11 +305,13 @@ describe('power in the new room', () => {
     },
   );
 
-  it('is counted in numbers where the new version wants numbers', async () => {
-    const override = { users: { [ALICE]: '100', [BOB]: ' 7' }, ban: '40', notifications: { room: '20' }, odd: 'text' };
-    const old = await begin('9', { power_level_content_override: override });
-    const levels = await levelsOf(await upgrade(old, '10'));
-    expect(levels).toMatchObject({ users: { [ALICE]: 100, [BOB]: 7 }, ban: 40, notifications: { room: 20 } });
+  it.each(['9', '10'])('is counted in numbers, to version %s', async (to) => {
+    const old = await begin('9');
+    const users = { [ALICE]: '100', [BOB]: ' 7', [CAROL]: `-${'9'.repeat(20)}` };
+    await setOldLevels(old, { users, ban: '40', notifications: { room: '20' }, odd: 'text' });
+    const levels = await levelsOf(await upgrade(old, to));
+    const counted = { [ALICE]: 100, [BOB]: 7, [CAROL]: -MAX };
+    expect(levels).toMatchObject({ users: counted, ban: 40, notifications: { room: 20 } });
     expect(levels).not.toHaveProperty('odd');
   });
 });

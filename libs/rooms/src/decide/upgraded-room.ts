@@ -104,8 +104,8 @@ function transferredLevels(
   version: RoomVersion,
   creators: ReadonlySet<string>,
 ): JsonObject {
-  const losesFloats = version.strictCanonicalJson && !old.version.strictCanonicalJson;
-  const read = version.integerPowerLevels || losesFloats ? integerLevels(content, old.version) : content;
+  // "must never populate the default power levels in a room as string values": server-server API, "Definitions".
+  const read = integerLevels(content, old.version);
   const levels = version.privilegedCreators ? withTombstoneAbove(read, old.version) : read;
   const users = isJsonObject(levels['users']) ? levels['users'] : {};
   const kept = Object.entries(users).filter(([user]) => !creators.has(user));
@@ -142,11 +142,12 @@ function usersBelow(
   return Object.fromEntries([...below, ...creators.map((user) => [user, Math.min(highest, MAX_LEVEL)])]) as JsonObject;
 }
 
-/** The levels as the old version understands them, in numbers: what it makes no level of is left out. */
+/** The levels as the old version understands them, in numbers that there can be: what it makes no level of is left out. */
 function integerLevels(content: JsonObject, old: RoomVersion): JsonObject {
   const entries = Object.entries(content).map(([key, value]) => {
     if (isJsonObject(value)) return [key, integerLevels(value, old)];
-    return [key, parseLevel(value, old)];
+    const level = parseLevel(value, old);
+    return [key, level && Math.max(-MAX_LEVEL, Math.min(level, MAX_LEVEL))];
   });
   return Object.fromEntries(entries.filter(([, level]) => level !== undefined)) as JsonObject;
 }
