@@ -28,8 +28,3 @@ export class CliFailure extends Error {
     this.name = 'CliFailure';
   }
 }
-
-/** What an error says, in one piece. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

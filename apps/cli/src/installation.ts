@@ -5,7 +5,8 @@ import { readConfig } from '#config/read-config';
 import type { EventStore } from '#event-store/event-store';
 import { EventStoreMisconfigured, LogOfAnotherVersion } from '#event-store/event-store-errors';
 import type { ControlClient } from '#projections/control-client';
-import { CliFailure, EXIT, messageOf } from './failure.js';
+import { CliFailure, EXIT } from './failure.js';
+import { messageOf } from '#kernel/message-of';
 
 /** What the server names its socket within the data folder. */
 export const CONTROL_SOCKET = 'control.sock';

@@ -7,7 +7,8 @@ import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { openEventStore, openReadModels } from '#homeserver/infrastructure';
 import { checkOwner } from './check-owner.js';
-import { CliFailure, EXIT, messageOf } from './failure.js';
+import { CliFailure, EXIT } from './failure.js';
+import { messageOf } from '#kernel/message-of';
 import { logDirectory } from './installation.js';
 
 const LEASE_WAIT_MS = 10_000;

@@ -1,6 +1,7 @@
 import { type Config, ConfigError } from '#config/config';
 import { readConfig } from '#config/read-config';
 import type { ProcessLog } from '#observability/logger';
+import { messageOf } from '#kernel/message-of';
 import { reloading, type Supervisor } from './notify-supervisor.js';
 import type { RunningServer } from './server.js';
 
@@ -23,7 +24,7 @@ export function reload(
     const waiting = settingsThatWait(running, config);
     logger.info({ waiting }, waiting.length === 0 ? 'reloaded' : 'reloaded; what waits for the next start is named');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.error(error instanceof ConfigError ? {} : { err: error }, `not reloaded: ${reason}`);
   } finally {
     supervisor.tell('READY=1');

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Config, ConfigError } from '#config/config';
 import { isBug } from '#kernel/is-bug';
+import { messageOf } from '#kernel/message-of';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { Supervisor } from './notify-supervisor.js';
 import { reload } from './reload.js';
@@ -67,7 +68,7 @@ export async function runServer(config: Config, log: ProcessLog): Promise<void> 
   } catch (error) {
     // Told by whoever asked for the server, in one line.
     if (error instanceof ConfigError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.fatal(isBug(error) ? { err: error } : {}, `cannot start: ${reason}`);
     return exit(1);
   }

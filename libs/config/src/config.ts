@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { validateSync } from 'class-validator';
 import type { ServerName } from '#kernel/ids';
+import { messageOf } from '#kernel/message-of';
 import { type ListenAddress, originOf, parseListen } from './listen-address.js';
 import { LOG_LEVELS, REGISTRATION_MODES, SECRET_SETTINGS, Settings } from './settings.js';
 
@@ -117,7 +118,7 @@ function yamlScalar(key: string, value: unknown): string {
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+  return messageOf(error).split('\n', 1)[0] ?? '';
 }
 
 function checkSettings(settings: Settings, origin: ReadonlyMap<string, string>): void {

@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { MatrixError } from '#kernel/matrix-error';
+import { messageOf } from '#kernel/message-of';
 import { type ControlRequest, type ControlResponse, linesOf, reachableSocketPath } from './control-socket.js';
 
 /** One thing that can be asked for; what it answers is sent as JSON, what it throws as text. */
@@ -56,7 +57,7 @@ async function respond(line: string, methods: ReadonlyMap<string, ControlMethod>
     return { ok: true, result: (await method(request)) ?? null };
   } catch (error) {
     const errcode = error instanceof MatrixError ? error.errcode : undefined;
-    return { ok: false, error: error instanceof Error ? error.message : String(error), errcode };
+    return { ok: false, error: messageOf(error), errcode };
   }
 }
 

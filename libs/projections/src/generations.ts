@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import { messageOf } from '#kernel/message-of';
 import { START, type Position } from '#kernel/position';
 import { LogDamaged } from '#event-store/event-store-errors';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -228,7 +229,7 @@ export class Generations {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        projection.lastError = error instanceof Error ? error.message : String(error);
+        projection.lastError = messageOf(error);
         if (!(error instanceof ViewsUnavailable)) this.log.error(`${projection.name}: ${projection.lastError}`);
         if (error instanceof RebuildStopped || error instanceof LogDamaged)
           return await this.#fail(projection, error.message);

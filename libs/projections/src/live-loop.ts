@@ -2,6 +2,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import type { RecordedFact } from '#event-store/event-store';
 import { LogDamaged, LogPutBack } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import { messageOf } from '#kernel/message-of';
 import type { Position } from '#kernel/position';
 import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
@@ -174,7 +175,7 @@ export class LiveLoop {
 
   #say(error: unknown): void {
     const before = this.lastError;
-    this.lastError = error instanceof Error ? error.message : String(error);
+    this.lastError = messageOf(error);
     // Whoever holds the store says once that it is away or lost.
     if (error instanceof ViewsUnavailable || error instanceof ViewsGone || this.lastError === before) return;
     this.#hasComplained = true;

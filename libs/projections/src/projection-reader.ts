@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogPutBack } from '#event-store/event-store-errors';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { messageOf } from '#kernel/message-of';
 import { type Checkpoint, readStanding } from './projection-records.js';
 import { firstRecord, Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
@@ -76,7 +77,7 @@ export class ProjectionReader {
         }
       } catch (error) {
         if (signal.aborted || error instanceof LogPutBack) break;
-        this.lastError = error instanceof Error ? error.message : String(error);
+        this.lastError = messageOf(error);
         this.progress.release();
         await this.#pause(RETRY_MS);
       }
@@ -108,7 +109,7 @@ export class ProjectionReader {
     try {
       return await this.#look();
     } catch (error) {
-      this.lastError = error instanceof Error ? error.message : String(error);
+      this.lastError = messageOf(error);
       return undefined;
     }
   }

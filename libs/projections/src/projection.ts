@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { messageOf } from '#kernel/message-of';
 import { START, type Position } from '#kernel/position';
 import type { Comparison } from './compare-generations.js';
 import { Generation, type GenerationRecord } from './generation.js';
@@ -125,6 +126,6 @@ export class Projection {
 
 /** How an error is shown to an operator, with the place of the fact it came from. */
 export function describeBadFact(fact: RecordedFact, error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return `${fact.type} at position ${fact.position} (${fact.stream}, revision ${fact.revision}): ${reason}`;
 }

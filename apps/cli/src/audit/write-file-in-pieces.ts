@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
-import { CliFailure, messageOf } from '../failure.js';
+import { CliFailure } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 
 /**
  * Writes a file that only its owner may read, and that is either whole or not there. Throws CliFailure where it cannot be

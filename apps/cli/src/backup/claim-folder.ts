@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CliFailure, EXIT, messageOf } from '../failure.js';
+import { CliFailure, EXIT } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import type { Terminal } from '../terminal/terminal.js';
 
 const PARTIAL = /^partial-(\d+)$/;

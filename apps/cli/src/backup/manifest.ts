@@ -3,7 +3,8 @@ import { closeSync, fsyncSync, openSync, readFileSync, readSync, statSync, write
 import { join, normalize } from 'node:path';
 import { parsePosition, type Position } from '#kernel/position';
 import { isServerName, type ServerName } from '#kernel/ids';
-import { CliFailure, EXIT, messageOf } from '../failure.js';
+import { CliFailure, EXIT } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 
 export const MANIFEST_FILE = 'manifest.json';
 const FORMAT = 'annals backup 1';

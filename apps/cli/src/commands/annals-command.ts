@@ -1,6 +1,7 @@
 import { CommandRunner, Option } from 'nest-commander';
 import { isBug } from '#kernel/is-bug';
-import { CliFailure, EXIT, type ExitCode, messageOf } from '../failure.js';
+import { CliFailure, EXIT, type ExitCode } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import { processTerminal, type Terminal } from '../terminal/terminal.js';
 
 /** The options that every command has. */

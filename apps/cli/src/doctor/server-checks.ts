@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findWriter } from '#event-store/lmdb/writer-lock';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import { callServer } from '../projections/remote-projections.js';
 import { CONTROL_SOCKET, type Installation } from '../installation.js';
 import { type Check, fail, ok, warn } from './check.js';

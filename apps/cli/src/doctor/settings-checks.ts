@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Config } from '#config/config';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import { moment } from '../terminal/units.js';
 import { type Check, fail, ok, warn } from './check.js';
 

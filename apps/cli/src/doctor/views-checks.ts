@@ -1,6 +1,6 @@
 import type { Config } from '#config/config';
 import type { ProjectionStatus } from '#projections/projection-status';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import type { Installation } from '../installation.js';
 import { readProjections } from '../projections/open-projections.js';
 import { distanceText } from '../projections/print-projections.js';

@@ -1,6 +1,7 @@
 import type { Appended, EventStore, NewFact } from '#event-store/event-store';
 import { START } from '#kernel/position';
-import { CliFailure, messageOf } from '../failure.js';
+import { CliFailure } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 
 /** Facts of one stream that follow each other share an append, up to so many or so much. */
 const RUN_FACTS = 200;

@@ -3,7 +3,8 @@ import { type ControlClient, ControlRefusal } from '#projections/control-client'
 import type { DeadLetter } from '#projections/dead-letters';
 import type { ProjectionStatus } from '#projections/projection-status';
 import type { RebuildOptions } from '#projections/rebuild-control';
-import { CliFailure, EXIT, messageOf } from '../failure.js';
+import { CliFailure, EXIT } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 
 /** What can be asked of projections, running or not. */
 export interface ProjectionsToRead {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeBase64 } from '#protocol/signing/base64';
 import { decodeSigningKey, type SigningKey } from '#protocol/signing/signing-key';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import type { PublicKey } from './messages.js';
 
 /** A key file of the server, or why it cannot be read. */

@@ -2,7 +2,7 @@ import type { EventStore } from '#event-store/event-store';
 import { type Position, START } from '#kernel/position';
 import type { KeyRing } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX } from '#rooms/facts/room-facts';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import type { Place, Report } from './finding.js';
 import { isIn, type Part } from './part.js';
 import { verifyInOrder } from './verify-in-order.js';

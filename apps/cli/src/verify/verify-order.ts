@@ -3,7 +3,7 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 // oxlint-disable-next-line annals/no-position-arithmetic
 import { followingPosition } from '#event-store/lmdb/counted-position';
 import { parsePosition, type Position, START } from '#kernel/position';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import type { Place, Report } from './finding.js';
 
 export interface VerifyOrderOptions {

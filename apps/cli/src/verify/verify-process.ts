@@ -3,7 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { EventStore } from '#event-store/event-store';
 import { START } from '#kernel/position';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import { keyRing } from './key-ring.js';
 import { serverOfLog } from '../server-of-log.js';
 import type { LogFinding, Place } from './finding.js';

@@ -6,7 +6,7 @@ import { parsePosition, type Position, START } from '#kernel/position';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { type Finding, type KeyRing, RoomVerifier } from '#rooms/audit/verify-room';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
-import { messageOf } from '../failure.js';
+import { messageOf } from '#kernel/message-of';
 import type { ChecksAside } from './checks-aside.js';
 import type { Place, Report } from './finding.js';
 import { findIdentityProblem } from './verify-identity.js';

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '#kernel/message-of';
 import { EventStoreUnavailable } from '../event-store-errors.js';
 
 /** Kinds of errors of the client that may be gone the next time (its `ErrorType`). */
@@ -77,7 +78,7 @@ export class Patience {
 /** What a failure is called in a line for people. */
 export function wordsOf(error: unknown): string {
   const kind = errorKind(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const isName = kind === undefined || message === '' || /^\w*Error$/.test(message.replace(/^\w+: /, ''));
   return isName ? (kind ?? message) : message;
 }

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { open, type Database, type RootDatabase } from 'lmdb';
+import { messageOf } from '#kernel/message-of';
 import { LogOfAnotherVersion } from '../event-store-errors.js';
 import { FactRecords } from './fact-record.js';
 import { FOUND_EXIT_CODE } from './find-damage.js';
@@ -22,7 +23,7 @@ try {
   lookThrough(open<Buffer, Buffer>({ path: directory!, noSubdir: false, readOnly: true, maxDbs: 1000, ...ENCODING }));
 } catch (error) {
   // At once: neither the end of the process nor LMDB's own may come between.
-  writeSync(1, error instanceof Error ? error.message : String(error));
+  writeSync(1, messageOf(error));
   process.exit(isOfMachine(error) ? 1 : FOUND_EXIT_CODE);
 }
 process.exit(0);

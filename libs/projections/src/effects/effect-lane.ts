@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import { messageOf } from '#kernel/message-of';
 import { type Position, START } from '#kernel/position';
-import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
-import { pauseAfter } from './back-off.js';
+import { RETRY_MS } from '../runtime-parts.js';
 import type { EffectLetter } from './effect-facts.js';
 import type { Effect } from './effect.js';
 import { EffectProgress, type FactPlace } from './effect-progress.js';
-import { Slots } from './slots.js';
+import { EffectTries, type Outcome, type Reason, type TryParts } from './effect-tries.js';
 
 /** The views as the log is followed: where they are, the wait for a position, and whether they can be reached and count. */
 export interface FollowedViews {
@@ -18,40 +18,20 @@ export interface FollowedViews {
   confirm(): Promise<void>;
 }
 
-export interface LaneParts {
+export interface LaneParts extends TryParts {
   readonly store: Pick<EventStore, 'readAll' | 'readStream' | 'head'>;
-  readonly log: ProjectionLog;
   readonly live: FollowedViews;
-  /** The first pause after a failed try, in milliseconds. */
-  readonly retryMs: number;
   /** Something was done: it should be noted soon. */
   readonly onDone: () => void;
-  readonly onFailure: () => void;
   readonly onRunning: (fact: RecordedFact, running: Promise<void>) => void;
-  /** Notes a dead letter durably. */
-  readonly giveUp: (letter: Omit<EffectLetter, 'at'>) => Promise<void>;
   /** Notes that a dead letter is none any more. */
   readonly settle: (letter: EffectLetter) => Promise<void>;
-  /** Whether an earlier fact of the key is a dead letter that nobody tries again. */
-  readonly isHeldUp: (key: string, fact: string) => boolean;
 }
-
-/** Why something was given up. */
-type Reason = Pick<EffectLetter, 'error' | 'tries' | 'behind'>;
-
-/** There was something to do or nothing; `left`: it was stopped, or is the dead letter again that it was. */
-type Outcome = 'done' | 'idle' | 'left';
 
 /** Under way at once; beyond it the lane stops listening and reads on in the log when there is room again. */
 const MOST_UNFINISHED = 1_000;
 /** Remembered while an early one is being tried again and again. */
 const MOST_REMEMBERED = 10_000;
-/** What is being done at once; a pause before another try does not count. */
-const SIDE_BY_SIDE = 32;
-/** Tries of one effect, over some five minutes, before it is given up. */
-const MOST_TRIES = 11;
-/** Characters of an error that a dead letter keeps. */
-const LONGEST_ERROR = 1_000;
 /** How long a stop waits for effects under way; those that are not done begin again with the next start. */
 const STOP_MS = 2_000;
 /** Facts without any effect after which it is worth a mark that they need not be looked at again. */
@@ -64,8 +44,8 @@ const FACTS_PER_MARK = 10_000;
 export class EffectLane {
   readonly #progress = new EffectProgress();
   readonly #queue = new KeyedQueue<string>();
-  readonly #slots = new Slots(SIDE_BY_SIDE);
   readonly #stopping = new AbortController();
+  readonly #tries: EffectTries;
   readonly #running = new Set<Promise<void>>();
   /** The facts of dead letters that are being tried again. */
   readonly #retried = new Set<string>();
@@ -81,7 +61,9 @@ export class EffectLane {
   constructor(
     readonly effect: Effect,
     private readonly parts: LaneParts,
-  ) {}
+  ) {
+    this.#tries = new EffectTries(effect, parts, this.#stopping.signal);
+  }
 
   /** Goes on after a position; reads beside the caller. */
   start(after: Position): void {
@@ -157,15 +139,15 @@ export class EffectLane {
       const outcome =
         key === undefined
           ? 'idle'
-          : await (typeof key === 'string' ? this.#runUntilDone(fact, key) : this.#giveUp(fact, letter.key, key));
-      if (outcome === 'left') return;
+          : await (typeof key === 'string' ? this.#tries.run(fact, key) : this.#tries.giveUp(fact, letter.key, key));
+      if (outcome === 'left' || outcome === 'given-up') return;
     }
-    await this.#untilNoted(() => this.parts.settle(letter));
+    await this.#tries.untilNoted(() => this.parts.settle(letter));
   }
 
   async #find({ fact, stream, revision }: EffectLetter): Promise<RecordedFact | undefined> {
     let found: RecordedFact | undefined;
-    await this.#untilNoted(async () => {
+    await this.#tries.untilNoted(async () => {
       for await (const each of this.parts.store.readStream(stream, { from: revision, limit: 1 })) found = each;
     });
     return found?.id === fact ? found : undefined;
@@ -191,7 +173,7 @@ export class EffectLane {
       } catch (error) {
         if (this.#isStopped) return;
         log.error(`${this.effect.name} waits, and tries again: ${messageOf(error)}`);
-        await this.#pause(RETRY_MS);
+        await this.#tries.pause(RETRY_MS);
       }
     }
   }
@@ -212,8 +194,9 @@ export class EffectLane {
       const { stream, revision, position, metadata } = fact;
       const place = { stream, revision, position, at: metadata.at };
       const key = this.#keyOf(fact);
-      if (typeof key === 'string') this.#begin(fact, place, key, () => this.#runUntilDone(fact, key));
-      else if (key !== undefined) this.#begin(fact, place, fact.stream, () => this.#giveUp(fact, fact.stream, key));
+      if (typeof key === 'string') this.#begin(fact, place, key, () => this.#tries.run(fact, key));
+      else if (key !== undefined)
+        this.#begin(fact, place, fact.stream, () => this.#tries.giveUp(fact, fact.stream, key));
       this.#progress.take(place);
     }
   }
@@ -241,79 +224,8 @@ export class EffectLane {
     this.parts.onRunning(fact, running);
   }
 
-  async #runUntilDone(fact: RecordedFact, key: string): Promise<Outcome> {
-    const { log, live, retryMs } = this.parts;
-    if (this.effect.isStrict === true && this.parts.isHeldUp(key, fact.id)) {
-      return this.#giveUp(fact, key, { error: 'it waits behind an earlier one of its key', tries: 0, behind: true });
-    }
-    let tries = 0;
-    while (!this.#isStopped) {
-      try {
-        const isDone = await this.#slots.run(async () => (this.#isStopped ? undefined : this.effect.run(fact)));
-        // By rows that somebody threw away meanwhile there was nothing to do, or not all of it.
-        await live.confirm();
-        return isDone === undefined ? 'left' : isDone ? 'done' : 'idle';
-      } catch (error) {
-        if (this.#isStopped) return 'left';
-        this.parts.onFailure();
-        // Nothing can be done without the log or the views, and that is not the fact's fault.
-        if (live.areThere && (await this.#isLogThere())) tries++;
-        if (tries === MOST_TRIES) return this.#giveUp(fact, key, { error: messageOf(error), tries });
-        log.warn(`${this.#describe(fact)} failed, and is tried again: ${messageOf(error)}`);
-        await this.#pause(pauseAfter(tries, retryMs, Math.random()));
-      }
-    }
-    return 'left';
-  }
-
-  /** The fact counts as passed once its letter is in the log. */
-  async #giveUp(fact: RecordedFact, key: string, why: Reason): Promise<Outcome> {
-    const { id, stream, revision, type } = fact;
-    const error = why.error.slice(0, LONGEST_ERROR);
-    const letter = { effect: this.effect.name, key, fact: id, stream, revision, type, ...why, error };
-    const isNoted = await this.#untilNoted(() => this.parts.giveUp(letter));
-    if (!isNoted) return 'left';
-    this.parts.log.error(
-      `${this.#describe(fact)} was given up: ${error}. To try it again: annals effects retry ${this.effect.name} ${id}`,
-    );
-    return this.#retried.has(id) ? 'left' : 'idle';
-  }
-
-  /** Whether it was noted, at last, before the stop. */
-  async #untilNoted(note: () => Promise<void>): Promise<boolean> {
-    for (let tries = 1; !this.#isStopped; tries++) {
-      try {
-        await note();
-        return !this.#isStopped;
-      } catch (error) {
-        this.parts.log.warn(`${this.effect.name} cannot use the log, and tries again: ${messageOf(error)}`);
-        await this.#pause(pauseAfter(tries, RETRY_MS, Math.random()));
-      }
-    }
-    return false;
-  }
-
-  async #isLogThere(): Promise<boolean> {
-    return this.parts.store.head().then(
-      () => true,
-      () => false,
-    );
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return delay(milliseconds, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
-  }
-
   #track(running: Promise<void>): void {
     this.#running.add(running);
     void running.finally(() => this.#running.delete(running));
   }
-
-  #describe({ type, position, stream, revision }: RecordedFact): string {
-    return `${this.effect.name}: what follows from ${type} at position ${position} (${stream}, revision ${revision})`;
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '#kernel/message-of';
 import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
 import type { EffectsFact, EffectsState } from './effect-facts.js';
 import type { EffectNotes } from './effect-notes.js';
@@ -126,9 +127,7 @@ export class EffectLease {
         await this.#take((process, { silent }) => silent.get(by)?.has(process) === true);
         await this.#pause(terms.askMs);
       } catch (error) {
-        log.warn(
-          `Who runs the effects could not be found out: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        log.warn(`Who runs the effects could not be found out: ${messageOf(error)}`);
         await this.#pause(RETRY_MS);
       }
     }

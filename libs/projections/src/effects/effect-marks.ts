@@ -1,3 +1,4 @@
+import { messageOf } from '#kernel/message-of';
 import { type Position, START } from '#kernel/position';
 import type { ProjectionLog } from '../runtime-parts.js';
 import type { EffectsFact, EffectsState, Mark } from './effect-facts.js';
@@ -46,7 +47,7 @@ export class EffectMarks {
       for (const { lane, place } of ahead) this.#saved.set(lane, place.position);
     } catch (error) {
       for (const { lane } of ahead) lane.failMark();
-      log.warn(`How far the effects are could not be noted: ${error instanceof Error ? error.message : String(error)}`);
+      log.warn(`How far the effects are could not be noted: ${messageOf(error)}`);
     }
   }
 

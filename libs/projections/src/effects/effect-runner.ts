@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { Clock } from '#kernel/clock';
+import { messageOf } from '#kernel/message-of';
 import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
 import { shareReads } from '../share-reads.js';
 import {
@@ -291,8 +292,4 @@ export class EffectRunner {
     const lanes = [...this.#lanes.values()];
     if (lanes.some((lane) => lane.isDue)) void this.#marks?.save(lanes);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

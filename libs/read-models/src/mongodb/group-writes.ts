@@ -1,5 +1,6 @@
 import { type Db, MongoError, MongoServerError } from 'mongodb';
 import { KeyedQueue } from '#kernel/keyed-queue';
+import { messageOf } from '#kernel/message-of';
 import type { Outage } from '#kernel/outage';
 import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
@@ -242,7 +243,7 @@ export class GroupWrites {
       } catch (error) {
         // Where the connection is lost, who watches that tells it.
         if (error instanceof ViewsGone) this.#noteGone(error);
-        else if (!isAway(error)) this.#outage.noteLoss('write', error instanceof Error ? error.message : String(error));
+        else if (!isAway(error)) this.#outage.noteLoss('write', messageOf(error));
         throw isAway(error) || error instanceof MongoError
           ? new ViewsUnavailable(error.message, { cause: error })
           : error;

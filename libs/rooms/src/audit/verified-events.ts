@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { messageOf } from '#kernel/message-of';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { checkEventAuth } from '#protocol/event-auth/authorize-event';
 import { checkAuthEvents, NOT_AUTHORISED } from '#protocol/event-auth/check-auth-events';
@@ -94,6 +95,6 @@ function refusalOf(check: () => void): string | undefined {
     check();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

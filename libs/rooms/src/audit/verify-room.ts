@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { withParts } from '#event-store/fact-parts';
 import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
+import { messageOf } from '#kernel/message-of';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { authorisingServerOf } from '#protocol/event-auth/check-auth-events';
@@ -78,7 +79,7 @@ export class RoomVerifier {
       else if (fact.type === 'join-completed') this.#checkCompleted(fact, problems);
       else if (fact.type === 'pdu-redacted') this.#checkRedacted(fact, problems);
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(messageOf(error));
       this.skip();
     }
     // Those behind which what they are parts of did not come say nothing.

@@ -5,10 +5,10 @@ import { SHUTDOWN } from '#http/shutdown';
 import { formatStreamMoment, parseStreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
+import { Slots } from '#kernel/slots';
 import { SyncFilters } from '../filters/sync-filters.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers, type Watch } from '../notifier/active-users.js';
-import { Gate } from '../notifier/gate.js';
 import type { Interest } from '../notifier/interest.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
@@ -44,13 +44,16 @@ export class Sync extends Query<string> {
 }
 
 const MAX_WAIT_MS = 120_000;
-/** How many answers are computed at once: enough to keep a remote store busy. Initial ones, which take longer, wait apart. */
+/**
+ * How many answers are computed at once: enough to keep a remote store busy. A message that wakes a thousand requests is told to the
+ * first of them after one computation, not after a thousand that take turns. Initial ones, which take longer, wait apart.
+ */
 const AT_ONCE = 8;
 
 @QueryHandler(Sync)
 export class SyncHandler implements IQueryHandler<Sync> {
-  readonly #initial = new Gate(AT_ONCE);
-  readonly #incremental = new Gate(AT_ONCE);
+  readonly #initial = new Slots(AT_ONCE);
+  readonly #incremental = new Slots(AT_ONCE);
 
   constructor(
     private readonly active: ActiveUsers,
@@ -90,9 +93,9 @@ export class SyncHandler implements IQueryHandler<Sync> {
     session: OpenSession,
     { deadline, signals }: { readonly deadline: number; readonly signals: readonly AbortSignal[] },
   ): Promise<string> {
-    const gate = request.since === undefined || request.fullState ? this.#initial : this.#incremental;
+    const slots = request.since === undefined || request.fullState ? this.#initial : this.#incremental;
     for (;;) {
-      const { isNews, json, sent } = await gate.run(() => this.#compute(user, interest, request));
+      const { isNews, json, sent } = await slots.run(() => this.#compute(user, interest, request));
       // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
       const validUntil = await session.validUntil();
       const left = deadline - this.clock.elapsed();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Gate } from './gate.js';
+import { Slots } from './slots.js';
 
-describe('Gate', () => {
-  it('lets no more than its width through at once, and all in order', async () => {
-    const gate = new Gate(2);
+describe('Slots', () => {
+  it('let no more tasks run at once than there are, and all in order', async () => {
+    const slots = new Slots(2);
     let running = 0;
     let most = 0;
     const order: number[] = [];
@@ -14,16 +14,16 @@ describe('Gate', () => {
       running--;
       return i;
     };
-    const all = await Promise.all([0, 1, 2, 3, 4].map((i) => gate.run(task(i))));
+    const all = await Promise.all([0, 1, 2, 3, 4].map((i) => slots.run(task(i))));
     expect(all).toEqual([0, 1, 2, 3, 4]);
     expect(order).toEqual([0, 1, 2, 3, 4]);
     expect(most).toBe(2);
   });
 
-  it('gives the place of a task that failed to the next', async () => {
-    const gate = new Gate(1);
-    const failing = gate.run(() => Promise.reject(new Error('no')));
-    const next = gate.run(async () => 'yes');
+  it('give the place of a task that failed to the next', async () => {
+    const slots = new Slots(1);
+    const failing = slots.run(() => Promise.reject(new Error('no')));
+    const next = slots.run(async () => 'yes');
     await expect(failing).rejects.toThrow('no');
     expect(await next).toBe('yes');
   });

@@ -1,13 +1,10 @@
-/**
- * Lets so many tasks run at once, the others in the order of their coming. A message that wakes a thousand requests is told
- * to the first of them after one computation, not after a thousand that take turns.
- */
-export class Gate {
-  #free: number;
+/** Lets so many tasks run at a time; the others wait, in the order of their coming. */
+export class Slots {
   readonly #waiting: (() => void)[] = [];
+  #free: number;
 
-  constructor(width: number) {
-    this.#free = width;
+  constructor(most: number) {
+    this.#free = most;
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
@@ -16,6 +13,7 @@ export class Gate {
     try {
       return await task();
     } finally {
+      // The slot goes from one to the next.
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
       else next();
