@@ -1,3 +1,4 @@
+import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { DecidedEvent, EventDraft } from '../decide/decide-event.js';
@@ -25,8 +26,8 @@ class PolicyUnasked extends Error {
 /**
  * Runs a task so that the policy is asked for each event of ours before it is appended, while nobody holds the room: what the task
  * would append is foreseen and asked for, and then the task is run again and appends those very events. Throws M_FORBIDDEN where
- * one is refused, M_UNKNOWN with status 503 where the room changes faster than can be asked, and what the policy throws; in all
- * cases nothing is appended.
+ * one is refused, EventStoreUnavailable where the room changes faster than can be asked (which is no refusal: whoever asked may come
+ * back later), and what the policy throws; in all cases nothing is appended.
  */
 export async function askFirst<T>(
   policy: Policy,
@@ -42,7 +43,7 @@ export async function askFirst<T>(
       allowed.push(...error.events);
     }
   }
-  throw new MatrixError('M_UNKNOWN', 'The room changes faster than its policy can be asked', { status: 503 });
+  throw new EventStoreUnavailable('the room changes faster than its policy can be asked');
 }
 
 /** Asks for some events, at once. */

@@ -16,6 +16,7 @@ import { roomEventOfPdu } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
 import { liveRoom } from './live-room.js';
 import { RoomSnapshots } from './room-snapshots.js';
+import type { RoomTurn } from './room-turn.js';
 import { RoomWorkers } from './room-workers.js';
 
 const author: EventAuthor = {
@@ -200,6 +201,28 @@ describe('a process whose every write to a room another one has just preceded', 
     expect(new Set(bodies)).toEqual(new Set(['faster']));
     await say(roomId, 'the other goes on');
   }, 30_000);
+});
+
+test('what is refused, and what there is nothing to do for, is decided on what other processes have written', async () => {
+  const roomId = await roomOf('11');
+  const others = workersOn(store);
+  const topicOf = async (turn: RoomTurn): Promise<unknown> => (await turn.findState('m.room.topic'))?.content['topic'];
+  const set = (topic: string) =>
+    workers.run(roomId, context, (turn) =>
+      turn.send({ type: 'm.room.topic', stateKey: '', sender: alice, content: { topic } }),
+    );
+  // From here on the room is in their memory.
+  expect((await others.run(roomId, context, topicOf)).result).toBeUndefined();
+  await set('first');
+  await others.run(roomId, context, async (turn) => {
+    if ((await topicOf(turn)) === undefined) throw new MatrixError('M_FORBIDDEN', 'no topic');
+  });
+  await set('second');
+  expect((await others.run(roomId, context, topicOf)).result).toBe('second');
+  // And no refusal becomes another for that.
+  await expect(
+    others.run(roomId, context, () => Promise.reject(new MatrixError('M_FORBIDDEN', 'never'))),
+  ).rejects.toThrow('never');
 });
 
 test('a room that nobody created is one that nobody may enter', async () => {

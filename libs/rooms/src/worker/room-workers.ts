@@ -176,11 +176,16 @@ export class RoomWorkers {
     else this.#idle.delete(worker.roomId);
   }
 
-  /** Decides and appends a batch; in several writes where it is too large for one. */
+  /**
+   * Decides and appends a batch; in several writes where it is too large for one. A refusal, or having nothing to append, only stands
+   * when it was decided upon the newest state: what is appended tells by itself that nobody was faster.
+   */
   async #work(worker: Worker, tasks: readonly QueuedTask[]): Promise<void> {
     const races = new LostRaces();
+    let isNewest = worker.room === undefined;
     if (worker.room !== undefined && tasks.some((task) => mustCatchUp(task, worker.room!))) {
       worker.room = await this.#catchUp(worker.room, worker.roomId);
+      isNewest = true;
     }
     for (let done = 0; done < tasks.length;) {
       const left = tasks.slice(done);
@@ -196,10 +201,17 @@ export class RoomWorkers {
       const batch = await decideBatch(this.options, room, left, this.#maxBatchBytes);
       // What was decided because of rows that were thrown away meanwhile is not done, nor answered.
       await room.graph?.confirm();
+      if (batch.facts.length === 0 && !isNewest && room.head.revision >= 0) {
+        const { revision } = room.head;
+        await this.#catchUp(room, worker.roomId);
+        isNewest = true;
+        if (room.head.revision > revision) continue;
+      }
       try {
         const position = await this.#append(room, batch);
         batch.outcomes.forEach((outcome, i) => settle(left[i] as QueuedTask, outcome, position));
         done += batch.outcomes.length;
+        isNewest = true;
         races.forget();
       } catch (error) {
         if (error instanceof AppendTooLarge) {
@@ -258,12 +270,12 @@ export class RoomWorkers {
 
   async #catchUp(room: LiveRoom | undefined, roomId: RoomId): Promise<LiveRoom | undefined> {
     const from = room === undefined ? 0 : room.head.revision + 1;
-    // What another process wrote may be news of events that are here.
-    room?.known.clear();
     for await (const fact of this.options.store.readStream(roomStream(roomId), { from })) {
       room ??= roomBefore(roomId, fact);
       if (fact.revision !== room.head.revision + 1)
         throw new Error(`${fact.stream}: revision ${fact.revision} is out of turn`);
+      // What another process wrote may be news of events that are here.
+      room.known.clear();
       evolveRoom(room, readRoomFact(roomId, fact), fact);
       room.readUpTo = fact.position;
     }
