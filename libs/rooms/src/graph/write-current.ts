@@ -2,7 +2,7 @@ import type { RoomId } from '#kernel/ids';
 import { Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
 import { currentChangeOf, type PduAccepted } from '../facts/room-facts.js';
-import { formatStatePlace, isSamePlace, lineOf, NO_STATE, type StatePlace, statePlaceOf } from './graph-rows.js';
+import { formatStatePlace, lineOf, NO_STATE, type StatePlace, statePlaceOf } from './graph-rows.js';
 import { valuesOf } from './state-entries.js';
 import { writeNextState } from './write-state.js';
 
@@ -28,13 +28,15 @@ export async function writeCurrent(
 ): Promise<StatePlace | undefined> {
   const change = currentChangeOf(data);
   if (change === undefined) return undefined;
-  const last = (await GRAPH_CURRENT.get(rows, [roomId])) ?? NO_STATE;
   const { state, root } = change;
-  const isAfter = root === data.root;
+  if (root === data.root) {
+    GRAPH_CURRENT.put(rows, [roomId], after);
+    return undefined;
+  }
+  const last = (await GRAPH_CURRENT.get(rows, [roomId])) ?? NO_STATE;
+  if (state.length === 0) return last;
   const line = `${lineOf(revision)}${OF_CURRENT}`;
-  const resolved = (): Promise<StatePlace> | StatePlace =>
-    state.length === 0 ? last : writeNextState(rows, roomId, last, line, valuesOf(state), root);
-  const place = isAfter ? after : await resolved();
-  if (!isSamePlace(place, last)) GRAPH_CURRENT.put(rows, [roomId], place);
-  return isAfter ? undefined : place;
+  const place = await writeNextState(rows, roomId, last, line, valuesOf(state), root);
+  GRAPH_CURRENT.put(rows, [roomId], place);
+  return place;
 }

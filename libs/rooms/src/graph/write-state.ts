@@ -60,12 +60,17 @@ export async function writeNextState(
   changes: readonly StateValue[],
   root: string | undefined,
 ): Promise<StatePlace> {
-  const end = base.line === NO_STATE.line ? undefined : await GRAPH_LINES.get(rows, [roomId, base.line]);
-  const goesOn = end === base.index;
-  const place = goesOn ? { line: base.line, index: base.index + 1 } : { line: newLine, index: 1 };
+  const place = (await isEndOfLine(rows, roomId, base))
+    ? { line: base.line, index: base.index + 1 }
+    : { line: newLine, index: 1 };
   GRAPH_LINES.put(rows, [roomId, place.line], place.index);
   const rootIn = await writeState(rows, roomId, base, place, changes, root);
   return { ...place, ...(rootIn !== undefined && { rootIn }) };
+}
+
+/** Whether no change of state has gone on from a place on its line. */
+export async function isEndOfLine(rows: OwnRows, roomId: RoomId, { line, index }: StatePlace): Promise<boolean> {
+  return line !== NO_STATE.line && (await GRAPH_LINES.get(rows, [roomId, line])) === index;
 }
 
 class StateWriter {
