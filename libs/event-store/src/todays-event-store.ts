@@ -1,14 +1,13 @@
-import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Position } from '#kernel/position';
 import type {
   Appended,
-  Distance,
   EventStore,
   ExpectedRevision,
   NewFact,
   ReadStreamOptions,
   RecordedFact,
 } from './event-store.js';
+import { EventStoreUpon } from './event-store-upon.js';
 import { type FactParts, withParts } from './fact-parts.js';
 import { type FactShapes, inTodaysShape, newestSchema } from './fact-shapes.js';
 
@@ -17,23 +16,17 @@ import { type FactShapes, inTodaysShape, newestSchema } from './fact-shapes.js';
  * whole, whoever reads them. What reads a fact of a schema that is not known throws UnknownSchema, and so does nobody go on with a
  * guess. What looks at the chain wants the log itself: a fact in another shape is not the one that was sealed.
  */
-export class TodaysEventStore implements EventStore {
+export class TodaysEventStore extends EventStoreUpon {
   constructor(
-    private readonly store: EventStore,
+    store: EventStore,
     private readonly shapes: FactShapes,
     private readonly parts: FactParts,
-  ) {}
-
-  get damage(): Error | undefined {
-    return this.store.damage;
-  }
-
-  get caches(): Readonly<Record<string, CacheNumbers>> | undefined {
-    return this.store.caches;
+  ) {
+    super(store);
   }
 
   /** As of any log. Throws an Error for a fact that is not of a known type in its newest schema: that is a bug of the writer. */
-  async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
+  override async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
     for (const { type, metadata } of facts) {
       if (metadata.schema !== newestSchema(type, this.shapes)) {
         throw new Error(`facts "${type}" of schema ${metadata.schema} are not among those that are written`);
@@ -42,15 +35,7 @@ export class TodaysEventStore implements EventStore {
     return this.store.append(stream, expected, facts);
   }
 
-  erase(stream: string, revision: number, tail: string): Promise<void> {
-    return this.store.erase(stream, revision, tail);
-  }
-
-  truncate(stream: string, before: number): Promise<void> {
-    return this.store.truncate(stream, before);
-  }
-
-  async *readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact> {
+  override async *readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact> {
     const inParts = options?.inParts === true;
     for await (const fact of this.store.readStream(stream, options)) {
       const today = inTodaysShape(fact, this.shapes);
@@ -58,32 +43,12 @@ export class TodaysEventStore implements EventStore {
     }
   }
 
-  readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]> {
+  override readAll(options: { after: Position; batchSize?: number }): AsyncIterable<readonly RecordedFact[]> {
     return this.#inTodaysShape(this.store.readAll(options));
   }
 
-  subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]> {
+  override subscribe(options: { after: Position; signal: AbortSignal }): AsyncIterable<readonly RecordedFact[]> {
     return this.#inTodaysShape(this.store.subscribe(options));
-  }
-
-  streams(options?: { prefix?: string }): AsyncIterable<string> {
-    return this.store.streams(options);
-  }
-
-  head(): Promise<Position> {
-    return this.store.head();
-  }
-
-  findLast(): Promise<RecordedFact | undefined> {
-    return this.store.findLast();
-  }
-
-  distance(after: Position, upTo: Position): Distance {
-    return this.store.distance(after, upTo);
-  }
-
-  close(): Promise<void> {
-    return this.store.close();
   }
 
   async *#inTodaysShape(

@@ -1,4 +1,5 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { EventStoreUpon } from '#event-store/event-store-upon';
 import type { Position } from '#kernel/position';
 
 /** Batches kept: rebuilds that run side by side are never further apart than this, or read for themselves. */
@@ -9,60 +10,70 @@ const KEPT = 16;
  * batch once, and, since they get the very same facts, parse it once. Three times as fast with all projectors of the house.
  */
 export function shareReads(store: EventStore): EventStore {
-  const readings = new Readings(store);
-  const batches = new Map<string, Promise<readonly RecordedFact[] | undefined>>();
-  let readers = 0;
-  const batchBehind = (after: Position, batchSize: number): Promise<readonly RecordedFact[] | undefined> => {
+  return new SharedReads(store);
+}
+
+class SharedReads extends EventStoreUpon {
+  readonly #readings: Readings;
+  readonly #batches = new Map<string, Promise<readonly RecordedFact[] | undefined>>();
+  #readers = 0;
+
+  constructor(store: EventStore) {
+    super(store);
+    this.#readings = new Readings(store);
+  }
+
+  override async erase(stream: string, revision: number, tail: string): Promise<void> {
+    await super.erase(stream, revision, tail);
+    this.#forget();
+  }
+
+  override async truncate(stream: string, before: number): Promise<void> {
+    await super.truncate(stream, before);
+    this.#forget();
+  }
+
+  override async *readAll({
+    after,
+    batchSize = 1000,
+  }: {
+    after: Position;
+    batchSize?: number;
+  }): AsyncGenerator<readonly RecordedFact[], void> {
+    const head = await this.head();
+    this.#readers++;
+    try {
+      for (let at = after; at < head;) {
+        const facts = await this.#batchBehind(at, batchSize);
+        if (facts === undefined) return;
+        at = facts.at(-1)!.position;
+        yield facts;
+      }
+    } finally {
+      // Nothing of it stays in memory when nobody reads any more.
+      if (--this.#readers === 0) this.#forget();
+    }
+  }
+
+  #batchBehind(after: Position, batchSize: number): Promise<readonly RecordedFact[] | undefined> {
     const key = `${after} ${batchSize}`;
-    const known = batches.get(key);
+    const known = this.#batches.get(key);
     if (known !== undefined) return known;
-    const read = readings.next(after, batchSize);
-    batches.set(key, read);
+    const read = this.#readings.next(after, batchSize);
+    this.#batches.set(key, read);
     // What is read at the end of the log, or not at all, may be another the next time.
     read.then(
-      (facts) => facts === undefined && batches.delete(key),
-      () => batches.delete(key),
+      (facts) => facts === undefined && this.#batches.delete(key),
+      () => this.#batches.delete(key),
     );
-    if (batches.size > KEPT) batches.delete(batches.keys().next().value as string);
+    if (this.#batches.size > KEPT) this.#batches.delete(this.#batches.keys().next().value as string);
     return read;
-  };
-  const forget = (): void => {
-    batches.clear();
-    readings.closeAll();
-  };
-  return {
-    erase: async (stream, revision, tail) => {
-      await store.erase(stream, revision, tail);
-      forget();
-    },
-    truncate: async (stream, before) => {
-      await store.truncate(stream, before);
-      forget();
-    },
-    append: (stream, expected, facts) => store.append(stream, expected, facts),
-    readStream: (stream, options) => store.readStream(stream, options),
-    async *readAll({ after, batchSize = 1000 }) {
-      const head = await store.head();
-      readers++;
-      try {
-        for (let at = after; at < head;) {
-          const facts = await batchBehind(at, batchSize);
-          if (facts === undefined) return;
-          at = facts.at(-1)!.position;
-          yield facts;
-        }
-      } finally {
-        // Nothing of it stays in memory when nobody reads any more.
-        if (--readers === 0) forget();
-      }
-    },
-    subscribe: (options) => store.subscribe(options),
-    streams: (options) => store.streams(options),
-    head: () => store.head(),
-    findLast: () => store.findLast(),
-    distance: (after, upTo) => store.distance(after, upTo),
-    close: () => store.close(),
-  };
+  }
+
+  #forget(): void {
+    this.#batches.clear();
+    this.#readings.closeAll();
+  }
 }
 
 /** Readings kept open: that of the foremost, and those of some who fell back. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
+import { EventStoreUpon } from '#event-store/event-store-upon';
 import { acceptKey, nameLog, SERVER_STREAM } from '#event-store/log-identity';
 import { sealFacts } from '#event-store/seal-facts';
 import { systemClock } from '#kernel/clock';
@@ -33,20 +34,7 @@ async function verify(on: EventStore, isEmbedded = true): Promise<{ all: LogFind
 
 /** The log, but for what a test does to its streams. */
 function withChanges(changes: Partial<EventStore>): EventStore {
-  return {
-    append: (...args) => store.append(...args),
-    erase: (...args) => store.erase(...args),
-    truncate: (...args) => store.truncate(...args),
-    readStream: (...args) => store.readStream(...args),
-    readAll: (options) => store.readAll(options),
-    subscribe: (options) => store.subscribe(options),
-    streams: (options) => store.streams(options),
-    head: () => store.head(),
-    findLast: () => store.findLast(),
-    distance: (after, upTo) => store.distance(after, upTo),
-    close: () => store.close(),
-    ...changes,
-  };
+  return Object.assign(new EventStoreUpon(store), changes);
 }
 
 test('a stream may lack its first facts, where they were truncated, and what was erased holds', async () => {

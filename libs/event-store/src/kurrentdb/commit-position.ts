@@ -16,3 +16,20 @@ export function positionOfCommit(commit: bigint): Position {
 export function commitOf(position: Position): bigint {
   return BigInt(position);
 }
+
+/** A place in the log of the server: that of an event of ours or of others, or the beginning. */
+export interface Place {
+  readonly commit: bigint;
+  readonly prepare: bigint;
+}
+
+export function isAfter(place: Place, other: Place): boolean {
+  return place.commit > other.commit;
+}
+
+/** The place of a position. Only what the server has given: between two of its records it cannot read. */
+export function placeOf(position: Position): Place {
+  const commit = commitOf(position);
+  // A fact is appended in one go, so that its commit and prepare positions are one.
+  return { commit, prepare: commit };
+}

@@ -1,25 +1,14 @@
 import type { KurrentDBClient, ResolvedEvent } from '@kurrent/kurrentdb-client';
 import { START, type Position } from '#kernel/position';
 import type { RecordedFact } from '../event-store.js';
-import { commitOf } from './commit-position.js';
+import { commitOf, isAfter, type Place, placeOf } from './commit-position.js';
 import { KurrentErasures } from './kurrent-erasures.js';
 import { factOf } from './kurrent-facts.js';
+import { KurrentFilters, type Library } from './kurrent-filters.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
 import { errorKind, isTransient } from './transient.js';
 import { ServerSilent, untilSilent } from './until-silent.js';
-
-type Library = typeof import('@kurrent/kurrentdb-client');
-
-/** A place in the log of the server: that of an event of ours or of others, or the beginning. */
-export interface Place {
-  readonly commit: bigint;
-  readonly prepare: bigint;
-}
-
-export function isAfter(place: Place, other: Place): boolean {
-  return place.commit > other.commit;
-}
 
 /** The last fact up to a place. */
 interface Known {
@@ -27,10 +16,6 @@ interface Known {
   readonly upTo: Place;
 }
 
-/** How many events that are not ours the server searches at once. */
-const SEARCH_WINDOW = 1000;
-/** After how many of those a subscription is told how far it has come. */
-const CHECKPOINT_INTERVAL = 5;
 /** So many facts may have come since the end was looked for: with more of them the last is found sooner from the end. */
 const FEW = 100;
 /** For how long the next message of a reading may be out. */
@@ -51,6 +36,8 @@ export class KurrentReads {
   #searchMs = LEAST_SEARCH_MS;
   /** What is read here is as it is after them. Whoever begins to read catches up first. */
   readonly erasures: KurrentErasures;
+  /** What is asked of the server beside it. */
+  readonly ours: KurrentFilters;
 
   constructor(
     private readonly library: Library,
@@ -58,6 +45,7 @@ export class KurrentReads {
     connect: () => KurrentDBClient,
   ) {
     this.#client = new RenewableClient(connect, false);
+    this.ours = new KurrentFilters(library, names);
     this.erasures = new KurrentErasures(names.erasures, (from) => this.#erasuresFrom(from));
   }
 
@@ -122,9 +110,9 @@ export class KurrentReads {
     for await (const each of this.#search(leftMs, (client) =>
       client.readAll({
         ...this.#options,
-        fromPosition: this.from(known.upTo),
+        fromPosition: this.ours.from(known.upTo),
         maxCount: FEW,
-        filter: this.filter(),
+        filter: this.ours.filter(),
       }),
     )) {
       count++;
@@ -141,7 +129,7 @@ export class KurrentReads {
         direction: BACKWARDS,
         fromPosition: END,
         maxCount: 1,
-        filter: this.filter(),
+        filter: this.ours.filter(),
       }),
     );
     for await (const fact of facts) return fact;
@@ -170,7 +158,7 @@ export class KurrentReads {
     for await (const { event } of this.#events(client, untilSilent(this.#readEnd(client), quietMs(leftMs)))) {
       if (event?.position !== undefined) return event.position;
     }
-    return this.placeOf(START);
+    return placeOf(START);
   }
 
   #readEnd(client: KurrentDBClient): AsyncIterable<ResolvedEvent> {
@@ -183,9 +171,9 @@ export class KurrentReads {
     const facts = this.#search(SILENCE_MS, (client) =>
       client.readAll({
         ...this.#options,
-        fromPosition: this.from(this.placeOf(position)),
+        fromPosition: this.ours.from(placeOf(position)),
         maxCount: 1,
-        filter: this.filter(),
+        filter: this.ours.filter(),
       }),
     );
     for await (const fact of facts) return fact.position === position ? fact : undefined;
@@ -217,7 +205,7 @@ export class KurrentReads {
     let batch: RecordedFact[] = [];
     await this.erasures.catchUp();
     const facts = this.#search(SILENCE_MS, (client) =>
-      client.readAll({ ...this.#options, fromPosition: this.from(after), filter: this.filter(prefix) }),
+      client.readAll({ ...this.#options, fromPosition: this.ours.from(after), filter: this.ours.filter(prefix) }),
     );
     for await (const fact of facts) {
       if (commitOf(fact.position) <= after.commit) continue;
@@ -237,37 +225,6 @@ export class KurrentReads {
   *#asNow(facts: readonly RecordedFact[]): Iterable<readonly RecordedFact[]> {
     const now = facts.map((fact) => this.erasures.apply(fact)).filter((fact) => fact !== undefined);
     if (now.length > 0) yield now;
-  }
-
-  /** For the streams of this namespace alone. */
-  filter(prefix?: string) {
-    return this.#filter([this.names.prefixOnServer(prefix)]);
-  }
-
-  /** For who follows them: what is erased is told too. `onSearched`: told up to where a subscription has found nothing. */
-  filterToFollow(onSearched: (place: Place) => void) {
-    return this.#filter([this.names.prefixOnServer(), this.names.erasures], onSearched);
-  }
-
-  #filter(prefixes: string[], onSearched?: (place: Place) => void) {
-    return this.library.streamNameFilter({
-      prefixes,
-      maxSearchWindow: SEARCH_WINDOW,
-      checkpointInterval: CHECKPOINT_INTERVAL,
-      checkpointReached: onSearched && (async (_, place) => onSearched(place)),
-    });
-  }
-
-  /** The place of a position. Only what the server has given: between two of its records it cannot read. */
-  placeOf(position: Position): Place {
-    const commit = commitOf(position);
-    // A fact is appended in one go, so that its commit and prepare positions are one.
-    return { commit, prepare: commit };
-  }
-
-  /** A place as what to read or subscribe from. */
-  from(place: Place) {
-    return place.commit === 0n ? this.library.START : place;
   }
 
   /** A reading through a filter: what others wrote is searched for it. */

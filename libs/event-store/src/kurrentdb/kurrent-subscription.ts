@@ -5,7 +5,8 @@ import type { RecordedFact } from '../event-store.js';
 import { LogPutBack } from '../event-store-errors.js';
 import { commitOf } from './commit-position.js';
 import { factOf } from './kurrent-facts.js';
-import { isAfter, type KurrentReads, type Place } from './kurrent-reads.js';
+import { isAfter, type Place, placeOf } from './commit-position.js';
+import type { KurrentReads } from './kurrent-reads.js';
 import { RenewableClient } from './renewable-client.js';
 import type { StreamNames } from './stream-names.js';
 import { LIVE_LOOK_MS, takeLive } from './take-live.js';
@@ -86,7 +87,7 @@ export class KurrentSubscriptions {
   async *follow(from: Position, options: FollowOptions): AsyncIterable<readonly RecordedFact[]> {
     const { reads, signal } = options;
     const patience = new Patience(Infinity, signal);
-    const reached: Reached = { place: reads.placeOf(from), fact: undefined };
+    const reached: Reached = { place: placeOf(from), fact: undefined };
     let readsFirst = true;
     while (!signal.aborted) {
       const client = this.#client.current;
@@ -169,9 +170,9 @@ export class KurrentSubscriptions {
       end.doubt();
       return new ServerSilent(LAG_MS);
     };
-    const filter = reads.filterToFollow((place) => (searched = place));
+    const filter = reads.ours.filterToFollow((place) => (searched = place));
     const subscription = client.subscribeToAll(
-      { fromPosition: reads.from(reached.place), filter },
+      { fromPosition: reads.ours.from(reached.place), filter },
       { highWaterMark: LIVE_BUFFER },
     );
     for await (const events of takeLive(subscription, { signal, size: BATCH, findFault })) {
@@ -184,15 +185,15 @@ export class KurrentSubscriptions {
       const last = facts.at(-1);
       if (last === undefined) continue;
       lacksForLooks = 0;
-      reach(reached, reads, last);
+      reach(reached, last);
       const now = facts.map((fact) => erasures.apply(fact)).filter((fact) => fact !== undefined);
       if (now.length > 0) yield now;
     }
   }
 }
 
-function reach(reached: Reached, reads: KurrentReads, fact: RecordedFact): void {
-  reached.place = reads.placeOf(fact.position);
+function reach(reached: Reached, fact: RecordedFact): void {
+  reached.place = placeOf(fact.position);
   reached.fact = fact;
 }
 
@@ -200,7 +201,7 @@ function reach(reached: Reached, reads: KurrentReads, fact: RecordedFact): void 
 async function* missed(reached: Reached, reads: KurrentReads): AsyncIterable<readonly RecordedFact[]> {
   const end = await reads.end(LAG_MS);
   for await (const batch of reads.after(reached.place, { size: BATCH })) {
-    reach(reached, reads, batch.at(-1)!);
+    reach(reached, batch.at(-1)!);
     yield batch;
   }
   if (isAfter(end, reached.place)) reached.place = end;

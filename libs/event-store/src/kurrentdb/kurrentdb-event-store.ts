@@ -14,7 +14,7 @@ import {
 } from '../event-store.js';
 import { EventStoreMisconfigured, LogPutBack, NotErasable } from '../event-store-errors.js';
 import { eraseTail } from '../seal-facts.js';
-import { commitOf } from './commit-position.js';
+import { commitOf, placeOf } from './commit-position.js';
 import { holdRejections } from './hold-rejections.js';
 import { judgeSilence } from './judge-silence.js';
 import { KurrentAppends } from './kurrent-appends.js';
@@ -199,7 +199,7 @@ class KurrentEventStore implements EventStore {
       try {
         end ??= (await this.#reads.last(patience.leftMs))?.position ?? START;
         if (after >= end) return;
-        for await (const batch of this.#reads.after(this.#reads.placeOf(after), { end, size, prefix })) {
+        for await (const batch of this.#reads.after(placeOf(after), { end, size, prefix })) {
           patience.renew();
           after = batch.at(-1)!.position;
           yield batch;

@@ -12,7 +12,8 @@ import { eraseTail } from '../seal-facts.js';
 import { positionOf } from './counted-position.js';
 import { placeFact } from './fact-record.js';
 import type { DurableBatch } from './live-tail.js';
-import { checkStreamName, type Head, type LogTables, MAX_REVISION } from './log-tables.js';
+import { checkStreamName, MAX_REVISION } from './log-keys.js';
+import type { Head, LogTables } from './log-tables.js';
 
 /** What one commit takes along at most, so that no transaction holds the event loop for long. */
 const COMMIT_FACTS = 2000;

@@ -22,7 +22,8 @@ import { GroupCommits } from './group-commits.js';
 import { noteClosed, noteOpened } from './last-end.js';
 import { type DurableBatch, LiveTail } from './live-tail.js';
 import { orDamaged } from './log-damage.js';
-import { LogTables, MAX_REVISION } from './log-tables.js';
+import { MAX_REVISION } from './log-keys.js';
+import { LogTables } from './log-tables.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 /** Those who watch are told that the disk takes nothing more, and that it does again. */

@@ -1,10 +1,12 @@
 import type { Database, RootDatabase } from 'lmdb';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import { EventStoreUnavailable, LogDamaged, LogOfAnotherVersion } from '../event-store-errors.js';
+import { EventStoreUnavailable, LogDamaged } from '../event-store-errors.js';
 import type { RecordedFact } from '../event-store.js';
+import { checkVersion } from './check-version.js';
 import { FactRecords, placeFact, TRUNCATED_RECORD } from './fact-record.js';
 import { FreePages } from './free-pages.js';
 import { LogDamage } from './log-damage.js';
+import { MAX_REVISION, rangeOf, revisionKey } from './log-keys.js';
 import { positionNumber } from './counted-position.js';
 import { readRange } from './read-range.js';
 import { whyNotCommitted } from './why-not-committed.js';
@@ -12,13 +14,6 @@ import { whyNotCommitted } from './why-not-committed.js';
 /** After how many characters of data one reading from disk stops early. */
 const READ_CHARACTERS = 4 * 1024 * 1024;
 const KNOWN_NAMES = 100_000;
-/** So many facts tell of which version the log is. */
-const LOOKED_AT = 3;
-/** LMDB's limit for keys of text is 1978 bytes with its encoding. */
-const MAX_STREAM_BYTES = 1900;
-/** Revisions and numbers of streams are kept in 32 bits. */
-export const MAX_REVISION = 0xffffffff;
-
 /** The last fact of a stream, and the number that stands for the stream's name. */
 export interface Head {
   readonly number: number;
@@ -96,38 +91,9 @@ export class LogTables {
     }
   }
 
-  /**
-   * Throws LogOfAnotherVersion where the last facts all say so; where only one of them does, it is damaged. Whatever else is wrong
-   * is for who reads.
-   */
+  /** As `checkVersion`. */
   checkVersion(): void {
-    const layouts = this.#lastLayouts();
-    const [layout] = layouts;
-    // Zeros are what is left of a page that was lost.
-    if (layout !== undefined && layout > 0 && layouts.every((one) => one === layout)) {
-      throw new LogOfAnotherVersion(layout);
-    }
-  }
-
-  /** In which other layouts the last facts are; undefined for one that is in none. */
-  #lastLayouts(): (number | undefined)[] {
-    try {
-      const positions = [...readRange(this.#facts.getKeys({ reverse: true, limit: LOOKED_AT }))];
-      return positions.map((position) => this.#otherLayoutOf(position));
-    } catch {
-      this.#root.resetReadTxn();
-      return [];
-    }
-  }
-
-  #otherLayoutOf(position: number): number | undefined {
-    try {
-      this.#facts.get(position);
-      return undefined;
-    } catch (error) {
-      const { cause } = error as Error;
-      return cause instanceof LogOfAnotherVersion ? cause.layout : undefined;
-    }
+    checkVersion(this.#facts, () => this.#root.resetReadTxn());
   }
 
   /** Lets the next reading see what other processes have written. */
@@ -303,13 +269,6 @@ export class LogTables {
   }
 }
 
-/** Throws RangeError for what cannot be the name of a stream. */
-export function checkStreamName(name: string): void {
-  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_STREAM_BYTES) {
-    throw new RangeError(`Not a stream name: ${name.slice(0, 80)}`);
-  }
-}
-
 function openTable<V, K extends number | string | Buffer>(
   root: RootDatabase,
   name: string,
@@ -319,17 +278,4 @@ function openTable<V, K extends number | string | Buffer>(
   // lmdb answers undefined for a table that is not there and may not be created.
   if (table === undefined) throw new Error(`There is no log: the table ${name} is missing`);
   return table;
-}
-
-function revisionKey(number: number, revision: number): Buffer {
-  const key = Buffer.allocUnsafe(8);
-  key.writeUInt32BE(number, 0);
-  key.writeUInt32BE(revision, 4);
-  return key;
-}
-
-function rangeOf(number: number, from: number, backwards: boolean) {
-  const start = revisionKey(number, Math.min(from, MAX_REVISION));
-  const end = revisionKey(number, backwards ? 0 : MAX_REVISION);
-  return { start, end, inclusiveEnd: true, reverse: backwards };
 }
