@@ -316,6 +316,25 @@ describe('state events that a filter keeps out of the timeline', () => {
       });
     }
   });
+
+  it('nor what was replaced beside them before there was anything for the reader to see', async () => {
+    const [bob, carol] = [await someone(), await someone()];
+    const roomId = await alice.createRoom({ preset: 'public_chat', ...visibility('joined') });
+    const path = roomPath(roomId);
+    await alice.ok('POST', `${path}/ban`, { user_id: carol.userId, reason: 'a secret' });
+    await alice.setState(roomId, 'm.room.topic', { topic: 'for all' });
+    await alice.ok('POST', `${path}/unban`, { user_id: carol.userId });
+    await bob.join(roomId);
+    await alice.ok('POST', `${path}/invite`, { user_id: carol.userId });
+    for (let limit = 1; limit <= 4; limit++) {
+      const answer = await bob.sync({ filter: { room: { timeline: { limit } } } });
+      const { state, timeline } = answer.rooms.join[roomId];
+      const told: Event[] = [...state.events, ...timeline.events];
+      expect(JSON.stringify(told), `${limit}`).not.toContain('a secret');
+      const ofCarol = told.findLast(({ state_key: key }) => key === carol.userId);
+      expect(ofCarol?.content['membership']).toBe('invite');
+    }
+  });
 });
 
 describe('what somebody said who has erased themself', () => {

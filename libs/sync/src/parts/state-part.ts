@@ -31,18 +31,25 @@ export async function readStatePart(
 }
 
 /**
- * Takes out what the timeline replaces by state that is told only because it is in force: what was there before it is of a past
- * that the reader may not see, and the client has the newer event.
+ * Takes out what nobody told the reader while it was so. A timeline may begin with state that is told only because it is in force: what
+ * was beside it is of a past that they may not see, and what was replaced before the first event that they do see they never knew.
  */
 async function forgetHiddenPast(
   room: RoomContext,
-  { shown }: TimelineWindow,
+  { shown, hidden }: TimelineWindow,
   rows: Map<string, TimelineRow>,
 ): Promise<void> {
-  const states = shown.filter(({ header }) => header.stateKey !== undefined);
-  const reader = await room.reader.over(states.filter(({ header }) => header.isAside === true));
-  for (const row of states) {
-    if (!reader.isShown(row.header)) rows.delete(stateKeyOfRow(row));
+  const [first] = shown;
+  const reader = await room.reader.over(shown);
+  const seen = shown.find(({ header }) => reader.maySee(header));
+  if (first === undefined || first === seen) return;
+  const since = [...shown, ...hidden].filter(({ header }) => header.position >= first.header.position);
+  const told = new Set(since);
+  for (const row of since) {
+    const { stateKey, position } = row.header;
+    if (stateKey === undefined || (seen !== undefined && position >= seen.header.position)) continue;
+    const held = rows.get(stateKeyOfRow(row));
+    if (held !== undefined && !told.has(held)) rows.delete(stateKeyOfRow(row));
   }
 }
 
