@@ -8,7 +8,8 @@ import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import { askGraph } from '../graph/ask-graph.js';
 import type { GraphState } from '../graph/room-graph.js';
 import { STATE_DELETIONS } from '../projections/room-state.projector.js';
-import type { RowHeader, TimelineRow } from '../projections/timeline-row.js';
+import { TIMELINE } from '../projections/timeline-collections.js';
+import { type RowHeader, rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 import { findLastRow, findRowsById } from '../reading/event-rows.js';
 import { findStateRows, listStateRows, listStateRowsWith, MEMBER, type StateKey } from './state-rows.js';
 
@@ -106,11 +107,18 @@ export async function listStateChanges(
   return rows.toSorted(byPosition);
 }
 
-/** The state that a room had at a place of the log; undefined where it had none, or where it is not known what it was. */
+/**
+ * The state that a room had at a place of the log; undefined where it had none, or where it is not known what it was. Before the first
+ * event that was news of a room that another server told, it is the state that was told before that event.
+ */
 async function findStateAt(views: Views, roomId: RoomId, place: Place): Promise<GraphState | undefined> {
   const last = await findLastRow(views, roomId, place);
-  if (last === undefined) return undefined;
-  return askGraph(views, roomId, last.header.position, (graph) => graph.findStateSince(last.header.eventId));
+  if (last !== undefined)
+    return askGraph(views, roomId, last.header.position, (graph) => graph.findStateSince(last.header.eventId));
+  const [text] = await TIMELINE.scan(views, { prefix: [roomId], limit: 1 });
+  const first = text && rowHeaderOf(text.value);
+  if (first?.isAfterGap !== true) return undefined;
+  return askGraph(views, roomId, first.position, (graph) => graph.findStateBefore(first.eventId));
 }
 
 function findStateAfter(

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { Joining } from '#rooms/commands/joining';
+import { ReceiveRoomHandler } from '#rooms/commands/receive-room';
+import { Receiving } from '#rooms/commands/receiving';
+import { allowAll } from '#rooms/receive/7-check-policy';
+import { RoomWorkers } from '#rooms/worker/room-workers';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { keysKnownTo } from '#testing/receiving/memory-room';
+import { makeRoomToTell, tellRoom } from '#testing/receiving/told-room';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/** What /sync tells of a room of another server that somebody here joins. */
+
+interface Event {
+  readonly event_id: string;
+  readonly type: string;
+  readonly state_key?: string;
+}
+
+const THERE = new ForeignServer('b.example', 2);
+/** As this server signs. */
+const HERE = Object.assign(new ForeignServer(TEST_AUTHOR.serverName, 3), { signingKey: TEST_AUTHOR.signingKey });
+
+let app: SyncApp;
+let alice: SyncUser;
+let roomId: RoomId;
+let since: string;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  alice = await app.register('alice');
+  since = (await alice.sync()).next_batch;
+  const told = await makeRoomToTell(findRoomVersion('11')!, THERE, HERE, alice.userId as UserId);
+  const workers = app.get(RoomWorkers);
+  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, THERE), allowAll);
+  const joined = await new ReceiveRoomHandler(workers, receiving, app.get(Joining)).execute(tellRoom(told, THERE));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  await app.views.whenProcessed(joined.position);
+  roomId = told.roomId;
+});
+afterAll(() => app.close());
+
+type Params = Readonly<Record<string, string | boolean | object>>;
+
+const keyOf = ({ type, state_key: key }: Event): string => `${type} ${key}`;
+
+/** The state as a client has it by an answer, by the keys. */
+function stateBy(room: Readonly<Record<string, { readonly events: readonly Event[] }>>): Map<string, string> {
+  const { state, state_after: after, timeline } = room;
+  const told = [...(after ?? state)!.events, ...(after === undefined ? timeline!.events : [])];
+  return new Map(told.flatMap((event) => (event.state_key === undefined ? [] : [[keyOf(event), event.event_id]])));
+}
+
+describe('who has joined a room of another server', () => {
+  it('is told all of its state, before the join too, as GET of the state has it', async () => {
+    const all: Event[] = await alice.ok('GET', `${roomPath(roomId)}/state`);
+    const expected = new Map(all.map((event) => [keyOf(event), event.event_id]));
+    expect(expected.size).toBeGreaterThan(8);
+    const hows: Params[] = [{}, { since }, { use_state_after: true }, { since, use_state_after: true }];
+    for (const how of hows) {
+      const room = (await alice.sync(how)).rooms.join[roomId];
+      expect(stateBy(room), JSON.stringify(how)).toEqual(expected);
+    }
+  });
+
+  it('is told of its members the first to speak, where they are loaded lazily', async () => {
+    const filter = { room: { state: { lazy_load_members: true } } };
+    const hows: Params[] = [{ filter }, { filter, since }];
+    for (const how of hows) {
+      const { state, timeline } = (await alice.sync(how)).rooms.join[roomId];
+      const told = [...state.events, ...timeline.events] as Event[];
+      expect(told.filter(({ type }) => type === 'm.room.member').map(({ state_key: key }) => key)).toEqual([
+        alice.userId,
+      ]);
+      expect(told.map(({ type }) => type)).toContain('m.room.name');
+    }
+  });
+});
