@@ -7,8 +7,9 @@ import { signEvent } from '#protocol/signing/sign-event';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
-import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
+import { makeOn } from '#testing/receiving/make-on';
+import { keysKnownTo } from '#testing/receiving/memory-room';
+import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
@@ -31,27 +32,25 @@ const reader = { userId: ALICE, ignored: new Set<UserId>() };
 let home: RoomCommands;
 let roomId: RoomId;
 /** The room as the other server has it. */
-let there: MemoryRoom;
+let there: RoomElsewhere;
 let join: ForeignPdu;
 let hello: ForeignPdu;
 
 beforeEach(async () => {
   home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
   await openIn('11');
-  join = await made({ type: 'm.room.member', stateKey: BOB, content: { membership: 'join', displayname: 'Bob' } });
-  hello = await made({ type: 'm.room.message', content: { body: 'hello' } });
+  join = await there.makes({
+    type: 'm.room.member',
+    stateKey: BOB,
+    content: { membership: 'join', displayname: 'Bob' },
+  });
+  hello = await there.makes({ type: 'm.room.message', content: { body: 'hello' } });
 });
 
 async function openIn(version: string): Promise<void> {
   roomId = await home.open({ room_version: version });
-  there = new MemoryRoom(roomId, findRoomVersion(version)!, KEYS);
-  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
-}
-
-async function made(draft: Omit<DraftOn, 'sender'>): Promise<ForeignPdu> {
-  const pdu = await makeOn(there, OTHER, { sender: BOB, ...draft });
-  await there.receive(pdu.text);
-  return pdu;
+  there = new RoomElsewhere(roomId, findRoomVersion(version)!, KEYS, OTHER);
+  await there.hear(home);
 }
 
 /** A copy of an event with another content. */
@@ -90,7 +89,7 @@ describe('an event in a copy with another content than was signed', () => {
   );
 
   it('is what is left of it where the server of its sender says so, and where nobody has more', async () => {
-    const more = await made({ type: 'm.room.message', content: { body: 'more' } });
+    const more = await there.makes({ type: 'm.room.message', content: { body: 'more' } });
     await receive(OTHER.name, [join.text]);
     const byItself = await receive(OTHER.name, [altered(hello)]);
     const byNobody = await receive(RELAY, [altered(more)], { takesAltered: true });
@@ -107,7 +106,7 @@ describe('an event in a copy with another content than was signed', () => {
     const forbidden = await makeOn(there, OTHER, { ...draft, sender: OTHER.user('nobody') });
     await receive(RELAY, [forbidden.text]);
     expect((await receive(RELAY, [altered(hello)])).received).toMatchObject([{ kind: 'dropped' }]);
-    await receive(RELAY, [(await made(draft)).text]);
+    await receive(RELAY, [(await there.makes(draft)).text]);
     expect((await receive(RELAY, [altered(hello)])).received).toMatchObject([{ kind: 'accepted' }]);
     expect(await contentOf(hello)).toEqual({});
   });

@@ -4,14 +4,14 @@ import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
-import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
+import { makeOn } from '#testing/receiving/make-on';
+import { keysKnownTo } from '#testing/receiving/memory-room';
+import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
-import { pduTextOf } from '../facts/fact-text.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -27,32 +27,15 @@ let log: UncertainEventStore;
 let home: RoomCommands;
 let roomId: RoomId;
 /** The room as the other server has it. */
-let there: MemoryRoom;
+let there: RoomElsewhere;
 
 beforeEach(async () => {
   log = new UncertainEventStore();
   home = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
   roomId = await home.open();
-  there = new MemoryRoom(roomId, VERSION, KEYS);
-  await tellAll();
+  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
+  await there.hear(home);
 });
-
-/** Lets the other server know everything. */
-async function tellAll(): Promise<void> {
-  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
-}
-
-/** Something that the other server's users do, and it takes for done. */
-async function made(draft: Omit<DraftOn, 'sender'> & { readonly sender?: string }): Promise<ForeignPdu> {
-  const pdu = await makeOn(there, OTHER, { sender: BOB, ...draft });
-  await there.receive(pdu.text);
-  return pdu;
-}
-
-const joins = (): Promise<ForeignPdu> =>
-  made({ type: 'm.room.member', stateKey: BOB, content: { membership: 'join' } });
-const says = (body: string, more: Partial<DraftOn> = {}): Promise<ForeignPdu> =>
-  made({ type: 'm.room.message', content: { body }, ...more });
 
 function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
   return home.execute(
@@ -69,7 +52,7 @@ const lastOf = (type: string): PduAccepted => JSON.parse(home.facts(roomId, type
 
 describe('events of another server', () => {
   it('are in the room once they are received, and users here stand on them', async () => {
-    const [join, hello] = [await joins(), await says('hello')];
+    const [join, hello] = [await there.joins(), await there.says('hello')];
     expect(await receive(join, hello)).toMatchObject({
       received: [{ kind: 'accepted', eventId: join.event.eventId }, { kind: 'accepted' }],
       released: [],
@@ -81,7 +64,7 @@ describe('events of another server', () => {
   });
 
   it('wait for what they miss, which whoever received them is told, and are judged when that comes', async () => {
-    const [join, first, second] = [await joins(), await says('first'), await says('second')];
+    const [join, first, second] = [await there.joins(), await there.says('first'), await there.says('second')];
     const { received } = await receive(second);
     expect(received).toMatchObject([{ kind: 'missing', parents: [first.event.eventId] }]);
     expect(kindsOf(await receive(first))).toEqual(['missing']);
@@ -95,7 +78,7 @@ describe('events of another server', () => {
   });
 
   it('may come children first: what is told of each is what became of it in the end', async () => {
-    const [join, first, second] = [await joins(), await says('first'), await says('second')];
+    const [join, first, second] = [await there.joins(), await there.says('first'), await there.says('second')];
     const receipt = await receive(second, first, join);
     expect(kindsOf(receipt)).toEqual(['accepted', 'accepted', 'accepted']);
     expect(receipt.released).toEqual([]);
@@ -103,7 +86,7 @@ describe('events of another server', () => {
 
   it('are dropped where their signature does not hold, with the keys that would help, and harm no others', async () => {
     const stranger = new ForeignServer('c.example', 3);
-    const join = await joins();
+    const join = await there.joins();
     const bad = { ...join, text: join.text.replace(/"signatures":.*?}}/, '"signatures":{}') };
     const carol = stranger.user('carol');
     const unknown = await makeOn(there, stranger, {
@@ -119,23 +102,23 @@ describe('events of another server', () => {
 
   it('are refused for a room that is not here', async () => {
     const elsewhere = '!elsewhere:b.example' as RoomId;
-    const command = new ReceivePdus(OTHER.name, elsewhere, [(await joins()).text]);
+    const command = new ReceivePdus(OTHER.name, elsewhere, [(await there.joins()).text]);
     await expect(home.execute(command)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' });
   });
 
   it('are received again where nobody was told what the log made of them', async () => {
-    const join = await joins();
+    const join = await there.joins();
     log.breakNext('done');
     await expect(receive(join)).rejects.toThrow('the connection');
     expect(kindsOf(await receive(join))).toEqual(['known']);
-    const hello = await says('hello');
+    const hello = await there.says('hello');
     log.breakNext('never done');
     await expect(receive(hello)).rejects.toThrow('the connection');
     expect(kindsOf(await receive(hello))).toEqual(['accepted']);
   });
 
   it('are to be received again where the views could not be asked, and keep nobody here from sending', async () => {
-    const join = await joins();
+    const join = await there.joins();
     const get = home.views.get.bind(home.views);
     home.views.get = () => Promise.reject(new ViewsUnavailable('gone'));
     await expect(receive(join)).rejects.toBeInstanceOf(ViewsUnavailable);
@@ -147,7 +130,7 @@ describe('events of another server', () => {
   });
 
   it('are neither judged nor written by what is left of views that somebody throws away', async () => {
-    const [join, hello] = [await joins(), await says('hello')];
+    const [join, hello] = [await there.joins(), await there.says('hello')];
     await receive(join, hello);
     await home.views.follow();
     // Nothing of the room is in memory any more.
@@ -157,15 +140,16 @@ describe('events of another server', () => {
     const gone = { get: async () => undefined, scan: async () => [] };
     Object.assign(views, gone, { confirm: () => Promise.reject(new ViewsUnavailable('thrown away')) });
     const facts = home.facts(roomId).length;
-    for (const pdu of [hello, await says('on it')]) await expect(receive(pdu)).rejects.toBeInstanceOf(ViewsUnavailable);
+    for (const pdu of [hello, await there.says('on it')])
+      await expect(receive(pdu)).rejects.toBeInstanceOf(ViewsUnavailable);
     expect(home.facts(roomId)).toHaveLength(facts);
     Object.assign(views, kept);
     expect(kindsOf(await receive(hello))).toEqual(['known']);
   });
 
   it('take effect as redactions whichever came first, and what was redacted is erasable', async () => {
-    const [join, hello] = [await joins(), await says('hello')];
-    const redaction = await made({
+    const [join, hello] = [await there.joins(), await there.says('hello')];
+    const redaction = await there.makes({
       type: 'm.room.redaction',
       redacts: hello.event.eventId,
       prev: [join.event.eventId],
@@ -184,10 +168,12 @@ describe('events of another server', () => {
 describe('two processes that receive events of one room', () => {
   it('take each once, and come to the same room', async () => {
     const others = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
-    const list = [await joins()];
+    const list = [await there.joins()];
     for (let i = 0; i < 30; i++) {
       const extremities = there.extremities.map(({ eventId }) => eventId);
-      list.push(await says(`${i}`, i % 3 === 0 ? { prev: [list[0]!.event.eventId] } : { prev: extremities.slice(-2) }));
+      list.push(
+        await there.says(`${i}`, i % 3 === 0 ? { prev: [list[0]!.event.eventId] } : { prev: extremities.slice(-2) }),
+      );
     }
     const texts = list.map(({ text }) => text);
     const command = (from: number) =>
@@ -214,14 +200,14 @@ describe('a room with several extremities', () => {
   async function fork(count: number): Promise<ForeignPdu[]> {
     const prev = there.extremities.map(({ eventId }) => eventId);
     const forks: ForeignPdu[] = [];
-    for (let i = 0; i < count; i++) forks.push(await says(`fork ${i}`, { prev }));
+    for (let i = 0; i < count; i++) forks.push(await there.says(`fork ${i}`, { prev }));
     return forks;
   }
 
   it('is merged by what users here send, also when nothing of it is in memory', async () => {
     await home.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 50 } });
-    await tellAll();
-    await receive(await joins());
+    await there.hear(home);
+    await receive(await there.joins());
     const prev = there.extremities.map(({ eventId }) => eventId);
     const set = (type: string) => makeOn(there, OTHER, { type, sender: BOB, stateKey: '', content: {}, prev });
     const forks = [await set('m.room.topic'), await set('m.room.name'), await set('m.room.avatar')];
@@ -229,7 +215,7 @@ describe('a room with several extremities', () => {
     // What stands on two of them leaves no extremity whose state the facts tell by themselves.
     const [topic, name, avatar] = forks.map(({ event }) => event.eventId);
     for (const { text } of forks) await there.receive(text);
-    const said = await says('on two', { prev: [name!, topic!] });
+    const said = await there.says('on two', { prev: [name!, topic!] });
     expect(kindsOf(await receive(said))).toEqual(['accepted']);
     const cold = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
     await cold.send(ALICE, roomId);
@@ -241,7 +227,7 @@ describe('a room with several extremities', () => {
   });
 
   it('has them brought together by an event of a user here as soon as too many are open', async () => {
-    await receive(await joins());
+    await receive(await there.joins());
     await receive(...(await fork(10)));
     expect(lastOf('pdu-accepted').extremities).toHaveLength(10);
     await receive(...(await fork(15)));
@@ -251,22 +237,22 @@ describe('a room with several extremities', () => {
   });
 
   it('keeps them open where no user here may say anything, and goes on', async () => {
-    await receive(await joins());
+    await receive(await there.joins());
     await home.leave(ALICE, roomId);
-    await tellAll();
+    await there.hear(home);
     await receive(...(await fork(12)));
     expect(lastOf('pdu-accepted').extremities).toHaveLength(12);
-    expect(kindsOf(await receive(await says('all of it')))).toEqual(['accepted']);
+    expect(kindsOf(await receive(await there.says('all of it')))).toEqual(['accepted']);
     expect(lastOf('pdu-accepted').extremities).toHaveLength(1);
   });
 
   it('has them brought together though nobody might before, also where the clock was set back meanwhile', async () => {
-    await receive(await joins());
+    await receive(await there.joins());
     await home.leave(ALICE, roomId);
-    await tellAll();
+    await there.hear(home);
     await receive(...(await fork(12)));
     await home.join(ALICE, roomId);
-    await tellAll();
+    await there.hear(home);
     home.now -= 86_400_000;
     await receive(...(await fork(12)));
     expect(lastOf('pdu-accepted').extremities.length).toBeLessThanOrEqual(10);
@@ -275,16 +261,16 @@ describe('a room with several extremities', () => {
 
 describe('a gap in the history of a room', () => {
   it('is bridged by the state that another server tells, and what is missing is of the past when it comes', async () => {
-    const join = await joins();
+    const join = await there.joins();
     await receive(join);
-    const topic = await made({ type: 'm.room.topic', stateKey: '', content: { topic: 'not for Bob to say' } });
-    const name = await made({
+    const topic = await there.makes({ type: 'm.room.topic', stateKey: '', content: { topic: 'not for Bob to say' } });
+    const name = await there.makes({
       type: 'm.room.member',
       stateKey: BOB,
       content: { membership: 'join', displayname: 'Bob' },
     });
     const state = [...there.state.entries()].map(({ eventId }) => eventId);
-    const hello = await says('after the gap');
+    const hello = await there.says('after the gap');
     expect(await receive(hello)).toMatchObject({ received: [{ kind: 'missing', parents: [name.event.eventId] }] });
     const told = new ReceiveState(OTHER.name, roomId, hello.event.eventId, state);
     expect(await home.execute(told)).toMatchObject({ kind: 'missing', authEvents: [name.event.eventId] });
@@ -302,11 +288,11 @@ describe('a gap in the history of a room', () => {
   it.each(['the event after it', 'what is of the past', 'either, after a restart'])(
     'has no extremity before it once it is filled and an event stands on %s',
     async (parent) => {
-      const join = await joins();
+      const join = await there.joins();
       await receive(join);
-      const [missed, more] = [await says('missed'), await says('missed too')];
+      const [missed, more] = [await there.says('missed'), await there.says('missed too')];
       const state = [...there.state.entries()].map(({ eventId }) => eventId);
-      const hello = await says('after the gap');
+      const hello = await there.says('after the gap');
       await receive(hello);
       await home.execute(new ReceiveState(OTHER.name, roomId, hello.event.eventId, state));
       expect(lastOf('pdu-accepted').extremities).toEqual([join.event.eventId, hello.event.eventId]);
@@ -316,7 +302,7 @@ describe('a gap in the history of a room', () => {
         await home.views.follow();
         home = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
       }
-      const next = await says('next', parent === 'what is of the past' ? { prev: [more.event.eventId] } : {});
+      const next = await there.says('next', parent === 'what is of the past' ? { prev: [more.event.eventId] } : {});
       expect(kindsOf(await receive(next))).toEqual(['accepted']);
       const left = parent === 'what is of the past' ? [hello, next] : [next];
       expect(lastOf('pdu-accepted').extremities).toEqual(left.map(({ event }) => event.eventId));
@@ -326,11 +312,11 @@ describe('a gap in the history of a room', () => {
   );
 
   it('is bridged once: a state that is told again, or otherwise, of an event that was judged is not written down', async () => {
-    const join = await joins();
+    const join = await there.joins();
     await receive(join);
-    await says('missed');
+    await there.says('missed');
     const state = [...there.state.entries()].map(({ eventId }) => eventId);
-    const hello = await says('after the gap');
+    const hello = await there.says('after the gap');
     await receive(hello);
     const tell = (told: readonly EventId[]) => new ReceiveState(OTHER.name, roomId, hello.event.eventId, told);
     await home.execute(tell(state));

@@ -4,11 +4,10 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
-import { type DraftOn, makeOn } from '#testing/receiving/make-on';
-import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo } from '#testing/receiving/memory-room';
+import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
-import { pduTextOf } from '../facts/fact-text.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -25,31 +24,14 @@ const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER);
 let home: RoomCommands;
 let roomId: RoomId;
 /** The room as the other server has it. */
-let there: MemoryRoom;
+let there: RoomElsewhere;
 
 beforeEach(async () => {
   home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
   roomId = await home.open();
-  there = new MemoryRoom(roomId, VERSION, KEYS);
-  await tellAll();
+  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
+  await there.hear(home);
 });
-
-/** Lets the other server know everything. */
-async function tellAll(): Promise<void> {
-  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
-}
-
-/** Something that the other server's users do, and it takes for done. */
-async function made(draft: Omit<DraftOn, 'sender'> & { readonly sender?: string }): Promise<ForeignPdu> {
-  const pdu = await makeOn(there, OTHER, { sender: BOB, ...draft });
-  await there.receive(pdu.text);
-  return pdu;
-}
-
-const joins = (userId: UserId): Promise<ForeignPdu> =>
-  made({ type: 'm.room.member', sender: userId, stateKey: userId, content: { membership: 'join' } });
-const says = (body: string, more: Partial<DraftOn> = {}): Promise<ForeignPdu> =>
-  made({ type: 'm.room.message', content: { body }, ...more });
 
 function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
   const texts = pdus.map(({ text }) => text);
@@ -62,9 +44,9 @@ describe('several redactions of one event', () => {
   it.each(['at once', 'one after another', 'before the event', 'on both sides of it'])(
     'take effect, the first for good, and are shown: received %s',
     async (how) => {
-      const [join, hello] = [await joins(BOB), await says('hello')];
+      const [join, hello] = [await there.joins(BOB), await there.says('hello')];
       const redact = (reason: string) =>
-        made({
+        there.makes({
           type: 'm.room.redaction',
           redacts: hello.event.eventId,
           content: { reason },
@@ -89,25 +71,25 @@ describe('several redactions of one event', () => {
   );
 
   it('are shown where their event is not, and what may not redact it is not', async () => {
-    const [join, carolJoins] = [await joins(BOB), await joins(CAROL)];
+    const [join, carolJoins] = [await there.joins(BOB), await there.joins(CAROL)];
     await receive(join, carolJoins);
     await home.on(ALICE, 'ban', roomId, CAROL);
-    const late = await says('late', { sender: CAROL });
+    const late = await there.says('late', { sender: CAROL });
     expect(kindsOf(await receive(late))).toEqual(['soft-failed']);
-    await tellAll();
-    const redact = () => made({ type: 'm.room.redaction', redacts: late.event.eventId });
+    await there.hear(home);
+    const redact = () => there.makes({ type: 'm.room.redaction', redacts: late.event.eventId });
     const redactions = [await redact(), await redact()];
     await receive(...redactions);
     await home.views.follow();
     const reader = { userId: ALICE, ignored: new Set<UserId>() };
     for (const { event } of redactions) await getEvent(home.views, roomId, event.eventId, reader);
     const said = await home.send(ALICE, roomId);
-    await tellAll();
-    const forbidden = await made({ type: 'm.room.redaction', redacts: said });
+    await there.hear(home);
+    const forbidden = await there.makes({ type: 'm.room.redaction', redacts: said });
     await receive(forbidden);
     await home.execute(new RedactEvent(requesterOf(ALICE), roomId, said, {}, 'txn'));
-    await tellAll();
-    const after = await made({ type: 'm.room.redaction', redacts: said });
+    await there.hear(home);
+    const after = await there.makes({ type: 'm.room.redaction', redacts: said });
     await receive(after);
     await home.views.follow();
     for (const { event } of [forbidden, after]) {
@@ -123,10 +105,10 @@ describe('an event that nobody here is shown', () => {
   it('is redacted by whoever has the level and has heard of it, and by nobody else', async () => {
     const dave = '@dave:a.example' as UserId;
     await home.join(dave, roomId);
-    const carolJoins = await joins(CAROL);
+    const carolJoins = await there.joins(CAROL);
     await receive(carolJoins);
     await home.on(ALICE, 'ban', roomId, CAROL);
-    const late = await says('late', { sender: CAROL });
+    const late = await there.says('late', { sender: CAROL });
     expect(kindsOf(await receive(late))).toEqual(['soft-failed']);
     const { eventId } = late.event;
     await home.views.follow();

@@ -9,11 +9,11 @@ import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn } from '#testing/receiving/make-on';
-import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
+import { keysKnownTo } from '#testing/receiving/memory-room';
+import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
-import { pduTextOf } from '../facts/fact-text.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
@@ -27,15 +27,15 @@ const FORGED = createSigningKey(Buffer.alloc(32, 9), TEST_AUTHOR.signingKey.keyI
 
 let home: RoomCommands;
 let roomId: RoomId;
-let there: MemoryRoom;
+let there: RoomElsewhere;
 
 beforeEach(async () => {
   home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
   roomId = await home.open();
   const allow = [{ type: 'm.room_membership', room_id: '!other:b.example' }];
   await home.setState(ALICE, roomId, 'm.room.join_rules', { join_rule: 'restricted', allow });
-  there = new MemoryRoom(roomId, VERSION, KEYS);
-  for (const { data } of home.facts(roomId, 'pdu-accepted')) await there.receive(pduTextOf(data));
+  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
+  await there.hear(home);
 });
 
 /** Bob's join, which the server of Alice authorises, as it was made and with a signature by another key or none, and what stands on it. */

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, UserId } from '#kernel/ids';
-import { ForkedRoom } from '#testing/forked-room';
-import { ALICE, BOB, LocalRoom } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
-import { RoomViews } from '#testing/room-views';
+import type { ForkedRoom } from '#testing/forked-room';
+import { ALICE, BOB, type LocalRoom } from '#testing/local-room';
+import type { RoomViews } from '#testing/room-views';
+import { CAROL, roomWithCarol } from '#testing/room-with-carol';
 import type { HistoryVisibility } from '../facts/room-facts.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
@@ -15,7 +15,6 @@ import { listMessages } from './list-messages.js';
 import { listRelations } from './list-relations.js';
 import { readBundles } from './read-bundles.js';
 
-const CAROL = '@carol:b.example' as UserId;
 const as = (userId: UserId): Reader => ({ userId, ignored: new Set() });
 
 let room: LocalRoom;
@@ -26,12 +25,7 @@ let fork: readonly EventId[];
 const DAVE = '@dave:a.example' as UserId;
 
 beforeEach(async () => {
-  const log = new MemoryEventStore();
-  views = new RoomViews(log);
-  room = await LocalRoom.begin(log);
-  await room.setState('m.room.join_rules', { join_rule: 'public' });
-  others = new ForkedRoom(log, room);
-  await others.join(CAROL);
+  ({ room, others, views } = await roomWithCarol());
   await room.setMembership(DAVE, 'join');
   fork = await others.extremities();
   await room.setMembership(BOB, 'join');

@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, UserId } from '#kernel/ids';
 import type { HistoryVisibility } from '../facts/room-facts.js';
-import { ForkedRoom } from '#testing/forked-room';
-import { ALICE, BOB, LocalRoom } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
-import { RoomViews } from '#testing/room-views';
+import type { ForkedRoom } from '#testing/forked-room';
+import { ALICE, BOB, type LocalRoom } from '#testing/local-room';
+import type { RoomViews } from '#testing/room-views';
+import { CAROL, roomWithCarol } from '#testing/room-with-carol';
 import { formatStreamPlace } from '#http/tokens/stream-token';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
 import { NO_TYPING } from '#http/tokens/typing-mark';
@@ -24,11 +24,9 @@ import { listThreads } from './list-threads.js';
 import { readBundles } from './read-bundles.js';
 import { parseTimelineBounds } from './timeline-places.js';
 
-const CAROL = '@carol:b.example' as UserId;
 const DAVE = '@dave:a.example' as UserId;
 const ERIN = '@erin:a.example' as UserId;
 
-let log: MemoryEventStore;
 let room: LocalRoom;
 let others: ForkedRoom;
 let views: RoomViews;
@@ -44,12 +42,7 @@ const say = (body: string, prevEvents: readonly EventId[]) => ({
 });
 
 beforeEach(async () => {
-  log = new MemoryEventStore();
-  views = new RoomViews(log);
-  room = await LocalRoom.begin(log);
-  await room.setState('m.room.join_rules', { join_rule: 'public' });
-  others = new ForkedRoom(log, room);
-  await others.join(CAROL);
+  ({ room, others, views } = await roomWithCarol());
   await room.setMembership(DAVE, 'join');
   await room.setMembership(ERIN, 'invite', ALICE);
   gap = await others.extremities();

@@ -1,20 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EventId, UserId } from '#kernel/ids';
+import type { EventId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { START } from '#kernel/position';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { StateTrie } from '#protocol/state-trie/state-trie';
-import { ForkedRoom } from '#testing/forked-room';
-import { ALICE, LocalRoom } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
-import { RoomViews } from '#testing/room-views';
+import type { ForkedRoom } from '#testing/forked-room';
+import { ALICE, type LocalRoom } from '#testing/local-room';
+import type { MemoryEventStore } from '#testing/memory-event-store';
+import type { RoomViews } from '#testing/room-views';
+import { CAROL, roomWithCarol } from '#testing/room-with-carol';
 import { changedBy } from '../decide/room-state.js';
 import { currentChangeOf, type PduAccepted } from '../facts/room-facts.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { findStateRowsAt, listStateChanges, listStateRowsAfter, listStateRowsAt } from './past-state.js';
 
-const CAROL = '@carol:b.example' as UserId;
 const TOPIC = 'm.room.topic';
 
 let log: MemoryEventStore;
@@ -23,13 +23,8 @@ let room: LocalRoom;
 let others: ForkedRoom;
 
 beforeEach(async () => {
-  log = new MemoryEventStore();
-  views = new RoomViews(log);
-  room = await LocalRoom.begin(log);
+  ({ log, room, others, views } = await roomWithCarol());
   await room.setState('m.room.power_levels', { users: { [ALICE]: 100, [CAROL]: 50 } });
-  await room.setState('m.room.join_rules', { join_rule: 'public' });
-  others = new ForkedRoom(log, room);
-  await others.join(CAROL);
 });
 
 const carols = (topic: string, prevEvents: readonly EventId[]) =>

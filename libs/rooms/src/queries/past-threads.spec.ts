@@ -2,14 +2,12 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, UserId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
-import { ForkedRoom } from '#testing/forked-room';
-import { ALICE, LocalRoom } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
-import { RoomViews } from '#testing/room-views';
+import type { ForkedRoom } from '#testing/forked-room';
+import { ALICE, type LocalRoom } from '#testing/local-room';
+import type { RoomViews } from '#testing/room-views';
+import { CAROL, roomWithCarol } from '#testing/room-with-carol';
 import { listThreads, type ThreadsRequest } from './list-threads.js';
 import { readBundles } from './read-bundles.js';
-
-const CAROL = '@carol:b.example' as UserId;
 
 let room: LocalRoom;
 let others: ForkedRoom;
@@ -20,12 +18,7 @@ let gap: readonly EventId[];
 beforeEach(begin);
 
 async function begin(): Promise<void> {
-  const log = new MemoryEventStore();
-  views = new RoomViews(log);
-  room = await LocalRoom.begin(log);
-  await room.setState('m.room.join_rules', { join_rule: 'public' });
-  others = new ForkedRoom(log, room);
-  await others.join(CAROL);
+  ({ room, others, views } = await roomWithCarol());
   gap = await others.extremities();
   for (const text of ['after', 'the', 'gap']) await room.say(text);
 }

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, UserId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
-import { ForkedRoom } from '#testing/forked-room';
-import { ALICE, BOB, LocalRoom } from '#testing/local-room';
-import { MemoryEventStore } from '#testing/memory-event-store';
-import { RoomViews } from '#testing/room-views';
+import type { ForkedRoom } from '#testing/forked-room';
+import { ALICE, BOB, type LocalRoom } from '#testing/local-room';
+import type { MemoryEventStore } from '#testing/memory-event-store';
+import type { RoomViews } from '#testing/room-views';
+import { CAROL, roomWithCarol } from '#testing/room-with-carol';
 import { joinedMembersText } from '../queries/list-members.js';
 import { getStateRow, listStateFor } from '../queries/get-state.js';
 import { renderEvents } from '../queries/render-event.js';
 import type { Reader } from './reader.js';
 
-const CAROL = '@carol:b.example' as UserId;
 const DAVE = '@dave:a.example' as UserId;
 const SECRET = 'the secret name';
 const as = (userId: UserId): Reader => ({ userId, ignored: new Set() });
@@ -21,12 +21,7 @@ let others: ForkedRoom;
 let views: RoomViews;
 
 beforeEach(async () => {
-  log = new MemoryEventStore();
-  views = new RoomViews(log);
-  room = await LocalRoom.begin(log);
-  await room.setState('m.room.join_rules', { join_rule: 'public' });
-  others = new ForkedRoom(log, room);
-  await others.join(CAROL);
+  ({ log, room, others, views } = await roomWithCarol());
 });
 
 /** Dave erases himself. */
