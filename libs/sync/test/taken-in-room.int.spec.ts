@@ -8,6 +8,7 @@ import { allowAll } from '#rooms/receive/7-check-policy';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
+import type { DraftOn } from '#testing/receiving/make-on';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import { makeRoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
@@ -20,7 +21,6 @@ interface Event {
   readonly state_key?: string;
 }
 
-const THERE = new ForeignServer('b.example', 2);
 /** As this server signs. */
 const HERE = Object.assign(new ForeignServer(TEST_AUTHOR.serverName, 3), { signingKey: TEST_AUTHOR.signingKey });
 
@@ -33,15 +33,20 @@ beforeAll(async () => {
   app = await SyncApp.start();
   alice = await app.register('alice');
   since = (await alice.sync()).next_batch;
-  const told = await makeRoomToTell(findRoomVersion('11')!, THERE, HERE, alice.userId as UserId);
-  const workers = app.get(RoomWorkers);
-  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, THERE), allowAll);
-  const joined = await new ReceiveRoomHandler(workers, receiving, app.get(Joining)).execute(tellRoom(told, THERE));
-  if (joined.kind !== 'joined') throw new Error(joined.reason);
-  await app.views.whenProcessed(joined.position);
-  roomId = told.roomId;
+  roomId = await joinedBy(alice, new ForeignServer('b.example', 2));
 });
 afterAll(() => app.close());
+
+/** A room of a server that somebody joins. */
+async function joinedBy({ userId }: SyncUser, there: ForeignServer, more: readonly DraftOn[] = []): Promise<RoomId> {
+  const told = await makeRoomToTell(findRoomVersion('11')!, there, HERE, userId as UserId, more);
+  const workers = app.get(RoomWorkers);
+  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), allowAll);
+  const joined = await new ReceiveRoomHandler(workers, receiving, app.get(Joining)).execute(tellRoom(told, there));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  await app.views.whenProcessed(joined.position);
+  return told.roomId;
+}
 
 type Params = Readonly<Record<string, string | boolean | object>>;
 
@@ -76,6 +81,22 @@ describe('who has joined a room of another server', () => {
         alice.userId,
       ]);
       expect(told.map(({ type }) => type)).toContain('m.room.name');
+    }
+  });
+
+  it('is told the same of an event of that state by its id, and not that they were there at it', async () => {
+    const there = new ForeignServer('c.example', 4);
+    const sender = there.user('alice');
+    const content = { history_visibility: 'joined' };
+    const other = await joinedBy(alice, there, [
+      { type: 'm.room.history_visibility', sender, stateKey: '', content },
+      { type: 'm.room.topic', sender, stateKey: '', content: { topic: 'for members' } },
+    ]);
+    const state = await alice.ok('GET', `${roomPath(other)}/state`);
+    const topic = (state as Event[]).find(({ type }) => type === 'm.room.topic')!;
+    const alone = await alice.ok('GET', `${roomPath(other)}/event/${encodeURIComponent(topic.event_id)}`);
+    for (const event of [topic, alone]) {
+      expect(event).toMatchObject({ content: { topic: 'for members' }, unsigned: { membership: 'leave' } });
     }
   });
 });

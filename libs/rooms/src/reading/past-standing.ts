@@ -16,6 +16,8 @@ export interface PastStanding {
   readonly before: string;
   /** Whether the reader is known to have been in the room at any time later. */
   readonly isInLater: boolean;
+  /** It was in force when the reader came, of whatever time it is. */
+  readonly isFound?: boolean;
 }
 
 /** What somebody was of whom nothing is known. */
@@ -76,9 +78,9 @@ export async function findPastStandings(
     if (joined === undefined) return OUTSIDE;
     const last = (await findLastRow(views, roomId, joined))?.header;
     // Who was in the state that came had been in the room before this server was.
-    if (last === undefined) return { membership: 'join', isInLater: false };
+    if (last === undefined) return { ...OUTSIDE, isFound: true };
     const state = await askGraph(views, roomId, last.position, (graph) => graph.findStateSince(last.eventId));
-    return { membership: (await state?.find(type, stateKey)) === eventId ? 'join' : 'leave', isInLater: false };
+    return { ...OUTSIDE, isFound: (await state?.find(type, stateKey)) === eventId };
   }
 
   function isInAfter(position: Position): boolean {

@@ -46,7 +46,8 @@ export class RoomReader {
 
   /** Whether the rules of history visibility let the reader see an event, and it is there for clients. Only for what is covered. */
   maySee(header: SeenHeader): boolean {
-    return header.isWaiting !== true && maySee(header, this);
+    if (header.isWaiting === true) return false;
+    return maySee(header, this) || (header.isHistory === true && this.#pastOf(header).isFound === true);
   }
 
   /** What the reader was just after an event. Only for what is covered. */
