@@ -36,15 +36,17 @@ const PARTS = [
   'decide',
   'receive',
   'graph',
+  'audit',
   'worker',
   'projections',
+  'joining',
   'reading',
   'queries',
   'commands',
   'doors',
 ];
 /** What no other domain may ask for. */
-const PRIVATE_PARTS = new Set(['decide', 'receive', 'graph', 'worker', 'doors']);
+const PRIVATE_PARTS = new Set(['decide', 'receive', 'graph', 'worker', 'joining', 'doors']);
 /** What decides, and takes nothing but values and promises of values. */
 const PURE_PARTS = new Set(['facts', 'decide', 'receive']);
 

@@ -56,14 +56,8 @@ export class ProjectionRuntime implements Views {
     this.#parts = parts;
     this.#log = log;
     this.#progress = new ViewsProgress(projectors, readModels, log);
-    this.effects = new EffectRunner({
-      store,
-      clock,
-      effects,
-      log,
-      live: followAll(this.#progress, () => this.confirm()),
-      lease,
-    });
+    const live = followAll(this.#progress, () => this.confirm());
+    this.effects = new EffectRunner({ store, clock, effects, log, live, lease });
     this.#feeds = new FactFeeds(parts, log, this.#progress, this.effects, this.#stopping.signal);
   }
 
