@@ -100,6 +100,9 @@ function fail(message) {
   process.exit(1);
 }
 
+// What is printed there, by a library too, may find a full disk or a closed pipe, which is no reason to end.
+process.stderr.on('error', () => {});
+
 if (process.argv[2] === 'build') {
   await build(() => true);
   process.exit();
