@@ -1,5 +1,6 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
+import { scanPages } from '#projections/scan-pages';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import type { WriteSideName } from '#read-models/write-side-collections';
@@ -30,6 +31,7 @@ type SnapshotEntry = readonly [type: string, stateKey: string, eventId: EventId,
 /** Facts since the last snapshot that make a new one worth its writing, unless the state is larger than that. */
 const MIN_FACTS = 2_000;
 const ENTRIES_PER_CHUNK = 1_000;
+const CHUNKS_AT_ONCE = 16;
 
 /**
  * Snapshots of live rooms, so that a cold room is not folded from its first fact. They are believed only where the log
@@ -132,20 +134,17 @@ export class RoomSnapshots {
       visibility,
       chunks,
     };
-    const before = await this.readModels.get(SNAPSHOTS, [roomId, 'head']);
     await this.readModels.write([put([roomId, 'head'], JSON.stringify(header))]);
-    const replaced = parse<SnapshotHeader>(before);
-    if (replaced !== undefined) await this.#removeChunks(roomId, replaced);
+    await this.#removeOthers(roomId, revision);
   }
 
-  async #removeChunks(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<void> {
-    await this.readModels.write(
-      Array.from({ length: chunks }, (_, chunk) => ({
-        collection: SNAPSHOTS,
-        key: chunkKey(roomId, revision, chunk),
-        value: null,
-      })),
-    );
+  /** Removes the chunks of the snapshot before, and of those in the midst of which the process ended. */
+  async #removeOthers(roomId: RoomId, revision: number): Promise<void> {
+    const [, own] = chunkKey(roomId, revision, 0);
+    for await (const rows of scanPages(this.readModels, SNAPSHOTS, { prefix: [roomId] }, CHUNKS_AT_ONCE)) {
+      const others = rows.filter(({ key }) => key.length === 3 && key[1] !== own);
+      await this.readModels.write(others.map(({ key }) => ({ collection: SNAPSHOTS, key, value: null })));
+    }
   }
 
   async #entries(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<SnapshotEntry[] | undefined> {

@@ -237,8 +237,12 @@ test('a cold room begins at its snapshot, and not where the log disagrees with i
     await Promise.all(Array.from({ length: 100 }, (_, j) => say(roomId, `${i + j}`)));
   }
   const writing = new RoomWorkers({ store, snapshots, views: NO_VIEWS, author, clock });
+  // What a process left that ended in the midst of one.
+  const left = [roomId, '000000000007', '000000'];
+  await readModels.write([{ collection: 'room-snapshots', key: left, value: '[]' }]);
   await say(roomId, 'makes the snapshot', writing);
   await writing.close();
+  expect(await readModels.get('room-snapshots', left)).toBeUndefined();
 
   const found = await snapshots.find(roomId);
   expect(found?.head.revision).toBe((await factsOf(roomId)).length - 1);
