@@ -12,6 +12,7 @@ import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { RoomGraph } from '#rooms/graph/room-graph';
 import { graphProjector } from '#rooms/projections/graph.projector';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { type Figure, median, percentile, under } from './figures.js';
 import { type MadeRoom, makeRoom } from './made-room.js';
 
@@ -35,7 +36,7 @@ async function benchRoom(members: number, limitMs: number): Promise<Figure[]> {
   const directory = mkdtempSync(join(tmpdir(), 'annals-bench-'));
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = openLmdbReadModels(join(directory, 'views'));
-  const projectors = [graphProjector];
+  const projectors = [graphProjector(createRoomFactReader())];
   const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
   try {
     const room = await makeRoom(store, members);

@@ -5,6 +5,7 @@ import { trieOf } from '#protocol/state-trie/state-trie';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, project, recordFacts, type StreamFact } from '#testing/project';
 import { graphProjector } from '../projections/graph.projector.js';
+import { createRoomFactReader } from '../projections/room-fact-reader.js';
 import { RoomGraph } from './room-graph.js';
 
 const ROOM = '!r:a.example' as RoomId;
@@ -45,9 +46,9 @@ const redacted = (eventId: EventId | undefined, by: EventId | undefined): Stream
 
 /** The graph of some facts, whose rows do not depend on how often or in which batches they are applied. */
 async function graphOf(facts: readonly StreamFact[]): Promise<RoomGraph> {
-  await project(graphProjector, facts);
+  await project(graphProjector(createRoomFactReader()), facts);
   const views = new MemoryReadModels();
-  await applyFacts(graphProjector, recordFacts(facts), views);
+  await applyFacts(graphProjector(createRoomFactReader()), recordFacts(facts), views);
   return new RoomGraph(views, ROOM);
 }
 

@@ -1,4 +1,5 @@
 import type { OwnRows } from '#projections/projector';
+import type { PduAccepted } from '../facts/room-facts.js';
 import { writeHoles } from './hole-rows.js';
 import { writeRedacted, writeRedaction } from './redaction-rows.js';
 import { type GraphFact, writeGraph } from './write-graph.js';
@@ -21,12 +22,12 @@ export function isOfGraph(type: string): boolean {
 
 /**
  * Writes down all that a fact tells of its room's events. Applied again, also after later facts, it changes nothing. Throws where
- * the fact stands on a state that no fact before it told.
+ * the fact stands on a state that no fact before it told. `parsed`: its data, where somebody has parsed it.
  */
-export function projectGraph(fact: GraphFact, rows: OwnRows): void | Promise<void> {
+export function projectGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): void | Promise<void> {
   if (fact.type === 'pdu-redacted') return writeRedacted(fact, rows);
   const besides = fact.type === 'pdu-accepted' ? writeBesides(fact, rows) : undefined;
-  return besides === undefined ? writeGraph(fact, rows) : besides.then(() => writeGraph(fact, rows));
+  return besides === undefined ? writeGraph(fact, rows, parsed) : besides.then(() => writeGraph(fact, rows, parsed));
 }
 
 function writeBesides(fact: GraphFact, rows: OwnRows): void | Promise<void> {

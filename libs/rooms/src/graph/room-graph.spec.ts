@@ -13,6 +13,7 @@ import { applyFacts, project, recordFacts, rowsOf, type StreamFact } from '#test
 import { changedBy, changesBetween, tellHeldBefore } from '../decide/room-state.js';
 import type { StateBase, StateChange } from '../facts/room-facts.js';
 import { graphProjector } from '../projections/graph.projector.js';
+import { createRoomFactReader } from '../projections/room-fact-reader.js';
 import { MOST_BEHIND, MOST_ENTRIES } from './bucket-rows.js';
 import type { GraphRows } from './graph-rows.js';
 import { RoomGraph } from './room-graph.js';
@@ -107,7 +108,7 @@ beforeEach(() => {
 
 async function take(batch?: number): Promise<readonly RecordedFact[]> {
   const facts = recordFacts(told.facts);
-  await applyFacts(graphProjector, facts, views, batch);
+  await applyFacts(graphProjector(createRoomFactReader()), facts, views, batch);
   return facts;
 }
 
@@ -188,7 +189,7 @@ describe('the graph of a room', () => {
     torn.learnt(first, LEARNT_ENTRIES, 4);
     torn.facts.pop();
     torn.event([], { id: first, base: { learnt: first } });
-    const apply = applyFacts(graphProjector, recordFacts(torn.facts), new MemoryReadModels());
+    const apply = applyFacts(graphProjector(createRoomFactReader()), recordFacts(torn.facts), new MemoryReadModels());
     await expect(apply).rejects.toThrow('which is not all there');
   });
 
@@ -291,7 +292,9 @@ describe('the graph of a room', () => {
       ends.push(last);
     }
     told.event([ends[4]!, last], { merged: [{ type: MEMBER, state_key: '@1:a.example', event_id: null }] });
-    expect(Object.keys(await project(graphProjector, told.facts)).length).toBeGreaterThan(ends.length);
+    expect(Object.keys(await project(graphProjector(createRoomFactReader()), told.facts)).length).toBeGreaterThan(
+      ends.length,
+    );
   });
 
   it('costs a change of a large room a few rows, on whatever line it goes', async () => {
@@ -304,7 +307,7 @@ describe('the graph of a room', () => {
     }
     await take();
     await check(end);
-    const rows = await rowsOf(graphProjector, views);
+    const rows = await rowsOf(graphProjector(createRoomFactReader()), views);
     const last = (await graph.findStateAfter(end))!.place;
     const written = Object.keys(rows).filter((key) => key.startsWith(`graph-state ${ROOM} ${last.line} `));
     expect(written.length).toBeLessThan(5);

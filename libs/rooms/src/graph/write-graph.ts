@@ -39,9 +39,9 @@ const WITH_STATE: Readonly<Record<string, Outcome>> = {
 };
 
 /** `projectGraph`, for the facts that hold an event or a part of what it says: what became of it, and the states before and after it. */
-export function writeGraph(fact: GraphFact, rows: OwnRows): Promise<void> {
+export function writeGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): Promise<void> {
   const outcome = WITH_STATE[fact.type];
-  const data: unknown = JSON.parse(fact.data);
+  const data: unknown = parsed ?? JSON.parse(fact.data);
   const writer = new GraphWriter(fact, rows);
   if (outcome !== undefined) return writer.placed(outcome, data as PduWithState);
   if (fact.type === 'change-told') return writer.told(data as ChangeTold);

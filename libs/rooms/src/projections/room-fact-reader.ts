@@ -51,25 +51,35 @@ export interface RoomFactReader {
   redacted(fact: RecordedFact): RedactedFact;
 }
 
-/** How many parsed facts are kept: each projector in turn goes through a batch of facts, and a batch is smaller. */
-const KEPT = 1_200;
+/** How many parsed changes of state are kept: each projector in turn goes through a batch of facts, and a batch is smaller. */
+const KEPT_CHANGES = 1_200;
+/** PERF: of messages the facts of some requests at once; to keep those of a large batch costs more than to parse them again. */
+const KEPT_MESSAGES = 128;
 
-/**
- * Makes a reader. Projectors that run over the same facts share one. PERF: only changes of state are kept, as only the
- * timeline reads messages: keeping those alive for a whole batch costs more than parsing them (bench/project-message.ts).
- */
+/** Makes a reader. Projectors that run over the same facts share one. PERF: measured by bench/project-message.ts. */
 export function createRoomFactReader(): RoomFactReader {
-  const changes = new Map<RecordedFact, AcceptedFact>();
-  const findStateChange = (fact: RecordedFact): AcceptedFact | undefined => {
-    if (changesNoState(fact.data)) return undefined;
-    let parsed = changes.get(fact);
-    if (parsed === undefined) {
-      if (changes.size >= KEPT) changes.clear();
-      changes.set(fact, (parsed = parseAccepted(fact)));
-    }
-    return parsed;
+  const changes = new Kept(KEPT_CHANGES);
+  const messages = new Kept(KEPT_MESSAGES);
+  return {
+    findStateChange: (fact) => (changesNoState(fact.data) ? undefined : changes.parse(fact)),
+    accepted: (fact) => (changesNoState(fact.data) ? messages : changes).parse(fact),
+    redacted: parseRedacted,
   };
-  return { findStateChange, accepted: (fact) => findStateChange(fact) ?? parseAccepted(fact), redacted: parseRedacted };
+}
+
+/** Facts that were parsed last. */
+class Kept {
+  readonly #parsed = new Map<RecordedFact, AcceptedFact>();
+
+  constructor(private readonly most: number) {}
+
+  parse(fact: RecordedFact): AcceptedFact {
+    let parsed = this.#parsed.get(fact);
+    if (parsed !== undefined) return parsed;
+    if (this.#parsed.size >= this.most) this.#parsed.clear();
+    this.#parsed.set(fact, (parsed = parseAccepted(fact)));
+    return parsed;
+  }
 }
 
 /** The events that became current by this fact; nothing for a message event. */

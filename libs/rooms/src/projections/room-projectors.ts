@@ -18,6 +18,6 @@ export function roomProjectors(): readonly Projector[] {
     roomSummaryProjector(reader),
     relationsProjector(reader),
     annotationsProjector(reader),
-    graphProjector,
+    graphProjector(reader),
   ];
 }

@@ -13,6 +13,7 @@ import { slowKey, type SlowState } from '../../test/receiving/slow-resolution.js
 import { SlowRoom } from '../../test/receiving/slow-room.js';
 import { type GraphState, RoomGraph } from '../graph/room-graph.js';
 import { graphProjector } from '../projections/graph.projector.js';
+import { createRoomFactReader } from '../projections/room-fact-reader.js';
 
 /** How many rooms of each version: `ANNALS_ROOMS=1000` for a long look, `ANNALS_ROOMS_SEED` for others. */
 const ROOMS = Number(process.env['ANNALS_ROOMS'] ?? 10);
@@ -75,7 +76,7 @@ class Receiver {
 /** The graph that is made of the facts of a room has the states before and after each event that the reference found. */
 async function checkGraph({ fast, slow }: Receiver): Promise<void> {
   const views = new MemoryReadModels();
-  await applyFacts(graphProjector, recordedFactsOf(fast), views);
+  await applyFacts(graphProjector(createRoomFactReader()), recordedFactsOf(fast), views);
   const graph = new RoomGraph(views, fast.roomId);
   const told = async (state: GraphState | undefined) =>
     sorted((await state!.list()).map(({ type, stateKey, eventId }) => [slowKey(type, stateKey), eventId]));
