@@ -11,7 +11,7 @@ const JOIN_RULES: StateKey = { type: 'm.room.join_rules', stateKey: '' };
  * server-server API, "Auth events selection". Each key once. Never the create event from room version 12 on.
  */
 export function selectAuthTypes(
-  event: Pick<RoomEvent, 'type' | 'sender' | 'stateKey' | 'content'>,
+  event: Pick<RoomEvent, 'type' | 'sender' | 'content'> & Partial<Pick<RoomEvent, 'stateKey'>>,
   version: RoomVersion,
 ): StateKey[] {
   if (event.type === 'm.room.create') return [];
@@ -23,7 +23,7 @@ export function selectAuthTypes(
 
 function addMembershipKeys(
   keys: StateKey[],
-  { sender, stateKey: target, content }: Pick<RoomEvent, 'sender' | 'stateKey' | 'content'>,
+  { sender, stateKey: target, content }: Parameters<typeof selectAuthTypes>[0],
   version: RoomVersion,
 ): void {
   if (target !== undefined && target !== sender) keys.push(memberKey(target));

@@ -47,10 +47,10 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   }
 
   async #send(command: SendEvent, annotation: Annotation | undefined): Promise<EventSent> {
-    const { requester, roomId, type, content } = command;
+    const { requester, roomId, type, content, txnId } = command;
     checkStateKey(type, undefined);
     const redacts = type === 'm.room.redaction' ? redactionTargetOf(content) : undefined;
-    const transaction = await findTransaction(this.views, { ...command, redacts });
+    const transaction = await findTransaction(this.views, { requester, roomId, type, txnId, redacts });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 
     const target = redacts && (await findRedactionTarget(this.views, roomId, redacts, requester.userId));

@@ -105,8 +105,8 @@ export function decideEvent(
   checkDraftAuth(roomId, head, draft, references.auth, author);
   const { version } = head;
   const place = { parents: parentsOfNext(head), depth: depthOfNext(head.depth), references };
-  const built = buildEvent(roomId, version, draft, place, author, now);
-  return { ...built, ...accept(head, built.event, draft.txn) };
+  const { event, pduText } = buildEvent(roomId, version, draft, place, author, now);
+  return { pduText, ...accept(head, event, draft.txn) };
 }
 
 /** Where a new event stands. */
@@ -179,7 +179,7 @@ function accept(head: RoomHead, event: RoomEvent, txn: PduAccepted['txn'] | unde
     ...(txn === undefined ? {} : { txn }),
   };
   const after = headAfter(head, { type: 'pdu-accepted', event, header: changes });
-  const header = { event_id: event.eventId, ...changes, visibility: head.visibility };
+  const header = { event_id: event.eventId, visibility: head.visibility, ...changes };
   return { event, header, head: after };
 }
 

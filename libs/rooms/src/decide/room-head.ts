@@ -88,7 +88,9 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
     eventId === event.eventId ? newExtremity(head, fact, revision, state) : knownExtremity(head, eventId),
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
-  return { ...head, revision, state, visibility: visibilityAfter(head, fact), extremities, depth };
+  const { version, createEvent, since, join } = head;
+  const visibility = visibilityAfter(head, fact);
+  return { revision, version, createEvent, since, state, extremities, depth, visibility, join };
 }
 
 /** Begins anew where another create event was told before: that room never was here. */

@@ -98,16 +98,19 @@ export function formatGraphEvent({ outcome, revision, position, depth, states }:
 /** Reads what `formatGraphEvent` wrote. */
 export function parseGraphEvent(text: string): GraphEvent {
   const [letter, revision, position, depth, place, earlier, current] = text.split(' ');
-  const event = {
+  return {
     outcome: OUTCOMES.get(letter!)!,
     revision: Number(revision),
     position: parseShortPosition(position!)!,
     depth: Number(depth),
+    states: place === undefined ? undefined : statesOf(place, earlier, current),
   };
-  if (place === undefined) return { ...event, states: undefined };
+}
+
+function statesOf(place: string, earlier: string | undefined, current: string | undefined): EventStates {
   const after = statePlaceOf(place);
-  const states = { before: earlier === undefined ? after : statePlaceOf(earlier), after };
-  return { ...event, states: current === undefined ? states : { ...states, current: statePlaceOf(current) } };
+  const before = earlier === undefined ? after : statePlaceOf(earlier);
+  return current === undefined ? { before, after } : { before, after, current: statePlaceOf(current) };
 }
 
 export function formatStatePlace({ line, index, rootIn }: StatePlace): string {
@@ -117,8 +120,7 @@ export function formatStatePlace({ line, index, rootIn }: StatePlace): string {
 /** Reads what `formatStatePlace` wrote. */
 export function statePlaceOf(text: string): StatePlace {
   const [line, index, rootIn] = text.split(':');
-  const place = { line: line!, index: Number(index) };
-  return rootIn === undefined ? place : { ...place, rootIn };
+  return rootIn === undefined ? { line: line!, index: Number(index) } : { line: line!, index: Number(index), rootIn };
 }
 
 export function isSamePlace(a: StatePlace, b: StatePlace): boolean {

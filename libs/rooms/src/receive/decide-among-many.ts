@@ -44,7 +44,7 @@ export async function decideAmongMany(
 async function findAuth(room: KnownRoom, parents: readonly EventId[], draft: EventDraft): Promise<RoomEvent[]> {
   const states = await Promise.all(parents.map((eventId) => room.stateAfter(eventId)));
   const before = await resolveStates(states, room);
-  const keys = selectAuthTypes({ ...draft, stateKey: draft.stateKey }, room.version);
+  const keys = selectAuthTypes(draft, room.version);
   const ids = keys.flatMap(({ type, stateKey }) => (before.get(type, stateKey) as EventId | undefined) ?? []);
   const found = await room.find(ids);
   return ids.map((eventId) => getKnown(found, eventId).event);

@@ -163,7 +163,7 @@ export class RoomTurn {
 
   /** Throws M_FORBIDDEN where the rules of the room, as it stands, do not let the draft's sender send it. */
   async authorise(draft: EventDraft): Promise<void> {
-    const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
+    const auth = await this.findStates(selectAuthTypes(draft, this.head.version));
     checkDraftAuth(this.roomId, this.head, draft, auth, this.services.author);
   }
 
@@ -205,7 +205,7 @@ export class RoomTurn {
       const { event, header, pduText } = accepted;
       return { event, header, pduText, head: headAfterAccepted(this.head, accepted) };
     }
-    const auth = await this.findStates(selectAuthTypes({ ...draft, stateKey: draft.stateKey }, this.head.version));
+    const auth = await this.findStates(selectAuthTypes(draft, this.head.version));
     const write = referenceWriter(this.head.version, await this.#referredTo(auth));
     return decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now());
   }

@@ -255,7 +255,7 @@ export class RoomWorkers {
       for (const written of some) {
         const { fact, head } = batch.facts[recorded.length]!;
         // The position of the last of them is no less than that of each: all that the room needs of it.
-        recorded.push({ ...written, stream, revision: head.revision, position });
+        recorded.push({ stream, revision: head.revision, position, ...written });
         evolveRoom(room, fact, wholeOf(recorded), head);
       }
     }
