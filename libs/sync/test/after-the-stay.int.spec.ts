@@ -129,6 +129,27 @@ describe.each(Object.keys(ENDS))('who %s', (end) => {
   });
 });
 
+describe('who left a room that was open to the world for a while', () => {
+  it('is told the same by pages in both directions', async () => {
+    const { roomId, bob } = await stay();
+    await bob.leave(roomId);
+    for (const value of ['world_readable', 'joined']) {
+      await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: value });
+      await alice.send(roomId, `while ${value}`);
+    }
+    const path = roomPath(roomId);
+    const idsOf = ({ chunk }: { chunk: { event_id: string }[] }): string[] => chunk.map(({ event_id: id }) => id);
+    const [back, on] = [
+      idsOf(await bob.ok('GET', `${path}/messages?dir=b&limit=100`)),
+      idsOf(await bob.ok('GET', `${path}/messages?dir=f&limit=100`)),
+    ];
+    expect(on).toEqual(back.toReversed());
+    const v1 = async (query: object): Promise<string[]> =>
+      idsOf((await bob.v1('GET', `${path}/messages?${queryOf(query as Record<string, string>)}`)).body);
+    expect(await v1({ from: 'START', to: 'END' })).toEqual(on);
+  });
+});
+
 describe('what a state event replaced', () => {
   it('is told only to who may see that event too, by every door', async () => {
     const roomId = await alice.createRoom({

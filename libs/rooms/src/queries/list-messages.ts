@@ -46,10 +46,11 @@ const MAX_LOOKED_AT = 5_000;
  * `GET /rooms/{roomId}/messages`. In both directions it ends where history is missing, and leads on from there: its caller can fetch
  * what is missing, and a client that it comes too late for can ask again.
  */
-export async function listMessages(open: OpenRoom, request: PageRequest): Promise<MessagesPage> {
+export async function listMessages(open: OpenRoom, asked: PageRequest): Promise<MessagesPage> {
   const { views, roomId } = open.room;
-  const { direction, limit, filter = {} } = request;
-  const start = request.from ?? (direction === 'b' ? await lastPlace(open) : FIRST);
+  const { direction, limit, filter = {} } = asked;
+  const start = asked.from ?? (direction === 'b' ? await lastPlace(open) : FIRST);
+  const request = { ...asked, to: asked.to ?? (direction === 'f' ? await endOfStay(open) : undefined) };
   if (limit === 0) return { rows: [], start, end: start, gaps: [] };
   const matcher = compileMatcher(filter);
   const rows: TimelineRow[] = [];
@@ -84,9 +85,16 @@ export async function listMessages(open: OpenRoom, request: PageRequest): Promis
   }
 }
 
+/** Where a reader's last stay ended who is not let in any further: whichever way they read, there is nothing behind it. */
+async function endOfStay({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace | undefined> {
+  return until === undefined ? undefined : placeAfter(views, roomId, until, 'upper');
+}
+
 /** Where the newest page begins: after the last event of the graph, or after the last that was before the reader's eyes. */
-async function lastPlace({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace> {
-  if (until !== undefined) return placeAfter(views, roomId, until, 'upper');
+async function lastPlace(open: OpenRoom): Promise<TimelinePlace> {
+  const end = await endOfStay(open);
+  if (end !== undefined) return end;
+  const { views, roomId } = open.room;
   const [last] = await TOPOLOGY.scan(views, { prefix: [roomId], reverse: true, limit: 1 });
   return last === undefined ? FIRST : { depth: depthOfKey(last.key[1]), place: last.key[2] };
 }
