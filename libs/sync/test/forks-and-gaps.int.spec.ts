@@ -218,6 +218,21 @@ describe('a room whose extremities meet', () => {
     }
   });
 
+  it('tells who came in that they are there, though an event of a fork, which they may not see, says otherwise', async () => {
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await tellAll();
+    const erin = await app.register(`erin${Date.now()}`);
+    await erin.join(roomId);
+    await receiver.pdus((await made(topic('of the fork'))).text);
+    await receiver.pdus((await made(member('leave', erin.userId))).text);
+    await alice.send(roomId, 'welcome');
+    for (const limit of [1, 2, 3, 20]) {
+      const { state, timeline } = (await erin.sync({ filter: { room: { timeline: { limit } } } })).rooms.join[roomId];
+      const own = [...state.events, ...timeline.events].findLast(({ state_key: key }) => key === erin.userId);
+      expect(own?.content.membership, `${limit}`).toBe('join');
+    }
+  });
+
   it('tells who is in it again that they are, though the event was about another, and wakes them', async () => {
     await tellAll();
     const ban = await made({ ...member('ban', BOB), sender: CAROL });

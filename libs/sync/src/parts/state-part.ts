@@ -44,12 +44,14 @@ async function forgetHiddenPast(
   const seen = shown.find(({ header }) => reader.maySee(header));
   if (first === undefined || first === seen) return;
   const since = [...shown, ...hidden].filter(({ header }) => header.position >= first.header.position);
-  const told = new Set(since);
+  const told = new Set(since.map(({ header }) => header.eventId));
   for (const row of since) {
-    const { stateKey, position } = row.header;
-    if (stateKey === undefined || (seen !== undefined && position >= seen.header.position)) continue;
+    const { stateKey, position, isAside } = row.header;
+    // What an event by which the room forked replaced, if anything, is told by what the room made of it.
+    if (stateKey === undefined || isAside === true || (seen !== undefined && position >= seen.header.position))
+      continue;
     const held = rows.get(stateKeyOfRow(row));
-    if (held !== undefined && !told.has(held)) rows.delete(stateKeyOfRow(row));
+    if (held !== undefined && !told.has(held.header.eventId)) rows.delete(stateKeyOfRow(row));
   }
 }
 
