@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import type { Steps } from '#kernel/steps';
 import { type EventsById, findUsable } from './events-by-id.js';
 import type { SplitStates, UnconflictedState } from './split-conflicted.js';
 
@@ -13,12 +14,12 @@ import type { SplitStates, UnconflictedState } from './split-conflicted.js';
  * followed, up to where they meet an unconflicted one, and the chains of the unconflicted events are walked only while there
  * are candidates left that those could still reach.
  */
-export function findAuthDifference(
+export function* findAuthDifference(
   split: SplitStates,
   events: EventsById,
-  seenBySome: ReadonlySet<EventId> = findSeenBySome(split, events),
-): Set<EventId> {
-  const difference = new Set(seenBySome);
+  seenBySome?: ReadonlySet<EventId>,
+): Steps<Set<EventId>> {
+  const difference = new Set(seenBySome ?? (yield* findSeenBySome(split, events)));
   removeReachable(difference, split, events);
   return difference;
 }
@@ -30,6 +31,9 @@ interface Seen {
   readonly authEvents: readonly EventId[];
 }
 
+/** PERF: so many events are looked at within a millisecond. */
+const STEPS_AT_ONCE = 64;
+
 /** Of an event from which on no state is looked at: an unconflicted one, or one that is not there. */
 const NOT_FOLLOWED: Seen = { last: Infinity, states: Infinity, authEvents: [] };
 
@@ -37,15 +41,17 @@ const NOT_FOLLOWED: Seen = { last: Infinity, states: Infinity, authEvents: [] };
  * The events that conflicted events of some states lead to, but not those of all: the auth difference, and besides what the
  * auth chains of unconflicted events hold. Only of these does it matter what those chains hold.
  */
-export function findSeenBySome({ unconflicted, conflicts }: SplitStates, events: EventsById): Set<EventId> {
+export function* findSeenBySome({ unconflicted, conflicts }: SplitStates, events: EventsById): Steps<Set<EventId>> {
   const states = conflicts[0]?.perState.length ?? 0;
   const seen = new Map<EventId, Seen>();
   const stack: EventId[] = [];
+  let steps = 0;
   for (let i = 0; i < states; i++) {
     for (const { perState } of conflicts) if (perState[i] !== undefined) stack.push(perState[i]!);
     for (let eventId = stack.pop(); eventId !== undefined; eventId = stack.pop()) {
       let one = seen.get(eventId);
       if (one === undefined) seen.set(eventId, (one = firstSeen(eventId, unconflicted, events)));
+      if (++steps % STEPS_AT_ONCE === 0) yield;
       if (one.last >= i) continue;
       one.last = i;
       one.states++;

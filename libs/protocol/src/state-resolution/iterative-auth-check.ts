@@ -1,3 +1,4 @@
+import { each, type Steps } from '#kernel/steps';
 import { findAuthRefusal } from '../event-auth/authorize-event.js';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
@@ -21,15 +22,15 @@ export function applyAllowed(
   version: RoomVersion,
   events: EventsById,
   createEvent: RoomEvent | undefined,
-): void {
-  for (const event of list) {
-    if (event.stateKey === undefined) continue;
+): Steps<void> {
+  return each(list, (event) => {
+    if (event.stateKey === undefined) return;
     const get = (type: string, stateKey: string) =>
       findInPartial(partial, type, stateKey, events) ?? findAuthEvent(event, type, stateKey, events);
     const state = { createEvent: createEvent ?? get('m.room.create', ''), get };
-    if (findAuthRefusal(event, version, state) !== undefined) continue;
+    if (findAuthRefusal(event, version, state) !== undefined) return;
     partial.applied.set(event.type, event.stateKey, event);
-  }
+  });
 }
 
 /** The event at a key of a state under construction. */

@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { each, type Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
 import { type EventsById, findAuthEvent } from './events-by-id.js';
 import { compareByTime } from './power-sort.js';
@@ -7,13 +8,14 @@ import { compareByTime } from './power-sort.js';
  * Events from earliest to latest by how old a power levels event they go back to (room version 2, "Mainline ordering"), given
  * the power levels of the partially resolved state.
  */
-export function sortByMainline(
+export function* sortByMainline(
   list: readonly RoomEvent[],
   powerLevels: RoomEvent | undefined,
   events: EventsById,
-): RoomEvent[] {
+): Steps<RoomEvent[]> {
   const positions = positionsOfMainline(powerLevels, events);
-  const placed = list.map((event) => ({ event, position: findPosition(event, positions, events) }));
+  const placed: { readonly event: RoomEvent; readonly position: number }[] = [];
+  yield* each(list, (event) => placed.push({ event, position: findPosition(event, positions, events) }));
   placed.sort((a, b) => {
     if (a.position !== b.position) return a.position > b.position ? -1 : 1;
     return compareByTime(a.event, b.event);

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventId } from '#kernel/ids';
+import { atOnce } from '#kernel/steps';
 import { ALICE, BOB, CAROL, CREATE_ID, DAVE, member, versionOf, type EventDraft } from '../../test/hand-made-events.js';
 import { HandMadeRoom } from '../../test/hand-made-room.js';
 import type { RoomEvent } from '../room-event.js';
@@ -165,7 +166,7 @@ describe('the full conflicted set', () => {
       fc.property(attempts, randomness, (list, random) => {
         const room = roomOf(list, '11');
         const states = someStates(room, random);
-        const split = splitConflicted(states);
+        const split = atOnce(splitConflicted(states));
         const conflicted = split.conflicts.flatMap(eventIdsOf);
         const chains = states.map((state) =>
           chainOf(
@@ -175,7 +176,7 @@ describe('the full conflicted set', () => {
         );
         const all = new Set(chains.flatMap((chain) => [...chain]));
         const difference = [...all].filter((each) => !chains.every((chain) => chain.has(each)));
-        expect(new Set([...conflicted, ...findAuthDifference(split, room)])).toEqual(
+        expect(new Set([...conflicted, ...atOnce(findAuthDifference(split, room))])).toEqual(
           new Set([...conflicted, ...difference]),
         );
       }),
@@ -186,7 +187,7 @@ describe('the full conflicted set', () => {
     fc.assert(
       fc.property(attempts, randomness, (list, random) => {
         const room = roomOf(list, '12');
-        const conflicted = new Set(splitConflicted(someStates(room, random)).conflicts.flatMap(eventIdsOf));
+        const conflicted = new Set(atOnce(splitConflicted(someStates(room, random))).conflicts.flatMap(eventIdsOf));
         const between = room.events
           .map(({ eventId }) => eventId)
           .filter((each) => {
@@ -195,7 +196,7 @@ describe('the full conflicted set', () => {
             const isBelowOne = [...conflicted].some((from) => chainOf([from], room).has(each));
             return isBelowOne && [...conflicted].some((to) => below.has(to));
           });
-        expect(findConflictedSubgraph(conflicted, room)).toEqual(new Set(between));
+        expect(atOnce(findConflictedSubgraph(conflicted, room))).toEqual(new Set(between));
       }),
     );
   });

@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { atOnce, each, type Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import { isStateDeletion } from '../state-deletion.js';
@@ -26,66 +27,72 @@ export function resolveState(states: readonly StateTrie[], version: RoomVersion,
   const [first, ...others] = [...new Map(states.map((state) => [state.rootHash, state])).values()];
   if (first === undefined) return StateTrie.empty;
   if (others.length === 0) return first;
-  return resolveSplit(splitConflicted([first, ...others]), version, events);
+  return atOnce(resolveSplit(atOnce(splitConflicted([first, ...others])), version, events));
 }
 
-/** `resolveState` for states that differ and are split already. `seenBySome`: where it is known (`findSeenBySome`). */
-export function resolveSplit(
+/** `resolveState` for states that differ and are split already, in steps. `seenBySome`: where it is known (`findSeenBySome`). */
+export function* resolveSplit(
   split: SplitStates,
   version: RoomVersion,
   events: EventsById,
   seenBySome?: ReadonlySet<EventId>,
-): StateTrie {
+): Steps<StateTrie> {
   for (const eventId of split.conflicted) {
     if (events.get(eventId) === undefined) throw new Error(`State resolution misses the event ${eventId}`);
   }
   if (version.stateResolution === 'v1') return resolveV1(split, version, events);
-  return resolveV2(split, version, events, findAuthDifference(split, events, seenBySome));
+  const authDifference = yield* findAuthDifference(split, events, seenBySome);
+  yield;
+  return yield* resolveV2(split, version, events, authDifference);
 }
 
 /** Versions 2 and 2.1: room version 2 and room version 12, "Algorithm". */
-function resolveV2(
+function* resolveV2(
   split: SplitStates,
   version: RoomVersion,
   events: EventsById,
   authDifference: ReadonlySet<EventId>,
-): StateTrie {
+): Steps<StateTrie> {
   const isV21 = version.stateResolution === 'v2.1';
-  const conflicted = collectFullConflicted(split, version, events, authDifference);
+  const conflicted = yield* collectFullConflicted(split, version, events, authDifference);
   const createEvent = findCreateEvent(conflicted, version, events);
   // 1
   const powerEvents = selectPowerEvents(conflicted);
+  yield;
   const sorted = sortByPower(powerEvents, version, events, createEvent);
+  yield;
   // 2
   const partial: PartialState = { base: isV21 ? StateTrie.empty : split.unconflicted, applied: new KeyedMap() };
-  applyAllowed(sorted, partial, version, events, createEvent);
+  yield* applyAllowed(sorted, partial, version, events, createEvent);
   // 3
   const others = [...conflicted.values()].filter(({ eventId }) => !powerEvents.has(eventId));
   const powerLevels = findInPartial(partial, 'm.room.power_levels', '', events);
-  const rest = sortByMainline(others, powerLevels, events);
+  yield;
+  const rest = yield* sortByMainline(others, powerLevels, events);
   // 4
-  applyAllowed(rest, partial, version, events, createEvent);
+  yield* applyAllowed(rest, partial, version, events, createEvent);
   // 5
-  return split.unconflicted.with(partial.applied);
+  return yield* split.unconflicted.with(partial.applied);
 }
 
 /** The full conflicted set. */
-function collectFullConflicted(
+function* collectFullConflicted(
   { conflicted }: SplitStates,
   version: RoomVersion,
   events: EventsById,
   authDifference: ReadonlySet<EventId>,
-): Map<EventId, RoomEvent> {
+): Steps<Map<EventId, RoomEvent>> {
   const full = new Set(conflicted);
   for (const eventId of authDifference) full.add(eventId);
   if (version.stateResolution === 'v2.1')
-    for (const eventId of findConflictedSubgraph(conflicted, events)) full.add(eventId);
+    for (const eventId of yield* findConflictedSubgraph(conflicted, events)) full.add(eventId);
+  yield;
   const found = new Map<EventId, RoomEvent>();
-  for (const eventId of full) {
+  yield* each(full, (eventId) => {
     const event = findUsable(events, eventId);
     // Somebody may name a deletion among auth events; nothing may come of it that holds the key.
     if (event?.stateKey !== undefined && !isStateDeletion(event, version)) found.set(eventId, event);
-  }
+  });
   return found;
 }
 

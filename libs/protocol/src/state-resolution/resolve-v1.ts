@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { EventId } from '#kernel/ids';
 import { findAuthRefusal } from '../event-auth/authorize-event.js';
+import { atOnce } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import type { StateTrie } from '../state-trie/state-trie.js';
@@ -22,7 +23,7 @@ export function resolveV1(
   version: RoomVersion,
   events: EventsById,
 ): StateTrie {
-  let resolved = unconflicted.with(new KeyedMap());
+  let resolved = atOnce(unconflicted.with(new KeyedMap()));
   const open: OpenConflict[] = [];
   for (const conflict of conflicts) {
     const [first, ...others] = usableEventsOf(conflict, events);

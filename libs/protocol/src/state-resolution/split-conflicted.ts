@@ -1,6 +1,14 @@
 import type { EventId } from '#kernel/ids';
+import { each, type Steps } from '#kernel/steps';
 import type { RoomEvent } from '../room-event.js';
-import { diffTries, type StateEntry, type StateTrie, type TrieChange, type TrieKey } from '../state-trie/state-trie.js';
+import {
+  changeInSteps,
+  diffTries,
+  type StateEntry,
+  type StateTrie,
+  type TrieChange,
+  type TrieKey,
+} from '../state-trie/state-trie.js';
 import { KeyedMap } from './keyed-map.js';
 
 /** A key on which the states differ. */
@@ -42,7 +50,7 @@ export class UnconflictedState {
   }
 
   /** A state of these entries and of those that are applied to keys which are not unconflicted. */
-  with(applied: KeyedMap<RoomEvent>): StateTrie {
+  *with(applied: KeyedMap<RoomEvent>): Steps<StateTrie> {
     const changes: TrieChange[] = [];
     for (const { type, stateKey, path, perState } of this.conflicts.values()) {
       const eventId = applied.get(type, stateKey)?.eventId;
@@ -52,25 +60,26 @@ export class UnconflictedState {
       const isOther = !this.conflicts.has(type, stateKey) && this.get(type, stateKey) === undefined;
       if (isOther) changes.push({ type, stateKey, eventId });
     }
-    return this.first.change(changes);
+    yield;
+    return yield* changeInSteps(this.first, changes);
   }
 }
 
 /**
  * Splits states into what they agree on and what not (room version 2, "Unconflicted state map and conflicted state set").
- * Its cost depends on the differences, not on the size of the states.
+ * Its cost depends on the differences, not on the size of the states. In steps.
  */
-export function splitConflicted(states: readonly [StateTrie, ...StateTrie[]]): SplitStates {
+export function* splitConflicted(states: readonly [StateTrie, ...StateTrie[]]): Steps<SplitStates> {
   const [first, ...others] = states;
   const conflicts = new KeyedMap<Conflict>();
   const conflicted = new Set<EventId>();
   for (const other of others) {
-    for (const { type, stateKey, path, before, after } of diffTries(first, other)) {
-      if (conflicts.has(type, stateKey)) continue;
+    yield* each(diffTries(first, other), ({ type, stateKey, path, before, after }) => {
+      if (conflicts.has(type, stateKey)) return;
       const perState = others.length === 1 ? [before, after] : states.map((state) => state.get(type, stateKey));
       conflicts.set(type, stateKey, { type, stateKey, path, perState });
       for (const eventId of perState) if (eventId !== undefined) conflicted.add(eventId);
-    }
+    });
   }
   return { unconflicted: new UnconflictedState(first, conflicts), conflicts: [...conflicts.values()], conflicted };
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
@@ -97,6 +98,34 @@ async function rowsOf(batch: number): Promise<string> {
 }
 
 describe('a gap behind which thousands of members are others', () => {
+  it('is got over in small steps, between which everything else has its turn', async () => {
+    const { members, state, said } = await gap(MEMBERS, 'name');
+    await home.execute(new ReceivePdus(OTHER.name, roomId, [said.text]));
+    await home.execute(
+      new ReceiveOutliers(
+        OTHER.name,
+        roomId,
+        members.map(({ text }) => text),
+      ),
+    );
+    await home.views.follow();
+    // Each look at the clock is a millisecond after the one before.
+    let now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => ++now);
+    let turns = 0;
+    let isDone = false;
+    const others = (async () => {
+      for (; !isDone; turns++) await nextTurn();
+    })();
+    const receipt: Receipt = await home.execute(new ReceiveState(OTHER.name, roomId, idOf(said), state));
+    isDone = true;
+    await others;
+    clock.mockRestore();
+    expect(receipt.received).toMatchObject([{ kind: 'accepted' }]);
+    // At once it was three.
+    expect(turns).toBeGreaterThan(MEMBERS / 10);
+  });
+
   it('is got over in parts, each small enough for any log, which all count at once with the last fact', async () => {
     const told = await gap(MEMBERS);
     const [first] = told.members;

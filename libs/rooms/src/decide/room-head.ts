@@ -72,8 +72,11 @@ export function headBeforeCreate(version: RoomVersion, createEvent: RoomEvent): 
   };
 }
 
-/** Where a room stands after a fact. Pure: a turn may go on from it before the fact is in the log. */
-export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
+/**
+ * Where a room stands after a fact. Pure: a turn may go on from it before the fact is in the log. `known`: the current state after it,
+ * where that was computed already.
+ */
+export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): RoomHead {
   const revision = head.revision + 1;
   if (fact.type === 'create-told') return headWithCreate(head, fact, revision);
   if (fact.type === 'state-taken') return headWithTaken(head, fact, revision);
@@ -83,7 +86,7 @@ export function headAfter(head: RoomHead, fact: RoomFact): RoomHead {
   const { event, header } = fact;
   const current = currentChangeOf(header);
   if (current === undefined) return { ...head, revision };
-  const state = changedBy(head.state, current.state);
+  const state = known ?? changedBy(head.state, current.state);
   const extremities = header.extremities.map((eventId) =>
     eventId === event.eventId ? newExtremity(head, fact, revision, state) : knownExtremity(head, eventId),
   );

@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { atOnce, each, type Steps } from '#kernel/steps';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { isStateDeletion } from '#protocol/state-deletion';
@@ -32,8 +33,15 @@ export function tellHeldBefore(
 
 /** What leads from one state to another. */
 export function changesBetween(before: StateTrie, after: StateTrie): StateChange[] {
-  return Array.from(diffTries(before, after), ({ type, stateKey, before: replaces, after: eventId }) => {
+  return atOnce(changesInSteps(before, after));
+}
+
+/** `changesBetween`, in steps: behind a gap all of a room may be another. */
+export function* changesInSteps(before: StateTrie, after: StateTrie): Steps<StateChange[]> {
+  const changes: StateChange[] = [];
+  yield* each(diffTries(before, after), ({ type, stateKey, before: replaces, after: eventId }) => {
     const change = { type, state_key: stateKey, event_id: eventId ?? null };
-    return replaces === undefined ? change : { ...change, replaces };
+    changes.push(replaces === undefined ? change : { ...change, replaces });
   });
+  return changes;
 }

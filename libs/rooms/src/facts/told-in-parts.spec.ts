@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import { withParts } from '#event-store/fact-parts';
+import { atOnce } from '#kernel/steps';
 import type { EventId } from '#kernel/ids';
 import { positionOf } from '#testing/position-of';
 import { currentChangeOf, type PduAccepted } from './room-facts.js';
@@ -28,7 +29,7 @@ function recorded(type: string, data: string, revision: number): RecordedFact {
 
 /** The facts of an event, and what they are read as. */
 function told(type: string, header: PlacedHeader): { facts: RecordedFact[]; whole: RecordedFact } {
-  const { parts, last } = tellInParts(header)!;
+  const { parts, last } = atOnce(tellInParts(header))!;
   const facts = parts.map((part, i) => recorded('change-told', JSON.stringify(part), 5 + i));
   const fact = recorded(type, factWithPdu(last, PDU), 5 + parts.length);
   expect(ROOM_PARTS.count(fact)).toBe(parts.length);
@@ -57,15 +58,15 @@ describe('what is told of an event', () => {
     const { told_in: places, state_pdus: carried } = JSON.parse(whole.data) as PduAccepted;
     expect(carried).toEqual(state_pdus);
     expect(places).toEqual({ $m0: 6, $m1: 7, $m2: 8 });
-    expect(places).toEqual(placesIn(tellInParts(header)!.parts, (part) => 5 + part));
+    expect(places).toEqual(placesIn(atOnce(tellInParts(header))!.parts, (part) => 5 + part));
     for (const { data, metadata } of facts.slice(1, 4)) expect(data.slice(metadata.erasable)).toMatch(/^\{"\$m\d":"/);
     expect(facts[0]!.metadata.erasable).toBeUndefined();
   });
 
   it('is not told in parts where it is small', () => {
-    expect(tellInParts({ ...HEADER, state: many(100, change), extremities: many(50, (i) => idOf('e', i)) })).toBe(
-      undefined,
-    );
+    expect(
+      atOnce(tellInParts({ ...HEADER, state: many(100, change), extremities: many(50, (i) => idOf('e', i)) })),
+    ).toBe(undefined);
     expect(ROOM_PARTS.count(recorded('pdu-accepted', factWithPdu(HEADER, PDU), 1))).toBe(0);
   });
 

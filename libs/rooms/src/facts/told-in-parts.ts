@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { FactParts } from '#event-store/fact-parts';
 import type { FactBody } from '#event-store/fact-shapes';
 import type { EventId } from '#kernel/ids';
+import { each, type Steps } from '#kernel/steps';
 import type { PduAccepted, PduWithState, StateChange } from './room-facts.js';
 import { erasablePlaceIn, factWithPdu, pduTextOf } from './fact-text.js';
 import { inGroups, MOST_IN_A_FACT } from './log-limits.js';
@@ -40,15 +41,18 @@ export interface ToldInParts {
   readonly last: PlacedHeader;
 }
 
-/** Spreads what is told of an event over several facts, where it is too large for one; undefined where it is not. */
-export function tellInParts(header: PlacedHeader): ToldInParts | undefined {
+/** Spreads what is told of an event over several facts, where it is too large for one; undefined where it is not. In steps. */
+export function* tellInParts(header: PlacedHeader): Steps<ToldInParts | undefined> {
   const { state, current, extremities, state_pdus: carried } = header;
   const count = state.length + (current?.state.length ?? 0) + (extremities?.length ?? 0);
   if (count <= FEW && carried === undefined) return undefined;
-  const groups = inGroups(piecesOf(header), (piece) => Buffer.byteLength(JSON.stringify(piece)), MOST_IN_A_FACT);
+  const measured: { readonly piece: Piece; readonly bytes: number }[] = [];
+  yield* each(piecesOf(header), (piece) => measured.push({ piece, bytes: Buffer.byteLength(JSON.stringify(piece)) }));
+  const groups = inGroups(measured, ({ bytes }) => bytes, MOST_IN_A_FACT);
   if (groups.length === 1) return undefined;
   const { event_id, room_version } = header;
-  const parts = groups.map((pieces, i) => {
+  const parts = groups.map((group, i) => {
+    const pieces = group.map(({ piece }) => piece);
     return { event_id, room_version, part: i + 1, parts: groups.length, ...together(pieces) };
   });
   const { state_pdus: _, ...rest } = header;

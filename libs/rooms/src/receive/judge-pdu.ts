@@ -88,7 +88,7 @@ class Judging {
   async reject(check: Rejection, reason: string): Promise<Rejected | Dropped> {
     if (this.pdu.isAltered === true) return dropAltered(this.pdu, reason);
     const { state } = this.before;
-    const told = tellState(this.#event, state, this.before.bases);
+    const told = await tellState(this.#event, state, this.before.bases);
     const header = { ...(await this.#header(told)), reason, check };
     const redactions = await findWaitingRedactions(this.#event, this.room);
     return { kind: 'rejected', ...this.#judged(state), redactions, header };
@@ -96,7 +96,7 @@ class Judging {
 
   async softFail(reason: string): Promise<SoftFailed> {
     const state = this.#stateAfter();
-    const header = await this.#header(this.#tellAllowed(state));
+    const header = await this.#header(await this.#tellAllowed(state));
     const redactions = await findWaitingRedactions(this.#event, this.room);
     return { kind: 'soft-failed', ...this.#judged(state), redactions, header, reason };
   }
@@ -104,7 +104,7 @@ class Judging {
   async acceptHistory(): Promise<Accepted> {
     const { room } = this;
     const state = this.#stateAfter();
-    const told = this.#tellAllowed(state);
+    const told = await this.#tellAllowed(state);
     const extremities = room.extremities.map(({ eventId }) => eventId);
     const header = { ...(await this.#header(told)), history: true as const, extremities };
     return {
@@ -120,11 +120,11 @@ class Judging {
   async accept(): Promise<Accepted> {
     const { room } = this;
     const state = this.#stateAfter();
-    const told = this.#tellAllowed(state);
+    const told = await this.#tellAllowed(state);
     const beside = await extremitiesBeside(this.#event, this.known, room);
     const current = await this.#resolveCurrent(state, beside);
     const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
-    const toldCurrent = tellCurrent(room.state, current, told);
+    const toldCurrent = await tellCurrent(room.state, current, told);
     const changes = (toldCurrent.current ?? told.header).state;
     const header = {
       ...(await this.#header(told)),
@@ -147,8 +147,8 @@ class Judging {
   }
 
   /** The state after an event that took its place in it. */
-  #tellAllowed(state: StateTrie): ToldState {
-    const { header, from } = tellState(this.#event, state, this.before.bases);
+  async #tellAllowed(state: StateTrie): Promise<ToldState> {
+    const { header, from } = await tellState(this.#event, state, this.before.bases);
     return { header: { ...header, ...tellHeldBefore(this.#event, from, this.before.state) }, from };
   }
 

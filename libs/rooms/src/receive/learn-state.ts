@@ -1,13 +1,16 @@
 import type { EventId, ServerName } from '#kernel/ids';
+import { inTurns, type Steps } from '#kernel/steps';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
 import { MOST_IN_A_FACT } from '../facts/log-limits.js';
-import type { KnownRoom } from './known-room.js';
+import type { KnownEvent, KnownRoom } from './known-room.js';
 import { LearningState } from './learning-state.js';
 import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';
 
 /** So many entries are one fact: about 100 KB, where none is unusually long. */
 const PART = 1_000;
+/** PERF: so many are taken in some milliseconds. */
+const ENTRIES_AT_ONCE = 500;
 
 /** A state that another server told, checked: the facts to be written. */
 export interface LearnedState {
@@ -38,11 +41,7 @@ export async function learnState(
   const authEvents = stateEvents.filter((id) => !known.has(id));
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
   const learning = new LearningState();
-  for (const { event, rejection } of known.values()) {
-    const fault = rejection === undefined ? learning.take(event) : undefined;
-    if (fault !== undefined) return dropped(fault);
-  }
-  const fault = learning.findFault(room.createEvent?.eventId);
+  const fault = await inTurns(takeAll(known.values(), learning, room.createEvent?.eventId));
   if (fault !== undefined) return dropped(fault);
   const { state, longest } = learning;
   return { kind: 'learnt', parts: [...partsOf(eventId, origin, state, longest)], state };
@@ -69,6 +68,24 @@ export function* partsOf(
     yield { event_id: eventId, origin, part: ++part, parts, root, state: entries };
     entries = [];
   }
+}
+
+/** Answers why what is told is no state; undefined where it is one. */
+function* takeAll(
+  all: Iterable<KnownEvent>,
+  learning: LearningState,
+  createEvent: EventId | undefined,
+): Steps<string | undefined> {
+  let count = 0;
+  for (const { event, rejection } of all) {
+    const fault = rejection === undefined ? learning.take(event) : undefined;
+    if (fault !== undefined) return fault;
+    if (++count % ENTRIES_AT_ONCE !== 0) continue;
+    // The root is computed as the state grows, or it would be one step at the end.
+    void learning.state.rootHash;
+    yield;
+  }
+  return learning.findFault(createEvent);
 }
 
 function dropped(reason: string): Dropped {

@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { inTurns } from '#kernel/steps';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
 import { findSeenBySome } from '#protocol/state-resolution/auth-difference';
@@ -15,8 +16,8 @@ type RoomOfEvents = Pick<KnownRoom, 'version' | 'createEvent' | 'find'>;
 const BATCH = 1_000;
 
 /**
- * The state that some states of the room come to; what the resolution looks at is taken into memory before. `fresh`: an event
- * that some of them hold and that the room does not know yet, because it is being judged.
+ * The state that some states of the room come to; what the resolution looks at is taken into memory before. Where it is much, others
+ * have their turn meanwhile. `fresh`: an event that some of them hold and that the room does not know yet, because it is being judged.
  */
 export async function resolveStates(
   states: readonly StateTrie[],
@@ -26,7 +27,7 @@ export async function resolveStates(
   const [first, ...others] = new Map(states.map((state) => [state.rootHash, state])).values();
   if (first === undefined) return StateTrie.empty;
   if (others.length === 0) return first;
-  const split = splitConflicted([first, ...others]);
+  const split = await inTurns(splitConflicted([first, ...others]));
   const { unconflicted, conflicted } = split;
   const gathered = new GatheredEvents(room, fresh);
   const isAuthorisedBy = ({ event }: KnownEvent, add: (eventId: EventId | undefined) => void): void => {
@@ -35,9 +36,9 @@ export async function resolveStates(
   // The mainline begins with the power levels, and the create event may be in no state and no auth chain.
   const besides = [unconflicted.get('m.room.power_levels', ''), room.createEvent?.eventId];
   await gathered.gather([...conflicted, ...besides.filter((eventId) => eventId !== undefined)], isAuthorisedBy);
-  if (room.version.stateResolution === 'v1') return resolveSplit(split, room.version, gathered);
+  if (room.version.stateResolution === 'v1') return inTurns(resolveSplit(split, room.version, gathered));
   // The auth difference leaves out what an unconflicted event's auth chain holds: only where there may be such an event.
-  const seenBySome = findSeenBySome(split, gathered);
+  const seenBySome = await inTurns(findSeenBySome(split, gathered));
   const candidates = new Set([...seenBySome].filter((eventId) => !conflicted.has(eventId)));
   if (candidates.size > 0) {
     await gathered.gatherUntil(
@@ -45,7 +46,7 @@ export async function resolveStates(
       candidates,
     );
   }
-  return resolveSplit(split, room.version, gathered, seenBySome);
+  return inTurns(resolveSplit(split, room.version, gathered, seenBySome));
 }
 
 /** Events in memory. */

@@ -1,8 +1,9 @@
 import type { EventId } from '#kernel/ids';
+import { each, inTurns } from '#kernel/steps';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import { changesBetween } from '../decide/room-state.js';
+import { changesInSteps } from '../decide/room-state.js';
 import type { ChangedState, PduAccepted, PduWithState, StateChange } from '../facts/room-facts.js';
 import type { BaseState } from './5-check-state-before.js';
 import { getKnown, type KnownRoom } from './known-room.js';
@@ -14,11 +15,11 @@ export interface ToldState {
 }
 
 /** Tells a state as a change of the nearest of some bases; of two the first. `base` is left out where that is the first parent. */
-export function tellState(event: RoomEvent, state: StateTrie, bases: readonly BaseState[]): ToldState {
+export async function tellState(event: RoomEvent, state: StateTrie, bases: readonly BaseState[]): Promise<ToldState> {
   const root = state.rootHash;
   let nearest: { readonly base: BaseState; readonly changes: readonly StateChange[] } | undefined;
   for (const base of bases) {
-    const changes = changesBetween(base.state, state);
+    const changes = await inTurns(changesInSteps(base.state, state));
     if (nearest === undefined || changes.length < nearest.changes.length) nearest = { base, changes };
   }
   if (nearest === undefined) throw new Error(`nothing to tell the state after ${event.eventId} from`);
@@ -28,10 +29,14 @@ export function tellState(event: RoomEvent, state: StateTrie, bases: readonly Ba
 }
 
 /** How an accepted event changed the current state; nothing where the change that its own state is told by says it. */
-export function tellCurrent(before: StateTrie, after: StateTrie, told: ToldState): { readonly current?: ChangedState } {
+export async function tellCurrent(
+  before: StateTrie,
+  after: StateTrie,
+  told: ToldState,
+): Promise<{ readonly current?: ChangedState }> {
   const root = after.rootHash;
   if (root === told.header.root && told.from.rootHash === before.rootHash) return {};
-  return { current: { state: changesBetween(before, after), root } };
+  return { current: { state: await inTurns(changesInSteps(before, after)), root } };
 }
 
 /** The PDUs of the events, older than this one, that a change makes current. */
@@ -46,9 +51,9 @@ export async function carryPdus(
   if (ids.length === 0) return {};
   const known = await room.find(ids);
   const lenient = !room.version.strictCanonicalJson;
-  const texts = ids.map((eventId): [EventId, string] => [
-    eventId,
-    canonicalJson(getKnown(known, eventId).event.pdu, { lenient }),
-  ]);
+  const texts: [EventId, string][] = [];
+  const write = (eventId: EventId) =>
+    texts.push([eventId, canonicalJson(getKnown(known, eventId).event.pdu, { lenient })]);
+  await inTurns(each(ids, write));
   return { state_pdus: Object.fromEntries(texts) };
 }

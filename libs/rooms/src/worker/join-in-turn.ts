@@ -1,3 +1,4 @@
+import { atOnce } from '#kernel/steps';
 import type { EventId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '#protocol/room-event';
@@ -97,7 +98,7 @@ function visibilityIn(pduText: string): TakenState['visibility'] {
 /** Appends the join event, by which the room shows. */
 export function takeJoinEvent(turn: RoomTurn, joined: Accepted): void {
   const { eventId, prevEvents } = joined.event;
-  takePlaced(turn, joined, prevEvents);
+  takePlaced(turn, joined, prevEvents, atOnce(turn.appendParts(joined.header)));
   const completed: JoinCompleted = { event_id: eventId };
   turn.push('join-completed', JSON.stringify(completed), `joined ${eventId}`, { type: 'join-ended' });
 }

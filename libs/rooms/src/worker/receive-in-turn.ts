@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { inTurns } from '#kernel/steps';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
@@ -20,7 +21,7 @@ import type {
   SoftFailed,
   StoredOutlier,
 } from '../receive/outcome.js';
-import type { RoomTurn } from './room-turn.js';
+import type { AppendedParts, RoomTurn } from './room-turn.js';
 import { headAfterAccepted } from './states-of-extremities.js';
 
 /**
@@ -30,7 +31,8 @@ import { headAfterAccepted } from './states-of-extremities.js';
 export async function receiveInTurn(turn: RoomTurn, pdu: PreparedPdu, arrival?: Arrival): Promise<Outcome> {
   const outcome = await judgePdu(pdu, turn.known, arrival);
   if (outcome.kind === 'accepted' || outcome.kind === 'soft-failed' || outcome.kind === 'rejected') {
-    takePlaced(turn, outcome, outcome.kind === 'accepted' ? await findMissingParents(turn, outcome) : []);
+    const missing = outcome.kind === 'accepted' ? await findMissingParents(turn, outcome) : [];
+    takePlaced(turn, outcome, missing, await inTurns(turn.appendParts(outcome.header)));
   }
   return outcome;
 }
@@ -97,20 +99,21 @@ export async function learnInTurn(
   return from + next.length;
 }
 
-/** Appends what became of an event whose place is known. `missing`: those of its parents whose place is not. */
+/** Appends what became of an event whose place is known. `missing`: those of its parents whose place is not. `parts`: of `appendParts`. */
 export function takePlaced(
   turn: RoomTurn,
   outcome: Accepted | SoftFailed | Rejected,
   missing: readonly EventId[],
+  parts: AppendedParts | undefined,
 ): void {
   const { event, kind, pduText, redactions, state } = outcome;
   turn.undurable.note({ ...knownPlaced(event, kind, outcome.header), after: state, isForeign: true }, missing);
   const name = `${kind} ${event.eventId}`;
   if (kind === 'accepted') {
-    const { data, header } = turn.tellPlaced(outcome.header, pduText);
+    const { data, header } = turn.tellPlaced(outcome.header, pduText, parts);
     const fact = { type: 'pdu-accepted' as const, event, header };
     turn.push('pdu-accepted', data, name, fact, headAfterAccepted(turn.head, { ...outcome, header }));
-  } else turn.push(`pdu-${kind}`, turn.tellPlaced(outcome.header, pduText).data, name, { type: 'other' });
+  } else turn.push(`pdu-${kind}`, turn.tellPlaced(outcome.header, pduText, parts).data, name, { type: 'other' });
   redactInTurn(turn, redactions);
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
+import { atOnce, each, type Steps } from '#kernel/steps';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
@@ -21,7 +22,7 @@ import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { type PduRedacted, roomStream } from '../facts/room-facts.js';
 import { erasablePlaceIn, factWithPdu } from '../facts/fact-text.js';
-import { type PlacedHeader, placesIn, tellInParts } from '../facts/told-in-parts.js';
+import { type PlacedHeader, placesIn, tellInParts, type ToldInParts } from '../facts/told-in-parts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown } from '../receive/known-room.js';
@@ -59,6 +60,12 @@ export interface PendingFact {
   readonly draft: UnsealedFact;
   readonly fact: RoomFact;
   readonly head: RoomHead;
+}
+
+/** What is told of an event in parts, which are appended already. */
+export interface AppendedParts extends ToldInParts {
+  /** The revision of the first. */
+  readonly first: number;
 }
 
 /** PERF: each event that is not in memory is a call to the log, which may be far away; the room waits meanwhile. */
@@ -215,8 +222,9 @@ export class RoomTurn {
     const { event } = decided;
     const { eventId } = event;
     this.#foresight?.noteAccepted(decided);
-    const { data, header, parts } = this.tellPlaced(decided.header, decided.pduText);
-    const head = movedBack(decided.head, eventId, parts);
+    const parts = atOnce(this.appendParts(decided.header));
+    const { data, header } = this.tellPlaced(decided.header, decided.pduText, parts);
+    const head = movedBack(decided.head, eventId, parts?.parts.length ?? 0);
     const after = head.extremities.find((one) => one.eventId === eventId)?.state;
     this.undurable.note({ event, outcome: 'accepted', after, isForeign: false });
     if (header.txn !== undefined) this.undurable.transactions.set(transactionName(event, header.txn), eventId);
@@ -226,16 +234,26 @@ export class RoomTurn {
   }
 
   /**
-   * Writes what is told of an event: the text of its fact, which is to be appended next. What is too large for that is appended here,
-   * as so many parts before it; `header` says all of it, for the fold.
+   * Appends what is told of an event and too large for its own fact, as parts that stand before it; undefined where nothing is. In steps,
+   * for it may be as much as all of a room.
    */
-  tellPlaced<H extends PlacedHeader>(header: H, pduText: string): { data: string; header: H; parts: number } {
-    const told = tellInParts(header);
-    if (told === undefined) return { data: factWithPdu(header, pduText), header, parts: 0 };
+  *appendParts(header: PlacedHeader): Steps<AppendedParts | undefined> {
+    const told = yield* tellInParts(header);
+    if (told === undefined) return undefined;
     const first = this.head.revision + 1;
-    for (const part of told.parts) this.append('change-told', part);
-    const whole = { ...header, told_in: placesIn(told.parts, (part) => first + part) };
-    return { data: factWithPdu(told.last, pduText), header: whole, parts: told.parts.length };
+    yield* each(told.parts, (part) => this.append('change-told', part), 1);
+    return { ...told, first };
+  }
+
+  /** The text of the fact of an event, which is to be appended next, and all that it says together with its parts, for the fold. */
+  tellPlaced<H extends PlacedHeader>(
+    header: H,
+    pduText: string,
+    parts: AppendedParts | undefined,
+  ): { readonly data: string; readonly header: H } {
+    if (parts === undefined) return { data: factWithPdu(header, pduText), header };
+    const whole = { ...header, told_in: placesIn(parts.parts, (part) => parts.first + part) };
+    return { data: factWithPdu(parts.last, pduText), header: whole };
   }
 
   /** Lets a redaction of this room take effect on an event of this room. `remains` is what is left of it. */

@@ -15,9 +15,9 @@ export async function withStatesOfExtremities(head: RoomHead, room: Pick<KnownRo
   return { ...head, extremities };
 }
 
-/** Where a room stands after an event that was judged, with the state after it: that was computed, and need not be read again. */
-export function headAfterAccepted(head: RoomHead, { event, header, state }: Accepted): RoomHead {
-  const after = headAfter(head, { type: 'pdu-accepted', event, header });
+/** Where a room stands after an event that was judged, with the state after it and the current one: they were computed, and need not be again. */
+export function headAfterAccepted(head: RoomHead, { event, header, state, current }: Accepted): RoomHead {
+  const after = headAfter(head, { type: 'pdu-accepted', event, header }, current);
   const extremities = after.extremities.map((one) => (one.eventId === event.eventId ? { ...one, state } : one));
   return { ...after, extremities };
 }
