@@ -12,6 +12,7 @@ import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changedBy, changesBetween, stateAfterEvent, tellHeldBefore } from '#rooms/decide/room-state';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { type HistoryVisibility, historyVisibilityOf, type PduWithState, roomStream } from '#rooms/facts/room-facts';
+import { extremitiesAfter } from '#rooms/facts/told-extremities';
 import { erasablePlaceIn, factWithPdu, pduTextOf } from '#rooms/facts/fact-text';
 import type { LocalRoom } from './local-room.js';
 import { ForeignServer } from './receiving/foreign-server.js';
@@ -197,7 +198,7 @@ export class ForkedRoom {
       const [first] = event.prevEvents;
       this.#after.set(event.eventId, changedBy((first && this.#after.get(first)) ?? StateTrie.empty, body.state));
       if (read.type !== 'pdu-accepted' || read.header.history === true) continue;
-      this.#extremities = read.header.extremities;
+      this.#extremities = extremitiesAfter(this.#extremities, { ...read.header, event_id: event.eventId });
       this.#current = changedBy(this.#current ?? StateTrie.empty, (read.header.current ?? read.header).state);
     }
   }

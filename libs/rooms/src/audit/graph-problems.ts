@@ -1,3 +1,4 @@
+import { extremitiesAfter } from '../facts/told-extremities.js';
 import type { EventId } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { EventsById } from '#protocol/state-resolution/events-by-id';
@@ -38,14 +39,16 @@ export function learntProblems([type, stateKey, eventId]: StateLearnt['state'][n
   return event.type === type && event.stateKey === stateKey ? [] : [`has ${eventId} under a key that is not its own`];
 }
 
-/** What is wrong with the forward extremities that are told after an event. */
+/** What is wrong with the forward extremities that are told after an event. `before`: those before it. */
 export function extremityProblems(
-  { event_id: eventId, extremities: told }: PduAccepted,
+  body: PduAccepted,
+  before: readonly EventId[],
   expected: readonly EventId[],
 ): string[] {
+  const told = extremitiesAfter(before, body);
   return told.toSorted().join() === expected.toSorted().join()
     ? []
-    : [`${eventId}: the extremities after it are ${expected.join(', ')}, not ${told.join(', ')}`];
+    : [`${body.event_id}: the extremities after it are ${expected.join(', ')}, not ${told.join(', ')}`];
 }
 
 /**

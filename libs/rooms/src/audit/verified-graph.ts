@@ -227,7 +227,7 @@ export class VerifiedGraph {
       for (const id of this.#standsOn(prevEvents)) extremities.delete(id);
       extremities.set(eventId, after);
     }
-    problems.push(...extremityProblems(body, [...extremities.keys()]));
+    problems.push(...extremityProblems(body, [...this.#extremities.keys()], [...extremities.keys()]));
     const current = resolveState([...extremities.values()], this.version, this.#events);
     if (body.history !== true) {
       const base = this.#stateOf(body.base ?? prevEvents[0]);

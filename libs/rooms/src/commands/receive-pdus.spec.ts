@@ -47,6 +47,11 @@ function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
   );
 }
 
+async function extremitiesOf({ workers }: RoomCommands): Promise<EventId[]> {
+  const { result } = await workers.run(roomId, { actor: ALICE }, async ({ head }) => head.extremities);
+  return result.map(({ eventId }) => eventId);
+}
+
 const kindsOf = ({ received }: Receipt): string[] => received.map(({ kind }) => kind);
 const lastOf = (type: string): PduAccepted => JSON.parse(home.facts(roomId, type).at(-1)!.data) as PduAccepted;
 
@@ -233,7 +238,7 @@ describe('a room with several extremities', () => {
     await receive(...(await fork(15)));
     const last = lastOf('pdu-accepted');
     expect(last.pdu).toMatchObject({ type: 'org.matrix.dummy_event', sender: ALICE });
-    expect(last.extremities.length).toBeLessThanOrEqual(10);
+    expect(last.extremities?.length).toBeLessThanOrEqual(10);
   });
 
   it('keeps them open where no user here may say anything, and goes on', async () => {
@@ -246,6 +251,26 @@ describe('a room with several extremities', () => {
     expect(lastOf('pdu-accepted').extremities).toHaveLength(1);
   });
 
+  it('tells how they change where they are too many to list, and how many there are then makes no fact larger', async () => {
+    await receive(await there.joins());
+    await home.leave(ALICE, roomId);
+    await there.hear(home);
+    const many = await fork(200);
+    await receive(...many);
+    const facts = home.facts(roomId, 'pdu-accepted');
+    for (const { data } of facts) expect(data.length).toBeLessThan(4_000);
+    const ids = many.map(({ event }) => event.eventId);
+    const cold = () => new RoomCommands(home.views, TEST_AUTHOR, KEYS);
+    for (const server of [home, cold()]) expect(await extremitiesOf(server)).toEqual(ids);
+    const last = await there.says('some of it', { prev: ids.slice(0, 20) });
+    expect(kindsOf(await receive(last))).toEqual(['accepted']);
+    expect(lastOf('pdu-accepted').ended).toEqual(ids.slice(0, 20));
+    const left = [...ids.slice(20), last.event.eventId];
+    for (const server of [home, cold()]) expect(await extremitiesOf(server)).toEqual(left);
+    const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
+    expect(home.facts(roomId).flatMap((fact) => verifier.check(fact))).toEqual([]);
+  });
+
   it('has them brought together though nobody might before, also where the clock was set back meanwhile', async () => {
     await receive(await there.joins());
     await home.leave(ALICE, roomId);
@@ -255,7 +280,7 @@ describe('a room with several extremities', () => {
     await there.hear(home);
     home.now -= 86_400_000;
     await receive(...(await fork(12)));
-    expect(lastOf('pdu-accepted').extremities.length).toBeLessThanOrEqual(10);
+    expect(lastOf('pdu-accepted').extremities?.length).toBeLessThanOrEqual(10);
   });
 });
 

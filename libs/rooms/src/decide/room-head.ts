@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
+import { extremitiesAfter } from '../facts/told-extremities.js';
 import type { AcceptedPdu, CreateTold, RoomFact, TakenState } from '../facts/read-room-fact.js';
 import { currentChangeOf, type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { changedBy, changesBetween } from './room-state.js';
@@ -87,8 +88,11 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   const current = currentChangeOf(header);
   if (current === undefined) return { ...head, revision };
   const state = known ?? changedBy(head.state, current.state);
-  const extremities = header.extremities.map((eventId) =>
-    eventId === event.eventId ? newExtremity(head, fact, revision, state) : knownExtremity(head, eventId),
+  const before = new Map(head.extremities.map((one) => [one.eventId, one]));
+  const { extremities: listed, ended, history } = header;
+  const told = { event_id: event.eventId, extremities: listed, ended, history };
+  const extremities = extremitiesAfter([...before.keys()], told).map((eventId) =>
+    eventId === event.eventId ? newExtremity(head, fact, revision, state) : knownExtremity(before, eventId),
   );
   const depth = extremities.reduce((most, one) => Math.max(most, one.depth), 0);
   const { version, createEvent, since, join } = head;
@@ -171,8 +175,8 @@ function stateAfter(head: RoomHead, event: RoomEvent, { base, state }: AcceptedP
   return known?.state && changedBy(known.state, state);
 }
 
-function knownExtremity(head: RoomHead, eventId: EventId): Extremity {
-  const known = head.extremities.find((one) => one.eventId === eventId);
+function knownExtremity(before: ReadonlyMap<EventId, Extremity>, eventId: EventId): Extremity {
+  const known = before.get(eventId);
   if (known === undefined) throw new Error(`${eventId} is called a forward extremity but was not one before`);
   return known;
 }

@@ -31,6 +31,7 @@ export type AcceptedHeader = Pick<
   | 'parts'
   | 'history'
   | 'extremities'
+  | 'ended'
   | 'txn'
 >;
 

@@ -70,8 +70,10 @@ export interface PduWithState extends ChangedState {
 
 /** `pdu-accepted`: the PDU passed all checks and is part of the room. It carries all that a projection needs. */
 export interface PduAccepted extends PduWithState {
-  /** The forward extremities after it; of a history event too, which changes none. */
-  readonly extremities: readonly EventId[];
+  /** The forward extremities after it; of a history event too, which changes none. Only where they are few (`tellExtremities`). */
+  readonly extremities?: readonly EventId[];
+  /** Where they are many: which of those before it are none any more. It is one itself, unless it is a history event. */
+  readonly ended?: readonly EventId[];
   /**
    * The room's resolved current state after it, and what it changed in the one before: only where these are not `state` and
    * `root`, see `currentChangeOf`.

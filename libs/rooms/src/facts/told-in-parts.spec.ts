@@ -40,7 +40,6 @@ describe('what is told of an event', () => {
   it.each<[string, string, PlacedHeader]>([
     ['members of the current state', 'pdu-accepted', { ...HEADER, current: { state: many(900, change), root: 'now' } }],
     ['changes of its own state', 'pdu-soft-failed', { ...HEADER, state: many(900, change) }],
-    ['extremities', 'pdu-accepted', { ...HEADER, extremities: many(9_000, (i) => idOf('end-of-the-room-', i)) }],
     ['why it was rejected', 'pdu-rejected', REJECTED],
   ])('is the same when it is read, told in parts or not: %s', (_, type, header) => {
     const { facts, whole } = told(type, header);
@@ -64,9 +63,7 @@ describe('what is told of an event', () => {
   });
 
   it('is not told in parts where it is small', () => {
-    expect(
-      atOnce(tellInParts({ ...HEADER, state: many(100, change), extremities: many(50, (i) => idOf('e', i)) })),
-    ).toBe(undefined);
+    expect(atOnce(tellInParts({ ...HEADER, state: many(100, change) }))).toBe(undefined);
     expect(ROOM_PARTS.count(recorded('pdu-accepted', factWithPdu(HEADER, PDU), 1))).toBe(0);
   });
 

@@ -20,7 +20,6 @@ export interface ChangeTold {
   /** Of what the event's fact says under these names, the next elements. */
   readonly state?: readonly StateChange[];
   readonly current?: readonly StateChange[];
-  readonly extremities?: readonly EventId[];
   /** As those of `pdu-accepted`; they come last. */
   readonly state_pdus?: Readonly<Record<EventId, string>>;
 }
@@ -43,8 +42,8 @@ export interface ToldInParts {
 
 /** Spreads what is told of an event over several facts, where it is too large for one; undefined where it is not. In steps. */
 export function* tellInParts(header: PlacedHeader): Steps<ToldInParts | undefined> {
-  const { state, current, extremities, state_pdus: carried } = header;
-  const count = state.length + (current?.state.length ?? 0) + (extremities?.length ?? 0);
+  const { state, current, state_pdus: carried } = header;
+  const count = state.length + (current?.state.length ?? 0);
   if (count <= FEW && carried === undefined) return undefined;
   const measured: { readonly piece: Piece; readonly bytes: number }[] = [];
   yield* each(piecesOf(header), (piece) => measured.push({ piece, bytes: Buffer.byteLength(JSON.stringify(piece)) }));
@@ -61,7 +60,6 @@ export function* tellInParts(header: PlacedHeader): Steps<ToldInParts | undefine
     parts: groups.length,
     ...rest,
     state: [],
-    ...(extremities === undefined ? {} : { extremities: [] }),
     ...(current === undefined ? {} : { current: { ...current, state: [] } }),
   };
   return { parts, last };
@@ -94,11 +92,10 @@ function joined(
   const { pdu: _, ...header } = body;
   const carried: Record<EventId, string> = {};
   for (const { state_pdus } of told) Object.assign(carried, state_pdus);
-  const { current, extremities } = header;
+  const { current } = header;
   const whole: PlacedHeader = {
     ...header,
     state: told.flatMap(({ state = [] }) => state),
-    ...(extremities === undefined ? {} : { extremities: told.flatMap((one) => one.extremities ?? []) }),
     ...(current === undefined ? {} : { current: { ...current, state: told.flatMap((one) => one.current ?? []) } }),
     ...(Object.keys(carried).length === 0 ? {} : { state_pdus: carried, told_in: placesIn(told, revisionOf) }),
   };
@@ -118,25 +115,22 @@ export function placesIn(
   return places;
 }
 
-type Piece = Pick<ChangeTold, 'state' | 'current' | 'extremities' | 'state_pdus'>;
+type Piece = Pick<ChangeTold, 'state' | 'current' | 'state_pdus'>;
 
-function* piecesOf({ state, current, extremities = [], state_pdus: carried = {} }: PlacedHeader): Generator<Piece> {
+function* piecesOf({ state, current, state_pdus: carried = {} }: PlacedHeader): Generator<Piece> {
   for (const change of state) yield { state: [change] };
   for (const change of current?.state ?? []) yield { current: [change] };
-  for (const eventId of extremities) yield { extremities: [eventId] };
   for (const [eventId, text] of Object.entries(carried)) yield { state_pdus: { [eventId]: text } };
 }
 
 function together(pieces: readonly Piece[]): Piece {
   const state = pieces.flatMap((piece) => piece.state ?? []);
   const current = pieces.flatMap((piece) => piece.current ?? []);
-  const extremities = pieces.flatMap((piece) => piece.extremities ?? []);
   const carried: Record<EventId, string> = {};
   for (const { state_pdus } of pieces) Object.assign(carried, state_pdus);
   return {
     ...(state.length === 0 ? {} : { state }),
     ...(current.length === 0 ? {} : { current }),
-    ...(extremities.length === 0 ? {} : { extremities }),
     ...(Object.keys(carried).length === 0 ? {} : { state_pdus: carried }),
   };
 }

@@ -85,7 +85,7 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
  */
 function mayBeOvertaken({ origin, history, extremities, pdu }: AcceptedFact['data']): boolean {
   if (history === true) return false;
-  return origin !== undefined || extremities.length > 1 || referencedIds(pdu['prev_events']).length > 1;
+  return origin !== undefined || extremities?.length !== 1 || referencedIds(pdu['prev_events']).length > 1;
 }
 
 async function noteOvertaken(

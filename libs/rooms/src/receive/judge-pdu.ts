@@ -3,6 +3,7 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { stateAfterEvent, tellHeldBefore } from '../decide/room-state.js';
+import { tellExtremities } from '../facts/told-extremities.js';
 import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
 import { dropAltered, isAllThereIs } from './altered-copy.js';
 import { refuseByAuthEvents } from './4-check-auth-events.js';
@@ -106,7 +107,11 @@ class Judging {
     const state = this.#stateAfter();
     const told = await this.#tellAllowed(state);
     const extremities = room.extremities.map(({ eventId }) => eventId);
-    const header = { ...(await this.#header(told)), history: true as const, extremities };
+    const header = {
+      ...(await this.#header(told)),
+      history: true as const,
+      ...tellExtremities(extremities, extremities),
+    };
     return {
       kind: 'accepted',
       ...this.#judged(state),
@@ -124,11 +129,12 @@ class Judging {
     const beside = await extremitiesBeside(this.#event, this.known, room);
     const current = await this.#resolveCurrent(state, beside);
     const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
+    const before = room.extremities.map(({ eventId }) => eventId);
     const toldCurrent = await tellCurrent(room.state, current, told);
     const changes = (toldCurrent.current ?? told.header).state;
     const header = {
       ...(await this.#header(told)),
-      extremities,
+      ...tellExtremities(before, extremities),
       ...toldCurrent,
       ...(await carryPdus(this.#event, changes, room)),
     };

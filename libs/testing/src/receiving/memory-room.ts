@@ -14,6 +14,7 @@ import {
   type PduWithState,
 } from '#rooms/facts/room-facts';
 import { factWithPdu } from '#rooms/facts/fact-text';
+import { extremitiesAfter } from '#rooms/facts/told-extremities';
 import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
 import { judgeOutlier } from '#rooms/receive/judge-outlier';
 import { type Arrival, judgePdu } from '#rooms/receive/judge-pdu';
@@ -181,7 +182,11 @@ export class MemoryRoom implements KnownRoom {
     }
     const visible = this.state.get('m.room.history_visibility', '');
     this.visibility = historyVisibilityOf(visible === undefined ? {} : (this.known.get(visible)?.event.content ?? {}));
-    this.extremities = header.extremities.map((eventId) => ({ eventId, root: this.after(eventId).rootHash }));
+    const before = this.extremities.map(({ eventId }) => eventId);
+    this.extremities = extremitiesAfter(before, header).map((eventId) => ({
+      eventId,
+      root: this.after(eventId).rootHash,
+    }));
   }
 
   #applyOutlier({ event, header, pduText, redactions }: StoredOutlier): void {
