@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Steps } from '#kernel/steps';
 
 /** How long work on facts may hold the event loop before requests get their turn. */
 const TURN_MS = 4;
@@ -20,5 +21,17 @@ export class Turn {
   async pass(): Promise<void> {
     await nextTurn();
     this.#since = performance.now();
+  }
+}
+
+/** Does work while everything else has its turn, once that has waited for some milliseconds. PERF: what is done sooner waits for nothing. */
+export async function inTurns<T>(steps: Steps<T>): Promise<T> {
+  let since = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - since < TURN_MS) continue;
+    await nextTurn();
+    since = performance.now();
   }
 }

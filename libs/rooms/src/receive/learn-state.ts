@@ -1,5 +1,6 @@
 import type { EventId, ServerName } from '#kernel/ids';
-import { inTurns, type Steps } from '#kernel/steps';
+import type { Steps } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
 import { MOST_IN_A_FACT } from '../facts/log-limits.js';

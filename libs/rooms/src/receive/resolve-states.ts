@@ -1,5 +1,5 @@
 import type { EventId } from '#kernel/ids';
-import { inTurns } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent } from '#protocol/room-event';
 import { findSeenBySome } from '#protocol/state-resolution/auth-difference';

@@ -1,5 +1,6 @@
 import type { EventId } from '#kernel/ids';
-import { each, inTurns } from '#kernel/steps';
+import { each } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { RoomEvent } from '#protocol/room-event';
 import type { StateTrie } from '#protocol/state-trie/state-trie';

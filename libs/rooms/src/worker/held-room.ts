@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import { inTurns } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';

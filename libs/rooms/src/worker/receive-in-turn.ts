@@ -1,5 +1,5 @@
 import type { EventId } from '#kernel/ids';
-import { inTurns } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
