@@ -16,6 +16,7 @@ import { decideCreateEvent, type DecidedEvent, EVENT_AUTHOR, type EventAuthor, s
 import { checkIsLocal, checkNewRoom } from '../decide/check-new-room.js';
 import { type CreateRoomOptions, createContent, type InitialState, initialStateOf } from '../decide/new-room-events.js';
 import { headBeforeCreate } from '../decide/room-head.js';
+import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import type { RoomListed } from '../facts/room-facts.js';
 import { liveRoom } from '../worker/live-room.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -26,7 +27,7 @@ import { checkAliases } from './check-aliases.js';
 import { isSameAlias } from './drop-canonical-alias.js';
 
 /**
- * Begins a room: client-server API, "Creation". All of its first events reach the log in one write. Throws
+ * Begins a room: client-server API, "Creation". All of its first events reach the log in one write, unless it may take several. Throws
  * M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE (the alias is taken), M_INVALID_ROOM_STATE (the events wanted contradict each
  * other), M_FORBIDDEN, M_INVALID_PARAM, M_BAD_JSON (state that rules read cannot be read), M_BAD_ALIAS.
  */
@@ -36,6 +37,8 @@ export class CreateRoom {
     readonly options: CreateRoomOptions,
     /** The room's id, where it has been promised already (an upgrade) and is not the hash of the create event. */
     readonly roomId?: RoomId,
+    /** Whether the initial state may go into several writes, where it is large: nobody knows of the room before the last. */
+    readonly takesSeveralWrites = false,
   ) {}
 }
 
@@ -43,6 +46,9 @@ export interface RoomCreated {
   readonly roomId: RoomId;
   readonly roomAlias?: RoomAlias;
 }
+
+/** What a state event takes in the log besides its content, roughly. */
+const STATE_EVENT_BYTES = 2048;
 
 /** So many rooms may begin at once, each a millisecond after the other. */
 const MAX_AHEAD_MS = 10_000;
@@ -61,7 +67,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  async execute({ requester, options, roomId: chosen }: CreateRoom): Promise<RoomCreated> {
+  async execute({ requester, options, roomId: chosen, takesSeveralWrites }: CreateRoom): Promise<RoomCreated> {
     const { serverName } = this.author;
     for (const invited of options.invite ?? []) checkIsLocal(invited, serverName);
     const version = versionOf(options);
@@ -73,7 +79,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     await checkOwnAliases(roomId, initialState, alias);
     if (alias !== undefined) await this.aliases.claim(alias, roomId, requester);
     try {
-      await this.#begin(requester, options, create, initialState);
+      await this.#begin(requester, options, create, takesSeveralWrites ? inPieces(initialState) : [initialState]);
     } catch (error) {
       // After any other error the room may have begun: then the alias is its own, else it is free again some time later.
       const isRefused = error instanceof MatrixError || error instanceof AppendTooLarge;
@@ -114,12 +120,12 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     requester: Requester,
     options: CreateRoomOptions,
     create: DecidedEvent,
-    initialState: readonly InitialState[],
+    [initialState = [], ...later]: readonly (readonly InitialState[])[],
   ): Promise<void> {
     const { event, head } = create;
     const members = await this.#members(requester.userId, options);
     const seed = liveRoom(event.roomId, headBeforeCreate(head.version, event));
-    const { position } = await this.workers.create(seed, contextOf(requester), async (turn) => {
+    let { position } = await this.workers.create(seed, contextOf(requester), async (turn) => {
       turn.accept(create);
       await sendMember(turn, requester.userId, members[0]);
       await sendInitialState(turn, requester.userId, initialState);
@@ -128,6 +134,11 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
         turn.append('room-listed', { listed: true, by: requester.userId } satisfies RoomListed);
       }
     });
+    for (const piece of later) {
+      ({ position } = await this.workers.run(event.roomId, contextOf(requester), (turn) =>
+        sendInitialState(turn, requester.userId, piece),
+      ));
+    }
     if (position === undefined) return;
     await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     await this.memberships.tellNewerProfile(requester, event.roomId, members[0]!.content);
@@ -145,6 +156,12 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     }
     return members;
   }
+}
+
+/** As much as one write takes, in each piece. */
+function inPieces(events: readonly InitialState[]): InitialState[][] {
+  const bytesOf = ({ content }: InitialState) => bytesInLog(JSON.stringify(content)) + STATE_EVENT_BYTES;
+  return inGroups(events, bytesOf, MOST_IN_A_WRITE);
 }
 
 /** Aliases that the room calls its own are its own from the beginning: it can have but the one that is claimed for it. */

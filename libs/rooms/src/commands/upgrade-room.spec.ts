@@ -4,6 +4,9 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { CreateAlias } from '#directory/commands/create-alias';
 import { ALICE, BOB } from '#testing/local-room';
+import { AppendTooLarge } from '#event-store/event-store-errors';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { RoomViews } from '#testing/room-views';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import type { CreateRoomOptions } from '../decide/new-room-events.js';
 import { BanUser } from './ban-user.js';
@@ -327,6 +330,30 @@ describe('a space', () => {
     expect(await rooms.state(next, 'm.space.child', '!in:a.example')).toEqual(child);
     expect(await rooms.state(next, 'm.space.child', '!out:a.example')).toBeUndefined();
     expect(await rooms.state(next, 'm.space.child', '!gone:a.example')).toBeUndefined();
+  });
+
+  it('takes along so many that they are more than a log takes at once', async () => {
+    const log = new MemoryEventStore();
+    const limit = 1024 * 1024;
+    const append = log.append.bind(log);
+    log.append = (stream, expected, facts) => {
+      const bytes = facts.reduce((sum, { data, metadata }) => sum + data.length + JSON.stringify(metadata).length, 0);
+      return bytes > limit ? Promise.reject(new AppendTooLarge('too much', limit)) : append(stream, expected, facts);
+    };
+    rooms = new RoomCommands(new RoomViews(log));
+    const levels = { events: { 'm.space.child': 60 } };
+    const old = await begin('11', { creation_content: { type: 'm.space' }, power_level_content_override: levels });
+    const ids = Array.from({ length: 700 }, (_, i) => `!${i}:a.example`);
+    const via = Array.from({ length: 20 }, (_, i) => `${i}.servers.of.a.large.federation.example`);
+    for (const id of ids) await rooms.setState(ALICE, old, 'm.space.child', { via }, id);
+    for (const version of ['11', '12']) {
+      const next = await upgrade(old, version);
+      const kept = await rooms.workers.run(next, { actor: ALICE }, (turn) =>
+        turn.findStates(ids.map((stateKey) => ({ type: 'm.space.child', stateKey }))),
+      );
+      expect(kept.result).toHaveLength(ids.length);
+      expect(await levelsOf(next)).toMatchObject(levels);
+    }
   });
 
   it('alone does so', async () => {

@@ -74,7 +74,7 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       tombstone = await this.#foresee(requester, roomId, chosen);
     }
     const options = newRoomOptions(old, version, requester.userId, additionalCreators, tombstone?.event.eventId);
-    const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen));
+    const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen, true));
     await this.#bury(requester, roomId, replacementRoom, tombstone);
     return replacementRoom;
   }
