@@ -4,6 +4,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { resolveState } from '#protocol/state-resolution/resolve-state';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween, stateAfterEvent } from '../decide/room-state.js';
+import { extremitiesAfter } from '../facts/told-extremities.js';
 import { standsOn } from '../receive/extremities-beside.js';
 import { endsNothing, type EventOutcome } from '../receive/known-room.js';
 import {
@@ -223,7 +224,8 @@ export class VerifiedGraph {
   #checkPlace(event: RoomEvent, body: PduAccepted, after: StateTrie, problems: string[]): void {
     const { eventId, prevEvents } = event;
     const extremities = new Map(this.#extremities);
-    if (body.history !== true) {
+    if (body.history === true) this.#fill(event, body, extremities);
+    else {
       for (const id of this.#standsOn(prevEvents)) extremities.delete(id);
       extremities.set(eventId, after);
     }
@@ -235,6 +237,16 @@ export class VerifiedGraph {
     }
     this.#extremities = extremities;
     this.#current = current;
+  }
+
+  /** Takes those away that are none any more since an event of the past filled a gap, where the current state is the same without them. */
+  #fill({ prevEvents }: RoomEvent, body: PduAccepted, extremities: Map<EventId, StateTrie>): void {
+    const told = new Set(extremitiesAfter([...extremities.keys()], body));
+    const ended = [...this.#standsOn(prevEvents)].filter((id) => extremities.has(id) && !told.has(id));
+    if (ended.length === 0) return;
+    const left = [...extremities].flatMap(([id, state]) => (ended.includes(id) ? [] : [state]));
+    if (resolveState(left, this.version, this.#events).rootHash !== this.#current.rootHash) return;
+    for (const id of ended) extremities.delete(id);
   }
 
   /** The events that one with these parents stands on. */

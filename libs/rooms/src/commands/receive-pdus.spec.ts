@@ -307,7 +307,7 @@ describe('a gap in the history of a room', () => {
     expect(kindsOf(await receive(topic))).toEqual(['rejected']);
     expect(kindsOf(await receive(name))).toEqual(['accepted']);
     const { history, extremities } = lastOf('pdu-accepted');
-    expect({ history, extremities }).toEqual({ history: true, extremities: [join.event.eventId, hello.event.eventId] });
+    expect({ history, extremities }).toEqual({ history: true, extremities: [hello.event.eventId] });
   });
 
   it.each(['the event after it', 'what is of the past', 'either, after a restart'])(
@@ -335,6 +335,48 @@ describe('a gap in the history of a room', () => {
       expect(home.facts(roomId).flatMap((fact) => verifier.check(fact))).toEqual([]);
     },
   );
+
+  it.each(['one', 'several'])(
+    'has no extremity before it once it is filled, though %s came after it meanwhile',
+    async (count) => {
+      const join = await there.joins();
+      await receive(join);
+      const missed = await there.says('missed');
+      const state = [...there.state.entries()].map(({ eventId }) => eventId);
+      const hello = await there.says('after the gap');
+      await receive(hello);
+      await home.execute(new ReceiveState(OTHER.name, roomId, hello.event.eventId, state));
+      const later = count === 'one' ? [hello] : [hello, await there.says('later'), await there.says('later still')];
+      await receive(...later);
+      const newest = later.at(-1)!.event.eventId;
+      expect(await extremitiesOf(home)).toEqual([join.event.eventId, newest]);
+      expect(kindsOf(await receive(missed))).toEqual(['accepted']);
+      const cold = new RoomCommands(home.views, TEST_AUTHOR, KEYS);
+      for (const server of [home, cold]) expect(await extremitiesOf(server)).toEqual([newest]);
+      await home.send(ALICE, roomId);
+      expect(lastOf('pdu-accepted').pdu['prev_events']).toEqual([newest]);
+      const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
+      expect(home.facts(roomId).flatMap((fact) => verifier.check(fact))).toEqual([]);
+    },
+  );
+
+  it('keeps the extremity before it, once it is filled, where some of the current state rests on that alone', async () => {
+    await receive(await there.joins());
+    await home.setState(ALICE, roomId, 'm.room.topic', { topic: 'here' });
+    const topic = lastOf('pdu-accepted').event_id;
+    await there.hear(home);
+    const missed = await there.says('missed');
+    // It is told without the topic.
+    const state = [...there.state.entries()].flatMap(({ eventId }) => (eventId === topic ? [] : [eventId]));
+    const hello = await there.says('after the gap');
+    await receive(hello);
+    await home.execute(new ReceiveState(OTHER.name, roomId, hello.event.eventId, state));
+    expect(kindsOf(await receive(missed))).toEqual(['accepted']);
+    expect(await extremitiesOf(home)).toEqual([topic, hello.event.eventId]);
+    expect(await home.state(roomId, 'm.room.topic')).toEqual({ topic: 'here' });
+    const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as ServerName, keyId)?.key);
+    expect(home.facts(roomId).flatMap((fact) => verifier.check(fact))).toEqual([]);
+  });
 
   it('is bridged once: a state that is told again, or otherwise, of an event that was judged is not written down', async () => {
     const join = await there.joins();

@@ -86,7 +86,7 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   if (fact.type !== 'pdu-accepted') return { ...head, revision };
   const { event, header } = fact;
   const current = currentChangeOf(header);
-  if (current === undefined) return { ...head, revision };
+  if (current === undefined) return { ...head, revision, ...extremitiesLeft(head, fact) };
   const state = known ?? changedBy(head.state, current.state);
   const before = new Map(head.extremities.map((one) => [one.eventId, one]));
   const { extremities: listed, ended, history } = header;
@@ -98,6 +98,14 @@ export function headAfter(head: RoomHead, fact: RoomFact, known?: StateTrie): Ro
   const { version, createEvent, since, join } = head;
   const visibility = visibilityAfter(head, fact);
   return { revision, version, createEvent, since, state, extremities, depth, visibility, join };
+}
+
+/** The extremities after an event of the past, which is none itself: it may fill a gap. */
+function extremitiesLeft(head: RoomHead, { event, header }: AcceptedPdu): Pick<RoomHead, 'extremities' | 'depth'> {
+  const before = head.extremities.map(({ eventId }) => eventId);
+  const left = new Set(extremitiesAfter(before, { ...header, event_id: event.eventId }));
+  const extremities = head.extremities.filter(({ eventId }) => left.has(eventId));
+  return { extremities, depth: extremities.reduce((most, one) => Math.max(most, one.depth), 0) };
 }
 
 /** Begins anew where another create event was told before: that room never was here. */

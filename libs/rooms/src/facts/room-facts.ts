@@ -70,7 +70,7 @@ export interface PduWithState extends ChangedState {
 
 /** `pdu-accepted`: the PDU passed all checks and is part of the room. It carries all that a projection needs. */
 export interface PduAccepted extends PduWithState {
-  /** The forward extremities after it; of a history event too, which changes none. Only where they are few (`tellExtremities`). */
+  /** The forward extremities after it; of a history event too, which may fill a gap. Only where they are few (`tellExtremities`). */
   readonly extremities?: readonly EventId[];
   /** Where they are many: which of those before it are none any more. It is one itself, unless it is a history event. */
   readonly ended?: readonly EventId[];

@@ -378,9 +378,12 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     expect(outcome).toMatchObject({ kind: 'accepted', header: { base: { learnt: late.event.eventId }, state: [] } });
     expect(outcome.state.rootHash).toBe(there.room.state.rootHash);
     const extremities = here.extremities;
+    expect(extremities).toHaveLength(2);
     expect(await here.room.receive(join.text, { isHistory: true })).toMatchObject({ kind: 'accepted' });
-    expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
     expect(here.extremities).toEqual(extremities);
+    // The gap is filled.
+    expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
+    expect(here.extremities).toEqual([late.event.eventId]);
   });
 
   it('of the state before a join begins the room here, also where that was given up once and begun again', async () => {

@@ -50,7 +50,8 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (refusal !== undefined) return judging.reject('auth-events', refusal);
   const refusalBefore = await refuseByState(event, before.state, known, room);
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
-  if (arrival.isHistory === true || (await room.isHole(eventId))) return judging.acceptHistory();
+  const isHole = await room.isHole(eventId);
+  if (arrival.isHistory === true || isHole) return judging.acceptHistory(isHole);
   const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
   return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
 }
@@ -102,15 +103,17 @@ class Judging {
     return { kind: 'soft-failed', ...this.#judged(state), redactions, header, reason };
   }
 
-  async acceptHistory(): Promise<Accepted> {
+  /** `isHole`: an event that is here stands on it. */
+  async acceptHistory(isHole: boolean): Promise<Accepted> {
     const { room } = this;
     const state = this.#stateAfter();
     const told = await this.#tellAllowed(state);
-    const extremities = room.extremities.map(({ eventId }) => eventId);
+    const before = room.extremities.map(({ eventId }) => eventId);
+    const extremities = isHole ? await this.#extremitiesAfterFilling() : before;
     const header = {
       ...(await this.#header(told)),
       history: true as const,
-      ...tellExtremities(extremities, extremities),
+      ...tellExtremities(before, extremities),
     };
     return {
       kind: 'accepted',
@@ -148,6 +151,19 @@ class Judging {
     };
   }
 
+  /**
+   * Where an event fills a gap, what stood on it stands on the extremities before the gap too, by way of it. They are none any more, where
+   * the current state does not rest on them: else that would change by what is no news. Then an event of ours brings them together.
+   */
+  async #extremitiesAfterFilling(): Promise<EventId[]> {
+    const { room } = this;
+    const beside = await extremitiesBeside(this.#event, this.known, room);
+    const isLess = beside.length > 0 && beside.length < room.extremities.length;
+    const states = isLess ? await this.#statesAfter(beside) : [];
+    const isSame = isLess && (await resolveStates(states, room)).rootHash === room.state.rootHash;
+    return (isSame ? beside : room.extremities).map(({ eventId }) => eventId);
+  }
+
   #stateAfter(): StateTrie {
     return stateAfterEvent(this.before.state, this.#event, this.room.version);
   }
@@ -159,11 +175,15 @@ class Judging {
   }
 
   async #resolveCurrent(after: StateTrie, beside: KnownRoom['extremities']): Promise<StateTrie> {
-    const states = [after];
-    for (const { eventId, root } of beside) {
-      if (root !== after.rootHash) states.push(await this.room.stateAfter(eventId));
-    }
-    return resolveStates(states, this.room, this.#event);
+    const others = await this.#statesAfter(beside.filter(({ root }) => root !== after.rootHash));
+    return resolveStates([after, ...others], this.room, this.#event);
+  }
+
+  /** The states after some extremities. */
+  async #statesAfter(extremities: KnownRoom['extremities']): Promise<StateTrie[]> {
+    const states: StateTrie[] = [];
+    for (const { eventId } of extremities) states.push(await this.room.stateAfter(eventId));
+    return states;
   }
 
   async #redactions(): Promise<Accepted['redactions']> {

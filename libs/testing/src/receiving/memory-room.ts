@@ -170,6 +170,11 @@ export class MemoryRoom implements KnownRoom {
     if (event.redacts !== undefined) {
       this.#redactions.set(event.redacts, [...(this.#redactions.get(event.redacts) ?? []), event]);
     }
+    const before = this.extremities.map(({ eventId }) => eventId);
+    this.extremities = extremitiesAfter(before, header).map((eventId) => ({
+      eventId,
+      root: this.after(eventId).rootHash,
+    }));
     const change = currentChangeOf(header);
     if (change === undefined) return;
     for (const { event_id: eventId } of change.state) {
@@ -182,11 +187,6 @@ export class MemoryRoom implements KnownRoom {
     }
     const visible = this.state.get('m.room.history_visibility', '');
     this.visibility = historyVisibilityOf(visible === undefined ? {} : (this.known.get(visible)?.event.content ?? {}));
-    const before = this.extremities.map(({ eventId }) => eventId);
-    this.extremities = extremitiesAfter(before, header).map((eventId) => ({
-      eventId,
-      root: this.after(eventId).rootHash,
-    }));
   }
 
   #applyOutlier({ event, header, pduText, redactions }: StoredOutlier): void {
