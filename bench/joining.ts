@@ -8,7 +8,7 @@ import { systemClock } from '#kernel/clock';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
-import { Joining } from '#rooms/commands/joining';
+import { Joining } from '#rooms/joining/joining';
 import { ReceiveRoom, ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { Receiving } from '#rooms/commands/receiving';
 import { roomProjectors } from '#rooms/projections/room-projectors';

@@ -25,7 +25,7 @@ import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
 import { POLICY, Receiving, SERVER_KEYS } from './commands/receiving.js';
-import { Joining } from './commands/joining.js';
+import { Joining } from './joining/joining.js';
 import { ReceiveRoomHandler } from './commands/receive-room.js';
 import { SettleJoinHandler } from './commands/settle-join.js';
 import { ExtremityMerging } from './commands/merge-extremities.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { Joining } from '#rooms/commands/joining';
+import { Joining } from '#rooms/joining/joining';
 import { ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { Receiving } from '#rooms/commands/receiving';
 import { allowAll } from '#rooms/receive/7-check-policy';

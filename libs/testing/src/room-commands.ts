@@ -25,7 +25,7 @@ import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ownKey } from '#rooms/commands/own-key';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
 import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
-import { Joining } from '#rooms/commands/joining';
+import { Joining } from '#rooms/joining/joining';
 import { ReceiveRoom, ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { SettleJoin, SettleJoinHandler } from '#rooms/commands/settle-join';
 import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state';

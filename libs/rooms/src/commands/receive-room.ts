@@ -7,7 +7,7 @@ import { type LeftOut, type Pdus, RoomTelling } from '../joining/room-telling.js
 import type { Dropped, PreparedPdu } from '../receive/outcome.js';
 import { roomIsHere } from '../worker/join-in-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { type JoinEnd, Joining } from './joining.js';
+import { type JoinEnd, Joining } from '../joining/joining.js';
 import { Receiving } from './receiving.js';
 
 /**

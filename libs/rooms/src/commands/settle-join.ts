@@ -1,6 +1,6 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId } from '#kernel/ids';
-import { Joining } from './joining.js';
+import { Joining } from '../joining/joining.js';
 
 /**
  * Sees to it that a join by which a room comes here ends: one that this process runs is waited for, one that was left is completed

@@ -15,7 +15,7 @@ export interface IndexedOutlier {
 }
 
 /** The state before the join event, as far as it is told. */
-export interface ToldState {
+export interface StateBeforeJoin {
   readonly eventId: EventId;
   readonly state: StateTrie;
   readonly isWhole: boolean;
@@ -27,7 +27,7 @@ export interface ToldState {
  */
 export class JoinIndex {
   readonly outliers = new Map<EventId, IndexedOutlier>();
-  #told: ToldState | undefined;
+  #told: StateBeforeJoin | undefined;
 
   /** Reads the whole stream. */
   static async read(store: Pick<EventStore, 'readStream'>, roomId: RoomId): Promise<JoinIndex> {
@@ -43,7 +43,7 @@ export class JoinIndex {
     return index;
   }
 
-  get told(): ToldState | undefined {
+  get told(): StateBeforeJoin | undefined {
     return this.#told;
   }
 

@@ -10,7 +10,8 @@ import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
 import { getEvent } from './get-event.js';
 import { findGapAt, type Gap } from './find-gap.js';
-import { justBefore, listMessages, type MessagesPage, placeOf } from './list-messages.js';
+import { listMessages, type MessagesPage } from './list-messages.js';
+import { justBefore, justAfter } from './timeline-places.js';
 import { listStateRowsAfter } from './past-state.js';
 
 /** An event with what surrounds it. */
@@ -49,7 +50,7 @@ export async function getContext(
   });
   const half = Math.floor(limit / 2);
   const page = (direction: 'b' | 'f', size: number): ReturnType<typeof listMessages> => {
-    const from = direction === 'b' ? justBefore(event) : placeOf(event);
+    const from = direction === 'b' ? justBefore(event) : justAfter(event);
     return listMessages({ room, until: undefined }, { direction, from, limit: size, filter });
   };
   // What is known of the time before a gap does not surround the event.
@@ -70,7 +71,7 @@ export async function getContext(
     after,
     state,
     start: justBefore(first),
-    end: placeOf(last),
+    end: justAfter(last),
     gaps: [...(gap === undefined ? [] : [gap]), ...earlier.gaps, ...later.gaps],
   };
 }

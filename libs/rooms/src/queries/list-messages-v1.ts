@@ -9,8 +9,8 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { justBefore, listMessages, type PageRequest, placeOf } from './list-messages.js';
-import { comparePlaced, FIRST, parseTimelineToken } from './timeline-places.js';
+import { listMessages, type PageRequest } from './list-messages.js';
+import { justBefore, justAfter, comparePlaced, FIRST, parseTimelineToken } from './timeline-places.js';
 
 /** A page of a room's messages as API v1 has it. */
 export interface MessagesPageV1 {
@@ -49,7 +49,7 @@ export async function listMessagesV1(
 function endOf(rows: readonly TimelineRow[], direction: 'b' | 'f'): TimelinePlace | undefined {
   const last = rows.at(-1);
   if (last === undefined) return undefined;
-  return direction === 'b' ? justBefore(last) : placeOf(last);
+  return direction === 'b' ? justBefore(last) : justAfter(last);
 }
 
 function readingBackwards(parameters: PageParameters): PageParameters {

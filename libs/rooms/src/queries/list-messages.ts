@@ -11,7 +11,7 @@ import { passesFilter } from './event-filter.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 import { findGap, findGapAt, type Gap } from './find-gap.js';
 import { findStateRowsAfter } from './past-state.js';
-import { FIRST, isSamePlace, placeAfter, topologyRange } from './timeline-places.js';
+import { FIRST, isSamePlace, justAfter, justBefore, placeAfter, topologyRange } from './timeline-places.js';
 
 export interface PageRequest {
   readonly direction: 'b' | 'f';
@@ -71,7 +71,7 @@ export async function listMessages(open: OpenRoom, asked: PageRequest): Promise<
         if (lookedAt > 0) return { rows, start, end: reached.place, gaps };
         next = await findGap(views, roomId, { ...request, from: reached.place });
       }
-      at = direction === 'b' ? justBefore(row) : placeOf(row);
+      at = direction === 'b' ? justBefore(row) : justAfter(row);
       lookedAt++;
       if (room.isShown(row.header) && (matcher.matchesAll || (await passesFilter(matcher, room, row)))) rows.push(row);
       if (reached !== undefined && direction === 'b') return { rows, start, end: at, gaps: [...gaps, reached] };
@@ -129,14 +129,4 @@ async function scanTopology(
 
 async function hasMore(views: Views, roomId: RoomId, at: TimelinePlace, request: PageRequest): Promise<boolean> {
   return (await scanTopology(views, roomId, at, request, 1)).length > 0;
-}
-
-/** The place just after an event. */
-export function placeOf({ header }: TimelineRow): TimelinePlace {
-  return { depth: header.depth, place: header.position };
-}
-
-/** The place just before an event: after whatever came before it. */
-export function justBefore({ header }: TimelineRow): TimelinePlace {
-  return { depth: header.depth, place: { before: header.position } };
 }

@@ -14,9 +14,8 @@ import type { RoomReader } from '../reading/room-reader.js';
 import { servedWhole } from '../reading/withhold-erased.js';
 import { findGap, type Gap } from './find-gap.js';
 import { findVisibleEvent } from './get-event.js';
-import { placeOf } from './list-messages.js';
+import { justAfter, comparePlaced } from './timeline-places.js';
 import { type ChildPlace, markedBy, seenRelations } from './seen-relations.js';
-import { comparePlaced } from './timeline-places.js';
 
 export interface RelationsRequest {
   readonly direction: 'b' | 'f';
@@ -65,7 +64,7 @@ export async function listRelations(
 ): Promise<RelationsPage> {
   const parent = await findVisibleEvent(views, roomId, eventId, reader);
   if (parent === undefined) throw new MatrixError('M_NOT_FOUND', 'No such event, or you may not see it');
-  const gap = await findGap(views, roomId, { direction: 'f', from: placeOf(parent.row) });
+  const gap = await findGap(views, roomId, { direction: 'f', from: justAfter(parent.row) });
   const page = await (request.recurse === true
     ? pageOfDescendants(parent.room, eventId, request)
     : pageOfChildren(parent.room, eventId, request));

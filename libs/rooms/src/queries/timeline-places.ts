@@ -8,7 +8,7 @@ import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import { depthKey } from '../projections/event-place.js';
 import { OVERTAKEN, TIMELINE, TOPOLOGY, type TopologyKey } from '../projections/timeline-collections.js';
-import { rowHeaderOf } from '../projections/timeline-row.js';
+import { rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 import { findLastRow } from '../reading/event-rows.js';
 
 /** Of what is read: where it begins in the order of the graph, or where it ends. */
@@ -107,6 +107,16 @@ async function shallowestSince(views: Views, roomId: RoomId, place: Place): Prom
     if (lookedAt >= MOST_LATE) return FIRST.depth;
   }
   return shallowest;
+}
+
+/** The place just after an event. */
+export function justAfter({ header }: TimelineRow): TimelinePlace {
+  return { depth: header.depth, place: header.position };
+}
+
+/** The place just before an event: after whatever came before it. */
+export function justBefore({ header }: TimelineRow): TimelinePlace {
+  return { depth: header.depth, place: { before: header.position } };
 }
 
 /** The order of the graph: negative, zero or positive, for `sort`. */

@@ -5,7 +5,7 @@ import { askGraph } from '../graph/ask-graph.js';
 import type { GraphState } from '../graph/room-graph.js';
 import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
-import { findLastRow, findPlaces, findRowsById } from './event-rows.js';
+import { findLastRow, findPlaces, readRowsAt } from './event-rows.js';
 import { findNextJoin, type Standing } from './standing.js';
 
 /** What a reader was at an event of which the log does not tell it. */
@@ -59,7 +59,7 @@ export async function findPastStandings(
     const memberEvent = await state.find('m.room.member', userId);
     if (memberEvent === undefined) return { membership: 'leave', isInLater: isInAfter(START) };
     const [place] = await findPlaces(views, roomId, [memberEvent]);
-    const [row] = await findRowsById(views, roomId, [memberEvent]);
+    const [row] = await readRowsAt(views, roomId, [place]);
     const since = place === undefined || place.isHistory ? undefined : place.position;
     const isInLater = since === undefined ? now?.membership === 'join' : isInAfter(since);
     return { membership: row?.header.membership ?? 'leave', isInLater };

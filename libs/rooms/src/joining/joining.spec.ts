@@ -9,7 +9,7 @@ import { makeOn } from '#testing/receiving/make-on';
 import { makeRoomToTell, type RoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
-import { ReceiveRoom, type RoomReceived } from './receive-room.js';
+import { ReceiveRoom, type RoomReceived } from '../commands/receive-room.js';
 
 const HERE = new ForeignServer('a.example', 1);
 const OTHER = new ForeignServer('b.example', 2);
