@@ -20,23 +20,22 @@ export function projectFacts(
 ): void | Promise<void> {
   for (let i = 0; i < facts.length; i++) {
     const pending = projectOne(projector, facts[i]!, rows, onBadFact);
-    if (pending !== undefined || turn.isOver())
-      return projectRest(projector, facts, i + 1, rows, onBadFact, turn, pending);
+    if (pending === undefined && !turn.isOver()) continue;
+    const rest = facts.slice(i + 1);
+    return (pending ?? turn.pass()).then(() => projectInTurns(projector, rest, rows, onBadFact, turn));
   }
 }
 
-async function projectRest(
+async function projectInTurns(
   projector: Projector,
   facts: readonly RecordedFact[],
-  from: number,
   rows: BatchRows,
   onBadFact: OnBadFact,
   turn: Turn,
-  first: Promise<void> | undefined,
 ): Promise<void> {
-  await (first ?? turn.pass());
-  for (let i = from; i < facts.length && !rows.isAbandoned; i++) {
-    const pending = projectOne(projector, facts[i]!, rows, onBadFact);
+  for (const fact of facts) {
+    if (rows.isAbandoned) return;
+    const pending = projectOne(projector, fact, rows, onBadFact);
     if (pending !== undefined) await pending;
     if (turn.isOver()) await turn.pass();
   }

@@ -22,6 +22,7 @@ import { ROOM_EPHEMERALS } from './ephemeral/room-ephemeral.js';
 import { ALL_COVERED, ALL_EPHEMERALS, ALL_STREAMS } from './streams/all-streams.js';
 import { COVERED } from './streams/covered.js';
 import { SYNC_STREAMS } from './streams/sync-context.js';
+import { StreamMoments } from './streams/stream-moments.js';
 import { SyncContexts } from './streams/sync-contexts.js';
 import { SyncStreams } from './streams/sync-streams.js';
 import { UnreadCounts } from './unread/unread-counts.js';
@@ -44,6 +45,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     RoomOverviews,
     SharedRows,
     SignedEvents,
+    StreamMoments,
     SyncContexts,
     SyncFilters,
     SyncHandler,

@@ -10,7 +10,7 @@ import { openRoom } from '#rooms/reading/open-room';
 import { readerOf } from '#rooms/reading/reader';
 import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
 import { ActiveUsers } from '../notifier/active-users.js';
-import { SyncContexts } from '../streams/sync-contexts.js';
+import { StreamMoments } from '../streams/stream-moments.js';
 
 /**
  * A part of the event stream, waiting for events where it is asked for those to come: client-server API v1, "Receiving live
@@ -37,7 +37,7 @@ export class EventsHandler implements IQueryHandler<Events> {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
-    private readonly contexts: SyncContexts,
+    private readonly moments: StreamMoments,
     private readonly pages: EventPages,
     @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
@@ -56,7 +56,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     try {
       for (;;) {
         interest.rearm();
-        const now = await this.contexts.moment(latestOf(plan), hears);
+        const now = await this.moments.moment(latestOf(plan), hears);
         fixed ??= isLive(plan) ? { ...plan, from: { place: now.position, typing: now.typing } } : plan;
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
         // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.
@@ -75,7 +75,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     const settle = async (bound: typeof plan.from): Promise<typeof plan.from> => {
       if (typeof bound !== 'object') return bound;
       const token = momentOf(bound);
-      const { position, typing } = await this.contexts.settle(token);
+      const { position, typing } = await this.moments.settle(token);
       return { typing, place: position === token.position ? bound.place : position };
     };
     return { ...plan, from: await settle(plan.from), to: await settle(plan.to) };

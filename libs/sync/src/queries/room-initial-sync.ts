@@ -10,7 +10,7 @@ import { openRoom } from '#rooms/reading/open-room';
 import { readerOf } from '#rooms/reading/reader';
 import { RoomOverviews } from '../events/room-overviews.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
-import { SyncContexts } from '../streams/sync-contexts.js';
+import { StreamMoments } from '../streams/stream-moments.js';
 
 /**
  * One room as `InitialSync` shows it: for who is or was in it, and for everybody where it is world readable. Answers JSON
@@ -31,12 +31,12 @@ export class RoomInitialSync extends Query<string> {
 export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    private readonly contexts: SyncContexts,
+    private readonly moments: StreamMoments,
     private readonly overviews: RoomOverviews,
   ) {}
 
   async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
-    const now = await this.contexts.moment(undefined, (one) => one === roomId);
+    const now = await this.moments.moment(undefined, (one) => one === roomId);
     const reader = await readerOf(this.views, requester);
     const open = await openRoom(this.views, roomId, reader);
     const data = await listAccountData(this.views, requester.userId, roomId);

@@ -81,10 +81,10 @@ export class SyncHandler implements IQueryHandler<Sync> {
 
   async #beginOf(text: string | undefined): Promise<Pick<SyncRequest, 'since' | 'isAnew'>> {
     if (text === undefined) return { since: undefined, isAnew: false };
-    const { isLost, ...moment } = parseStreamMoment(this.contexts.history, text, 'since');
+    const { isLost, ...moment } = parseStreamMoment(this.contexts.moments.history, text, 'since');
     // What the client heard there of names, members, levels, rules and unread counts, nothing that comes later takes back.
     if (isLost) return { since: undefined, isAnew: true };
-    return { since: await this.contexts.settle(moment), isAnew: false };
+    return { since: await this.contexts.moments.settle(moment), isAnew: false };
   }
 
   async #answer(
@@ -115,7 +115,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
     interest.rearm();
     const context = await this.contexts.open(user, request);
     const { members, isNews } = await this.streams.read(context);
-    const token = formatStreamMoment(this.contexts.history, context.until);
+    const token = formatStreamMoment(this.contexts.moments.history, context.until);
     const json = `{${[`"next_batch":"${token}"`, ...members].join()}}`;
     return { isNews, json, sent: () => context.members.sendUntil(token) };
   }

@@ -1,20 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { Typing } from '#ephemeral/typing/typing';
-import type { LogHistory } from '#event-store/log-history';
 import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
-import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { readerOf } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser } from '../notifier/active-user.js';
-import { ActiveUsers } from '../notifier/active-users.js';
 import { LazyMembers } from '../parts/lazy-members.js';
 import { SignedEvents } from '../parts/signed-events.js';
-import { COVERED } from './covered.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
+import { StreamMoments } from './stream-moments.js';
 import type { SyncContext } from './sync-context.js';
 
 /** A request for what is new, parsed. */
@@ -37,49 +33,18 @@ const MAX_HOLD_MS = 4;
 export class SyncContexts {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    private readonly active: ActiveUsers,
-    private readonly typing: Typing,
+    readonly moments: StreamMoments,
     private readonly lazyMembers: LazyMembers,
     private readonly signedEvents: SignedEvents,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(COVERED) private readonly covered: readonly string[],
   ) {}
-
-  /** Which history of the log moments are of. */
-  get history(): LogHistory {
-    return this.views.history;
-  }
-
-  /**
-   * The newest moment that everything in an answer has passed, and that is not before `since`, for somebody who hears of the
-   * typing in these rooms.
-   */
-  async moment(since: StreamMoment | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamMoment> {
-    await this.active.catchUp();
-    const seen = this.active.position;
-    const passed = this.views.position(this.covered);
-    let position = passed < seen ? passed : seen;
-    // Where a projection is paused or filled anew the answer stands still, and never goes back.
-    if (since !== undefined && since.position > position) position = since.position;
-    return { position, typing: this.typing.mark(hears) };
-  }
-
-  /**
-   * Where a token begins. One whose position the log has not got to, for it was put back and nobody noticed: now. To refuse it would leave clients asking for ever, to believe it would pass over what comes next. Asked once for each
-   * request: asked again, "now" would be later.
-   */
-  async settle(token: StreamMoment): Promise<StreamMoment> {
-    await this.active.catchUp();
-    const seen = this.active.position;
-    return token.position > seen ? { ...token, position: seen } : token;
-  }
 
   /** Opens the context of one answer. */
   async open(user: ActiveUser, request: SyncRequest): Promise<SyncContext> {
     const { views } = this;
     const { since, requester } = request;
     const { userId } = requester;
-    const until = await this.moment(since, (roomId) => user.isIn(roomId));
+    const until = await this.moments.moment(since, (roomId) => user.isIn(roomId));
     const { position } = until;
     const hasOwnFacts = since === undefined || user.hasOwnFactsSince(since.position) !== false;
     const readAccountData = (): ReturnType<SyncContext['accountData']> => {
