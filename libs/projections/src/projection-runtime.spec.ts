@@ -6,8 +6,9 @@ import { type Position, START } from '#kernel/position';
 import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
+import { SpokenLog } from '#testing/spoken-log';
 import { positionNumber } from '#testing/position-of';
-import { countsProjector, said, wordsProjector } from './example-projectors.js';
+import { countsProjector, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 import type { Projector } from './projector.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -31,31 +32,21 @@ const broken = (): void => {
 };
 
 describe('ProjectionRuntime', () => {
-  let store: MemoryEventStore;
+  let store: SpokenLog;
   let readModels: MemoryReadModels;
   let runtimes: ProjectionRuntime[];
-  let count: number;
 
   beforeEach(() => {
-    store = new MemoryEventStore();
+    store = new SpokenLog();
     readModels = new MemoryReadModels();
     runtimes = [];
-    count = 0;
   });
 
   afterEach(async () => {
     for (const each of runtimes) await each.stop();
   });
 
-  const say = async (...spoken: string[]) => {
-    const appended = await store.append(
-      's',
-      count === 0 ? 'no-stream' : count - 1,
-      spoken.map((word) => said(word)),
-    );
-    count += spoken.length;
-    return appended.position;
-  };
+  const say = (...spoken: string[]): Promise<Position> => store.say(...spoken);
 
   const make = (projectors: readonly Projector[], parts: Partial<RuntimeParts> = {}): ProjectionRuntime => {
     const runtime = new ProjectionRuntime({
@@ -165,8 +156,7 @@ describe('ProjectionRuntime', () => {
     it('throws views away that are ahead of the log', async () => {
       await say('a', 'b');
       await (await begin([wordsProjector()])).stop();
-      store = new MemoryEventStore();
-      count = 0;
+      store = new SpokenLog();
       await say('other');
       const runtime = await begin([wordsProjector()]);
       expect(await words(runtime)).toEqual(['other']);

@@ -4,7 +4,8 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
-import { countsProjector, said, wordsProjector } from './example-projectors.js';
+import { SpokenLog } from '#testing/spoken-log';
+import { countsProjector, wordsProjector } from './example-projectors.js';
 import { ProjectionRuntime } from './projection-runtime.js';
 import { checkpointWrite } from './projection-records.js';
 import type { Projector } from './projector.js';
@@ -18,28 +19,21 @@ interface Process {
 }
 
 describe('two processes on one log and one store of views', () => {
-  let store: MemoryEventStore;
+  let store: SpokenLog;
   let readModels: MemoryReadModels;
   let runtimes: ProjectionRuntime[];
-  let count: number;
 
   beforeEach(() => {
-    store = new MemoryEventStore();
+    store = new SpokenLog();
     readModels = new MemoryReadModels();
     runtimes = [];
-    count = 0;
   });
 
   afterEach(async () => {
     for (const each of runtimes) await each.stop();
   });
 
-  const say = async (...spoken: string[]): Promise<Position> => {
-    const facts = spoken.map((word) => said(word));
-    const appended = await store.append('s', count === 0 ? 'no-stream' : count - 1, facts);
-    count += spoken.length;
-    return appended.position;
-  };
+  const say = (...spoken: string[]): Promise<Position> => store.say(...spoken);
 
   const make = (projectors: readonly Projector[], parts: Partial<RuntimeParts> = {}): Process => {
     const heard: Position[] = [];

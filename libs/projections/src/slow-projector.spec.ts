@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
-import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
+import { SpokenLog } from '#testing/spoken-log';
 import { Disk, MortalStores } from '#testing/mortal-stores';
 import type { Effect } from './effects/effect.js';
 import { countsProjector, said, wordsProjector } from './example-projectors.js';
@@ -31,18 +31,16 @@ class Gate {
 }
 
 describe('a projector that takes long', () => {
-  let store: MemoryEventStore;
+  let store: SpokenLog;
   let readModels: MemoryReadModels;
   let gate: Gate;
   let runtimes: ProjectionRuntime[];
-  let count: number;
 
   beforeEach(() => {
-    store = new MemoryEventStore();
+    store = new SpokenLog();
     readModels = new MemoryReadModels();
     gate = new Gate();
     runtimes = [];
-    count = 0;
   });
 
   afterEach(async () => {
@@ -50,12 +48,7 @@ describe('a projector that takes long', () => {
     for (const each of runtimes) await each.stop();
   });
 
-  const say = async (...spoken: string[]): Promise<Position> => {
-    const facts = spoken.map((word) => said(word));
-    const appended = await store.append('s', count === 0 ? 'no-stream' : count - 1, facts);
-    count += spoken.length;
-    return appended.position;
-  };
+  const say = (...spoken: string[]): Promise<Position> => store.say(...spoken);
 
   const slow = (through = gate): Projector => {
     const counts = countsProjector();
