@@ -10,7 +10,6 @@ import type { EventStore } from '#event-store/event-store';
 import { RateLimits } from '#http/rate-limits';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
-import { ProjectionRuntime } from '#projections/projection-runtime';
 import { PushRules } from '#push/push-rules';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { Receiving } from '#rooms/commands/receiving';
@@ -44,7 +43,6 @@ export function watchCaches(
     receipts: of(Receipts),
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
-    'room-states': of(ProjectionRuntime).memory,
     rooms: of(RoomWorkers),
     'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),

@@ -18,7 +18,6 @@ import { ProjectionWriter } from './projection-writer.js';
 import { ProjectionCommandRefused, type RebuildControl, type RebuildOptions } from './rebuild-control.js';
 import { type ProjectionLog, silentLog, type RuntimeParts } from './runtime-parts.js';
 import { ViewsProgress } from './views-progress.js';
-import { RowMemory } from './row-memory.js';
 import type { Views } from './views.js';
 
 const ANOTHER_WRITES = 'Another process writes the views: it takes such commands, and this one does not';
@@ -36,7 +35,6 @@ const TAKEN = 'another server writes to this database of views, and each needs o
 export class ProjectionRuntime implements Views {
   /** What follows from the facts, once the views have them. */
   readonly effects: EffectRunner;
-  readonly memory = new RowMemory();
   readonly #parts: RuntimeParts;
   readonly #log: ProjectionLog;
   readonly #progress: ViewsProgress;
@@ -128,16 +126,6 @@ export class ProjectionRuntime implements Views {
   async confirm(): Promise<void> {
     await this.#parts.readModels.confirm();
     await this.#reader?.confirm();
-  }
-
-  recall(collection: string, key: Key): unknown {
-    const physical = this.#physicalName(collection);
-    return physical === undefined ? undefined : this.memory.find(physical, this.#history, key);
-  }
-
-  remember(collection: string, key: Key, value: unknown, weight: number): void {
-    const physical = this.#physicalName(collection);
-    if (physical !== undefined) this.memory.set(physical, this.#history, key, value, weight);
   }
 
   position(collections?: readonly string[]): Position {

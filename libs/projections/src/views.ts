@@ -11,10 +11,6 @@ export interface Views {
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
   /** As of ReadModelStore: for who writes something that cannot be taken back, because of what is or is not in the views. */
   confirm(): Promise<void>;
-  /** What `remember` kept of a row; undefined where it keeps nothing of the row that is served now. */
-  recall(collection: string, key: Key): unknown;
-  /** Keeps in memory what was made of a row that is never written again, where it is offered a second time. `weight`: about how many texts it holds. */
-  remember(collection: string, key: Key, value: unknown, weight: number): void;
   /**
    * The position that the projectors of these collections have passed, or all projectors: no token that covers them may run
    * ahead of it. A paused projector holds it back, and so does one whose new version is not filled yet.

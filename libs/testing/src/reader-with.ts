@@ -35,8 +35,6 @@ export async function readerWith(
     scan: (collection, options) => store.scan(collection, options),
     confirm: () => store.confirm(),
     position: () => positionOf(changes.at(-1)?.[0] ?? 0),
-    recall: () => undefined,
-    remember: () => {},
     whenProcessed: async () => {},
   };
   return findRoomReader(views, ROOM, { userId: READER, ignored: new Set(ignored) });

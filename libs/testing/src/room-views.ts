@@ -6,7 +6,6 @@ import type { Projector } from '#projections/projector';
 import { TodaysEventStore } from '#event-store/todays-event-store';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
-import { RowMemory } from '#projections/row-memory';
 import type { Views } from '#projections/views';
 import type { Key, ReadModelStore, Row, ScanOptions } from '#read-models/read-model-store';
 import { roomProjectors } from '#rooms/projections/room-projectors';
@@ -22,7 +21,6 @@ export class RoomViews implements Views {
   readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
   /** What happens while a command waits for the views. */
   beforeProcessed: (() => Promise<void>) | undefined;
-  readonly #memory = new RowMemory();
   #position: Position = START;
   #following: Promise<unknown> = Promise.resolve();
   /** The log as the server reads and writes it. */
@@ -69,14 +67,6 @@ export class RoomViews implements Views {
 
   confirm(): Promise<void> {
     return this.store.confirm();
-  }
-
-  recall(collection: string, key: Key): unknown {
-    return this.#memory.find(collection, this.history, key);
-  }
-
-  remember(collection: string, key: Key, value: unknown, weight: number): void {
-    this.#memory.set(collection, this.history, key, value, weight);
   }
 
   position(): Position {

@@ -4,7 +4,7 @@ import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { digestOf } from '#protocol/state-trie/trie-node';
 import { type GraphRows, indexKey, indexOfKey, NO_STATE, statePlaceOf, type StatePlace } from './graph-rows.js';
-import { type Entries, changeEntries, readEntries, type StateValue } from './state-entries.js';
+import { type Entries, changeEntries, markOfKey, readEntries, type StateValue } from './state-entries.js';
 
 /*
  * How states are kept, in rows that are never written again. The keys of a state are spread over buckets, by the first bits of
@@ -118,62 +118,30 @@ export async function entriesOf(rows: GraphRows, roomId: RoomId, bucket: string,
 }
 
 /**
- * As `entriesOf`, in no order. PERF: a bucket as it is told at once stands behind many of its states, and states near each other share
- * most of their buckets: both are remembered (bench/state-at.ts).
+ * Adds all that a bucket holds as of its newest row, in no order. PERF: what is newest is read first, so that nothing is kept whose
+ * place a later change has taken (bench/state-at.ts).
  */
 export async function listEntries(
   rows: GraphRows,
   roomId: RoomId,
   bucket: string,
   newest: BucketRow,
-): Promise<readonly StateEntry[]> {
-  const keyOf = (at: StatePlace) => stateRowKey(roomId, bucket, at);
-  const recall = (at: StatePlace) => rows.recall?.(GRAPH_STATE.name, keyOf(at)) as readonly StateEntry[] | undefined; // remembered below
-  const changes: BucketRow[] = [];
-  let row = newest;
-  let entries = recall(row.at);
-  while (entries === undefined) {
-    const place = placeBehind(row);
-    if (place === undefined) {
-      entries = readWhole(row);
-      rows.remember?.(GRAPH_STATE.name, keyOf(row.at), entries, entries.length);
-    } else {
-      changes.push(row);
-      entries = recall(place);
-      if (entries === undefined) row = await getRow(rows, roomId, bucket, place);
-    }
-  }
-  if (changes.length === 0) return entries;
-  const changed = withChanges(entries, changes);
-  rows.remember?.(GRAPH_STATE.name, keyOf(newest.at), changed, changed.length >> SHARED_BITS);
-  return changed;
-}
-
-/** The entries of what changed are mostly those that it changed upon: a list of them weighs a fraction of what they do. */
-const SHARED_BITS = 3;
-
-function readWhole({ value }: BucketRow): StateEntry[] {
-  const found: StateEntry[] = [];
-  // A row that tells all deletes nothing.
-  readEntries(value, value.indexOf('\n'), (entry) => found.push(entry as StateEntry));
-  return found;
-}
-
-/** `rows`: newest first. */
-function withChanges(entries: readonly StateEntry[], rows: readonly BucketRow[]): StateEntry[] {
-  const changes: Entries = new Map();
-  const changedKeys = new Set<string>();
-  for (const { value } of rows.toReversed()) {
-    readEntries(value, value.indexOf('\n'), (change) => {
-      changes.set(stateKeyOf(change.type, change.stateKey), change);
-      changedKeys.add(change.stateKey);
+  found: StateEntry[],
+): Promise<void> {
+  const members = new Set<string>();
+  const others = new Set<string>();
+  for (const { value } of await rowsBehind(rows, roomId, bucket, newest)) {
+    const isWhole = value.startsWith('=');
+    readEntries(value, value.indexOf('\n'), (entry) => {
+      const { type, stateKey, eventId } = entry;
+      const isMember = type === 'm.room.member';
+      const told = isMember ? members : others;
+      const key = isMember ? stateKey : stateKeyOf(type, stateKey);
+      if (told.size > 0 && told.has(key)) return;
+      if (!isWhole) told.add(key);
+      if (eventId !== null) found.push(entry as StateEntry);
     });
   }
-  const found = entries.filter(
-    ({ type, stateKey }) => !changedKeys.has(stateKey) || !changes.has(stateKeyOf(type, stateKey)),
-  );
-  for (const change of changes.values()) if (change.eventId !== null) found.push(change as StateEntry);
-  return found;
 }
 
 /** What holds one key as of a bucket's newest row, which is no split; undefined where nothing does. */
@@ -184,7 +152,10 @@ export async function findEntry(
   newest: BucketRow,
   { type, stateKey }: Pick<StateValue, 'type' | 'stateKey'>,
 ): Promise<StateValue | undefined> {
+  const mark = markOfKey(stateKey);
   for (const { value } of await rowsBehind(rows, roomId, bucket, newest)) {
+    // PERF: most rows do not tell it, and one that is read is read as a whole.
+    if (!value.includes(mark)) continue;
     let found: StateValue | undefined;
     readEntries(value, value.indexOf('\n'), (change) => {
       if (change.stateKey === stateKey && change.type === type) found = change;

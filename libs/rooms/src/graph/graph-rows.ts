@@ -3,13 +3,9 @@ import { parseShortPosition, type Position, shortPosition } from '#kernel/positi
 import { shortHash } from '#kernel/short-hash';
 import { asJson, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
-import type { Views } from '#projections/views';
 
-/**
- * What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. Only of the views
- * something is remembered: what the log does not have yet may never be.
- */
-export type GraphRows = Pick<OwnRows, 'get' | 'scan'> & Partial<Pick<Views, 'recall' | 'remember'>>;
+/** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */
+export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
 
 /** What became of an event. An outlier has no place in the graph; of a rejected one its own auth events do not allow it. */
 export type Outcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';

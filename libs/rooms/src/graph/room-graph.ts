@@ -156,7 +156,7 @@ export class GraphState {
         await this.#collect(`${bucket}${part}`, place, found, turn);
       return;
     }
-    for (const entry of await listEntries(this.rows, this.roomId, bucket, row)) found.push(entry);
+    await listEntries(this.rows, this.roomId, bucket, row, found);
     if (turn.isOver()) await turn.pass();
   }
 

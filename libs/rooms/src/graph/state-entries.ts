@@ -17,34 +17,24 @@ export function valuesOf(changes: readonly StateChange[]): StateValue[] {
   return changes.map(({ type, state_key: stateKey, event_id: eventId }) => ({ type, stateKey, eventId }));
 }
 
-const MUST_ESCAPE = /[\t\n\r\\]/;
-/** What a state key of a user ends in that is of the same server as the user before. */
-const SAME_SERVER = '\r';
+const MUST_ESCAPE = /[\t\n\\]/;
 
 /** What need not be told of the first line: most changes are of members. */
 const FIRST_TYPE = 'm.room.member';
 
 /**
  * Entries as text, one a line. PERF: this is most of what a state takes on disk and of the time it takes to read, so a type
- * that is the one of the line before is left out, and so is the server of a user.
+ * that is the one of the line before is left out; all else can be cut out of the text as it stands.
  */
 export function formatEntries(entries: Iterable<StateValue>): string {
   let text = '';
   let lastType = FIRST_TYPE;
-  let lastServer: string | undefined;
   for (const { type, stateKey, eventId } of entries) {
-    const at = stateKey.indexOf(':');
-    const server = at < 0 ? undefined : stateKey.slice(at);
-    const isSame = server !== undefined && server === lastServer;
-    const key = isSame ? `${escape(stateKey.slice(0, at))}${SAME_SERVER}` : escape(stateKey);
-    text += `\n${type === lastType ? '' : `${escape(type)}\t`}${key}\t${eventId ?? ''}`;
+    text += `\n${type === lastType ? '' : `${escape(type)}\t`}${escape(stateKey)}\t${eventId ?? ''}`;
     lastType = type;
-    lastServer = server;
   }
   return text;
 }
-
-const CARRIAGE_RETURN = 13;
 
 /**
  * Reads what `formatEntries` wrote, from a line feed on, and hands on one after another. PERF: of a large state this is most of the
@@ -55,28 +45,29 @@ export function readEntries(text: string, from: number, onEntry: (value: StateVa
   const plain = (start: number, end: number): string =>
     isPlain ? text.slice(start, end) : unescape(text.slice(start, end));
   let type = FIRST_TYPE;
-  let server = '';
   for (let at = from; at >= 0 && at < text.length;) {
     const next = text.indexOf('\n', at + 1);
     const end = next < 0 ? text.length : next;
     let start = at + 1;
-    let tab = text.indexOf('\t', start);
-    const second = text.indexOf('\t', tab + 1);
+    const first = text.indexOf('\t', start);
+    const tab = text.lastIndexOf('\t', end);
     // Two tabs in a line: the type is told.
-    if (second >= 0 && second < end) {
-      type = plain(start, tab);
-      start = tab + 1;
-      tab = second;
+    if (first < tab) {
+      type = plain(start, first);
+      start = first + 1;
     }
-    let stateKey: string;
-    if (text.charCodeAt(tab - 1) === CARRIAGE_RETURN) stateKey = plain(start, tab - 1) + server;
-    else {
-      stateKey = plain(start, tab);
-      server = stateKey.slice(stateKey.indexOf(':'));
-    }
-    onEntry({ type, stateKey, eventId: tab + 1 === end ? null : (text.slice(tab + 1, end) as EventId) });
+    onEntry({
+      type,
+      stateKey: plain(start, tab),
+      eventId: tab + 1 === end ? null : (text.slice(tab + 1, end) as EventId),
+    });
     at = next;
   }
+}
+
+/** What stands in the text of entries where one has this key. */
+export function markOfKey(stateKey: string): string {
+  return `${escape(stateKey)}\t`;
 }
 
 /** Makes changes to entries, in order. */
@@ -88,11 +79,11 @@ export function changeEntries(entries: Entries, changes: Iterable<StateValue>): 
   }
 }
 
-const LETTERS: Readonly<Record<string, string>> = { '\\': '\\', '\t': 't', '\n': 'n', '\r': 'r' };
+const LETTERS: Readonly<Record<string, string>> = { '\\': '\\', '\t': 't', '\n': 'n' };
 const ESCAPED = new Map(Object.entries(LETTERS).map(([character, letter]) => [letter, character]));
 
 function escape(text: string): string {
-  return MUST_ESCAPE.test(text) ? text.replaceAll(/[\t\n\r\\]/g, (character) => `\\${LETTERS[character]}`) : text;
+  return MUST_ESCAPE.test(text) ? text.replaceAll(/[\t\n\\]/g, (character) => `\\${LETTERS[character]}`) : text;
 }
 
 function unescape(text: string): string {
