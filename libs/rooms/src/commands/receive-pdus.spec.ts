@@ -293,6 +293,7 @@ describe('a gap in the history of a room', () => {
       type: 'm.room.member',
       stateKey: BOB,
       content: { membership: 'join', displayname: 'Bob' },
+      ts: 2_000,
     });
     const state = [...there.state.entries()].map(({ eventId }) => eventId);
     const hello = await there.says('after the gap');
