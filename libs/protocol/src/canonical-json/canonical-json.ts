@@ -88,7 +88,7 @@ function writeKeptNumber(value: JsonNumber, lenient: boolean): string {
   throw new MatrixError('M_BAD_JSON', `Not an integer within +-(2^53-1): ${value.text.slice(0, 40)}`);
 }
 
-/** Order by Unicode code point, which is the order of the UTF-8 bytes. */
-function compareCodePoints(a: string, b: string): number {
+/** Order by Unicode code point, which is the order of the UTF-8 bytes; `<` goes by UTF-16 units. */
+export function compareCodePoints(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,4 +1,5 @@
 import type { EventId } from '#kernel/ids';
+import { compareCodePoints } from '../canonical-json/canonical-json.js';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
 import { authStateOf } from '../event-auth/auth-state.js';
@@ -95,10 +96,10 @@ function compareRanked(a: Ranked, b: Ranked): number {
   return compareByTime(a.event, b.event);
 }
 
-/** Earlier first, then by event id. */
+/** Earlier first, then by event id, as other servers compare them: where senders choose the ids, these hold any letters. */
 export function compareByTime(a: RoomEvent, b: RoomEvent): number {
   if (a.originServerTs !== b.originServerTs) return a.originServerTs - b.originServerTs;
-  return a.eventId < b.eventId ? -1 : a.eventId > b.eventId ? 1 : 0;
+  return a.eventId === b.eventId ? 0 : compareCodePoints(a.eventId, b.eventId);
 }
 
 /** The smallest of some numbers in logarithmic time. */

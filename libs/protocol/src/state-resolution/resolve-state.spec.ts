@@ -168,6 +168,12 @@ describe.each(['2', '11', '12'])('state resolution 2 in room version %s', (id) =
     expect(room.stateBefore(['$b', '$z', '$a']).get('m.room.topic', '')).toBe('$b');
   });
 
+  it('compares ids by code point, as who knows no UTF-16 does', () => {
+    const room = publicRoom(id);
+    for (const one of ['$\uff5e:x', '$\u{1f600}:x']) room.send(topic({ id: one, prev: ['$carol'], ts: 6 }));
+    expect(room.stateBefore(['$\uff5e:x', '$\u{1f600}:x']).get('m.room.topic', '')).toBe('$\u{1f600}:x');
+  });
+
   it('replays the steps that only one side has taken', () => {
     const room = stepIsHidden(id);
     room.send(topic({ id: '$topic', prev: ['$carol'], ts: 9 }));
