@@ -34,6 +34,7 @@ export function checkFormat(input: Uint8Array | string | Pdu, version: RoomVersi
 function parsePdu(input: Uint8Array | string, version: RoomVersion): Pdu {
   if (input.length > MAX_RAW_BYTES) throw new MatrixError('M_TOO_LARGE');
   // Lenient for the numbers in `unsigned`: those in what is signed are checked as it is written anew.
+  // NOTSPEC: what nests deeper than `parseJson` bears is dropped. Users here cannot send such (json-text.ts in http).
   const pdu = parseJson(input, { lenient: true, plainIntegers: version.strictCanonicalJson });
   if (!isJsonObject(pdu)) throw new MatrixError('M_BAD_JSON', 'The event is no object');
   return pdu;

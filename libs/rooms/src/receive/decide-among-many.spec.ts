@@ -74,6 +74,25 @@ describe.each(ROOM_VERSIONS)('in a room of version $id with more extremities tha
   });
 });
 
+it.each(['1', '11', '12'])('who came in last may speak, and leave: version %s', async (id) => {
+  const version = ROOM_VERSIONS.find((one) => one.id === id)!;
+  const dave = A.user('dave');
+  const member = (membership: string) => ({
+    type: 'm.room.member',
+    sender: dave,
+    stateKey: dave,
+    content: { membership },
+  });
+  for (const next of [{ sender: dave }, member('leave')]) {
+    const life = await Branched.of(version, 45);
+    const join = await life.decide(member('join'));
+    expect(life.room.extremities.findIndex(({ eventId }) => eventId === join.event.eventId)).toBeGreaterThan(20);
+    const { event } = await life.decide(next);
+    expect(event.prevEvents).toContain(join.event.eventId);
+    expect(problemsOf(life.room, KEYS)).toEqual([]);
+  }
+});
+
 it('an event of ours is refused where the state before it or the current one does not allow it', async () => {
   const version = ROOM_VERSIONS.find(({ id }) => id === '11')!;
   const life = await Branched.of(version, 21);

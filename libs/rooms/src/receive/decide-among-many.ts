@@ -5,7 +5,7 @@ import { buildEvent, checkDraftAuth, type EventAuthor, type EventDraft } from '.
 import { depthOfNext, parentsOfNext } from '../decide/room-head.js';
 import { referenceWriter } from '../decide/write-references.js';
 import { judgeOwn } from './judge-own.js';
-import { getKnown, type KnownRoom } from './known-room.js';
+import { getKnown, type KnownExtremity, type KnownRoom } from './known-room.js';
 import type { Accepted } from './outcome.js';
 import { resolveStates } from './resolve-states.js';
 
@@ -23,7 +23,7 @@ export async function decideAmongMany(
 ): Promise<Accepted> {
   const { roomId, version, createEvent } = room;
   if (createEvent === undefined) throw new Error(`${roomId} has no create event`);
-  const parents = parentsOfNext(room);
+  const parents = parentsOfNext({ state: room.state, extremities: await inOrderFor(draft, room) });
   const known = await room.find(parents);
   const depth = Math.min(
     parents.reduce((most, eventId) => Math.max(most, getKnown(known, eventId).event.depth), 0),
@@ -38,6 +38,26 @@ export async function decideAmongMany(
   const place = { parents, depth: depthOfNext(depth), references };
   const { event, pduText } = buildEvent(roomId, version, draft, place, author, now);
   return judgeOwn({ event, pduText, origin: author.serverName, txn: draft.txn }, room);
+}
+
+/**
+ * The extremities in the order in which a draft is to stand on them: first those after which its authorising events of the current state
+ * hold, or somebody who joined last could neither say anything nor leave; then those open for longest.
+ */
+async function inOrderFor(draft: EventDraft, room: KnownRoom): Promise<readonly KnownExtremity[]> {
+  const first = new Set<KnownExtremity>();
+  let wanted = selectAuthTypes({ ...draft, stateKey: draft.stateKey }, room.version).flatMap(({ type, stateKey }) => {
+    const eventId = room.state.get(type, stateKey);
+    return eventId === undefined ? [] : { type, stateKey, eventId };
+  });
+  for (const one of room.extremities) {
+    if (wanted.length === 0) break;
+    const state = await room.stateAfter(one.eventId);
+    const left = wanted.filter(({ type, stateKey, eventId }) => state.get(type, stateKey) !== eventId);
+    if (left.length < wanted.length) first.add(one);
+    wanted = left;
+  }
+  return [...first, ...room.extremities.filter((one) => !first.has(one))];
 }
 
 /** The events by which a draft that stands on some others is authorised. */
