@@ -209,6 +209,26 @@ describe('a room of other servers that is taken in', () => {
     expect(gaps.map(({ missing }) => missing)).toEqual([[parent.eventId]]);
   });
 
+  it.each(['1', '6', '11', '12'])(
+    'is not led back to its beginning by who sends its first events again: version %s',
+    async (id) => {
+      const told = await room([], findRoomVersion(id));
+      await take(told);
+      const headOf = async () =>
+        (await home.workers.run(told.roomId, { actor: 'test' }, async ({ head }) => head)).result;
+      const { state, extremities } = await headOf();
+      for (const { text } of told.events.slice(0, 4)) {
+        const { received } = await home.execute(new ReceivePdus(OTHER.name, told.roomId, [text]));
+        expect(received).toMatchObject([{ kind: 'accepted' }]);
+        expect(JSON.parse(home.facts(told.roomId).at(-1)!.data)).toMatchObject({ history: true });
+      }
+      const after = await headOf();
+      expect(after.state.rootHash).toBe(state.rootHash);
+      expect(after.extremities.map(({ eventId }) => eventId)).toEqual(extremities.map(({ eventId }) => eventId));
+      expect(problemsOf(told.roomId)).toEqual([]);
+    },
+  );
+
   it('takes events in any order, and those told twice once', async () => {
     const told = await room();
     const mixed = { ...told, state: [...told.state].toReversed(), authChain: [...told.authChain, ...told.state] };

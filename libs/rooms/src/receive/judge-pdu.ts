@@ -51,9 +51,18 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   const refusalBefore = await refuseByState(event, before.state, known, room);
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
   const isHole = await room.isHole(eventId);
-  if (arrival.isHistory === true || isHole) return judging.acceptHistory(isHole);
+  const isPast = arrival.isHistory === true || isHole || isHeldAlready(event, room);
+  if (isPast) return judging.acceptHistory(isHole);
   const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
   return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
+}
+
+/**
+ * Whether the current state holds an event already, because it was told as part of a state: then it is no news, and what came after it is
+ * not put beside it as another branch.
+ */
+function isHeldAlready({ type, stateKey, eventId }: RoomEvent, { extremities, state }: KnownRoom): boolean {
+  return extremities.length > 0 && stateKey !== undefined && state.get(type, stateKey) === eventId;
 }
 
 /** A room has one create event: another one would begin another room under the same id. */
