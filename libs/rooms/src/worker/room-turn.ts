@@ -52,9 +52,6 @@ export interface TurnServices {
   readonly views: GraphSources['views'];
 }
 
-/** The facts of a room among which a transaction is looked for without the views. */
-const LOOKED_THROUGH = 1024;
-
 /** A fact decided and not yet in the log, and where the room stands once it is. */
 export interface PendingFact {
   readonly draft: UnsealedFact;
@@ -138,22 +135,13 @@ export class RoomTurn {
 
   /**
    * The event of a transaction (`transactionName`) that any fact of this room carries, whoever wrote it. The caller has looked
-   * in the views first: `viewed` is where they stood before. Reads the log only where they had not come to what is in memory.
-   * Undefined where they did not answer: then the last thousand facts of the room are looked through, and what is older is
-   * not found.
+   * in the views first: `viewed` is where they stood before, undefined where they did not answer (then what is older than the last
+   * thousand facts of the room is not found).
    */
   async findTransaction(name: string, viewed: Position | undefined): Promise<EventId | undefined> {
-    const { transactions } = this.room;
-    if (viewed !== undefined) {
-      transactions.viewed(viewed);
-      if (transactions.since.position > viewed)
-        await rememberTransactions(this.room, this.services.store, ({ position }) => position <= viewed);
-    } else {
-      const first = this.room.head.revision - LOOKED_THROUGH;
-      if (transactions.since.revision > first)
-        await rememberTransactions(this.room, this.services.store, ({ revision }) => revision <= first);
-    }
-    return this.undurable.findTransaction(name) ?? transactions.find(name);
+    const reading = rememberTransactions(this.room, this.services.store, viewed);
+    if (reading !== undefined) await reading;
+    return this.undurable.findTransaction(name) ?? this.room.transactions.find(name);
   }
 
   /**
