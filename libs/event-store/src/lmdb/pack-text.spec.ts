@@ -1,5 +1,6 @@
 import { array, assert, oneof, property, string, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { numbersFrom } from '#testing/numbers-from';
 import { FAMILIAR_TEXT } from './familiar-text.js';
 import { MOST_PACKED, NotPacked, roomFor, TextPacker } from './pack-text.js';
 
@@ -43,6 +44,15 @@ describe('packed text', () => {
       Array.from({ length: MOST_PACKED }, (_, i) => (i * i) % 10).join(''),
     ]) {
       expect(unpack(pack(text), MOST_PACKED)).toBe(text);
+    }
+  });
+
+  it('is the text again where something long that looks random comes twice, as in a text and the same with its format', () => {
+    const next = numbersFrom(7);
+    for (let length = 100; length <= 4_000; length += 100) {
+      const words = Array.from({ length }, () => String.fromCodePoint(0x21 + next(0x5e))).join('');
+      const text = `${words},${words}`;
+      expect(unpack(pack(text), text.length)).toBe(text);
     }
   });
 

@@ -77,7 +77,8 @@ export class TextPacker {
         continue;
       }
       let matched = at + LEAST;
-      while (at > plainFrom && place > 0 && text[at - 1] === text[place - 1]) {
+      const least = Math.max(plainFrom, matched - MOST);
+      while (at > least && place > 0 && text[at - 1] === text[place - 1]) {
         at--;
         place--;
       }
