@@ -65,6 +65,23 @@ export function* tellInParts(header: PlacedHeader): Steps<ToldInParts | undefine
   return { parts, last };
 }
 
+/** What is told of an event in parts, which are appended already. */
+export interface AppendedParts extends ToldInParts {
+  /** The revision of the first. */
+  readonly first: number;
+}
+
+/** The text of the fact of an event, which is to be appended next, and all that it says together with its parts, for the fold. */
+export function tellPlaced<H extends PlacedHeader>(
+  header: H,
+  pduText: string,
+  parts: AppendedParts | undefined,
+): { readonly data: string; readonly header: H } {
+  if (parts === undefined) return { data: factWithPdu(header, pduText), header };
+  const whole = { ...header, told_in: placesIn(parts.parts, (part) => parts.first + part) };
+  return { data: factWithPdu(parts.last, pduText), header: whole };
+}
+
 /** How facts of rooms are put together that were told in parts. */
 export const ROOM_PARTS: FactParts = {
   count({ type, data }) {

@@ -5,6 +5,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { outlierFactOf } from '../facts/read-room-fact.js';
 import { factWithPdu } from '../facts/fact-text.js';
+import { type AppendedParts, tellPlaced } from '../facts/told-in-parts.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { type Arrival, judgePdu } from '../receive/judge-pdu.js';
 import { knownOutlier, knownPlaced } from '../receive/known-room.js';
@@ -21,7 +22,7 @@ import type {
   SoftFailed,
   StoredOutlier,
 } from '../receive/outcome.js';
-import type { AppendedParts, RoomTurn } from './room-turn.js';
+import type { RoomTurn } from './room-turn.js';
 import { headAfterAccepted } from './states-of-extremities.js';
 
 /**
@@ -110,10 +111,10 @@ export function takePlaced(
   turn.undurable.note({ ...knownPlaced(event, kind, outcome.header), after: state, isForeign: true }, missing);
   const name = `${kind} ${event.eventId}`;
   if (kind === 'accepted') {
-    const { data, header } = turn.tellPlaced(outcome.header, pduText, parts);
+    const { data, header } = tellPlaced(outcome.header, pduText, parts);
     const fact = { type: 'pdu-accepted' as const, event, header };
     turn.push('pdu-accepted', data, name, fact, headAfterAccepted(turn.head, { ...outcome, header }));
-  } else turn.push(`pdu-${kind}`, turn.tellPlaced(outcome.header, pduText, parts).data, name, { type: 'other' });
+  } else turn.push(`pdu-${kind}`, tellPlaced(outcome.header, pduText, parts).data, name, { type: 'other' });
   redactInTurn(turn, redactions);
 }
 

@@ -22,7 +22,7 @@ import { referenceWriter } from '../decide/write-references.js';
 import { readRoomFact, roomEventOfFact, roomEventOfPdu, type RoomFact } from '../facts/read-room-fact.js';
 import { type PduRedacted, roomStream } from '../facts/room-facts.js';
 import { erasablePlaceIn, factWithPdu } from '../facts/fact-text.js';
-import { type PlacedHeader, placesIn, tellInParts, type ToldInParts } from '../facts/told-in-parts.js';
+import { type AppendedParts, type PlacedHeader, tellInParts, tellPlaced } from '../facts/told-in-parts.js';
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown } from '../receive/known-room.js';
@@ -57,12 +57,6 @@ export interface PendingFact {
   readonly draft: UnsealedFact;
   readonly fact: RoomFact;
   readonly head: RoomHead;
-}
-
-/** What is told of an event in parts, which are appended already. */
-export interface AppendedParts extends ToldInParts {
-  /** The revision of the first. */
-  readonly first: number;
 }
 
 /** PERF: each event that is not in memory is a call to the log, which may be far away; the room waits meanwhile. */
@@ -211,7 +205,7 @@ export class RoomTurn {
     const { eventId } = event;
     this.#foresight?.noteAccepted(decided);
     const parts = atOnce(this.appendParts(decided.header));
-    const { data, header } = this.tellPlaced(decided.header, decided.pduText, parts);
+    const { data, header } = tellPlaced(decided.header, decided.pduText, parts);
     const head = movedBack(decided.head, eventId, parts?.parts.length ?? 0);
     const after = head.extremities.find((one) => one.eventId === eventId)?.state;
     this.undurable.note({ event, outcome: 'accepted', after, isForeign: false });
@@ -231,17 +225,6 @@ export class RoomTurn {
     const first = this.head.revision + 1;
     yield* each(told.parts, (part) => this.append('change-told', part), 1);
     return { ...told, first };
-  }
-
-  /** The text of the fact of an event, which is to be appended next, and all that it says together with its parts, for the fold. */
-  tellPlaced<H extends PlacedHeader>(
-    header: H,
-    pduText: string,
-    parts: AppendedParts | undefined,
-  ): { readonly data: string; readonly header: H } {
-    if (parts === undefined) return { data: factWithPdu(header, pduText), header };
-    const whole = { ...header, told_in: placesIn(parts.parts, (part) => parts.first + part) };
-    return { data: factWithPdu(parts.last, pduText), header: whole };
   }
 
   /** Lets a redaction of this room take effect on an event of this room. `remains` is what is left of it. */
