@@ -10,7 +10,8 @@ export function keyRing(keys: readonly PublicKey[], serverOfTheLog: string | und
   for (const { server, keyId, key } of keys) {
     const parsed = parseVerifyKey(key);
     if (parsed === undefined) continue;
-    for (const name of [server, serverOfTheLog]) known.set(`${name} ${keyId}`, keyInBatches(parsed, batches));
+    const together = keyInBatches(parsed, batches);
+    for (const name of [server, serverOfTheLog]) known.set(`${name} ${keyId}`, together);
   }
   return (server, keyId) => known.get(`${server} ${keyId}`);
 }
