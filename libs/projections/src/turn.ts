@@ -11,9 +11,12 @@ export class Turn {
   #since = performance.now();
   #steps = 0;
 
+  /** `stepsPerLook`: how many steps of the work are so small that the clock need not be read after each. */
+  constructor(private readonly stepsPerLook = FACTS_PER_LOOK) {}
+
   /** Whether the turn has lasted long enough. Called once a step. */
   isOver(): boolean {
-    if (++this.#steps % FACTS_PER_LOOK !== 0) return false;
+    if (++this.#steps % this.stepsPerLook !== 0) return false;
     return performance.now() - this.#since > TURN_MS;
   }
 
@@ -26,12 +29,10 @@ export class Turn {
 
 /** Does work while everything else has its turn, once that has waited for some milliseconds. PERF: what is done sooner waits for nothing. */
 export async function inTurns<T>(steps: Steps<T>): Promise<T> {
-  let since = performance.now();
+  const turn = new Turn(1);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
-    if (performance.now() - since < TURN_MS) continue;
-    await nextTurn();
-    since = performance.now();
+    if (turn.isOver()) await turn.pass();
   }
 }

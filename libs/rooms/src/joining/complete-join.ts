@@ -1,7 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#event-store/event-store';
 import { type EventId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import { each } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
 import { pduTextOf } from '../facts/fact-text.js';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
@@ -84,28 +85,21 @@ async function inOrder(
   serverName: ServerName,
 ): Promise<{ quiet: StateEntry[]; shown: StateEntry[] }> {
   const ofState = new Map<EventId, StateEntry>();
-  for await (const entry of inTurns(state.entries())) ofState.set(entry.eventId, entry);
+  await inTurns(each(state.entries(), (entry) => ofState.set(entry.eventId, entry)));
   const quiet: StateEntry[] = [];
   const ofRoom: StateEntry[] = [];
   const members: StateEntry[] = [];
   // PERF: in the order in which they lie in the log many are read at once.
-  for await (const eventId of inTurns(index.outliers.keys())) {
+  const place = (eventId: EventId): void => {
     const entry = ofState.get(eventId);
-    if (entry === undefined) continue;
+    if (entry === undefined) return;
     if (isSummarised(entry)) ofRoom.push(entry);
     else if (entry.type !== 'm.room.member' || !entry.stateKey.endsWith(`:${serverName}`)) quiet.push(entry);
     else members.push(entry);
-  }
+  };
+  await inTurns(each(index.outliers.keys(), place));
   ofRoom.sort((a, b) => Number(b.type === 'm.room.create') - Number(a.type === 'm.room.create'));
   return { quiet, shown: [...ofRoom, ...members] };
-}
-
-async function* inTurns<T>(many: Iterable<T>): AsyncGenerator<T> {
-  let count = 0;
-  for (const one of many) {
-    if (++count % 2_000 === 0) await nextTurn();
-    yield one;
-  }
 }
 
 /** What goes into one write, one after another. */

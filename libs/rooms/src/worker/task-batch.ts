@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Position } from '#kernel/position';
+import { Turn } from '#projections/turn';
 import { isHere } from '../decide/room-head.js';
 import type { ForeseenEvent } from './ask-first.js';
 import { FACT_BYTES } from '../facts/log-limits.js';
@@ -40,12 +40,10 @@ export interface Batch {
 }
 
 /**
- * PERF: after so long the other work of the event loop has a turn. The batch goes on behind it rather than being cut, for each
- * append waits for the disk; measured by bench/send.ts.
+ * Decides tasks in turn, each on top of the last, as many as go into one write of `maxBytes`; one alone may be larger. PERF: the other
+ * work of the event loop has its turn meanwhile, and the batch goes on behind it rather than being cut, for each append waits for
+ * the disk; measured by bench/send.ts.
  */
-const MAX_DECIDING_MS = 4;
-
-/** Decides tasks in turn, each on top of the last, as many as go into one write of `maxBytes`; one alone may be larger. */
 export async function decideBatch(
   services: TurnServices,
   room: LiveRoom,
@@ -54,7 +52,7 @@ export async function decideBatch(
 ): Promise<Batch> {
   const undurable = new Undurable();
   const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
-  let started = performance.now();
+  const loopTurn = new Turn(1);
   for (const task of tasks) {
     if (!task.isOfJoin && !isHere(batch.head)) {
       batch.outcomes.push({ error: unknownRoom() });
@@ -76,10 +74,7 @@ export async function decideBatch(
     } catch (error) {
       batch.outcomes.push({ error: refusalFor(task.context.actor, batch.head, error) });
     }
-    if (performance.now() - started > MAX_DECIDING_MS) {
-      await nextTurn();
-      started = performance.now();
-    }
+    if (loopTurn.isOver()) await loopTurn.pass();
   }
   return batch;
 }
