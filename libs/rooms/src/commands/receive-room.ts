@@ -5,7 +5,7 @@ import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { type LeftOut, type Pdus, RoomTelling } from '../joining/room-telling.js';
 import type { Dropped, PreparedPdu } from '../receive/outcome.js';
-import { roomIsHere } from '../worker/join-in-turn.js';
+import { RoomIsHere } from '../worker/join-in-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { type JoinEnd, Joining } from '../joining/joining.js';
 import { Receiving } from './receiving.js';
@@ -94,7 +94,7 @@ export class ReceiveRoomHandler implements ICommandHandler<ReceiveRoom> {
 function answerAs(end: JoinEnd, userId: UserId): RoomReceived {
   const leftOut = { count: 0, wantedKeys: [] };
   if (end.kind === 'given-up') return { ...end, leftOut };
-  if (end.userId !== userId) throw roomIsHere();
+  if (end.userId !== userId) throw new RoomIsHere();
   const { kind, eventId, position } = end;
   return { kind, eventId, position, leftOut };
 }

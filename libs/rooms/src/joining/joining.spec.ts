@@ -139,6 +139,27 @@ describe('a join of a room that another process is joining', () => {
   });
 });
 
+describe('a join of a room that this process is joining', () => {
+  it('is answered as the first one ended', async () => {
+    const first = new HeldJoin(one);
+    await first.begun;
+    const second = new HeldJoin(one);
+    const ofBob = new HeldJoin(one, await toldTo(BOB));
+    first.go();
+    const joined = { kind: 'joined', eventId: told.join.event.eventId };
+    expect(await endOf(first)).toMatchObject(joined);
+    expect(await endOf(second)).toMatchObject(joined);
+    expect(await endOf(ofBob)).toMatchObject({ errcode: 'M_UNKNOWN', status: 409 });
+    expect(one.facts(told.roomId, 'join-begun')).toHaveLength(1);
+  });
+
+  it('is refused where the room was here before', async () => {
+    expect(await one.execute(tellRoom(told, OTHER))).toMatchObject({ kind: 'joined' });
+    const joins = [new HeldJoin(one), new HeldJoin(one)];
+    for (const join of joins) expect(await endOf(join)).toMatchObject({ errcode: 'M_UNKNOWN', status: 409 });
+  });
+});
+
 it('shows a room that another process has brought here to users of one that took it for unknown', async () => {
   const headless = { ...told, state: told.state.slice(1) };
   expect(await another.execute(tellRoom(headless, OTHER))).toMatchObject({ kind: 'given-up' });

@@ -3,7 +3,7 @@ import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/ev
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Position } from '#kernel/position';
-import type { JoinUnderWay, RoomHead } from '../decide/room-head.js';
+import { isHere, type JoinUnderWay, type RoomHead } from '../decide/room-head.js';
 import { type JoinCompleted, type JoinGivenUp, type PduAccepted, roomStream } from '../facts/room-facts.js';
 import { pduTextOf } from '../facts/fact-text.js';
 import { JoinIndex } from './join-index.js';
@@ -11,7 +11,7 @@ import { JoiningRoom } from './joining-room.js';
 import { completeJoin } from './complete-join.js';
 import { getKnown } from '../receive/known-room.js';
 import type { PreparedPdu } from '../receive/outcome.js';
-import { giveJoinUp, JoinLost, OtherJoinUnderWay } from '../worker/join-in-turn.js';
+import { giveJoinUp, JoinLost, OtherJoinUnderWay, RoomIsHere } from '../worker/join-in-turn.js';
 import { OtherProcesses } from '../worker/other-processes.js';
 import { readRevision } from '../worker/read-revisions.js';
 import { type RoomTask, RoomWorkers, type TurnResult } from '../worker/room-workers.js';
@@ -34,9 +34,12 @@ export class Joining {
 
   /**
    * Runs a join after those of the room that are under way, here or in another process, and after what became of one that was left.
-   * Where one of those brought the room here, or took this one over, `answer` says what that is to the caller.
+   * Where one of those brought the room here, or took this one over, `answer` says what that is to the caller. Throws RoomIsHere
+   * where the room was here before.
    */
-  run<T>(roomId: RoomId, join: () => Promise<T>, answer: (end: JoinEnd) => T): Promise<T> {
+  async run<T>(roomId: RoomId, join: () => Promise<T>, answer: (end: JoinEnd) => T): Promise<T> {
+    const head = await this.#find(roomId);
+    const wasHere = head !== undefined && isHere(head);
     return this.#joins.run(roomId, async () => {
       for (;;) {
         const other = await this.#settle(roomId);
@@ -44,7 +47,8 @@ export class Joining {
         try {
           return await join();
         } catch (error) {
-          if (error instanceof JoinLost) return answer((await this.#settle(roomId)) ?? (await this.#findEnd(roomId)));
+          const hasEnded = error instanceof JoinLost || (error instanceof RoomIsHere && !wasHere);
+          if (hasEnded) return answer((await this.#settle(roomId)) ?? (await this.#findEnd(roomId)));
           // Another process was faster to begin one.
           if (!(error instanceof OtherJoinUnderWay)) throw error;
         }

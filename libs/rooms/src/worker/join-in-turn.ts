@@ -40,18 +40,20 @@ export class OtherJoinUnderWay extends Error {
 }
 
 /** The room need not be told any more. */
-export function roomIsHere(): MatrixError {
-  return new MatrixError('M_UNKNOWN', 'This room is here already', { status: 409 });
+export class RoomIsHere extends MatrixError {
+  constructor() {
+    super('M_UNKNOWN', 'This room is here already', { status: 409 });
+  }
 }
 
 /**
  * Begins a join that brings the room here; answers the revision of the fact that says so. `create` is stored first where the room
- * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws M_UNKNOWN where
- * the room is here, and OtherJoinUnderWay.
+ * is unheard of, or was told to begin with another event: nothing that was told with that counts any more. Throws
+ * RoomIsHere and OtherJoinUnderWay.
  */
 export function beginJoin(turn: RoomTurn, create: StoredOutlier, { userId, via }: JoinTold): number {
   const { revision, extremities } = turn.head;
-  if (extremities.length > 0) throw roomIsHere();
+  if (extremities.length > 0) throw new RoomIsHere();
   if (turn.head.join !== undefined) throw new OtherJoinUnderWay();
   if (revision < 0 || beginsAnew(turn.head, create.event)) storeOutlier(turn, create);
   const begun: JoinBegun = { room_version: create.header.room_version, user_id: userId, via };
