@@ -12,8 +12,8 @@ const LAYERS = [
   [
     'push',
     'accounts',
-    'keys',
     'rooms',
+    'devices',
     'media',
     'directory',
     'ephemeral',

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from '#accounts/accounts.module';
 import { AdminModule } from '#admin/admin.module';
+import { DevicesModule } from '#devices/devices.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { HttpModule } from '#http/http.module';
@@ -24,6 +25,7 @@ export class AppModule {
         HttpModule,
         AccountsModule,
         RoomsModule,
+        DevicesModule,
         DirectoryModule,
         EphemeralModule,
         SyncModule,

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { NO_ACCOUNT } from '#accounts/decide/account';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
+import { foldDeviceKeyFact, NO_KEYS } from '#devices/decide/keys-of-device';
+import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
 import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
@@ -49,6 +51,7 @@ function golden(name: string): GoldenFact {
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
+  [DEVICE_STREAM_PREFIX, ['device-keys-set.1', 'one-time-keys-added.1']],
   [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
   [SERVER_STREAM, ['log-begun.1']],
 ];
@@ -72,6 +75,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
+  if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   return { account: facts.reduce(foldAccountFact, NO_ACCOUNT), pushRules: facts.reduce(foldPushRuleFact, NO_CHANGES) };

@@ -31,6 +31,7 @@ const BY_SPECIFICATION = [
   'GET /devices/:deviceId',
   'PUT /devices/:deviceId',
   'GET /account/whoami',
+  'POST /keys/upload',
 ];
 
 /** What a client cannot do without, or what is another form of the same. */

@@ -185,7 +185,19 @@ describe('the rows of every projector', () => {
       carol('devices-removed', { device_ids: ['C'], reason: 'deactivated' }),
       carol('account-deactivated', { erase: true }),
     ];
-    life = [...inRoom, past, pastThread, taken, outlier, learnt, unseen, afterGap, late, ...accounts];
+    const ofDevice = (type: string, data: object): StreamFact => ({
+      stream: `device-${ALICE}|D`,
+      type,
+      data: { created_ts: 1, after: { counts: { a: 2 }, unused_fallback: [], history: '' }, ...data },
+    });
+    const devices = [
+      ofDevice('device-keys-set', { device_keys: { keys: {} } }),
+      ofDevice('one-time-keys-added', { keys: [] }),
+      ofDevice('one-time-key-claimed', { algorithm: 'a', key_id: '1', by: BOB }),
+      ofDevice('device-keys-summed-up', { device_keys: { keys: {} } }),
+      { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|C` },
+    ];
+    life = [...inRoom, past, pastThread, taken, outlier, learnt, unseen, afterGap, late, ...devices, ...accounts];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

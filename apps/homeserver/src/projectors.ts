@@ -1,4 +1,5 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
+import { deviceProjectors } from '#devices/projections/device-projectors';
 import { directoryProjector } from '#directory/projections/directory.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import type { Projector } from '#projections/projector';
@@ -7,5 +8,6 @@ import { roomProjectors } from '#rooms/projections/room-projectors';
 
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
-  return [...roomProjectors(), directoryProjector(), ...accountProjectors, receiptsProjector, pushRulesProjector];
+  const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
+  return [...roomProjectors(), ...accountProjectors, ...deviceProjectors, ...own];
 }

@@ -29,12 +29,14 @@ export class LogHistory {
   /** Of a log that was never put back. */
   static readonly UNBROKEN = new LogHistory([]);
 
+  /** What the last restoration is called; empty where there was none. */
+  readonly name: string;
   readonly #suffix: string;
 
   /** `restorations`: in the order in which they are in the log. */
   constructor(private readonly restorations: readonly Restoration[]) {
-    const last = restorations.at(-1);
-    this.#suffix = last === undefined ? '' : `-${last.name}`;
+    this.name = restorations.at(-1)?.name ?? '';
+    this.#suffix = this.name === '' ? '' : `-${this.name}`;
   }
 
   /** A place of the log as it is now, as a text that is good after any restoration: digits, lower-case letters and `-`. */

@@ -9,6 +9,8 @@ import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { CONFIG, loadConfig } from '#config/config';
+import { DevicesModule } from '#devices/devices.module';
+import { deviceProjectors } from '#devices/projections/device-projectors';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjector } from '#directory/projections/directory.projector';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
@@ -242,7 +244,7 @@ async function start(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
-  const projectors = [...roomProjectors(), ...accountProjectors, ...own];
+  const projectors = [...roomProjectors(), ...accountProjectors, ...deviceProjectors, ...own];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();
   const ports = [
@@ -261,7 +263,15 @@ async function start(
   @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
   class TestPorts {}
 
-  const domains = [AccountsModule, RoomsModule, DirectoryModule, EphemeralModule, SyncModule, PushModule];
+  const domains = [
+    AccountsModule,
+    RoomsModule,
+    DevicesModule,
+    DirectoryModule,
+    EphemeralModule,
+    SyncModule,
+    PushModule,
+  ];
 
   @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { MatrixError } from '#kernel/matrix-error';
+import type { DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js';
+import { decideUpload, type KeyTime, type KeyUpload } from './decide-upload.js';
+import { countKeys, evolveKeysOfDevice, type KeysOfDevice, NO_KEYS } from './keys-of-device.js';
+import { sumUp } from './sum-up.js';
+
+const NOW: KeyTime = { createdTs: 7, history: '' };
+const key = (id: string, text = `key ${id}`, algorithm = 'signed_curve25519'): NamedPublicKey => ({
+  algorithm,
+  key_id: id,
+  key: { key: text, signatures: {} },
+});
+const identity = (ed25519: string, more: object = {}): KeyUpload['deviceKeys'] => ({
+  user_id: '@a:a',
+  keys: { 'ed25519:D': ed25519 },
+  ...more,
+});
+const after = (keys: KeysOfDevice, facts: readonly DeviceKeyFact[]): KeysOfDevice =>
+  facts.reduce(evolveKeysOfDevice, keys);
+const upload = (keys: KeysOfDevice, what: Partial<KeyUpload>, time = NOW): DeviceKeyFact[] =>
+  decideUpload(keys, { oneTimeKeys: [], fallbackKeys: [], ...what }, time);
+const uploaded = (keys: KeysOfDevice, what: Partial<KeyUpload>, time = NOW): KeysOfDevice =>
+  after(keys, upload(keys, what, time));
+const errcodeOf = (decide: () => unknown): string => {
+  try {
+    decide();
+  } catch (error) {
+    if (error instanceof MatrixError) return error.errcode;
+  }
+  return 'no refusal';
+};
+
+describe('an upload of keys', () => {
+  it('says what is new, and what is here after it', () => {
+    const facts = upload(NO_KEYS, {
+      deviceKeys: identity('E'),
+      oneTimeKeys: [key('1'), key('2'), key('3', 'plain', 'curve25519')],
+      fallbackKeys: [key('f')],
+    });
+    expect(facts.map(({ type }) => type)).toEqual(['device-keys-set', 'one-time-keys-added', 'fallback-keys-set']);
+    expect(facts.map(({ data }) => data.after)).toEqual([
+      { counts: {}, unused_fallback: [], history: '' },
+      { counts: { signed_curve25519: 2, curve25519: 1 }, unused_fallback: [], history: '' },
+      { counts: { signed_curve25519: 2, curve25519: 1 }, unused_fallback: ['signed_curve25519'], history: '' },
+    ]);
+  });
+
+  it('says nothing when it comes again, whole or in part', () => {
+    const what = { deviceKeys: identity('E'), oneTimeKeys: [key('1'), key('2')], fallbackKeys: [key('f')] };
+    const keys = uploaded(NO_KEYS, what);
+    expect(upload(keys, what)).toEqual([]);
+    const more = upload(keys, { oneTimeKeys: [key('2'), key('3')] });
+    expect(more).toMatchObject([{ type: 'one-time-keys-added', data: { keys: [{ key_id: '3' }] } }]);
+  });
+
+  it('is refused whole where another key has the name of one that is here', () => {
+    const keys = uploaded(NO_KEYS, { oneTimeKeys: [key('1')] });
+    expect(errcodeOf(() => upload(keys, { oneTimeKeys: [key('2'), key('1', 'other')] }))).toBe('M_INVALID_PARAM');
+    expect(upload(keys, { oneTimeKeys: [key('1', 'other', 'curve25519')] })).toHaveLength(1);
+  });
+
+  it('does not publish a key again that was claimed, and no other under its name', () => {
+    const before = uploaded(NO_KEYS, { oneTimeKeys: [key('1'), key('2')] });
+    const claimed = { algorithm: 'signed_curve25519', key_id: '1', by: '@b:b' as never };
+    const keys = evolveKeysOfDevice(before, {
+      type: 'one-time-key-claimed',
+      data: { ...claimed, created_ts: 7, after: countKeys(before, '') },
+    });
+    expect(countKeys(keys, '').counts).toEqual({ signed_curve25519: 1 });
+    expect(upload(keys, { oneTimeKeys: [key('1'), key('2')] })).toEqual([]);
+    expect(errcodeOf(() => upload(keys, { oneTimeKeys: [key('1', 'other')] }))).toBe('M_INVALID_PARAM');
+  });
+
+  it('takes away what another identity signed, and keeps it where only signatures are new', () => {
+    const keys = uploaded(NO_KEYS, { deviceKeys: identity('E'), oneTimeKeys: [key('1')], fallbackKeys: [key('f')] });
+    const signed = uploaded(keys, { deviceKeys: identity('E', { signatures: { a: {} } }) });
+    expect(countKeys(signed, '')).toEqual(countKeys(keys, ''));
+    const other = upload(keys, { deviceKeys: identity('F'), oneTimeKeys: [key('1', 'of F')] });
+    expect(other.at(0)?.data.after).toEqual({ counts: {}, unused_fallback: [], history: '' });
+    expect(countKeys(after(keys, other), '').counts).toEqual({ signed_curve25519: 1 });
+  });
+
+  it('begins anew for a device that was made again', () => {
+    const keys = uploaded(NO_KEYS, { deviceKeys: identity('E'), oneTimeKeys: [key('1')] });
+    const again = uploaded(keys, { oneTimeKeys: [key('1', 'other')] }, { ...NOW, createdTs: 8 });
+    expect(again.deviceKeys).toBeUndefined();
+    expect(countKeys(again, '').counts).toEqual({ signed_curve25519: 1 });
+  });
+
+  it('counts nothing from before a restoration of the log, and takes none of it again', () => {
+    const keys = uploaded(NO_KEYS, { oneTimeKeys: [key('1')], fallbackKeys: [key('f')] });
+    const restored = { ...NOW, history: 'cafe0000' };
+    expect(countKeys(keys, 'cafe0000')).toEqual({
+      counts: {},
+      unused_fallback: ['signed_curve25519'],
+      history: 'cafe0000',
+    });
+    const facts = upload(keys, { oneTimeKeys: [key('1'), key('2')] }, restored);
+    expect(facts).toMatchObject([{ data: { keys: [{ key_id: '2' }], after: { counts: { signed_curve25519: 1 } } } }]);
+    const summed = evolveKeysOfDevice(keys, sumUp(after(keys, facts), 'cafe0000'));
+    expect(countKeys(summed, 'cafe0000').counts).toEqual({ signed_curve25519: 1 });
+    expect(upload(summed, { oneTimeKeys: [key('1')] }, restored)).toEqual([]);
+  });
+
+  it('is refused beyond what is kept of one device', () => {
+    const many = Array.from({ length: 400 }, (_, n) => key(`k${n}`, 'x'.repeat(300)));
+    expect(errcodeOf(() => upload(NO_KEYS, { oneTimeKeys: many }))).toBe('M_TOO_LARGE');
+    expect(uploaded(NO_KEYS, { oneTimeKeys: many.slice(0, 200) }).oneTimeKeys.size).toBe(200);
+  });
+
+  it('is all said again in one fact', () => {
+    const what = { deviceKeys: identity('E'), oneTimeKeys: [key('1'), key('2')], fallbackKeys: [key('f')] };
+    const keys = uploaded(NO_KEYS, what);
+    expect(evolveKeysOfDevice(NO_KEYS, sumUp(keys, ''))).toEqual({ ...keys, facts: 0 });
+  });
+});

@@ -1,0 +1,5 @@
+import type { Projector } from '#projections/projector';
+import { deviceKeysProjector } from './device-keys.projector.js';
+
+/** All projectors of devices, for the runtime and the command line. */
+export const deviceProjectors: readonly Projector[] = Object.freeze([deviceKeysProjector]);
