@@ -32,6 +32,8 @@ const BY_SPECIFICATION = [
   'PUT /devices/:deviceId',
   'GET /account/whoami',
   'POST /keys/upload',
+  'POST /keys/query',
+  'POST /keys/claim',
 ];
 
 /** What a client cannot do without, or what is another form of the same. */

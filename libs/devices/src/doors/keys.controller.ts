@@ -1,21 +1,29 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY, under } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
+import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
+import { ClaimKeys } from '../commands/claim-keys.js';
 import { UploadKeys } from '../commands/upload-keys.js';
+import { nameOfKey } from '../decide/keys-of-device.js';
 import { clientCounts } from '../queries/key-counts.js';
+import { QueryKeys } from '../queries/query-keys.js';
 import { findObject, parseDeviceKeys, parseNamedKeys } from './parse-keys.js';
+import { parseWantedDevices, parseWantedKeys } from './parse-wanted.js';
 
 /** The keys of devices (client-server API, module "End-to-End Encryption"). */
 @Authenticated({ guests: true })
 @RateLimited('default')
 @Controller(under(TODAY, 'keys'))
 export class KeysController {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
 
   @Post('upload')
   @HttpCode(200)
@@ -30,4 +38,39 @@ export class KeysController {
     const counts = await this.commands.execute(new UploadKeys(requester, upload));
     return { one_time_key_counts: clientCounts(counts) };
   }
+
+  @Post('query')
+  @HttpCode(200)
+  async query(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    const { deviceKeys, failures } = await this.queries.execute(new QueryKeys(requester, parseWantedDevices(body)));
+    return {
+      device_keys: objectOf([...deviceKeys].map(([userId, devices]) => [userId, objectOf(devices)])),
+      failures: failuresOf(failures),
+    };
+  }
+
+  @Post('claim')
+  @HttpCode(200)
+  async claim(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
+    const { keys, failures } = await this.commands.execute(new ClaimKeys(requester, parseWantedKeys(body)));
+    const users = new Map<string, [deviceId: string, keys: object][]>();
+    for (const { device, key } of keys) {
+      const [userId, deviceId] = device;
+      users.set(userId, [...(users.get(userId) ?? []), [deviceId, objectOf([[nameOfKey(key), key.key]])]]);
+    }
+    return {
+      one_time_keys: objectOf([...users].map(([userId, devices]) => [userId, objectOf(devices)])),
+      failures: failuresOf(failures),
+    };
+  }
+}
+
+/** An object with any keys, `__proto__` too. */
+function objectOf(entries: Iterable<readonly [string, unknown]>): object {
+  return Object.fromEntries(entries);
+}
+
+/** What is told of servers that could not be asked. */
+function failuresOf(servers: ReadonlySet<ServerName>): object {
+  return objectOf([...servers].map((server) => [server, { error: 'This server asks no other servers' }]));
 }

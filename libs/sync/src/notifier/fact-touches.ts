@@ -1,3 +1,4 @@
+import { DEVICE_STREAM_PREFIX, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
@@ -39,7 +40,6 @@ export type Touch =
 
 const PDU_MARK = ',"pdu":{';
 const MEMBER = '"type":"m.room.member"';
-const DEVICE_STREAM = 'device-';
 
 const NO_MEMBERS: readonly MembershipTouch[] = Object.freeze([]);
 
@@ -63,9 +63,8 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     // Where it stands has changed, but nothing that anybody has not heard.
     return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
   }
-  if (stream.startsWith(DEVICE_STREAM)) {
-    const [userId] = stream.slice(DEVICE_STREAM.length).split('|');
-    return { kind: 'user', userId: userId as UserId, hears: 'user' };
+  if (stream.startsWith(DEVICE_STREAM_PREFIX)) {
+    return { kind: 'user', userId: deviceOfDeviceStream(stream)[0], hears: 'user' };
   }
   return undefined;
 }

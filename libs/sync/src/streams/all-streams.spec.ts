@@ -15,6 +15,7 @@ describe('what /sync tells of', () => {
     expect(ALL_COVERED).toEqual([
       'account-data',
       'push-rules',
+      'key-counts',
       'timeline',
       'room-state',
       'membership-log',

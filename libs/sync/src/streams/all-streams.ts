@@ -2,11 +2,17 @@ import type { RoomEphemeralType } from '../ephemeral/room-ephemeral.js';
 import { ReceiptEphemeral } from '../ephemeral/receipt-ephemeral.js';
 import { TypingEphemeral } from '../ephemeral/typing-ephemeral.js';
 import { AccountDataStream } from './account-data-stream.js';
+import { OneTimeKeyCountStream, UnusedFallbackKeysStream } from './key-counts-streams.js';
 import { RoomsStream } from './rooms-stream.js';
 import type { SyncStreamType } from './sync-context.js';
 
 /** All that /sync tells of, one class for each key of the answer, in that order. Whoever adds one adds it here, and nowhere else. */
-export const ALL_STREAMS: readonly SyncStreamType[] = [AccountDataStream, RoomsStream];
+export const ALL_STREAMS: readonly SyncStreamType[] = [
+  AccountDataStream,
+  OneTimeKeyCountStream,
+  UnusedFallbackKeysStream,
+  RoomsStream,
+];
 
 /** All that `ephemeral` tells of rooms, one class for each type of event, in that order. */
 export const ALL_EPHEMERALS: readonly RoomEphemeralType[] = [TypingEphemeral, ReceiptEphemeral];

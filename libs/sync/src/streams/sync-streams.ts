@@ -6,8 +6,6 @@ const EMPTY: Readonly<Record<string, string>> = Object.freeze({
   presence: '{"events":[]}',
   to_device: '{"events":[]}',
   device_lists: '{"changed":[],"left":[]}',
-  device_one_time_keys_count: '{}',
-  device_unused_fallback_key_types: '[]',
 });
 
 /** All streams that /sync tells of. */

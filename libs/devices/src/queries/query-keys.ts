@@ -1,0 +1,103 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { ACCOUNTS } from '#accounts/projections/accounts.projector';
+import { DEVICES } from '#accounts/projections/devices.projector';
+import { CONFIG, type Config } from '#config/config';
+import { type DeviceId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Requester } from '#kernel/requester';
+import { Slots } from '#kernel/slots';
+import { VIEWS, type Views } from '#projections/views';
+import { DEVICE_KEYS, type DeviceKeysRow } from '../projections/device-keys.projector.js';
+import { RoomMates } from './room-mates.js';
+
+/** Whose devices are asked for: those named, or all where none is. */
+export type WantedDevices = ReadonlyMap<UserId, readonly DeviceId[]>;
+
+/** What users have published, and the servers that could not be asked. */
+export interface QueriedKeys {
+  readonly deviceKeys: ReadonlyMap<UserId, ReadonlyMap<DeviceId, JsonObject>>;
+  readonly failures: ReadonlySet<ServerName>;
+}
+
+/**
+ * The public keys of users' devices: client-server API, "End-to-End Encryption", POST /keys/query. The name of a device is told only to
+ * whom its owner shares a room with. A user without keys is there with none, one who has no account is not.
+ */
+export class QueryKeys extends Query<QueriedKeys> {
+  constructor(
+    readonly requester: Requester,
+    readonly wanted: WantedDevices,
+  ) {
+    super();
+  }
+}
+
+/** All devices of a user are read: accounts let nobody have more. */
+const MOST_DEVICES = 10_000;
+/** How many users are read at once. */
+const AT_ONCE = 16;
+
+@QueryHandler(QueryKeys)
+export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  async execute({ requester, wanted }: QueryKeys): Promise<QueriedKeys> {
+    const mates = new RoomMates(this.views, requester.userId);
+    const slots = new Slots(AT_ONCE);
+    const failures = new Set<ServerName>();
+    const deviceKeys = new Map<UserId, ReadonlyMap<DeviceId, JsonObject>>();
+    const read = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
+      const keys = await this.#keysOf(userId, deviceIds, mates);
+      if (keys !== undefined) deviceKeys.set(userId, keys);
+    };
+    const reads: Promise<void>[] = [];
+    for (const [userId, deviceIds] of wanted) {
+      const server = serverNameOf(userId);
+      if (server === this.config.serverName) reads.push(slots.run(() => read(userId, deviceIds)));
+      else failures.add(server);
+    }
+    await Promise.all(reads);
+    return { deviceKeys, failures };
+  }
+
+  async #keysOf(
+    userId: UserId,
+    deviceIds: readonly DeviceId[],
+    mates: RoomMates,
+  ): Promise<ReadonlyMap<DeviceId, JsonObject> | undefined> {
+    const rows = await this.#rowsOf(userId, deviceIds);
+    const devices = await DEVICES.getMany(
+      this.views,
+      rows.map(([deviceId]) => [userId, deviceId]),
+    );
+    const keys = new Map<DeviceId, JsonObject>();
+    for (const [i, [deviceId, row]] of rows.entries()) {
+      const device = devices[i];
+      // A row of a former device of that id says nothing of this one.
+      if (device?.created_ts !== row.created_ts) continue;
+      const isNamed = device.display_name !== undefined && (await mates.has(userId));
+      keys.set(deviceId, {
+        ...row.device_keys,
+        unsigned: isNamed ? { device_display_name: device.display_name } : {},
+      });
+    }
+    return keys.size > 0 || (await ACCOUNTS.has(this.views, [userId])) ? keys : undefined;
+  }
+
+  async #rowsOf(userId: UserId, deviceIds: readonly DeviceId[]): Promise<(readonly [DeviceId, DeviceKeysRow])[]> {
+    if (deviceIds.length === 0) {
+      const rows = await DEVICE_KEYS.scan(this.views, { prefix: [userId], limit: MOST_DEVICES });
+      return rows.map(({ key, value }) => [key[1], value]);
+    }
+    const unique = [...new Set(deviceIds)];
+    const rows = await DEVICE_KEYS.getMany(
+      this.views,
+      unique.map((deviceId) => [userId, deviceId]),
+    );
+    return unique.flatMap((deviceId, i) => (rows[i] === undefined ? [] : [[deviceId, rows[i]] as const]));
+  }
+}
