@@ -197,7 +197,26 @@ describe('the rows of every projector', () => {
       ofDevice('device-keys-summed-up', { device_keys: { keys: {} } }),
       { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|C` },
     ];
-    life = [...inRoom, past, pastThread, taken, outlier, learnt, unseen, afterGap, late, ...devices, ...accounts];
+    const crossSigning = [
+      bob('cross-signing-keys-set', { master: {}, self_signing: {} }),
+      bob('signatures-added', { signatures: [{ user_id: BOB, target: 'B', key_id: 'ed25519:s', signature: 's' }] }),
+      carol('signatures-added', { signatures: [{ user_id: CAROL, target: 'C', key_id: 'ed25519:s', signature: 's' }] }),
+      bob('cross-signing-keys-set', { user_signing: {} }),
+    ];
+    life = [
+      ...inRoom,
+      past,
+      pastThread,
+      taken,
+      outlier,
+      learnt,
+      unseen,
+      afterGap,
+      late,
+      ...devices,
+      ...crossSigning,
+      ...accounts,
+    ];
   });
 
   it.each(listProjectors().map((projector) => [projector.name, projector] as const))(

@@ -4,6 +4,7 @@ import { AuthSessions } from '#accounts/interactive-auth/auth-sessions';
 import { RegistrationTokens } from '#accounts/registration-tokens';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
+import { CrossSigning } from '#devices/cross-signing';
 import { DeviceKeys } from '#devices/device-keys';
 import { Aliases } from '#directory/aliases';
 import { Receipts } from '#ephemeral/commands/receipts';
@@ -37,6 +38,7 @@ export function watchCaches(
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
+    'cross-signing': of(CrossSigning),
     'device-keys': of(DeviceKeys),
     'forgotten-rooms': of(ForgetRoomHandler),
     'known-tokens': of(KnownTokens),

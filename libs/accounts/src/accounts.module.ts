@@ -105,6 +105,6 @@ const services: Provider[] = [
   imports: [CqrsModule],
   controllers,
   providers: [...services, ...commandHandlers, { provide: ACCESS_TOKENS, useExisting: KnownTokens }],
-  exports: [ACCESS_TOKENS, Accounts, KnownTokens, FirstRegistrationToken],
+  exports: [ACCESS_TOKENS, Accounts, InteractiveAuth, KnownTokens, FirstRegistrationToken],
 })
 export class AccountsModule {}

@@ -1,5 +1,6 @@
 import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
+import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
@@ -17,6 +18,7 @@ export const FACT_SHAPES: FactShapes = {
   ...REGISTRATION_TOKEN_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...RECEIPT_SHAPES,
+  ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
   ...ALIAS_SHAPES,
   ...EFFECTS_SHAPES,

@@ -9,6 +9,7 @@ import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { ClaimKeys } from '../commands/claim-keys.js';
 import { UploadKeys } from '../commands/upload-keys.js';
+import type { KeyUsage } from '../facts/cross-signing-facts.js';
 import { nameOfKey } from '../decide/keys-of-device.js';
 import { clientCounts } from '../queries/key-counts.js';
 import { QueryKeys } from '../queries/query-keys.js';
@@ -42,10 +43,19 @@ export class KeysController {
   @Post('query')
   @HttpCode(200)
   async query(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    const { deviceKeys, failures } = await this.queries.execute(new QueryKeys(requester, parseWantedDevices(body)));
+    const { users, failures } = await this.queries.execute(new QueryKeys(requester, parseWantedDevices(body)));
+    const keysFor = (usage: KeyUsage): object =>
+      objectOf(
+        [...users].flatMap(([userId, { crossSigning }]) =>
+          crossSigning[usage] ? [[userId, crossSigning[usage]]] : [],
+        ),
+      );
     return {
-      device_keys: objectOf([...deviceKeys].map(([userId, devices]) => [userId, objectOf(devices)])),
+      device_keys: objectOf([...users].map(([userId, { devices }]) => [userId, objectOf(devices)])),
       failures: failuresOf(failures),
+      master_keys: keysFor('master'),
+      self_signing_keys: keysFor('self_signing'),
+      user_signing_keys: keysFor('user_signing'),
     };
   }
 

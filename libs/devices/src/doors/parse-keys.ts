@@ -22,7 +22,7 @@ function checkTexts(path: string, value: JsonValue | undefined): void {
 }
 
 /** Throws M_BAD_JSON where it is no map of signers to maps of key ids to signatures. */
-export function checkSignatures(path: string, value: JsonValue | undefined): void {
+export function checkSignaturesForm(path: string, value: JsonValue | undefined): void {
   if (!isJsonObject(value)) refuse(path, 'must be an object');
   for (const of of Object.values(value)) checkTexts(path, of);
 }
@@ -40,7 +40,7 @@ export function parseDeviceKeys(keys: JsonObject, userId: UserId, deviceId: Devi
     refuse('device_keys.algorithms', 'must be a list of strings');
   }
   checkTexts('device_keys.keys', own['keys']);
-  checkSignatures('device_keys.signatures', own['signatures']);
+  checkSignaturesForm('device_keys.signatures', own['signatures']);
   return own;
 }
 
@@ -59,6 +59,6 @@ function parsePublicKey(path: string, value: JsonValue | undefined): PublicKey {
   if (typeof value === 'string') return value;
   if (!isJsonObject(value)) refuse(path, 'must be a string or an object');
   if (typeof value['key'] !== 'string') refuse(`${path}.key`, 'must be a string');
-  checkSignatures(`${path}.signatures`, value['signatures']);
+  checkSignaturesForm(`${path}.signatures`, value['signatures']);
   return value;
 }

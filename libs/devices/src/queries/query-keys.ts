@@ -8,21 +8,31 @@ import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
+import { publicKeyOf } from '../decide/cross-signing-keys.js';
+import type { CrossSigningKeys } from '../facts/cross-signing-facts.js';
 import { DEVICE_KEYS, type DeviceKeysRow } from '../projections/device-keys.projector.js';
 import { RoomMates } from './room-mates.js';
+import { readCrossSigningKeys, SeenSignatures } from './seen-signatures.js';
 
 /** Whose devices are asked for: those named, or all where none is. */
 export type WantedDevices = ReadonlyMap<UserId, readonly DeviceId[]>;
 
+/** What a user has published, as the requester is shown it. */
+export interface UserKeys {
+  readonly devices: ReadonlyMap<DeviceId, JsonObject>;
+  readonly crossSigning: CrossSigningKeys;
+}
+
 /** What users have published, and the servers that could not be asked. */
 export interface QueriedKeys {
-  readonly deviceKeys: ReadonlyMap<UserId, ReadonlyMap<DeviceId, JsonObject>>;
+  readonly users: ReadonlyMap<UserId, UserKeys>;
   readonly failures: ReadonlySet<ServerName>;
 }
 
 /**
- * The public keys of users' devices: client-server API, "End-to-End Encryption", POST /keys/query. The name of a device is told only to
- * whom its owner shares a room with. A user without keys is there with none, one who has no account is not.
+ * The public keys of users and their devices: client-server API, "End-to-End Encryption", POST /keys/query. The name of a device is told
+ * only to whom its owner shares a room with, the user-signing key only to its owner. A user without keys is there with none, one who has
+ * no account is not.
  */
 export class QueryKeys extends Query<QueriedKeys> {
   constructor(
@@ -38,6 +48,13 @@ const MOST_DEVICES = 10_000;
 /** How many users are read at once. */
 const AT_ONCE = 16;
 
+/** For whom keys are read. */
+interface KeyReader {
+  readonly reader: UserId;
+  readonly ofReader: CrossSigningKeys;
+  readonly mates: RoomMates;
+}
+
 @QueryHandler(QueryKeys)
 export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
   constructor(
@@ -46,13 +63,17 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
   ) {}
 
   async execute({ requester, wanted }: QueryKeys): Promise<QueriedKeys> {
-    const mates = new RoomMates(this.views, requester.userId);
+    const reader: KeyReader = {
+      reader: requester.userId,
+      ofReader: await readCrossSigningKeys(this.views, requester.userId),
+      mates: new RoomMates(this.views, requester.userId),
+    };
     const slots = new Slots(AT_ONCE);
     const failures = new Set<ServerName>();
-    const deviceKeys = new Map<UserId, ReadonlyMap<DeviceId, JsonObject>>();
+    const users = new Map<UserId, UserKeys>();
     const read = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
-      const keys = await this.#keysOf(userId, deviceIds, mates);
-      if (keys !== undefined) deviceKeys.set(userId, keys);
+      const keys = await this.#keysOf(userId, deviceIds, reader);
+      if (keys !== undefined) users.set(userId, keys);
     };
     const reads: Promise<void>[] = [];
     for (const [userId, deviceIds] of wanted) {
@@ -61,14 +82,28 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
       else failures.add(server);
     }
     await Promise.all(reads);
-    return { deviceKeys, failures };
+    return { users, failures };
   }
 
-  async #keysOf(
+  async #keysOf(userId: UserId, deviceIds: readonly DeviceId[], reader: KeyReader): Promise<UserKeys | undefined> {
+    const seen = await SeenSignatures.read(this.views, userId, reader);
+    const devices = await this.#devicesOf(userId, deviceIds, seen, reader.mates);
+    const { master, self_signing, user_signing } = seen.keys;
+    const crossSigning = {
+      ...(master === undefined ? {} : { master: seen.signed(publicKeyOf(master), master) }),
+      ...(self_signing === undefined ? {} : { self_signing }),
+      ...(user_signing === undefined || userId !== reader.reader ? {} : { user_signing }),
+    };
+    const isThere = devices.size > 0 || master !== undefined || (await ACCOUNTS.has(this.views, [userId]));
+    return isThere ? { devices, crossSigning } : undefined;
+  }
+
+  async #devicesOf(
     userId: UserId,
     deviceIds: readonly DeviceId[],
+    seen: SeenSignatures,
     mates: RoomMates,
-  ): Promise<ReadonlyMap<DeviceId, JsonObject> | undefined> {
+  ): Promise<ReadonlyMap<DeviceId, JsonObject>> {
     const rows = await this.#rowsOf(userId, deviceIds);
     const devices = await DEVICES.getMany(
       this.views,
@@ -81,11 +116,11 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
       if (device?.created_ts !== row.created_ts) continue;
       const isNamed = device.display_name !== undefined && (await mates.has(userId));
       keys.set(deviceId, {
-        ...row.device_keys,
+        ...seen.signed(deviceId, row.device_keys),
         unsigned: isNamed ? { device_display_name: device.display_name } : {},
       });
     }
-    return keys.size > 0 || (await ACCOUNTS.has(this.views, [userId])) ? keys : undefined;
+    return keys;
   }
 
   async #rowsOf(userId: UserId, deviceIds: readonly DeviceId[]): Promise<(readonly [DeviceId, DeviceKeysRow])[]> {

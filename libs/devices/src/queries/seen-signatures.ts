@@ -1,0 +1,70 @@
+import type { UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Views } from '#projections/views';
+import { addSignature } from '#protocol/signing/sign-json';
+import { hashOfSigned, publicKeyOf } from '../decide/cross-signing-keys.js';
+import type { CrossSigningKeys } from '../facts/cross-signing-facts.js';
+import { CROSS_SIGNING_KEYS, KEY_SIGNATURES, type KeySignatureRow } from '../projections/cross-signing.projector.js';
+
+interface SeenSignature extends KeySignatureRow {
+  readonly signer: UserId;
+  readonly target: string;
+  readonly keyId: string;
+}
+
+/** A user's cross-signing keys, and the signatures over their keys, as one other user is shown them. */
+export class SeenSignatures {
+  private constructor(
+    readonly keys: CrossSigningKeys,
+    private readonly signatures: readonly SeenSignature[],
+  ) {}
+
+  /**
+   * Reads those of a user for somebody: what the owner signed everybody sees, what others signed only these themselves. `ofReader` are the
+   * cross-signing keys of who looks. What a key signed that is replaced by now is not told.
+   */
+  static async read(
+    views: Pick<Views, 'get' | 'scan'>,
+    owner: UserId,
+    { reader, ofReader }: { readonly reader: UserId; readonly ofReader: CrossSigningKeys },
+  ): Promise<SeenSignatures> {
+    const keys = owner === reader ? ofReader : await readCrossSigningKeys(views, owner);
+    const [bySelf, byReader] = [keys.self_signing, ofReader.user_signing].map(keyIdOf);
+    const own = await signaturesOf(views, owner, owner);
+    const others = owner === reader || byReader === undefined ? [] : await signaturesOf(views, owner, reader);
+    const master = keys.master && publicKeyOf(keys.master);
+    return new SeenSignatures(keys, [
+      ...own.filter(({ target, keyId }) => target === master || keyId === bySelf),
+      ...others.filter(({ keyId }) => keyId === byReader),
+    ]);
+  }
+
+  /** A key with the signatures over it. */
+  signed(target: string, key: JsonObject): JsonObject {
+    const found = this.signatures.filter((one) => one.target === target);
+    if (found.length === 0) return key;
+    const hash = hashOfSigned(key);
+    let { signatures } = key;
+    for (const { signed, signer, keyId, signature } of found) {
+      if (signed === hash) signatures = addSignature(signatures, signer, keyId, signature);
+    }
+    return signatures === undefined ? key : { ...key, signatures };
+  }
+}
+
+/** The cross-signing keys of a user, as the views have them. */
+export async function readCrossSigningKeys(views: Pick<Views, 'get'>, userId: UserId): Promise<CrossSigningKeys> {
+  return (await CROSS_SIGNING_KEYS.get(views, [userId])) ?? {};
+}
+
+async function signaturesOf(views: Pick<Views, 'scan'>, owner: UserId, signer: UserId): Promise<SeenSignature[]> {
+  const rows: SeenSignature[] = [];
+  for await (const page of KEY_SIGNATURES.pages(views, { prefix: [owner, signer] })) {
+    for (const { key, value } of page) rows.push({ ...value, signer, target: key[2], keyId: key[3] });
+  }
+  return rows;
+}
+
+function keyIdOf(key: JsonObject | undefined): string | undefined {
+  return key && `ed25519:${publicKeyOf(key)}`;
+}
