@@ -34,6 +34,7 @@ const BY_SPECIFICATION = [
   'POST /keys/upload',
   'POST /keys/query',
   'POST /keys/claim',
+  'PUT /sendToDevice/:type/:txnId',
 ];
 
 /** What a client cannot do without, or what is another form of the same. */

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { UserId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import { checkOwners } from '#projections/check-owners';
 import type { Declared } from '#projections/collection';
 import { WRITE_SIDE } from '#read-models/write-side-collections';
@@ -203,6 +204,20 @@ describe('the rows of every projector', () => {
       carol('signatures-added', { signatures: [{ user_id: CAROL, target: 'C', key_id: 'ed25519:s', signature: 's' }] }),
       bob('cross-signing-keys-set', { user_signing: {} }),
     ];
+    const toBoth = [[BOB, 'B', 0], [CAROL, 'C', 0]]; // prettier-ignore
+    const messages: readonly StreamFact[] = [
+      { stream: 'server', type: 'log-begun', data: { log_id: 'log' } },
+      {
+        stream: `sent-${ALICE}|D`,
+        type: 'to-device-sent',
+        data: { type: 'm.x', txn: '1', to: toBoth, contents: [{}] },
+      },
+      {
+        stream: `inbox-${BOB}|B`,
+        type: 'to-device-collected',
+        data: { up_to: START, log_id: 'copied', from: { [`sent-${ALICE}|D`]: [0] } },
+      },
+    ];
     life = [
       ...inRoom,
       past,
@@ -215,6 +230,7 @@ describe('the rows of every projector', () => {
       late,
       ...devices,
       ...crossSigning,
+      ...messages,
       ...accounts,
     ];
   });

@@ -5,7 +5,9 @@ import { RegistrationTokens } from '#accounts/registration-tokens';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { CrossSigning } from '#devices/cross-signing';
+import { SendToDeviceHandler } from '#devices/commands/send-to-device';
 import { DeviceKeys } from '#devices/device-keys';
+import { Inboxes } from '#devices/inboxes';
 import { Aliases } from '#directory/aliases';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
@@ -48,6 +50,7 @@ export function watchCaches(
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
     rooms: of(RoomWorkers),
+    'sent-messages': of(SendToDeviceHandler),
     'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),
     'timeline-ends': of(SharedRows),
@@ -56,7 +59,7 @@ export function watchCaches(
   const list = (): [string, CacheNumbers][] => [
     ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),
     ['recent-redactions', active.redactions.numbers],
-    ...Object.entries({ ...unread.caches, ...limits.caches, ...store.caches }),
+    ...Object.entries({ ...of(Inboxes).caches, ...unread.caches, ...limits.caches, ...store.caches }),
   ];
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
     list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);

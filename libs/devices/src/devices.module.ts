@@ -3,21 +3,25 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { AddSignaturesHandler } from './commands/add-signatures.js';
 import { ClaimKeysHandler } from './commands/claim-keys.js';
 import { ClaimQueue } from './commands/claim-queue.js';
+import { ExpireMessages } from './commands/expire-messages.js';
+import { SendToDeviceHandler } from './commands/send-to-device.js';
 import { SetCrossSigningKeysHandler } from './commands/set-cross-signing-keys.js';
 import { UploadKeysHandler } from './commands/upload-keys.js';
 import { CrossSigning } from './cross-signing.js';
 import { DeviceKeys } from './device-keys.js';
 import { CrossSigningController } from './doors/cross-signing.controller.js';
 import { KeysController } from './doors/keys.controller.js';
+import { ToDeviceController } from './doors/to-device.controller.js';
+import { Inboxes } from './inboxes.js';
 import { QueryKeysHandler } from './queries/query-keys.js';
 
 /**
- * What devices publish and send to each other for encryption. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and
- * InteractiveAuth from global modules.
+ * What devices publish and send to each other for encryption. Needs EVENT_STORE, VIEWS, READ_MODEL_STORE, CLOCK, CONFIG,
+ * METRICS, LOGGER and InteractiveAuth from global modules.
  */
 @Module({
   imports: [CqrsModule],
-  controllers: [KeysController, CrossSigningController],
+  controllers: [KeysController, CrossSigningController, ToDeviceController],
   providers: [
     AddSignaturesHandler,
     CrossSigning,
@@ -25,8 +29,12 @@ import { QueryKeysHandler } from './queries/query-keys.js';
     ClaimKeysHandler,
     ClaimQueue,
     DeviceKeys,
+    ExpireMessages,
+    Inboxes,
     QueryKeysHandler,
+    SendToDeviceHandler,
     UploadKeysHandler,
   ],
+  exports: [Inboxes],
 })
 export class DevicesModule {}

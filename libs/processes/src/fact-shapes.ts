@@ -2,6 +2,7 @@ import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
+import { TO_DEVICE_SHAPES } from '#devices/facts/to-device-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
@@ -20,6 +21,7 @@ export const FACT_SHAPES: FactShapes = {
   ...RECEIPT_SHAPES,
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
+  ...TO_DEVICE_SHAPES,
   ...ALIAS_SHAPES,
   ...EFFECTS_SHAPES,
 };

@@ -1,5 +1,6 @@
 import { Module, type Type } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { Departure } from './departure/departure.effect.js';
@@ -9,6 +10,8 @@ import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
+import { CollectedMessages } from './to-device/collected-messages.effect.js';
+import { RemovedDevices } from './to-device/removed-devices.effect.js';
 import { RoomUpgrade } from './upgrade/room-upgrade.effect.js';
 
 /** Every effect of the server, to be run by its projections. */
@@ -22,8 +25,10 @@ export const EFFECTS: readonly Type<Effect>[] = [
   RedactionErasure,
   AccountErasure,
   UnfinishedJoin,
+  RemovedDevices,
+  CollectedMessages,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
-@Module({ imports: [CqrsModule], providers: [...EFFECTS], exports: [...EFFECTS] })
+@Module({ imports: [CqrsModule, DevicesModule], providers: [...EFFECTS], exports: [...EFFECTS] })
 export class ProcessesModule {}

@@ -1,5 +1,6 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { DevicesModule } from '#devices/devices.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { METRICS, type Metrics } from '#observability/metrics';
 import { EventsController } from './doors/today/events.controller.js';
@@ -31,7 +32,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
 
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
 @Module({
-  imports: [CqrsModule, EphemeralModule],
+  imports: [CqrsModule, DevicesModule, EphemeralModule],
   controllers: [EventsController, EventsV1Controller, SyncController],
   providers: [
     ActiveUsers,

@@ -23,6 +23,16 @@ export class MemoryEventStore implements EventStore {
   readonly #firsts = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
 
+  /** Another log with the same facts, what was erased and truncated in this one being so there too. */
+  copy(): MemoryEventStore {
+    const copy = new MemoryEventStore();
+    copy.facts.push(...this.facts);
+    copy.#count = this.#count;
+    for (const [stream, recorded] of this.#streams) copy.#streams.set(stream, [...recorded]);
+    for (const [stream, first] of this.#firsts) copy.#firsts.set(stream, first);
+    return copy;
+  }
+
   async append(stream: string, expected: ExpectedRevision, facts: readonly NewFact[]): Promise<Appended> {
     if (facts.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
     const recorded = this.#streams.get(stream) ?? [];

@@ -25,10 +25,7 @@ export class Disk {
 
   /** `withoutViews`: somebody deleted them. */
   async copy({ withoutViews = false } = {}): Promise<Disk> {
-    const disk = Disk.empty();
-    for (const fact of this.log.facts) {
-      await disk.log.append(fact.stream, fact.revision === 0 ? 'no-stream' : fact.revision - 1, [fact]);
-    }
+    const disk = new Disk(this.log.copy(), new MemoryReadModels());
     if (withoutViews) return disk;
     for (const collection of await this.views.collections()) {
       const rows = await this.views.scan(collection, { prefix: [], limit: Infinity });

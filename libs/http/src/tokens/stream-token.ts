@@ -11,6 +11,8 @@ import { findTypingMark, formatTypingMark, NO_TYPING, type TypingMark } from './
 export interface StreamMoment {
   readonly position: Position;
   readonly typing: TypingMark;
+  /** Messages to the device were told up to here only, for there were too many; undefined: up to the position. */
+  readonly inbox?: Position;
 }
 
 /** A place in the event stream: a moment, or just before an event, where a page ended that was read backwards. */
@@ -20,13 +22,13 @@ export interface StreamPlace {
 }
 
 /** A place that a client came with. */
-export type StreamToken = StreamPlace & SettledPlace;
+export type StreamToken = StreamPlace & SettledPlace & Pick<StreamMoment, 'inbox'>;
 
 /** Before the first event. */
 export const BEGINNING: StreamPlace = Object.freeze({ place: START, typing: NO_TYPING });
 
-/** `s<place>_<typing>`. */
-const STREAM_TOKEN = /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300}))?$/;
+/** `s<place>_<typing>`, and where messages to the device were told up to an earlier place only `_<place>`. */
+const STREAM_TOKEN = /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300})(?:_([0-9a-f-]{1,30}))?)?$/;
 
 /** A place of the event stream as clients hold it. */
 export function formatStreamPlace(history: LogHistory, { place, typing }: StreamPlace): string {
@@ -34,16 +36,21 @@ export function formatStreamPlace(history: LogHistory, { place, typing }: Stream
 }
 
 /** A moment as clients hold it. */
-export function formatStreamMoment(history: LogHistory, { position, typing }: StreamMoment): string {
-  return formatStreamPlace(history, { place: position, typing });
+export function formatStreamMoment(history: LogHistory, { position, typing, inbox }: StreamMoment): string {
+  const text = formatStreamPlace(history, { place: position, typing });
+  return inbox === undefined ? text : `${text}_${history.format(inbox)}`;
 }
 
 /** Reads what `formatStreamPlace` wrote; undefined for anything else. A token without a mark has heard no typing. */
 export function findStreamToken(history: LogHistory, text: string): StreamToken | undefined {
-  const [, placed = '', mark] = STREAM_TOKEN.exec(text) ?? [];
+  const [, placed = '', mark, told] = STREAM_TOKEN.exec(text) ?? [];
   const settled = history.find(placed);
   const typing = mark === undefined ? NO_TYPING : findTypingMark(mark);
-  return settled === undefined || typing === undefined ? undefined : { ...settled, typing };
+  if (settled === undefined || typing === undefined) return undefined;
+  if (told === undefined) return { ...settled, typing };
+  const [place, inbox] = [settled.place, history.find(told)?.place];
+  if (typeof place !== 'string' || typeof inbox !== 'string' || inbox > place) return undefined;
+  return { ...settled, typing, inbox };
 }
 
 /** A moment that a client came with. */
@@ -55,9 +62,10 @@ export interface SettledMoment extends StreamMoment {
 /** Reads what `formatStreamMoment` wrote. Throws M_INVALID_PARAM, naming the parameter. */
 export function parseStreamMoment(history: LogHistory, text: string, parameter: string): SettledMoment {
   const token = findStreamToken(history, text);
-  if (typeof token?.place !== 'string')
+  if (token === undefined || typeof token.place !== 'string')
     throw new MatrixError('M_INVALID_PARAM', `${parameter}: not a token of this server`);
-  return { position: token.place, typing: token.typing, isLost: token.isLost };
+  const { place: position, typing, inbox, isLost } = token;
+  return { position, typing, isLost, ...(inbox === undefined ? {} : { inbox }) };
 }
 
 /** The moment of a place, for all that is no event: to that, just before an event and just after it are the same. */

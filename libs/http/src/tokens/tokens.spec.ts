@@ -66,6 +66,9 @@ describe('tokens', () => {
         expect(parseEventStreamPlace(of, stream, 'from')).toEqual({ place: at, typing: mark, isLost: false });
         const sync = formatStreamMoment(of, { position: moment, typing: mark });
         expect(parseStreamMoment(of, sync, 'since')).toEqual({ position: moment, typing: mark, isLost: false });
+        const cut = { position: moment, typing: mark, inbox: positionOf(0) };
+        const ofCut = formatStreamMoment(of, cut);
+        expect(parseStreamMoment(of, ofCut, 'since')).toEqual({ ...cut, isLost: false });
         const timeline = formatTimelinePlace(of, { depth, place: at });
         expect(findTimelineToken(of, timeline)).toEqual({ depth, place: at, isLost: false });
         expect(parseEventStreamPlace(of, timeline, 'from')).toEqual({ place: at, typing: NO_TYPING, isLost: false });
@@ -74,7 +77,7 @@ describe('tokens', () => {
         expect(parseThreadsToken(of, threads)).toEqual({ ...before, isLost: false });
         const past = { ...before, depth: 7 };
         expect(parseThreadsToken(of, formatThreadsToken(of, past))).toEqual({ ...past, isLost: false });
-        for (const token of [stream, sync, timeline, threads]) expect(encodeURIComponent(token)).toBe(token);
+        for (const token of [stream, sync, ofCut, timeline, threads]) expect(encodeURIComponent(token)).toBe(token);
       }),
     );
   });
@@ -98,8 +101,14 @@ describe('tokens', () => {
       fc.property(text, (token) => {
         const of = LogHistory.UNBROKEN;
         const stream = findStreamToken(of, token);
-        if (stream !== undefined && !stream.isLost)
-          expect(findStreamToken(of, formatStreamPlace(of, stream))).toEqual(stream);
+        if (stream !== undefined && !stream.isLost) {
+          const { inbox, ...before } = stream;
+          expect(findStreamToken(of, formatStreamPlace(of, before))).toEqual(before);
+          if (inbox !== undefined && typeof before.place === 'string') {
+            const moment = { position: before.place, typing: before.typing, inbox };
+            expect(findStreamToken(of, formatStreamMoment(of, moment))).toEqual(stream);
+          }
+        }
         const timeline = findTimelineToken(of, token);
         if (timeline !== undefined && !timeline.isLost) {
           expect(findTimelineToken(of, formatTimelinePlace(of, timeline))).toEqual(timeline);
@@ -116,6 +125,8 @@ describe('tokens', () => {
       's1_',
       's-1_2',
       's1_2_3',
+      's1_0_2',
+      's1_0_b1',
       's1_2',
       's1_abcdef01',
       's1_abcdef01.',

@@ -20,6 +20,8 @@ export class ActiveUser {
   usedAt: number;
   /** The position of the last fact of the user's own streams, of those behind `since`. */
   #lastFact: Position;
+  /** The position of the last message to any of the user's devices, of those behind `since`. */
+  #lastMessage: Position;
 
   constructor(
     readonly userId: UserId,
@@ -29,6 +31,7 @@ export class ActiveUser {
   ) {
     this.usedAt = now;
     this.#lastFact = since;
+    this.#lastMessage = since;
   }
 
   /** Whether the user's own streams have facts behind a position; undefined where that has to be looked up. */
@@ -40,6 +43,16 @@ export class ActiveUser {
   /** Whether the user is in a room now. */
   isIn(roomId: RoomId): boolean {
     return this.rooms.get(roomId)?.membership === 'join';
+  }
+
+  /** Whether there may be messages to a device of the user behind a position: that is then to be looked up. */
+  mayHaveMessagesSince(position: Position): boolean {
+    return this.#lastMessage > position;
+  }
+
+  /** Notes messages to devices of the user. */
+  touchInbox(position: Position): void {
+    if (position > this.#lastMessage) this.#lastMessage = position;
   }
 
   /** Notes a fact of the user's own streams. */

@@ -230,6 +230,23 @@ describe('ActiveUsers', () => {
     expect(user.hasOwnFactsSince(positionOf(12))).toBe(false);
   });
 
+  it('wakes whom messages are for, and knows whether there may be any', async () => {
+    const { interest, user } = await active.watch(alice);
+    const { interest: ofBob } = await active.watch(bob);
+    expect([user.mayHaveMessagesSince(positionOf(9)), user.mayHaveMessagesSince(positionOf(10))]).toEqual([
+      true,
+      false,
+    ]);
+    const sent = fact(12, `sent-${bob}|B`, 'to-device-sent', { to: [[alice, 'A', 0]], contents: [], salt: '' });
+    active.hear([{ ...sent, metadata: { ...sent.metadata, erasable: 1 } }]);
+    expect([interest.isWoken, ofBob.isWoken]).toEqual([true, false]);
+    expect([user.mayHaveMessagesSince(positionOf(11)), user.mayHaveMessagesSince(positionOf(12))]).toEqual([true, false]); // prettier-ignore
+    expect(user.hasOwnFactsSince(positionOf(11))).toBe(false);
+    interest.rearm();
+    active.hear([fact(13, `inbox-${alice}|A`, 'to-device-collected', {})]);
+    expect(interest.isWoken).toBe(false);
+  });
+
   it('lets wait for what the views show already', async () => {
     await active.watch(alice);
     views.at = positionOf(12);

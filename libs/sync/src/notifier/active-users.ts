@@ -184,6 +184,13 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         if (touch.hears === 'room') this.wakeRoom(touch.roomId);
         else if (touch.hears === 'user') this.wakeUser(touch.userId);
         return;
+      case 'messages':
+        for (const userId of touch.userIds) {
+          const user = this.#users.get(userId);
+          user?.touchInbox(position);
+          if (user !== undefined) this.#wake(user);
+        }
+        return;
       case 'forgotten':
         this.#users.get(touch.userId)?.forget(touch.roomId);
         return;

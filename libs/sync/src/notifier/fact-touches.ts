@@ -1,5 +1,6 @@
 import { DEVICE_STREAM_PREFIX, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import type { RecordedFact } from '#event-store/event-store';
+import { SENT_STREAM_PREFIX, usersIn } from '#devices/facts/to-device-facts';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
@@ -35,6 +36,7 @@ export type Touch =
       readonly roomId: RoomId;
       readonly hears: 'room' | 'user' | 'nobody';
     }
+  | { readonly kind: 'messages'; readonly userIds: ReadonlySet<UserId> }
   | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId; readonly hears: 'nobody' }
   | { readonly kind: 'user'; readonly userId: UserId; readonly hears: 'user' | 'nobody' };
 
@@ -63,6 +65,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     // Where it stands has changed, but nothing that anybody has not heard.
     return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
   }
+  if (stream.startsWith(SENT_STREAM_PREFIX)) return { kind: 'messages', userIds: usersIn(fact) };
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) {
     return { kind: 'user', userId: deviceOfDeviceStream(stream)[0], hears: 'user' };
   }

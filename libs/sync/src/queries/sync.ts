@@ -114,8 +114,8 @@ export class SyncHandler implements IQueryHandler<Sync> {
   ): Promise<{ isNews: boolean; json: string; sent: () => void }> {
     interest.rearm();
     const context = await this.contexts.open(user, request);
-    const { members, isNews } = await this.streams.read(context);
-    const token = formatStreamMoment(this.contexts.moments.history, context.until);
+    const { members, isNews, end } = await this.streams.read(context);
+    const token = formatStreamMoment(this.contexts.moments.history, end);
     const json = `{${[`"next_batch":"${token}"`, ...members].join()}}`;
     return { isNews, json, sent: () => context.members.sendUntil(token) };
   }

@@ -15,6 +15,7 @@ describe('what /sync tells of', () => {
     expect(ALL_COVERED).toEqual([
       'account-data',
       'push-rules',
+      'inbox',
       'key-counts',
       'timeline',
       'room-state',
@@ -26,15 +27,15 @@ describe('what /sync tells of', () => {
 
   it('takes the place of what was empty, is left out where it has nothing to say, and is news where any of it is', async () => {
     const { members, isNews } = await new SyncStreams([
-      stream('to_device', '{"events":[1]}', true),
+      stream('presence', '{"events":[1]}', true),
       stream('rooms', undefined),
       stream('account_data', '{"events":[]}'),
     ]).read(context);
     const answer = JSON.parse(`{${members.join()}}`) as Record<string, unknown>;
     expect(answer).toMatchObject({
-      to_device: { events: [1] },
+      presence: { events: [1] },
       account_data: { events: [] },
-      presence: { events: [] },
+      device_lists: { changed: [], left: [] },
     });
     expect(answer).not.toHaveProperty('rooms');
     expect(isNews).toBe(true);

@@ -44,6 +44,8 @@ export class StreamMoments {
   async settle(token: StreamMoment): Promise<StreamMoment> {
     await this.active.catchUp();
     const seen = this.active.position;
-    return token.position > seen ? { ...token, position: seen } : token;
+    if (token.position <= seen) return token;
+    const { typing, inbox } = token;
+    return { position: seen, typing, ...(inbox === undefined || inbox > seen ? {} : { inbox }) };
   }
 }

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Reader } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
@@ -33,6 +34,8 @@ export interface SyncContext {
   readonly members: AnsweredMembers;
   /** Where events are wanted as they were signed. */
   readonly signed: SignedEvents | undefined;
+  /** Whether there may be messages to the device that the client does not have. */
+  readonly mayHaveMessages: boolean;
   /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
   accountData(): Promise<AccountDataByRoom>;
   /** The requester as a reader of rooms. Read when first asked for. */
@@ -53,6 +56,8 @@ export interface SyncPart {
   readonly json: string | undefined;
   /** Whether it holds something the client does not know: only that ends a long poll. */
   readonly isNews: boolean;
+  /** Of messages to the device: told were those up to here, and there are more. */
+  readonly inbox?: Position;
 }
 
 /**

@@ -63,6 +63,7 @@ export class SyncContexts {
         request.filter.lazyLoadMembers,
       ),
       signed: request.filter.signedEvents ? this.signedEvents : undefined,
+      mayHaveMessages: since === undefined || user.mayHaveMessagesSince(since.inbox ?? since.position),
       accountData: once(readAccountData),
       reader: once(() => readerOf(views, requester)),
       pause: this.pacer(),

@@ -1,12 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { StreamMoment } from '#http/tokens/stream-token';
 import { SYNC_STREAMS, type SyncContext, type SyncPart, type SyncStream } from './sync-context.js';
 
 /** The streams that are not built yet have nothing to tell, which clients want to be told. */
 const EMPTY: Readonly<Record<string, string>> = Object.freeze({
   presence: '{"events":[]}',
-  to_device: '{"events":[]}',
   device_lists: '{"changed":[],"left":[]}',
 });
+
+/** All parts of an answer. */
+export interface SyncParts {
+  /** The keys and values of a JSON object. */
+  readonly members: readonly string[];
+  readonly isNews: boolean;
+  /** Up to where the client has heard of everything then: what its next token says. */
+  readonly end: StreamMoment;
+}
 
 /** All streams that /sync tells of. */
 @Injectable()
@@ -26,15 +35,17 @@ export class SyncStreams {
     }
   }
 
-  /** Reads all streams; answers the keys and values of a JSON object, and whether any of it is news. */
-  async read(context: SyncContext): Promise<{ readonly members: readonly string[]; readonly isNews: boolean }> {
+  /** Reads all streams; answers the keys and values of a JSON object, whether any of it is news, and where it ends. */
+  async read(context: SyncContext): Promise<SyncParts> {
     const members: string[] = [];
     let isNews = false;
+    let end = context.until;
     for (const [key, stream] of this.#streams) {
       const part = await stream.read(context);
       if (part.json !== undefined) members.push(`"${key}":${part.json}`);
       isNews ||= part.isNews;
+      if (part.inbox !== undefined) end = { ...end, inbox: part.inbox };
     }
-    return { members, isNews };
+    return { members, isNews, end };
   }
 }

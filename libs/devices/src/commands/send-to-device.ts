@@ -1,0 +1,108 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { DEVICES } from '#accounts/projections/devices.projector';
+import { CONFIG, type Config } from '#config/config';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { type DeviceId, serverNameOf, type UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { type Addressed, checkAddressed, checkMessages, type Messages } from '../decide/check-messages.js';
+import { foldSent, nameOfTransaction, NOTHING_SENT, type SentTransactions } from '../decide/sent-transactions.js';
+import { type Receiver, sentStream, textOfSent } from '../facts/to-device-facts.js';
+import { INBOX } from '../projections/inbox.projector.js';
+
+/**
+ * Sends messages to devices: client-server API, "Send-to-Device messaging". They are durable when it settles, in the order of the
+ * sender's commands; a transaction that was taken before changes nothing. Who is not there is left out. Throws M_INVALID_PARAM,
+ * M_TOO_LARGE.
+ */
+export class SendToDevice extends Command<void> {
+  constructor(
+    readonly requester: Requester,
+    readonly type: string,
+    readonly txnId: string,
+    readonly messages: Messages,
+  ) {
+    super();
+  }
+}
+
+/** How many senders' transactions stay in memory. */
+const CAPACITY = 2_000;
+
+@CommandHandler(SendToDevice)
+export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
+  readonly #sent: Aggregates<SentTransactions>;
+  /** The order of a device's messages is that in which it asked, though to look for some receivers takes longer than for others. */
+  readonly #turns = new KeyedQueue<string>();
+
+  constructor(
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.#sent = new Aggregates({ store, clock, capacity: CAPACITY, initialState: NOTHING_SENT, evolve: foldSent });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#sent.numbers;
+  }
+
+  execute(command: SendToDevice): Promise<void> {
+    const { requester, type, txnId, messages } = command;
+    checkMessages(requester.userId, type, txnId, messages);
+    const stream = sentStream([requester.userId, requester.deviceId]);
+    return this.#turns.run(stream, () => this.#send(stream, command));
+  }
+
+  async #send(stream: string, { requester, type, txnId, messages }: SendToDevice): Promise<void> {
+    const { userId, deviceId, requestId } = requester;
+    const addressed = await this.#address(messages);
+    if (addressed.to.length === 0) return;
+    checkAddressed(addressed);
+    const name = nameOfTransaction(type, txnId);
+    const draft: FactDraft = { id: name, type: 'to-device-sent', ...textOfSent({ type, txn: txnId, ...addressed }) };
+    const cause = { actor: userId, device: deviceId, correlation: requestId };
+    const decide = (sent: SentTransactions): FactDraft[] => (sent.includes(name) ? [] : [draft]);
+    const { position } = await this.#sent.execute(stream, decide, cause);
+    await this.views.whenProcessed(position, [INBOX.name]);
+  }
+
+  /** The devices that there are, of those of this server: nobody is told which there are not. */
+  async #address(messages: Messages): Promise<Addressed> {
+    const to: Receiver[] = [];
+    const contents: JsonObject[] = [];
+    for (const [userId, byDevice] of messages) {
+      if (serverNameOf(userId) !== this.config.serverName) continue;
+      const named = [...byDevice.keys()].filter((deviceId) => deviceId !== '*') as DeviceId[];
+      const rows = await DEVICES.getMany(
+        this.views,
+        named.map((deviceId) => [userId, deviceId]),
+      );
+      for (const [i, deviceId] of named.entries()) {
+        if (rows[i] !== undefined) to.push([userId, deviceId, contents.push(byDevice.get(deviceId)!) - 1]);
+      }
+      const forAll = byDevice.get('*');
+      if (forAll === undefined) continue;
+      const content = contents.push(forAll) - 1;
+      for await (const deviceId of this.#devicesOf(userId)) {
+        if (!byDevice.has(deviceId)) to.push([userId, deviceId, content]);
+      }
+    }
+    return { to, contents };
+  }
+
+  async *#devicesOf(userId: UserId): AsyncGenerator<DeviceId, void> {
+    for await (const page of DEVICES.pages(this.views, { prefix: [userId] })) {
+      for (const { key } of page) yield key[1];
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { readSent, type Receiver, tailOfSent, textOfSent, transactionOf, usersIn } from './to-device-facts.js';
+
+const alice = '@alice:a.example' as UserId;
+const bob = '@bob:a.example' as UserId;
+const to = (userId: UserId, deviceId: string, content: number): Receiver => [userId, deviceId as DeviceId, content];
+const sent = (type: string, receivers: readonly Receiver[], contents: readonly object[]) => {
+  const text = textOfSent({ type, txn: 't', to: receivers, contents: contents as never });
+  return { data: text.data, metadata: { erasable: text.erasable } as never };
+};
+
+describe('the text of to-device-sent', () => {
+  it('is read back, whatever is in it', () => {
+    const receivers = [to(alice, '"],"contents":[', 0), to(bob, 'contents', 1), to(bob, '\n', 1)];
+    const fact = sent('a"]}', receivers, [{ '"contents":[': 1 }, {}]);
+    expect(readSent(fact)).toMatchObject({ type: 'a"]}', to: receivers, contents: [{ '"contents":[': 1 }, {}] });
+    expect(transactionOf(fact)).toEqual({ type: 'a"]}', txn: 't' });
+    expect([...usersIn(fact)]).toEqual([alice, bob]);
+  });
+
+  it('keeps of the contents what those receivers are to have who are left, and nothing where none are', () => {
+    const contents = [{ n: 0 }, { n: 1 }, { n: 2 }] as never;
+    const left = JSON.parse(`{${tailOfSent([to(bob, 'B', 2), to(bob, 'C', 2), to(alice, 'A', 0)], contents)}`);
+    expect(left).toMatchObject({ to: [[bob, 'B', 0], [bob, 'C', 0], [alice, 'A', 1]], contents: [{ n: 2 }, { n: 0 }] }); // prettier-ignore
+    expect(JSON.parse(`{${tailOfSent([], contents)}`)).toMatchObject({ to: [], contents: [] });
+  });
+
+  it('does not tell by its hash what was in it: the same again is another text', () => {
+    expect(tailOfSent([to(bob, 'B', 0)], [{}])).not.toBe(tailOfSent([to(bob, 'B', 0)], [{}]));
+  });
+});

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import type { NewFact } from '#event-store/event-store';
+import type { FactBody, FactShapes } from '#event-store/fact-shapes';
+import type { DeviceId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Position } from '#kernel/position';
+import { type DeviceKey, deviceOfStream, streamOfDevice } from './device-streams.js';
+
+/** What a device sent to others, in the order in which it did. */
+export const SENT_STREAM_PREFIX = 'sent-';
+export const sentStream = (device: DeviceKey): string => streamOfDevice(SENT_STREAM_PREFIX, device);
+export const deviceOfSentStream = (stream: string): DeviceKey => deviceOfStream(SENT_STREAM_PREFIX, stream);
+
+/** How far a device has collected what was sent to it: only the last fact counts, and the others go from the log. */
+export const INBOX_STREAM_PREFIX = 'inbox-';
+export const inboxStream = (device: DeviceKey): string => streamOfDevice(INBOX_STREAM_PREFIX, device);
+export const deviceOfInboxStream = (stream: string): DeviceKey => deviceOfStream(INBOX_STREAM_PREFIX, stream);
+
+/** A device that a message is for, and which of the contents. */
+export type Receiver = readonly [userId: UserId, deviceId: DeviceId, content: number];
+
+/**
+ * In `sent-{user_id}|{device_id}`: `to-device-sent`: one transaction of the device. Who is to have what is the tail: of that those
+ * receivers go who have collected it, and with the last of them all of it. What remains tells a retry of the transaction from a new one.
+ */
+export interface ToDeviceSent {
+  readonly type: string;
+  readonly txn: string;
+  /** The devices there were of those it was addressed to. */
+  readonly to: readonly Receiver[];
+  readonly contents: readonly JsonObject[];
+}
+
+/** The messages of some senders: revisions of `to-device-sent` by the streams they stand in. */
+export type SentFacts = Readonly<Record<string, readonly number[]>>;
+
+/**
+ * In `inbox-{user_id}|{device_id}`: `to-device-collected`: the device has what was sent to it up to a place. The place is one of the
+ * log with this id; in a copy of that only `from` counts, which says what was there to be collected.
+ */
+export interface ToDeviceCollected {
+  readonly up_to: Position;
+  readonly log_id: string | null;
+  readonly from: SentFacts;
+}
+
+/** Why messages went that nobody had collected: they were too old, too many, too large together, or the device was removed. */
+export type ExpiryReason = 'age' | 'number' | 'size' | 'device-removed';
+
+/** In `inbox-{user_id}|{device_id}`: `to-device-expired`: what was sent to the device up to a place is dropped. */
+export interface ToDeviceExpired extends ToDeviceCollected {
+  readonly reason: ExpiryReason;
+}
+
+/** How old shapes of these facts become today's. */
+export const TO_DEVICE_SHAPES = {
+  'to-device-sent': [],
+  'to-device-collected': [],
+  'to-device-expired': [],
+} as const satisfies FactShapes;
+
+/** A transaction of a device stands in the log until so many have followed it, or for so long: to tell a retry. */
+export const TRANSACTIONS_KEPT = 256;
+export const TRANSACTIONS_KEPT_MS = 60 * 60_000;
+
+const SALT_BYTES = 16;
+const CONTENTS = ',"contents":[';
+const TO = '"to":';
+
+/** `to-device-sent` as text, and where its tail begins. */
+export function textOfSent({ type, txn, to, contents }: ToDeviceSent): Required<FactBody> {
+  const head = `${JSON.stringify({ type, txn }).slice(0, -1)},`;
+  return { data: head + tailOfSent(to, contents), erasable: head.length };
+}
+
+/**
+ * The tail of `to-device-sent` that tells these receivers, and of the contents only what is theirs. With a salt, for its hash
+ * stays and it could be guessed.
+ */
+export function tailOfSent(to: readonly Receiver[], contents: readonly JsonObject[]): string {
+  const told = new Map<number, number>();
+  const kept = to.map(([userId, deviceId, content]): Receiver => {
+    if (!told.has(content)) told.set(content, told.size);
+    return [userId, deviceId, told.get(content)!];
+  });
+  const texts = [...told.keys()].map((content) => JSON.stringify(contents[content]));
+  const salt = randomBytes(SALT_BYTES).toString('base64url');
+  return `${TO}${JSON.stringify(kept)}${CONTENTS}${texts.join()}],"salt":"${salt}"}`;
+}
+
+/** `to-device-sent`, read. */
+export function readSent({ data }: Pick<NewFact, 'data'>): ToDeviceSent {
+  return JSON.parse(data) as ToDeviceSent; // as `textOfSent` wrote it
+}
+
+/** Which transaction `to-device-sent` is. PERF: contents may be a megabyte, and are not parsed. */
+export function transactionOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): { type: string; txn: string } {
+  return JSON.parse(`${data.slice(0, (metadata.erasable ?? 1) - 1)}}`) as { type: string; txn: string };
+}
+
+/**
+ * The users who are to have something of `to-device-sent`. PERF: as `transactionOf`. Within a JSON text a quote is escaped, and
+ * among the receivers there is no object: so the contents begin where they seem to.
+ */
+export function usersIn({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): ReadonlySet<UserId> {
+  const from = (metadata.erasable ?? 0) + TO.length;
+  const to = JSON.parse(data.slice(from, data.indexOf(CONTENTS, from))) as Receiver[];
+  return new Set(to.map(([userId]) => userId));
+}

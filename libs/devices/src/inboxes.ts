@@ -1,0 +1,140 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { findLogIdentity } from '#event-store/log-identity';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { type Position, START } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { foldTaken, type LastTaken, NOTHING_TAKEN } from './decide/last-taken.js';
+import type { DeviceKey } from './facts/device-streams.js';
+import {
+  type ExpiryReason,
+  inboxStream,
+  type ToDeviceCollected,
+  type ToDeviceExpired,
+} from './facts/to-device-facts.js';
+import { INBOX } from './projections/inbox.projector.js';
+
+/** What this process knows of a device's inbox. */
+interface Arrived {
+  /** The device has everything up to here. */
+  readonly upTo: Position;
+  /** The first message that it was told of and has not collected, as far as this process knows. */
+  readonly told: Position | undefined;
+}
+
+const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
+const CAPACITY = 20_000;
+/** So many messages one fact names. */
+const AT_ONCE = 1_000;
+
+/**
+ * The write side of inboxes: notes what devices have collected, and drops what they never will. What a device is told is decided by
+ * its token alone, so nobody waits for a note.
+ */
+@Injectable()
+export class Inboxes {
+  readonly #streams: Aggregates<LastTaken>;
+  readonly #arrived = new LruCache<string, Arrived>(CAPACITY);
+  /** What is being noted, and up to where it is to be noted then. */
+  readonly #noting = new Map<string, Position>();
+  #logId: Promise<string | null> | undefined;
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {
+    const fold = { initialState: NOTHING_TAKEN, evolve: foldTaken, newestOnly: true } as const;
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+  }
+
+  /** For metrics. */
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return { inboxes: this.#streams.numbers, 'inboxes-told': this.#arrived.numbers };
+  }
+
+  /** Up to where a device is known to have everything: whatever token it comes with, it is told that no more. */
+  arrivedUpTo(device: DeviceKey): Position {
+    return this.#arrived.get(inboxStream(device))?.upTo ?? START;
+  }
+
+  /** A device was told of messages, and may or may not get the answer. `first`: the position of the first of them. */
+  noteTold(device: DeviceKey, first: Position): void {
+    const stream = inboxStream(device);
+    const { upTo, told } = this.#arrived.get(stream) ?? { upTo: START, told: undefined };
+    if (told === undefined || first < told) this.#arrived.set(stream, { upTo, told: first });
+  }
+
+  /**
+   * A device came with the token of an answer: it has what was sent to it up to `upTo`. Noted in the log behind the caller's back,
+   * and where that fails the next time.
+   */
+  noteArrival(device: DeviceKey, upTo: Position): void {
+    const stream = inboxStream(device);
+    const known = this.#arrived.get(stream);
+    if (known !== undefined && known.upTo >= upTo) return;
+    const told = known?.told !== undefined && known.told > upTo ? known.told : undefined;
+    this.#arrived.set(stream, { upTo, told });
+    // Of a device that this process does not know nobody here knows what it was told before.
+    if (known !== undefined && (known.told === undefined || known.told > upTo)) return;
+    const isNoting = this.#noting.has(stream);
+    this.#noting.set(stream, upTo);
+    if (!isNoting) void this.#note(device, stream);
+  }
+
+  /** Drops what was sent to a device up to a place, and answers how many messages that were. */
+  async expire(device: DeviceKey, upTo: Position, reason: ExpiryReason): Promise<number> {
+    return this.#take(device, upTo, (data) => ({
+      type: 'to-device-expired',
+      data: { ...data, reason } satisfies ToDeviceExpired,
+    }));
+  }
+
+  async #note(device: DeviceKey, stream: string): Promise<void> {
+    for (let upTo = this.#noting.get(stream); upTo !== undefined;) {
+      try {
+        await this.#take(device, upTo, (data) => ({ type: 'to-device-collected', data }));
+      } catch {
+        // It is forgotten what was noted: so it is looked at again when the device comes the next time.
+        const known = this.#arrived.get(stream);
+        if (known !== undefined) this.#arrived.set(stream, { ...known, told: START });
+      }
+      const next = this.#noting.get(stream);
+      if (next === upTo) this.#noting.delete(stream);
+      upTo = next === upTo ? undefined : next;
+    }
+  }
+
+  /** Says of what waits up to a place that it is taken. */
+  async #take(
+    device: DeviceKey,
+    upTo: Position,
+    fact: (data: ToDeviceCollected) => { readonly type: string; readonly data: ToDeviceCollected },
+  ): Promise<number> {
+    const logId = await (this.#logId ??= this.#findLogId());
+    let taken = 0;
+    for await (const rows of INBOX.pages(this.views, { prefix: device, to: [...device, upTo] }, AT_ONCE)) {
+      const from: Record<string, number[]> = {};
+      for (const { value } of rows) (from[value.stream] ??= []).push(value.revision);
+      const last = rows.at(-1)!.key[2];
+      await this.#streams.execute(
+        inboxStream(device),
+        (before) => {
+          // Another process may have noted more: the last fact is the one that counts.
+          const isFurther = before.logId === logId && before.upTo > last;
+          const { type, data } = fact({ up_to: isFurther ? before.upTo : last, log_id: logId, from });
+          return [{ id: `${type} ${last}`, type, data: JSON.stringify(data) }];
+        },
+        BY_SERVER,
+      );
+      taken += rows.length;
+    }
+    return taken;
+  }
+
+  async #findLogId(): Promise<string | null> {
+    return (await findLogIdentity(this.store))?.logId ?? null;
+  }
+}

@@ -1,0 +1,98 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  readSent,
+  tailOfSent,
+  type ToDeviceCollected,
+  TRANSACTIONS_KEPT,
+  TRANSACTIONS_KEPT_MS,
+} from '#devices/facts/to-device-facts';
+import { OUTSTANDING, outstandingKey } from '#devices/projections/inbox.projector';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import type { Effect } from '#projections/effects/effect';
+import { VIEWS, type Views } from '#projections/views';
+
+/** An inbox's stream is looked at once in so many facts: but for the last they can go. */
+const FACTS_PER_LOOK = 16;
+/** So many facts at the beginning of a sender's stream are looked at each time. */
+const AT_ONCE = 64;
+
+/**
+ * Erases from the log what devices have collected, or will not collect any more. A fact that many devices are to have is not written
+ * anew for each of them: only when no more are outstanding than 128, 64, 32 … and none. So of what is erased late there is never more than
+ * of what waits.
+ */
+@Injectable()
+export class CollectedMessages implements Effect {
+  readonly name = 'collected-messages';
+  readonly fromStart = true;
+  /** Two receivers of one sender: what is left is looked up and written by one after the other. */
+  readonly #turns = new KeyedQueue<string>();
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  keyOf({ type, stream }: RecordedFact): string | undefined {
+    return type === 'to-device-collected' || type === 'to-device-expired' ? stream : undefined;
+  }
+
+  async run({ stream, revision, data }: RecordedFact): Promise<boolean> {
+    const { from } = JSON.parse(data) as ToDeviceCollected;
+    let isDone = false;
+    for (const [sender, revisions] of Object.entries(from)) {
+      isDone = (await this.#turns.run(sender, () => this.#clean(sender, revisions))) || isDone;
+    }
+    if (revision > 0 && revision % FACTS_PER_LOOK === 0) await this.store.truncate(stream, revision);
+    return isDone;
+  }
+
+  async #clean(stream: string, revisions: readonly number[]): Promise<boolean> {
+    let isDone = false;
+    for (const revision of revisions) isDone = (await this.#erase(stream, revision)) || isDone;
+    return (await this.#truncate(stream)) || isDone;
+  }
+
+  async #erase(stream: string, revision: number): Promise<boolean> {
+    const outstanding = new Set<string>();
+    for await (const page of OUTSTANDING.pages(this.views, { prefix: outstandingKey(stream, revision) })) {
+      for (const { key } of page) outstanding.add(JSON.stringify(key.slice(2)));
+    }
+    if (!isPowerOfTwoOrNone(outstanding.size)) return false;
+    for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
+      if (fact.revision !== revision) return false; // it has gone already
+      const { to, contents } = readSent(fact);
+      const left = to.filter(([userId, deviceId]) => outstanding.has(JSON.stringify([userId, deviceId])));
+      if (left.length === to.length) return false;
+      await this.store.erase(stream, revision, tailOfSent(left, contents));
+      return true;
+    }
+    return false;
+  }
+
+  /** Lets go of what nobody is to have any more and no retry will name. */
+  async #truncate(stream: string): Promise<boolean> {
+    const [waiting] = await OUTSTANDING.scan(this.views, { prefix: [outstandingKey(stream, 0)[0]], limit: 1 });
+    const firstWaiting = waiting === undefined ? Infinity : Number(waiting.key[1]);
+    let last = 0;
+    for await (const { revision } of this.store.readStream(stream, { backwards: true, limit: 1 })) last = revision;
+    const old = this.clock.now() - TRANSACTIONS_KEPT_MS;
+    let [first, next]: (number | undefined)[] = [];
+    for await (const { revision, metadata } of this.store.readStream(stream, { limit: AT_ONCE })) {
+      first ??= revision;
+      next = revision;
+      const isRemembered = metadata.at > old && revision > last - TRANSACTIONS_KEPT;
+      if (revision >= firstWaiting || isRemembered) break;
+    }
+    if (first === undefined || next === undefined || next === first) return false;
+    await this.store.truncate(stream, next);
+    return true;
+  }
+}
+
+function isPowerOfTwoOrNone(count: number): boolean {
+  return (count & (count - 1)) === 0;
+}
