@@ -202,6 +202,7 @@ describe('the rows of every projector', () => {
       bob('cross-signing-keys-set', { master: {}, self_signing: {} }),
       bob('signatures-added', { signatures: [{ user_id: BOB, target: 'B', key_id: 'ed25519:s', signature: 's' }] }),
       carol('signatures-added', { signatures: [{ user_id: CAROL, target: 'C', key_id: 'ed25519:s', signature: 's' }] }),
+      bob('signatures-added', { signatures: [{ user_id: ALICE, target: 'A', key_id: 'ed25519:u', signature: 's' }] }),
       bob('cross-signing-keys-set', { user_signing: {} }),
     ];
     const toBoth = [[BOB, 'B', 0], [CAROL, 'C', 0]]; // prettier-ignore

@@ -4,10 +4,12 @@ import { directoryProjector } from '#directory/projections/directory.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
-  return [...roomProjectors(), ...accountProjectors, ...deviceProjectors, ...own];
+  const reader = createRoomFactReader();
+  return [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
 }

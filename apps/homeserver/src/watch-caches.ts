@@ -58,7 +58,7 @@ export function watchCaches(
   };
   const list = (): [string, CacheNumbers][] => [
     ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),
-    ['recent-redactions', active.redactions.numbers],
+    ['recent-redactions', active.recent.redactions.numbers],
     ...Object.entries({ ...of(Inboxes).caches, ...unread.caches, ...limits.caches, ...store.caches }),
   ];
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>

@@ -3,7 +3,9 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { DevicesModule } from '#devices/devices.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { METRICS, type Metrics } from '#observability/metrics';
+import { DeviceListChanges } from './device-lists/device-list-changes.js';
 import { EventsController } from './doors/today/events.controller.js';
+import { KeyChangesController } from './doors/today/key-changes.controller.js';
 import { SyncController } from './doors/today/sync.controller.js';
 import { EventsV1Controller } from './doors/v1/events-v1.controller.js';
 import { EventPages } from './events/event-page.js';
@@ -17,6 +19,7 @@ import { SharedRows } from './parts/recent-rows.js';
 import { SignedEvents } from './parts/signed-events.js';
 import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
+import { KeyChangesHandler } from './queries/key-changes.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
 import { SyncHandler } from './queries/sync.js';
 import { ROOM_EPHEMERALS } from './ephemeral/room-ephemeral.js';
@@ -33,13 +36,15 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
 @Module({
   imports: [CqrsModule, DevicesModule, EphemeralModule],
-  controllers: [EventsController, EventsV1Controller, SyncController],
+  controllers: [EventsController, EventsV1Controller, KeyChangesController, SyncController],
   providers: [
     ActiveUsers,
+    DeviceListChanges,
     EventPages,
     EventsHandler,
     InitialSyncHandler,
     JoinedRooms,
+    KeyChangesHandler,
     LazyMembers,
     LeftRooms,
     RoomInitialSyncHandler,

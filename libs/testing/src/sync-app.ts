@@ -38,6 +38,7 @@ import { PushModule } from '#push/push.module';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
 import { ActiveUsers } from '#sync/notifier/active-users';
@@ -244,7 +245,8 @@ async function start(
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
-  const projectors = [...roomProjectors(), ...accountProjectors, ...deviceProjectors, ...own];
+  const reader = createRoomFactReader();
+  const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();
   const ports = [

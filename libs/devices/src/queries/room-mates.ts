@@ -3,14 +3,17 @@ import type { Views } from '#projections/views';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
 
-/** Tells of whom a user shares a room with: both are joined to it now. The user's own rooms are read once, when first needed. */
+/** Tells of whom a user shares a room with: both are joined to it now. The user's own rooms are those given, or read once, when first needed. */
 export class RoomMates {
   #rooms: Promise<ReadonlySet<RoomId>> | undefined;
 
   constructor(
     private readonly views: Views,
     private readonly userId: UserId,
-  ) {}
+    rooms?: ReadonlySet<RoomId>,
+  ) {
+    this.#rooms = rooms && Promise.resolve(rooms);
+  }
 
   /** Whether another user is in a room with this one; everybody is with themself. */
   async has(other: UserId): Promise<boolean> {

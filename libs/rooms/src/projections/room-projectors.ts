@@ -8,9 +8,8 @@ import { roomStateProjector } from './room-state.projector.js';
 import { roomSummaryProjector } from './room-summary.projector.js';
 import { timelineProjector } from './timeline.projector.js';
 
-/** All projectors of rooms. They share one reader, so that a fact is parsed once. */
-export function roomProjectors(): readonly Projector[] {
-  const reader = createRoomFactReader();
+/** All projectors of rooms. They share one reader, with those of other domains that read rooms too, so that a fact is parsed once. */
+export function roomProjectors(reader = createRoomFactReader()): readonly Projector[] {
   return [
     timelineProjector(reader),
     roomStateProjector(reader),

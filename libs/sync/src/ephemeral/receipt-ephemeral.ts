@@ -20,11 +20,11 @@ export class ReceiptEphemeral implements RoomEphemeral {
   ) {}
 
   hasNews(roomId: RoomId, { position }: StreamMoment): boolean | undefined {
-    return this.active.receipts.hasHappenedSince(roomId, position);
+    return this.active.recent.receipts.hasHappenedSince(roomId, position);
   }
 
   lookUp(roomId: RoomId, { position }: StreamMoment): Promise<boolean> {
-    return lookUpLast(this.views, RECEIPTS_LOG, this.active.receipts, roomId, position);
+    return lookUpLast(this.views, RECEIPTS_LOG, this.active.recent.receipts, roomId, position);
   }
 
   /** PERF: whether receipts changed is known in memory, mostly that they did not. */

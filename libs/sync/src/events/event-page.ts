@@ -102,7 +102,7 @@ export class EventPages {
   }
 
   #mayHaveNews(roomId: RoomId, after: Stretch['after']): boolean {
-    return typeof after !== 'string' || this.active.rooms.hasHappenedSince(roomId, after) !== false;
+    return typeof after !== 'string' || this.active.recent.rooms.hasHappenedSince(roomId, after) !== false;
   }
 
   async #cursors(

@@ -101,10 +101,10 @@ describe('ActiveUsers', () => {
   it('knows in memory which rooms something happened in', async () => {
     await active.watch(alice);
     active.hear([message(11)]);
-    expect(active.rooms.hasHappenedSince(room, positionOf(10))).toBe(true);
-    expect(active.rooms.hasHappenedSince(room, positionOf(11))).toBe(false);
-    expect(active.rooms.hasHappenedSince('!quiet:x', positionOf(10))).toBe(false);
-    expect(active.rooms.hasHappenedSince('!quiet:x', positionOf(9))).toBeUndefined();
+    expect(active.recent.rooms.hasHappenedSince(room, positionOf(10))).toBe(true);
+    expect(active.recent.rooms.hasHappenedSince(room, positionOf(11))).toBe(false);
+    expect(active.recent.rooms.hasHappenedSince('!quiet:x', positionOf(10))).toBe(false);
+    expect(active.recent.rooms.hasHappenedSince('!quiet:x', positionOf(9))).toBeUndefined();
   });
 
   it('follows memberships: who joins is told of the room from then on, who leaves of the leaving and no more', async () => {
@@ -213,7 +213,7 @@ describe('ActiveUsers', () => {
     const again = fact(12, `marks-${bob}`, 'receipt-set', receipt('m.read'));
     active.hear([{ ...again, position: positionOf(13), metadata: { ...again.metadata, causation: again.id } }]);
     expect(woken()).toEqual([false, false]);
-    expect(active.receipts.hasHappenedSince(room, positionOf(12))).toBe(true);
+    expect(active.recent.receipts.hasHappenedSince(room, positionOf(12))).toBe(true);
     active.hear([fact(13, `user-${alice}`, 'account-data-set', { type: 'x', content: {} })]);
     expect(woken()).toEqual([true, false]);
     active.hear([fact(14, `device-${bob}|PHONE`, 'anything', {})]);

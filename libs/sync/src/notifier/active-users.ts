@@ -10,8 +10,7 @@ import { COVERED } from '../streams/covered.js';
 import { ActiveUser } from './active-user.js';
 import { type Touch, touchOf } from './fact-touches.js';
 import { Interest } from './interest.js';
-import { LastTouched } from './last-touched.js';
-import { RecentRedactions } from './recent-redactions.js';
+import { Recent } from './recent.js';
 
 /** A user and the interest registered for a request of that user. */
 export interface Watch {
@@ -33,7 +32,6 @@ const PAGE = 1_000;
 const IDLE_MS = 5 * 60_000;
 const SWEEP_MS = 60_000;
 const MAX_USERS = 20_000;
-const MAX_TOUCHED_ROOMS = 100_000;
 
 /**
  * The users who sync now or did lately, with their rooms, and the last position of every room that something happened in: so
@@ -51,9 +49,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   readonly #visitors = new Map<RoomId, Set<Interest>>();
   readonly #seeing: { readonly position: Position; readonly resolve: () => void }[] = [];
   #seen: Position | undefined;
-  #rooms: LastTouched | undefined;
-  #receipts: LastTouched | undefined;
-  #redactions: RecentRedactions | undefined;
+  #recent: Recent | undefined;
   #waiting = 0;
   #wakeUps = 0;
   #sweptAt = -Infinity;
@@ -70,22 +66,10 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     return (this.#seen ??= this.#begin(this.views.position(this.reads)));
   }
 
-  /** When something last happened in a room's timeline. */
-  get rooms(): LastTouched {
+  /** What happened lately. */
+  get recent(): Recent {
     void this.position;
-    return this.#rooms!; // made with the position
-  }
-
-  /** When a receipt of a room last changed. */
-  get receipts(): LastTouched {
-    void this.position;
-    return this.#receipts!; // made with the position
-  }
-
-  /** What was redacted lately. */
-  get redactions(): RecentRedactions {
-    void this.position;
-    return this.#redactions!; // made with the position
+    return this.#recent!; // made with the position
   }
 
   get numbers(): NotifierNumbers {
@@ -94,7 +78,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
       waiting: this.#waiting,
       wakeUps: this.#wakeUps,
       rooms: this.#joined.size,
-      touchedRooms: this.#rooms?.size ?? 0,
+      touchedRooms: this.#recent?.rooms.size ?? 0,
     };
   }
 
@@ -151,9 +135,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   }
 
   #begin(position: Position): Position {
-    this.#rooms = new LastTouched(position, MAX_TOUCHED_ROOMS);
-    this.#receipts = new LastTouched(position, MAX_TOUCHED_ROOMS);
-    this.#redactions = new RecentRedactions(position);
+    this.#recent = new Recent(position);
     return position;
   }
 
@@ -170,17 +152,18 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     switch (touch.kind) {
       case 'room': {
         const { roomId } = touch;
-        this.rooms.touch(roomId, position);
+        this.recent.rooms.touch(roomId, position);
+        if (touch.hasMembers) this.recent.members.touch(roomId, position);
         const targets = touch.members((userId) => this.#users.has(userId));
         for (const { userId, membership } of targets) this.#setMembership(userId, roomId, membership, position);
         this.wakeRoom(roomId);
         return;
       }
       case 'redaction':
-        this.redactions.note(touch.roomId, touch.eventId, position);
+        this.recent.redactions.note(touch.roomId, touch.eventId, position);
         return;
       case 'receipt':
-        this.receipts.touch(touch.roomId, position);
+        this.recent.receipts.touch(touch.roomId, position);
         if (touch.hears === 'room') this.wakeRoom(touch.roomId);
         else if (touch.hears === 'user') this.wakeUser(touch.userId);
         return;
@@ -197,9 +180,22 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
       case 'user':
         this.#users.get(touch.userId)?.touch(position);
         if (touch.hears === 'user') this.wakeUser(touch.userId);
+        if (touch.keys?.userId !== undefined) this.#tellOfKeys(touch.keys.userId, position);
         return;
       default:
     }
+  }
+
+  /** Notes that a user's keys changed, and wakes those who share a room with them. */
+  #tellOfKeys(userId: UserId, position: Position): void {
+    this.recent.keyChanges.note(userId, position);
+    const wake = ({ rooms }: ActiveUser): void => {
+      for (const [roomId, { membership }] of rooms) if (membership === 'join') this.wakeRoom(roomId);
+    };
+    const known = this.#get(userId);
+    if (known instanceof ActiveUser) wake(known);
+    // Where their rooms cannot be read, who waits hears of it when something else wakes them.
+    else void known.then(wake, () => {});
   }
 
   #setMembership(userId: UserId, roomId: RoomId, membership: string, position: Position): void {

@@ -1,4 +1,5 @@
 import { DEVICE_STREAM_PREFIX, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
+import { type KeyChange, keyChangeOf } from '#devices/facts/key-changes';
 import type { RecordedFact } from '#event-store/event-store';
 import { SENT_STREAM_PREFIX, usersIn } from '#devices/facts/to-device-facts';
 import { isSaidAgain } from '#event-store/shorten-stream';
@@ -28,7 +29,7 @@ export type MembersOf = (concerns: (userId: UserId) => boolean) => readonly Memb
 
 /** Whom and what a fact concerns, and of what is not about a room as a whole whose requests it wakes. */
 export type Touch =
-  | { readonly kind: 'room'; readonly roomId: RoomId; members: MembersOf }
+  | { readonly kind: 'room'; readonly roomId: RoomId; readonly hasMembers: boolean; members: MembersOf }
   | { readonly kind: 'redaction'; readonly roomId: RoomId; readonly eventId: EventId }
   | {
       readonly kind: 'receipt';
@@ -38,7 +39,12 @@ export type Touch =
     }
   | { readonly kind: 'messages'; readonly userIds: ReadonlySet<UserId> }
   | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId; readonly hears: 'nobody' }
-  | { readonly kind: 'user'; readonly userId: UserId; readonly hears: 'user' | 'nobody' };
+  | {
+      readonly kind: 'user';
+      readonly userId: UserId;
+      readonly hears: 'user' | 'nobody';
+      readonly keys?: KeyChange;
+    };
 
 const PDU_MARK = ',"pdu":{';
 const MEMBER = '"type":"m.room.member"';
@@ -57,7 +63,10 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
     if ((type !== 'pdu-accepted' && type !== 'state-taken') || isOfThePast(fact.data)) return undefined;
-    return { kind: 'room', roomId: roomIdOfStream(stream), members: (concerns) => membersOf(fact, concerns) };
+    const header = fact.data.slice(0, fact.data.indexOf(PDU_MARK));
+    const hasMembers = header.includes(MEMBER);
+    const members: MembersOf = (concerns) => (hasMembers ? membersOf(fact, header, concerns) : NO_MEMBERS);
+    return { kind: 'room', roomId: roomIdOfStream(stream), hasMembers, members };
   }
   if (stream.startsWith(USER_STREAM_PREFIX)) return touchOfUser(fact, userIdOfStream(stream));
   if (stream.startsWith(MARKS_STREAM_PREFIX)) {
@@ -67,7 +76,8 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
   }
   if (stream.startsWith(SENT_STREAM_PREFIX)) return { kind: 'messages', userIds: usersIn(fact) };
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) {
-    return { kind: 'user', userId: deviceOfDeviceStream(stream)[0], hears: 'user' };
+    const [userId] = deviceOfDeviceStream(stream);
+    return { kind: 'user', userId, hears: 'user', keys: keyChangeOf(fact) };
   }
   return undefined;
 }
@@ -80,13 +90,14 @@ function touchOfUser(fact: RecordedFact, userId: UserId): Extract<Touch, { userI
   if (fact.type === 'room-forgotten') {
     return { kind: 'forgotten', hears: 'nobody', userId, roomId: (JSON.parse(fact.data) as RoomForgotten).room_id };
   }
-  return { kind: 'user', userId, hears: 'user' };
+  return { kind: 'user', userId, hears: 'user', keys: keyChangeOf(fact) };
 }
 
-function membersOf(fact: RecordedFact, concerns: (userId: UserId) => boolean): readonly MembershipTouch[] {
-  const end = fact.data.indexOf(PDU_MARK);
-  const header = fact.data.slice(0, end);
-  if (!header.includes(MEMBER)) return NO_MEMBERS;
+function membersOf(
+  fact: RecordedFact,
+  header: string,
+  concerns: (userId: UserId) => boolean,
+): readonly MembershipTouch[] {
   const changed = currentChangeOf(JSON.parse(`${header}}`) as Omit<PduAccepted, 'pdu'>);
   const isOne = ({ type, state_key: target }: StateChange): boolean =>
     type === 'm.room.member' && concerns(target as UserId);

@@ -9,12 +9,14 @@ export class LastTouched {
   /** In the order of touching, so the first is the oldest. */
   readonly #positions = new Map<string, Position>();
   #floor: Position;
+  #newest: Position;
 
   constructor(
     floor: Position,
     private readonly capacity: number,
   ) {
     this.#floor = floor;
+    this.#newest = floor;
   }
 
   get size(): number {
@@ -25,6 +27,7 @@ export class LastTouched {
   touch(key: string, position: Position): void {
     this.#positions.delete(key);
     this.#positions.set(key, position);
+    if (position > this.#newest) this.#newest = position;
     if (this.#positions.size <= this.capacity) return;
     const [oldest, last] = this.#positions.entries().next().value as [string, Position];
     this.#positions.delete(oldest);
@@ -34,6 +37,11 @@ export class LastTouched {
   /** Notes what was looked up for a thing of which nothing was remembered. */
   learn(key: string, position: Position): void {
     if (!this.#positions.has(key) && this.#positions.size < this.capacity) this.#positions.set(key, position);
+  }
+
+  /** Whether nothing happened to anything behind a position, as far as that is remembered. */
+  isQuietSince(since: Position): boolean {
+    return since >= this.#floor && since >= this.#newest;
   }
 
   /** Whether something happened to a thing behind a position; undefined where that has to be looked up. */

@@ -5,12 +5,12 @@ import type { Views } from '#projections/views';
 import type { LastTouched } from './last-touched.js';
 
 /**
- * Whether anything happened in a room after a position, by a collection [room, position]. It is looked up only where nothing is
+ * Whether anything happened in a room after a position, by a collection whose keys begin with room and position. It is looked up only where nothing is
  * remembered, and is remembered then.
  */
 export async function lookUpLast<V>(
   views: Views,
-  collection: Collection<readonly [roomId: RoomId, position: Position], V>,
+  collection: Collection<readonly [roomId: RoomId, position: Position, ...string[]], V>,
   touched: LastTouched,
   roomId: RoomId,
   after: Position,

@@ -16,10 +16,11 @@ describe('what /sync tells of', () => {
       'account-data',
       'push-rules',
       'inbox',
+      'device-list-rooms',
+      'membership-log',
       'key-counts',
       'timeline',
       'room-state',
-      'membership-log',
       'rooms',
       'receipts',
     ]);

@@ -2,6 +2,7 @@ import type { RoomEphemeralType } from '../ephemeral/room-ephemeral.js';
 import { ReceiptEphemeral } from '../ephemeral/receipt-ephemeral.js';
 import { TypingEphemeral } from '../ephemeral/typing-ephemeral.js';
 import { AccountDataStream } from './account-data-stream.js';
+import { DeviceListsStream } from './device-lists-stream.js';
 import { OneTimeKeyCountStream, UnusedFallbackKeysStream } from './key-counts-streams.js';
 import { RoomsStream } from './rooms-stream.js';
 import type { SyncStreamType } from './sync-context.js';
@@ -11,6 +12,7 @@ import { ToDeviceStream } from './to-device-stream.js';
 export const ALL_STREAMS: readonly SyncStreamType[] = [
   AccountDataStream,
   ToDeviceStream,
+  DeviceListsStream,
   OneTimeKeyCountStream,
   UnusedFallbackKeysStream,
   RoomsStream,

@@ -116,7 +116,7 @@ export class RoomsStream implements SyncStream {
 
   /** Whether anything happened in a room, by what is known in memory. */
   #hasNews(roomId: RoomId, since: StreamMoment, until: StreamMoment): boolean | undefined {
-    let known = this.active.rooms.hasHappenedSince(roomId, since.position);
+    let known = this.active.recent.rooms.hasHappenedSince(roomId, since.position);
     for (const ephemeral of this.ephemerals) {
       if (known === true) return true;
       const hasNews = ephemeral.hasNews(roomId, since, until);
@@ -128,7 +128,7 @@ export class RoomsStream implements SyncStream {
   /** Looks up what is not known in memory, all of it, so that it is the next time. */
   async #lookUpNews({ since, until }: SyncContext, roomId: RoomId): Promise<boolean> {
     if (since === undefined) return true;
-    let hasNews = await lookUpLast(this.views, TIMELINE, this.active.rooms, roomId, since.position);
+    let hasNews = await lookUpLast(this.views, TIMELINE, this.active.recent.rooms, roomId, since.position);
     for (const ephemeral of this.ephemerals) hasNews = (await ephemeral.lookUp(roomId, since)) || hasNews;
     return hasNews && until.position > since.position;
   }

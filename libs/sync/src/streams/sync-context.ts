@@ -36,6 +36,8 @@ export interface SyncContext {
   readonly signed: SignedEvents | undefined;
   /** Whether there may be messages to the device that the client does not have. */
   readonly mayHaveMessages: boolean;
+  /** Whether the user's own streams may have facts that are new to the client. */
+  readonly hasOwnFacts: boolean;
   /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
   accountData(): Promise<AccountDataByRoom>;
   /** The requester as a reader of rooms. Read when first asked for. */

@@ -57,6 +57,7 @@ export class SyncContexts {
       until,
       now: this.clock.now(),
       rooms: user.rooms,
+      hasOwnFacts,
       members: this.lazyMembers.open(
         requester,
         since === undefined ? undefined : formatStreamMoment(views.history, since),

@@ -5,7 +5,6 @@ import { SYNC_STREAMS, type SyncContext, type SyncPart, type SyncStream } from '
 /** The streams that are not built yet have nothing to tell, which clients want to be told. */
 const EMPTY: Readonly<Record<string, string>> = Object.freeze({
   presence: '{"events":[]}',
-  device_lists: '{"changed":[],"left":[]}',
 });
 
 /** All parts of an answer. */

@@ -108,7 +108,7 @@ export class UnreadCounts {
     if (known === undefined || known.rules !== rules || !areSame(known.ignored, reader.reader.ignored))
       return undefined;
     if (known.events.length === 0) return known;
-    const redacted = this.active.redactions.since(roomId, known.upTo);
+    const redacted = this.active.recent.redactions.since(roomId, known.upTo);
     if (redacted === undefined) return undefined;
     if (redacted.length === 0) return known;
     const events = known.events.filter(({ eventId }) => !redacted.includes(eventId));

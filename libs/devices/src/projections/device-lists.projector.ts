@@ -1,0 +1,98 @@
+import type { RecordedFact } from '#event-store/event-store';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { asJson, asText, Collection, owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { type AcceptedFact, currentMembersOf, type RoomFactReader } from '#rooms/projections/room-fact-reader';
+import { KEY_CHANGE_TYPES, keyChangeOf } from '../facts/key-changes.js';
+
+/** Whether a user is joined to a room, since a position. */
+export interface ListedRoom {
+  readonly joined: boolean;
+  readonly position: Position;
+}
+
+export const LISTED_ROOMS = new Collection<readonly [userId: UserId, roomId: RoomId], ListedRoom>('device-list-rooms', {
+  key: ['user', 'room'],
+  says: 'whether they are joined, since a position',
+  codec: asJson(),
+});
+
+export const LISTED_MOVES = new Collection<
+  readonly [roomId: RoomId, position: Position, userId: UserId],
+  'join' | 'leave'
+>('device-list-moves', {
+  key: ['room', 'position', 'user'],
+  says: 'that they joined or left last there',
+  codec: asText(),
+});
+
+export const KEY_CHANGES = new Collection<readonly [position: Position], UserId>('key-changes', {
+  key: ['position'],
+  says: 'whose devices or keys changed last there',
+  codec: asText(),
+});
+
+export const LAST_KEY_CHANGES = new Collection<readonly [userId: UserId], Position>('last-key-changes', {
+  key: ['user'],
+  says: 'the position at which their devices or keys changed last',
+  codec: asText(),
+});
+
+export const KEYS_SEEN = new Collection<readonly [reader: UserId, userId: UserId], Position>('keys-seen', {
+  key: ['reader', 'user'],
+  says: 'the position at which keys of the user changed last for that reader alone',
+  codec: asText(),
+});
+
+/**
+ * Who has to hear of whose devices: who joined and left which room, and whose keys changed. Of each user in each room, and of each user's
+ * keys, the last change has the one row: a scan behind a token finds it, however long ago that was. A change of keys is one row, and not
+ * one in each of the user's rooms.
+ */
+export function deviceListsProjector(reader: RoomFactReader): Projector {
+  return {
+    name: 'device-lists',
+    version: 1,
+    ...owning(LISTED_ROOMS, LISTED_MOVES, KEY_CHANGES, LAST_KEY_CHANGES, KEYS_SEEN),
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || KEY_CHANGE_TYPES.has(type),
+    project(fact, rows) {
+      if (KEY_CHANGE_TYPES.has(fact.type)) return noteKeyChange(fact, rows);
+      const accepted = reader.findStateChange(fact);
+      return accepted === undefined ? undefined : noteMoves(accepted, fact.position, rows);
+    },
+  };
+}
+
+async function noteMoves(accepted: AcceptedFact, position: Position, rows: OwnRows): Promise<void> {
+  const { roomId } = accepted;
+  for (const { change, content } of currentMembersOf(accepted)) {
+    const userId = change.state_key as UserId; // as far as anybody asks for it
+    const joined = content['membership'] === 'join';
+    const before = await LISTED_ROOMS.get(rows, [userId, roomId]);
+    // Applied before, and maybe a newer one since.
+    if (before !== undefined && before.position >= position) continue;
+    if ((before?.joined ?? false) === joined) continue;
+    if (before !== undefined) LISTED_MOVES.delete(rows, [roomId, before.position, userId]);
+    LISTED_MOVES.put(rows, [roomId, position, userId], joined ? 'join' : 'leave');
+    LISTED_ROOMS.put(rows, [userId, roomId], { joined, position });
+  }
+}
+
+async function noteKeyChange(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { position } = fact;
+  const { userId, seenBy } = keyChangeOf(fact) ?? {};
+  if (userId !== undefined) {
+    const before = await LAST_KEY_CHANGES.get(rows, [userId]);
+    if (before === undefined || before < position) {
+      if (before !== undefined) KEY_CHANGES.delete(rows, [before]);
+      KEY_CHANGES.put(rows, [position], userId);
+      LAST_KEY_CHANGES.put(rows, [userId], position);
+    }
+  }
+  for (const of of seenBy?.users ?? []) {
+    const key = [seenBy!.reader, of] as const;
+    const before = await KEYS_SEEN.get(rows, key);
+    if (before === undefined || before < position) KEYS_SEEN.put(rows, key, position);
+  }
+}

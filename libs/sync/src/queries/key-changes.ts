@@ -1,0 +1,47 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { parseStreamMoment } from '#http/tokens/stream-token';
+import type { Requester } from '#kernel/requester';
+import { type DeviceListChange, DeviceListChanges } from '../device-lists/device-list-changes.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import { StreamMoments } from '../streams/stream-moments.js';
+import { SyncContexts } from '../streams/sync-contexts.js';
+
+/**
+ * What /sync would tell of device lists between two of its tokens: client-server API, "End-to-End Encryption", GET /keys/changes. Throws
+ * M_INVALID_PARAM for a token that is none.
+ */
+export class KeyChanges extends Query<DeviceListChange> {
+  constructor(
+    readonly requester: Requester,
+    readonly from: string,
+    readonly to: string,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(KeyChanges)
+export class KeyChangesHandler implements IQueryHandler<KeyChanges> {
+  constructor(
+    private readonly active: ActiveUsers,
+    private readonly moments: StreamMoments,
+    private readonly contexts: SyncContexts,
+    private readonly lists: DeviceListChanges,
+  ) {}
+
+  async execute({ requester, from, to }: KeyChanges): Promise<DeviceListChange> {
+    const { history } = this.moments;
+    const [begin, end] = [parseStreamMoment(history, from, 'from'), parseStreamMoment(history, to, 'to')];
+    const { user, interest } = await this.active.watch(requester.userId);
+    try {
+      const { position: now } = await this.moments.moment(undefined, () => false);
+      const reader = { userId: requester.userId, rooms: user.rooms, pause: this.contexts.pacer() };
+      // What the client heard of a part of the log that is lost may be wrong.
+      if (begin.isLost) return await this.lists.everybody(reader);
+      const until = end.position < now ? end.position : now;
+      return await this.lists.between(reader, begin.position, until, true);
+    } finally {
+      interest.close();
+    }
+  }
+}
