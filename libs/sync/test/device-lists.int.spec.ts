@@ -227,9 +227,9 @@ it('device lists are right over any gap, also of what nothing is remembered', { 
         }
       } finally {
         await other?.close();
-      }
-      for (const [me, user] of users.entries()) {
-        for (const [room, members] of model.rooms.entries()) if (members.has(me)) await user.leave(rooms[room]!);
+        for (const [me, user] of users.entries()) {
+          for (const [room, members] of model.rooms.entries()) if (members.has(me)) await user.leave(rooms[room]!);
+        }
       }
     }),
     { numRuns: 12 },
