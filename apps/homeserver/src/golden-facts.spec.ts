@@ -4,8 +4,11 @@ import { NO_ACCOUNT } from '#accounts/decide/account';
 import { foldAccountFact, foldRegistrationTokenFact } from '#accounts/decide/fold-facts';
 import { NO_REGISTRATION_TOKEN } from '#accounts/decide/registration-token';
 import { foldDeviceKeyFact, NO_KEYS } from '#devices/decide/keys-of-device';
+import { EMPTY_BACKUP, foldBackup } from '#devices/decide/backup-state';
+import { foldBackupVersions, NO_VERSIONS } from '#devices/decide/backup-versions';
 import { foldTaken, NOTHING_TAKEN } from '#devices/decide/last-taken';
 import { foldSent, NOTHING_SENT } from '#devices/decide/sent-transactions';
+import { BACKUP_STREAM_PREFIX } from '#devices/facts/backup-facts';
 import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
@@ -81,8 +84,10 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
+  if (stream.startsWith(BACKUP_STREAM_PREFIX)) return facts.reduce(foldBackup, EMPTY_BACKUP);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
+  if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);
   return { account: facts.reduce(foldAccountFact, NO_ACCOUNT), pushRules: facts.reduce(foldPushRuleFact, NO_CHANGES) };
 }
 

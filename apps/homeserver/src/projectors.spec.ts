@@ -219,6 +219,18 @@ describe('the rows of every projector', () => {
         data: { up_to: START, log_id: 'copied', from: { [`sent-${ALICE}|D`]: [0] } },
       },
     ];
+    const inBackup = (type: string, data: object): StreamFact => ({ stream: `backup-${ALICE}|1`, type, data });
+    const backups = [
+      alice('backup-version-created', { version: '1', algorithm: 'a', auth_data: {} }),
+      alice('backup-version-changed', { version: '1', auth_data: { k: 1 } }),
+      inBackup('session-backed-up', { room_id: roomId, session_id: 's', session_data: {}, count: 1, etag: 1 }),
+      inBackup('session-backed-up', { room_id: roomId, session_id: 't', session_data: {}, count: 2, etag: 1 }),
+      inBackup('sessions-removed', { sessions: { [roomId]: ['s'] }, count: 1, etag: 2 }),
+      carol('backup-version-created', { version: '1', algorithm: 'a', auth_data: {} }),
+      { ...inBackup('session-backed-up', { room_id: roomId, session_id: 's' }), stream: `backup-${CAROL}|1` },
+      carol('backup-version-created', { version: '2', algorithm: 'a', auth_data: {} }),
+      carol('backup-version-deleted', { version: '2' }),
+    ];
     life = [
       ...inRoom,
       past,
@@ -232,6 +244,7 @@ describe('the rows of every projector', () => {
       ...devices,
       ...crossSigning,
       ...messages,
+      ...backups,
       ...accounts,
     ];
   });

@@ -8,6 +8,7 @@ import { CrossSigning } from '#devices/cross-signing';
 import { SendToDeviceHandler } from '#devices/commands/send-to-device';
 import { DeviceKeys } from '#devices/device-keys';
 import { Inboxes } from '#devices/inboxes';
+import { KeyBackups } from '#devices/key-backups';
 import { Aliases } from '#directory/aliases';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
@@ -59,7 +60,13 @@ export function watchCaches(
   const list = (): [string, CacheNumbers][] => [
     ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),
     ['recent-redactions', active.recent.redactions.numbers],
-    ...Object.entries({ ...of(Inboxes).caches, ...unread.caches, ...limits.caches, ...store.caches }),
+    ...Object.entries({
+      ...of(Inboxes).caches,
+      ...of(KeyBackups).caches,
+      ...unread.caches,
+      ...limits.caches,
+      ...store.caches,
+    }),
   ];
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
     list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);

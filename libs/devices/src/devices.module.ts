@@ -1,18 +1,25 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AddSignaturesHandler } from './commands/add-signatures.js';
+import { BackUpKeysHandler } from './commands/back-up-keys.js';
+import { ChangeBackupVersionHandler } from './commands/change-backup-version.js';
 import { ClaimKeysHandler } from './commands/claim-keys.js';
 import { ClaimQueue } from './commands/claim-queue.js';
+import { CreateBackupVersionHandler } from './commands/create-backup-version.js';
+import { DeleteBackupVersionHandler } from './commands/delete-backup-version.js';
 import { ExpireMessages } from './commands/expire-messages.js';
+import { RemoveBackedUpKeysHandler } from './commands/remove-backed-up-keys.js';
 import { SendToDeviceHandler } from './commands/send-to-device.js';
 import { SetCrossSigningKeysHandler } from './commands/set-cross-signing-keys.js';
 import { UploadKeysHandler } from './commands/upload-keys.js';
 import { CrossSigning } from './cross-signing.js';
 import { DeviceKeys } from './device-keys.js';
 import { CrossSigningController } from './doors/cross-signing.controller.js';
+import { KeyBackupController } from './doors/key-backup.controller.js';
 import { KeysController } from './doors/keys.controller.js';
 import { ToDeviceController } from './doors/to-device.controller.js';
 import { Inboxes } from './inboxes.js';
+import { KeyBackups } from './key-backups.js';
 import { QueryKeysHandler } from './queries/query-keys.js';
 
 /**
@@ -21,9 +28,15 @@ import { QueryKeysHandler } from './queries/query-keys.js';
  */
 @Module({
   imports: [CqrsModule],
-  controllers: [KeysController, CrossSigningController, ToDeviceController],
+  controllers: [KeyBackupController, KeysController, CrossSigningController, ToDeviceController],
   providers: [
     AddSignaturesHandler,
+    BackUpKeysHandler,
+    ChangeBackupVersionHandler,
+    CreateBackupVersionHandler,
+    DeleteBackupVersionHandler,
+    KeyBackups,
+    RemoveBackedUpKeysHandler,
     CrossSigning,
     SetCrossSigningKeysHandler,
     ClaimKeysHandler,
@@ -35,6 +48,6 @@ import { QueryKeysHandler } from './queries/query-keys.js';
     SendToDeviceHandler,
     UploadKeysHandler,
   ],
-  exports: [Inboxes],
+  exports: [Inboxes, KeyBackups],
 })
 export class DevicesModule {}

@@ -51,7 +51,8 @@ export async function shortenStream(
   await store.truncate(stream, last.revision + 1);
 }
 
-function sayAgain({ id, type, data, metadata }: RecordedFact): UnsealedFact {
+/** A fact as it is said again at the end of its stream: as it was, also by whom and when. */
+export function sayAgain({ id, type, data, metadata }: RecordedFact): UnsealedFact {
   const { at, actor, device, correlation, schema, erasable } = metadata;
   return { id: factId(`${id} again`), type, data, at, actor, device, correlation, schema, erasable, causation: id };
 }

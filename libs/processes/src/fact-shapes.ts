@@ -1,6 +1,7 @@
 import { ACCOUNT_SHAPES } from '#accounts/facts/account-facts';
 import { REGISTRATION_TOKEN_SHAPES } from '#accounts/facts/registration-token-facts';
 import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
+import { BACKUP_SHAPES } from '#devices/facts/backup-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { TO_DEVICE_SHAPES } from '#devices/facts/to-device-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
@@ -22,6 +23,7 @@ export const FACT_SHAPES: FactShapes = {
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
   ...TO_DEVICE_SHAPES,
+  ...BACKUP_SHAPES,
   ...ALIAS_SHAPES,
   ...EFFECTS_SHAPES,
 };

@@ -9,6 +9,7 @@ import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
+import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
 import { RemovedDevices } from './to-device/removed-devices.effect.js';
@@ -27,6 +28,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   UnfinishedJoin,
   RemovedDevices,
   CollectedMessages,
+  DeletedBackups,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */

@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { BY_SERVER, causeOf } from '#accounts/accounts';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { FactDraft } from '#event-store/seal-facts';
+import { isLookDue } from '#event-store/shorten-stream';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { UserId } from '#kernel/ids';
+import { KeyedQueue } from '#kernel/keyed-queue';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
+import type { Requester } from '#kernel/requester';
+import { userStream } from '#kernel/user-stream';
+import { VIEWS, type Views } from '#projections/views';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { streamSnapshots } from '#read-models/stream-snapshots';
+import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '#rooms/facts/log-limits';
+import { EMPTY_BACKUP, foldBackup } from './decide/backup-state.js';
+import {
+  backupVersionSnapshots,
+  type BackupVersions,
+  checkCurrent,
+  checkStanding,
+  foldBackupVersions,
+  NO_VERSIONS,
+} from './decide/backup-versions.js';
+import { backupStream, type BackupState, type BackupVersionFact } from './facts/backup-facts.js';
+import { BACKED_UP } from './projections/key-backup.projector.js';
+import { shortenBackup } from './shorten-backup.js';
+
+const CAPACITY = 2_000;
+/** A backup's stream is shortened where more facts than so many count no more, and more than count. */
+const OVERTAKEN = 256;
+
+/** What is to become of the keys of a backup, decided upon the views as of its last change. */
+export type DecideBackup = (state: BackupState) => Promise<readonly { type: string; data: BackupState }[]>;
+
+/** Somebody else changed the backup while it was looked at. */
+class BackupChanged extends Error {}
+
+/** The write side of key backups: versions in the user's stream, and keys in a stream of each version. */
+@Injectable()
+export class KeyBackups {
+  readonly #versions: Aggregates<BackupVersions>;
+  readonly #backups: Aggregates<BackupState>;
+  /** What is decided about the keys of a user waits for what was decided before it to show in the views. */
+  readonly #turns = new KeyedQueue<UserId>();
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(READ_MODEL_STORE) readModels: ReadModelStore,
+  ) {
+    const snapshots = { store: streamSnapshots(readModels, 'backup-versions'), codec: backupVersionSnapshots };
+    const ofVersions = { initialState: NO_VERSIONS, evolve: foldBackupVersions, snapshots };
+    this.#versions = new Aggregates({ store, clock, capacity: CAPACITY, ...ofVersions });
+    const ofKeys = { initialState: EMPTY_BACKUP, evolve: foldBackup, newestOnly: true } as const;
+    this.#backups = new Aggregates({ store, clock, capacity: CAPACITY, ...ofKeys });
+  }
+
+  /** For metrics. */
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return { 'backup-versions': this.#versions.numbers, 'key-backups': this.#backups.numbers };
+  }
+
+  /** The versions of a user's backup, as the log has them. */
+  async versions(userId: UserId): Promise<BackupVersions> {
+    return (await this.#versions.load(userStream(userId))).state;
+  }
+
+  /** Appends what `decide` answers, and settles once the views show it. Answers the versions then. Throws what `decide` throws. */
+  async changeVersions(
+    requester: Requester,
+    decide: (versions: BackupVersions) => readonly BackupVersionFact[],
+  ): Promise<BackupVersions> {
+    const { state, position } = await this.#versions.execute(
+      userStream(requester.userId),
+      (versions) => decide(versions).map(({ type, data }) => draftOf(type, data)),
+      causeOf(requester),
+    );
+    await this.views.whenProcessed(position, [BACKED_UP.name]);
+    return state;
+  }
+
+  /**
+   * Appends what `decide` answers to a version, and settles once the views show it. Answers the state then. Throws M_NOT_FOUND,
+   * M_WRONG_ROOM_KEYS_VERSION (`mustBeCurrent`), ViewsUnavailable where the views do not show what was decided before.
+   */
+  change(
+    requester: Requester,
+    version: string,
+    { mustBeCurrent, decide }: { readonly mustBeCurrent: boolean; readonly decide: DecideBackup },
+  ): Promise<BackupState> {
+    const { userId } = requester;
+    return this.#turns.run(userId, async () => {
+      const versions = await this.versions(userId);
+      if (mustBeCurrent) checkCurrent(versions, version);
+      else checkStanding(versions, version);
+      for (;;) {
+        try {
+          return await this.#change(userId, version, decide, causeOf(requester));
+        } catch (error) {
+          if (!(error instanceof BackupChanged)) throw error;
+        }
+      }
+    });
+  }
+
+  /** Frees the log of all keys in versions of a user's backup that are no more. Answers whether there were any. */
+  free(userId: UserId): Promise<boolean> {
+    return this.#turns.run(userId, async () => {
+      const { last, standing } = await this.versions(userId);
+      let isDone = false;
+      for (let version = 1; version <= last; version++) {
+        const stream = backupStream(userId, String(version));
+        if (standing.has(String(version))) continue;
+        const { revision, state } = await this.#backups.load(stream);
+        if (revision === 'no-stream' || state.count === 0) continue;
+        const emptied = draftOf('sessions-removed', { sessions: {}, count: 0, etag: state.etag + 1 });
+        const executed = await this.#backups.execute(stream, () => [emptied], BY_SERVER);
+        await this.store.truncate(stream, executed.revision as number);
+        isDone = true;
+      }
+      return isDone;
+    });
+  }
+
+  async #change(userId: UserId, version: string, decide: DecideBackup, cause: Cause): Promise<BackupState> {
+    const stream = backupStream(userId, version);
+    const { state: before, position } = await this.#backups.load(stream);
+    await this.#seesViews(position);
+    const drafts = (await decide(before)).map(({ type, data }) => draftOf(type, data));
+    await this.views.confirm();
+    if (drafts.length === 0) return before;
+    let [state, from] = [before, before];
+    let end = position;
+    for (const group of inGroups(drafts, ({ data }) => bytesInLog(data), MOST_IN_A_WRITE)) {
+      const isSame = (now: BackupState): boolean => now.etag === from.etag && now.count === from.count;
+      const executed = await this.#backups.execute(
+        stream,
+        (now) => {
+          if (!isSame(now)) throw new BackupChanged();
+          return group;
+        },
+        cause,
+      );
+      ({ state, position: end } = executed);
+      from = state;
+      this.#shortenSafely(userId, stream, executed.revision as number, group.length, state);
+    }
+    await this.views.whenProcessed(end, [BACKED_UP.name]);
+    return state;
+  }
+
+  /** Throws ViewsUnavailable where the views are not yet where the stream is: which key wins would be a guess. */
+  async #seesViews(position: Position): Promise<void> {
+    await this.views.whenProcessed(position, [BACKED_UP.name]);
+    if (this.views.position([BACKED_UP.name]) < position) {
+      throw new ViewsUnavailable('the views do not show the backup as it is now');
+    }
+  }
+
+  /** Nobody waits for it, and what is not done now is done the next time. */
+  #shortenSafely(userId: UserId, stream: string, revision: number, appended: number, { count }: BackupState): void {
+    if (count > 0 && !isLookDue(revision, appended)) return;
+    void this.#turns
+      .run(userId, async () => {
+        const { value: first } = await this.store.readStream(stream, { limit: 1 })[Symbol.asyncIterator]().next();
+        const facts = revision - (first?.revision ?? revision) + 1;
+        if (count === 0 || facts - count >= Math.max(count, OVERTAKEN)) await shortenBackup(this.store, stream);
+      })
+      .catch(() => {});
+  }
+}
+
+function draftOf(type: string, data: object): FactDraft {
+  return { id: randomUUID(), type, data: JSON.stringify(data) };
+}
