@@ -7,6 +7,7 @@ import { ChangeProfileHandler } from './commands/change-profile.js';
 import { CreateFilterHandler } from './commands/create-filter.js';
 import { CreateRegistrationTokenHandler } from './commands/create-registration-token.js';
 import { DeactivateAccountHandler } from './commands/deactivate-account.js';
+import { DehydrateDeviceHandler } from './commands/dehydrate-device.js';
 import { DeleteDevicesHandler } from './commands/delete-devices.js';
 import { LogInHandler } from './commands/log-in.js';
 import { LogOutHandler } from './commands/log-out.js';
@@ -67,6 +68,7 @@ const commandHandlers: Provider[] = [
   RefreshSessionHandler,
   LogOutHandler,
   RenameDeviceHandler,
+  DehydrateDeviceHandler,
   DeleteDevicesHandler,
   ChangePasswordHandler,
   DeactivateAccountHandler,

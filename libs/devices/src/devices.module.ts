@@ -15,6 +15,7 @@ import { UploadKeysHandler } from './commands/upload-keys.js';
 import { CrossSigning } from './cross-signing.js';
 import { DeviceKeys } from './device-keys.js';
 import { CrossSigningController } from './doors/cross-signing.controller.js';
+import { DehydratedDeviceController } from './doors/dehydrated-device.controller.js';
 import { KeyBackupController } from './doors/key-backup.controller.js';
 import { KeysController } from './doors/keys.controller.js';
 import { ToDeviceController } from './doors/to-device.controller.js';
@@ -28,7 +29,13 @@ import { QueryKeysHandler } from './queries/query-keys.js';
  */
 @Module({
   imports: [CqrsModule],
-  controllers: [KeyBackupController, KeysController, CrossSigningController, ToDeviceController],
+  controllers: [
+    DehydratedDeviceController,
+    KeyBackupController,
+    KeysController,
+    CrossSigningController,
+    ToDeviceController,
+  ],
   providers: [
     AddSignaturesHandler,
     BackUpKeysHandler,

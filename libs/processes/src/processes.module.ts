@@ -5,6 +5,7 @@ import type { Effect } from '#projections/effects/effect';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
+import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
 import { RedactionErasure } from './erasure/redaction-erasure.effect.js';
 import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
@@ -29,6 +30,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   RemovedDevices,
   CollectedMessages,
   DeletedBackups,
+  DehydratedDeviceErasure,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */

@@ -8,6 +8,7 @@ import type { DeviceRecord } from './device-tokens.js';
 interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deactivated'> {
   readonly password_at?: number;
   readonly profile: readonly (readonly [key: string, at: number])[];
+  readonly dehydrated?: { readonly device_id?: DeviceId; readonly at: number };
   readonly devices: readonly (readonly [DeviceId, DeviceRecord])[];
   readonly filters: readonly string[];
   readonly successors: readonly RoomId[];
@@ -15,14 +16,26 @@ interface KeptAccount extends Pick<Account, 'exists' | 'guest' | 'admin' | 'deac
 
 /** How the fold of an account is kept outside of the log. To be numbered anew when `Account` or a fold of it changes. */
 export const accountSnapshots: SnapshotCodec<Account> = {
-  version: 1,
-  format({ exists, guest, admin, deactivated, passwordAt, devices, profile, filters, successors }): KeptAccount {
+  version: 2,
+  format({
+    exists,
+    guest,
+    admin,
+    deactivated,
+    passwordAt,
+    devices,
+    dehydrated,
+    profile,
+    filters,
+    successors,
+  }): KeptAccount {
     return {
       exists,
       guest,
       admin,
       deactivated,
       password_at: passwordAt,
+      dehydrated: dehydrated && { device_id: dehydrated.deviceId, at: dehydrated.at },
       profile: [...profile].map(([key, { at }]) => [key, at]),
       devices: [...devices],
       filters: [...filters],
@@ -30,7 +43,8 @@ export const accountSnapshots: SnapshotCodec<Account> = {
     };
   },
   async restore(kept, factAt): Promise<Account> {
-    const { password_at: passwordAt, profile, devices, filters, successors, ...rest } = kept as KeptAccount; // as `format` wrote it
+    // As `format` wrote it.
+    const { password_at: passwordAt, profile, devices, dehydrated, filters, successors, ...rest } = kept as KeptAccount;
     return {
       ...NO_ACCOUNT,
       ...rest,
@@ -38,6 +52,7 @@ export const accountSnapshots: SnapshotCodec<Account> = {
       passwordHash: passwordAt === undefined ? undefined : await passwordHashAt(passwordAt, factAt),
       profile: new Map(await entriesAt(profile, factAt)),
       devices: new Map(devices),
+      dehydrated: dehydrated && { deviceId: dehydrated.device_id, at: dehydrated.at },
       filters: new Set(filters),
       successors: new Set(successors),
     };

@@ -15,6 +15,7 @@ import { decideAccountData, decideFilter, decideTag } from './decide-account-dat
 import { decideProfileChange } from './decide-profile.js';
 import {
   decideConfirmation,
+  decideDehydration,
   decideDeviceRemoval,
   decideDeviceRename,
   decideLogin,
@@ -274,6 +275,41 @@ describe('what an account keeps', () => {
     const created = { type: 'filter-created', data: { filter_id: 'id', filter: { room: {} } } };
     given(registered).when(create).then([created]);
     given(registered, created).when(create).then([]);
+  });
+
+  it('has one device without a session at most, which takes the place of the one before and of no other', () => {
+    const [dry, drier] = ['DRY' as DeviceId, 'DRIER' as DeviceId];
+    const dehydrate = (id: DeviceId): Decision => {
+      return (account) => decideDehydration(account, { device_id: id, token_hash: 'nobody', device_data: {} });
+    };
+    const added = (id: DeviceId): PlainFact => ({
+      type: 'device-added',
+      data: { device_id: id, token_hash: 'nobody' },
+    });
+    const told = (id: DeviceId, more: object = {}): PlainFact => ({
+      type: 'device-dehydrated',
+      data: { device_id: id, ...more, device_data: {} },
+    });
+    const removed = { type: 'devices-removed', data: { device_ids: [dry], reason: 'deleted' } };
+    given(registered)
+      .when(dehydrate(dry))
+      .then([added(dry), told(dry)]);
+    const before = [registered, added(dry), told(dry)];
+    given(...before)
+      .when(dehydrate(dry))
+      .then([told(dry, { overtakes: 2 })]);
+    given(...before)
+      .when(dehydrate(drier))
+      .then([removed, added(drier), told(drier, { overtakes: 2 })]);
+    given(...before, removed).when(dehydrate(dry)).then([added(dry), told(dry, { overtakes: 2 })]); // prettier-ignore
+    given(...before, added(phone))
+      .when(dehydrate(phone))
+      .thenRefused('M_INVALID_PARAM');
+    given(registered)
+      .when((account) =>
+        decideDehydration(account, { device_id: dry, token_hash: '', device_data: { a: 'x'.repeat(65_536) } }),
+      )
+      .thenRefused('M_TOO_LARGE');
   });
 
   it('is not disturbed by the facts of other domains', () => {

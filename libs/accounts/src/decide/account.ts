@@ -19,6 +19,8 @@ export interface Account {
   /** The revision of the fact that says the password's hash. */
   readonly passwordAt: number | undefined;
   readonly devices: ReadonlyMap<DeviceId, DeviceRecord>;
+  /** The device that no client holds, as long as it is there, and the revision of the last fact that told of one. */
+  readonly dehydrated: { readonly deviceId: DeviceId | undefined; readonly at: number } | undefined;
   readonly profile: ReadonlyMap<string, ProfileEntry>;
   readonly filters: ReadonlySet<string>;
   /** The rooms into which what the user kept about their predecessors has followed. */
@@ -34,6 +36,7 @@ export const NO_ACCOUNT: Account = Object.freeze({
   passwordHash: undefined,
   passwordAt: undefined,
   devices: new Map<DeviceId, DeviceRecord>(),
+  dehydrated: undefined,
   profile: new Map<string, ProfileEntry>(),
   filters: new Set<string>(),
   successors: new Set<RoomId>(),
@@ -86,10 +89,14 @@ export function evolveAccount(account: Account, fact: AccountFact, { at, revisio
         ...device,
         display_name: fact.data.display_name,
       }));
+    case 'device-dehydrated':
+      return { ...account, dehydrated: { deviceId: fact.data.device_id, at: revision } };
     case 'devices-removed': {
       const devices = new Map(account.devices);
       for (const id of fact.data.device_ids) devices.delete(id);
-      return { ...account, devices };
+      const { dehydrated } = account;
+      const isGone = dehydrated?.deviceId !== undefined && fact.data.device_ids.includes(dehydrated.deviceId);
+      return { ...account, devices, dehydrated: isGone ? { ...dehydrated, deviceId: undefined } : dehydrated };
     }
     case 'tokens-refreshed':
       return withDevice(account, fact.data.device_id, (device) => deviceAfterRefresh(device, fact.data));

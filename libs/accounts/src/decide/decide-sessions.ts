@@ -1,11 +1,18 @@
 import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
-import type { AccountFact, DeviceAdded, DevicesRemovedReason, TokensRefreshed } from '../facts/account-facts.js';
+import type {
+  AccountFact,
+  DeviceAdded,
+  DeviceDehydrated,
+  DevicesRemovedReason,
+  TokensRefreshed,
+} from '../facts/account-facts.js';
 import type { Account } from './account.js';
 import { checkActive } from './decide-account.js';
 import { validPairs } from './device-tokens.js';
 
 const MAX_DISPLAY_NAME_BYTES = 1024;
+const MAX_DEVICE_DATA_BYTES = 65_536;
 
 function checkDisplayName(name: string | undefined): void {
   if (name !== undefined && Buffer.byteLength(name) > MAX_DISPLAY_NAME_BYTES) {
@@ -18,6 +25,29 @@ export function decideLogin(account: Account, login: DeviceAdded): AccountFact[]
   checkActive(account);
   checkDisplayName(login.display_name);
   return [{ type: 'device-added', data: login }];
+}
+
+/** What a client says of a device that none is to hold. `token_hash`: of a token that nobody was told, for it has no session. */
+export interface Dehydration
+  extends Omit<DeviceDehydrated, 'overtakes'>, Pick<DeviceAdded, 'token_hash' | 'display_name'> {}
+
+/**
+ * A device that no client holds, in the place of the one before. Throws as `decideLogin`, and M_INVALID_PARAM where another device has
+ * its id, M_TOO_LARGE.
+ */
+export function decideDehydration(account: Account, dehydration: Dehydration): AccountFact[] {
+  const { device_id: id, device_data: data, ...added } = dehydration;
+  const { deviceId: before, at: overtakes } = account.dehydrated ?? {};
+  if (before !== id && account.devices.has(id)) {
+    throw new MatrixError('M_INVALID_PARAM', 'device_id: another device has this ID');
+  }
+  if (Buffer.byteLength(JSON.stringify(data)) > MAX_DEVICE_DATA_BYTES) {
+    throw new MatrixError('M_TOO_LARGE', `device_data may have ${MAX_DEVICE_DATA_BYTES} bytes at most`);
+  }
+  const login = before === id ? [] : decideLogin(account, { device_id: id, ...added });
+  const removal = before === undefined || before === id ? [] : decideDeviceRemoval(account, [before], 'deleted');
+  const place = overtakes === undefined ? {} : { overtakes };
+  return [...removal, ...login, { type: 'device-dehydrated', data: { device_id: id, ...place, device_data: data } }];
 }
 
 /** A new name. Throws M_NOT_FOUND for a device that is not there. */

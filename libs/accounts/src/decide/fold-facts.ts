@@ -10,6 +10,7 @@ const FOLDED: ReadonlySet<string> = new Set<AccountFact['type']>([
   'guest-upgraded',
   'device-added',
   'device-renamed',
+  'device-dehydrated',
   'devices-removed',
   'tokens-refreshed',
   'tokens-confirmed',

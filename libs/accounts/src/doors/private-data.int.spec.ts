@@ -212,6 +212,7 @@ describe('what an account keeps', () => {
     expect(versions).toContain('v1.11');
     expect((await app.call('GET', '/.well-known/matrix/client')).body).toEqual({
       'm.homeserver': { base_url: 'http://127.0.0.1:8008' },
+      'org.matrix.msc3814': true,
     });
     const { capabilities } = (await get('capabilities')).body as { capabilities: Record<string, unknown> };
     expect(capabilities['m.room_versions']).toMatchObject({

@@ -46,6 +46,16 @@ export interface DeviceRenamed {
   readonly display_name: string;
 }
 
+/**
+ * `device-dehydrated`: a device that no client holds is kept for the user (MSC3814): `device_data` is what a client makes it of, and
+ * can be read by none but the user's. It takes the place of the one before, whose data stands at the revision `overtakes`.
+ */
+export interface DeviceDehydrated {
+  readonly device_id: DeviceId;
+  readonly overtakes?: number;
+  readonly device_data: JsonObject;
+}
+
 export type DevicesRemovedReason = 'logout' | 'logout-all' | 'deleted' | 'password-changed' | 'deactivated';
 
 /** `devices-removed`: the devices and all their tokens are gone. */
@@ -130,6 +140,7 @@ export interface AccountFacts {
   'guest-upgraded': GuestUpgraded;
   'device-added': DeviceAdded;
   'device-renamed': DeviceRenamed;
+  'device-dehydrated': DeviceDehydrated;
   'devices-removed': DevicesRemoved;
   'tokens-refreshed': TokensRefreshed;
   'tokens-confirmed': TokensConfirmed;
@@ -155,6 +166,7 @@ export const ACCOUNT_SHAPES: Readonly<Record<keyof AccountFacts, readonly Upcast
   'guest-upgraded': [],
   'device-added': [],
   'device-renamed': [],
+  'device-dehydrated': [],
   'devices-removed': [],
   'tokens-refreshed': [],
   'tokens-confirmed': [],

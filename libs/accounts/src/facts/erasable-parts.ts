@@ -9,6 +9,7 @@ interface ErasablePart {
 
 const PARTS: Readonly<Record<string, ErasablePart>> = {
   'profile-changed': { key: 'value', left: '"removed":true}' },
+  'device-dehydrated': { key: 'device_data', left: '"device_data":{}}' },
   'account-data-set': { key: 'content', left: '"content":{}}' },
 };
 
@@ -24,7 +25,7 @@ export function textOfFact(type: string, data: unknown): { readonly data: string
   return { data: `${head}"${key}":${JSON.stringify(value)},"salt":"${salt}"}`, erasable: head.length };
 }
 
-/** What takes the place of the erasable part of a user's fact; undefined where nothing of its type goes with the account. */
+/** What takes the place of the erasable part of a user's fact, at the latest when the account goes; undefined where it has none. */
 export function tailLeftOf(type: string): string | undefined {
   return PARTS[type]?.left;
 }

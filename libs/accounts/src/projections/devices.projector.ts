@@ -2,6 +2,7 @@ import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import {
   type DeviceRecord,
   deviceAfterConfirmation,
@@ -18,6 +19,12 @@ export interface TokenRow {
   readonly device: DeviceId;
   readonly expires_at?: number;
   readonly pending?: true;
+}
+
+/** A device that no client holds (MSC3814). */
+export interface DehydratedRow {
+  readonly device_id: DeviceId;
+  readonly device_data: JsonObject;
 }
 
 /** Whose a refresh token is. */
@@ -49,9 +56,16 @@ export const REFRESH_TOKENS = new Collection<readonly [hash: string], RefreshTok
   codec: asJson(),
 });
 
+export const DEHYDRATED = new Collection<readonly [userId: UserId], DehydratedRow>('dehydrated-devices', {
+  key: ['user'],
+  says: 'the device that no client holds, and what a client makes it of',
+  codec: asJson(),
+});
+
 const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
   'device-added',
   'device-renamed',
+  'device-dehydrated',
   'devices-removed',
   'tokens-refreshed',
   'tokens-confirmed',
@@ -60,8 +74,8 @@ const TYPES: ReadonlySet<string> = new Set<AccountFact['type']>([
 /** Devices, and the tokens that open them. */
 export const devicesProjector: Projector = {
   name: 'devices',
-  version: 1,
-  ...owning(DEVICES, TOKENS, REFRESH_TOKENS),
+  version: 2,
+  ...owning(DEVICES, TOKENS, REFRESH_TOKENS, DEHYDRATED),
   handles: (type) => TYPES.has(type),
   project,
 };
@@ -81,9 +95,14 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
       return change(rows, user, data.device_id, (device) => deviceAfterRefresh(device, data));
     case 'tokens-confirmed':
       return change(rows, user, data.device_id, (device) => deviceAfterConfirmation(device, data));
-    case 'devices-removed':
+    case 'device-dehydrated':
+      return DEHYDRATED.put(rows, [user], { device_id: data.device_id, device_data: data.device_data });
+    case 'devices-removed': {
+      const dehydrated = await DEHYDRATED.get(rows, [user]);
+      if (dehydrated !== undefined && data.device_ids.includes(dehydrated.device_id)) DEHYDRATED.delete(rows, [user]);
       for (const id of data.device_ids) replace(rows, user, id, await DEVICES.get(rows, [user, id]), undefined);
       return;
+    }
     default:
   }
 }

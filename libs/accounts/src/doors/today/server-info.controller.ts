@@ -43,7 +43,9 @@ export class ServerInfoController {
   readonly #wellKnown: RawJson;
 
   constructor(@Inject(CONFIG) config: Pick<Config, 'publicUrl'>) {
-    this.#wellKnown = new RawJson(JSON.stringify({ 'm.homeserver': { base_url: config.publicUrl } }));
+    // Element Web looks here whether it may dehydrate devices.
+    const known = { 'm.homeserver': { base_url: config.publicUrl }, 'org.matrix.msc3814': true };
+    this.#wellKnown = new RawJson(JSON.stringify(known));
   }
 
   @Get('_matrix/client/versions')
