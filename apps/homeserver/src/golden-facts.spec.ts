@@ -9,6 +9,8 @@ import { foldBackupVersions, NO_VERSIONS } from '#devices/decide/backup-versions
 import { foldTaken, NOTHING_TAKEN } from '#devices/decide/last-taken';
 import { foldSent, NOTHING_SENT } from '#devices/decide/sent-transactions';
 import { BACKUP_STREAM_PREFIX } from '#devices/facts/backup-facts';
+import { foldRemoteDeviceFact, type RemoteDevices } from '#devices/decide/remote-devices';
+import { REMOTE_DEVICES_PREFIX } from '#devices/facts/remote-device-facts';
 import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
@@ -57,6 +59,7 @@ function golden(name: string): GoldenFact {
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
+  [REMOTE_DEVICES_PREFIX, ['remote-devices-listed.1']],
   [DEVICE_STREAM_PREFIX, ['device-keys-set.1', 'one-time-keys-added.1']],
   [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
   [SERVER_STREAM, ['log-begun.1']],
@@ -81,6 +84,9 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(ROOM_STREAM_PREFIX)) return readRoomFact(roomIdOfStream(stream), facts.at(-1)!);
   if (stream.startsWith('alias-')) return facts.reduce(evolveAlias, NO_ALIAS);
   if (stream.startsWith('registration-token-')) return facts.reduce(foldRegistrationTokenFact, NO_REGISTRATION_TOKEN);
+  if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
+    return facts.reduce<RemoteDevices | undefined>(foldRemoteDeviceFact, undefined);
+  }
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);

@@ -235,6 +235,14 @@ describe('the rows of every projector', () => {
       carol('backup-version-created', { version: '2', algorithm: 'a', auth_data: {} }),
       carol('backup-version-deleted', { version: '2' }),
     ];
+    const remote = (type: string, data: object): StreamFact => ({ stream: `remote-devices-${DAVE}`, type, data });
+    const remotes = [
+      remote('remote-devices-missed', {}),
+      remote('remote-devices-listed', { stream_id: 1, devices: [{ device_id: 'R' }], master_key: {} }),
+      remote('remote-device-updated', { stream_id: 2, device_id: 'R', deleted: true }),
+      remote('remote-signing-keys-updated', { self_signing_key: {} }),
+      remote('remote-devices-missed', { stream_id: 4 }),
+    ];
     life = [
       ...inRoom,
       past,
@@ -247,6 +255,7 @@ describe('the rows of every projector', () => {
       late,
       ...devices,
       ...crossSigning,
+      ...remotes,
       ...messages,
       ...backups,
       ...accounts,

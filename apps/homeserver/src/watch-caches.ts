@@ -6,6 +6,7 @@ import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { CrossSigning } from '#devices/cross-signing';
 import { SendToDeviceHandler } from '#devices/commands/send-to-device';
+import { RemoteDeviceLists } from '#devices/remote-device-lists';
 import { DeviceKeys } from '#devices/device-keys';
 import { Inboxes } from '#devices/inboxes';
 import { KeyBackups } from '#devices/key-backups';
@@ -50,6 +51,7 @@ export function watchCaches(
     receipts: of(Receipts),
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
+    'remote-devices': of(RemoteDeviceLists),
     rooms: of(RoomWorkers),
     'sent-messages': of(SendToDeviceHandler),
     'staged-events': of(Receiving),

@@ -12,7 +12,10 @@ import { RemoveBackedUpKeysHandler } from './commands/remove-backed-up-keys.js';
 import { SendToDeviceHandler } from './commands/send-to-device.js';
 import { SetCrossSigningKeysHandler } from './commands/set-cross-signing-keys.js';
 import { UploadKeysHandler } from './commands/upload-keys.js';
+import { ReceiveDeviceLists } from './commands/receive-device-lists.js';
+import { ResyncRemoteDevices } from './resync-remote-devices.js';
 import { CrossSigning } from './cross-signing.js';
+import { DEVICE_LIST_PEERS, NO_PEERS } from './device-list-peers.js';
 import { DeviceKeys } from './device-keys.js';
 import { CrossSigningController } from './doors/cross-signing.controller.js';
 import { DehydratedDeviceController } from './doors/dehydrated-device.controller.js';
@@ -21,6 +24,8 @@ import { KeysController } from './doors/keys.controller.js';
 import { ToDeviceController } from './doors/to-device.controller.js';
 import { Inboxes } from './inboxes.js';
 import { KeyBackups } from './key-backups.js';
+import { RemoteDeviceLists } from './remote-device-lists.js';
+import { RemoteKeys } from './queries/remote-keys.js';
 import { QueryKeysHandler } from './queries/query-keys.js';
 
 /**
@@ -52,9 +57,14 @@ import { QueryKeysHandler } from './queries/query-keys.js';
     ExpireMessages,
     Inboxes,
     QueryKeysHandler,
+    ReceiveDeviceLists,
+    RemoteDeviceLists,
+    RemoteKeys,
+    ResyncRemoteDevices,
+    { provide: DEVICE_LIST_PEERS, useValue: NO_PEERS },
     SendToDeviceHandler,
     UploadKeysHandler,
   ],
-  exports: [Inboxes, KeyBackups],
+  exports: [Inboxes, KeyBackups, RemoteDeviceLists, ResyncRemoteDevices],
 })
 export class DevicesModule {}

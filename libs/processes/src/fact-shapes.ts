@@ -4,6 +4,7 @@ import { CROSS_SIGNING_SHAPES } from '#devices/facts/cross-signing-facts';
 import { BACKUP_SHAPES } from '#devices/facts/backup-facts';
 import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { TO_DEVICE_SHAPES } from '#devices/facts/to-device-facts';
+import { REMOTE_DEVICE_SHAPES } from '#devices/facts/remote-device-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
@@ -22,6 +23,7 @@ export const FACT_SHAPES: FactShapes = {
   ...RECEIPT_SHAPES,
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
+  ...REMOTE_DEVICE_SHAPES,
   ...TO_DEVICE_SHAPES,
   ...BACKUP_SHAPES,
   ...ALIAS_SHAPES,

@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
+import { MissedDevices } from './device-lists/missed-devices.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
 import { DehydratedDeviceErasure } from './erasure/dehydrated-device-erasure.effect.js';
@@ -31,6 +32,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   CollectedMessages,
   DeletedBackups,
   DehydratedDeviceErasure,
+  MissedDevices,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */

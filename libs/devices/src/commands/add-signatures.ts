@@ -10,7 +10,8 @@ import { readDeviceSigningKeys } from '../queries/device-signing-keys.js';
 import { checkSignatures, type SigningKeys } from '../decide/check-signatures.js';
 import { publicKeyOf } from '../decide/cross-signing-keys.js';
 import type { CrossSigningKeys, KeySignature } from '../facts/cross-signing-facts.js';
-import { CROSS_SIGNING_KEYS, KEY_SIGNATURES } from '../projections/cross-signing.projector.js';
+import { readCrossSigningKeys } from '../queries/seen-signatures.js';
+import { KEY_SIGNATURES } from '../projections/cross-signing.projector.js';
 import { DEVICE_KEYS } from '../projections/device-keys.projector.js';
 
 /** A key that the requester sent with signatures of theirs: by its owner and its name. */
@@ -47,7 +48,7 @@ export class AddSignaturesHandler implements ICommandHandler<AddSignatures> {
   ) {}
 
   async execute({ requester, sent }: AddSignatures): Promise<readonly SignatureFailure[]> {
-    const own = (await CROSS_SIGNING_KEYS.get(this.views, [requester.userId])) ?? {};
+    const own = await readCrossSigningKeys(this.views, requester.userId);
     const signatures: KeySignature[] = [];
     const failures: SignatureFailure[] = [];
     for (const { userId, target, key } of sent) {
@@ -66,7 +67,7 @@ export class AddSignaturesHandler implements ICommandHandler<AddSignatures> {
   }
 
   async #check(signer: UserId, own: CrossSigningKeys, { userId, target, key }: SentKey): Promise<KeySignature[]> {
-    const master = userId === signer ? own.master : (await CROSS_SIGNING_KEYS.get(this.views, [userId]))?.master;
+    const { master } = userId === signer ? own : await readCrossSigningKeys(this.views, userId);
     if (master !== undefined && publicKeyOf(master) === target) {
       const by = userId === signer ? await readDeviceSigningKeys(this.views, signer) : keyOf(own.user_signing);
       return checkSignatures({ userId, target, known: master, sent: key }, signer, by);

@@ -43,7 +43,9 @@ export class KeysController {
   @Post('query')
   @HttpCode(200)
   async query(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    const { users, failures } = await this.queries.execute(new QueryKeys(requester, parseWantedDevices(body)));
+    const { users, failures } = await this.queries.execute(
+      new QueryKeys(requester, parseWantedDevices(body), findTimeout(body)),
+    );
     const keysFor = (usage: KeyUsage): object =>
       objectOf(
         [...users].flatMap(([userId, { crossSigning }]) =>
@@ -73,6 +75,13 @@ export class KeysController {
       failures: failuresOf(failures),
     };
   }
+}
+
+const MAX_TIMEOUT_MS = 60_000;
+
+/** `timeout` of a body, in milliseconds; what is no such number is not there. */
+function findTimeout({ timeout }: JsonObject): number | undefined {
+  return typeof timeout === 'number' && timeout > 0 ? Math.min(timeout, MAX_TIMEOUT_MS) : undefined;
 }
 
 /** An object with any keys, `__proto__` too. */

@@ -2,6 +2,7 @@ import type { NewFact, RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
 import type { CrossSigningKeysSet, SignaturesAdded } from './cross-signing-facts.js';
+import { REMOTE_DEVICES_PREFIX, userIdOfRemoteDevices } from './remote-device-facts.js';
 import { deviceOfDeviceStream } from './device-key-facts.js';
 
 /** What others see of a user's devices and keys has changed, or only what some users themselves see of others. */
@@ -20,6 +21,9 @@ export const KEY_CHANGE_TYPES: ReadonlySet<string> = new Set([
   'device-keys-set',
   'cross-signing-keys-set',
   'signatures-added',
+  'remote-devices-listed',
+  'remote-device-updated',
+  'remote-signing-keys-updated',
 ]);
 
 /** What of users' devices and keys a fact changed for whom; undefined for one that changed nothing that anybody is shown. */
@@ -29,6 +33,7 @@ export function keyChangeOf(
   const { type, stream } = fact;
   if (!KEY_CHANGE_TYPES.has(type)) return undefined;
   if (type === 'device-keys-set') return { userId: deviceOfDeviceStream(stream)[0] };
+  if (stream.startsWith(REMOTE_DEVICES_PREFIX)) return { userId: userIdOfRemoteDevices(stream) };
   if (!stream.startsWith(USER_STREAM_PREFIX)) return undefined;
   const userId = userIdOfStream(stream);
   if (type === 'cross-signing-keys-set') {

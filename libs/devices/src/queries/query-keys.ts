@@ -8,20 +8,14 @@ import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
-import { publicKeyOf } from '../decide/cross-signing-keys.js';
-import type { CrossSigningKeys } from '../facts/cross-signing-facts.js';
 import { DEVICE_KEYS, type DeviceKeysRow } from '../projections/device-keys.projector.js';
 import { RoomMates } from './room-mates.js';
+import type { KeyReader, UserKeys } from './user-keys.js';
+import { RemoteKeys } from './remote-keys.js';
 import { readCrossSigningKeys, SeenSignatures } from './seen-signatures.js';
 
 /** Whose devices are asked for: those named, or all where none is. */
 export type WantedDevices = ReadonlyMap<UserId, readonly DeviceId[]>;
-
-/** What a user has published, as the requester is shown it. */
-export interface UserKeys {
-  readonly devices: ReadonlyMap<DeviceId, JsonObject>;
-  readonly crossSigning: CrossSigningKeys;
-}
 
 /** What users have published, and the servers that could not be asked. */
 export interface QueriedKeys {
@@ -38,6 +32,8 @@ export class QueryKeys extends Query<QueriedKeys> {
   constructor(
     readonly requester: Requester,
     readonly wanted: WantedDevices,
+    /** How long to wait for other servers, in milliseconds. */
+    readonly timeoutMs?: number,
   ) {
     super();
   }
@@ -48,21 +44,15 @@ const MOST_DEVICES = 10_000;
 /** How many users are read at once. */
 const AT_ONCE = 16;
 
-/** For whom keys are read. */
-interface KeyReader {
-  readonly reader: UserId;
-  readonly ofReader: CrossSigningKeys;
-  readonly mates: RoomMates;
-}
-
 @QueryHandler(QueryKeys)
 export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly remote: RemoteKeys,
   ) {}
 
-  async execute({ requester, wanted }: QueryKeys): Promise<QueriedKeys> {
+  async execute({ requester, wanted, timeoutMs }: QueryKeys): Promise<QueriedKeys> {
     const reader: KeyReader = {
       reader: requester.userId,
       ofReader: await readCrossSigningKeys(this.views, requester.userId),
@@ -75,27 +65,26 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
       const keys = await this.#keysOf(userId, deviceIds, reader);
       if (keys !== undefined) users.set(userId, keys);
     };
-    const reads: Promise<void>[] = [];
-    for (const [userId, deviceIds] of wanted) {
-      const server = serverNameOf(userId);
-      if (server === this.config.serverName) reads.push(slots.run(() => read(userId, deviceIds)));
-      else failures.add(server);
-    }
-    await Promise.all(reads);
+    const readRemote = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
+      const { keys, hasFailed } = await this.remote.read(userId, deviceIds, reader, timeoutMs);
+      if (keys !== undefined) users.set(userId, keys);
+      if (hasFailed) failures.add(serverNameOf(userId));
+    };
+    await Promise.all(
+      [...wanted].map(([userId, deviceIds]) => {
+        const isOurs = serverNameOf(userId) === this.config.serverName;
+        return slots.run(() => (isOurs ? read : readRemote)(userId, deviceIds));
+      }),
+    );
     return { users, failures };
   }
 
   async #keysOf(userId: UserId, deviceIds: readonly DeviceId[], reader: KeyReader): Promise<UserKeys | undefined> {
-    const seen = await SeenSignatures.read(this.views, userId, reader);
+    const keys = userId === reader.reader ? reader.ofReader : await readCrossSigningKeys(this.views, userId);
+    const seen = await SeenSignatures.read(this.views, userId, keys, reader);
     const devices = await this.#devicesOf(userId, deviceIds, seen, reader.mates);
-    const { master, self_signing, user_signing } = seen.keys;
-    const crossSigning = {
-      ...(master === undefined ? {} : { master: seen.signed(publicKeyOf(master), master) }),
-      ...(self_signing === undefined ? {} : { self_signing }),
-      ...(user_signing === undefined || userId !== reader.reader ? {} : { user_signing }),
-    };
-    const isThere = devices.size > 0 || master !== undefined || (await ACCOUNTS.has(this.views, [userId]));
-    return isThere ? { devices, crossSigning } : undefined;
+    const isThere = devices.size > 0 || keys.master !== undefined || (await ACCOUNTS.has(this.views, [userId]));
+    return isThere ? { devices, crossSigning: seen.shown(userId === reader.reader) } : undefined;
   }
 
   async #devicesOf(

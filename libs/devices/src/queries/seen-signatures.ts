@@ -4,6 +4,8 @@ import type { Views } from '#projections/views';
 import { addSignature } from '#protocol/signing/sign-json';
 import { hashOfSigned, publicKeyOf } from '../decide/cross-signing-keys.js';
 import type { CrossSigningKeys } from '../facts/cross-signing-facts.js';
+import type { RemoteSigningKeys } from '../facts/remote-device-facts.js';
+import { REMOTE_DEVICES } from '../projections/remote-devices.projector.js';
 import { CROSS_SIGNING_KEYS, KEY_SIGNATURES, type KeySignatureRow } from '../projections/cross-signing.projector.js';
 
 interface SeenSignature extends KeySignatureRow {
@@ -15,7 +17,7 @@ interface SeenSignature extends KeySignatureRow {
 /** A user's cross-signing keys, and the signatures over their keys, as one other user is shown them. */
 export class SeenSignatures {
   private constructor(
-    readonly keys: CrossSigningKeys,
+    private readonly keys: CrossSigningKeys,
     private readonly signatures: readonly SeenSignature[],
   ) {}
 
@@ -26,9 +28,9 @@ export class SeenSignatures {
   static async read(
     views: Pick<Views, 'get' | 'scan'>,
     owner: UserId,
+    keys: CrossSigningKeys,
     { reader, ofReader }: { readonly reader: UserId; readonly ofReader: CrossSigningKeys },
   ): Promise<SeenSignatures> {
-    const keys = owner === reader ? ofReader : await readCrossSigningKeys(views, owner);
     const [bySelf, byReader] = [keys.self_signing, ofReader.user_signing].map(keyIdOf);
     const own = await signaturesOf(views, owner, owner);
     const others = owner === reader || byReader === undefined ? [] : await signaturesOf(views, owner, reader);
@@ -37,6 +39,16 @@ export class SeenSignatures {
       ...own.filter(({ target, keyId }) => target === master || keyId === bySelf),
       ...others.filter(({ keyId }) => keyId === byReader),
     ]);
+  }
+
+  /** The cross-signing keys as they are shown: the user-signing key to its owner alone. */
+  shown(isOwner: boolean): CrossSigningKeys {
+    const { master, self_signing, user_signing } = this.keys;
+    return {
+      ...(master === undefined ? {} : { master: this.signed(publicKeyOf(master), master) }),
+      ...(self_signing === undefined ? {} : { self_signing }),
+      ...(user_signing === undefined || !isOwner ? {} : { user_signing }),
+    };
   }
 
   /** A key with the signatures over it. */
@@ -52,9 +64,20 @@ export class SeenSignatures {
   }
 }
 
-/** The cross-signing keys of a user, as the views have them. */
+/** The cross-signing keys of a user, as the views have them: of one of another server what that told. */
 export async function readCrossSigningKeys(views: Pick<Views, 'get'>, userId: UserId): Promise<CrossSigningKeys> {
-  return (await CROSS_SIGNING_KEYS.get(views, [userId])) ?? {};
+  const own = await CROSS_SIGNING_KEYS.get(views, [userId]);
+  if (own !== undefined) return own;
+  const remote = await REMOTE_DEVICES.get(views, [userId]);
+  return remote === undefined ? {} : signingKeysOf(remote);
+}
+
+/** The cross-signing keys that another server told of a user. */
+export function signingKeysOf({ master_key: master, self_signing_key }: RemoteSigningKeys): CrossSigningKeys {
+  return {
+    ...(master === undefined ? {} : { master }),
+    ...(self_signing_key === undefined ? {} : { self_signing: self_signing_key }),
+  };
 }
 
 async function signaturesOf(views: Pick<Views, 'scan'>, owner: UserId, signer: UserId): Promise<SeenSignature[]> {

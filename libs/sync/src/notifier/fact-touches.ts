@@ -1,5 +1,6 @@
 import { DEVICE_STREAM_PREFIX, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import { type KeyChange, keyChangeOf } from '#devices/facts/key-changes';
+import { REMOTE_DEVICES_PREFIX, userIdOfRemoteDevices } from '#devices/facts/remote-device-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import { SENT_STREAM_PREFIX, usersIn } from '#devices/facts/to-device-facts';
 import { isSaidAgain } from '#event-store/shorten-stream';
@@ -75,6 +76,9 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
   }
   if (stream.startsWith(SENT_STREAM_PREFIX)) return { kind: 'messages', userIds: usersIn(fact) };
+  if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
+    return { kind: 'user', userId: userIdOfRemoteDevices(stream), hears: 'nobody', keys: keyChangeOf(fact) };
+  }
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) {
     const [userId] = deviceOfDeviceStream(stream);
     return { kind: 'user', userId, hears: 'user', keys: keyChangeOf(fact) };
