@@ -201,6 +201,8 @@ describe('the rows of every projector', () => {
       ofDevice('one-time-key-claimed', { algorithm: 'a', key_id: '1', by: BOB }),
       ofDevice('device-keys-summed-up', { device_keys: { keys: {} } }),
       { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|C` },
+      { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|E` },
+      { ...ofDevice('device-keys-ended', {}), stream: `device-${CAROL}|E` },
     ];
     const crossSigning = [
       bob('cross-signing-keys-set', { master: {}, self_signing: {} }),

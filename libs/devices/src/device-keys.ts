@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { BY_SERVER } from '#accounts/accounts';
 import { DEVICES } from '#accounts/projections/devices.projector';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -8,7 +9,13 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import type { KeyTime } from './decide/decide-upload.js';
-import { evolveKeysOfDevice, foldDeviceKeyFact, type KeysOfDevice, NO_KEYS } from './decide/keys-of-device.js';
+import {
+  decideEnd,
+  evolveKeysOfDevice,
+  foldDeviceKeyFact,
+  type KeysOfDevice,
+  NO_KEYS,
+} from './decide/keys-of-device.js';
 import { sumUp } from './decide/sum-up.js';
 import { type DeviceKeyFact, deviceStream } from './facts/device-key-facts.js';
 import type { DeviceKey } from './facts/device-streams.js';
@@ -68,6 +75,22 @@ export class DeviceKeys {
       void this.store.truncate(stream, revision as number).catch(() => {});
     }
     return { keys: state, time, position: facts.length === 0 ? START : position };
+  }
+
+  /**
+   * Ends the keys of a device that was removed then, in milliseconds, and lets them go from the log. Answers whether there were any: those
+   * of one that was made again since are not.
+   */
+  async end(device: DeviceKey, removedAt: number): Promise<boolean> {
+    const stream = deviceStream(device);
+    const { facts, revision } = await this.#streams.execute(
+      stream,
+      (keys) => decideEnd(keys, removedAt).map(draftOf),
+      BY_SERVER,
+    );
+    if (facts.length === 0) return false;
+    await this.store.truncate(stream, revision as number);
+    return true;
   }
 }
 

@@ -65,6 +65,6 @@ import { QueryKeysHandler } from './queries/query-keys.js';
     SendToDeviceHandler,
     UploadKeysHandler,
   ],
-  exports: [Inboxes, KeyBackups, RemoteDeviceLists, ResyncRemoteDevices],
+  exports: [DeviceKeys, Inboxes, KeyBackups, RemoteDeviceLists, ResyncRemoteDevices],
 })
 export class DevicesModule {}

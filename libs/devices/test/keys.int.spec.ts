@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
 const USED = { signed_curve25519: 0 };
@@ -84,6 +85,21 @@ describe('the keys of devices', () => {
       await app.call('POST', '/_matrix/client/v3/login', undefined, login);
       expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({ [alice.userId]: {} });
       expect(await claimOne()).toBeUndefined();
+    });
+
+    it('go from the log with the device', async () => {
+      const laptop = await alice.logIn();
+      const { device_id: id } = await laptop.ok('GET', '/account/whoami');
+      await laptop.ok('POST', '/keys/upload', { one_time_keys: oneTimeKeys('A', 'B') });
+      const stream = async (): Promise<string[]> => {
+        const types: string[] = [];
+        const facts = app.get<EventStore>(EVENT_STORE as never).readStream(`device-${alice.userId}|${id}`);
+        for await (const { type } of facts) types.push(type);
+        return types;
+      };
+      expect(await stream()).toEqual(['one-time-keys-added']);
+      await laptop.ok('POST', '/logout', {});
+      await expect.poll(stream).toEqual(['device-keys-ended']);
     });
 
     it.each([

@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
+import { RemovedKeys } from './device-keys/removed-keys.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
@@ -33,6 +34,7 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DeletedBackups,
   DehydratedDeviceErasure,
   MissedDevices,
+  RemovedKeys,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MatrixError } from '#kernel/matrix-error';
 import type { DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js';
 import { decideUpload, type KeyTime, type KeyUpload } from './decide-upload.js';
-import { countKeys, evolveKeysOfDevice, type KeysOfDevice, NO_KEYS } from './keys-of-device.js';
+import { countKeys, decideEnd, evolveKeysOfDevice, type KeysOfDevice, NO_KEYS } from './keys-of-device.js';
 import { sumUp } from './sum-up.js';
 
 const NOW: KeyTime = { createdTs: 7, history: '' };
@@ -22,6 +22,7 @@ const upload = (keys: KeysOfDevice, what: Partial<KeyUpload>, time = NOW): Devic
   decideUpload(keys, { oneTimeKeys: [], fallbackKeys: [], ...what }, time);
 const uploaded = (keys: KeysOfDevice, what: Partial<KeyUpload>, time = NOW): KeysOfDevice =>
   after(keys, upload(keys, what, time));
+const afterOf = ({ data }: DeviceKeyFact): unknown => 'after' in data && data.after;
 const errcodeOf = (decide: () => unknown): string => {
   try {
     decide();
@@ -39,7 +40,7 @@ describe('an upload of keys', () => {
       fallbackKeys: [key('f')],
     });
     expect(facts.map(({ type }) => type)).toEqual(['device-keys-set', 'one-time-keys-added', 'fallback-keys-set']);
-    expect(facts.map(({ data }) => data.after)).toEqual([
+    expect(facts.map(afterOf)).toEqual([
       { counts: {}, unused_fallback: [], history: '' },
       { counts: { signed_curve25519: 2, curve25519: 1 }, unused_fallback: [], history: '' },
       { counts: { signed_curve25519: 2, curve25519: 1 }, unused_fallback: ['signed_curve25519'], history: '' },
@@ -77,7 +78,7 @@ describe('an upload of keys', () => {
     const signed = uploaded(keys, { deviceKeys: identity('E', { signatures: { a: {} } }) });
     expect(countKeys(signed, '')).toEqual(countKeys(keys, ''));
     const other = upload(keys, { deviceKeys: identity('F'), oneTimeKeys: [key('1', 'of F')] });
-    expect(other.at(0)?.data.after).toEqual({ counts: {}, unused_fallback: [], history: '' });
+    expect(other.slice(0, 1).map(afterOf)).toEqual([{ counts: {}, unused_fallback: [], history: '' }]);
     expect(countKeys(after(keys, other), '').counts).toEqual({ signed_curve25519: 1 });
   });
 
@@ -107,6 +108,14 @@ describe('an upload of keys', () => {
     const many = Array.from({ length: 400 }, (_, n) => key(`k${n}`, 'x'.repeat(300)));
     expect(errcodeOf(() => upload(NO_KEYS, { oneTimeKeys: many }))).toBe('M_TOO_LARGE');
     expect(uploaded(NO_KEYS, { oneTimeKeys: many.slice(0, 200) }).oneTimeKeys.size).toBe(200);
+  });
+
+  it('ends with the device that was removed, and not where that was made again since', () => {
+    const keys = uploaded(NO_KEYS, { deviceKeys: identity('E'), oneTimeKeys: [key('1')] });
+    expect(after(keys, decideEnd(keys, 8))).toEqual(NO_KEYS);
+    expect(decideEnd(NO_KEYS, 8)).toEqual([]);
+    const again = uploaded(keys, { oneTimeKeys: [key('2')] }, { ...NOW, createdTs: 9 });
+    expect(decideEnd(again, 8)).toEqual([]);
   });
 
   it('is all said again in one fact', () => {

@@ -104,9 +104,17 @@ export function evolveKeysOfDevice(before: KeysOfDevice, { type, data }: DeviceK
       return afterClaim(keys, data);
     case 'device-keys-summed-up':
       return summedUp(data);
+    case 'device-keys-ended':
+      return NO_KEYS;
     default:
       return keys;
   }
+}
+
+/** The end of keys, where they are of a device that was made before it was removed, in milliseconds. */
+export function decideEnd({ createdTs }: KeysOfDevice, removedAt: number): readonly DeviceKeyFact[] {
+  if (createdTs === undefined || createdTs >= removedAt) return [];
+  return [{ type: 'device-keys-ended', data: { created_ts: createdTs } }];
 }
 
 /** Whether two uploads of device keys are of the same identity: only what this signed is good for whoever claims it. */

@@ -73,6 +73,11 @@ export interface DeviceKeysSummedUp extends OfDevice {
   readonly claimed: readonly (readonly [name: string, hash: string])[];
 }
 
+/** `device-keys-ended`: the device was removed, and nothing before this counts. */
+export interface DeviceKeysEnded {
+  readonly created_ts: number;
+}
+
 /** type -> shape of the data, for all the facts above. */
 export interface DeviceKeyFacts {
   'device-keys-set': DeviceKeysSet;
@@ -80,6 +85,7 @@ export interface DeviceKeyFacts {
   'fallback-keys-set': FallbackKeysSet;
   'one-time-key-claimed': OneTimeKeyClaimed;
   'device-keys-summed-up': DeviceKeysSummedUp;
+  'device-keys-ended': DeviceKeysEnded;
 }
 
 export type DeviceKeyFact = {
@@ -93,4 +99,5 @@ export const DEVICE_KEY_SHAPES: Readonly<Record<keyof DeviceKeyFacts, readonly U
   'fallback-keys-set': [],
   'one-time-key-claimed': [],
   'device-keys-summed-up': [],
+  'device-keys-ended': [],
 };

@@ -46,7 +46,7 @@ export const deviceKeysProjector: Projector = {
   project,
 };
 
-function project(fact: RecordedFact, rows: OwnRows): void {
+function project(fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   if (fact.type === 'devices-removed') {
     const userId = userIdOfStream(fact.stream);
     for (const deviceId of (JSON.parse(fact.data) as DevicesRemoved).device_ids) {
@@ -58,9 +58,16 @@ function project(fact: RecordedFact, rows: OwnRows): void {
   // Only this library writes these types: their data has the shape that DeviceKeyFacts gives.
   const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as DeviceKeyFact;
   const device = deviceOfDeviceStream(fact.stream);
+  if (type === 'device-keys-ended') return end(device, data.created_ts, rows);
   const { created_ts: createdTs, after } = data;
   KEY_COUNTS.put(rows, device, { created_ts: createdTs, position: fact.position, ...after });
   if (type === 'device-keys-set' || (type === 'device-keys-summed-up' && data.device_keys !== undefined)) {
     DEVICE_KEYS.put(rows, device, { created_ts: createdTs, device_keys: data.device_keys! });
   }
+}
+
+/** Takes the rows away of a device that is gone, where an upload was under way when it was removed. */
+async function end(device: readonly [UserId, DeviceId], createdTs: number, rows: OwnRows): Promise<void> {
+  if ((await KEY_COUNTS.get(rows, device))?.created_ts === createdTs) KEY_COUNTS.delete(rows, device);
+  if ((await DEVICE_KEYS.get(rows, device))?.created_ts === createdTs) DEVICE_KEYS.delete(rows, device);
 }
