@@ -35,8 +35,10 @@ describe('a dehydrated device', () => {
     ...more,
   });
   const put = (id: string, more: object = {}): Promise<SyncAnswer> => alice.call('PUT', PATH, bodyOf(id, more));
-  const send = (id: string, n: number): Promise<unknown> =>
-    bob.ok('PUT', `/sendToDevice/m.test/${id.length}-${n}`, { messages: { [alice.userId]: { [id]: { n } } } });
+  const send = async (id: string, n: number): Promise<void> => {
+    await bob.ok('PUT', `/sendToDevice/m.test/${id.length}-${n}`, { messages: { [alice.userId]: { [id]: { n } } } });
+    await app.settled();
+  };
   const events = (id: string, next?: string): Promise<SyncAnswer['body']> =>
     alice.ok('POST', `${PATH}/${encodeURIComponent(id)}/events`, next === undefined ? {} : { next_batch: next });
   const numbers = (answer: SyncAnswer['body']): number[] =>

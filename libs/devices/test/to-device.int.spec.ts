@@ -34,8 +34,17 @@ describe('messages to devices', () => {
     bob = await deviceOf(await app.register(`bob${count}`));
   });
 
-  const put = (from: Device, messages: unknown, txn = `t${transactions++}`, type = 'm.test'): Promise<SyncAnswer> =>
-    from.user.call('PUT', `/sendToDevice/${type}/${txn}`, { messages });
+  /** Sends, and settles once it can be read. */
+  const put = async (
+    from: Device,
+    messages: unknown,
+    txn = `t${transactions++}`,
+    type = 'm.test',
+  ): Promise<SyncAnswer> => {
+    const answer = await from.user.call('PUT', `/sendToDevice/${type}/${txn}`, { messages });
+    await app.settled();
+    return answer;
+  };
   const send = async (from: Device, messages: object, txn?: string): Promise<void> =>
     expect(await put(from, messages, txn)).toEqual({ status: 200, body: {} });
   const sendNumber = (from: Device, to: Device, n: number, txn?: string): Promise<void> =>

@@ -101,6 +101,12 @@ export class SyncApp {
     return this.#running!.views;
   }
 
+  /** Settles when the views show all that the log has. */
+  async settled(): Promise<void> {
+    const { store, views } = this.#running!;
+    await views.whenProcessed(await store.head());
+  }
+
   /** A provider of the running application. */
   get<T>(token: Type<T>): T {
     return this.#running!.app.get(token, { strict: false });
@@ -217,6 +223,7 @@ export function queryOf(params: Params): string {
 
 interface Running {
   readonly app: NestFastifyApplication;
+  readonly store: EventStore;
   readonly views: ProjectionRuntime;
   readonly shutdown: AbortController;
   close(): Promise<void>;
@@ -293,6 +300,7 @@ async function start(
   await app.getHttpAdapter().getInstance().ready();
   return {
     app,
+    store,
     views,
     shutdown,
     async close() {

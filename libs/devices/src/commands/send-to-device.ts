@@ -7,7 +7,6 @@ import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type DeviceId, serverNameOf, type UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
@@ -15,7 +14,6 @@ import { VIEWS, type Views } from '#projections/views';
 import { type Addressed, checkAddressed, checkMessages, type Messages } from '../decide/check-messages.js';
 import { foldSent, nameOfTransaction, NOTHING_SENT, type SentTransactions } from '../decide/sent-transactions.js';
 import { type Receiver, sentStream, textOfSent } from '../facts/to-device-facts.js';
-import { INBOX } from '../projections/inbox.projector.js';
 
 /**
  * Sends messages to devices: client-server API, "Send-to-Device messaging". They are durable when it settles, in the order of the
@@ -45,7 +43,7 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
     @Inject(CLOCK) clock: Clock,
-    @Inject(VIEWS) private readonly views: Views,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'getMany' | 'scan'>,
     @Inject(CONFIG) private readonly config: Config,
   ) {
     this.#sent = new Aggregates({ store, clock, capacity: CAPACITY, initialState: NOTHING_SENT, evolve: foldSent });
@@ -69,17 +67,21 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
     if (addressed.to.length === 0) return;
     checkAddressed(addressed);
     const name = nameOfTransaction(type, txnId);
-    const draft: FactDraft = { id: name, type: 'to-device-sent', ...textOfSent({ type, txn: txnId, ...addressed }) };
+    const draft: FactDraft = {
+      id: name,
+      type: 'to-device-sent',
+      ...textOfSent({ type, txn: txnId }, addressed.to, addressed.contents),
+    };
     const cause = { actor: userId, device: deviceId, correlation: requestId };
     const decide = (sent: SentTransactions): FactDraft[] => (sent.includes(name) ? [] : [draft]);
-    const { position } = await this.#sent.execute(stream, decide, cause);
-    await this.views.whenProcessed(position, [INBOX.name]);
+    // Nobody reads what they have sent: who is to have it is woken once the views show it.
+    await this.#sent.execute(stream, decide, cause);
   }
 
   /** The devices that there are, of those of this server: nobody is told which there are not. */
   async #address(messages: Messages): Promise<Addressed> {
     const to: Receiver[] = [];
-    const contents: JsonObject[] = [];
+    const contents: string[] = [];
     for (const [userId, byDevice] of messages) {
       if (serverNameOf(userId) !== this.config.serverName) continue;
       const named = [...byDevice.keys()].filter((deviceId) => deviceId !== '*') as DeviceId[];

@@ -5,9 +5,9 @@ import { checkAddressed, checkMessages } from './check-messages.js';
 const bob = '@bob:a.example' as UserId;
 const TOO_LARGE = expect.objectContaining({ errcode: 'M_TOO_LARGE' });
 /** A content whose event has so many bytes. */
-const contentOf = (bytes: number): { a: string } => {
+const contentOf = (bytes: number): string => {
   const rest = Buffer.byteLength(JSON.stringify({ sender: bob, type: 'm.test', content: { a: '' } }));
-  return { a: 'x'.repeat(bytes - rest) };
+  return JSON.stringify({ a: 'x'.repeat(bytes - rest) });
 };
 
 describe('what a request sends to devices', () => {

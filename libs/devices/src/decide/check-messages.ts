@@ -1,15 +1,14 @@
 import type { DeviceId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Receiver } from '../facts/to-device-facts.js';
 
-/** Messages by user and device, as a client addresses them: `*` for all devices of a user. */
-export type Messages = ReadonlyMap<UserId, ReadonlyMap<DeviceId | '*', JsonObject>>;
+/** The contents of messages by user and device, as JSON texts, as a client addresses them: `*` for all devices of a user. */
+export type Messages = ReadonlyMap<UserId, ReadonlyMap<DeviceId | '*', string>>;
 
-/** What goes out: the devices that are there, and the contents they are to have. */
+/** What goes out: the devices that are there, and the contents they are to have, as JSON texts. */
 export interface Addressed {
   readonly to: readonly Receiver[];
-  readonly contents: readonly JsonObject[];
+  readonly contents: readonly string[];
 }
 
 const MOST_NAME_BYTES = 255;
@@ -24,10 +23,10 @@ const MOST_TOLD_BYTES = 16 * 1024 * 1024;
 export function checkMessages(sender: UserId, type: string, txnId: string, messages: Messages): void {
   checkName('type', type);
   checkName('transaction ID', txnId);
+  const besides = Buffer.byteLength(JSON.stringify({ sender, type, content: {} })) - '{}'.length;
   for (const byDevice of messages.values()) {
     for (const content of byDevice.values()) {
-      const bytes = Buffer.byteLength(JSON.stringify({ sender, type, content }));
-      if (bytes > MOST_EVENT_BYTES) {
+      if (besides + Buffer.byteLength(content) > MOST_EVENT_BYTES) {
         throw new MatrixError('M_TOO_LARGE', `A message may have ${MOST_EVENT_BYTES} bytes at most`);
       }
     }
@@ -36,7 +35,7 @@ export function checkMessages(sender: UserId, type: string, txnId: string, messa
 
 /** Throws M_TOO_LARGE where all that is addressed together is more than one request may send. */
 export function checkAddressed({ to, contents }: Addressed): void {
-  const sizes = contents.map((content) => Buffer.byteLength(JSON.stringify(content)));
+  const sizes = contents.map((content) => Buffer.byteLength(content));
   const inFact = Buffer.byteLength(JSON.stringify(to)) + sizes.reduce((sum, size) => sum + size, 0);
   const told = to.reduce((sum, [, , content]) => sum + sizes[content]!, 0);
   if (inFact > MOST_FACT_BYTES || told > MOST_TOLD_BYTES) {

@@ -41,15 +41,15 @@ export class ToDeviceController {
 }
 
 function parseMessages(messages: JsonObject, ours: ServerName): Messages {
-  const parsed = new Map<UserId, Map<DeviceId | '*', JsonObject>>();
+  const parsed = new Map<UserId, Map<DeviceId | '*', string>>();
   for (const [userId, byDevice] of Object.entries(messages)) {
-    const contents = parsed.get(parseUserId(userId, ours)) ?? new Map<DeviceId | '*', JsonObject>();
+    const contents = parsed.get(parseUserId(userId, ours)) ?? new Map<DeviceId | '*', string>();
     parsed.set(parseUserId(userId, ours), contents);
     if (!isJsonObject(byDevice)) throw new MatrixError('M_BAD_JSON', `messages.${userId}: must be an object`);
     for (const [deviceId, content] of Object.entries(byDevice)) {
       if (!isJsonObject(content))
         throw new MatrixError('M_BAD_JSON', `messages.${userId}: a message must be an object`);
-      contents.set(deviceId as DeviceId, content); // whatever it is: only what is the id of a device is sent to
+      contents.set(deviceId as DeviceId, JSON.stringify(content)); // whatever it is: only what is the id of a device is sent to
     }
   }
   return parsed;

@@ -6,7 +6,11 @@ const alice = '@alice:a.example' as UserId;
 const bob = '@bob:a.example' as UserId;
 const to = (userId: UserId, deviceId: string, content: number): Receiver => [userId, deviceId as DeviceId, content];
 const sent = (type: string, receivers: readonly Receiver[], contents: readonly object[]) => {
-  const text = textOfSent({ type, txn: 't', to: receivers, contents: contents as never });
+  const text = textOfSent(
+    { type, txn: 't' },
+    receivers,
+    contents.map((content) => JSON.stringify(content)),
+  );
   return { data: text.data, metadata: { erasable: text.erasable } as never };
 };
 
@@ -20,13 +24,13 @@ describe('the text of to-device-sent', () => {
   });
 
   it('keeps of the contents what those receivers are to have who are left, and nothing where none are', () => {
-    const contents = [{ n: 0 }, { n: 1 }, { n: 2 }] as never;
+    const contents = ['{"n":0}', '{"n":1}', '{"n":2}'];
     const left = JSON.parse(`{${tailOfSent([to(bob, 'B', 2), to(bob, 'C', 2), to(alice, 'A', 0)], contents)}`);
     expect(left).toMatchObject({ to: [[bob, 'B', 0], [bob, 'C', 0], [alice, 'A', 1]], contents: [{ n: 2 }, { n: 0 }] }); // prettier-ignore
     expect(JSON.parse(`{${tailOfSent([], contents)}`)).toMatchObject({ to: [], contents: [] });
   });
 
   it('does not tell by its hash what was in it: the same again is another text', () => {
-    expect(tailOfSent([to(bob, 'B', 0)], [{}])).not.toBe(tailOfSent([to(bob, 'B', 0)], [{}]));
+    expect(tailOfSent([to(bob, 'B', 0)], ['{}'])).not.toBe(tailOfSent([to(bob, 'B', 0)], ['{}']));
   });
 });

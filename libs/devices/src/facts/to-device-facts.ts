@@ -67,23 +67,27 @@ const SALT_BYTES = 16;
 const CONTENTS = ',"contents":[';
 const TO = '"to":';
 
-/** `to-device-sent` as text, and where its tail begins. */
-export function textOfSent({ type, txn, to, contents }: ToDeviceSent): Required<FactBody> {
+/** `to-device-sent` as text, and where its tail begins. `contents`: as JSON texts. */
+export function textOfSent(
+  { type, txn }: Pick<ToDeviceSent, 'type' | 'txn'>,
+  to: readonly Receiver[],
+  contents: readonly string[],
+): Required<FactBody> {
   const head = `${JSON.stringify({ type, txn }).slice(0, -1)},`;
   return { data: head + tailOfSent(to, contents), erasable: head.length };
 }
 
 /**
- * The tail of `to-device-sent` that tells these receivers, and of the contents only what is theirs. With a salt, for its hash
+ * The tail of `to-device-sent` that tells these receivers, and of the contents (JSON texts) only what is theirs. With a salt, for its hash
  * stays and it could be guessed.
  */
-export function tailOfSent(to: readonly Receiver[], contents: readonly JsonObject[]): string {
+export function tailOfSent(to: readonly Receiver[], contents: readonly string[]): string {
   const told = new Map<number, number>();
   const kept = to.map(([userId, deviceId, content]): Receiver => {
     if (!told.has(content)) told.set(content, told.size);
     return [userId, deviceId, told.get(content)!];
   });
-  const texts = [...told.keys()].map((content) => JSON.stringify(contents[content]));
+  const texts = [...told.keys()].map((content) => contents[content]);
   const salt = randomBytes(SALT_BYTES).toString('base64url');
   return `${TO}${JSON.stringify(kept)}${CONTENTS}${texts.join()}],"salt":"${salt}"}`;
 }

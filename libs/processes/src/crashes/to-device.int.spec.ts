@@ -15,8 +15,11 @@ describe('a process that ends', () => {
   it(
     'while messages are sent, collected and erased sends each once, in order, and nothing that was answered is lost',
     async () => {
-      const send = (sender: SyncUser, receiver: SyncUser, n: number): Promise<unknown> =>
-        sender.ok('PUT', `/sendToDevice/m.test/t${n}`, { messages: { [receiver.userId]: { '*': { n } } } });
+      const send = async ({ app, ...sender }: SyncUser, receiver: SyncUser, n: number): Promise<void> => {
+        const messages = { [receiver.userId]: { '*': { n } } };
+        await app.call('PUT', `/_matrix/client/v3/sendToDevice/m.test/t${n}`, sender.token, { messages });
+        await app.settled();
+      };
       const steps = await endAtEachStep({
         async prepare(app: SyncApp) {
           const [alice, bob] = [await app.register('alice'), await app.register('bob')];

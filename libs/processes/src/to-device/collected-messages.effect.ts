@@ -67,7 +67,8 @@ export class CollectedMessages implements Effect {
       const { to, contents } = readSent(fact);
       const left = to.filter(([userId, deviceId]) => outstanding.has(JSON.stringify([userId, deviceId])));
       if (left.length === to.length) return false;
-      await this.store.erase(stream, revision, tailOfSent(left, contents));
+      const texts = contents.map((content) => JSON.stringify(content));
+      await this.store.erase(stream, revision, tailOfSent(left, texts));
       return true;
     }
     return false;
