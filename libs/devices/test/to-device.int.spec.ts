@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExpireMessages } from '#devices/commands/expire-messages';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import { nameLog, noteRestored } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
+import { TEST_AUTHOR } from '#testing/local-room';
 import type { Type } from '@nestjs/common';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
@@ -194,6 +197,22 @@ describe('messages to devices', () => {
     await app.restart();
     expect(told(await bob.user.sync({ since: answer.next_batch }))).toEqual([]);
     expect(told(await bob.user.sync())).toEqual([]);
+  });
+
+  it('that a device has are not told again where the log was put back to after they were sent', async () => {
+    const store = app.get<EventStore>(EVENT_STORE as unknown as Type<EventStore>);
+    const { serverName, signingKey } = TEST_AUTHOR;
+    const key = { key_id: signingKey.keyId, public_key: signingKey.publicKey.toString('base64') };
+    await nameLog(store, systemClock, serverName, key);
+    await sendNumber(alice, bob, 1);
+    const agreed = await store.head();
+    await sendNumber(alice, bob, 2);
+    const answer = await bob.user.sync();
+    expect(told(answer)).toEqual([1, 2]);
+    // As if all behind that place were lost, though it is there: what is told of it now comes from another history.
+    await noteRestored(store, systemClock, agreed);
+    await app.restart();
+    expect(told(await bob.user.sync({ since: answer.next_batch }))).toEqual([2]);
   });
 
   it.each([

@@ -65,26 +65,27 @@ export class SyncHandler implements IQueryHandler<Sync> {
   ) {}
 
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
-    const { since, isAnew } = await this.#beginOf(options.since);
+    const begin = await this.#beginOf(options.since);
     const filter = await this.filters.get(requester.userId, options.filter);
     const { fullState, useStateAfter: stateAfter, allSections = false } = options;
     const watch = await this.active.watch(requester.userId);
     try {
-      const mayWait = since !== undefined && !fullState;
+      const mayWait = begin.since !== undefined && !fullState;
       const deadline = mayWait ? this.clock.elapsed() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
-      const request = { requester, since, isAnew, filter, fullState, stateAfter, allSections };
+      const request = { requester, ...begin, filter, fullState, stateAfter, allSections };
       return await this.#answer(watch, request, session, { deadline, signals: [gone, this.shutdown] });
     } finally {
       watch.interest.close();
     }
   }
 
-  async #beginOf(text: string | undefined): Promise<Pick<SyncRequest, 'since' | 'isAnew'>> {
-    if (text === undefined) return { since: undefined, isAnew: false };
+  async #beginOf(text: string | undefined): Promise<Pick<SyncRequest, 'since' | 'isAnew' | 'heard'>> {
+    if (text === undefined) return { since: undefined, isAnew: false, heard: undefined };
     const { isLost, ...moment } = parseStreamMoment(this.contexts.moments.history, text, 'since');
     // What the client heard there of names, members, levels, rules and unread counts, nothing that comes later takes back.
-    if (isLost) return { since: undefined, isAnew: true };
-    return { since: await this.contexts.moments.settle(moment), isAnew: false };
+    if (isLost) return { since: undefined, isAnew: true, heard: moment.inbox ?? moment.position };
+    const since = await this.contexts.moments.settle(moment);
+    return { since, isAnew: false, heard: since.inbox ?? since.position };
   }
 
   async #answer(

@@ -18,6 +18,8 @@ export interface SyncContext {
   readonly since: StreamMoment | undefined;
   /** An initial sync of a client that believes what it heard of a part of the log that is lost. */
   readonly isAnew: boolean;
+  /** Of messages to its device the client has all up to here, also where it is told everything else anew. */
+  readonly heard: Position | undefined;
   /** Where the answer ends: nothing in it is from after that. */
   readonly until: StreamMoment;
   /** All of the state is wanted, whatever the client has. */

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { readerOf } from '#rooms/reading/reader';
@@ -19,6 +20,8 @@ export interface SyncRequest {
   readonly since: StreamMoment | undefined;
   /** The client has heard of a part of the log that is lost: it is told everything, as at first. */
   readonly isAnew: boolean;
+  /** Of messages to its device the client has all up to here, also where what it heard besides is lost. */
+  readonly heard: Position | undefined;
   readonly filter: SyncFilter;
   readonly fullState: boolean;
   readonly stateAfter: boolean;

@@ -22,10 +22,9 @@ export class ToDeviceStream implements SyncStream {
     private readonly inboxes: Inboxes,
   ) {}
 
-  async read({ requester, since, until, mayHaveMessages }: SyncContext): Promise<SyncPart> {
+  async read({ requester, heard = START, until, mayHaveMessages }: SyncContext): Promise<SyncPart> {
     const device = [requester.userId, requester.deviceId] as const;
-    const heard = since === undefined ? START : (since.inbox ?? since.position);
-    if (since !== undefined) this.inboxes.noteArrival(device, heard);
+    if (heard !== START) this.inboxes.noteArrival(device, heard);
     if (!mayHaveMessages) return NOTHING;
     const arrived = this.inboxes.arrivedUpTo(device);
     const after = arrived > heard ? arrived : heard;
