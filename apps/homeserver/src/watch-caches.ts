@@ -10,6 +10,7 @@ import { RemoteDeviceLists } from '#devices/remote-device-lists';
 import { DeviceKeys } from '#devices/device-keys';
 import { Inboxes } from '#devices/inboxes';
 import { KeyBackups } from '#devices/key-backups';
+import { RendezvousSessions } from '#devices/rendezvous/rendezvous-sessions';
 import { Aliases } from '#directory/aliases';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
@@ -52,6 +53,7 @@ export function watchCaches(
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
     'remote-devices': of(RemoteDeviceLists),
+    'rendezvous-sessions': of(RendezvousSessions),
     rooms: of(RoomWorkers),
     'sent-messages': of(SendToDeviceHandler),
     'staged-events': of(Receiving),

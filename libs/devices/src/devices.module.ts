@@ -21,12 +21,14 @@ import { CrossSigningController } from './doors/cross-signing.controller.js';
 import { DehydratedDeviceController } from './doors/dehydrated-device.controller.js';
 import { KeyBackupController } from './doors/key-backup.controller.js';
 import { KeysController } from './doors/keys.controller.js';
+import { RendezvousController } from './doors/rendezvous.controller.js';
 import { ToDeviceController } from './doors/to-device.controller.js';
 import { Inboxes } from './inboxes.js';
 import { KeyBackups } from './key-backups.js';
 import { RemoteDeviceLists } from './remote-device-lists.js';
 import { RemoteKeys } from './queries/remote-keys.js';
 import { QueryKeysHandler } from './queries/query-keys.js';
+import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
 
 /**
  * What devices publish and send to each other for encryption. Needs EVENT_STORE, VIEWS, READ_MODEL_STORE, CLOCK, CONFIG,
@@ -39,6 +41,7 @@ import { QueryKeysHandler } from './queries/query-keys.js';
     KeyBackupController,
     KeysController,
     CrossSigningController,
+    RendezvousController,
     ToDeviceController,
   ],
   providers: [
@@ -62,6 +65,7 @@ import { QueryKeysHandler } from './queries/query-keys.js';
     RemoteKeys,
     ResyncRemoteDevices,
     { provide: DEVICE_LIST_PEERS, useValue: NO_PEERS },
+    RendezvousSessions,
     SendToDeviceHandler,
     UploadKeysHandler,
   ],
