@@ -59,6 +59,11 @@ export class GroupWrites {
   /** The lease of another process as it was seen first, and when; and when it was last looked at. */
   #seen: { readonly lease: LeaseState; readonly since: number; last: number } | undefined;
 
+  /** Settles with the last look whether the database is what was written to it. */
+  #answer: Promise<void> = Promise.resolve();
+  /** That of the look after it, which has not begun. */
+  #nextAnswer: Promise<void> | undefined;
+
   /** `holder`: see MongoReadModelOptions. `onGone`: told once of what `gone` says from then on. */
   constructor(
     database: Db,
@@ -105,8 +110,21 @@ export class GroupWrites {
     });
   }
 
-  /** As `ReadModelStore.confirm`. */
-  async confirm(): Promise<void> {
+  /**
+   * As `ReadModelStore.confirm`. PERF: who asks while an answer is on its way cannot go by that, and shares the next one with all
+   * others who do: each is a write to one document.
+   */
+  confirm(): Promise<void> {
+    this.#nextAnswer ??= this.#answer.then(() => {
+      this.#nextAnswer = undefined;
+      const answer = this.#confirmNow();
+      this.#answer = answer.catch(() => {});
+      return answer;
+    });
+    return this.#nextAnswer;
+  }
+
+  async #confirmNow(): Promise<void> {
     try {
       await (this.#beats === undefined ? this.#journal.checkGoesOn() : this.#journal.renew());
     } catch (error) {
