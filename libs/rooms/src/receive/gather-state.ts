@@ -1,47 +1,50 @@
 import type { EventId } from '#kernel/ids';
+import type { Steps } from '#kernel/steps';
 import type { RoomEvent } from '#protocol/room-event';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import { type StateEntry, StateTrie } from '#protocol/state-trie/state-trie';
 
+/** A state that another server tells, put together. */
+export interface GatheredState {
+  readonly state: StateTrie;
+  /** The most bytes that one of its entries takes in a fact. */
+  readonly longest: number;
+}
+
+/** PERF: so many are set together, so that a branch is copied once (`StateTrie.change`): it takes some milliseconds. */
+const ENTRIES_AT_ONCE = 500;
+
 /**
- * A state that another server tells, event by event (server-server API, "Retrieving state"). A state with two events for one key,
- * an event that is no state, or without the room's create event is none.
+ * Puts a state together that another server tells (server-server API, "Retrieving state"), of its events that are not rejected. Answers
+ * why it is none where two events have one key, an event is no state, or the room's create event is not among them.
  */
-export class LearningState {
-  readonly #held = new Set<string>();
-  #state = StateTrie.empty;
-  #waiting: StateEntry[] = [];
-  #longest = 0;
-
-  /** What has been taken so far. PERF: set together, so that a branch is copied once (`StateTrie.change`). */
-  get state(): StateTrie {
-    this.#state = this.#state.change(this.#waiting);
-    this.#waiting = [];
-    return this.#state;
-  }
-
-  /** The most bytes that an entry takes in a fact. */
-  get longest(): number {
-    return this.#longest;
-  }
-
-  /** Takes the next event, which is not rejected. Answers why what is told is no state; undefined where it may be one. */
-  take({ eventId, type, stateKey }: Pick<RoomEvent, 'eventId' | 'type' | 'stateKey'>): string | undefined {
+export function* gatherState(
+  events: Iterable<Pick<RoomEvent, 'eventId' | 'type' | 'stateKey'>>,
+  createEvent: EventId | undefined,
+): Steps<GatheredState | string> {
+  const held = new Set<string>();
+  let state = StateTrie.empty;
+  let waiting: StateEntry[] = [];
+  let longest = 0;
+  for (const { eventId, type, stateKey } of events) {
     if (stateKey === undefined) return `${eventId} is no state`;
     const key = stateKeyOf(type, stateKey);
-    if (this.#held.has(key)) return `Two events for ${type}`;
-    this.#held.add(key);
+    if (held.has(key)) return `Two events for ${type}`;
+    held.add(key);
     const entry = { type, stateKey, eventId };
-    this.#longest = Math.max(this.#longest, bytesOf(entry));
-    this.#waiting.push(entry);
-    return undefined;
+    longest = Math.max(longest, bytesOf(entry));
+    if (waiting.push(entry) < ENTRIES_AT_ONCE) continue;
+    state = state.change(waiting);
+    waiting = [];
+    // Its root is computed as it grows, or that would be one step at the end.
+    void state.rootHash;
+    yield;
   }
-
-  /** Why all that was told is no state of the room; undefined where it is one. */
-  findFault(createEvent: EventId | undefined): string | undefined {
-    const holds = createEvent !== undefined && this.state.get('m.room.create', '') === createEvent;
-    return holds ? undefined : 'The state does not hold the create event of the room';
+  state = state.change(waiting);
+  if (createEvent === undefined || state.get('m.room.create', '') !== createEvent) {
+    return 'The state does not hold the create event of the room';
   }
+  return { state, longest };
 }
 
 const PLAIN = /^[ !#-[\]-~]*$/;

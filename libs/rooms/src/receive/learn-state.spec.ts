@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { EventId, ServerName } from '#kernel/ids';
 import { trieOf } from '#protocol/state-trie/state-trie';
+import { bytesOf } from './gather-state.js';
 import { partsOf } from './learn-state.js';
-import { bytesOf } from './learning-state.js';
 
 test.each([
   ['as in most rooms', (i: number) => `@user${i}:b.example`, 3],
