@@ -8,7 +8,7 @@ import type { OwnRows } from '#projections/projector';
 export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
 
 /** What became of an event. An outlier has no place in the graph; of a rejected one its own auth events do not allow it. */
-export type Outcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';
+export type GraphOutcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';
 
 /**
  * Where a state is kept: each change of state goes on a line, or begins one where the line has gone another way from there.
@@ -26,7 +26,7 @@ export const NO_STATE: StatePlace = Object.freeze({ line: '', index: 0 });
 
 /** What is known of an event by its room and its id. */
 export interface GraphEvent {
-  readonly outcome: Outcome;
+  readonly outcome: GraphOutcome;
   /** Of the fact that decided it, in the room's stream. */
   readonly revision: number;
   readonly position: Position;
@@ -55,14 +55,14 @@ export interface LearntRow {
   readonly place: StatePlace;
 }
 
-const LETTERS: Readonly<Record<Outcome, string>> = {
+const LETTERS: Readonly<Record<GraphOutcome, string>> = {
   accepted: 'a',
   'soft-failed': 's',
   rejected: 'r',
   outlier: 'o',
   'rejected-outlier': 'x',
 };
-const OUTCOMES = new Map(Object.entries(LETTERS).map(([outcome, letter]) => [letter, outcome as Outcome]));
+const OUTCOMES = new Map(Object.entries(LETTERS).map(([outcome, letter]) => [letter, outcome as GraphOutcome]));
 
 /** As many digits in base 36 as the largest index of a line needs: 2^31. */
 const INDEX_DIGITS = 6;

@@ -20,7 +20,7 @@ import {
   type GraphEvent,
   lineOf,
   NO_STATE,
-  type Outcome,
+  type GraphOutcome,
   putGraphEvent,
   type StatePlace,
 } from './graph-rows.js';
@@ -32,7 +32,7 @@ import { isEndOfLine, writeNextState } from './write-state.js';
 /** What the graph needs of a fact. */
 export type GraphFact = Pick<RecordedFact, 'stream' | 'type' | 'data' | 'revision' | 'position'>;
 
-const WITH_STATE: Readonly<Record<string, Outcome>> = {
+const WITH_STATE: Readonly<Record<string, GraphOutcome>> = {
   'pdu-accepted': 'accepted',
   'pdu-soft-failed': 'soft-failed',
   'pdu-rejected': 'rejected',
@@ -61,7 +61,7 @@ class GraphWriter {
     this.#roomId = roomIdOfStream(fact.stream);
   }
 
-  async placed(outcome: Outcome, data: PduWithState): Promise<void> {
+  async placed(outcome: GraphOutcome, data: PduWithState): Promise<void> {
     const {
       event_id: eventId,
       origin,
@@ -165,7 +165,7 @@ class GraphWriter {
    * base, because it was resolved, it gets a place too.
    */
   async #writeStates(
-    outcome: Outcome,
+    outcome: GraphOutcome,
     data: PduWithState,
     base: StatePlace,
   ): Promise<NonNullable<GraphEvent['states']>> {
@@ -193,7 +193,7 @@ class GraphWriter {
     noteCopy(this.rows, this.#roomId, eventId, revision);
   }
 
-  #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
+  #putEvent(eventId: EventId, outcome: GraphOutcome, pdu: JsonObject, states: GraphEvent['states']): void {
     const { revision, position } = this.fact;
     putGraphEvent(this.rows, this.#roomId, eventId, { outcome, revision, position, depth: depthOf(pdu), states });
   }
