@@ -38,6 +38,11 @@ function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
   return home.execute(new ReceivePdus(OTHER.name, roomId, texts));
 }
 
+const redactAs = (userId: UserId, eventId: EventId): Promise<EventSent> =>
+  home.execute(new RedactEvent(requesterOf(userId), roomId, eventId, {}));
+const refusalOf = (userId: UserId, eventId: EventId): Promise<unknown> =>
+  redactAs(userId, eventId).catch(({ errcode }) => errcode);
+
 const kindsOf = ({ received }: Receipt): string[] => received.map(({ kind }) => kind);
 
 describe('several redactions of one event', () => {
@@ -99,9 +104,6 @@ describe('several redactions of one event', () => {
 });
 
 describe('an event that nobody here is shown', () => {
-  const redactAs = (userId: UserId, eventId: EventId) =>
-    home.execute(new RedactEvent(requesterOf(userId), roomId, eventId, {}));
-
   it('is redacted by whoever has the level and has heard of it, and by nobody else', async () => {
     const dave = '@dave:a.example' as UserId;
     await home.join(dave, roomId);
@@ -112,11 +114,10 @@ describe('an event that nobody here is shown', () => {
     expect(kindsOf(await receive(late))).toEqual(['soft-failed']);
     const { eventId } = late.event;
     await home.views.follow();
-    const unheardOf = '$unheard-of' as EventId;
+    const unheardOf = `$${'x'.repeat(43)}` as EventId;
     for (const [userId, id] of [
       [dave, eventId],
       [dave, unheardOf],
-      [ALICE, unheardOf],
     ] as const) {
       await expect(redactAs(userId, id)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
     }
@@ -127,5 +128,33 @@ describe('an event that nobody here is shown', () => {
     ]);
     const { result } = await home.workers.run(roomId, { actor: ALICE }, ({ known }) => known.find([eventId]));
     expect(result.get(eventId)).toMatchObject({ outcome: 'soft-failed', isRedacted: true });
+  });
+});
+
+describe('an event that has not come', () => {
+  const reader = { userId: ALICE, ignored: new Set<UserId>() };
+
+  it('is redacted as it comes, by whoever had the level; nobody is shown the redaction before', async () => {
+    const dave = '@dave:a.example' as UserId;
+    await home.join(dave, roomId);
+    await there.hear(home);
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    await receive(join);
+    await home.views.follow();
+    const { eventId } = hello.event;
+    expect(await refusalOf(dave, eventId)).toBe('M_INVALID_PARAM');
+    expect(await refusalOf(ALICE, '$too-short' as EventId)).toBe('M_INVALID_PARAM');
+    const sent = await redactAs(ALICE, eventId);
+    await expect(getEvent(home.views, roomId, sent.eventId, reader)).rejects.toThrow('No such');
+    expect(kindsOf(await receive(hello))).toEqual(['accepted']);
+    await home.views.follow();
+    const { row } = await getEvent(home.views, roomId, eventId, reader);
+    expect(row.header.redactedBy).toBe(sent.eventId);
+    expect((await getEvent(home.views, roomId, sent.eventId, reader)).row.header.redacts).toBe(eventId);
+  });
+
+  it('is not where no other server has been in the room', async () => {
+    const elsewhere = await there.says('hello');
+    expect(await refusalOf(ALICE, elsewhere.event.eventId)).toBe('M_INVALID_PARAM');
   });
 });

@@ -44,6 +44,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
       if (
         accepted.data.origin === undefined &&
         accepted.data.state_pdus === undefined &&
+        accepted.data.pdu['type'] !== 'm.room.redaction' &&
         !mayBeOvertaken(accepted.data)
       )
         return applyEvent(accepted, fact, rows);
@@ -57,7 +58,7 @@ async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnR
   const { data } = accepted;
   if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
   applyEvent(accepted, fact, rows);
-  if (mayWait(data)) letWait(accepted, fact, rows);
+  if (await mayWait(accepted, rows)) letWait(accepted, fact, rows);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
   if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
 }
@@ -152,10 +153,18 @@ async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): P
   if (place?.isPlaceless === true) HISTORY.delete(rows, rowKeyOf(roomId, place));
 }
 
-/** Whether an event is a redaction that may be accepted without taking effect: another server's, by the rules since version 3. */
-function mayWait({ origin, pdu, room_version: version }: AcceptedFact['data']): boolean {
-  if (origin === undefined || pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return false;
-  return findRoomVersion(version)?.redactionAuthRule === false;
+/**
+ * Whether an event is a redaction that may be accepted without taking effect, by the rules since version 3: another server's, and one of
+ * ours whose event is not shown here. Of any other event of ours its effect is written together with it.
+ */
+async function mayWait({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<boolean> {
+  const { origin, pdu, room_version: version } = data;
+  if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return false;
+  if (findRoomVersion(version)?.redactionAuthRule !== false) return false;
+  const target = redactionTargetOf(pdu);
+  return (
+    origin !== undefined || target === undefined || !(await EVENTS.has(rows, [eventKeyPart(target as EventId), roomId]))
+  );
 }
 
 /**
