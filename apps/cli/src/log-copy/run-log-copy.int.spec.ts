@@ -147,6 +147,12 @@ describe('a log that is copied to a server and back', () => {
     expect(readdirSync(join(other, 'keys'))).toEqual(['signing.key']);
   });
 
+  test('is for nobody else of the machine to look into', async () => {
+    const made = join(other, 'new');
+    expect(await copyTo(made)).toBe(EXIT.ok);
+    for (const path of [made, join(made, 'log'), join(made, 'keys')]) expect(statSync(path).mode & 0o077).toBe(0);
+  });
+
   test('has what was told in parts as it was written, also on a server that takes 1 MB at once', async () => {
     server.log.maxAppendBytes = DEFAULT_APPEND_BYTES;
     const room = await roomWithParts();

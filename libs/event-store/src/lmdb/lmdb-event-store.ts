@@ -52,7 +52,7 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
     checkFile(directory);
     return new LmdbEventStore(await openTables(directory, options), directory, undefined);
   }
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = await takeWriterLock(directory);
   try {
     checkFile(directory);

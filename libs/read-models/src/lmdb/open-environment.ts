@@ -51,7 +51,7 @@ export function openEnvironment(
   { readOnly = false, log = console.warn, damageProgram }: EnvironmentOptions,
 ): Environment {
   if (readOnly) return openFile(directory, true);
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
     if (existsSync(join(directory, DATA_FILE))) checkDataFile(join(directory, DATA_FILE));
     const damage = findDamage(directory, 'views', noteOpened(directory), damageProgram);
