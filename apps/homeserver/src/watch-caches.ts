@@ -12,6 +12,7 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushRules } from '#push/push-rules';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
 import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
@@ -22,8 +23,8 @@ import { SharedRows } from '#sync/parts/recent-rows';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /**
- * Adds what the caches of this process do to the metrics, by their name: all but those that are part of an entry of another, as
- * the events that a room has in memory, and go with it.
+ * Adds what the caches of this process do to the metrics, by their name: all but those that are part of something else and go with it,
+ * as the events of a room in memory with the room (an entry of `rooms`), and those of a room that is being joined with the join.
  */
 export function watchCaches(
   metrics: Metrics,
@@ -39,6 +40,7 @@ export function watchCaches(
     'forgotten-rooms': of(ForgetRoomHandler),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
+    'merges-in-vain': of(ExtremityMerging),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
     'registration-nonces': of(RegistrationNonces),

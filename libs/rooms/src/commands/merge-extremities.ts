@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
@@ -37,6 +37,12 @@ export class ExtremityMerging {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#vain.numbers;
+  }
+
+  /** Brings extremities together as long as that is due, and somebody here may speak. Throws where the log or the views cannot be reached. */
   async merge(roomId: RoomId): Promise<void> {
     // A clock that was set back lets nobody wait longer.
     if (Math.abs(this.clock.now() - (this.#vain.get(roomId) ?? -Infinity)) < PAUSE) return;
