@@ -98,7 +98,7 @@ export class Receiving {
     return this.prepare(pdus, { roomId, version, origin });
   }
 
-  /** Does what needs no room, some hundred events at a time, with their signatures on other cores. In the order of the events. */
+  /** Does what needs no room, some hundred events at a time: their signatures are checked together, on other cores. In the order of the events. */
   async prepare(
     inputs: readonly (Uint8Array | string | Pdu)[],
     room: { readonly roomId: RoomId; readonly version: RoomVersion; readonly origin: ServerName },
