@@ -3,10 +3,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { SERVER_STREAM } from '#event-store/log-identity';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { BY_SERVER } from './accounts.js';
 import { hashSecret, newRegistrationToken } from './credentials/secrets.js';
-import { type FirstRegistrationTokenIssued, SERVER_STREAM } from './facts/registration-token-facts.js';
+import type { FirstRegistrationTokenIssued } from './facts/registration-token-facts.js';
 import { RegistrationTokens } from './registration-tokens.js';
 
 const ISSUED = 'first-registration-token-issued';

@@ -26,7 +26,7 @@ export interface RedactionTarget {
 }
 
 /** The event a redaction's content names; M_MISSING_PARAM where it names none. */
-export function redactionTargetOf(content: JsonObject): EventId {
+export function parseRedactionTarget(content: JsonObject): EventId {
   if (content['redacts'] === undefined) throw new MatrixError('M_MISSING_PARAM', 'content.redacts is missing');
   return parseEventId(content['redacts']);
 }

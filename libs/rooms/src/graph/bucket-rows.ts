@@ -239,6 +239,7 @@ function headOf({ value }: BucketRow): string {
   return end < 0 ? value : value.slice(0, end);
 }
 
+/** Whether a row says that its bucket was split. */
 export function isSplit({ value }: BucketRow): boolean {
   return value.startsWith('/');
 }
@@ -259,6 +260,7 @@ export function partOf(digest: string, depth: number): number {
   return (digest.charCodeAt(depth >> 2) >> (6 - 2 * (depth & 3))) & 3;
 }
 
+/** The hash by which a key has its bucket. */
 export function digestOfKey({ type, stateKey }: Pick<StateValue, 'type' | 'stateKey'>): string {
   return digestOf(type, stateKey);
 }

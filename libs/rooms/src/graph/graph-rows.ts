@@ -72,6 +72,7 @@ export function indexKey(index: number): string {
   return index.toString(36).padStart(INDEX_DIGITS, '0');
 }
 
+/** Reads what `indexKey` wrote. */
 export function indexOfKey(key: string): number {
   return Number.parseInt(key, 36);
 }
@@ -88,7 +89,7 @@ export function formatGraphEvent({ outcome, revision, position, depth, states }:
   const { before, after, current } = states;
   const place = `${head} ${formatStatePlace(after)}`;
   if (current !== undefined) return `${place} ${formatStatePlace(before)} ${formatStatePlace(current)}`;
-  return isSamePlace(before, after) ? place : `${place} ${formatStatePlace(before)}`;
+  return isSameStatePlace(before, after) ? place : `${place} ${formatStatePlace(before)}`;
 }
 
 /** Reads what `formatGraphEvent` wrote. */
@@ -109,6 +110,7 @@ function statesOf(place: string, earlier: string | undefined, current: string | 
   return current === undefined ? { before, after } : { before, after, current: statePlaceOf(current) };
 }
 
+/** As `statePlaceOf` reads it. */
 export function formatStatePlace({ line, index, rootIn }: StatePlace): string {
   return rootIn === undefined ? `${line}:${index}` : `${line}:${index}:${rootIn}`;
 }
@@ -119,7 +121,8 @@ export function statePlaceOf(text: string): StatePlace {
   return rootIn === undefined ? { line: line!, index: Number(index) } : { line: line!, index: Number(index), rootIn };
 }
 
-export function isSamePlace(a: StatePlace, b: StatePlace): boolean {
+/** Whether two places are the same, and so the states there. */
+export function isSameStatePlace(a: StatePlace, b: StatePlace): boolean {
   return a.line === b.line && a.index === b.index;
 }
 

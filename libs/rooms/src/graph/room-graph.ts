@@ -20,7 +20,7 @@ import {
   GRAPH_LEARNT,
   type GraphEvent,
   type GraphRows,
-  isSamePlace,
+  isSameStatePlace,
   type LearntRow,
   NO_STATE,
   type StatePlace,
@@ -177,7 +177,7 @@ export class GraphState {
     changes: StateValue[],
     turn: Turn,
   ): Promise<void> {
-    if (isSamePlace(before, after)) return;
+    if (isSameStatePlace(before, after)) return;
     const [old, now] = await Promise.all([this.#rowOf(bucket, before), this.#rowOf(bucket, after)]);
     if (turn.isOver()) await turn.pass();
     if (old !== undefined && now !== undefined && isSplit(old) && isSplit(now)) {
@@ -186,7 +186,7 @@ export class GraphState {
         await this.#compare(`${bucket}${part}`, place, places[part]!, changes, turn);
       return;
     }
-    if (old !== undefined && now !== undefined && isSamePlace(old.at, now.at)) return;
+    if (old !== undefined && now !== undefined && isSameStatePlace(old.at, now.at)) return;
     const held = new Map<string, StateEntry>();
     const found: StateEntry[] = [];
     await this.#collect(bucket, before, found, turn);

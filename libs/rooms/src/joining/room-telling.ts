@@ -10,7 +10,7 @@ import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import { AuthOrder } from '../receive/auth-order.js';
 import { gatherState } from '../receive/gather-state.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
-import { partsOf } from '../receive/learn-state.js';
+import { tellStateInParts } from '../receive/learn-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../receive/server-keys.js';
 import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
@@ -19,7 +19,7 @@ import { liveRoom } from '../worker/live-room.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
 import { type IndexedOutlier, JoinIndex } from './join-index.js';
 import { JoiningRoom } from './joining-room.js';
-import { readAhead } from './read-ahead.js';
+import { makeAhead } from './make-ahead.js';
 
 type Input = Uint8Array | string | Pdu;
 
@@ -117,7 +117,7 @@ export class RoomTelling {
 
   /** Stores what was told as outliers, the join event too. Answers why that cannot be among them; undefined where it is. */
   async storeOutliers(told: ToldRoom, join: PreparedPdu): Promise<string | undefined> {
-    for await (const group of readAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
+    for await (const group of makeAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
       // PERF: what authorises them is read from the log at once, not one after another.
       const authEvents = group.flatMap(({ pdu }) => (pdu.kind === 'prepared' ? pdu.event.authEvents : []));
       await this.room.find([...new Set(authEvents)]);
@@ -135,7 +135,7 @@ export class RoomTelling {
     const told = await inTurns(gatherState(this.#stateEvents(), this.room.createEvent.eventId));
     if (typeof told === 'string') return told;
     const { state, longest } = told;
-    for (const part of partsOf(join, this.origin, state, longest)) {
+    for (const part of tellStateInParts(join, this.origin, state, longest)) {
       await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
         checkJoin(turn, this.begun);
         learnPart(turn, part);

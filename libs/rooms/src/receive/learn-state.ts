@@ -43,14 +43,14 @@ export async function learnState(
   const told = await inTurns(gatherState(allowed, room.createEvent?.eventId));
   if (typeof told === 'string') return { kind: 'dropped', reason: told, wantedKeys: [] };
   const { state, longest } = told;
-  return { kind: 'learnt', parts: [...partsOf(eventId, origin, state, longest)], state };
+  return { kind: 'learnt', parts: [...tellStateInParts(eventId, origin, state, longest)], state };
 }
 
 /**
  * The state before an event as the facts tell it, in parts of some thousand entries; made one after another as they are asked for.
  * `longest`: the most that any of its entries takes (`gatherState`).
  */
-export function* partsOf(
+export function* tellStateInParts(
   eventId: EventId,
   origin: ServerName,
   state: StateTrie,
