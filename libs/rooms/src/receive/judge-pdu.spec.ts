@@ -386,6 +386,45 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     expect(here.extremities).toEqual([late.event.eventId]);
   });
 
+  it('of an auth chain is no news where it was superseded, whoever sends it again and however late it says it is', async () => {
+    const [there] = await Life.twice(id);
+    const users: Record<string, number> = there.room.version.privilegedCreators ? {} : { [ALICE]: 100 };
+    const levels = (name: string, ts: number) => there.send(ALICE, { ...levelsOf(users, { [name]: 50 }), ts });
+    const named = (text: string, ts: number) =>
+      there.send(ALICE, { ...memberOf(ALICE, 'join'), content: { membership: 'join', displayname: text }, ts });
+    const topicOf = (text: string, ts: number) => there.send(ALICE, { ...topic(text), ts });
+    const old: { readonly eventId: EventId }[] = [];
+    for (const [set, ts] of [
+      [levels, 9_000],
+      [named, 9_000],
+      [topicOf, 1_000],
+    ] as const) {
+      old.push(await set('kick', ts));
+      await set('ban', 2_000);
+    }
+    const join = await there.make(BOB, memberOf(BOB, 'join'));
+    const { roomId, version: itsVersion } = there.room;
+    const here = new MemoryRoom(roomId, itsVersion, keysOf(A, B));
+    seen.push(here);
+    for (const { data } of there.room.facts) await here.receiveOutlier(pduTextOf(data));
+    const stateBefore = (eventId: EventId): EventId[] => {
+      const [parent] = there.room.known.get(eventId)!.event.prevEvents;
+      return [...there.room.after(parent!).entries()].map((entry) => entry.eventId);
+    };
+    await here.learn(
+      join.event.eventId,
+      [...there.room.state.entries()].map((entry) => entry.eventId),
+    );
+    await here.receive(join.text);
+    const { extremities, state } = here;
+    for (const { eventId } of old) {
+      const text = pduTextOf(there.room.facts.find(({ data }) => data.includes(`"event_id":"${eventId}"`))!.data);
+      await here.learn(eventId, stateBefore(eventId));
+      expect(await here.receive(text)).toMatchObject({ kind: 'accepted', header: { history: true } });
+    }
+    expect([here.extremities, here.state.rootHash]).toEqual([extremities, state.rootHash]);
+  });
+
   it('of the state before a join begins the room here, also where that was given up once and begun again', async () => {
     const [there] = await Life.twice(id);
     const join = await there.make(BOB, memberOf(BOB, 'join'));

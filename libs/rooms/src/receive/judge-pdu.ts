@@ -15,6 +15,7 @@ import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
 import { extremitiesBeside, isMergeDue } from './extremities-beside.js';
 import { resolveStates } from './resolve-states.js';
+import { isSuperseded } from './superseded.js';
 import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change.js';
 
 /** How an event comes in. */
@@ -52,7 +53,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
   const isHole = await room.isHole(eventId);
   const isPast = arrival.isHistory === true || isHole || isHeldAlready(event, room);
-  if (isPast) return judging.acceptHistory(isHole);
+  if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) return judging.acceptHistory(isHole);
   const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
   return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
 }
@@ -140,6 +141,8 @@ class Judging {
     const told = await this.#tellAllowed(state);
     const beside = await extremitiesBeside(this.#event, this.known, room);
     const current = await this.#resolveCurrent(state, beside);
+    // Part of a state or of an auth chain that was told before, and less than what is here: no news.
+    if (this.#isOfToldState() && current.rootHash === room.state.rootHash) return this.acceptHistory(false);
     const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
     const before = room.extremities.map(({ eventId }) => eventId);
     const toldCurrent = await tellCurrent(room.state, current, told);
@@ -158,6 +161,11 @@ class Judging {
       current,
       isMergeDue: isMergeDue(extremities),
     };
+  }
+
+  #isOfToldState(): boolean {
+    const { eventId, stateKey } = this.#event;
+    return stateKey !== undefined && this.known.get(eventId)?.outcome === 'outlier';
   }
 
   /**
