@@ -8,6 +8,7 @@ import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
+import { auditRoom } from '../audit/audit-room.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -99,6 +100,25 @@ describe('several redactions of one event', () => {
     await home.views.follow();
     for (const { event } of [forbidden, after]) {
       await expect(getEvent(home.views, roomId, event.eventId, reader)).rejects.toThrow('No such');
+    }
+  });
+});
+
+describe('a redaction that names another event where its room version has no place for one', () => {
+  it('is shown as one of the event that it redacts, and is told so', async () => {
+    const said = await home.send(ALICE, roomId);
+    await there.hear(home);
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    const redacts = hello.event.eventId;
+    const redaction = await there.makes({ type: 'm.room.redaction', redacts, pdu: { redacts: said } });
+    await receive(join, hello, redaction);
+    await home.views.follow();
+    const { row } = await getEvent(home.views, roomId, redaction.event.eventId, { userId: ALICE, ignored: new Set() });
+    expect(row.header.redacts).toBe(redacts);
+    expect(JSON.parse(row.content)).toEqual({ redacts });
+    const telling = { people: String, messages: false };
+    for await (const { event_id: eventId, what } of auditRoom(home.views.today, roomId, telling)) {
+      if (eventId === redaction.event.eventId) expect(what).toBe(`redacted a message of ${BOB}`);
     }
   });
 });

@@ -5,7 +5,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { contentOf, referencedIds } from './pdu-fields.js';
+import { contentOf, redactionTargetOf, referencedIds } from './pdu-fields.js';
 import {
   type HistoryVisibility,
   historyVisibilityOf,
@@ -146,7 +146,7 @@ export function roomEventOfPdu(roomId: RoomId, eventId: EventId, pdu: JsonObject
     depth: Number(pdu['depth']),
     prevEvents: referencedIds(pdu['prev_events']),
     authEvents: referencedIds(pdu['auth_events']),
-    redacts: (version.redactsInContent ? content['redacts'] : pdu['redacts']) as EventId | undefined,
+    redacts: redactionTargetOf(pdu, version.id),
     pdu,
   };
 }

@@ -120,7 +120,7 @@ function asLeft(change: StateChange): CurrentStateEvent[] {
 function parseAccepted(fact: RecordedFact): AcceptedFact {
   const { data, lenient } = parseData<PduAccepted>(fact);
   const roomId = roomIdOfStream(fact.stream);
-  const { event_id, visibility, txn, pdu } = data;
+  const { event_id, visibility, txn, room_version, pdu } = data;
   const isHistory = data.history === true;
   const { position } = fact;
   const row = timelineRowOf({
@@ -129,6 +129,7 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     visibility,
     replaces: heldBefore(data),
     txn,
+    room_version,
     pdu,
     lenient,
     isHistory,
