@@ -12,7 +12,7 @@ import {
   roomIdOfStream,
   type StateChange,
 } from '#rooms/facts/room-facts';
-import { isOfThePast } from '#rooms/facts/fact-text';
+import { headerTextOf, isOfThePast } from '#rooms/facts/fact-text';
 import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
 
 /** A change of one user's membership, as the notifier keeps it. */
@@ -37,7 +37,6 @@ export type Touch =
   | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId; readonly hears: 'nobody' }
   | { readonly kind: 'user'; readonly userId: UserId; readonly hears: 'user' | 'nobody' };
 
-const PDU_MARK = ',"pdu":{';
 const MEMBER = '"type":"m.room.member"';
 const DEVICE_STREAM = 'device-';
 
@@ -82,10 +81,9 @@ function touchOfUser(fact: RecordedFact, userId: UserId): Extract<Touch, { userI
 }
 
 function membersOf(fact: RecordedFact, concerns: (userId: UserId) => boolean): readonly MembershipTouch[] {
-  const end = fact.data.indexOf(PDU_MARK);
-  const header = fact.data.slice(0, end);
+  const header = headerTextOf(fact.data);
   if (!header.includes(MEMBER)) return NO_MEMBERS;
-  const changed = currentChangeOf(JSON.parse(`${header}}`) as Omit<PduAccepted, 'pdu'>);
+  const changed = currentChangeOf(JSON.parse(header) as Omit<PduAccepted, 'pdu'>);
   const isOne = ({ type, state_key: target }: StateChange): boolean =>
     type === 'm.room.member' && concerns(target as UserId);
   if (changed?.state.some(isOne) !== true) return NO_MEMBERS;
