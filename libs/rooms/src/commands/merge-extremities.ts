@@ -4,7 +4,7 @@ import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
-import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { EVENT_AUTHOR, type EventAuthor, type EventDraft } from '../decide/decide-event.js';
 import { isMergeDue } from '../receive/extremities-beside.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -12,6 +12,11 @@ import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 
 /** NOTSPEC: what servers in use call an event that says nothing: it merges. Clients do not show what they do not know. */
 const SAYS_NOTHING = 'org.matrix.dummy_event';
+/**
+ * With more than so many open, and nobody here who may say anything, somebody's member event is sent once more as it is: who is in a room
+ * may say so at whatever power level. Clients are told of it, so not for a few.
+ */
+const MOST_WITHOUT_VOICE = 100;
 /** How many users are tried. */
 const MOST_TRIED = 10;
 /** Each event brings up to twenty extremities together. */
@@ -22,8 +27,8 @@ const ROOMS_REMEMBERED = 10_000;
 
 /**
  * Brings the extremities of a room together where so many are open that one of ours is due: by an event of a user of this server who may
- * speak there. Each event that is received asks for it anew, so nothing is lost with the process. Where nobody may, the extremities stay
- * open until somebody here says something.
+ * speak there or, where many are open, who is there. Each event that is received asks for it anew, so nothing is lost with the process.
+ * Where nobody may, the extremities stay open until somebody here says something, and are bounded all the same (`judgePdu`).
  */
 @Injectable()
 export class ExtremityMerging {
@@ -75,12 +80,25 @@ async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<'m
 
 async function sendAsOneOf(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {
   for (const sender of users) {
-    try {
-      await turn.send({ type: SAYS_NOTHING, sender, content: {} });
-      return true;
-    } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
-    }
+    if (await mightSend(turn, { type: SAYS_NOTHING, sender, content: {} })) return true;
+  }
+  if (turn.head.extremities.length <= MOST_WITHOUT_VOICE) return false;
+  for (const sender of users) {
+    const member = await turn.findState('m.room.member', sender);
+    if (member?.content['membership'] !== 'join') continue;
+    // Who is in the room needs nobody to let them in, nor another server to sign that.
+    const { join_authorised_via_users_server: _, ...content } = member.content;
+    if (await mightSend(turn, { type: 'm.room.member', stateKey: sender, sender, content })) return true;
   }
   return false;
+}
+
+async function mightSend(turn: RoomTurn, draft: EventDraft): Promise<boolean> {
+  try {
+    await turn.send(draft);
+    return true;
+  } catch (error) {
+    if (error instanceof MatrixError) return false;
+    throw error;
+  }
 }

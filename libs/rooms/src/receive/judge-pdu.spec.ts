@@ -336,6 +336,18 @@ describe.each(['1', '3', '11', '12'])('a redaction in room version %s', (id) => 
   });
 });
 
+it('is soft-failed where it would be one extremity more of 250, and brings them together all the same', async () => {
+  const life = await Life.of('11');
+  const [prev] = [life.extremities];
+  for (let ts = 1; ts <= 250; ts++) expect(await life.send(ALICE, { prev, ts })).toMatchObject({ kind: 'accepted' });
+  const many = life.extremities;
+  const outcome = await life.send(ALICE, { prev });
+  expect(outcome).toMatchObject({ kind: 'soft-failed', reason: 'The room has too many branches' });
+  const next = await life.send(ALICE, { prev: [outcome.eventId, ...many.slice(0, 19)] });
+  expect(next).toMatchObject({ kind: 'accepted' });
+  expect(life.extremities).toEqual([...many.slice(19), next.eventId]);
+});
+
 describe.each(['1', '6', '11', '12'])('in room version %s what other servers tell', (id) => {
   it('of an auth chain becomes outliers, by their own auth events, and may be judged in full later', async () => {
     const all = await firstEvents(version(id), A);

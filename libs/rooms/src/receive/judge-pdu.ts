@@ -13,7 +13,7 @@ import { refuseByPolicy } from './7-check-policy.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
-import { extremitiesBeside, isMergeDue } from './extremities-beside.js';
+import { extremitiesBeside, isMergeDue, refuseOneMore } from './extremities-beside.js';
 import { resolveStates } from './resolve-states.js';
 import { isSuperseded } from './superseded.js';
 import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change.js';
@@ -135,11 +135,13 @@ class Judging {
     };
   }
 
-  async accept(): Promise<Accepted> {
+  async accept(): Promise<Accepted | SoftFailed> {
     const { room } = this;
+    const beside = await extremitiesBeside(this.#event, this.known, room);
+    const refusal = refuseOneMore(beside, room);
+    if (refusal !== undefined) return this.softFail(refusal);
     const state = this.#stateAfter();
     const told = await this.#tellAllowed(state);
-    const beside = await extremitiesBeside(this.#event, this.known, room);
     const current = await this.#resolveCurrent(state, beside);
     // Part of a state or of an auth chain that was told before, and less than what is here: no news.
     if (this.#isOfToldState() && current.rootHash === room.state.rootHash) return this.acceptHistory(false);
