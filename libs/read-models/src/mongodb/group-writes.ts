@@ -6,6 +6,7 @@ import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import type { Way } from './connect.js';
 import { Journal, type LeaseState, NOTHING, type RowChange } from './journal.js';
+import { KnownCollections } from './known-collections.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 import { idOf } from './row-ids.js';
 import { isAway } from './unreachable.js';
@@ -26,6 +27,13 @@ const LOOK_GAP_MS = 2000;
 /** What one group takes before the next is begun. */
 const GROUP_CHARACTERS = 8 * 1024 * 1024;
 
+/** Who writes, and who hears of it: see MongoReadModelOptions. */
+export interface WriterWatch {
+  readonly holder?: string;
+  readonly onGone?: (error: ViewsGone) => void;
+  readonly onThrownAway?: (message: string) => void;
+}
+
 /** Rows to write: by collection and id, null to delete. */
 type Rows = Map<string, Map<string, string | null>>;
 
@@ -45,6 +53,7 @@ export class GroupWrites {
   readonly #database: Db;
   readonly #large: LargeValues;
   readonly #journal: Journal;
+  readonly #collections: KnownCollections;
   readonly #rows: RowWriter;
   readonly #outage: Outage<Way>;
   /** One group, or one drop, after another. */
@@ -64,17 +73,17 @@ export class GroupWrites {
   /** That of the look after it, which has not begun. */
   #nextAnswer: Promise<void> | undefined;
 
-  /** `holder`: see MongoReadModelOptions. `onGone`: told once of what `gone` says from then on. */
+  /** `watch`: see MongoReadModelOptions. */
   constructor(
     database: Db,
     large: LargeValues,
     outage: Outage<Way>,
-    private readonly holder: string | undefined,
-    private readonly onGone?: (error: ViewsGone) => void,
+    private readonly watch: WriterWatch,
   ) {
     this.#database = database;
     this.#large = large;
-    this.#journal = new Journal(database, large, holder);
+    this.#journal = new Journal(database, large, watch.holder);
+    this.#collections = new KnownCollections(database);
     this.#rows = new RowWriter(database, large, () => this.#late?.refresh());
     this.#outage = outage;
   }
@@ -100,11 +109,16 @@ export class GroupWrites {
     return this.#inTurn(async () => {
       const lease = await this.#journal.look();
       if (!this.#isFree(lease)) return false;
-      const group = await this.#journal.take(lease);
-      if (group === undefined) return false;
-      this.#rows.doubt(group);
+      const left = await this.#journal.take(lease);
+      if (left === undefined) return false;
+      const why = await this.#collections.throwAwayIfLost();
+      if (why !== undefined) this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
+      const group = why === undefined ? left : NOTHING;
+      this.#rows.doubt(left);
       await this.#rows.write(group, this.#journal.groups);
+      this.#collections.wrote(group.keys());
       await this.#journal.note(NOTHING);
+      await this.#collections.take();
       this.#beats = setInterval(() => void this.#beat(), BEAT_MS).unref();
       return true;
     });
@@ -126,7 +140,7 @@ export class GroupWrites {
 
   async #confirmNow(): Promise<void> {
     try {
-      await (this.#beats === undefined ? this.#journal.checkGoesOn() : this.#journal.renew());
+      await this.#look();
     } catch (error) {
       if (this.#beats !== undefined) this.#noteGone(error);
       throw error instanceof ViewsGone ? new ViewsUnavailable(error.message, { cause: error }) : error;
@@ -165,6 +179,7 @@ export class GroupWrites {
       await this.#finish();
       // Else a crash would bring back the rows of the last group; and only who has the lease may do it.
       await this.#journal.note(NOTHING);
+      await this.#collections.forget(collection);
       try {
         await this.#database.collection<RowDocument>(collection).drop();
       } catch (error) {
@@ -189,7 +204,7 @@ export class GroupWrites {
     const now = performance.now();
     const seen = this.#seen;
     // At the first look alone: two that bear one name all the same would take it from each other for ever.
-    if (seen === undefined && this.holder !== undefined && lease.holder === this.holder) return true;
+    if (seen === undefined && this.watch.holder !== undefined && lease.holder === this.watch.holder) return true;
     const isSame =
       seen !== undefined &&
       now - seen.last < LOOK_GAP_MS &&
@@ -232,19 +247,30 @@ export class GroupWrites {
       this.#rows.doubt(group);
       throw error;
     }
+    this.#collections.wrote(group.keys());
     this.#unfinished = undefined;
   }
 
   async #beat(): Promise<void> {
     if (this.#gone !== undefined) return;
-    await this.#journal.renew().catch((error: unknown) => this.#noteGone(error));
+    await this.#look().catch((error: unknown) => this.#noteGone(error));
+  }
+
+  /** Says that this process is there, where it has the lease. Throws ViewsGone where something that was written is not. */
+  async #look(): Promise<void> {
+    const looks =
+      this.#beats === undefined
+        ? [this.#journal.checkGoesOn(), this.#collections.check()]
+        : [this.#journal.renew(), this.#collections.look()];
+    // What the journal says comes first: of a database that was dropped no collection is there either.
+    for (const look of await Promise.allSettled(looks)) if (look.status === 'rejected') throw look.reason;
   }
 
   /** What is away is told by who watches the connection. */
   #noteGone(error: unknown): void {
     if (!(error instanceof ViewsGone) || this.#gone !== undefined) return;
     this.#gone = error;
-    this.onGone?.(error);
+    this.watch.onGone?.(error);
   }
 
   /** Runs what writes, when all before it has ended, and notes whether the server takes it. */
