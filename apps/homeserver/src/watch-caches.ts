@@ -58,35 +58,18 @@ export function watchCaches(
   ];
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
     list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);
-  const labels = ['cache'];
-  metrics.addGauges(
-    'annals_cache_entries',
-    'Entries of a cache',
-    labels,
-    read(({ size }) => size),
-  );
-  metrics.addGauges(
-    'annals_cache_capacity',
-    'The most entries of a cache',
-    labels,
-    read(({ capacity }) => capacity),
-  );
-  metrics.addCounters(
-    'annals_cache_hits_total',
-    'What a cache was asked for and had',
-    labels,
-    read(({ hits }) => hits),
-  );
-  metrics.addCounters(
-    'annals_cache_misses_total',
-    'What a cache was asked for and did not have',
-    labels,
-    read(({ misses }) => misses),
-  );
-  metrics.addCounters(
-    'annals_cache_evictions_total',
-    'Entries of a cache that gave way to newer ones',
-    labels,
-    read(({ evictions }) => evictions),
-  );
+  for (const [name, says, numberOf] of GAUGES) metrics.addGauges(name, says, ['cache'], read(numberOf));
+  for (const [name, says, numberOf] of COUNTERS) metrics.addCounters(name, says, ['cache'], read(numberOf));
 }
+
+type Told = readonly [name: string, says: string, numberOf: (cache: CacheNumbers) => number];
+
+const GAUGES: readonly Told[] = [
+  ['annals_cache_entries', 'Entries of a cache', ({ size }) => size],
+  ['annals_cache_capacity', 'The most entries of a cache', ({ capacity }) => capacity],
+];
+const COUNTERS: readonly Told[] = [
+  ['annals_cache_hits_total', 'What a cache was asked for and had', ({ hits }) => hits],
+  ['annals_cache_misses_total', 'What a cache was asked for and did not have', ({ misses }) => misses],
+  ['annals_cache_evictions_total', 'Entries of a cache that gave way to newer ones', ({ evictions }) => evictions],
+];

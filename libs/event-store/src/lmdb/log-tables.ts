@@ -130,7 +130,7 @@ export class LogTables {
     });
   }
 
-  /** The position and id of the fact at a revision. */
+  /** The fact of a stream at a revision; undefined where it is not there any more, or never was. */
   findFact(number: number, revision: number): RecordedFact | undefined {
     return this.#read(`stream ${number}`, () => {
       const position = this.#revisions.get(revisionKey(number, revision));
