@@ -38,6 +38,11 @@ export interface LmdbEventStoreOptions extends OutageWatch {
 
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
 const READ_FACTS = 250;
+/**
+ * Read at once by who follows the log. PERF: several look at a batch one after another, and what one parsed is kept for the next as
+ * long as it is small: of a replay that is an eighth of the work (docs/performance.md).
+ */
+const FOLLOWED_FACTS = 64;
 const READ_STREAM_FACTS = 200;
 const POLL_MS = 50;
 
@@ -234,7 +239,7 @@ class LmdbEventStore implements EventStore {
 
   #readNext(after: number): ReturnType<LogTables['readPositions']> | undefined {
     const end = this.#end();
-    return after < end ? this.#tables.readPositions(after, end, READ_FACTS) : undefined;
+    return after < end ? this.#tables.readPositions(after, end, FOLLOWED_FACTS) : undefined;
   }
 
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {

@@ -1,3 +1,4 @@
+import type { Answer } from '#kernel/answer';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
@@ -155,6 +156,6 @@ export function putGraphEvent(rows: OwnRows, roomId: RoomId, eventId: EventId, e
 }
 
 /** What the room knows of an event; undefined where it knows nothing, also where another room has it. */
-export function findGraphEvent(rows: GraphRows, roomId: RoomId, eventId: EventId): Promise<GraphEvent | undefined> {
+export function findGraphEvent(rows: GraphRows, roomId: RoomId, eventId: EventId): Answer<GraphEvent | undefined> {
   return GRAPH_EVENTS.get(rows, graphEventKey(roomId, eventId));
 }

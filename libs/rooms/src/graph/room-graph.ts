@@ -1,3 +1,4 @@
+import type { Answer } from '#kernel/answer';
 import type { EventId, RoomId } from '#kernel/ids';
 import { Turn } from '#projections/turn';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -44,7 +45,7 @@ export class RoomGraph {
   ) {}
 
   /** What became of an event; undefined where the room has not heard of it. */
-  findEvent(eventId: EventId): Promise<GraphEvent | undefined> {
+  async findEvent(eventId: EventId): Promise<GraphEvent | undefined> {
     return findGraphEvent(this.rows, this.roomId, eventId);
   }
 
@@ -66,7 +67,7 @@ export class RoomGraph {
   }
 
   /** How far other servers have told the state before an event; undefined where none did. */
-  findTelling(eventId: EventId): Promise<LearntRow | undefined> {
+  async findTelling(eventId: EventId): Promise<LearntRow | undefined> {
     return GRAPH_LEARNT.get(this.rows, [this.roomId, eventId]);
   }
 
@@ -82,7 +83,7 @@ export class RoomGraph {
   }
 
   /** The revision of the fact that holds what a redaction left of an event; undefined where none took effect. */
-  findRedacted(eventId: EventId): Promise<number | undefined> {
+  async findRedacted(eventId: EventId): Promise<number | undefined> {
     return GRAPH_REDACTED.get(this.rows, [this.roomId, eventId]);
   }
 
@@ -213,7 +214,7 @@ export class GraphState {
     return trie;
   }
 
-  #rowOf(bucket: string, upTo: StatePlace): Promise<BucketRow | undefined> {
+  #rowOf(bucket: string, upTo: StatePlace): Answer<BucketRow | undefined> {
     return findBucketRow(this.rows, this.roomId, upTo, bucket);
   }
 }
