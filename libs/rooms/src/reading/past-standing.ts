@@ -42,7 +42,9 @@ export async function findPastStandings(
     const state = await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
     if (state === undefined) {
       const then = await standingAtTaken(header);
-      found.set(eventId, { ...then, before: then.membership });
+      // At a member event of theirs they were what that made them.
+      const own = stateKey === userId && membership !== undefined ? { membership } : {};
+      found.set(eventId, { ...then, before: then.membership, ...own });
       continue;
     }
     const after = await standingIn(state);
