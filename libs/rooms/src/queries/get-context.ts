@@ -4,7 +4,7 @@ import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { openRoom } from '../reading/open-room.js';
+import { letIn, openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
@@ -22,7 +22,7 @@ export interface EventContext {
   readonly before: readonly TimelineRow[];
   /** Oldest first. */
   readonly after: readonly TimelineRow[];
-  /** The state after the last event. */
+  /** The state after the last event; of it those events alone that the reader may see, where the room's state is closed to them. */
   readonly state: readonly TimelineRow[];
   readonly start: TimelinePlace;
   readonly end: TimelinePlace;
@@ -63,7 +63,9 @@ export async function getContext(
   const matcher = compileMatcher({ ...filter, contains_url: undefined });
   // With lazy loading: of the members only the senders.
   const senders = filter.lazy_load_members === true ? sendersOf([event, ...before, ...after]) : undefined;
-  const state = await filterRows(matcher, room, await listStateRowsAfter(views, roomId, last.header, senders));
+  const there = await listStateRowsAfter(views, roomId, last.header, senders);
+  const mayReadAll = last.header.visibility === 'world_readable' || (await letIn(room)) !== undefined;
+  const state = await filterRows(matcher, room, mayReadAll ? there : await room.shownOf(there));
   return {
     room,
     event,

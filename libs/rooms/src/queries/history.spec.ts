@@ -284,6 +284,15 @@ describe('a page of a room whose history is missing in part', () => {
     expect(later.gaps).toEqual(at.gaps);
   });
 
+  it('is surrounded, for who is but invited, by the state alone that they may see', async () => {
+    const { eventId } = await others.fetch(say('for the invited', gap), { visibility: 'invited' });
+    await views.follow();
+    const stateFor = async (userId: UserId) =>
+      (await getContext(views, room.roomId, eventId, as(userId), 0, {})).state.map(({ header }) => header.stateKey);
+    expect(await stateFor(ALICE)).toContain(DAVE);
+    expect(await stateFor(ERIN)).not.toContain(DAVE);
+  });
+
   it('is told with what relates to an event before it: more of that may be missing', async () => {
     const behind = await others.fetch(say('behind it', gap));
     await views.follow();
