@@ -5,6 +5,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
+import { findStayEnd } from '#rooms/queries/stay-end';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { listStandings } from '#rooms/reading/standing';
 import type { MembershipOver } from '../streams/membership-over.js';
@@ -57,6 +58,7 @@ export class LeftRooms {
       isNew: over.isNew,
       after,
       upTo,
+      end: over.wasIn ? await findStayEnd(room, upTo) : undefined,
       isFull: over.isNew || sync.fullState,
       // Not shared: this stretch stands still, and what is in it may yet be redacted.
       recent: new RecentRows(this.views, roomId, upTo, sync.filter.timelineLimit + 1, after),
