@@ -104,9 +104,13 @@ export function outlierFactOf(event: RoomEvent, version: RoomVersion): RoomFact 
 }
 
 function readTakenState({ event_id: eventId, state, pdu }: StateTaken): TakenState {
-  const change = { ...state[0]!, event_id: eventId };
+  return takenStateOf({ ...state[0]!, event_id: eventId }, () => pdu);
+}
+
+/** What an event of the state that a join brought does to its room. `read`: what reads it, where it says something of that. */
+export function takenStateOf(change: TakenState['change'], read: () => JsonObject): TakenState {
   const isVisibility = change.type === 'm.room.history_visibility' && change.state_key === '';
-  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(contentOf(pdu)) : undefined };
+  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(contentOf(read())) : undefined };
 }
 
 /**
