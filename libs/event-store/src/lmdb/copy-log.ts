@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
+import { reserveLockFile } from './reserve-lock-file.js';
 
 /**
  * Copies the log in a directory into another one, as it stands at the call, while whoever writes it goes on. What is left free
@@ -8,6 +9,7 @@ import { open } from 'lmdb';
  */
 export async function copyLog(directory: string, target: string): Promise<void> {
   mkdirSync(target, { recursive: true, mode: 0o700 });
+  reserveLockFile(directory);
   const root = open({ path: directory, noSubdir: false, readOnly: true, maxDbs: 8, maxReaders: 512 });
   try {
     await root.backup(target, true);

@@ -24,6 +24,7 @@ import { type DurableBatch, LiveTail } from './live-tail.js';
 import { orDamaged } from './log-damage.js';
 import { MAX_REVISION } from './log-keys.js';
 import { LogTables } from './log-tables.js';
+import { reserveLockFile } from './reserve-lock-file.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 /** Those who watch are told that the disk takes nothing more, and that it does again. */
@@ -91,6 +92,7 @@ async function openTables(
 }
 
 function openRoot(directory: string, readOnly: boolean): RootDatabase {
+  reserveLockFile(directory);
   return open({
     path: directory,
     noSubdir: false,

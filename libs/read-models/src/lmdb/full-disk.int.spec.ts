@@ -19,4 +19,19 @@ describe.runIf(canMount())('views on a disk that is full', () => {
       rmSync(folder, { recursive: true });
     }
   });
+
+  it('end no process that opens them, or a log, for the first time: it is told why, and they open once there is room', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'annals-full-'));
+    const script = await bundleScript('libs/read-models/src/lmdb/full-disk-opener.ts');
+    try {
+      const { status, stdout } = onSmallDisk(folder, process.execPath, script.path, folder);
+      expect(status).toBe(0);
+      const [log, views, ...opened] = JSON.parse(stdout) as string[];
+      for (const reason of [log, views]) expect(reason).toMatch(/lock\.mdb cannot be made: ENOSPC/);
+      expect(opened).toEqual(['opened', 'opened']);
+    } finally {
+      await script.remove();
+      rmSync(folder, { recursive: true });
+    }
+  });
 });

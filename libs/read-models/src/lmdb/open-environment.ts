@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { findDamage } from '#event-store/lmdb/find-damage';
 import { noteOpened } from '#event-store/lmdb/last-end';
+import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
 export type Log = (message: string) => void;
@@ -74,6 +75,7 @@ function openFile(directory: string, readOnly: boolean): Environment {
   const file = join(directory, DATA_FILE);
   if (existsSync(file)) checkDataFile(file);
   else if (readOnly) throw new Error(`There are no views at ${file}`);
+  reserveLockFile(directory);
   const listeners = new Set(process.listeners('exit'));
   const root = open<string, string>({
     path: directory,
