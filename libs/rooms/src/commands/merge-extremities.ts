@@ -80,7 +80,7 @@ async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<'m
 
 async function sendAsOneOf(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {
   for (const sender of users) {
-    if (await mightSend(turn, { type: SAYS_NOTHING, sender, content: {} })) return true;
+    if (await sendIfAllowed(turn, { type: SAYS_NOTHING, sender, content: {} })) return true;
   }
   if (turn.head.extremities.length <= MOST_WITHOUT_VOICE) return false;
   for (const sender of users) {
@@ -88,12 +88,13 @@ async function sendAsOneOf(turn: RoomTurn, users: readonly UserId[]): Promise<bo
     if (member?.content['membership'] !== 'join') continue;
     // Who is in the room needs nobody to let them in, nor another server to sign that.
     const { join_authorised_via_users_server: _, ...content } = member.content;
-    if (await mightSend(turn, { type: 'm.room.member', stateKey: sender, sender, content })) return true;
+    if (await sendIfAllowed(turn, { type: 'm.room.member', stateKey: sender, sender, content })) return true;
   }
   return false;
 }
 
-async function mightSend(turn: RoomTurn, draft: EventDraft): Promise<boolean> {
+/** Answers whether the rules let it be sent. */
+async function sendIfAllowed(turn: RoomTurn, draft: EventDraft): Promise<boolean> {
   try {
     await turn.send(draft);
     return true;
