@@ -161,8 +161,9 @@ async function mayWait({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<b
   const { origin, pdu, room_version: version } = data;
   if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return false;
   if (findRoomVersion(version)?.redactionAuthRule !== false) return false;
+  if (origin !== undefined) return true;
   const target = redactionTargetOf(pdu, version);
-  return origin !== undefined || target === undefined || !(await EVENTS.has(rows, [eventKeyPart(target), roomId]));
+  return target !== undefined && !(await EVENTS.has(rows, [eventKeyPart(target), roomId]));
 }
 
 /**
