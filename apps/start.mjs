@@ -45,8 +45,18 @@ function isStale() {
   return stamp === 0 || SOURCES.some((source) => newestOf(join(root, source)) > stamp);
 }
 
-/** Runs the compiler, one process at a time; who waited looks again whether there is anything left to do. */
+/** As `buildInTurn`; ends with a line where nothing can be written, as in an installation that is mounted to be read. */
 async function build(isWanted = isStale) {
+  try {
+    await buildInTurn(isWanted);
+  } catch (error) {
+    if (error.syscall === undefined) throw error;
+    fail(`the program must be built, for it is older than its sources, and cannot be here: ${error.message}`);
+  }
+}
+
+/** Runs the compiler, one process at a time; who waited looks again whether there is anything left to do. */
+async function buildInTurn(isWanted) {
   mkdirSync(join(root, 'dist'), { recursive: true });
   while (!tryLock()) {
     await new Promise((resolve) => setTimeout(resolve, 100));
