@@ -156,7 +156,9 @@ describe('who was put out in a gap', () => {
     expect((await dave.call('GET', `${path}/state/m.room.name`)).status).toBe(404);
     expect(await dave.ok('GET', `${path}/state/m.room.topic`)).toMatchObject({ topic: 'of before' });
     expect(await dave.ok('GET', `${path}/state/m.room.member/${dave.userId}`)).toEqual({ membership: 'ban' });
-    expect((await dave.ok('GET', `${path}/members?membership=ban`)).chunk).toHaveLength(1);
+    const { chunk: banned } = await dave.ok('GET', `${path}/members?membership=ban`);
+    expect(banned).toHaveLength(1);
+    expect((await dave.call('GET', `${path}/event/${encodeURIComponent(banned[0].event_id)}`)).status).toBe(200);
   });
 });
 
@@ -360,6 +362,18 @@ describe('state that came into force without being news', () => {
     expect(unsigned.prev_content).toEqual({ membership: 'join', displayname: 'Robert' });
     await receiver.pdus(renamed.text);
     expect((await alice.ok('GET', eventPath(renamed.event.eventId))).content).toEqual(held.content);
+  });
+
+  it('is found by who was there when it came, whatever the history shows to others', async () => {
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await tellAll();
+    const { eventId } = (await renamedInGap()).event;
+    const erin = await app.register(`erin${Date.now()}`);
+    await erin.join(roomId);
+    await dave.leave(roomId);
+    const shown = [alice, dave, erin].map(async (who) => (await who.call('GET', eventPath(eventId))).status);
+    expect(await Promise.all(shown)).toEqual([200, 200, 404]);
+    await alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
   });
 
   it('can be redacted, and is that event then and not the one that brought it', async () => {

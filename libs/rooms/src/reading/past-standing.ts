@@ -6,7 +6,7 @@ import type { GraphState } from '../graph/room-graph.js';
 import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { findLastRow, findPlaces, readRowsAt } from './event-rows.js';
-import { findNextJoin, type Standing } from './standing.js';
+import { findNextJoin, listStandings, type Standing } from './standing.js';
 
 /** What a reader was at an event of which the log does not tell it. */
 export interface PastStanding {
@@ -16,7 +16,7 @@ export interface PastStanding {
   readonly before: string;
   /** Whether the reader is known to have been in the room at any time later. */
   readonly isInLater: boolean;
-  /** It was in force when the reader came, of whatever time it is. */
+  /** It was in force when the reader came, or came into force while they were there, of whatever time it is. */
   readonly isFound?: boolean;
 }
 
@@ -41,10 +41,12 @@ export async function findPastStandings(
     const { eventId, position, membership, stateKey } = header;
     const state = await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
     if (state === undefined) {
-      const then = await standingAtTaken(header);
-      // At a member event of theirs they were what that made them.
-      const own = stateKey === userId && membership !== undefined ? { membership } : {};
-      found.set(eventId, { ...then, before: then.membership, ...own });
+      const [then, log] = [await standingAtTaken(header), await standingsAt(position)];
+      // Who was in the room when it came into force has it before their eyes.
+      const isFound = then.isFound === true || log.at === 'join';
+      // At a member event of theirs they were what that made them, and before it what the log says.
+      const own = stateKey === userId && membership !== undefined ? { membership, before: log.before } : {};
+      found.set(eventId, { ...then, before: then.membership, isFound, ...own });
       continue;
     }
     const after = await standingIn(state);
@@ -83,6 +85,13 @@ export async function findPastStandings(
     if (last === undefined) return { ...OUTSIDE, isFound: true };
     const state = await askGraph(views, roomId, last.position, (graph) => graph.findStateSince(last.eventId));
     return { ...OUTSIDE, isFound: (await state?.find(type, stateKey)) === eventId };
+  }
+
+  /** What the reader was by the log just after a position, and just before it. */
+  async function standingsAt(position: Position): Promise<{ readonly at: string; readonly before: string }> {
+    const [last, other] = await listStandings(views, roomId, userId, { upTo: position, limit: 2 });
+    const at = last?.membership ?? 'leave';
+    return { at, before: last?.since === position ? (other?.membership ?? 'leave') : at };
   }
 
   function isInAfter(position: Position): boolean {
