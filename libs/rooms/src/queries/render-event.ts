@@ -107,7 +107,7 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
     // "Unlike prev_content, this field is included regardless of history visibility."
     parts.push(`"replaces_state":${JSON.stringify(replaces)}`);
     const replaced = byId.get(replaces);
-    if (depth === 0 && replaced !== undefined && room.maySee(replaced.header)) {
+    if (depth === 0 && replaced !== undefined && room.isShown(replaced.header)) {
       parts.push(`"prev_content":${replaced.content}`, `"prev_sender":${JSON.stringify(replaced.header.sender)}`);
     }
   }
