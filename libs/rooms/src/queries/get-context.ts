@@ -64,7 +64,9 @@ export async function getContext(
   // With lazy loading: of the members only the senders.
   const senders = filter.lazy_load_members === true ? sendersOf([event, ...before, ...after]) : undefined;
   const there = await listStateRowsAfter(views, roomId, last.header, senders);
-  const mayReadAll = last.header.visibility === 'world_readable' || (await letIn(room)) !== undefined;
+  const { visibility, setsVisibility } = last.header;
+  const isOpen = visibility === 'world_readable' || setsVisibility === 'world_readable';
+  const mayReadAll = isOpen || (await letIn(room)) !== undefined;
   const state = await filterRows(matcher, room, mayReadAll ? there : await room.shownOf(there));
   return {
     room,

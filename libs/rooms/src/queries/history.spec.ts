@@ -293,6 +293,15 @@ describe('a page of a room whose history is missing in part', () => {
     expect(await stateFor(ERIN)).not.toContain(DAVE);
   });
 
+  it('is surrounded by all of the state where it opens the room to the world, however soon that is taken back', async () => {
+    const { eventId } = await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
+    await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
+    await views.follow();
+    const stranger = as('@stranger:a.example' as UserId);
+    const { state } = await getContext(views, room.roomId, eventId, stranger, 0, {});
+    expect(state.map(({ header }) => header.stateKey)).toContain(DAVE);
+  });
+
   it('is told with what relates to an event before it: more of that may be missing', async () => {
     const behind = await others.fetch(say('behind it', gap));
     await views.follow();

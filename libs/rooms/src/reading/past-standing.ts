@@ -41,12 +41,8 @@ export async function findPastStandings(
     const { eventId, position, membership, stateKey } = header;
     const state = await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
     if (state === undefined) {
-      const [then, log] = [await standingAtTaken(header), await standingsAt(position)];
-      // Who was in the room when it came into force has it before their eyes.
-      const isFound = then.isFound === true || log.at === 'join';
-      // At a member event of theirs they were what that made them, and before it what the log says.
-      const own = stateKey === userId && membership !== undefined ? { membership, before: log.before } : {};
-      found.set(eventId, { ...then, before: then.membership, isFound, ...own });
+      const then = await standingAtTaken(header);
+      found.set(eventId, await asTheLogTells({ views, roomId, userId }, header, then));
       continue;
     }
     const after = await standingIn(state);
@@ -87,14 +83,29 @@ export async function findPastStandings(
     return { ...OUTSIDE, isFound: (await state?.find(type, stateKey)) === eventId };
   }
 
-  /** What the reader was by the log just after a position, and just before it. */
-  async function standingsAt(position: Position): Promise<{ readonly at: string; readonly before: string }> {
-    const [last, other] = await listStandings(views, roomId, userId, { upTo: position, limit: 2 });
-    const at = last?.membership ?? 'leave';
-    return { at, before: last?.since === position ? (other?.membership ?? 'leave') : at };
-  }
-
   function isInAfter(position: Position): boolean {
     return now !== undefined && (now.membership === 'join' || now.left > position);
   }
+}
+
+interface Member {
+  readonly views: Views;
+  readonly roomId: RoomId;
+  readonly userId: UserId;
+}
+
+/**
+ * The same at an event that came into force without being news, with what the log tells of the reader when it did: who was in the
+ * room then has it before their eyes, and at a member event of theirs they were what that made them.
+ */
+async function asTheLogTells(
+  { views, roomId, userId }: Member,
+  { position, membership, stateKey }: RowHeader,
+  then: Omit<PastStanding, 'before'>,
+): Promise<PastStanding> {
+  const [last, other] = await listStandings(views, roomId, userId, { upTo: position, limit: 2 });
+  const isFound = then.isFound === true || last?.membership === 'join';
+  if (membership === undefined || stateKey !== userId) return { ...then, before: then.membership, isFound };
+  const before = (last?.since === position ? other : last)?.membership ?? 'leave';
+  return { ...then, membership, before, isFound };
 }
