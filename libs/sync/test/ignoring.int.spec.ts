@@ -176,7 +176,7 @@ describe('an invitation by somebody who is ignored', () => {
       await alice.sync(),
       await v1(`/events/${encodeURIComponent(joined)}`),
     ];
-    expect(told.map((answer) => JSON.stringify(answer)).filter((text) => text.includes('MUTED'))).toEqual([]);
+    expect(told.map((one) => JSON.stringify(one)).filter((text) => text.includes('MUTED'))).toEqual([]);
     expect(told[0].unsigned).toMatchObject({ membership: 'join', replaces_state: expect.any(String) });
   });
 });
