@@ -29,10 +29,10 @@ export const GRAPH_REDACTED = new Collection<readonly [roomId: RoomId, eventId: 
 /** PERF: told from the text before anything is parsed, for most events are none. */
 const REDACTION_MARK = '"type":"m.room.redaction"';
 
-/** Writes down which event an accepted redaction names. Applied again it changes nothing. */
-export function writeRedaction(fact: GraphFact, rows: OwnRows): void {
-  if (!fact.data.includes(REDACTION_MARK)) return;
-  const { event_id: eventId, room_version: version, pdu } = JSON.parse(fact.data) as PduAccepted;
+/** Writes down which event an accepted redaction names. Applied again it changes nothing. `parsed`: its data, where somebody has parsed it. */
+export function writeRedaction(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): void {
+  if (parsed === undefined && !fact.data.includes(REDACTION_MARK)) return;
+  const { event_id: eventId, room_version: version, pdu } = parsed ?? (JSON.parse(fact.data) as PduAccepted);
   const target = pdu['state_key'] === undefined ? redactionTargetOf(pdu, version) : undefined;
   if (target === undefined) return;
   GRAPH_REDACTIONS.put(rows, [roomIdOfStream(fact.stream), target, eventId], fact.revision);

@@ -61,8 +61,12 @@ export function createRoomFactReader(): RoomFactReader {
   const changes = new Kept(KEPT_CHANGES);
   const messages = new Kept(KEPT_MESSAGES);
   return {
-    findStateChange: (fact) => (changesNoState(fact.data) ? undefined : changes.parse(fact)),
-    accepted: (fact) => (changesNoState(fact.data) ? messages : changes).parse(fact),
+    findStateChange(fact) {
+      if (messages.find(fact) !== undefined) return undefined;
+      return changes.find(fact) ?? (changesNoState(fact.data) ? undefined : changes.parse(fact));
+    },
+    accepted: (fact) =>
+      messages.find(fact) ?? changes.find(fact) ?? (changesNoState(fact.data) ? messages : changes).parse(fact),
     redacted: parseRedacted,
   };
 }
@@ -73,11 +77,15 @@ class Kept {
 
   constructor(private readonly most: number) {}
 
+  find(fact: RecordedFact): AcceptedFact | undefined {
+    return this.#parsed.get(fact);
+  }
+
+  /** Parses a fact that is not among them. */
   parse(fact: RecordedFact): AcceptedFact {
-    let parsed = this.#parsed.get(fact);
-    if (parsed !== undefined) return parsed;
     if (this.#parsed.size >= this.most) this.#parsed.clear();
-    this.#parsed.set(fact, (parsed = parseAccepted(fact)));
+    const parsed = parseAccepted(fact);
+    this.#parsed.set(fact, parsed);
     return parsed;
   }
 }
