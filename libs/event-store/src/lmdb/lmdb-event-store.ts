@@ -81,7 +81,8 @@ async function openTables(
   directory: string,
   { readOnly: isReadOnly = false, onDamage }: LmdbEventStoreOptions,
 ): Promise<LogTables> {
-  const tables = orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { isReadOnly, onDamage }));
+  const file = join(directory, 'data.mdb');
+  const tables = orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { file, isReadOnly, onDamage }));
   try {
     tables.checkVersion();
     return tables;
