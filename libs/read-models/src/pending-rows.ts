@@ -58,7 +58,7 @@ export class PendingRows {
   }
 }
 
-/** Two lists of keys in order as one. PERF: to sort both anew for each batch of a replay costs a fifth of a join (bench/replay.ts). */
+/** Two lists of keys in order as one. PERF: to sort both anew for each batch of a replay costs a twelfth of all work on a join (docs/performance.md). */
 function merged(a: readonly string[], b: readonly string[]): string[] {
   const keys: string[] = [];
   let at = 0;
