@@ -1,14 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RecordedFact } from '#event-store/event-store';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts } from '#testing/project';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { auditRoom } from '../audit/audit-room.js';
+import { createRoomFactReader } from '../projections/room-fact-reader.js';
+import { TIMELINE } from '../projections/timeline-collections.js';
+import { timelineProjector } from '../projections/timeline.projector.js';
+import { rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -148,6 +155,27 @@ describe('an event that nobody here is shown', () => {
     ]);
     const { result } = await home.workers.run(roomId, { actor: ALICE }, ({ known }) => known.find([eventId]));
     expect(result.get(eventId)).toMatchObject({ outcome: 'soft-failed', isRedacted: true });
+  });
+});
+
+describe('a redaction that takes effect as it is accepted', () => {
+  it('is shown by views that have not come to the effect: a client that had their place was never told of it', async () => {
+    const hello = await there.says('hello');
+    await receive(await there.joins(BOB), hello);
+    const { eventId } = hello.event;
+    await receive(await there.makes({ type: 'm.room.redaction', redacts: eventId, content: {} }));
+    await home.views.follow();
+    await redactAs(ALICE, eventId);
+    const facts = home.facts(roomId);
+    const isRedaction = ({ data }: RecordedFact): boolean => data.includes('"type":"m.room.redaction"');
+    const redactions = facts.filter((fact) => fact.type === 'pdu-accepted' && isRedaction(fact));
+    expect(redactions).toHaveLength(2);
+    for (const redaction of redactions) {
+      const rows = new MemoryReadModels();
+      await applyFacts(timelineProjector(createRoomFactReader()), facts.slice(0, redaction.revision + 1), rows);
+      const row = await TIMELINE.get(rows, [roomId, redaction.position]);
+      expect(rowHeaderOf(row!)).toMatchObject({ type: 'm.room.redaction', isWaiting: false });
+    }
   });
 });
 

@@ -88,7 +88,8 @@ export function redactInTurn(
     const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };
     const refusal = refuseRedactionEffect(asEvent, event, await turn.powerLevels(), version);
     if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
-    const redaction = await turn.send(draft);
+    const decided = await turn.decide(draft);
+    const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
     const { eventId } = target;
     const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
     turn.redact(effect, redact(event.pdu, version));
@@ -97,9 +98,10 @@ export function redactInTurn(
 }
 
 /**
- * The event that is to be redacted; undefined where it is not here, and may come. The rule for events of one server is stricter than the room's own ("Handling redactions" lets a
- * server redact all that its users sent): a user redacts the user's own events, or needs the level. Whoever has that may redact what
- * nobody here is shown too, as soft-failed events are, and what has not come: it is heard of from servers that do show it.
+ * The event that is to be redacted; undefined where it is not here, and may come. The rule for events of one server is stricter than the
+ * room's own ("Handling redactions" lets a server redact all that its users sent): a user redacts the user's own events, or needs the
+ * level. Whoever has that may redact what nobody here is shown too, as soft-failed events are, and what has not come: it is heard of from
+ * servers that do show it.
  */
 async function findTarget(
   turn: RoomTurn,

@@ -58,7 +58,7 @@ async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnR
   const { data } = accepted;
   if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
   applyEvent(accepted, fact, rows);
-  if (await mayWait(accepted, rows)) letWait(accepted, fact, rows);
+  if (hasToWait(data)) letWait(accepted, fact, rows);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
   if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
 }
@@ -154,16 +154,13 @@ async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): P
 }
 
 /**
- * Whether an event is a redaction that may be accepted without taking effect, by the rules since version 3: another server's, and one of
- * ours whose event is not shown here. Of any other event of ours its effect is written together with it.
+ * Whether an event is a redaction that was accepted without taking effect, by the rules since version 3. One of ours that names nothing,
+ * which is an event like others, waits for nothing.
  */
-async function mayWait({ roomId, data }: AcceptedFact, rows: OwnRows): Promise<boolean> {
-  const { origin, pdu, room_version: version } = data;
-  if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return false;
+function hasToWait({ origin, takes_effect: takesEffect, pdu, room_version: version }: AcceptedFact['data']): boolean {
+  if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined || takesEffect === true) return false;
   if (findRoomVersion(version)?.redactionAuthRule !== false) return false;
-  if (origin !== undefined) return true;
-  const target = redactionTargetOf(pdu, version);
-  return target !== undefined && !(await EVENTS.has(rows, [eventKeyPart(target), roomId]));
+  return origin !== undefined || redactionTargetOf(pdu, version) !== undefined;
 }
 
 /**

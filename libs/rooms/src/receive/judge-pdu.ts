@@ -120,15 +120,17 @@ class Judging {
     const told = await this.#tellAllowed(state);
     const before = room.extremities.map(({ eventId }) => eventId);
     const extremities = isHole ? await this.#extremitiesAfterFilling() : before;
+    const { redactions, effect } = await this.#redactions();
     const header = {
       ...(await this.#header(told)),
       history: true as const,
       ...tellExtremities(before, extremities),
+      ...effect,
     };
     return {
       kind: 'accepted',
       ...this.#judged(state),
-      redactions: await this.#redactions(),
+      redactions,
       header,
       current: room.state,
       isMergeDue: isMergeDue(extremities),
@@ -149,16 +151,18 @@ class Judging {
     const before = room.extremities.map(({ eventId }) => eventId);
     const toldCurrent = await tellCurrent(room.state, current, told);
     const changes = (toldCurrent.current ?? told.header).state;
+    const { redactions, effect } = await this.#redactions();
     const header = {
       ...(await this.#header(told)),
       ...tellExtremities(before, extremities),
       ...toldCurrent,
+      ...effect,
       ...(await carryPdus(this.#event, changes, room)),
     };
     return {
       kind: 'accepted',
       ...this.#judged(state),
-      redactions: await this.#redactions(),
+      redactions,
       header,
       current,
       isMergeDue: isMergeDue(extremities),
@@ -205,9 +209,10 @@ class Judging {
     return states;
   }
 
-  async #redactions(): Promise<Accepted['redactions']> {
+  async #redactions(): Promise<Pick<Accepted, 'redactions'> & { effect: Pick<Accepted['header'], 'takes_effect'> }> {
     const own = await findOwnEffect(this.#event, this.before.state, this.room);
-    return [...own, ...(await findWaitingRedactions(this.#event, this.room))];
+    const redactions = [...own, ...(await findWaitingRedactions(this.#event, this.room))];
+    return { redactions, effect: own.length > 0 ? { takes_effect: true } : {} };
   }
 
   #judged(state: StateTrie) {
