@@ -110,6 +110,15 @@ function fail(message) {
   process.exit(1);
 }
 
+if (process.argv[2] === 'homeserver') {
+  // First of all, for a start takes a while. What nobody listens to ends the process as if it had failed, and where it is the first
+  // one of a container is passed over. The server drains, and reloads, by listeners of its own once there is something to do.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
+  process.on('SIGHUP', () => {});
+  // Node opens its debugger at this one unless somebody listens to it: to whoever may send signals, a way in.
+  process.on('SIGUSR1', () => {});
+}
+
 // What is printed there, by a library too, may find a full disk or a closed pipe, which is no reason to end.
 process.stderr.on('error', () => {});
 
