@@ -64,10 +64,7 @@ export async function getContext(
   // With lazy loading: of the members only the senders.
   const senders = filter.lazy_load_members === true ? sendersOf([event, ...before, ...after]) : undefined;
   const there = await listStateRowsAfter(views, roomId, last.header, senders);
-  const { visibility, setsVisibility } = last.header;
-  const isOpen = visibility === 'world_readable' || setsVisibility === 'world_readable';
-  const mayReadAll = isOpen || (await letIn(room)) !== undefined;
-  const state = await filterRows(matcher, room, mayReadAll ? there : await room.shownOf(there));
+  const state = await filterRows(matcher, room, (await mayReadStateAt(room, last)) ? there : await room.shownOf(there));
   return {
     room,
     event,
@@ -78,6 +75,19 @@ export async function getContext(
     end: justAfter(last),
     gaps: [...(gap === undefined ? [] : [gap]), ...earlier.gaps, ...later.gaps],
   };
+}
+
+/**
+ * Whether a reader who may see an event may read all of the state after it. Who has left and is shown what came later, as an invitation
+ * is, may not: of the state they are shown that at the end of their stay.
+ */
+async function mayReadStateAt(room: RoomReader, { header }: TimelineRow): Promise<boolean> {
+  const { visibility, setsVisibility, isHistory, position } = header;
+  if (visibility === 'world_readable' || setsVisibility === 'world_readable') return true;
+  const open = await letIn(room);
+  if (open === undefined) return false;
+  // Where an event of the past stands in the log says nothing of its time: it was shown for what they were at it.
+  return open.until === undefined || isHistory === true || position <= open.until;
 }
 
 function sendersOf(rows: readonly TimelineRow[]): ReadonlySet<string> {
