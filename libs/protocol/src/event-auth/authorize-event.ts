@@ -55,7 +55,8 @@ function refuseCreate({ prevEvents, roomId, sender, content, pdu }: RoomEvent, v
     return "The room ID is not of the sender's server";
   }
   // 1.3: the rules given are those of a recognised version, so the event may only name that one; "defaults to "1"" (m.room.create).
-  if ((content.room_version ?? FIRST_ROOM_VERSION) !== version.id) return 'The room version is another one';
+  const { room_version: named = FIRST_ROOM_VERSION } = content;
+  if (named !== version.id) return 'The room version is another one';
   if (version.creatorInContent && content.creator === undefined) return 'A create event names the creator';
   if (version.privilegedCreators && !isListOfUsers(content.additional_creators)) {
     return '"additional_creators" is not a list of user IDs';
