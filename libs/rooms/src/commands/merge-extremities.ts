@@ -21,7 +21,7 @@ const MOST_WITHOUT_VOICE = 100;
 const MOST_TRIED = 10;
 /** Each event brings up to twenty extremities together. */
 const MOST_MERGES = 50;
-/** Milliseconds after which it is tried again where nobody here might. */
+/** Milliseconds after which it is tried again where nobody here might; at once where so many are open meanwhile that more is tried. */
 const PAUSE = 60_000;
 const ROOMS_REMEMBERED = 10_000;
 
@@ -32,8 +32,8 @@ const ROOMS_REMEMBERED = 10_000;
  */
 @Injectable()
 export class ExtremityMerging {
-  /** Rooms where nobody might, and when. */
-  readonly #vain = new LruCache<RoomId, number>(ROOMS_REMEMBERED);
+  /** Rooms where nobody might, when, and how many were open then. */
+  readonly #vain = new LruCache<RoomId, { readonly at: number; readonly open: number }>(ROOMS_REMEMBERED);
 
   constructor(
     private readonly workers: RoomWorkers,
@@ -47,17 +47,26 @@ export class ExtremityMerging {
     return this.#vain.numbers;
   }
 
-  /** Brings extremities together as long as that is due, and somebody here may speak. Throws where the log or the views cannot be reached. */
-  async merge(roomId: RoomId): Promise<void> {
-    // A clock that was set back lets nobody wait longer.
-    if (Math.abs(this.clock.now() - (this.#vain.get(roomId) ?? -Infinity)) < PAUSE) return;
+  /**
+   * Brings extremities together as long as that is due, and somebody here may speak. `open`: how many there are. Throws where the log
+   * or the views cannot be reached.
+   */
+  async merge(roomId: RoomId, open: number): Promise<void> {
+    if (!isMergeDue(open) || this.#isVain(roomId, open)) return;
     const users = await this.#findUsers(roomId);
     const actor = this.author.serverName;
     for (let merges = 0; merges < MOST_MERGES; merges++) {
       const { result } = await this.workers.run(roomId, { actor }, (turn) => mergeInTurn(turn, users));
-      if (result === 'nobody') this.#vain.set(roomId, this.clock.now());
-      if (result !== 'merged') return;
+      if (result.kind === 'nobody') this.#vain.set(roomId, { at: this.clock.now(), open: result.open });
+      if (result.kind !== 'merged') return;
     }
+  }
+
+  /** Whether what there is to try was tried a while ago. A clock that was set back lets nobody wait longer. */
+  #isVain(roomId: RoomId, open: number): boolean {
+    const tried = this.#vain.get(roomId);
+    if (tried === undefined || Math.abs(this.clock.now() - tried.at) >= PAUSE) return false;
+    return open <= MOST_WITHOUT_VOICE || tried.open > MOST_WITHOUT_VOICE;
   }
 
   /** Some users of this server who are in the room, as far as the views know. */
@@ -72,10 +81,17 @@ export class ExtremityMerging {
   }
 }
 
+interface Merge {
+  readonly kind: 'merged' | 'not due' | 'nobody';
+  /** How many extremities there were before. */
+  readonly open: number;
+}
+
 /** Brings some extremities together where that is due. A task each: all that one writes has to go into the log at once, but for parts. */
-async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<'merged' | 'not due' | 'nobody'> {
-  if (!isMergeDue(turn.head.extremities)) return 'not due';
-  return (await sendAsOneOf(turn, users)) ? 'merged' : 'nobody';
+async function mergeInTurn(turn: RoomTurn, users: readonly UserId[]): Promise<Merge> {
+  const open = turn.head.extremities.length;
+  if (!isMergeDue(open)) return { kind: 'not due', open };
+  return { kind: (await sendAsOneOf(turn, users)) ? 'merged' : 'nobody', open };
 }
 
 async function sendAsOneOf(turn: RoomTurn, users: readonly UserId[]): Promise<boolean> {

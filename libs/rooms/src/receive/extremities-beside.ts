@@ -11,8 +11,8 @@ const MOST_HELD = 250;
 const MOST_GONE_THROUGH = 200;
 
 /** Whether so many extremities are open that an event of ours is due to bring them together. */
-export function isMergeDue(extremities: readonly unknown[]): boolean {
-  return extremities.length > MOST_OPEN;
+export function isMergeDue(open: number): boolean {
+  return open > MOST_OPEN;
 }
 
 /** Why an event that ends none of the extremities is not wanted as one more; undefined where it is. `beside`: those it leaves open. */

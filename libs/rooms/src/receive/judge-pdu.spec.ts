@@ -264,12 +264,12 @@ describe('the extremities of a room', () => {
     let last: Outcome | undefined;
     for (let i = 0; i < 25; i++) {
       last = await life.send(ALICE, { prev: fork, content: { body: String(i) } });
-      expect(last).toMatchObject({ kind: 'accepted', isMergeDue: i >= 10 });
+      expect(last).toMatchObject({ kind: 'accepted', open: i + 1 });
     }
     const named = parentsOfNext(life.room);
     expect(named).toHaveLength(20);
     const merge = await life.send(ALICE, { prev: named });
-    expect(merge).toMatchObject({ kind: 'accepted', isMergeDue: false });
+    expect(merge).toMatchObject({ kind: 'accepted', open: 6 });
     expect(life.extremities).toHaveLength(6);
     await life.send(ALICE, {});
     expect(life.extremities).toHaveLength(1);

@@ -13,7 +13,7 @@ import { refuseByPolicy } from './7-check-policy.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
-import { extremitiesBeside, isMergeDue, refuseOneMore } from './extremities-beside.js';
+import { extremitiesBeside, refuseOneMore } from './extremities-beside.js';
 import { resolveStates } from './resolve-states.js';
 import { isSuperseded } from './superseded.js';
 import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change.js';
@@ -133,7 +133,7 @@ class Judging {
       redactions,
       header,
       current: room.state,
-      isMergeDue: isMergeDue(extremities),
+      open: extremities.length,
     };
   }
 
@@ -165,7 +165,7 @@ class Judging {
       redactions,
       header,
       current,
-      isMergeDue: isMergeDue(extremities),
+      open: extremities.length,
     };
   }
 
