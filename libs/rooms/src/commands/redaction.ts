@@ -21,8 +21,11 @@ export interface RedactionTarget {
   readonly revision: number | undefined;
   /** Whether who redacts it may see it. */
   readonly isSeen: boolean;
-  /** Whether others than users of this server are, or were, in the room: an event that is not here may come from their servers. */
-  readonly mayCome: boolean;
+  /**
+   * Whether others than users of this server are, or were, in the room: an event that is not here may come from their servers. PERF:
+   * goes through the room's members, so that it is asked for those alone who may redact.
+   */
+  mayCome(): Promise<boolean>;
 }
 
 /** The event a redaction's content names; M_MISSING_PARAM where it names none. */
@@ -41,12 +44,10 @@ export async function findRedactionTarget(
   userId: UserId,
 ): Promise<RedactionTarget> {
   const [place] = await findPlaces(views, roomId, [eventId]);
-  if (place === undefined) {
-    const mayCome = await hasHeardOfOthers(views, roomId, serverNameOf(userId));
-    return { eventId, revision: undefined, isSeen: false, mayCome };
-  }
+  const mayCome = (): Promise<boolean> => hasHeardOfOthers(views, roomId, serverNameOf(userId));
+  if (place === undefined) return { eventId, revision: undefined, isSeen: false, mayCome };
   const isSeen = (await findEventFor(views, roomId, eventId, userId)) !== undefined;
-  return { eventId, revision: place.revision, isSeen, mayCome: false };
+  return { eventId, revision: place.revision, isSeen, mayCome };
 }
 
 async function hasHeardOfOthers(views: Views, roomId: RoomId, here: ServerName): Promise<boolean> {
@@ -117,7 +118,7 @@ async function findTarget(
     throw new MatrixError('M_FORBIDDEN', 'You need the redact power level to redact events of others');
   }
   const event = shown ?? (await turn.known.find([eventId])).get(eventId)?.event;
-  if (event === undefined && !(mayCome && canBeEventId(eventId, version))) throw noSuchEvent();
+  if (event === undefined && !(canBeEventId(eventId, version) && (await mayCome()))) throw noSuchEvent();
   return event;
 }
 
