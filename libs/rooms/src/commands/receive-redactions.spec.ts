@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RecordedFact } from '#event-store/event-store';
@@ -12,10 +12,11 @@ import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { auditRoom } from '../audit/audit-room.js';
+import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 import { createRoomFactReader } from '../projections/room-fact-reader.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { timelineProjector } from '../projections/timeline.projector.js';
-import { rowHeaderOf } from '../projections/timeline-row.js';
+import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -182,6 +183,21 @@ describe('a redaction that takes effect as it is accepted', () => {
 describe('an event that has not come', () => {
   const reader = { userId: ALICE, ignored: new Set<UserId>() };
 
+  it('is shown redacted as it comes by views that have not come to the effect: a client that had their place kept it whole', async () => {
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    await receive(join);
+    await home.views.follow();
+    const { eventId } = hello.event;
+    const sent = await redactAs(ALICE, eventId);
+    await receive(hello);
+    const facts = home.facts(roomId);
+    const came = facts.find(({ type, data }) => type === 'pdu-accepted' && data.includes(`"event_id":"${eventId}"`))!;
+    const rows = new MemoryReadModels();
+    await applyFacts(timelineProjector(createRoomFactReader()), facts.slice(0, came.revision + 1), rows);
+    const row = parseRow((await TIMELINE.get(rows, [roomId, came.position]))!);
+    expect(row).toMatchObject({ header: { eventId, redactedBy: sent.eventId }, content: '{}' });
+  });
+
   it('is redacted as it comes, by whoever had the level; nobody is shown the redaction before', async () => {
     const dave = '@dave:a.example' as UserId;
     await home.join(dave, roomId);
@@ -204,5 +220,32 @@ describe('an event that has not come', () => {
   it('is not where no other server has been in the room', async () => {
     const elsewhere = await there.says('hello');
     expect(await refusalOf(ALICE, elsewhere.event.eventId)).toBe('M_INVALID_PARAM');
+  });
+
+  it('costs no look through the members of the room where who asks may not redact it, or is a stranger', async () => {
+    const dave = '@dave:a.example' as UserId;
+    await home.join(dave, roomId);
+    const scans = vi.spyOn(home.views, 'scan');
+    const lookedThrough = (): number => scans.mock.calls.filter(([name]) => name === ROOM_MEMBERS.name).length;
+    const unheardOf = `$${'x'.repeat(43)}` as EventId;
+    expect(await refusalOf(dave, unheardOf)).toBe('M_INVALID_PARAM');
+    expect(await refusalOf('@stranger:a.example' as UserId, unheardOf)).toBe('M_FORBIDDEN');
+    expect(lookedThrough()).toBe(0);
+    expect(await refusalOf(ALICE, unheardOf)).toBe('M_INVALID_PARAM');
+    expect(lookedThrough()).toBe(1);
+  });
+
+  it('is redacted by twenty redactions at most that waited for it: each is a fact, and all of them are in one write', async () => {
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    const prev = [join.event.eventId];
+    const redactions: ForeignPdu[] = [];
+    for (let i = 0; i < 30; i++) {
+      const [redacts, content] = [hello.event.eventId, { reason: String(i) }];
+      redactions.push(await there.makes({ type: 'm.room.redaction', redacts, content, prev }));
+    }
+    await receive(join, ...redactions, hello);
+    expect(home.redacted(roomId).map(({ redacted_by: by }) => by)).toEqual(
+      redactions.slice(0, 20).map(({ event }) => event.eventId),
+    );
   });
 });

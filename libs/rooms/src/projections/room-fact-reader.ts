@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
+import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { changesNoState, pduTextOf } from '../facts/fact-text.js';
 import { contentOf } from '../facts/pdu-fields.js';
@@ -14,7 +15,7 @@ import {
   type PduRedacted,
   type StateChange,
 } from '../facts/room-facts.js';
-import { timelineRowOf } from './make-row.js';
+import { redactedRowOf, timelineRowOf } from './make-row.js';
 
 /** A `pdu-accepted` fact, parsed once for all projectors. */
 export interface AcceptedFact {
@@ -145,7 +146,15 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     isResolved: isResolved(data),
     isAside: isAside(data),
   });
-  return { roomId, data, content: contentOf(data.pdu), lenient, row };
+  return { roomId, data, content: contentOf(data.pdu), lenient, row: redactedAtOnce(row, data) };
+}
+
+/** The row of an event that is redacted as it comes: who reads before `pdu-redacted` follows is shown no more than who reads after. */
+function redactedAtOnce(row: string, { redacted_by: by, room_version, pdu }: PduAccepted): string {
+  const version = by && findRoomVersion(room_version);
+  return by === undefined || version === undefined
+    ? row
+    : redactedRowOf(row, by, { room_version, pdu: redact(pdu, version) });
 }
 
 /** Whether the current state changed otherwise than by an event taking its own key. */

@@ -26,6 +26,9 @@ export interface Arrival {
   readonly takesAltered?: boolean;
 }
 
+/** What the fact of an accepted event says of redactions. */
+type EffectTold = Pick<Accepted['header'], 'takes_effect' | 'redacted_by'>;
+
 /**
  * Steps 4 to 7 of the checks on receipt of a PDU, and all that is to be written of it. Server-server API, "Checks performed on
  * receipt of a PDU". The room is held meanwhile, and nothing waits for the network: what is missing is told, with nothing done.
@@ -209,10 +212,16 @@ class Judging {
     return states;
   }
 
-  async #redactions(): Promise<Pick<Accepted, 'redactions'> & { effect: Pick<Accepted['header'], 'takes_effect'> }> {
+  /** What is redacted with the event. Its own fact says so too: views, and a client's token, may stand right behind it. */
+  async #redactions(): Promise<Pick<Accepted, 'redactions'> & { readonly effect: EffectTold }> {
     const own = await findOwnEffect(this.#event, this.before.state, this.room);
-    const redactions = [...own, ...(await findWaitingRedactions(this.#event, this.room))];
-    return { redactions, effect: own.length > 0 ? { takes_effect: true } : {} };
+    const waiting = await findWaitingRedactions(this.#event, this.room);
+    const [first] = waiting;
+    const effect: EffectTold = {
+      ...(own.length > 0 ? { takes_effect: true } : {}),
+      ...(first === undefined ? {} : { redacted_by: first.effect.redacted_by }),
+    };
+    return { redactions: [...own, ...waiting], effect };
   }
 
   #judged(state: StateTrie) {
