@@ -1,4 +1,4 @@
-import { type Db, MongoError, MongoServerError } from 'mongodb';
+import { type Db, MongoError } from 'mongodb';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { messageOf } from '#kernel/message-of';
 import type { Outage } from '#kernel/outage';
@@ -12,7 +12,6 @@ import { idOf } from './row-ids.js';
 import { isAway } from './unreachable.js';
 import { RowWriter, WrittenLater } from './write-rows.js';
 
-const NAMESPACE_NOT_FOUND = 26;
 /** A server that is watched with success may still take no rows. */
 const WRITE_MS = 8000;
 /**
@@ -83,7 +82,7 @@ export class GroupWrites {
     this.#database = database;
     this.#large = large;
     this.#journal = new Journal(database, large, watch.holder);
-    this.#collections = new KnownCollections(database);
+    this.#collections = new KnownCollections(database, this.#journal);
     this.#rows = new RowWriter(database, large, () => this.#late?.refresh());
     this.#outage = outage;
   }
@@ -111,14 +110,13 @@ export class GroupWrites {
       if (!this.#isFree(lease)) return false;
       const left = await this.#journal.take(lease);
       if (left === undefined) return false;
-      const why = await this.#collections.throwAwayIfLost();
+      const why = await this.#collections.take();
       if (why !== undefined) this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
       const group = why === undefined ? left : NOTHING;
       this.#rows.doubt(left);
       await this.#rows.write(group, this.#journal.groups);
       this.#collections.wrote(group.keys());
       await this.#journal.note(NOTHING);
-      await this.#collections.take();
       this.#beats = setInterval(() => void this.#beat(), BEAT_MS).unref();
       return true;
     });
@@ -126,7 +124,7 @@ export class GroupWrites {
 
   /**
    * As `ReadModelStore.confirm`. PERF: who asks while an answer is on its way cannot go by that, and shares the next one with all
-   * others who do: each is a write to one document.
+   * others who do.
    */
   confirm(): Promise<void> {
     this.#nextAnswer ??= this.#answer.then(() => {
@@ -140,7 +138,7 @@ export class GroupWrites {
 
   async #confirmNow(): Promise<void> {
     try {
-      await this.#look();
+      await this.#look(() => this.#journal.check());
     } catch (error) {
       if (this.#beats !== undefined) this.#noteGone(error);
       throw error instanceof ViewsGone ? new ViewsUnavailable(error.message, { cause: error }) : error;
@@ -179,13 +177,11 @@ export class GroupWrites {
       await this.#finish();
       // Else a crash would bring back the rows of the last group; and only who has the lease may do it.
       await this.#journal.note(NOTHING);
-      await this.#collections.forget(collection);
-      try {
+      await this.#collections.dropping(collection, async () => {
+        // The driver takes one that is not there for dropped.
         await this.#database.collection<RowDocument>(collection).drop();
-      } catch (error) {
-        if (!(error instanceof MongoServerError && error.code === NAMESPACE_NOT_FOUND)) throw error;
-      }
-      await this.#large.drop(collection);
+        await this.#large.drop(collection);
+      });
     });
   }
 
@@ -253,15 +249,15 @@ export class GroupWrites {
 
   async #beat(): Promise<void> {
     if (this.#gone !== undefined) return;
-    await this.#look().catch((error: unknown) => this.#noteGone(error));
+    await this.#look(() => this.#journal.renew()).catch((error: unknown) => this.#noteGone(error));
   }
 
-  /** Says that this process is there, where it has the lease. Throws ViewsGone where something that was written is not. */
-  async #look(): Promise<void> {
+  /** Throws ViewsGone where something that was written is not there. `askJournal`: how that is asked by who has the lease. */
+  async #look(askJournal: () => Promise<void>): Promise<void> {
     const looks =
       this.#beats === undefined
         ? [this.#journal.checkGoesOn(), this.#collections.check()]
-        : [this.#journal.renew(), this.#collections.look()];
+        : [askJournal(), this.#collections.look()];
     // What the journal says comes first: of a database that was dropped no collection is there either.
     for (const look of await Promise.allSettled(looks)) if (look.status === 'rejected') throw look.reason;
   }

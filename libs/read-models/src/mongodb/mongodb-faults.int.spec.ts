@@ -218,6 +218,15 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await expect(writer.get('a', ['1'])).rejects.toThrow(ViewsUnavailable);
   });
 
+  it('confirms what was read while the database takes nothing that is written', async () => {
+    const writer = await take(proxy.url);
+    await writer.write(before);
+    await writer.confirm();
+    proxy.holdAfter(0);
+    await writer.confirm();
+    proxy.comeBack();
+  });
+
   it.each([
     ['dropped', 0],
     ['dropped, and made anew by what is written', 1],
