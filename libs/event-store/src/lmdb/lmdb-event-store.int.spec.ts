@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -189,6 +189,16 @@ describe('LMDB event store, alone', () => {
     let read = 0;
     for await (const _ of store.readStream('a')) read++;
     expect(read).toBe(1);
+  });
+
+  it('says of no file that it was closed which was put in the place of the one that was open', async () => {
+    const directory = await newFolder();
+    const store = await openLmdbEventStore(directory);
+    await store.append('a', 'no-stream', someFacts(1));
+    await copyFile(join(directory, 'data.mdb'), join(directory, 'other'));
+    await rename(join(directory, 'other'), join(directory, 'data.mdb'));
+    await store.close();
+    expect(JSON.parse(await readFile(join(directory, 'last-end.json'), 'utf8'))).toMatchObject({ ended: 'unclean' });
   });
 
   it('is read by one process while another writes and its file grows', async () => {

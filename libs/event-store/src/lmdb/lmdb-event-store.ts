@@ -62,6 +62,8 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
   const lock = await takeWriterLock(directory);
   try {
     checkFile(directory);
+    // Before the process that looks for damage makes it, and is ended for want of room: that would be taken for damage.
+    reserveLockFile(directory);
     const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
     if (damage !== undefined) throw new LogDamaged(damage);
     return new LmdbEventStore(await openTables(directory, options), directory, lock, options);
@@ -265,8 +267,10 @@ class LmdbEventStore implements EventStore {
     this.#closed = true;
     await this.#commits?.close();
     for (const tail of this.#tails) tail.wake();
+    // While it is open: then it is known whether the file in the folder is still the one that was.
+    const { damage } = this;
     await this.#tables.close();
-    if (this.#lock !== undefined && this.damage === undefined) noteClosed(this.directory);
+    if (this.#lock !== undefined && damage === undefined) noteClosed(this.directory);
     await this.#lock?.release();
   }
 

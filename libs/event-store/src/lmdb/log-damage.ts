@@ -15,7 +15,11 @@ export class LogDamage {
     private readonly onDamage: (damage: LogDamaged) => void,
     file?: string,
   ) {
-    this.#descriptor = file === undefined ? undefined : openSync(file, 'r');
+    if (file === undefined) return;
+    const descriptor = openSync(file, 'r');
+    // There are file systems that count no names of files: none has any there.
+    if (fstatSync(descriptor).nlink > 0) this.#descriptor = descriptor;
+    else closeSync(descriptor);
   }
 
   /** What was found first of all that is not as it was written. */

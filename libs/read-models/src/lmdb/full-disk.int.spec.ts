@@ -20,17 +20,19 @@ describe.runIf(canMount())('views on a disk that is full', () => {
     }
   });
 
-  it('end no process that opens them, or a log, for the first time: it is told why, and they open once there is room', async () => {
+  it('end no process that opens them, or a log, and are not taken for damaged: it is told why, and they open once there is room', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'annals-full-'));
     const script = await bundleScript('libs/read-models/src/lmdb/full-disk-opener.ts');
+    const damage = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
     try {
-      const { status, stdout } = onSmallDisk(folder, process.execPath, script.path, folder);
+      const { status, stdout } = onSmallDisk(folder, process.execPath, script.path, folder, damage.path);
       expect(status).toBe(0);
-      const [log, views, ...opened] = JSON.parse(stdout) as string[];
-      for (const reason of [log, views]) expect(reason).toMatch(/lock\.mdb cannot be made: ENOSPC/);
-      expect(opened).toEqual(['opened', 'opened']);
+      const noRoom = expect.stringMatching(/lock\.mdb cannot be made: ENOSPC/);
+      const putBack = [noRoom, noRoom, 'opened', 'kept'];
+      expect(JSON.parse(stdout)).toEqual([noRoom, noRoom, 'opened', 'empty', ...putBack]);
     } finally {
       await script.remove();
+      await damage.remove();
       rmSync(folder, { recursive: true });
     }
   });

@@ -53,6 +53,8 @@ export function openEnvironment(
 ): Environment {
   if (readOnly) return openFile(directory, true);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // That there is no room for it says nothing of the views.
+  reserveLockFile(directory);
   try {
     if (existsSync(join(directory, DATA_FILE))) checkDataFile(join(directory, DATA_FILE));
     const damage = findDamage(directory, 'views', noteOpened(directory), damageProgram);
