@@ -21,6 +21,8 @@ const STALE_LOCK_MS = 120_000;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist/.built');
 const lock = join(root, 'dist/.building');
+/** Whether this process builds. */
+let isLocked = false;
 
 const isPage = (name) => name.endsWith('.css') || name.endsWith('.js');
 
@@ -89,6 +91,7 @@ function compile() {
 function tryLock() {
   try {
     mkdirSync(lock);
+    isLocked = true;
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
@@ -97,6 +100,7 @@ function tryLock() {
 }
 
 function unlock() {
+  isLocked = false;
   try {
     rmdirSync(lock);
   } catch {
@@ -106,7 +110,7 @@ function unlock() {
 
 function fail(message) {
   process.stderr.write(`annals: ${message}\n`);
-  unlock();
+  if (isLocked) unlock();
   process.exit(1);
 }
 

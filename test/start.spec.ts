@@ -1,13 +1,25 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 
 const START = fileURLToPath(new URL('../apps/start.mjs', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'annals-start-'));
+let root: string;
+beforeEach(() => void (root = mkdtempSync(join(tmpdir(), 'annals-start-'))));
 afterEach(() => rmSync(root, { recursive: true }));
+
+it('who asks for a program that is none leaves the lock to who builds meanwhile', () => {
+  mkdirSync(join(root, 'apps'));
+  copyFileSync(START, join(root, 'apps/start.mjs'));
+  mkdirSync(join(root, 'dist/.building'), { recursive: true });
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'apps/start.mjs'), 'nothing'], {
+    encoding: 'utf8',
+  });
+  expect([status, stderr]).toEqual([1, 'annals: start what? homeserver, cli, bench\n']);
+  expect(existsSync(join(root, 'dist/.building'))).toBe(true);
+});
 
 it.runIf(process.platform === 'linux')(
   'a program that must be built, and cannot be where it is, ends with one line',

@@ -16,7 +16,8 @@ export async function showFirstToken(
     const text = `Registration token for one account, shown only this once: ${token}`;
     if (!logger.isLevelEnabled('warn'))
       return new Promise<boolean>((resolve) => process.stderr.write(`${text}\n`, (error) => resolve(error == null)));
+    const { dropped } = sink;
     logger.warn({ registrationToken: token }, text);
-    return sink.flush(WRITTEN_MS);
+    return sink.dropped === dropped && sink.flush(WRITTEN_MS);
   });
 }
