@@ -21,6 +21,8 @@ const STALE_LOCK_MS = 120_000;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist/.built');
 const lock = join(root, 'dist/.building');
+/** Whether this process builds. */
+let isLocked = false;
 
 const isPage = (name) => name.endsWith('.css') || name.endsWith('.js');
 
@@ -45,8 +47,18 @@ function isStale() {
   return stamp === 0 || SOURCES.some((source) => newestOf(join(root, source)) > stamp);
 }
 
-/** Runs the compiler, one process at a time; who waited looks again whether there is anything left to do. */
+/** As `buildInTurn`; ends with a line where nothing can be written, as in an installation that is mounted to be read. */
 async function build(isWanted = isStale) {
+  try {
+    await buildInTurn(isWanted);
+  } catch (error) {
+    if (error.syscall === undefined) throw error;
+    fail(`the program must be built, for it is older than its sources, and cannot be here: ${error.message}`);
+  }
+}
+
+/** Runs the compiler, one process at a time; who waited looks again whether there is anything left to do. */
+async function buildInTurn(isWanted) {
   mkdirSync(join(root, 'dist'), { recursive: true });
   while (!tryLock()) {
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -79,6 +91,7 @@ function compile() {
 function tryLock() {
   try {
     mkdirSync(lock);
+    isLocked = true;
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
@@ -87,6 +100,7 @@ function tryLock() {
 }
 
 function unlock() {
+  isLocked = false;
   try {
     rmdirSync(lock);
   } catch {
@@ -96,8 +110,17 @@ function unlock() {
 
 function fail(message) {
   process.stderr.write(`annals: ${message}\n`);
-  unlock();
+  if (isLocked) unlock();
   process.exit(1);
+}
+
+if (process.argv[2] === 'homeserver') {
+  // First of all, for a start takes a while. What nobody listens to ends the process as if it had failed, and where it is the first
+  // one of a container is passed over. The server drains, and reloads, by listeners of its own once there is something to do.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
+  process.on('SIGHUP', () => {});
+  // Node opens its debugger at this one unless somebody listens to it: to whoever may send signals, a way in.
+  process.on('SIGUSR1', () => {});
 }
 
 // What is printed there, by a library too, may find a full disk or a closed pipe, which is no reason to end.

@@ -51,8 +51,10 @@ const PRIVATE_PARTS = new Set(['decide', 'receive', 'graph', 'worker', 'joining'
 const PURE_PARTS = new Set(['facts', 'decide', 'receive']);
 
 const FRAMEWORKS = /^(@nestjs\/|fastify(\/|$)|rxjs(\/|$)|class-validator(\/|$))/;
-/** What pure code may ask of Node: nothing that reads, writes, waits or differs from machine to machine. */
-/** Of these, `node:module` finds libraries that not every system has. */
+/**
+ * What pure code may ask of Node: nothing that reads, writes, waits or differs from machine to machine, but for `node:module`, which
+ * finds libraries that not every system has.
+ */
 const PURE = new Set(['node:buffer', 'node:crypto', 'node:module', 'node:util']);
 
 const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/test)\//;

@@ -1,6 +1,20 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
 
@@ -84,4 +98,24 @@ describe('a server under a service manager', () => {
     expect(await server.end('SIGTERM')).toBe(0);
     expect(lines().at(-1)).toMatch(/ STOPPING=1$/);
   });
+});
+
+it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s also where it has only begun to start', async (signal) => {
+  // It reads its settings through a pipe, and so waits there for this test.
+  const settings = join(tools, `${signal}.yaml`);
+  execFileSync('mkfifo', [settings]);
+  const start = fileURLToPath(new URL('../apps/start.mjs', import.meta.url));
+  const child = spawn(process.execPath, [start, 'homeserver'], {
+    env: { PATH: process.env['PATH'], ANNALS_CONFIG: settings, ANNALS_DATA_DIR: join(tools, 'data') },
+    stdio: 'ignore',
+  });
+  const ended = once(child, 'exit');
+  const opened = () => openSync(settings, constants.O_WRONLY | constants.O_NONBLOCK);
+  const pipe = await vi.waitFor(opened, { timeout: 110_000, interval: 20 });
+  child.kill(signal);
+  // A signal that ends the process does so at once.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  closeSync(pipe);
+  expect(await ended).toEqual([0, null]);
+  expect(existsSync(join(tools, 'data'))).toBe(false);
 });

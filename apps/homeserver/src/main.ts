@@ -3,11 +3,6 @@ import { ConfigError, EXIT_CONFIG } from '#config/config';
 import { readConfig } from '#config/read-config';
 import { checkFiles } from './check-files.js';
 
-// Node opens its debugger at this signal unless somebody listens to it: to whoever may send signals, a way in.
-process.on('SIGUSR1', () => {});
-// Nor does a reload end a server that is not there yet: what it would reread is only just being read.
-process.on('SIGHUP', () => {});
-
 try {
   const config = readConfig();
   checkFiles(config);

@@ -87,8 +87,11 @@ function onSignal(stop: (signal: string) => Promise<void>): void {
     isStopping = true;
     void stop(signal);
   };
-  process.on('SIGTERM', receive);
-  process.on('SIGINT', receive);
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    // Until here it ended the start at once (`start.mjs`).
+    process.removeAllListeners(signal);
+    process.on(signal, receive);
+  }
 }
 
 /** Tells the operator where the server is and how people get an account. */

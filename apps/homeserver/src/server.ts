@@ -15,6 +15,7 @@ import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { systemClock } from '#kernel/clock';
+import type { LogSink } from '#observability/log-sink';
 import type { Logger, ProcessLog } from '#observability/logger';
 import { MeteredEventStore } from '#observability/metered-event-store';
 import { Metrics } from '#observability/metrics';
@@ -90,7 +91,7 @@ export async function startServer(
     return drain(closing.toReversed(), logger);
   };
   try {
-    const started = await open({ config, logger, shutdown: shutdown.signal, onStoreGone }, closing);
+    const started = await open({ config, logger, sink, shutdown: shutdown.signal, onStoreGone }, closing);
     started.metrics.addGauge('annals_log_lines_dropped', 'Lines of the log that nobody took', () => sink.dropped);
     const renewCertificate = (): void => started.tls?.renewCertificate();
     return { address: started.address, renewCertificate, drain: end };
@@ -104,6 +105,7 @@ export async function startServer(
 interface Given {
   readonly config: Config;
   readonly logger: Logger;
+  readonly sink: LogSink;
   readonly shutdown: AbortSignal;
   readonly onStoreGone: (error: Error) => void;
 }
@@ -122,7 +124,7 @@ interface Started {
 
 /** Opens one thing after another, and notes how to close it. */
 async function open(given: Given, closing: DrainStep[]): Promise<Started> {
-  const { config, logger } = given;
+  const { config, logger, sink } = given;
   const followers: Followers = { listeners: [], effects: [] };
   const ports = await openPorts(given, followers, closing);
   const adapter = new MatrixAdapter(config);
@@ -159,7 +161,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   const tls = await openTlsListener(config, app);
   if (tls !== undefined) servers.push(tls.server);
   // Last: a start that fails must not have shown what is shown once.
-  await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), logger);
+  await showFirstToken(app.get(FirstRegistrationToken, { strict: false }), { logger, sink });
   return { address: await app.getUrl(), metrics: ports.metrics, tls };
 }
 

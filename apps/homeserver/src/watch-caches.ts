@@ -19,6 +19,7 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushRules } from '#push/push-rules';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
 import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
@@ -29,8 +30,8 @@ import { SharedRows } from '#sync/parts/recent-rows';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /**
- * Adds what the caches of this process do to the metrics, by their name: all but those that are part of an entry of another, as
- * the events that a room has in memory, and go with it.
+ * Adds what the caches of this process do to the metrics, by their name: all but those that are part of something else and go with it,
+ * as the events of a room in memory with the room (an entry of `rooms`), and those of a room that is being joined with the join.
  */
 export function watchCaches(
   metrics: Metrics,
@@ -48,6 +49,7 @@ export function watchCaches(
     'forgotten-rooms': of(ForgetRoomHandler),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
+    'merges-in-vain': of(ExtremityMerging),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
     'registration-nonces': of(RegistrationNonces),
@@ -74,35 +76,18 @@ export function watchCaches(
   ];
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
     list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);
-  const labels = ['cache'];
-  metrics.addGauges(
-    'annals_cache_entries',
-    'Entries of a cache',
-    labels,
-    read(({ size }) => size),
-  );
-  metrics.addGauges(
-    'annals_cache_capacity',
-    'The most entries of a cache',
-    labels,
-    read(({ capacity }) => capacity),
-  );
-  metrics.addCounters(
-    'annals_cache_hits_total',
-    'What a cache was asked for and had',
-    labels,
-    read(({ hits }) => hits),
-  );
-  metrics.addCounters(
-    'annals_cache_misses_total',
-    'What a cache was asked for and did not have',
-    labels,
-    read(({ misses }) => misses),
-  );
-  metrics.addCounters(
-    'annals_cache_evictions_total',
-    'Entries of a cache that gave way to newer ones',
-    labels,
-    read(({ evictions }) => evictions),
-  );
+  for (const [name, says, numberOf] of GAUGES) metrics.addGauges(name, says, ['cache'], read(numberOf));
+  for (const [name, says, numberOf] of COUNTERS) metrics.addCounters(name, says, ['cache'], read(numberOf));
 }
+
+type Told = readonly [name: string, says: string, numberOf: (cache: CacheNumbers) => number];
+
+const GAUGES: readonly Told[] = [
+  ['annals_cache_entries', 'Entries of a cache', ({ size }) => size],
+  ['annals_cache_capacity', 'The most entries of a cache', ({ capacity }) => capacity],
+];
+const COUNTERS: readonly Told[] = [
+  ['annals_cache_hits_total', 'What a cache was asked for and had', ({ hits }) => hits],
+  ['annals_cache_misses_total', 'What a cache was asked for and did not have', ({ misses }) => misses],
+  ['annals_cache_evictions_total', 'Entries of a cache that gave way to newer ones', ({ evictions }) => evictions],
+];

@@ -3,10 +3,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { SERVER_STREAM } from '#event-store/log-identity';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { BY_SERVER } from './accounts.js';
 import { hashSecret, newRegistrationToken } from './credentials/secrets.js';
-import { type FirstRegistrationTokenIssued, SERVER_STREAM } from './facts/registration-token-facts.js';
+import type { FirstRegistrationTokenIssued } from './facts/registration-token-facts.js';
 import { RegistrationTokens } from './registration-tokens.js';
 
 const ISSUED = 'first-registration-token-issued';
@@ -29,13 +30,14 @@ export class FirstRegistrationToken {
 
   /**
    * Shows the operator a token for one registration, as nobody can read it again; nothing where another start has shown one, or
-   * registration needs none. That it was shown is noted behind it: after a crash between the two the next start shows another.
+   * registration needs none. That it was shown is noted behind it: after a crash between the two, or where `show` answers that it was
+   * not (false), the next start shows another.
    */
-  async issue(show: (token: string) => void): Promise<void> {
+  async issue(show: (token: string) => unknown): Promise<void> {
     if (this.config.registration !== 'token' || (await this.#server.load(SERVER_STREAM)).state) return;
     const token = newRegistrationToken();
     await this.tokens.create(token, { uses_allowed: 1 }, BY_SERVER);
-    show(token);
+    if ((await show(token)) === false) return;
     const data: FirstRegistrationTokenIssued = { token_hash: hashSecret(token) };
     await this.#server.execute(
       SERVER_STREAM,

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { isGivenUp } from '#event-store/given-up';
+import { GivenUpClaims } from '#event-store/given-up';
 import { VIEWS, type Views } from '#projections/views';
 import { BY_SERVER, draftFacts } from './accounts.js';
 import {
@@ -36,16 +37,17 @@ const MOST_LOOKED_AT = 64;
 @Injectable()
 export class RegistrationTokens {
   readonly #aggregates: Aggregates<RegistrationToken>;
-  readonly #started: number;
+  readonly #givenUp: GivenUpClaims;
   /** By token: what came to nothing is given back once. */
   readonly #turns = new KeyedQueue<string>();
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+    @Inject(CONFIG) config: Pick<Config, 'eventStoreUrl'>,
   ) {
-    this.#started = clock.now();
+    this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     const fold = { initialState: NO_REGISTRATION_TOKEN, evolve: foldRegistrationTokenFact };
     this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
   }
@@ -91,18 +93,15 @@ export class RegistrationTokens {
 
   async #findAbandoned(stream: string): Promise<UserId | undefined> {
     const returned: UserId[] = [];
-    for await (const { type, data, metadata } of this.store.readStream(stream, {
-      backwards: true,
-      limit: MOST_LOOKED_AT,
-    })) {
+    for await (const fact of this.store.readStream(stream, { backwards: true, limit: MOST_LOOKED_AT })) {
+      const { type, data } = fact;
       const isUse = type === 'registration-token-used';
       if (!isUse && type !== 'registration-token-returned') continue;
       const { user_id: userId } = JSON.parse(data) as RegistrationTokenUsed | RegistrationTokenReturned;
       const at = returned.indexOf(userId);
       if (!isUse) returned.push(userId);
       else if (at >= 0) returned.splice(at, 1);
-      else if (isGivenUp(metadata.at, this.#started, this.clock.now()) && !(await this.#hasBegun(userId)))
-        return userId;
+      else if (!(await this.#hasBegun(userId)) && this.#givenUp.has(fact)) return userId;
     }
     return undefined;
   }

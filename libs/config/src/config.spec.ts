@@ -108,6 +108,7 @@ describe('the configuration', () => {
     expect(refusal({}, 'a: [')).not.toContain('\n');
     expect(refusal({}, 'log: !loud info')).toMatch(/^annals\.yaml: Unresolved tag: !loud/);
     expect(refusal({}, 'listen: {host: x}')).toBe('annals.yaml: listen: must be a single value');
+    expect(refusal({}, 'trust_proxy: &all [127.0.0.1, *all]')).toBe('annals.yaml: trust_proxy: must be a single value');
     expect(refusal({}, 'log: [info, debug]')).toMatch(/^annals\.yaml: log: must be one of/);
   });
 

@@ -111,7 +111,8 @@ function* yamlSettings(text: string | undefined): Generator<[string, string]> {
 
 function yamlScalar(key: string, value: unknown): string {
   if (value === null) return '';
-  if (Array.isArray(value)) return value.map((item) => yamlScalar(key, item)).join(',');
+  // A list of lists means nothing, and one in YAML may hold itself.
+  if (Array.isArray(value)) return value.map((item) => yamlScalar(key, Array.isArray(item) ? {} : item)).join(',');
   if (key === 'rate_limits' && typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value).trim();
   throw new ConfigError(`annals.yaml: ${key}: must be a single value`);

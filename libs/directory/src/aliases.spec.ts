@@ -16,8 +16,10 @@ const ALICE = '@alice:a.example' as UserId;
 
 const requester: Requester = { userId: ALICE, deviceId: 'PHONE' as DeviceId, isAdmin: false, requestId: 'x' };
 
-function aliasesOver(log: MemoryEventStore): Aliases {
-  return new Aliases(log, { now: () => 1 }, new RoomViews(log), TEST_AUTHOR);
+/** Of a process by whose clock it is so late, in milliseconds since the epoch; where it has an address others write to the log, too. */
+function aliasesOver(log: MemoryEventStore, now = () => 1, eventStoreUrl?: string): Aliases {
+  const config = eventStoreUrl === undefined ? TEST_AUTHOR : { ...TEST_AUTHOR, eventStoreUrl };
+  return new Aliases(log, { now, elapsed: now }, new RoomViews(log), config);
 }
 
 const created = (roomId: RoomId = ROOM) => ({
@@ -86,8 +88,7 @@ describe('an alias', () => {
   it('is free again where the room it was claimed for never began', async () => {
     const log = new MemoryEventStore();
     let now = 1;
-    const views = new RoomViews(log);
-    const aliases = new Aliases(log, { now: () => now }, views, TEST_AUTHOR);
+    const aliases = aliasesOver(log, () => now);
     await aliases.claim(ALIAS, ROOM, requester);
     now += 59_000;
     await expect(aliases.claim(ALIAS, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
@@ -98,10 +99,10 @@ describe('an alias', () => {
 
   it('is free again at once where the server ended before the room began, and points nowhere until then', async () => {
     const log = new MemoryEventStore();
-    const before = new Aliases(log, { now: () => 1 }, new RoomViews(log), TEST_AUTHOR);
+    const before = aliasesOver(log);
     await before.claim(ALIAS, ROOM, requester);
     expect(await before.resolve(ALIAS)).toBeUndefined();
-    const after = new Aliases(log, { now: () => 2 }, new RoomViews(log), TEST_AUTHOR);
+    const after = aliasesOver(log, () => 2);
     await after.claim(ALIAS, OTHER, requester);
     await expect(after.claim(ALIAS, ROOM, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
     expect([await after.listOf(ROOM), await after.listOf(OTHER)]).toEqual([[], [ALIAS]]);
@@ -110,9 +111,24 @@ describe('an alias', () => {
   it('is free again also where the clock was ahead when it was claimed', async () => {
     const log = new MemoryEventStore();
     let now = 1e12;
-    const aliases = new Aliases(log, { now: () => now }, new RoomViews(log), TEST_AUTHOR);
+    const aliases = aliasesOver(log, () => now);
     await aliases.claim(ALIAS, ROOM, requester);
     now -= 3_600_000;
+    await aliases.claim(ALIAS, OTHER, requester);
+    expect(await aliases.listOf(OTHER)).toEqual([ALIAS]);
+  });
+
+  it('stays where another process has claimed it whose clock is behind, for a minute that this one has seen', async () => {
+    const log = new MemoryEventStore();
+    const server = 'kurrentdb://log.example';
+    await aliasesOver(log, () => 1e12 - 3_600_000, server).claim(ALIAS, ROOM, requester);
+    let now = 1e12;
+    const aliases = aliasesOver(log, () => now, server);
+    for (const milliseconds of [0, 59_000]) {
+      now += milliseconds;
+      await expect(aliases.claim(ALIAS, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
+    }
+    now += 1_000;
     await aliases.claim(ALIAS, OTHER, requester);
     expect(await aliases.listOf(OTHER)).toEqual([ALIAS]);
   });
@@ -121,7 +137,7 @@ describe('an alias', () => {
     const log = new MemoryEventStore();
     const { roomId } = await LocalRoom.begin(log);
     let now = 1;
-    const aliases = new Aliases(log, { now: () => now }, new RoomViews(log), TEST_AUTHOR);
+    const aliases = aliasesOver(log, () => now);
     await aliases.claim(ALIAS, roomId, requester);
     now += 1e9;
     await expect(aliases.claim(ALIAS, OTHER, requester)).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
@@ -190,7 +206,7 @@ describe('an alias', () => {
     const all = Array.from({ length: 5_000 }, (_, i) => `#a${String(i).padStart(4, '0')}:a.example`);
     const key = (alias: string) => [ROOM, alias];
     await views.store.write(all.map((alias) => ({ collection: 'room-aliases', key: key(alias), value: alias })));
-    expect(await new Aliases(log, { now: () => 1 }, views, TEST_AUTHOR).listOf(ROOM)).toEqual(all);
+    expect(await new Aliases(log, { now: () => 1, elapsed: () => 1 }, views, TEST_AUTHOR).listOf(ROOM)).toEqual(all);
   });
 
   it('must be of this server and have a local part', () => {

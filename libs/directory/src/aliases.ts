@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { factId } from '#event-store/fact-id';
-import { isGivenUp } from '#event-store/given-up';
+import { GivenUpClaims } from '#event-store/given-up';
 import type { FactDraft } from '#event-store/seal-facts';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import { foldRoomAlias, localpartOf, type RoomAlias, type RoomId, serverNameOf, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -62,15 +62,15 @@ const CAPACITY = 1_000;
 @Injectable()
 export class Aliases implements AliasBook {
   readonly #streams: Aggregates<AliasState>;
-  readonly #started: number;
+  readonly #givenUp: GivenUpClaims;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) clock: Clock & Stopwatch,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName' | 'eventStoreUrl'>,
   ) {
-    this.#started = clock.now();
+    this.#givenUp = new GivenUpClaims(clock, config.eventStoreUrl !== undefined);
     this.#streams = new Aggregates({ store, clock, initialState: NO_ALIAS, evolve: evolveAlias, capacity: CAPACITY });
   }
 
@@ -132,9 +132,9 @@ export class Aliases implements AliasBook {
   async #findAbandoned(alias: RoomAlias): Promise<RoomId | undefined> {
     for await (const fact of this.store.readStream(aliasStream(alias), { backwards: true, limit: 1 })) {
       const { roomId } = evolveAlias(NO_ALIAS, fact);
-      if (roomId === undefined || !isGivenUp(fact.metadata.at, this.#started, this.clock.now())) return undefined;
+      if (roomId === undefined) return undefined;
       for await (const _ of this.store.readStream(roomStream(roomId), { limit: 1 })) return undefined;
-      return roomId;
+      return this.#givenUp.has(fact) ? roomId : undefined;
     }
     return undefined;
   }

@@ -14,6 +14,7 @@ export const CORS_LINES = Object.entries(CORS_HEADERS)
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
 
+/** Lets web clients of any origin read an answer: client-server API, "Web Browser Clients". */
 export function setCorsHeaders(reply: FastifyReply): void {
   void reply.headers(CORS_HEADERS);
 }

@@ -8,6 +8,7 @@ import {
   isServerName,
   isUserId,
   localpartOf,
+  parseEventId,
   parseRoomId,
   parseUserId,
   serverNameOf,
@@ -49,6 +50,11 @@ describe('identifiers', () => {
     expect(isUserId(`@${'ä'.repeat(122)}:example.org`)).toBe(false);
     expect(isRoomId(`!${'ä'.repeat(127)}`)).toBe(true);
     expect(isRoomId(`!${'ä'.repeat(128)}`)).toBe(false);
+  });
+
+  test('what is none is refused in plain words', () => {
+    expect(() => parseEventId('x')).toThrow(/^Not an event ID: x$/);
+    expect(() => parseRoomId('x')).toThrow(/^Not a room ID: x$/);
   });
 
   test('room ids have a server name up to version 11 and none from 12 on', () => {

@@ -50,17 +50,17 @@ function isDeviceId(text: string): text is DeviceId {
 function parser<T extends string>(what: string, is: (text: string) => text is T & string) {
   return (text: unknown): T => {
     if (typeof text === 'string' && is(text)) return text;
-    throw new MatrixError('M_INVALID_PARAM', `Not a ${what}: ${String(text).slice(0, 80)}`);
+    throw new MatrixError('M_INVALID_PARAM', `Not ${what}: ${String(text).slice(0, 80)}`);
   };
 }
 
 /** Each answers the branded id or throws M_INVALID_PARAM. For user ids see `parseUserId`. */
-export const parseRoomId = parser<RoomId>('room ID', isRoomId);
-export const parseEventId = parser<EventId>('event ID', isEventId);
-export const parseRoomAlias = parser<RoomAlias>('room alias', isRoomAlias);
-export const parseDeviceId = parser<DeviceId>('device ID', isDeviceId);
+export const parseRoomId = parser<RoomId>('a room ID', isRoomId);
+export const parseEventId = parser<EventId>('an event ID', isEventId);
+export const parseRoomAlias = parser<RoomAlias>('a room alias', isRoomAlias);
+export const parseDeviceId = parser<DeviceId>('a device ID', isDeviceId);
 
-const parseAnyUserId = parser<UserId>('user ID', isUserId);
+const parseAnyUserId = parser<UserId>('a user ID', isUserId);
 
 /**
  * The user id that a client names. Those of this server (`ours`) are case-insensitive (the specification of 2014 and 2015,

@@ -57,13 +57,15 @@ export class LogSink {
     }
   }
 
-  /** Settles when all lines so far have been written, or after so many milliseconds. */
-  async flush(milliseconds: number): Promise<void> {
-    if (!this.#isWriting) return;
+  /** Settles when all lines so far have been written, or after so many milliseconds; answers whether they have. */
+  async flush(milliseconds: number): Promise<boolean> {
+    if (!this.#isWriting) return true;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-    await Promise.race([new Promise<void>((resolve) => this.#flushes.push(resolve)), late]);
+    const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds)));
+    const written = new Promise<boolean>((resolve) => this.#flushes.push(() => resolve(true)));
+    const isWritten = await Promise.race([written, late]);
     clearTimeout(timer);
+    return isWritten;
   }
 
   #writeWaiting(): void {

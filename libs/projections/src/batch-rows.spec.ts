@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Row, ScanOptions } from '#read-models/read-model-store';
+import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { BatchRows } from './batch-rows.js';
 
@@ -15,6 +15,22 @@ class CountedRows extends MemoryReadModels {
     return super.scan(collection, options);
   }
 }
+
+test('rows at hand are answered at once, with what the batch wrote upon them', () => {
+  const stored: Row[] = [
+    { key: ['k', '1'], value: 'one' },
+    { key: ['k', '3'], value: 'three' },
+  ];
+  const atHand = {
+    get: (_: string, key: Key) => stored.find((row) => row.key[1] === key[1])?.value,
+    scan: () => stored,
+  };
+  const batch = new BatchRows(Object.assign(new MemoryReadModels(), { atHand }), new Map([[ROWS, ROWS]]));
+  batch.put(ROWS, ['k', '2'], 'two');
+  batch.delete(ROWS, ['k', '3']);
+  expect(['1', '2', '3'].map((part) => batch.get(ROWS, ['k', part]))).toEqual(['one', 'two', undefined]);
+  expect(batch.scan(ROWS, { prefix: ['k'], limit: 5 })).toEqual([stored[0], { key: ['k', '2'], value: 'two' }]);
+});
 
 const change = fc.record({ key: fc.nat(12), value: fc.option(fc.nat(9)) });
 const changes = fc.array(change, { maxLength: 20 });

@@ -1,3 +1,4 @@
+import { type Answer, whenThere } from '#kernel/answer';
 import { encodeKey, encodeRange } from '#read-models/key-encoding';
 import { mergeScan, pendingSource, rowsSource } from '#read-models/merge-scan';
 import { PendingCollection } from '#read-models/pending-rows';
@@ -17,25 +18,27 @@ export class BatchRows implements OwnRows {
   readonly #indexes = new Map<string, PendingCollection>();
 
   constructor(
-    readonly store: Pick<ReadModelStore, 'get' | 'scan'>,
+    readonly store: Pick<ReadModelStore, 'get' | 'scan' | 'atHand'>,
     /** Logical -> physical name of the collections it may touch. */
     readonly physical: ReadonlyMap<string, string>,
   ) {}
 
-  async get(collection: string, key: Key): Promise<string | undefined> {
+  get(collection: string, key: Key): Answer<string | undefined> {
     const physical = this.#physicalName(collection);
     const pending = this.#index(physical).values.get(encodeKey(key));
-    return pending === undefined ? this.#read(() => this.store.get(physical, key)) : (pending ?? undefined);
+    return pending === undefined ? this.#read((rows) => rows.get(physical, key)) : (pending ?? undefined);
   }
 
-  async scan(collection: string, options: ScanOptions): Promise<Row[]> {
+  scan(collection: string, options: ScanOptions): Answer<Row[]> {
     const physical = this.#physicalName(collection);
     const { reverse = false, limit } = options;
     const range = encodeRange(options);
     const hidden = this.#index(physical).countHidden(range);
-    const stored = await this.#read(() => this.store.scan(physical, { ...options, limit: limit + hidden }));
-    const source = pendingSource(this.#index(physical), range, reverse);
-    return source === undefined ? stored.slice(0, limit) : mergeScan([source, rowsSource(stored)], reverse, limit);
+    const stored = this.#read((rows) => rows.scan(physical, { ...options, limit: limit + hidden }));
+    return whenThere(stored, (rows) => {
+      const source = pendingSource(this.#index(physical), range, reverse);
+      return source === undefined ? rows.slice(0, limit) : mergeScan([source, rowsSource(rows)], reverse, limit);
+    });
   }
 
   put(collection: string, key: Key, value: string): void {
@@ -53,13 +56,18 @@ export class BatchRows implements OwnRows {
     this.#indexes.clear();
   }
 
-  async #read<T>(read: () => Promise<T>): Promise<T> {
+  #read<T>(read: (rows: Pick<OwnRows, 'get' | 'scan'>) => Answer<T>): Answer<T> {
     try {
-      return await read();
+      const answer = read(this.store.atHand ?? this.store);
+      return answer instanceof Promise ? answer.catch((error: unknown) => this.#fail(error)) : answer;
     } catch (error) {
-      this.failure = error;
-      throw error;
+      return this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): never {
+    this.failure = error;
+    throw error;
   }
 
   #write(collection: string, key: Key, value: string | null): void {

@@ -1,3 +1,4 @@
+import { type Answer, whenThere } from '#kernel/answer';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import type { OwnRows } from './projector.js';
 import { scanPages } from './scan-pages.js';
@@ -81,12 +82,14 @@ export class Collection<K extends Key, V> implements Declared {
   }
 
   /** The value of a row; undefined where it is not there. */
-  get(rows: Pick<Views, 'get'>, key: K): Promise<V | undefined> {
-    return rows.get(this.name, key).then((text) => (text === undefined ? undefined : this.codec.decode(text)));
+  get(rows: Pick<Views, 'get'>, key: K): Promise<V | undefined>;
+  get(rows: Pick<OwnRows, 'get'>, key: K): Answer<V | undefined>;
+  get(rows: Pick<OwnRows, 'get'>, key: K): Answer<V | undefined> {
+    return whenThere(rows.get(this.name, key), (text) => (text === undefined ? undefined : this.codec.decode(text)));
   }
 
   /** Whether a row is there. */
-  async has(rows: Pick<Views, 'get'>, key: K): Promise<boolean> {
+  async has(rows: Pick<OwnRows, 'get'>, key: K): Promise<boolean> {
     return (await rows.get(this.name, key)) !== undefined;
   }
 
@@ -97,12 +100,14 @@ export class Collection<K extends Key, V> implements Declared {
   }
 
   /** The rows of a range, at most `limit`. */
-  async scan(rows: Pick<Views, 'scan'>, range: Range<K> & Pick<ScanOptions, 'limit'>): Promise<Entry<K, V>[]> {
-    return this.#read(await rows.scan(this.name, range));
+  scan(rows: Pick<Views, 'scan'>, range: Range<K> & Pick<ScanOptions, 'limit'>): Promise<Entry<K, V>[]>;
+  scan(rows: Pick<OwnRows, 'scan'>, range: Range<K> & Pick<ScanOptions, 'limit'>): Answer<Entry<K, V>[]>;
+  scan(rows: Pick<OwnRows, 'scan'>, range: Range<K> & Pick<ScanOptions, 'limit'>): Answer<Entry<K, V>[]> {
+    return whenThere(rows.scan(this.name, range), (found) => this.#read(found));
   }
 
   /** All rows of a range, however many, a page at a time. What changes meanwhile may or may not be among them. */
-  async *pages(rows: Pick<Views, 'scan'>, range: Range<K>, size?: number): AsyncGenerator<Entry<K, V>[], void> {
+  async *pages(rows: Pick<OwnRows, 'scan'>, range: Range<K>, size?: number): AsyncGenerator<Entry<K, V>[], void> {
     for await (const page of scanPages(rows, this.name, range, size)) yield this.#read(page);
   }
 

@@ -32,6 +32,15 @@ interface Work {
 
 const NONE: ReadonlySet<Work> = new Set();
 
+/** Begins work. Where it fails at once, who waits for it learns so, and for what was begun before it. */
+function beginWork(work: () => void | Promise<void>): Promise<void> | undefined {
+  try {
+    return work() ?? undefined;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /** Follows the log with all generations that stand at the same position, the shared checkpoint. */
 export class LiveLoop {
   /** The generations that move together. Changed only within `exclusively`. */
@@ -139,7 +148,7 @@ export class LiveLoop {
       const onBadFact = (fact: RecordedFact, error: unknown): void => {
         letters.push(deadLetterOf(generation, fact, error, this.parts.clock.now()));
       };
-      const pending = projectFacts(projector, facts, rows, onBadFact, turn) ?? undefined;
+      const pending = beginWork(() => projectFacts(projector, facts, rows, onBadFact, turn));
       works.push({ generation, rows, letters, pending });
     }
     if (isTogether) await Promise.all(works.map(({ pending }) => pending));

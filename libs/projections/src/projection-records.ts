@@ -18,6 +18,7 @@ export interface FactMark {
   readonly chain: string;
 }
 
+/** What is noted of a fact, so that it is known again. */
 export function markOf({ position, stream, revision, metadata }: RecordedFact): FactMark {
   return { position, stream, revision, chain: metadata.chain };
 }

@@ -395,6 +395,29 @@ describe('ProjectionRuntime', () => {
       expect(await runtime.get('counts', ['word', 'a'])).toBeDefined();
     });
 
+    it('is none either where rows at hand could not be read, whoever else reads meanwhile', async () => {
+      const lookingProjector: Projector = {
+        name: 'looks',
+        version: 1,
+        collections: ['looks'],
+        handles: () => true,
+        project: (fact, rows) => void rows.get('looks', [fact.id]),
+      };
+      const runtime = await begin([countsProjector(), lookingProjector]);
+      let failed = 0;
+      const atHand = (): never => {
+        // Both have asked.
+        if (++failed === 2) Object.assign(readModels, { atHand: undefined });
+        throw new ViewsUnavailable('away');
+      };
+      Object.assign(readModels, { atHand: { get: atHand, scan: atHand } });
+      const position = await say('a');
+      await until(async () => runtime.position() === position);
+      expect(failed).toBe(2);
+      expect(await runtime.deadLetters()).toEqual([]);
+      expect(await runtime.get('counts', ['word', 'a'])).toBeDefined();
+    });
+
     it('stops a rebuild and says where, while the old generation goes on serving', async () => {
       const bad = new Set<string>();
       const runtime = await begin([wordsProjector({ refuses: bad })]);

@@ -1,11 +1,12 @@
 import type { RecordedFact } from '#event-store/event-store';
+import type { Answer } from '#kernel/answer';
 import type { Declared } from './collection.js';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 
 /** What a projector sees and writes: its own collections, as of the fact at hand, including what it wrote for earlier ones. */
 export interface OwnRows {
-  get(collection: string, key: Key): Promise<string | undefined>;
-  scan(collection: string, options: ScanOptions): Promise<Row[]>;
+  get(collection: string, key: Key): Answer<string | undefined>;
+  scan(collection: string, options: ScanOptions): Answer<Row[]>;
   put(collection: string, key: Key, value: string): void;
   delete(collection: string, key: Key): void;
 }

@@ -231,4 +231,30 @@ describe('two processes on one log and one store of views', () => {
     await second.runtime.confirm();
     expect(await second.runtime.get('last-word', ['s'])).toBe('b');
   });
+
+  it('read nothing either in the place of the first, where the views were thrown away with it, until all is there again', async () => {
+    const first = await begin();
+    const second = await begin();
+    const position = await say('a', 'b');
+    await Promise.all([first, second].map(({ runtime }) => runtime.whenProcessed(position)));
+    await first.runtime.stop();
+    for (const collection of await first.readModels.collections()) await first.readModels.drop(collection);
+    const subscribe = store.subscribe.bind(store);
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    Object.assign(store, {
+      async *subscribe(options: Parameters<MemoryEventStore['subscribe']>[0]) {
+        await held;
+        yield* subscribe(options);
+      },
+    });
+    first.readModels.loseLease();
+    await until(() => second.runtime.isWriter);
+    await expect(second.runtime.get('last-word', ['s'])).rejects.toThrow('made anew');
+    goOn();
+    const last = await say('c');
+    await second.runtime.whenProcessed(last);
+    expect(await words(second)).toEqual(['a', 'b', 'c']);
+    await until(() => second.heard.length === 3);
+  });
 });

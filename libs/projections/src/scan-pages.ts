@@ -1,19 +1,19 @@
 import type { Row, ScanOptions } from '#read-models/read-model-store';
-import type { Views } from './views.js';
+import type { OwnRows } from './projector.js';
 
 /** Enough rows that asking again costs little, and few enough to hold. */
 const PAGE = 2_000;
 
 /** All rows of a range, however many, a page at a time. What changes meanwhile may or may not be among them. */
 export async function* scanPages(
-  views: Pick<Views, 'scan'>,
+  rows: Pick<OwnRows, 'scan'>,
   collection: string,
   range: Omit<ScanOptions, 'limit'>,
   size = PAGE,
 ): AsyncGenerator<readonly Row[], void> {
   let rest = range;
   for (;;) {
-    const page = await views.scan(collection, { ...rest, limit: size });
+    const page = await rows.scan(collection, { ...rest, limit: size });
     if (page.length > 0) yield page;
     if (page.length < size) return;
     const last = page.at(-1)?.key;

@@ -28,6 +28,8 @@ export class ViewsProgress {
   readonly #owners: ReadonlyMap<string, string>;
   #projections: ReadonlyMap<string, Projection> | undefined;
   #position: Position = START;
+  /** How far views have come that were thrown away since: rows that are not there again look like rows that never were. */
+  #cameTo: Position = START;
   /** PERF: one timer for all that wait, and none while nobody does. */
   #sweep: NodeJS.Timeout | undefined;
   #isLate = false;
@@ -49,8 +51,13 @@ export class ViewsProgress {
 
   /** All projections, in the order of registration. Throws ViewsUnavailable while there are none to read. */
   get projections(): ReadonlyMap<string, Projection> {
-    if (this.#projections === undefined) throw new ViewsUnavailable('the views are not there yet, or made anew');
-    return this.#projections;
+    const readable = this.#readable;
+    if (readable === undefined) throw new ViewsUnavailable('the views are not there yet, or made anew');
+    return readable;
+  }
+
+  get #readable(): ReadonlyMap<string, Projection> | undefined {
+    return this.#position < this.#cameTo ? undefined : this.#projections;
   }
 
   /** The shared checkpoint: the last position that all have passed that move together. */
@@ -93,8 +100,12 @@ export class ViewsProgress {
     return position;
   }
 
-  /** Those that move together have passed this position. Whoever waits hears of it by `settle`. */
+  /**
+   * Those that move together have passed this position. Whoever waits hears of it by `settle`. Where they begin anew behind the last
+   * one, nothing is read until they are there again.
+   */
   moveTo(position: Position): void {
+    if (position < this.#position && this.#position > this.#cameTo) this.#cameTo = this.#position;
     this.#position = position;
     this.#isLate = false;
   }
@@ -103,7 +114,7 @@ export class ViewsProgress {
   settle(): void {
     this.#patient.pass(this.#position);
     this.#impatient.pass(this.#position);
-    if (this.#projections === undefined) return;
+    if (this.#readable === undefined) return;
     this.#conditions.check();
     this.#particular.check();
   }

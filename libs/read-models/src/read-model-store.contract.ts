@@ -198,6 +198,17 @@ function describeScans(get: () => ReadModelStore, settled: (store: ReadModelStor
     expect(await scan({ prefix: ['b'], to: ['a', '9'], limit: 9 })).toEqual([]);
   });
 
+  it('reads at hand what it reads, if it has rows at hand', async () => {
+    const store = get();
+    await store.write(['a', 'b', 'c'].map((key) => put('a', [key], `is ${key}`)));
+    await settled(store);
+    await store.write([remove('a', ['b'])]);
+    const { atHand = store } = store;
+    for (const key of ['a', 'b', 'd']) expect(await atHand.get('a', [key])).toBe(await store.get('a', [key]));
+    for (const options of [{ limit: 1 }, { limit: 9, reverse: true }, { limit: 9, prefix: ['b'] }])
+      expect(await atHand.scan('a', options)).toEqual(await store.scan('a', options));
+  });
+
   it('answers any scan as a sorted array would', async () => {
     const part = fc.string({ unit: fc.constantFrom('\0', '\x01', 'a', 'b', 'é', '\uffff', '😀'), maxLength: 3 });
     const key = fc.array(part, { minLength: 1, maxLength: 3 });

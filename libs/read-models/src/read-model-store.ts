@@ -29,6 +29,12 @@ export interface ScanOptions {
   readonly limit: number;
 }
 
+/** What a ReadModelStore reads without waiting: as its `get` and `scan`, and throws what they throw. */
+export interface RowsAtHand {
+  get(collection: string, key: Key): string | undefined;
+  scan(collection: string, options: ScanOptions): Row[];
+}
+
 /**
  * The views: collections of rows ordered by key, that can be thrown away and rebuilt from the log. Writes need not survive a
  * crash by themselves, but of a `write` call all do or none, and with them all earlier calls: a checkpoint goes into the
@@ -49,6 +55,8 @@ export interface ReadModelStore {
   /** The values in the order of the keys asked for. */
   getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]>;
   scan(collection: string, options: ScanOptions): Promise<Row[]>;
+  /** PERF: for who reads again and again; undefined where rows come over a network. */
+  readonly atHand?: RowsAtHand;
   /**
    * Settles where the store is still what was written to it, so that what was read before counts: rows that somebody threw away
    * look like rows that never were. Throws ViewsUnavailable where it is not.

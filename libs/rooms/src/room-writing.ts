@@ -48,26 +48,29 @@ const eventAuthor: FactoryProvider<EventAuthor> = {
   useFactory: ({ serverName }: Config, signingKey: SigningKey) => ({ serverName, signingKey }),
 };
 
-const roomWorkers: FactoryProvider<RoomWorkers> = {
-  provide: RoomWorkers,
-  inject: [EVENT_STORE, READ_MODEL_STORE, VIEWS, EVENT_AUTHOR, CLOCK, LOGGER, POLICY],
-  useFactory: (
-    store: EventStore,
-    readModels: ReadModelStore,
-    views: Views,
-    author: EventAuthor,
-    clock: Clock,
-    logger: Logger,
-    policy: Policy,
-  ) => {
+const roomSnapshots: FactoryProvider<RoomSnapshots> = {
+  provide: RoomSnapshots,
+  inject: [EVENT_STORE, READ_MODEL_STORE, LOGGER],
+  useFactory: (store: EventStore, readModels: ReadModelStore, logger: Logger) =>
     // A snapshot only saves time: one that cannot be written must not stop a room.
-    const snapshots = new RoomSnapshots(store, readModels, (roomId, err) => {
+    new RoomSnapshots(store, readModels, (roomId, err) => {
       // That views are lost is told once, by who watches them.
       if (err instanceof ViewsUnavailable) return;
       logger.warn({ err, roomId }, 'the snapshot of a room could not be written');
-    });
-    return new RoomWorkers({ store, snapshots, views, author, clock, policy });
-  },
+    }),
+};
+
+const roomWorkers: FactoryProvider<RoomWorkers> = {
+  provide: RoomWorkers,
+  inject: [EVENT_STORE, RoomSnapshots, VIEWS, EVENT_AUTHOR, CLOCK, POLICY],
+  useFactory: (
+    store: EventStore,
+    snapshots: RoomSnapshots,
+    views: Views,
+    author: EventAuthor,
+    clock: Clock,
+    policy: Policy,
+  ) => new RoomWorkers({ store, snapshots, views, author, clock, policy }),
 };
 
 /** This server's own: those of others are known once there is somebody to ask for them. */
@@ -80,6 +83,7 @@ const serverKeys: FactoryProvider<ServerKeys> = {
 /** The write side of rooms: the workers and every command's handler. */
 export const ROOM_WRITING: readonly Provider[] = [
   eventAuthor,
+  roomSnapshots,
   roomWorkers,
   serverKeys,
   { provide: POLICY, useValue: allowAll },

@@ -122,6 +122,46 @@ describe('a gap in the history', () => {
   });
 });
 
+describe('who was put out in a gap', () => {
+  /** Dave is banned in a gap, and then the topic is changed; both are told with the state after it. */
+  async function bannedInGap(): Promise<void> {
+    await alice.setState(roomId, 'm.room.topic', { topic: 'of before' });
+    await tellAll();
+    since = (await dave.sync()).next_batch;
+    const ban = await made({ ...member('ban', dave.userId), sender: CAROL });
+    const secret = [
+      await made(topic('behind his back')),
+      await made({ type: 'm.room.name', stateKey: '', content: { name: 'New' } }),
+    ];
+    const state = [...there.state.entries()].map(({ eventId }) => eventId as EventId);
+    const last = await made(says('after the gap'));
+    await receiver.pdus(last.text);
+    await receiver.outliers(ban.text, ...secret.map(({ text }) => text));
+    await receiver.state(last.event.eventId, state);
+  }
+
+  it('is told the state before it with their own end, and nothing that may have come after that', async () => {
+    await bannedInGap();
+    const path = roomPath(roomId);
+    const told = [
+      await dave.ok('GET', `${path}/state`),
+      (await dave.ok('GET', `${path}/initialSync`)).state,
+      (await dave.sync({ filter: { room: { include_leave: true } } })).rooms.leave[roomId].state.events,
+      (await dave.sync({ use_state_after: true, filter: { room: { include_leave: true } } })).rooms.leave[roomId]
+        .state_after.events,
+      (await syncsSince(dave, { use_state_after: true })).leave[roomId].state_after.events,
+      (await syncsSince(dave)).leave[roomId].state.events,
+    ];
+    expect(told.map((events) => JSON.stringify(events)).filter((text) => /behind his back|New/.test(text))).toEqual([]);
+    expect((await dave.call('GET', `${path}/state/m.room.name`)).status).toBe(404);
+    expect(await dave.ok('GET', `${path}/state/m.room.topic`)).toMatchObject({ topic: 'of before' });
+    expect(await dave.ok('GET', `${path}/state/m.room.member/${dave.userId}`)).toEqual({ membership: 'ban' });
+    const { chunk: banned } = await dave.ok('GET', `${path}/members?membership=ban`);
+    expect(banned).toHaveLength(1);
+    expect((await dave.call('GET', `${path}/event/${encodeURIComponent(banned[0].event_id)}`)).status).toBe(200);
+  });
+});
+
 describe('pages of 2015', () => {
   it('lead past a gap, however little of what is around it is for the reader', async () => {
     await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
@@ -322,6 +362,18 @@ describe('state that came into force without being news', () => {
     expect(unsigned.prev_content).toEqual({ membership: 'join', displayname: 'Robert' });
     await receiver.pdus(renamed.text);
     expect((await alice.ok('GET', eventPath(renamed.event.eventId))).content).toEqual(held.content);
+  });
+
+  it('is found by who was there when it came, whatever the history shows to others', async () => {
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await tellAll();
+    const { eventId } = (await renamedInGap()).event;
+    const erin = await app.register(`erin${Date.now()}`);
+    await erin.join(roomId);
+    await dave.leave(roomId);
+    const shown = [alice, dave, erin].map(async (who) => (await who.call('GET', eventPath(eventId))).status);
+    expect(await Promise.all(shown)).toEqual([200, 200, 404]);
+    await alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}/t${eventId}`, {});
   });
 
   it('can be redacted, and is that event then and not the one that brought it', async () => {

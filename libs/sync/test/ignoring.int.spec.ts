@@ -162,4 +162,21 @@ describe('an invitation by somebody who is ignored', () => {
     expect((await alice.sync()).rooms.invite).toHaveProperty([room]);
     await ignore(alice, bob, alice);
   });
+
+  it('is not told either as what was before the event by which the invited joined or refused', async () => {
+    const room = await bob.createRoom({ preset: 'public_chat' });
+    const path = roomPath(room);
+    await bob.ok('POST', `${path}/invite`, { user_id: alice.userId, reason: 'MUTED' });
+    await alice.join(room);
+    const { event_id: joined } = await alice.ok('GET', `${path}/state/m.room.member/${alice.userId}?format=event`);
+    const told = [
+      await alice.ok('GET', `${path}/event/${encodeURIComponent(joined)}`),
+      await alice.ok('GET', `${path}/messages?dir=b`),
+      await alice.ok('GET', `${path}/state`),
+      await alice.sync(),
+      await v1(`/events/${encodeURIComponent(joined)}`),
+    ];
+    expect(told.map((one) => JSON.stringify(one)).filter((text) => text.includes('MUTED'))).toEqual([]);
+    expect(told[0].unsigned).toMatchObject({ membership: 'join', replaces_state: expect.any(String) });
+  });
 });

@@ -224,6 +224,28 @@ describe('invitations and knocks', () => {
     expect(room.timeline.events[0]).toMatchObject({ state_key: bob.userId, content: { membership: 'leave' } });
   });
 
+  it('that end are state of whoever takes none from the timeline, or is shown no such event there', async () => {
+    const rules = [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }];
+    const roomId = await alice.createRoom({ initial_state: rules });
+    const path = roomPath(roomId);
+    const target = { user_id: bob.userId };
+    const ends: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+      ['leave', () => bob.ok('POST', `/knock/${encodeURIComponent(roomId)}`, {}), () => bob.leave(roomId)],
+      ['leave', () => alice.ok('POST', `${path}/invite`, target), () => bob.leave(roomId)],
+      ['ban', () => alice.ok('POST', `${path}/invite`, target), () => alice.ok('POST', `${path}/ban`, target)],
+    ];
+    for (const [membership, begin, end] of ends) {
+      await begin();
+      const { next_batch: since } = await bob.sync();
+      await end();
+      const own = [{ type: 'm.room.member', state_key: bob.userId, content: { membership } }];
+      const after = (await bob.sync({ since, use_state_after: true })).rooms.leave[roomId];
+      expect(after).toMatchObject({ state_after: { events: own }, timeline: { events: own, limited: false } });
+      const none = (await bob.sync({ since, filter: limited(0) })).rooms.leave[roomId];
+      expect(none).toMatchObject({ state: { events: own }, timeline: { events: [], limited: true } });
+    }
+  });
+
   it('of ignored users are not told, nor are their messages', async () => {
     const [victim, pest] = await Promise.all([app.register('victim'), app.register('pest')]);
     const shared = await alice.createRoom({ preset: 'public_chat' });

@@ -99,4 +99,17 @@ describe('who has joined a room of another server', () => {
       expect(event).toMatchObject({ content: { topic: 'for members' }, unsigned: { membership: 'leave' } });
     }
   });
+
+  it('is told at a member event of theirs what that made them', async () => {
+    const there = new ForeignServer('d.example', 5);
+    const bob = await app.register('bob');
+    const invite = { sender: there.user('alice'), stateKey: bob.userId, content: { membership: 'invite' } };
+    const other = await joinedBy(alice, there, [{ type: 'm.room.member', ...invite }]);
+    const invited = (await alice.ok('GET', `${roomPath(other)}/state`)).find(
+      ({ state_key: key }: Event) => key === bob.userId,
+    );
+    await bob.ok('POST', `/join/${encodeURIComponent(other)}`, {});
+    const event = await bob.ok('GET', `${roomPath(other)}/event/${encodeURIComponent(invited.event_id)}`);
+    expect(event.unsigned.membership).toBe('invite');
+  });
 });

@@ -16,7 +16,8 @@ export interface Decider<S, C> {
   decide(state: S, command: C, exists: boolean): readonly FactDraft[];
 }
 
-export interface Outcome {
+/** What is expected of a command. */
+export interface Expectation {
   /** Expects exactly these facts, in order. */
   then(facts: readonly PlainFact[]): void;
   /** Expects a refusal with this errcode. */
@@ -24,7 +25,7 @@ export interface Outcome {
 }
 
 /** `given(decider, facts).when(command).then(facts)`: a decider's behaviour in facts only. */
-export function given<S, C>(decider: Decider<S, C>, facts: readonly PlainFact[]): { when(command: C): Outcome } {
+export function given<S, C>(decider: Decider<S, C>, facts: readonly PlainFact[]): { when(command: C): Expectation } {
   return {
     when(command) {
       const state = facts

@@ -4,6 +4,7 @@ import { Aliases } from '#directory/aliases';
 import { CreateAlias, CreateAliasHandler } from '#directory/commands/create-alias';
 import { DeleteAlias, DeleteAliasHandler } from '#directory/commands/delete-alias';
 import type { RecordedFact } from '#event-store/event-store';
+import { systemClock } from '#kernel/clock';
 import type { DeviceId, EventId, RoomId, UserId } from '#kernel/ids';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import type { JsonObject } from '#kernel/json';
@@ -77,7 +78,7 @@ export class RoomCommands {
   ) {
     this.log = views.log;
     const store = views.today;
-    const clock = { now: () => this.now };
+    const clock = { now: () => this.now, elapsed: () => systemClock.elapsed() };
     const config = { serverName: author.serverName, eventStoreUrl } as Config; // all that these handlers read of it
     const snapshots = new RoomSnapshots(store, views.store, (_, error) => {
       throw error;

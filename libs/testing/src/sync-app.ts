@@ -1,49 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Global, Module, type Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { CqrsModule } from '@nestjs/cqrs';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AccountsModule } from '#accounts/accounts.module';
-import { accountProjectors } from '#accounts/projections/account-projectors';
-import { KnownTokens } from '#accounts/sessions/known-tokens';
-import { CONFIG, loadConfig } from '#config/config';
-import { DevicesModule } from '#devices/devices.module';
-import { deviceProjectors } from '#devices/projections/device-projectors';
-import { DirectoryModule } from '#directory/directory.module';
-import { directoryProjector } from '#directory/projections/directory.projector';
-import { EphemeralModule } from '#ephemeral/ephemeral.module';
-import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
-import { EndTyping } from '#ephemeral/typing/end-typing';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
-import { TodaysEventStore } from '#event-store/todays-event-store';
-import { answerAfterEffects } from '#http/answer-after-effects';
-import { HttpModule } from '#http/http.module';
-import { MatrixAdapter } from '#http/matrix-adapter';
-import { SHUTDOWN } from '#http/shutdown';
-import { CLOCK, systemClock } from '#kernel/clock';
-import { createLogger, LOGGER } from '#observability/logger';
-import { Metrics, METRICS } from '#observability/metrics';
-import { ProjectionRuntime } from '#projections/projection-runtime';
-import type { Effect } from '#projections/effects/effect';
-import type { Listener } from '#projections/listener';
-import { FACT_SHAPES } from '#processes/fact-shapes';
-import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
-import { EFFECTS, ProcessesModule } from '#processes/processes.module';
-import { VIEWS } from '#projections/views';
-import { SIGNING_KEY } from '#protocol/signing/signing-key';
-import { PushModule } from '#push/push.module';
-import { pushRulesProjector } from '#push/projections/push-rules.projector';
-import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
-import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
-import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
-import { roomProjectors } from '#rooms/projections/room-projectors';
-import { RoomsModule } from '#rooms/rooms.module';
-import { ActiveUsers } from '#sync/notifier/active-users';
-import { SyncModule } from '#sync/sync.module';
-import { TEST_AUTHOR } from './local-room.js';
+import type { Type } from '@nestjs/common';
+import type { ProjectionRuntime } from '#projections/projection-runtime';
+import { openStores, type RunningApp, startSyncApp, type Stores } from './start-sync-app.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -57,21 +17,15 @@ export interface SyncAnswer {
 
 type Params = Readonly<Record<string, string | number | boolean | object>>;
 
-/** What an app is over. */
-export interface Stores {
-  readonly store: EventStore;
-  readonly readModels: ReadModelStore;
-}
-
 /** Rooms, accounts, typing, receipts and everything that tells of them, over real stores that outlive a restart. */
 export class SyncApp {
   readonly directory = mkdtempSync(join(tmpdir(), 'annals-sync-'));
-  #running: Running | undefined;
+  #running: RunningApp | undefined;
 
   /** Starts it over stores of its own, or over those given. */
   static async start(stores?: Stores, settings: Readonly<Record<string, string>> = {}): Promise<SyncApp> {
     const app = new SyncApp();
-    app.#running = await start(app.directory, stores ?? (await openStores(app.directory)), settings);
+    app.#running = await startSyncApp(app.directory, stores ?? (await openStores(app.directory)), settings);
     return app;
   }
 
@@ -83,7 +37,7 @@ export class SyncApp {
   /** Ends and starts again over the same stores. */
   async restart(): Promise<void> {
     await this.#running?.close();
-    this.#running = await start(this.directory, await openStores(this.directory));
+    this.#running = await startSyncApp(this.directory, await openStores(this.directory));
   }
 
   async close(): Promise<void> {
@@ -219,96 +173,4 @@ export function queryOf(params: Params): string {
     typeof value === 'object' ? JSON.stringify(value) : String(value),
   ]);
   return new URLSearchParams(entries).toString();
-}
-
-interface Running {
-  readonly app: NestFastifyApplication;
-  readonly store: EventStore;
-  readonly views: ProjectionRuntime;
-  readonly shutdown: AbortController;
-  close(): Promise<void>;
-}
-
-async function openStores(directory: string): Promise<Stores> {
-  return {
-    store: await openLmdbEventStore(join(directory, 'log')),
-    readModels: await openLmdbReadModels(join(directory, 'views')),
-  };
-}
-
-async function start(
-  directory: string,
-  { store: log, readModels }: Stores,
-  settings: Readonly<Record<string, string>> = {},
-): Promise<Running> {
-  const config = loadConfig({
-    ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
-    ANNALS_REGISTRATION: 'open',
-    ANNALS_RATE_LIMITS: 'off',
-    ANNALS_DATA_DIR: directory,
-    ...settings,
-  });
-  const store = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
-  const listeners: Listener[] = [];
-  const effects: Effect[] = [];
-  const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
-  const reader = createRoomFactReader();
-  const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
-  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
-  const shutdown = new AbortController();
-  const ports = [
-    { provide: CONFIG, useValue: config },
-    { provide: CLOCK, useValue: systemClock },
-    { provide: EVENT_STORE, useValue: store },
-    { provide: READ_MODEL_STORE, useValue: readModels },
-    { provide: VIEWS, useValue: views },
-    { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
-    { provide: METRICS, useValue: new Metrics() },
-    { provide: LOGGER, useValue: await createLogger('error') },
-    { provide: SHUTDOWN, useValue: shutdown.signal },
-  ];
-
-  @Global()
-  @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
-  class TestPorts {}
-
-  const domains = [
-    AccountsModule,
-    RoomsModule,
-    DevicesModule,
-    DirectoryModule,
-    EphemeralModule,
-    SyncModule,
-    PushModule,
-  ];
-
-  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
-  class TestApp {}
-
-  const adapter = new MatrixAdapter(config);
-  answerAfterEffects(adapter.getInstance(), views.effects);
-  const app = await NestFactory.create<NestFastifyApplication>(TestApp, adapter, {
-    abortOnError: false,
-    bodyParser: false,
-    logger: ['error', 'warn'],
-  });
-  for (const listener of [KnownTokens, EndTyping, ActiveUsers])
-    listeners.push(app.get<Listener>(listener, { strict: false }));
-  for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
-  await views.start();
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
-  return {
-    app,
-    store,
-    views,
-    shutdown,
-    async close() {
-      shutdown.abort();
-      await app.close();
-      await views.stop();
-      await store.close();
-      await readModels.close();
-    },
-  };
 }

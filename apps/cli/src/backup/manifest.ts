@@ -26,6 +26,8 @@ export interface Manifest {
   readonly head: Position;
   /** When it was begun, in milliseconds since the epoch. */
   readonly made_at: number;
+  /** What was found damaged in the log when it was copied. */
+  readonly damage?: string;
   readonly files: readonly BackedUpFile[];
 }
 
@@ -90,7 +92,15 @@ function describeFile(directory: string, path: string): BackedUpFile {
 
 function isManifest(value: unknown): value is Manifest {
   if (typeof value !== 'object' || value === null) return false;
-  const { format, log_id: logId, server_name: server, head, made_at: madeAt, files } = value as Record<string, unknown>;
+  const {
+    format,
+    log_id: logId,
+    server_name: server,
+    head,
+    made_at: madeAt,
+    damage,
+    files,
+  } = value as Record<string, unknown>;
   return (
     format === FORMAT &&
     typeof logId === 'string' &&
@@ -99,6 +109,7 @@ function isManifest(value: unknown): value is Manifest {
     typeof head === 'string' &&
     parsePosition(head) !== undefined &&
     typeof madeAt === 'number' &&
+    (damage === undefined || typeof damage === 'string') &&
     Array.isArray(files) &&
     files.every(isBackedUpFile)
   );

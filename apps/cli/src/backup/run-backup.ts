@@ -1,6 +1,8 @@
 import { existsSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { LogDamaged } from '#event-store/event-store-errors';
 import { copyLog } from '#event-store/lmdb/copy-log';
+import { findDamage, LONGEST_LOOK } from '#event-store/lmdb/find-damage';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
 import { syncDirectory } from '#homeserver/sync-directory';
@@ -17,9 +19,15 @@ import { copyKeys } from './copy-keys.js';
 
 /**
  * Backs up the log and the keys into a folder, also beside a running server: all that was acknowledged before is in it. It is a
- * backup once its manifest is there, which comes last.
+ * backup once its manifest is there, which comes last. Of a log that is damaged it copies what there is, says so, and ends with
+ * `EXIT.found`. `damageProgram`: looks through the copy; tests give their own.
  */
-export async function runBackup(installation: Installation, terminal: Terminal, target: string): Promise<ExitCode> {
+export async function runBackup(
+  installation: Installation,
+  terminal: Terminal,
+  target: string,
+  damageProgram?: string,
+): Promise<ExitCode> {
   const { config } = installation;
   if (config.eventStoreUrl !== undefined) {
     throw new CliFailure(
@@ -30,18 +38,24 @@ export async function runBackup(installation: Installation, terminal: Terminal, 
   await (await installation.openLogToRead()).close();
   const directory = resolve(target);
   checkIsOutside(config.dataDir, directory);
+  const madeAt = systemClock.now();
   const { partial, isNew } = claimFolder(directory, terminal);
   try {
-    const manifest = await write(config.dataDir, logDirectory(config), partial);
+    await copyLog(logDirectory(config), join(partial, 'log'));
+    const damage = findDamage(join(partial, 'log'), 'log', LONGEST_LOOK, damageProgram);
+    // Before anything of it is read here, for that may end the process.
+    if (damage !== undefined) terminal.note(adviceOn(damage));
+    const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage });
     for (const name of ['log', 'keys', MANIFEST_FILE]) renameSync(join(partial, name), join(directory, name));
     rmdirSync(partial);
     for (const path of [directory, dirname(directory)]) syncDirectory(path);
     await terminal.line(summaryOf(manifest, directory));
-    return EXIT.ok;
+    return damage === undefined ? EXIT.ok : EXIT.found;
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
     if (isNew) rmdirSync(directory);
     if (error instanceof CliFailure) throw error;
+    if (error instanceof LogDamaged) throw new CliFailure(`no backup was made: ${adviceOn(error.finding)}`, EXIT.found);
     throw new CliFailure(`the backup could not be made: ${messageOf(error)}`);
   }
 }
@@ -61,14 +75,25 @@ function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : join(realPath(dirname(path)), basename(path));
 }
 
-async function write(dataDir: string, logFolder: string, partial: string): Promise<Manifest> {
-  const madeAt = systemClock.now();
-  await copyLog(logFolder, join(partial, 'log'));
+/** What to do about a log that is damaged. */
+function adviceOn(damage: string): string {
+  return (
+    `the log is damaged: ${damage}; keep the backups that were made before: "annals verify" tells what else is damaged, ` +
+    'and "annals restore" puts a backup in its place'
+  );
+}
+
+/** Puts the keys and the manifest beside the log that was copied. */
+async function describe(
+  dataDir: string,
+  partial: string,
+  about: Pick<Manifest, 'made_at' | 'damage'>,
+): Promise<Manifest> {
   const { identity, head } = await lookInto(join(partial, 'log'));
   // After the log: every key that it names is there by then.
   const keys = copyKeys(join(dataDir, 'keys'), join(partial, 'keys')).map((name) => `keys/${name}`);
-  const about = { log_id: identity.logId, server_name: identity.serverName, head, made_at: madeAt };
-  const manifest = writeManifest(partial, about, [`log/${LOG_FILE}`, ...keys]);
+  const whose = { log_id: identity.logId, server_name: identity.serverName, head };
+  const manifest = writeManifest(partial, { ...whose, ...about }, [`log/${LOG_FILE}`, ...keys]);
   for (const name of ['log', 'keys', '']) syncDirectory(join(partial, name));
   return manifest;
 }

@@ -31,6 +31,7 @@ export async function runRestore(
   const from = resolve(source);
   const manifest = readManifest(from);
   checkIsOurs(config, manifest);
+  checkIsWhole(from, manifest);
   await checkStopped(installation);
   const { dataDir } = config;
   const present = REPLACED.filter((name) => isFilled(join(dataDir, name)));
@@ -69,6 +70,15 @@ function checkIsOurs(config: Config, { server_name: server }: Manifest): void {
   }
   if (config.isServerNameDefault || config.serverName === server) return;
   throw new CliFailure(`ANNALS_SERVER_NAME is ${config.serverName}, but the backup is that of ${server}`, EXIT.config);
+}
+
+/** In place of what was lost it would be found damaged again, by a start or by whoever asks for that part. */
+function checkIsWhole(from: string, { damage }: Manifest): void {
+  if (damage === undefined) return;
+  throw new CliFailure(
+    `the log in ${from} was damaged when it was backed up (${damage}): restore a backup that was made before`,
+    EXIT.found,
+  );
 }
 
 async function checkStopped({ config, connect }: Installation): Promise<void> {

@@ -57,12 +57,14 @@ export function checkPrivate(name: string, path: string): Check[] {
 const LITTLE_BYTES = 1024 ** 3;
 const TOO_LITTLE_BYTES = 100 * 1024 ** 2;
 
+/** Whether the disk that a path is on has room. */
 export function checkDiskSpace(path: string): Check {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return ok('disk', 'nothing is stored yet');
   const { bavail, bsize } = statfsSync(path);
   return judgeDiskSpace(bavail * bsize);
 }
 
+/** `free`: in bytes. */
 export function judgeDiskSpace(free: number): Check {
   const text = `${size(free)} are free`;
   if (free < TOO_LITTLE_BYTES) return fail('disk', text, 'make room: the log cannot be written when the disk is full');
@@ -85,6 +87,7 @@ export function checkLimits(pid: number | undefined): Check[] {
   return [];
 }
 
+/** `limits`: the text of a file `limits` in `/proc`. Nothing of what it does not say. */
 export function judgeLimits(limits: string): Check[] {
   const limitOf = (name: string): number | undefined => {
     const text = new RegExp(`^${name}\\s+(\\S+)`, 'm').exec(limits)?.[1];

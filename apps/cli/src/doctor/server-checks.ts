@@ -18,6 +18,7 @@ export interface RunningState {
   readonly writer: number | undefined;
 }
 
+/** What is to be seen of a server on the data folder: that it writes there, that it answers at its socket. */
 export async function lookAtServer({ config, connect }: Installation): Promise<RunningState> {
   const log = join(config.dataDir, 'log');
   const writer = config.eventStoreUrl === undefined && existsSync(log) ? await findWriter(log) : undefined;

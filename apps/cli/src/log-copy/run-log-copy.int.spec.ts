@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { openKurrentEventStore } from '#event-store/kurrentdb/kurrentdb-event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { LogDamaged } from '#event-store/event-store-errors';
 import { findLogIdentity, noteRestored } from '#event-store/log-identity';
 import { LogHistory } from '#event-store/log-history';
 import { TodaysEventStore } from '#event-store/todays-event-store';
@@ -145,6 +146,12 @@ describe('a log that is copied to a server and back', () => {
       if (statSync(path).isFile()) expect(readFileSync(path).includes(SECRET)).toBe(false);
     }
     expect(readdirSync(join(other, 'keys'))).toEqual(['signing.key']);
+  });
+
+  test('is for nobody else of the machine to look into', async () => {
+    const made = join(other, 'new');
+    expect(await copyTo(made)).toBe(EXIT.ok);
+    for (const path of [made, join(made, 'log'), join(made, 'keys')]) expect(statSync(path).mode & 0o077).toBe(0);
   });
 
   test('has what was told in parts as it was written, also on a server that takes 1 MB at once', async () => {
@@ -331,5 +338,21 @@ describe('nothing is copied', () => {
     const copied = await within(() => embedded(other), factsOf);
     expect(copied.some(({ stream }) => stream === 'device-y' || stream === 'device-z')).toBe(false);
     await expect(openOwnLog(testInstallation(other).config, systemClock)).rejects.toThrow('did not come to its end');
+  });
+
+  test('of a log that is damaged; it says so, and not that it is to be run again', async () => {
+    const installation = testInstallation(folder.path);
+    const openAnyLogToRead = async (): Promise<EventStore> => {
+      const store = await installation.openAnyLogToRead();
+      store.readAll = () => {
+        throw new LogDamaged('row 7 of facts is not as it was written');
+      };
+      return store;
+    };
+    const copying = copyTo(other, { ...installation, openAnyLogToRead });
+    await expect(copying).rejects.toMatchObject({
+      exitCode: EXIT.found,
+      message: expect.stringMatching(/row 7 of facts is not as it was written; "annals verify" tells more$/),
+    });
   });
 });

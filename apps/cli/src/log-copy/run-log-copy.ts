@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { EventStore } from '#event-store/event-store';
-import { EventStoreMisconfigured } from '#event-store/event-store-errors';
+import { EventStoreMisconfigured, LogDamaged } from '#event-store/event-store-errors';
 import { parseServerAddress } from '#event-store/kurrentdb/server-address';
 import { syncDirectory } from '#homeserver/sync-directory';
 import { systemClock } from '#kernel/clock';
@@ -69,7 +69,10 @@ export async function runLogCopy(
     }
   } catch (error) {
     if (error instanceof CliFailure) throw error;
-    throw new CliFailure(`the log could not be copied: ${messageOf(error)}; run it again to go on`);
+    const why = `the log could not be copied: ${messageOf(error)}`;
+    // What was damaged is so the next time, too.
+    if (error instanceof LogDamaged) throw new CliFailure(`${why}; "annals verify" tells more`, EXIT.found);
+    throw new CliFailure(`${why}; run it again to go on`);
   } finally {
     await source.close();
   }

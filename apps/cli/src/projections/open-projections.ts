@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#config/config';
 import { systemClock } from '#kernel/clock';
+import type { ControlClient } from '#projections/control-client';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { ProjectionCommandRefused } from '#projections/rebuild-control';
 import { StoredProjections } from '#projections/stored-projections';
@@ -19,13 +20,7 @@ export async function readProjections<T>(
   work: (projections: ProjectionsToRead, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
   const client = await installation.connect();
-  if (client !== undefined) {
-    try {
-      return await work(new RemoteProjections(client), true);
-    } finally {
-      client.close();
-    }
-  }
+  if (client !== undefined) return overSocket(client, work);
   const store = await installation.openLogToRead();
   let readModels: ReadModelStore | undefined;
   try {
@@ -50,17 +45,22 @@ export async function steerProjections<T>(
   work: (projections: ProjectionsToSteer, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
   const client = await installation.connect();
-  if (client !== undefined) {
-    try {
-      return await work(new RemoteProjections(client), true);
-    } finally {
-      client.close();
-    }
-  }
+  if (client !== undefined) return overSocket(client, work);
   return withStoppedProjections(installation, terminal, async (runtime) => {
     await runtime[how]();
     return work(runtime, false);
   });
+}
+
+async function overSocket<T>(
+  client: ControlClient,
+  work: (projections: RemoteProjections, isRunning: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(new RemoteProjections(client), true);
+  } finally {
+    client.close();
+  }
 }
 
 /** A runtime over the data folder of a stopped server, not begun yet. */

@@ -15,7 +15,7 @@ import { UserAdministration } from './user-administration.js';
 export function administrateStopped(store: EventStore, serverName: ServerName): UserAdministration {
   const views = { whenProcessed: async (): Promise<void> => {} };
   const accounts = new Accounts(store, systemClock, views);
-  const tokens = new RegistrationTokens(store, systemClock, views);
+  const tokens = new RegistrationTokens(store, systemClock, views, {});
   const hasher = new PasswordHasher();
   const handlers = new Map<unknown, ICommandHandler>([
     [RegisterAccount, new RegisterAccountHandler(accounts, tokens, hasher, systemClock, { serverName })],

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DeviceId, RoomId, UserId } from '#kernel/ids';
-import { given as givenFacts, type Outcome, type PlainFact } from '#testing/given';
+import { given as givenFacts, type Expectation, type PlainFact } from '#testing/given';
 import type { AccountFact } from '../facts/account-facts.js';
 import { type Account, NO_ACCOUNT } from './account.js';
 import {
@@ -25,7 +25,7 @@ import { foldAccountFact } from './fold-facts.js';
 
 type Decision = (account: Account) => readonly AccountFact[];
 
-const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Outcome } =>
+const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Expectation } =>
   givenFacts(
     {
       initialState: NO_ACCOUNT,

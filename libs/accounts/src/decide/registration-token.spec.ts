@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { given as givenFacts, type Outcome, type PlainFact } from '#testing/given';
+import { given as givenFacts, type Expectation, type PlainFact } from '#testing/given';
 import { draftFacts } from '../accounts.js';
 import type { RegistrationTokenFact } from '../facts/registration-token-facts.js';
 import { foldRegistrationTokenFact } from './fold-facts.js';
@@ -15,7 +15,7 @@ import {
 
 type Decision = (token: RegistrationToken) => readonly RegistrationTokenFact[];
 
-const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Outcome } =>
+const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Expectation } =>
   givenFacts(
     {
       initialState: NO_REGISTRATION_TOKEN,

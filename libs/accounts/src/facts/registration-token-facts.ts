@@ -37,7 +37,6 @@ export type RegistrationTokenFact = {
 }[keyof RegistrationTokenFacts];
 
 /** In `server`: `first-registration-token-issued`: the first start in token mode has printed its token. */
-export const SERVER_STREAM = 'server';
 export interface FirstRegistrationTokenIssued {
   readonly token_hash: string;
 }

@@ -33,7 +33,7 @@ interface Place {
 /** The most rooms of a directory that are listed. */
 const MAX_LISTED = 100_000;
 const MAX_ALIASES = 100;
-const TOKEN = /^r(\d{1,16})_([\w-]+)$/;
+const TOKEN = /^r(-?\d{1,16})_([\w-]+)$/;
 
 const PLACES: Places<Place> = {
   find(token) {
@@ -68,11 +68,16 @@ async function listPlaces(views: Views): Promise<Place[]> {
     );
     for (const [i, roomId] of rooms.entries()) {
       const summary = summaries[i];
-      if (summary !== undefined) places.push({ roomId, createdAt: summary.created_ts });
+      if (summary !== undefined) places.push({ roomId, createdAt: within(summary.created_ts) });
     }
     if (places.length >= MAX_LISTED) break;
   }
   return places.toSorted((a, b) => PLACES.compare(a, b));
+}
+
+/** What a token can name, whatever the server says that made the room. */
+function within(time: number): number {
+  return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(time, Number.MAX_SAFE_INTEGER));
 }
 
 async function read(views: Views, { roomId }: Place): Promise<PublicRoomV1> {

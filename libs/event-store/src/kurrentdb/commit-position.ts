@@ -23,6 +23,7 @@ export interface Place {
   readonly prepare: bigint;
 }
 
+/** Whether a place comes later in the log than another. */
 export function isAfter(place: Place, other: Place): boolean {
   return place.commit > other.commit;
 }

@@ -12,6 +12,7 @@ export interface StreamNames {
   readonly erasures: string;
 }
 
+/** What streams of a namespace are called on the server. Throws a RangeError for what is no namespace. */
 export function streamNamesIn(namespace: string): StreamNames {
   if (!/^[a-z][a-z0-9-]*$/.test(namespace)) throw new RangeError(`Not a namespace for streams: ${namespace}`);
   const start = `${namespace}.`;

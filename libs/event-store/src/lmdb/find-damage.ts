@@ -15,6 +15,9 @@ const LONGEST_LOOK_MS = 60_000;
 /** How a process dies of what it reads; any other signal was sent to it. */
 const CRASHES = new Set(['SIGBUS', 'SIGSEGV', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP']);
 
+/** A file of which nothing is known: it is looked at for as long as any. */
+export const LONGEST_LOOK: LastEnd = { isClean: false, times: Infinity };
+
 /**
  * Reads a file of LMDB that was not closed, or was changed since, in a process of its own: LMDB maps it into memory, and a
  * damaged page ends whoever reads it without a word. Answers what is wrong with it, in one line; undefined where nothing was

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,7 @@ import { positionNumber } from './counted-position.js';
 import { startScript, type StartedScript } from '#testing/start-script';
 import { describeEventStore } from '../event-store.contract.js';
 import type { EventStore } from '../event-store.js';
+import { LogDamaged } from '../event-store-errors.js';
 import { openedStore, someFact, someFacts } from '../store-under-test.js';
 import { openLmdbEventStore } from './lmdb-event-store.js';
 
@@ -169,6 +170,35 @@ describe('LMDB event store, alone', () => {
         expect(fact.revision).toBe(revision);
       }
     }
+  });
+
+  it('acknowledges nothing that goes with it: once its file is deleted it says so, and reads on', async () => {
+    const directory = await newFolder();
+    const told: string[] = [];
+    const onDamage = ({ finding }: Error & { finding: string }): void => void told.push(finding);
+    const store = await openLmdbEventStore(directory, { onDamage });
+    cleanUp.push(() => store.close());
+    await store.append('a', 'no-stream', someFacts(1));
+    expect(store.damage).toBeUndefined();
+    await rm(directory, { recursive: true });
+    await expect(store.append('a', 0, someFacts(1))).rejects.toThrow(LogDamaged);
+    await expect(store.append('b', 'no-stream', someFacts(1))).rejects.toThrow('deleted');
+    await expect(store.truncate('a', 0)).rejects.toThrow('deleted');
+    expect(told).toEqual([expect.stringContaining('deleted')]);
+    expect(store.damage?.message).toContain('deleted');
+    let read = 0;
+    for await (const _ of store.readStream('a')) read++;
+    expect(read).toBe(1);
+  });
+
+  it('says of no file that it was closed which was put in the place of the one that was open', async () => {
+    const directory = await newFolder();
+    const store = await openLmdbEventStore(directory);
+    await store.append('a', 'no-stream', someFacts(1));
+    await copyFile(join(directory, 'data.mdb'), join(directory, 'other'));
+    await rename(join(directory, 'other'), join(directory, 'data.mdb'));
+    await store.close();
+    expect(JSON.parse(await readFile(join(directory, 'last-end.json'), 'utf8'))).toMatchObject({ ended: 'unclean' });
   });
 
   it('is read by one process while another writes and its file grows', async () => {

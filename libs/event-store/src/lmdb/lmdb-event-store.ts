@@ -24,6 +24,7 @@ import { type DurableBatch, LiveTail } from './live-tail.js';
 import { orDamaged } from './log-damage.js';
 import { MAX_REVISION } from './log-keys.js';
 import { LogTables } from './log-tables.js';
+import { reserveLockFile } from './reserve-lock-file.js';
 import { takeWriterLock, type WriterLock } from './writer-lock.js';
 
 /** Those who watch are told that the disk takes nothing more, and that it does again. */
@@ -38,6 +39,11 @@ export interface LmdbEventStoreOptions extends OutageWatch {
 
 /** How many facts one reading from disk brings at most before the event loop has its turn. */
 const READ_FACTS = 250;
+/**
+ * Read at once by who follows the log. PERF: several look at a batch one after another, and what one parsed is kept for the next as
+ * long as it is small: of a replay that is an eighth of the work (docs/performance.md).
+ */
+const FOLLOWED_FACTS = 64;
 const READ_STREAM_FACTS = 200;
 const POLL_MS = 50;
 
@@ -52,10 +58,12 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
     checkFile(directory);
     return new LmdbEventStore(await openTables(directory, options), directory, undefined);
   }
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = await takeWriterLock(directory);
   try {
     checkFile(directory);
+    // Before the process that looks for damage makes it, and is ended for want of room: that would be taken for damage.
+    reserveLockFile(directory);
     const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
     if (damage !== undefined) throw new LogDamaged(damage);
     return new LmdbEventStore(await openTables(directory, options), directory, lock, options);
@@ -75,7 +83,8 @@ async function openTables(
   directory: string,
   { readOnly: isReadOnly = false, onDamage }: LmdbEventStoreOptions,
 ): Promise<LogTables> {
-  const tables = orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { isReadOnly, onDamage }));
+  const file = join(directory, 'data.mdb');
+  const tables = orDamaged(() => new LogTables(openRoot(directory, isReadOnly), { file, isReadOnly, onDamage }));
   try {
     tables.checkVersion();
     return tables;
@@ -86,6 +95,7 @@ async function openTables(
 }
 
 function openRoot(directory: string, readOnly: boolean): RootDatabase {
+  reserveLockFile(directory);
   return open({
     path: directory,
     noSubdir: false,
@@ -234,7 +244,7 @@ class LmdbEventStore implements EventStore {
 
   #readNext(after: number): ReturnType<LogTables['readPositions']> | undefined {
     const end = this.#end();
-    return after < end ? this.#tables.readPositions(after, end, READ_FACTS) : undefined;
+    return after < end ? this.#tables.readPositions(after, end, FOLLOWED_FACTS) : undefined;
   }
 
   async *streams(options: { prefix?: string } = {}): AsyncIterable<string> {
@@ -257,8 +267,10 @@ class LmdbEventStore implements EventStore {
     this.#closed = true;
     await this.#commits?.close();
     for (const tail of this.#tails) tail.wake();
+    // While it is open: then it is known whether the file in the folder is still the one that was.
+    const { damage } = this;
     await this.#tables.close();
-    if (this.#lock !== undefined && this.damage === undefined) noteClosed(this.directory);
+    if (this.#lock !== undefined && damage === undefined) noteClosed(this.directory);
     await this.#lock?.release();
   }
 

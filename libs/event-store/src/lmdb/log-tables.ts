@@ -39,12 +39,13 @@ export class LogTables {
   constructor(
     root: RootDatabase,
     {
+      file,
       isReadOnly,
       onDamage = () => {},
-    }: { readonly isReadOnly: boolean; readonly onDamage?: (damage: LogDamaged) => void },
+    }: { readonly file: string; readonly isReadOnly: boolean; readonly onDamage?: (damage: LogDamaged) => void },
   ) {
     this.#root = root;
-    this.#damage = new LogDamage(onDamage);
+    this.#damage = new LogDamage(onDamage, isReadOnly ? undefined : file);
     const streamName = (number: number) => this.#nameOf(number);
     // lmdb passes the length where it iterates, and options where it gets.
     const decode = (record: Buffer, length: unknown) => {
@@ -75,9 +76,16 @@ export class LogTables {
 
   /**
    * Runs `write` in a transaction that is undone when it throws; settles when it is on disk. Throws EventStoreUnavailable where
-   * the disk does not take it: then nothing of it has happened.
+   * the disk does not take it: then nothing of it has happened; and LogDamaged where the file was deleted, and what is written goes
+   * with this process.
    */
   async transact(write: () => void): Promise<void> {
+    this.#damage.checkFile();
+    await this.#transact(write);
+    this.#damage.checkFile();
+  }
+
+  async #transact(write: () => void): Promise<void> {
     try {
       // A child transaction, because lmdb commits the outer one even when the callback throws.
       await this.#root.childTransaction(write);
@@ -101,8 +109,9 @@ export class LogTables {
     this.#root.resetReadTxn();
   }
 
-  close(): Promise<void> {
-    return this.#root.close();
+  async close(): Promise<void> {
+    await this.#root.close();
+    this.#damage.close();
   }
 
   /** The last position of all; 0 where there is none. */
@@ -130,7 +139,7 @@ export class LogTables {
     });
   }
 
-  /** The position and id of the fact at a revision. */
+  /** The fact of a stream at a revision; undefined where it is not there any more, or never was. */
   findFact(number: number, revision: number): RecordedFact | undefined {
     return this.#read(`stream ${number}`, () => {
       const position = this.#revisions.get(revisionKey(number, revision));

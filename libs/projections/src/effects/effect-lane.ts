@@ -7,7 +7,7 @@ import { RETRY_MS } from '../runtime-parts.js';
 import type { EffectLetter } from './effect-facts.js';
 import type { Effect } from './effect.js';
 import { EffectProgress, type FactPlace } from './effect-progress.js';
-import { EffectTries, type Outcome, type Reason, type TryParts } from './effect-tries.js';
+import { EffectTries, type Tried, type Reason, type TryParts } from './effect-tries.js';
 
 /** The views as the log is followed: where they are, the wait for a position, and whether they can be reached and count. */
 export interface FollowedViews {
@@ -136,11 +136,11 @@ export class EffectLane {
       );
     } else {
       const key = this.#keyOf(fact);
-      const outcome =
+      const tried =
         key === undefined
           ? 'idle'
           : await (typeof key === 'string' ? this.#tries.run(fact, key) : this.#tries.giveUp(fact, letter.key, key));
-      if (outcome === 'left' || outcome === 'given-up') return;
+      if (tried === 'left' || tried === 'given-up') return;
     }
     await this.#tries.untilNoted(() => this.parts.settle(letter));
   }
@@ -210,15 +210,15 @@ export class EffectLane {
     }
   }
 
-  #begin(fact: RecordedFact, place: FactPlace, key: string, task: () => Promise<Outcome>): void {
+  #begin(fact: RecordedFact, place: FactPlace, key: string, task: () => Promise<Tried>): void {
     const entry = this.#progress.begin(place);
     this.#isDirty = true;
-    const running = this.#queue.run(key, task).then((outcome) => {
-      if (outcome === 'left') return;
+    const running = this.#queue.run(key, task).then((tried) => {
+      if (tried === 'left') return;
       this.#progress.end(entry);
       this.#wake();
       // What was done is noted at once, lest it be done again; that there was nothing to do can be found out again.
-      if (outcome === 'done') this.parts.onDone();
+      if (tried === 'done') this.parts.onDone();
     });
     this.#track(running);
     this.parts.onRunning(fact, running);

@@ -11,7 +11,7 @@ import type { Effect } from './effect.js';
 export type Reason = Pick<EffectLetter, 'error' | 'tries' | 'behind'>;
 
 /** What became of an effect of a fact: there was something to do or nothing, it is a dead letter, or it was stopped (`left`). */
-export type Outcome = 'done' | 'idle' | 'given-up' | 'left';
+export type Tried = 'done' | 'idle' | 'given-up' | 'left';
 
 export interface TryParts {
   readonly store: Pick<EventStore, 'head'>;
@@ -45,7 +45,7 @@ export class EffectTries {
   ) {}
 
   /** Does what follows from a fact, after pauses where it fails, until it is done or given up. */
-  async run(fact: RecordedFact, key: string): Promise<Outcome> {
+  async run(fact: RecordedFact, key: string): Promise<Tried> {
     const { log, live, retryMs } = this.parts;
     if (this.effect.isStrict === true && this.parts.isHeldUp(key, fact.id)) {
       return this.giveUp(fact, key, { error: 'it waits behind an earlier one of its key', tries: 0, behind: true });
@@ -71,7 +71,7 @@ export class EffectTries {
   }
 
   /** Notes that it is a dead letter: once that is in the log, the fact counts as passed. */
-  async giveUp(fact: RecordedFact, key: string, why: Reason): Promise<Outcome> {
+  async giveUp(fact: RecordedFact, key: string, why: Reason): Promise<Tried> {
     const { id, stream, revision, type } = fact;
     const error = why.error.slice(0, LONGEST_ERROR);
     const letter = { effect: this.effect.name, key, fact: id, stream, revision, type, ...why, error };

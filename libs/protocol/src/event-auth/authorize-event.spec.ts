@@ -59,7 +59,10 @@ describe.each(versionsBetween(1, 12))('authorisation in room version $id', (vers
     const refused = (event = makeCreate(version)) => findAuthRefusal(event, version, authStateOf([]));
     expect(refused(makeCreate(version, {}, { prev: ['$a'] }))).toContain('previous events');
     expect(refused(makeCreate(version, { room_version: 'unknown' }))).toContain('room version');
-    expect(refused(makeCreate(version, { room_version: 1 }))).toContain('room version');
+    for (const named of [1, null])
+      expect(refused(makeCreate(version, { room_version: named }))).toContain('room version');
+    // "Defaults to "1" if the key does not exist".
+    expect(refused(makeCreate(version, { room_version: undefined })) === undefined).toBe(version === versionOf('1'));
   });
 
   it('refuses everything where there is no create event', () => {

@@ -2,6 +2,7 @@ import { isUserId, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { RoomEvent } from '../room-event.js';
 import type { RoomVersion } from '../room-versions/room-version.js';
+import { FIRST_ROOM_VERSION } from '../room-versions/room-versions.js';
 import { isDeletable, isStateDeletion } from '../state-deletion.js';
 import type { AuthState } from './auth-state.js';
 import { membershipOf, NOT_JOINED, refuseMembership } from './authorize-membership.js';
@@ -53,8 +54,9 @@ function refuseCreate({ prevEvents, roomId, sender, content, pdu }: RoomEvent, v
   } else if (serverNameOf(roomId) !== serverNameOf(sender)) {
     return "The room ID is not of the sender's server";
   }
-  // 1.3: the rules given are those of a recognised version, so the event may only name that one.
-  if (content.room_version !== undefined && content.room_version !== version.id) return 'The room version is not known';
+  // 1.3: the rules given are those of a recognised version, so the event may only name that one; "defaults to "1"" (m.room.create).
+  const { room_version: named = FIRST_ROOM_VERSION } = content;
+  if (named !== version.id) return 'The room version is another one';
   if (version.creatorInContent && content.creator === undefined) return 'A create event names the creator';
   if (version.privilegedCreators && !isListOfUsers(content.additional_creators)) {
     return '"additional_creators" is not a list of user IDs';

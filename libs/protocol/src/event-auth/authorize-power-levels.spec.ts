@@ -82,9 +82,27 @@ describe.each(versionsBetween(1, 12))('power levels in room version $id', (versi
   });
 
   it('have users with valid ids and levels only', () => {
-    for (const users of [[], 'x', 1, null, { bob: 1 }, { '': 1 }, { [BOB]: 'x' }, { [BOB]: null }, { [BOB]: {} }]) {
+    for (const users of [
+      [],
+      'x',
+      1,
+      null,
+      { bob: 1 },
+      { '@bob': 1 },
+      { '': 1 },
+      { [BOB]: 'x' },
+      { [BOB]: null },
+      { [BOB]: {} },
+    ]) {
       expect(refuses({ ...BASE, users: users as JsonObject })).toBe(true);
       expect(change(version, undefined, { users: users as JsonObject }, ALICE)).toBeDefined();
+    }
+  });
+
+  it('may name users of servers that could not be: rooms in use do, and most servers let them', () => {
+    for (const user of ['@eve:', '@:x', '@eve:x ', '@eve:bad host/', `@${'e'.repeat(300)}:x`]) {
+      expect(refuses({ ...BASE, users: { ...USERS, [user]: 50 } })).toBe(false);
+      expect(change(version, undefined, { users: { [user]: 1 } }, ALICE)).toBeUndefined();
     }
   });
 

@@ -158,4 +158,14 @@ describe('what a room version understands', () => {
     expect(set({ events: { 'm.room.name': half } })).toBe('M_BAD_JSON');
     expect(set({ notifications: { room: '50' } })).toBe('M_BAD_JSON');
   });
+
+  it('is no reason to give a level to who can be no user, but to keep it', () => {
+    const version = versionOf('11');
+    const users = { [BOB]: 50, '@bob:bad host': 50 };
+    const set = (more: JsonObject, levels?: JsonObject) =>
+      refusal('m.room.power_levels', { users: { ...users, ...more } }, '', version, levels);
+    expect(set({})).toBe('M_BAD_JSON');
+    expect(set({}, { users })).toBeUndefined();
+    expect(set({ '@eve:bad host': 1 }, { users })).toBe('M_BAD_JSON');
+  });
 });

@@ -95,6 +95,7 @@ function checkPowerLevels({ content }: StateContent, { version, createEvent, lev
   const refusal = refuseLevelsShape(content, version, createEvent);
   if (refusal !== undefined) throw bad(refusal);
   checkNewLevels(content, levels);
+  checkNewUsers(users, levels['users']);
 }
 
 /**
@@ -108,6 +109,14 @@ function checkNewLevels(content: JsonObject, before: JsonObject): void {
     for (const key of isJsonObject(map) ? Object.keys(map) : []) {
       checkNewLevel(`${name}: ${key}`, (map as JsonObject)[key], isJsonObject(mapBefore) ? mapBefore[key] : undefined);
     }
+  }
+}
+
+/** The rules bear more than user ids among the users. */
+function checkNewUsers(users: JsonValue | undefined, before: JsonValue | undefined): void {
+  for (const user of isJsonObject(users) ? Object.keys(users) : []) {
+    const isKept = isJsonObject(before) && before[user] !== undefined;
+    if (!isUserId(user) && !isKept) throw bad(`users: not a user ID: ${user.slice(0, 80)}`);
   }
 }
 

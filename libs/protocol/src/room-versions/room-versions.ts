@@ -58,6 +58,9 @@ export const ROOM_VERSIONS: readonly RoomVersion[] = Object.freeze(
 /** The version of a new room whose creator asks for none: specification, "Room Versions". */
 export const DEFAULT_ROOM_VERSION = '12';
 
+/** The version of a room whose create event names none: client-server API, "m.room.create". */
+export const FIRST_ROOM_VERSION = V1.id;
+
 const BY_ID: ReadonlyMap<string, RoomVersion> = new Map(ROOM_VERSIONS.map((version) => [version.id, version]));
 
 /** The rules of a room version by its identifier; undefined where this server does not know it. */

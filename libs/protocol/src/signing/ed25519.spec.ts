@@ -73,4 +73,23 @@ describe.each([
     }
     expect(one.verifier(Buffer.alloc(32, 0xff))(Buffer.from('text'), signature)).toBe(false);
   });
+
+  it('takes no key and no beginning of a signature that is a point of small order, however written', () => {
+    const smallOrder = [
+      '0100000000000000000000000000000000000000000000000000000000000000',
+      'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+      '0000000000000000000000000000000000000000000000000000000000000080',
+      '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+      'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+      'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+      'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+    ].map((hex) => Buffer.from(hex, 'hex'));
+    const texts = [...'abcdefghijklmnop'].map((text) => Buffer.from(text));
+    for (const key of smallOrder) {
+      for (const begin of smallOrder) {
+        const signature = Buffer.concat([begin, Buffer.alloc(32)]);
+        expect(texts.filter((text) => one.verifier(key)(text, signature))).toEqual([]);
+      }
+    }
+  });
 });

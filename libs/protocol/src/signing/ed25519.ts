@@ -41,6 +41,28 @@ function bySodium(sodium: Sodium): Ed25519 {
   };
 }
 
+/**
+ * The points of small order: the bytes of y, the lowest first, without the sign of x; also as they should not be written. What has one
+ * for its key was signed by nobody and holds all the same, by the equation alone.
+ */
+const SMALL_ORDER = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+].map((hex) => Buffer.from(hex, 'hex'));
+
+/**
+ * Whether a key, or what a signature begins with, is a point of small order. libsodium takes neither, and OpenSSL takes both: servers
+ * must be of one mind about every signature.
+ */
+export function hasSmallOrder(point: Uint8Array): boolean {
+  return SMALL_ORDER.some((small) => small.every((byte, i) => byte === (i === 31 ? point[i]! & 0x7f : point[i])));
+}
+
 /** What comes before the 32 bytes in DER: RFC 8410, sections 4 and 7. */
 const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const PRIVATE_KEY_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -54,9 +76,10 @@ export const byOpenssl: Ed25519 = {
     return { publicKey, sign: (message) => sign(null, message, privateKey) };
   },
   verifier(publicKey) {
+    if (hasSmallOrder(publicKey)) return () => false;
     const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
     const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
-    return (message, signature) => verify(null, message, key, signature);
+    return (message, signature) => !hasSmallOrder(signature) && verify(null, message, key, signature);
   },
 };
 

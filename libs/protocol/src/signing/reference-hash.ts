@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isEventId, type EventId } from '#kernel/ids';
+import { type EventId, isEventId, serverNameOf } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { canonicalJson } from '../canonical-json/canonical-json.js';
@@ -38,4 +38,11 @@ export function eventIdOfEssential(essential: string, version: RoomVersion): Eve
   const isUrlSafe = version.eventIds === 'hash-base64url';
   const text = isUrlSafe ? hash('sha256', essential, 'base64url') : sha256Base64(essential);
   return `$${text}` as EventId; // a sigil and 43 characters of base64: an event id by construction
+}
+
+const HASH_ID = /^\$[\w+/-]{43}$/;
+
+/** Whether an event of this room version can have the id at all. */
+export function canBeEventId(eventId: EventId, { eventIds }: RoomVersion): boolean {
+  return eventIds === 'opaque' ? serverNameOf(eventId) !== undefined : HASH_ID.test(eventId);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
-import { given as givenFacts, type Outcome, type PlainFact } from '#testing/given';
+import { given as givenFacts, type Expectation, type PlainFact } from '#testing/given';
 import { project, type StreamFact } from '#testing/project';
 import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
 import { pushRulesProjector } from '../projections/push-rules.projector.js';
@@ -13,7 +13,7 @@ const alice = '@alice:example.org' as UserId;
 
 type Decision = (changes: PushRuleChanges) => readonly PushRuleFact[];
 
-const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Outcome } =>
+const given = (...facts: readonly PlainFact[]): { when(decision: Decision): Expectation } =>
   givenFacts(
     {
       initialState: NO_CHANGES,

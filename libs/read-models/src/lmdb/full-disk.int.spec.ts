@@ -19,4 +19,21 @@ describe.runIf(canMount())('views on a disk that is full', () => {
       rmSync(folder, { recursive: true });
     }
   });
+
+  it('end no process that opens them, or a log, and are not taken for damaged: it is told why, and they open once there is room', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'annals-full-'));
+    const script = await bundleScript('libs/read-models/src/lmdb/full-disk-opener.ts');
+    const damage = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
+    try {
+      const { status, stdout } = onSmallDisk(folder, process.execPath, script.path, folder, damage.path);
+      expect(status).toBe(0);
+      const noRoom = expect.stringMatching(/lock\.mdb cannot be made: ENOSPC/);
+      const putBack = [noRoom, noRoom, 'opened', 'kept'];
+      expect(JSON.parse(stdout)).toEqual([noRoom, noRoom, 'opened', 'empty', ...putBack]);
+    } finally {
+      await script.remove();
+      await damage.remove();
+      rmSync(folder, { recursive: true });
+    }
+  });
 });

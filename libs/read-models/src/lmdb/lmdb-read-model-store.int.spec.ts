@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { open } from 'lmdb';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startScript } from '#testing/start-script';
 import { describeReadModels } from '../read-model-store.contract.js';
 import type { Write } from '../read-model-store.js';
@@ -41,6 +41,22 @@ describe('openLmdbReadModels', () => {
     expect(await store.collections()).toEqual([]);
     await store.write([write]);
     await store.close();
+  };
+
+  it('makes a folder that nobody else of the machine may look into', async () => {
+    const made = join(directory, 'new');
+    await openLmdbReadModels(made).close();
+    expect(statSync(made).mode & 0o077).toBe(0);
+    rmSync(made, { recursive: true });
+  });
+
+  const storedRound = async (readOnly: boolean): Promise<number> => {
+    const store = openLmdbReadModels(directory, { readOnly });
+    try {
+      return Number(await store.get('checkpoint', ['round']));
+    } finally {
+      await store.close();
+    }
   };
 
   it('throws away a file that is none of LMDB’s, and says so', async () => {
@@ -119,16 +135,13 @@ describe('openLmdbReadModels', () => {
 
   it('lets the process exit in the middle of its writes', async () => {
     const { process: writer, remove } = await startScript('libs/read-models/src/endless-writer.ts', [directory]);
-    await once(writer.stdout!, 'data');
     writer.stdout!.resume();
-    await delay(300); // several groups are stored by then
+    await vi.waitFor(async () => expect(await storedRound(true)).toBeGreaterThan(0), { timeout: 20_000 });
     writer.kill('SIGTERM');
     const [code] = (await once(writer, 'exit')) as [number | null];
     await remove();
     expect(code).toBe(0);
-    const store = openLmdbReadModels(directory);
-    expect(Number(await store.get('checkpoint', ['round']))).toBeGreaterThan(0);
-    await store.close();
+    expect(await storedRound(false)).toBeGreaterThan(0);
   });
 
   it('gives dropped collections back to the file when it is opened again', async () => {

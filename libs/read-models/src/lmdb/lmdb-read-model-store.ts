@@ -4,7 +4,7 @@ import { noteClosed } from '#event-store/lmdb/last-end';
 import { encodeKeyToFind, encodeRange, type KeyRange } from '../key-encoding.js';
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { ViewsUnavailable } from '../read-model-errors.js';
-import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
+import type { Key, ReadModelStore, Row, RowsAtHand, ScanOptions, Write } from '../read-model-store.js';
 import { mergeScan } from '../merge-scan.js';
 import { GroupCommits, type Way } from './group-commits.js';
 import {
@@ -98,18 +98,28 @@ class LmdbReadModels implements ReadModelStore {
     return this.#find(collection, encodeKeyToFind(key));
   }
 
+  /** All of it is: what is not in memory is in a file that is mapped there. */
+  readonly atHand: RowsAtHand = {
+    get: (collection, key) => this.#find(collection, encodeKeyToFind(key)),
+    scan: (collection, options) => this.#scan(collection, options),
+  };
+
   async getMany(collection: string, keys: readonly Key[]): Promise<(string | undefined)[]> {
     return keys.map((key) => this.#find(collection, encodeKeyToFind(key)));
   }
 
   async scan(collection: string, options: ScanOptions): Promise<Row[]> {
+    return this.#scan(collection, options);
+  }
+
+  #scan(collection: string, options: ScanOptions): Row[] {
     const { reverse = false, limit } = options;
     const range = encodeRange(options);
     if (range.from >= range.to || limit <= 0) return [];
-    return this.#read(() => this.#scan(collection, range, reverse, limit));
+    return this.#read(() => this.#scanRange(collection, range, reverse, limit));
   }
 
-  #scan(collection: string, range: KeyRange, reverse: boolean, limit: number): Row[] {
+  #scanRange(collection: string, range: KeyRange, reverse: boolean, limit: number): Row[] {
     const rows = this.#findCollection(collection);
     const pending = this.#commits?.sources(collection, range, reverse) ?? [];
     if (pending.length === 0) return rows === undefined ? [] : scanStored(rows, range, reverse, limit);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkDataFile } from '#event-store/lmdb/check-data-file';
 import { findDamage } from '#event-store/lmdb/find-damage';
 import { noteOpened } from '#event-store/lmdb/last-end';
+import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
 export type Log = (message: string) => void;
@@ -51,7 +52,9 @@ export function openEnvironment(
   { readOnly = false, log = console.warn, damageProgram }: EnvironmentOptions,
 ): Environment {
   if (readOnly) return openFile(directory, true);
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // That there is no room for it says nothing of the views.
+  reserveLockFile(directory);
   try {
     if (existsSync(join(directory, DATA_FILE))) checkDataFile(join(directory, DATA_FILE));
     const damage = findDamage(directory, 'views', noteOpened(directory), damageProgram);
@@ -74,6 +77,7 @@ function openFile(directory: string, readOnly: boolean): Environment {
   const file = join(directory, DATA_FILE);
   if (existsSync(file)) checkDataFile(file);
   else if (readOnly) throw new Error(`There are no views at ${file}`);
+  reserveLockFile(directory);
   const listeners = new Set(process.listeners('exit'));
   const root = open<string, string>({
     path: directory,

@@ -1,4 +1,4 @@
-import { type Db, MongoError, MongoServerError } from 'mongodb';
+import { type Db, MongoError } from 'mongodb';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { messageOf } from '#kernel/message-of';
 import type { Outage } from '#kernel/outage';
@@ -6,12 +6,12 @@ import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import type { Way } from './connect.js';
 import { Journal, type LeaseState, NOTHING, type RowChange } from './journal.js';
+import { KnownCollections } from './known-collections.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 import { idOf } from './row-ids.js';
 import { isAway } from './unreachable.js';
 import { RowWriter, WrittenLater } from './write-rows.js';
 
-const NAMESPACE_NOT_FOUND = 26;
 /** A server that is watched with success may still take no rows. */
 const WRITE_MS = 8000;
 /**
@@ -25,6 +25,13 @@ const LEASE_MS = 6000;
 const LOOK_GAP_MS = 2000;
 /** What one group takes before the next is begun. */
 const GROUP_CHARACTERS = 8 * 1024 * 1024;
+
+/** Who writes, and who hears of it: see MongoReadModelOptions. */
+export interface WriterWatch {
+  readonly holder?: string;
+  readonly onGone?: (error: ViewsGone) => void;
+  readonly onThrownAway?: (message: string) => void;
+}
 
 /** Rows to write: by collection and id, null to delete. */
 type Rows = Map<string, Map<string, string | null>>;
@@ -45,6 +52,7 @@ export class GroupWrites {
   readonly #database: Db;
   readonly #large: LargeValues;
   readonly #journal: Journal;
+  readonly #collections: KnownCollections;
   readonly #rows: RowWriter;
   readonly #outage: Outage<Way>;
   /** One group, or one drop, after another. */
@@ -59,17 +67,22 @@ export class GroupWrites {
   /** The lease of another process as it was seen first, and when; and when it was last looked at. */
   #seen: { readonly lease: LeaseState; readonly since: number; last: number } | undefined;
 
-  /** `holder`: see MongoReadModelOptions. `onGone`: told once of what `gone` says from then on. */
+  /** Settles with the last look whether the database is what was written to it. */
+  #answer: Promise<void> = Promise.resolve();
+  /** That of the look after it, which has not begun. */
+  #nextAnswer: Promise<void> | undefined;
+
+  /** `watch`: see MongoReadModelOptions. */
   constructor(
     database: Db,
     large: LargeValues,
     outage: Outage<Way>,
-    private readonly holder: string | undefined,
-    private readonly onGone?: (error: ViewsGone) => void,
+    private readonly watch: WriterWatch,
   ) {
     this.#database = database;
     this.#large = large;
-    this.#journal = new Journal(database, large, holder);
+    this.#journal = new Journal(database, large, watch.holder);
+    this.#collections = new KnownCollections(database, this.#journal);
     this.#rows = new RowWriter(database, large, () => this.#late?.refresh());
     this.#outage = outage;
   }
@@ -95,20 +108,37 @@ export class GroupWrites {
     return this.#inTurn(async () => {
       const lease = await this.#journal.look();
       if (!this.#isFree(lease)) return false;
-      const group = await this.#journal.take(lease);
-      if (group === undefined) return false;
-      this.#rows.doubt(group);
+      const left = await this.#journal.take(lease);
+      if (left === undefined) return false;
+      const why = await this.#collections.take();
+      if (why !== undefined) this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
+      const group = why === undefined ? left : NOTHING;
+      this.#rows.doubt(left);
       await this.#rows.write(group, this.#journal.groups);
+      this.#collections.wrote(group.keys());
       await this.#journal.note(NOTHING);
       this.#beats = setInterval(() => void this.#beat(), BEAT_MS).unref();
       return true;
     });
   }
 
-  /** As `ReadModelStore.confirm`. */
-  async confirm(): Promise<void> {
+  /**
+   * As `ReadModelStore.confirm`. PERF: who asks while an answer is on its way cannot go by that, and shares the next one with all
+   * others who do.
+   */
+  confirm(): Promise<void> {
+    this.#nextAnswer ??= this.#answer.then(() => {
+      this.#nextAnswer = undefined;
+      const answer = this.#confirmNow();
+      this.#answer = answer.catch(() => {});
+      return answer;
+    });
+    return this.#nextAnswer;
+  }
+
+  async #confirmNow(): Promise<void> {
     try {
-      await (this.#beats === undefined ? this.#journal.checkGoesOn() : this.#journal.renew());
+      await this.#look(() => this.#journal.check());
     } catch (error) {
       if (this.#beats !== undefined) this.#noteGone(error);
       throw error instanceof ViewsGone ? new ViewsUnavailable(error.message, { cause: error }) : error;
@@ -147,12 +177,11 @@ export class GroupWrites {
       await this.#finish();
       // Else a crash would bring back the rows of the last group; and only who has the lease may do it.
       await this.#journal.note(NOTHING);
-      try {
+      await this.#collections.dropping(collection, async () => {
+        // The driver takes one that is not there for dropped.
         await this.#database.collection<RowDocument>(collection).drop();
-      } catch (error) {
-        if (!(error instanceof MongoServerError && error.code === NAMESPACE_NOT_FOUND)) throw error;
-      }
-      await this.#large.drop(collection);
+        await this.#large.drop(collection);
+      });
     });
   }
 
@@ -171,7 +200,7 @@ export class GroupWrites {
     const now = performance.now();
     const seen = this.#seen;
     // At the first look alone: two that bear one name all the same would take it from each other for ever.
-    if (seen === undefined && this.holder !== undefined && lease.holder === this.holder) return true;
+    if (seen === undefined && this.watch.holder !== undefined && lease.holder === this.watch.holder) return true;
     const isSame =
       seen !== undefined &&
       now - seen.last < LOOK_GAP_MS &&
@@ -214,19 +243,30 @@ export class GroupWrites {
       this.#rows.doubt(group);
       throw error;
     }
+    this.#collections.wrote(group.keys());
     this.#unfinished = undefined;
   }
 
   async #beat(): Promise<void> {
     if (this.#gone !== undefined) return;
-    await this.#journal.renew().catch((error: unknown) => this.#noteGone(error));
+    await this.#look(() => this.#journal.renew()).catch((error: unknown) => this.#noteGone(error));
+  }
+
+  /** Throws ViewsGone where something that was written is not there. `askJournal`: how that is asked by who has the lease. */
+  async #look(askJournal: () => Promise<void>): Promise<void> {
+    const looks =
+      this.#beats === undefined
+        ? [this.#journal.checkGoesOn(), this.#collections.check()]
+        : [askJournal(), this.#collections.look()];
+    // What the journal says comes first: of a database that was dropped no collection is there either.
+    for (const look of await Promise.allSettled(looks)) if (look.status === 'rejected') throw look.reason;
   }
 
   /** What is away is told by who watches the connection. */
   #noteGone(error: unknown): void {
     if (!(error instanceof ViewsGone) || this.#gone !== undefined) return;
     this.#gone = error;
-    this.onGone?.(error);
+    this.watch.onGone?.(error);
   }
 
   /** Runs what writes, when all before it has ended, and notes whether the server takes it. */

@@ -129,6 +129,16 @@ export class Journal {
     if (matchedCount === 0) throw await this.whyGone();
   }
 
+  /**
+   * Settles where the server has all that was noted. Throws as `note`. PERF: it only reads, for requests wait for it; and so they
+   * need not wait for a server that takes nothing to be written.
+   */
+  async check(): Promise<void> {
+    const least = this.#groups;
+    const found = await this.#state();
+    if (found?.owner !== this.#owner || (found.groups ?? 0) < least) throw this.#whyGone(found);
+  }
+
   /** For who does not have the lease. Throws ViewsGone where the rows are others than those of the last time. */
   async checkGoesOn(): Promise<void> {
     const { groups = -1 } = (await this.look()) ?? {};
@@ -145,7 +155,10 @@ export class Journal {
 
   /** What to throw where the server does not take what this process writes. */
   async whyGone(): Promise<ViewsGone> {
-    const found = await this.#state();
+    return this.#whyGone(await this.#state());
+  }
+
+  #whyGone(found: JournalDocument | null): ViewsGone {
     if (found === null) return new ViewsGone('the views were thrown away while the server runs');
     if (found.owner !== this.#owner) return new ViewsTaken();
     return new ViewsGone('the database of the views has lost what was written to it');

@@ -32,6 +32,11 @@ export function isParts(collection: string): boolean {
   return collection.endsWith(SUFFIX);
 }
 
+/** Which collection it holds parts of; undefined where it holds none. */
+export function partsOf(collection: string): string | undefined {
+  return isParts(collection) ? collection.slice(0, -SUFFIX.length) : undefined;
+}
+
 /**
  * The values that do not fit into a document. Parts are written before the row that names them and removed after it is gone,
  * and never changed: a reader sees a whole value. A crash may leave parts that no row names; they go with the collection.
@@ -44,7 +49,7 @@ export class LargeValues {
     readonly database: Db,
     existing: readonly string[],
   ) {
-    this.#collections = new Set(existing.filter(isParts).map((name) => name.slice(0, -SUFFIX.length)));
+    this.#collections = new Set(existing.map(partsOf).filter((name) => name !== undefined));
   }
 
   /** The fields of a row with this value. Its parts, if it needs any, are stored when it settles. */

@@ -218,6 +218,49 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await expect(writer.get('a', ['1'])).rejects.toThrow(ViewsUnavailable);
   });
 
+  it('confirms what was read while the database takes nothing that is written', async () => {
+    const writer = await take(proxy.url);
+    await writer.write(before);
+    await writer.confirm();
+    proxy.holdAfter(0);
+    await writer.confirm();
+    proxy.comeBack();
+  });
+
+  it.each([
+    ['dropped', 0],
+    ['dropped, and made anew by what is written', 1],
+  ])(
+    'notices that a single collection was %s, is thrown away by the next process, and leaves what is not its own',
+    async (_, writes) => {
+      const gone: Error[] = [];
+      const thrownAway: string[] = [];
+      await raw.db().collection<{ _id: string }>('another').insertOne({ _id: '1' });
+      const writer = await take(url.href, { onGone: (error) => gone.push(error) });
+      const reader = await open(url.href);
+      await writer.write(before);
+      for (const store of [writer, reader]) await store.confirm();
+      await raw.db().dropCollection('a');
+      for (let i = 0; i < writes; i++) await writer.write(after);
+      for (const store of [writer, reader]) await expect(store.confirm()).rejects.toThrow('collection a of the views');
+      expect(gone.map(({ message }) => message)).toEqual([expect.stringContaining('was dropped')]);
+      const next = await take(url.href, { onThrownAway: (message) => thrownAway.push(message) });
+      expect(await rowsOf(next)).toEqual({});
+      expect(thrownAway).toEqual([expect.stringContaining('collection a of the views')]);
+      await next.write(before);
+      await next.confirm();
+      await next.close();
+      const third = await take(url.href, { onThrownAway: (message) => thrownAway.push(message) });
+      expect(Object.keys(await rowsOf(third))).toEqual(['a 1', 'b 1', 'c checkpoint']);
+      await third.drop('b');
+      await third.confirm();
+      await third.close();
+      await take(url.href, { onThrownAway: (message) => thrownAway.push(message) });
+      expect(thrownAway).toHaveLength(1);
+      expect(await raw.db().collection('another').countDocuments()).toBe(1);
+    },
+  );
+
   it.each([
     ['it was thrown away', () => raw.db().dropDatabase(), 'were thrown away'],
     ['another process took it over', () => take(url.href), 'another process writes'],

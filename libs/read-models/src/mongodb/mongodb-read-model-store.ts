@@ -5,14 +5,14 @@ import { encodeRange, RANGE_END } from '../key-encoding.js';
 import { type ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { clientOf, SELECTION_MS, watchConnection, type Way } from './connect.js';
-import { GroupWrites } from './group-writes.js';
+import { GroupWrites, type WriterWatch } from './group-writes.js';
 import { JOURNAL_COLLECTION } from './journal.js';
 import { judgeSilence } from './judge-silence.js';
 import { isParts, LargeValues, type RowDocument } from './large-values.js';
 import { idToFind, keyOf, textOf } from './row-ids.js';
 import { isAway, unlessSilent } from './unreachable.js';
 
-export interface MongoReadModelOptions extends OutageWatch {
+export interface MongoReadModelOptions extends OutageWatch, WriterWatch {
   /** For a process that never takes the lease. */
   readonly readOnly?: boolean;
   /**
@@ -25,6 +25,8 @@ export interface MongoReadModelOptions extends OutageWatch {
   readonly onWaiting?: (reason: string) => void;
   /** Told once that the database is not what this process wrote to it, or that its lease is lost: only a process that begins anew mends that. */
   readonly onGone?: (error: ViewsGone) => void;
+  /** Told that views that lack something were thrown away when the lease was taken: the caller finds them empty. */
+  readonly onThrownAway?: (message: string) => void;
 }
 
 const DEFAULT_DATABASE = 'annals';
@@ -54,8 +56,8 @@ export async function openMongoReadModels(url: string, options: MongoReadModelOp
         const database = client.db(NAMES_DATABASE.test(url) ? undefined : DEFAULT_DATABASE);
         const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
         const large = new LargeValues(database, names);
-        const { readOnly = false, holder, onGone } = options;
-        const writes = readOnly ? undefined : new GroupWrites(database, large, outage, holder, onGone);
+        const { readOnly = false } = options;
+        const writes = readOnly ? undefined : new GroupWrites(database, large, outage, options);
         watchConnection(client, outage);
         return new MongoReadModels(client, database, large, outage, writes);
       },

@@ -16,6 +16,7 @@ export function idToFind(key: Key): string {
   return textOf(encodeKeyToFind(key));
 }
 
+/** The key of a row that was read. */
 export function keyOf({ _id: id }: RowDocument): string[] {
   return decodeKey(bytesOf(id));
 }

@@ -3,6 +3,7 @@ import { isUserId, localpartOf, type ServerName, serverNameOf } from '#kernel/id
 /** How people are called in an audit: users of this server by what stands before the colon, all others by their whole id. */
 export type People = (userId: unknown) => string;
 
+/** How an audit of this server's log calls people; undefined: of a log that does not say whose it is. */
 export function peopleOf(serverName: ServerName | undefined): People {
   return (userId) => {
     if (typeof userId !== 'string') return 'somebody';

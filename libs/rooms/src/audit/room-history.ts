@@ -118,7 +118,8 @@ export class RoomHistory {
     const stateKey = typeof key === 'string' ? key : undefined;
     const remains = this.#name(body);
     const content = contentOf(remains ?? pdu);
-    const redacted = this.#names.get(redactionTargetOf(pdu) as EventId);
+    const target = redactionTargetOf(pdu, versionId);
+    const redacted = target && this.#names.get(target);
     const version = findRoomVersion(versionId);
     const isDeletion = version !== undefined && isStateDeletion({ stateKey, content }, version);
     const event = { type, sender, stateKey, content, before, redacted, isDeletion, isRedacted: remains !== undefined };

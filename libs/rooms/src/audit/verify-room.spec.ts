@@ -233,6 +233,19 @@ describe('what was tampered with is named', () => {
     expect(problemsOf(findings)).toContain('not authorised by the state before it');
   });
 
+  test.each(['1', '11'])('an event that nobody redacted (room version %s)', async (version) => {
+    const { room, facts } = await livedInRoom(version);
+    const at = facts.findLastIndex((fact) => fact.type === 'pdu-redacted');
+    const other = JSON.parse(facts.find((fact) => fact.type === 'pdu-redacted')!.data) as PduRedacted;
+    const findings = check(
+      room,
+      changed(facts, facts[at]!.revision, () => ({ redacted_by: other.redacted_by })),
+    );
+    expect(findings).toEqual([
+      { revision: facts[at]!.revision, problem: expect.stringContaining('which is to have redacted it, does not') },
+    ]);
+  });
+
   test.each(['1', '11'])('the remains of a redacted event (room version %s)', async (version) => {
     const { room, facts } = await livedInRoom(version);
     const at = facts.findLastIndex((fact) => fact.type === 'pdu-redacted');

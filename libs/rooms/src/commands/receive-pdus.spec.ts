@@ -251,6 +251,22 @@ describe('a room with several extremities', () => {
     expect(lastOf('pdu-accepted').extremities).toHaveLength(1);
   });
 
+  it('has them brought together by a member event of a user here who may say nothing, unchanged, where they are many', async () => {
+    const before = await home.state(roomId, 'm.room.member', ALICE);
+    const levels = { users: { [BOB]: 100 }, events_default: 50 };
+    await home.setState(ALICE, roomId, 'm.room.power_levels', levels);
+    await there.hear(home);
+    await receive(await there.joins());
+    await home.views.follow();
+    const forks = await fork(120);
+    await receive(...forks.slice(0, 90));
+    expect(await extremitiesOf(home)).toHaveLength(90);
+    // However short ago nobody might: whoever may open many soon would let what others say be soft-failed meanwhile.
+    await receive(...forks.slice(90));
+    expect((await extremitiesOf(home)).length).toBeLessThanOrEqual(100);
+    expect(lastOf('pdu-accepted').pdu).toMatchObject({ type: 'm.room.member', sender: ALICE, content: before });
+  });
+
   it('tells how they change where they are too many to list, and how many there are then makes no fact larger', async () => {
     await receive(await there.joins());
     await home.leave(ALICE, roomId);

@@ -36,7 +36,7 @@ export class ReceivePdusHandler implements ICommandHandler<ReceivePdus> {
     const prepared = await this.receiving.prepareHere(command);
     const judged = await Promise.all(prepared.map((pdu) => this.receiving.judge(roomId, pdu, arrival)));
     const receipt = await this.receiving.settle(roomId, judged);
-    if (receipt.isMergeDue) await this.merging.merge(roomId);
+    await this.merging.merge(roomId, receipt.open);
     return receipt;
   }
 }

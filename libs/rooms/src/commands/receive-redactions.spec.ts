@@ -1,13 +1,22 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import type { RecordedFact } from '#event-store/event-store';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts } from '#testing/project';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { requesterOf, RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
+import { auditRoom } from '../audit/audit-room.js';
+import { ROOM_MEMBERS } from '../projections/membership.projector.js';
+import { createRoomFactReader } from '../projections/room-fact-reader.js';
+import { TIMELINE } from '../projections/timeline-collections.js';
+import { timelineProjector } from '../projections/timeline.projector.js';
+import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -37,6 +46,11 @@ function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
   const texts = pdus.map(({ text }) => text);
   return home.execute(new ReceivePdus(OTHER.name, roomId, texts));
 }
+
+const redactAs = (userId: UserId, eventId: EventId): Promise<EventSent> =>
+  home.execute(new RedactEvent(requesterOf(userId), roomId, eventId, {}));
+const refusalOf = (userId: UserId, eventId: EventId): Promise<unknown> =>
+  redactAs(userId, eventId).catch(({ errcode }) => errcode);
 
 const kindsOf = ({ received }: Receipt): string[] => received.map(({ kind }) => kind);
 
@@ -98,10 +112,26 @@ describe('several redactions of one event', () => {
   });
 });
 
-describe('an event that nobody here is shown', () => {
-  const redactAs = (userId: UserId, eventId: EventId) =>
-    home.execute(new RedactEvent(requesterOf(userId), roomId, eventId, {}));
+describe('a redaction that names another event where its room version has no place for one', () => {
+  it('is shown as one of the event that it redacts, and is told so', async () => {
+    const said = await home.send(ALICE, roomId);
+    await there.hear(home);
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    const redacts = hello.event.eventId;
+    const redaction = await there.makes({ type: 'm.room.redaction', redacts, pdu: { redacts: said } });
+    await receive(join, hello, redaction);
+    await home.views.follow();
+    const { row } = await getEvent(home.views, roomId, redaction.event.eventId, { userId: ALICE, ignored: new Set() });
+    expect(row.header.redacts).toBe(redacts);
+    expect(JSON.parse(row.content)).toEqual({ redacts });
+    const telling = { people: String, messages: false };
+    for await (const { event_id: eventId, what } of auditRoom(home.views.today, roomId, telling)) {
+      if (eventId === redaction.event.eventId) expect(what).toBe(`redacted a message of ${BOB}`);
+    }
+  });
+});
 
+describe('an event that nobody here is shown', () => {
   it('is redacted by whoever has the level and has heard of it, and by nobody else', async () => {
     const dave = '@dave:a.example' as UserId;
     await home.join(dave, roomId);
@@ -112,11 +142,10 @@ describe('an event that nobody here is shown', () => {
     expect(kindsOf(await receive(late))).toEqual(['soft-failed']);
     const { eventId } = late.event;
     await home.views.follow();
-    const unheardOf = '$unheard-of' as EventId;
+    const unheardOf = `$${'x'.repeat(43)}` as EventId;
     for (const [userId, id] of [
       [dave, eventId],
       [dave, unheardOf],
-      [ALICE, unheardOf],
     ] as const) {
       await expect(redactAs(userId, id)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' });
     }
@@ -127,5 +156,96 @@ describe('an event that nobody here is shown', () => {
     ]);
     const { result } = await home.workers.run(roomId, { actor: ALICE }, ({ known }) => known.find([eventId]));
     expect(result.get(eventId)).toMatchObject({ outcome: 'soft-failed', isRedacted: true });
+  });
+});
+
+describe('a redaction that takes effect as it is accepted', () => {
+  it('is shown by views that have not come to the effect: a client that had their place was never told of it', async () => {
+    const hello = await there.says('hello');
+    await receive(await there.joins(BOB), hello);
+    const { eventId } = hello.event;
+    await receive(await there.makes({ type: 'm.room.redaction', redacts: eventId, content: {} }));
+    await home.views.follow();
+    await redactAs(ALICE, eventId);
+    const facts = home.facts(roomId);
+    const isRedaction = ({ data }: RecordedFact): boolean => data.includes('"type":"m.room.redaction"');
+    const redactions = facts.filter((fact) => fact.type === 'pdu-accepted' && isRedaction(fact));
+    expect(redactions).toHaveLength(2);
+    for (const redaction of redactions) {
+      const rows = new MemoryReadModels();
+      await applyFacts(timelineProjector(createRoomFactReader()), facts.slice(0, redaction.revision + 1), rows);
+      const row = await TIMELINE.get(rows, [roomId, redaction.position]);
+      expect(rowHeaderOf(row!)).toMatchObject({ type: 'm.room.redaction', isWaiting: false });
+    }
+  });
+});
+
+describe('an event that has not come', () => {
+  const reader = { userId: ALICE, ignored: new Set<UserId>() };
+
+  it('is shown redacted as it comes by views that have not come to the effect: a client that had their place kept it whole', async () => {
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    await receive(join);
+    await home.views.follow();
+    const { eventId } = hello.event;
+    const sent = await redactAs(ALICE, eventId);
+    await receive(hello);
+    const facts = home.facts(roomId);
+    const came = facts.find(({ type, data }) => type === 'pdu-accepted' && data.includes(`"event_id":"${eventId}"`))!;
+    const rows = new MemoryReadModels();
+    await applyFacts(timelineProjector(createRoomFactReader()), facts.slice(0, came.revision + 1), rows);
+    const row = parseRow((await TIMELINE.get(rows, [roomId, came.position]))!);
+    expect(row).toMatchObject({ header: { eventId, redactedBy: sent.eventId }, content: '{}' });
+  });
+
+  it('is redacted as it comes, by whoever had the level; nobody is shown the redaction before', async () => {
+    const dave = '@dave:a.example' as UserId;
+    await home.join(dave, roomId);
+    await there.hear(home);
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    await receive(join);
+    await home.views.follow();
+    const { eventId } = hello.event;
+    expect(await refusalOf(dave, eventId)).toBe('M_INVALID_PARAM');
+    expect(await refusalOf(ALICE, '$too-short' as EventId)).toBe('M_INVALID_PARAM');
+    const sent = await redactAs(ALICE, eventId);
+    await expect(getEvent(home.views, roomId, sent.eventId, reader)).rejects.toThrow('No such');
+    expect(kindsOf(await receive(hello))).toEqual(['accepted']);
+    await home.views.follow();
+    const { row } = await getEvent(home.views, roomId, eventId, reader);
+    expect(row.header.redactedBy).toBe(sent.eventId);
+    expect((await getEvent(home.views, roomId, sent.eventId, reader)).row.header.redacts).toBe(eventId);
+  });
+
+  it('is not where no other server has been in the room', async () => {
+    const elsewhere = await there.says('hello');
+    expect(await refusalOf(ALICE, elsewhere.event.eventId)).toBe('M_INVALID_PARAM');
+  });
+
+  it('costs no look through the members of the room where who asks may not redact it, or is a stranger', async () => {
+    const dave = '@dave:a.example' as UserId;
+    await home.join(dave, roomId);
+    const scans = vi.spyOn(home.views, 'scan');
+    const lookedThrough = (): number => scans.mock.calls.filter(([name]) => name === ROOM_MEMBERS.name).length;
+    const unheardOf = `$${'x'.repeat(43)}` as EventId;
+    expect(await refusalOf(dave, unheardOf)).toBe('M_INVALID_PARAM');
+    expect(await refusalOf('@stranger:a.example' as UserId, unheardOf)).toBe('M_FORBIDDEN');
+    expect(lookedThrough()).toBe(0);
+    expect(await refusalOf(ALICE, unheardOf)).toBe('M_INVALID_PARAM');
+    expect(lookedThrough()).toBe(1);
+  });
+
+  it('is redacted by twenty redactions at most that waited for it: each is a fact, and all of them are in one write', async () => {
+    const [join, hello] = [await there.joins(BOB), await there.says('hello')];
+    const prev = [join.event.eventId];
+    const redactions: ForeignPdu[] = [];
+    for (let i = 0; i < 30; i++) {
+      const [redacts, content] = [hello.event.eventId, { reason: String(i) }];
+      redactions.push(await there.makes({ type: 'm.room.redaction', redacts, content, prev }));
+    }
+    await receive(join, ...redactions, hello);
+    expect(home.redacted(roomId).map(({ redacted_by: by }) => by)).toEqual(
+      redactions.slice(0, 20).map(({ event }) => event.eventId),
+    );
   });
 });

@@ -20,7 +20,7 @@ import { listMessages } from '../queries/list-messages.js';
 import { listStateRows } from '../queries/state-rows.js';
 import { openRoom } from '../reading/open-room.js';
 import { ReceivePdus } from './receive-pdus.js';
-import type { RoomReceived } from './receive-room.js';
+import { ReceiveRoom, type RoomReceived } from './receive-room.js';
 import { ReceiveState } from './receive-state.js';
 import { SettleJoin } from './settle-join.js';
 import { TakeInRoom } from '#testing/receiving/take-in-room';
@@ -39,6 +39,13 @@ class Liar extends ForeignServer {
   }
 }
 const LIAR = new Liar(OTHER.name, 2);
+/** What rooms of old begin with. */
+class Silent extends ForeignServer {
+  override create(version: RoomVersion, creator: string): ForeignPdu {
+    return super.create(version, creator, { room_version: undefined });
+  }
+}
+const SILENT = new Silent(OTHER.name, 2);
 const KEYS = keysOf(HERE, OTHER);
 
 /** A log that takes some writes and then no more, for the process has ended. */
@@ -301,6 +308,14 @@ describe('a room of other servers that is taken in', () => {
     await expect(take(told)).rejects.toMatchObject({ errcode: 'M_UNKNOWN', status: 409 });
     const another = await room();
     await expect(take({ ...another, roomId: told.roomId })).rejects.toMatchObject({ errcode: 'M_UNKNOWN' });
+  });
+
+  it('is of the first version where its create event names none, whatever version is told', async () => {
+    const told = await makeRoomToTell(findRoomVersion('1')!, SILENT, HERE, ALICE);
+    const { origin, roomId, told: all } = tellRoom(told, OTHER);
+    const asSecond = new ReceiveRoom(origin, roomId, findRoomVersion('2')!, all);
+    await expect(home.execute(asSecond)).rejects.toMatchObject({ errcode: 'M_UNKNOWN' });
+    expect(await take(told)).toMatchObject({ kind: 'joined' });
   });
 
   it.each(['6', '11'])(

@@ -35,7 +35,7 @@ let state: readonly EventId[];
 let otherwise: LearnedState;
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
   const log = new MemoryEventStore();
   const start = () => new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS, undefined, 'kurrentdb://log.example');
   [home, others] = [start(), start()];

@@ -91,7 +91,7 @@ export class ReceiveStateHandler implements ICommandHandler<ReceiveState> {
     const judged = await this.receiving.judgeWaiting(roomId, eventId);
     const told = judged.length === 0 && known !== undefined ? [{ received: known }] : judged;
     const receipt = await this.receiving.settle(roomId, told);
-    if (receipt.isMergeDue) await this.merging.merge(roomId);
+    await this.merging.merge(roomId, receipt.open);
     return receipt;
   }
 }

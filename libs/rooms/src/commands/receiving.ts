@@ -40,8 +40,8 @@ export interface Receipt {
   readonly released: readonly Received[];
   /** Up to where the facts are; undefined where there are none. */
   readonly position: Position | undefined;
-  /** So many extremities are open that an event of ours is due which brings them together. */
-  readonly isMergeDue: boolean;
+  /** The most forward extremities that the room had after one of them. */
+  readonly open: number;
 }
 
 /** Events that another server tells of a room. */
@@ -55,7 +55,7 @@ interface Told {
 export interface Judged {
   readonly received: Received;
   readonly position?: Position;
-  readonly isMergeDue?: boolean;
+  readonly open?: number;
 }
 
 /** How many events are prepared at the same time. */
@@ -98,7 +98,7 @@ export class Receiving {
     return this.prepare(pdus, { roomId, version, origin });
   }
 
-  /** Does what needs no room, some hundred events at a time, with their signatures on other cores. In the order of the events. */
+  /** Does what needs no room, some hundred events at a time: their signatures are checked together, on other cores. In the order of the events. */
   async prepare(
     inputs: readonly (Uint8Array | string | Pdu)[],
     room: { readonly roomId: RoomId; readonly version: RoomVersion; readonly origin: ServerName },
@@ -136,7 +136,7 @@ export class Receiving {
     else if (outcome.kind !== 'dropped') this.#staging.remove(roomId, eventId);
     switch (outcome.kind) {
       case 'accepted':
-        return { received: { kind: outcome.kind, eventId }, isMergeDue: outcome.isMergeDue };
+        return { received: { kind: outcome.kind, eventId }, open: outcome.open };
       case 'soft-failed':
         return { received: { kind: outcome.kind, eventId, reason: outcome.reason } };
       case 'rejected':
@@ -202,6 +202,6 @@ function receiptOf(judged: readonly Judged[], count: number): Receipt {
       (most, one) => (most === undefined || one > most ? one : most),
       undefined,
     ),
-    isMergeDue: judged.some(({ isMergeDue }) => isMergeDue === true),
+    open: judged.reduce((most, { open = 0 }) => Math.max(most, open), 0),
   };
 }

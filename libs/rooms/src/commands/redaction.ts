@@ -1,4 +1,4 @@
-import { type EventId, parseEventId, type RoomId, type UserId } from '#kernel/ids';
+import { type EventId, parseEventId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -7,6 +7,8 @@ import { levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import { refuseRedactionEffect } from '#protocol/event-auth/authorize-redaction';
 import { redact } from '#protocol/redaction/redact';
 import type { RoomEvent } from '#protocol/room-event';
+import { canBeEventId } from '#protocol/signing/reference-hash';
+import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { findEventFor } from '../queries/get-event.js';
 import type { RoomTurn } from '../worker/room-turn.js';
@@ -19,10 +21,15 @@ export interface RedactionTarget {
   readonly revision: number | undefined;
   /** Whether who redacts it may see it. */
   readonly isSeen: boolean;
+  /**
+   * Whether others than users of this server are, or were, in the room: an event that is not here may come from their servers. PERF:
+   * goes through the room's members, so that it is asked for those alone who may redact.
+   */
+  mayCome(): Promise<boolean>;
 }
 
 /** The event a redaction's content names; M_MISSING_PARAM where it names none. */
-export function redactionTargetOf(content: JsonObject): EventId {
+export function parseRedactionTarget(content: JsonObject): EventId {
   if (content['redacts'] === undefined) throw new MatrixError('M_MISSING_PARAM', 'content.redacts is missing');
   return parseEventId(content['redacts']);
 }
@@ -37,12 +44,17 @@ export async function findRedactionTarget(
   userId: UserId,
 ): Promise<RedactionTarget> {
   const [place] = await findPlaces(views, roomId, [eventId]);
-  if (place === undefined) return { eventId, revision: undefined, isSeen: false };
-  return {
-    eventId,
-    revision: place.revision,
-    isSeen: (await findEventFor(views, roomId, eventId, userId)) !== undefined,
-  };
+  const mayCome = (): Promise<boolean> => hasHeardOfOthers(views, roomId, serverNameOf(userId));
+  if (place === undefined) return { eventId, revision: undefined, isSeen: false, mayCome };
+  const isSeen = (await findEventFor(views, roomId, eventId, userId)) !== undefined;
+  return { eventId, revision: place.revision, isSeen, mayCome };
+}
+
+async function hasHeardOfOthers(views: Views, roomId: RoomId, here: ServerName): Promise<boolean> {
+  for await (const rows of ROOM_MEMBERS.pages(views, { prefix: [roomId] })) {
+    if (rows.some(({ key: [, , member] }) => serverNameOf(member) !== here)) return true;
+  }
+  return false;
 }
 
 /**
@@ -53,7 +65,7 @@ function noSuchEvent(): MatrixError {
   return new MatrixError('M_INVALID_PARAM', 'The room has no such event, or not for you');
 }
 
-/** Sends the redaction and lets it take effect, in one turn. */
+/** Sends the redaction and lets it take effect, in one turn; or once the event comes (`findWaitingRedactions`) that is not here. */
 export function redactInTurn(
   turn: RoomTurn,
   requester: Requester,
@@ -71,12 +83,14 @@ export function redactInTurn(
       txn: transaction?.txn,
     };
     await turn.authorise(draft);
-    const event = await getTarget(turn, requester, target);
+    const event = await findTarget(turn, requester, target);
+    if (event === undefined) return turn.send(draft);
     const { roomId } = event;
     const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };
     const refusal = refuseRedactionEffect(asEvent, event, await turn.powerLevels(), version);
     if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
-    const redaction = await turn.send(draft);
+    const decided = await turn.decide(draft);
+    const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
     const { eventId } = target;
     const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
     turn.redact(effect, redact(event.pdu, version));
@@ -85,15 +99,16 @@ export function redactInTurn(
 }
 
 /**
- * The event that is to be redacted. The rule for events of one server is stricter than the room's own ("Handling redactions" lets a
- * server redact all that its users sent): a user redacts the user's own events, or needs the level. Whoever has that may redact what
- * nobody here is shown too, as soft-failed events are: it is heard of from servers that do show it.
+ * The event that is to be redacted; undefined where it is not here, and may come. The rule for events of one server is stricter than the
+ * room's own ("Handling redactions" lets a server redact all that its users sent): a user redacts the user's own events, or needs the
+ * level. Whoever has that may redact what nobody here is shown too, as soft-failed events are, and what has not come: it is heard of from
+ * servers that do show it.
  */
-async function getTarget(
+async function findTarget(
   turn: RoomTurn,
   { userId }: Requester,
-  { eventId, revision, isSeen }: RedactionTarget,
-): Promise<RoomEvent> {
+  { eventId, revision, isSeen, mayCome }: RedactionTarget,
+): Promise<RoomEvent | undefined> {
   const shown = revision === undefined ? undefined : await turn.eventAt(revision, eventId);
   if (shown?.sender === userId) return shown;
   const state = await turn.powerLevels();
@@ -103,7 +118,7 @@ async function getTarget(
     throw new MatrixError('M_FORBIDDEN', 'You need the redact power level to redact events of others');
   }
   const event = shown ?? (await turn.known.find([eventId])).get(eventId)?.event;
-  if (event === undefined) throw noSuchEvent();
+  if (event === undefined && !(canBeEventId(eventId, version) && (await mayCome()))) throw noSuchEvent();
   return event;
 }
 

@@ -204,14 +204,19 @@ describe('a room with many transactions', () => {
     expect(await send(restarted, 'new')).toBe(written('new')[0]);
   });
 
-  it('finds what lies before a snapshot among the last thousand facts while the views cannot be reached', async () => {
+  const away = new ViewsUnavailable('away');
+
+  it.each([
+    { what: 'cannot be reached', fault: { get: () => Promise.reject(away) } },
+    { what: 'were thrown away', fault: { get: () => Promise.resolve(undefined), confirm: () => Promise.reject(away) } },
+  ])('finds what lies before a snapshot among the last thousand facts while the views $what', async ({ fault }) => {
     views.held = false;
     await many(rooms, 'x', 1_500);
     const old = await send(rooms, 'old');
     await many(rooms, 'y', 900);
     await rooms.workers.close();
     expect(await views.store.get('room-snapshots', [roomId, 'head'])).toBeDefined();
-    views.get = () => Promise.reject(new ViewsUnavailable('away'));
+    Object.assign(views, fault);
     const restarted = new RoomCommands(views);
     expect(await send(restarted, 'old')).toBe(old);
     const fresh = await send(restarted, 'new');

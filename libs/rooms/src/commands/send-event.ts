@@ -10,7 +10,7 @@ import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { findLaterDuplicate, findRelationRefusal } from './check-relation.js';
 import { checkStateKey } from './check-state.js';
-import { findRedactionTarget, redactInTurn, redactionTargetOf } from './redaction.js';
+import { findRedactionTarget, redactInTurn, parseRedactionTarget } from './redaction.js';
 import { type EventSent, findTransaction, sendOnce } from './transaction.js';
 
 /**
@@ -49,7 +49,7 @@ export class SendEventHandler implements ICommandHandler<SendEvent> {
   async #send(command: SendEvent, annotation: Annotation | undefined): Promise<EventSent> {
     const { requester, roomId, type, content, txnId } = command;
     checkStateKey(type, undefined);
-    const redacts = type === 'm.room.redaction' ? redactionTargetOf(content) : undefined;
+    const redacts = type === 'm.room.redaction' ? parseRedactionTarget(content) : undefined;
     const transaction = await findTransaction(this.views, { requester, roomId, type, txnId, redacts });
     if (transaction?.answered !== undefined) return { eventId: transaction.answered };
 

@@ -310,11 +310,12 @@ describe('power in the new room', () => {
 
   it.each(['9', '10'])('is counted in numbers, to version %s', async (to) => {
     const old = await begin('9');
-    const users = { [ALICE]: '100', [BOB]: ' 7', [CAROL]: `-${'9'.repeat(20)}` };
+    const users = { [ALICE]: '100', [BOB]: ' 7', [CAROL]: `-${'9'.repeat(20)}`, '@bob:bad host': 50 };
     await setOldLevels(old, { users, ban: '40', notifications: { room: '20' }, odd: 'text' });
     const levels = await levelsOf(await upgrade(old, to));
     const counted = { [ALICE]: 100, [BOB]: 7, [CAROL]: -MAX };
-    expect(levels).toMatchObject({ users: counted, ban: 40, notifications: { room: 20 } });
+    expect(levels).toMatchObject({ ban: 40, notifications: { room: 20 } });
+    expect(levels?.['users']).toEqual(counted);
     expect(levels).not.toHaveProperty('odd');
   });
 });

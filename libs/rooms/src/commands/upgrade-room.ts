@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { isRoomId, type RoomId, type UserId } from '#kernel/ids';
+import { isRoomId, parseUserId, type RoomId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonValue } from '#kernel/json';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { MatrixError } from '#kernel/matrix-error';
@@ -26,15 +26,16 @@ const SPACE_CHILD = 'm.space.child';
 /**
  * Replaces a room by one of another version: client-server API, "Room Upgrades". What moves after the tombstone follows from the
  * fact `room-upgraded` (`CompleteUpgrade`). Who asks again is answered with the room that there is. Throws M_UNSUPPORTED_ROOM_VERSION,
- * M_FORBIDDEN (the user may not send m.room.tombstone), and M_NOT_FOUND both for a room that is not here and for one that the
- * user was never in: clients expect that of a room that is gone, and the two must not differ.
+ * M_INVALID_PARAM (a creator is no user), M_FORBIDDEN (the user may not send m.room.tombstone), and M_NOT_FOUND both for a room that is
+ * not here and for one that the user was never in: clients expect that of a room that is gone, and the two must not differ.
  */
 export class UpgradeRoom {
   constructor(
     readonly requester: Requester,
     readonly roomId: RoomId,
     readonly newVersion: string,
-    readonly additionalCreators: readonly UserId[] = [],
+    /** Not looked at where the new version has no such creators. */
+    readonly additionalCreators: readonly string[] = [],
   ) {}
 }
 
@@ -59,11 +60,13 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
     const version = findRoomVersion(newVersion);
     if (version === undefined)
       throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `No room version ${newVersion} here`);
+    const named = version.privilegedCreators ? additionalCreators : [];
+    const creators = named.map((user) => parseUserId(user, this.author.serverName));
     const old = await this.#read(requester, roomId).catch((error: unknown) => {
       throw error instanceof UnknownRoom ? new MatrixError('M_NOT_FOUND', error.message) : error;
     });
 
-    const replaced = await this.#findReplacement(command);
+    const replaced = await this.#findReplacement(command, creators);
     if (replaced !== undefined) return replaced;
     // The new room first: one that cannot be made must not cost the old one.
     let tombstone: DecidedEvent | undefined;
@@ -73,14 +76,17 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       chosen = `!${randomBytes(18).toString('base64url')}:${this.author.serverName}` as RoomId;
       tombstone = await this.#foresee(requester, roomId, chosen);
     }
-    const options = newRoomOptions(old, version, requester.userId, additionalCreators, tombstone?.event.eventId);
+    const options = newRoomOptions(old, version, requester.userId, creators, tombstone?.event.eventId);
     const { roomId: replacementRoom } = await this.commands.execute(new CreateRoom(requester, options, chosen, true));
     await this.#bury(requester, roomId, replacementRoom, tombstone);
     return replacementRoom;
   }
 
   /** The room that this very request has made already: its answer was lost, or its sender is impatient. */
-  async #findReplacement({ requester, roomId, ...wanted }: UpgradeRoom): Promise<RoomId | undefined> {
+  async #findReplacement(
+    { requester, roomId, newVersion }: UpgradeRoom,
+    creators: readonly UserId[],
+  ): Promise<RoomId | undefined> {
     const context = contextOf(requester);
     const { result: tombstone } = await this.workers.run(roomId, context, (turn) => turn.findState('m.room.tombstone'));
     const replacement = tombstone?.sender === requester.userId ? tombstone.content['replacement_room'] : undefined;
@@ -89,10 +95,10 @@ export class UpgradeRoomHandler implements ICommandHandler<UpgradeRoom> {
       const { version, createEvent } = turn.head;
       const { predecessor, additional_creators: others = [] } = createEvent.content;
       return (
-        version.id === wanted.newVersion &&
+        version.id === newVersion &&
         isJsonObject(predecessor) &&
         predecessor['room_id'] === roomId &&
-        (!version.privilegedCreators || hasSame(others, wanted.additionalCreators, requester.userId)) &&
+        (!version.privilegedCreators || hasSame(others, creators, requester.userId)) &&
         (await turn.findMembership(requester.userId)) === 'join'
       );
     });

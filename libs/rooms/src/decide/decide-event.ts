@@ -110,7 +110,7 @@ export function decideEvent(
 }
 
 /** Where a new event stands. */
-export interface EventPlace {
+export interface NewPlace {
   readonly parents: readonly EventId[];
   readonly depth: number;
   readonly references: References;
@@ -124,7 +124,7 @@ export function buildEvent(
   roomId: RoomId,
   version: RoomVersion,
   draft: EventDraft,
-  { parents, depth, references }: EventPlace,
+  { parents, depth, references }: NewPlace,
   author: EventAuthor,
   now: number,
 ): Pick<DecidedEvent, 'event' | 'pduText'> {

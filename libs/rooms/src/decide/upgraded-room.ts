@@ -1,4 +1,4 @@
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { type EventId, isUserId, type RoomId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { keepCanonical } from '#protocol/canonical-json/keep-canonical';
@@ -108,7 +108,8 @@ function transferredLevels(
   const read = integerLevels(content, old.version);
   const levels = version.privilegedCreators ? withTombstoneAbove(read, old.version) : read;
   const users = isJsonObject(levels['users']) ? levels['users'] : {};
-  const kept = Object.entries(users).filter(([user]) => !creators.has(user));
+  // Old rooms may name users who are none.
+  const kept = Object.entries(users).filter(([user]) => isUserId(user) && !creators.has(user));
   const once = version.privilegedCreators ? [] : privilegedCreatorsOf(old);
   return { ...levels, users: once.length === 0 ? Object.fromEntries(kept) : usersBelow(once, kept, levels) };
 }

@@ -49,9 +49,8 @@ export class CreateRoomController {
     @Param('roomId') roomId: string,
     @JsonBody(UpgradeDto) { new_version, additional_creators = [] }: UpgradeDto,
   ): Promise<object> {
-    const creators = additional_creators.map((user) => readUserId(requester, user));
     const { replacementRoom } = await this.commands.execute(
-      new UpgradeRoom(requester, parseRoomId(roomId), new_version, creators),
+      new UpgradeRoom(requester, parseRoomId(roomId), new_version, additional_creators),
     );
     return { replacement_room: replacementRoom };
   }

@@ -5,7 +5,8 @@ import type { OutlierStored, PduAccepted, PduRedacted, PduRejected, PduWithState
  * PDU's own text. Quotes inside JSON strings are escaped: a mark that has some and stands before the PDU is the header's own.
  */
 
-const PDU_MARK = ',"pdu":{';
+const PDU_KEY = ',"pdu":';
+const PDU_MARK = `${PDU_KEY}{`;
 /** What stands before the PDU and may say what a redaction takes away; of a fact one at most. */
 const TELLING = ['state_pdus', 'reason'] as const;
 type Telling = Partial<Pick<PduAccepted, 'state_pdus'> & Pick<PduRejected, 'reason'>>;
@@ -42,6 +43,11 @@ function saysBeforePdu(factData: string, text: string): boolean {
   return at >= 0 && at < factData.indexOf(PDU_MARK);
 }
 
+/** What a fact about an event says before its PDU, as JSON text. Throws an Error where there is no PDU. */
+export function headerTextOf(factData: string): string {
+  return `${factData.slice(0, pduPlaceIn(factData) - PDU_KEY.length)}}`;
+}
+
 /** The text of the PDU within a fact's data, byte for byte as signed. Throws an Error where there is none. */
 export function pduTextOf(factData: string): string {
   return factData.slice(pduPlaceIn(factData), -1);
@@ -65,7 +71,7 @@ export function erasablePlaceIn(factType: string, factData: string): number | un
 function pduPlaceIn(factData: string): number {
   const start = factData.indexOf(PDU_MARK);
   if (start < 0) throw new Error('the fact carries no PDU');
-  return start + PDU_MARK.length - 1;
+  return start + PDU_KEY.length;
 }
 
 /** What a fact says beside its PDU. */
@@ -81,7 +87,7 @@ type WithoutPdu =
 export function factWithPdu(header: WithoutPdu, pduText: string): string {
   const told = header as Telling;
   const key = tellingKeyOf(told);
-  if (key === undefined) return `${JSON.stringify(header).slice(0, -1)},"pdu":${erasableTail({}, pduText)}`;
+  if (key === undefined) return `${JSON.stringify(header).slice(0, -1)}${PDU_KEY}${erasableTail({}, pduText)}`;
   const { [key]: value, ...rest } = told;
   return `${JSON.stringify(rest).slice(0, -1)},"${key}":${erasableTail({ [key]: value }, pduText)}`;
 }
@@ -90,7 +96,7 @@ export function factWithPdu(header: WithoutPdu, pduText: string): string {
 export function erasableTail(told: Telling, pduText: string | undefined): string {
   const key = tellingKeyOf(told);
   if (pduText === undefined) return `${JSON.stringify(told.state_pdus)}}`;
-  return key === undefined ? `${pduText}}` : `${JSON.stringify(told[key])},"pdu":${pduText}}`;
+  return key === undefined ? `${pduText}}` : `${JSON.stringify(told[key])}${PDU_KEY}${pduText}}`;
 }
 
 function tellingKeyOf(told: Telling): (typeof TELLING)[number] | undefined {

@@ -5,7 +5,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { RoomEvent } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { contentOf, referencedIds } from './pdu-fields.js';
+import { contentOf, redactionTargetOf, referencedIds } from './pdu-fields.js';
 import {
   type HistoryVisibility,
   historyVisibilityOf,
@@ -104,9 +104,13 @@ export function outlierFactOf(event: RoomEvent, version: RoomVersion): RoomFact 
 }
 
 function readTakenState({ event_id: eventId, state, pdu }: StateTaken): TakenState {
-  const change = { ...state[0]!, event_id: eventId };
+  return takenStateOf({ ...state[0]!, event_id: eventId }, () => pdu);
+}
+
+/** What an event of the state that a join brought does to its room. `read`: what reads it, where it says something of that. */
+export function takenStateOf(change: TakenState['change'], read: () => JsonObject): TakenState {
   const isVisibility = change.type === 'm.room.history_visibility' && change.state_key === '';
-  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(contentOf(pdu)) : undefined };
+  return { type: 'state-taken', change, visibility: isVisibility ? historyVisibilityOf(contentOf(read())) : undefined };
 }
 
 /**
@@ -146,7 +150,7 @@ export function roomEventOfPdu(roomId: RoomId, eventId: EventId, pdu: JsonObject
     depth: Number(pdu['depth']),
     prevEvents: referencedIds(pdu['prev_events']),
     authEvents: referencedIds(pdu['auth_events']),
-    redacts: (version.redactsInContent ? content['redacts'] : pdu['redacts']) as EventId | undefined,
+    redacts: redactionTargetOf(pdu, version.id),
     pdu,
   };
 }

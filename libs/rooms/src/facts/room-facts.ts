@@ -88,6 +88,10 @@ export interface PduAccepted extends PduWithState {
   readonly told_in?: Readonly<Record<EventId, number>>;
   /** The device and transaction id it was sent with, by a local user. */
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
+  /** It is a redaction of an event that is here and that it may redact: `pdu-redacted` follows in the same write. */
+  readonly takes_effect?: true;
+  /** A redaction that was here before takes effect on it: `pdu-redacted` follows in the same write. Of several the first. */
+  readonly redacted_by?: EventId;
 }
 
 /** `pdu-soft-failed`: it was allowed where it stands, but is not by the room's state of now. Others may stand on it; nobody is shown it. */

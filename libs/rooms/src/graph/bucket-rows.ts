@@ -1,3 +1,4 @@
+import { type Answer, whenThere } from '#kernel/answer';
 import type { RoomId } from '#kernel/ids';
 import { asText, Collection } from '#projections/collection';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -51,16 +52,16 @@ export interface BucketRow {
 }
 
 /** The newest row of a bucket up to a place; undefined where it has none on that line. */
-export async function findBucketRow(
+export function findBucketRow(
   rows: GraphRows,
   roomId: RoomId,
   { line, index }: StatePlace,
   bucket: string,
-): Promise<BucketRow | undefined> {
+): Answer<BucketRow | undefined> {
   if (line === NO_STATE.line) return undefined;
   const to = stateRowKey(roomId, bucket, { line, index });
-  const [found] = await GRAPH_STATE.scan(rows, { prefix: [roomId, line, bucket], to, reverse: true, limit: 1 });
-  return found && { at: { line, index: indexOfKey(found.key[3]) }, value: found.value };
+  const newest = GRAPH_STATE.scan(rows, { prefix: [roomId, line, bucket], to, reverse: true, limit: 1 });
+  return whenThere(newest, ([found]) => found && { at: { line, index: indexOfKey(found.key[3]) }, value: found.value });
 }
 
 /** The bucket that a key belongs to at a place, up to where its row was looked for, and the row. */
@@ -239,6 +240,7 @@ function headOf({ value }: BucketRow): string {
   return end < 0 ? value : value.slice(0, end);
 }
 
+/** Whether a row says that its bucket was split. */
 export function isSplit({ value }: BucketRow): boolean {
   return value.startsWith('/');
 }
@@ -259,6 +261,7 @@ export function partOf(digest: string, depth: number): number {
   return (digest.charCodeAt(depth >> 2) >> (6 - 2 * (depth & 3))) & 3;
 }
 
+/** The hash by which a key has its bucket. */
 export function digestOfKey({ type, stateKey }: Pick<StateValue, 'type' | 'stateKey'>): string {
   return digestOf(type, stateKey);
 }

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
+import { START } from '#kernel/position';
 import type { JsonObject } from '#kernel/json';
+import type { OwnRows } from '#projections/projector';
 import { trieOf } from '#protocol/state-trie/state-trie';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { applyFacts, project, recordFacts, type StreamFact } from '#testing/project';
 import { graphProjector } from '../projections/graph.projector.js';
 import { createRoomFactReader } from '../projections/room-fact-reader.js';
+import { formatGraphEvent, NO_STATE } from './graph-rows.js';
+import { projectGraph } from './project-graph.js';
 import { RoomGraph } from './room-graph.js';
 
 const ROOM = '!r:a.example' as RoomId;
@@ -53,6 +57,20 @@ async function graphOf(facts: readonly StreamFact[]): Promise<RoomGraph> {
 }
 
 describe('what the graph knows of single events', () => {
+  it('is written without waiting for a message, where rows are at hand', () => {
+    const [first, second, third] = recordFacts([event(FIRST, [CREATE]), event(SECOND, [FIRST]), event(LOST, [SECOND])]);
+    const known = { outcome: 'accepted', revision: 0, position: START, depth: 1 } as const;
+    const written: string[] = [];
+    const rows: OwnRows = {
+      get: () => written.at(-1) ?? formatGraphEvent({ ...known, states: { before: NO_STATE, after: NO_STATE } }),
+      scan: () => [],
+      put: (_collection, _key, value) => void written.push(value),
+      delete: () => {},
+    };
+    for (const fact of [first!, second!, third!]) expect(projectGraph(fact, rows)).toBeUndefined();
+    expect(written).toHaveLength(3);
+  });
+
   it('is which of them are of the past: an accepted event stood on them before they were here', async () => {
     const afterGap = event(JOIN, [LOST, CREATE], { base: { learnt: JOIN } });
     const graph = await graphOf([create, learnt, afterGap, event(LOST, [CREATE], { history: true })]);

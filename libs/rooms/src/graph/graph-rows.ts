@@ -1,3 +1,4 @@
+import type { Answer } from '#kernel/answer';
 import type { EventId, RoomId } from '#kernel/ids';
 import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
@@ -8,7 +9,7 @@ import type { OwnRows } from '#projections/projector';
 export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
 
 /** What became of an event. An outlier has no place in the graph; of a rejected one its own auth events do not allow it. */
-export type Outcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';
+export type GraphOutcome = 'accepted' | 'soft-failed' | 'rejected' | 'outlier' | 'rejected-outlier';
 
 /**
  * Where a state is kept: each change of state goes on a line, or begins one where the line has gone another way from there.
@@ -26,7 +27,7 @@ export const NO_STATE: StatePlace = Object.freeze({ line: '', index: 0 });
 
 /** What is known of an event by its room and its id. */
 export interface GraphEvent {
-  readonly outcome: Outcome;
+  readonly outcome: GraphOutcome;
   /** Of the fact that decided it, in the room's stream. */
   readonly revision: number;
   readonly position: Position;
@@ -55,14 +56,14 @@ export interface LearntRow {
   readonly place: StatePlace;
 }
 
-const LETTERS: Readonly<Record<Outcome, string>> = {
+const LETTERS: Readonly<Record<GraphOutcome, string>> = {
   accepted: 'a',
   'soft-failed': 's',
   rejected: 'r',
   outlier: 'o',
   'rejected-outlier': 'x',
 };
-const OUTCOMES = new Map(Object.entries(LETTERS).map(([outcome, letter]) => [letter, outcome as Outcome]));
+const OUTCOMES = new Map(Object.entries(LETTERS).map(([outcome, letter]) => [letter, outcome as GraphOutcome]));
 
 /** As many digits in base 36 as the largest index of a line needs: 2^31. */
 const INDEX_DIGITS = 6;
@@ -72,6 +73,7 @@ export function indexKey(index: number): string {
   return index.toString(36).padStart(INDEX_DIGITS, '0');
 }
 
+/** Reads what `indexKey` wrote. */
 export function indexOfKey(key: string): number {
   return Number.parseInt(key, 36);
 }
@@ -88,7 +90,7 @@ export function formatGraphEvent({ outcome, revision, position, depth, states }:
   const { before, after, current } = states;
   const place = `${head} ${formatStatePlace(after)}`;
   if (current !== undefined) return `${place} ${formatStatePlace(before)} ${formatStatePlace(current)}`;
-  return isSamePlace(before, after) ? place : `${place} ${formatStatePlace(before)}`;
+  return isSameStatePlace(before, after) ? place : `${place} ${formatStatePlace(before)}`;
 }
 
 /** Reads what `formatGraphEvent` wrote. */
@@ -109,6 +111,7 @@ function statesOf(place: string, earlier: string | undefined, current: string | 
   return current === undefined ? { before, after } : { before, after, current: statePlaceOf(current) };
 }
 
+/** As `statePlaceOf` reads it. */
 export function formatStatePlace({ line, index, rootIn }: StatePlace): string {
   return rootIn === undefined ? `${line}:${index}` : `${line}:${index}:${rootIn}`;
 }
@@ -119,7 +122,8 @@ export function statePlaceOf(text: string): StatePlace {
   return rootIn === undefined ? { line: line!, index: Number(index) } : { line: line!, index: Number(index), rootIn };
 }
 
-export function isSamePlace(a: StatePlace, b: StatePlace): boolean {
+/** Whether two places are the same, and so the states there. */
+export function isSameStatePlace(a: StatePlace, b: StatePlace): boolean {
   return a.line === b.line && a.index === b.index;
 }
 
@@ -152,6 +156,6 @@ export function putGraphEvent(rows: OwnRows, roomId: RoomId, eventId: EventId, e
 }
 
 /** What the room knows of an event; undefined where it knows nothing, also where another room has it. */
-export function findGraphEvent(rows: GraphRows, roomId: RoomId, eventId: EventId): Promise<GraphEvent | undefined> {
+export function findGraphEvent(rows: GraphRows, roomId: RoomId, eventId: EventId): Answer<GraphEvent | undefined> {
   return GRAPH_EVENTS.get(rows, graphEventKey(roomId, eventId));
 }

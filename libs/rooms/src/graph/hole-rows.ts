@@ -18,12 +18,12 @@ export const GRAPH_HOLES = new Collection<readonly [roomId: RoomId, eventId: Eve
  * Writes down the parents of an accepted event that are not here. Applied again, also after later facts, it changes nothing. PERF: only
  * an event that stands on a state which was learnt can have such parents.
  */
-export function writeHoles(fact: GraphFact, rows: OwnRows): void | Promise<void> {
-  return isAfterGap(fact.data) ? writeMissingParents(fact, rows) : undefined;
+export function writeHoles(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): void | Promise<void> {
+  if (parsed === undefined ? !isAfterGap(fact.data) : typeof parsed.base !== 'object') return undefined;
+  return writeMissingParents(fact, rows, parsed ?? (JSON.parse(fact.data) as PduAccepted));
 }
 
-async function writeMissingParents(fact: GraphFact, rows: OwnRows): Promise<void> {
-  const { pdu } = JSON.parse(fact.data) as PduAccepted;
+async function writeMissingParents(fact: GraphFact, rows: OwnRows, { pdu }: PduAccepted): Promise<void> {
   const roomId = roomIdOfStream(fact.stream);
   for (const eventId of referencedIds(pdu['prev_events'])) {
     const known = await findGraphEvent(rows, roomId, eventId);

@@ -26,11 +26,11 @@ export function isOfGraph(type: string): boolean {
  */
 export function projectGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): void | Promise<void> {
   if (fact.type === 'pdu-redacted') return writeRedacted(fact, rows);
-  const besides = fact.type === 'pdu-accepted' ? writeBesides(fact, rows) : undefined;
+  const besides = fact.type === 'pdu-accepted' ? writeBesides(fact, rows, parsed) : undefined;
   return besides === undefined ? writeGraph(fact, rows, parsed) : besides.then(() => writeGraph(fact, rows, parsed));
 }
 
-function writeBesides(fact: GraphFact, rows: OwnRows): void | Promise<void> {
-  writeRedaction(fact, rows);
-  return writeHoles(fact, rows);
+function writeBesides(fact: GraphFact, rows: OwnRows, parsed: PduAccepted | undefined): void | Promise<void> {
+  writeRedaction(fact, rows, parsed);
+  return writeHoles(fact, rows, parsed);
 }

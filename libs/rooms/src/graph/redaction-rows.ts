@@ -1,8 +1,7 @@
 import type { EventId, RoomId } from '#kernel/ids';
 import { Collection, type RowCodec } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
-import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { contentOf } from '../facts/pdu-fields.js';
+import { redactionTargetOf } from '../facts/pdu-fields.js';
 import { type PduAccepted, type PduRedacted, roomIdOfStream } from '../facts/room-facts.js';
 import type { GraphFact } from './write-graph.js';
 
@@ -30,13 +29,13 @@ export const GRAPH_REDACTED = new Collection<readonly [roomId: RoomId, eventId: 
 /** PERF: told from the text before anything is parsed, for most events are none. */
 const REDACTION_MARK = '"type":"m.room.redaction"';
 
-/** Writes down which event an accepted redaction names. Applied again it changes nothing. */
-export function writeRedaction(fact: GraphFact, rows: OwnRows): void {
-  if (!fact.data.includes(REDACTION_MARK)) return;
-  const body = JSON.parse(fact.data) as PduAccepted;
-  const target = targetOf(body);
+/** Writes down which event an accepted redaction names. Applied again it changes nothing. `parsed`: its data, where somebody has parsed it. */
+export function writeRedaction(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): void {
+  if (parsed === undefined && !fact.data.includes(REDACTION_MARK)) return;
+  const { event_id: eventId, room_version: version, pdu } = parsed ?? (JSON.parse(fact.data) as PduAccepted);
+  const target = pdu['state_key'] === undefined ? redactionTargetOf(pdu, version) : undefined;
   if (target === undefined) return;
-  GRAPH_REDACTIONS.put(rows, [roomIdOfStream(fact.stream), target, body.event_id], fact.revision);
+  GRAPH_REDACTIONS.put(rows, [roomIdOfStream(fact.stream), target, eventId], fact.revision);
 }
 
 /** Writes down that a redaction took effect. Applied again, also after later facts, it changes nothing. */
@@ -46,10 +45,4 @@ export async function writeRedacted(fact: GraphFact, rows: OwnRows): Promise<voi
   const known = await GRAPH_REDACTED.get(rows, key);
   if (known !== undefined && known >= fact.revision) return;
   GRAPH_REDACTED.put(rows, key, fact.revision);
-}
-
-function targetOf({ room_version: id, pdu }: PduAccepted): EventId | undefined {
-  if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return undefined;
-  const target = findRoomVersion(id)?.redactsInContent === true ? contentOf(pdu)['redacts'] : pdu['redacts'];
-  return typeof target === 'string' ? (target as EventId) : undefined;
 }

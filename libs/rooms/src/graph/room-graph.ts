@@ -1,3 +1,4 @@
+import type { Answer } from '#kernel/answer';
 import type { EventId, RoomId } from '#kernel/ids';
 import { Turn } from '#projections/turn';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -20,7 +21,7 @@ import {
   GRAPH_LEARNT,
   type GraphEvent,
   type GraphRows,
-  isSamePlace,
+  isSameStatePlace,
   type LearntRow,
   NO_STATE,
   type StatePlace,
@@ -44,7 +45,7 @@ export class RoomGraph {
   ) {}
 
   /** What became of an event; undefined where the room has not heard of it. */
-  findEvent(eventId: EventId): Promise<GraphEvent | undefined> {
+  async findEvent(eventId: EventId): Promise<GraphEvent | undefined> {
     return findGraphEvent(this.rows, this.roomId, eventId);
   }
 
@@ -66,7 +67,7 @@ export class RoomGraph {
   }
 
   /** How far other servers have told the state before an event; undefined where none did. */
-  findTelling(eventId: EventId): Promise<LearntRow | undefined> {
+  async findTelling(eventId: EventId): Promise<LearntRow | undefined> {
     return GRAPH_LEARNT.get(this.rows, [this.roomId, eventId]);
   }
 
@@ -82,7 +83,7 @@ export class RoomGraph {
   }
 
   /** The revision of the fact that holds what a redaction left of an event; undefined where none took effect. */
-  findRedacted(eventId: EventId): Promise<number | undefined> {
+  async findRedacted(eventId: EventId): Promise<number | undefined> {
     return GRAPH_REDACTED.get(this.rows, [this.roomId, eventId]);
   }
 
@@ -177,7 +178,7 @@ export class GraphState {
     changes: StateValue[],
     turn: Turn,
   ): Promise<void> {
-    if (isSamePlace(before, after)) return;
+    if (isSameStatePlace(before, after)) return;
     const [old, now] = await Promise.all([this.#rowOf(bucket, before), this.#rowOf(bucket, after)]);
     if (turn.isOver()) await turn.pass();
     if (old !== undefined && now !== undefined && isSplit(old) && isSplit(now)) {
@@ -186,7 +187,7 @@ export class GraphState {
         await this.#compare(`${bucket}${part}`, place, places[part]!, changes, turn);
       return;
     }
-    if (old !== undefined && now !== undefined && isSamePlace(old.at, now.at)) return;
+    if (old !== undefined && now !== undefined && isSameStatePlace(old.at, now.at)) return;
     const held = new Map<string, StateEntry>();
     const found: StateEntry[] = [];
     await this.#collect(bucket, before, found, turn);
@@ -213,7 +214,7 @@ export class GraphState {
     return trie;
   }
 
-  #rowOf(bucket: string, upTo: StatePlace): Promise<BucketRow | undefined> {
+  #rowOf(bucket: string, upTo: StatePlace): Answer<BucketRow | undefined> {
     return findBucketRow(this.rows, this.roomId, upTo, bucket);
   }
 }

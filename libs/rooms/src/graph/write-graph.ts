@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, whenThere } from '#kernel/answer';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { OwnRows } from '#projections/projector';
@@ -20,7 +21,7 @@ import {
   type GraphEvent,
   lineOf,
   NO_STATE,
-  type Outcome,
+  type GraphOutcome,
   putGraphEvent,
   type StatePlace,
 } from './graph-rows.js';
@@ -32,14 +33,14 @@ import { isEndOfLine, writeNextState } from './write-state.js';
 /** What the graph needs of a fact. */
 export type GraphFact = Pick<RecordedFact, 'stream' | 'type' | 'data' | 'revision' | 'position'>;
 
-const WITH_STATE: Readonly<Record<string, Outcome>> = {
+const WITH_STATE: Readonly<Record<string, GraphOutcome>> = {
   'pdu-accepted': 'accepted',
   'pdu-soft-failed': 'soft-failed',
   'pdu-rejected': 'rejected',
 };
 
 /** `projectGraph`, for the facts that hold an event or a part of what it says: what became of it, and the states before and after it. */
-export function writeGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): Promise<void> {
+export function writeGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted): Answer<void> {
   const outcome = WITH_STATE[fact.type];
   const data: unknown = parsed ?? JSON.parse(fact.data);
   const writer = new GraphWriter(fact, rows);
@@ -52,7 +53,7 @@ export function writeGraph(fact: GraphFact, rows: OwnRows, parsed?: PduAccepted)
 
 class GraphWriter {
   readonly #roomId: RoomId;
-  #base: Promise<StatePlace> | undefined;
+  #base: Answer<StatePlace> | undefined;
 
   constructor(
     private readonly fact: GraphFact,
@@ -61,7 +62,26 @@ class GraphWriter {
     this.#roomId = roomIdOfStream(fact.stream);
   }
 
-  async placed(outcome: Outcome, data: PduWithState): Promise<void> {
+  placed(outcome: GraphOutcome, data: PduWithState): Answer<void> {
+    requireWhole(data);
+    const {
+      event_id: eventId,
+      origin,
+      state,
+      current,
+      pdu,
+      held_before: held,
+      state_pdus: carried,
+    } = data as PduAccepted;
+    const changesNothing = state.length === 0 && held === undefined && current === undefined;
+    if (!changesNothing || origin !== undefined || carried !== undefined) return this.#placedAnew(outcome, data);
+    // PERF: of most events there is no more to tell, and then nothing is waited for where rows are at hand.
+    return whenThere(this.#baseOf(data), (base) =>
+      this.#putEvent(eventId, outcome, pdu, { before: base, after: base }),
+    );
+  }
+
+  async #placedAnew(outcome: GraphOutcome, data: PduWithState): Promise<void> {
     const {
       event_id: eventId,
       origin,
@@ -72,7 +92,6 @@ class GraphWriter {
       state_pdus: carried = {},
       told_in: parts = {},
     } = data as PduAccepted;
-    requireWhole(data);
     const changesNothing = state.length === 0 && held === undefined;
     const isOfCurrent = outcome === 'accepted' && !(changesNothing && current === undefined);
     const isFresh = origin === undefined && (changesNothing ? !isOfCurrent : await this.#isNext(data));
@@ -94,8 +113,8 @@ class GraphWriter {
    * Whether a change of state stands at the end of its line, where no fact has put it yet. PERF: no other fact tells of an event that
    * was made here, so then its row is not looked for, nor where it changes nothing and would be the same again (bench/send.ts).
    */
-  async #isNext(data: PduWithState): Promise<boolean> {
-    return isEndOfLine(this.rows, this.#roomId, await this.#baseOf(data));
+  #isNext(data: PduWithState): Answer<boolean> {
+    return whenThere(this.#baseOf(data), (base) => isEndOfLine(this.rows, this.#roomId, base));
   }
 
   /** Whether this fact, or a later one, has told of the event already; the fact of an earlier one is a copy from now on. */
@@ -143,21 +162,24 @@ class GraphWriter {
   }
 
   /** Where the state is that the event's changes start from. Looked for once. */
-  #baseOf(data: PduWithState): Promise<StatePlace> {
+  #baseOf(data: PduWithState): Answer<StatePlace> {
     return (this.#base ??= this.#findBase(data));
   }
 
-  async #findBase({ event_id: eventId, base, pdu }: PduWithState): Promise<StatePlace> {
-    if (typeof base === 'object') {
-      const learnt = await GRAPH_LEARNT.get(this.rows, [this.#roomId, base.learnt]);
-      if (learnt?.part === learnt?.parts && learnt !== undefined) return learnt.place;
-      throw new Error(`${eventId} stands on the state before ${base.learnt}, which is not all there`);
-    }
+  #findBase({ event_id: eventId, base, pdu }: PduWithState): Answer<StatePlace> {
+    if (typeof base === 'object') return this.#findLearnt(eventId, base.learnt);
     const named = base ?? referencedIds(pdu['prev_events'])[0];
     if (named === undefined) return NO_STATE;
-    const event = await findGraphEvent(this.rows, this.#roomId, named);
-    if (event?.states !== undefined) return event.states.after;
-    throw new Error(`${eventId} stands on the state after ${named}, which is not known`);
+    return whenThere(findGraphEvent(this.rows, this.#roomId, named), (event) => {
+      if (event?.states !== undefined) return event.states.after;
+      throw new Error(`${eventId} stands on the state after ${named}, which is not known`);
+    });
+  }
+
+  async #findLearnt(eventId: EventId, before: EventId): Promise<StatePlace> {
+    const learnt = await GRAPH_LEARNT.get(this.rows, [this.#roomId, before]);
+    if (learnt?.part === learnt?.parts && learnt !== undefined) return learnt.place;
+    throw new Error(`${eventId} stands on the state before ${before}, which is not all there`);
   }
 
   /**
@@ -165,7 +187,7 @@ class GraphWriter {
    * base, because it was resolved, it gets a place too.
    */
   async #writeStates(
-    outcome: Outcome,
+    outcome: GraphOutcome,
     data: PduWithState,
     base: StatePlace,
   ): Promise<NonNullable<GraphEvent['states']>> {
@@ -193,7 +215,7 @@ class GraphWriter {
     noteCopy(this.rows, this.#roomId, eventId, revision);
   }
 
-  #putEvent(eventId: EventId, outcome: Outcome, pdu: JsonObject, states: GraphEvent['states']): void {
+  #putEvent(eventId: EventId, outcome: GraphOutcome, pdu: JsonObject, states: GraphEvent['states']): void {
     const { revision, position } = this.fact;
     putGraphEvent(this.rows, this.#roomId, eventId, { outcome, revision, position, depth: depthOf(pdu), states });
   }

@@ -1,3 +1,4 @@
+import { type Answer, whenThere } from '#kernel/answer';
 import type { RoomId } from '#kernel/ids';
 import { asNumber, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
@@ -69,8 +70,9 @@ export async function writeNextState(
 }
 
 /** Whether no change of state has gone on from a place on its line. */
-export async function isEndOfLine(rows: OwnRows, roomId: RoomId, { line, index }: StatePlace): Promise<boolean> {
-  return line !== NO_STATE.line && (await GRAPH_LINES.get(rows, [roomId, line])) === index;
+export function isEndOfLine(rows: OwnRows, roomId: RoomId, { line, index }: StatePlace): Answer<boolean> {
+  if (line === NO_STATE.line) return false;
+  return whenThere(GRAPH_LINES.get(rows, [roomId, line]), (last) => last === index);
 }
 
 class StateWriter {
@@ -94,7 +96,7 @@ class StateWriter {
     await this.#change('', base, changes, await this.#find('', base));
   }
 
-  #find(bucket: string, upTo: StatePlace): Promise<BucketRow | undefined> {
+  #find(bucket: string, upTo: StatePlace): Answer<BucketRow | undefined> {
     return findBucketRow(this.rows, this.roomId, upTo, bucket);
   }
 

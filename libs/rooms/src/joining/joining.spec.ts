@@ -24,7 +24,7 @@ let one: RoomCommands;
 let another: RoomCommands;
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
   log = new MemoryEventStore();
   told = await makeRoomToTell(VERSION, OTHER, HERE, ALICE);
   [one, another] = [start(), start()];

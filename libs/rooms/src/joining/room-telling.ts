@@ -2,23 +2,24 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventStore } from '#event-store/event-store';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { inTurns } from '#projections/turn';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { headBeforeCreate } from '../decide/room-head.js';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
 import { AuthOrder } from '../receive/auth-order.js';
+import { gatherState } from '../receive/gather-state.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
-import { partsOf } from '../receive/learn-state.js';
-import { LearningState } from '../receive/learning-state.js';
+import { tellStateInParts } from '../receive/learn-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
 import type { WantedKey } from '../receive/server-keys.js';
 import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
 import { storeOutlier } from '../worker/receive-in-turn.js';
 import { liveRoom } from '../worker/live-room.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
-import { JoinIndex } from './join-index.js';
+import { type IndexedOutlier, JoinIndex } from './join-index.js';
 import { JoiningRoom } from './joining-room.js';
-import { readAhead } from './read-ahead.js';
+import { makeAhead } from './make-ahead.js';
 
 type Input = Uint8Array | string | Pdu;
 
@@ -43,7 +44,6 @@ interface Preparing {
 /** PERF: so many are prepared in one turn of the event loop, and so many written at once; measured by bench/joining.ts. */
 const PREPARED_AT_ONCE = 32;
 const WRITTEN_AT_ONCE = 128;
-const ENTRIES_PER_TURN = 500;
 const MOST_WANTED_KEYS = 1_000;
 
 /** What another server told of a room. */
@@ -117,7 +117,7 @@ export class RoomTelling {
 
   /** Stores what was told as outliers, the join event too. Answers why that cannot be among them; undefined where it is. */
   async storeOutliers(told: ToldRoom, join: PreparedPdu): Promise<string | undefined> {
-    for await (const group of readAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
+    for await (const group of makeAhead(eventsOf(told), PREPARED_AT_ONCE, (some) => this.#prepare(some))) {
       // PERF: what authorises them is read from the log at once, not one after another.
       const authEvents = group.flatMap(({ pdu }) => (pdu.kind === 'prepared' ? pdu.event.authEvents : []));
       await this.room.find([...new Set(authEvents)]);
@@ -132,24 +132,10 @@ export class RoomTelling {
 
   /** Learns the state that was told, as `learnState` does. Answers why it is none; undefined where it is one. */
   async learnState(join: EventId): Promise<string | undefined> {
-    const { createEvent, index } = this.room;
-    const learning = new LearningState();
-    let count = 0;
-    for (const eventId of this.#stateIds) {
-      // What did not pass the checks is not there.
-      const stored = index.outliers.get(eventId);
-      const fault = stored === undefined || stored.isRejected ? undefined : learning.take({ ...stored, eventId });
-      if (fault !== undefined) return fault;
-      if (++count % ENTRIES_PER_TURN === 0) {
-        // PERF: the root is computed as the state grows, so that it holds nobody up at the end.
-        void learning.state.rootHash;
-        await nextTurn();
-      }
-    }
-    const fault = learning.findFault(createEvent.eventId);
-    if (fault !== undefined) return fault;
-    const { state, longest } = learning;
-    for (const part of partsOf(join, this.origin, state, longest)) {
+    const told = await inTurns(gatherState(this.#stateEvents(), this.room.createEvent.eventId));
+    if (typeof told === 'string') return told;
+    const { state, longest } = told;
+    for (const part of tellStateInParts(join, this.origin, state, longest)) {
       await this.workers.join(this.room.roomId, { actor: this.origin }, async (turn) => {
         checkJoin(turn, this.begun);
         learnPart(turn, part);
@@ -157,6 +143,14 @@ export class RoomTelling {
     }
     await this.room.learn(state);
     return undefined;
+  }
+
+  /** What did not pass the checks is not among them. */
+  *#stateEvents(): Generator<IndexedOutlier & { readonly eventId: EventId }> {
+    for (const eventId of this.#stateIds) {
+      const stored = this.room.index.outliers.get(eventId);
+      if (stored !== undefined && !stored.isRejected) yield { ...stored, eventId };
+    }
   }
 
   async #prepare(some: readonly OneOf[]): Promise<PreparedOne[]> {

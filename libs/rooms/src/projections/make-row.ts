@@ -3,7 +3,7 @@ import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { depthOf, redactionTargetOf } from '../facts/pdu-fields.js';
-import { type HistoryVisibility, historyVisibilityOf } from '../facts/room-facts.js';
+import { type HistoryVisibility, historyVisibilityOf, type PduRedacted } from '../facts/room-facts.js';
 import { formatRow, parseRow, type RowHeader } from './timeline-row.js';
 
 /** What a row is made of. */
@@ -14,6 +14,7 @@ export interface RowSource {
   /** The event whose place it took in the state before it, where it is known. */
   readonly replaces?: EventId;
   readonly txn?: { readonly device_id: string; readonly txn_id: string };
+  readonly room_version: string;
   readonly pdu: JsonObject;
   readonly lenient: boolean;
   readonly isHistory?: boolean;
@@ -25,11 +26,11 @@ export interface RowSource {
 
 /** Makes the row of an event. */
 export function timelineRowOf(source: RowSource): string {
-  const { event_id, position, visibility, replaces, txn, pdu, lenient } = source;
+  const { event_id, position, visibility, replaces, txn, room_version, pdu, lenient } = source;
   const { isHistory, isAfterGap, isResolved, isAside, isAgain } = source;
   const type = pdu['type'] as string;
   const stateKey = pdu['state_key'] as string | undefined;
-  const { content, redacts } = servedContent(pdu);
+  const { content, redacts } = servedContent(pdu, room_version);
   const isVisibility = type === 'm.room.history_visibility' && stateKey === '';
   const isMember = type === 'm.room.member' && stateKey !== undefined;
   const header: RowHeader = {
@@ -58,10 +59,14 @@ export function timelineRowOf(source: RowSource): string {
 }
 
 /** The row once a redaction took effect: the same header with `redactedBy`, the content of what remains. Of several the first counts. */
-export function redactedRowOf(row: string, by: EventId, pdu: JsonObject): string {
+export function redactedRowOf(
+  row: string,
+  by: EventId,
+  { pdu, room_version: version }: Pick<PduRedacted, 'pdu' | 'room_version'>,
+): string {
   const { header } = parseRow(row);
   const redactedBy = header.redactedBy ?? by;
-  const { content, redacts } = servedContent(pdu);
+  const { content, redacts } = servedContent(pdu, version);
   const setsVisibility = header.setsVisibility === undefined ? undefined : historyVisibilityOf(content);
   const redacted = { ...header, setsVisibility, redacts, redactedBy };
   return formatRow(redacted, contentJson(content, header.lenient === true));
@@ -77,9 +82,9 @@ export function waitingRowOf(row: string, isWaiting: boolean): string {
  * The content as clients get it. A redaction names its target both at the top and in its content, whatever its room version:
  * "Room Versions", version 11. What is no event id is no target.
  */
-function servedContent(pdu: JsonObject): { readonly content: JsonObject; readonly redacts?: string } {
+function servedContent(pdu: JsonObject, version: string): { readonly content: JsonObject; readonly redacts?: string } {
   const content = (pdu['content'] ?? {}) as JsonObject;
-  const redacts = redactionTargetOf(pdu);
+  const redacts = redactionTargetOf(pdu, version);
   return redacts === undefined ? { content } : { content: { ...content, redacts }, redacts };
 }
 

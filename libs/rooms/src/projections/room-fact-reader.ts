@@ -2,6 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
+import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { changesNoState, pduTextOf } from '../facts/fact-text.js';
 import { contentOf } from '../facts/pdu-fields.js';
@@ -14,7 +15,7 @@ import {
   type PduRedacted,
   type StateChange,
 } from '../facts/room-facts.js';
-import { timelineRowOf } from './make-row.js';
+import { redactedRowOf, timelineRowOf } from './make-row.js';
 
 /** A `pdu-accepted` fact, parsed once for all projectors. */
 export interface AcceptedFact {
@@ -61,8 +62,12 @@ export function createRoomFactReader(): RoomFactReader {
   const changes = new Kept(KEPT_CHANGES);
   const messages = new Kept(KEPT_MESSAGES);
   return {
-    findStateChange: (fact) => (changesNoState(fact.data) ? undefined : changes.parse(fact)),
-    accepted: (fact) => (changesNoState(fact.data) ? messages : changes).parse(fact),
+    findStateChange(fact) {
+      if (messages.find(fact) !== undefined) return undefined;
+      return changes.find(fact) ?? (changesNoState(fact.data) ? undefined : changes.parse(fact));
+    },
+    accepted: (fact) =>
+      messages.find(fact) ?? changes.find(fact) ?? (changesNoState(fact.data) ? messages : changes).parse(fact),
     redacted: parseRedacted,
   };
 }
@@ -73,11 +78,15 @@ class Kept {
 
   constructor(private readonly most: number) {}
 
+  find(fact: RecordedFact): AcceptedFact | undefined {
+    return this.#parsed.get(fact);
+  }
+
+  /** Parses a fact that is not among them. */
   parse(fact: RecordedFact): AcceptedFact {
-    let parsed = this.#parsed.get(fact);
-    if (parsed !== undefined) return parsed;
     if (this.#parsed.size >= this.most) this.#parsed.clear();
-    this.#parsed.set(fact, (parsed = parseAccepted(fact)));
+    const parsed = parseAccepted(fact);
+    this.#parsed.set(fact, parsed);
     return parsed;
   }
 }
@@ -120,7 +129,7 @@ function asLeft(change: StateChange): CurrentStateEvent[] {
 function parseAccepted(fact: RecordedFact): AcceptedFact {
   const { data, lenient } = parseData<PduAccepted>(fact);
   const roomId = roomIdOfStream(fact.stream);
-  const { event_id, visibility, txn, pdu } = data;
+  const { event_id, visibility, txn, room_version, pdu } = data;
   const isHistory = data.history === true;
   const { position } = fact;
   const row = timelineRowOf({
@@ -129,6 +138,7 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     visibility,
     replaces: heldBefore(data),
     txn,
+    room_version,
     pdu,
     lenient,
     isHistory,
@@ -136,7 +146,15 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     isResolved: isResolved(data),
     isAside: isAside(data),
   });
-  return { roomId, data, content: contentOf(data.pdu), lenient, row };
+  return { roomId, data, content: contentOf(data.pdu), lenient, row: redactedAtOnce(row, data) };
+}
+
+/** The row of an event that is redacted as it comes: who reads before `pdu-redacted` follows is shown no more than who reads after. */
+function redactedAtOnce(row: string, { redacted_by: by, room_version, pdu }: PduAccepted): string {
+  const version = by && findRoomVersion(room_version);
+  return by === undefined || version === undefined
+    ? row
+    : redactedRowOf(row, by, { room_version, pdu: redact(pdu, version) });
 }
 
 /** Whether the current state changed otherwise than by an event taking its own key. */

@@ -1,6 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { asJson, asText, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
@@ -12,7 +11,7 @@ import {
   type RedactedFact,
   type RoomFactReader,
 } from './room-fact-reader.js';
-import type { PduAccepted, StateChange } from '../facts/room-facts.js';
+import type { PduAccepted, PduRedacted, StateChange } from '../facts/room-facts.js';
 import { redactedRowOf, timelineRowOf } from './make-row.js';
 import { rowHeaderOf } from './timeline-row.js';
 
@@ -50,7 +49,7 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: Ev
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 9,
+    version: 10,
     ...owning(ROOM_STATE, STATE_DELETIONS, REDACTED_STATE),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -72,10 +71,11 @@ function applyState(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): 
       continue;
     }
     const { event_id } = change;
+    const { room_version } = data;
     // Of an earlier event that became current again neither transaction nor predecessor is told, and the visibility is of now.
     const place = { position: fact.position, visibility: data.visibility, isAgain: true };
-    const row = timelineRowOf({ event_id, ...place, pdu, lenient });
-    again.push(putAgain(rows, key, row, { roomId, eventId: event_id, pdu }));
+    const row = timelineRowOf({ event_id, ...place, room_version, pdu, lenient });
+    again.push(putAgain(rows, key, row, { event_id, room_version, pdu }));
   }
   noteDeleted(accepted, fact, rows);
   return again.length === 0 ? undefined : Promise.all(again).then(() => undefined);
@@ -86,10 +86,10 @@ async function putAgain(
   rows: OwnRows,
   key: StateRowKey,
   row: string,
-  { roomId, eventId, pdu }: { readonly roomId: RoomId; readonly eventId: EventId; readonly pdu: JsonObject },
+  event: Pick<PduRedacted, 'event_id' | 'room_version' | 'pdu'>,
 ): Promise<void> {
-  const redactedBy = await REDACTED_STATE.get(rows, [roomId, eventKeyPart(eventId)]);
-  ROOM_STATE.put(rows, key, redactedBy === undefined ? row : redactedRowOf(row, redactedBy, pdu));
+  const redactedBy = await REDACTED_STATE.get(rows, [key[0], eventKeyPart(event.event_id)]);
+  ROOM_STATE.put(rows, key, redactedBy === undefined ? row : redactedRowOf(row, redactedBy, event));
 }
 
 function noteDeleted(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows): void {
@@ -113,5 +113,5 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
   const key: StateRowKey = [roomId, data.pdu['type'] as string, stateKey];
   const row = await ROOM_STATE.get(rows, key);
   if (row === undefined || rowHeaderOf(row).eventId !== data.event_id) return;
-  ROOM_STATE.put(rows, key, redactedRowOf(row, data.redacted_by, data.pdu));
+  ROOM_STATE.put(rows, key, redactedRowOf(row, data.redacted_by, data));
 }

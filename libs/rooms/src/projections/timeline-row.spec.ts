@@ -11,7 +11,13 @@ const ROOM = '!r:a.example' as RoomId;
 
 function rowOf(pdu: JsonObject, source: Partial<RowSource> = {}): string {
   const whole = { sender: '@a:a.example', origin_server_ts: 7, depth: 3, content: {}, ...pdu };
-  const rest = { event_id: '$e' as EventId, position: positionOf(12), visibility: 'shared', lenient: false };
+  const rest = {
+    event_id: '$e' as EventId,
+    position: positionOf(12),
+    visibility: 'shared',
+    room_version: '12',
+    lenient: false,
+  };
   return timelineRowOf({ ...rest, ...source, pdu: whole } as RowSource);
 }
 
@@ -44,7 +50,8 @@ describe('the row of an event', () => {
   it('keeps what a redaction leaves, and whose it was', () => {
     const member = { type: 'm.room.member', state_key: '@b:a.example', content: { membership: 'ban', reason: 'x' } };
     const redacted = redactedRowOf(rowOf(member, { replaces: '$before' as EventId }), '$r' as EventId, {
-      content: { membership: 'ban' },
+      room_version: '12',
+      pdu: { content: { membership: 'ban' } },
     });
     expect(parseRow(redacted)).toMatchObject({
       header: { eventId: '$e', membership: 'ban', replaces: '$before', redactedBy: '$r', stateKey: '@b:a.example' },

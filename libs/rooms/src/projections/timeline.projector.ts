@@ -33,7 +33,7 @@ import { rowHeaderOf } from './timeline-row.js';
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 13,
+    version: 14,
     readableSince: 13,
     ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
@@ -44,6 +44,7 @@ export function timelineProjector(reader: RoomFactReader): Projector {
       if (
         accepted.data.origin === undefined &&
         accepted.data.state_pdus === undefined &&
+        accepted.data.pdu['type'] !== 'm.room.redaction' &&
         !mayBeOvertaken(accepted.data)
       )
         return applyEvent(accepted, fact, rows);
@@ -57,13 +58,13 @@ async function applyOther(accepted: AcceptedFact, fact: RecordedFact, rows: OwnR
   const { data } = accepted;
   if (data.origin !== undefined) await forgetPlaceless(accepted, rows);
   applyEvent(accepted, fact, rows);
-  if (mayWait(data)) letWait(accepted, fact, rows);
+  if (hasToWait(data)) letWait(accepted, fact, rows);
   if (data.state_pdus !== undefined) await applyCarried(accepted, fact, rows);
   if (mayBeOvertaken(data)) await noteOvertaken(accepted, fact, rows);
 }
 
 function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }: RecordedFact, rows: OwnRows): void {
-  const { pdu, event_id: eventId, txn } = data;
+  const { pdu, event_id: eventId, txn, room_version: version } = data;
   const depth = depthOf(pdu);
   const isHistory = data.history === true;
   const place: TopologyKey = [roomId, depthKey(depth), position];
@@ -72,7 +73,7 @@ function applyEvent({ roomId, data, row }: AcceptedFact, { position, revision }:
   EVENTS.put(rows, [eventKeyPart(eventId), roomId], { position, depth, revision, isHistory });
   if (typeof data.base === 'object') GAPS.put(rows, place, referencedIds(pdu['prev_events']));
   if (txn === undefined) return;
-  const redacts = redactionTargetOf(pdu);
+  const redacts = redactionTargetOf(pdu, version);
   const { device_id: deviceId, txn_id: txnId } = txn;
   const [userId, type] = [pdu['sender'] as string, pdu['type'] as string];
   const key = transactionKey({ userId, deviceId, roomId, type, txnId, redacts });
@@ -118,8 +119,8 @@ function applyTaken(
   { position, revision }: RecordedFact,
   rows: OwnRows,
 ): void {
-  const { pdu, event_id: eventId, visibility } = data;
-  const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
+  const { pdu, event_id: eventId, visibility, room_version } = data;
+  const row = timelineRowOf({ event_id: eventId, position, visibility, room_version, pdu, lenient, isHistory: true });
   HISTORY.put(rows, [roomId, position], row);
   const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true };
   EVENTS.put(rows, [eventKeyPart(eventId), roomId], place);
@@ -136,12 +137,12 @@ async function applyCarried(accepted: AcceptedFact, fact: RecordedFact, rows: Ow
     const { event_id: eventId } = change;
     const key = [eventKeyPart(eventId), roomId] as const;
     if (eventId === data.event_id || (await EVENTS.has(rows, key))) continue;
-    const { visibility } = data;
+    const { visibility, room_version } = data;
     const revision = data.told_in?.[eventId] ?? fact.revision;
     const place = { position, depth: depthOf(pdu), revision, isHistory: true, isPlaceless: true, carriedAs };
-    const row = timelineRowOf({ event_id: eventId, position, visibility, pdu, lenient, isHistory: true });
+    const row = timelineRowOf({ event_id: eventId, position, visibility, room_version, pdu, lenient, isHistory: true });
     const by = await REDACTED_UNSEEN.get(rows, [roomId, key[0]]);
-    HISTORY.put(rows, rowKeyOf(roomId, place), by === undefined ? row : redactedRowOf(row, by, pdu));
+    HISTORY.put(rows, rowKeyOf(roomId, place), by === undefined ? row : redactedRowOf(row, by, { room_version, pdu }));
     EVENTS.put(rows, key, place);
   }
 }
@@ -152,10 +153,14 @@ async function forgetPlaceless({ roomId, data }: AcceptedFact, rows: OwnRows): P
   if (place?.isPlaceless === true) HISTORY.delete(rows, rowKeyOf(roomId, place));
 }
 
-/** Whether an event is a redaction that may be accepted without taking effect: another server's, by the rules since version 3. */
-function mayWait({ origin, pdu, room_version: version }: AcceptedFact['data']): boolean {
-  if (origin === undefined || pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined) return false;
-  return findRoomVersion(version)?.redactionAuthRule === false;
+/**
+ * Whether an event is a redaction that was accepted without taking effect, by the rules since version 3. One of ours that names nothing,
+ * which is an event like others, waits for nothing.
+ */
+function hasToWait({ origin, takes_effect: takesEffect, pdu, room_version: version }: AcceptedFact['data']): boolean {
+  if (pdu['type'] !== 'm.room.redaction' || pdu['state_key'] !== undefined || takesEffect === true) return false;
+  if (findRoomVersion(version)?.redactionAuthRule !== false) return false;
+  return origin !== undefined || redactionTargetOf(pdu, version) !== undefined;
 }
 
 /**
@@ -173,8 +178,7 @@ async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Pr
     redaction.collection.put(rows, redaction.key, waitingRowOf(redaction.row, false));
   const target = await findStored(roomId, data.event_id, rows);
   const unseen = [roomId, eventKeyPart(data.event_id)] as const;
-  if (target !== undefined)
-    target.collection.put(rows, target.key, redactedRowOf(target.row, data.redacted_by, data.pdu));
+  if (target !== undefined) target.collection.put(rows, target.key, redactedRowOf(target.row, data.redacted_by, data));
   else if (typeof data.pdu['state_key'] === 'string' && !(await REDACTED_UNSEEN.has(rows, unseen)))
     REDACTED_UNSEEN.put(rows, unseen, data.redacted_by);
 }

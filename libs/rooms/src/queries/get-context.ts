@@ -4,7 +4,7 @@ import type { TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { openRoom } from '../reading/open-room.js';
+import { letIn, openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { filterRows } from './event-filter.js';
@@ -22,7 +22,7 @@ export interface EventContext {
   readonly before: readonly TimelineRow[];
   /** Oldest first. */
   readonly after: readonly TimelineRow[];
-  /** The state after the last event. */
+  /** The state after the last event; of it those events alone that the reader may see, where the room's state is closed to them. */
   readonly state: readonly TimelineRow[];
   readonly start: TimelinePlace;
   readonly end: TimelinePlace;
@@ -63,7 +63,8 @@ export async function getContext(
   const matcher = compileMatcher({ ...filter, contains_url: undefined });
   // With lazy loading: of the members only the senders.
   const senders = filter.lazy_load_members === true ? sendersOf([event, ...before, ...after]) : undefined;
-  const state = await filterRows(matcher, room, await listStateRowsAfter(views, roomId, last.header, senders));
+  const there = await listStateRowsAfter(views, roomId, last.header, senders);
+  const state = await filterRows(matcher, room, (await mayReadStateAt(room, last)) ? there : await room.shownOf(there));
   return {
     room,
     event,
@@ -74,6 +75,19 @@ export async function getContext(
     end: justAfter(last),
     gaps: [...(gap === undefined ? [] : [gap]), ...earlier.gaps, ...later.gaps],
   };
+}
+
+/**
+ * Whether a reader who may see an event may read all of the state after it. Who has left and is shown what came later, as an invitation
+ * is, may not: of the state they are shown that at the end of their stay.
+ */
+async function mayReadStateAt(room: RoomReader, { header }: TimelineRow): Promise<boolean> {
+  const { visibility, setsVisibility, isHistory, position } = header;
+  if (visibility === 'world_readable' || setsVisibility === 'world_readable') return true;
+  const open = await letIn(room);
+  if (open === undefined) return false;
+  // Where an event of the past stands in the log says nothing of its time: it was shown for what they were at it.
+  return open.until === undefined || isHistory === true || position <= open.until;
 }
 
 function sendersOf(rows: readonly TimelineRow[]): ReadonlySet<string> {

@@ -6,8 +6,8 @@ import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { asServed } from '../reading/withhold-erased.js';
-import { findStateRowsAt, listStateRowsAt } from './past-state.js';
 import { findStateRow, listStateRows } from './state-rows.js';
+import { findStateRowAtEnd, listStateRowsAtEnd } from './stay-end.js';
 
 /** The state of a room, or a part of it, and the reader before the room. */
 export interface SeenState {
@@ -21,7 +21,7 @@ export interface SeenState {
  */
 export async function listStateFor(views: Views, roomId: RoomId, reader: Reader): Promise<SeenState> {
   const { room, until } = await openRoom(views, roomId, reader);
-  const rows = until === undefined ? await listStateRows(views, roomId) : await listStateRowsAt(views, roomId, until);
+  const rows = until === undefined ? await listStateRows(views, roomId) : await listStateRowsAtEnd(room, until);
   return { room, rows };
 }
 
@@ -34,10 +34,10 @@ export async function getStateRow(
   stateKey: string,
 ): Promise<{ readonly room: RoomReader; readonly row: TimelineRow }> {
   const { room, until } = await openRoom(views, roomId, reader);
-  const [row] =
+  const row =
     until === undefined
-      ? [await findStateRow(views, roomId, type, stateKey)]
-      : await findStateRowsAt(views, roomId, [[type, stateKey]], until);
+      ? await findStateRow(views, roomId, type, stateKey)
+      : await findStateRowAtEnd(room, until, [type, stateKey]);
   if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'The room has no such state');
   return { room, row: await asServed(room, row) };
 }

@@ -284,6 +284,24 @@ describe('a page of a room whose history is missing in part', () => {
     expect(later.gaps).toEqual(at.gaps);
   });
 
+  it('is surrounded, for who is but invited, by the state alone that they may see', async () => {
+    const { eventId } = await others.fetch(say('for the invited', gap), { visibility: 'invited' });
+    await views.follow();
+    const stateFor = async (userId: UserId) =>
+      (await getContext(views, room.roomId, eventId, as(userId), 0, {})).state.map(({ header }) => header.stateKey);
+    expect(await stateFor(ALICE)).toContain(DAVE);
+    expect(await stateFor(ERIN)).not.toContain(DAVE);
+  });
+
+  it('is surrounded by all of the state where it opens the room to the world, however soon that is taken back', async () => {
+    const { eventId } = await room.setState('m.room.history_visibility', { history_visibility: 'world_readable' });
+    await room.setState('m.room.history_visibility', { history_visibility: 'joined' });
+    await views.follow();
+    const stranger = as('@stranger:a.example' as UserId);
+    const { state } = await getContext(views, room.roomId, eventId, stranger, 0, {});
+    expect(state.map(({ header }) => header.stateKey)).toContain(DAVE);
+  });
+
   it('is told with what relates to an event before it: more of that may be missing', async () => {
     const behind = await others.fetch(say('behind it', gap));
     await views.follow();

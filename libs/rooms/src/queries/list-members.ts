@@ -10,6 +10,7 @@ import { readablePlace } from '../reading/readable-place.js';
 import type { RoomReader } from '../reading/room-reader.js';
 import { listStateRowsAfter, listStateRowsAt } from './past-state.js';
 import { listStateRows, MEMBER } from './state-rows.js';
+import { listStateRowsAtEnd } from './stay-end.js';
 import { TOPOLOGY } from '../projections/timeline-collections.js';
 import { topologyRange } from './timeline-places.js';
 
@@ -38,8 +39,10 @@ async function listState(open: OpenRoom, at: TimelinePlace | undefined): Promise
   // Where an event of the past stands in the log says when it was fetched, and nothing of the state at it.
   const past = at && (await findPastEvent(open.room, at));
   if (past !== undefined) return listStateRowsAfter(views, roomId, past.header);
-  const position = await readablePlace(open, at?.place);
-  return position === undefined ? listStateRows(views, roomId, MEMBER) : listStateRowsAt(views, roomId, position);
+  const moment = await readablePlace(open, at?.place);
+  if (moment === undefined) return listStateRows(views, roomId, MEMBER);
+  const { position, isEnd } = moment;
+  return isEnd ? listStateRowsAtEnd(open.room, position) : listStateRowsAt(views, roomId, position);
 }
 
 /** The event just before a place, where that is one of the past and the reader may see it. */

@@ -70,6 +70,7 @@ describe('an event that very many react to', () => {
         event_id: eventId,
         position,
         visibility: 'shared',
+        room_version: '12',
         pdu,
         lenient: false,
       });

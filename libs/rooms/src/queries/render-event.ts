@@ -99,7 +99,7 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   const { reader } = room;
   const { header } = row;
   const { deviceId, txnId, replaces, redactedBy } = header;
-  const parts = [`"age":${Math.max(0, now - header.sentAt)}`];
+  const parts = [`"age":${ageOf(header, now)}`];
   if (txnId !== undefined && header.sender === reader.userId && deviceId === reader.deviceId) {
     parts.push(`"transaction_id":${JSON.stringify(txnId)}`);
   }
@@ -107,7 +107,7 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
     // "Unlike prev_content, this field is included regardless of history visibility."
     parts.push(`"replaces_state":${JSON.stringify(replaces)}`);
     const replaced = byId.get(replaces);
-    if (depth === 0 && replaced !== undefined && room.maySee(replaced.header)) {
+    if (depth === 0 && replaced !== undefined && room.isShown(replaced.header)) {
       parts.push(`"prev_content":${replaced.content}`, `"prev_sender":${JSON.stringify(replaced.header.sender)}`);
     }
   }
@@ -122,6 +122,11 @@ function renderEvent(row: TimelineRow, surroundings: Surroundings, form: EventFo
   if (bundle !== undefined) parts.push(...renderBundle(bundle, surroundings, depth));
   parts.push(`"membership":${JSON.stringify(room.membershipAt(header))}`);
   return `${text.slice(0, -1)},"unsigned":{${parts.join()}}}`;
+}
+
+/** A number that canonical JSON can hold, whatever time its server says. */
+function ageOf({ sentAt }: TimelineRow['header'], now: number): number {
+  return Math.min(Math.max(0, now - sentAt), Number.MAX_SAFE_INTEGER);
 }
 
 /** The deepest an event is told within another: the latest event of a thread, with its replacement. */

@@ -455,6 +455,18 @@ describe('an event as clients get it', () => {
     expect((await render(eventId, { userId: BOB, deviceId: 'PHONE' }))['unsigned']).toEqual(others);
   });
 
+  it('tells an age that canonical JSON can hold, whatever time the server of its sender says', async () => {
+    const { eventId } = await room.send({ type: 'm.room.message', content: { body: '' } });
+    await views.follow();
+    const { row } = await getEvent(views, room.roomId, eventId, as(ALICE));
+    const reader = await findRoomReader(views, room.roomId, as(ALICE));
+    const ages = [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER].map(async (sentAt) => {
+      const text = await renderOne({ ...row, header: { ...row.header, sentAt } }, { room: reader, now: NOW });
+      return (JSON.parse(text) as { unsigned: { age: number } }).unsigned.age;
+    });
+    expect(await Promise.all(ages)).toEqual([Number.MAX_SAFE_INTEGER, 0]);
+  });
+
   it('tells what it replaced, from whom, and what the reader was', async () => {
     const old = await room.setState('m.room.topic', { topic: 'one, "two"' });
     const { eventId } = await room.setState('m.room.topic', { topic: 'three' });

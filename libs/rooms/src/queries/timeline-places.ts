@@ -124,6 +124,7 @@ export function comparePlaced(a: TimelinePlace, b: TimelinePlace): number {
   return a.depth === b.depth ? comparePlaces(a.place, b.place) : a.depth - b.depth;
 }
 
+/** Whether two places are the same in the order of the graph. */
 export function isSamePlace(a: TimelinePlace, b: TimelinePlace): boolean {
   return comparePlaced(a, b) === 0;
 }

@@ -6,7 +6,7 @@ import type { GraphState } from '../graph/room-graph.js';
 import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { findLastRow, findPlaces, readRowsAt } from './event-rows.js';
-import { findNextJoin, type Standing } from './standing.js';
+import { findNextJoin, listStandings, type Standing } from './standing.js';
 
 /** What a reader was at an event of which the log does not tell it. */
 export interface PastStanding {
@@ -16,7 +16,7 @@ export interface PastStanding {
   readonly before: string;
   /** Whether the reader is known to have been in the room at any time later. */
   readonly isInLater: boolean;
-  /** It was in force when the reader came, of whatever time it is. */
+  /** It was in force when the reader came, or came into force while they were there, of whatever time it is. */
   readonly isFound?: boolean;
 }
 
@@ -42,7 +42,7 @@ export async function findPastStandings(
     const state = await askGraph(views, roomId, position, (graph) => graph.findStateAfter(eventId));
     if (state === undefined) {
       const then = await standingAtTaken(header);
-      found.set(eventId, { ...then, before: then.membership });
+      found.set(eventId, await asTheLogTells({ views, roomId, userId }, header, then));
       continue;
     }
     const after = await standingIn(state);
@@ -86,4 +86,26 @@ export async function findPastStandings(
   function isInAfter(position: Position): boolean {
     return now !== undefined && (now.membership === 'join' || now.left > position);
   }
+}
+
+interface Member {
+  readonly views: Views;
+  readonly roomId: RoomId;
+  readonly userId: UserId;
+}
+
+/**
+ * The same at an event that came into force without being news, with what the log tells of the reader when it did: who was in the
+ * room then has it before their eyes, and at a member event of theirs they were what that made them.
+ */
+async function asTheLogTells(
+  { views, roomId, userId }: Member,
+  { position, membership, stateKey }: RowHeader,
+  then: Omit<PastStanding, 'before'>,
+): Promise<PastStanding> {
+  const [last, other] = await listStandings(views, roomId, userId, { upTo: position, limit: 2 });
+  const isFound = then.isFound === true || last?.membership === 'join';
+  if (membership === undefined || stateKey !== userId) return { ...then, before: then.membership, isFound };
+  const before = (last?.since === position ? other : last)?.membership ?? 'leave';
+  return { ...then, membership, before, isFound };
 }

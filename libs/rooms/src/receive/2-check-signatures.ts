@@ -26,7 +26,8 @@ interface SignedEvent {
 
 /**
  * Step 2: signed by the servers that must; undefined where it is. Server-server API, "Validating hashes and signatures on
- * received events"; room version 5, "Signing key validity period". Checked on other cores than this code runs on.
+ * received events"; room version 5, "Signing key validity period". Many that come
+ * at once are checked on other cores than this code runs on.
  *
  * A signature counts where its key is known and was valid when the event says it was made. Of each server one must count, and
  * all that count must hold.

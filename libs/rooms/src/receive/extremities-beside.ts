@@ -1,15 +1,27 @@
 import type { EventId } from '#kernel/ids';
+import type { Refusal } from '#protocol/event-auth/refusal';
 import type { RoomEvent } from '#protocol/room-event';
 import type { KnownEvent, KnownExtremity, KnownRoom } from './known-room.js';
 
 /** NOTSPEC: with more extremities than so many open, an event of ours brings them together, though nobody here says anything. */
 const MOST_OPEN = 10;
+/** NOTSPEC: with so many open that nobody here can bring together, what would be one more is soft-failed: each costs whoever comes next. */
+const MOST_HELD = 250;
 /** How many events that ended nothing are gone through on the way to extremities that a new event stands on. */
 const MOST_GONE_THROUGH = 200;
 
 /** Whether so many extremities are open that an event of ours is due to bring them together. */
-export function isMergeDue(extremities: readonly unknown[]): boolean {
-  return extremities.length > MOST_OPEN;
+export function isMergeDue(open: number): boolean {
+  return open > MOST_OPEN;
+}
+
+/** Why an event that ends none of the extremities is not wanted as one more; undefined where it is. `beside`: those it leaves open. */
+export function refuseOneMore(
+  { length }: readonly unknown[],
+  { extremities }: Pick<KnownRoom, 'extremities'>,
+): Refusal {
+  if (length < MOST_HELD || length < extremities.length) return undefined;
+  return 'The room has too many branches';
 }
 
 /**

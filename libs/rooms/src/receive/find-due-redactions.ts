@@ -24,10 +24,14 @@ export async function findOwnEffect(
   return (await hasEffect(redaction, target.event, before, room)) ? [dueRedaction(redaction, target.event, room)] : [];
 }
 
+/** NOTSPEC: so many of those that wait take effect at most, for all of it is one write. The first counts; the others are shown to nobody. */
+const MOST_AT_ONCE = 20;
+
 /** What redactions that came before an event do to it, oldest first: those that the rule allows. */
 export async function findWaitingRedactions(event: RoomEvent, room: KnownRoom): Promise<readonly DueRedaction[]> {
   const due: DueRedaction[] = [];
   for (const redaction of await room.findRedactionsOf(event.eventId)) {
+    if (due.length === MOST_AT_ONCE) break;
     // No state of its own: the state after it is that before it.
     const state = await room.stateAfter(redaction.eventId);
     if (await hasEffect(redaction, event, state, room)) due.push(dueRedaction(redaction, event, room));

@@ -264,12 +264,12 @@ describe('the extremities of a room', () => {
     let last: Outcome | undefined;
     for (let i = 0; i < 25; i++) {
       last = await life.send(ALICE, { prev: fork, content: { body: String(i) } });
-      expect(last).toMatchObject({ kind: 'accepted', isMergeDue: i >= 10 });
+      expect(last).toMatchObject({ kind: 'accepted', open: i + 1 });
     }
     const named = parentsOfNext(life.room);
     expect(named).toHaveLength(20);
     const merge = await life.send(ALICE, { prev: named });
-    expect(merge).toMatchObject({ kind: 'accepted', isMergeDue: false });
+    expect(merge).toMatchObject({ kind: 'accepted', open: 6 });
     expect(life.extremities).toHaveLength(6);
     await life.send(ALICE, {});
     expect(life.extremities).toHaveLength(1);
@@ -336,6 +336,18 @@ describe.each(['1', '3', '11', '12'])('a redaction in room version %s', (id) => 
   });
 });
 
+it('is soft-failed where it would be one extremity more of 250, and brings them together all the same', async () => {
+  const life = await Life.of('11');
+  const [prev] = [life.extremities];
+  for (let ts = 1; ts <= 250; ts++) expect(await life.send(ALICE, { prev, ts })).toMatchObject({ kind: 'accepted' });
+  const many = life.extremities;
+  const outcome = await life.send(ALICE, { prev });
+  expect(outcome).toMatchObject({ kind: 'soft-failed', reason: 'The room has too many branches' });
+  const next = await life.send(ALICE, { prev: [outcome.eventId, ...many.slice(0, 19)] });
+  expect(next).toMatchObject({ kind: 'accepted' });
+  expect(life.extremities).toEqual([...many.slice(19), next.eventId]);
+});
+
 describe.each(['1', '6', '11', '12'])('in room version %s what other servers tell', (id) => {
   it('of an auth chain becomes outliers, by their own auth events, and may be judged in full later', async () => {
     const all = await firstEvents(version(id), A);
@@ -384,6 +396,45 @@ describe.each(['1', '6', '11', '12'])('in room version %s what other servers tel
     // The gap is filled.
     expect(await here.room.receive(lost.text)).toMatchObject({ kind: 'accepted', header: { history: true } });
     expect(here.extremities).toEqual([late.event.eventId]);
+  });
+
+  it('of an auth chain is no news where it was superseded, whoever sends it again and however late it says it is', async () => {
+    const [there] = await Life.twice(id);
+    const users: Record<string, number> = there.room.version.privilegedCreators ? {} : { [ALICE]: 100 };
+    const levels = (name: string, ts: number) => there.send(ALICE, { ...levelsOf(users, { [name]: 50 }), ts });
+    const named = (text: string, ts: number) =>
+      there.send(ALICE, { ...memberOf(ALICE, 'join'), content: { membership: 'join', displayname: text }, ts });
+    const topicOf = (text: string, ts: number) => there.send(ALICE, { ...topic(text), ts });
+    const old: { readonly eventId: EventId }[] = [];
+    for (const [set, ts] of [
+      [levels, 9_000],
+      [named, 9_000],
+      [topicOf, 1_000],
+    ] as const) {
+      old.push(await set('kick', ts));
+      await set('ban', 2_000);
+    }
+    const join = await there.make(BOB, memberOf(BOB, 'join'));
+    const { roomId, version: itsVersion } = there.room;
+    const here = new MemoryRoom(roomId, itsVersion, keysOf(A, B));
+    seen.push(here);
+    for (const { data } of there.room.facts) await here.receiveOutlier(pduTextOf(data));
+    const stateBefore = (eventId: EventId): EventId[] => {
+      const [parent] = there.room.known.get(eventId)!.event.prevEvents;
+      return [...there.room.after(parent!).entries()].map((entry) => entry.eventId);
+    };
+    await here.learn(
+      join.event.eventId,
+      [...there.room.state.entries()].map((entry) => entry.eventId),
+    );
+    await here.receive(join.text);
+    const { extremities, state } = here;
+    for (const { eventId } of old) {
+      const text = pduTextOf(there.room.facts.find(({ data }) => data.includes(`"event_id":"${eventId}"`))!.data);
+      await here.learn(eventId, stateBefore(eventId));
+      expect(await here.receive(text)).toMatchObject({ kind: 'accepted', header: { history: true } });
+    }
+    expect([here.extremities, here.state.rootHash]).toEqual([extremities, state.rootHash]);
   });
 
   it('of the state before a join begins the room here, also where that was given up once and begun again', async () => {

@@ -13,8 +13,9 @@ import { refuseByPolicy } from './7-check-policy.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
-import { extremitiesBeside, isMergeDue } from './extremities-beside.js';
+import { extremitiesBeside, refuseOneMore } from './extremities-beside.js';
 import { resolveStates } from './resolve-states.js';
+import { isSuperseded } from './superseded.js';
 import { carryPdus, tellCurrent, tellState, type ToldState } from './tell-change.js';
 
 /** How an event comes in. */
@@ -24,6 +25,9 @@ export interface Arrival {
   /** Nobody who was asked has more of it than this, where its content hash does not hold. */
   readonly takesAltered?: boolean;
 }
+
+/** What the fact of an accepted event says of redactions. */
+type EffectTold = Pick<Accepted['header'], 'takes_effect' | 'redacted_by'>;
 
 /**
  * Steps 4 to 7 of the checks on receipt of a PDU, and all that is to be written of it. Server-server API, "Checks performed on
@@ -52,7 +56,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   if (refusalBefore !== undefined) return judging.reject('state', refusalBefore);
   const isHole = await room.isHole(eventId);
   const isPast = arrival.isHistory === true || isHole || isHeldAlready(event, room);
-  if (isPast) return judging.acceptHistory(isHole);
+  if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) return judging.acceptHistory(isHole);
   const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
   return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
 }
@@ -119,45 +123,58 @@ class Judging {
     const told = await this.#tellAllowed(state);
     const before = room.extremities.map(({ eventId }) => eventId);
     const extremities = isHole ? await this.#extremitiesAfterFilling() : before;
+    const { redactions, effect } = await this.#redactions();
     const header = {
       ...(await this.#header(told)),
       history: true as const,
       ...tellExtremities(before, extremities),
+      ...effect,
     };
     return {
       kind: 'accepted',
       ...this.#judged(state),
-      redactions: await this.#redactions(),
+      redactions,
       header,
       current: room.state,
-      isMergeDue: isMergeDue(extremities),
+      open: extremities.length,
     };
   }
 
-  async accept(): Promise<Accepted> {
+  async accept(): Promise<Accepted | SoftFailed> {
     const { room } = this;
+    const beside = await extremitiesBeside(this.#event, this.known, room);
+    const refusal = refuseOneMore(beside, room);
+    if (refusal !== undefined) return this.softFail(refusal);
     const state = this.#stateAfter();
     const told = await this.#tellAllowed(state);
-    const beside = await extremitiesBeside(this.#event, this.known, room);
     const current = await this.#resolveCurrent(state, beside);
+    // Part of a state or of an auth chain that was told before, and less than what is here: no news.
+    if (this.#isOfToldState() && current.rootHash === room.state.rootHash) return this.acceptHistory(false);
     const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
     const before = room.extremities.map(({ eventId }) => eventId);
     const toldCurrent = await tellCurrent(room.state, current, told);
     const changes = (toldCurrent.current ?? told.header).state;
+    const { redactions, effect } = await this.#redactions();
     const header = {
       ...(await this.#header(told)),
       ...tellExtremities(before, extremities),
       ...toldCurrent,
+      ...effect,
       ...(await carryPdus(this.#event, changes, room)),
     };
     return {
       kind: 'accepted',
       ...this.#judged(state),
-      redactions: await this.#redactions(),
+      redactions,
       header,
       current,
-      isMergeDue: isMergeDue(extremities),
+      open: extremities.length,
     };
+  }
+
+  #isOfToldState(): boolean {
+    const { eventId, stateKey } = this.#event;
+    return stateKey !== undefined && this.known.get(eventId)?.outcome === 'outlier';
   }
 
   /**
@@ -195,9 +212,16 @@ class Judging {
     return states;
   }
 
-  async #redactions(): Promise<Accepted['redactions']> {
+  /** What is redacted with the event. Its own fact says so too: views, and a client's token, may stand right behind it. */
+  async #redactions(): Promise<Pick<Accepted, 'redactions'> & { readonly effect: EffectTold }> {
     const own = await findOwnEffect(this.#event, this.before.state, this.room);
-    return [...own, ...(await findWaitingRedactions(this.#event, this.room))];
+    const waiting = await findWaitingRedactions(this.#event, this.room);
+    const [first] = waiting;
+    const effect: EffectTold = {
+      ...(own.length > 0 ? { takes_effect: true } : {}),
+      ...(first === undefined ? {} : { redacted_by: first.effect.redacted_by }),
+    };
+    return { redactions: [...own, ...waiting], effect };
   }
 
   #judged(state: StateTrie) {

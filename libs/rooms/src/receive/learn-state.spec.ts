@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { EventId, ServerName } from '#kernel/ids';
 import { trieOf } from '#protocol/state-trie/state-trie';
-import { partsOf } from './learn-state.js';
-import { bytesOf } from './learning-state.js';
+import { bytesOf } from './gather-state.js';
+import { tellStateInParts } from './learn-state.js';
 
 test.each([
   ['as in most rooms', (i: number) => `@user${i}:b.example`, 3],
@@ -15,7 +15,7 @@ test.each([
   });
   const state = trieOf(entries);
   const longest = Math.max(...entries.map(bytesOf));
-  const parts = [...partsOf('$join' as EventId, 'b.example' as ServerName, state, longest)];
+  const parts = [...tellStateInParts('$join' as EventId, 'b.example' as ServerName, state, longest)];
   expect(parts.length).toBeGreaterThanOrEqual(least);
   for (const part of parts) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(110_000);
   expect(parts.map(({ part }) => part)).toEqual(parts.map((__, i) => i + 1));

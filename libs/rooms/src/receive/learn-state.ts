@@ -1,17 +1,14 @@
 import type { EventId, ServerName } from '#kernel/ids';
-import type { Steps } from '#kernel/steps';
 import { inTurns } from '#projections/turn';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import type { StateLearnt } from '../facts/room-facts.js';
 import { MOST_IN_A_FACT } from '../facts/log-limits.js';
-import type { KnownEvent, KnownRoom } from './known-room.js';
-import { LearningState } from './learning-state.js';
+import { gatherState } from './gather-state.js';
+import type { KnownRoom } from './known-room.js';
 import type { AlreadyKnown, Dropped, MissingEvents } from './outcome.js';
 
 /** So many entries are one fact: about 100 KB, where none is unusually long. */
 const PART = 1_000;
-/** PERF: so many are taken in some milliseconds. */
-const ENTRIES_AT_ONCE = 500;
 
 /** A state that another server told, checked: the facts to be written. */
 export interface LearnedState {
@@ -30,7 +27,8 @@ export interface ToldStateBefore {
 /**
  * Checks the state before an event that another server tells (server-server API, "Retrieving state"), each event of which was
  * judged before, most as outliers. What its own auth events do not allow is left out, as if it had not been told; so is what
- * the rules refused here. What is no state then (`LearningState`) is dropped. Nothing is learnt for an event that was judged already: what stands on it does so for good.
+ * the rules refused here. What is no state then (`gatherState`) is dropped. Nothing is learnt for an event that was judged already: what
+ * stands on it does so for good.
  */
 export async function learnState(
   { eventId, origin, stateEvents }: ToldStateBefore,
@@ -41,18 +39,18 @@ export async function learnState(
   const known = await room.find([...new Set(stateEvents)]);
   const authEvents = stateEvents.filter((id) => !known.has(id));
   if (authEvents.length > 0) return { kind: 'missing', eventId, authEvents, parents: [] };
-  const learning = new LearningState();
-  const fault = await inTurns(takeAll(known.values(), learning, room.createEvent?.eventId));
-  if (fault !== undefined) return dropped(fault);
-  const { state, longest } = learning;
-  return { kind: 'learnt', parts: [...partsOf(eventId, origin, state, longest)], state };
+  const allowed = [...known.values()].flatMap(({ event, rejection }) => (rejection === undefined ? [event] : []));
+  const told = await inTurns(gatherState(allowed, room.createEvent?.eventId));
+  if (typeof told === 'string') return { kind: 'dropped', reason: told, wantedKeys: [] };
+  const { state, longest } = told;
+  return { kind: 'learnt', parts: [...tellStateInParts(eventId, origin, state, longest)], state };
 }
 
 /**
  * The state before an event as the facts tell it, in parts of some thousand entries; made one after another as they are asked for.
- * `longest`: the most that any of its entries takes (`LearningState`).
+ * `longest`: the most that any of its entries takes (`gatherState`).
  */
-export function* partsOf(
+export function* tellStateInParts(
   eventId: EventId,
   origin: ServerName,
   state: StateTrie,
@@ -69,26 +67,4 @@ export function* partsOf(
     yield { event_id: eventId, origin, part: ++part, parts, root, state: entries };
     entries = [];
   }
-}
-
-/** Answers why what is told is no state; undefined where it is one. */
-function* takeAll(
-  all: Iterable<KnownEvent>,
-  learning: LearningState,
-  createEvent: EventId | undefined,
-): Steps<string | undefined> {
-  let count = 0;
-  for (const { event, rejection } of all) {
-    const fault = rejection === undefined ? learning.take(event) : undefined;
-    if (fault !== undefined) return fault;
-    if (++count % ENTRIES_AT_ONCE !== 0) continue;
-    // The root is computed as the state grows, or it would be one step at the end.
-    void learning.state.rootHash;
-    yield;
-  }
-  return learning.findFault(createEvent);
-}
-
-function dropped(reason: string): Dropped {
-  return { kind: 'dropped', reason, wantedKeys: [] };
 }

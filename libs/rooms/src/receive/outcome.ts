@@ -67,8 +67,8 @@ export interface Accepted extends Judged {
   readonly header: Omit<PduAccepted, 'pdu'>;
   /** The room's resolved current state after it. */
   readonly current: StateTrie;
-  /** So many extremities are open that an event of ours is due which brings them together. */
-  readonly isMergeDue: boolean;
+  /** How many forward extremities the room has then: with so many that a merge is due (`isMergeDue`) an event of ours brings them together. */
+  readonly open: number;
 }
 
 export interface SoftFailed extends Judged {

@@ -1,16 +1,10 @@
 import { atOnce } from '#kernel/steps';
 import type { EventId, ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { RoomEvent } from '#protocol/room-event';
 import { beginsAnew } from '../decide/room-head.js';
-import type { TakenState } from '../facts/read-room-fact.js';
-import {
-  historyVisibilityOf,
-  type JoinBegun,
-  type JoinCompleted,
-  type JoinGivenUp,
-  type StateLearnt,
-} from '../facts/room-facts.js';
+import { takenStateOf } from '../facts/read-room-fact.js';
+import { type JoinBegun, type JoinCompleted, type JoinGivenUp, type StateLearnt } from '../facts/room-facts.js';
 import { factWithPdu } from '../facts/fact-text.js';
 import type { Accepted, StoredOutlier } from '../receive/outcome.js';
 import { storeOutlier, takePlaced } from './receive-in-turn.js';
@@ -87,14 +81,8 @@ export function takeState(
   // In the current state every member is shown it, whatever was visible when it was sent.
   const visibility = 'shared' as const;
   const header = { event_id: eventId, room_version: turn.head.version.id, state: [change], visibility, origin };
-  const sets = type === 'm.room.history_visibility' && stateKey === '' ? visibilityIn(pduText) : undefined;
-  const fact: TakenState = { type: 'state-taken', change, visibility: sets };
+  const fact = takenStateOf(change, () => JSON.parse(pduText) as JsonObject);
   turn.push('state-taken', factWithPdu(header, pduText), `taken ${eventId}`, fact);
-}
-
-function visibilityIn(pduText: string): TakenState['visibility'] {
-  const { content } = JSON.parse(pduText) as RoomEvent['pdu'];
-  return historyVisibilityOf((content ?? {}) as RoomEvent['content']);
 }
 
 /** Appends the join event, by which the room shows. */

@@ -1,24 +1,23 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { systemClock } from '#kernel/clock';
 import { OtherProcesses } from './other-processes.js';
 
 const SERVER = { eventStoreUrl: 'kurrentdb://log.example' };
-/** When the last fact was written. */
-const AT = 1_000;
 
 beforeEach(() => {
-  vi.useFakeTimers({ now: AT });
+  vi.useFakeTimers();
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Waits for work of which facts up to a revision are there; answers what came of it so far. */
-function wait(revision: () => number | undefined, config: { eventStoreUrl?: string } = SERVER) {
-  const others = new OtherProcesses(config, { now: () => Date.now() });
+/** Waits for work of which facts up to a revision are there, the last of them written at `at`; answers what came of it so far. */
+function wait(revision: () => number | undefined, config: { eventStoreUrl?: string } = SERVER, at = Date.now()) {
+  const others = new OtherProcesses(config, systemClock);
   const so: { isLeft?: boolean } = {};
   const findLast = async () => {
     const last = revision();
-    return last === undefined ? undefined : { revision: last, metadata: { at: AT } as never };
+    return last === undefined ? undefined : { revision: last, metadata: { at } };
   };
   void others.isLeft(findLast).then((isLeft) => (so.isLeft = isLeft));
   return so;
@@ -30,18 +29,23 @@ it('takes what is under way on one machine for left at once', async () => {
   expect(so).toEqual({ isLeft: true });
 });
 
-it('takes what is under way in a log on a server for left once nothing came for a minute', async () => {
-  vi.setSystemTime(AT + 10_000);
-  const so = wait(() => 3);
-  await vi.advanceTimersByTimeAsync(49_000);
-  expect(so).toEqual({});
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(so).toEqual({ isLeft: true });
-});
+it.each([
+  ['has the same time', 0],
+  ['is two minutes behind', -120_000],
+  ['is a day ahead', 86_400_000],
+])(
+  'takes what is under way in a log on a server for left once nothing came for a minute: its clock %s',
+  async (_, by) => {
+    const so = wait(() => 3, SERVER, Date.now() + by);
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(so).toEqual({});
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(so).toEqual({ isLeft: true });
+  },
+);
 
 it('waits as long as something comes, and no longer than until it has ended', async () => {
   let revision: number | undefined = 3;
-  vi.setSystemTime(AT - 3_600_000);
   const so = wait(() => revision);
   for (; revision < 6; revision++) await vi.advanceTimersByTimeAsync(50_000);
   expect(so).toEqual({});
@@ -50,11 +54,28 @@ it('waits as long as something comes, and no longer than until it has ended', as
   expect(so).toEqual({ isLeft: false });
 });
 
-it('waits no longer than that where the clock was set back meanwhile', async () => {
-  vi.setSystemTime(AT - 86_400_000);
+it('goes by no clock that is set meanwhile', async () => {
   const so = wait(() => 3);
-  await vi.advanceTimersByTimeAsync(59_000);
-  expect(so).toEqual({});
   await vi.advanceTimersByTimeAsync(1_000);
+  vi.setSystemTime(Date.now() + 86_400_000);
+  await vi.advanceTimersByTimeAsync(58_000);
+  expect(so).toEqual({});
+  await vi.advanceTimersByTimeAsync(1_500);
   expect(so).toEqual({ isLeft: true });
+});
+
+it('takes nothing for left that came while this process stood still', async () => {
+  let elapsed = 0;
+  const others = new OtherProcesses(SERVER, { elapsed: () => elapsed });
+  const so: { isLeft?: boolean } = {};
+  let looks = 0;
+  const findLast = async () => {
+    // It stands still right behind its second look.
+    if (++looks === 2) elapsed += 3_600_000;
+    return { revision: looks < 3 ? 3 : 4 };
+  };
+  void others.isLeft(findLast).then((isLeft) => (so.isLeft = isLeft));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(looks).toBeGreaterThan(10);
+  expect(so).toEqual({});
 });

@@ -1,38 +1,37 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import type { RecordedFact } from '#event-store/event-store';
-import { CLOCK, type Clock } from '#kernel/clock';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 
 /** For so long, in milliseconds, a process adds nothing to what it is at, at most. */
 const PATIENCE_MS = 60_000;
 /** How often it is looked whether it did. */
 const LOOK_MS = 500;
 
-/** What tells of a fact that was written, and when. */
-type Written = Pick<RecordedFact, 'revision' | 'metadata'>;
-
 /** Other processes that write to the log of this one: only where that is on a server can there be any. */
 @Injectable()
 export class OtherProcesses {
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'eventStoreUrl'>,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 
   /**
    * Waits while another process is at work that takes several writes. `findLast` answers the last fact of that, and undefined once it
-   * has ended. Answers whether it was left: nothing came for a minute. Clocks that are ahead of this one, or were so before it was set
-   * back, make nobody wait longer.
+   * has ended. Answers whether it was left: this process has seen nothing come for a minute. When a fact was written says nothing, for
+   * that is told by the clock of whoever wrote it. Where nobody else can write, what is there was left, and nobody waits.
    */
-  async isLeft(findLast: () => Promise<Written | undefined>): Promise<boolean> {
+  async isLeft(findLast: () => Promise<Pick<RecordedFact, 'revision'> | undefined>): Promise<boolean> {
     if (this.config.eventStoreUrl === undefined) return (await findLast()) !== undefined;
     let seen: number | undefined;
-    for (let waited = 0; ; waited += LOOK_MS) {
+    for (let since = 0; ;) {
+      // Before the look: a process that stood still behind it has seen nothing meanwhile.
+      const now = this.stopwatch.elapsed();
       const last = await findLast();
       if (last === undefined) return false;
-      if (last.revision !== seen) waited = 0;
+      if (last.revision !== seen) since = this.stopwatch.elapsed();
+      else if (now - since >= PATIENCE_MS) return true;
       seen = last.revision;
-      if (waited >= PATIENCE_MS || this.clock.now() - last.metadata.at >= PATIENCE_MS) return true;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS).unref());
     }
   }

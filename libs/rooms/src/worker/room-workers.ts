@@ -209,8 +209,8 @@ export class RoomWorkers {
       }
       try {
         const position = await this.#append(room, batch);
-        batch.outcomes.forEach((outcome, i) => settle(left[i] as QueuedTask, outcome, position));
-        done += batch.outcomes.length;
+        batch.ends.forEach((end, i) => settle(left[i] as QueuedTask, end, position));
+        done += batch.ends.length;
         isNewest = true;
         races.forget();
       } catch (error) {
@@ -234,10 +234,10 @@ export class RoomWorkers {
     // What the log counts besides the facts' data is not known exactly: half of what it takes is surely taken.
     this.#maxBatchBytes = Math.min(this.#maxBatchBytes, Math.max(error.limit, 2) / 2, batch.bytes / 2);
     if (batch.writers > 1) return 0;
-    batch.outcomes.forEach((outcome, i) =>
-      settle(tasks[i] as QueuedTask, 'wrote' in outcome && outcome.wrote ? { error } : outcome, undefined),
+    batch.ends.forEach((end, i) =>
+      settle(tasks[i] as QueuedTask, 'wrote' in end && end.wrote ? { error } : end, undefined),
     );
-    return batch.outcomes.length;
+    return batch.ends.length;
   }
 
   async #append(room: LiveRoom, batch: Batch): Promise<Position | undefined> {

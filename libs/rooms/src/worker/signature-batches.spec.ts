@@ -1,7 +1,8 @@
+import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import type { ServerName } from '#kernel/ids';
 import { createSigningKey, parseVerifyKey } from '#protocol/signing/signing-key';
-import { checkingTogether, SignatureBatches, type SignatureCheck } from './signature-batches.js';
+import { checkingTogether, keyInBatches, SignatureBatches, type SignatureCheck } from './signature-batches.js';
 
 const KEYS = [1, 2, 3].map((seed) => createSigningKey(Buffer.alloc(32, seed), 'a'));
 
@@ -52,6 +53,26 @@ describe('signatures that are checked together', () => {
     expect(all).toEqual(Array.from({ length: 40 }, () => false));
     const good = KEYS[0]!.sign('text');
     expect(await Promise.all(Array.from({ length: 40 }, () => key.verifyAside('text', good)))).not.toContain(false);
+  });
+
+  it('do not hold by a key that is none, whatever the threads check with', async () => {
+    const identity = Buffer.from([1, ...Buffer.alloc(31)]);
+    const key = keyInBatches(parseVerifyKey(identity)!, new SignatureBatches(undefined, ''));
+    const signature = Buffer.concat([identity, Buffer.alloc(32)]);
+    const all = await Promise.all(Array.from({ length: 40 }, (_, i) => key.verifyAside(`text ${i}`, signature)));
+    expect(all).toEqual(Array.from({ length: 40 }, () => false));
+  });
+
+  it('are checked one by one where no thread can be begun', async () => {
+    const { checks, alone, answers } = checksOf(40);
+    // As under a limit of the processes of a container.
+    const NoThread = function () {
+      throw new Error('ERR_WORKER_INIT_FAILED');
+    } as unknown as typeof Worker;
+    const batches = new SignatureBatches(undefined, undefined, NoThread);
+    for (const check of checks) batches.add(check);
+    expect(await answers).toEqual(expected(40));
+    expect(alone).toHaveLength(40);
   });
 
   it('are checked one by one where a thread ends before it answers', async () => {

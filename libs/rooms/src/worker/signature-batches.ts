@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as afterThisTurn } from 'node:timers';
 import { Worker } from 'node:worker_threads';
-import { SODIUM_PATH } from '#protocol/signing/ed25519';
+import { hasSmallOrder, SODIUM_PATH } from '#protocol/signing/ed25519';
 import type { VerifyKey } from '#protocol/signing/signing-key';
 import type { ServerKeys } from '../receive/server-keys.js';
 
@@ -71,10 +71,11 @@ export class SignatureBatches {
   readonly #threads: Thread[] = [];
   #waiting: SignatureCheck[] = [];
 
-  /** `program` is what the threads run: tests give one that fails, and do without libsodium. */
+  /** `program` is what the threads run: tests give one that fails, and do without libsodium, or without threads. */
   constructor(
     private readonly program = PROGRAM,
     private readonly sodiumPath = SODIUM_PATH ?? '',
+    private readonly Thread = Worker,
   ) {}
 
   add(check: SignatureCheck): void {
@@ -90,6 +91,10 @@ export class SignatureBatches {
 
   #send(checks: readonly SignatureCheck[]): void {
     const thread = this.#pick();
+    if (thread === undefined) {
+      for (const { checkAlone } of checks) checkAlone();
+      return;
+    }
     clearTimeout(thread.idle);
     thread.sent.push(checks);
     thread.worker.ref();
@@ -102,15 +107,16 @@ export class SignatureBatches {
     thread.worker.postMessage(batch);
   }
 
-  /** The one with the least to do. */
-  #pick(): Thread {
+  /** The one with the least to do; undefined where there is none and the machine gives none. */
+  #pick(): Thread | undefined {
     const [first] = this.#threads.toSorted((a, b) => a.sent.length - b.sent.length);
     const isFull = this.#threads.length >= Math.min(availableParallelism(), MOST_THREADS);
-    return first !== undefined && (isFull || first.sent.length === 0) ? first : this.#begin();
+    return first !== undefined && (isFull || first.sent.length === 0) ? first : (this.#begin() ?? first);
   }
 
-  #begin(): Thread {
-    const worker = new Worker(this.program, { eval: true, workerData: this.sodiumPath });
+  #begin(): Thread | undefined {
+    const worker = this.#start();
+    if (worker === undefined) return undefined;
     const thread: Thread = { worker, sent: [], idle: undefined };
     this.#threads.push(thread);
     worker.on('message', (answers: readonly boolean[]) => {
@@ -122,6 +128,15 @@ export class SignatureBatches {
     worker.on('error', () => this.#end(thread));
     worker.on('exit', () => this.#end(thread));
     return thread;
+  }
+
+  /** Undefined where the machine gives no more threads to this process. */
+  #start(): Worker | undefined {
+    try {
+      return new this.Thread(this.program, { eval: true, workerData: this.sodiumPath });
+    } catch {
+      return undefined;
+    }
   }
 
   /** What it has not answered is checked elsewhere. */
@@ -154,7 +169,9 @@ export function keyInBatches(key: VerifyKey, batches: SignatureBatches): VerifyK
   const verifyAside: VerifyKey['verifyAside'] = (message, signature) =>
     new Promise((resolve) => {
       const checkAlone = (): void => resolve(key.verify(message, signature));
-      batches.add({ key: key.publicKey, message, signature, resolve, checkAlone });
+      // A thread without libsodium would take them.
+      if (hasSmallOrder(key.publicKey) || hasSmallOrder(signature)) checkAlone();
+      else batches.add({ key: key.publicKey, message, signature, resolve, checkAlone });
     });
   return { publicKey: key.publicKey, verify: key.verify, verifyAside };
 }

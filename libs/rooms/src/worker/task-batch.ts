@@ -25,12 +25,14 @@ export interface QueuedTask {
   readonly reject: (reason: unknown) => void;
 }
 
-type Outcome = { readonly result: unknown; readonly wrote: boolean } | { readonly error: unknown };
+/** What a task came to. */
+type TaskEnd = { readonly result: unknown; readonly wrote: boolean } | { readonly error: unknown };
 
 /** Tasks that were decided, and what they append together. */
 export interface Batch {
   readonly facts: PendingFact[];
-  readonly outcomes: Outcome[];
+  /** Of the tasks that were decided, in their order. */
+  readonly ends: TaskEnd[];
   readonly undurable: Undurable;
   head: LiveRoom['head'];
   /** Of all facts, roughly. */
@@ -51,11 +53,11 @@ export async function decideBatch(
   maxBytes: number,
 ): Promise<Batch> {
   const undurable = new Undurable();
-  const batch: Batch = { facts: [], outcomes: [], undurable, head: room.head, bytes: 0, writers: 0 };
+  const batch: Batch = { facts: [], ends: [], undurable, head: room.head, bytes: 0, writers: 0 };
   const loopTurn = new Turn(1);
   for (const task of tasks) {
     if (!task.isOfJoin && !isHere(batch.head)) {
-      batch.outcomes.push({ error: unknownRoom() });
+      batch.ends.push({ error: unknownRoom() });
       continue;
     }
     const turn = new RoomTurn(room, batch.head, undurable, task.context, services, task.allowed);
@@ -67,12 +69,12 @@ export async function decideBatch(
       if (batch.writers > 0 && bytes > 0 && (isInParts(turn.facts) || batch.bytes + bytes > maxBytes)) break;
       batch.bytes += bytes;
       if (bytes > 0) batch.writers++;
-      batch.outcomes.push({ result, wrote: bytes > 0 });
+      batch.ends.push({ result, wrote: bytes > 0 });
       batch.head = turn.head;
       batch.facts.push(...turn.facts);
       undurable.absorb(turn.undurable);
     } catch (error) {
-      batch.outcomes.push({ error: refusalFor(task.context.actor, batch.head, error) });
+      batch.ends.push({ error: refusalFor(task.context.actor, batch.head, error) });
     }
     if (loopTurn.isOver()) await loopTurn.pass();
   }
@@ -84,7 +86,7 @@ function bytesOf(facts: readonly PendingFact[]): number {
 }
 
 /** Answers a task. `position`: up to which the batch was appended. */
-export function settle(task: QueuedTask, outcome: Outcome, position: Position | undefined): void {
-  if ('error' in outcome) task.reject(outcome.error);
-  else task.resolve({ result: outcome.result, position: outcome.wrote ? position : undefined });
+export function settle(task: QueuedTask, end: TaskEnd, position: Position | undefined): void {
+  if ('error' in end) task.reject(end.error);
+  else task.resolve({ result: end.result, position: end.wrote ? position : undefined });
 }

@@ -9,16 +9,17 @@ import {
 import { RoomMates } from '#devices/queries/room-mates';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import type { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import type { KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { lookUpLast } from '../notifier/look-up-last.js';
 
-/** Who asks, with their rooms as of now, and what to call now and then in a long computation. */
+/** Who asks, with their rooms as of now, and the turn of the event loop that the answer is computed in. */
 export interface ListsReader {
   readonly userId: UserId;
   readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
-  pause(): Promise<void> | undefined;
+  readonly turn: Turn;
 }
 
 /** Of whom a client has to ask for the devices again, and whose devices are no business of it any more. */
@@ -68,14 +69,14 @@ export class DeviceListChanges {
       await this.#readMoves(reader, since, until, { joined, changed, moved });
     changed.delete(userId);
     for (const other of await this.#keysChanged(reader, since, until)) {
-      await reader.pause();
+      if (reader.turn.isOver()) await reader.turn.pass();
       if (!changed.has(other) && (await mates.has(other))) changed.add(other);
     }
     if (hasOwnFacts) for (const other of await this.#seenByReader(userId, since, until)) changed.add(other);
     const left = new Set<UserId>();
     for (const other of moved) {
       if (changed.has(other) || other === userId) continue;
-      await reader.pause();
+      if (reader.turn.isOver()) await reader.turn.pass();
       ((await mates.has(other)) ? changed : left).add(other);
     }
     return { changed, left };
@@ -87,7 +88,7 @@ export class DeviceListChanges {
     for (const roomId of joinedRoomsOf(reader)) {
       for await (const moves of LISTED_MOVES.pages(this.views, { prefix: [roomId] }, PAGE)) {
         for (const { key, value } of moves) if (value === 'join') changed.add(key[2]);
-        await reader.pause();
+        if (reader.turn.isOver()) await reader.turn.pass();
       }
     }
     return { changed, left: new Set() };
@@ -113,7 +114,7 @@ export class DeviceListChanges {
             (value === 'join' && isIn ? found.changed : found.moved).add(userId);
           }
         }
-        await reader.pause();
+        if (reader.turn.isOver()) await reader.turn.pass();
       }
     }
   }
@@ -146,7 +147,7 @@ export class DeviceListChanges {
         const position = positions[i];
         if (position !== undefined && position > since && position <= until) changed.add(userId);
       }
-      await reader.pause();
+      if (reader.turn.isOver()) await reader.turn.pass();
     }
     return changed;
   }

@@ -55,6 +55,11 @@ describe('the user ids of this server, in any case', () => {
     });
     const create = await alice.ok('GET', `${roomPath(next)}/state/m.room.create`);
     expect(create.additional_creators).toEqual([bob.userId]);
+    // "When upgrading to a room version which doesn't support additional creators, this field is ignored".
+    const ignored = { new_version: '11', additional_creators: ['nobody'] };
+    await alice.ok('POST', `${roomPath(next)}/upgrade`, ignored);
+    const refused = await alice.call('POST', `${roomPath(next)}/upgrade`, { ...ignored, new_version: '12' });
+    expect(refused).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
   });
 
   it('name whose membership is read and set as state', async () => {

@@ -10,6 +10,7 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
 import type { EventForm } from '#rooms/queries/render-event';
 import { listStateRowsAt } from '#rooms/queries/past-state';
+import { listStateRowsAtEnd } from '#rooms/queries/stay-end';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
 import { filterRows, passesFilter } from '#rooms/queries/event-filter';
@@ -68,7 +69,9 @@ export class RoomOverviews {
     const end = formatStreamMoment(this.views.history, { ...now, position: upTo });
     const before = first && { place: { before: first.header.position }, typing: now.typing };
     const start = before === undefined ? end : formatStreamPlace(this.views.history, before);
-    const all = await listStateRowsAt(this.views, roomId, upTo);
+    const all = await (until === undefined
+      ? listStateRowsAt(this.views, roomId, upTo)
+      : listStateRowsAtEnd(opened, until));
     const state = filter === undefined ? all : await filterRows(filter.state, room, all);
     const viewer = { room, now: this.clock.now() };
     const fields = filter?.eventFields;

@@ -16,7 +16,7 @@ import {
   roomIdOfStream,
   type StateChange,
 } from '#rooms/facts/room-facts';
-import { isOfThePast } from '#rooms/facts/fact-text';
+import { headerTextOf, isOfThePast } from '#rooms/facts/fact-text';
 import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
 
 /** A change of one user's membership, as the notifier keeps it. */
@@ -47,7 +47,6 @@ export type Touch =
       readonly keys?: KeyChange;
     };
 
-const PDU_MARK = ',"pdu":{';
 const MEMBER = '"type":"m.room.member"';
 
 const NO_MEMBERS: readonly MembershipTouch[] = Object.freeze([]);
@@ -64,7 +63,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
       return { kind: 'redaction', roomId: roomIdOfStream(stream), eventId };
     }
     if ((type !== 'pdu-accepted' && type !== 'state-taken') || isOfThePast(fact.data)) return undefined;
-    const header = fact.data.slice(0, fact.data.indexOf(PDU_MARK));
+    const header = headerTextOf(fact.data);
     const hasMembers = header.includes(MEMBER);
     const members: MembersOf = (concerns) => (hasMembers ? membersOf(fact, header, concerns) : NO_MEMBERS);
     return { kind: 'room', roomId: roomIdOfStream(stream), hasMembers, members };
@@ -102,7 +101,7 @@ function membersOf(
   header: string,
   concerns: (userId: UserId) => boolean,
 ): readonly MembershipTouch[] {
-  const changed = currentChangeOf(JSON.parse(`${header}}`) as Omit<PduAccepted, 'pdu'>);
+  const changed = currentChangeOf(JSON.parse(header) as Omit<PduAccepted, 'pdu'>);
   const isOne = ({ type, state_key: target }: StateChange): boolean =>
     type === 'm.room.member' && concerns(target as UserId);
   if (changed?.state.some(isOne) !== true) return NO_MEMBERS;

@@ -5,6 +5,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
+import { findStayEnd } from '#rooms/queries/stay-end';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { listStandings } from '#rooms/reading/standing';
 import type { MembershipOver } from '../streams/membership-over.js';
@@ -37,7 +38,7 @@ export class LeftRooms {
   async read(sync: SyncContext, departure: Departure, accountData: readonly AccountData[]): Promise<RoomAnswer> {
     const room = await this.#contextOf(sync, departure);
     const window = departure.over.wasIn ? await this.#window(room, departure) : await this.#lastEvent(room, departure);
-    const states = departure.over.wasIn ? await readStatePart(this.views, room, window, []) : [];
+    const states = await this.#states(room, window, departure);
     const data = listRoomAccountData(sync, room.roomId, accountData);
     const json =
       `{"${sync.stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
@@ -57,6 +58,7 @@ export class LeftRooms {
       isNew: over.isNew,
       after,
       upTo,
+      end: over.wasIn ? await findStayEnd(room, upTo) : undefined,
       isFull: over.isNew || sync.fullState,
       // Not shared: this stretch stands still, and what is in it may yet be redacted.
       recent: new RecentRows(this.views, roomId, upTo, sync.filter.timelineLimit + 1, after),
@@ -83,10 +85,19 @@ export class LeftRooms {
     };
   }
 
-  async #lastEvent(room: RoomContext, departure: Departure): Promise<TimelineWindow> {
-    const { at } = departure;
-    const events = await filterRows(room.sync.filter.timeline, room.reader, await this.#rowsAt(departure, [at]));
-    return { shown: events, hidden: [], limited: false, isResolved: false };
+  async #lastEvent({ sync: { filter }, reader }: RoomContext, departure: Departure): Promise<TimelineWindow> {
+    const own = await this.#rowsAt(departure, [departure.at]);
+    const wanted = await filterRows(filter.timeline, reader, own);
+    const shown = wanted.slice(0, filter.timelineLimit);
+    const hidden = own.filter((row) => !shown.includes(row));
+    return { shown, hidden, limited: shown.length < wanted.length, isResolved: false };
+  }
+
+  /** Who was never in the room is told nothing of its state but what became of them, where they do not learn it from the timeline. */
+  async #states(room: RoomContext, window: TimelineWindow, { over }: Departure): Promise<readonly TimelineRow[]> {
+    if (over.wasIn) return readStatePart(this.views, room, window, []);
+    const own = room.sync.stateAfter ? [...window.shown, ...window.hidden] : window.hidden;
+    return filterRows(room.sync.filter.state, room.reader, own);
   }
 
   /** The newest of the user's own member events after a position, in the order of the log. */

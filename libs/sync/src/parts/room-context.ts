@@ -1,5 +1,6 @@
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
+import type { StayEnd } from '#rooms/queries/stay-end';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import type { SyncContext } from '../streams/sync-context.js';
 import type { RecentRows } from './recent-rows.js';
@@ -14,6 +15,8 @@ export interface RoomContext {
   readonly after: Position | undefined;
   /** The timeline ends with this position. */
   readonly upTo: Position;
+  /** What of the state at its end is for who has left; undefined: all of it. */
+  readonly end?: StayEnd;
   /** The client does not have the room. */
   readonly isNew: boolean;
   /** The client is to get all of the state. */

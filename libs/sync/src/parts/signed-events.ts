@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -9,7 +9,7 @@ import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { type PduAccepted, roomStream } from '#rooms/facts/room-facts';
 import { pduTextOf } from '#rooms/facts/fact-text';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
+import type { RowHeader, TimelineRow } from '#rooms/projections/timeline-row';
 import { findPlaces } from '#rooms/reading/event-rows';
 
 /**
@@ -32,26 +32,27 @@ export class SignedEvents {
     return Promise.all(
       served.map(async (text, i) => {
         const revision = places[i]?.revision;
-        return revision === undefined ? text : this.#write(roomId, ids[i]!, revision, text);
+        return revision === undefined ? text : this.#write(roomId, rows[i]!.header, revision, text);
       }),
     );
   }
 
-  async #write(roomId: RoomId, eventId: EventId, revision: number, text: string): Promise<string> {
+  async #write(roomId: RoomId, header: RowHeader, revision: number, text: string): Promise<string> {
     for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) {
-      return signedText(fact.data, eventId, text);
+      return signedText(fact.data, header, text);
     }
     return text;
   }
 }
 
 /** The PDU of a fact with no more of its content than is served; with its id, which what was signed does not hold. */
-function signedText(factData: string, eventId: EventId, served: string): string {
+function signedText(factData: string, { eventId, redactedBy }: RowHeader, served: string): string {
   const fact = JSON.parse(factData) as PduAccepted;
   const version = findRoomVersion(fact.room_version);
   const pdu = objectOf(parseJson(fact.state_pdus?.[eventId] ?? pduTextOf(factData), { lenient: true }));
   const { content, unsigned, event_id = null } = objectOf(parseJson(served, { lenient: true }));
-  const isWhole = isSame(contentOf(pdu), servedContent(pdu, content));
+  // What a redaction takes away beside the content stays in the log until it is erased.
+  const isWhole = redactedBy === undefined && isSame(contentOf(pdu), servedContent(pdu, content));
   // What the redacting keeps may be more than is served, never the other way round.
   const shown = isWhole || version === undefined ? pdu : redact(pdu, version);
   return canonicalJson({ ...shown, event_id, ...(unsigned === undefined ? {} : { unsigned }) }, { lenient: true });

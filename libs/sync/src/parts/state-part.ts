@@ -24,6 +24,7 @@ export async function readStatePart(
   for (const row of await readResolved(views, room, window)) rows.set(stateKeyOfRow(row), row);
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
   if (!room.sync.stateAfter) await forgetHiddenPast(room, window, rows);
+  tellOwnEnd(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
   const told = await filterRows(filter.state, room.reader, [...rows.values()]);
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
@@ -59,11 +60,28 @@ async function forgetHiddenPast(
  * Where the state section stands: just before the timeline or, with `use_state_after` and where there is no timeline to be
  * before of, at its end.
  */
-function statePosition({ sync, upTo }: RoomContext, { shown }: TimelineWindow): Place {
+function statePosition(room: RoomContext, { shown }: TimelineWindow): Place {
   const [first] = shown;
-  return sync.stateAfter || first === undefined || first.header.position > upTo
-    ? upTo
+  return room.sync.stateAfter || first === undefined || first.header.position > room.upTo
+    ? stateEnd(room)
     : { before: first.header.position };
+}
+
+/** The last place whose state is told. */
+function stateEnd({ upTo, end }: RoomContext): Place {
+  return end?.place ?? upTo;
+}
+
+/** Who has left is told their own end, where what came with it is not for them. */
+function tellOwnEnd(
+  { end, reader, sync }: RoomContext,
+  { shown }: TimelineWindow,
+  rows: Map<string, TimelineRow>,
+): void {
+  if (end?.own === undefined) return;
+  rows.delete(stateKeyOf('m.room.member', reader.reader.userId));
+  const told = new Set(sync.stateAfter ? [] : shown.map(({ header }) => header.eventId));
+  for (const row of end.own) if (!told.has(row.header.eventId)) rows.set(stateKeyOfRow(row), row);
 }
 
 function readFullState(
@@ -88,7 +106,7 @@ async function readDelta(views: Views, room: RoomContext, window: TimelineWindow
 async function readResolved(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
   if (!window.isResolved) return [];
   const from = room.isFull ? statePosition(room, window) : (room.after ?? statePosition(room, window));
-  const changes = await listStateChanges(views, room.roomId, from, room.upTo);
+  const changes = await listStateChanges(views, room.roomId, from, stateEnd(room));
   if (room.sync.stateAfter) return changes;
   const shown = new Set(window.shown.map(({ header }) => header.eventId));
   return changes.filter(({ header }) => !shown.has(header.eventId));

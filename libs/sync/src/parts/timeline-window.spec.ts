@@ -18,7 +18,7 @@ async function timelineOf(count: number): Promise<MemoryReadModels & { scans: Sc
     const state = (i + 1) % 3 === 0 ? { state_key: '' } : {};
     const pdu = { type: 'm', sender: '@a:x', origin_server_ts: 0, depth: i, content: {}, ...state };
     const event_id = `$${i + 1}` as EventId;
-    const value = timelineRowOf({ event_id, position, visibility: 'shared', pdu, lenient: false });
+    const value = timelineRowOf({ event_id, position, visibility: 'shared', room_version: '12', pdu, lenient: false });
     return { collection: 'timeline', key: [room, position], value };
   });
   await store.write(rows);

@@ -4,6 +4,7 @@ import type { OpenSession } from '#http/open-session';
 import { formatStreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
+import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
 import { letIn } from '#rooms/reading/open-room';
@@ -63,9 +64,9 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
       const data = await readAllAccountData(this.views, requester.userId, now.position);
       const rooms: string[] = [];
       const receipts: string[] = [];
-      const pause = this.contexts.pacer();
+      const turn = new Turn(1);
       for (const [roomId, known] of user.rooms) {
-        await pause();
+        if (turn.isOver()) await turn.pass();
         if (known.forgotten || filter?.includesRoom(roomId) === false) continue;
         const room = await this.#room(roomId, known, data, request, archived, receipts);
         if (room === undefined) continue;

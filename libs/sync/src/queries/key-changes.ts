@@ -1,10 +1,10 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { parseStreamMoment } from '#http/tokens/stream-token';
 import type { Requester } from '#kernel/requester';
+import { Turn } from '#projections/turn';
 import { type DeviceListChange, DeviceListChanges } from '../device-lists/device-list-changes.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { StreamMoments } from '../streams/stream-moments.js';
-import { SyncContexts } from '../streams/sync-contexts.js';
 
 /**
  * What /sync would tell of device lists between two of its tokens: client-server API, "End-to-End Encryption", GET /keys/changes. Throws
@@ -25,7 +25,6 @@ export class KeyChangesHandler implements IQueryHandler<KeyChanges> {
   constructor(
     private readonly active: ActiveUsers,
     private readonly moments: StreamMoments,
-    private readonly contexts: SyncContexts,
     private readonly lists: DeviceListChanges,
   ) {}
 
@@ -35,7 +34,7 @@ export class KeyChangesHandler implements IQueryHandler<KeyChanges> {
     const { user, interest } = await this.active.watch(requester.userId);
     try {
       const { position: now } = await this.moments.moment(undefined, () => false);
-      const reader = { userId: requester.userId, rooms: user.rooms, pause: this.contexts.pacer() };
+      const reader = { userId: requester.userId, rooms: user.rooms, turn: new Turn(1) };
       // What the client heard of a part of the log that is lost may be wrong.
       if (begin.isLost) return await this.lists.everybody(reader);
       const until = end.position < now ? end.position : now;

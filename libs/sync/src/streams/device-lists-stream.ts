@@ -17,8 +17,8 @@ export class DeviceListsStream implements SyncStream {
   }
 
   #changesOf(context: SyncContext): ReturnType<DeviceListChanges['between']> {
-    const { since, until, isAnew, requester, rooms, hasOwnFacts, pause } = context;
-    const reader = { userId: requester.userId, rooms, pause };
+    const { since, until, isAnew, requester, rooms, hasOwnFacts, turn } = context;
+    const reader = { userId: requester.userId, rooms, turn };
     if (since !== undefined) return this.lists.between(reader, since.position, until.position, hasOwnFacts);
     return isAnew ? this.lists.everybody(reader) : Promise.resolve(NO_DEVICE_LIST_CHANGE);
   }

@@ -54,7 +54,7 @@ export class RoomsStream implements SyncStream {
     const sections: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] };
     let isNews = false;
     for (const task of tasks) {
-      await context.pause();
+      if (context.turn.isOver()) await context.turn.pass();
       const answered = await this.#answer(context, task);
       if (answered === undefined || !answered.isNews) continue;
       isNews = true;

@@ -4,6 +4,7 @@ import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import type { Turn } from '#projections/turn';
 import type { Reader } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { KnownRoom } from '../notifier/active-user.js';
@@ -44,8 +45,8 @@ export interface SyncContext {
   accountData(): Promise<AccountDataByRoom>;
   /** The requester as a reader of rooms. Read when first asked for. */
   reader(): Promise<Reader>;
-  /** Lets other requests through when this one has held the event loop for long. */
-  pause(): Promise<void> | undefined;
+  /** Of the event loop: the answer lets other requests through when it is over. */
+  readonly turn: Turn;
 }
 
 /** Account data that belongs to no room, and to each room. */

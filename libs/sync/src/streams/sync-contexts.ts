@@ -1,9 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
 import { readerOf } from '#rooms/reading/reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
@@ -27,9 +27,6 @@ export interface SyncRequest {
   readonly stateAfter: boolean;
   readonly allSections: boolean;
 }
-
-/** The event loop is not held longer than this by one answer. */
-const MAX_HOLD_MS = 4;
 
 /** Fixes what an answer is computed from: where it begins and where it ends. */
 @Injectable()
@@ -70,18 +67,7 @@ export class SyncContexts {
       mayHaveMessages: since === undefined || user.mayHaveMessagesSince(since.inbox ?? since.position),
       accountData: once(readAccountData),
       reader: once(() => readerOf(views, requester)),
-      pause: this.pacer(),
-    };
-  }
-
-  /** Answers what to call now and then in a long computation: it lets other requests through when it is time. */
-  pacer(): SyncContext['pause'] {
-    let since = performance.now();
-    return () => {
-      if (performance.now() - since < MAX_HOLD_MS) return undefined;
-      return nextTurn().then(() => {
-        since = performance.now();
-      });
+      turn: new Turn(1),
     };
   }
 }

@@ -90,7 +90,8 @@ export class UnreadSearch {
   }
 
   async *#backwards(): AsyncGenerator<TimelineRow, void> {
-    const { recent, roomId } = this.room;
+    const { recent, roomId, sync } = this.room;
+    const { turn } = sync;
     let last: TimelineRow | undefined;
     for (let i = 0; i < ALWAYS; i++) {
       const row = recent.peek(i) ?? (await recent.at(i));
@@ -99,7 +100,7 @@ export class UnreadSearch {
     }
     const before = [roomId, last!.header.position] as const;
     for await (const page of TIMELINE.pages(this.views, { prefix: [roomId], before, reverse: true }, PAGE)) {
-      await this.room.sync.pause();
+      if (turn.isOver()) await turn.pass();
       for (const { value } of page) yield parseRow(value);
     }
   }

@@ -1,5 +1,6 @@
 import { expectSame } from './assert.js';
 import { type Dialect, describeEvent, type Look, type ToldEvent } from './look.js';
+import type { ModelEvent } from './room-model.js';
 
 /** GET /event of events of the room, by each path there is. */
 export async function lookAtEvents(look: Look): Promise<void> {
@@ -60,7 +61,13 @@ export async function lookAround(look: Look): Promise<void> {
   const before = (body.events_before as ToldEvent[]).map((told) => look.checkTold(what, told));
   const after = (body.events_after as ToldEvent[]).map((told) => look.checkTold(what, told));
   const last = after.at(-1) ?? event;
-  const state = reader.room.stateAfter(last.index);
+  const there = reader.room.stateAfter(last.index);
+  // Who may not read the room's state sees of it what they may see event by event; of their own way it is left open.
+  const isShut = reader.door().open === 'no' && !reader.isForTheWorld(last);
+  const isTold = (it: ModelEvent): boolean => (body.state as ToldEvent[]).some(({ event_id: id }) => id === it.id);
+  const maySee = (it: ModelEvent): boolean =>
+    reader.maySee(it) === 'yes' || (reader.maySee(it) === 'maybe' && isTold(it));
+  const state = isShut ? new Map([...there].filter(([, it]) => maySee(it))) : there;
   if (lazy === '') return look.checkState(`${what}: state`, body.state as ToldEvent[], state);
   const senders = new Set([event, ...before, ...after].map(({ sender }) => sender));
   const wanted = [...state].filter(([, it]) => it.type !== 'm.room.member' || senders.has(it.stateKey!));

@@ -197,6 +197,12 @@ function checkLeft(look: Look, what: string, wish: Wish, since: KeptToken | unde
     const isOwn = event['type'] === 'm.room.member' && event['state_key'] === reader.userId;
     if (index > end && !isOwn) throw new Difference(() => `${what} tells of #${index}, which is after the stay`);
   }
+  const own = reader.room.stateAfter(reader.room.length - 1).get(`m.room.member ${reader.userId}`)!;
+  if (own.index >= known) {
+    const folded = wish.stateAfter ? states : [...states, ...told.timeline.events];
+    const last = folded.findLast((event) => event['type'] === 'm.room.member' && event['state_key'] === reader.userId);
+    expectSame(() => `${what}: what became of them`, describeId(look, String(last?.['event_id'])), describeEvent(own));
+  }
   if (reader.isClosed() || !wasInSince(look, known) || end < known) return;
   const { first, state } = baseOf(look, since);
   const all = reader.room.events.filter(

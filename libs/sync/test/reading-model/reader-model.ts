@@ -72,14 +72,15 @@ export class ReaderModel {
     if (this.isIgnored(event)) return 'no';
     if (this.isClosed()) {
       // To who has forgotten a room it is as to a stranger, who may read what is open to the world.
-      return this.#isForTheWorld(event) || this.room.membership(this.userId) === 'invite' ? 'maybe' : 'no';
+      return this.isForTheWorld(event) || this.room.membership(this.userId) === 'invite' ? 'maybe' : 'no';
     }
     if (this.isAllowed(event)) return 'yes';
     // Their own way out and in is no secret to anybody, whether or not it was another's doing.
     return this.isOwnMemberEvent(event) ? 'maybe' : 'no';
   }
 
-  #isForTheWorld({ type, index }: ModelEvent): boolean {
+  /** Whether everybody may see an event, joined or not. */
+  isForTheWorld({ type, index }: ModelEvent): boolean {
     const places = type === 'm.room.history_visibility' ? [index - 1, index] : [index];
     return places.some((place) => this.room.visibilityAfter(place) === 'world_readable');
   }

@@ -2,6 +2,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ReceiveRoom } from '#rooms/commands/receive-room';
+import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ForeignPdu, ForeignServer } from './foreign-server.js';
 import { type DraftOn, makeOn, openRoom } from './make-on.js';
 import type { MemoryRoom } from './memory-room.js';
@@ -80,7 +81,7 @@ export function tellRoom(
 function textOf(room: MemoryRoom, eventId: string): string {
   const fact = room.facts.find(({ data }) => data.startsWith(`{"event_id":"${eventId}"`));
   if (fact === undefined) throw new Error(`no fact of ${eventId}`);
-  return fact.data.slice(fact.data.indexOf(',"pdu":') + 7, -1);
+  return pduTextOf(fact.data);
 }
 
 /** The current state of the room there, with the join: each key and the event that holds it. */

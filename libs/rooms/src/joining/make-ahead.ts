@@ -7,7 +7,7 @@ const AHEAD = 4;
  * Cuts what comes one after another into groups and hands on what is made of each, in order. Some groups are worked on ahead, so
  * that other cores have work while the caller goes on; other work of the event loop has its turn before each.
  */
-export async function* readAhead<T, R>(
+export async function* makeAhead<T, R>(
   source: AsyncIterable<T> | Iterable<T>,
   size: number,
   make: (group: readonly T[]) => Promise<R>,

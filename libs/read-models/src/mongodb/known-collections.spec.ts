@@ -1,0 +1,140 @@
+import type { Db } from 'mongodb';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ViewsGone } from '../read-model-errors.js';
+import { KnownCollections } from './known-collections.js';
+
+/** A database as far as it is asked here. An answer of it may be on its way for as long as a test likes. */
+class FakeDatabase {
+  readonly made = new Map<string, string>();
+  #noted: { v?: string; n?: number } = {};
+  #ids = 0;
+  /** Of what the next answer waits for `arrive`. */
+  late: 'list' | 'note' | undefined;
+  /** Whether it takes nothing that is written. */
+  refuses = false;
+  readonly #arrivals: (() => void)[] = [];
+
+  make(name: string): void {
+    this.made.set(name, `${++this.#ids}`);
+  }
+
+  /** Lets the answers arrive that wait. */
+  async arrive(): Promise<void> {
+    for (const arrival of this.#arrivals.splice(0)) arrival();
+    await settled();
+  }
+
+  listCollections(): { toArray(): Promise<unknown[]> } {
+    const answer = [...this.made].map(([name, id]) => ({ name, info: { uuid: { toString: () => id } } }));
+    return { toArray: () => this.#answer('list', answer) };
+  }
+
+  collection(name: string): object {
+    return {
+      drop: async () => this.made.delete(name),
+      findOne: () => this.#answer('note', { ...this.#noted }),
+      updateOne: async (_: unknown, { $set }: { $set: { v?: string; n: number } }) => {
+        if (this.refuses) throw new Error('it takes nothing');
+        if ((this.#noted.n ?? 0) <= $set.n) Object.assign(this.#noted, $set);
+      },
+    };
+  }
+
+  async #answer<T>(what: 'list' | 'note', answer: T): Promise<T> {
+    if (this.late === what) {
+      this.late = undefined;
+      await new Promise<void>((resolve) => this.#arrivals.push(resolve));
+    }
+    return answer;
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+describe('known collections', () => {
+  let database: FakeDatabase;
+  let owner: KnownCollections;
+
+  const known = (groups: number): KnownCollections => new KnownCollections(database as unknown as Db, { groups });
+
+  beforeEach(async () => {
+    database = new FakeDatabase();
+    owner = known(1);
+    expect(await owner.take()).toBeUndefined();
+    database.make('a');
+    owner.wrote(['a', 'b']);
+    await owner.look();
+  });
+
+  it('are not missed by a look whose answer arrives after that of a later one', async () => {
+    database.late = 'list';
+    const early = owner.look();
+    await settled();
+    database.make('b');
+    await owner.look();
+    await database.arrive();
+    await early;
+    database.made.delete('b');
+    await expect(owner.look()).rejects.toThrow(ViewsGone);
+  });
+
+  it('are not taken for what bore their name before they were dropped and made anew here', async () => {
+    let look: Promise<void> | undefined;
+    await owner.dropping('a', async () => {
+      database.late = 'list';
+      look = owner.look();
+      await settled();
+      database.made.delete('a');
+    });
+    database.make('a');
+    owner.wrote(['a']);
+    await database.arrive();
+    await look;
+    await owner.look();
+    await owner.look();
+  });
+
+  it('are missed by nobody who asks while the one that has the lease drops them', async () => {
+    database.late = 'note';
+    const asked = known(1).check();
+    await owner.dropping('a', async () => void database.made.delete('a'));
+    await database.arrive();
+    await asked;
+  });
+
+  it('are noted no more by a process that has lost the lease', async () => {
+    database.make('b');
+    database.late = 'list';
+    const late = owner.look();
+    await settled();
+    const next = known(2);
+    expect(await next.take()).toBeUndefined();
+    await next.dropping('a', async () => void database.made.delete('a'));
+    await database.arrive();
+    await late;
+    expect(await known(3).take()).toBeUndefined();
+  });
+
+  it('are noted by the next look where the server did not take the note', async () => {
+    database.refuses = true;
+    database.make('b');
+    await owner.look();
+    await settled();
+    database.refuses = false;
+    await owner.look();
+    database.made.delete('b');
+    await expect(known(1).check()).rejects.toThrow('collection b of the views');
+  });
+
+  it('are all thrown away by the next process where one of them is gone', async () => {
+    database.make('b');
+    database.make('another');
+    await owner.look();
+    database.made.delete('a');
+    await expect(known(1).check()).rejects.toThrow('collection a of the views was dropped');
+    expect(await known(2).take()).toContain('collection a of the views was dropped');
+    expect([...database.made.keys()]).toEqual(['another']);
+  });
+});
