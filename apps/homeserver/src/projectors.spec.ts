@@ -198,7 +198,7 @@ describe('the rows of every projector', () => {
     const devices = [
       ofDevice('device-keys-set', { device_keys: { keys: {} } }),
       ofDevice('one-time-keys-added', { keys: [] }),
-      ofDevice('one-time-key-claimed', { algorithm: 'a', key_id: '1', by: BOB }),
+      ofDevice('one-time-keys-claimed', { claims: [{ algorithm: 'a', key_id: '1', by: BOB }] }),
       ofDevice('device-keys-summed-up', { device_keys: { keys: {} } }),
       { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|C` },
       { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|E` },

@@ -30,16 +30,21 @@ describe('a claim', () => {
     expect(countKeys(left, '').counts).toEqual({});
   });
 
-  it('says in each fact what is left after it', () => {
+  it('is told with the others that were decided with it, and what is left after them', () => {
+    const claims = Array.from({ length: 3 }, () => ({ algorithm: 'a', by: BOB }));
     const { facts } = decideClaims(
-      withKeys([key('a', '1'), key('a', '2')]),
-      [
-        { algorithm: 'a', by: BOB },
-        { algorithm: 'a', by: BOB },
-      ],
+      withKeys([key('a', '1'), key('a', '2'), key('b', '3')], [key('a', 'f')]),
+      claims,
       NOW,
     );
-    expect(facts.map(({ data }) => 'after' in data && data.after.counts)).toEqual([{ a: 1 }, {}]);
+    expect(facts).toMatchObject([
+      {
+        data: {
+          claims: [{ key_id: '1' }, { key_id: '2' }, { key_id: 'f', fallback: true }],
+          after: { counts: { b: 1 }, unused_fallback: [] },
+        },
+      },
+    ]);
   });
 
   it('is given the fallback key where none is left, which is used from then on and stays', () => {

@@ -1,5 +1,5 @@
 import type { UserId } from '#kernel/ids';
-import type { DeviceKeyFact, NamedPublicKey, OneTimeKeyClaimed } from '../facts/device-key-facts.js';
+import type { ClaimedKey, DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js';
 import type { KeyTime } from './decide-upload.js';
 import { countKeys, evolveKeysOfDevice, type KeysOfDevice, keysOfDeviceMade } from './keys-of-device.js';
 
@@ -20,28 +20,23 @@ export interface Claims {
  * algorithm (client-server API, "One-time and fallback keys").
  */
 export function decideClaims(keys: KeysOfDevice, claims: readonly Claim[], { createdTs, history }: KeyTime): Claims {
-  let now = keysOfDeviceMade(keys, createdTs);
-  const facts: DeviceKeyFact[] = [];
+  const own = keysOfDeviceMade(keys, createdTs);
+  const free = [...own.oneTimeKeys.values()].filter((key) => key.history === history);
+  const used = new Set([...own.fallbackKeys.values()].filter((key) => key.used).map(({ algorithm }) => algorithm));
+  const claimed: ClaimedKey[] = [];
   const given = claims.map(({ algorithm, by }) => {
-    const oneTimeKey = [...now.oneTimeKeys.values()].find(
-      (key) => key.algorithm === algorithm && key.history === history,
-    );
-    const fallback = oneTimeKey === undefined ? now.fallbackKeys.get(algorithm) : undefined;
-    const key = oneTimeKey ?? fallback;
-    if (key === undefined || fallback?.used === true) return key;
-    const claimed: Omit<OneTimeKeyClaimed, 'after'> = {
-      algorithm,
-      key_id: key.key_id,
-      by,
-      ...(fallback === undefined ? {} : { fallback: true }),
-      created_ts: createdTs,
-    };
-    now = evolveKeysOfDevice(now, {
-      type: 'one-time-key-claimed',
-      data: { ...claimed, after: countKeys(now, history) },
-    });
-    facts.push({ type: 'one-time-key-claimed', data: { ...claimed, after: countKeys(now, history) } });
+    const at = free.findIndex((key) => key.algorithm === algorithm);
+    const [oneTimeKey] = at < 0 ? [] : free.splice(at, 1);
+    const key = oneTimeKey ?? own.fallbackKeys.get(algorithm);
+    if (key === undefined || (oneTimeKey === undefined && used.has(algorithm))) return key;
+    if (oneTimeKey === undefined) used.add(algorithm);
+    const { key_id } = key;
+    claimed.push(oneTimeKey === undefined ? { algorithm, key_id, by, fallback: true } : { algorithm, key_id, by });
     return key;
   });
-  return { facts, given };
+  if (claimed.length === 0) return { facts: [], given };
+  const type = 'one-time-keys-claimed';
+  const data = { claims: claimed, created_ts: createdTs, after: { counts: {}, unused_fallback: [], history } };
+  const after = countKeys(evolveKeysOfDevice(own, { type, data }), history);
+  return { facts: [{ type, data: { ...data, after } }], given };
 }

@@ -65,8 +65,8 @@ describe('an upload of keys', () => {
     const before = uploaded(NO_KEYS, { oneTimeKeys: [key('1'), key('2')] });
     const claimed = { algorithm: 'signed_curve25519', key_id: '1', by: '@b:b' as never };
     const keys = evolveKeysOfDevice(before, {
-      type: 'one-time-key-claimed',
-      data: { ...claimed, created_ts: 7, after: countKeys(before, '') },
+      type: 'one-time-keys-claimed',
+      data: { claims: [claimed], created_ts: 7, after: countKeys(before, '') },
     });
     expect(countKeys(keys, '').counts).toEqual({ signed_curve25519: 1 });
     expect(upload(keys, { oneTimeKeys: [key('1'), key('2')] })).toEqual([]);

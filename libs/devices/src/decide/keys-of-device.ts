@@ -4,11 +4,11 @@ import type { JsonObject } from '#kernel/json';
 import { shortHash } from '#kernel/short-hash';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type {
+  ClaimedKey,
   DeviceKeyFact,
   DeviceKeysSummedUp,
   KeyCounts,
   NamedPublicKey,
-  OneTimeKeyClaimed,
   PublicKey,
 } from '../facts/device-key-facts.js';
 
@@ -100,8 +100,8 @@ export function evolveKeysOfDevice(before: KeysOfDevice, { type, data }: DeviceK
       const set = data.keys.map((key) => [key.algorithm, { ...key, used: false }] as const);
       return { ...keys, fallbackKeys: new Map([...keys.fallbackKeys, ...set]) };
     }
-    case 'one-time-key-claimed':
-      return afterClaim(keys, data);
+    case 'one-time-keys-claimed':
+      return afterClaims(keys, data.claims);
     case 'device-keys-summed-up':
       return summedUp(data);
     case 'device-keys-ended':
@@ -122,20 +122,24 @@ function hasSameKeys(before: JsonObject | undefined, after: JsonObject): boolean
   return before === undefined || isDeepStrictEqual(before['keys'], after['keys']);
 }
 
-function afterClaim(keys: KeysOfDevice, claim: OneTimeKeyClaimed): KeysOfDevice {
-  if (claim.fallback === true) {
-    const fallback = keys.fallbackKeys.get(claim.algorithm);
-    if (fallback?.key_id !== claim.key_id) return keys;
-    return { ...keys, fallbackKeys: new Map(keys.fallbackKeys).set(claim.algorithm, { ...fallback, used: true }) };
-  }
-  const name = nameOfKey(claim);
-  const key = keys.oneTimeKeys.get(name);
-  if (key === undefined) return keys;
+function afterClaims(keys: KeysOfDevice, claims: readonly ClaimedKey[]): KeysOfDevice {
   const oneTimeKeys = new Map(keys.oneTimeKeys);
-  oneTimeKeys.delete(name);
-  const claimed = new Map(keys.claimed).set(name, hashOfKey(key.key));
+  const fallbackKeys = new Map(keys.fallbackKeys);
+  const claimed = new Map(keys.claimed);
+  for (const claim of claims) {
+    const fallback = fallbackKeys.get(claim.algorithm);
+    if (claim.fallback === true) {
+      if (fallback?.key_id === claim.key_id) fallbackKeys.set(claim.algorithm, { ...fallback, used: true });
+      continue;
+    }
+    const name = nameOfKey(claim);
+    const key = oneTimeKeys.get(name);
+    if (key === undefined) continue;
+    oneTimeKeys.delete(name);
+    claimed.set(name, hashOfKey(key.key));
+  }
   while (claimed.size > CLAIMED) claimed.delete(claimed.keys().next().value as string);
-  return { ...keys, oneTimeKeys, claimed };
+  return { ...keys, oneTimeKeys, fallbackKeys, claimed };
 }
 
 function summedUp(data: DeviceKeysSummedUp): KeysOfDevice {

@@ -55,12 +55,17 @@ export interface FallbackKeysSet extends OfDevice {
   readonly keys: readonly NamedPublicKey[];
 }
 
-/** `one-time-key-claimed`: the key is given to nobody else; with `fallback` it is a fallback key, which stays and is used now. */
-export interface OneTimeKeyClaimed extends OfDevice {
+/** A key that somebody was given, and nobody else is; with `fallback` it is a fallback key, which stays and is used now. */
+export interface ClaimedKey {
   readonly algorithm: string;
   readonly key_id: string;
   readonly by: UserId;
   readonly fallback?: true;
+}
+
+/** `one-time-keys-claimed`: by those who asked at the same time. */
+export interface OneTimeKeysClaimed extends OfDevice {
+  readonly claims: readonly ClaimedKey[];
 }
 
 /** `device-keys-summed-up`: all that stands, said again: nothing before it counts. */
@@ -83,7 +88,7 @@ export interface DeviceKeyFacts {
   'device-keys-set': DeviceKeysSet;
   'one-time-keys-added': OneTimeKeysAdded;
   'fallback-keys-set': FallbackKeysSet;
-  'one-time-key-claimed': OneTimeKeyClaimed;
+  'one-time-keys-claimed': OneTimeKeysClaimed;
   'device-keys-summed-up': DeviceKeysSummedUp;
   'device-keys-ended': DeviceKeysEnded;
 }
@@ -97,7 +102,7 @@ export const DEVICE_KEY_SHAPES: Readonly<Record<keyof DeviceKeyFacts, readonly U
   'device-keys-set': [],
   'one-time-keys-added': [],
   'fallback-keys-set': [],
-  'one-time-key-claimed': [],
+  'one-time-keys-claimed': [],
   'device-keys-summed-up': [],
   'device-keys-ended': [],
 };
