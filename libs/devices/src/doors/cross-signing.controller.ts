@@ -12,12 +12,15 @@ import { AddSignatures } from '../commands/add-signatures.js';
 import { SetCrossSigningKeys } from '../commands/set-cross-signing-keys.js';
 import { parseCrossSigningKeys, parseSentKeys } from './parse-cross-signing.js';
 
+/** Where clients look for them that are older than the specification of it. */
+const UNSTABLE = '_matrix/client/unstable';
+
 const FLOWS: readonly (readonly Stage[])[] = [['m.login.password']];
 
 /** Keys by which users sign their devices and each other, and what they signed (client-server API, "Cross-signing"). */
 @Authenticated()
 @RateLimited('default')
-@Controller(under(TODAY, 'keys'))
+@Controller(under([...TODAY, UNSTABLE], 'keys'))
 export class CrossSigningController {
   constructor(
     private readonly commands: CommandBus,
