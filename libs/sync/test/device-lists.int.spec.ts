@@ -132,12 +132,15 @@ class Model {
   readonly rooms: Set<number>[] = [new Set(), new Set(), new Set()];
   /** After each step: the room mates of each user. */
   readonly mates: Set<number>[][] = [];
+  /** After each step: who is in each room. */
+  readonly past: Set<number>[][] = [];
   readonly changed: (number | undefined)[] = [];
   readonly joined: (number | undefined)[] = [];
 
   note({ changed, joined }: { changed?: number; joined?: number }): void {
     this.changed.push(changed);
     this.joined.push(joined);
+    this.past.push(this.rooms.map((room) => new Set(room)));
     this.mates.push(
       users.map(
         (_, me) => new Set(this.rooms.flatMap((room) => (room.has(me) ? [...room] : [])).filter((one) => one !== me)),
@@ -158,7 +161,10 @@ class Model {
     const [changed, left] = [told.changed, told.left].map((ids) =>
       ids.map((id) => users.findIndex(({ userId }) => userId === id)),
     );
-    const everMates = new Set(this.mates.slice(Math.max(0, since - 1)).flatMap((of) => [...of[me]!]));
+    // Who was in a room that the reader came to later may be said to have left: nobody knows them, and it does no harm.
+    const stays = this.past.slice(Math.max(0, since - 1));
+    const wereIn = (room: number): Set<number> => new Set(stays.flatMap((rooms) => [...rooms[room]!]));
+    const everMates = new Set([0, 1, 2].map(wereIn).flatMap((room) => (room.has(me) ? [...room] : [])));
     for (const one of users.keys()) {
       const isMate = one === me ? keys.has(me) : after.has(one);
       const must = isMate && (keys.has(one) || (one !== me && !before.has(one)));
