@@ -246,6 +246,25 @@ describe('what was tampered with is named', () => {
     ]);
   });
 
+  test('what is said to redact an event, or to be redacted, and does not', async () => {
+    const { room, facts } = await livedInRoom();
+    const at = facts.findIndex((fact) => fact.type === 'pdu-redacted');
+    const { event_id: eventId, redacted_by: by } = JSON.parse(facts[at]!.data) as PduRedacted;
+    const problem = (id: string, other: string) => `${id}: what ${other} left of it does not follow upon that`;
+    const [first] = check(
+      room,
+      facts.filter((fact) => fact !== facts[at]),
+    );
+    expect(first).toMatchObject({ problem: problem(eventId, by) });
+    const said = facts.findLastIndex((fact) => fact.type === 'pdu-accepted' && fact !== facts.at(-1));
+    const { event_id: id } = JSON.parse(facts[said]!.data) as { event_id: string };
+    const findings = check(
+      room,
+      changed(facts, facts[said]!.revision, () => ({ redacted_by: by })),
+    );
+    expect(findings.map((one) => one.problem)).toEqual([problem(id, by)]);
+  });
+
   test.each(['1', '11'])('the remains of a redacted event (room version %s)', async (version) => {
     const { room, facts } = await livedInRoom(version);
     const at = facts.findLastIndex((fact) => fact.type === 'pdu-redacted');

@@ -50,6 +50,8 @@ export class RoomVerifier {
   #isAgain = false;
   /** The accepted redactions, and what each names. */
   readonly #redactions = new Map<EventId, EventId>();
+  /** Which events the fact before says are redacted together with it, and by which: `pdu-redacted` of each is to follow. */
+  readonly #due = new Map<EventId, EventId>();
   /** The parts that stand right before the next fact. */
   #parts: RecordedFact[] = [];
 
@@ -75,7 +77,8 @@ export class RoomVerifier {
     const problems: string[] = [];
     this.#isAgain = isAgain;
     try {
-      if (fact.type === 'change-told') return this.#checkPart(fact);
+      if (fact.type !== 'pdu-redacted') this.#checkFollowed(problems);
+      if (fact.type === 'change-told') return this.#checkPart(fact, problems);
       if (isOfPdu(fact.type)) this.#checkPdu(fact.type, fact, problems);
       else if (fact.type === 'state-learnt') this.#checkLearnt(fact, problems);
       else if (fact.type === 'join-completed') this.#checkCompleted(fact, problems);
@@ -95,6 +98,7 @@ export class RoomVerifier {
    */
   skip(): void {
     this.#isTorn = true;
+    this.#due.clear();
   }
 
   #checkPdu(type: PduFactType, fact: RecordedFact, problems: string[]): void {
@@ -109,7 +113,7 @@ export class RoomVerifier {
     const isKnownAsReduced = isErased || (body.origin !== undefined && isRedacted(pdu, version));
     if (isReduced && !isKnownAsReduced) problems.push(`${body.event_id}: the content hash does not match`);
     if (type === 'outlier-stored') this.#beginAnew(event);
-    if (type === 'pdu-accepted' && event.redacts !== undefined) this.#redactions.set(body.event_id, event.redacts);
+    if (type === 'pdu-accepted') this.#noteRedactions(body, event.redacts);
     this.#checkVersion(event, version, problems);
     this.#checkSignature(fact, event, version, problems);
     this.#checkCarried(body, version, problems);
@@ -124,8 +128,22 @@ export class RoomVerifier {
     else problems.push(...this.#graph.check(named, { type, body: whole }));
   }
 
-  #checkPart(fact: RecordedFact): Finding[] {
-    const problems: string[] = [];
+  #noteRedactions(
+    { event_id: eventId, takes_effect: takesEffect, redacted_by: by }: PduAccepted,
+    redacts?: EventId,
+  ): void {
+    if (redacts !== undefined) this.#redactions.set(eventId, redacts);
+    if (takesEffect === true && redacts !== undefined) this.#due.set(redacts, eventId);
+    if (by !== undefined) this.#due.set(eventId, by);
+  }
+
+  /** Views take the word of the fact before for it that a redaction takes effect. */
+  #checkFollowed(problems: string[]): void {
+    for (const [eventId, by] of this.#due) problems.push(`${eventId}: what ${by} left of it does not follow upon that`);
+    this.#due.clear();
+  }
+
+  #checkPart(fact: RecordedFact, problems: string[]): Finding[] {
     const body = JSON.parse(fact.data) as ChangeTold;
     if (body.part === 1) this.#parts = [];
     this.#parts.push(fact);
@@ -223,6 +241,7 @@ export class RoomVerifier {
     // The id is the hash of what a redaction leaves: where it is a hash at all, it proves the remains; the signature does always.
     const eventId = eventIdOf(remains, version);
     if (eventId !== body.event_id) problems.push(`the remains of ${body.event_id} have the id ${eventId}`);
+    this.#due.delete(body.event_id);
     // That the rules let it take effect nothing tells any more; that somebody asked for it does.
     if (!this.#isTorn && this.#redactions.get(body.redacted_by) !== body.event_id)
       problems.push(`${body.event_id}: ${body.redacted_by}, which is to have redacted it, does not`);
