@@ -5,6 +5,9 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
+import { LocalRoom } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
 import { type ForeignDraft, type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { makeOn, openRoom } from '#testing/receiving/make-on';
 import type { MemoryRoom } from '#testing/receiving/memory-room';
@@ -51,8 +54,8 @@ const setMember = async (sender: UserId, userId: UserId, membership: string): Pr
   receive(await make(sender, { type: 'm.room.member', stateKey: userId, content: { membership } }));
 
 /** But for signatures. */
-function check(facts: readonly RecordedFact[]): Finding[] {
-  const verifier = new RoomVerifier(room.roomId, () => undefined);
+function check(facts: readonly RecordedFact[], roomId = room.roomId): Finding[] {
+  const verifier = new RoomVerifier(roomId, () => undefined);
   return [...facts.flatMap((fact) => verifier.check(fact)), ...verifier.end()];
 }
 
@@ -191,5 +194,32 @@ describe.each(['1', '2', '3', '11', '12'])('redactions in a room of version %s',
     expect(check(withEffect(revision, late, eventId))).toEqual([
       { revision: revision + 0.5, problem: expect.stringContaining('does not do so here') },
     ]);
+  });
+});
+
+describe('what was said before anybody else was in the room', () => {
+  const [DAVE, ERIN] = [OTHER_SERVER.user('dave'), OTHER_SERVER.user('erin')];
+
+  test('is known to be here, and whose it is, though it is not held', async () => {
+    const store = new MemoryEventStore();
+    const local = await LocalRoom.begin(store, '11');
+    const others = new ForkedRoom(store, local);
+    const levels = { users: { '@alice:a.example': 100, [DAVE]: 50 } };
+    await local.setState('m.room.join_rules', { join_rule: 'public' });
+    await local.setState('m.room.power_levels', levels);
+    const first = await local.say('first');
+    for (const user of [DAVE, ERIN]) await others.join(user);
+    const redactBy = async (sender: UserId, more?: object): Promise<EventId> => {
+      const draft = { sender, type: 'm.room.redaction', content: { redacts: first.eventId } };
+      return (await others.receive({ ...draft, prevEvents: await others.extremities() }, undefined, more)).eventId;
+    };
+    await redactBy(ERIN);
+    expect(check(await others.facts(), local.roomId)).toEqual([]);
+    const redactedBy = await redactBy(DAVE, { takes_effect: true });
+    expect(check(await others.facts(), local.roomId)).toEqual([
+      { revision: 8, problem: `${first.eventId}: is redacted by ${redactedBy}, and that is left out` },
+    ]);
+    await others.redact(first, redactedBy);
+    expect(check(await others.facts(), local.roomId)).toEqual([]);
   });
 });
