@@ -59,8 +59,8 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
  * references by tests. Nothing that decides, remembers or says what is written is used here.
  */
 export class VerifiedGraph {
+  readonly redactions: VerifiedRedactions;
   readonly #events: VerifiedEvents;
-  readonly #redactions: VerifiedRedactions;
   /** The state after each event, oldest first. */
   readonly #after = new Map<EventId, StateTrie>();
   /** What each of the events in `#after` took the place of, where nobody else has written to the room. */
@@ -78,7 +78,7 @@ export class VerifiedGraph {
     isForged: (event: RoomEvent) => boolean = () => false,
   ) {
     this.#events = new VerifiedEvents(version, isForged);
-    this.#redactions = new VerifiedRedactions(version, this.#events);
+    this.redactions = new VerifiedRedactions(version, this.#events);
   }
 
   /** How many events are held. */
@@ -94,19 +94,14 @@ export class VerifiedGraph {
   /** Takes what remains of an event that was redacted; answers what is wrong with that it was. */
   checkRedacted(remains: RoomEvent, redactedBy: EventId): string[] {
     this.#events.noteRedacted(remains);
-    return this.#redactions.settle(remains, redactedBy);
-  }
-
-  /** As of `VerifiedRedactions`. */
-  takeLeftOut(): string[] {
-    return this.#redactions.takeLeftOut();
+    return this.redactions.settle(remains, redactedBy);
   }
 
   /** Takes an event whose place is not known; answers what is wrong with what its fact says. */
   checkOutlier(event: RoomEvent, body: OutlierStored): string[] {
     this.#isShared = true;
     this.#events.take(event);
-    this.#redactions.take(event, false);
+    this.redactions.take(event, false);
     const isRejected = body.reason !== undefined;
     const isTold = this.#events.restsOnErased(event);
     const refusal = isTold ? body.reason : this.#events.refusalByAuthEvents(event);
@@ -163,9 +158,9 @@ export class VerifiedGraph {
     const gap = { isOfThePast: body.history === true, isAfterGap: typeof body.base === 'object' };
     if (endsNothing(OUTCOMES[fact.type], gap)) this.#endedNothing.add(event.eventId);
     else this.#endedNothing.delete(event.eventId);
-    this.#redactions.take(event, true);
+    this.redactions.take(event, true);
     if (fact.type === 'pdu-accepted') {
-      problems.push(...this.#redactions.accept(event, before, redacted, fact.body));
+      problems.push(...this.redactions.accept(event, before, redacted, fact.body));
       this.#checkPlace(event, fact.body, after, problems);
     }
     this.#note(event, before, after);

@@ -67,12 +67,12 @@ function acceptedRedactions(facts: readonly RecordedFact[]): (PduAccepted & { re
 }
 
 /** The facts with one more behind some other: that a redaction took effect on an event. */
-function withEffect(after: number, { event }: ForeignPdu, redactedBy: EventId): RecordedFact[] {
+function withEffect(behind: number, { event }: ForeignPdu, redactedBy: EventId): RecordedFact[] {
   const facts = recordedFactsOf(room);
   const header = { event_id: event.eventId, redacted_by: redactedBy, room_version: version.id };
   const text = canonicalJson(redact(event.pdu, version), { lenient: true });
-  const effect = { ...facts[after]!, type: 'pdu-redacted', data: factWithPdu(header, text) };
-  return facts.toSpliced(after + 1, 0, { ...effect, revision: after + 0.5 });
+  const effect = { ...facts[behind]!, type: 'pdu-redacted', data: factWithPdu(header, text) };
+  return facts.toSpliced(behind + 1, 0, { ...effect, revision: behind + 0.5 });
 }
 
 describe.each(['1', '2', '3', '11', '12'])('redactions in a room of version %s', (id) => {
@@ -173,14 +173,14 @@ describe.each(['1', '2', '3', '11', '12'])('redactions in a room of version %s',
       [late, refused[1]!],
     ] as const) {
       const { eventId } = by.event;
-      const after = Math.max(...[eventId, target.event.eventId].map((one) => facts.findIndex(isAbout(one))));
+      const behind = Math.max(...[eventId, target.event.eventId].map((one) => facts.findIndex(isAbout(one))));
       // By the rules of the first versions it never came to be part of the room.
       const why = version.redactionAuthRule ? '' : ': You need the redact power level to redact events of others';
       expect(facts[facts.findIndex(isAbout(eventId))]!.type).toBe(
         version.redactionAuthRule ? 'pdu-rejected' : 'pdu-accepted',
       );
-      expect(check(withEffect(after, target, eventId))).toContainEqual({
-        revision: after + 0.5,
+      expect(check(withEffect(behind, target, eventId))).toContainEqual({
+        revision: behind + 0.5,
         problem: `${target.event.eventId}: ${eventId}, which is to have redacted it, does not do so here${why}`,
       });
     }

@@ -79,7 +79,7 @@ export class RoomVerifier {
 
   /** What is wrong with that nothing follows on the last fact, but for what the next ones may say. */
   end(): Finding[] {
-    const problems = this.#isTorn ? [] : (this.#graph?.takeLeftOut() ?? []);
+    const problems = this.#isTorn ? [] : (this.#graph?.redactions.takeLeftOut() ?? []);
     return problems.map((problem) => ({ revision: this.#last, problem }));
   }
 
