@@ -20,7 +20,12 @@ interface AcceptedRedaction {
 interface Effect {
   readonly eventId: EventId;
   readonly redactedBy: EventId;
+  /** Whether it may be left out. */
+  readonly isOptional: boolean;
 }
+
+/** NOTSPEC: of so many redactions that wait for an event only some are looked at, and nobody can tell which. */
+const MANY = 1_000;
 
 /** What a redaction names, where it was here before it. */
 export interface Redacted {
@@ -48,18 +53,22 @@ export class VerifiedRedactions {
     const { eventId } = event;
     const redactions = this.#accepted.get(eventId);
     if (redactions === undefined) return;
-    const refused = redactions.filter((one) => this.#refusal(one, event) !== undefined);
-    const allowed = redactions.filter((one) => !refused.includes(one));
-    this.#due.push(...allowed.map((one) => ({ eventId, redactedBy: one.eventId })));
+    const isOptional = redactions.length >= MANY;
+    const refused = redactions.filter((one) => {
+      if (this.#refusal(one, event) !== undefined) return true;
+      this.#due.push({ eventId, redactedBy: one.eventId, isOptional });
+      return false;
+    });
     if (isPlaced) this.#accepted.set(eventId, refused);
   }
 
   /** Takes an event that was taken before and is accepted; answers what is wrong with what its fact says of what is redacted with it. */
   accept(event: RoomEvent, before: StateTrie, redacted: Redacted | undefined, body: PduAccepted): string[] {
     const { eventId } = event;
-    const first = this.#due.find((due) => due.eventId === eventId)?.redactedBy;
+    const due = this.#due.find((one) => one.eventId === eventId);
+    const first = due?.redactedBy;
     const problems = this.#accept(event, before, redacted, body);
-    if (first !== body.redacted_by)
+    if (first !== body.redacted_by && due?.isOptional !== true)
       problems.push(
         `${eventId}: is redacted by ${first ?? 'nothing'} as it comes, not by ${body.redacted_by ?? 'nothing'}`,
       );
@@ -82,7 +91,7 @@ export class VerifiedRedactions {
 
   /** What was due and has not followed. */
   takeLeftOut(): string[] {
-    const due = this.#due.splice(0);
+    const due = this.#due.splice(0).filter(({ isOptional }) => !isOptional);
     return due.map(({ eventId, redactedBy }) => `${eventId}: is redacted by ${redactedBy}, and that is left out`);
   }
 
@@ -93,11 +102,16 @@ export class VerifiedRedactions {
       return isEffectTold ? [`${eventId}: is to take effect, though it redacts nothing`] : [];
     const redaction = { eventId, sender, levels: before.get('m.room.power_levels', '') };
     const takesEffect = redacted !== undefined && this.#refusal(redaction, redacted.event) === undefined;
-    if (takesEffect) this.#due.push({ eventId: redacts, redactedBy: eventId });
-    if (!takesEffect || !redacted.isPlaced)
-      this.#accepted.set(redacts, [...(this.#accepted.get(redacts) ?? []), redaction]);
+    if (takesEffect) this.#due.push({ eventId: redacts, redactedBy: eventId, isOptional: false });
+    if (!takesEffect || !redacted.isPlaced) this.#keep(redacts, redaction);
     if (takesEffect === isEffectTold) return [];
     return [`${eventId}: ${takesEffect ? 'takes effect at once, which is not told' : 'does not take effect at once'}`];
+  }
+
+  #keep(redacts: EventId, redaction: AcceptedRedaction): void {
+    const kept = this.#accepted.get(redacts);
+    if (kept === undefined) this.#accepted.set(redacts, [redaction]);
+    else kept.push(redaction);
   }
 
   #refusal({ sender, levels }: AcceptedRedaction, target: RoomEvent): Refusal {
