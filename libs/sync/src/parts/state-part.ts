@@ -167,6 +167,9 @@ function membersToLoad(room: RoomContext, { shown }: TimelineWindow, heroes: rea
   const users = new Set(shown.map(({ header }) => header.sender));
   for (const hero of heroes) users.add(hero);
   if (room.isFull) users.add(room.sync.requester.userId);
+  // Who was here before may have what the timeline says is over, and with `use_state_after` takes it from the state alone.
+  if (room.sync.stateAfter)
+    for (const { header } of shown) if (header.membership !== undefined) users.add(header.stateKey as UserId);
   return [...users];
 }
 
