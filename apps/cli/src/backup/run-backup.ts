@@ -4,7 +4,6 @@ import { LogDamaged } from '#event-store/event-store-errors';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { findDamage, LONGEST_LOOK } from '#event-store/lmdb/find-damage';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
-import { reserveLockFile } from '#event-store/lmdb/reserve-lock-file';
 import { findWriter } from '#event-store/lmdb/writer-lock';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
 import { syncDirectory } from '#homeserver/sync-directory';
@@ -38,8 +37,6 @@ export async function runBackup(
   }
   const log = logDirectory(config);
   const look = (folder: string): string | undefined => {
-    // Where there is no room for it, who looks would end as if of damage.
-    reserveLockFile(folder);
     const damage = findDamage(folder, 'log', LONGEST_LOOK, damageProgram);
     if (damage !== undefined) terminal.note(adviceOn(damage));
     return damage;
