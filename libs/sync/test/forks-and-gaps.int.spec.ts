@@ -81,6 +81,23 @@ const bodiesOf = (events: readonly { content: { body?: string } }[]): unknown[] 
 const topicsOf = (events: readonly { type: string; content: { topic?: string } }[]): unknown[] =>
   events.flatMap(({ type, content }) => (type === 'm.room.topic' ? content.topic : []));
 
+interface Told {
+  readonly events: readonly { readonly type: string; readonly content: { topic?: string; body?: string } }[];
+}
+
+interface JoinedRoom {
+  readonly state?: Told;
+  readonly state_after?: Told;
+  readonly timeline: Told & { readonly limited: boolean };
+}
+
+const NOTHING_NEW: JoinedRoom = { state: { events: [] }, timeline: { events: [], limited: false } };
+
+/** What an answer tells of the room; undefined where nothing is new. */
+function joined(answer: Awaited<ReturnType<SyncUser['sync']>>): JoinedRoom | undefined {
+  return answer.rooms?.join?.[roomId];
+}
+
 /** Much happens elsewhere of which this server only hears the last, and what the state before it is. */
 async function missesMuch(): Promise<readonly ForeignPdu[]> {
   const missed = [await made(topic('of the gap')), await made(says('missed'))];
@@ -284,6 +301,103 @@ describe('a room whose extremities meet', () => {
     const { membership } = await alice.ok('GET', `${roomPath(roomId)}/state/m.room.member/${dave.userId}`);
     expect(membership).toBe('join');
     expect(Object.keys((await dave.sync()).rooms.join)).toContain(roomId);
+  });
+});
+
+describe('state that another event replaced without coming later', () => {
+  const HOWS = [1, 2, 3, 4, 20].flatMap((limit) =>
+    [false, true].map((use_state_after) => ({ use_state_after, filter: { room: { timeline: { limit } } } })),
+  );
+
+  /** What clients take for the topic by an answer, where they had another one before. */
+  function topicBy(room: JoinedRoom | undefined, before?: string): unknown {
+    const { state, state_after, timeline } = room ?? NOTHING_NEW;
+    const told = [...(state_after ?? state)!.events, ...(state_after === undefined ? timeline.events : [])];
+    return topicsOf(told).at(-1) ?? before;
+  }
+
+  /** Bob sets a topic beside his own later leave, both come, and Carol says something that stands on both. */
+  async function bringBack(): Promise<void> {
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    const left = await made({ ...member('leave', BOB), ts: Date.now() + 2 * HOUR });
+    const aside = await made({ ...topic('of Bob'), ts: Date.now() + HOUR, prev });
+    const { received } = await receiver.pdus(left.text, aside.text);
+    expect(received).toMatchObject([{ kind: 'accepted' }, { kind: 'soft-failed' }]);
+    const both = [left.event.eventId, aside.event.eventId];
+    await receiver.pdus((await made({ ...says('on both'), sender: CAROL, prev: both })).text);
+  }
+
+  it('is not the last word where what replaced it was never news', async () => {
+    const early = (await alice.sync()).next_batch;
+    await alice.setState(roomId, 'm.room.topic', { topic: 'of Alice' });
+    await alice.send(roomId, 'before');
+    const late = (await alice.sync()).next_batch;
+    await tellAll();
+    await bringBack();
+    expect((await alice.ok('GET', `${roomPath(roomId)}/state/m.room.topic`)).topic).toBe('of Bob');
+    for (const how of HOWS) {
+      const rooms = [await alice.sync(how), await alice.sync({ ...how, since: early })].map(joined);
+      expect(
+        rooms.map((room) => topicBy(room)),
+        JSON.stringify(how),
+      ).toEqual(['of Bob', 'of Bob']);
+      expect(topicBy(joined(await alice.sync({ ...how, since: late })), 'of Alice')).toBe('of Bob');
+    }
+  });
+
+  it('is not the last word where what was before it is in force again, in one answer or in two; and no message goes with it', async () => {
+    await alice.setState(roomId, 'm.room.topic', { topic: 'of Alice' });
+    await tellAll();
+    const early = (await alice.sync()).next_batch;
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...says('first'), sender: CAROL, prev: ban.event.prevEvents })).text);
+    const ofBob = await made({ ...topic('of Bob'), prev: ban.event.prevEvents });
+    await receiver.pdus(ofBob.text);
+    const between = await alice.sync({ since: early });
+    expect(topicBy(joined(between))).toBe('of Bob');
+    await alice.send(roomId, 'second');
+    await receiver.pdus(ban.text);
+    for (const how of HOWS) {
+      const rooms = [await alice.sync(how), await alice.sync({ ...how, since: between.next_batch })].map(joined);
+      expect(
+        rooms.map((room) => topicBy(room)),
+        JSON.stringify(how),
+      ).toEqual(['of Alice', 'of Alice']);
+      expect(topicBy(joined(await alice.sync({ ...how, since: early })), 'of Alice')).toBe('of Alice');
+    }
+    const { timeline } = joined(await alice.sync({ since: early }))!;
+    expect([bodiesOf(timeline.events), topicsOf(timeline.events), timeline.limited]).toEqual([
+      ['first', 'second'],
+      [],
+      false,
+    ]);
+    const { chunk } = await alice.ok('GET', `${roomPath(roomId)}/messages?dir=b&limit=5`);
+    expect(topicsOf(chunk)).toContain('of Bob');
+  });
+
+  it('is no news where it lost when it came', async () => {
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    await receiver.pdus((await made({ ...topic('won'), ts: Date.now() + HOUR, prev })).text);
+    const { next_batch } = await alice.sync();
+    await receiver.pdus((await made({ ...topic('lost'), prev })).text);
+    expect(joined(await alice.sync({ since: next_batch }))).toBeUndefined();
+    for (const how of HOWS) expect(topicBy(joined(await alice.sync(how)))).toBe('won');
+  });
+
+  it('is not there where nothing is left of it', async () => {
+    const early = (await alice.sync()).next_batch;
+    const ban = await made({ ...member('ban', BOB), sender: CAROL });
+    await receiver.pdus((await made({ ...topic('of Bob'), prev: ban.event.prevEvents })).text);
+    await receiver.pdus(ban.text);
+    await alice.send(roomId, 'after it');
+    expect((await alice.call('GET', `${roomPath(roomId)}/state/m.room.topic`)).status).toBe(404);
+    for (const how of HOWS) {
+      const rooms = [await alice.sync(how), await alice.sync({ ...how, since: early })].map(joined);
+      expect(
+        rooms.map((room) => topicBy(room)),
+        JSON.stringify(how),
+      ).toEqual([undefined, undefined]);
+    }
   });
 });
 

@@ -100,6 +100,20 @@ describe('filters', () => {
 });
 
 describe('lazy loading of members', () => {
+  it('tells with use_state_after whom the timeline is about, to who comes back and may know them from before', async () => {
+    const roomId = await sharedRoom();
+    const how = { use_state_after: true, filter: { room: { state: { lazy_load_members: true } } } };
+    const { next_batch } = await bob.sync(how);
+    await bob.leave(roomId);
+    await alice.ok('POST', `${roomPath(roomId)}/ban`, { user_id: carol.userId });
+    await bob.join(roomId);
+    const { timeline, state_after } = (await bob.sync({ ...how, since: next_batch })).rooms.join[roomId];
+    for (const { events } of [timeline, state_after]) {
+      const banned = events.filter(({ state_key: key }: Event) => key === carol.userId);
+      expect(banned.map(({ content }: Event) => content)).toEqual([{ membership: 'ban' }]);
+    }
+  });
+
   const filter = (more: object = {}): object => ({
     room: { state: { lazy_load_members: true, ...more }, timeline: { limit: 2 } },
   });

@@ -80,12 +80,13 @@ export class LocalRoom {
   async redact(target: RoomEvent): Promise<EventId> {
     const { version } = this;
     const { result } = await this.workers.run(this.roomId, { actor: ALICE, device: DEVICE }, async (turn) => {
-      const redaction = await turn.send({
+      const decided = await turn.decide({
         type: 'm.room.redaction',
         sender: ALICE,
         content: version.redactsInContent ? { redacts: target.eventId } : {},
         redacts: version.redactsInContent ? undefined : target.eventId,
       });
+      const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
       const header = { event_id: target.eventId, redacted_by: redaction.eventId, room_version: version.id };
       turn.redact(header, redact(target.pdu, version));
       return redaction.eventId;

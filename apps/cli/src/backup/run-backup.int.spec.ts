@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openRaw } from 'lmdb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { DataFolder } from '#testing/data-folder';
 import { bundleScript } from '#testing/start-script';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
@@ -82,25 +83,33 @@ test.each(['log/backup', 'keys/backup', 'views/of/today', 'log'])(
   },
 );
 
-test('a log that is damaged is copied as it is, and whoever does so, or restores it, is told', async () => {
-  const root = openRaw({ path: join(folder.path, 'log'), noSubdir: false, maxDbs: 8 });
-  const facts = root.openDB<Buffer, number>({ name: 'facts', encoding: 'binary' });
-  await facts.put(9, facts.get(9)!.subarray(0, 20));
-  await root.close();
-  const program = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
-  expect(await runBackup(testInstallation(folder.path), terminal, target, program.path)).toBe(EXIT.found);
-  await program.remove();
-  expect(terminal.notes).toEqual([
-    expect.stringMatching(
-      /^the log is damaged: row \d+ of facts .*; keep the backups that were made before: "annals verify" .*"annals restore"/,
-    ),
-  ]);
-  expect(JSON.parse(readFileSync(join(target, 'manifest.json'), 'utf8'))).toMatchObject({
-    damage: expect.stringMatching(/^row \d+ of facts is not as it was written/),
-  });
-  const empty = testInstallation(join(target, 'elsewhere'));
-  await expect(runRestore(empty, terminal, target, { replace: false })).rejects.toMatchObject({
-    message: expect.stringContaining('was damaged when it was backed up (row'),
-    exitCode: EXIT.found,
-  });
-});
+test.each([
+  ['nobody writes', false],
+  ['a server writes', true],
+])(
+  'a log that is damaged and %s is copied as it is, and whoever does so, or restores it, is told',
+  async (_, isWritten) => {
+    const root = openRaw({ path: join(folder.path, 'log'), noSubdir: false, maxDbs: 8 });
+    const facts = root.openDB<Buffer, number>({ name: 'facts', encoding: 'binary' });
+    await facts.put(9, facts.get(9)!.subarray(0, 20));
+    await root.close();
+    const program = await bundleScript('libs/event-store/src/lmdb/find-damage-process.ts');
+    const lock = isWritten ? await takeWriterLock(join(folder.path, 'log')) : undefined;
+    expect(await runBackup(testInstallation(folder.path), terminal, target, program.path)).toBe(EXIT.found);
+    await lock?.release();
+    await program.remove();
+    expect(terminal.notes).toEqual([
+      expect.stringMatching(
+        /^the log is damaged: row \d+ of facts .*; keep the backups that were made before: "annals verify" .*"annals restore"/,
+      ),
+    ]);
+    expect(JSON.parse(readFileSync(join(target, 'manifest.json'), 'utf8'))).toMatchObject({
+      damage: expect.stringMatching(/^row \d+ of facts is not as it was written/),
+    });
+    const empty = testInstallation(join(target, 'elsewhere'));
+    await expect(runRestore(empty, terminal, target, { replace: false })).rejects.toMatchObject({
+      message: expect.stringContaining('was damaged when it was backed up (row'),
+      exitCode: EXIT.found,
+    });
+  },
+);

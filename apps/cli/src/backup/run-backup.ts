@@ -4,6 +4,7 @@ import { LogDamaged } from '#event-store/event-store-errors';
 import { copyLog } from '#event-store/lmdb/copy-log';
 import { findDamage, LONGEST_LOOK } from '#event-store/lmdb/find-damage';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { findWriter } from '#event-store/lmdb/writer-lock';
 import { findLogIdentity, type LogIdentity } from '#event-store/log-identity';
 import { syncDirectory } from '#homeserver/sync-directory';
 import { systemClock } from '#kernel/clock';
@@ -20,7 +21,7 @@ import { copyKeys } from './copy-keys.js';
 /**
  * Backs up the log and the keys into a folder, also beside a running server: all that was acknowledged before is in it. It is a
  * backup once its manifest is there, which comes last. Of a log that is damaged it copies what there is, says so, and ends with
- * `EXIT.found`. `damageProgram`: looks through the copy; tests give their own.
+ * `EXIT.found`. `damageProgram`: looks through the log; tests give their own.
  */
 export async function runBackup(
   installation: Installation,
@@ -34,6 +35,15 @@ export async function runBackup(
       'the log is in an event store, which has to be backed up by its own means; back up keys/ beside it (docs/operations.md)',
     );
   }
+  const log = logDirectory(config);
+  const look = (folder: string): string | undefined => {
+    const damage = findDamage(folder, 'log', LONGEST_LOOK, damageProgram);
+    if (damage !== undefined) terminal.note(adviceOn(damage));
+    return damage;
+  };
+  // Before anything is read here, for that may end the process. What a server writes meanwhile only stands still in the copy.
+  const isWritten = (await findWriter(log)) !== undefined;
+  const before = isWritten ? undefined : look(log);
   // Refuses what is not there, or another's.
   await (await installation.openLogToRead()).close();
   const directory = resolve(target);
@@ -41,10 +51,8 @@ export async function runBackup(
   const madeAt = systemClock.now();
   const { partial, isNew } = claimFolder(directory, terminal);
   try {
-    await copyLog(logDirectory(config), join(partial, 'log'));
-    const damage = findDamage(join(partial, 'log'), 'log', LONGEST_LOOK, damageProgram);
-    // Before anything of it is read here, for that may end the process.
-    if (damage !== undefined) terminal.note(adviceOn(damage));
+    await copyLog(log, join(partial, 'log'));
+    const damage = isWritten ? look(join(partial, 'log')) : before;
     const manifest = await describe(config.dataDir, partial, { made_at: madeAt, damage });
     for (const name of ['log', 'keys', MANIFEST_FILE]) renameSync(join(partial, name), join(directory, name));
     rmdirSync(partial);

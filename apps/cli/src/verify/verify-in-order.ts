@@ -124,6 +124,7 @@ class Walk {
 
   /** Settles when all findings are told. */
   end(): Promise<void> {
+    for (const check of this.#checks.values()) check.end();
     return this.#aside.settled();
   }
 

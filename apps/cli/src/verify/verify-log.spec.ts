@@ -60,6 +60,22 @@ test('a stream may lack its first facts, where they were truncated, and what was
   }
 });
 
+test('what should have followed on the last fact of a room is missed', async () => {
+  const room = await LocalRoom.begin(store, '11', 'other');
+  const { eventId } = await room.say('oops');
+  const { all: before, log } = await verify(store);
+  await room.send({ type: 'm.room.redaction', content: { redacts: eventId } });
+  const revision = 3;
+  for (const isEmbedded of [true, false]) {
+    const { all } = await verify(store, isEmbedded);
+    expect(all.filter((one) => !before.some(({ problem }) => one.problem === problem))).toEqual([
+      { stream: `room-${room.roomId}`, revision, problem: expect.stringContaining('takes effect at once') },
+      { stream: `room-${room.roomId}`, revision, problem: expect.stringContaining(`${eventId}: is redacted by`) },
+    ]);
+  }
+  expect(log.rooms).toBe(2);
+});
+
 describe('whose log it is', () => {
   const key = { key_id: 'ed25519:a', public_key: 'A'.repeat(43) };
 

@@ -149,8 +149,10 @@ export class StreamCheck {
     this.options.onFact();
   }
 
+  /** The stream has ended. */
   end(): void {
     if (this.next === 0) this.options.report({ stream: this.stream, problem: 'is named, but holds no facts' });
+    for (const { revision, problem } of this.#room?.end() ?? []) this.#say(revision, problem);
   }
 
   /** The first facts of a stream may have been taken away by whoever had no use for them any more. None of a room ever are, nor of the log itself. */
@@ -211,7 +213,9 @@ export class StreamCheck {
       if (problem !== undefined) this.#say(at, problem);
     }
     if (this.#room === undefined) return;
-    for (const { problem } of this.#room.check(today, this.#isAgain)) this.#say(at, problem);
+    // What did not follow is told of the fact before.
+    for (const { revision, problem } of this.#room.check(today, this.#isAgain))
+      this.#say(at + revision - today.revision, problem);
   }
 
   #say(revision: number, problem: string): void {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LastEnd } from './last-end.js';
+import { reserveLockFile } from './reserve-lock-file.js';
 
 /** What is in a file of LMDB. */
 export type FileKind = 'log' | 'views';
@@ -21,7 +22,7 @@ export const LONGEST_LOOK: LastEnd = { isClean: false, times: Infinity };
 /**
  * Reads a file of LMDB that was not closed, or was changed since, in a process of its own: LMDB maps it into memory, and a
  * damaged page ends whoever reads it without a word. Answers what is wrong with it, in one line; undefined where nothing was
- * found in the time there is (two seconds at first), or where it cannot be found out.
+ * found in the time there is (two seconds at first), or where it cannot be found out. Throws where there is no room to open it.
  */
 export function findDamage(
   directory: string,
@@ -30,6 +31,8 @@ export function findDamage(
   program = PROGRAM,
 ): string | undefined {
   if (isClean) return undefined;
+  // Else that process would make it, and be ended for want of room.
+  reserveLockFile(directory);
   const timeout = Math.min(FIRST_LOOK_MS * 4 ** Math.max(0, times - 1), LONGEST_LOOK_MS);
   const { status, signal, stdout } = spawnSync(process.execPath, [program, directory, kind], {
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -62,8 +62,6 @@ export async function openLmdbEventStore(directory: string, options: LmdbEventSt
   const lock = await takeWriterLock(directory);
   try {
     checkFile(directory);
-    // Before the process that looks for damage makes it, and is ended for want of room: that would be taken for damage.
-    reserveLockFile(directory);
     const damage = findDamage(directory, 'log', noteOpened(directory), options.damageProgram);
     if (damage !== undefined) throw new LogDamaged(damage);
     return new LmdbEventStore(await openTables(directory, options), directory, lock, options);

@@ -1,4 +1,4 @@
-import type { EventId } from '#kernel/ids';
+import { type EventId, serverNameOf } from '#kernel/ids';
 import { messageOf } from '#kernel/message-of';
 import { authStateOf } from '#protocol/event-auth/auth-state';
 import { checkEventAuth } from '#protocol/event-auth/authorize-event';
@@ -8,12 +8,17 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { EventsById, Rejection } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
+import { IdPrints } from './id-prints.js';
+
+/** So many ids of events that were forgotten take as much memory as one event. */
+const IDS_LIKE_AN_EVENT = 80;
 
 /** The events of a room that its verifier has come to, which of them the rules refuse, and of which nobody can tell any more. */
 export class VerifiedEvents implements EventsById {
   readonly #events = new Map<EventId, RoomEvent>();
   readonly #rejections = new Map<EventId, Rejection>();
   readonly #erased = new Set<EventId>();
+  readonly #forgotten = new IdPrints();
   #createEvent: RoomEvent | undefined;
 
   constructor(
@@ -22,8 +27,9 @@ export class VerifiedEvents implements EventsById {
     private readonly isForged: (event: RoomEvent) => boolean,
   ) {}
 
+  /** How many events are held, or what takes as much memory. */
   get size(): number {
-    return this.#events.size;
+    return this.#events.size + Math.floor(this.#forgotten.size / IDS_LIKE_AN_EVENT);
   }
 
   get createEvent(): RoomEvent | undefined {
@@ -32,6 +38,21 @@ export class VerifiedEvents implements EventsById {
 
   get(eventId: EventId): RoomEvent | undefined {
     return this.#events.get(eventId);
+  }
+
+  /**
+   * An event that is here, also where it was forgotten: then no more of it is known than that it is of the server which made the room
+   * (`isOfMaker`), and not the create event.
+   */
+  findAny(eventId: EventId): RoomEvent | undefined {
+    const event = this.#events.get(eventId);
+    if (event !== undefined || this.#createEvent === undefined || !this.#forgotten.has(eventId)) return event;
+    return { ...this.#createEvent, eventId, type: 'forgotten', stateKey: undefined };
+  }
+
+  /** Whether an event is of the server that made the room. */
+  isOfMaker({ sender }: RoomEvent): boolean {
+    return this.#createEvent === undefined || serverNameOf(sender) === serverNameOf(this.#createEvent.sender);
   }
 
   rejectionOf(eventId: EventId): Rejection | undefined {
@@ -59,8 +80,10 @@ export class VerifiedEvents implements EventsById {
     if (this.#events.has(remains.eventId)) this.#events.set(remains.eventId, remains);
   }
 
+  /** Lets an event go that nothing will be judged by; all before it are of the server that made the room. */
   forget(eventId: EventId): void {
     this.#events.delete(eventId);
+    this.#forgotten.add(eventId);
   }
 
   /** Whether nobody can tell any more what an event was allowed by. */

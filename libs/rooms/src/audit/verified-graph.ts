@@ -27,6 +27,7 @@ import {
 } from './graph-problems.js';
 import { ToldStates } from './told-states.js';
 import { VerifiedEvents } from './verified-events.js';
+import { type Redacted, VerifiedRedactions } from './verified-redactions.js';
 
 /** What became of an event whose state is told. */
 export type PlacedFact =
@@ -54,10 +55,11 @@ const KEPT_TYPES: ReadonlySet<string | undefined> = new Set(['m.room.power_level
  *
  * A second opinion: it believes nothing of what is written beside the PDUs before it has come to the same, but for the states
  * that other servers told, which no PDU proves. With those who write facts it shares the rules alone (authorisation, resolution,
- * `standsOn`, `endsNothing`), for it is no use to read a rule twice: that each is right is held against slow references by tests.
- * Nothing that decides, remembers or says what is written is used here.
+ * `refuseRedactionEffect`, `standsOn`, `endsNothing`), for it is no use to read a rule twice: that each is right is held against slow
+ * references by tests. Nothing that decides, remembers or says what is written is used here.
  */
 export class VerifiedGraph {
+  readonly redactions: VerifiedRedactions;
   readonly #events: VerifiedEvents;
   /** The state after each event, oldest first. */
   readonly #after = new Map<EventId, StateTrie>();
@@ -76,6 +78,7 @@ export class VerifiedGraph {
     isForged: (event: RoomEvent) => boolean = () => false,
   ) {
     this.#events = new VerifiedEvents(version, isForged);
+    this.redactions = new VerifiedRedactions(version, this.#events);
   }
 
   /** How many events are held. */
@@ -88,15 +91,17 @@ export class VerifiedGraph {
     this.#events.noteErased(eventId);
   }
 
-  /** As of `VerifiedEvents`. */
-  noteRedacted(remains: RoomEvent): void {
+  /** Takes what remains of an event that was redacted; answers what is wrong with that it was. */
+  checkRedacted(remains: RoomEvent, redactedBy: EventId): string[] {
     this.#events.noteRedacted(remains);
+    return this.redactions.settle(remains, redactedBy);
   }
 
   /** Takes an event whose place is not known; answers what is wrong with what its fact says. */
   checkOutlier(event: RoomEvent, body: OutlierStored): string[] {
     this.#isShared = true;
     this.#events.take(event);
+    this.redactions.take(event, false);
     const isRejected = body.reason !== undefined;
     const isTold = this.#events.restsOnErased(event);
     const refusal = isTold ? body.reason : this.#events.refusalByAuthEvents(event);
@@ -142,7 +147,8 @@ export class VerifiedGraph {
   /** Takes an event; answers what is wrong with what its fact says of it. */
   check(event: RoomEvent, fact: PlacedFact): string[] {
     const { body } = fact;
-    if (body.origin !== undefined || body.history === true) this.#isShared = true;
+    if (body.origin !== undefined || body.history === true || !this.#events.isOfMaker(event)) this.#isShared = true;
+    const redacted = this.#findRedacted(event);
     this.#events.take(event);
     const problems: string[] = [];
     const before = this.#stateBefore(event, body, problems);
@@ -152,10 +158,20 @@ export class VerifiedGraph {
     const gap = { isOfThePast: body.history === true, isAfterGap: typeof body.base === 'object' };
     if (endsNothing(OUTCOMES[fact.type], gap)) this.#endedNothing.add(event.eventId);
     else this.#endedNothing.delete(event.eventId);
-    if (fact.type === 'pdu-accepted') this.#checkPlace(event, fact.body, after, problems);
+    this.redactions.take(event, true);
+    if (fact.type === 'pdu-accepted') {
+      problems.push(...this.redactions.accept(event, before, redacted, fact.body));
+      this.#checkPlace(event, fact.body, after, problems);
+    }
     this.#note(event, before, after);
     this.#told.forget(event.eventId);
     return problems;
+  }
+
+  /** What a redaction names, where that is here. */
+  #findRedacted({ redacts }: RoomEvent): Redacted | undefined {
+    const event = redacts && this.#events.findAny(redacts);
+    return event && { event, isPlaced: !this.#isShared || this.#after.has(event.eventId) };
   }
 
   #stateBefore(event: RoomEvent, body: PduWithState, problems: string[]): StateTrie {

@@ -40,7 +40,7 @@ async function livedInRoom(versionId = '11'): Promise<{ room: LocalRoom; facts: 
 
 function check(room: LocalRoom, facts: readonly RecordedFact[], ring = keys): Finding[] {
   const verifier = new RoomVerifier(room.roomId, ring);
-  return facts.flatMap((fact) => verifier.check(fact));
+  return [...facts.flatMap((fact) => verifier.check(fact)), ...verifier.end()];
 }
 
 const problemsOf = (findings: readonly Finding[]): string => findings.map(({ problem }) => problem).join('\n');
@@ -241,9 +241,43 @@ describe('what was tampered with is named', () => {
       room,
       changed(facts, facts[at]!.revision, () => ({ redacted_by: other.redacted_by })),
     );
+    const { event_id: eventId, redacted_by: redactedBy } = JSON.parse(facts[at]!.data) as PduRedacted;
     expect(findings).toEqual([
-      { revision: facts[at]!.revision, problem: expect.stringContaining('which is to have redacted it, does not') },
+      { revision: at, problem: expect.stringContaining('which is to have redacted it, does not') },
+      { revision: at, problem: `${eventId}: is redacted by ${redactedBy}, and that is left out` },
     ]);
+  });
+
+  test.each(['1', '11'])('a redaction of what nobody is held to any more (room version %s)', async (version) => {
+    const { room, facts } = await livedInRoom(version);
+    const effects = facts.flatMap((fact, at) => (fact.type === 'pdu-redacted' ? [at] : []));
+    expect(effects).toHaveLength(3);
+    for (const at of effects) {
+      const { event_id: eventId } = JSON.parse(facts[at]!.data) as PduRedacted;
+      const untold = changed(facts, at - 1, () => ({ takes_effect: undefined }));
+      expect(check(room, untold.toSpliced(at, 1))).toEqual([
+        { revision: at - 1, problem: expect.stringContaining('takes effect at once, which is not told') },
+        { revision: at - 1, problem: expect.stringContaining(`${eventId}: is redacted by`) },
+      ]);
+      // Also where nothing follows at all.
+      expect(check(room, untold.slice(0, at))).toHaveLength(2);
+    }
+  });
+
+  test('no redaction of an event that is not here', async () => {
+    const store = new MemoryEventStore();
+    const room = await LocalRoom.begin(store);
+    await room.send({ type: 'm.room.redaction', content: { redacts: `$${'x'.repeat(43)}` } });
+    const facts: RecordedFact[] = [];
+    for await (const fact of store.readStream(roomStream(room.roomId))) facts.push(fact);
+    expect(check(room, facts)).toEqual([]);
+    const at = facts.length - 1;
+    expect(
+      check(
+        room,
+        changed(facts, at, () => ({ takes_effect: true })),
+      ),
+    ).toEqual([{ revision: at, problem: expect.stringContaining('does not take effect at once') }]);
   });
 
   test.each(['1', '11'])('the remains of a redacted event (room version %s)', async (version) => {

@@ -1,6 +1,6 @@
 import type { RecordedFact } from '#event-store/event-store';
 import { withParts } from '#event-store/fact-parts';
-import { type EventId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
+import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { messageOf } from '#kernel/message-of';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
@@ -48,8 +48,8 @@ export class RoomVerifier {
   /** Whether a fact before cannot be read: nobody knows the state it left. */
   #isTorn = false;
   #isAgain = false;
-  /** The accepted redactions, and what each names. */
-  readonly #redactions = new Map<EventId, EventId>();
+  /** The revision of the fact before. */
+  #last = -1;
   /** The parts that stand right before the next fact. */
   #parts: RecordedFact[] = [];
 
@@ -72,6 +72,18 @@ export class RoomVerifier {
    * needed for what comes behind it; then its signature is left out.
    */
   check(fact: RecordedFact, isAgain = false): Finding[] {
+    const leftOut = fact.type === 'pdu-redacted' ? [] : this.end();
+    this.#last = fact.revision;
+    return [...leftOut, ...this.#check(fact, isAgain)];
+  }
+
+  /** What is wrong with that nothing follows on the last fact, but for what the next ones may say. */
+  end(): Finding[] {
+    const problems = this.#isTorn ? [] : (this.#graph?.redactions.takeLeftOut() ?? []);
+    return problems.map((problem) => ({ revision: this.#last, problem }));
+  }
+
+  #check(fact: RecordedFact, isAgain: boolean): Finding[] {
     const problems: string[] = [];
     this.#isAgain = isAgain;
     try {
@@ -109,7 +121,6 @@ export class RoomVerifier {
     const isKnownAsReduced = isErased || (body.origin !== undefined && isRedacted(pdu, version));
     if (isReduced && !isKnownAsReduced) problems.push(`${body.event_id}: the content hash does not match`);
     if (type === 'outlier-stored') this.#beginAnew(event);
-    if (type === 'pdu-accepted' && event.redacts !== undefined) this.#redactions.set(body.event_id, event.redacts);
     this.#checkVersion(event, version, problems);
     this.#checkSignature(fact, event, version, problems);
     this.#checkCarried(body, version, problems);
@@ -223,13 +234,12 @@ export class RoomVerifier {
     // The id is the hash of what a redaction leaves: where it is a hash at all, it proves the remains; the signature does always.
     const eventId = eventIdOf(remains, version);
     if (eventId !== body.event_id) problems.push(`the remains of ${body.event_id} have the id ${eventId}`);
-    // That the rules let it take effect nothing tells any more; that somebody asked for it does.
-    if (!this.#isTorn && this.#redactions.get(body.redacted_by) !== body.event_id)
-      problems.push(`${body.event_id}: ${body.redacted_by}, which is to have redacted it, does not`);
     const event = parseRoomEvent(remains, version, this.roomId);
     this.#checkSignature(fact, event, version, problems);
-    // From here on the room decides by what remains (`noteRedacted` does the same for the worker).
-    this.#graph?.noteRedacted({ ...event, eventId: body.event_id });
+    if (this.#isTorn) return;
+    // Of a room without events nothing can be redacted.
+    this.#graph ??= new VerifiedGraph(version, (one) => this.#isForged(one, version));
+    problems.push(...this.#graph.checkRedacted({ ...event, eventId: body.event_id }, body.redacted_by));
   }
 }
 

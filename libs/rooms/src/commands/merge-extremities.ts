@@ -54,11 +54,21 @@ export class ExtremityMerging {
   async merge(roomId: RoomId, open: number): Promise<void> {
     if (!isMergeDue(open) || this.#isVain(roomId, open)) return;
     const users = await this.#findUsers(roomId);
-    const actor = this.author.serverName;
     for (let merges = 0; merges < MOST_MERGES; merges++) {
-      const { result } = await this.workers.run(roomId, { actor }, (turn) => mergeInTurn(turn, users));
-      if (result.kind === 'nobody') this.#vain.set(roomId, { at: this.clock.now(), open: result.open });
-      if (result.kind !== 'merged') return;
+      const { kind, open: left } = await this.#mergeSome(roomId, users, open);
+      if (kind === 'nobody') this.#vain.set(roomId, { at: this.clock.now(), open: left });
+      if (kind !== 'merged') return;
+    }
+  }
+
+  async #mergeSome(roomId: RoomId, users: readonly UserId[], open: number): Promise<Merge> {
+    try {
+      const actor = this.author.serverName;
+      return (await this.workers.run(roomId, { actor }, (turn) => mergeInTurn(turn, users))).result;
+    } catch (error) {
+      // The policy may be against it, which is no fault of what was received.
+      if (error instanceof MatrixError) return { kind: 'nobody', open };
+      throw error;
     }
   }
 

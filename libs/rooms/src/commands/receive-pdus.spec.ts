@@ -12,6 +12,7 @@ import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
 import { RoomVerifier } from '../audit/verify-room.js';
 import type { PduAccepted } from '../facts/room-facts.js';
+import type { Policy } from '../receive/7-check-policy.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -239,6 +240,18 @@ describe('a room with several extremities', () => {
     const last = lastOf('pdu-accepted');
     expect(last.pdu).toMatchObject({ type: 'org.matrix.dummy_event', sender: ALICE });
     expect(last.extremities?.length).toBeLessThanOrEqual(10);
+  });
+
+  it('keeps them open where the policy is against what would bring them together, and takes what comes', async () => {
+    const policy: Policy = async ({ type }) =>
+      type === 'org.matrix.dummy_event' ? { isAllowed: false, reason: 'no' } : { isAllowed: true };
+    const asking = new RoomCommands(home.views, TEST_AUTHOR, KEYS, policy);
+    await receive(await there.joins());
+    const texts = (await fork(12)).map(({ text }) => text);
+    expect(kindsOf(await asking.execute(new ReceivePdus(OTHER.name, roomId, texts)))).toEqual(
+      texts.map(() => 'accepted'),
+    );
+    expect(await extremitiesOf(asking)).toHaveLength(12);
   });
 
   it('keeps them open where no user here may say anything, and goes on', async () => {

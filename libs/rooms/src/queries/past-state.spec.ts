@@ -80,14 +80,14 @@ describe('the state of a room that forks', () => {
     const states = statesOf();
     for (const [i, earlier] of states.entries()) {
       for (const later of states.slice(i)) {
-        const told = await listStateChanges(views, room.roomId, earlier.position, later.position);
+        const { rows: told } = await listStateChanges(views, room.roomId, earlier.position, later.position);
         const differing = [...later.state.entries()].filter(
           (one) => earlier.state.get(one.type, one.stateKey) !== one.eventId,
         );
         expect(idsOf(told)).toEqual(differing.map(({ eventId }) => eventId).toSorted());
       }
     }
-    const all = await listStateChanges(views, room.roomId, START, states.at(-1)!.position);
+    const { rows: all } = await listStateChanges(views, room.roomId, START, states.at(-1)!.position);
     expect(new Set(all.map(({ header }) => stateKeyOf(header.type, header.stateKey!))).size).toBe(all.length);
     expect(all.length).toBe([...states.at(-1)!.state.entries()].length);
   });

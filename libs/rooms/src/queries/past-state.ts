@@ -84,27 +84,36 @@ export async function findStateRowsAt(
   return findRows(views, roomId, await findStateAt(views, roomId, place), keys);
 }
 
-/**
- * What became of the state of a room between two places: the event that holds a key now where that is another, or the one that
- * deleted it. Where resolution left a key to nothing there is no event to tell.
- */
-export async function listStateChanges(
-  views: Views,
-  roomId: RoomId,
-  after: Place,
-  upTo: Place,
-): Promise<TimelineRow[]> {
+/** What became of the state of a room between two places of the log. */
+export interface StateChanges {
+  /** The events that hold keys now where these are others, and those that deleted keys. */
+  readonly rows: readonly TimelineRow[];
+  /** The keys that resolution left to nothing: there is no event to tell. */
+  readonly gone: readonly string[];
+}
+
+/** What became of the state of a room between two places. */
+export async function listStateChanges(views: Views, roomId: RoomId, after: Place, upTo: Place): Promise<StateChanges> {
   const [earlier, later] = await Promise.all([findStateAt(views, roomId, after), findStateAt(views, roomId, upTo)]);
-  if (earlier === undefined || later === undefined) return listRows(views, roomId, later);
+  if (earlier === undefined || later === undefined) return { rows: await listRows(views, roomId, later), gone: [] };
   const changes = await later.changesSince(earlier);
   const held = changes.filter((change): change is StateEntry => change.eventId !== null);
   const rows = await readRows(views, roomId, held);
-  if (held.length < changes.length) {
-    const deletions = await findDeletions(views, roomId, after, upTo);
-    const told = changes.flatMap(({ type, stateKey }) => deletions.get(stateKeyOf(type, stateKey)) ?? []);
-    rows.push(...(await findRowsById(views, roomId, told)).filter((row) => row !== undefined));
-  }
-  return rows.toSorted(byPosition);
+  if (held.length === changes.length) return { rows: rows.toSorted(byPosition), gone: [] };
+  const deletions = await findDeletions(views, roomId, after, upTo);
+  const empty = changes.filter(({ eventId }) => eventId === null).map((key) => stateKeyOf(key.type, key.stateKey));
+  const told = empty.flatMap((key) => deletions.get(key) ?? []);
+  rows.push(...(await findRowsById(views, roomId, told)).filter((row) => row !== undefined));
+  return { rows: rows.toSorted(byPosition), gone: empty.filter((key) => !deletions.has(key)) };
+}
+
+/** Whether what a state event says of its key is so at a place: it holds the key there, or deleted what did and nothing came since. */
+export async function isSoAt(views: Views, roomId: RoomId, row: TimelineRow, place: Place): Promise<boolean> {
+  const { type, stateKey = '', eventId, position } = row.header;
+  const [held] = await findStateRowsAt(views, roomId, [[type, stateKey]], place);
+  if (held !== undefined) return held.header.eventId === eventId;
+  const deletions = await findDeletions(views, roomId, { before: position }, place);
+  return deletions.get(stateKeyOf(type, stateKey)) === eventId;
 }
 
 /**

@@ -151,6 +151,7 @@ export class RealServer {
       this.#extremities = extremitiesAfter(this.#extremities, JSON.parse(fact.data) as PduAccepted);
       expect(sorted(this.#extremities)).toEqual(sorted(this.slow.extremities()));
     }
+    expect(this.#verifier.end()).toEqual([]);
     if (fresh.length === 0) return;
     const { slow } = this;
     await this.#commands.workers.run(this.roomId, { actor: 'test' }, async ({ head, known }) => {

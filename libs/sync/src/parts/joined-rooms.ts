@@ -8,7 +8,7 @@ import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, formatUnread, listRoomAccountData, showsRow, wantsRow } from './room-sections.js';
-import { readStatePart } from './state-part.js';
+import { isSoAtEnd, readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
 
@@ -49,7 +49,7 @@ export class JoinedRooms {
       after,
       limit: sync.filter.timelineLimit,
       shows,
-      foldsState: !sync.stateAfter,
+      isSo: sync.stateAfter ? undefined : (row) => isSoAtEnd(this.views, room, row),
     });
     // A client that knew the room before it was left, or before the log was put back, must not glue the two timelines together.
     return isNew && (sync.since !== undefined || sync.isAnew) ? { ...window, limited: true } : window;

@@ -14,7 +14,7 @@ import { RecentRows } from './recent-rows.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, listRoomAccountData, showsRow } from './room-sections.js';
-import { readStatePart } from './state-part.js';
+import { isSoAtEnd, readStatePart } from './state-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
 
 /** How a user's stay in a room ended, or that there was none. */
@@ -75,7 +75,7 @@ export class LeftRooms {
       after,
       limit: limit - told.length,
       shows: showsRow(room),
-      foldsState: !sync.stateAfter,
+      isSo: sync.stateAfter ? undefined : (row) => isSoAtEnd(this.views, room, row),
     });
     return {
       shown: [...stay.shown, ...told],

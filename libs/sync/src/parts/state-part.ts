@@ -1,10 +1,10 @@
 import type { UserId } from '#kernel/ids';
-import type { Place } from '#kernel/position';
+import { isAfter, type Place } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
-import { findStateRowsAt, listStateChanges, listStateRowsAt } from '#rooms/queries/past-state';
+import { findStateRowsAt, isSoAt, listStateChanges, listStateRowsAt } from '#rooms/queries/past-state';
 import { stateKeyOfRow } from '#rooms/queries/state-rows';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
@@ -21,9 +21,9 @@ export async function readStatePart(
   const rows = new Map<string, TimelineRow>();
   const base = room.isFull ? readFullState(views, room, window, members) : readDelta(views, room, window);
   for (const row of await base) rows.set(stateKeyOfRow(row), row);
-  for (const row of await readResolved(views, room, window)) rows.set(stateKeyOfRow(row), row);
+  if (window.isResolved) await tellResolved(views, room, window, rows);
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
-  if (!room.sync.stateAfter) await forgetHiddenPast(room, window, rows);
+  if (!room.sync.stateAfter) await forgetHiddenPast(views, room, window, rows);
   tellOwnEnd(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
   const told = await filterRows(filter.state, room.reader, [...rows.values()]);
@@ -36,8 +36,9 @@ export async function readStatePart(
  * was beside it is of a past that they may not see, and what was replaced before the first event that they do see they never knew.
  */
 async function forgetHiddenPast(
+  views: Views,
   room: RoomContext,
-  { shown, hidden }: TimelineWindow,
+  { shown, hidden, isResolved }: TimelineWindow,
   rows: Map<string, TimelineRow>,
 ): Promise<void> {
   const [first] = shown;
@@ -46,13 +47,17 @@ async function forgetHiddenPast(
   if (first === undefined || first === seen) return;
   const since = [...shown, ...hidden].filter(({ header }) => header.position >= first.header.position);
   const told = new Set(since.map(({ header }) => header.eventId));
-  for (const row of since) {
+  const past = since.flatMap((row) => {
     const { stateKey, position, isAside } = row.header;
     // What an event by which the room forked replaced, if anything, is told by what the room made of it.
     if (stateKey === undefined || isAside === true || (seen !== undefined && position >= seen.header.position))
-      continue;
+      return [];
     const held = rows.get(stateKeyOfRow(row));
-    if (held !== undefined && !told.has(held.header.eventId)) rows.delete(stateKeyOfRow(row));
+    return held === undefined || told.has(held.header.eventId) ? [] : [held];
+  });
+  for (const held of past) {
+    // Where the room forked it may be in force again.
+    if (!isResolved || !(await isSoAtEnd(views, room, held))) rows.delete(stateKeyOfRow(held));
   }
 }
 
@@ -70,6 +75,16 @@ function statePosition(room: RoomContext, { shown }: TimelineWindow): Place {
 /** The last place whose state is told. */
 function stateEnd({ upTo, end }: RoomContext): Place {
   return end?.place ?? upTo;
+}
+
+/** Whether a state event says what is so where the answer ends. */
+export async function isSoAtEnd(views: Views, room: RoomContext, row: TimelineRow): Promise<boolean> {
+  const { roomId, end, reader } = room;
+  const { eventId, position } = row.header;
+  if (isAfter(position, stateEnd(room))) return true;
+  if (end?.own !== undefined && reader.isOwnMembership(row.header))
+    return end.own.some(({ header }) => header.eventId === eventId);
+  return isSoAt(views, roomId, row, stateEnd(room));
 }
 
 /** Who has left is told their own end, where what came with it is not for them. */
@@ -94,22 +109,28 @@ function readFullState(
 }
 
 /** What changed between where the client was and where the timeline begins. */
-async function readDelta(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
+async function readDelta(views: Views, room: RoomContext, window: TimelineWindow): Promise<readonly TimelineRow[]> {
   if (!window.limited || room.after === undefined) return [];
-  return listStateChanges(views, room.roomId, room.after, statePosition(room, window));
+  return (await listStateChanges(views, room.roomId, room.after, statePosition(room, window))).rows;
 }
 
 /**
- * What the state has become where it changed otherwise than by the events that the timeline shows: an end of the room won over
+ * Tells what the state has become where it changed otherwise than by the events that the timeline shows: an end of the room won over
  * another, or what another server told of a gap. Without `use_state_after` a client takes what the timeline has for the last word.
  */
-async function readResolved(views: Views, room: RoomContext, window: TimelineWindow): Promise<TimelineRow[]> {
-  if (!window.isResolved) return [];
-  const from = room.isFull ? statePosition(room, window) : (room.after ?? statePosition(room, window));
+async function tellResolved(
+  views: Views,
+  room: RoomContext,
+  window: TimelineWindow,
+  rows: Map<string, TimelineRow>,
+): Promise<void> {
+  const start = statePosition(room, window);
+  // What became of it up to the start is told already where all or a gap is told.
+  const from = room.isFull || window.limited ? start : (room.after ?? start);
   const changes = await listStateChanges(views, room.roomId, from, stateEnd(room));
-  if (room.sync.stateAfter) return changes;
-  const shown = new Set(window.shown.map(({ header }) => header.eventId));
-  return changes.filter(({ header }) => !shown.has(header.eventId));
+  const shown = new Set(room.sync.stateAfter ? [] : window.shown.map(({ header }) => header.eventId));
+  for (const row of changes.rows) if (!shown.has(row.header.eventId)) rows.set(stateKeyOfRow(row), row);
+  for (const key of changes.gone) rows.delete(key);
 }
 
 /**
@@ -146,6 +167,9 @@ function membersToLoad(room: RoomContext, { shown }: TimelineWindow, heroes: rea
   const users = new Set(shown.map(({ header }) => header.sender));
   for (const hero of heroes) users.add(hero);
   if (room.isFull) users.add(room.sync.requester.userId);
+  // Who was here before may have what the timeline says is over, and with `use_state_after` takes it from the state alone.
+  if (room.sync.stateAfter)
+    for (const { header } of shown) if (header.membership !== undefined) users.add(header.stateKey as UserId);
   return [...users];
 }
 
@@ -161,7 +185,9 @@ async function addMembers(
   const keys = members.map((userId) => ['m.room.member', userId] as const);
   const missing = keys.filter((key) => !rows.has(stateKeyOf(...key)));
   if (missing.length === 0) return;
-  for (const row of await findStateRowsAt(views, room.roomId, missing, statePosition(room, window))) {
+  // Where the room forked, what was so before the timeline may not be any more without an event of it.
+  const place = window.isResolved ? stateEnd(room) : statePosition(room, window);
+  for (const row of await findStateRowsAt(views, room.roomId, missing, place)) {
     if (row === undefined) continue;
     if (filter.includeRedundantMembers || !known.isKnown(room.roomId, row)) rows.set(stateKeyOfRow(row), row);
   }

@@ -10,15 +10,16 @@ import { readWindow } from './timeline-window.js';
 
 const room = '!r:x' as RoomId;
 
-/** A timeline of events at the positions 1 to `count`; every third is a state event. */
-async function timelineOf(count: number): Promise<MemoryReadModels & { scans: ScanOptions[] }> {
+/** A timeline of events at the positions 1 to `count`; every third is a state event, and at one of them the state was resolved. */
+async function timelineOf(count: number, resolved?: number): Promise<MemoryReadModels & { scans: ScanOptions[] }> {
   const store = Object.assign(new MemoryReadModels(), { scans: [] as ScanOptions[] });
   const rows = Array.from({ length: count }, (_, i) => {
     const position = positionOf(i + 1);
     const state = (i + 1) % 3 === 0 ? { state_key: '' } : {};
     const pdu = { type: 'm', sender: '@a:x', origin_server_ts: 0, depth: i, content: {}, ...state };
     const event_id = `$${i + 1}` as EventId;
-    const value = timelineRowOf({ event_id, position, visibility: 'shared', room_version: '12', pdu, lenient: false });
+    const more = { visibility: 'shared', room_version: '12', lenient: false, isResolved: i + 1 === resolved } as const;
+    const value = timelineRowOf({ event_id, position, pdu, ...more });
     return { collection: 'timeline', key: [room, position], value };
   });
   await store.write(rows);
@@ -60,12 +61,12 @@ describe('readWindow', () => {
 
   it('begins after an event whose state key has a hidden one last, for who folds the state from it', async () => {
     const store = await timelineOf(20);
-    const window = (foldsState: boolean, hidden: string) =>
+    const window = (isFolded: boolean, hidden: string) =>
       readWindow(new RecentRows(store, room, positionOf(20), 21), {
         after: undefined,
         limit: 20,
         shows: ({ header }) => header.eventId !== hidden,
-        foldsState,
+        isSo: isFolded ? () => Promise.resolve(true) : undefined,
       });
     const folded = await window(true, '$18');
     expect([ids(folded.shown), ids(folded.hidden), folded.limited]).toEqual([[16, 17, 19, 20], [18], true]);
@@ -74,6 +75,26 @@ describe('readWindow', () => {
     // Where a later one is shown the client folds the state right.
     const overtaken = await window(true, '$15');
     expect([overtaken.shown.length, overtaken.limited]).toEqual([19, false]);
+  });
+
+  it('leaves out a state event that is no more, where resolution replaced it, for who folds the state from it', async () => {
+    const asked: number[] = [];
+    const window = async (isFolded: boolean, resolved: number) => {
+      const recent = new RecentRows(await timelineOf(20, resolved), room, positionOf(20), 21);
+      const isSo = (row: TimelineRow): Promise<boolean> => {
+        asked.push(...ids([row]));
+        return Promise.resolve(row.header.eventId === '$12');
+      };
+      const options = { after: undefined, limit: 20, shows: () => true, isSo: isFolded ? isSo : undefined };
+      return readWindow(recent, options);
+    };
+    const folded = await window(true, 19);
+    expect(ids(folded.shown)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20]);
+    expect([folded.limited, folded.isResolved, asked]).toEqual([false, true, [18, 15, 12]]);
+    // What came after the resolution, or after what came after it, is so.
+    expect((await window(true, 17)).shown).toHaveLength(20);
+    expect((await window(false, 19)).shown).toHaveLength(20);
+    expect(asked).toEqual([18, 15, 12]);
   });
 
   it('gives up where nothing is to be shown for long, and calls that limited', async () => {

@@ -19,10 +19,11 @@ export interface WindowOptions {
   /** The most events to show. */
   readonly limit: number;
   /**
-   * The client takes the state from the timeline too: an event must not be shown where the last one of its state key is hidden,
-   * as the client would take what it says for what is so. The window begins after it.
+   * Given where the client takes the state from the timeline too, and what it shows last of a state key for what is so: whether a
+   * state event says what is so where the window ends. What is replaced by a hidden event the window begins after; what state
+   * resolution replaced is left out.
    */
-  readonly foldsState?: boolean;
+  readonly isSo?: (row: TimelineRow) => Promise<boolean>;
   shows(row: TimelineRow): boolean | Promise<boolean>;
 }
 
@@ -31,7 +32,7 @@ const MAX_SCANNED = 1_000;
 
 /** Finds the newest events to show, going backwards up to where history is missing. */
 export async function readWindow(recent: RecentRows, options: WindowOptions): Promise<TimelineWindow> {
-  const { after, limit, shows, foldsState = false } = options;
+  const { after, limit, shows, isSo } = options;
   const shown: TimelineRow[] = [];
   const hidden: TimelineRow[] = [];
   let limited = false;
@@ -45,14 +46,17 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
     }
     // PERF: most answers come at once; waiting for each of them would cost a turn of the queue for every event.
     const isShown = shows(row);
+    const isForked: boolean = isResolved || row.header.isResolved === true;
     if (!(typeof isShown === 'boolean' ? isShown : await isShown)) {
       if (row.header.stateKey !== undefined) hidden.push(row);
-    } else if (shown.length < limit && !(foldsState && isReplaced(row, shown, hidden))) shown.push(row);
-    else {
+    } else if (shown.length === limit || (isSo !== undefined && !isForked && isReplaced(row, shown, hidden))) {
       limited = true;
       break;
-    }
-    if (row.header.isResolved === true) isResolved = true;
+    } else if (isSo === undefined || !isForked || isOvertaken(row, shown) || (await isSo(row))) shown.push(row);
+    // NOTSPEC: else it is left out, for a timeline cannot say that it is not so any more: what is so may have come before it, or
+    // never as news. To begin the window after it would hold back the messages before it, and clients that show or answer what
+    // timelines bring would miss them: whoever may set any state could do that to all others, whenever they like. Pages have it.
+    isResolved = isForked;
     // What is missing before it, or was news to nobody, the client finds in pages only if it knows that there is more.
     if (row.header.isAfterGap === true) {
       limited = true;
@@ -63,12 +67,19 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
 }
 
 /** Whether the last event of the same state key, among later ones, newest first, is a hidden one. */
-function isReplaced({ header }: TimelineRow, shown: readonly TimelineRow[], hidden: readonly TimelineRow[]): boolean {
-  if (header.stateKey === undefined || hidden.length === 0) return false;
-  const isSame = (row: TimelineRow): boolean =>
-    row.header.type === header.type && row.header.stateKey === header.stateKey;
-  const replacing = hidden.find(isSame);
+function isReplaced(row: TimelineRow, shown: readonly TimelineRow[], hidden: readonly TimelineRow[]): boolean {
+  if (row.header.stateKey === undefined || hidden.length === 0) return false;
+  const replacing = hidden.find((other) => isSameKey(row, other));
   if (replacing === undefined) return false;
-  const told = shown.find(isSame);
+  const told = shown.find((other) => isSameKey(row, other));
   return told === undefined || told.header.position < replacing.header.position;
+}
+
+/** Whether it is no state event, or a later one of the same key is shown. */
+function isOvertaken(row: TimelineRow, shown: readonly TimelineRow[]): boolean {
+  return row.header.stateKey === undefined || shown.some((other) => isSameKey(row, other));
+}
+
+function isSameKey({ header: a }: TimelineRow, { header: b }: TimelineRow): boolean {
+  return a.type === b.type && a.stateKey === b.stateKey;
 }

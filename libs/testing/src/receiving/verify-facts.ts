@@ -17,5 +17,6 @@ export function recordedFactsOf({ roomId, facts }: MemoryRoom): RecordedFact[] {
 /** What `annals verify` says of all that a room in memory would have written. */
 export function problemsOf(room: MemoryRoom, keys: ServerKeys): string[] {
   const verifier = new RoomVerifier(room.roomId, (server, keyId) => keys.find(server as ServerName, keyId)?.key);
-  return recordedFactsOf(room).flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
+  const findings = recordedFactsOf(room).flatMap((fact) => verifier.check(fact));
+  return [...findings, ...verifier.end()].map(({ problem }) => problem);
 }
