@@ -56,6 +56,9 @@ describe('key backups', () => {
     expect(await alice.ok('GET', `/room_keys/version/${version}`)).toEqual(info);
     expect(await alice.ok('PUT', `/room_keys/version/${second}`, { algorithm: ALGORITHM, auth_data: { b: 1 } })).toEqual({}); // prettier-ignore
     expect(await alice.ok('GET', '/room_keys/version')).toEqual({ ...info, version: second, auth_data: { b: 1 } });
+    await alice.ok('PUT', `/room_keys/version/${second}`, { algorithm: ALGORITHM, auth_data: 'opaque' });
+    expect(await alice.ok('GET', '/room_keys/version')).toMatchObject({ auth_data: 'opaque' });
+    await alice.ok('PUT', `/room_keys/version/${second}`, { algorithm: ALGORITHM, auth_data: { b: 1 } });
     expect(await alice.ok('DELETE', `/room_keys/version/${second}`)).toEqual({});
     expect(await alice.ok('DELETE', `/room_keys/version/${second}`)).toEqual({});
     expect((await alice.ok('GET', '/room_keys/version')).version).toBe(version);

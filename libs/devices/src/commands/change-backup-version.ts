@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { JsonObject } from '#kernel/json';
+import type { JsonValue } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { decideChangedVersion } from '../decide/backup-versions.js';
 import { KeyBackups } from '../key-backups.js';
@@ -10,7 +10,7 @@ export class ChangeBackupVersion extends Command<void> {
     readonly requester: Requester,
     readonly version: string,
     readonly algorithm: string,
-    readonly authData: JsonObject,
+    readonly authData: JsonValue,
   ) {
     super();
   }

@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { JsonObject } from '#kernel/json';
+import type { JsonValue } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { decideNewVersion } from '../decide/backup-versions.js';
 import { KeyBackups } from '../key-backups.js';
@@ -9,7 +9,7 @@ export class CreateBackupVersion extends Command<string> {
   constructor(
     readonly requester: Requester,
     readonly algorithm: string,
-    readonly authData: JsonObject,
+    readonly authData: JsonValue,
   ) {
     super();
   }

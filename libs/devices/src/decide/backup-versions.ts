@@ -1,6 +1,6 @@
 import type { SnapshotCodec } from '#event-store/aggregates';
 import type { NewFact } from '#event-store/event-store';
-import type { JsonObject } from '#kernel/json';
+import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { BackupVersionFact } from '../facts/backup-facts.js';
 
@@ -51,7 +51,7 @@ export function currentVersion({ standing }: BackupVersions): string | undefined
 export function decideNewVersion(
   { last }: BackupVersions,
   algorithm: string,
-  authData: JsonObject,
+  authData: JsonValue,
 ): BackupVersionFact[] {
   checkAuthData(authData);
   if (algorithm === '' || Buffer.byteLength(algorithm) > MOST_ALGORITHM_BYTES) {
@@ -66,7 +66,7 @@ export function decideChangedVersion(
   versions: BackupVersions,
   version: string,
   algorithm: string,
-  authData: JsonObject,
+  authData: JsonValue,
 ): BackupVersionFact[] {
   checkStanding(versions, version);
   if (versions.standing.get(version) !== algorithm)
@@ -107,7 +107,7 @@ function isNumber(version: string): boolean {
   return /^[1-9]\d{0,9}$/.test(version);
 }
 
-function checkAuthData(authData: JsonObject): void {
+function checkAuthData(authData: JsonValue): void {
   if (Buffer.byteLength(JSON.stringify(authData)) <= MOST_BYTES) return;
   throw new MatrixError('M_TOO_LARGE', `auth_data may have ${MOST_BYTES} bytes at most`);
 }

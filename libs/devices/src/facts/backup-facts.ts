@@ -1,6 +1,6 @@
 import type { FactShapes } from '#event-store/fact-shapes';
 import type { RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { JsonObject, JsonValue } from '#kernel/json';
 
 /** The keys of sessions in one version of a user's backup: of each session only the last fact counts, and the others go. */
 export const BACKUP_STREAM_PREFIX = 'backup-';
@@ -16,13 +16,13 @@ export function backupOfStream(stream: string): readonly [userId: UserId, versio
 export interface BackupVersionCreated {
   readonly version: string;
   readonly algorithm: string;
-  readonly auth_data: JsonObject;
+  readonly auth_data: JsonValue;
 }
 
 /** In `user-{user_id}`: `backup-version-changed`. */
 export interface BackupVersionChanged {
   readonly version: string;
-  readonly auth_data: JsonObject;
+  readonly auth_data: JsonValue;
 }
 
 /** In `user-{user_id}`: `backup-version-deleted`: with all keys in it. */

@@ -1,7 +1,7 @@
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { JsonValue } from '#kernel/json';
 import { userIdOfStream } from '#kernel/user-stream';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
@@ -18,7 +18,7 @@ import {
 /** A version of a backup. */
 export interface BackupVersionRow {
   readonly algorithm: string;
-  readonly auth_data: JsonObject;
+  readonly auth_data: JsonValue;
 }
 
 type BackupKey = readonly [userId: UserId, version: string];

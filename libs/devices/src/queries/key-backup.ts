@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RoomId, UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import {
@@ -14,7 +14,7 @@ import {
 /** A version of a backup, as its user sees it. */
 export interface BackupInfo {
   readonly algorithm: string;
-  readonly auth_data: JsonObject;
+  readonly auth_data: JsonValue;
   readonly count: number;
   readonly etag: string;
   readonly version: string;
