@@ -18,6 +18,7 @@ import { TIMELINE } from '../projections/timeline-collections.js';
 import { timelineProjector } from '../projections/timeline.projector.js';
 import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
+import type { Policy } from '../receive/7-check-policy.js';
 import type { ServerKeys } from '../receive/server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
@@ -178,6 +179,26 @@ describe('a redaction that takes effect as it is accepted', () => {
       expect(rowHeaderOf(row!)).toMatchObject({ type: 'm.room.redaction', isWaiting: false });
     }
   });
+});
+
+it('takes effect on an event of ours that somebody whom the policy asked knew before it was here', async () => {
+  await home.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 50 } });
+  await there.hear(home);
+  await receive(await there.joins(BOB));
+  let redaction: ForeignPdu | undefined;
+  const policy: Policy = async ({ type, eventId }) => {
+    if (type === 'm.room.message' && redaction === undefined) {
+      redaction = await there.makes({ type: 'm.room.redaction', sender: BOB, redacts: eventId, content: {} });
+      await receive(redaction);
+    }
+    return { isAllowed: true };
+  };
+  const asking = new RoomCommands(home.views, TEST_AUTHOR, KEYS, policy);
+  const eventId = await asking.send(ALICE, roomId);
+  const effect = { event_id: eventId, redacted_by: redaction?.event.eventId };
+  expect(home.redacted(roomId)).toMatchObject([effect]);
+  const { data } = home.facts(roomId, 'pdu-accepted').at(-1)!;
+  expect(JSON.parse(data)).toMatchObject(effect);
 });
 
 describe('an event that has not come', () => {

@@ -89,9 +89,14 @@ export function redactInTurn(
     const asEvent = { ...draft, stateKey: undefined, roomId, redacts: target.eventId };
     const refusal = refuseRedactionEffect(asEvent, event, await turn.powerLevels(), version);
     if (refusal !== undefined) throw new MatrixError('M_FORBIDDEN', refusal);
-    const decided = await turn.decide(draft);
-    const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
     const { eventId } = target;
+    const decided = await turn.decide(draft);
+    if (decided.redactions !== undefined) {
+      // It stands on another state than that of now, by which other servers judge it too.
+      if (decided.header.takes_effect !== true) throw new MatrixError('M_FORBIDDEN', 'It would take no effect');
+      return turn.accept(decided);
+    }
+    const redaction = turn.accept({ ...decided, header: { ...decided.header, takes_effect: true } });
     const effect = { event_id: eventId, redacted_by: redaction.eventId, room_version: version.id };
     turn.redact(effect, redact(event.pdu, version));
     return redaction;

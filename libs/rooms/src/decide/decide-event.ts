@@ -11,7 +11,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { sealEvent } from '#protocol/signing/seal-event';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import type { PduAccepted } from '../facts/room-facts.js';
+import type { PduAccepted, PduRedacted } from '../facts/room-facts.js';
 import { depthOfNext, type Extremity, headAfter, MOST_NAMED, parentsOfNext, type RoomHead } from './room-head.js';
 import { changesBetween, stateAfterEvent, tellHeldBefore } from './room-state.js';
 
@@ -36,6 +36,13 @@ export interface EventAuthor {
 /** Injection token of this server's EventAuthor. */
 export const EVENT_AUTHOR = Symbol.for('annals.EventAuthor');
 
+/** A redaction that takes effect with an event: the fact `pdu-redacted`. */
+export interface DueRedaction {
+  readonly effect: Omit<PduRedacted, 'pdu'>;
+  /** What remains of the event. */
+  readonly pduText: string;
+}
+
 /** A decided event: what goes into the log, and where the room stands once it is there. */
 export interface DecidedEvent {
   readonly event: RoomEvent;
@@ -43,6 +50,8 @@ export interface DecidedEvent {
   readonly pduText: string;
   readonly header: Omit<PduAccepted, 'pdu'>;
   readonly head: RoomHead;
+  /** What redactions do with it, where it was judged as if it came from elsewhere; undefined: that is for who decided it. */
+  readonly redactions?: readonly DueRedaction[];
 }
 
 /** What an event refers to: the events of the state it is authorised by, and for pair-style versions the hashes of all. */

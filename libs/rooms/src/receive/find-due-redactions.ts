@@ -6,7 +6,7 @@ import type { RoomEvent } from '#protocol/room-event';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { authStateAt } from './5-check-state-before.js';
 import type { KnownRoom } from './known-room.js';
-import type { DueRedaction } from './outcome.js';
+import type { DueRedaction } from '../decide/decide-event.js';
 
 /**
  * What a redaction that is accepted now does to an event that is here already; nothing where it is not, or the rule forbids it. That

@@ -1,7 +1,8 @@
 import type { EventId, ServerName } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
-import type { OutlierStored, PduAccepted, PduRedacted, PduRejected, PduSoftFailed } from '../facts/room-facts.js';
+import type { OutlierStored, PduAccepted, PduRejected, PduSoftFailed } from '../facts/room-facts.js';
+import type { DueRedaction } from '../decide/decide-event.js';
 import type { EventOutcome } from './known-room.js';
 import type { PolicyVerdict } from './7-check-policy.js';
 import type { WantedKey } from './server-keys.js';
@@ -44,13 +45,6 @@ export interface MissingEvents {
   readonly authEvents: readonly EventId[];
   /** The state after each must be known: fetch what lies between, or the state before the event itself (`learnState`). */
   readonly parents: readonly EventId[];
-}
-
-/** A redaction that takes effect with this event: the fact `pdu-redacted`. */
-export interface DueRedaction {
-  readonly effect: Omit<PduRedacted, 'pdu'>;
-  /** What remains of the event. */
-  readonly pduText: string;
 }
 
 interface Judged {

@@ -1,7 +1,5 @@
 import type { EventId } from '#kernel/ids';
 import { inTurns } from '#projections/turn';
-import type { JsonObject } from '#kernel/json';
-import { parseJson } from '#protocol/canonical-json/parse-json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { outlierFactOf } from '../facts/read-room-fact.js';
 import { factWithPdu } from '../facts/fact-text.js';
@@ -14,7 +12,6 @@ import type {
   Accepted,
   AlreadyKnown,
   Dropped,
-  DueRedaction,
   MissingEvents,
   Outcome,
   PreparedPdu,
@@ -49,7 +46,7 @@ export async function receiveOutlierInTurn(
   const known = knownOutlier(event, header.reason !== undefined);
   turn.undurable.note({ ...known, after: undefined, isForeign: true });
   storeOutlier(turn, outcome);
-  redactInTurn(turn, redactions);
+  turn.redactAll(redactions);
   return outcome;
 }
 
@@ -115,7 +112,7 @@ export function takePlaced(
     const fact = { type: 'pdu-accepted' as const, event, header };
     turn.push('pdu-accepted', data, name, fact, headAfterAccepted(turn.head, { ...outcome, header }));
   } else turn.push(`pdu-${kind}`, tellPlaced(outcome.header, pduText, parts).data, name, { type: 'other' });
-  redactInTurn(turn, redactions);
+  turn.redactAll(redactions);
 }
 
 /** Those whose place is not known, because a state that was learnt stands in for them. */
@@ -123,9 +120,4 @@ async function findMissingParents(turn: RoomTurn, { event, header }: Accepted): 
   if (typeof header.base !== 'object') return [];
   const known = await turn.known.find(event.prevEvents);
   return event.prevEvents.filter((eventId) => (known.get(eventId)?.outcome ?? 'outlier') === 'outlier');
-}
-
-function redactInTurn(turn: RoomTurn, redactions: readonly DueRedaction[]): void {
-  const lenient = !turn.head.version.strictCanonicalJson;
-  for (const { effect, pduText } of redactions) turn.redact(effect, parseJson(pduText, { lenient }) as JsonObject);
 }

@@ -7,6 +7,7 @@ import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { atOnce, each, type Steps } from '#kernel/steps';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
 import { type AuthState, authStateOf } from '#protocol/event-auth/auth-state';
 import { selectAuthTypes } from '#protocol/event-auth/select-auth-types';
 import type { RoomEvent, StateKey } from '#protocol/room-event';
@@ -14,6 +15,7 @@ import {
   checkDraftAuth,
   decideEvent,
   type DecidedEvent,
+  type DueRedaction,
   type EventAuthor,
   type EventDraft,
 } from '../decide/decide-event.js';
@@ -26,6 +28,7 @@ import { type AppendedParts, type PlacedHeader, tellInParts, tellPlaced } from '
 import type { GraphSources } from '../graph/recent-graph.js';
 import { decideAmongMany } from '../receive/decide-among-many.js';
 import { getKnown } from '../receive/known-room.js';
+import type { Accepted } from '../receive/outcome.js';
 import { judgeOwn } from '../receive/judge-own.js';
 import { Foresight, type ForeseenEvent, standingOf } from './ask-first.js';
 import { HeldRoom } from './held-room.js';
@@ -179,10 +182,15 @@ export class RoomTurn {
   async #decideAgain({ decided, standing }: ForeseenEvent, { txn }: EventDraft): Promise<DecidedEvent> {
     const { event, pduText, header } = decided;
     if (standing === standingOf(this.head)) {
-      return { event, pduText, header, head: headAfter(this.head, { type: 'pdu-accepted', event, header }) };
+      return { ...decided, head: headAfter(this.head, { type: 'pdu-accepted', event, header }) };
     }
-    const accepted = await judgeOwn({ event, pduText, origin: this.services.author.serverName, txn }, this.known);
-    return { event, pduText, header: accepted.header, head: headAfterAccepted(this.head, accepted) };
+    const judged = await judgeOwn({ event, pduText, origin: this.services.author.serverName, txn }, this.known);
+    return this.#asDecided(judged);
+  }
+
+  #asDecided(accepted: Accepted): DecidedEvent {
+    const { event, header, pduText, redactions } = accepted;
+    return { event, header, pduText, redactions, head: headAfterAccepted(this.head, accepted) };
   }
 
   async #decideAnew(draft: EventDraft): Promise<DecidedEvent> {
@@ -190,16 +198,14 @@ export class RoomTurn {
     const extremities = this.head.extremities.length;
     if (extremities > 1) this.head = await withStatesOfExtremities(this.head, this.known);
     if (extremities > MOST_NAMED) {
-      const accepted = await decideAmongMany(this.known, draft, author, clock.now());
-      const { event, header, pduText } = accepted;
-      return { event, header, pduText, head: headAfterAccepted(this.head, accepted) };
+      return this.#asDecided(await decideAmongMany(this.known, draft, author, clock.now()));
     }
     const auth = await this.findStates(selectAuthTypes(draft, this.head.version));
     const write = referenceWriter(this.head.version, await this.#referredTo(auth));
     return decideEvent(this.roomId, this.head, draft, { auth, write }, author, clock.now());
   }
 
-  /** Accepts an event decided elsewhere on top of this turn's head. */
+  /** Accepts an event decided elsewhere on top of this turn's head, with what redactions do then. */
   accept(decided: DecidedEvent): RoomEvent {
     const { event } = decided;
     const { eventId } = event;
@@ -212,6 +218,7 @@ export class RoomTurn {
     if (header.txn !== undefined) this.undurable.transactions.set(transactionName(event, header.txn), eventId);
     const fact: RoomFact = { type: 'pdu-accepted', event, header };
     this.push('pdu-accepted', data, eventId, fact, head);
+    this.redactAll(decided.redactions ?? []);
     return event;
   }
 
@@ -238,6 +245,12 @@ export class RoomTurn {
       `redacted ${redacted.event_id} ${redacted.redacted_by}`,
       { type: 'pdu-redacted', eventId },
     );
+  }
+
+  /** Lets redactions take effect that are due. */
+  redactAll(redactions: readonly DueRedaction[]): void {
+    const lenient = !this.head.version.strictCanonicalJson;
+    for (const { effect, pduText } of redactions) this.redact(effect, parseJson(pduText, { lenient }) as JsonObject);
   }
 
   /** Appends a fact that does not concern the event graph. */

@@ -5,7 +5,7 @@ import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { StateTrie } from '#protocol/state-trie/state-trie';
 import { ownKey } from '#rooms/commands/own-key';
-import type { EventAuthor } from '#rooms/decide/decide-event';
+import type { DueRedaction, EventAuthor } from '#rooms/decide/decide-event';
 import { changedBy } from '#rooms/decide/room-state';
 import {
   currentChangeOf,
@@ -26,7 +26,7 @@ import {
   type KnownRoom,
 } from '#rooms/receive/known-room';
 import { type LearnedState, learnState } from '#rooms/receive/learn-state';
-import type { DueRedaction, Outcome, StoredOutlier } from '#rooms/receive/outcome';
+import type { Outcome, StoredOutlier } from '#rooms/receive/outcome';
 import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
 import type { ServerKeys } from '#rooms/receive/server-keys';
 import type { ForeignServer } from './foreign-server.js';
