@@ -68,6 +68,16 @@ describe('key backups', () => {
     expect(await create()).toBe('3');
   });
 
+  it.each(['0', '01', '0000000001', ' 1', 'x'.repeat(2000), '9'.repeat(11)])('know no version %j', async (name) => {
+    const unknown = encodeURIComponent(name);
+    expect(await refusal(alice.call('GET', `/room_keys/version/${unknown}`))).toEqual([404, 'M_NOT_FOUND']);
+    expect(await refusal(alice.call('DELETE', `/room_keys/version/${unknown}`))).toEqual([404, 'M_NOT_FOUND']);
+    for (const of of ['', `/${ROOM}`, `/${ROOM}/a`]) {
+      expect(await refusal(alice.call('GET', `/room_keys/keys${of}?version=${unknown}`))).toEqual([404, 'M_NOT_FOUND']);
+      expect(await refusal(alice.call('DELETE', `/room_keys/keys${of}?version=${unknown}`))).toEqual([404, 'M_NOT_FOUND']); // prettier-ignore
+    }
+  });
+
   it('take keys of all rooms, of one room and of one session, and give them back so', async () => {
     expect(await put({ rooms: { [ROOM]: { sessions: { a: key('A') } }, [OTHER]: { sessions: {} } } })).toEqual({ count: 1, etag: '1' }); // prettier-ignore
     expect(await put({ sessions: { b: key('B'), 'c/d': key('C') } }, ROOM)).toEqual({ count: 3, etag: '2' });

@@ -104,8 +104,12 @@ describe('polls of a session that ends while they wait', () => {
     const { next_batch: since } = await other.sync();
     const poll = other.sync({ since, timeout: 20_000 });
     await ending.ok('POST', '/logout', {});
+    // Of that they hear: the user has one device less.
+    const { next_batch: next, device_lists: lists } = await poll;
+    expect(lists.changed).toEqual([other.userId]);
+    const goesOn = other.sync({ since: next, timeout: 20_000 });
     await alice.send(roomId, 'hello');
-    expect((await poll).rooms.join[roomId].timeline.events).toHaveLength(1);
+    expect((await goesOn).rooms.join[roomId].timeline.events).toHaveLength(1);
   });
 
   it('are refused also where the session ends while their answer is made', async () => {

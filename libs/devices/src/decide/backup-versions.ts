@@ -2,7 +2,7 @@ import type { SnapshotCodec } from '#event-store/aggregates';
 import type { NewFact } from '#event-store/event-store';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { BackupVersionFact } from '../facts/backup-facts.js';
+import { type BackupVersionFact, isBackupVersion } from '../facts/backup-facts.js';
 
 /** The versions of a user's backup. */
 export interface BackupVersions {
@@ -78,7 +78,7 @@ export function decideChangedVersion(
 /** The end of a version; nothing where it was deleted before. Throws M_NOT_FOUND where there never was one. */
 export function decideDeletedVersion(versions: BackupVersions, version: string): BackupVersionFact[] {
   if (versions.standing.has(version)) return [{ type: 'backup-version-deleted', data: { version } }];
-  if (isNumber(version) && Number(version) <= versions.last) return [];
+  if (isBackupVersion(version) && Number(version) <= versions.last) return [];
   throw noSuchVersion();
 }
 
@@ -94,17 +94,12 @@ export function checkStanding({ standing }: BackupVersions, version: string): vo
 export function checkCurrent(versions: BackupVersions, version: string): void {
   const current = currentVersion(versions);
   if (version === current) return;
-  if (current === undefined || !isNumber(version) || Number(version) > versions.last) throw noSuchVersion();
+  if (current === undefined || !isBackupVersion(version) || Number(version) > versions.last) throw noSuchVersion();
   throw new MatrixError('M_WRONG_ROOM_KEYS_VERSION', undefined, { fields: { current_version: current } });
 }
 
 function noSuchVersion(): MatrixError {
   return new MatrixError('M_NOT_FOUND', 'Unknown backup version');
-}
-
-/** Whether it is a number as this server gives them. */
-function isNumber(version: string): boolean {
-  return /^[1-9]\d{0,9}$/.test(version);
 }
 
 function checkAuthData(authData: JsonValue): void {

@@ -12,6 +12,11 @@ export function backupOfStream(stream: string): readonly [userId: UserId, versio
   return [stream.slice(BACKUP_STREAM_PREFIX.length, bar) as UserId, stream.slice(bar + 1)];
 }
 
+/** Whether it is the name of a version as this server gives them: a number, written in one way. */
+export function isBackupVersion(version: string): boolean {
+  return /^[1-9]\d{0,9}$/.test(version);
+}
+
 /** In `user-{user_id}`: `backup-version-created`: from here on keys go into this version, a number that was never given before. */
 export interface BackupVersionCreated {
   readonly version: string;

@@ -21,7 +21,8 @@ export interface BackupVersionRow {
   readonly auth_data: JsonValue;
 }
 
-type BackupKey = readonly [userId: UserId, version: string];
+/** A version of a user's backup, as rows name it. */
+export type BackupKey = readonly [userId: UserId, version: string];
 
 export const BACKUP_VERSIONS = new Collection<BackupKey, BackupVersionRow>('backup-versions', {
   key: ['user', 'version, with leading zeros'],

@@ -3,10 +3,12 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
+import { isBackupVersion } from '../facts/backup-facts.js';
 import {
   BACKED_UP,
   BACKUP_STATES,
   BACKUP_VERSIONS,
+  type BackupKey,
   backupKey,
   versionOfKey,
 } from '../projections/key-backup.projector.js';
@@ -27,14 +29,25 @@ const PAGE = 500;
 
 /** A version of a user's backup, or the current one. Throws M_NOT_FOUND. */
 export async function getBackup(views: Reads, userId: UserId, version?: string): Promise<BackupInfo> {
-  const named = version === undefined ? undefined : backupKey(userId, version);
-  const range = named === undefined ? { prefix: [userId] as const, reverse: true } : { from: named, to: named };
-  const [row] = await BACKUP_VERSIONS.scan(views, { ...range, limit: 1 });
-  if (row === undefined) {
-    throw new MatrixError('M_NOT_FOUND', named === undefined ? 'No current backup version' : 'Unknown backup version');
+  const key = version === undefined ? await findCurrent(views, userId) : findKey(userId, version);
+  const row = key && (await BACKUP_VERSIONS.get(views, key));
+  if (key === undefined || row === undefined) {
+    throw new MatrixError(
+      'M_NOT_FOUND',
+      version === undefined ? 'No current backup version' : 'Unknown backup version',
+    );
   }
-  const { count, etag } = (await BACKUP_STATES.get(views, row.key)) ?? { count: 0, etag: 0 };
-  return { ...row.value, count, etag: String(etag), version: versionOfKey(row.key) };
+  const { count, etag } = (await BACKUP_STATES.get(views, key)) ?? { count: 0, etag: 0 };
+  return { ...row, count, etag: String(etag), version: versionOfKey(key) };
+}
+
+async function findCurrent(views: Reads, userId: UserId): Promise<BackupKey | undefined> {
+  const [last] = await BACKUP_VERSIONS.scan(views, { prefix: [userId], reverse: true, limit: 1 });
+  return last?.key;
+}
+
+function findKey(userId: UserId, version: string): BackupKey | undefined {
+  return isBackupVersion(version) ? backupKey(userId, version) : undefined;
 }
 
 /** The keys of all rooms, as JSON text. Throws M_NOT_FOUND where there is no such version. */
