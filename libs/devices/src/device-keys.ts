@@ -79,18 +79,18 @@ export class DeviceKeys {
 
   /**
    * Ends the keys of a device that was removed then, in milliseconds, and lets them go from the log. Answers whether there were any: those
-   * of one that was made again since are not.
+   * of one that was made again since are not. Asked again, it goes on where it was left.
    */
   async end(device: DeviceKey, removedAt: number): Promise<boolean> {
     const stream = deviceStream(device);
-    const { facts, revision } = await this.#streams.execute(
+    const { state, facts, revision } = await this.#streams.execute(
       stream,
       (keys) => decideEnd(keys, removedAt).map(draftOf),
       BY_SERVER,
     );
-    if (facts.length === 0) return false;
-    await this.store.truncate(stream, revision as number);
-    return true;
+    if (revision === 'no-stream' || state.createdTs !== undefined) return false;
+    await this.store.truncate(stream, revision);
+    return facts.length > 0;
   }
 }
 

@@ -109,7 +109,10 @@ export class KeyBackups {
     });
   }
 
-  /** Frees the log of all keys in versions of a user's backup that are no more. Answers whether there were any. */
+  /**
+   * Frees the log of all keys in versions of a user's backup that are no more. Answers whether there were any. Asked again, it goes on
+   * where it was left.
+   */
   free(userId: UserId): Promise<boolean> {
     return this.#turns.run(userId, async () => {
       const { last, standing } = await this.versions(userId);
@@ -117,15 +120,23 @@ export class KeyBackups {
       for (let version = 1; version <= last; version++) {
         const stream = backupStream(userId, String(version));
         if (standing.has(String(version))) continue;
-        const { revision, state } = await this.#backups.load(stream);
-        if (revision === 'no-stream' || state.count === 0) continue;
-        const emptied = draftOf('sessions-removed', { sessions: {}, count: 0, etag: state.etag + 1 });
-        const executed = await this.#backups.execute(stream, () => [emptied], BY_SERVER);
-        await this.store.truncate(stream, executed.revision as number);
-        isDone = true;
+        isDone = (await this.#empty(stream)) || isDone;
       }
       return isDone;
     });
+  }
+
+  /** Lets all facts of a version go but the last, which says that nothing is in it. Answers whether there were others. */
+  async #empty(stream: string): Promise<boolean> {
+    const { revision: last, state } = await this.#backups.load(stream);
+    if (last === 'no-stream') return false;
+    let revision = last;
+    if (state.count > 0) {
+      const emptied = draftOf('sessions-removed', { sessions: {}, count: 0, etag: state.etag + 1 });
+      revision = (await this.#backups.execute(stream, () => [emptied], BY_SERVER)).revision as number;
+    } else if ((await this.#countFacts(stream, last)) === 1) return false;
+    await this.store.truncate(stream, revision);
+    return true;
   }
 
   async #change(userId: UserId, version: string, decide: DecideBackup, cause: Cause): Promise<BackupState> {
@@ -168,11 +179,16 @@ export class KeyBackups {
     if (count > 0 && !isLookDue(revision, appended)) return;
     void this.#turns
       .run(userId, async () => {
-        const { value: first } = await this.store.readStream(stream, { limit: 1 })[Symbol.asyncIterator]().next();
-        const facts = revision - (first?.revision ?? revision) + 1;
+        const facts = await this.#countFacts(stream, revision);
         if (count === 0 || facts - count >= Math.max(count, OVERTAKEN)) await shortenBackup(this.store, stream);
       })
       .catch(() => {});
+  }
+
+  /** How many facts a stream has up to its last one. */
+  async #countFacts(stream: string, last: number): Promise<number> {
+    for await (const { revision } of this.store.readStream(stream, { limit: 1 })) return last - revision + 1;
+    return 1;
   }
 }
 
