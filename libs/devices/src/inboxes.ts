@@ -39,12 +39,13 @@ export class Inboxes {
   readonly #arrived = new LruCache<string, Arrived>(CAPACITY);
   /** What is being noted, and up to where it is to be noted then. */
   readonly #noting = new Map<string, Position>();
-  #logId: Promise<string | null> | undefined;
+  /** Of which log the positions are, once that was read. */
+  #logId: string | null | undefined;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
-    @Inject(VIEWS) private readonly views: Views,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
   ) {
     const fold = { initialState: NOTHING_TAKEN, evolve: foldTaken, newestOnly: true } as const;
     this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
@@ -113,7 +114,7 @@ export class Inboxes {
     upTo: Position,
     fact: (data: ToDeviceCollected) => { readonly type: string; readonly data: ToDeviceCollected },
   ): Promise<number> {
-    const logId = await (this.#logId ??= this.#findLogId());
+    const logId = (this.#logId ??= await this.#findLogId());
     let taken = 0;
     for await (const rows of INBOX.pages(this.views, { prefix: device, to: [...device, upTo] }, AT_ONCE)) {
       const from: Record<string, number[]> = {};
@@ -134,6 +135,7 @@ export class Inboxes {
     return taken;
   }
 
+  /** null only where nobody named the log. */
   async #findLogId(): Promise<string | null> {
     return (await findLogIdentity(this.store))?.logId ?? null;
   }

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExpireMessages } from '#devices/commands/expire-messages';
+import { Inboxes } from '#devices/inboxes';
 import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import { nameLog, noteRestored } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
+import { LOGGER } from '#observability/logger';
+import { METRICS } from '#observability/metrics';
+import { VIEWS } from '#projections/views';
+import { READ_MODEL_STORE } from '#read-models/read-model-store';
 import { TEST_AUTHOR } from '#testing/local-room';
 import type { Type } from '@nestjs/common';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
@@ -185,6 +190,25 @@ describe('messages to devices', () => {
     await expiry.sweep({ ...none, age: -1000 });
     await expect.poll(async () => told(await bob.user.sync())).toEqual([]);
     await expect.poll(async () => (await sentBy(alice)).map(({ data }) => data.includes('"to":[]'))).not.toContain(false); // prettier-ignore
+  });
+
+  it('are not dropped for being too many where those that are left, once the old ones go, are not', async () => {
+    for (let n = 0; n < 6; n++) {
+      if (n === 3) await expect.poll(() => Date.now()).toBeGreaterThan((await sentBy(alice)).at(-1)!.metadata.at);
+      await sendNumber(alice, bob, n);
+    }
+    const now = (await sentBy(alice))[2]!.metadata.at + 1;
+    const of = <T>(token: symbol): T => app.get<T>(token as unknown as Type<T>);
+    // The views show at once what was dropped, as they may.
+    const expire: Inboxes['expire'] = async (...what) => {
+      const dropped = await app.get(Inboxes).expire(...what);
+      await app.settled();
+      return dropped;
+    };
+    const inboxes = { expire } as Inboxes;
+    const expiry = new ExpireMessages(of(VIEWS), of(READ_MODEL_STORE), { now: () => now }, of(METRICS), of(LOGGER), inboxes); // prettier-ignore
+    await expiry.sweep({ age: 0, number: 5, size: Infinity });
+    expect(told(await bob.user.sync())).toEqual([3, 4, 5]);
   });
 
   it('survive a restart, and are told once over it', async () => {

@@ -90,16 +90,16 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
 
   async #drop(inbox: Waiting, limits: Readonly<Record<'number' | 'size', number>>): Promise<void> {
     const { device, expired } = inbox;
-    if (expired > START) await this.#expire(device, expired, 'age');
     const excess = { count: inbox.count - limits.number, bytes: inbox.bytes - limits.size };
-    if (excess.count <= 0 && excess.bytes <= 0) return;
-    const reason = excess.count > 0 ? 'number' : 'size';
+    // Looked for before any is dropped: what is too old is a part of what is too many.
     const upTo = await this.#endOfExcess(device, excess);
-    if (upTo > expired) await this.#expire(device, upTo, reason);
+    if (expired > START) await this.#expire(device, expired, 'age');
+    if (upTo > expired) await this.#expire(device, upTo, excess.count > 0 ? 'number' : 'size');
   }
 
-  /** The position of the last of the oldest messages that are too many, or too much. */
+  /** The position of the last of the oldest messages that are too many, or too much; START where none are. */
   async #endOfExcess(device: DeviceKey, excess: { count: number; bytes: number }): Promise<Position> {
+    if (excess.count <= 0 && excess.bytes <= 0) return START;
     let [upTo, count, bytes] = [START, 0, 0];
     for await (const page of INBOX.pages(this.views, { prefix: device }, PAGE)) {
       for (const { key, value } of page) {

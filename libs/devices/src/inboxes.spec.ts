@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+import type { ReadStreamOptions, RecordedFact } from '#event-store/event-store';
+import { SERVER_STREAM } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { positionOf } from '#testing/position-of';
+import { applyFacts, recordFacts } from '#testing/project';
+import { UncertainEventStore } from '#testing/uncertain-event-store';
+import type { DeviceKey } from './facts/device-streams.js';
+import { inboxStream } from './facts/to-device-facts.js';
+import { Inboxes } from './inboxes.js';
+import { inboxProjector } from './projections/inbox.projector.js';
+
+const BOB: DeviceKey = ['@bob:a.example' as UserId, 'B' as DeviceId];
+
+/** A log that is away the first time that it is asked whose it is. */
+class LogAwayAtFirst extends MemoryEventStore {
+  #isAway = true;
+
+  override readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedFact> {
+    if (stream !== SERVER_STREAM || !this.#isAway) return super.readStream(stream, options);
+    this.#isAway = false;
+    throw new Error('the log is away');
+  }
+}
+
+/** Three messages wait, at positions 1 to 3. */
+async function withThree(): Promise<MemoryReadModels> {
+  const views = new MemoryReadModels();
+  const data = { type: 'm.test', txn: 't', to: [[...BOB, 0]], contents: [{}] };
+  const sent = { stream: 'sent-@alice:a.example|A', type: 'to-device-sent', data };
+  await applyFacts(inboxProjector, recordFacts([sent, sent, sent]), views);
+  return views;
+}
+
+const notes = async (log: MemoryEventStore): Promise<unknown[]> => {
+  const found: unknown[] = [];
+  for await (const { type, data } of log.readStream(inboxStream(BOB))) found.push([type, JSON.parse(data).up_to]);
+  return found;
+};
+
+it('what a device has is noted once the log can be read again, whatever it was asked for before', async () => {
+  const log = new LogAwayAtFirst();
+  const inboxes = new Inboxes(log, systemClock, await withThree());
+  await expect(inboxes.expire(BOB, positionOf(1), 'age')).rejects.toThrow('the log is away');
+  expect(await inboxes.expire(BOB, positionOf(1), 'age')).toBe(1);
+  expect(await notes(log)).toEqual([['to-device-expired', positionOf(1)]]);
+});
+
+it('what a device has and could not be noted is noted when it comes the next time', async () => {
+  const log = new UncertainEventStore();
+  const inboxes = new Inboxes(log, systemClock, await withThree());
+  log.breakNext('never done');
+  inboxes.noteArrival(BOB, positionOf(1));
+  expect(inboxes.arrivedUpTo(BOB)).toBe(positionOf(1));
+  await new Promise(setImmediate);
+  expect(await notes(log)).toEqual([]);
+  inboxes.noteArrival(BOB, positionOf(2));
+  await expect.poll(() => notes(log)).toEqual([['to-device-collected', positionOf(2)]]);
+});
+
+it('nothing is noted of a device that was told of nothing since it came last', async () => {
+  const log = new MemoryEventStore();
+  const inboxes = new Inboxes(log, systemClock, await withThree());
+  inboxes.noteArrival(BOB, positionOf(1));
+  await expect.poll(() => notes(log)).toHaveLength(1);
+  inboxes.noteArrival(BOB, positionOf(2));
+  inboxes.noteTold(BOB, positionOf(3));
+  inboxes.noteArrival(BOB, positionOf(2));
+  await new Promise(setImmediate);
+  expect(await notes(log)).toHaveLength(1);
+  inboxes.noteArrival(BOB, positionOf(3));
+  await expect.poll(() => notes(log)).toHaveLength(2);
+});
