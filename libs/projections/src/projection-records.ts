@@ -92,6 +92,9 @@ export async function readState(store: ReadModelStore): Promise<StoredState> {
       text,
       rows.map(({ key, value }) => [key[1]!, value] as const),
     );
+    // A process wrote it that did not know yet that its views had been thrown away, and with it no more than it had changed last.
+    if (rows.length === 0 && standing.checkpoint !== undefined && standing.checkpoint.position !== START)
+      return NOTHING_STORED;
     const milestones = noted.map(({ value }) => JSON.parse(value) as FactMark);
     return { ...standing, milestones };
   } catch {

@@ -93,7 +93,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     return runtime;
   };
 
-  const words = async (runtime: ProjectionRuntime): Promise<string[]> =>
+  const wordsOf = async (runtime: ProjectionRuntime): Promise<string[]> =>
     (await runtime.scan('words', { limit: 100 })).map(({ value }) => value);
 
   /** Makes views of the log `old` with these words, then stops. */
@@ -107,7 +107,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
   it('of the log at hand are taken as they are, and filled no second time', async () => {
     await made('a', 'b');
     const runtime = await run(await openLog('old'), await openViews());
-    expect(await words(runtime)).toEqual(['a', 'b']);
+    expect(await wordsOf(runtime)).toEqual(['a', 'b']);
     expect((await runtime.status('words')).serving.generation).toBe(1);
     expect(warnings).toEqual([]);
   });
@@ -123,7 +123,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     expect(stored.foreign).toBe('belong to another log');
     expect(await stored.checksum('words')).toEqual({});
     const runtime = await run(other, readModels);
-    expect(await words(runtime)).toEqual(['x', 'y', 'z', 'w']);
+    expect(await wordsOf(runtime)).toEqual(['x', 'y', 'z', 'w']);
     expect(await readModels.get('room-snapshots', ['!r', 'head'])).toBeUndefined();
     expect(warnings).toEqual(['The views belong to another log: they are rebuilt from the log']);
   });
@@ -137,7 +137,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     const restored = await openLog('copy');
     await say(restored, 'b', 'c', 'd');
     const runtime = await run(restored, await openViews());
-    expect(await words(runtime)).toEqual(['a', 'b', 'c', 'd']);
+    expect(await wordsOf(runtime)).toEqual(['a', 'b', 'c', 'd']);
     expect(warnings).toEqual([expect.stringMatching(/^The views were made from a fact at \d+ that the log does not/)]);
   });
 
@@ -149,7 +149,7 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
     await (async () => say(await openLog('old'), 'b'))();
     await end();
     const runtime = await run(await openLog('old'), await openViews());
-    expect(await words(runtime)).toEqual(['a', 'b']);
+    expect(await wordsOf(runtime)).toEqual(['a', 'b']);
     expect(warnings).toEqual([]);
   });
 
@@ -160,10 +160,25 @@ describe.each(Object.entries(VIEWS))('views in %s', (_, open) => {
       await readModels.write([{ collection: RUNTIME_COLLECTION, key: ['checkpoint'], value }]);
       warnings = [];
       const runtime = await run(await openLog('old'), readModels);
-      expect(await words(runtime)).toContain('b');
+      expect(await wordsOf(runtime)).toContain('b');
       expect(warnings).toEqual(['The views do not say of which log they are: they are rebuilt from the log']);
       await end();
     }
+  });
+
+  it('that were thrown away, and then written to once more by a process that did not know, are rebuilt', async () => {
+    await made('a', 'b');
+    const readModels = await openViews();
+    const rows = await readModels.scan(RUNTIME_COLLECTION, { limit: 1 });
+    const [words] = (await readModels.collections()).filter((name) => name !== RUNTIME_COLLECTION);
+    for (const name of await readModels.collections()) await readModels.drop(name);
+    await readModels.write([
+      ...rows.map((row) => ({ ...row, collection: RUNTIME_COLLECTION })),
+      { collection: words!, key: ['late'], value: 'late' },
+    ]);
+    const runtime = await run(await openLog('old'), readModels);
+    expect(await wordsOf(runtime)).toEqual(['a', 'b']);
+    expect(warnings).toEqual([expect.stringContaining('rebuilt from the log')]);
   });
 
   it('beside which other things stand leave those alone', async () => {

@@ -10,7 +10,7 @@ import { KnownCollections } from './known-collections.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 import { idOf } from './row-ids.js';
 import { isAway } from './unreachable.js';
-import { RowWriter, WrittenLater } from './write-rows.js';
+import { RowWriter } from './write-rows.js';
 
 /** A server that is watched with success may still take no rows. */
 const WRITE_MS = 8000;
@@ -83,7 +83,7 @@ export class GroupWrites {
     this.#large = large;
     this.#journal = new Journal(database, large, watch.holder);
     this.#collections = new KnownCollections(database, this.#journal);
-    this.#rows = new RowWriter(database, large, () => this.#late?.refresh());
+    this.#rows = new RowWriter(database, large, this.#journal, () => this.#late?.refresh());
     this.#outage = outage;
   }
 
@@ -114,7 +114,7 @@ export class GroupWrites {
       if (why !== undefined) this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
       const group = why === undefined ? left : NOTHING;
       this.#rows.doubt(left);
-      await this.#rows.write(group, this.#journal.groups);
+      await this.#rows.write(group);
       this.#collections.wrote(group.keys());
       await this.#journal.note(NOTHING);
       this.#beats = setInterval(() => void this.#beat(), BEAT_MS).unref();
@@ -237,9 +237,8 @@ export class GroupWrites {
     }
     await this.#journal.note(group);
     try {
-      await this.#rows.write(group, this.#journal.groups);
+      await this.#rows.write(group);
     } catch (error) {
-      if (error instanceof WrittenLater) throw await this.#journal.whyGone();
       this.#rows.doubt(group);
       throw error;
     }

@@ -17,9 +17,13 @@ export const DUPLICATE_KEY = 11_000;
 const ID = 'journal';
 /** The numbers of a new owner begin so far above those before that rows are below whose group the server has lost. */
 const LEASE_GROUPS = 1_000_000;
+/** More than what all owners of some views have come to, but for those who did this. */
+const PAST_GROUPS = 1_000_000 * LEASE_GROUPS;
 
 /** Whose the lease is, and what changes while they are alive. */
 export interface LeaseState {
+  /** Which views they are: others after they were thrown away. */
+  readonly life: string;
   /** Who writes to these views; null where they have ended. */
   readonly owner: string | null;
   /** What runs there, where that is known to run once: whoever bears this name comes after them. */
@@ -38,6 +42,7 @@ interface NextOwner {
 }
 
 interface JournalDocument extends RowDocument {
+  readonly life?: string;
   readonly owner?: string | null;
   readonly holder?: string;
   readonly groups?: number;
@@ -59,6 +64,7 @@ export class Journal {
   readonly #documents: Collection<JournalDocument>;
   readonly #large: LargeValues;
   #groups = 0;
+  #life: string | undefined;
   /** How many groups there were when it was last looked at, for who does not have the lease. */
   #seen = 0;
   #noted: RowFields[] = [];
@@ -77,12 +83,18 @@ export class Journal {
     return this.#groups;
   }
 
+  /** Which views they are that this process writes, or has looked at first; undefined where it has seen none. */
+  get life(): string | undefined {
+    return this.#life;
+  }
+
   /** Undefined where nobody has written yet. */
   async look(): Promise<LeaseState | undefined> {
     const found = await this.#state();
     if (found === null) return undefined;
-    const { owner = null, holder, groups = 0, beats } = found;
-    return { owner, holder, groups, beats: beats ?? 0 };
+    const { life = '', owner = null, holder, groups = 0, beats } = found;
+    this.#life ??= life;
+    return { life, owner, holder, groups, beats: beats ?? 0 };
   }
 
   /**
@@ -94,6 +106,7 @@ export class Journal {
     if (!(seen === undefined ? await this.#begin(next) : await this.#replace(seen, next))) return undefined;
     this.#groups = next.groups;
     const found = await this.#documents.findOne({ _id: ID });
+    this.#life = found?.life ?? '';
     const text = found === null ? '' : await this.#large.valueOf(JOURNAL_COLLECTION, found);
     this.#noted = found?.large === undefined ? [] : [found];
     // Written by `note` and by nobody else.
@@ -110,7 +123,7 @@ export class Journal {
     const { matchedCount } = await this.#documents.replaceOne(
       // Also the number after: the outcome of the last try may not be known.
       { _id: ID, owner: this.#owner, groups: { $in: [this.#groups, this.#groups + 1] } },
-      { ...fields, ...this.#name, groups: this.#groups + 1 },
+      { ...fields, ...this.#name, life: this.#life, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
     if (matchedCount === 0) throw await this.whyGone();
@@ -118,6 +131,20 @@ export class Journal {
     const replaced = this.#noted;
     this.#noted = [fields];
     await this.#large.remove(JOURNAL_COLLECTION, replaced);
+  }
+
+  /**
+   * Goes on with numbers far above. For who meets rows with a higher one while they have the lease: a process wrote those that did
+   * not know yet that the views before were thrown away. Throws as `note`.
+   */
+  async rise(): Promise<void> {
+    const groups = this.#groups + PAST_GROUPS;
+    if (groups > Number.MAX_SAFE_INTEGER)
+      throw new ViewsGone('the database of the views refuses rows as if they were there');
+    const mine = { _id: ID, owner: this.#owner, groups: this.#groups };
+    const { matchedCount } = await this.#documents.updateOne(mine, { $set: { groups } });
+    if (matchedCount === 0) throw await this.whyGone();
+    this.#groups = groups;
   }
 
   /** Says that this process is there. Throws as `note`. */
@@ -141,11 +168,13 @@ export class Journal {
 
   /** For who does not have the lease. Throws ViewsGone where the rows are others than those of the last time. */
   async checkGoesOn(): Promise<void> {
-    const { groups = -1 } = (await this.look()) ?? {};
-    const isLess = groups < this.#seen;
+    const before = this.#life;
+    const { life, groups = -1 } = (await this.look()) ?? {};
+    const isOther = groups < this.#seen || (before !== undefined && life !== before);
     // Those that somebody makes anew count again.
     this.#seen = Math.max(groups, 0);
-    if (isLess) throw new ViewsGone('the views were thrown away while the server runs');
+    this.#life = life;
+    if (isOther) throw new ViewsGone('the views were thrown away while the server runs');
   }
 
   /** Lets the next process write without waiting. */
@@ -170,7 +199,7 @@ export class Journal {
 
   async #begin(next: NextOwner): Promise<boolean> {
     try {
-      await this.#documents.insertOne({ _id: ID, ...next });
+      await this.#documents.insertOne({ _id: ID, life: randomUUID(), ...next });
       return true;
     } catch (error) {
       // Somebody else was the first.
@@ -186,6 +215,6 @@ export class Journal {
   }
 
   #state(): Promise<JournalDocument | null> {
-    return this.#documents.findOne({ _id: ID }, { projection: { owner: 1, holder: 1, groups: 1, beats: 1 } });
+    return this.#documents.findOne({ _id: ID }, { projection: { life: 1, owner: 1, holder: 1, groups: 1, beats: 1 } });
   }
 }

@@ -3,10 +3,15 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ViewsGone } from '../read-model-errors.js';
 import { KnownCollections } from './known-collections.js';
 
+interface Noted {
+  readonly v?: string;
+  readonly n: number;
+}
+
 /** A database as far as it is asked here. An answer of it may be on its way for as long as a test likes. */
 class FakeDatabase {
   readonly made = new Map<string, string>();
-  #noted: { v?: string; n?: number } = {};
+  readonly #noted = new Map<string, Noted>();
   #ids = 0;
   /** Of what the next answer waits for `arrive`. */
   late: 'list' | 'note' | undefined;
@@ -32,10 +37,14 @@ class FakeDatabase {
   collection(name: string): object {
     return {
       drop: async () => this.made.delete(name),
-      findOne: () => this.#answer('note', { ...this.#noted }),
-      updateOne: async (_: unknown, { $set }: { $set: { v?: string; n: number } }) => {
+      findOne: ({ _id }: { _id: string }) => this.#answer('note', { ...this.#noted.get(_id) }),
+      updateOne: async ({ _id }: { _id: string }, { $set }: { $set: Noted }) => {
         if (this.refuses) throw new Error('it takes nothing');
-        if ((this.#noted.n ?? 0) <= $set.n) Object.assign(this.#noted, $set);
+        const noted = this.#noted.get(_id);
+        if ((noted?.n ?? 0) <= $set.n) this.#noted.set(_id, { ...noted, ...$set });
+      },
+      deleteMany: async ({ _id }: { _id: { $ne: string } }) => {
+        for (const id of this.#noted.keys()) if (id !== _id.$ne) this.#noted.delete(id);
       },
     };
   }
@@ -57,7 +66,8 @@ describe('known collections', () => {
   let database: FakeDatabase;
   let owner: KnownCollections;
 
-  const known = (groups: number): KnownCollections => new KnownCollections(database as unknown as Db, { groups });
+  const known = (groups: number, life = 'first'): KnownCollections =>
+    new KnownCollections(database as unknown as Db, { groups, life });
 
   beforeEach(async () => {
     database = new FakeDatabase();
@@ -115,6 +125,28 @@ describe('known collections', () => {
     await database.arrive();
     await late;
     expect(await known(3).take()).toBeUndefined();
+  });
+
+  it('are not those that a process notes which does not know yet that its views were thrown away', async () => {
+    owner = known(5);
+    await owner.take();
+    database.make('b');
+    database.late = 'list';
+    owner.wrote(['a', 'b']);
+    const late = owner.look();
+    await settled();
+    database.made.clear();
+    const next = known(1, 'second');
+    expect(await next.take()).toBeUndefined();
+    database.make('a');
+    next.wrote(['a']);
+    await next.look();
+    await database.arrive();
+    await late.catch(() => {});
+    await owner.look().catch(() => {});
+    await known(1, 'second').check();
+    expect(await known(2, 'second').take()).toBeUndefined();
+    expect([...database.made.keys()]).toEqual(['a']);
   });
 
   it('are noted by the next look where the server did not take the note', async () => {

@@ -3,7 +3,9 @@ import { ViewsGone } from '../read-model-errors.js';
 import { DUPLICATE_KEY, type Journal, JOURNAL_COLLECTION } from './journal.js';
 import { partsOf, type RowDocument } from './large-values.js';
 
-const ID = 'collections';
+/** Which views they are of follows: of those that were thrown away, somebody may note some who does not know that yet. */
+const ID = 'collections ';
+const OF_ANY = /^collections /;
 
 /** Collections by their names, each with the id that the server gave it when it was made; '' where it gives none. */
 type Made = ReadonlyMap<string, string>;
@@ -24,10 +26,10 @@ export class KnownCollections {
   /** Whether the server has taken the last of them, as far as that has been heard. */
   #isNoted = true;
 
-  /** `journal`: tells the number of the group noted last, by which what a former owner writes late is told. */
+  /** `journal`: tells which views they are, and the number of the group noted last, by which what a former owner writes late is told. */
   constructor(
     private readonly database: Db,
-    private readonly journal: Pick<Journal, 'groups'>,
+    private readonly journal: Pick<Journal, 'groups' | 'life'>,
   ) {
     this.#documents = database.collection<RowDocument>(JOURNAL_COLLECTION);
   }
@@ -49,6 +51,7 @@ export class KnownCollections {
   async take(): Promise<string | undefined> {
     // First of all: from then on the process before notes nothing more.
     await this.#write({ $set: { n: this.journal.groups } });
+    await this.#documents.deleteMany({ _id: { $regex: OF_ANY, $ne: this.#id } });
     const [noted, there] = [await this.#findNoted(), await this.#list()];
     const lost = lostOf(noted, noted, there);
     this.#known = noted;
@@ -101,10 +104,14 @@ export class KnownCollections {
     return noted;
   }
 
+  get #id(): string {
+    return ID + (this.journal.life ?? '');
+  }
+
   /** As rows are written (`write-rows.ts`): not over what somebody wrote who took the lease later. */
   async #write(update: { readonly $set: { readonly v?: string; readonly n: number } }): Promise<void> {
     try {
-      await this.#documents.updateOne({ _id: ID, n: { $not: { $gt: update.$set.n } } }, update, { upsert: true });
+      await this.#documents.updateOne({ _id: this.#id, n: { $not: { $gt: update.$set.n } } }, update, { upsert: true });
     } catch (error) {
       // They have: the journal says so to whoever asks.
       if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw error;
@@ -112,7 +119,7 @@ export class KnownCollections {
   }
 
   async #findNoted(): Promise<Made> {
-    const found = await this.#documents.findOne({ _id: ID });
+    const found = await this.#documents.findOne({ _id: this.#id });
     // Written by `#note` and by nobody else.
     return new Map(JSON.parse(found?.v ?? '[]') as [string, string][]);
   }

@@ -218,6 +218,34 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await expect(writer.get('a', ['1'])).rejects.toThrow(ViewsUnavailable);
   });
 
+  it('holds nothing against the next process that the one before still sent when it was thrown away', async () => {
+    const thrownAway: string[] = [];
+    const onThrownAway = (message: string): void => void thrownAway.push(message);
+    for (let i = 0; i < 2; i++) await (await take(url.href)).write([put('a', '1', 'one')]);
+    const late = await take(proxy.url);
+    await late.write([put('a', '1', 'one'), put('b', '1', 'one')]);
+    // Which collections there are, and the rows of a group that is noted already.
+    proxy.holdAfter(1);
+    const noted = (): Promise<unknown> =>
+      raw.db().collection<{ _id: string; v: string }>('annals.journal').findOne({ _id: 'journal', v: /late/ });
+    const writing = late.write([put('a', '1', 'late'), put('a', '2', 'late')]).catch(() => {});
+    await expect.poll(noted).not.toBeNull();
+    await late.confirm();
+    await raw.db().dropDatabase();
+    const next = await take(url.href, { onThrownAway });
+    const reader = await open(url.href);
+    await reader.confirm();
+    proxy.comeBack();
+    await writing;
+    await next.write([put('a', '1', 'next'), put('b', '1', 'next')]);
+    for (const store of [next, reader]) await store.confirm();
+    expect((await rowsOf(next))['a 1']).toBe('next');
+    const third = await take(url.href, { onThrownAway });
+    expect(await rowsOf(third)).toMatchObject({ 'a 1': 'next', 'b 1': 'next' });
+    await third.confirm();
+    expect(thrownAway).toEqual([]);
+  });
+
   it('confirms what was read while the database takes nothing that is written', async () => {
     const writer = await take(proxy.url);
     await writer.write(before);

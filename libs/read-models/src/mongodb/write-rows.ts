@@ -1,5 +1,5 @@
 import { type AnyBulkWriteOperation, type Db, type Filter, MongoServerError } from 'mongodb';
-import { DUPLICATE_KEY, type RowChange, type RowGroup } from './journal.js';
+import { DUPLICATE_KEY, type Journal, type RowChange, type RowGroup } from './journal.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 
 /** PERF: no command takes long, so that a server that is slow can be told from one that is silent. */
@@ -13,8 +13,8 @@ interface Uncertain {
   readonly rows: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** A row was written by a later group, so that the one at hand is of a writer whose time is over. */
-export class WrittenLater extends Error {
+/** A row was written by a group with a higher number. */
+class WrittenLater extends Error {
   constructor() {
     super('a later group has written the row');
     this.name = 'WrittenLater';
@@ -33,6 +33,7 @@ export class RowWriter {
   constructor(
     private readonly database: Db,
     private readonly large: LargeValues,
+    private readonly journal: Pick<Journal, 'groups' | 'rise'>,
     private readonly onProgress: () => void,
   ) {}
 
@@ -46,11 +47,22 @@ export class RowWriter {
   }
 
   /**
-   * Writes a group. Settles when every command has ended, also where one failed: a command that still waited for its turn on a
-   * connection would write over what comes after. Throws WrittenLater.
+   * Writes the group that is noted. Settles when every command has ended, also where one failed: a command that still waited for
+   * its turn on a connection would write over what comes after. Throws ViewsGone where the lease was lost.
    */
-  async write(group: RowGroup, number: number): Promise<void> {
+  async write(group: RowGroup): Promise<void> {
     this.#uncertain = this.#uncertain.filter(({ until }) => until > performance.now());
+    for (;;) {
+      try {
+        return await this.#write(group, this.journal.groups);
+      } catch (error) {
+        if (!(error instanceof WrittenLater)) throw error;
+        await this.journal.rise();
+      }
+    }
+  }
+
+  async #write(group: RowGroup, number: number): Promise<void> {
     const outcomes = await Promise.allSettled(
       [...group].map(([collection, changes]) => this.#writeRows(collection, changes, number)),
     );
