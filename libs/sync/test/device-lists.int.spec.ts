@@ -58,6 +58,30 @@ describe('device lists', () => {
     expect(await listsSince(alice, next)).toEqual({ changed: [], left: [carol.userId] });
   });
 
+  it('tell nobody who came to a room after they had left it, whatever token they have kept', async () => {
+    const host = await app.register(`host${++number}`);
+    const [away, early, late] = [
+      await app.register(`away${number}`),
+      await app.register(`early${number}`),
+      await app.register(`late${number}`),
+    ];
+    for (const end of ['leave', 'kick', 'ban'] as const) {
+      const room = await host.createRoom({ preset: 'public_chat' });
+      for (const user of [early, away]) await user.join(room);
+      const from = await token(away);
+      if (end === 'leave') await away.leave(room);
+      else await host.ok('POST', `/rooms/${encodeURIComponent(room)}/${end}`, { user_id: away.userId });
+      await early.leave(room);
+      await late.join(room);
+      await host.leave(room);
+      await host.join(room);
+      const expected = { changed: [], left: [early.userId, host.userId].toSorted() };
+      expect(inOrder(await listsSince(away, from)), end).toEqual(expected);
+      const query = queryOf({ from, to: await token(away) });
+      expect(inOrder(await away.ok('GET', `/keys/changes?${query}`)), end).toEqual(expected);
+    }
+  });
+
   it.each([
     [
       'a name of a device',
@@ -163,7 +187,10 @@ class Model {
     );
     // Who was in a room that the reader came to later may be said to have left: nobody knows them, and it does no harm.
     const stays = this.past.slice(Math.max(0, since - 1));
-    const wereIn = (room: number): Set<number> => new Set(stays.flatMap((rooms) => [...rooms[room]!]));
+    const wereIn = (room: number): Set<number> => {
+      const last = stays.findLastIndex((rooms) => rooms[room]!.has(me));
+      return new Set(stays.slice(0, last + 1).flatMap((rooms) => [...rooms[room]!]));
+    };
     const everMates = new Set([0, 1, 2].map(wereIn).flatMap((room) => (room.has(me) ? [...room] : [])));
     for (const one of users.keys()) {
       const isMate = one === me ? keys.has(me) : after.has(one);

@@ -11,6 +11,7 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Turn } from '#projections/turn';
 import { VIEWS, type Views } from '#projections/views';
+import { listStandings } from '#rooms/reading/standing';
 import type { KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { lookUpLast } from '../notifier/look-up-last.js';
@@ -36,6 +37,8 @@ export const NO_DEVICE_LIST_CHANGE: DeviceListChange = Object.freeze({
 /** So many users' changes are looked at one by one; where there are more, the members of the reader's rooms are. */
 const MOST_CHANGES = 5_000;
 const PAGE = 1_000;
+/** So many users' pasts are looked up side by side. */
+const AT_ONCE = 32;
 
 /**
  * Whose devices changed for a user over a stretch of the log: those whose keys changed, who joined or left a room of theirs, and everybody
@@ -94,7 +97,10 @@ export class DeviceListChanges {
     return { changed, left: new Set() };
   }
 
-  /** Notes who is in rooms of the reader now and was not before (`changed`), and who may be in none any more (`moved`). */
+  /**
+   * Notes who is in rooms of the reader now and was not before (`changed`), and who may be in none any more (`moved`). Of a room that the
+   * reader has left only those count who were in it with them: who came later is no business of theirs.
+   */
   async #readMoves(
     reader: ListsReader,
     since: Position,
@@ -103,25 +109,38 @@ export class DeviceListChanges {
   ): Promise<void> {
     for (const [roomId, { position }] of reader.rooms) {
       const isIn = found.joined.has(roomId);
-      const hasMoved = position > since && (await this.#hasMoved(reader.userId, roomId, since));
+      const own = position > since ? await LISTED_ROOMS.get(this.views, [reader.userId, roomId]) : undefined;
+      const hasMoved = own !== undefined && own.position > since;
       if (!hasMoved && !(isIn && (await this.#hasMoves(roomId, since)))) continue;
+      const end = hasMoved && !own.joined ? own.position : undefined;
       // Where the reader came or went, everybody in the room is of interest, else those who came or went.
       const range = hasMoved ? {} : ({ after: [roomId, since, '\u{10ffff}' as UserId] } as const);
       for await (const moves of LISTED_MOVES.pages(this.views, { prefix: [roomId], ...range }, PAGE)) {
+        const later: UserId[] = [];
         for (const { key, value } of moves) {
           const [, at, userId] = key;
-          if (value === 'leave' ? at > since && at <= until : hasMoved || at <= until) {
+          if (end !== undefined && at >= end) later.push(userId);
+          else if (value === 'leave' ? at > since && at <= until : hasMoved || at <= until) {
             (value === 'join' && isIn ? found.changed : found.moved).add(userId);
           }
         }
+        if (end !== undefined) await this.#addMates(roomId, later, end, found.moved);
         if (reader.turn.isOver()) await reader.turn.pass();
       }
     }
   }
 
-  async #hasMoved(userId: UserId, roomId: RoomId, since: Position): Promise<boolean> {
-    const own = await LISTED_ROOMS.get(this.views, [userId, roomId]);
-    return own !== undefined && own.position > since;
+  /** Adds those of some users who were in a room just before a position. */
+  async #addMates(roomId: RoomId, users: readonly UserId[], end: Position, found: Set<UserId>): Promise<void> {
+    for (let at = 0; at < users.length; at += AT_ONCE) {
+      const some = users.slice(at, at + AT_ONCE);
+      const pasts = await Promise.all(
+        some.map((userId) => listStandings(this.views, roomId, userId, { upTo: end, limit: 2 })),
+      );
+      for (const [i, past] of pasts.entries()) {
+        if (past.find(({ since }) => since < end)?.membership === 'join') found.add(some[i]!);
+      }
+    }
   }
 
   async #hasMoves(roomId: RoomId, since: Position): Promise<boolean> {
