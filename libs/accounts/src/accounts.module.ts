@@ -98,8 +98,8 @@ const services: Provider[] = [
 ];
 
 /**
- * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG and SIGNING_KEY from global
- * modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a
+ * Accounts, their sessions and what they keep. Needs EVENT_STORE, VIEWS, CLOCK, CONFIG, SIGNING_KEY and TAKEN_DEVICE_IDS
+ * from global modules. Global itself, for ACCESS_TOKENS is what the guard of all doors asks. `KnownTokens` is a
  * listener to be run.
  */
 @Global()

@@ -1,16 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { causeOf } from '#accounts/accounts';
+import type { TakenDeviceIds } from '#accounts/taken-device-ids';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
+import type { DeviceId, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
 import { userStream } from '#kernel/user-stream';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { streamSnapshots } from '#read-models/stream-snapshots';
-import { crossSigningSnapshots, foldCrossSigningFact, NO_CROSS_SIGNING } from './decide/cross-signing-keys.js';
+import {
+  crossSigningSnapshots,
+  foldCrossSigningFact,
+  NO_CROSS_SIGNING,
+  publicKeyOf,
+} from './decide/cross-signing-keys.js';
 import type { CrossSigningFact, CrossSigningKeys } from './facts/cross-signing-facts.js';
 import { CROSS_SIGNING_KEYS } from './projections/cross-signing.projector.js';
 
@@ -18,7 +25,7 @@ const CAPACITY = 2_000;
 
 /** The write side of cross-signing: in the user's stream, folded apart from the account. */
 @Injectable()
-export class CrossSigning {
+export class CrossSigning implements TakenDeviceIds {
   readonly #aggregates: Aggregates<CrossSigningKeys>;
 
   constructor(
@@ -27,9 +34,21 @@ export class CrossSigning {
     @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
     @Inject(READ_MODEL_STORE) readModels: ReadModelStore,
   ) {
-    const snapshots = { store: streamSnapshots(readModels, 'cross-signing'), codec: crossSigningSnapshots };
-    const fold = { initialState: NO_CROSS_SIGNING, evolve: foldCrossSigningFact, snapshots };
-    this.#aggregates = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+    const snapshots = {
+      store: streamSnapshots(readModels, 'cross-signing'),
+      codec: crossSigningSnapshots,
+    };
+    const fold = {
+      initialState: NO_CROSS_SIGNING,
+      evolve: foldCrossSigningFact,
+      snapshots,
+    };
+    this.#aggregates = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      ...fold,
+    });
   }
 
   /** For metrics. */
@@ -37,11 +56,21 @@ export class CrossSigning {
     return this.#aggregates.numbers;
   }
 
+  async isTaken(userId: UserId, deviceId: DeviceId): Promise<boolean> {
+    const { state } = await this.#aggregates.load(userStream(userId));
+    return Object.values(state).some((key) => publicKeyOf(key) === deviceId);
+  }
+
   /** Appends what `decide` answers to the requester's stream, and settles once the views show it. Throws what `decide` throws. */
   async change(requester: Requester, decide: (keys: CrossSigningKeys) => readonly CrossSigningFact[]): Promise<void> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(requester.userId),
-      (keys) => decide(keys).map(({ type, data }) => ({ id: randomUUID(), type, data: JSON.stringify(data) })),
+      (keys) =>
+        decide(keys).map(({ type, data }) => ({
+          id: randomUUID(),
+          type,
+          data: JSON.stringify(data),
+        })),
       causeOf(requester),
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [CROSS_SIGNING_KEYS.name]);

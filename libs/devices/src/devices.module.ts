@@ -1,5 +1,6 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { TAKEN_DEVICE_IDS } from '#accounts/taken-device-ids';
 import { AddSignaturesHandler } from './commands/add-signatures.js';
 import { BackUpKeysHandler } from './commands/back-up-keys.js';
 import { ChangeBackupVersionHandler } from './commands/change-backup-version.js';
@@ -32,8 +33,9 @@ import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
 
 /**
  * What devices publish and send to each other for encryption. Needs EVENT_STORE, VIEWS, READ_MODEL_STORE, CLOCK, CONFIG,
- * METRICS, LOGGER and InteractiveAuth from global modules.
+ * METRICS, LOGGER and InteractiveAuth from global modules. Global itself, for TAKEN_DEVICE_IDS is what logins ask.
  */
+@Global()
 @Module({
   imports: [CqrsModule],
   controllers: [
@@ -53,6 +55,7 @@ import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
     KeyBackups,
     RemoveBackedUpKeysHandler,
     CrossSigning,
+    { provide: TAKEN_DEVICE_IDS, useExisting: CrossSigning },
     SetCrossSigningKeysHandler,
     ClaimKeysHandler,
     ClaimQueue,
@@ -69,6 +72,6 @@ import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
     SendToDeviceHandler,
     UploadKeysHandler,
   ],
-  exports: [DeviceKeys, Inboxes, KeyBackups, RemoteDeviceLists, ResyncRemoteDevices],
+  exports: [TAKEN_DEVICE_IDS, DeviceKeys, Inboxes, KeyBackups, RemoteDeviceLists, ResyncRemoteDevices],
 })
 export class DevicesModule {}

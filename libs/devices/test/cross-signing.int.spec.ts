@@ -34,20 +34,49 @@ describe('cross-signing', () => {
   const sign = async (body: object, user = alice): Promise<SyncAnswer['body']> =>
     (await user.ok('POST', '/keys/signatures/upload', body)).failures;
   const query = async (user: SyncUser, ...of: SyncUser[]): Promise<SyncAnswer['body']> =>
-    user.ok('POST', '/keys/query', { device_keys: Object.fromEntries(of.map(({ userId }) => [userId, []])) });
+    user.ok('POST', '/keys/query', {
+      device_keys: Object.fromEntries(of.map(({ userId }) => [userId, []])),
+    });
   const errcodeOf = ({ status, body }: SyncAnswer): readonly unknown[] => [status, body.errcode];
 
   describe('keys', () => {
     it('are published without a password the first time, and the same again', async () => {
       const uploaded = keys.crossSigningKeys();
       for (let i = 0; i < 2; i++) expect(await set(uploaded)).toEqual({ status: 200, body: {} });
-      expect(await set({ master_key: uploaded.master_key })).toEqual({ status: 200, body: {} });
+      expect(await set({ master_key: uploaded.master_key })).toEqual({
+        status: 200,
+        body: {},
+      });
       expect(await query(bob, alice)).toMatchObject({
         master_keys: { [alice.userId]: uploaded.master_key },
         self_signing_keys: { [alice.userId]: uploaded.self_signing_key },
         user_signing_keys: {},
       });
-      expect((await query(alice, alice)).user_signing_keys).toEqual({ [alice.userId]: uploaded.user_signing_key });
+      expect((await query(alice, alice)).user_signing_keys).toEqual({
+        [alice.userId]: uploaded.user_signing_key,
+      });
+    });
+
+    it('have names that no device gets, by a login or dehydrated: who verifies either goes by the name', async () => {
+      await set(keys.crossSigningKeys());
+      const { publicKey } = keys.selfSigning;
+      const login = { ...auth(), device_id: publicKey };
+      expect(errcodeOf(await app.call('POST', '/_matrix/client/v3/login', undefined, login))).toEqual([
+        400,
+        'M_INVALID_PARAM',
+      ]);
+      const dehydrated = {
+        device_id: publicKey,
+        device_data: {},
+        device_keys: new CryptoUser(alice.userId, publicKey).deviceKeys(),
+      };
+      const path = '/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device';
+      expect(errcodeOf(await alice.call('PUT', path, dehydrated))).toEqual([400, 'M_INVALID_PARAM']);
+      const ofBob = {
+        ...login,
+        ...(auth(bob) as { identifier: object; password: string }),
+      };
+      expect((await app.call('POST', '/_matrix/client/v3/login', undefined, ofBob)).status).toBe(200);
     });
 
     it('are changed, or added to, only with a password', async () => {
@@ -60,16 +89,24 @@ describe('cross-signing', () => {
         expect((await query(bob, alice)).master_keys[alice.userId]).toEqual(first.master_key);
         const { session } = challenge.body;
         expect((await set({ ...body, auth: { ...auth(), password: 'x', session } })).status).toBe(401);
-        expect(await set({ ...body, auth: { ...auth(), session } })).toEqual({ status: 200, body: {} });
+        expect(await set({ ...body, auth: { ...auth(), session } })).toEqual({
+          status: 200,
+          body: {},
+        });
       }
-      expect(await query(bob, alice)).toMatchObject({ master_keys: { [alice.userId]: other.master_key } });
+      expect(await query(bob, alice)).toMatchObject({
+        master_keys: { [alice.userId]: other.master_key },
+      });
     });
 
     it('are those that the session was begun with, where only the password comes after them', async () => {
       await set(keys.crossSigningKeys());
       const other = new CryptoUser(alice.userId, 'X').crossSigningKeys();
       const { session } = (await set(other)).body;
-      expect(await set({ auth: { ...auth(), session } })).toEqual({ status: 200, body: {} });
+      expect(await set({ auth: { ...auth(), session } })).toEqual({
+        status: 200,
+        body: {},
+      });
       expect((await query(bob, alice)).master_keys[alice.userId]).toEqual(other.master_key);
     });
 
@@ -77,7 +114,10 @@ describe('cross-signing', () => {
       await set(keys.crossSigningKeys());
       const other = new CryptoUser(alice.userId, 'X').crossSigningKeys();
       await set({ master_key: other.master_key, auth: auth() });
-      expect(await query(alice, alice)).toMatchObject({ self_signing_keys: {}, user_signing_keys: {} });
+      expect(await query(alice, alice)).toMatchObject({
+        self_signing_keys: {},
+        user_signing_keys: {},
+      });
     });
 
     it('must be signed by the master key that comes with them, or is here', async () => {
@@ -85,25 +125,39 @@ describe('cross-signing', () => {
       const other = new CryptoUser(alice.userId, 'X').crossSigningKeys();
       expect(errcodeOf(await set({ self_signing_key: uploaded.self_signing_key }))).toEqual([400, 'M_MISSING_PARAM']);
       expect(errcodeOf(await set({}))).toEqual([400, 'M_MISSING_PARAM']);
-      const forged = { master_key: uploaded.master_key, self_signing_key: other.self_signing_key };
+      const forged = {
+        master_key: uploaded.master_key,
+        self_signing_key: other.self_signing_key,
+      };
       expect(errcodeOf(await set(forged))).toEqual([400, 'M_INVALID_SIGNATURE']);
-      const unsigned = { ...uploaded, user_signing_key: { ...uploaded.user_signing_key, signatures: {} } };
+      const unsigned = {
+        ...uploaded,
+        user_signing_key: { ...uploaded.user_signing_key, signatures: {} },
+      };
       expect(errcodeOf(await set(unsigned))).toEqual([400, 'M_INVALID_SIGNATURE']);
       expect((await query(bob, alice)).master_keys).toEqual({});
       await set({ master_key: uploaded.master_key });
       expect(errcodeOf(await set({ user_signing_key: other.user_signing_key }))).toEqual([400, 'M_INVALID_SIGNATURE']);
       const { self_signing_key, user_signing_key } = uploaded;
       expect((await set({ self_signing_key, user_signing_key, auth: auth() })).status).toBe(200);
-      expect((await query(bob, alice)).self_signing_keys).toEqual({ [alice.userId]: self_signing_key });
+      expect((await query(bob, alice)).self_signing_keys).toEqual({
+        [alice.userId]: self_signing_key,
+      });
     });
 
     it('keep of their signatures those that hold, and take none that does not', async () => {
       const signed = keys.device.sign(keys.masterKey(), alice.userId);
       const stranger = new NamedKey().sign(signed, '@stranger:elsewhere.example');
       const forged = bobKeys.device.sign(stranger, alice.userId);
-      expect(await set({ master_key: forged })).toEqual({ status: 200, body: {} });
+      expect(await set({ master_key: forged })).toEqual({
+        status: 200,
+        body: {},
+      });
       expect((await query(bob, alice)).master_keys[alice.userId]).toEqual(signed);
-      const wrong = { ...bobKeys.masterKey(), signatures: { [bob.userId]: { [bobKeys.device.keyId]: 'AAAA' } } };
+      const wrong = {
+        ...bobKeys.masterKey(),
+        signatures: { [bob.userId]: { [bobKeys.device.keyId]: 'AAAA' } },
+      };
       expect(errcodeOf(await set({ master_key: wrong }, bob))).toEqual([400, 'M_INVALID_SIGNATURE']);
       expect((await query(bob, bob)).master_keys).toEqual({});
     });
@@ -112,9 +166,21 @@ describe('cross-signing', () => {
       ['somebody else’s', (key: object) => ({ ...key, user_id: '@x:y' })],
       ['for another use', (key: object) => ({ ...key, usage: ['self_signing'] })],
       ['of no use', (key: object) => ({ ...key, usage: 'master' })],
-      ['two keys', (key: object) => ({ ...key, keys: { 'ed25519:a': 'a', 'ed25519:b': 'b' } })],
+      [
+        'two keys',
+        (key: object) => ({
+          ...key,
+          keys: { 'ed25519:a': 'a', 'ed25519:b': 'b' },
+        }),
+      ],
       ['no key', (key: object) => ({ ...key, keys: {} })],
-      ['a key under another name', (key: object) => ({ ...key, keys: { 'ed25519:x': new NamedKey().publicKey } })],
+      [
+        'a key under another name',
+        (key: object) => ({
+          ...key,
+          keys: { 'ed25519:x': new NamedKey().publicKey },
+        }),
+      ],
       ['a key that is none', (key: object) => ({ ...key, keys: { 'ed25519:x': 'x' } })],
       ['signatures of no form', (key: object) => ({ ...key, signatures: { a: 'b' } })],
       ['no object', () => 'x'],
@@ -142,7 +208,10 @@ describe('cross-signing', () => {
       expect(await sign({ [alice.userId]: { [keys.deviceId]: signedDevice() } })).toEqual({});
       for (const user of [alice, bob]) {
         const { device_keys: devices } = await query(user, alice);
-        expect(devices[alice.userId][keys.deviceId]).toEqual({ ...signedDevice(), unsigned: {} });
+        expect(devices[alice.userId][keys.deviceId]).toEqual({
+          ...signedDevice(),
+          unsigned: {},
+        });
       }
     });
 
@@ -170,17 +239,29 @@ describe('cross-signing', () => {
       await alice.ok('POST', '/keys/upload', { device_keys: changed });
       const seen = async (): Promise<unknown> => (await query(bob, alice)).device_keys[alice.userId][keys.deviceId];
       expect(await seen()).toEqual({ ...changed, unsigned: {} });
-      await alice.ok('POST', '/keys/upload', { device_keys: keys.deviceKeys() });
+      await alice.ok('POST', '/keys/upload', {
+        device_keys: keys.deviceKeys(),
+      });
       expect(await seen()).toEqual({ ...signedDevice(), unsigned: {} });
-      await set({ ...new CryptoUser(alice.userId, 'X').crossSigningKeys(), auth: auth() });
+      await set({
+        ...new CryptoUser(alice.userId, 'X').crossSigningKeys(),
+        auth: auth(),
+      });
       expect(await seen()).toEqual({ ...keys.deviceKeys(), unsigned: {} });
     });
 
     it('that do not hold fail by themselves, and the others are kept', async () => {
       const forged = new NamedKey().sign(bobKeys.masterKey(), alice.userId);
-      const wrong = { ...keys.masterKey(), signatures: { [alice.userId]: { [keys.device.keyId]: 'AAAA' } } };
+      const wrong = {
+        ...keys.masterKey(),
+        signatures: { [alice.userId]: { [keys.device.keyId]: 'AAAA' } },
+      };
       const failures = await sign({
-        [alice.userId]: { [keys.deviceId]: signedDevice(), [keys.master.publicKey]: wrong, X: signedDevice() },
+        [alice.userId]: {
+          [keys.deviceId]: signedDevice(),
+          [keys.master.publicKey]: wrong,
+          X: signedDevice(),
+        },
         [bob.userId]: {
           [bobKeys.master.publicKey]: forged,
           [bobKeys.deviceId]: keys.userSigning.sign(bobKeys.deviceKeys(), alice.userId),
@@ -205,7 +286,9 @@ describe('cross-signing', () => {
     it('are refused over a key that is not the one here, or by a key that may not sign it', async () => {
       const other = keys.selfSigning.sign({ ...keys.deviceKeys(), algorithms: ['m.other'] }, alice.userId);
       for (const sent of [other, signedDevice(keys.userSigning), keys.deviceKeys()]) {
-        const failures = await sign({ [alice.userId]: { [keys.deviceId]: sent } });
+        const failures = await sign({
+          [alice.userId]: { [keys.deviceId]: sent },
+        });
         expect(failures[alice.userId][keys.deviceId].errcode).toBe('M_INVALID_SIGNATURE');
       }
     });

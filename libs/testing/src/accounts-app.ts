@@ -9,6 +9,7 @@ import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { AdminModule } from '#admin/admin.module';
+import { TAKEN_DEVICE_IDS } from '#accounts/taken-device-ids';
 import { CONFIG, type Config, loadConfig } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
@@ -64,12 +65,21 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
     ...settings,
   });
   const time = { now: 1_700_000_000_000 };
-  const clock: Clock & Stopwatch = { now: () => time.now, elapsed: () => performance.now() };
+  const clock: Clock & Stopwatch = {
+    now: () => time.now,
+    elapsed: () => performance.now(),
+  };
   const store = await openLmdbEventStore(join(directory, 'log'));
   const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];
   const projectors = [...accountProjectors, pushRulesProjector];
-  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, clock });
+  const views = new ProjectionRuntime({
+    store,
+    readModels,
+    projectors,
+    listeners,
+    clock,
+  });
 
   @Global()
   @Module({
@@ -80,12 +90,18 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: READ_MODEL_STORE, useValue: readModels },
       { provide: VIEWS, useValue: views },
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
+      {
+        provide: TAKEN_DEVICE_IDS,
+        useValue: { isTaken: () => Promise.resolve(false) },
+      },
     ],
-    exports: [CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],
+    exports: [TAKEN_DEVICE_IDS, CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],
   })
   class TestPorts {}
 
-  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, AccountsModule, PushModule, AdminModule] })
+  @Module({
+    imports: [TestPorts, CqrsModule.forRoot(), HttpModule, AccountsModule, PushModule, AdminModule],
+  })
   class TestApp {}
 
   const app = await NestFactory.create<NestFastifyApplication>(TestApp, new MatrixAdapter(config), {

@@ -1,14 +1,17 @@
+import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { DeviceId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { Accounts, causeOf } from '../accounts.js';
 import { hashSecret, newAccessToken } from '../credentials/secrets.js';
 import { decideDehydration } from '../decide/decide-sessions.js';
+import { TAKEN_DEVICE_IDS, type TakenDeviceIds } from '../taken-device-ids.js';
 
 /**
  * Keeps a device for the requester that no client holds, in the place of the one before (MSC3814). Throws M_INVALID_PARAM where
- * another device has its id or its name is too long, M_TOO_LARGE.
+ * another device or a key of theirs has its id, or its name is too long, M_TOO_LARGE.
  */
 export class DehydrateDevice extends Command<void> {
   constructor(
@@ -23,9 +26,15 @@ export class DehydrateDevice extends Command<void> {
 
 @CommandHandler(DehydrateDevice)
 export class DehydrateDeviceHandler implements ICommandHandler<DehydrateDevice> {
-  constructor(private readonly accounts: Accounts) {}
+  constructor(
+    private readonly accounts: Accounts,
+    @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
+  ) {}
 
   async execute({ requester, deviceId, deviceData, displayName }: DehydrateDevice): Promise<void> {
+    if (await this.taken.isTaken(requester.userId, deviceId)) {
+      throw new MatrixError('M_INVALID_PARAM', 'device_id: a key of this user has this name');
+    }
     const dehydration = {
       device_id: deviceId,
       device_data: deviceData,

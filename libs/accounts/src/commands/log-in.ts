@@ -7,6 +7,7 @@ import { Accounts } from '../accounts.js';
 import { decideLogin } from '../decide/decide-sessions.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
 import { PasswordCheck, type PasswordClaim } from '../sessions/password-check.js';
+import { TAKEN_DEVICE_IDS, type TakenDeviceIds } from '../taken-device-ids.js';
 
 export interface LoggedIn {
   readonly userId: UserId;
@@ -16,7 +17,7 @@ export interface LoggedIn {
 
 /**
  * Opens a session by password. Throws M_FORBIDDEN where the account is unknown, gone, or the password wrong, all alike and
- * after the same time; M_INVALID_PARAM for a bad device id.
+ * after the same time; M_INVALID_PARAM for a bad device id, or one that is the name of a key of theirs.
  */
 export class LogIn extends Command<LoggedIn> {
   constructor(
@@ -34,6 +35,7 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     private readonly accounts: Accounts,
     private readonly passwords: PasswordCheck,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(TAKEN_DEVICE_IDS) private readonly taken: TakenDeviceIds,
   ) {}
 
   async execute({ claim, options, requestId }: LogIn): Promise<LoggedIn> {
@@ -41,6 +43,9 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     const { userId } = claim;
     if (verified === undefined || userId === undefined) throw wrongPassword();
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
+    if (options.deviceId !== undefined && (await this.taken.isTaken(userId, deviceId))) {
+      throw new MatrixError('M_INVALID_PARAM', 'device_id: a key of this user has this name');
+    }
     await this.accounts.change(
       userId,
       (account) => {
