@@ -34,7 +34,9 @@ describe('the keys of devices', () => {
   const claim = async (user: SyncUser, wanted: object): Promise<SyncAnswer['body']> =>
     user.ok('POST', '/keys/claim', { one_time_keys: wanted });
   const claimOne = async (): Promise<string | undefined> => {
-    const { one_time_keys: keys } = await claim(bob, { [alice.userId]: { [device]: 'signed_curve25519' } });
+    const { one_time_keys: keys } = await claim(bob, {
+      [alice.userId]: { [device]: 'signed_curve25519' },
+    });
     return Object.keys(keys[alice.userId]?.[device] ?? {})[0];
   };
   const told = async (since?: string): Promise<SyncAnswer['body']> => alice.sync(since === undefined ? {} : { since });
@@ -48,8 +50,20 @@ describe('the keys of devices', () => {
 
   describe('asked for', () => {
     it('come as they were uploaded, of one device or of all', async () => {
-      await upload({ device_keys: { ...deviceKeys(), 'org.example.more': [1, null], unsigned: { forged: true } } });
-      const expected = { [device]: { ...deviceKeys(), 'org.example.more': [1, null], unsigned: {} } };
+      await upload({
+        device_keys: {
+          ...deviceKeys(),
+          'org.example.more': [1, null],
+          unsigned: { forged: true },
+        },
+      });
+      const expected = {
+        [device]: {
+          ...deviceKeys(),
+          'org.example.more': [1, null],
+          unsigned: {},
+        },
+      };
       for (const ids of [[], [device], [device, device, 'X', 'x'.repeat(300)]]) {
         const answer = await query(bob, { [alice.userId]: ids });
         expect(answer.device_keys).toEqual({ [alice.userId]: expected });
@@ -58,10 +72,14 @@ describe('the keys of devices', () => {
       expect((await query(bob, { [alice.userId]: ['X'] })).device_keys).toEqual({ [alice.userId]: {} });
     });
 
-    it('are none of somebody without any, and nothing is said of who is not here', async () => {
+    it('are none of somebody without any, or who is not here: clients ask for whom they are not told of for ever', async () => {
       const nobody = `@nobody:${alice.userId.split(':')[1]}`;
-      const answer = await query(bob, { [alice.userId]: [], [nobody]: [], '@x:elsewhere.example': [] });
-      expect(answer.device_keys).toEqual({ [alice.userId]: {} });
+      const answer = await query(bob, {
+        [alice.userId]: [],
+        [nobody]: [],
+        '@x:elsewhere.example': [],
+      });
+      expect(answer.device_keys).toEqual({ [alice.userId]: {}, [nobody]: {} });
       expect(Object.keys(answer.failures)).toEqual(['elsewhere.example']);
     });
 
@@ -80,24 +98,38 @@ describe('the keys of devices', () => {
     });
 
     it('are gone with the device, also when it is made again', async () => {
-      await upload({ device_keys: deviceKeys(), one_time_keys: oneTimeKeys('A') });
+      await upload({
+        device_keys: deviceKeys(),
+        one_time_keys: oneTimeKeys('A'),
+      });
       const laptop = await alice.logIn();
       const identifier = { type: 'm.id.user', user: alice.userId };
       const password = `password of ${alice.userId.slice(1).split(':')[0]}`;
       const auth = { type: 'm.login.password', identifier, password };
       await laptop.ok('DELETE', `/devices/${device}`, { auth });
-      expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({ [alice.userId]: {} });
+      expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({
+        [alice.userId]: {},
+      });
       expect(await claimOne()).toBeUndefined();
-      const login = { type: 'm.login.password', identifier, password, device_id: device };
+      const login = {
+        type: 'm.login.password',
+        identifier,
+        password,
+        device_id: device,
+      };
       await app.call('POST', '/_matrix/client/v3/login', undefined, login);
-      expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({ [alice.userId]: {} });
+      expect((await query(bob, { [alice.userId]: [] })).device_keys).toEqual({
+        [alice.userId]: {},
+      });
       expect(await claimOne()).toBeUndefined();
     });
 
     it('go from the log with the device', async () => {
       const laptop = await alice.logIn();
       const { device_id: id } = await laptop.ok('GET', '/account/whoami');
-      await laptop.ok('POST', '/keys/upload', { one_time_keys: oneTimeKeys('A', 'B') });
+      await laptop.ok('POST', '/keys/upload', {
+        one_time_keys: oneTimeKeys('A', 'B'),
+      });
       const stream = (): Promise<string[]> => factsOf(id);
       expect(await stream()).toEqual(['one-time-keys-added']);
       await laptop.ok('POST', '/logout', {});
@@ -124,7 +156,9 @@ describe('the keys of devices', () => {
         [alice.userId]: { [device]: 'signed_curve25519' },
         '@x:elsewhere.example': { D: 'a' },
       });
-      expect(first.one_time_keys).toEqual({ [alice.userId]: { [device]: { 'signed_curve25519:Z': keyOf('Z') } } });
+      expect(first.one_time_keys).toEqual({
+        [alice.userId]: { [device]: { 'signed_curve25519:Z': keyOf('Z') } },
+      });
       expect(Object.keys(first.failures)).toEqual(['elsewhere.example']);
       expect([await claimOne(), await claimOne(), await claimOne()]).toEqual([
         'signed_curve25519:B',
@@ -136,7 +170,10 @@ describe('the keys of devices', () => {
 
     it('are each given to one of a hundred who ask at once', async () => {
       const ids = Array.from({ length: 100 }, (_, n) => `K${n}`);
-      await upload({ one_time_keys: oneTimeKeys(...ids), fallback_keys: { 'signed_curve25519:F': keyOf('F') } });
+      await upload({
+        one_time_keys: oneTimeKeys(...ids),
+        fallback_keys: { 'signed_curve25519:F': keyOf('F') },
+      });
       const given = await Promise.all(Array.from({ length: 103 }, claimOne));
       expect(given.slice(100)).toEqual(Array.from({ length: 3 }, () => 'signed_curve25519:F'));
       expect(given.slice(0, 100)).toEqual(ids.map((id) => `signed_curve25519:${id}`));
@@ -146,7 +183,9 @@ describe('the keys of devices', () => {
       await upload({ one_time_keys: oneTimeKeys('A', 'B', 'C') });
       expect(await claimOne()).toBe('signed_curve25519:A');
       await app.restart();
-      expect((await told()).device_one_time_keys_count).toEqual({ signed_curve25519: 2 });
+      expect((await told()).device_one_time_keys_count).toEqual({
+        signed_curve25519: 2,
+      });
       expect([await claimOne(), await claimOne(), await claimOne()]).toEqual([
         'signed_curve25519:B',
         'signed_curve25519:C',
@@ -166,7 +205,11 @@ describe('the keys of devices', () => {
       await app.restart();
       expect(await claimOne()).toBeUndefined();
       expect(
-        (await alice.call('POST', '/keys/upload', { one_time_keys: { 'signed_curve25519:R3-1': 'x' } })).status,
+        (
+          await alice.call('POST', '/keys/upload', {
+            one_time_keys: { 'signed_curve25519:R3-1': 'x' },
+          })
+        ).status,
       ).toBe(400);
     });
 
@@ -184,22 +227,36 @@ describe('the keys of devices', () => {
 
   describe('are counted in /sync', () => {
     it('always, none too, for each device by itself', async () => {
-      expect(await told()).toMatchObject({ device_one_time_keys_count: USED, device_unused_fallback_key_types: [] });
+      expect(await told()).toMatchObject({
+        device_one_time_keys_count: USED,
+        device_unused_fallback_key_types: [],
+      });
       await upload({
         one_time_keys: { ...oneTimeKeys('A'), 'x:1': 'y' },
         fallback_keys: { 'signed_curve25519:F': keyOf('F') },
       });
       const now = await told();
-      expect(now.device_one_time_keys_count).toEqual({ signed_curve25519: 1, x: 1 });
+      expect(now.device_one_time_keys_count).toEqual({
+        signed_curve25519: 1,
+        x: 1,
+      });
       expect(now.device_unused_fallback_key_types).toEqual(['signed_curve25519']);
-      expect(await (await alice.logIn()).sync()).toMatchObject({ device_one_time_keys_count: USED });
+      expect(await (await alice.logIn()).sync()).toMatchObject({
+        device_one_time_keys_count: USED,
+      });
       await claimOne();
       await claimOne();
       const later = await told(now.next_batch);
-      expect(later.device_one_time_keys_count).toEqual({ signed_curve25519: 0, x: 1 });
+      expect(later.device_one_time_keys_count).toEqual({
+        signed_curve25519: 0,
+        x: 1,
+      });
       expect(later.device_unused_fallback_key_types).toEqual([]);
       const last = await told(later.next_batch);
-      expect(last.device_one_time_keys_count).toEqual({ signed_curve25519: 0, x: 1 });
+      expect(last.device_one_time_keys_count).toEqual({
+        signed_curve25519: 0,
+        x: 1,
+      });
     });
 
     it('and end a long poll of that device when one is claimed', async () => {

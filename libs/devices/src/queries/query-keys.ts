@@ -1,6 +1,5 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { ACCOUNTS } from '#accounts/projections/accounts.projector';
 import { DEVICES } from '#accounts/projections/devices.projector';
 import { CONFIG, type Config } from '#config/config';
 import { type DeviceId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
@@ -25,8 +24,9 @@ export interface QueriedKeys {
 
 /**
  * The public keys of users and their devices: client-server API, "End-to-End Encryption", POST /keys/query. The name of a device is told
- * only to whom its owner shares a room with, the user-signing key only to its owner. A user without keys is there with none, one who has
- * no account is not.
+ * only to whom its owner shares a room with, the user-signing key only to its owner. Each user of this server is there, with no keys where
+ * they have none or have no account. NOTSPEC: who has no account would be left out; clients of matrix-rust-sdk ask for whom they are not
+ * told of again and again, as for somebody who was invited by a mistyped id.
  */
 export class QueryKeys extends Query<QueriedKeys> {
   constructor(
@@ -62,8 +62,7 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
     const failures = new Set<ServerName>();
     const users = new Map<UserId, UserKeys>();
     const read = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
-      const keys = await this.#keysOf(userId, deviceIds, reader);
-      if (keys !== undefined) users.set(userId, keys);
+      users.set(userId, await this.#keysOf(userId, deviceIds, reader));
     };
     const readRemote = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
       const { keys, hasFailed } = await this.remote.read(userId, deviceIds, reader, timeoutMs);
@@ -79,12 +78,11 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
     return { users, failures };
   }
 
-  async #keysOf(userId: UserId, deviceIds: readonly DeviceId[], reader: KeyReader): Promise<UserKeys | undefined> {
+  async #keysOf(userId: UserId, deviceIds: readonly DeviceId[], reader: KeyReader): Promise<UserKeys> {
     const keys = userId === reader.reader ? reader.ofReader : await readCrossSigningKeys(this.views, userId);
     const seen = await SeenSignatures.read(this.views, userId, keys, reader);
     const devices = await this.#devicesOf(userId, deviceIds, seen, reader.mates);
-    const isThere = devices.size > 0 || keys.master !== undefined || (await ACCOUNTS.has(this.views, [userId]));
-    return isThere ? { devices, crossSigning: seen.shown(userId === reader.reader) } : undefined;
+    return { devices, crossSigning: seen.shown(userId === reader.reader) };
   }
 
   async #devicesOf(
@@ -114,7 +112,10 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
 
   async #rowsOf(userId: UserId, deviceIds: readonly DeviceId[]): Promise<(readonly [DeviceId, DeviceKeysRow])[]> {
     if (deviceIds.length === 0) {
-      const rows = await DEVICE_KEYS.scan(this.views, { prefix: [userId], limit: MOST_DEVICES });
+      const rows = await DEVICE_KEYS.scan(this.views, {
+        prefix: [userId],
+        limit: MOST_DEVICES,
+      });
       return rows.map(({ key, value }) => [key[1], value]);
     }
     const unique = [...new Set(deviceIds)];
