@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js';
 import { decideUpload, type KeyTime, type KeyUpload } from './decide-upload.js';
@@ -42,17 +43,47 @@ describe('an upload of keys', () => {
     expect(facts.map(({ type }) => type)).toEqual(['device-keys-set', 'one-time-keys-added', 'fallback-keys-set']);
     expect(facts.map(afterOf)).toEqual([
       { counts: {}, unused_fallback: [], history: '' },
-      { counts: { signed_curve25519: 2, curve25519: 1 }, unused_fallback: [], history: '' },
-      { counts: { signed_curve25519: 2, curve25519: 1 }, unused_fallback: ['signed_curve25519'], history: '' },
+      {
+        counts: { signed_curve25519: 2, curve25519: 1 },
+        unused_fallback: [],
+        history: '',
+      },
+      {
+        counts: { signed_curve25519: 2, curve25519: 1 },
+        unused_fallback: ['signed_curve25519'],
+        history: '',
+      },
     ]);
   });
 
   it('says nothing when it comes again, whole or in part', () => {
-    const what = { deviceKeys: identity('E'), oneTimeKeys: [key('1'), key('2')], fallbackKeys: [key('f')] };
+    const what = {
+      deviceKeys: identity('E'),
+      oneTimeKeys: [key('1'), key('2')],
+      fallbackKeys: [key('f')],
+    };
     const keys = uploaded(NO_KEYS, what);
     expect(upload(keys, what)).toEqual([]);
     const more = upload(keys, { oneTimeKeys: [key('2'), key('3')] });
     expect(more).toMatchObject([{ type: 'one-time-keys-added', data: { keys: [{ key_id: '3' }] } }]);
+  });
+
+  it('says nothing when a key comes again that was signed anew meanwhile', () => {
+    const signedAnew = {
+      ...key('1'),
+      key: { key: 'key 1', signatures: { '@a:a': { 'ed25519:D': 'another' } } },
+    };
+    const keys = uploaded(NO_KEYS, { oneTimeKeys: [key('1')] });
+    expect(upload(keys, { oneTimeKeys: [signedAnew] })).toEqual([]);
+    const claims = [{ algorithm: 'signed_curve25519', key_id: '1', by: '@b:a' as UserId }];
+    const data = {
+      claims,
+      created_ts: NOW.createdTs,
+      after: countKeys(keys, ''),
+    };
+    const claimed = after(keys, [{ type: 'one-time-keys-claimed', data }]);
+    expect(upload(claimed, { oneTimeKeys: [signedAnew] })).toEqual([]);
+    expect(errcodeOf(() => upload(claimed, { oneTimeKeys: [key('1', 'other')] }))).toBe('M_INVALID_PARAM');
   });
 
   it('is refused whole where another key has the name of one that is here', () => {
@@ -63,7 +94,11 @@ describe('an upload of keys', () => {
 
   it('does not publish a key again that was claimed, and no other under its name', () => {
     const before = uploaded(NO_KEYS, { oneTimeKeys: [key('1'), key('2')] });
-    const claimed = { algorithm: 'signed_curve25519', key_id: '1', by: '@b:b' as never };
+    const claimed = {
+      algorithm: 'signed_curve25519',
+      key_id: '1',
+      by: '@b:b' as never,
+    };
     const keys = evolveKeysOfDevice(before, {
       type: 'one-time-keys-claimed',
       data: { claims: [claimed], created_ts: 7, after: countKeys(before, '') },
@@ -74,23 +109,40 @@ describe('an upload of keys', () => {
   });
 
   it('takes away what another identity signed, and keeps it where only signatures are new', () => {
-    const keys = uploaded(NO_KEYS, { deviceKeys: identity('E'), oneTimeKeys: [key('1')], fallbackKeys: [key('f')] });
-    const signed = uploaded(keys, { deviceKeys: identity('E', { signatures: { a: {} } }) });
+    const keys = uploaded(NO_KEYS, {
+      deviceKeys: identity('E'),
+      oneTimeKeys: [key('1')],
+      fallbackKeys: [key('f')],
+    });
+    const signed = uploaded(keys, {
+      deviceKeys: identity('E', { signatures: { a: {} } }),
+    });
     expect(countKeys(signed, '')).toEqual(countKeys(keys, ''));
-    const other = upload(keys, { deviceKeys: identity('F'), oneTimeKeys: [key('1', 'of F')] });
+    const other = upload(keys, {
+      deviceKeys: identity('F'),
+      oneTimeKeys: [key('1', 'of F')],
+    });
     expect(other.slice(0, 1).map(afterOf)).toEqual([{ counts: {}, unused_fallback: [], history: '' }]);
-    expect(countKeys(after(keys, other), '').counts).toEqual({ signed_curve25519: 1 });
+    expect(countKeys(after(keys, other), '').counts).toEqual({
+      signed_curve25519: 1,
+    });
   });
 
   it('begins anew for a device that was made again', () => {
-    const keys = uploaded(NO_KEYS, { deviceKeys: identity('E'), oneTimeKeys: [key('1')] });
+    const keys = uploaded(NO_KEYS, {
+      deviceKeys: identity('E'),
+      oneTimeKeys: [key('1')],
+    });
     const again = uploaded(keys, { oneTimeKeys: [key('1', 'other')] }, { ...NOW, createdTs: 8 });
     expect(again.deviceKeys).toBeUndefined();
     expect(countKeys(again, '').counts).toEqual({ signed_curve25519: 1 });
   });
 
   it('counts nothing from before a restoration of the log, and takes none of it again', () => {
-    const keys = uploaded(NO_KEYS, { oneTimeKeys: [key('1')], fallbackKeys: [key('f')] });
+    const keys = uploaded(NO_KEYS, {
+      oneTimeKeys: [key('1')],
+      fallbackKeys: [key('f')],
+    });
     const restored = { ...NOW, history: 'cafe0000' };
     expect(countKeys(keys, 'cafe0000')).toEqual({
       counts: {},
@@ -98,9 +150,18 @@ describe('an upload of keys', () => {
       history: 'cafe0000',
     });
     const facts = upload(keys, { oneTimeKeys: [key('1'), key('2')] }, restored);
-    expect(facts).toMatchObject([{ data: { keys: [{ key_id: '2' }], after: { counts: { signed_curve25519: 1 } } } }]);
+    expect(facts).toMatchObject([
+      {
+        data: {
+          keys: [{ key_id: '2' }],
+          after: { counts: { signed_curve25519: 1 } },
+        },
+      },
+    ]);
     const summed = evolveKeysOfDevice(keys, sumUp(after(keys, facts), 'cafe0000'));
-    expect(countKeys(summed, 'cafe0000').counts).toEqual({ signed_curve25519: 1 });
+    expect(countKeys(summed, 'cafe0000').counts).toEqual({
+      signed_curve25519: 1,
+    });
     expect(upload(summed, { oneTimeKeys: [key('1')] }, restored)).toEqual([]);
   });
 
@@ -111,7 +172,10 @@ describe('an upload of keys', () => {
   });
 
   it('ends with the device that was removed, and not where that was made again since', () => {
-    const keys = uploaded(NO_KEYS, { deviceKeys: identity('E'), oneTimeKeys: [key('1')] });
+    const keys = uploaded(NO_KEYS, {
+      deviceKeys: identity('E'),
+      oneTimeKeys: [key('1')],
+    });
     expect(after(keys, decideEnd(keys, 8))).toEqual(NO_KEYS);
     expect(decideEnd(NO_KEYS, 8)).toEqual([]);
     const again = uploaded(keys, { oneTimeKeys: [key('2')] }, { ...NOW, createdTs: 9 });
@@ -119,8 +183,15 @@ describe('an upload of keys', () => {
   });
 
   it('is all said again in one fact', () => {
-    const what = { deviceKeys: identity('E'), oneTimeKeys: [key('1'), key('2')], fallbackKeys: [key('f')] };
+    const what = {
+      deviceKeys: identity('E'),
+      oneTimeKeys: [key('1'), key('2')],
+      fallbackKeys: [key('f')],
+    };
     const keys = uploaded(NO_KEYS, what);
-    expect(evolveKeysOfDevice(NO_KEYS, sumUp(keys, ''))).toEqual({ ...keys, facts: 0 });
+    expect(evolveKeysOfDevice(NO_KEYS, sumUp(keys, ''))).toEqual({
+      ...keys,
+      facts: 0,
+    });
   });
 });

@@ -6,6 +6,7 @@ import {
   countKeys,
   evolveKeysOfDevice,
   hashOfKey,
+  isSameKey,
   type KeysOfDevice,
   keysOfDeviceMade,
   nameOfKey,
@@ -40,12 +41,21 @@ export function decideUpload(keys: KeysOfDevice, upload: KeyUpload, { createdTs,
   const facts: DeviceKeyFact[] = [];
   const note = (fact: DeviceKeyFact): void => {
     now = evolveKeysOfDevice(now, fact);
-    facts.push({ ...fact, data: { ...fact.data, after: countKeys(now, history) } } as DeviceKeyFact);
+    facts.push({
+      ...fact,
+      data: { ...fact.data, after: countKeys(now, history) },
+    } as DeviceKeyFact);
   };
-  const rest = { created_ts: createdTs, after: { counts: {}, unused_fallback: [], history } };
+  const rest = {
+    created_ts: createdTs,
+    after: { counts: {}, unused_fallback: [], history },
+  };
   const { deviceKeys, oneTimeKeys, fallbackKeys } = upload;
   if (deviceKeys !== undefined && !isDeepStrictEqual(deviceKeys, now.deviceKeys)) {
-    note({ type: 'device-keys-set', data: { device_keys: deviceKeys, ...rest } });
+    note({
+      type: 'device-keys-set',
+      data: { device_keys: deviceKeys, ...rest },
+    });
   }
   const added = oneTimeKeys.filter((key) => isNew(now, key));
   if (added.length > 0) note({ type: 'one-time-keys-added', data: { keys: added, ...rest } });
@@ -63,7 +73,7 @@ function isNew(keys: KeysOfDevice, key: NamedPublicKey): boolean {
   const known = keys.oneTimeKeys.get(name);
   const hash = known === undefined ? keys.claimed.get(name) : undefined;
   if (known === undefined && hash === undefined) return true;
-  const isSame = known === undefined ? hash === hashOfKey(key.key) : isDeepStrictEqual(known.key, key.key);
+  const isSame = known === undefined ? hash === hashOfKey(key.key) : isSameKey(known.key, key.key);
   if (!isSame) throw new MatrixError('M_INVALID_PARAM', `One time key ${name} already exists`);
   return false;
 }

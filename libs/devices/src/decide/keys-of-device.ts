@@ -56,7 +56,18 @@ export function nameOfKey({ algorithm, key_id: keyId }: Pick<NamedPublicKey, 'al
 
 /** What stands for a key that is not here any more. */
 export function hashOfKey(key: PublicKey): string {
-  return shortHash(canonicalJson(key, { lenient: true }));
+  return shortHash(canonicalJson(withoutSignatures(key), { lenient: true }));
+}
+
+/** Whether two uploads are of one key: a client that did not hear of the first one may have signed it anew for the second. */
+export function isSameKey(one: PublicKey, other: PublicKey): boolean {
+  return isDeepStrictEqual(withoutSignatures(one), withoutSignatures(other));
+}
+
+function withoutSignatures(key: PublicKey): PublicKey {
+  if (typeof key === 'string') return key;
+  const { signatures: _signatures, ...signed } = key;
+  return signed;
 }
 
 /** The one-time and fallback keys of a device, as it is told of them, by the time of a restoration of the log. */
@@ -66,7 +77,11 @@ export function countKeys({ oneTimeKeys, fallbackKeys }: KeysOfDevice, history: 
     if (of === history) counts.set(algorithm, (counts.get(algorithm) ?? 0) + 1);
   }
   const unused = [...fallbackKeys.values()].filter(({ used }) => !used).map(({ algorithm }) => algorithm);
-  return { counts: Object.fromEntries(counts), unused_fallback: unused.toSorted(), history };
+  return {
+    counts: Object.fromEntries(counts),
+    unused_fallback: unused.toSorted(),
+    history,
+  };
 }
 
 /** The keys of the device that was made then: those of a former one of the same id are not its own. */
@@ -77,7 +92,10 @@ export function keysOfDeviceMade(keys: KeysOfDevice, createdTs: number): KeysOfD
 /** The keys as of a fact of their stream, as the log holds it. */
 export function foldDeviceKeyFact(keys: KeysOfDevice, fact: NewFact): KeysOfDevice {
   // Only this library writes to these streams: the data has the shape that DeviceKeyFacts gives.
-  return evolveKeysOfDevice(keys, { type: fact.type, data: JSON.parse(fact.data) as unknown } as DeviceKeyFact);
+  return evolveKeysOfDevice(keys, {
+    type: fact.type,
+    data: JSON.parse(fact.data) as unknown,
+  } as DeviceKeyFact);
 }
 
 export function evolveKeysOfDevice(before: KeysOfDevice, { type, data }: DeviceKeyFact): KeysOfDevice {
