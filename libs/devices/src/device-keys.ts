@@ -40,11 +40,16 @@ export class DeviceKeys {
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'history'>,
   ) {
     const fold = { initialState: NO_KEYS, evolve: foldDeviceKeyFact };
-    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+    this.#streams = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      ...fold,
+    });
   }
 
   /** For metrics. */
@@ -64,7 +69,10 @@ export class DeviceKeys {
     const row = await DEVICES.get(this.views, device);
     if (row === undefined) return undefined;
     const stream = deviceStream(device);
-    const time: KeyTime = { createdTs: row.created_ts, history: this.views.history.name };
+    const time: KeyTime = {
+      createdTs: row.created_ts,
+      history: this.views.history.name,
+    };
     const { state, facts, revision, position } = await this.#streams.execute(
       stream,
       (keys) => withSum(keys, decide(keys, time), time).map(draftOf),
@@ -74,7 +82,21 @@ export class DeviceKeys {
       // Nobody waits for it: what is not let go now goes the next time.
       void this.store.truncate(stream, revision as number).catch(() => {});
     }
-    return { keys: state, time, position: facts.length === 0 ? START : position };
+    return {
+      keys: state,
+      time,
+      position: facts.length === 0 ? START : position,
+    };
+  }
+
+  /** Decides as `change` does upon the keys that a device has, there or not, and writes nothing. Throws what `decide` throws. */
+  async foresee(device: DeviceKey, decide: (keys: KeysOfDevice, time: KeyTime) => unknown): Promise<void> {
+    const row = await DEVICES.get(this.views, device);
+    const { state } = await this.#streams.load(deviceStream(device));
+    decide(state, {
+      createdTs: row?.created_ts ?? this.clock.now(),
+      history: this.views.history.name,
+    });
   }
 
   /**
@@ -99,6 +121,10 @@ function withSum(keys: KeysOfDevice, facts: readonly DeviceKeyFact[], { history 
   return [...facts, sumUp(facts.reduce(evolveKeysOfDevice, keys), history)];
 }
 
-function draftOf({ type, data }: DeviceKeyFact): { id: string; type: string; data: string } {
+function draftOf({ type, data }: DeviceKeyFact): {
+  id: string;
+  type: string;
+  data: string;
+} {
   return { id: randomUUID(), type, data: JSON.stringify(data) };
 }

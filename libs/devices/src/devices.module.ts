@@ -9,6 +9,7 @@ import { ClaimQueue } from './commands/claim-queue.js';
 import { CreateBackupVersionHandler } from './commands/create-backup-version.js';
 import { DeleteBackupVersionHandler } from './commands/delete-backup-version.js';
 import { ExpireMessages } from './commands/expire-messages.js';
+import { KeepDehydratedDeviceHandler } from './commands/keep-dehydrated-device.js';
 import { RemoveBackedUpKeysHandler } from './commands/remove-backed-up-keys.js';
 import { SendToDeviceHandler } from './commands/send-to-device.js';
 import { SetCrossSigningKeysHandler } from './commands/set-cross-signing-keys.js';
@@ -62,6 +63,7 @@ import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
     DeviceKeys,
     ExpireMessages,
     Inboxes,
+    KeepDehydratedDeviceHandler,
     QueryKeysHandler,
     ReceiveDeviceLists,
     RemoteDeviceLists,

@@ -20,7 +20,10 @@ describe('a dehydrated device', () => {
 
   const bodyOf = (id: string, more: object = {}): object => ({
     device_id: id,
-    device_data: { algorithm: 'org.matrix.msc3814.v1.olm', device_pickle: `pickle of ${id}` },
+    device_data: {
+      algorithm: 'org.matrix.msc3814.v1.olm',
+      device_pickle: `pickle of ${id}`,
+    },
     initial_device_display_name: 'Dehydrated device',
     device_keys: {
       user_id: alice.userId,
@@ -31,12 +34,20 @@ describe('a dehydrated device', () => {
       signatures: { [alice.userId]: { [`ed25519:${id}`]: 'signature' } },
     },
     one_time_keys: { 'signed_curve25519:A': { key: 'one', signatures: {} } },
-    fallback_keys: { 'signed_curve25519:F': { key: 'fallback', fallback: true, signatures: {} } },
+    fallback_keys: {
+      'signed_curve25519:F': {
+        key: 'fallback',
+        fallback: true,
+        signatures: {},
+      },
+    },
     ...more,
   });
   const put = (id: string, more: object = {}): Promise<SyncAnswer> => alice.call('PUT', PATH, bodyOf(id, more));
   const send = async (id: string, n: number): Promise<void> => {
-    await bob.ok('PUT', `/sendToDevice/m.test/${id.length}-${n}`, { messages: { [alice.userId]: { [id]: { n } } } });
+    await bob.ok('PUT', `/sendToDevice/m.test/${id.length}-${n}`, {
+      messages: { [alice.userId]: { [id]: { n } } },
+    });
     await app.settled();
   };
   const events = (id: string, next?: string): Promise<SyncAnswer['body']> =>
@@ -54,13 +65,24 @@ describe('a dehydrated device', () => {
     expect(await refusal(alice.call('GET', PATH))).toEqual([404, 'M_NOT_FOUND']);
     expect((await put('a/b+c')).body).toEqual({ device_id: 'a/b+c' });
     const { device_data } = bodyOf('a/b+c') as { device_data: object };
-    expect(await alice.ok('GET', PATH)).toEqual({ device_id: 'a/b+c', device_data });
-    const { device_keys: keys } = await bob.ok('POST', '/keys/query', { device_keys: { [alice.userId]: [] } });
+    expect(await alice.ok('GET', PATH)).toEqual({
+      device_id: 'a/b+c',
+      device_data,
+    });
+    const { device_keys: keys } = await bob.ok('POST', '/keys/query', {
+      device_keys: { [alice.userId]: [] },
+    });
     expect(keys[alice.userId]['a/b+c']).toMatchObject({ dehydrated: true });
-    const claim = { one_time_keys: { [alice.userId]: { 'a/b+c': 'signed_curve25519' } } };
+    const claim = {
+      one_time_keys: { [alice.userId]: { 'a/b+c': 'signed_curve25519' } },
+    };
     const claimed = async (): Promise<object> => (await bob.ok('POST', '/keys/claim', claim)).one_time_keys[alice.userId]['a/b+c']; // prettier-ignore
-    expect(await claimed()).toEqual({ 'signed_curve25519:A': { key: 'one', signatures: {} } });
-    expect(await claimed()).toMatchObject({ 'signed_curve25519:F': { key: 'fallback' } });
+    expect(await claimed()).toEqual({
+      'signed_curve25519:A': { key: 'one', signatures: {} },
+    });
+    expect(await claimed()).toMatchObject({
+      'signed_curve25519:F': { key: 'fallback' },
+    });
   });
 
   it('gets messages, which can be read in batches, and again', async () => {
@@ -76,6 +98,44 @@ describe('a dehydrated device', () => {
     expect(await refusal(alice.call('POST', `${PATH}/dry/events`, { next_batch: 'x' }))).toEqual([400, 'M_INVALID_PARAM']); // prettier-ignore
     expect(await refusal(alice.call('POST', `${PATH}/other/events`, {}))).toEqual([403, 'M_FORBIDDEN']);
     expect(await refusal(bob.call('POST', `${PATH}/dry/events`, {}))).toEqual([403, 'M_FORBIDDEN']);
+  });
+
+  it('is read by GET as the proposal has it by now: no token where there is no more', async () => {
+    await put('dry');
+    for (let n = 0; n < 4; n++) await send('dry', n);
+    const read = (query: string): Promise<SyncAnswer['body']> => alice.ok('GET', `${PATH}/dry/events${query}`);
+    const first = await read('?limit=2');
+    expect(numbers(first)).toEqual([0, 1]);
+    const second = await read(`?from=${first.next_batch}&limit=2`);
+    expect([numbers(second), 'next_batch' in second]).toEqual([[2, 3], false]);
+    expect(numbers(await read(''))).toEqual([0, 1, 2, 3]);
+    for (const query of ['?limit=0', '?limit=x', '?from=x']) {
+      expect(await refusal(alice.call('GET', `${PATH}/dry/events${query}`))).toEqual([400, 'M_INVALID_PARAM']);
+    }
+    expect(await refusal(bob.call('GET', `${PATH}/dry/events`))).toEqual([403, 'M_FORBIDDEN']);
+  });
+
+  it('leaves the one before where it is where its keys are refused', async () => {
+    await put('old');
+    const tooMany = Object.fromEntries(
+      Array.from({ length: 2_000 }, (_, i) => [`signed_curve25519:${i}`, { key: 'x'.repeat(100), signatures: {} }]),
+    );
+    expect(await refusal(put('new', { one_time_keys: tooMany }))).toEqual([413, 'M_TOO_LARGE']);
+    const otherKey = {
+      one_time_keys: {
+        'signed_curve25519:A': { key: 'another', signatures: {} },
+      },
+    };
+    expect(await refusal(put('old', { ...otherKey, device_data: { algorithm: 'x' } }))).toEqual([
+      400,
+      'M_INVALID_PARAM',
+    ]);
+    const { device_data } = bodyOf('old') as { device_data: object };
+    expect(await alice.ok('GET', PATH)).toEqual({
+      device_id: 'old',
+      device_data,
+    });
+    expect(await devices()).not.toContain('new');
   });
 
   it('takes the place of the one before, with all that waited for that, whose data goes from the log', async () => {
@@ -119,7 +179,9 @@ describe('a dehydrated device', () => {
   it('is never another device: one with a session goes on', async () => {
     const { device_id: mine } = await alice.ok('GET', '/account/whoami');
     expect(await refusal(put(mine))).toEqual([400, 'M_INVALID_PARAM']);
-    expect(await alice.ok('GET', '/account/whoami')).toMatchObject({ device_id: mine });
+    expect(await alice.ok('GET', '/account/whoami')).toMatchObject({
+      device_id: mine,
+    });
   });
 
   it.each([

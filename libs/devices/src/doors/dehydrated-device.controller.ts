@@ -1,11 +1,11 @@
-import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsObject, IsOptional, IsString } from 'class-validator';
-import { DehydrateDevice } from '#accounts/commands/dehydrate-device';
 import { DeleteDevices } from '#accounts/commands/delete-devices';
 import { DEHYDRATED, type DehydratedRow } from '#accounts/projections/devices.projector';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
+import { filledText, type Query as Parameters, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { parseDeviceId } from '#kernel/ids';
@@ -13,8 +13,9 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { UploadKeys } from '../commands/upload-keys.js';
-import { readDehydratedInbox } from '../queries/read-dehydrated-inbox.js';
+import { KeepDehydratedDevice } from '../commands/keep-dehydrated-device.js';
+import { type InboxBatch, readDehydratedInbox } from '../queries/read-dehydrated-inbox.js';
+import { MOST_MESSAGES } from '../queries/read-inbox.js';
 import { parseDeviceKeys, parseNamedKeys } from './parse-keys.js';
 
 class DehydratedBody {
@@ -53,8 +54,14 @@ export class DehydratedDeviceController {
       fallbackKeys: parseNamedKeys('fallback_keys', body.fallback_keys),
     };
     const { device_data: data, initial_device_display_name: name } = body;
-    await this.commands.execute(new DehydrateDevice(requester, deviceId, data, name));
-    await this.commands.execute(new UploadKeys({ ...requester, deviceId }, upload));
+    await this.commands.execute(
+      new KeepDehydratedDevice(requester, {
+        deviceId,
+        data,
+        displayName: name,
+        upload,
+      }),
+    );
     return { device_id: deviceId };
   }
 
@@ -70,16 +77,34 @@ export class DehydratedDeviceController {
     return { device_id: deviceId };
   }
 
+  @Get(':deviceId/events')
+  async events(
+    @CurrentRequester() requester: Requester,
+    @Param('deviceId') deviceId: string,
+    @Query() query: Parameters,
+  ): Promise<RawJson> {
+    const limit = queryInteger(query, 'limit', { min: 1, cap: MOST_MESSAGES });
+    const { events, next, isLast } = await this.#read(requester, deviceId, filledText(query, 'from'), limit);
+    return batchOf(events, isLast ? undefined : next);
+  }
+
+  /** As clients asked before the proposal was changed: they go on until nothing is there. */
   @Post(':deviceId/events')
   @HttpCode(200)
-  async events(
-    @CurrentRequester() { userId }: Requester,
+  async oldEvents(
+    @CurrentRequester() requester: Requester,
     @Param('deviceId') deviceId: string,
-    @JsonBody(EventsBody, { allowEmpty: true }) { next_batch: from }: EventsBody,
+    @JsonBody(EventsBody, { allowEmpty: true })
+    { next_batch: from }: EventsBody,
   ): Promise<RawJson> {
+    const { events, next } = await this.#read(requester, deviceId, from);
+    return batchOf(events, next);
+  }
+
+  async #read({ userId }: Requester, deviceId: string, from?: string, limit?: number): Promise<InboxBatch> {
     const known = await DEHYDRATED.get(this.views, [userId]);
     if (known?.device_id !== deviceId) throw new MatrixError('M_FORBIDDEN', 'This is not your dehydrated device');
-    return new RawJson(await readDehydratedInbox(this.views, [userId, known.device_id], from));
+    return readDehydratedInbox(this.views, [userId, known.device_id], from, limit);
   }
 
   async #find({ userId }: Requester): Promise<DehydratedRow> {
@@ -87,4 +112,10 @@ export class DehydratedDeviceController {
     if (row === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no dehydrated device');
     return row;
   }
+}
+
+function batchOf(events: readonly string[], next: string | undefined): RawJson {
+  return new RawJson(
+    `{"events":[${events.join()}]${next === undefined ? '' : `,"next_batch":${JSON.stringify(next)}`}}`,
+  );
 }

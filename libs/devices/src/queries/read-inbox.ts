@@ -17,15 +17,20 @@ export interface InboxPage {
 /** So many at a time (client-server API, "Send-to-Device messaging", "Server behaviour"). */
 export const MOST_MESSAGES = 100;
 
-/** What waits for a device after a position (exclusive) and up to another (inclusive): the first hundred of it. */
+/** What waits for a device after a position (exclusive) and up to another (inclusive): the first of it, a hundred at most. */
 export async function readInbox(
   views: Pick<Views, 'scan'>,
   device: DeviceKey,
   { after, upTo }: { readonly after: Position; readonly upTo: Position },
+  limit: number = MOST_MESSAGES,
 ): Promise<InboxPage> {
-  const range = { prefix: device, after: [...device, after], to: [...device, upTo] } as const;
-  const rows = after < upTo ? await INBOX.scan(views, { ...range, limit: MOST_MESSAGES + 1 }) : [];
-  const told = rows.slice(0, MOST_MESSAGES);
+  const range = {
+    prefix: device,
+    after: [...device, after],
+    to: [...device, upTo],
+  } as const;
+  const rows = after < upTo ? await INBOX.scan(views, { ...range, limit: limit + 1 }) : [];
+  const told = rows.slice(0, limit);
   return {
     events: told.map(({ value }) => value.event),
     first: told[0]?.key[2],
