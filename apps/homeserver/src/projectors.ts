@@ -1,6 +1,6 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { deviceProjectors } from '#devices/projections/device-projectors';
-import { directoryProjector } from '#directory/projections/directory.projector';
+import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
@@ -9,7 +9,7 @@ import { roomProjectors } from '#rooms/projections/room-projectors';
 
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
-  const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
   const reader = createRoomFactReader();
+  const own = [...directoryProjectors(reader), receiptsProjector, pushRulesProjector];
   return [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
 }

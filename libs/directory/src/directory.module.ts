@@ -7,12 +7,13 @@ import { DeleteAliasHandler } from './commands/delete-alias.js';
 import { DirectoryController } from './doors/directory.controller.js';
 import { RoomSummaryController } from './doors/room-summary.controller.js';
 import { DirectoryV1Controller } from './doors/v1/directory-v1.controller.js';
+import { UserDirectoryController } from './doors/user-directory.controller.js';
 
 /** Room aliases and the published room directory. Global: rooms claim aliases through ALIAS_BOOK. */
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [DirectoryController, RoomSummaryController, DirectoryV1Controller],
+  controllers: [DirectoryController, RoomSummaryController, UserDirectoryController, DirectoryV1Controller],
   providers: [Aliases, { provide: ALIAS_BOOK, useExisting: Aliases }, CreateAliasHandler, DeleteAliasHandler],
   exports: [Aliases, ALIAS_BOOK],
 })

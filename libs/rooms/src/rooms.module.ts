@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { CreateRoomController } from './doors/create-room.controller.js';
 import { FindEventsController } from './doors/find-events.controller.js';
 import { HierarchyController } from './doors/hierarchy.controller.js';
+import { MutualRoomsController } from './doors/mutual-rooms.controller.js';
 import { ThreadsController } from './doors/threads.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
 import { MessagesController } from './doors/messages.controller.js';
@@ -25,6 +26,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     CreateRoomController,
     FindEventsController,
     HierarchyController,
+    MutualRoomsController,
     ThreadsController,
     MembershipController,
     MessagesController,

@@ -1,4 +1,4 @@
-import { directoryProjector } from '#directory/projections/directory.projector';
+import { directoryProjectors } from '#directory/projections/directory-projectors';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { type Position, START } from '#kernel/position';
@@ -18,7 +18,7 @@ import { MemoryReadModels } from './memory-read-models.js';
 /** The views of rooms and of the directory over a log in memory. They follow it when told to. */
 export class RoomViews implements Views {
   history = LogHistory.UNBROKEN;
-  readonly #projectors: readonly Projector[] = [...roomProjectors(), directoryProjector()];
+  readonly #projectors: readonly Projector[] = [...roomProjectors(), ...directoryProjectors()];
   /** What happens while a command waits for the views. */
   beforeProcessed: (() => Promise<void>) | undefined;
   #position: Position = START;

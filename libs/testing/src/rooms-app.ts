@@ -10,7 +10,7 @@ import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { CONFIG, loadConfig } from '#config/config';
 import { DirectoryModule } from '#directory/directory.module';
-import { directoryProjector } from '#directory/projections/directory.projector';
+import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EVENT_STORE } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
@@ -80,7 +80,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
   const readModels = await openLmdbReadModels(join(directory, 'views'));
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
-  const projectors = [...roomProjectors(), directoryProjector(), ...accountProjectors, pushRulesProjector];
+  const projectors = [...roomProjectors(), ...directoryProjectors(), ...accountProjectors, pushRulesProjector];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const ports = [
     { provide: CONFIG, useValue: config },

@@ -10,7 +10,7 @@ import { CONFIG, loadConfig } from '#config/config';
 import { DevicesModule } from '#devices/devices.module';
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { DirectoryModule } from '#directory/directory.module';
-import { directoryProjector } from '#directory/projections/directory.projector';
+import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import { EndTyping } from '#ephemeral/typing/end-typing';
@@ -81,8 +81,8 @@ export async function startSyncApp(
   const store = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
-  const own = [directoryProjector(), receiptsProjector, pushRulesProjector];
   const reader = createRoomFactReader();
+  const own = [...directoryProjectors(reader), receiptsProjector, pushRulesProjector];
   const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();

@@ -1,0 +1,43 @@
+import { Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { IsInt, IsOptional, IsString, Min } from 'class-validator';
+import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { TODAY } from '#http/client-paths';
+import { JsonBody } from '#http/json-body';
+import { RateLimited } from '#http/rate-limited';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { type FoundUsers, searchUsers } from '../queries/search-users.js';
+
+const DEFAULT_LIMIT = 10;
+const MAX_LIMIT = 50;
+
+class UserSearchDto {
+  @IsString()
+  search_term!: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  limit?: number;
+}
+
+/** Users by their names: client-server API, "User Directory". */
+@Controller([...TODAY])
+@Authenticated()
+@RateLimited('search')
+export class UserDirectoryController {
+  constructor(@Inject(VIEWS) private readonly views: Views) {}
+
+  @Post('user_directory/search')
+  @HttpCode(200)
+  search(
+    @CurrentRequester() requester: Requester,
+    @JsonBody(UserSearchDto)
+    { search_term: term, limit = DEFAULT_LIMIT }: UserSearchDto,
+  ): Promise<FoundUsers> {
+    return searchUsers(this.views, requester.userId, {
+      term,
+      limit: Math.min(limit, MAX_LIMIT),
+    });
+  }
+}

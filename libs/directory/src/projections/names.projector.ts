@@ -1,0 +1,124 @@
+import type { AccountFact } from '#accounts/facts/account-facts';
+import type { RecordedFact } from '#event-store/event-store';
+import { type EventId, localpartOf, type UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { userIdOfStream } from '#kernel/user-stream';
+import { asJson, asMark, Collection, owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { currentMembersOf, type RoomFactReader } from '#rooms/projections/room-fact-reader';
+import { wordsOf } from './words-of.js';
+
+/** By which words a user is looked for. */
+export interface NamedUser {
+  readonly words: readonly string[];
+  /** The position of what was taken in last. */
+  readonly position: Position;
+  /** Of a user of another server: the member event that the name is from. Users of ours have a profile for that. */
+  readonly from?: EventId;
+}
+
+export const NAMED_USERS = new Collection<readonly [userId: UserId], NamedUser>('named-users', {
+  key: ['user'],
+  says: 'the words of their name and id, and where the name is from',
+  codec: asJson(),
+});
+
+export const USER_WORDS = new Collection<readonly [word: string, userId: UserId], true>('user-words', {
+  key: ['word of a name or an id, folded', 'user'],
+  says: 'that the user is looked for by it',
+  codec: asMark,
+});
+
+const OF_ACCOUNTS: ReadonlySet<string> = new Set<AccountFact['type']>([
+  'account-registered',
+  'profile-changed',
+  'account-deactivated',
+]);
+
+/**
+ * The words that users are looked for by: those of their user id, and those of the name in the profile of who has an account
+ * here, or in the last event by which anybody else joined a room. Who may find whom is not told here: what somebody is called
+ * in one room is no business of another, so whoever looks here holds what is found against what the reader may see.
+ */
+export function namesProjector(reader: RoomFactReader): Projector {
+  return {
+    name: 'names',
+    version: 1,
+    ...owning(NAMED_USERS, USER_WORDS),
+    handles: (type) =>
+      OF_ACCOUNTS.has(type) || type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
+    project(fact, rows) {
+      if (OF_ACCOUNTS.has(fact.type)) return noteAccount(fact, rows);
+      if (fact.type === 'pdu-redacted') return noteRedaction(reader, fact, rows);
+      const accepted = reader.findStateChange(fact);
+      const members = accepted === undefined ? [] : currentMembersOf(accepted);
+      const joined = members.filter(({ content }) => content['membership'] === 'join');
+      return joined.length === 0 ? undefined : noteMembers(fact.position, joined, rows);
+    },
+  };
+}
+
+async function noteAccount(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const userId = userIdOfStream(fact.stream);
+  const { type, data } = {
+    type: fact.type,
+    data: JSON.parse(fact.data) as unknown,
+  } as AccountFact;
+  if (type === 'account-registered')
+    return note(rows, userId, {
+      words: wordsOfUser(userId),
+      position: fact.position,
+    });
+  // The row stays: it says that what member events call them does not count.
+  if (type === 'account-deactivated') return note(rows, userId, { words: [], position: fact.position });
+  if (type !== 'profile-changed' || data.key !== 'displayname') return undefined;
+  const name = data.removed === true ? undefined : data.value;
+  return note(rows, userId, {
+    words: wordsOfUser(userId, name),
+    position: fact.position,
+  });
+}
+
+async function noteMembers(
+  position: Position,
+  joined: ReturnType<typeof currentMembersOf>,
+  rows: OwnRows,
+): Promise<void> {
+  for (const { change, content } of joined) {
+    const userId = change.state_key as UserId; // as far as anybody asks for it
+    const before = await NAMED_USERS.get(rows, [userId]);
+    if (before !== undefined && before.from === undefined) continue;
+    const words = wordsOfUser(userId, content['displayname']);
+    await note(rows, userId, { words, position, from: change.event_id });
+  }
+}
+
+async function noteRedaction(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { data } = reader.redacted(fact);
+  const { type, state_key: userId } = data.pdu;
+  if (type !== 'm.room.member' || typeof userId !== 'string') return;
+  const before = await NAMED_USERS.get(rows, [userId as UserId]);
+  if (before?.from !== data.event_id) return;
+  const words = wordsOfUser(userId as UserId);
+  await note(rows, userId as UserId, {
+    words,
+    position: fact.position,
+    from: data.event_id,
+  });
+}
+
+function wordsOfUser(userId: UserId, name?: unknown): string[] {
+  return [...new Set([...wordsOf(localpartOf(userId)), ...wordsOf(typeof name === 'string' ? name : '')])];
+}
+
+async function note(rows: OwnRows, userId: UserId, user: NamedUser): Promise<void> {
+  const before = await NAMED_USERS.get(rows, [userId]);
+  // Applied before, and maybe a newer one since.
+  if (before !== undefined && before.position >= user.position) return;
+  const gone = new Set(before?.words);
+  for (const word of user.words) {
+    if (!gone.delete(word)) USER_WORDS.put(rows, [word, userId], true);
+  }
+  for (const word of gone) USER_WORDS.delete(rows, [word, userId]);
+  NAMED_USERS.put(rows, [userId], user);
+}
