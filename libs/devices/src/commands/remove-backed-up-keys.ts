@@ -8,10 +8,9 @@ import { KeyBackups } from '../key-backups.js';
 import { BACKED_UP, backupKey } from '../projections/key-backup.projector.js';
 
 /** Which keys of a backup: all, those of a room, or that of a session. */
-export interface BackupScope {
-  readonly roomId?: RoomId;
-  readonly sessionId?: string;
-}
+export type BackupScope =
+  | { readonly roomId?: undefined; readonly sessionId?: undefined }
+  | { readonly roomId: RoomId; readonly sessionId?: string };
 
 /** Removes keys from a version of the requester's backup, and answers how many there are then. Throws M_NOT_FOUND, ViewsUnavailable. */
 export class RemoveBackedUpKeys extends Command<BackupState> {
@@ -47,7 +46,7 @@ export class RemoveBackedUpKeysHandler implements ICommandHandler<RemoveBackedUp
   ): Promise<{ type: string; data: SessionsRemoved }[]> {
     const backup = backupKey(userId, version);
     const etag = state.etag + 1;
-    if (roomId !== undefined && sessionId !== undefined) {
+    if (sessionId !== undefined) {
       if (!(await BACKED_UP.has(this.views, [...backup, roomId, sessionId]))) return [];
       const data = { sessions: { [roomId]: [sessionId] }, count: state.count - 1, etag };
       return [{ type: 'sessions-removed', data }];

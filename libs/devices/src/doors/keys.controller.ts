@@ -91,5 +91,5 @@ function objectOf(entries: Iterable<readonly [string, unknown]>): object {
 
 /** What is told of servers that could not be asked. */
 function failuresOf(servers: ReadonlySet<ServerName>): object {
-  return objectOf([...servers].map((server) => [server, { error: 'This server asks no other servers' }]));
+  return objectOf([...servers].map((server) => [server, { error: 'The server cannot be asked now' }]));
 }

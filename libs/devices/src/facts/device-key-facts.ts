@@ -32,7 +32,7 @@ export interface KeyCounts {
   readonly history: string;
 }
 
-/** What all of these facts say. */
+/** What all of these facts say but the last, which ends them. */
 interface OfDevice {
   /** When the device was made, as in its row of `devices`, in milliseconds. */
   readonly created_ts: number;
