@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { causeOf } from '#accounts/accounts';
 import type { TakenDeviceIds } from '#accounts/taken-device-ids';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -65,12 +65,7 @@ export class CrossSigning implements TakenDeviceIds {
   async change(requester: Requester, decide: (keys: CrossSigningKeys) => readonly CrossSigningFact[]): Promise<void> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(requester.userId),
-      (keys) =>
-        decide(keys).map(({ type, data }) => ({
-          id: randomUUID(),
-          type,
-          data: JSON.stringify(data),
-        })),
+      (keys) => decide(keys).map(draftOf),
       causeOf(requester),
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [CROSS_SIGNING_KEYS.name]);

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { BY_SERVER } from '#accounts/accounts';
 import { DEVICES } from '#accounts/projections/devices.projector';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
@@ -119,12 +119,4 @@ export class DeviceKeys {
 function withSum(keys: KeysOfDevice, facts: readonly DeviceKeyFact[], { history }: KeyTime): readonly DeviceKeyFact[] {
   if (facts.length === 0 || keys.facts + facts.length < FACTS_KEPT) return facts;
   return [...facts, sumUp(facts.reduce(evolveKeysOfDevice, keys), history)];
-}
-
-function draftOf({ type, data }: DeviceKeyFact): {
-  id: string;
-  type: string;
-  data: string;
-} {
-  return { id: randomUUID(), type, data: JSON.stringify(data) };
 }

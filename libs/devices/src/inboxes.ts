@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Aggregates, type Cause } from '#event-store/aggregates';
+import { BY_SERVER } from '#accounts/accounts';
+import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { findLogIdentity } from '#event-store/log-identity';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -24,7 +25,6 @@ interface Arrived {
   readonly told: Position | undefined;
 }
 
-const BY_SERVER: Cause = Object.freeze({ actor: 'server' });
 const CAPACITY = 20_000;
 /** So many messages one fact names. */
 const AT_ONCE = 1_000;

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { BY_SERVER, causeOf } from '#accounts/accounts';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { FactDraft } from '#event-store/seal-facts';
+import { draftOf } from '#event-store/seal-facts';
 import { isLookDue } from '#event-store/shorten-stream';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
@@ -78,7 +77,7 @@ export class KeyBackups {
   ): Promise<BackupVersions> {
     const { state, position } = await this.#versions.execute(
       userStream(requester.userId),
-      (versions) => decide(versions).map(({ type, data }) => draftOf(type, data)),
+      (versions) => decide(versions).map(draftOf),
       causeOf(requester),
     );
     await this.views.whenProcessed(position, [BACKED_UP.name]);
@@ -132,7 +131,7 @@ export class KeyBackups {
     if (last === 'no-stream') return false;
     let revision = last;
     if (state.count > 0) {
-      const emptied = draftOf('sessions-removed', { sessions: {}, count: 0, etag: state.etag + 1 });
+      const emptied = draftOf({ type: 'sessions-removed', data: { sessions: {}, count: 0, etag: state.etag + 1 } });
       revision = (await this.#backups.execute(stream, () => [emptied], BY_SERVER)).revision as number;
     } else if ((await this.#countFacts(stream, last)) === 1) return false;
     await this.store.truncate(stream, revision);
@@ -143,7 +142,7 @@ export class KeyBackups {
     const stream = backupStream(userId, version);
     const { state: before, position } = await this.#backups.load(stream);
     await this.#seesViews(position);
-    const drafts = (await decide(before)).map(({ type, data }) => draftOf(type, data));
+    const drafts = (await decide(before)).map(draftOf);
     await this.views.confirm();
     if (drafts.length === 0) return before;
     let [state, from] = [before, before];
@@ -190,8 +189,4 @@ export class KeyBackups {
     for await (const { revision } of this.store.readStream(stream, { limit: 1 })) return last - revision + 1;
     return 1;
   }
-}
-
-function draftOf(type: string, data: object): FactDraft {
-  return { id: randomUUID(), type, data: JSON.stringify(data) };
 }

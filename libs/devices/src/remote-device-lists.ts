@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Aggregates, type Cause } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -44,7 +44,7 @@ export class RemoteDeviceLists {
     const stream = remoteDevicesStream(userId);
     const { facts, position, revision } = await this.#streams.execute(
       stream,
-      (list) => decide(list).map(({ type, data }) => ({ id: randomUUID(), type, data: JSON.stringify(data) })),
+      (list) => decide(list).map(draftOf),
       byServer(serverNameOf(userId)),
     );
     if (facts.length === 0) return false;

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { FactMetadata, NewFact } from './event-store.js';
 import { NotErasable } from './event-store-errors.js';
 
@@ -13,6 +13,11 @@ export interface FactDraft {
   readonly schema?: number;
   readonly erasable?: number;
   readonly causation?: string;
+}
+
+/** A fact under an id of its own: nothing tells it from its repetition. */
+export function draftOf({ type, data }: { readonly type: string; readonly data: object }): FactDraft {
+  return { id: randomUUID(), type, data: JSON.stringify(data) };
 }
 
 /** A fact with all that surrounds it but its link to the fact before it. */

@@ -51,7 +51,8 @@ export function checkSignatures(
   return signatures;
 }
 
-function withoutSignatures({ signatures: _signatures, unsigned: _unsigned, ...signed }: JsonObject): JsonObject {
+/** What signatures of a key cover. */
+export function withoutSignatures({ signatures: _signatures, unsigned: _unsigned, ...signed }: JsonObject): JsonObject {
   return signed;
 }
 

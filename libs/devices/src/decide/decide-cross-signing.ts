@@ -3,7 +3,7 @@ import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import type { CrossSigningFact, CrossSigningKeys, KeyUsage } from '../facts/cross-signing-facts.js';
-import { checkSignatures, type SigningKeys } from './check-signatures.js';
+import { checkSignatures, type SigningKeys, withoutSignatures } from './check-signatures.js';
 import { keysThatAreNew, publicKeyOf } from './cross-signing-keys.js';
 
 /** An upload of cross-signing keys. */
@@ -54,8 +54,4 @@ function signedByMaster(master: JsonObject, key: JsonObject, userId: UserId): Js
   const signatures = checkSignatures({ userId, target: publicKeyOf(key), known: key, sent: key }, userId, by);
   const own = Object.fromEntries(signatures.map(({ key_id: keyId, signature }) => [keyId, signature]));
   return { ...key, signatures: { [userId]: own } };
-}
-
-function withoutSignatures({ signatures: _signatures, ...key }: JsonObject): JsonObject {
-  return key;
 }

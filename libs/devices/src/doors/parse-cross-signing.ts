@@ -4,16 +4,12 @@ import { MatrixError } from '#kernel/matrix-error';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import type { SentKey } from '../commands/add-signatures.js';
 import { type CrossSigningKeys, KEY_USAGES, type KeyUsage } from '../facts/cross-signing-facts.js';
-import { checkSignaturesForm, findObject } from './parse-keys.js';
+import { checkSignaturesForm, findObject, refuse } from './parse-keys.js';
 import { parseKeyOwner } from './parse-wanted.js';
 
 /** So many keys are signed at once at most. */
 const MOST = 1_000;
 const MAX_KEY_BYTES = 16 * 1024;
-
-function refuse(path: string, reason: string): never {
-  throw new MatrixError('M_BAD_JSON', `${path}: ${reason}`);
-}
 
 /** The keys of POST /keys/device_signing/upload. Throws M_BAD_JSON, also where they are somebody else's. */
 export function parseCrossSigningKeys(body: JsonObject, userId: UserId): CrossSigningKeys {

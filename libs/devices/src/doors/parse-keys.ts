@@ -5,7 +5,8 @@ import type { NamedPublicKey, PublicKey } from '../facts/device-key-facts.js';
 
 const MAX_NAME_BYTES = 255;
 
-function refuse(path: string, reason: string): never {
+/** Throws M_BAD_JSON, naming the part of a body that is not as it must be. */
+export function refuse(path: string, reason: string): never {
   throw new MatrixError('M_BAD_JSON', `${path}: ${reason}`);
 }
 

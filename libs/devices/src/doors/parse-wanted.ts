@@ -3,13 +3,10 @@ import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { WantedKey } from '../commands/claim-keys.js';
 import type { WantedDevices } from '../queries/query-keys.js';
+import { refuse } from './parse-keys.js';
 
 /** So many devices, or users, are asked for at once at most. */
 const MOST = 10_000;
-
-function refuse(path: string, reason: string): never {
-  throw new MatrixError('M_BAD_JSON', `${path}: ${reason}`);
-}
 
 /** The entries of an object of a body that must be there, with a user id each. Throws M_MISSING_PARAM, M_BAD_JSON, M_INVALID_PARAM. */
 function usersOf(body: JsonObject, key: string): [UserId, unknown][] {

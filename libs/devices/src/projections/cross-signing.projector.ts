@@ -1,4 +1,3 @@
-import type { DevicesRemoved } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
@@ -6,6 +5,7 @@ import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import { withKeysSet } from '../decide/cross-signing-keys.js';
 import type { CrossSigningFact, CrossSigningKeys } from '../facts/cross-signing-facts.js';
+import { devicesRemovedBy } from '../facts/device-streams.js';
 
 /** A signature, and a hash of what it covers: of another key under the same name it says nothing. */
 export interface KeySignatureRow {
@@ -55,7 +55,7 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
     return deleteOwn(rows, userId, () => true);
   }
   if (fact.type === 'devices-removed') {
-    const ids = new Set<string>((JSON.parse(fact.data) as DevicesRemoved).device_ids);
+    const ids = new Set<string>(devicesRemovedBy(fact).map(([, deviceId]) => deviceId));
     return deleteOwn(rows, userId, (target, keyId) => ids.has(target) || ids.has(keyId.slice('ed25519:'.length)));
   }
   // Only this library writes these types: their data has the shape that CrossSigningFacts gives.

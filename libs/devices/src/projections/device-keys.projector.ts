@@ -1,9 +1,7 @@
-import type { DevicesRemoved } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
-import { userIdOfStream } from '#kernel/user-stream';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import {
@@ -12,6 +10,7 @@ import {
   deviceOfDeviceStream,
   type KeyCounts,
 } from '../facts/device-key-facts.js';
+import { devicesRemovedBy } from '../facts/device-streams.js';
 
 /** The identity keys of a device. They are its own where the device was made when they say. */
 export interface DeviceKeysRow {
@@ -48,10 +47,9 @@ export const deviceKeysProjector: Projector = {
 
 function project(fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   if (fact.type === 'devices-removed') {
-    const userId = userIdOfStream(fact.stream);
-    for (const deviceId of (JSON.parse(fact.data) as DevicesRemoved).device_ids) {
-      DEVICE_KEYS.delete(rows, [userId, deviceId]);
-      KEY_COUNTS.delete(rows, [userId, deviceId]);
+    for (const device of devicesRemovedBy(fact)) {
+      DEVICE_KEYS.delete(rows, device);
+      KEY_COUNTS.delete(rows, device);
     }
     return;
   }

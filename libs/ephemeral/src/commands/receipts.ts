@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { marksStream } from '#kernel/user-stream';
 import type { AccountDataSet } from '#accounts/facts/account-facts';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { FactDraft } from '#event-store/seal-facts';
+import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
@@ -78,14 +77,15 @@ export class Receipts {
     if (before !== undefined && before >= placeOfMark(event.row.header)) return undefined;
     if (mark.kind === 'fully-read') {
       const content = { event_id: mark.eventId };
-      return draftOf('account-data-set', { room_id: roomId, type: 'm.fully_read', content } satisfies AccountDataSet);
+      const data: AccountDataSet = { room_id: roomId, type: 'm.fully_read', content };
+      return draftOf({ type: 'account-data-set', data });
     }
     const { type, eventId, thread } = mark;
     if (thread !== undefined && !(await isInThread(event.room, eventId, thread))) {
       throw new MatrixError('M_INVALID_PARAM', `event_id ${eventId} is not related to thread ${thread}`);
     }
     const receipt: ReceiptSet = { room_id: roomId, receipt_type: type, event_id: eventId, thread_id: thread };
-    return draftOf('receipt-set', receipt);
+    return draftOf({ type: 'receipt-set', data: receipt });
   }
 
   /** The position of the event at which a mark stands. */
@@ -110,8 +110,4 @@ export class Receipts {
 /** Where a mark stands that is set on an event: on one of the past, before all that was news here. */
 function placeOfMark({ position, isHistory }: { readonly position: Position; readonly isHistory?: boolean }): Position {
   return isHistory === true ? START : position;
-}
-
-function draftOf(type: string, data: object): FactDraft {
-  return { id: randomUUID(), type, data: JSON.stringify(data) };
 }

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { DevicesRemoved } from '#accounts/facts/account-facts';
 import { DeviceKeys } from '#devices/device-keys';
+import { devicesRemovedBy } from '#devices/facts/device-streams';
 import type { RecordedFact } from '#event-store/event-store';
-import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
 
 /** Lets the keys of devices that were removed go from the log. Those of another device that was made under the same id stay. */
@@ -17,11 +16,10 @@ export class RemovedKeys implements Effect {
     return type === 'devices-removed' ? stream : undefined;
   }
 
-  async run({ stream, data, metadata }: RecordedFact): Promise<boolean> {
-    const userId = userIdOfStream(stream);
+  async run(fact: RecordedFact): Promise<boolean> {
     let isDone = false;
-    for (const deviceId of (JSON.parse(data) as DevicesRemoved).device_ids) {
-      isDone = (await this.deviceKeys.end([userId, deviceId], metadata.at)) || isDone;
+    for (const device of devicesRemovedBy(fact)) {
+      isDone = (await this.deviceKeys.end(device, fact.metadata.at)) || isDone;
     }
     return isDone;
   }

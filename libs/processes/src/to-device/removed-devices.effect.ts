@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { DevicesRemoved } from '#accounts/facts/account-facts';
+import { devicesRemovedBy } from '#devices/facts/device-streams';
 import { Inboxes } from '#devices/inboxes';
 import type { RecordedFact } from '#event-store/event-store';
-import { userIdOfStream } from '#kernel/user-stream';
 import type { Effect } from '#projections/effects/effect';
 
 /** Drops what waited for a device that was removed. Another device of the same id finds nothing of it. */
@@ -17,11 +16,10 @@ export class RemovedDevices implements Effect {
     return type === 'devices-removed' ? stream : undefined;
   }
 
-  async run({ stream, data, position }: RecordedFact): Promise<boolean> {
-    const userId = userIdOfStream(stream);
+  async run(fact: RecordedFact): Promise<boolean> {
     let dropped = 0;
-    for (const deviceId of (JSON.parse(data) as DevicesRemoved).device_ids) {
-      dropped += await this.inboxes.expire([userId, deviceId], position, 'device-removed');
+    for (const device of devicesRemovedBy(fact)) {
+      dropped += await this.inboxes.expire(device, fact.position, 'device-removed');
     }
     return dropped > 0;
   }
