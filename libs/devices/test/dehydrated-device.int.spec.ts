@@ -1,6 +1,4 @@
-import type { Type } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -146,11 +144,9 @@ describe('a dehydrated device', () => {
     expect(await devices()).not.toContain('old');
     expect((await alice.ok('GET', PATH)).device_id).toBe('new');
     expect(await refusal(alice.call('POST', `${PATH}/old/events`, {}))).toEqual([403, 'M_FORBIDDEN']);
-    const log: string[] = [];
-    const store = app.get<EventStore>(EVENT_STORE as unknown as Type<EventStore>);
-    for await (const { data } of store.readStream(`user-${alice.userId}`)) log.push(data);
-    expect(log.join()).toContain('pickle of new');
-    expect(log.join()).not.toContain('pickle of old');
+    const log = (await app.factsOf(`user-${alice.userId}`)).map(({ data }) => data).join();
+    expect(log).toContain('pickle of new');
+    expect(log).not.toContain('pickle of old');
     await expectSameRowsRebuilt(app, ['devices', 'inbox']);
   });
 

@@ -1,6 +1,5 @@
-import type { Type } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { RecordedFact } from '#event-store/event-store';
 import { expectSameRowsRebuilt } from '#testing/same-rows-rebuilt';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -39,13 +38,7 @@ describe('key backups', () => {
     const { status, body } = await answer;
     return [status, body.errcode];
   };
-  const factsOf = async (stream: string): Promise<RecordedFact[]> => {
-    const facts: RecordedFact[] = [];
-    const store = app.get<EventStore>(EVENT_STORE as unknown as Type<EventStore>);
-    for await (const fact of store.readStream(stream)) facts.push(fact);
-    return facts;
-  };
-  const backedUp = (v = version): Promise<RecordedFact[]> => factsOf(`backup-${alice.userId}|${v}`);
+  const backedUp = (v = version): Promise<RecordedFact[]> => app.factsOf(`backup-${alice.userId}|${v}`);
 
   it('tell of their current version and of each, with the number of keys', async () => {
     const info = { algorithm: ALGORITHM, auth_data: { public_key: 'k' }, count: 0, etag: '0', version };

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
 const USED = { signed_curve25519: 0 };
@@ -41,12 +40,8 @@ describe('the keys of devices', () => {
   };
   const told = async (since?: string): Promise<SyncAnswer['body']> => alice.sync(since === undefined ? {} : { since });
 
-  const factsOf = async (deviceId: string): Promise<string[]> => {
-    const types: string[] = [];
-    const facts = app.get<EventStore>(EVENT_STORE as never).readStream(`device-${alice.userId}|${deviceId}`);
-    for await (const { type } of facts) types.push(type);
-    return types;
-  };
+  const factsOf = async (deviceId: string): Promise<string[]> =>
+    (await app.factsOf(`device-${alice.userId}|${deviceId}`)).map(({ type }) => type);
 
   describe('asked for', () => {
     it('come as they were uploaded, of one device or of all', async () => {

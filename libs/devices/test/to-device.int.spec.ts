@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExpireMessages } from '#devices/commands/expire-messages';
 import { Inboxes } from '#devices/inboxes';
-import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
+import type { RecordedFact } from '#event-store/event-store';
 import { nameLog, noteRestored } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
 import { LOGGER } from '#observability/logger';
@@ -57,13 +57,7 @@ describe('messages to devices', () => {
     expect(await put(from, messages, txn)).toEqual({ status: 200, body: {} });
   const sendNumber = (from: Device, to: Device, n: number, txn?: string): Promise<void> =>
     send(from, { [to.user.userId]: { [to.id]: { n } } }, txn);
-  const factsOf = async (stream: string): Promise<RecordedFact[]> => {
-    const facts: RecordedFact[] = [];
-    const store = app.get<EventStore>(EVENT_STORE as unknown as Type<EventStore>);
-    for await (const fact of store.readStream(stream)) facts.push(fact);
-    return facts;
-  };
-  const sentBy = ({ user, id }: Device): Promise<RecordedFact[]> => factsOf(`sent-${user.userId}|${id}`);
+  const sentBy = ({ user, id }: Device): Promise<RecordedFact[]> => app.factsOf(`sent-${user.userId}|${id}`);
 
   it('come as they were sent, with their sender and type, in the order of the sender', async () => {
     const { next_batch: since } = await bob.user.sync();
@@ -224,7 +218,7 @@ describe('messages to devices', () => {
   });
 
   it('that a device has are not told again where the log was put back to after they were sent', async () => {
-    const store = app.get<EventStore>(EVENT_STORE as unknown as Type<EventStore>);
+    const { store } = app;
     const { serverName, signingKey } = TEST_AUTHOR;
     const key = { key_id: signingKey.keyId, public_key: signingKey.publicKey.toString('base64') };
     await nameLog(store, systemClock, serverName, key);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Type } from '@nestjs/common';
+import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { ProjectionRuntime } from '#projections/projection-runtime';
 import { openStores, type RunningApp, startSyncApp, type Stores } from './start-sync-app.js';
 
@@ -53,6 +54,18 @@ export class SyncApp {
   /** The running projections, with the effects. */
   get views(): ProjectionRuntime {
     return this.#running!.views;
+  }
+
+  /** The log. */
+  get store(): EventStore {
+    return this.#running!.store;
+  }
+
+  /** The facts of a stream, as the log has them now. */
+  async factsOf(stream: string): Promise<RecordedFact[]> {
+    const facts: RecordedFact[] = [];
+    for await (const fact of this.store.readStream(stream)) facts.push(fact);
+    return facts;
   }
 
   /** Settles when the views show all that the log has. */

@@ -1,6 +1,4 @@
-import type { Type } from '@nestjs/common';
 import { expect, it } from 'vitest';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { SyncApp } from '#testing/sync-app';
 
@@ -19,13 +17,9 @@ it(
       act: (app, { laptop }) => laptop.on(app).ok('POST', '/logout', {}),
       async check(app, { laptop, device }) {
         await laptop.on(app).call('POST', '/logout', {});
-        const store = app.get<EventStore>(EVENT_STORE as unknown as Type<EventStore>);
-        const types = async (): Promise<string[]> => {
-          const found: string[] = [];
-          for await (const { type } of store.readStream(`device-${laptop.userId}|${device}`)) found.push(type);
-          return found;
-        };
-        await expect.poll(types).toEqual(['device-keys-ended']);
+        const left = async (): Promise<string[]> =>
+          (await app.factsOf(`device-${laptop.userId}|${device}`)).map(({ type }) => type);
+        await expect.poll(left).toEqual(['device-keys-ended']);
       },
     });
     expect(steps).toBeGreaterThan(3);
