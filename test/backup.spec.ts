@@ -35,6 +35,8 @@ describeEmbedded('a backup', 'a server has a way of its own', () => {
   let before: string;
   let after: string;
   let lostPage: string;
+  /** Versions of Alice's key backup, and an etag of the first, of a time that is lost. */
+  let keys = { early: '', lost: '', lostEtag: '' };
 
   beforeAll(async () => {
     server = await Homeserver.start();
@@ -48,10 +50,19 @@ describeEmbedded('a backup', 'a server has a way of its own', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
+  const newVersion = async (): Promise<string> =>
+    (await alice.ok('POST', '/room_keys/version', { algorithm: 'm.a', auth_data: {} })).version;
+  const backUp = async (version: string): Promise<string> => {
+    const session = { first_message_index: 0, forwarded_count: 0, is_verified: true, session_data: {} };
+    const path = `/room_keys/keys/${encodeURIComponent(room)}/s?version=${version}`;
+    return (await alice.ok('PUT', path, session)).etag;
+  };
+
   test('is made while the server works, and is whole when it is there', async () => {
     const talk = keepTalking(room, { a: alice, b: bob, c: alice, d: bob });
     await talk.hasSaid(100);
     before = (await bob.sync()).next_batch;
+    keys = { ...keys, early: await newVersion() };
     acknowledged = [...talk.said];
     const { code, output } = await annals(server, 'backup', backup);
     await talk.end();
@@ -69,6 +80,7 @@ describeEmbedded('a backup', 'a server has a way of its own', () => {
 
   test('is not restored over a running server, nor over data unless that is meant', async () => {
     await alice.send(room, 'lost');
+    keys = { ...keys, lostEtag: await backUp(keys.early), lost: await newVersion() };
     after = (await bob.sync()).next_batch;
     lostPage = (await bob.ok('GET', `/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=1`)).end;
     const running = await annals(server, 'restore', backup, '--replace');
@@ -122,6 +134,17 @@ describeEmbedded('a backup', 'a server has a way of its own', () => {
     expect(acknowledged.filter((body) => !said.includes(body))).toEqual([]);
     expect(said).not.toContain('lost');
     expect((await annals(server, 'verify')).output).toContain('the log is what was written');
+  });
+
+  test('gives no version of a key backup, and no etag, a name that clients know of one that is lost', async () => {
+    expect((await alice.ok('GET', '/room_keys/version')).version).toBe(keys.early);
+    expect(await backUp(keys.early)).not.toBe(keys.lostEtag);
+    expect((await alice.request('GET', `/room_keys/version/${keys.lost}`)).status).toBe(404);
+    const version = await newVersion();
+    expect(Number(version)).toBeGreaterThan(Number(keys.lost));
+    await backUp(version);
+    await alice.ok('DELETE', `/room_keys/version/${version}`);
+    expect(await alice.ok('GET', '/room_keys/version')).toMatchObject({ version: keys.early, count: 1 });
   });
 
   test('leaves clients where they can go on: what is new after it passes nobody by, whatever token they hold', async () => {

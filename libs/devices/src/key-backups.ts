@@ -25,6 +25,7 @@ import {
   foldBackupVersions,
   NO_VERSIONS,
 } from './decide/backup-versions.js';
+import { nextNumber } from './decide/next-number.js';
 import { backupStream, type BackupState, type BackupVersionFact } from './facts/backup-facts.js';
 import { BACKED_UP } from './projections/key-backup.projector.js';
 import { shortenBackup } from './shorten-backup.js';
@@ -33,8 +34,11 @@ const CAPACITY = 2_000;
 /** A backup's stream is shortened where more facts than so many count no more, and more than count. */
 const OVERTAKEN = 256;
 
-/** What is to become of the keys of a backup, decided upon the views as of its last change. */
-export type DecideBackup = (state: BackupState) => Promise<readonly { type: string; data: BackupState }[]>;
+/** What is to become of the keys of a backup, decided upon the views as of its last change; `etag` is that of the next one. */
+export type DecideBackup = (
+  state: BackupState,
+  etag: number,
+) => Promise<readonly { type: string; data: BackupState }[]>;
 
 /** Somebody else changed the backup while it was looked at. */
 class BackupChanged extends Error {}
@@ -49,7 +53,7 @@ export class KeyBackups {
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(READ_MODEL_STORE) readModels: ReadModelStore,
   ) {
@@ -73,11 +77,11 @@ export class KeyBackups {
   /** Appends what `decide` answers, and settles once the views show it. Answers the versions then. Throws what `decide` throws. */
   async changeVersions(
     requester: Requester,
-    decide: (versions: BackupVersions) => readonly BackupVersionFact[],
+    decide: (versions: BackupVersions, next: number) => readonly BackupVersionFact[],
   ): Promise<BackupVersions> {
     const { state, position } = await this.#versions.execute(
       userStream(requester.userId),
-      (versions) => decide(versions).map(draftOf),
+      (versions) => decide(versions, this.#nextVersion(versions)).map(draftOf),
       causeOf(requester),
     );
     await this.views.whenProcessed(position, [BACKED_UP.name]);
@@ -114,15 +118,23 @@ export class KeyBackups {
    */
   free(userId: UserId): Promise<boolean> {
     return this.#turns.run(userId, async () => {
-      const { last, standing } = await this.versions(userId);
+      const { made, standing } = await this.versions(userId);
       let isDone = false;
-      for (let version = 1; version <= last; version++) {
-        const stream = backupStream(userId, String(version));
-        if (standing.has(String(version))) continue;
+      for (const version of made) {
+        const stream = backupStream(userId, version);
+        if (standing.has(version)) continue;
         isDone = (await this.#empty(stream)) || isDone;
       }
       return isDone;
     });
+  }
+
+  #nextVersion({ last }: BackupVersions): number {
+    return nextNumber(last, this.views.history.name, Math.floor(this.clock.now() / 1000));
+  }
+
+  #nextEtag({ etag }: BackupState): number {
+    return nextNumber(etag, this.views.history.name, this.clock.now());
   }
 
   /** Lets all facts of a version go but the last, which says that nothing is in it. Answers whether there were others. */
@@ -131,7 +143,10 @@ export class KeyBackups {
     if (last === 'no-stream') return false;
     let revision = last;
     if (state.count > 0) {
-      const emptied = draftOf({ type: 'sessions-removed', data: { sessions: {}, count: 0, etag: state.etag + 1 } });
+      const emptied = draftOf({
+        type: 'sessions-removed',
+        data: { sessions: {}, count: 0, etag: this.#nextEtag(state) },
+      });
       revision = (await this.#backups.execute(stream, () => [emptied], BY_SERVER)).revision as number;
     } else if ((await this.#countFacts(stream, last)) === 1) return false;
     await this.store.truncate(stream, revision);
@@ -142,7 +157,7 @@ export class KeyBackups {
     const stream = backupStream(userId, version);
     const { state: before, position } = await this.#backups.load(stream);
     await this.#seesViews(position);
-    const drafts = (await decide(before)).map(draftOf);
+    const drafts = (await decide(before, this.#nextEtag(before))).map(draftOf);
     await this.views.confirm();
     if (drafts.length === 0) return before;
     let [state, from] = [before, before];

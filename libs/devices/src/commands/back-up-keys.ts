@@ -29,7 +29,8 @@ export class BackUpKeysHandler implements ICommandHandler<BackUpKeys> {
   ) {}
 
   execute({ requester, version, rooms }: BackUpKeys): Promise<BackupState> {
-    const decide = (state: BackupState) => this.#decide(requester, version, rooms, state);
+    const decide = (state: BackupState, etag: number) =>
+      this.#decide(requester, version, rooms, { count: state.count, etag });
     return this.backups.change(requester, version, { mustBeCurrent: true, decide });
   }
 
@@ -37,7 +38,7 @@ export class BackUpKeysHandler implements ICommandHandler<BackUpKeys> {
     { userId }: Requester,
     version: string,
     rooms: BackedUpRooms,
-    state: BackupState,
+    { count, etag }: BackupState,
   ): Promise<{ type: string; data: SessionBackedUp }[]> {
     const named = [...rooms].flatMap(([roomId, sessions]) =>
       [...sessions].map(([sessionId, session]) => ({ room_id: roomId, session_id: sessionId, ...session })),
@@ -45,12 +46,11 @@ export class BackUpKeysHandler implements ICommandHandler<BackUpKeys> {
     const backup = backupKey(userId, version);
     const keys = named.map(({ room_id: roomId, session_id: sessionId }) => [...backup, roomId, sessionId] as const);
     const there = await BACKED_UP.getMany(this.views, keys);
-    let { count } = state;
     return named.flatMap((session, i) => {
       const before = there[i];
       if (before !== undefined && !isBetter(session, before)) return [];
       if (before === undefined) count++;
-      return [{ type: 'session-backed-up', data: { ...session, count, etag: state.etag + 1 } }];
+      return [{ type: 'session-backed-up', data: { ...session, count, etag } }];
     });
   }
 }

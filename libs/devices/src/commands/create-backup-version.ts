@@ -20,8 +20,8 @@ export class CreateBackupVersionHandler implements ICommandHandler<CreateBackupV
   constructor(private readonly backups: KeyBackups) {}
 
   async execute({ requester, algorithm, authData }: CreateBackupVersion): Promise<string> {
-    const { last } = await this.backups.changeVersions(requester, (before) =>
-      decideNewVersion(before, algorithm, authData),
+    const { last } = await this.backups.changeVersions(requester, (_, next) =>
+      decideNewVersion(next, algorithm, authData),
     );
     return String(last);
   }

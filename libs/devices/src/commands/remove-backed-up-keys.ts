@@ -34,7 +34,8 @@ export class RemoveBackedUpKeysHandler implements ICommandHandler<RemoveBackedUp
   ) {}
 
   execute({ requester, version, scope }: RemoveBackedUpKeys): Promise<BackupState> {
-    const decide = (state: BackupState) => this.#decide(requester.userId, version, scope, state);
+    const decide = (state: BackupState, etag: number) =>
+      this.#decide(requester.userId, version, scope, { count: state.count, etag });
     return this.backups.change(requester, version, { mustBeCurrent: false, decide });
   }
 
@@ -42,18 +43,16 @@ export class RemoveBackedUpKeysHandler implements ICommandHandler<RemoveBackedUp
     userId: UserId,
     version: string,
     { roomId, sessionId }: BackupScope,
-    state: BackupState,
+    { count, etag }: BackupState,
   ): Promise<{ type: string; data: SessionsRemoved }[]> {
     const backup = backupKey(userId, version);
-    const etag = state.etag + 1;
     if (sessionId !== undefined) {
       if (!(await BACKED_UP.has(this.views, [...backup, roomId, sessionId]))) return [];
-      const data = { sessions: { [roomId]: [sessionId] }, count: state.count - 1, etag };
+      const data = { sessions: { [roomId]: [sessionId] }, count: count - 1, etag };
       return [{ type: 'sessions-removed', data }];
     }
     const prefix = roomId === undefined ? backup : ([...backup, roomId] as const);
     const facts: { type: string; data: SessionsRemoved }[] = [];
-    let { count } = state;
     for await (const page of BACKED_UP.pages(this.views, { prefix }, AT_ONCE)) {
       const sessions: Record<RoomId, string[]> = {};
       for (const { key } of page) (sessions[key[2]] ??= []).push(key[3]);

@@ -2,17 +2,19 @@ import type { SnapshotCodec } from '#event-store/aggregates';
 import type { NewFact } from '#event-store/event-store';
 import type { JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { type BackupVersionFact, isBackupVersion } from '../facts/backup-facts.js';
+import type { BackupVersionFact } from '../facts/backup-facts.js';
 
 /** The versions of a user's backup. */
 export interface BackupVersions {
   /** The number of the last one; 0 where there was none. */
   readonly last: number;
+  /** All that there ever were. */
+  readonly made: ReadonlySet<string>;
   /** Those that were not deleted, with their algorithms, in the order in which they were made. */
   readonly standing: ReadonlyMap<string, string>;
 }
 
-export const NO_VERSIONS: BackupVersions = Object.freeze({ last: 0, standing: new Map() });
+export const NO_VERSIONS: BackupVersions = Object.freeze({ last: 0, made: new Set<string>(), standing: new Map() });
 
 const MOST_BYTES = 65_536;
 const MOST_ALGORITHM_BYTES = 255;
@@ -29,16 +31,16 @@ export function foldBackupVersions(versions: BackupVersions, fact: Pick<NewFact,
     return { ...versions, standing };
   }
   standing.set(data.version, data.algorithm);
-  return { last: Number(data.version), standing };
+  return { last: Number(data.version), made: new Set([...versions.made, data.version]), standing };
 }
 
 /** How the fold is kept outside of the log. To be numbered anew when it changes. */
 export const backupVersionSnapshots: SnapshotCodec<BackupVersions> = {
-  version: 1,
-  format: ({ last, standing }) => ({ last, standing: [...standing] }),
+  version: 2,
+  format: ({ last, made, standing }) => ({ last, made: [...made], standing: [...standing] }),
   restore: (kept) => {
-    const { last, standing } = kept as { last: number; standing: [string, string][] }; // as `format` wrote it
-    return { last, standing: new Map(standing) };
+    const { last, made, standing } = kept as { last: number; made: string[]; standing: [string, string][] }; // as `format` wrote it
+    return { last, made: new Set(made), standing: new Map(standing) };
   },
 };
 
@@ -47,17 +49,13 @@ export function currentVersion({ standing }: BackupVersions): string | undefined
   return [...standing.keys()].at(-1);
 }
 
-/** A new version, which keys go into from then on. Throws M_TOO_LARGE, M_INVALID_PARAM. */
-export function decideNewVersion(
-  { last }: BackupVersions,
-  algorithm: string,
-  authData: JsonValue,
-): BackupVersionFact[] {
+/** A new version, which keys go into from then on; `number` is its name. Throws M_TOO_LARGE, M_INVALID_PARAM. */
+export function decideNewVersion(number: number, algorithm: string, authData: JsonValue): BackupVersionFact[] {
   checkAuthData(authData);
   if (algorithm === '' || Buffer.byteLength(algorithm) > MOST_ALGORITHM_BYTES) {
     throw new MatrixError('M_INVALID_PARAM', `The algorithm must have 1 to ${MOST_ALGORITHM_BYTES} bytes`);
   }
-  const data = { version: String(last + 1), algorithm, auth_data: authData };
+  const data = { version: String(number), algorithm, auth_data: authData };
   return [{ type: 'backup-version-created', data }];
 }
 
@@ -78,7 +76,7 @@ export function decideChangedVersion(
 /** The end of a version; nothing where it was deleted before. Throws M_NOT_FOUND where there never was one. */
 export function decideDeletedVersion(versions: BackupVersions, version: string): BackupVersionFact[] {
   if (versions.standing.has(version)) return [{ type: 'backup-version-deleted', data: { version } }];
-  if (isBackupVersion(version) && Number(version) <= versions.last) return [];
+  if (versions.made.has(version)) return [];
   throw noSuchVersion();
 }
 
@@ -94,7 +92,7 @@ export function checkStanding({ standing }: BackupVersions, version: string): vo
 export function checkCurrent(versions: BackupVersions, version: string): void {
   const current = currentVersion(versions);
   if (version === current) return;
-  if (current === undefined || !isBackupVersion(version) || Number(version) > versions.last) throw noSuchVersion();
+  if (current === undefined || !versions.made.has(version)) throw noSuchVersion();
   throw new MatrixError('M_WRONG_ROOM_KEYS_VERSION', undefined, { fields: { current_version: current } });
 }
 
