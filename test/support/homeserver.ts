@@ -95,9 +95,9 @@ export class Homeserver {
     this.#process?.kill(signal);
   }
 
-  /** Starts the process and waits until it answers. The port is a new one each time. */
-  async start(): Promise<void> {
-    this.#port = await freePort();
+  /** Starts the process and waits until it answers. The port is a new one each time, unless one is given. */
+  async start(port?: number): Promise<void> {
+    this.#port = port ?? (await freePort());
     if (this.#log === 'a server' && this.#env['ANNALS_EVENT_STORE_URL'] === undefined) {
       this.#standIn = await startKurrentStandIn();
       this.#env = { ...this.#env, ANNALS_EVENT_STORE_URL: this.#standIn.url };
@@ -125,6 +125,12 @@ export class Homeserver {
     const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
     return gone;
+  }
+
+  /** Ends the process and starts it on the same port: clients that run find it again. */
+  async restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.end(signal);
+    await this.start(this.#port);
   }
 
   /** Throws the views of a stopped server away. */

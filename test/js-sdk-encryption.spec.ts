@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Homeserver } from './support/homeserver.js';
+import { NEEDS, SdkDevice, TOO_OLD } from './support/sdk-device.js';
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+describe.skipIf(TOO_OLD)(`two people with three devices each (${NEEDS})`, () => {
+  let server: Homeserver;
+  let alice: readonly [SdkDevice, SdkDevice, SdkDevice];
+  let bob: readonly [SdkDevice, SdkDevice, SdkDevice];
+  let roomId: string;
+  const everybody = (): SdkDevice[] => [...alice, ...bob];
+
+  beforeAll(async () => {
+    server = await Homeserver.start();
+    alice = await SdkDevice.signUp(server, 'alice', 'phone', 'laptop', 'tablet');
+    bob = await SdkDevice.signUp(server, 'bob', 'phone', 'laptop', 'tablet');
+    roomId = await alice[0].encryptedRoomWith(bob[0]);
+    for (const device of everybody()) await device.seesTwoIn(roomId);
+  });
+  afterAll(async () => {
+    for (const device of everybody()) await device.close({ kept: false });
+    await server.remove();
+  });
+
+  async function speaks(speaker: SdkDevice, when: string): Promise<string> {
+    const body = `${speaker.userId} on ${speaker.deviceId}, ${when}`;
+    await speaker.client.sendTextMessage(roomId, body);
+    return body;
+  }
+  async function isHeardByAll(body: string): Promise<void> {
+    for (const listener of everybody()) expect((await listener.hears(roomId, body)).isEncrypted()).toBe(true);
+  }
+  async function eachIsHeardByAll(when: string): Promise<void> {
+    for (const speaker of everybody()) await isHeardByAll(await speaks(speaker, when));
+  }
+
+  test('read what each of them writes, live', async () => {
+    await eachIsHeardByAll('live');
+  });
+
+  test('go on when the server comes back, and when it was killed', async () => {
+    await server.restart();
+    await eachIsHeardByAll('after a restart');
+    await server.restart('SIGKILL');
+    await eachIsHeardByAll('after a kill');
+  });
+
+  test('go on after a restart of server and clients, with what came while they were away', async () => {
+    for (const device of everybody()) await device.close();
+    await server.restart();
+    await alice[0].open();
+    const alone = await speaks(alice[0], 'alone');
+    await alice[0].close();
+    for (const device of everybody()) await device.open();
+    await isHeardByAll(alone);
+    await eachIsHeardByAll('all back');
+  });
+
+  test('read what was sent since they last wrote down where they are', async () => {
+    // A client that dies has its keys, and of rooms only what it wrote down a while ago.
+    await bob[1].close();
+    await bob[1].open();
+    const bodies: string[] = [];
+    for (const speaker of alice) bodies.push(await speaks(speaker, 'before the end'));
+    for (const body of bodies) await bob[1].hears(roomId, body);
+    await bob[1].close({ kept: false });
+    await bob[1].open();
+    for (const body of bodies) await bob[1].hears(roomId, body);
+  });
+});
