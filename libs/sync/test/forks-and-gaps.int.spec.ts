@@ -290,6 +290,21 @@ describe('a room whose extremities meet', () => {
     }
   });
 
+  it('tells who came in later nothing of what an event of a fork replaced before they came', async () => {
+    await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await alice.setState(roomId, 'm.room.topic', { topic: 'behind closed doors' });
+    await tellAll();
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    await alice.setState(roomId, 'm.room.name', { name: 'what the fork does not know' });
+    await receiver.pdus((await made({ ...topic('of the fork'), prev })).text);
+    const erin = await app.register(`erin${Date.now()}`);
+    await erin.join(roomId);
+    for (const limit of [1, 2, 3, 4, 20]) {
+      const room = (await erin.sync({ filter: { room: { timeline: { limit } } } })).rooms.join[roomId];
+      expect(topicsOf([...room.state.events, ...room.timeline.events]), `${limit}`).toEqual(['of the fork']);
+    }
+  });
+
   it('tells who is in it again that they are, though the event was about another, and wakes them', async () => {
     await tellAll();
     const ban = await made({ ...member('ban', BOB), sender: CAROL });
@@ -382,6 +397,26 @@ describe('state that another event replaced without coming later', () => {
     await receiver.pdus((await made({ ...topic('lost'), prev })).text);
     expect(joined(await alice.sync({ since: next_batch }))).toBeUndefined();
     for (const how of HOWS) expect(topicBy(joined(await alice.sync(how)))).toBe('won');
+  });
+
+  it('is not there where resolution leaves to nothing the very key that it takes', async () => {
+    const carol: string = (await alice.ok('GET', `${roomPath(roomId)}/state/m.room.member/${CAROL}?format=event`))
+      .event_id;
+    await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'invite' });
+    await tellAll();
+    const early = (await alice.sync()).next_batch;
+    // Each of her joins is in conflict with the other, and by the join rule of now neither is allowed.
+    const prev = there.known.get(carol as EventId)!.event.prevEvents;
+    const again = await made({ ...member('join', CAROL), sender: CAROL, ts: Date.now() + 1, prev });
+    expect((await receiver.pdus(again.text)).received).toMatchObject([{ kind: 'accepted' }]);
+    expect((await alice.call('GET', `${roomPath(roomId)}/state/m.room.member/${CAROL}`)).status).toBe(404);
+    for (const how of HOWS) {
+      for (const answer of [await alice.sync(how), await alice.sync({ ...how, since: early })]) {
+        const { state, state_after, timeline } = joined(answer) ?? NOTHING_NEW;
+        const told = [...(state_after ?? state)!.events, ...(state_after === undefined ? timeline.events : [])];
+        expect(JSON.stringify(told), JSON.stringify(how)).not.toContain(again.event.eventId);
+      }
+    }
   });
 
   it('is not there where nothing is left of it', async () => {

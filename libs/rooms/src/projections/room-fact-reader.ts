@@ -4,6 +4,7 @@ import type { JsonObject } from '#kernel/json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { redact } from '#protocol/redaction/redact';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { isStateDeletion } from '#protocol/state-deletion';
 import { changesNoState, pduTextOf } from '../facts/fact-text.js';
 import { contentOf } from '../facts/pdu-fields.js';
 import {
@@ -114,6 +115,18 @@ export function deletedStateOf({ data }: AcceptedFact): readonly StateChange[] {
   return currentChangeOf(data)?.state.filter(({ event_id: eventId }) => eventId === null) ?? [];
 }
 
+/** Whether a fact's own event did a change of the state: by holding its key or, where it deletes state, by leaving it to nothing. */
+export function isOwnChange(
+  { type, state_key: stateKey, event_id: holder }: StateChange,
+  { event_id: eventId, room_version, pdu }: PduAccepted,
+): boolean {
+  if (type !== pdu['type'] || stateKey !== pdu['state_key']) return false;
+  if (holder !== null) return holder === eventId;
+  const version = findRoomVersion(room_version);
+  // Resolution may leave to nothing what the event would have held.
+  return version !== undefined && isStateDeletion({ stateKey, content: contentOf(pdu) }, version);
+}
+
 /** The memberships that changed by this fact. Who is left with none by resolution is out of the room. */
 export function currentMembersOf(accepted: AcceptedFact): readonly CurrentStateEvent[] {
   const gone = deletedStateOf(accepted).flatMap(asLeft);
@@ -161,12 +174,8 @@ function redactedAtOnce(row: string, { redacted_by: by, room_version, pdu }: Pdu
 function isResolved(data: PduAccepted): boolean {
   const changes = currentChangeOf(data)?.state;
   if (changes === undefined) return false;
-  const { type, state_key: stateKey } = data.pdu;
-  const isOwn = (change: StateChange): boolean =>
-    change.type === type &&
-    change.state_key === stateKey &&
-    (change.event_id === data.event_id || change.event_id === null);
-  return changes.length !== (stateKey === undefined ? 0 : 1) || !changes.every(isOwn);
+  const isState = data.pdu['state_key'] !== undefined;
+  return changes.length !== (isState ? 1 : 0) || !changes.every((change) => isOwnChange(change, data));
 }
 
 function parseRedacted(fact: RecordedFact): RedactedFact {

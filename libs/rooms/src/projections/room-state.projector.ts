@@ -8,10 +8,11 @@ import {
   type AcceptedFact,
   currentStateOf,
   deletedStateOf,
+  isOwnChange,
   type RedactedFact,
   type RoomFactReader,
 } from './room-fact-reader.js';
-import type { PduAccepted, PduRedacted, StateChange } from '../facts/room-facts.js';
+import type { PduRedacted } from '../facts/room-facts.js';
 import { redactedRowOf, timelineRowOf } from './make-row.js';
 import { rowHeaderOf } from './timeline-row.js';
 
@@ -49,7 +50,7 @@ export const REDACTED_STATE = new Collection<readonly [roomId: RoomId, event: Ev
 export function roomStateProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-state',
-    version: 10,
+    version: 11,
     ...owning(ROOM_STATE, STATE_DELETIONS, REDACTED_STATE),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -97,12 +98,10 @@ function noteDeleted(accepted: AcceptedFact, fact: RecordedFact, rows: OwnRows):
   const deleted = deletedStateOf(accepted);
   if (deleted.length === 0) return;
   for (const { type, state_key } of deleted) ROOM_STATE.delete(rows, [roomId, type, state_key]);
-  const keys = deleted.map((change): DeletedKey => [change.type, change.state_key, deletedBy(change, data)]);
+  const keys = deleted.map((change): DeletedKey => {
+    return [change.type, change.state_key, isOwnChange(change, data) ? data.event_id : null];
+  });
   STATE_DELETIONS.put(rows, [roomId, fact.position], keys);
-}
-
-function deletedBy(change: StateChange, { event_id: eventId, pdu }: PduAccepted): EventId | null {
-  return pdu['type'] === change.type && pdu['state_key'] === change.state_key ? eventId : null;
 }
 
 async function applyRedaction({ roomId, data }: RedactedFact, rows: OwnRows): Promise<void> {

@@ -33,7 +33,7 @@ import { rowHeaderOf } from './timeline-row.js';
 export function timelineProjector(reader: RoomFactReader): Projector {
   return {
     name: 'timeline',
-    version: 14,
+    version: 15,
     readableSince: 13,
     ...owning(TIMELINE, HISTORY, TOPOLOGY, GAPS, OVERTAKEN, EVENTS, TRANSACTIONS, REDACTED_UNSEEN),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',

@@ -49,16 +49,17 @@ async function forgetHiddenPast(
   const told = new Set(since.map(({ header }) => header.eventId));
   const past = since.flatMap((row) => {
     const { stateKey, position, isAside } = row.header;
-    // What an event by which the room forked replaced, if anything, is told by what the room made of it.
-    if (stateKey === undefined || isAside === true || (seen !== undefined && position >= seen.header.position))
-      return [];
+    if (stateKey === undefined || (seen !== undefined && position >= seen.header.position)) return [];
     const held = rows.get(stateKeyOfRow(row));
-    return held === undefined || told.has(held.header.eventId) ? [] : [held];
+    // Where the room forked an event may have replaced nothing, or what is in force again.
+    const isSure = !isResolved && isAside !== true;
+    return held === undefined || told.has(held.header.eventId) ? [] : [{ held, isSure }];
   });
-  for (const held of past) {
-    // Where the room forked it may be in force again.
-    if (!isResolved || !(await isSoAtEnd(views, room, held))) rows.delete(stateKeyOfRow(held));
-  }
+  const isKnown = async (held: TimelineRow): Promise<boolean> => {
+    if (await isSoAtEnd(views, room, held)) return true;
+    return seen !== undefined && isSoAt(views, room.roomId, held, { before: seen.header.position });
+  };
+  for (const { held, isSure } of past) if (isSure || !(await isKnown(held))) rows.delete(stateKeyOfRow(held));
 }
 
 /**
