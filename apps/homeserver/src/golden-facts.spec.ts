@@ -29,6 +29,8 @@ import { type AuditEntry, auditRoom } from '#rooms/audit/audit-room';
 import { peopleOf } from '#rooms/audit/people';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { SLIDING_STREAM_PREFIX } from '#sync/facts/sliding-facts';
+import { foldConnections, NO_CONNECTIONS, sumUp } from '#sync/sliding/device-connections';
 import { MemoryEventStore } from '#testing/memory-event-store';
 
 /*
@@ -90,6 +92,10 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
+  if (stream.startsWith(SLIDING_STREAM_PREFIX)) {
+    const connections = facts.reduce((state, fact) => foldConnections(state, fact, fact.revision, ''), NO_CONNECTIONS);
+    return { told: connections.told, connections: sumUp(connections, '') };
+  }
   if (stream.startsWith(BACKUP_STREAM_PREFIX)) return facts.reduce(foldBackup, EMPTY_BACKUP);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);

@@ -46,6 +46,8 @@ const BESIDES = [
   'GET /capabilities',
   'POST /user/:userId/filter',
   'GET /user/:userId/filter/:filterId',
+  'POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
+  'POST /_matrix/client/v4/sync',
   'POST /logout',
   'POST /logout/all',
 ];

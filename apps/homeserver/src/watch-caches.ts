@@ -27,6 +27,9 @@ import { SyncFilters } from '#sync/filters/sync-filters';
 import { ActiveUsers } from '#sync/notifier/active-users';
 import { LazyMembers } from '#sync/parts/lazy-members';
 import { SharedRows } from '#sync/parts/recent-rows';
+import { KnownRooms } from '#sync/sliding/known-rooms';
+import { ListSubjects } from '#sync/sliding/list-subjects';
+import { SlidingConnections } from '#sync/sliding/sliding-connections';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /**
@@ -58,6 +61,8 @@ export function watchCaches(
     'rendezvous-sessions': of(RendezvousSessions),
     rooms: of(RoomWorkers),
     'sent-messages': of(SendToDeviceHandler),
+    'sliding-connections': of(SlidingConnections),
+    'sliding-rooms': of(KnownRooms),
     'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),
     'timeline-ends': of(SharedRows),
@@ -69,6 +74,7 @@ export function watchCaches(
     ...Object.entries({
       ...of(Inboxes).caches,
       ...of(KeyBackups).caches,
+      ...of(ListSubjects).caches,
       ...unread.caches,
       ...limits.caches,
       ...store.caches,

@@ -12,6 +12,7 @@ import { LOG_SHAPES } from '#event-store/log-identity';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { ROOM_SHAPES } from '#rooms/facts/room-facts';
+import { SLIDING_SHAPES } from '#sync/facts/sliding-facts';
 
 /** Every type of fact there is, with its upcasters. A type stands in one stream's list only, or the compiler says so. */
 export const FACT_SHAPES: FactShapes = {
@@ -28,4 +29,5 @@ export const FACT_SHAPES: FactShapes = {
   ...BACKUP_SHAPES,
   ...ALIAS_SHAPES,
   ...EFFECTS_SHAPES,
+  ...SLIDING_SHAPES,
 };

@@ -2,6 +2,7 @@ import { Module, type Type } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
+import { SyncModule } from '#sync/sync.module';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
 import { RemovedKeys } from './device-keys/removed-keys.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
@@ -13,6 +14,7 @@ import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
+import { ClosedConnections } from './sliding-sync/closed-connections.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
 import { RemovedDevices } from './to-device/removed-devices.effect.js';
@@ -35,8 +37,9 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DehydratedDeviceErasure,
   MissedDevices,
   RemovedKeys,
+  ClosedConnections,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
-@Module({ imports: [CqrsModule, DevicesModule], providers: [...EFFECTS], exports: [...EFFECTS] })
+@Module({ imports: [CqrsModule, DevicesModule, SyncModule], providers: [...EFFECTS], exports: [...EFFECTS] })
 export class ProcessesModule {}

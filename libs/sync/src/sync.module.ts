@@ -7,6 +7,7 @@ import { DeviceListChanges } from './device-lists/device-list-changes.js';
 import { EventsController } from './doors/today/events.controller.js';
 import { KeyChangesController } from './doors/today/key-changes.controller.js';
 import { SyncController } from './doors/today/sync.controller.js';
+import { UnstableSlidingSyncController } from './doors/unstable/sliding-sync.controller.js';
 import { EventsV1Controller } from './doors/v1/events-v1.controller.js';
 import { EventPages } from './events/event-page.js';
 import { RoomOverviews } from './events/room-overviews.js';
@@ -21,7 +22,20 @@ import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
 import { KeyChangesHandler } from './queries/key-changes.js';
 import { RoomInitialSyncHandler } from './queries/room-initial-sync.js';
+import { SlidingSyncHandler } from './queries/sliding-sync.js';
 import { SyncHandler } from './queries/sync.js';
+import { AccountDataExtension } from './sliding/extensions/account-data-extension.js';
+import { E2eeExtension } from './sliding/extensions/e2ee-extension.js';
+import { ReceiptsExtension } from './sliding/extensions/receipts-extension.js';
+import { SlidingExtensions } from './sliding/extensions/sliding-extensions.js';
+import { ToDeviceExtension } from './sliding/extensions/to-device-extension.js';
+import { TypingExtension } from './sliding/extensions/typing-extension.js';
+import { KnownRooms } from './sliding/known-rooms.js';
+import { LeftBehind } from './sliding/left-behind.js';
+import { ListSubjects } from './sliding/list-subjects.js';
+import { SlidingAnswers } from './sliding/sliding-answers.js';
+import { SlidingConnections } from './sliding/sliding-connections.js';
+import { SlidingRooms } from './sliding/sliding-room.js';
 import { ROOM_EPHEMERALS } from './ephemeral/room-ephemeral.js';
 import { ALL_COVERED, ALL_EPHEMERALS, ALL_STREAMS } from './streams/all-streams.js';
 import { COVERED } from './streams/covered.js';
@@ -36,26 +50,45 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
 /** What is new, for clients that ask: /sync, and the event streams of 2015. */
 @Module({
   imports: [CqrsModule, DevicesModule, EphemeralModule],
-  controllers: [EventsController, EventsV1Controller, KeyChangesController, SyncController],
+  controllers: [
+    EventsController,
+    EventsV1Controller,
+    KeyChangesController,
+    SyncController,
+    UnstableSlidingSyncController,
+  ],
   providers: [
+    AccountDataExtension,
     ActiveUsers,
     DeviceListChanges,
+    E2eeExtension,
     EventPages,
     EventsHandler,
     InitialSyncHandler,
     JoinedRooms,
     KeyChangesHandler,
+    KnownRooms,
     LazyMembers,
+    LeftBehind,
     LeftRooms,
+    ListSubjects,
+    ReceiptsExtension,
     RoomInitialSyncHandler,
     RoomOverviews,
     SharedRows,
     SignedEvents,
+    SlidingAnswers,
+    SlidingConnections,
+    SlidingExtensions,
+    SlidingRooms,
+    SlidingSyncHandler,
     StreamMoments,
     SyncContexts,
     SyncFilters,
     SyncHandler,
     SyncStreams,
+    ToDeviceExtension,
+    TypingExtension,
     UnreadCounts,
     ...ALL_STREAMS,
     ...ALL_EPHEMERALS,
@@ -63,7 +96,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     { provide: SYNC_STREAMS, inject: [...ALL_STREAMS], useFactory: listOf },
     { provide: ROOM_EPHEMERALS, inject: [...ALL_EPHEMERALS], useFactory: listOf },
   ],
-  exports: [ActiveUsers],
+  exports: [ActiveUsers, SlidingConnections],
 })
 export class SyncModule implements OnModuleInit {
   constructor(

@@ -4,6 +4,7 @@ import { graphProjector } from './graph.projector.js';
 import { membershipProjector } from './membership.projector.js';
 import { relationsProjector } from './relations.projector.js';
 import { createRoomFactReader } from './room-fact-reader.js';
+import { roomActivityProjector } from './room-activity.projector.js';
 import { roomStateProjector } from './room-state.projector.js';
 import { roomSummaryProjector } from './room-summary.projector.js';
 import { timelineProjector } from './timeline.projector.js';
@@ -18,5 +19,6 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     relationsProjector(reader),
     annotationsProjector(reader),
     graphProjector(reader),
+    roomActivityProjector(reader),
   ];
 }

@@ -10,6 +10,10 @@ export interface KnownRoom {
   readonly position: Position;
   /** The user wants to hear of it no more. */
   readonly forgotten: boolean;
+  /** Who made the user that, where it was somebody else. Not told of who is in the room. */
+  readonly by?: UserId;
+  /** The user was put out of the room by somebody else. */
+  readonly isPutOut?: true;
 }
 
 /** A user who syncs now or did lately. Kept up to date by ActiveUsers; others only read it. */
@@ -64,23 +68,23 @@ export class ActiveUser {
   load(roomId: RoomId, row: UserRoomRow): boolean {
     const known = this.rooms.get(roomId);
     if (known === undefined || known.position < row.pos) {
-      this.rooms.set(roomId, { membership: row.membership, position: row.pos, forgotten: row.forgotten === true });
+      this.rooms.set(roomId, this.#known(row, row.forgotten === true));
     }
     return this.rooms.get(roomId)?.membership === 'join';
   }
 
   /** Notes a new membership. What was forgotten stays so only from one kind of absence to another, as in `user-rooms`. */
-  setMembership(roomId: RoomId, membership: string, position: Position): void {
+  setMembership(roomId: RoomId, membership: string, position: Position, sender?: UserId): void {
     const known = this.rooms.get(roomId);
     if (known !== undefined && known.position >= position) return;
-    const away = membership === 'leave' || membership === 'ban';
-    this.rooms.set(roomId, { membership, position, forgotten: away && known?.forgotten === true });
+    const row = { membership, pos: position, sender, prev: known?.membership };
+    this.rooms.set(roomId, this.#known(row, isAway(membership) && known?.forgotten === true));
   }
 
   /** Notes that the user wants to hear of a room no more. */
   forget(roomId: RoomId): void {
     const known = this.rooms.get(roomId);
-    if (known !== undefined && (known.membership === 'leave' || known.membership === 'ban')) {
+    if (known !== undefined && isAway(known.membership)) {
       this.rooms.set(roomId, { ...known, forgotten: true });
     }
   }
@@ -88,4 +92,19 @@ export class ActiveUser {
   wake(): void {
     for (const interest of this.interests) interest.wake();
   }
+
+  /** PERF: of most rooms, which users are in, there are thousands. */
+  #known({ membership, pos: position, sender, prev }: Membership, forgotten: boolean): KnownRoom {
+    if (membership === 'join' || sender === undefined || sender === this.userId)
+      return { membership, position, forgotten };
+    const by = { membership, position, forgotten, by: sender };
+    return isAway(membership) && prev === 'join' ? { ...by, isPutOut: true } : by;
+  }
+}
+
+/** What is looked at of a member event. */
+type Membership = Pick<UserRoomRow, 'membership' | 'pos' | 'prev'> & { readonly sender: UserId | undefined };
+
+function isAway(membership: string): boolean {
+  return membership === 'leave' || membership === 'ban';
 }

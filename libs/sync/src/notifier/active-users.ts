@@ -8,7 +8,7 @@ import { VIEWS, type Views } from '#projections/views';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { COVERED } from '../streams/covered.js';
 import { ActiveUser } from './active-user.js';
-import { type Touch, touchOf } from './fact-touches.js';
+import { type MembershipTouch, type Touch, touchOf } from './fact-touches.js';
 import { Interest } from './interest.js';
 import { Recent } from './recent.js';
 
@@ -155,7 +155,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         this.recent.rooms.touch(roomId, position);
         if (touch.hasMembers) this.recent.members.touch(roomId, position);
         const targets = touch.members((userId) => this.#users.has(userId));
-        for (const { userId, membership } of targets) this.#setMembership(userId, roomId, membership, position);
+        for (const target of targets) this.#setMembership(target, roomId, position);
         this.wakeRoom(roomId);
         return;
       }
@@ -198,10 +198,10 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     else void known.then(wake, () => {});
   }
 
-  #setMembership(userId: UserId, roomId: RoomId, membership: string, position: Position): void {
+  #setMembership({ userId, membership, sender }: MembershipTouch, roomId: RoomId, position: Position): void {
     const user = this.#users.get(userId);
     if (user === undefined) return;
-    user.setMembership(roomId, membership, position);
+    user.setMembership(roomId, membership, position, sender);
     if (user.rooms.get(roomId)?.membership === 'join') addTo(this.#joined, roomId, user);
     else {
       removeFrom(this.#joined, roomId, user);

@@ -23,6 +23,7 @@ import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-
 export interface MembershipTouch {
   readonly userId: UserId;
   readonly membership: string;
+  readonly sender: UserId;
 }
 
 /** The memberships a fact changed, of those users that concern the caller. */
@@ -107,8 +108,9 @@ function membersOf(
   if (changed?.state.some(isOne) !== true) return NO_MEMBERS;
   return currentMembersOf(createRoomFactReader().accepted(fact))
     .filter(({ change }) => isOne(change))
-    .map(({ change, content }) => ({
+    .map(({ change, content, pdu }) => ({
       userId: change.state_key as UserId,
       membership: String(content['membership']),
+      sender: pdu['sender'] as UserId,
     }));
 }

@@ -1,13 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { VIEWS, type Views } from '#projections/views';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { isInForce } from '#rooms/queries/state-rows';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, formatUnread, listRoomAccountData, showsRow, wantsRow } from './room-sections.js';
+import { formatTimeline, formatUnread, listRoomAccountData, showsRowOrState } from './room-sections.js';
 import { isSoAtEnd, readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
@@ -44,7 +42,7 @@ export class JoinedRooms {
 
   async #window(room: RoomContext): Promise<TimelineWindow> {
     const { after, recent, sync, isNew } = room;
-    const shows = this.#showsRowOrState(room);
+    const shows = showsRowOrState(this.views, room);
     const window = await readWindow(recent, {
       after,
       limit: sync.filter.timelineLimit,
@@ -53,24 +51,6 @@ export class JoinedRooms {
     });
     // A client that knew the room before it was left, or before the log was put back, must not glue the two timelines together.
     return isNew && (sync.since !== undefined || sync.isAnew) ? { ...window, limited: true } : window;
-  }
-
-  /**
-   * A state event that is in force is told in any case, for whoever is in the room may read its state: so it stands in its
-   * place where the timeline has one for it, also where history hides what was sent around it.
-   */
-  #showsRowOrState(room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
-    const shows = showsRow(room);
-    const wants = wantsRow(room);
-    const showsOther = async (row: TimelineRow): Promise<boolean> =>
-      (await wants(row)) && isInForce(this.views, room.roomId, row);
-    return (row) => {
-      const isShown = shows(row);
-      // Only state can be in force.
-      if (row.header.stateKey === undefined) return isShown;
-      if (typeof isShown === 'boolean') return isShown || showsOther(row);
-      return isShown.then((known) => known || showsOther(row));
-    };
   }
 
   /** What changed since; of a room that is new to the client what there is. */

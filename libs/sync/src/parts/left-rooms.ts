@@ -36,15 +36,24 @@ export class LeftRooms {
    * a ban, a knock that was refused, an invitation that was taken back. Who was never in the room gets the last of those alone.
    */
   async read(sync: SyncContext, departure: Departure, accountData: readonly AccountData[]): Promise<RoomAnswer> {
-    const room = await this.#contextOf(sync, departure);
-    const window = departure.over.wasIn ? await this.#window(room, departure) : await this.#lastEvent(room, departure);
-    const states = await this.#states(room, window, departure);
+    const { room, window, states } = await this.look(sync, departure);
     const data = listRoomAccountData(sync, room.roomId, accountData);
     const json =
       `{"${sync.stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
       `"timeline":${formatTimeline(this.views.history, await renderTimeline(window, room), window, room)},` +
       `"account_data":{"events":[${data.join()}]}}`;
     return { json, isNews: true };
+  }
+
+  /** As `read`: the timeline, and the state that goes with it, of which only that is told which is to be kept. */
+  async look(
+    sync: SyncContext,
+    departure: Departure,
+    keeps?: (row: TimelineRow) => boolean,
+  ): Promise<{ room: RoomContext; window: TimelineWindow; states: readonly TimelineRow[] }> {
+    const room = await this.#contextOf(sync, departure);
+    const window = departure.over.wasIn ? await this.#window(room, departure) : await this.#lastEvent(room, departure);
+    return { room, window, states: await this.#states(room, window, departure, keeps) };
   }
 
   async #contextOf(sync: SyncContext, { room, over, at }: Departure): Promise<RoomContext> {
@@ -94,8 +103,13 @@ export class LeftRooms {
   }
 
   /** Who was never in the room is told nothing of its state but what became of them, where they do not learn it from the timeline. */
-  async #states(room: RoomContext, window: TimelineWindow, { over }: Departure): Promise<readonly TimelineRow[]> {
-    if (over.wasIn) return readStatePart(this.views, room, window, []);
+  async #states(
+    room: RoomContext,
+    window: TimelineWindow,
+    { over }: Departure,
+    keeps?: (row: TimelineRow) => boolean,
+  ): Promise<readonly TimelineRow[]> {
+    if (over.wasIn) return readStatePart(this.views, room, window, [], keeps);
     const own = room.sync.stateAfter ? [...window.shown, ...window.hidden] : window.hidden;
     return filterRows(room.sync.filter.state, room.reader, own);
   }

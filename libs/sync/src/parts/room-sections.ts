@@ -3,8 +3,11 @@ import type { LogHistory } from '#event-store/log-history';
 import { formatStreamPlace } from '#http/tokens/stream-token';
 import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { passesFilter } from '#rooms/queries/event-filter';
+import { isInForce } from '#rooms/queries/state-rows';
 import type { SyncContext } from '../streams/sync-context.js';
 import { totalUnread, type UnreadByThread, type UnreadCount } from '../unread/unread-counts.js';
 import type { RoomContext } from './room-context.js';
@@ -31,6 +34,24 @@ export function wantsRow({ sync, reader }: RoomContext): (row: TimelineRow) => b
 }
 
 /**
+ * Whether the timeline shows an event to who is in the room. A state event that is in force is told in any case, for whoever is in the
+ * room may read its state: so it stands in its place where the timeline has one for it, also where history hides what was sent around it.
+ */
+export function showsRowOrState(views: Views, room: RoomContext): (row: TimelineRow) => boolean | Promise<boolean> {
+  const shows = showsRow(room);
+  const wants = wantsRow(room);
+  const showsOther = async (row: TimelineRow): Promise<boolean> =>
+    (await wants(row)) && isInForce(views, room.roomId, row);
+  return (row) => {
+    const isShown = shows(row);
+    // Only state can be in force.
+    if (row.header.stateKey === undefined) return isShown;
+    if (typeof isShown === 'boolean') return isShown || showsOther(row);
+    return isShown.then((known) => known || showsOther(row));
+  };
+}
+
+/**
  * The `timeline` of a room. `prev_batch` leads to what is before it: a place of the log, for where the room forks what came before may
  * stand after it in the graph.
  */
@@ -40,10 +61,15 @@ export function formatTimeline(
   { shown, limited }: TimelineWindow,
   { upTo }: Pick<RoomContext, 'upTo'>,
 ): string {
+  const before = prevBatchOf(history, shown, upTo);
+  return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
+}
+
+/** The token that leads to what is before a timeline that ends at a position. */
+export function prevBatchOf(history: LogHistory, shown: TimelineWindow['shown'], upTo: Position): string {
   const [first] = shown;
   const place = first === undefined ? upTo : { before: first.header.position };
-  const before = formatStreamPlace(history, { place, typing: NO_TYPING });
-  return `{"events":[${events.join()}],"limited":${limited},"prev_batch":"${before}"}`;
+  return formatStreamPlace(history, { place, typing: NO_TYPING });
 }
 
 /** The account data of a room that the filter lets through, each a JSON text. */

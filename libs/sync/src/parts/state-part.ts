@@ -9,12 +9,13 @@ import { stateKeyOfRow } from '#rooms/queries/state-rows';
 import type { RoomContext } from './room-context.js';
 import type { TimelineWindow } from './timeline-window.js';
 
-/** The state events of a room that the answer has beside the timeline. */
+/** The state events of a room that the answer has beside the timeline: of those that the filter lets through, the ones to be kept. */
 export async function readStatePart(
   views: Views,
   room: RoomContext,
   window: TimelineWindow,
   heroes: readonly UserId[],
+  keeps: (row: TimelineRow) => boolean = () => true,
 ): Promise<readonly TimelineRow[]> {
   const { filter, members: known } = room.sync;
   const members = filter.lazyLoadMembers ? membersToLoad(room, window, heroes) : undefined;
@@ -26,7 +27,7 @@ export async function readStatePart(
   if (!room.sync.stateAfter) await forgetHiddenPast(views, room, window, rows);
   tellOwnEnd(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
-  const told = await filterRows(filter.state, room.reader, [...rows.values()]);
+  const told = (await filterRows(filter.state, room.reader, [...rows.values()])).filter(keeps);
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
   return told;
 }

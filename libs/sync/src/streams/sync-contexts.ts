@@ -26,6 +26,8 @@ export interface SyncRequest {
   readonly fullState: boolean;
   readonly stateAfter: boolean;
   readonly allSections: boolean;
+  /** By what the client's token is known where it says more than `since`: which members it has is remembered by that. */
+  readonly token?: string;
 }
 
 /** Fixes what an answer is computed from: where it begins and where it ends. */
@@ -42,7 +44,7 @@ export class SyncContexts {
   /** Opens the context of one answer. */
   async open(user: ActiveUser, request: SyncRequest): Promise<SyncContext> {
     const { views } = this;
-    const { since, requester } = request;
+    const { since, requester, token } = request;
     const { userId } = requester;
     const until = await this.moments.moment(since, (roomId) => user.isIn(roomId));
     const { position } = until;
@@ -60,7 +62,7 @@ export class SyncContexts {
       hasOwnFacts,
       members: this.lazyMembers.open(
         requester,
-        since === undefined ? undefined : formatStreamMoment(views.history, since),
+        token ?? (since === undefined ? undefined : formatStreamMoment(views.history, since)),
         request.filter.lazyLoadMembers,
       ),
       signed: request.filter.signedEvents ? this.signedEvents : undefined,

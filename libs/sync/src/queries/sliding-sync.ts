@@ -1,0 +1,114 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { OpenSession } from '#http/open-session';
+import { SHUTDOWN } from '#http/shutdown';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { Slots } from '#kernel/slots';
+import { ActiveUsers, type Watch } from '../notifier/active-users.js';
+import { type PlacedRequest, SlidingAnswers, type SlidingContents } from '../sliding/sliding-answers.js';
+import { SlidingConnections } from '../sliding/sliding-connections.js';
+import { formatPos, parsePos } from '../sliding/sliding-pos.js';
+import type { SlidingRequest } from '../sliding/sliding-request.js';
+import { StreamMoments } from '../streams/stream-moments.js';
+
+/** An answer of sliding sync, in no shape yet. */
+export interface SlidingAnswer extends Pick<SlidingContents, 'counts' | 'rooms' | 'extensions'> {
+  readonly pos: string;
+}
+
+/**
+ * What is new in the rooms that a client has in view, waiting for it where there is nothing: MSC4186. Throws M_UNKNOWN_POS (the client
+ * is to begin anew), M_INVALID_PARAM (a token of an extension that is none), M_UNKNOWN_TOKEN (the session ended meanwhile).
+ */
+export class SlidingSync extends Query<SlidingAnswer> {
+  constructor(
+    readonly requester: Requester,
+    readonly session: OpenSession,
+    readonly request: SlidingRequest,
+    /** Aborts when nobody waits for the answer any more. */
+    readonly gone: AbortSignal,
+  ) {
+    super();
+  }
+}
+
+const MAX_WAIT_MS = 120_000;
+/** As of /sync: how many answers are computed at once. Those that begin a connection wait apart. */
+const AT_ONCE = 8;
+
+/** A request, and the revision of what its client was told last: null where it was told nothing. */
+interface Begun extends PlacedRequest {
+  readonly revision: number | null;
+}
+
+@QueryHandler(SlidingSync)
+export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
+  readonly #initial = new Slots(AT_ONCE);
+  readonly #incremental = new Slots(AT_ONCE);
+
+  constructor(
+    private readonly active: ActiveUsers,
+    private readonly moments: StreamMoments,
+    private readonly connections: SlidingConnections,
+    private readonly answers: SlidingAnswers,
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
+    @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
+  ) {}
+
+  async execute({ requester, session, request, gone }: SlidingSync): Promise<SlidingAnswer> {
+    const begun = await this.#begin(requester, request);
+    const watch = await this.active.watch(requester.userId);
+    try {
+      const mayWait = begun.since !== undefined;
+      const deadline = mayWait ? this.clock.elapsed() + Math.min(request.timeout, MAX_WAIT_MS) : 0;
+      const signals = [gone, this.shutdown];
+      return await this.#noted(begun, await this.#await(watch, begun, session, { deadline, signals }));
+    } finally {
+      watch.interest.close();
+    }
+  }
+
+  async #begin(requester: Requester, request: SlidingRequest): Promise<Begun> {
+    const { pos, connId } = request;
+    if (pos === undefined) return { requester, request, since: undefined, told: undefined, revision: null };
+    const { moment, revision } = parsePos(this.moments.history, { ...requester, connId }, pos);
+    const told = await this.connections.find(requester, connId, revision);
+    if (told === undefined) throw new MatrixError('M_UNKNOWN_POS');
+    const since = await this.moments.settle(moment);
+    return { requester, request, since, told: { rooms: told.rooms, extensions: told.extensions }, revision };
+  }
+
+  async #await(
+    { user, interest }: Watch,
+    begun: Begun,
+    session: OpenSession,
+    { deadline, signals }: { readonly deadline: number; readonly signals: readonly AbortSignal[] },
+  ): Promise<SlidingContents> {
+    const slots = begun.since === undefined ? this.#initial : this.#incremental;
+    for (;;) {
+      const contents = await slots.run(() => {
+        interest.rearm();
+        return this.answers.read(user, begun);
+      });
+      // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
+      const validUntil = await session.validUntil();
+      const left = deadline - this.clock.elapsed();
+      if (contents.isNews || left <= 0 || signals.some((signal) => signal.aborted)) return contents;
+      await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
+    }
+  }
+
+  /** Notes what the answer changes before it goes out: its client comes with it after a restart too. */
+  async #noted({ requester, request, revision }: Begun, contents: SlidingContents): Promise<SlidingAnswer> {
+    const { connId } = request;
+    const { change, until, counts, rooms, extensions, sent } = contents;
+    const isChanged = revision === null || change.rooms.size > 0 || change.extensions.size > 0;
+    const at = isChanged ? await this.connections.note(requester, connId, revision, change) : revision;
+    const key = { ...requester, connId };
+    const pos = formatPos(this.moments.history, key, { moment: until, revision: at });
+    sent(pos);
+    return { pos, counts, rooms, extensions };
+  }
+}

@@ -1,0 +1,53 @@
+import type { StreamMoment } from '#http/tokens/stream-token';
+import type { RoomId } from '#kernel/ids';
+import type { ActiveUser } from '../../notifier/active-user.js';
+import type { SyncContext } from '../../streams/sync-context.js';
+import type { SelectedRoom } from '../select-rooms.js';
+import type { ExtensionScope, WantedExtensions } from '../sliding-request.js';
+import type { Told, ToldExtension, ToldRoom } from '../told-state.js';
+
+/** A room that an answer is about, and how its client stands to it. */
+export interface ToldOf {
+  readonly selected: SelectedRoom;
+  readonly told: ToldRoom | undefined;
+  /** The client has what came up to here; undefined: it has nothing. */
+  readonly after: StreamMoment | undefined;
+}
+
+/** What extensions are computed from. */
+export interface ExtensionContext {
+  readonly sync: SyncContext;
+  readonly user: ActiveUser;
+  readonly wanted: WantedExtensions;
+  readonly rooms: ReadonlyMap<RoomId, ToldOf>;
+  /** How the client stands to what is told besides rooms. */
+  readonly told: ReadonlyMap<ToldExtension, Told>;
+}
+
+/** What an extension tells. */
+export interface ExtensionPart {
+  /** The JSON text of its value; undefined where it is left out. */
+  readonly json: string | undefined;
+  /** Whether it holds something the client does not know: only that ends a long poll. */
+  readonly isNews: boolean;
+}
+
+export const NOTHING_TO_TELL: ExtensionPart = Object.freeze({ json: undefined, isNews: false });
+
+/**
+ * Whether an extension tells of a room: "if not defined" of all lists and all subscriptions, else of those that are named (`*`: of all);
+ * MSC3959.
+ */
+export function isInScope(scope: ExtensionScope | undefined, { room, lists, isSubscribed }: SelectedRoom): boolean {
+  if (scope === undefined) return false;
+  const isNamed = (names: ReadonlySet<string> | undefined, name: string): boolean =>
+    names === undefined || names.has(name) || names.has('*');
+  return lists.some((name) => isNamed(scope.lists, name)) || (isSubscribed && isNamed(scope.rooms, room.roomId));
+}
+
+/** Up to where the client was told of something; undefined: never. */
+export function toldUpTo({ sync, told }: ExtensionContext, name: ToldExtension): StreamMoment | undefined {
+  const stand = told.get(name);
+  if (stand === undefined || sync.since === undefined) return undefined;
+  return stand.upTo === undefined ? sync.since : { ...sync.since, position: stand.upTo };
+}

@@ -1,0 +1,54 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Inboxes } from '#devices/inboxes';
+import { readInbox } from '#devices/queries/read-inbox';
+import { MatrixError } from '#kernel/matrix-error';
+import { type Position, START } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { type ExtensionContext, type ExtensionPart, NOTHING_TO_TELL } from './extension-context.js';
+
+/** `d<place>`. */
+const TOKEN = /^d([0-9a-f-]{1,30})$/;
+
+/**
+ * Messages to the device. What the client has is told by the token of this extension alone, whichever connection it comes with, and
+ * what was told before that is deleted. MSC3885.
+ */
+@Injectable()
+export class ToDeviceExtension {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly inboxes: Inboxes,
+  ) {}
+
+  /** Throws M_INVALID_PARAM for a token that is none. */
+  async read({ sync, wanted, user }: ExtensionContext): Promise<ExtensionPart> {
+    if (wanted.toDevice === undefined) return NOTHING_TO_TELL;
+    const { since, limit } = wanted.toDevice;
+    const { requester, until } = sync;
+    const device = [requester.userId, requester.deviceId] as const;
+    const heard = since === undefined ? START : this.#placeOf(since);
+    if (heard !== START) this.inboxes.noteArrival(device, heard);
+    const arrived = this.inboxes.arrivedUpTo(device);
+    const after = arrived > heard ? arrived : heard;
+    if (since !== undefined && !user.mayHaveMessagesSince(after)) return this.#part([], later(until.position, heard));
+    const page = await readInbox(this.views, device, { after, upTo: until.position }, limit);
+    if (page.first !== undefined) this.inboxes.noteTold(device, page.first);
+    const end = page.isCut && page.last !== undefined ? page.last : later(until.position, heard);
+    return this.#part(page.events, end);
+  }
+
+  #part(events: readonly string[], end: Position): ExtensionPart {
+    const token = `d${this.views.history.format(end)}`;
+    return { json: `{"next_batch":"${token}","events":[${events.join()}]}`, isNews: events.length > 0 };
+  }
+
+  #placeOf(token: string): Position {
+    const place = this.views.history.find(TOKEN.exec(token)?.[1] ?? '')?.place;
+    if (typeof place !== 'string') throw new MatrixError('M_INVALID_PARAM', 'since: not a token of this server');
+    return place;
+  }
+}
+
+function later(a: Position, b: Position): Position {
+  return a > b ? a : b;
+}

@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import { Typing } from '#ephemeral/typing/typing';
+import { TOLD } from '../told-state.js';
+import { type ExtensionContext, type ExtensionPart, isInScope, NOTHING_TO_TELL } from './extension-context.js';
+
+/** Who is typing in the rooms that are told of. MSC3961. */
+@Injectable()
+export class TypingExtension {
+  constructor(private readonly typing: Typing) {}
+
+  async read({ sync, wanted, rooms }: ExtensionContext): Promise<ExtensionPart> {
+    if (wanted.typing === undefined) return NOTHING_TO_TELL;
+    const events: string[] = [];
+    for (const [roomId, { selected, told }] of rooms) {
+      if (!isInScope(wanted.typing, selected) || selected.room.known.membership !== 'join') continue;
+      const isTold = told !== undefined && (told.marks & TOLD.typing) !== 0;
+      // Who was told of a room once may believe that somebody types there who does not any more.
+      const isNews =
+        isTold && told.upTo === undefined && sync.since !== undefined
+          ? this.typing.hasNews(roomId, sync.since.typing, sync.until.typing)
+          : isTold || this.typing.isBusy(roomId);
+      if (!isNews) continue;
+      const users = this.typing.listTyping(roomId, (await sync.reader()).ignored);
+      events.push(`${JSON.stringify(roomId)}:{"type":"m.typing","content":{"user_ids":${JSON.stringify(users)}}}`);
+    }
+    return events.length === 0 ? NOTHING_TO_TELL : { json: `{"rooms":{${events.join()}}}`, isNews: true };
+  }
+}

@@ -1,0 +1,128 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { RoomId, UserId } from '#kernel/ids';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { type Position, START } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { ROOM_ACTIVITY, type RoomActivity } from '#rooms/projections/room-activity.projector';
+import { ROOMS, type RoomSummary } from '#rooms/projections/room-summary.projector';
+import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+
+/** A room of a user as far as lists look at it. */
+export interface ListedRoom {
+  readonly roomId: RoomId;
+  readonly known: KnownRoom;
+  /** Where it stands among the user's rooms: by its last event, and where the user is not in it by what they became there. */
+  readonly place: Position;
+  /** MSC4186: `bump_stamp`, of the same kind. */
+  readonly bump: Position;
+  readonly type: string | undefined;
+  readonly isEncrypted: boolean;
+}
+
+/** The rooms of a user, the one with the last activity first, as of a moment. */
+interface Listing {
+  readonly upTo: Position;
+  readonly rooms: readonly ListedRoom[];
+}
+
+const USERS = 20_000;
+/** Of all users together: some 150 MB at the most. */
+const ALL_ROOMS = 1_000_000;
+const AT_ONCE = 1_000;
+
+/**
+ * The rooms of users who use sliding sync, in the order of their activity. PERF: read once, and then only of the rooms that something
+ * happened in; so neither the order nor a filter reads the states of thousands of rooms.
+ */
+@Injectable()
+export class KnownRooms {
+  readonly #listings = new LruCache<UserId, Listing>(USERS, {
+    most: ALL_ROOMS,
+    weigh: ({ rooms }) => rooms.length + 1,
+  });
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly active: ActiveUsers,
+  ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#listings.numbers;
+  }
+
+  /** The rooms that a user has to do with and has not forgotten, the one with the last activity first. */
+  async list({ userId, rooms }: ActiveUser): Promise<readonly ListedRoom[]> {
+    // What happens while the rows are read is looked at the next time.
+    const upTo = this.active.position;
+    const before = this.#listings.get(userId);
+    let remembered = 0;
+    for (const { forgotten } of rooms.values()) if (!forgotten) remembered++;
+    const kept = (before?.rooms ?? []).filter(({ roomId, known }) => {
+      if (rooms.get(roomId) !== known || known.forgotten) return false;
+      const isSame = this.active.recent.rooms.hasHappenedSince(roomId, before!.upTo) === false;
+      return isSame || known.membership !== 'join';
+    });
+    if (before !== undefined && kept.length === before.rooms.length && kept.length === remembered) {
+      if (upTo > before.upTo) this.#listings.set(userId, { upTo, rooms: before.rooms });
+      return before.rooms;
+    }
+    const isKept = new Set(kept.map(({ roomId }) => roomId));
+    const stale = [...rooms].filter(([roomId, { forgotten }]) => !forgotten && !isKept.has(roomId)).map(([id]) => id);
+    const read = (await this.#read(rooms, stale)).sort(byPlace);
+    const listed = merged(read, kept);
+    this.#listings.set(userId, { upTo, rooms: listed });
+    return listed;
+  }
+
+  async #read(rooms: ReadonlyMap<RoomId, KnownRoom>, roomIds: readonly RoomId[]): Promise<ListedRoom[]> {
+    const listed: ListedRoom[] = [];
+    for (let at = 0; at < roomIds.length; at += AT_ONCE) {
+      const page = roomIds.slice(at, at + AT_ONCE);
+      const keys = page.map((roomId) => [roomId] as const);
+      const [activities, summaries] = await Promise.all([
+        ROOM_ACTIVITY.getMany(this.views, keys),
+        ROOMS.getMany(this.views, keys),
+      ]);
+      for (const [i, roomId] of page.entries()) {
+        const known = rooms.get(roomId);
+        if (known !== undefined) listed.push(listedRoom(roomId, known, activities[i], summaries[i]));
+      }
+    }
+    return listed;
+  }
+}
+
+function listedRoom(
+  roomId: RoomId,
+  known: KnownRoom,
+  activity: RoomActivity = { last: START, bump: START },
+  summary: RoomSummary | undefined,
+): ListedRoom {
+  const isIn = known.membership === 'join';
+  return {
+    roomId,
+    known,
+    place: isIn ? activity.last : known.position,
+    bump: isIn ? activity.bump : known.position,
+    type: summary?.type,
+    isEncrypted: summary?.encryption !== undefined,
+  };
+}
+
+function byPlace(a: ListedRoom, b: ListedRoom): number {
+  return a.place < b.place ? 1 : a.place > b.place ? -1 : 0;
+}
+
+/** Two lists in their order as one. */
+function merged(a: readonly ListedRoom[], b: readonly ListedRoom[]): readonly ListedRoom[] {
+  if (b.length === 0) return a;
+  const all: ListedRoom[] = [];
+  let i = 0;
+  for (const room of b) {
+    while (i < a.length && byPlace(a[i]!, room) <= 0) all.push(a[i++]!);
+    all.push(room);
+  }
+  return [...all, ...a.slice(i)];
+}

@@ -1,0 +1,132 @@
+import type { RoomId } from '#kernel/ids';
+import type { ListedRoom } from './known-rooms.js';
+import type { ListFilter, RoomConfig, SlidingList, SlidingRequest } from './sliding-request.js';
+
+/** What filters look at besides the room itself. */
+export interface FilterSubjects {
+  /** The rooms that the user counts as direct chats. */
+  readonly direct: ReadonlySet<string>;
+  /** The user's tags of rooms: read where a filter asks for tags. */
+  readonly tags: ReadonlyMap<RoomId, ReadonlySet<string>>;
+  /** What spaces that the user is in have for children: those that filters name. */
+  readonly children: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** A room that an answer is about, if there is anything to tell of it. */
+export interface SelectedRoom {
+  readonly room: ListedRoom;
+  /** The lists that it is in, where its place is in one of the ranges. */
+  readonly lists: readonly string[];
+  readonly isSubscribed: boolean;
+  /** What is wanted of it by all of these together. */
+  readonly config: RoomConfig;
+}
+
+/** The rooms that a request is about, and how many each of its lists has. */
+export interface Selection {
+  readonly rooms: ReadonlyMap<RoomId, SelectedRoom>;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** The filters of a request as far as they need what is to be read. */
+export function subjectsOf({ lists }: Pick<SlidingRequest, 'lists'>): {
+  hasTags: boolean;
+  spaces: ReadonlySet<string>;
+} {
+  const filters = [...lists.values()].map(({ filter }) => filter);
+  return {
+    hasTags: filters.some(({ tags, notTags }) => tags !== undefined || notTags !== undefined),
+    spaces: new Set(filters.flatMap(({ spaces }) => spaces ?? [])),
+  };
+}
+
+/** Finds the rooms that a request is about. `rooms`: those that lists may have, in their order; `find`: any that the user may subscribe to. */
+export function selectRooms(
+  { lists, subscriptions }: Pick<SlidingRequest, 'lists' | 'subscriptions'>,
+  rooms: readonly ListedRoom[],
+  find: (roomId: RoomId) => ListedRoom | undefined,
+  subjects: FilterSubjects,
+): Selection {
+  const found = new Map<RoomId, { readonly room: ListedRoom; readonly lists: string[] }>();
+  const counts = new Map<string, number>();
+  for (const [name, list] of lists) {
+    const passes = compileFilter(list.filter, subjects);
+    let count = 0;
+    for (const room of rooms) {
+      if (!passes(room)) continue;
+      if (isInRange(list, count++)) addTo(found, room).push(name);
+    }
+    counts.set(name, count);
+  }
+  for (const roomId of subscriptions.keys()) {
+    const room = find(roomId);
+    if (room !== undefined) addTo(found, room);
+  }
+  const combine = combiner(lists, subscriptions);
+  const selected = new Map<RoomId, SelectedRoom>();
+  for (const [roomId, { room, lists: names }] of found) {
+    const isSubscribed = subscriptions.has(roomId);
+    selected.set(roomId, { room, lists: names, isSubscribed, config: combine(names, roomId) });
+  }
+  return { rooms: selected, counts };
+}
+
+function addTo(
+  found: Map<RoomId, { readonly room: ListedRoom; readonly lists: string[] }>,
+  room: ListedRoom,
+): string[] {
+  let known = found.get(room.roomId);
+  if (known === undefined) found.set(room.roomId, (known = { room, lists: [] }));
+  return known.lists;
+}
+
+function isInRange({ ranges }: SlidingList, place: number): boolean {
+  return ranges === undefined || ranges.some(([first, last]) => place >= first && place <= last);
+}
+
+/** PERF: rooms that are in the same lists share what is wanted of them. */
+function combiner(
+  lists: SlidingRequest['lists'],
+  subscriptions: SlidingRequest['subscriptions'],
+): (names: readonly string[], roomId: RoomId) => RoomConfig {
+  const known = new Map<string, RoomConfig>();
+  return (names, roomId) => {
+    const subscribed = subscriptions.get(roomId);
+    const key = subscribed === undefined ? JSON.stringify(names) : JSON.stringify([names, roomId]);
+    let config = known.get(key);
+    if (config === undefined) {
+      const all = names.flatMap((name) => lists.get(name) ?? []);
+      known.set(key, (config = combineConfigs(subscribed === undefined ? all : [...all, subscribed])));
+    }
+    return config;
+  };
+}
+
+/** "If a room matches multiple rules […] the fields are combined by taking the superset": MSC4186, "Combining room configs". */
+export function combineConfigs([first, ...others]: readonly RoomConfig[]): RoomConfig {
+  return others.reduce<RoomConfig>(
+    (all, { timelineLimit, state }) => ({
+      timelineLimit: Math.max(all.timelineLimit, timelineLimit),
+      state: all.state.or(state),
+    }),
+    first!, // nothing is selected by nothing
+  );
+}
+
+/** Whether a room belongs to a list: MSC4186, "SlidingRoomFilter". */
+export function compileFilter(filter: ListFilter, subjects: FilterSubjects): (room: ListedRoom) => boolean {
+  const { isDm, isEncrypted, isInvite, roomTypes, notRoomTypes, spaces, tags, notTags } = filter;
+  const tests: ((room: ListedRoom) => boolean)[] = [];
+  if (isDm !== undefined) tests.push(({ roomId }) => subjects.direct.has(roomId) === isDm);
+  if (isEncrypted !== undefined) tests.push((room) => room.isEncrypted === isEncrypted);
+  if (isInvite !== undefined) tests.push(({ known }) => (known.membership === 'invite') === isInvite);
+  if (roomTypes !== undefined) tests.push(({ type }) => roomTypes.includes(type ?? null));
+  if (notRoomTypes !== undefined) tests.push(({ type }) => !notRoomTypes.includes(type ?? null));
+  if (spaces !== undefined)
+    tests.push(({ roomId }) => spaces.some((id) => subjects.children.get(id)?.has(roomId) === true));
+  const hasTag = (wanted: readonly string[], roomId: RoomId): boolean =>
+    wanted.some((tag) => subjects.tags.get(roomId)?.has(tag) === true);
+  if (tags !== undefined) tests.push(({ roomId }) => hasTag(tags, roomId));
+  if (notTags !== undefined) tests.push(({ roomId }) => !hasTag(notTags, roomId));
+  return (room) => tests.every((test) => test(room));
+}

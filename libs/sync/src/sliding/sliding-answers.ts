@@ -1,0 +1,208 @@
+import { Injectable } from '@nestjs/common';
+import type { StreamMoment } from '#http/tokens/stream-token';
+import type { RoomId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { compileSyncFilter } from '../filters/sync-filter.js';
+import type { ActiveUser } from '../notifier/active-user.js';
+import type { SyncContext } from '../streams/sync-context.js';
+import { SyncContexts } from '../streams/sync-contexts.js';
+import { type ExtensionContext, isInScope, type ToldOf } from './extensions/extension-context.js';
+import { SlidingExtensions } from './extensions/sliding-extensions.js';
+import { KnownRooms, type ListedRoom } from './known-rooms.js';
+import { ListSubjects } from './list-subjects.js';
+import { LeftBehind } from './left-behind.js';
+import { extensionNow, isSameTold, marksOf, toldNow, toldUntil } from './next-told.js';
+import type { RoomUpdate } from './room-update.js';
+import { type SelectedRoom, type Selection, selectRooms } from './select-rooms.js';
+import { type RoomPart, SlidingRooms } from './sliding-room.js';
+import type { SlidingRequest } from './sliding-request.js';
+import { NOTHING_TOLD, TOLD, type Told, type ToldChange, type ToldExtension, type ToldRoom } from './told-state.js';
+
+/** A request with where its client is. */
+export interface PlacedRequest {
+  readonly requester: Requester;
+  readonly request: SlidingRequest;
+  readonly since: StreamMoment | undefined;
+  readonly told: ToldChange | undefined;
+}
+
+/** What an answer tells, before its client has a place to go on from. */
+export interface SlidingContents {
+  readonly counts: ReadonlyMap<string, number>;
+  readonly rooms: readonly RoomUpdate[];
+  /** By their names, JSON texts. */
+  readonly extensions: ReadonlyMap<string, string>;
+  /** Whether it holds something the client does not know: only that ends a long poll. */
+  readonly isNews: boolean;
+  readonly until: StreamMoment;
+  /** What it changes in how the client stands to things. */
+  readonly change: ToldChange;
+  /** The answer goes out, and its client will come with this. */
+  readonly sent: (token: string) => void;
+}
+
+/** Members are remembered as those that clients load lazily. */
+const LAZY = compileSyncFilter({ room: { state: { lazy_load_members: true } } });
+
+/** Computes answers of sliding sync: MSC4186, "Room results". */
+@Injectable()
+export class SlidingAnswers {
+  constructor(
+    private readonly contexts: SyncContexts,
+    private readonly known: KnownRooms,
+    private readonly subjects: ListSubjects,
+    private readonly rooms: SlidingRooms,
+    private readonly extensions: SlidingExtensions,
+    private readonly leftBehind: LeftBehind,
+  ) {}
+
+  /** Computes what there is to tell now. Nothing of it is noted: whoever asks again is told it again. */
+  async read(user: ActiveUser, placed: PlacedRequest): Promise<SlidingContents> {
+    const { request, told = NOTHING_TOLD } = placed;
+    const sync = await this.#open(user, placed);
+    const all = await this.known.list(user);
+    const { selection, direct } = await this.#select(user, sync, request, all, told);
+    const change = { rooms: new Map<RoomId, ToldRoom>(), extensions: new Map<ToldExtension, Told>() };
+    const updates: RoomUpdate[] = [];
+    const answered = new Map<RoomId, ToldOf>();
+    for (const [roomId, selected] of selection.rooms) {
+      if (sync.turn.isOver()) await sync.turn.pass();
+      const before = told.rooms.get(roomId);
+      const isDirect = direct.has(roomId);
+      const { update, isKnown, isActive } = await this.#answer(sync, selected, before, isDirect);
+      if (update !== undefined) updates.push(update);
+      if (!isKnown) continue;
+      answered.set(roomId, { selected, told: before, after: momentOf(sync, before) });
+      const marks = this.#marks(request, selected, isDirect);
+      const now = toldNow(before, selected.config, update?.contents, { marks, isActive });
+      if (!isSameTold(before, now)) change.rooms.set(roomId, now);
+    }
+    const context = { sync, user, wanted: request.extensions, rooms: answered, told: told.extensions };
+    const { texts, isNews } = await this.extensions.read(context);
+    await this.#leaveBehind(context, all, selection, told, change);
+    const { accountData, e2ee } = request.extensions;
+    for (const [name, isWanted] of [
+      ['account_data', accountData !== undefined],
+      ['e2ee', e2ee],
+    ] as const) {
+      const now = extensionNow(told.extensions.get(name), isWanted, sync.since?.position);
+      if (now !== undefined) change.extensions.set(name, now);
+    }
+    return {
+      counts: selection.counts,
+      rooms: updates,
+      extensions: texts,
+      isNews: isNews || updates.length > 0,
+      until: sync.until,
+      change,
+      sent: (token) => sync.members.sendUntil(token),
+    };
+  }
+
+  #open(user: ActiveUser, { requester, request, since }: PlacedRequest): Promise<SyncContext> {
+    return this.contexts.open(user, {
+      requester,
+      since,
+      token: request.pos,
+      isAnew: false,
+      heard: undefined,
+      filter: LAZY,
+      fullState: false,
+      stateAfter: true,
+      allSections: false,
+    });
+  }
+
+  async #select(
+    user: ActiveUser,
+    sync: SyncContext,
+    request: SlidingRequest,
+    all: readonly ListedRoom[],
+    told: ToldChange,
+  ): Promise<{ selection: Selection; direct: ReadonlySet<string> }> {
+    const subjects = await this.subjects.read(user, request, sync.until.position);
+    const { ignored } = await sync.reader();
+    const listed = all.filter(({ roomId, known }) => {
+      if (known.membership === 'join' || known.membership === 'knock') return true;
+      if (known.membership === 'invite') return known.by === undefined || !ignored.has(known.by);
+      if (known.isPutOut === true) return true;
+      // Who left by themself knows it, but for those of the client's rooms of which it was not told yet.
+      const after = momentOf(sync, told.rooms.get(roomId));
+      return after !== undefined && known.position > after.position;
+    });
+    const byId = request.subscriptions.size === 0 ? undefined : new Map(listed.map((room) => [room.roomId, room]));
+    const selection = selectRooms(request, listed, (roomId) => byId?.get(roomId), subjects);
+    return { selection, direct: subjects.direct };
+  }
+
+  async #answer(
+    sync: SyncContext,
+    selected: SelectedRoom,
+    told: ToldRoom | undefined,
+    isDirect: boolean,
+  ): Promise<{ update: RoomUpdate | undefined; isKnown: boolean; isActive: boolean }> {
+    const { room, config } = selected;
+    const after = momentOf(sync, told)?.position;
+    const wantsMore = told !== undefined && (config.timelineLimit > told.limit || !told.state.covers(config.state));
+    const isActive = after === undefined || room.place > after || room.known.position > after;
+    const mayHaveNews = isActive || wantsMore || this.leftBehind.mayHaveReceipts(room.roomId, after);
+    const part = mayHaveNews ? await this.rooms.read(sync, { selected, told, after, wantsMore }) : undefined;
+    const isKnown = told !== undefined || part !== undefined;
+    const isDirectNew = (((told?.marks ?? 0) & TOLD.direct) !== 0) !== isDirect;
+    if (part === undefined && (told === undefined || !isDirectNew)) return { update: undefined, isKnown, isActive };
+    return { update: updateOf(selected, part, isDirect, isDirectNew), isKnown, isActive };
+  }
+
+  #marks({ extensions }: SlidingRequest, selected: SelectedRoom, isDirect: boolean): number {
+    const isIn = selected.room.known.membership === 'join';
+    return marksOf({
+      receipts: isIn && isInScope(extensions.receipts, selected),
+      accountData: isInScope(extensions.accountData, selected),
+      typing: isIn && isInScope(extensions.typing, selected),
+      direct: isDirect,
+    });
+  }
+
+  /** Notes up to where the client has the rooms that something happened in and that this answer is not about. */
+  async #leaveBehind(
+    context: ExtensionContext,
+    all: readonly ListedRoom[],
+    selection: Selection,
+    told: ToldChange,
+    change: { readonly rooms: Map<RoomId, ToldRoom> },
+  ): Promise<void> {
+    const { since } = context.sync;
+    if (since === undefined || told.rooms.size === 0) return;
+    const hasNews = await this.leftBehind.newsSince(context, since);
+    for (const room of all) {
+      const before = told.rooms.get(room.roomId);
+      if (before === undefined || before.upTo !== undefined || selection.rooms.has(room.roomId)) continue;
+      if (hasNews(room, before)) change.rooms.set(room.roomId, toldUntil(before, since.position));
+    }
+  }
+}
+
+/** Up to where the client has a room; undefined: it has nothing of it. */
+function momentOf({ since }: Pick<SyncContext, 'since'>, told: ToldRoom | undefined): StreamMoment | undefined {
+  if (told === undefined || since === undefined) return undefined;
+  return told.upTo === undefined ? since : { ...since, position: told.upTo };
+}
+
+function updateOf(
+  { room, lists }: SelectedRoom,
+  part: RoomPart | undefined,
+  isDirect: boolean,
+  isDirectNew: boolean,
+): RoomUpdate {
+  return {
+    roomId: room.roomId,
+    membership: part?.membership ?? room.known.membership,
+    lists,
+    // A number for clients to sort by: what lies between two of them means nothing.
+    bumpStamp: Number(room.bump),
+    isDirect,
+    isDirectNew,
+    contents: part?.contents,
+    stripped: part?.stripped,
+  };
+}

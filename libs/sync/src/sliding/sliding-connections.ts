@@ -1,0 +1,99 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DeviceKey } from '#devices/facts/device-streams';
+import { Aggregates } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { draftOf, type FactDraft } from '#event-store/seal-facts';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Requester } from '#kernel/requester';
+import { VIEWS, type Views } from '#projections/views';
+import { slidingStream, type SlidingTold } from '../facts/sliding-facts.js';
+import {
+  connectionsToClose,
+  type DeviceConnections,
+  findState,
+  foldConnections,
+  isSumDue,
+  NO_CONNECTIONS,
+  sumUp,
+} from './device-connections.js';
+import { type ToldChange, toldDataOf, type ToldState } from './told-state.js';
+
+/** A device, by whom it is asked for. */
+type Device = Pick<Requester, 'userId' | 'deviceId'>;
+
+const DEVICES = 5_000;
+
+/**
+ * What the connections of sliding sync were told: in a stream for each device, so that they outlive a restart. Only what an answer
+ * changes in how its client stands to rooms is noted: a message in a room that the client follows changes nothing but its place.
+ */
+@Injectable()
+export class SlidingConnections {
+  readonly #streams: Aggregates<DeviceConnections>;
+
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {
+    this.#streams = new Aggregates({
+      store,
+      clock,
+      capacity: DEVICES,
+      initialState: NO_CONNECTIONS,
+      evolve: (state, fact, revision) => foldConnections(state, fact, revision, this.views.history.name),
+    });
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#streams.numbers;
+  }
+
+  /** How a client stands that comes with the answer at a revision; undefined where that is not known (any more). */
+  async find({ userId, deviceId }: Device, connId: string, revision: number): Promise<ToldState | undefined> {
+    const { state } = await this.#streams.load(slidingStream([userId, deviceId]));
+    const told = findState(state.connections.get(connId), revision);
+    told?.forgetBefore();
+    return told;
+  }
+
+  /**
+   * Notes what an answer changes, to a client that came with what it was answered at the revision `after` or begins the connection
+   * (null). Answers the revision of the fact. Throws M_UNKNOWN_POS where the connection was closed or begun anew meanwhile.
+   */
+  async note({ userId, deviceId }: Device, connId: string, after: number | null, change: ToldChange): Promise<number> {
+    const stream = slidingStream([userId, deviceId]);
+    const history = this.views.history.name;
+    const data = { conn: connId, after, history, ...toldDataOf(change) };
+    const decide = (state: DeviceConnections): FactDraft[] => {
+      if (after !== null && findState(state.connections.get(connId), after) === undefined)
+        throw new MatrixError('M_UNKNOWN_POS');
+      const closed = connectionsToClose(state, connId);
+      const told: SlidingTold = closed.length === 0 ? data : { ...data, closed };
+      const revision = state.revision + 1;
+      const draft = draftOf({ type: 'sliding-told', data: told });
+      const next = foldConnections(state, draft, revision, history);
+      if (!isSumDue(next)) return [draft];
+      const sums = sumUp(next, history).map((sum) => draftOf({ type: 'sliding-summed-up', data: sum }));
+      return [draft, ...sums];
+    };
+    const { facts, revision: last } = await this.#streams.execute(stream, decide, { actor: userId, device: deviceId });
+    const noted = (last as number) - facts.length + 1; // something was appended
+    // What is not let go now goes with the next sum.
+    if (facts.length > 1) void this.store.truncate(stream, noted + 1).catch(() => {});
+    return noted;
+  }
+
+  /** Forgets the connections of a device that is gone. Answers whether there were any. */
+  async close([userId, deviceId]: DeviceKey): Promise<boolean> {
+    const stream = slidingStream([userId, deviceId]);
+    const decide = ({ connections }: DeviceConnections): FactDraft[] =>
+      connections.size === 0 ? [] : [draftOf({ type: 'sliding-closed', data: {} })];
+    const { facts, revision } = await this.#streams.execute(stream, decide, { actor: 'server' });
+    if (facts.length > 0) await this.store.truncate(stream, revision as number);
+    return facts.length > 0;
+  }
+}

@@ -1,0 +1,255 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { compileSyncFilter, type SyncFilter } from '../filters/sync-filter.js';
+import { RECEIPTS } from '#ephemeral/projections/receipts.projector';
+import type { RoomId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { MEMBERS } from '#rooms/projections/membership.projector';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { listStateChanges } from '#rooms/queries/past-state';
+import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import { readStrippedRoom } from '../parts/invited-rooms.js';
+import { type Departure, LeftRooms } from '../parts/left-rooms.js';
+import { RecentRows, SharedRows } from '../parts/recent-rows.js';
+import { renderState, renderTimeline } from '../parts/render-rows.js';
+import type { RoomContext } from '../parts/room-context.js';
+import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
+import { readStatePart } from '../parts/state-part.js';
+import { changesSummary, readSummary } from '../parts/summary-part.js';
+import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
+import { type MembershipOver, membershipOver } from '../streams/membership-over.js';
+import type { SyncContext } from '../streams/sync-context.js';
+import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
+import type { Hero, RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
+import type { SelectedRoom } from './select-rooms.js';
+import type { ToldRoom } from './told-state.js';
+import type { WantedState } from './wanted-state.js';
+
+/** A room to tell of, and how the client stands to it. */
+export interface RoomTask {
+  readonly selected: SelectedRoom;
+  readonly told: ToldRoom | undefined;
+  /** The client has what came up to here; undefined: it has nothing. */
+  readonly after: Position | undefined;
+  /** More is wanted of it than the client was told. */
+  readonly wantsMore: boolean;
+}
+
+/** What is told of a room, but for what is known without looking at it. */
+export type RoomPart = Pick<RoomUpdate, 'membership' | 'contents' | 'stripped'>;
+
+const WHOLE = compileSyncFilter({});
+const NOTHING_UNREAD: UnreadCount = Object.freeze({ notifications: 0, highlights: 0 });
+const MOST_RECEIPTS = 1_000;
+
+/** Answers for one room in sliding sync, by the same parts as /sync. */
+@Injectable()
+export class SlidingRooms {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly left: LeftRooms,
+    private readonly rows: SharedRows,
+    private readonly unread: UnreadCounts,
+  ) {}
+
+  /** What there is to tell of a room; undefined: nothing. */
+  async read(sync: SyncContext, task: RoomTask): Promise<RoomPart | undefined> {
+    const { selected, after } = task;
+    const { roomId, known } = selected.room;
+    if (after !== undefined && known.position <= after) {
+      if (known.membership !== 'join') return undefined;
+      const reader = memberSince(this.views, roomId, await sync.reader(), after);
+      return this.#joined(sync, task, reader, undefined);
+    }
+    const reader = await findRoomReader(this.views, roomId, await sync.reader());
+    const over = await membershipOver(reader, after, sync.until.position);
+    // What changed may lie after the end of this answer.
+    if (over === undefined) return undefined;
+    if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
+    const at = known.position <= sync.until.position ? known.position : over.last.since;
+    if (at <= (after ?? START)) return undefined;
+    const { membership } = over.last;
+    if (membership !== 'invite' && membership !== 'knock') return this.#left(sync, task, { room: reader, over, at });
+    const { sender, events } = await readStrippedRoom(reader, at);
+    if (membership === 'invite' && sender !== undefined && reader.reader.ignored.has(sender)) return undefined;
+    return { membership, contents: undefined, stripped: events };
+  }
+
+  async #joined(
+    sync: SyncContext,
+    task: RoomTask,
+    reader: RoomReader,
+    over: MembershipOver | undefined,
+  ): Promise<RoomPart | undefined> {
+    const { selected, wantsMore } = task;
+    const { roomId } = selected.room;
+    const { state, timelineLimit } = selected.config;
+    const isNew = over?.isNew === true;
+    const after = isNew ? undefined : task.after;
+    const isFull = isNew || wantsMore || over?.cameBack === true;
+    const upTo = sync.until.position;
+    const room: RoomContext = {
+      sync: withFilter(sync, timelineLimit, loadsLazily(state, isFull)),
+      roomId,
+      reader,
+      isNew,
+      after,
+      upTo,
+      isFull,
+      recent: this.rows.open(roomId, upTo, timelineLimit + 1, after),
+    };
+    const window = await this.#window(room, room.recent, after);
+    const shown = wantsMore && !isNew ? await this.#expanded(room, window) : window;
+    const told = { ...window, shown: shown.shown };
+    const named = isFull ? state.namedMembers : [];
+    const states = await readStatePart(this.views, room, told, named, keepsRow(state, told, isFull));
+    const isNews = isFull || window.limited || window.shown.length > 0 || states.length > 0;
+    const hasRead = !isNews && after !== undefined && (await this.#hasReadSince(room, after));
+    if (!isNews && !hasRead) return undefined;
+    const unread = (await this.unread.read({ ...room, sync })).get('main') ?? NOTHING_UNREAD;
+    if (!isNews) return { membership: 'join', contents: { initial: false, unread }, stripped: undefined };
+    const contents: RoomContents = {
+      initial: isNew,
+      unread,
+      ...(await this.#summary(room, window, states)),
+      state: await renderState(states, room),
+      gone: (await this.#gone(room, window)).filter((stub) =>
+        state.matches({ type: stub.type, stateKey: stub.state_key }),
+      ),
+      timeline: await this.#timeline(room, shown, shown !== window),
+    };
+    return { membership: 'join', contents, stripped: undefined };
+  }
+
+  #window(room: RoomContext, recent: RecentRows, after: Position | undefined): Promise<TimelineWindow> {
+    const { timelineLimit } = room.sync.filter;
+    // The state is told as it is at the end: of what the timeline shows nothing is taken for it.
+    return readWindow(recent, { after, limit: timelineLimit, shows: showsRowOrState(this.views, room) });
+  }
+
+  /** The end of the timeline, whatever of it the client has: where more is wanted than before. */
+  async #expanded(room: RoomContext, window: TimelineWindow): Promise<TimelineWindow> {
+    const { timelineLimit } = room.sync.filter;
+    if (window.limited || window.shown.length >= timelineLimit) return window;
+    const recent = new RecentRows(this.views, room.roomId, room.upTo, timelineLimit + 1);
+    return this.#window({ ...room, recent }, recent, undefined).then((all) =>
+      all.shown.length > window.shown.length ? all : window,
+    );
+  }
+
+  /** What a room is called, and how many are in it, as far as that may have changed. */
+  async #summary(
+    { roomId, isFull, sync }: RoomContext,
+    { shown, hidden, limited, isResolved }: TimelineWindow,
+    states: readonly TimelineRow[],
+  ): Promise<Pick<RoomContents, 'name' | 'avatar' | 'heroes' | 'joined' | 'invited'>> {
+    const changed = [...shown, ...hidden, ...states];
+    const isAnew = isFull || limited || isResolved;
+    if (!isAnew && changed.every(({ header }) => header.stateKey === undefined)) return {};
+    const changes = (type: string): boolean => isAnew || changed.some(({ header }) => header.type === type);
+    const room = await ROOMS.get(this.views, [roomId]);
+    const names = {
+      ...(changes('m.room.name') ? { name: room?.name ?? null } : {}),
+      ...(changes('m.room.avatar') ? { avatar: room?.avatar_url ?? null } : {}),
+    };
+    if (!isAnew && !changesSummary(changed)) return names;
+    const { heroes, joined, invited } = await readSummary(this.views, roomId, sync.requester.userId);
+    return {
+      ...names,
+      joined,
+      invited,
+      ...(heroes === undefined ? {} : { heroes: await this.#heroes(roomId, heroes) }),
+    };
+  }
+
+  async #timeline(room: RoomContext, { shown, limited }: TimelineWindow, isExpanded: boolean): Promise<RoomTimeline> {
+    const { sync, isFull, upTo } = room;
+    const since = sync.since?.position;
+    return {
+      events: await renderTimeline({ shown, limited: limited || isFull }, room),
+      limited,
+      isExpanded,
+      prevBatch: prevBatchOf(this.views.history, shown, upTo),
+      live: since === undefined ? 0 : shown.filter(({ header }) => header.position > since).length,
+    };
+  }
+
+  /** Whether the user has said of the room that they have read it, which changes what is unread of it. */
+  async #hasReadSince({ roomId, sync, upTo }: RoomContext, after: Position): Promise<boolean> {
+    const rows = await RECEIPTS.scan(this.views, { prefix: [roomId, sync.requester.userId], limit: MOST_RECEIPTS });
+    return rows.some(({ value }) => value.pos > after && value.pos <= upTo);
+  }
+
+  async #heroes(roomId: RoomId, heroes: readonly Hero['user_id'][]): Promise<Hero[]> {
+    const rows = await MEMBERS.getMany(
+      this.views,
+      heroes.map((userId) => [roomId, userId]),
+    );
+    return heroes.map((userId, i) => ({
+      user_id: userId,
+      displayname: rows[i]?.displayname,
+      avatar_url: rows[i]?.avatar_url,
+    }));
+  }
+
+  /** Keys that resolution left to nothing: no event says so. */
+  async #gone(room: RoomContext, window: TimelineWindow): Promise<StateStub[]> {
+    const { after, roomId, upTo, isFull } = room;
+    if (isFull || after === undefined || !(window.limited || window.isResolved)) return [];
+    const { gone } = await listStateChanges(this.views, roomId, after, upTo);
+    return gone.map(stubOf);
+  }
+
+  async #left(sync: SyncContext, task: RoomTask, departure: Departure): Promise<RoomPart> {
+    const { state, timelineLimit } = task.selected.config;
+    const isFull = departure.over.isNew || sync.fullState;
+    const isOwn = (row: TimelineRow): boolean => departure.room.isOwnMembership(row.header);
+    // How it ended is told in any case: by the state alone some clients know that it did.
+    const keeps = (row: TimelineRow): boolean => isOwn(row) || state.matches(row.header);
+    const since = sync.since && task.after && { ...sync.since, position: task.after };
+    const filtered = { ...withFilter(sync, timelineLimit, loadsLazily(state, isFull)), since };
+    const { room, window, states } = await this.left.look(filtered, departure, keeps);
+    const contents: RoomContents = {
+      initial: task.after === undefined,
+      state: await renderState(states, room),
+      timeline: await this.#timeline({ ...room, sync: { ...room.sync, since: sync.since } }, window, false),
+    };
+    return { membership: departure.over.last.membership, contents, stripped: undefined };
+  }
+}
+
+/** Whether of all of the state no more members are read than are needed. */
+function loadsLazily(state: WantedState, isFull: boolean): boolean {
+  return state.isLazy || (isFull && !state.wantsAllMembers);
+}
+
+function withFilter(sync: SyncContext, timelineLimit: number, lazyLoadMembers: boolean): SyncContext {
+  const filter: SyncFilter = { ...WHOLE, timelineLimit, lazyLoadMembers };
+  return { ...sync, filter };
+}
+
+/** MSC4186, "Lazy loaded memberships": besides what is asked for, who wrote or is told of in the timeline, and without a gap all that changed. */
+function keepsRow(
+  state: WantedState,
+  { shown, limited }: TimelineWindow,
+  isFull: boolean,
+): (row: TimelineRow) => boolean {
+  const needed = new Set<string>();
+  if (state.isLazy) {
+    for (const { header } of shown) {
+      needed.add(header.sender);
+      if (header.membership !== undefined) needed.add(header.stateKey ?? '');
+    }
+  }
+  const isNeeded = ({ header }: TimelineRow): boolean =>
+    state.isLazy && header.membership !== undefined && ((!limited && !isFull) || needed.has(header.stateKey ?? ''));
+  return (row) => state.matches(row.header) || isNeeded(row);
+}
+
+/** The key that `stateKeyOf` wrote. */
+function stubOf(key: string): StateStub {
+  const colon = key.indexOf(':');
+  const end = colon + 1 + Number(key.slice(0, colon));
+  return { type: key.slice(colon + 1, end), state_key: key.slice(end) };
+}

@@ -1,0 +1,369 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SlidingClient } from '#testing/sliding-client';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+const LIST = { ranges: [[0, 19]], required_state: [['m.room.create', '']], timeline_limit: 1 };
+const listing = (more: object = {}, others: object = {}): object => ({
+  lists: { all: { ...LIST, ...more } },
+  ...others,
+});
+
+interface Told {
+  readonly type: string;
+  readonly state_key?: string;
+  readonly content: { readonly body?: string };
+}
+
+const keysOf = (events: readonly Told[] = []): string[] =>
+  events.map(({ type, state_key: key }) => `${type}|${key}`).toSorted();
+const withoutAges = (rooms: object): unknown =>
+  JSON.parse(JSON.stringify(rooms, (key, value: unknown) => (key === 'age' ? undefined : value)));
+const bodiesOf = (events: readonly Told[] = []): (string | undefined)[] => events.map(({ content }) => content.body);
+
+describe('sliding sync', () => {
+  let app: SyncApp;
+  let users = 0;
+  const person = (): Promise<SyncUser> => app.register(`person${users++}`);
+
+  beforeAll(async () => {
+    app = await SyncApp.start();
+  });
+  afterAll(() => app.close());
+
+  it('tells the rooms in a range of a list, the last active first, then each in which something happens', async () => {
+    const alice = await person();
+    const rooms: string[] = [];
+    for (const name of ['a', 'b', 'c']) rooms.push(await alice.createRoom({ name }));
+    await alice.send(rooms[0]!, 'first again');
+    const client = new SlidingClient(alice);
+    const first = await client.next(listing({ ranges: [[0, 1]] }));
+    expect(first.lists).toEqual({ all: { count: 3 } });
+    expect(Object.keys(first.rooms)).toEqual([rooms[0], rooms[2]]);
+    expect(first.rooms[rooms[0]!]).toMatchObject({
+      initial: true,
+      name: 'a',
+      joined_count: 1,
+      limited: true,
+      num_live: 0,
+    });
+    expect(bodiesOf(first.rooms[rooms[0]!].timeline)).toEqual(['first again']);
+    expect(first.rooms[rooms[0]!].timeline[0]).not.toHaveProperty('room_id');
+    expect(keysOf(first.rooms[rooms[0]!].required_state)).toEqual(['m.room.create|']);
+    expect(first.rooms[rooms[0]!].bump_stamp).toBeGreaterThan(first.rooms[rooms[2]!].bump_stamp);
+
+    expect((await client.next(listing({ ranges: [[0, 1]] }))).rooms).toEqual({});
+
+    await alice.send(rooms[0]!, 'more');
+    const { rooms: live } = await client.next(listing({ ranges: [[0, 1]] }));
+    expect(Object.keys(live)).toEqual([rooms[0]]);
+    expect(live[rooms[0]!]).toMatchObject({ limited: false, num_live: 1 });
+    expect(live[rooms[0]!]).not.toHaveProperty('initial');
+    expect(live[rooms[0]!]).not.toHaveProperty('name');
+    expect(bodiesOf(live[rooms[0]!].timeline)).toEqual(['more']);
+
+    const { rooms: grown } = await client.next(listing({ ranges: [[0, 2]] }));
+    expect(Object.keys(grown)).toEqual([rooms[1]]);
+    expect(grown[rooms[1]!].initial).toBe(true);
+  });
+
+  it('tells a room that left the range all that happened meanwhile when it comes back', async () => {
+    const alice = await person();
+    const [one, other] = [await alice.createRoom(), await alice.createRoom()];
+    const client = new SlidingClient(alice);
+    const both = listing({ ranges: [[0, 1]], timeline_limit: 10 });
+    const none = { room_subscriptions: { [other]: { required_state: [], timeline_limit: 1 } } };
+    await client.next(both);
+    await alice.send(one, 'unseen 1');
+    await client.next(none);
+    await alice.send(one, 'unseen 2');
+    await client.next(none);
+    const { rooms } = await client.next(both);
+    expect(bodiesOf(rooms[one].timeline)).toEqual(['unseen 1', 'unseen 2']);
+    expect(rooms[one]).toMatchObject({ limited: false, num_live: 0 });
+    expect(rooms[one]).not.toHaveProperty('initial');
+  });
+
+  it('answers a request that is repeated with all that the lost answer told', async () => {
+    const alice = await person();
+    const [one, two] = [await alice.createRoom(), await alice.createRoom()];
+    const client = new SlidingClient(alice);
+    await client.next(listing({ ranges: [[0, 0]] }));
+    await alice.send(two, 'lost');
+    const wide = listing({ ranges: [[0, 1]] });
+    const lost = await client.ask(wide);
+    const again = await client.ask(wide);
+    expect(Object.keys(again.body.rooms).toSorted()).toEqual([one, two].toSorted());
+    expect(withoutAges(again.body.rooms)).toEqual(withoutAges(lost.body.rooms));
+    client.pos = again.body.pos;
+    expect((await client.next(wide)).rooms).toEqual({});
+  });
+
+  it('tells more of the timeline and of the state of a room as more is asked for, at once', async () => {
+    const alice = await person();
+    const room = await alice.createRoom({ name: 'pub', topic: 'beer' });
+    for (let n = 0; n < 5; n++) await alice.send(room, `m${n}`);
+    const client = new SlidingClient(alice);
+    await client.next(listing());
+    const subscribed = listing(
+      {},
+      {
+        room_subscriptions: {
+          [room]: {
+            required_state: [
+              ['m.room.topic', ''],
+              ['m.room.name', ''],
+            ],
+            timeline_limit: 4,
+          },
+        },
+      },
+    );
+    const { rooms } = await client.next(subscribed, 10_000);
+    expect(rooms[room].unstable_expanded_timeline).toBe(true);
+    expect(rooms[room]).not.toHaveProperty('initial');
+    expect(bodiesOf(rooms[room].timeline)).toEqual(['m1', 'm2', 'm3', 'm4']);
+    expect(rooms[room].num_live).toBe(0);
+    expect(keysOf(rooms[room].required_state)).toContain('m.room.topic|');
+    expect((await client.next(subscribed)).rooms).toEqual({});
+    await alice.send(room, 'm5');
+    expect(bodiesOf((await client.next(subscribed)).rooms[room].timeline)).toEqual(['m5']);
+  });
+
+  it('loads members lazily, and tells by name who asks', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    await alice.send(room, 'from alice');
+    const state = [
+      ['m.room.member', '$LAZY'],
+      ['m.room.member', '$ME'],
+    ];
+    const client = new SlidingClient(bob);
+    const first = await client.next(listing({ required_state: state }));
+    expect(keysOf(first.rooms[room].required_state)).toEqual(
+      [`m.room.member|${alice.userId}`, `m.room.member|${bob.userId}`].toSorted(),
+    );
+    await alice.send(room, 'again');
+    expect((await client.next(listing({ required_state: state }))).rooms[room].required_state).toEqual([]);
+    const other = new SlidingClient(bob, 'other');
+    const only = await other.next(listing({ required_state: [['m.room.member', '$ME']] }));
+    expect(keysOf(only.rooms[room].required_state)).toEqual([`m.room.member|${bob.userId}`]);
+    const all = await new SlidingClient(bob, 'all').next(listing({ required_state: [['*', '*']] }));
+    expect(keysOf(all.rooms[room].required_state)).toEqual(
+      expect.arrayContaining([`m.room.member|${alice.userId}`, 'm.room.create|', 'm.room.power_levels|']),
+    );
+  });
+
+  it('names the heroes of a room without a name', async () => {
+    const [alice, bob] = [await person(), await person()];
+    await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: 'Bob' });
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const { rooms } = await new SlidingClient(alice).next(listing());
+    expect(rooms[room].heroes).toEqual([{ user_id: bob.userId, displayname: 'Bob' }]);
+    expect(rooms[room]).toMatchObject({ joined_count: 2, invited_count: 0 });
+  });
+
+  it('tells an invitation by its stripped state, and the room from the start once it is joined', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ name: 'secret' });
+    const client = new SlidingClient(bob);
+    const invites = listing({ filters: { is_invite: true } });
+    expect((await client.next(invites)).lists.all.count).toBe(0);
+    await alice.ok('POST', `${roomPath(room)}/invite`, { user_id: bob.userId });
+    const told = await client.next(invites, 10_000);
+    expect(told.lists.all.count).toBe(1);
+    expect(told.rooms[room].initial).toBe(true);
+    expect(keysOf(told.rooms[room].invite_state)).toContain(`m.room.member|${bob.userId}`);
+    expect(told.rooms[room]).not.toHaveProperty('timeline');
+    expect((await client.next(invites)).rooms).toEqual({});
+    await bob.join(room);
+    const joined = await client.next(listing());
+    expect(joined.rooms[room]).toMatchObject({ initial: true, name: 'secret' });
+    expect(joined.rooms[room]).not.toHaveProperty('invite_state');
+  });
+
+  it('tells once of a room that it was left, and goes on telling who was put out of one', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const [left, kicked] = [
+      await alice.createRoom({ preset: 'public_chat' }),
+      await alice.createRoom({ preset: 'public_chat' }),
+    ];
+    for (const room of [left, kicked]) await bob.join(room);
+    const client = new SlidingClient(bob);
+    await client.next(listing());
+    await bob.leave(left);
+    await alice.ok('POST', `${roomPath(kicked)}/kick`, { user_id: bob.userId });
+    await alice.send(kicked, 'not for bob');
+    const told = await client.next(listing());
+    for (const room of [left, kicked]) {
+      expect(keysOf(told.rooms[room].required_state)).toContain(`m.room.member|${bob.userId}`);
+      expect(bodiesOf(told.rooms[room].timeline)).not.toContain('not for bob');
+    }
+    expect((await client.next(listing())).lists.all.count).toBe(1);
+    const anew = await new SlidingClient(bob, 'anew').next(listing());
+    expect(Object.keys(anew.rooms)).toEqual([kicked]);
+  });
+
+  it('tells nothing of rooms that the user has nothing to do with', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    const subscription = { required_state: [['*', '*']], timeline_limit: 10 };
+    const body = { room_subscriptions: { [room]: subscription, '!nowhere:x': subscription, nonsense: subscription } };
+    expect((await new SlidingClient(bob).next(body)).rooms).toEqual({});
+  });
+
+  it('filters lists', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const space = await alice.createRoom({ creation_content: { type: 'm.space' } });
+    const direct = await alice.createRoom({ is_direct: true });
+    const secret = await alice.createRoom({
+      initial_state: [{ type: 'm.room.encryption', content: { algorithm: 'm.megolm.v1.aes-sha2' } }],
+    });
+    await alice.setState(space, 'm.space.child', { via: ['x'] }, secret);
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/m.direct`, { [bob.userId]: [direct] });
+    await alice.ok('PUT', `/user/${alice.userId}${roomPath(direct)}/tags/m.favourite`, {});
+    const cases: [filters: object, rooms: string[]][] = [
+      [{ is_dm: true }, [direct]],
+      [{ is_dm: false }, [secret, space]],
+      [{ is_encrypted: true }, [secret]],
+      [{ is_encrypted: false }, [direct, space]],
+      [{ is_invite: false }, [secret, direct, space]],
+      [{ room_types: ['m.space'] }, [space]],
+      [{ room_types: [null] }, [secret, direct]],
+      [{ not_room_types: ['m.space'] }, [secret, direct]],
+      [{ room_types: ['m.space'], not_room_types: ['m.space'] }, []],
+      [{ spaces: [space] }, [secret]],
+      [{ tags: ['m.favourite'] }, [direct]],
+      [{ not_tags: ['m.favourite'] }, [secret, space]],
+    ];
+    for (const [filters, rooms] of cases) {
+      const answer = await new SlidingClient(alice, 'f').next(listing({ filters }));
+      expect([filters, Object.keys(answer.rooms).toSorted()]).toEqual([filters, rooms.toSorted()]);
+      expect(answer.lists.all.count).toBe(rooms.length);
+    }
+    const { rooms } = await new SlidingClient(alice, 'f').next(listing());
+    expect(rooms[direct].is_dm).toBe(true);
+    expect(rooms[secret]).not.toHaveProperty('is_dm');
+  });
+
+  it('says that a room became a direct chat', async () => {
+    const alice = await person();
+    const room = await alice.createRoom();
+    const client = new SlidingClient(alice);
+    await client.next(listing());
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/m.direct`, { '@x:y': [room] });
+    expect((await client.next(listing(), 10_000)).rooms[room].is_dm).toBe(true);
+    await alice.ok('PUT', `/user/${alice.userId}/account_data/m.direct`, {});
+    expect((await client.next(listing(), 10_000)).rooms[room].is_dm).toBe(false);
+  });
+
+  it('counts what notifies, until it is read', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const client = new SlidingClient(bob);
+    await client.next(listing());
+    const event = await alice.send(room, `hello ${bob.userId}`, { 'm.mentions': { user_ids: [bob.userId] } });
+    expect((await client.next(listing())).rooms[room]).toMatchObject({ notification_count: 1, highlight_count: 1 });
+    await bob.ok('POST', `${roomPath(room)}/receipt/m.read/${encodeURIComponent(event)}`, {});
+    const { rooms } = await client.next(listing(), 10_000);
+    expect(rooms[room]).toMatchObject({ notification_count: 0, highlight_count: 0 });
+    expect(rooms[room]).not.toHaveProperty('timeline');
+  });
+
+  it('waits for news, and answers at once where there is some', async () => {
+    const alice = await person();
+    const room = await alice.createRoom();
+    const client = new SlidingClient(alice);
+    await client.next(listing());
+    const waiting = client.next(listing(), 30_000);
+    await alice.send(room, 'here');
+    expect(bodiesOf((await waiting).rooms[room].timeline)).toEqual(['here']);
+  });
+
+  it('keeps connections of a device apart', async () => {
+    const alice = await person();
+    const room = await alice.createRoom();
+    const clients = ['room-list', 'encryption', 'notifications'].map((id) => new SlidingClient(alice, id));
+    for (const client of clients) expect((await client.next(listing())).rooms[room].initial).toBe(true);
+    await alice.send(room, 'for all');
+    for (const client of clients) {
+      const { rooms } = await client.next(listing());
+      expect(bodiesOf(rooms[room].timeline)).toEqual(['for all']);
+      expect(rooms[room]).not.toHaveProperty('initial');
+    }
+  });
+
+  it('goes on after a restart as if there had been none', async () => {
+    const alice = await person();
+    const [one, two] = [await alice.createRoom(), await alice.createRoom()];
+    const client = new SlidingClient(alice);
+    await client.next(listing());
+    await app.restart();
+    await alice.send(one, 'after');
+    const { rooms } = await client.next(listing());
+    expect(Object.keys(rooms)).toEqual([one]);
+    expect(rooms[one]).not.toHaveProperty('initial');
+    expect(bodiesOf(rooms[one].timeline)).toEqual(['after']);
+    void two;
+  });
+
+  it('does not know a place that it never gave to this connection', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const client = new SlidingClient(alice, 'one');
+    await client.next(listing());
+    const { pos } = client;
+    const strangers = [
+      new SlidingClient(bob, 'one'),
+      new SlidingClient(alice, 'two'),
+      new SlidingClient(await alice.logIn(), 'one'),
+    ];
+    for (const stranger of strangers) await stranger.next(listing());
+    for (const stranger of strangers) {
+      stranger.pos = pos;
+      const { status, body } = await stranger.ask(listing());
+      expect([status, body.errcode]).toEqual([400, 'M_UNKNOWN_POS']);
+    }
+    for (const nonsense of ['x', 's1_0', `${pos}x`, 's1_0~1~abcdefgh']) {
+      client.pos = nonsense;
+      expect((await client.ask(listing())).body.errcode).toBe('M_UNKNOWN_POS');
+    }
+    client.pos = pos;
+    await client.next(listing());
+    await new SlidingClient(alice, 'one').next(listing());
+    expect((await client.ask(listing())).body.errcode).toBe('M_UNKNOWN_POS');
+  });
+
+  it('refuses what is not of the expected form', async () => {
+    const alice = await person();
+    const client = new SlidingClient(alice);
+    const wrong: object[] = [
+      { lists: [] },
+      { lists: { a: 1 } },
+      { lists: { a: { ranges: [[0, 1]], required_state: [] } } },
+      listing({ timeline_limit: -1 }),
+      listing({ timeline_limit: '1' }),
+      listing({ ranges: [[1, 0]] }),
+      listing({ ranges: [[0]] }),
+      listing({ ranges: 7 }),
+      listing({ required_state: [['m.room.create']] }),
+      listing({ required_state: [['m.room.create', 1]] }),
+      listing({ filters: { is_dm: 'yes' } }),
+      listing({ filters: { room_types: [1] } }),
+      { lists: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`l${n}`, LIST])) },
+      { room_subscriptions: { '!a:b': {} } },
+      { conn_id: 1 },
+      { extensions: { typing: { enabled: 'true' } } },
+      { extensions: { to_device: { enabled: true, since: 'nonsense' } } },
+    ];
+    for (const body of wrong) {
+      const answer = await client.ask(body);
+      expect([body, answer.status, answer.body.errcode]).toEqual([body, 400, 'M_INVALID_PARAM']);
+    }
+    expect((await client.ask({})).status).toBe(200);
+    expect((await client.ask({ lists: null, room_subscriptions: null, extensions: null, conn_id: null })).status).toBe(
+      200,
+    );
+  });
+});
