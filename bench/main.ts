@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os';
+import { benchDevices } from './devices.js';
 import { benchEventStoreServer } from './event-store-server.js';
 import { type Figure, tableOf } from './figures.js';
 import { benchInitialSync } from './initial-sync.js';
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   joins: benchJoins,
   joining: benchJoining,
   sync: benchInitialSync,
+  devices: benchDevices,
   large: () => benchLarge(FACTS),
   resolve: benchResolve,
   state: benchStateAt,

@@ -95,6 +95,13 @@ export class RunningServer {
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
   }
 
+  /** What the process has taken of the processors' time so far, in milliseconds. */
+  processorMs(): number {
+    const [, fields = ''] = readFileSync(`/proc/${this.process.pid}/stat`, 'utf8').split(') ');
+    const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+    return (user! + system!) * 10; // in hundredths of a second
+  }
+
   /** Ends the process in order. The data folder stays where `keep` is given. */
   async stop({ keep = false } = {}): Promise<void> {
     await this.pool.destroy();

@@ -13,6 +13,7 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { type Addressed, checkAddressed, checkMessages, type Messages } from '../decide/check-messages.js';
 import { foldSent, nameOfTransaction, NOTHING_SENT, type SentTransactions } from '../decide/sent-transactions.js';
+import type { DeviceKey } from '../facts/device-streams.js';
 import { type Receiver, sentStream, textOfSent } from '../facts/to-device-facts.js';
 
 /**
@@ -33,6 +34,8 @@ export class SendToDevice extends Command<void> {
 
 /** How many senders' transactions stay in memory. */
 const CAPACITY = 2_000;
+/** So many devices are looked up at once. */
+const AT_ONCE = 1_000;
 
 @CommandHandler(SendToDevice)
 export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
@@ -82,16 +85,11 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
   async #address(messages: Messages): Promise<Addressed> {
     const to: Receiver[] = [];
     const contents: string[] = [];
-    for (const [userId, byDevice] of messages) {
-      if (serverNameOf(userId) !== this.config.serverName) continue;
-      const named = [...byDevice.keys()].filter((deviceId) => deviceId !== '*') as DeviceId[];
-      const rows = await DEVICES.getMany(
-        this.views,
-        named.map((deviceId) => [userId, deviceId]),
-      );
-      for (const [i, deviceId] of named.entries()) {
-        if (rows[i] !== undefined) to.push([userId, deviceId, contents.push(byDevice.get(deviceId)!) - 1]);
-      }
+    const ours = [...messages].filter(([userId]) => serverNameOf(userId) === this.config.serverName);
+    for await (const [userId, deviceId] of this.#namedIn(ours)) {
+      to.push([userId, deviceId, contents.push(messages.get(userId)!.get(deviceId)!) - 1]);
+    }
+    for (const [userId, byDevice] of ours) {
       const forAll = byDevice.get('*');
       if (forAll === undefined) continue;
       const content = contents.push(forAll) - 1;
@@ -100,6 +98,21 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
       }
     }
     return { to, contents };
+  }
+
+  /** Of the devices that are addressed by their ids those that there are. Looked up together: a key of a room goes to hundreds. */
+  async *#namedIn(
+    messages: Iterable<readonly [UserId, ReadonlyMap<DeviceId | '*', string>]>,
+  ): AsyncGenerator<DeviceKey, void> {
+    const named: DeviceKey[] = [];
+    for (const [userId, byDevice] of messages) {
+      for (const deviceId of byDevice.keys()) if (deviceId !== '*') named.push([userId, deviceId as DeviceId]);
+    }
+    for (let at = 0; at < named.length; at += AT_ONCE) {
+      const some = named.slice(at, at + AT_ONCE);
+      const rows = await DEVICES.getMany(this.views, some);
+      yield* some.filter((_, i) => rows[i] !== undefined);
+    }
   }
 
   async *#devicesOf(userId: UserId): AsyncGenerator<DeviceId, void> {

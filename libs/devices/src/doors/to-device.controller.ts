@@ -43,8 +43,9 @@ export class ToDeviceController {
 function parseMessages(messages: JsonObject, ours: ServerName): Messages {
   const parsed = new Map<UserId, Map<DeviceId | '*', string>>();
   for (const [userId, byDevice] of Object.entries(messages)) {
-    const contents = parsed.get(parseUserId(userId, ours)) ?? new Map<DeviceId | '*', string>();
-    parsed.set(parseUserId(userId, ours), contents);
+    const receiver = parseUserId(userId, ours);
+    const contents = parsed.get(receiver) ?? new Map<DeviceId | '*', string>();
+    parsed.set(receiver, contents);
     if (!isJsonObject(byDevice)) throw new MatrixError('M_BAD_JSON', `messages.${userId}: must be an object`);
     for (const [deviceId, content] of Object.entries(byDevice)) {
       if (!isJsonObject(content))

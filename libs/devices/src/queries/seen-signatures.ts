@@ -32,9 +32,10 @@ export class SeenSignatures {
     { reader, ofReader }: { readonly reader: UserId; readonly ofReader: CrossSigningKeys },
   ): Promise<SeenSignatures> {
     const [bySelf, byReader] = [keys.self_signing, ofReader.user_signing].map(keyIdOf);
-    const own = await signaturesOf(views, owner, owner);
-    const others = owner === reader || byReader === undefined ? [] : await signaturesOf(views, owner, reader);
     const master = keys.master && publicKeyOf(keys.master);
+    const own = master === undefined && bySelf === undefined ? [] : await signaturesOf(views, owner, owner);
+    const isSeen = owner !== reader && byReader !== undefined && master !== undefined;
+    const others = isSeen ? await signaturesOf(views, owner, reader) : [];
     return new SeenSignatures(keys, [
       ...own.filter(({ target, keyId }) => target === master || keyId === bySelf),
       ...others.filter(({ keyId }) => keyId === byReader),
