@@ -66,6 +66,7 @@ describe.skipIf(TOO_OLD)(`people who verify each other and their devices (${NEED
       const { privateKeysCachedLocally: has } = await laptop.crypto.getCrossSigningStatus();
       return has.masterKey && has.selfSigningKey && has.userSigningKey;
     });
+    await laptop.see('the key of the backup', () => laptop.crypto.getSessionBackupPrivateKey());
     await laptop.see('the backup', () => laptop.crypto.getActiveSessionBackupVersion());
     await laptop.crypto.restoreKeyBackup();
     for (const body of written) await laptop.hears(roomId, body);
