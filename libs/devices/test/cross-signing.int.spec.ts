@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { emptyObject } from '#testing/empty-object';
 import { CryptoUser, NamedKey } from '#testing/crypto-user';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -50,7 +51,7 @@ describe('cross-signing', () => {
       expect(await query(bob, alice)).toMatchObject({
         master_keys: { [alice.userId]: uploaded.master_key },
         self_signing_keys: { [alice.userId]: uploaded.self_signing_key },
-        user_signing_keys: {},
+        user_signing_keys: emptyObject(),
       });
       expect((await query(alice, alice)).user_signing_keys).toEqual({
         [alice.userId]: uploaded.user_signing_key,
@@ -115,8 +116,8 @@ describe('cross-signing', () => {
       const other = new CryptoUser(alice.userId, 'X').crossSigningKeys();
       await set({ master_key: other.master_key, auth: auth() });
       expect(await query(alice, alice)).toMatchObject({
-        self_signing_keys: {},
-        user_signing_keys: {},
+        self_signing_keys: emptyObject(),
+        user_signing_keys: emptyObject(),
       });
     });
 

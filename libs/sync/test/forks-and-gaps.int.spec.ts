@@ -3,6 +3,7 @@ import type { EventId, RoomId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import type { ServerKeys } from '#rooms/receive/server-keys';
+import { emptyObject } from '#testing/empty-object';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
@@ -246,7 +247,7 @@ describe('a room whose extremities meet', () => {
     for (const one of [event, state]) {
       expect(one).toMatchObject({
         event_id: eventId,
-        content: {},
+        content: emptyObject(),
         unsigned: { redacted_because: { event_id: redaction } },
       });
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { emptyObject } from '#testing/empty-object';
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { parseRoomEvent } from '../parse-room-event.js';
@@ -162,7 +163,11 @@ describe('evaluateRules', () => {
       tweaks: { highlight: true },
     });
     expect(verdictOf('notify', { set_tweak: 'highlight', value: false })).toMatchObject({ highlight: false });
-    expect(verdictOf({ set_tweak: 'highlight' })).toMatchObject({ notify: false, highlight: false, tweaks: {} });
+    expect(verdictOf({ set_tweak: 'highlight' })).toMatchObject({
+      notify: false,
+      highlight: false,
+      tweaks: emptyObject(),
+    });
     expect(verdictOf('notify', { set_tweak: '__proto__', value: 1 }).tweaks['sound']).toBeUndefined();
   });
 });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
+import { emptyObject } from '#testing/empty-object';
 import { ForkedRoom } from '#testing/forked-room';
 import { ALICE, BOB, LocalRoom, TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
@@ -76,7 +77,7 @@ describe('the audit of a room', () => {
     ]);
     expect((await stateAt(store, room.roomId, { revision: 2 })).state.at(-1)).toMatchObject({
       type: 'm.room.topic',
-      content: {},
+      content: emptyObject(),
     });
   });
 
@@ -142,7 +143,7 @@ describe('the audit of a room with events of other servers', () => {
     expect(await newest()).toMatchObject({ ...none, what });
     await others.redact(rejected, extremities[0]!);
     const [entry, redacted] = (await audit(room.roomId)).slice(-2);
-    expect(entry).toMatchObject({ what: 'set m.room.topic (redacted since) (rejected)', content: {} });
+    expect(entry).toMatchObject({ what: 'set m.room.topic (redacted since) (rejected)', content: emptyObject() });
     expect(redacted?.what).toBe(`took the content of the m.room.topic of ${CAROL} away`);
     await others.fetch(topic('long ago', extremities));
     expect(await newest()).toMatchObject({ ...none, what: 'set the topic to "long ago" (fetched from the past)' });

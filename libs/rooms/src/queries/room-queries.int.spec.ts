@@ -7,6 +7,7 @@ import { LogHistory } from '#event-store/log-history';
 import { formatTimelinePlace, type TimelinePlace } from '#http/tokens/timeline-token';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { emptyObject } from '#testing/empty-object';
 import { positionNumber, positionOf } from '#testing/position-of';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
@@ -483,10 +484,10 @@ describe('an event as clients get it', () => {
     const redaction = await room.redact(topic);
     const next = await room.setState('m.room.topic', { topic: 'better' });
     expect(await render(topic.eventId)).toMatchObject({
-      content: {},
+      content: emptyObject(),
       unsigned: { redacted_because: { event_id: redaction, type: 'm.room.redaction', redacts: topic.eventId } },
     });
-    expect((await render(next.eventId))['unsigned']).toMatchObject({ prev_content: {} });
+    expect((await render(next.eventId))['unsigned']).toMatchObject({ prev_content: emptyObject() });
   });
 
   it('has the form of 2015 where that is asked for', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptyObject } from '#testing/empty-object';
 import { queryOf, roomPath, type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
 
 let app: SyncApp;
@@ -285,7 +286,7 @@ describe('sending', () => {
     });
     const { body: event } = await bob.v1('GET', `/events/${encodeURIComponent(eventId)}`);
     expect(event).toMatchObject({
-      content: {},
+      content: emptyObject(),
       redacted_because: { event_id: body.event_id, content: { reason: 'typo' } },
     });
   });
