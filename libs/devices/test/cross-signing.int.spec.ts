@@ -216,6 +216,13 @@ describe('cross-signing', () => {
       }
     });
 
+    it('change nothing where they are here already', async () => {
+      const body = { [alice.userId]: { [keys.deviceId]: signedDevice() } };
+      for (let i = 0; i < 2; i++) expect(await sign(body)).toEqual({});
+      const types = (await app.factsOf(`user-${alice.userId}`)).map(({ type }) => type);
+      expect(types.filter((type) => type === 'signatures-added')).toHaveLength(1);
+    });
+
     it('of the own master key by a device are told to everybody, until that is removed', async () => {
       const signed = keys.device.sign(keys.masterKey(), alice.userId);
       expect(await sign({ [alice.userId]: { [keys.master.publicKey]: signed } })).toEqual({});
