@@ -32,7 +32,7 @@ export class CollectedMessages implements Effect {
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
-    @Inject(VIEWS) private readonly views: Views,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 

@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DeviceKey } from '#devices/facts/device-streams';
+import { readSent, sentStream, textOfSent } from '#devices/facts/to-device-facts';
+import { Inboxes } from '#devices/inboxes';
+import { inboxProjector } from '#devices/projections/inbox.projector';
+import { Aggregates } from '#event-store/aggregates';
+import type { DeviceId, UserId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts } from '#testing/project';
+import { CollectedMessages } from './collected-messages.effect.js';
+
+const MINUTE = 60_000;
+const SENDER: DeviceKey = ['@alice:a.example' as UserId, 'A' as DeviceId];
+const BOB = '@bob:a.example' as UserId;
+const deviceOf = (n: number): DeviceKey => [BOB, `B${n}` as DeviceId];
+
+/** A sender, their receivers, and the effect: each step shows in the views and is followed at once. */
+class World {
+  readonly log = new MemoryEventStore();
+  now = 1_000 * MINUTE;
+  readonly #views = new MemoryReadModels();
+  readonly #clock = { now: (): number => this.now };
+  readonly #inboxes = new Inboxes(this.log, this.#clock, this.#views);
+  readonly #effect = new CollectedMessages(this.log, this.#views, this.#clock);
+  readonly #sent = new Aggregates({
+    store: this.log,
+    clock: this.#clock,
+    capacity: 1,
+    initialState: 0,
+    evolve: Number,
+  });
+  #projected: Position = START;
+
+  /** A message to so many devices, B0 and those that follow. */
+  async send(devices: number): Promise<void> {
+    const to = Array.from({ length: devices }, (_, n) => [...deviceOf(n), n] as const);
+    const contents = to.map(([, deviceId]) => JSON.stringify({ for: deviceId }));
+    const txn = `${this.log.facts.length}`;
+    const draft = { id: txn, type: 'to-device-sent', ...textOfSent({ type: 'm.test', txn }, to, contents) };
+    await this.#sent.execute(sentStream(SENDER), () => [draft], { actor: SENDER[0] });
+    await this.#follow();
+  }
+
+  /** A device has all that was sent so far. */
+  async collect(n: number): Promise<void> {
+    await this.#inboxes.expire(deviceOf(n), await this.log.head(), 'age');
+    await this.#follow();
+  }
+
+  /** What is left of the sender's facts: their revisions, and the devices that each tells of. */
+  async left(): Promise<string[]> {
+    const facts: string[] = [];
+    for await (const fact of this.log.readStream(sentStream(SENDER))) {
+      const { to, contents } = readSent(fact);
+      expect(contents).toEqual(to.map(([, deviceId]) => ({ for: deviceId })));
+      facts.push(`${fact.revision}: ${to.map(([, deviceId]) => deviceId).join(' ')}`);
+    }
+    return facts;
+  }
+
+  async #follow(): Promise<void> {
+    const fresh = this.log.facts.filter(({ position }) => position > this.#projected);
+    await applyFacts(inboxProjector, fresh, this.#views);
+    this.#projected = await this.log.head();
+    for (const fact of fresh) if (this.#effect.keyOf(fact) !== undefined) await this.#effect.run(fact);
+  }
+}
+
+describe('what devices have collected', () => {
+  let world: World;
+  beforeEach(() => void (world = new World()));
+
+  it('goes from the log when there are 4, 2, 1 or none left who have not: a fact is not written anew for each', async () => {
+    await world.send(6);
+    const left: string[] = [];
+    for (let n = 0; n < 6; n++) {
+      await world.collect(n);
+      left.push(...(await world.left()));
+    }
+    expect(left).toEqual(['0: B0 B1 B2 B3 B4 B5', '0: B2 B3 B4 B5', '0: B2 B3 B4 B5', '0: B4 B5', '0: B5', '0: ']);
+  });
+
+  it('goes as a fact once an hour has passed, but for the last one, which a retry may name', async () => {
+    for (let n = 0; n < 3; n++) await world.send(1);
+    await world.collect(0);
+    expect(await world.left()).toEqual(['0: ', '1: ', '2: ']);
+    world.now += 61 * MINUTE;
+    await world.send(1);
+    await world.collect(0);
+    expect(await world.left()).toEqual(['3: ']);
+  });
+
+  it('goes as a fact earlier where 256 have followed it', async () => {
+    for (let n = 0; n < 258; n++) await world.send(1);
+    await world.collect(0);
+    const left = await world.left();
+    expect([left.length, left[0]]).toEqual([256, '2: ']);
+  });
+
+  it('stays as a fact behind one that somebody has not collected, however long', async () => {
+    await world.send(1);
+    await world.send(2);
+    await world.send(1);
+    world.now += 10_000 * MINUTE;
+    await world.send(1);
+    await world.collect(0);
+    expect(await world.left()).toEqual(['1: B1', '2: ', '3: ']);
+    await world.collect(1);
+    expect(await world.left()).toEqual(['3: ']);
+  });
+});
