@@ -134,6 +134,69 @@ describe('what a room is like', () => {
       expect((await bob.call('GET', `/_matrix/client/v1/${hierarchy}`)).status).toBe(status === 404 ? 403 : 200);
     }
   });
+
+  it('is told to nobody who is banned, unless the world may read it', async () => {
+    const room_id = await alice.createRoom({ preset: 'public_chat' });
+    await alice.ok('POST', `/rooms/${room_id}/ban`, { user_id: bob.userId });
+    const statuses = async (): Promise<number[]> => {
+      const paths = [`room_summary/${room_id}`, `rooms/${room_id}/hierarchy`];
+      const answers = await Promise.all(paths.map((path) => bob.call('GET', `/_matrix/client/v1/${path}`)));
+      return answers.map(({ status }) => status);
+    };
+    expect(await statuses()).toEqual([404, 403]);
+    const visibility = { history_visibility: 'world_readable' };
+    await alice.ok('PUT', `/rooms/${room_id}/state/m.room.history_visibility`, visibility);
+    expect(await statuses()).toEqual([200, 200]);
+    expect((await bob.ok('GET', `/_matrix/client/v1/room_summary/${room_id}`)).membership).toBe('ban');
+  });
+
+  it('is told at the paths it had before it was specified, with the names of then and of now', async () => {
+    const encryption = { type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } };
+    const room_id = await alice.createRoom({
+      preset: 'public_chat',
+      room_version: '11',
+      room_alias_name: 'summed-up',
+      initial_state: [encryption],
+    });
+    const alias = encodeURIComponent('#summed-up:a.example');
+    const told = await bob.ok('GET', `/_matrix/client/v1/room_summary/${alias}`);
+    expect(told).toMatchObject({
+      room_id,
+      membership: 'leave',
+      encryption: 'm.megolm.v1.aes-sha2',
+      room_version: '11',
+    });
+    const unstable = '/_matrix/client/unstable/im.nheko.summary';
+    for (const path of [
+      `summary/${room_id}`,
+      `summary/${alias}?via=a.example&via=b.example`,
+      `rooms/${alias}/summary`,
+    ]) {
+      expect(await bob.ok('GET', `${unstable}/${path}`)).toEqual({
+        ...told,
+        'im.nheko.summary.encryption': 'm.megolm.v1.aes-sha2',
+        'im.nheko.summary.room_version': '11',
+      });
+    }
+    const { membership: _, ...toAnybody } = told;
+    expect((await app.call('GET', `${unstable}/summary/${alias}`)).body).toMatchObject(toAnybody);
+    expect(shape(await app.call('GET', `${unstable}/rooms/${encodeURIComponent('!none')}/summary`))[0]).toBe(404);
+  });
+
+  it('names the rooms that let in only where its join rule means them, and only those that let in', async () => {
+    const other = await alice.createRoom();
+    const allow = [
+      { type: 'm.room_membership', room_id: other },
+      { type: 'org.example.payment', room_id: '!shop:a.example' },
+    ];
+    const summaryWith = async (join_rule: string): Promise<RoomsAnswer['body']> => {
+      const rules = { type: 'm.room.join_rules', state_key: '', content: { join_rule, allow } };
+      const room_id = await alice.createRoom({ initial_state: [rules] });
+      return alice.ok('GET', `/_matrix/client/v1/room_summary/${room_id}`);
+    };
+    expect((await summaryWith('restricted')).allowed_room_ids).toEqual([other]);
+    expect((await summaryWith('public')).allowed_room_ids).toBeUndefined();
+  });
 });
 
 describe('the list of public rooms', () => {

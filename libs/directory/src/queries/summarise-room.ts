@@ -5,13 +5,22 @@ import { ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { findMembership } from '#rooms/reading/find-membership';
 import { mayKnowOf } from '#rooms/reading/may-know-of';
-import { publicRoomOf } from './list-public-rooms.js';
+import { type PublicRoom, publicRoomOf } from './list-public-rooms.js';
+
+/** A room as `GET /room_summary/{roomIdOrAlias}` tells it. */
+export interface SummaryOfRoom extends PublicRoom {
+  readonly allowed_room_ids?: readonly string[];
+  readonly encryption?: string;
+  readonly room_version: string;
+  /** What the user who asks is in it. */
+  readonly membership?: string;
+}
 
 /**
  * What a room is like, for whoever may know of it: client-server API, `GET /room_summary/{roomIdOrAlias}`. Throws M_NOT_FOUND
  * for unknown rooms, and for those that the user (undefined: nobody) may not know of.
  */
-export async function summariseRoom(views: Views, roomId: RoomId, userId: UserId | undefined): Promise<object> {
+export async function summariseRoom(views: Views, roomId: RoomId, userId: UserId | undefined): Promise<SummaryOfRoom> {
   const [summary, counts] = await Promise.all([ROOMS.get(views, [roomId]), ROOM_COUNTS.get(views, [roomId])]);
   const membership = userId === undefined ? undefined : ((await findMembership(views, roomId, userId)) ?? 'leave');
   if (summary === undefined || !(await mayKnowOf(views, summary, userId, membership))) {

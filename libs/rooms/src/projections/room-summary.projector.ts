@@ -37,6 +37,9 @@ export const ROOMS = new Collection<readonly [roomId: RoomId], RoomSummary>('roo
   codec: asJson(),
 });
 
+/** The join rules with conditions, which others may still have and do not mean. */
+const RESTRICTED: ReadonlySet<unknown> = new Set(['restricted', 'knock_restricted']);
+
 /** The state event types that matter here, with what each sets. All but m.room.create have an empty state key to count. */
 const READ: Readonly<Record<string, (content: JsonObject) => Partial<RoomSummary>>> = {
   'm.room.name': (content) => ({ name: textOf(content['name']) }),
@@ -45,7 +48,7 @@ const READ: Readonly<Record<string, (content: JsonObject) => Partial<RoomSummary
   'm.room.canonical_alias': (content) => ({ canonical_alias: textOf(content['alias']) }),
   'm.room.join_rules': (content) => ({
     join_rule: textOf(content['join_rule']) ?? 'invite',
-    allowed_room_ids: allowedRooms(content['allow']),
+    allowed_room_ids: RESTRICTED.has(content['join_rule']) ? allowedRooms(content['allow']) : undefined,
   }),
   'm.room.history_visibility': (content) => ({ history_visibility: historyVisibilityOf(content) }),
   'm.room.guest_access': (content) => ({ guest_access: textOf(content['guest_access']) ?? 'forbidden' }),
@@ -62,7 +65,7 @@ export function isSummarised({ type, stateKey }: StateKey): boolean {
 export function roomSummaryProjector(reader: RoomFactReader): Projector {
   return {
     name: 'room-summary',
-    version: 1,
+    version: 2,
     ...owning(ROOMS),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted',
     project(fact, rows) {
@@ -133,7 +136,9 @@ function created(eventId: EventId, pdu: JsonObject): RoomSummary {
 
 function allowedRooms(allow: unknown): readonly string[] | undefined {
   if (!Array.isArray(allow)) return undefined;
-  const rooms = allow.filter(isJsonObject).map((rule) => rule['room_id']);
+  // What conditions of other types mean is not known here: they let nobody in.
+  const rules = allow.filter(isJsonObject).filter((rule) => rule['type'] === 'm.room_membership');
+  const rooms = rules.map((rule) => rule['room_id']);
   return rooms.filter((id): id is string => typeof id === 'string');
 }
 

@@ -88,8 +88,6 @@ async function findRoom(
   const summary = await ROOMS.get(views, [roomId]);
   if (summary === undefined) return undefined;
   const membership = await findMembership(views, roomId, userId);
-  // Who is banned may neither join nor knock.
-  if (membership === 'ban' && summary.history_visibility !== 'world_readable') return undefined;
   if (!(await mayKnowOf(views, summary, userId, membership))) return undefined;
   const counts = await ROOM_COUNTS.get(views, [roomId]);
   const children = summary.type === 'm.space' ? await listSpaceChildren(views, roomId) : [];

@@ -19,6 +19,8 @@ export async function mayKnowOf(
   membership: string | undefined,
 ): Promise<boolean> {
   if (summary.history_visibility === 'world_readable' || INSIDE.has(membership)) return true;
+  // Who is banned may neither join nor knock.
+  if (membership === 'ban') return false;
   const { join_rule: rule, allowed_room_ids: allowed = [] } = summary;
   const version = findRoomVersion(summary.version);
   if (rule === 'public') return true;
