@@ -145,7 +145,7 @@ describe('polls of a session that ends while they wait', () => {
       'a token',
     );
     const requester = { userId: alice.userId as UserId, deviceId: 'D' as DeviceId, isAdmin: false, requestId: '' };
-    const options = { since, fullState: false, useStateAfter: false, timeout: 20_000 };
+    const options = { since, fullState: false, stateAfter: undefined, timeout: 20_000 };
     const poll = app.get(QueryBus).execute(new Sync(requester, session, options, new AbortController().signal));
     await expect(poll).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN', fields: { soft_logout: true } });
     expect(Date.now() - expiry).toBeLessThan(5_000);

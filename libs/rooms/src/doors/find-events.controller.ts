@@ -29,6 +29,7 @@ export class FindEventsController {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** `dir` and `recurse` also by the names they had before they were specified (MSC3715, MSC3981). */
   @Get([RELATIONS, `${RELATIONS}/:relType`, `${RELATIONS}/:relType/:eventType`])
   async relations(
     @CurrentRequester() requester: Requester,
@@ -37,9 +38,10 @@ export class FindEventsController {
   ): Promise<RawJson> {
     const { views } = this;
     const roomId = parseRoomId(room);
-    const recurse = queryBoolean(query, 'recurse') ?? false;
+    const recurse = queryBoolean(query, 'recurse') ?? queryBoolean(query, 'org.matrix.msc3981.recurse') ?? false;
     const tokens = { from: filledText(query, 'from'), to: filledText(query, 'to') };
-    const direction = queryEnum(query, 'dir', ['b', 'f']) ?? 'b';
+    const direction =
+      queryEnum(query, 'dir', ['b', 'f']) ?? queryEnum(query, 'org.matrix.msc3715.dir', ['b', 'f']) ?? 'b';
     const reader = await readerOf(views, requester);
     const {
       room: there,

@@ -12,11 +12,14 @@ import { listThreads } from '../queries/list-threads.js';
 import { renderEvents } from '../queries/render-event.js';
 import { readerOf } from '../reading/reader.js';
 
+/** Where clients look for them that are older than v1.4 (MSC3856 before it was merged). */
+const UNSTABLE = '_matrix/client/unstable/org.matrix.msc3856';
+
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
 /** The threads of a room: client-server API, "Querying threads in a room". */
-@Controller('_matrix/client/v1')
+@Controller(['_matrix/client/v1', UNSTABLE])
 @Authenticated()
 @RateLimited('default')
 export class ThreadsController {

@@ -32,7 +32,7 @@ export class JoinedRooms {
     const data = listRoomAccountData(room.sync, room.roomId, accountData);
     const json =
       `{"summary":${summary === undefined ? '{}' : formatSummary(summary)},` +
-      `"${stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
+      `"${stateAfter ?? 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
       `"timeline":${formatTimeline(this.views.history, await renderTimeline(window, room), window, room)},` +
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
       `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;

@@ -39,7 +39,7 @@ export class LeftRooms {
     const { room, window, states } = await this.look(sync, departure);
     const data = listRoomAccountData(sync, room.roomId, accountData);
     const json =
-      `{"${sync.stateAfter ? 'state_after' : 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
+      `{"${sync.stateAfter ?? 'state'}":{"events":[${(await renderState(states, room)).join()}]},` +
       `"timeline":${formatTimeline(this.views.history, await renderTimeline(window, room), window, room)},` +
       `"account_data":{"events":[${data.join()}]}}`;
     return { json, isNews: true };

@@ -148,7 +148,7 @@ function besideTheTimeline(
   const wanted = room.isFull && members !== undefined ? new Set<string>(members) : undefined;
   // The state at the end has them already, or what is newer than they are, or what won over them.
   const isThere = ({ header }: TimelineRow): boolean =>
-    (isResolved || (room.isFull && room.sync.stateAfter)) && header.position <= room.upTo;
+    (isResolved || (room.isFull && room.sync.stateAfter !== undefined)) && header.position <= room.upTo;
   const untold = hidden.filter(
     (row) => !isThere(row) && (row.header.membership === undefined || wanted?.has(row.header.stateKey!) !== false),
   );

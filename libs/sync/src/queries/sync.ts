@@ -10,6 +10,7 @@ import { SyncFilters } from '../filters/sync-filters.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers, type Watch } from '../notifier/active-users.js';
 import type { Interest } from '../notifier/interest.js';
+import type { StateAfter } from '../streams/sync-context.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
 
@@ -19,7 +20,7 @@ export interface SyncOptions {
   /** A filter's id, or a filter as JSON. */
   readonly filter?: string;
   readonly fullState: boolean;
-  readonly useStateAfter: boolean;
+  readonly stateAfter: StateAfter | undefined;
   /** `rooms` is there where nothing is in it too, as in the version before today's. */
   readonly allSections?: boolean;
   /** How long to wait for news, in milliseconds. */
@@ -67,7 +68,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
     const begin = await this.#beginOf(options.since);
     const filter = await this.filters.get(requester.userId, options.filter);
-    const { fullState, useStateAfter: stateAfter, allSections = false } = options;
+    const { fullState, stateAfter, allSections = false } = options;
     const watch = await this.active.watch(requester.userId);
     try {
       const mayWait = begin.since !== undefined && !fullState;

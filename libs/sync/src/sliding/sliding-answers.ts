@@ -108,7 +108,7 @@ export class SlidingAnswers {
       heard: undefined,
       filter: LAZY,
       fullState: false,
-      stateAfter: true,
+      stateAfter: 'state_after',
       allSections: false,
     });
   }

@@ -11,6 +11,9 @@ import type { KnownRoom } from '../notifier/active-user.js';
 import type { AnsweredMembers } from '../parts/lazy-members.js';
 import type { SignedEvents } from '../parts/signed-events.js';
 
+/** What the state after the timeline is called: by the specification, and before it was in it (MSC4222). */
+export type StateAfter = 'state_after' | 'org.matrix.msc4222.state_after';
+
 /** What one answer to /sync is computed from. Fixed at its start, whatever happens meanwhile. */
 export interface SyncContext {
   readonly requester: Requester;
@@ -25,8 +28,8 @@ export interface SyncContext {
   readonly until: StreamMoment;
   /** All of the state is wanted, whatever the client has. */
   readonly fullState: boolean;
-  /** The state is wanted as it is after the timeline, not before it. */
-  readonly stateAfter: boolean;
+  /** The state is wanted as it is after the timeline, not before it: under this name. */
+  readonly stateAfter: StateAfter | undefined;
   /** What is told of rooms is there where it is empty too, as in the version before today's. */
   readonly allSections: boolean;
   /** Milliseconds since the epoch. */

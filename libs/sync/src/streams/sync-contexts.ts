@@ -12,7 +12,7 @@ import { LazyMembers } from '../parts/lazy-members.js';
 import { SignedEvents } from '../parts/signed-events.js';
 import { NO_ACCOUNT_DATA, readAllAccountData, readChangedAccountData } from './read-account-data.js';
 import { StreamMoments } from './stream-moments.js';
-import type { SyncContext } from './sync-context.js';
+import type { StateAfter, SyncContext } from './sync-context.js';
 
 /** A request for what is new, parsed. */
 export interface SyncRequest {
@@ -24,7 +24,7 @@ export interface SyncRequest {
   readonly heard: Position | undefined;
   readonly filter: SyncFilter;
   readonly fullState: boolean;
-  readonly stateAfter: boolean;
+  readonly stateAfter: StateAfter | undefined;
   readonly allSections: boolean;
   /** By what the client's token is known where it says more than `since`: which members it has is remembered by that. */
   readonly token?: string;

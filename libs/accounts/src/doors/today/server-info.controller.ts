@@ -5,17 +5,47 @@ import { Authenticated } from '#http/authenticated';
 import { RawJson } from '#http/raw-json';
 import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
 
-/** The versions of the specification whose clients find here what they call. */
+/**
+ * The versions of the specification whose clients find here what they call. All of them: some clients look for one by its name. What
+ * they miss nevertheless is listed in docs/conformance.md; v1.13 would have clients offer to report rooms.
+ */
 const VERSIONS =
-  'r0.0.1 r0.1.0 r0.2.0 r0.3.0 r0.4.0 r0.5.0 r0.6.0 r0.6.1 v1.1 v1.2 v1.3 v1.4 v1.5 v1.6 v1.7 v1.8 v1.9 v1.10 v1.11'.split(
+  'r0.0.1 r0.1.0 r0.2.0 r0.3.0 r0.4.0 r0.5.0 r0.6.0 r0.6.1 v1.1 v1.2 v1.3 v1.4 v1.5 v1.6 v1.7 v1.8 v1.9 v1.10 v1.11 v1.12'.split(
     ' ',
   );
 
-/** Parts of later versions: `.stable` says that they are at the paths of the specification. */
+/**
+ * What clients look for by name: parts of the versions above where some do not look at the version, and of later ones. Only what is
+ * there by that name; `.stable` says that it is at the paths of the specification.
+ */
 const UNSTABLE_FEATURES = {
+  // Cross-signing (v1.1): Element Web verifies users only where it is told so.
+  'org.matrix.e2e_cross_signing': true,
+  // Read receipts that nobody else sees (v1.4).
+  'org.matrix.msc2285.stable': true,
+  // The event nearest to a time (v1.6).
+  'org.matrix.msc3030.stable': true,
+  // Threads (v1.4), their receipts and counts, the list of them; relations in either direction (v1.4) and of relations (v1.10).
+  'org.matrix.msc3440.stable': true,
+  'org.matrix.msc3771': true,
+  'org.matrix.msc3773': true,
+  'org.matrix.msc3856': true,
+  'org.matrix.msc3856.stable': true,
+  'org.matrix.msc3715': true,
+  'org.matrix.msc3715.stable': true,
+  'org.matrix.msc3981': true,
+  // The type of a room as a filter of the room directory (v1.4).
+  'org.matrix.msc3827.stable': true,
+  // Redactions by way of /send in every room version (v1.18).
+  'com.beeper.msc4169': true,
   // Profiles with any keys (v1.16).
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,
+  // The state of a room as it is after the timeline (v1.16).
+  'org.matrix.msc4222': true,
+  // Mutual rooms (v1.19).
+  'uk.half-shot.msc2666.query_mutual_rooms': true,
+  'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
 };
 
 const VERSIONS_BODY = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }));

@@ -9,6 +9,7 @@ import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import type { Requester } from '#kernel/requester';
 import { Sync } from '../../queries/sync.js';
+import type { StateAfter } from '../../streams/sync-context.js';
 import { ClientGone } from '../client-gone.js';
 
 /** GET /sync: client-server API, "Syncing". */
@@ -31,10 +32,17 @@ export class SyncController {
       since: filledText(query, 'since'),
       filter: filledText(query, 'filter'),
       fullState: queryBoolean(query, 'full_state') ?? false,
-      useStateAfter: queryBoolean(query, 'use_state_after') ?? false,
+      stateAfter: readStateAfter(query),
       timeout: queryInteger(query, 'timeout') ?? 0,
       allSections: isAlphaDoor(request),
     };
     return new RawJson(await this.queries.execute(new Sync(requester, session, options, gone)));
   }
+}
+
+/** matrix-js-sdk asks by the name of before it was specified, and reads the answer by the same. */
+function readStateAfter(query: QueryValues): StateAfter | undefined {
+  if (queryBoolean(query, 'use_state_after') === true) return 'state_after';
+  const isUnstable = queryBoolean(query, 'org.matrix.msc4222.use_state_after') === true;
+  return isUnstable ? 'org.matrix.msc4222.state_after' : undefined;
 }
