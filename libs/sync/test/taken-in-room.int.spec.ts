@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { Joining } from '#rooms/joining/joining';
+import { ExtremityMerging } from '#rooms/commands/merge-extremities';
+import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { ReceiveRoomHandler } from '#rooms/commands/receive-room';
 import { Receiving } from '#rooms/commands/receiving';
 import { allowAll } from '#rooms/receive/7-check-policy';
@@ -10,7 +13,7 @@ import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';
 import type { DraftOn } from '#testing/receiving/make-on';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { makeRoomToTell, tellRoom } from '#testing/receiving/told-room';
+import { makeRoomToTell, type RoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /** What /sync tells of a room of another server that somebody here joins. */
@@ -38,14 +41,34 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 /** A room of a server that somebody joins. */
-async function joinedBy({ userId }: SyncUser, there: ForeignServer, more: readonly DraftOn[] = []): Promise<RoomId> {
+async function joinedBy(who: SyncUser, there: ForeignServer, more: readonly DraftOn[] = []): Promise<RoomId> {
+  return (await takenInBy(who, there, more)).roomId;
+}
+
+/** The same, with all that happened there. */
+async function takenInBy(
+  { userId }: SyncUser,
+  there: ForeignServer,
+  more: readonly DraftOn[] = [],
+): Promise<RoomToTell> {
   const told = await makeRoomToTell(findRoomVersion('11')!, there, HERE, userId as UserId, more);
   const workers = app.get(RoomWorkers);
   const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), allowAll);
   const joined = await new ReceiveRoomHandler(workers, receiving, app.get(Joining)).execute(tellRoom(told, there));
   if (joined.kind !== 'joined') throw new Error(joined.reason);
   await app.views.whenProcessed(joined.position);
-  return told.roomId;
+  return told;
+}
+
+/** Fetches what happened in a room before somebody here joined it. */
+async function fetchPast({ roomId: id, events }: RoomToTell, there: ForeignServer): Promise<void> {
+  const workers = app.get(RoomWorkers);
+  const receiving = new Receiving(workers, keysKnownTo(TEST_AUTHOR, there), allowAll);
+  const merging = new ExtremityMerging(workers, app.views, TEST_AUTHOR, systemClock);
+  const texts = events.map(({ text }) => text);
+  const command = new ReceivePdus(there.name, id, texts, { isHistory: true });
+  const { position } = await new ReceivePdusHandler(receiving, merging).execute(command);
+  await app.views.whenProcessed(position!);
 }
 
 type Params = Readonly<Record<string, string | boolean | object>>;
@@ -111,5 +134,17 @@ describe('who has joined a room of another server', () => {
     await bob.ok('POST', `/join/${encodeURIComponent(other)}`, {});
     const event = await bob.ok('GET', `${roomPath(other)}/event/${encodeURIComponent(invited.event_id)}`);
     expect(event.unsigned.membership).toBe('invite');
+  });
+
+  it('is led from the first answer to what happened before, once that was fetched', async () => {
+    const there = new ForeignServer('e.example', 6);
+    const told = await takenInBy(alice, there);
+    const { timeline } = (await alice.sync()).rooms.join[told.roomId];
+    expect([timeline.events.length, timeline.limited]).toEqual([1, true]);
+    await fetchPast(told, there);
+    const path = `${roomPath(told.roomId)}/messages?dir=b&limit=1&from=${timeline.prev_batch}`;
+    const { chunk, end } = await alice.ok('GET', path);
+    expect(chunk).toMatchObject([{ type: 'm.room.message', content: { body: 'hello' } }]);
+    expect(end).toBeDefined();
   });
 });

@@ -8,7 +8,7 @@ import type { Views } from '#projections/views';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import { depthKey } from '../projections/event-place.js';
 import { OVERTAKEN, TIMELINE, TOPOLOGY, type TopologyKey } from '../projections/timeline-collections.js';
-import { rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
+import { type RowHeader, rowHeaderOf, type TimelineRow } from '../projections/timeline-row.js';
 import { findLastRow } from '../reading/event-rows.js';
 
 /** Of what is read: where it begins in the order of the graph, or where it ends. */
@@ -79,19 +79,24 @@ async function isOfRoom(views: Views, roomId: RoomId, { depth, place }: Timeline
  */
 export async function placeAfter(views: Views, roomId: RoomId, upTo: Place, end: End): Promise<TimelinePlace> {
   const last = (await findLastRow(views, roomId, upTo))?.header;
-  if (last === undefined) return FIRST;
-  const { depth, position } = last;
   if (end === 'lower') {
+    if (last === undefined) return FIRST;
+    const { depth, position } = last;
     const shallowest = await shallowestSince(views, roomId, upTo);
     return shallowest < depth ? { depth: shallowest, place: upTo } : { depth, place: position };
   }
-  const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 } as const;
-  const [overtaken] = await OVERTAKEN.scan(views, range);
-  const deepest = Math.max(depth, overtaken?.value.deepest ?? 0);
+  const deepest = last === undefined ? FIRST : await deepestUpTo(views, roomId, last);
   const next = typeof upTo === 'string' ? undefined : await TIMELINE.get(views, [roomId, upTo.before]);
   const header = next === undefined ? undefined : rowHeaderOf(next);
-  if (header?.isAfterGap === true && header.depth > deepest) return { depth: header.depth, place: upTo };
-  return { depth: deepest, place: position };
+  // The first event that was news of a room that was joined elsewhere came after a gap too.
+  return header?.isAfterGap === true && header.depth > deepest.depth ? { depth: header.depth, place: upTo } : deepest;
+}
+
+/** The place behind all that had come with an event of the log, where deeper ones had come before it. */
+async function deepestUpTo(views: Views, roomId: RoomId, { depth, position }: RowHeader): Promise<TimelinePlace> {
+  const range = { prefix: [roomId], to: [roomId, position], reverse: true, limit: 1 } as const;
+  const [overtaken] = await OVERTAKEN.scan(views, range);
+  return { depth: Math.max(depth, overtaken?.value.deepest ?? 0), place: position };
 }
 
 /** How many late events are looked at; of more a page leaves out nothing, down to the first event of the room. */
