@@ -74,3 +74,12 @@ it('nothing is noted of a device that was told of nothing since it came last', a
   inboxes.noteArrival(BOB, positionOf(3));
   await expect.poll(() => notes(log)).toHaveLength(2);
 });
+
+it('what another process has noted already stays so: only the last fact counts, and it names the furthest place', async () => {
+  const [log, views] = [new MemoryEventStore(), await withThree()];
+  const [one, another] = [new Inboxes(log, systemClock, views), new Inboxes(log, systemClock, views)];
+  await one.expire(BOB, positionOf(1), 'age');
+  await another.expire(BOB, positionOf(3), 'age');
+  await one.expire(BOB, positionOf(2), 'age');
+  expect((await notes(log)).at(-1)).toEqual(['to-device-expired', positionOf(3)]);
+});
