@@ -13,6 +13,7 @@ import { foldRemoteDeviceFact, type RemoteDevices } from '#devices/decide/remote
 import { REMOTE_DEVICES_PREFIX } from '#devices/facts/remote-device-facts';
 import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
+import { keptIn, PRESENCE_STREAM_PREFIX } from '#ephemeral/facts/presence-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
 import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
@@ -90,6 +91,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
     return facts.reduce<RemoteDevices | undefined>(foldRemoteDeviceFact, undefined);
   }
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
+  if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return keptIn(facts.at(-1)!);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
   if (stream.startsWith(SLIDING_STREAM_PREFIX)) {

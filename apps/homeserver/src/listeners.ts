@@ -1,3 +1,4 @@
+import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import type { Type } from '@nestjs/common';
@@ -5,4 +6,4 @@ import type { Listener } from '#projections/listener';
 import { ActiveUsers } from '#sync/notifier/active-users';
 
 /** The providers that the projections tell of new facts, in this order. */
-export const LISTENERS: readonly Type<Listener>[] = [KnownTokens, EndTyping, ActiveUsers];
+export const LISTENERS: readonly Type<Listener>[] = [KnownTokens, EndTyping, NoteActivity, ActiveUsers];

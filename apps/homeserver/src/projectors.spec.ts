@@ -245,6 +245,11 @@ describe('the rows of every projector', () => {
       remote('remote-signing-keys-updated', { self_signing_key: {} }),
       remote('remote-devices-missed', { stream_id: 4 }),
     ];
+    const presence: readonly StreamFact[] = [
+      { stream: `presence-${ALICE}`, type: 'presence-kept', data: { last_active: 1, present: true } },
+      { stream: `presence-${BOB}`, type: 'presence-kept', data: { present: true } },
+      { stream: `presence-${BOB}`, type: 'presence-kept', data: { last_active: 2, choice: 'hidden', status_msg: 's' } },
+    ];
     life = [
       ...inRoom,
       past,
@@ -260,6 +265,7 @@ describe('the rows of every projector', () => {
       ...remotes,
       ...messages,
       ...backups,
+      ...presence,
       ...accounts,
     ];
   });

@@ -1,6 +1,7 @@
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
+import { presenceProjector } from '#ephemeral/projections/presence.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
@@ -10,6 +11,6 @@ import { roomProjectors } from '#rooms/projections/room-projectors';
 /** Every projector of the house: what the server runs, and what the command line can rebuild, replay and verify. */
 export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
-  const own = [...directoryProjectors(reader), receiptsProjector, pushRulesProjector];
+  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
   return [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
 }

@@ -12,6 +12,7 @@ import { Inboxes } from '#devices/inboxes';
 import { KeyBackups } from '#devices/key-backups';
 import { RendezvousSessions } from '#devices/rendezvous/rendezvous-sessions';
 import { Aliases } from '#directory/aliases';
+import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
 import { RateLimits } from '#http/rate-limits';
@@ -50,6 +51,7 @@ export function watchCaches(
     'cross-signing': of(CrossSigning),
     'device-keys': of(DeviceKeys),
     'forgotten-rooms': of(ForgetRoomHandler),
+    'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
     'merges-in-vain': of(ExtremityMerging),

@@ -24,6 +24,7 @@ describe('the configuration', () => {
       federationAllowPrivate: false,
       appservices: [],
       rateLimits: true,
+      presence: true,
       log: 'info',
       eventStoreUrl: undefined,
       eventStoreNamespace: 'annals',
@@ -40,9 +41,12 @@ describe('the configuration', () => {
   });
 
   it('reads lists, numbers and switches of YAML', () => {
-    const config = loadConfig({}, 'listen: 9000\nrate_limits: false\nappservices: [a.yaml, /b.yaml]\nsmtp_url: off\n');
+    const config = loadConfig(
+      {},
+      'listen: 9000\nrate_limits: false\npresence: off\nappservices: [a.yaml, /b.yaml]\nsmtp_url: off\n',
+    );
     expect(config.listen).toEqual({ host: '127.0.0.1', port: 9000 });
-    expect(config.rateLimits).toBe(false);
+    expect([config.rateLimits, config.presence]).toEqual([false, false]);
     expect(config.appservices).toEqual([resolve('a.yaml'), '/b.yaml']);
     expect(config.smtpUrl).toBeUndefined();
   });
@@ -72,6 +76,7 @@ describe('the configuration', () => {
     ['ANNALS_PUBLIC_URL', 'example.org'],
     ['ANNALS_REGISTRATION', 'maybe'],
     ['ANNALS_RATE_LIMITS', 'yes'],
+    ['ANNALS_PRESENCE', 'sometimes'],
     ['ANNALS_LOG', 'loud'],
     ['ANNALS_ROLES', 'federation'],
     ['ANNALS_FEDERATION_ALLOW_PRIVATE', '1'],

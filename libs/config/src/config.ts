@@ -42,6 +42,8 @@ export interface Config {
   /** Absolute paths of registration files. */
   readonly appservices: readonly string[];
   readonly rateLimits: boolean;
+  /** Whether people are told who is there. */
+  readonly presence: boolean;
   readonly log: LogLevel;
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   readonly trustProxy: readonly string[];
@@ -113,7 +115,7 @@ function yamlScalar(key: string, value: unknown): string {
   if (value === null) return '';
   // A list of lists means nothing, and one in YAML may hold itself.
   if (Array.isArray(value)) return value.map((item) => yamlScalar(key, Array.isArray(item) ? {} : item)).join(',');
-  if (key === 'rate_limits' && typeof value === 'boolean') return value ? 'on' : 'off';
+  if (DEFAULTS.get(key) === 'on' && typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value).trim();
   throw new ConfigError(`annals.yaml: ${key}: must be a single value`);
 }
@@ -162,6 +164,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     recaptcha: recaptchaOf(settings),
     appservices: Object.freeze(list(settings.appservices).map((path) => resolve(path))),
     rateLimits: settings.rate_limits === 'on',
+    presence: settings.presence === 'on',
     log: settings.log as LogLevel, // Checked by the validator.
     trustProxy: Object.freeze(list(settings.trust_proxy)),
   });

@@ -119,6 +119,9 @@ export class Settings {
   @OneOf(SWITCH)
   rate_limits = 'on';
 
+  @OneOf(SWITCH)
+  presence = 'on';
+
   @OneOf(LOG_LEVELS)
   log: string = 'info';
 

@@ -6,6 +6,7 @@ import { DEVICE_KEY_SHAPES } from '#devices/facts/device-key-facts';
 import { TO_DEVICE_SHAPES } from '#devices/facts/to-device-facts';
 import { REMOTE_DEVICE_SHAPES } from '#devices/facts/remote-device-facts';
 import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
+import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
 import { LOG_SHAPES } from '#event-store/log-identity';
@@ -22,6 +23,7 @@ export const FACT_SHAPES: FactShapes = {
   ...REGISTRATION_TOKEN_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...RECEIPT_SHAPES,
+  ...PRESENCE_SHAPES,
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,
   ...REMOTE_DEVICE_SHAPES,

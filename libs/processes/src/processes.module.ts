@@ -15,6 +15,8 @@ import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
 import { ClosedConnections } from './sliding-sync/closed-connections.effect.js';
+import { EndedPresence } from './ended-presence/ended-presence.effect.js';
+import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
 import { RemovedDevices } from './to-device/removed-devices.effect.js';
@@ -38,8 +40,13 @@ export const EFFECTS: readonly Type<Effect>[] = [
   MissedDevices,
   RemovedKeys,
   ClosedConnections,
+  EndedPresence,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */
-@Module({ imports: [CqrsModule, DevicesModule, SyncModule], providers: [...EFFECTS], exports: [...EFFECTS] })
+@Module({
+  imports: [CqrsModule, DevicesModule, EphemeralModule, SyncModule],
+  providers: [...EFFECTS],
+  exports: [...EFFECTS],
+})
 export class ProcessesModule {}

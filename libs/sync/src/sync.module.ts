@@ -18,6 +18,8 @@ import { LazyMembers } from './parts/lazy-members.js';
 import { LeftRooms } from './parts/left-rooms.js';
 import { SharedRows } from './parts/recent-rows.js';
 import { SignedEvents } from './parts/signed-events.js';
+import { PresenceChanges } from './presence/presence-changes.js';
+import { PresenceNews } from './presence/presence-news.js';
 import { EventsHandler } from './queries/events.js';
 import { InitialSyncHandler } from './queries/initial-sync.js';
 import { KeyChangesHandler } from './queries/key-changes.js';
@@ -72,6 +74,8 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     LeftBehind,
     LeftRooms,
     ListSubjects,
+    PresenceChanges,
+    PresenceNews,
     ReceiptsExtension,
     RoomInitialSyncHandler,
     RoomOverviews,

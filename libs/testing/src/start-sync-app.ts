@@ -12,7 +12,9 @@ import { deviceProjectors } from '#devices/projections/device-projectors';
 import { DirectoryModule } from '#directory/directory.module';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { presenceProjector } from '#ephemeral/projections/presence.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
+import { NoteActivity } from '#ephemeral/presence/note-activity';
 import { EndTyping } from '#ephemeral/typing/end-typing';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
@@ -76,13 +78,15 @@ export async function startSyncApp(
     ANNALS_REGISTRATION: 'open',
     ANNALS_RATE_LIMITS: 'off',
     ANNALS_DATA_DIR: directory,
+    // What wakes long polls as people come and go is told by its own suites.
+    ANNALS_PRESENCE: 'off',
     ...settings,
   });
   const store = new TodaysEventStore(log, FACT_SHAPES, ROOM_PARTS);
   const listeners: Listener[] = [];
   const effects: Effect[] = [];
   const reader = createRoomFactReader();
-  const own = [...directoryProjectors(reader), receiptsProjector, pushRulesProjector];
+  const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
   const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();
@@ -122,7 +126,7 @@ export async function startSyncApp(
     bodyParser: false,
     logger: ['error', 'warn'],
   });
-  for (const listener of [KnownTokens, EndTyping, ActiveUsers])
+  for (const listener of [KnownTokens, EndTyping, NoteActivity, ActiveUsers])
     listeners.push(app.get<Listener>(listener, { strict: false }));
   for (const effect of EFFECTS) effects.push(app.get(effect, { strict: false }));
   await views.start();

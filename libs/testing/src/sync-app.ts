@@ -22,10 +22,12 @@ type Params = Readonly<Record<string, string | number | boolean | object>>;
 export class SyncApp {
   readonly directory = mkdtempSync(join(tmpdir(), 'annals-sync-'));
   #running: RunningApp | undefined;
+  #settings: Readonly<Record<string, string>> = {};
 
   /** Starts it over stores of its own, or over those given. */
   static async start(stores?: Stores, settings: Readonly<Record<string, string>> = {}): Promise<SyncApp> {
     const app = new SyncApp();
+    app.#settings = settings;
     app.#running = await startSyncApp(app.directory, stores ?? (await openStores(app.directory)), settings);
     return app;
   }
@@ -38,7 +40,7 @@ export class SyncApp {
   /** Ends and starts again over the same stores. */
   async restart(): Promise<void> {
     await this.#running?.close();
-    this.#running = await startSyncApp(this.directory, await openStores(this.directory));
+    this.#running = await startSyncApp(this.directory, await openStores(this.directory), this.#settings);
   }
 
   async close(): Promise<void> {

@@ -2,15 +2,18 @@ import type { LogHistory, SettledPlace } from '#event-store/log-history';
 import { MatrixError } from '#kernel/matrix-error';
 import { comparePlaces, type Place, type Position, START } from '#kernel/position';
 import type { Places } from '../pagination.js';
+import { findPresenceMark, formatPresenceMark, type PresenceMark } from './presence-mark.js';
 import { findTypingMark, formatTypingMark, NO_TYPING, type TypingMark } from './typing-mark.js';
 
 /**
- * A moment in all that a user hears of: everything up to and including a position of the log, and typing notifications up to
- * a mark of this run of the server or of an earlier one.
+ * A moment in all that a user hears of: everything up to and including a position of the log, and typing notifications and presence
+ * up to marks of this run of the server or of an earlier one.
  */
 export interface StreamMoment {
   readonly position: Position;
   readonly typing: TypingMark;
+  /** Undefined: no presence was told. */
+  readonly presence?: PresenceMark;
   /** Messages to the device were told up to here only, for there were too many; undefined: up to the position. */
   readonly inbox?: Position;
 }
@@ -19,6 +22,7 @@ export interface StreamMoment {
 export interface StreamPlace {
   readonly place: Place;
   readonly typing: TypingMark;
+  readonly presence?: PresenceMark;
 }
 
 /** A place that a client came with. */
@@ -27,30 +31,37 @@ export type StreamToken = StreamPlace & SettledPlace & Pick<StreamMoment, 'inbox
 /** Before the first event. */
 export const BEGINNING: StreamPlace = Object.freeze({ place: START, typing: NO_TYPING });
 
-/** `s<place>_<typing>`, and where messages to the device were told up to an earlier place only `_<place>`. */
-const STREAM_TOKEN = /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300})(?:_([0-9a-f-]{1,30}))?)?$/;
+/**
+ * `s<place>_<typing>`, where presence was told `_p<presence>`, and where messages to the device were told up to an earlier place only
+ * `_<place>`.
+ */
+const STREAM_TOKEN = /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300})(?:_p([0-9a-f.]{1,30}))?(?:_([0-9a-f-]{1,30}))?)?$/;
 
 /** A place of the event stream as clients hold it. */
-export function formatStreamPlace(history: LogHistory, { place, typing }: StreamPlace): string {
-  return `s${history.format(place)}_${formatTypingMark(typing)}`;
+export function formatStreamPlace(history: LogHistory, { place, typing, presence }: StreamPlace): string {
+  const text = `s${history.format(place)}_${formatTypingMark(typing)}`;
+  return presence === undefined ? text : `${text}_p${formatPresenceMark(presence)}`;
 }
 
 /** A moment as clients hold it. */
-export function formatStreamMoment(history: LogHistory, { position, typing, inbox }: StreamMoment): string {
-  const text = formatStreamPlace(history, { place: position, typing });
+export function formatStreamMoment(history: LogHistory, { position, inbox, ...marks }: StreamMoment): string {
+  const text = formatStreamPlace(history, { place: position, ...marks });
   return inbox === undefined ? text : `${text}_${history.format(inbox)}`;
 }
 
 /** Reads what `formatStreamPlace` wrote; undefined for anything else. A token without a mark has heard no typing. */
 export function findStreamToken(history: LogHistory, text: string): StreamToken | undefined {
-  const [, placed = '', mark, told] = STREAM_TOKEN.exec(text) ?? [];
+  const [, placed = '', mark, presenceMark, told] = STREAM_TOKEN.exec(text) ?? [];
   const settled = history.find(placed);
   const typing = mark === undefined ? NO_TYPING : findTypingMark(mark);
+  const presence = presenceMark === undefined ? undefined : findPresenceMark(presenceMark);
   if (settled === undefined || typing === undefined) return undefined;
-  if (told === undefined) return { ...settled, typing };
+  if (presenceMark !== undefined && presence === undefined) return undefined;
+  const marks = { typing, ...(presence === undefined ? {} : { presence }) };
+  if (told === undefined) return { ...settled, ...marks };
   const [place, inbox] = [settled.place, history.find(told)?.place];
   if (typeof place !== 'string' || typeof inbox !== 'string' || inbox > place) return undefined;
-  return { ...settled, typing, inbox };
+  return { ...settled, ...marks, inbox };
 }
 
 /** A moment that a client came with. */
@@ -64,19 +75,27 @@ export function parseStreamMoment(history: LogHistory, text: string, parameter: 
   const token = findStreamToken(history, text);
   if (token === undefined || typeof token.place !== 'string')
     throw new MatrixError('M_INVALID_PARAM', `${parameter}: not a token of this server`);
-  const { place: position, typing, inbox, isLost } = token;
-  return { position, typing, isLost, ...(inbox === undefined ? {} : { inbox }) };
+  const { place: position, ...rest } = token;
+  return { position, ...rest };
 }
 
 /** The moment of a place, for all that is no event: to that, just before an event and just after it are the same. */
-export function momentOf({ place, typing }: StreamPlace): StreamMoment {
-  return { position: typeof place === 'string' ? place : place.before, typing };
+export function momentOf({ place, typing, presence }: StreamPlace): StreamMoment {
+  const position = typeof place === 'string' ? place : place.before;
+  return { position, typing, ...(presence === undefined ? {} : { presence }) };
+}
+
+/** The place of a moment. */
+export function placeOf({ position, typing, presence }: StreamMoment): StreamPlace {
+  return { place: position, typing, ...(presence === undefined ? {} : { presence }) };
 }
 
 /** The order of places in the event stream. */
 export function compareStreamPlaces(a: StreamPlace, b: StreamPlace): number {
-  if (a.typing.run !== b.typing.run) return comparePlaces(a.place, b.place);
-  return comparePlaces(a.place, b.place) || a.typing.sequence - b.typing.sequence;
+  const place = comparePlaces(a.place, b.place);
+  if (place !== 0 || a.typing.run !== b.typing.run) return place;
+  const presenceOf = ({ presence }: StreamPlace): number => presence?.sequence ?? 0;
+  return a.typing.sequence - b.typing.sequence || presenceOf(a) - presenceOf(b);
 }
 
 /** A list that is in the order of the log, such as that of a room's members by their last changes, and the tokens of its pages. */

@@ -11,6 +11,7 @@ import {
   findStreamToken,
   formatStreamMoment,
   formatStreamPlace,
+  momentOf,
   parseStreamMoment,
   placesInLog,
 } from './stream-token.js';
@@ -66,6 +67,10 @@ describe('tokens', () => {
         expect(parseEventStreamPlace(of, stream, 'from')).toEqual({ place: at, typing: mark, isLost: false });
         const sync = formatStreamMoment(of, { position: moment, typing: mark });
         expect(parseStreamMoment(of, sync, 'since')).toEqual({ position: moment, typing: mark, isLost: false });
+        const told = { position: moment, typing: mark, presence: { run: '01abcdef', sequence: 12 } };
+        expect(parseStreamMoment(of, formatStreamMoment(of, told), 'since')).toEqual({ ...told, isLost: false });
+        const both = { ...told, inbox: positionOf(0) };
+        expect(parseStreamMoment(of, formatStreamMoment(of, both), 'since')).toEqual({ ...both, isLost: false });
         const cut = { position: moment, typing: mark, inbox: positionOf(0) };
         const ofCut = formatStreamMoment(of, cut);
         expect(parseStreamMoment(of, ofCut, 'since')).toEqual({ ...cut, isLost: false });
@@ -105,7 +110,7 @@ describe('tokens', () => {
           const { inbox, ...before } = stream;
           expect(findStreamToken(of, formatStreamPlace(of, before))).toEqual(before);
           if (inbox !== undefined && typeof before.place === 'string') {
-            const moment = { position: before.place, typing: before.typing, inbox };
+            const moment = { ...momentOf(before), inbox };
             expect(findStreamToken(of, formatStreamMoment(of, moment))).toEqual(stream);
           }
         }
@@ -127,6 +132,11 @@ describe('tokens', () => {
       's1_2_3',
       's1_0_2',
       's1_0_b1',
+      's1_0_p',
+      's1_0_p1',
+      's1_0_pabcdef01',
+      's1_0_pabcdef01.',
+      's1_0_1_pabcdef01.1',
       's1_2',
       's1_abcdef01',
       's1_abcdef01.',

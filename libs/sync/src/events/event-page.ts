@@ -1,7 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { type PagePlan, pageEnds } from '#http/pagination';
-import { BEGINNING, formatStreamPlace, momentOf, type StreamMoment, type StreamPlace } from '#http/tokens/stream-token';
+import {
+  BEGINNING,
+  formatStreamPlace,
+  momentOf,
+  placeOf,
+  type StreamMoment,
+  type StreamPlace,
+} from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { comparePlaces, isAfter } from '#kernel/position';
@@ -15,6 +22,7 @@ import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { PresenceNews } from '../presence/presence-news.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
 import { renderForEventStream } from './render-event-stream.js';
@@ -53,13 +61,14 @@ export class EventPages {
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
     @Inject(ROOM_EPHEMERALS) private readonly ephemerals: readonly RoomEphemeral[],
+    private readonly presence: PresenceNews,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Reads a page, of what there is at a moment. */
   async read(user: ActiveUser, request: EventPageRequest, moment: StreamMoment): Promise<EventPage> {
     const { plan, requester, form } = request;
-    const now = { place: moment.position, typing: moment.typing };
+    const now = placeOf(moment);
     const from = resolve(plan.from, now);
     const to = resolve(plan.to, now);
     const reverse = plan.direction === 'b';
@@ -149,17 +158,20 @@ export class EventPages {
   }
 
   /** Ephemeral events and account data: of rooms only those that the user is in now. */
-  #ephemeral(
+  async #ephemeral(
     user: ActiveUser,
     reader: Reader,
-    { roomId: only, filter }: EventPageRequest,
+    { roomId: only, filter, form }: EventPageRequest,
     from: StreamPlace,
     to: StreamPlace,
   ): Promise<string[]> {
-    const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join').map(([roomId]) => roomId);
-    const rooms = joined.filter((roomId) => only === undefined || roomId === only);
-    const range = { reader, rooms, filter, from: momentOf(from), to: momentOf(to) };
-    return readEphemeralEvents(this.views, this.ephemerals, range);
+    const joined = [...user.rooms].filter(([, { membership }]) => membership === 'join');
+    const rooms = new Map(joined.filter(([roomId]) => only === undefined || roomId === only));
+    const [since, until] = [momentOf(from), momentOf(to)];
+    const changed = await this.presence.changed({ userId: reader.userId, rooms }, since, until);
+    const presence = await this.presence.renderForEventStream(reader, changed, form, filter?.presence);
+    const range = { reader, rooms: [...rooms.keys()], filter, from: since, to: until };
+    return [...presence, ...(await readEphemeralEvents(this.views, this.ephemerals, range))];
   }
 }
 
@@ -168,9 +180,9 @@ function resolve(bound: 'START' | 'END' | StreamPlace, now: StreamPlace): Stream
   return bound === 'END' ? now : bound;
 }
 
-/** The moment at which a page that ends with this row goes on. Typing is told of only where a page ends with the stream. */
+/** The moment at which a page that ends with this row goes on. Typing and presence are told of only where a page ends with the stream. */
 function placeAt(row: TimelineRow | undefined, reverse: boolean, from: StreamPlace): StreamPlace {
   if (row === undefined) return from;
   const { position } = row.header;
-  return { place: reverse ? { before: position } : position, typing: from.typing };
+  return { ...from, place: reverse ? { before: position } : position };
 }

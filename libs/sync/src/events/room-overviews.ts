@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { PUBLIC_ROOMS } from '#directory/projections/directory.projector';
 import { listReceipts, receiptContents } from '#ephemeral/queries/list-receipts';
-import { formatStreamMoment, formatStreamPlace, type StreamMoment } from '#http/tokens/stream-token';
+import { formatStreamMoment, formatStreamPlace, placeOf, type StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { VIEWS, type Views } from '#projections/views';
@@ -67,7 +67,7 @@ export class RoomOverviews {
     const { shown } = await readWindow(recent, { after: undefined, limit, shows });
     const [first] = shown;
     const end = formatStreamMoment(this.views.history, { ...now, position: upTo });
-    const before = first && { place: { before: first.header.position }, typing: now.typing };
+    const before = first && { ...placeOf(now), place: { before: first.header.position } };
     const start = before === undefined ? end : formatStreamPlace(this.views.history, before);
     const all = await (until === undefined
       ? listStateRowsAt(this.views, roomId, upTo)

@@ -7,10 +7,12 @@ import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { COVERED } from '../streams/covered.js';
-import { ActiveUser } from './active-user.js';
+import { ActiveUser, type KnownRoom } from './active-user.js';
 import { type MembershipTouch, type Touch, touchOf } from './fact-touches.js';
 import { Interest } from './interest.js';
+import type { MembershipFollower } from './membership-follower.js';
 import { Recent } from './recent.js';
+import { addTo, removeFrom } from './set-index.js';
 
 /** A user and the interest registered for a request of that user. */
 export interface Watch {
@@ -48,6 +50,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   /** Requests that watch a room without being joined to it. */
   readonly #visitors = new Map<RoomId, Set<Interest>>();
   readonly #seeing: { readonly position: Position; readonly resolve: () => void }[] = [];
+  #follower: MembershipFollower | undefined;
   #seen: Position | undefined;
   #recent: Recent | undefined;
   #waiting = 0;
@@ -124,6 +127,34 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     for (const interest of this.#visitors.get(roomId) ?? []) interest.wake();
   }
 
+  /** Wakes the requests that hear of presence, of these users and of who is in any of the rooms, each once. Answers how many. */
+  wakeForPresence(userIds: Iterable<UserId>, roomIds: Iterable<RoomId>): number {
+    const users = new Set<ActiveUser | undefined>();
+    for (const userId of userIds) users.add(this.#users.get(userId));
+    for (const roomId of roomIds) for (const user of this.#joined.get(roomId) ?? []) users.add(user);
+    let woken = 0;
+    for (const user of users) {
+      for (const interest of user?.interests ?? []) {
+        if (!interest.hearsPresence) continue;
+        interest.wake();
+        woken++;
+      }
+    }
+    this.#wakeUps += woken;
+    return woken;
+  }
+
+  /** The rooms that a user has to do with. */
+  roomsOf(userId: UserId): ReadonlyMap<RoomId, KnownRoom> | Promise<ReadonlyMap<RoomId, KnownRoom>> {
+    const user = this.#get(userId);
+    return user instanceof ActiveUser ? user.rooms : user.then(({ rooms }) => rooms);
+  }
+
+  /** Has somebody told where users come and go. */
+  follow(follower: MembershipFollower): void {
+    this.#follower = follower;
+  }
+
   /** Wakes the requests of a user: for streams that are not in the log. */
   wakeUser(userId: UserId): void {
     const user = this.#users.get(userId);
@@ -154,8 +185,11 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         const { roomId } = touch;
         this.recent.rooms.touch(roomId, position);
         if (touch.hasMembers) this.recent.members.touch(roomId, position);
-        const targets = touch.members((userId) => this.#users.has(userId));
-        for (const target of targets) this.#setMembership(target, roomId, position);
+        const targets = touch.members((userId) => this.#users.has(userId) || this.#follower?.follows(userId) === true);
+        for (const target of targets) {
+          this.#setMembership(target, roomId, position);
+          this.#follower?.moved(target.userId, roomId, target.membership);
+        }
         this.wakeRoom(roomId);
         return;
       }
@@ -263,15 +297,4 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
       if (user.usedAt < limit && user.interests.size === 0 && !this.#loading.has(user.userId)) this.#drop(user);
     }
   }
-}
-
-function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  if (values === undefined) index.set(key, new Set([value]));
-  else values.add(value);
-}
-
-function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  if (values?.delete(value) === true && values.size === 0) index.delete(key);
 }

@@ -5,6 +5,8 @@
 export class Interest {
   #woken = false;
   #resolve: (() => void) | undefined;
+  /** Whether presence is told of where it waits: else it is not woken for that. */
+  hearsPresence = true;
 
   /** `onClose` takes it out of whatever would wake it. */
   constructor(private readonly onClose: (interest: Interest) => void) {}

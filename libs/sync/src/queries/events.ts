@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
-import { compareStreamPlaces, momentOf, type StreamMoment } from '#http/tokens/stream-token';
+import { compareStreamPlaces, momentOf, placeOf, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
@@ -57,7 +57,7 @@ export class EventsHandler implements IQueryHandler<Events> {
       for (;;) {
         interest.rearm();
         const now = await this.moments.moment(latestOf(plan), hears);
-        fixed ??= isLive(plan) ? { ...plan, from: { place: now.position, typing: now.typing } } : plan;
+        fixed ??= isLive(plan) ? { ...plan, from: placeOf(now) } : plan;
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
         // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.
         const validUntil = await session.validUntil();
@@ -75,8 +75,8 @@ export class EventsHandler implements IQueryHandler<Events> {
     const settle = async (bound: typeof plan.from): Promise<typeof plan.from> => {
       if (typeof bound !== 'object') return bound;
       const token = momentOf(bound);
-      const { position, typing } = await this.moments.settle(token);
-      return { typing, place: position === token.position ? bound.place : position };
+      const settled = await this.moments.settle(token);
+      return settled.position === token.position ? bound : placeOf(settled);
     };
     return { ...plan, from: await settle(plan.from), to: await settle(plan.to) };
   }

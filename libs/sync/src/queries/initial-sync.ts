@@ -14,6 +14,7 @@ import { RoomOverviews, type OverviewRequest } from '../events/room-overviews.js
 import type { KnownRoom } from '../notifier/active-user.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { PresenceNews } from '../presence/presence-news.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readAllAccountData } from '../streams/read-account-data.js';
 import type { AccountDataByRoom } from '../streams/sync-context.js';
@@ -51,6 +52,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     private readonly active: ActiveUsers,
     private readonly contexts: SyncContexts,
     private readonly overviews: RoomOverviews,
+    private readonly presence: PresenceNews,
   ) {}
 
   async execute({ requester, session, options }: InitialSync): Promise<string> {
@@ -72,13 +74,15 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
         if (room === undefined) continue;
         rooms.push(`{${room}}`);
       }
+      const there = this.presence.present({ userId: requester.userId, rooms: user.rooms });
+      const presence = await this.presence.renderForEventStream(reader, there, options.form, filter?.presence);
       await session.validUntil();
       // Push rules have an endpoint of their own in API v1.
       const global = data.global
         .filter(({ type }) => type !== 'm.push_rules' && (filter?.accountData.matches({ type }) ?? true))
         .map(formatAccountData);
       return (
-        `{"end":"${formatStreamMoment(this.views.history, now)}","rooms":[${rooms.join()}],"presence":[],` +
+        `{"end":"${formatStreamMoment(this.views.history, now)}","rooms":[${rooms.join()}],"presence":[${presence.join()}],` +
         `"receipts":[${receipts.join()}],"account_data":[${global.join()}]}`
       );
     } finally {

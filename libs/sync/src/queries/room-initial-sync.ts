@@ -7,7 +7,9 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
 import { openRoom } from '#rooms/reading/open-room';
-import { readerOf } from '#rooms/reading/reader';
+import { type Reader, readerOf } from '#rooms/reading/reader';
+import { ActiveUsers } from '../notifier/active-users.js';
+import { PresenceNews } from '../presence/presence-news.js';
 import { RoomOverviews } from '../events/room-overviews.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import { StreamMoments } from '../streams/stream-moments.js';
@@ -33,6 +35,8 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
     @Inject(VIEWS) private readonly views: Views,
     private readonly moments: StreamMoments,
     private readonly overviews: RoomOverviews,
+    private readonly active: ActiveUsers,
+    private readonly presence: PresenceNews,
   ) {}
 
   async execute({ requester, session, roomId, options }: RoomInitialSync): Promise<string> {
@@ -43,7 +47,15 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
     const request = { reader, now, ...options };
     const members = await this.overviews.read(open.room.membership, open, data, request);
     const receipts = await this.overviews.readReceipts(open, request);
+    const presence = open.room.isIn ? await this.#presence(roomId, reader, options) : [];
     await session.validUntil();
-    return `{${members},"presence":[],"receipts":[${receipts.join()}]}`;
+    return `{${members},"presence":[${presence.join()}],"receipts":[${receipts.join()}]}`;
+  }
+
+  async #presence(roomId: RoomId, reader: Reader, { form, filter }: RoomInitialSync['options']): Promise<string[]> {
+    const known = (await this.active.roomsOf(reader.userId)).get(roomId);
+    if (known === undefined) return [];
+    const asked = { userId: reader.userId, rooms: new Map([[roomId, known]]) };
+    return this.presence.renderForEventStream(reader, this.presence.present(asked, true), form, filter?.presence);
   }
 }

@@ -60,6 +60,8 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
   async execute({ requester, session, request, gone }: SlidingSync): Promise<SlidingAnswer> {
     const begun = await this.#begin(requester, request);
     const watch = await this.active.watch(requester.userId);
+    // Sliding sync has no extension that tells of presence.
+    watch.interest.hearsPresence = false;
     try {
       const mayWait = begun.since !== undefined;
       const deadline = mayWait ? this.clock.elapsed() + Math.min(request.timeout, MAX_WAIT_MS) : 0;

@@ -5,6 +5,7 @@ import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { PresenceChanges } from '../presence/presence-changes.js';
 import { COVERED } from './covered.js';
 
 /** The moments that stream tokens name: where an answer begins, and how far one may go. */
@@ -14,6 +15,7 @@ export class StreamMoments {
     @Inject(VIEWS) private readonly views: Views,
     private readonly active: ActiveUsers,
     private readonly typing: Typing,
+    private readonly presence: PresenceChanges,
     @Inject(COVERED) private readonly covered: readonly string[],
   ) {}
 
@@ -33,7 +35,8 @@ export class StreamMoments {
     let position = passed < seen ? passed : seen;
     // Where a projection is paused or filled anew the answer stands still, and never goes back.
     if (since !== undefined && since.position > position) position = since.position;
-    return { position, typing: this.typing.mark(hears) };
+    const presence = this.presence.mark();
+    return { position, typing: this.typing.mark(hears), ...(presence === undefined ? {} : { presence }) };
   }
 
   /**
@@ -45,7 +48,7 @@ export class StreamMoments {
     await this.active.catchUp();
     const seen = this.active.position;
     if (token.position <= seen) return token;
-    const { typing, inbox } = token;
-    return { position: seen, typing, ...(inbox === undefined || inbox > seen ? {} : { inbox }) };
+    const { inbox, ...marks } = token;
+    return { ...marks, position: seen, ...(inbox === undefined || inbox > seen ? {} : { inbox }) };
   }
 }

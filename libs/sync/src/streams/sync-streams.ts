@@ -1,11 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { StreamMoment } from '#http/tokens/stream-token';
-import { SYNC_STREAMS, type SyncContext, type SyncPart, type SyncStream } from './sync-context.js';
-
-/** The streams that are not built yet have nothing to tell, which clients want to be told. */
-const EMPTY: Readonly<Record<string, string>> = Object.freeze({
-  presence: '{"events":[]}',
-});
+import { SYNC_STREAMS, type SyncContext, type SyncStream } from './sync-context.js';
 
 /** All parts of an answer. */
 export interface SyncParts {
@@ -19,17 +14,12 @@ export interface SyncParts {
 /** All streams that /sync tells of. */
 @Injectable()
 export class SyncStreams {
-  readonly #streams = new Map<string, Pick<SyncStream, 'read'>>();
+  readonly #streams = new Map<string, SyncStream>();
 
-  /** Each takes the place of an empty one, or comes behind those. Throws where two have one key. */
+  /** In their order. Throws where two have one key. */
   constructor(@Inject(SYNC_STREAMS) streams: readonly SyncStream[]) {
-    for (const [key, json] of Object.entries(EMPTY)) {
-      this.#streams.set(key, { read: async (): Promise<SyncPart> => ({ json, isNews: false }) });
-    }
-    const keys = new Set<string>();
     for (const stream of streams) {
-      if (keys.has(stream.key)) throw new Error(`/sync has two streams ${stream.key}`);
-      keys.add(stream.key);
+      if (this.#streams.has(stream.key)) throw new Error(`/sync has two streams ${stream.key}`);
       this.#streams.set(stream.key, stream);
     }
   }

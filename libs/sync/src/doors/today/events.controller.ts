@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
@@ -34,6 +35,7 @@ export class EventsController {
   ) {}
 
   @Get('events')
+  @MarksPresence()
   async events(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,

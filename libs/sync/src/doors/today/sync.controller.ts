@@ -2,9 +2,10 @@ import { Controller, Get, Query, Req } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
+import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { isAlphaDoor, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
-import { filledText, type Query as QueryValues, queryBoolean, queryEnum, queryInteger } from '#http/query';
+import { filledText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import type { Requester } from '#kernel/requester';
@@ -20,6 +21,7 @@ export class SyncController {
   constructor(private readonly queries: QueryBus) {}
 
   @Get()
+  @MarksPresence('online')
   async sync(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,
@@ -27,7 +29,6 @@ export class SyncController {
     @ClientGone() gone: AbortSignal,
     @Req() request: FastifyRequest,
   ): Promise<RawJson> {
-    queryEnum(query, 'set_presence', ['offline', 'online', 'unavailable']);
     const options = {
       since: filledText(query, 'since'),
       filter: filledText(query, 'filter'),

@@ -1,5 +1,6 @@
 import { Controller, HttpCode, Post, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import type { OpenSession } from '#http/open-session';
@@ -21,6 +22,7 @@ export class UnstableSlidingSyncController {
   constructor(private readonly queries: QueryBus) {}
 
   @Post()
+  @MarksPresence('online')
   @HttpCode(200)
   async sync(
     @CurrentRequester() requester: Requester,

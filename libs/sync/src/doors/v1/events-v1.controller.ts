@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
@@ -37,6 +38,7 @@ export class EventsV1Controller {
   ) {}
 
   @Get('events')
+  @MarksPresence()
   async events(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,

@@ -1,6 +1,6 @@
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { type Query, filledText, queryEnum, queryInteger } from '#http/query';
+import { type Query, filledText, queryInteger } from '#http/query';
 import type { RoomConfig, SlidingList, SlidingRequest } from '../sliding-request.js';
 import { type StatePattern, WantedState } from '../wanted-state.js';
 import {
@@ -26,7 +26,6 @@ export interface UnstableRequest {
 
 /** Reads a request of the unstable shape. Throws M_INVALID_PARAM. */
 export function readUnstableRequest(query: Query, body: JsonObject, userId: UserId): UnstableRequest {
-  queryEnum(query, 'set_presence', ['offline', 'online', 'unavailable']);
   const readConfig = (config: JsonObject, path: string): RoomConfig => ({
     timelineLimit: readTimelineLimit(config, path),
     state: readRequiredState(config, `${path}.required_state`, userId),

@@ -1,0 +1,36 @@
+import type { NewFact } from '#event-store/event-store';
+import type { FactShapes } from '#event-store/fact-shapes';
+import type { UserId } from '#kernel/ids';
+
+/** What somebody chooses for all of their devices, until they choose anything else (2014/15, "Presence"). */
+export type PresenceChoice = 'free_for_chat' | 'hidden';
+
+/** Of one user what is kept of their presence: the last fact says all of it, and those before go from the log. */
+export const PRESENCE_STREAM_PREFIX = 'presence-';
+export const presenceStream = (userId: UserId): string => `${PRESENCE_STREAM_PREFIX}${userId}`;
+
+/** Whose presence a stream keeps. */
+export const userIdOfPresence = (stream: string): UserId => stream.slice(PRESENCE_STREAM_PREFIX.length) as UserId;
+
+/**
+ * `presence-kept`: what outlives a restart of somebody's presence. Who is there at the moment is not worth the log: it is written as
+ * somebody comes, long after they went, when they set something, and once an hour while they go on doing something.
+ */
+export interface PresenceKept {
+  /** When they last did something that others may know of, in milliseconds since the epoch. */
+  readonly last_active?: number;
+  /** Others may have been told that they are there. */
+  readonly present?: true;
+  readonly choice?: PresenceChoice;
+  readonly status_msg?: string;
+}
+
+/** What a fact keeps. */
+export function keptIn({ data }: Pick<NewFact, 'data'>): PresenceKept {
+  return JSON.parse(data) as PresenceKept; // what this library appended under this type has this shape
+}
+
+/** How old shapes of these facts become today's. */
+export const PRESENCE_SHAPES = {
+  'presence-kept': [],
+} as const satisfies FactShapes;

@@ -1,0 +1,56 @@
+import type { JsonObject } from '#kernel/json';
+import { type PresenceState, shownState } from './presence-state.js';
+
+/** A user's presence as it is now. */
+export interface ShownPresence {
+  readonly state: PresenceState;
+  readonly currentlyActive: boolean;
+  readonly statusMsg: string | undefined;
+  /** Milliseconds since they last did something that others may know of. */
+  readonly lastActiveAgo: number | undefined;
+}
+
+/**
+ * Who has to hear of a change: the user alone, or others too; and whether it is worth waking them, or is told with what they hear of next.
+ * `forgotten`: nothing is remembered of the user any more.
+ */
+export type PresenceChange = 'forgotten' | { readonly ofOthers: boolean; readonly wakes: boolean };
+
+/** The form of an answer: today's, or that of 2014/15. */
+export type PresenceForm = 'today' | 'v1';
+
+/** What of a presence became other; undefined where nobody has to hear of it. When somebody did something last is no news by itself. */
+export function isOtherThan(before: ShownPresence, now: ShownPresence): Exclude<PresenceChange, string> | undefined {
+  const [own, others] = [true, false].map((isOwn) => differs(before, now, isOwn));
+  const isActive = before.currentlyActive !== now.currentlyActive;
+  if (own !== true && others !== true) return isActive ? { ofOthers: true, wakes: false } : undefined;
+  return { ofOthers: others === true, wakes: true };
+}
+
+/** The content of an event of type m.presence, and of GET /presence/{userId}/status. */
+export function contentOfPresence(presence: ShownPresence, isOwn: boolean, form: PresenceForm): JsonObject {
+  const { state, currentlyActive, lastActiveAgo } = presence;
+  const shown = shownState(state, isOwn, form);
+  const statusMsg = statusOf(presence, isOwn);
+  return {
+    presence: shown,
+    ...(lastActiveAgo === undefined ? {} : { last_active_ago: lastActiveAgo }),
+    ...(shown === 'online' || shown === 'free_for_chat' ? { currently_active: currentlyActive } : {}),
+    ...(statusMsg === undefined ? {} : { status_msg: statusMsg }),
+  };
+}
+
+/** Whether others see somebody as not there. */
+export function isOffline({ state }: ShownPresence): boolean {
+  return shownState(state, false, 'v1') === 'offline';
+}
+
+function differs(before: ShownPresence, now: ShownPresence, isOwn: boolean): boolean {
+  if (statusOf(before, isOwn) !== statusOf(now, isOwn)) return true;
+  return shownState(before.state, isOwn, 'v1') !== shownState(now.state, isOwn, 'v1');
+}
+
+/** Of who hides, others hear nothing new, not even what they say of it. */
+function statusOf({ state, statusMsg }: ShownPresence, isOwn: boolean): string | undefined {
+  return state === 'hidden' && !isOwn ? undefined : statusMsg;
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Presence } from '#ephemeral/presence/presence';
+import type { PresenceChange } from '#ephemeral/presence/shown-presence';
+import type { PresenceMark } from '#http/tokens/presence-mark';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { KnownRoom } from '../notifier/active-user.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import type { MembershipFollower } from '../notifier/membership-follower.js';
+import { ChangeLog } from './change-log.js';
+
+/** Waking somebody for presence is worth no more of a process than this: as many as it wakes, so long it then waits. */
+const PAUSE_PER_WOKEN_MS = 2;
+/** "It is acceptable to delay delivery of updates for some small amount of time (10 seconds to a minute)" (2015, "API Efficiency"). */
+const MAX_PAUSE_MS = 30_000;
+
+/**
+ * Whose presence changed in which room, by numbers counted from the start of the process: so what a reader has to hear of costs as much
+ * as changed in their rooms. Wakes who waits, all at once for what came meanwhile, and the more seldom the more it wakes.
+ */
+@Injectable()
+export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
+  readonly #run = randomBytes(4).toString('hex');
+  readonly #inRooms = new Map<RoomId, ChangeLog>();
+  /** The rooms in whose logs a user stands. */
+  readonly #roomsOf = new Map<UserId, Set<RoomId>>();
+  /** When what users see of themselves changed last. */
+  readonly #own = new Map<UserId, number>();
+  readonly #toWake = new Set<UserId>();
+  readonly #stop: () => void;
+  #sequence = 0;
+  #quietUntil = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly presence: Presence,
+    private readonly active: ActiveUsers,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+  ) {
+    this.#stop = presence.onChange((userId, change) => this.#take(userId, change));
+    active.follow(this);
+  }
+
+  onModuleDestroy(): void {
+    this.#stop();
+    clearTimeout(this.#timer);
+  }
+
+  /** Where a client stands that is told of presence now; undefined where presence is off. */
+  mark(): PresenceMark | undefined {
+    return this.presence.isOn ? { run: this.#run, sequence: this.#sequence } : undefined;
+  }
+
+  /** The number up to which the holder of a mark has heard: of another run, of nothing. */
+  heardUpTo(mark: PresenceMark | undefined): number {
+    return mark?.run === this.#run ? mark.sequence : 0;
+  }
+
+  /** Who changed in a room; undefined: nobody did. */
+  inRoom(roomId: RoomId): ChangeLog | undefined {
+    return this.#inRooms.get(roomId);
+  }
+
+  /** When what a user sees of themself changed last; 0: never. */
+  ofOneself(userId: UserId): number {
+    return this.#own.get(userId) ?? 0;
+  }
+
+  /** See MembershipFollower. */
+  follows(userId: UserId): boolean {
+    return this.#roomsOf.has(userId) || this.presence.knows(userId);
+  }
+
+  /** See MembershipFollower. Who comes into a room is news there: those who are there may never have heard of them. */
+  moved(userId: UserId, roomId: RoomId, membership: string): void {
+    const rooms = this.#roomsOf.get(userId);
+    if (membership !== 'join') {
+      rooms?.delete(roomId);
+      this.#inRooms.get(roomId)?.delete(userId);
+    } else if (rooms?.has(roomId) !== true && this.presence.knows(userId)) {
+      this.#noteIn(roomId, userId, ++this.#sequence);
+    }
+  }
+
+  #take(userId: UserId, change: PresenceChange): void {
+    if (change === 'forgotten') return this.#forget(userId);
+    const rooms = this.active.roomsOf(userId);
+    const note = (of: ReadonlyMap<RoomId, KnownRoom>): void => this.#note(userId, of, change);
+    // Where their rooms cannot be read, nobody can be told.
+    if (rooms instanceof Promise) rooms.then(note, () => {});
+    else note(rooms);
+  }
+
+  #note(
+    userId: UserId,
+    rooms: ReadonlyMap<RoomId, KnownRoom>,
+    { ofOthers, wakes }: Exclude<PresenceChange, string>,
+  ): void {
+    const number = ++this.#sequence;
+    this.#own.set(userId, number);
+    if (ofOthers) {
+      for (const [roomId, { membership }] of rooms) if (membership === 'join') this.#noteIn(roomId, userId, number);
+      if (wakes) this.#wakeSoon(userId);
+    } else if (wakes) this.active.wakeForPresence([userId], []);
+  }
+
+  #noteIn(roomId: RoomId, userId: UserId, number: number): void {
+    let log = this.#inRooms.get(roomId);
+    if (log === undefined) this.#inRooms.set(roomId, (log = new ChangeLog()));
+    log.note(userId, number);
+    const rooms = this.#roomsOf.get(userId);
+    if (rooms === undefined) this.#roomsOf.set(userId, new Set([roomId]));
+    else rooms.add(roomId);
+  }
+
+  #forget(userId: UserId): void {
+    for (const roomId of this.#roomsOf.get(userId) ?? []) {
+      const log = this.#inRooms.get(roomId);
+      log?.delete(userId);
+      if (log?.size === 0) this.#inRooms.delete(roomId);
+    }
+    this.#roomsOf.delete(userId);
+    this.#own.delete(userId);
+  }
+
+  #wakeSoon(userId: UserId): void {
+    this.#toWake.add(userId);
+    if (this.#timer !== undefined) return;
+    const pause = this.#quietUntil - this.stopwatch.elapsed();
+    if (pause <= 0) this.#wake();
+    else this.#timer = setTimeout(() => this.#wake(), pause).unref();
+  }
+
+  #wake(): void {
+    this.#timer = undefined;
+    const rooms = new Set<RoomId>();
+    for (const userId of this.#toWake) for (const roomId of this.#roomsOf.get(userId) ?? []) rooms.add(roomId);
+    const woken = this.active.wakeForPresence(this.#toWake, rooms);
+    this.#toWake.clear();
+    this.#quietUntil = this.stopwatch.elapsed() + Math.min(MAX_PAUSE_MS, woken * PAUSE_PER_WOKEN_MS);
+  }
+}

@@ -1,0 +1,129 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventMatcher } from '#accounts/filters/event-matcher';
+import { PROFILES } from '#accounts/projections/profiles.projector';
+import { LISTED_ROOMS } from '#devices/projections/device-lists.projector';
+import { Presence } from '#ephemeral/presence/presence';
+import { contentOfPresence, isOffline, type PresenceForm } from '#ephemeral/presence/shown-presence';
+import type { StreamMoment } from '#http/tokens/stream-token';
+import type { RoomId, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { VIEWS, type Views } from '#projections/views';
+import type { EventForm } from '#rooms/queries/render-event';
+import type { Reader } from '#rooms/reading/reader';
+import type { KnownRoom } from '../notifier/active-user.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import { PresenceChanges } from './presence-changes.js';
+
+/** Who asks, with the rooms in which they ask. */
+export interface PresenceReader {
+  readonly userId: UserId;
+  readonly rooms: ReadonlyMap<RoomId, KnownRoom>;
+}
+
+const TYPE = 'm.presence';
+const NOBODY: ReadonlySet<UserId> = new Set();
+
+/**
+ * Whose presence somebody is told of: those with whom they are in a room now, and themself, but nobody whom they ignore. Who was told of
+ * somebody and shares no room with them any more hears no more of them.
+ */
+@Injectable()
+export class PresenceNews {
+  constructor(
+    private readonly presence: Presence,
+    private readonly changes: PresenceChanges,
+    private readonly active: ActiveUsers,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  /** Who changed between two moments. Of rooms that the reader joined there, everybody of whom anything is known. */
+  async changed(
+    { userId: own, rooms }: PresenceReader,
+    since: StreamMoment,
+    until: StreamMoment,
+  ): Promise<ReadonlySet<UserId>> {
+    if (until.presence === undefined) return NOBODY;
+    const [from, to] = [this.changes.heardUpTo(since.presence), this.changes.heardUpTo(until.presence)];
+    const mayHaveJoined = !this.active.recent.members.isQuietSince(since.position);
+    if (from >= to && !mayHaveJoined) return NOBODY;
+    const users = new Set<UserId>();
+    for (const [roomId, { membership, position }] of rooms) {
+      const log = membership === 'join' ? this.changes.inRoom(roomId) : undefined;
+      if (log === undefined) continue;
+      const isNew = mayHaveJoined && position > since.position && (await this.#hasJoined(own, roomId, since));
+      const after = isNew ? 0 : from;
+      if (log.last > after) for (const userId of log.between(after, to)) users.add(userId);
+    }
+    // What others see of the reader is what changed for them, or less than that.
+    users.delete(own);
+    const last = this.changes.ofOneself(own);
+    if (last > from && last <= to) users.add(own);
+    return users;
+  }
+
+  /** Who is there, with the reader, there or not. `withAway`: also those of whom it is known that they are not. */
+  present({ userId: own, rooms }: PresenceReader, withAway = false): ReadonlySet<UserId> {
+    if (!this.presence.isOn) return NOBODY;
+    const users = new Set([own]);
+    for (const [roomId, { membership }] of rooms) {
+      if (membership !== 'join') continue;
+      for (const userId of this.changes.inRoom(roomId)?.between(0, Infinity) ?? []) {
+        if (withAway || this.#isThere(userId)) users.add(userId);
+      }
+    }
+    return users;
+  }
+
+  /** As /sync tells those of them whom the reader does not ignore and the filter wants: each an event, a JSON text. */
+  render(reader: Reader, users: ReadonlySet<UserId>, wanted?: EventMatcher): string[] {
+    return selected(users, reader, wanted).map((userId) => {
+      const content = JSON.stringify(this.#contentOf(userId, userId === reader.userId, 'today'));
+      return `{"type":"${TYPE}","sender":${JSON.stringify(userId)},"content":${content}}`;
+    });
+  }
+
+  /** As the event streams and initial synchronisations of 2014/15 tell them, in today's words or in those of then. */
+  async renderForEventStream(
+    reader: Reader,
+    users: ReadonlySet<UserId>,
+    as: EventForm,
+    wanted?: EventMatcher,
+  ): Promise<string[]> {
+    const form = as === 'v1' ? as : 'today';
+    const told = selected(users, reader, wanted);
+    const keys = told.map((userId) => [userId] as const);
+    const profiles = form === 'v1' && told.length > 0 ? await PROFILES.getMany(this.views, keys) : [];
+    return told.map((userId, i) => {
+      const presence = this.#contentOf(userId, userId === reader.userId, form);
+      const content = { user_id: userId, ...nameIn(profiles[i]), ...presence };
+      return JSON.stringify({ type: TYPE, ...(form === 'v1' ? {} : { sender: userId }), content });
+    });
+  }
+
+  #contentOf(userId: UserId, isOwn: boolean, form: PresenceForm): JsonObject {
+    const shown = this.presence.find(userId);
+    return shown === undefined ? { presence: 'offline' } : contentOfPresence(shown, isOwn, form);
+  }
+
+  #isThere(userId: UserId): boolean {
+    const shown = this.presence.find(userId);
+    return shown !== undefined && !isOffline(shown);
+  }
+
+  async #hasJoined(userId: UserId, roomId: RoomId, { position }: StreamMoment): Promise<boolean> {
+    const row = await LISTED_ROOMS.get(this.views, [userId, roomId]);
+    return row?.joined === true && row.position > position;
+  }
+}
+
+function selected(users: ReadonlySet<UserId>, { ignored }: Reader, wanted: EventMatcher | undefined): UserId[] {
+  return [...users].filter((sender) => !ignored.has(sender) && wanted?.matches({ type: TYPE, sender }) !== false);
+}
+
+function nameIn(profile: string | undefined): JsonObject {
+  const { displayname, avatar_url: avatar } = JSON.parse(profile ?? '{}') as JsonObject;
+  return {
+    ...(displayname === undefined ? {} : { displayname }),
+    ...(avatar === undefined ? {} : { avatar_url: avatar }),
+  };
+}
