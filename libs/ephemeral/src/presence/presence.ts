@@ -19,11 +19,10 @@ import {
   NO_PRESENCE,
   type PresenceState,
   removeDevices,
-  seenPresence,
   tidy,
   type UserPresence,
 } from './presence-state.js';
-import { isOtherThan, type ShownPresence, type PresenceChange } from './shown-presence.js';
+import { isOtherThan, type PresenceChange, shownPresence, type ShownPresence } from './shown-presence.js';
 
 /** What became other. */
 export type PresenceListener = (userId: UserId, change: PresenceChange) => void;
@@ -154,7 +153,7 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
   /** A user's presence as far as it is in memory. */
   find(userId: UserId): ShownPresence | undefined {
     const entry = this.#entries.get(userId);
-    return entry && this.#shownOf(entry.user);
+    return entry && shownPresence(entry.user, this.clock.elapsed());
   }
 
   /** A user's presence; undefined where there is no such account here, or none any more. */
@@ -162,7 +161,7 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
     const known = this.find(userId);
     if (known !== undefined || !this.isOn) return known;
     const entry = await this.#open(userId);
-    return entry && this.#shownOf(entry.user);
+    return entry && shownPresence(entry.user, this.clock.elapsed());
   }
 
   /** Calls the listener after each change that somebody may have to hear of, also of those that time makes. Answers how to end that. */
@@ -232,7 +231,7 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
     const activeAt =
       lastActive === undefined ? undefined : this.clock.elapsed() - Math.max(0, this.clock.now() - lastActive);
     const user: UserPresence = { ...NO_PRESENCE, activeAt, choice, statusMsg };
-    const entry: Entry = { userId, user, shown: this.#shownOf(user), kept };
+    const entry: Entry = { userId, user, shown: shownPresence(user, this.clock.elapsed()), kept };
     this.#entries.set(userId, entry);
     this.#forgetSomebody();
     return entry;
@@ -246,18 +245,12 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
     this.#entries.set(userId, entry);
     const now = this.clock.elapsed();
     entry.user = doing(entry.user, now);
-    const shown = this.#shownOf(entry.user);
+    const shown = shownPresence(entry.user, now);
     const change = isOtherThan(entry.shown, shown);
     entry.shown = shown;
     this.#schedule(entry, now);
     this.#keepWhereDue(entry, now);
     if (change !== undefined) this.#tell(userId, change);
-  }
-
-  #shownOf(user: UserPresence): ShownPresence {
-    const now = this.clock.elapsed();
-    const lastActiveAgo = user.activeAt === undefined ? undefined : Math.floor(Math.max(0, now - user.activeAt));
-    return { ...seenPresence(user, now), statusMsg: user.statusMsg, lastActiveAgo };
   }
 
   #tell(userId: UserId, change: PresenceChange): void {

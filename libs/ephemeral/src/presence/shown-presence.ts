@@ -1,5 +1,5 @@
 import type { JsonObject } from '#kernel/json';
-import { type PresenceState, shownState } from './presence-state.js';
+import { type PresenceState, seenPresence, shownState, type UserPresence } from './presence-state.js';
 
 /** A user's presence as it is now. */
 export interface ShownPresence {
@@ -8,6 +8,12 @@ export interface ShownPresence {
   readonly statusMsg: string | undefined;
   /** Milliseconds since they last did something that others may know of. */
   readonly lastActiveAgo: number | undefined;
+}
+
+/** A user's presence at a time of the stopwatch. */
+export function shownPresence(user: UserPresence, now: number): ShownPresence {
+  const lastActiveAgo = user.activeAt === undefined ? undefined : Math.floor(Math.max(0, now - user.activeAt));
+  return { ...seenPresence(user, now), statusMsg: user.statusMsg, lastActiveAgo };
 }
 
 /**
