@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
+import type { OwnKeyCounts } from '#devices/queries/key-counts';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
@@ -46,6 +47,8 @@ export interface SyncContext {
   readonly hasOwnFacts: boolean;
   /** The account data that is new to the client, or for an initial sync all of it. Read when first asked for. */
   accountData(): Promise<AccountDataByRoom>;
+  /** What the device is told of its keys. Read when first asked for. */
+  keyCounts(): Promise<OwnKeyCounts>;
   /** The requester as a reader of rooms. Read when first asked for. */
   reader(): Promise<Reader>;
   /** Of the event loop: the answer lets other requests through when it is over. */

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { readKeyCounts } from '#devices/queries/key-counts';
 import { formatStreamMoment, type StreamMoment } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { Position } from '#kernel/position';
@@ -68,6 +69,7 @@ export class SyncContexts {
       signed: request.filter.signedEvents ? this.signedEvents : undefined,
       mayHaveMessages: since === undefined || user.mayHaveMessagesSince(since.inbox ?? since.position),
       accountData: once(readAccountData),
+      keyCounts: once(() => readKeyCounts(views, requester)),
       reader: once(() => readerOf(views, requester)),
       turn: new Turn(1),
     };
