@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listProjectors } from '#homeserver/projectors';
 import { sealFacts } from '#event-store/seal-facts';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { DataFolder } from '#testing/data-folder';
+import { MongoProxy } from '#testing/mongo-proxy';
 import { type RecordedTerminal, recordedTerminal } from '../../test/recorded-terminal.js';
 import { testInstallation } from '../../test/test-installation.js';
 import { EXIT } from '../failure.js';
@@ -22,9 +24,11 @@ afterEach(() => folder.remove());
 
 const { signal } = new AbortController();
 
-async function replay(options = {}): Promise<{ code: number; terminal: RecordedTerminal }> {
+const mongo = process.env['ANNALS_READ_MODELS_URL'];
+
+async function replay(options = {}, settings = {}): Promise<{ code: number; terminal: RecordedTerminal }> {
   const terminal = recordedTerminal();
-  const code = await runReplay(testInstallation(folder.path), terminal, {
+  const code = await runReplay(testInstallation(folder.path, settings), terminal, {
     json: false,
     checksums: false,
     signal,
@@ -58,6 +62,22 @@ describe('a replay of the whole log', () => {
     expect(await sums()).toEqual(filled);
     rmSync(join(folder.path, 'views'), { recursive: true });
     expect(await sums()).toEqual(filled);
+  });
+
+  test.skipIf(mongo === undefined)('waits for views that come over a network', async () => {
+    const url = new URL(mongo ?? '');
+    url.pathname = `/annals_replay_${randomUUID().slice(0, 8)}`;
+    const proxy = await MongoProxy.begin(url.href);
+    const settings = { ANNALS_READ_MODELS_URL: proxy.url };
+    expect((await replay({}, settings)).code).toBe(EXIT.ok);
+    proxy.holdAfter(0);
+    const again = replay({}, settings);
+    // It has looked how far they are, and found nothing, before it may take the lease.
+    await delay(1000);
+    proxy.comeBack();
+    const { code, terminal } = await again;
+    expect([code, terminal.lines[0]]).toEqual([EXIT.ok, expect.stringContaining('generation 2 against 1')]);
+    await proxy.end();
   });
 
   test('names the projection whose rows were not those of the log, with exit code 1, and mends it', async () => {

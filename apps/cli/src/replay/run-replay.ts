@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProjectionRuntime } from '#projections/projection-runtime';
 import type { ProjectionStatus } from '#projections/projection-status';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { CliFailure, EXIT, type ExitCode } from '../failure.js';
 import type { Installation } from '../installation.js';
 import { readProjections, withStoppedProjections } from '../projections/open-projections.js';
@@ -88,7 +89,18 @@ async function start(
   for (;;) {
     const first = await Promise.race([starting, delay(LOOK_EVERY_MS, 'later' as const, { signal })]);
     if (first === 'started') return;
-    show(await runtime.list());
+    const statuses = await listOnceThere(runtime);
+    if (statuses.length > 0) show(statuses);
+  }
+}
+
+/** How far they are; nothing until what is stored has been read, which takes a while where it comes over a network. */
+async function listOnceThere(runtime: ProjectionRuntime): Promise<readonly ProjectionStatus[]> {
+  try {
+    return await runtime.list();
+  } catch (error) {
+    if (error instanceof ViewsUnavailable) return [];
+    throw error;
   }
 }
 
