@@ -89,6 +89,27 @@ describe('what an account keeps', () => {
       expect((await put(`user/${userId}/account_data/x`, [])).body['errcode']).toBe('M_BAD_JSON');
     });
 
+    it('takes what clients keep their secrets in, and content of nearly a megabyte', async () => {
+      const encrypted = { encrypted: { k1: { iv: 'aXY', ciphertext: 'Y2lwaGVy', mac: 'bWFj' } } };
+      const contents: Record<string, object> = {
+        'm.secret_storage.default_key': { key: 'k1' },
+        'm.secret_storage.key.k1': { algorithm: 'm.secret_storage.v1.aes-hmac-sha2', iv: 'aXY', mac: 'bWFj' },
+        'm.cross_signing.master': encrypted,
+        'm.cross_signing.self_signing': encrypted,
+        'm.cross_signing.user_signing': encrypted,
+        'm.megolm_backup.v1': encrypted,
+        'org.matrix.msc3814': encrypted,
+        'm.direct': Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`@user${i}:example.org`, [`!${i}`]])),
+      };
+      for (const [type, content] of Object.entries(contents)) {
+        expect([type, (await put(`user/${userId}/account_data/${type}`, content)).status]).toEqual([type, 200]);
+        expect((await get(`user/${userId}/account_data/${type}`)).body).toEqual(content);
+      }
+      const tooLarge = await put(`user/${userId}/account_data/m.direct`, { a: 'x'.repeat(1_100_000) });
+      expect([tooLarge.status, tooLarge.body['errcode']]).toEqual([413, 'M_TOO_LARGE']);
+      expect((await get(`user/${userId}/account_data/m.direct`)).body).toEqual(contents['m.direct']);
+    });
+
     it('can be listed, and what changed since a position, each piece once with its newest content', async () => {
       await put(`user/${userId}/account_data/a`, { n: 1 });
       const since = app.views.position();

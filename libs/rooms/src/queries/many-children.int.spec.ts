@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TimelinePlace } from '#http/tokens/timeline-token';
-import type { EventId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
-import { ALICE, LocalRoom } from '#testing/local-room';
+import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { positionNumber, positionOf } from '#testing/position-of';
 import { RoomViews } from '#testing/room-views';
@@ -56,28 +56,41 @@ describe('an event that very many react to', () => {
 
   /** Writes the rows of one reaction again and again, at later positions: to send as many would take minutes. */
   async function repeat(reaction: EventId): Promise<void> {
+    await store.write(
+      await rowsLike(reaction, REACTIONS, (i) => [`$reaction${i}`, 'm.annotation', 'm.reaction', ALICE]),
+    );
+  }
+
+  /** The rows of events as one that was sent, at later positions, with what is told of each as a relation of the parent. */
+  async function rowsLike(sent: EventId, count: number, relationOf: (i: number) => string[]): Promise<Write[]> {
     const rows = await store.scan('timeline', { prefix: [room.roomId], limit: 100 });
-    const text = rows.find(({ value }) => rowHeaderOf(value).eventId === reaction)!.value;
+    const text = rows.find(({ value }) => rowHeaderOf(value).eventId === sent)!.value;
     const { header, content } = parseRow(text);
-    const { type, sender, sentAt, depth } = header;
-    const pdu = { type, sender, origin_server_ts: sentAt, depth, content: JSON.parse(content) as JsonObject };
+    const { type, sentAt, depth } = header;
     const writes: Write[] = [];
-    for (let i = 1; i <= REACTIONS; i++) {
+    for (let i = 1; i <= count; i++) {
       const position = positionOf(positionNumber(header.position) + i);
-      const eventId = `$reaction${i}` as EventId;
-      const relation = JSON.stringify([eventId, 'm.annotation', 'm.reaction', ALICE]);
+      const relation = relationOf(i);
+      const pdu = {
+        type,
+        sender: relation[3]!,
+        origin_server_ts: sentAt,
+        depth,
+        content: JSON.parse(content) as JsonObject,
+      };
       const value = timelineRowOf({
-        event_id: eventId,
+        event_id: relation[0] as EventId,
         position,
         visibility: 'shared',
         room_version: '12',
         pdu,
         lenient: false,
       });
+      const key = [room.roomId, parent, depthKey(depth), position];
       writes.push({ collection: 'timeline', key: [room.roomId, position], value });
-      writes.push({ collection: 'relations', key: [room.roomId, parent, depthKey(depth), position], value: relation });
+      writes.push({ collection: 'relations', key, value: JSON.stringify(relation) });
     }
-    await store.write(writes);
+    return writes;
   }
 
   const page = (request: Partial<RelationsRequest>) =>
@@ -116,5 +129,30 @@ describe('an event that very many react to', () => {
       pages++;
     } while (from !== undefined);
     expect([found, pages]).toEqual([[early[0]], 2]);
+  });
+
+  it('counts of a thread that is longer than what is looked at nothing of whom the reader ignores', async () => {
+    const senders = [ALICE, BOB];
+    const rows = await rowsLike(early[1]!, 3_000, (i) => [`$said${i}`, 'm.thread', 'm.room.message', senders[i % 2]!]);
+    const counts = (userId: UserId, count: number): Write => {
+      const value = JSON.stringify({ count, pos: positionOf(1) });
+      return { collection: 'thread-senders', key: [room.roomId, parent, userId], value };
+    };
+    const [thread] = await store.scan('threads', { prefix: [room.roomId, parent], limit: 1 });
+    const value = JSON.stringify({ ...(JSON.parse(thread!.value) as object), count: 3_001 });
+    await store.write([
+      ...rows,
+      { collection: 'threads', key: thread!.key, value },
+      counts(ALICE, 1_501),
+      counts(BOB, 1_500),
+    ]);
+    const countFor = async (ignored: readonly UserId[]): Promise<number | undefined> => {
+      const reader = await findRoomReader(views, room.roomId, { userId: ALICE, ignored: new Set(ignored) });
+      const timeline = await store.scan('timeline', { prefix: [room.roomId], limit: 100 });
+      const row = timeline.map((one) => parseRow(one.value)).find(({ header }) => header.eventId === parent);
+      return (await readBundles(reader, [row!], {})).get(parent)?.thread?.count;
+    };
+    expect(await countFor([])).toBe(3_001);
+    expect(await countFor([BOB])).toBe(1_501);
   });
 });

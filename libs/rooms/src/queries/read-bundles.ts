@@ -191,11 +191,21 @@ async function hasPosted({ views, roomId, reader }: RoomReader, root: EventId): 
   return posted !== undefined && posted.count > 0;
 }
 
-/** How many events of a long thread lie before those that were looked at. */
-async function countUnseen({ views, roomId }: RoomReader, root: TimelineRow, seen: readonly Child[]): Promise<number> {
-  const thread = await THREADS.get(views, [roomId, root.header.eventId]);
+/** How many events of a long thread lie before those that were looked at. "It does not include events sent by ignored users." */
+async function countUnseen(
+  { views, roomId, reader }: RoomReader,
+  { header: { eventId: root } }: TimelineRow,
+  summedUp: readonly Child[],
+): Promise<number> {
+  const thread = await THREADS.get(views, [roomId, root]);
   if (thread === undefined) return 0;
-  return Math.max(0, thread.count - seen.filter(({ relType }) => relType === THREAD).length);
+  const counted = summedUp.filter(({ relType, sender }) => relType === THREAD && !reader.ignored.has(sender));
+  const ignored = await THREAD_SENDERS.getMany(
+    views,
+    [...reader.ignored].map((userId) => [roomId, root, userId] as const),
+  );
+  const uncounted = ignored.reduce((sum, row) => sum + (row?.count ?? 0), counted.length);
+  return Math.max(0, thread.count - uncounted);
 }
 
 async function readRows(
