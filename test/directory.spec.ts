@@ -119,4 +119,22 @@ describeWithStores('how rooms are found, over HTTP', (stores) => {
     expect(await bob.ok('GET', at(restricted))).toMatchObject({ allowed_room_ids: [open], membership: 'leave' });
     expect(refusal(await carol.request('GET', at(restricted)))).toEqual([404, 'M_NOT_FOUND']);
   });
+
+  test('people are found by their names, also after a kill and from views that were made anew', async () => {
+    const found = async (who: Client, term: string): Promise<string[]> => {
+      const { results } = await who.ok('POST', '/user_directory/search', { search_term: term });
+      return results.map(({ user_id: id }: { user_id: string }) => id);
+    };
+    const dave = await server.register('dave');
+    await dave.ok('PUT', `/profile/${encodeURIComponent(dave.userId)}/displayname`, { displayname: 'Davíd Höfer' });
+    const closed = await alice.createRoom({ preset: 'private_chat', invite: [dave.userId] });
+    await dave.ok('POST', `/join/${encodeURIComponent(closed)}`);
+    const expected = [[dave.userId], []];
+    const ask = async (): Promise<string[][]> => [await found(alice, 'david hof'), await found(carol, 'david hof')];
+    expect(await ask()).toEqual(expected);
+    await server.end('SIGKILL');
+    server.removeViews();
+    await server.start();
+    expect(await ask()).toEqual(expected);
+  });
 });
