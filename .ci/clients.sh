@@ -3,9 +3,14 @@
 # has been done; each command prints the path that tests are given.
 #
 #   clients.sh node      a Node that matrix-js-sdk can run on, from npm; `node` itself where it is new enough
+#   clients.sh nio       a Python with matrix-nio and its encryption (CLIENT_NIO); needs Python 3.10 or later
+#   clients.sh bot-sdk   a folder with matrix-bot-sdk, without encryption (CLIENT_BOT_SDK)
 set -euo pipefail
+shopt -s inherit_errexit
 
 readonly node_version=24.22.3
+readonly nio_version=0.26.0
+readonly bot_sdk_version=0.8.0
 readonly cache=${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}
 
 say() { printf 'clients: %s\n' "$*" >&2; }
@@ -48,8 +53,31 @@ node_22() {
   fi
 }
 
+install_nio() {
+  # Debian has what makes such a folder in a package of its own.
+  if ! python3 -m venv "$1" && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv
+    python3 -m venv --clear "$1"
+  fi
+  "$1/bin/python" -m pip install --quiet "matrix-nio[e2e]==$nio_version"
+}
+
+nio() {
+  command -v python3 >/dev/null || fail "there is no 'python3' on the PATH"
+  local folder
+  folder=$(filled "nio-$nio_version" install_nio)
+  echo "$folder/bin/python"
+}
+
+install_bot_sdk() {
+  npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "matrix-bot-sdk@$bot_sdk_version"
+}
+
 [[ $# == 1 ]] || usage
 case $1 in
   node) node_22 ;;
+  nio) nio ;;
+  bot-sdk) filled "bot-sdk-$bot_sdk_version" install_bot_sdk ;;
   *) usage ;;
 esac

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
-import { NEEDS, SdkDevice, TOO_OLD } from './support/sdk-device.js';
+import { NODE_22 } from './support/node-22.js';
+import { NEEDS, SdkDevice } from './support/sdk-device.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
-describe.skipIf(TOO_OLD)(`two people with three devices each (${NEEDS})`, () => {
+describe.runIf(NODE_22)(`two people with three devices each (${NEEDS})`, () => {
   let server: Homeserver;
   let alice: readonly [SdkDevice, SdkDevice, SdkDevice];
   let bob: readonly [SdkDevice, SdkDevice, SdkDevice];

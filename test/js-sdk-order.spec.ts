@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { ClientEvent, Direction, EventType, Preset } from 'matrix-js-sdk';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
-import { NEEDS, SdkDevice, TOO_OLD } from './support/sdk-device.js';
+import { NODE_22 } from './support/node-22.js';
+import { NEEDS, SdkDevice } from './support/sdk-device.js';
 
 /** How long a room is that somebody scrolls through. */
 const LINES = Number(process.env['SCROLL_BACK'] ?? 2000);
@@ -11,7 +12,7 @@ const MESSAGES = 200;
 
 vi.setConfig({ testTimeout: 240_000 + LINES * 60, hookTimeout: 240_000 });
 
-describe.skipIf(TOO_OLD)(`what was sent in an order (${NEEDS})`, () => {
+describe.runIf(NODE_22)(`what was sent in an order (${NEEDS})`, () => {
   let server: Homeserver;
   let alice: SdkDevice;
   let bob: SdkDevice;

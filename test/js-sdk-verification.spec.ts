@@ -8,11 +8,12 @@ import {
 } from 'matrix-js-sdk/lib/crypto-api/index.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Homeserver } from './support/homeserver.js';
-import { NEEDS, SdkDevice, TOO_OLD } from './support/sdk-device.js';
+import { NODE_22 } from './support/node-22.js';
+import { NEEDS, SdkDevice } from './support/sdk-device.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
-describe.skipIf(TOO_OLD)(`people who verify each other and their devices (${NEEDS})`, () => {
+describe.runIf(NODE_22)(`people who verify each other and their devices (${NEEDS})`, () => {
   let server: Homeserver;
   let phone: SdkDevice;
   let laptop: SdkDevice;

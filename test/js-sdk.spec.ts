@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ClientEvent, createClient, type MatrixClient, type MatrixEvent, type Room, RoomEvent } from 'matrix-js-sdk';
 import { Homeserver } from './support/homeserver.js';
-import { NEEDS, QUIET, TOO_OLD } from './support/sdk-device.js';
+import { NODE_22 } from './support/node-22.js';
+import { NEEDS, QUIET } from './support/sdk-device.js';
 import { describeWithStores } from './support/stores.js';
 
-describe.skipIf(TOO_OLD)(NEEDS, () =>
+describe.runIf(NODE_22)(NEEDS, () =>
   describeWithStores('two people with a client library', (stores) => {
     let server: Homeserver;
     let alice: MatrixClient;

@@ -35,8 +35,7 @@ export const QUIET: Logger = {
   getChild: () => QUIET,
 };
 
-/** What matrix-js-sdk needs: its suites are skipped, and say so, where Node is older. */
-export const TOO_OLD = Number(process.versions.node.split('.')[0]) < 22;
+/** For the names of suites. */
 export const NEEDS = 'matrix-js-sdk: where Node is 22 or later';
 
 const passwordOf = (username: string): string => `secret of ${username}`;
