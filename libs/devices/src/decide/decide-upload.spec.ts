@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { shortHash } from '#kernel/short-hash';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js';
 import { decideUpload, type KeyTime, type KeyUpload } from './decide-upload.js';
 import { countKeys, decideEnd, evolveKeysOfDevice, type KeysOfDevice, NO_KEYS } from './keys-of-device.js';
@@ -84,6 +86,17 @@ describe('an upload of keys', () => {
     const claimed = after(keys, [{ type: 'one-time-keys-claimed', data }]);
     expect(upload(claimed, { oneTimeKeys: [signedAnew] })).toEqual([]);
     expect(errcodeOf(() => upload(claimed, { oneTimeKeys: [key('1', 'other')] }))).toBe('M_INVALID_PARAM');
+  });
+
+  it('says nothing when a key comes again whose hash is in facts of before signatures were left out of it', () => {
+    const [{ key: claimed }, name] = [key('1'), 'signed_curve25519:1'];
+    const keys = {
+      ...NO_KEYS,
+      createdTs: NOW.createdTs,
+      claimed: new Map([[name, shortHash(canonicalJson(claimed))]]),
+    };
+    expect(upload(keys, { oneTimeKeys: [key('1')] })).toEqual([]);
+    expect(errcodeOf(() => upload(keys, { oneTimeKeys: [key('1', 'other')] }))).toBe('M_INVALID_PARAM');
   });
 
   it('is refused whole where another key has the name of one that is here', () => {

@@ -5,7 +5,7 @@ import type { DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js
 import {
   countKeys,
   evolveKeysOfDevice,
-  hashOfKey,
+  isKeyOfHash,
   isSameKey,
   type KeysOfDevice,
   keysOfDeviceMade,
@@ -71,9 +71,9 @@ export function decideUpload(keys: KeysOfDevice, upload: KeyUpload, { createdTs,
 function isNew(keys: KeysOfDevice, key: NamedPublicKey): boolean {
   const name = nameOfKey(key);
   const known = keys.oneTimeKeys.get(name);
-  const hash = known === undefined ? keys.claimed.get(name) : undefined;
-  if (known === undefined && hash === undefined) return true;
-  const isSame = known === undefined ? hash === hashOfKey(key.key) : isSameKey(known.key, key.key);
+  const claimed = keys.claimed.get(name);
+  if (known === undefined && claimed === undefined) return true;
+  const isSame = known === undefined ? isKeyOfHash(key.key, claimed!) : isSameKey(known.key, key.key);
   if (!isSame) throw new MatrixError('M_INVALID_PARAM', `One time key ${name} already exists`);
   return false;
 }

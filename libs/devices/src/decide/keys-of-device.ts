@@ -59,6 +59,11 @@ export function hashOfKey(key: PublicKey): string {
   return shortHash(canonicalJson(withoutSignatures(key), { lenient: true }));
 }
 
+/** Whether it is the key that a hash stands for. In facts of before signatures were left out of it the hash is of all of the key. */
+export function isKeyOfHash(key: PublicKey, hash: string): boolean {
+  return hash === hashOfKey(key) || hash === shortHash(canonicalJson(key, { lenient: true }));
+}
+
 /** Whether two uploads are of one key: a client that did not hear of the first one may have signed it anew for the second. */
 export function isSameKey(one: PublicKey, other: PublicKey): boolean {
   return isDeepStrictEqual(withoutSignatures(one), withoutSignatures(other));
