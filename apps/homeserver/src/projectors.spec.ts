@@ -218,6 +218,7 @@ describe('the rows of every projector', () => {
         stream: `sent-${ALICE}|D`,
         type: 'to-device-sent',
         data: { type: 'm.x', txn: '1', to: toBoth, contents: [{}] },
+        erasable: JSON.stringify({ type: 'm.x', txn: '1' }).length,
       },
       {
         stream: `inbox-${BOB}|B`,

@@ -12,19 +12,27 @@ import { MemoryReadModels } from './memory-read-models.js';
 export interface StreamFact extends PlainFact {
   readonly stream: string;
   readonly at?: number;
+  /** Where the part of its text begins that may be erased; without it none may. */
+  readonly erasable?: number;
 }
 
 /** Facts as the log would hand them out: position and revision by their order, milliseconds 1, 2, 3 … where none are given. */
 export function recordFacts(facts: readonly StreamFact[]): RecordedFact[] {
   const revisions = new Map<string, number>();
-  return facts.map(({ stream, type, data, at }, i) => {
+  return facts.map(({ stream, type, data, at, erasable }, i) => {
     const revision = revisions.get(stream) ?? 0;
     revisions.set(stream, revision + 1);
     return {
       id: `00000000-0000-5000-8000-${String(i).padStart(12, '0')}`,
       type,
       data: JSON.stringify(data),
-      metadata: { at: at ?? i + 1, actor: 'server', schema: 1, chain: '' },
+      metadata: {
+        at: at ?? i + 1,
+        actor: 'server',
+        schema: 1,
+        chain: '',
+        ...(erasable === undefined ? {} : { erasable }),
+      },
       stream,
       revision,
       position: positionOf(i + 1),

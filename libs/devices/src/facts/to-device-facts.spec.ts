@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { readSent, type Receiver, tailOfSent, textOfSent, transactionOf, usersIn } from './to-device-facts.js';
@@ -18,9 +19,26 @@ describe('the text of to-device-sent', () => {
   it('is read back, whatever is in it', () => {
     const receivers = [to(alice, '"],"contents":[', 0), to(bob, 'contents', 1), to(bob, '\n', 1)];
     const fact = sent('a"]}', receivers, [{ '"contents":[': 1 }, {}]);
-    expect(readSent(fact)).toMatchObject({ type: 'a"]}', to: receivers, contents: [{ '"contents":[': 1 }, {}] });
+    expect(readSent(fact)).toMatchObject({ type: 'a"]}', to: receivers, contents: ['{"\\"contents\\":[":1}', '{}'] });
     expect(transactionOf(fact)).toEqual({ type: 'a"]}', txn: 't' });
     expect([...usersIn(fact)]).toEqual([alice, bob]);
+  });
+
+  it('is read back with the contents as they were, whatever objects they are', () => {
+    const odd = fc.constantFrom('\\', '"', '\\"', '{', '}', ']', '[', ',', '],"salt":"', '\u2028', '\u0000');
+    const text = fc.oneof(fc.string({ unit: odd, maxLength: 8 }), fc.string());
+    const content = fc.dictionary(text, fc.oneof(fc.jsonValue(), text, fc.array(fc.dictionary(text, text))));
+    fc.assert(
+      fc.property(fc.array(content), (contents) => {
+        const receivers = contents.map((_, i) => to(bob, `${i}`, i));
+        const fact = sent('t', receivers, contents);
+        expect(readSent(fact)).toEqual({
+          type: 't',
+          to: receivers,
+          contents: contents.map((one) => JSON.stringify(one)),
+        });
+      }),
+    );
   });
 
   it('keeps of the contents what those receivers are to have who are left, and nothing where none are', () => {

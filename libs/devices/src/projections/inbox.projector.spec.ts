@@ -12,6 +12,7 @@ const sent = (to: readonly (readonly [string, string, number])[], ...contents: o
   stream: STREAM,
   type: 'to-device-sent',
   data: { type: 'm.test', txn: 't', to, contents },
+  erasable: JSON.stringify({ type: 'm.test', txn: 't' }).length,
 });
 const taken = (
   device: string,

@@ -97,7 +97,8 @@ function layOut(fact: RecordedFact, rows: OwnRows): void {
   const { stream, revision, position, metadata } = fact;
   const [sender] = deviceOfSentStream(stream);
   const { type, to, contents } = readSent(fact);
-  const events = contents.map((content) => JSON.stringify({ sender, type, content }));
+  const head = `${JSON.stringify({ sender, type }).slice(0, -1)},"content":`;
+  const events = contents.map((content) => `${head}${content}}`);
   const sizes = events.map((event) => Buffer.byteLength(event));
   const key = outstandingKey(stream, revision);
   for (const [userId, deviceId, content] of to) {

@@ -67,8 +67,7 @@ export class CollectedMessages implements Effect {
       const { to, contents } = readSent(fact);
       const left = to.filter(([userId, deviceId]) => outstanding.has(JSON.stringify([userId, deviceId])));
       if (left.length === to.length) return false;
-      const texts = contents.map((content) => JSON.stringify(content));
-      await this.store.erase(stream, revision, tailOfSent(left, texts));
+      await this.store.erase(stream, revision, tailOfSent(left, contents));
       return true;
     }
     return false;
