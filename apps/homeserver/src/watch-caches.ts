@@ -10,7 +10,7 @@ import { RemoteDeviceLists } from '#devices/remote-device-lists';
 import { DeviceKeys } from '#devices/device-keys';
 import { Inboxes } from '#devices/inboxes';
 import { KeyBackups } from '#devices/key-backups';
-import { RendezvousSessions } from '#devices/rendezvous/rendezvous-sessions';
+import { OpenRendezvousSessions, RendezvousSessions } from '#devices/rendezvous/rendezvous-sessions';
 import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
@@ -55,6 +55,7 @@ export function watchCaches(
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
     'merges-in-vain': of(ExtremityMerging),
+    'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
     'registration-nonces': of(RegistrationNonces),

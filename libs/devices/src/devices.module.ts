@@ -23,6 +23,7 @@ import { CrossSigningController } from './doors/cross-signing.controller.js';
 import { DehydratedDeviceController } from './doors/dehydrated-device.controller.js';
 import { KeyBackupController } from './doors/key-backup.controller.js';
 import { KeysController } from './doors/keys.controller.js';
+import { OpenRendezvousController } from './doors/open-rendezvous.controller.js';
 import { RendezvousController } from './doors/rendezvous.controller.js';
 import { ToDeviceController } from './doors/to-device.controller.js';
 import { Inboxes } from './inboxes.js';
@@ -30,7 +31,7 @@ import { KeyBackups } from './key-backups.js';
 import { RemoteDeviceLists } from './remote-device-lists.js';
 import { RemoteKeys } from './queries/remote-keys.js';
 import { QueryKeysHandler } from './queries/query-keys.js';
-import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
+import { OpenRendezvousSessions, RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
 
 /**
  * What devices publish and send to each other for encryption. Needs EVENT_STORE, VIEWS, READ_MODEL_STORE, CLOCK, CONFIG,
@@ -44,6 +45,7 @@ import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
     KeyBackupController,
     KeysController,
     CrossSigningController,
+    OpenRendezvousController,
     RendezvousController,
     ToDeviceController,
   ],
@@ -70,6 +72,7 @@ import { RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
     RemoteKeys,
     ResyncRemoteDevices,
     { provide: DEVICE_LIST_PEERS, useValue: NO_PEERS },
+    OpenRendezvousSessions,
     RendezvousSessions,
     SendToDeviceHandler,
     UploadKeysHandler,

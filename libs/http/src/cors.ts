@@ -4,9 +4,9 @@ import type { FastifyReply } from 'fastify';
 const CORS_HEADERS = Object.freeze({
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
-  'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization, Date',
-  // Pages see no other header of an answer than they are let: "Rate limiting" tells clients to go by this one.
-  'access-control-expose-headers': 'Retry-After',
+  'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization, Date, If-Match, If-None-Match',
+  // Pages see no other header of an answer than they are let: "Rate limiting" tells clients to go by the first, MSC4108 by the second.
+  'access-control-expose-headers': 'Retry-After, ETag',
 });
 
 /** The same as lines of HTTP, for answers that are written to a socket. */

@@ -542,7 +542,7 @@ describe('rate limits', () => {
     const { status, body, headers } = await ask('POST', `${V3}/limited`, bearer('alice'));
     expect([status, body.errcode, body.retry_after_ms]).toEqual([429, 'M_LIMIT_EXCEEDED', 5000]);
     expect(headers.get('retry-after')).toBe('5');
-    expect(headers.get('access-control-expose-headers')).toBe('Retry-After'); // or no web page could read it
+    expect(headers.get('access-control-expose-headers')).toContain('Retry-After'); // or no web page could read it
     expect((await ask('POST', `${V3}/limited`, bearer('bob'))).status).toBe(201);
     now += 5000;
     expect((await ask('POST', `${V3}/limited`, bearer('alice'))).status).toBe(201);

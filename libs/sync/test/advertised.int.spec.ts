@@ -144,7 +144,6 @@ describe('what a client asks for at its start and the server does not have', () 
     ['GET', '/_matrix/client/v3/thirdparty/protocols'],
     ['GET', '/_matrix/client/v3/notifications'],
     ['POST', '/_matrix/client/v3/pushers/set'],
-    ['POST', `${UNSTABLE}/org.matrix.msc4108/rendezvous`],
     ['POST', `${V1}/login/get_token`],
     ['GET', `${UNSTABLE}/org.matrix.msc4140/delayed_events`],
   ] as const;

@@ -9,6 +9,7 @@ interface RendezvousSession {
   data: string;
   /** Another one after each change. */
   token: string;
+  changedAt: number;
   readonly endsAt: number;
   /** The last change that was named by its client, and what it was answered. */
   last: { readonly txnId: string; readonly token: string } | undefined;
@@ -46,7 +47,8 @@ export class RendezvousSessions {
   create(data: string): { id: string } & Omit<RendezvousState, 'data'> {
     checkSize(data);
     const id = randomBytes(16).toString('base64url');
-    const session = { data, token: newToken(), endsAt: this.stopwatch.elapsed() + LIFETIME_MS, last: undefined };
+    const now = this.stopwatch.elapsed();
+    const session = { data, token: newToken(), changedAt: now, endsAt: now + LIFETIME_MS, last: undefined };
     this.#sessions.set(id, session);
     return { id, sequence_token: session.token, expires_in_ms: LIFETIME_MS };
   }
@@ -55,6 +57,11 @@ export class RendezvousSessions {
   get(id: string): RendezvousState {
     const { data, token, endsAt } = this.#get(id);
     return { data, sequence_token: token, expires_in_ms: Math.ceil(endsAt - this.stopwatch.elapsed()) };
+  }
+
+  /** How long ago its text was put there, in milliseconds. Throws M_NOT_FOUND. */
+  ageOf(id: string): number {
+    return Math.floor(this.stopwatch.elapsed() - this.#get(id).changedAt);
   }
 
   /**
@@ -68,6 +75,7 @@ export class RendezvousSessions {
     if (session.token !== token) throw new MatrixError('IO_ELEMENT_MSC4388_CONCURRENT_WRITE');
     session.data = data;
     session.token = newToken();
+    session.changedAt = this.stopwatch.elapsed();
     session.last = txnId === undefined ? undefined : { txnId, token: session.token };
     return session.token;
   }
@@ -85,6 +93,10 @@ export class RendezvousSessions {
     throw new MatrixError('M_NOT_FOUND', 'There is no such rendezvous, or no more');
   }
 }
+
+/** Those that anybody may begin, apart from those of users: however many there are, they end none of these. */
+@Injectable()
+export class OpenRendezvousSessions extends RendezvousSessions {}
 
 function newToken(): string {
   return randomBytes(12).toString('base64url');
