@@ -83,3 +83,16 @@ it('what another process has noted already stays so: only the last fact counts, 
   await one.expire(BOB, positionOf(2), 'age');
   expect((await notes(log)).at(-1)).toEqual(['to-device-expired', positionOf(3)]);
 });
+
+it('what a device was told of is noted when it comes from behind that, and not before', async () => {
+  const log = new MemoryEventStore();
+  const inboxes = new Inboxes(log, systemClock, await withThree());
+  inboxes.noteArrival(BOB, positionOf(1));
+  await expect.poll(() => notes(log)).toHaveLength(1);
+  inboxes.noteTold(BOB, positionOf(3));
+  inboxes.noteArrival(BOB, positionOf(2));
+  await new Promise(setImmediate);
+  expect(await notes(log)).toHaveLength(1);
+  inboxes.noteArrival(BOB, positionOf(3));
+  await expect.poll(() => notes(log)).toHaveLength(2);
+});
