@@ -38,8 +38,12 @@ export class ProjectionReader {
   async begin(): Promise<boolean> {
     const checkpoint = await this.#look();
     if (checkpoint === undefined) return false;
-    this.progress.take(this.progress.projections, checkpoint.position);
-    return [...this.progress.projections.values()].every((each) => each.isReadable || each.paused !== undefined);
+    this.progress.moveTo(checkpoint.position);
+    this.progress.settle();
+    const { readable } = this.progress;
+    return (
+      readable !== undefined && [...readable.values()].every((each) => each.isReadable || each.paused !== undefined)
+    );
   }
 
   /** As `Views.confirm`, of what another process may be making anew. */

@@ -208,7 +208,7 @@ export class ProjectionRuntime implements Views {
     this.#feeds.begin(head);
     reader.run();
     this.#waitingForLease = this.#takeOver(reader);
-    await this.#progress.whenProcessed(head);
+    await this.#progress.untilAllPassed(head);
   }
 
   /** Waits for the lease, and goes on as the one that writes. */

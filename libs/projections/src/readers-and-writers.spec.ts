@@ -18,6 +18,33 @@ interface Process {
   readonly heard: Position[];
 }
 
+const CHECKPOINT = [checkpointWrite(null, undefined, 0).collection, checkpointWrite(null, undefined, 0).key] as const;
+
+/** Counts words, and takes as long as a test likes. */
+class SlowProjector {
+  readonly projector: Projector = (() => {
+    const counts = countsProjector();
+    return {
+      ...counts,
+      project: async (fact, rows) => {
+        await this.#held;
+        await counts.project(fact, rows);
+      },
+    };
+  })();
+  #held: Promise<void> | undefined;
+  #goOn = (): void => {};
+
+  hold(): void {
+    this.#held = new Promise((resolve) => (this.#goOn = resolve));
+  }
+
+  goOn(): void {
+    this.#goOn();
+    this.#held = undefined;
+  }
+}
+
 describe('two processes on one log and one store of views', () => {
   let store: SpokenLog;
   let readModels: MemoryReadModels;
@@ -232,11 +259,8 @@ describe('two processes on one log and one store of views', () => {
     expect(await second.runtime.get('last-word', ['s'])).toBe('b');
   });
 
-  it('read nothing either in the place of the first, where the views were thrown away with it, until all is there again', async () => {
-    const first = await begin();
-    const second = await begin();
-    const position = await say('a', 'b');
-    await Promise.all([first, second].map(({ runtime }) => runtime.whenProcessed(position)));
+  /** Lets a process take the place of one whose views were thrown away with it. Facts reach it once `goOn` is called. */
+  const takePlaceOf = async (first: Process, second: Process): Promise<{ readonly goOn: () => void }> => {
     await first.runtime.stop();
     for (const collection of await first.readModels.collections()) await first.readModels.drop(collection);
     const subscribe = store.subscribe.bind(store);
@@ -250,11 +274,47 @@ describe('two processes on one log and one store of views', () => {
     });
     first.readModels.loseLease();
     await until(() => second.runtime.isWriter);
+    return { goOn };
+  };
+
+  it('read nothing either in the place of the first, where the views were thrown away with it, until all is there again', async () => {
+    const first = await begin();
+    const second = await begin();
+    const position = await say('a', 'b');
+    await Promise.all([first, second].map(({ runtime }) => runtime.whenProcessed(position)));
+    const { goOn } = await takePlaceOf(first, second);
     await expect(second.runtime.get('last-word', ['s'])).rejects.toThrow('made anew');
     goOn();
     const last = await say('c');
     await second.runtime.whenProcessed(last);
     expect(await words(second)).toEqual(['a', 'b', 'c']);
     await until(() => second.heard.length === 3);
+  });
+
+  it('read nothing of views that are made anew until all is there again, also what takes longer than the rest', async () => {
+    const slow = new SlowProjector();
+    const first = await begin();
+    const second = await begin([wordsProjector(), slow.projector]);
+    const position = await say('a', 'b');
+    await Promise.all([first, second].map(({ runtime }) => runtime.whenProcessed(position)));
+    slow.hold();
+    const { goOn } = await takePlaceOf(first, second);
+    const last = await say('c');
+    goOn();
+    await until(async () => (await first.readModels.get(...CHECKPOINT))?.includes(last) === true);
+    await expect(second.runtime.get('counts', ['word', 'a'])).rejects.toThrow('made anew');
+    await expect(second.runtime.get('last-word', ['s'])).rejects.toThrow('made anew');
+    const third = make([wordsProjector(), countsProjector()]);
+    let hasStarted = false;
+    const starting = third.runtime.start().then(() => (hasStarted = true));
+    await until(async () => (await third.runtime.get('last-word', ['s']).catch(() => undefined)) === 'c');
+    await delay(50);
+    expect(hasStarted).toBe(false);
+    slow.goOn();
+    await starting;
+    for (const { runtime } of [second, third]) {
+      await until(async () => (await runtime.get('counts', ['word', 'c']).catch(() => undefined)) !== undefined);
+      expect(await runtime.get('counts', ['word', 'a'])).toMatch(/^1@/);
+    }
   });
 });

@@ -28,8 +28,10 @@ export class ViewsProgress {
   readonly #owners: ReadonlyMap<string, string>;
   #projections: ReadonlyMap<string, Projection> | undefined;
   #position: Position = START;
-  /** How far views have come that were thrown away since: rows that are not there again look like rows that never were. */
-  #cameTo: Position = START;
+  /** How far each has come that serves, by the name of its projection. */
+  readonly #cameTo = new Map<string, Position>();
+  /** Those that are behind that, for the views were thrown away since: rows that are not there again look like rows that never were. */
+  readonly #lacking = new Set<string>();
   /** PERF: one timer for all that wait, and none while nobody does. */
   #sweep: NodeJS.Timeout | undefined;
   #isLate = false;
@@ -46,18 +48,34 @@ export class ViewsProgress {
   take(projections: ReadonlyMap<string, Projection> | undefined, position = this.#position): void {
     this.#projections = projections;
     this.#position = position;
+    this.#compare();
     this.settle();
   }
 
   /** All projections, in the order of registration. Throws ViewsUnavailable while there are none to read. */
   get projections(): ReadonlyMap<string, Projection> {
-    const readable = this.#readable;
+    const { readable } = this;
     if (readable === undefined) throw new ViewsUnavailable('the views are not there yet, or made anew');
     return readable;
   }
 
-  get #readable(): ReadonlyMap<string, Projection> | undefined {
-    return this.#position < this.#cameTo ? undefined : this.#projections;
+  /** All projections; undefined while there are none to read. */
+  get readable(): ReadonlyMap<string, Projection> | undefined {
+    // PERF: asked at each read, and nearly always there is nothing to compare.
+    if (this.#lacking.size > 0) this.#compare();
+    return this.#lacking.size > 0 ? undefined : this.#projections;
+  }
+
+  /** Notes how far each has come, and which of them had come further. */
+  #compare(): void {
+    for (const [name, { serving }] of this.#projections ?? []) {
+      const at = this.positionOf(serving);
+      if (at < (this.#cameTo.get(name) ?? at)) this.#lacking.add(name);
+      else {
+        this.#cameTo.set(name, at);
+        this.#lacking.delete(name);
+      }
+    }
   }
 
   /** The shared checkpoint: the last position that all have passed that move together. */
@@ -102,11 +120,11 @@ export class ViewsProgress {
 
   /**
    * Those that move together have passed this position. Whoever waits hears of it by `settle`. Where they begin anew behind the last
-   * one, nothing is read until they are there again.
+   * one, nothing is read until all are there again, also those that are slower.
    */
   moveTo(position: Position): void {
-    if (position < this.#position && this.#position > this.#cameTo) this.#cameTo = this.#position;
     this.#position = position;
+    this.#compare();
     this.#isLate = false;
   }
 
@@ -114,7 +132,7 @@ export class ViewsProgress {
   settle(): void {
     this.#patient.pass(this.#position);
     this.#impatient.pass(this.#position);
-    if (this.#readable === undefined) return;
+    if (this.readable === undefined) return;
     this.#conditions.check();
     this.#particular.check();
   }
@@ -122,6 +140,12 @@ export class ViewsProgress {
   /** Settles when a condition is met, which is looked at when something has moved. */
   until(isMet: () => boolean): Promise<void> {
     return this.#conditions.wait(isMet);
+  }
+
+  /** Settles when all that move have passed the position, together or by themselves. */
+  async untilAllPassed(position: Position): Promise<void> {
+    const isMet = (): boolean => this.readable !== undefined && this.passed() >= position;
+    await this.#conditions.wait(isMet);
   }
 
   /** Settles when all that move together have passed the position. */
