@@ -183,6 +183,18 @@ describe('rooms the user has left', () => {
     const room = (await bob.sync({ since, filter: limited(1) })).rooms.leave[roomId];
     expect(keys(room.state.events)).toContain('m.room.create|');
   });
+
+  it('lead from one stay to the next, where the user was in the room again: the client must not glue the timelines together', async () => {
+    const roomId = await roomWithBob();
+    await bob.leave(roomId);
+    const { next_batch: since } = await bob.sync();
+    await alice.send(roomId, 'between');
+    await bob.join(roomId);
+    await bob.leave(roomId);
+    const { timeline } = (await bob.sync({ since, filter: limited(50) })).rooms.leave[roomId];
+    expect(bodies(timeline.events)).toContain('between');
+    expect(timeline.limited).toBe(true);
+  });
 });
 
 describe('invitations and knocks', () => {

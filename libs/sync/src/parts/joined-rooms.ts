@@ -5,7 +5,7 @@ import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral
 import { UnreadCounts } from '../unread/unread-counts.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, formatUnread, listRoomAccountData, showsRowOrState } from './room-sections.js';
+import { formatTimeline, formatUnread, listRoomAccountData, mayHaveOlder, showsRowOrState } from './room-sections.js';
 import { isSoAtEnd, readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
@@ -41,7 +41,7 @@ export class JoinedRooms {
   }
 
   async #window(room: RoomContext): Promise<TimelineWindow> {
-    const { after, recent, sync, isNew } = room;
+    const { after, recent, sync } = room;
     const shows = showsRowOrState(this.views, room);
     const window = await readWindow(recent, {
       after,
@@ -49,8 +49,7 @@ export class JoinedRooms {
       shows,
       isSo: sync.stateAfter ? undefined : (row) => isSoAtEnd(this.views, room, row),
     });
-    // A client that knew the room before it was left, or before the log was put back, must not glue the two timelines together.
-    return isNew && (sync.since !== undefined || sync.isAnew) ? { ...window, limited: true } : window;
+    return mayHaveOlder(room) ? { ...window, limited: true } : window;
   }
 
   /** What changed since; of a room that is new to the client what there is. */

@@ -13,7 +13,7 @@ import type { SyncContext } from '../streams/sync-context.js';
 import { RecentRows } from './recent-rows.js';
 import { renderState, renderTimeline } from './render-rows.js';
 import type { RoomAnswer, RoomContext } from './room-context.js';
-import { formatTimeline, listRoomAccountData, showsRow } from './room-sections.js';
+import { formatTimeline, listRoomAccountData, mayHaveOlder, showsRow } from './room-sections.js';
 import { isSoAtEnd, readStatePart } from './state-part.js';
 import { readWindow, type TimelineWindow } from './timeline-window.js';
 
@@ -89,7 +89,7 @@ export class LeftRooms {
     return {
       shown: [...stay.shown, ...told],
       hidden: [...stay.hidden, ...own.filter((row) => !told.includes(row))],
-      limited: stay.limited || told.length < wanted.length,
+      limited: stay.limited || told.length < wanted.length || mayHaveOlder(room),
       isResolved: stay.isResolved,
     };
   }

@@ -52,6 +52,14 @@ export function showsRowOrState(views: Views, room: RoomContext): (row: Timeline
 }
 
 /**
+ * Whether the client may have an older part of the timeline of a room that is told to it from the beginning: it knew the room before it
+ * was left, or before the log was put back, and must not glue the two together.
+ */
+export function mayHaveOlder({ isNew, sync: { since, isAnew } }: RoomContext): boolean {
+  return isNew && (since !== undefined || isAnew);
+}
+
+/**
  * The `timeline` of a room. `prev_batch` leads to what is before it: a place of the log, for where the room forks what came before may
  * stand after it in the graph.
  */
