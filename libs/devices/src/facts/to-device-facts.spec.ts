@@ -41,6 +41,14 @@ describe('the text of to-device-sent', () => {
     );
   });
 
+  it('is an error where it was cut off, and nothing that goes on for ever', () => {
+    const { data, metadata } = sent('t', [to(bob, 'B', 0)], [{ a: '}"' }, {}]);
+    const end = data.indexOf('],"salt"');
+    for (let length = data.indexOf(',"contents":[') + 13; length <= end; length++) {
+      expect(() => readSent({ data: data.slice(0, length), metadata }), data.slice(0, length)).toThrow(SyntaxError);
+    }
+  });
+
   it('keeps of the contents what those receivers are to have who are left, and nothing where none are', () => {
     const contents = ['{"n":0}', '{"n":1}', '{"n":2}'];
     const left = JSON.parse(`{${tailOfSent([to(bob, 'B', 2), to(bob, 'C', 2), to(alice, 'A', 0)], contents)}`);

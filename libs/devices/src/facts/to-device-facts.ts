@@ -116,7 +116,7 @@ function receiversOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): { 
   return { to: JSON.parse(data.slice(from, end)) as Receiver[], contentsAt: end + CONTENTS.length };
 }
 
-/** The JSON texts of the objects of a list that begins somewhere in a JSON text without blanks. */
+/** The JSON texts of the objects of a list that begins somewhere in a JSON text without blanks. Throws SyntaxError where it has no end. */
 function objectsFrom(json: string, start: number): string[] {
   const objects: string[] = [];
   let [begin, depth] = [start, 0];
@@ -137,12 +137,13 @@ function objectsFrom(json: string, start: number): string[] {
       default:
     }
   }
-  return objects;
+  throw new SyntaxError('The contents have no end');
 }
 
-/** Where the quote is that ends the string which begins there. */
+/** Where the quote is that ends the string which begins there. Throws SyntaxError where there is none. */
 function endOfString(json: string, begin: number): number {
   for (let end = json.indexOf('"', begin + 1); ; end = json.indexOf('"', end + 1)) {
+    if (end < 0) throw new SyntaxError('A text in the contents has no end');
     let escapes = 0;
     while (json[end - 1 - escapes] === '\\') escapes++;
     if (escapes % 2 === 0) return end;
