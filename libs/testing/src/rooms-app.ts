@@ -16,6 +16,7 @@ import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { answerAfterEffects } from '#http/answer-after-effects';
 import { HttpModule } from '#http/http.module';
 import { MatrixAdapter } from '#http/matrix-adapter';
+import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, systemClock } from '#kernel/clock';
 import type { JsonObject } from '#kernel/json';
 import { createLogger, LOGGER } from '#observability/logger';
@@ -85,6 +86,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
   const ports = [
     { provide: CONFIG, useValue: config },
     { provide: CLOCK, useValue: systemClock },
+    { provide: SHUTDOWN, useValue: new AbortController().signal },
     { provide: EVENT_STORE, useValue: store },
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },

@@ -60,23 +60,14 @@ export function namesProjector(reader: RoomFactReader): Projector {
 
 async function noteAccount(fact: RecordedFact, rows: OwnRows): Promise<void> {
   const userId = userIdOfStream(fact.stream);
-  const { type, data } = {
-    type: fact.type,
-    data: JSON.parse(fact.data) as unknown,
-  } as AccountFact;
-  if (type === 'account-registered')
-    return note(rows, userId, {
-      words: wordsOfUser(userId),
-      position: fact.position,
-    });
+  const { position } = fact;
+  const { type, data } = { type: fact.type, data: JSON.parse(fact.data) as unknown } as AccountFact;
+  if (type === 'account-registered') return note(rows, userId, { words: wordsOfUser(userId), position });
   // The row stays: it says that what member events call them does not count.
-  if (type === 'account-deactivated') return note(rows, userId, { words: [], position: fact.position });
+  if (type === 'account-deactivated') return note(rows, userId, { words: [], position });
   if (type !== 'profile-changed' || data.key !== 'displayname') return undefined;
   const name = data.removed === true ? undefined : data.value;
-  return note(rows, userId, {
-    words: wordsOfUser(userId, name),
-    position: fact.position,
-  });
+  return note(rows, userId, { words: wordsOfUser(userId, name), position });
 }
 
 async function noteMembers(
@@ -100,11 +91,7 @@ async function noteRedaction(reader: RoomFactReader, fact: RecordedFact, rows: O
   const before = await NAMED_USERS.get(rows, [userId as UserId]);
   if (before?.from !== data.event_id) return;
   const words = wordsOfUser(userId as UserId);
-  await note(rows, userId as UserId, {
-    words,
-    position: fact.position,
-    from: data.event_id,
-  });
+  await note(rows, userId as UserId, { words, position: fact.position, from: data.event_id });
 }
 
 function wordsOfUser(userId: UserId, name?: unknown): string[] {

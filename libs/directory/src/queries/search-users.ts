@@ -48,29 +48,32 @@ export async function searchUsers(views: Views, reader: UserId, { term, limit }:
   const sight = new Sight(views, reader);
   const { candidates, isCut } = await findCandidates(views, sight, beginning);
   // Whoever is named in full is not to be missed for others with the same words.
-  if (isUserId(term)) candidates.add(foldUserId(term, serverNameOf(reader)));
+  const id = term.trim();
+  if (isUserId(id)) candidates.add(foldUserId(id, serverNameOf(reader)));
   const ids = [...candidates].filter((userId) => !ignored.has(userId));
   const found: SeenUser[] = [];
   const turn = new Turn(1);
   let looked = 0;
   for (; looked < ids.length && found.length < MAX_FOUND && !sight.isTired; looked += GROUP) {
-    const group = await findNamed(
-      views,
-      ids.slice(looked, looked + GROUP),
-      (known, userId) => beginAll(known, words) || beginAll([...known, ...wordsOf(userId)], words),
-    );
+    const group = await findNamed(views, ids.slice(looked, looked + GROUP), (known, userId) => {
+      // PERF: mostly without the words of the server's name.
+      return beginAll(known, words) || beginAll([...known, ...wordsOf(userId)], words);
+    });
     const seen = await Promise.all(group.map((userId) => sight.find(userId)));
     for (const user of seen) if (user !== undefined && matches(user, words)) found.push(user);
     if (turn.isOver()) await turn.pass();
   }
-  const ranked = found.toSorted((a, b) => rankOf(b, term) - rankOf(a, term) || (a.userId < b.userId ? -1 : 1));
-  const results = ranked.slice(0, limit).map(({ userId: user_id, name, avatar }) => {
+  const isAll = !isCut && looked >= ids.length && !sight.isTired && found.length <= limit;
+  return { results: bestOf(found, words, limit), limited: !isAll };
+}
+
+/** "Ordered by rank and then whether or not profile info is available." */
+function bestOf(found: readonly SeenUser[], words: readonly string[], limit: number): FoundUser[] {
+  const ranked = found.map((user) => ({ user, rank: rankOf(user, words) }));
+  ranked.sort((a, b) => b.rank - a.rank || (a.user.userId < b.user.userId ? -1 : 1));
+  return ranked.slice(0, limit).map(({ user: { userId: user_id, name, avatar } }) => {
     return { user_id, display_name: name, avatar_url: avatar };
   });
-  return {
-    results,
-    limited: isCut || looked < ids.length || found.length > limit,
-  };
 }
 
 /** Who has a word that begins so. Where there are too many to look at all of them, the reader's room mates come first. */
@@ -79,10 +82,7 @@ async function findCandidates(
   sight: Sight,
   beginning: string,
 ): Promise<{ candidates: Set<UserId>; isCut: boolean }> {
-  const range = {
-    from: [beginning, '' as UserId],
-    before: [beginning + LAST, '' as UserId],
-  } as const;
+  const range = { from: [beginning, '' as UserId], before: [beginning + LAST, '' as UserId] } as const;
   const rows = await USER_WORDS.scan(views, { ...range, limit: MAX_SCANNED });
   const scanned = rows.map(({ key: [, userId] }) => userId);
   const isCut = rows.length === MAX_SCANNED;
@@ -120,10 +120,9 @@ function longestOf(words: readonly string[]): string | undefined {
   return words.toSorted((a, b) => b.length - a.length)[0];
 }
 
-/** "Ordered by rank and then whether or not profile info is available": who is named exactly, whom one shares a room with, others. */
-function rankOf({ userId, name, avatar, isMate }: SeenUser, term: string): number {
-  const wanted = wordsOf(term).join(' ');
-  const names = [userId, localpartOf(userId), name ?? ''];
-  const isExact = names.some((text) => wordsOf(text).join(' ') === wanted);
+/** Who is named exactly comes first, then whom the reader shares a room with, then who has a name, then who has an avatar. */
+function rankOf({ userId, name, avatar, isMate }: SeenUser, words: readonly string[]): number {
+  const wanted = words.join(' ');
+  const isExact = [userId, localpartOf(userId), name ?? ''].some((text) => wordsOf(text).join(' ') === wanted);
   return 8 * Number(isExact) + 4 * Number(isMate) + 2 * Number(name !== undefined) + Number(avatar !== undefined);
 }

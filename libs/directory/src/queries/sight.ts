@@ -50,12 +50,7 @@ export class Sight {
     // The profiles of other servers' users are theirs: what is known here is what they are called in the room.
     const { displayname, avatar_url: avatar } =
       profile === undefined ? { ...member } : (JSON.parse(profile) as JsonObject);
-    return {
-      userId,
-      name: textOf(displayname),
-      avatar: textOf(avatar),
-      isMate: room.isShared,
-    };
+    return { userId, name: textOf(displayname), avatar: textOf(avatar), isMate: room.isShared };
   }
 
   /** Whom the reader shares a room with; the members of as many rooms, the smallest first, as have no more than so many. */
@@ -65,18 +60,12 @@ export class Sight {
       this.views,
       rooms.map((roomId) => [roomId]),
     );
-    const sized = rooms.map((roomId, i) => ({
-      roomId,
-      joined: counts[i]?.joined ?? 0,
-    }));
+    const sized = rooms.map((roomId, i) => ({ roomId, joined: counts[i]?.joined ?? 0 }));
     let left = most;
     for (const { roomId, joined } of sized.toSorted((a, b) => a.joined - b.joined)) {
       left -= joined;
       if (left < 0) break;
-      const members = await ROOM_MEMBERS.scan(this.views, {
-        prefix: [roomId, 'join'],
-        limit: most,
-      });
+      const members = await ROOM_MEMBERS.scan(this.views, { prefix: [roomId, 'join'], limit: most });
       for (const { key } of members) this.#shared.set(key[2], roomId);
     }
     this.#shared.delete(this.reader);

@@ -41,11 +41,7 @@ export class MutualRoomsController {
     const other = readOther(requester, requiredText(query, 'user_id'));
     const after = from === undefined ? undefined : parseRoomId(Buffer.from(from, 'base64url').toString());
     const { joined, count, last } = await listMutualRooms(this.views, requester.userId, other, after);
-    return {
-      joined,
-      count,
-      next: last && Buffer.from(last).toString('base64url'),
-    };
+    return { joined, count, next: last && Buffer.from(last).toString('base64url') };
   }
 }
 

@@ -32,9 +32,5 @@ export async function listMutualRooms(
   }
   const rest = mutual.toSorted().filter((roomId) => after === undefined || roomId > after);
   const joined = rest.slice(0, PAGE);
-  return {
-    joined,
-    count: mutual.length,
-    ...(rest.length > PAGE && { last: joined.at(-1) }),
-  };
+  return { joined, count: mutual.length, ...(rest.length > PAGE && { last: joined.at(-1) }) };
 }
