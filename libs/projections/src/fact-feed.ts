@@ -23,6 +23,8 @@ export class FactFeed {
     after: Position,
   ) {
     this.#told = after;
+    // What is offered comes after this: views that another process writes have come further meanwhile.
+    if (after < progress.position) void this.#catchUp();
   }
 
   /** The next facts, which those projections have passed that move together. */

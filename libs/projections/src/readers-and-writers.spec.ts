@@ -121,6 +121,22 @@ describe('two processes on one log and one store of views', () => {
     expect(second.heard).toEqual(first.heard);
   });
 
+  it('tell their listeners also of what the first wrote while the second began', async () => {
+    await say('old');
+    const first = await begin();
+    const head = store.head.bind(store);
+    let meanwhile: Position | undefined;
+    store.head = async () => {
+      const before = await head();
+      if (meanwhile === undefined) await first.runtime.whenProcessed((meanwhile = await say('a')));
+      return before;
+    };
+    const second = await begin();
+    const last = await say('b');
+    await until(() => second.heard.length > 1);
+    expect(second.heard).toEqual([meanwhile, last]);
+  });
+
   it('wait for what the other has not written yet, and for that alone', async () => {
     const first = await begin();
     const second = await begin();
