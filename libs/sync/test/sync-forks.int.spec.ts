@@ -151,7 +151,9 @@ class ForkingRoom {
         this.messages.push(await alice.send(roomId, `message ${random(1_000)}`));
         break;
       case 1:
-        await alice.setState(roomId, 'm.room.topic', { topic: `of Alice ${random(1_000)}` });
+        if (random(3) > 0) await alice.setState(roomId, 'm.room.topic', { topic: `of Alice ${random(1_000)}` });
+        // By a rule that other servers did not know of their members' joins may be left to nothing.
+        else await alice.setState(roomId, 'm.room.join_rules', { join_rule: ['public', 'invite'][random(2)]! });
         break;
       case 2: {
         const path = `${roomPath(roomId)}/${random(2) === 0 ? 'leave' : 'join'}`;
