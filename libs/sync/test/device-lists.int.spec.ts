@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nameLog, noteRestored } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
 import { CryptoUser } from '#testing/crypto-user';
+import { TEST_AUTHOR } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { queryOf, SyncApp, type SyncUser } from '#testing/sync-app';
@@ -144,10 +147,39 @@ describe('device lists', () => {
     const changes = (query: object): Promise<unknown> => alice.ok('GET', `/keys/changes?${queryOf(query as never)}`);
     expect(await changes({ from, to })).toEqual({ changed: [bob.userId], left: [] });
     expect(await changes({ from: to, to })).toEqual({ changed: [], left: [] });
+    expect(await changes({ from: to, to: await token(bob) })).toEqual({ changed: [alice.userId], left: [] });
     for (const query of ['', `from=${from}`, `to=${to}`, `from=x&to=${to}`, `from=${from}&to=x`]) {
       expect((await alice.call('GET', `/keys/changes?${query}`)).status).toBe(400);
     }
     for (const user of [alice, bob]) await user.leave(room);
+  });
+});
+
+describe('device lists where the log was put back to an earlier moment', () => {
+  it('are all of them for a client that heard of what is lost: what it took for new may never have been', async () => {
+    const own = await SyncApp.start();
+    try {
+      const { serverName, signingKey } = TEST_AUTHOR;
+      const key = { key_id: signingKey.keyId, public_key: signingKey.publicKey.toString('base64') };
+      await nameLog(own.store, systemClock, serverName, key);
+      const [alice, bob] = [await own.register('alice'), await own.register('bob')];
+      await own.register('carol');
+      const room = await alice.createRoom({ preset: 'public_chat' });
+      await bob.join(room);
+      const agreed = await own.store.head();
+      await alice.send(room, 'lost');
+      const from = await token(alice);
+      await noteRestored(own.store, systemClock, agreed);
+      await own.restart();
+      const to = await token(alice);
+      const everybody = { changed: [alice.userId, bob.userId], left: [] };
+      const changes = (query: object): Promise<Lists> => alice.ok('GET', `/keys/changes?${queryOf(query as never)}`);
+      expect(inOrder(await listsSince(alice, from))).toEqual(everybody);
+      expect(inOrder(await changes({ from, to }))).toEqual(everybody);
+      expect(await changes({ from: to, to })).toEqual({ changed: [], left: [] });
+    } finally {
+      await own.close();
+    }
   });
 });
 
