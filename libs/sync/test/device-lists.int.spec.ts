@@ -61,6 +61,25 @@ describe('device lists', () => {
     expect(await listsSince(alice, next)).toEqual({ changed: [], left: [carol.userId] });
   });
 
+  it('tell nothing of who left one of the rooms that are shared, and that somebody is gone with the last of them', async () => {
+    const [alice, bob] = users as [SyncUser, SyncUser];
+    const rooms = [
+      await alice.createRoom({ preset: 'public_chat' }),
+      await alice.createRoom({ preset: 'public_chat' }),
+      await alice.createRoom({ preset: 'public_chat' }),
+    ];
+    for (const room of rooms) await bob.join(room);
+    const since = await token(alice);
+    await bob.leave(rooms[0]!);
+    expect(await listsSince(alice, since)).toEqual({ changed: [], left: [] });
+    await alice.leave(rooms[1]!);
+    expect(await listsSince(alice, since)).toEqual({ changed: [], left: [] });
+    expect(await listsSince(bob, since)).toEqual({ changed: [], left: [] });
+    await bob.leave(rooms[2]!);
+    expect(await listsSince(alice, since)).toEqual({ changed: [], left: [bob.userId] });
+    expect(await listsSince(bob, since)).toEqual({ changed: [], left: [alice.userId] });
+  });
+
   it('tell nobody who came to a room after they had left it, whatever token they have kept', async () => {
     const host = await app.register(`host${++number}`);
     const [away, early, late] = [

@@ -80,7 +80,7 @@ export class DeviceListChanges {
     for (const other of moved) {
       if (changed.has(other) || other === userId) continue;
       if (reader.turn.isOver()) await reader.turn.pass();
-      ((await mates.has(other)) ? changed : left).add(other);
+      if (!(await mates.has(other))) left.add(other);
     }
     return { changed, left };
   }
