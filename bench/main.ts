@@ -9,6 +9,7 @@ import { benchLarge } from './large.js';
 import { benchReceive } from './receive.js';
 import { benchResolve } from './resolve.js';
 import { benchSend } from './send.js';
+import { benchSliding } from './sliding.js';
 import { benchStateAt } from './state-at.js';
 
 const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   joining: benchJoining,
   sync: benchInitialSync,
   devices: benchDevices,
+  sliding: benchSliding,
   large: () => benchLarge(FACTS),
   resolve: benchResolve,
   state: benchStateAt,

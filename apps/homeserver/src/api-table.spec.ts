@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { expect, test } from 'vitest';
 import { listRoutes, type Route } from '../test/list-routes.js';
 
-const PREFIX = /^\/?_matrix\/(client\/(?:api\/v1|v2_alpha|r0|v3|v1|unstable)|[a-z]+)(?=\/|$)/;
+const PREFIX = /^\/?_matrix\/(client\/(?:api\/v1|v2_alpha|r0|v4|v3|v1|unstable)|[a-z]+)(?=\/|$)/;
 
 /** `npx vitest run apps/homeserver/src/api-table.spec.ts -u` writes the page anew. */
 test('docs/api.md names every path that the server serves, and no other', async () => {

@@ -8,6 +8,7 @@ import { EventsController } from './doors/today/events.controller.js';
 import { KeyChangesController } from './doors/today/key-changes.controller.js';
 import { SyncController } from './doors/today/sync.controller.js';
 import { UnstableSlidingSyncController } from './doors/unstable/sliding-sync.controller.js';
+import { SlidingSyncController } from './doors/v4/sliding-sync.controller.js';
 import { EventsV1Controller } from './doors/v1/events-v1.controller.js';
 import { EventPages } from './events/event-page.js';
 import { RoomOverviews } from './events/room-overviews.js';
@@ -56,6 +57,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     EventsController,
     EventsV1Controller,
     KeyChangesController,
+    SlidingSyncController,
     SyncController,
     UnstableSlidingSyncController,
   ],

@@ -1,6 +1,6 @@
 import { queryOf, type SyncAnswer, type SyncUser } from './sync-app.js';
 
-export const UNSTABLE_SLIDING_SYNC = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync';
+const UNSTABLE_SLIDING_SYNC = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync';
 
 /** One connection of a device that speaks sliding sync, in the shape of today's clients. */
 export class SlidingClient {

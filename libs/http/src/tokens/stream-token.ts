@@ -33,9 +33,11 @@ export const BEGINNING: StreamPlace = Object.freeze({ place: START, typing: NO_T
 
 /**
  * `s<place>_<typing>`, where presence was told `_p<presence>`, and where messages to the device were told up to an earlier place only
- * `_<place>`.
+ * `_<place>`. What stands behind it in the `pos` of sliding sync says nothing of the place: "a pos token can be used in /messages and
+ * /relations APIs, in the same way".
  */
-const STREAM_TOKEN = /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300})(?:_p([0-9a-f.]{1,30}))?(?:_([0-9a-f-]{1,30}))?)?$/;
+const STREAM_TOKEN =
+  /^s([0-9a-f-]{1,30})(?:_([0-9a-z.]{1,300})(?:_p([0-9a-f.]{1,30}))?(?:_([0-9a-f-]{1,30}))?)?(?:~\d{1,15}~[0-9A-Za-z_-]{1,64})?$/;
 
 /** A place of the event stream as clients hold it. */
 export function formatStreamPlace(history: LogHistory, { place, typing, presence }: StreamPlace): string {

@@ -46,6 +46,8 @@ const UNSTABLE_FEATURES = {
   // Mutual rooms (v1.19).
   'uk.half-shot.msc2666.query_mutual_rooms': true,
   'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
+  // Sliding sync, in the shape that was tried out: by this alone some clients know that they can sign in here.
+  'org.matrix.simplified_msc3575': true,
 };
 
 const VERSIONS_BODY = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }));

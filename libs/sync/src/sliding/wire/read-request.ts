@@ -20,10 +20,10 @@ export function refuse(path: string, reason: string): never {
   throw new MatrixError('M_INVALID_PARAM', `${path}: ${reason}`);
 }
 
-export function findText(body: JsonObject, key: string, path = key): string | undefined {
+export function findText(body: JsonObject, key: string, path = key, most = MAX_NAME): string | undefined {
   const value = body[key] ?? undefined;
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value.length > MAX_NAME) refuse(path, 'not a text of the expected length');
+  if (typeof value !== 'string' || value.length > most) refuse(path, 'not a text of the expected length');
   return value;
 }
 

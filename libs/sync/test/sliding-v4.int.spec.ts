@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { roomPath, SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
+
+const CREATE = { type: 'm.room.create', state_key: '' };
+const LIST = { range: [0, 19], required_state: { include: [CREATE] }, timeline_limit: 1 };
+const listing = (more: object = {}, others: object = {}): object => ({
+  lists: { all: { ...LIST, ...more } },
+  ...others,
+});
+
+interface Told {
+  readonly type: string;
+  readonly state_key?: string;
+  readonly content?: { readonly body?: string };
+}
+
+const keysOf = (events: readonly Told[] = []): string[] =>
+  events.map(({ type, state_key: key }) => `${type}|${key}`).toSorted();
+
+/** A connection that speaks the shape of MSC4186. */
+class StableClient {
+  pos: string | undefined;
+
+  constructor(readonly user: SyncUser) {}
+
+  ask(body: object, timeout = 0): Promise<SyncAnswer> {
+    return this.user.call('POST', '/_matrix/client/v4/sync', { ...body, timeout, pos: this.pos, conn_id: 'main' });
+  }
+
+  async next(body: object, timeout = 0): Promise<SyncAnswer['body']> {
+    const answer = await this.ask(body, timeout);
+    if (answer.status !== 200) throw new Error(`sliding sync: ${answer.status} ${JSON.stringify(answer.body)}`);
+    this.pos = answer.body.pos;
+    return answer.body;
+  }
+}
+
+describe('sliding sync as of MSC4186', () => {
+  let app: SyncApp;
+  let users = 0;
+  const person = (): Promise<SyncUser> => app.register(`person${users++}`);
+
+  beforeAll(async () => {
+    app = await SyncApp.start();
+  });
+  afterAll(() => app.close());
+
+  it('tells rooms with their lists and what the user is there, and no unread counts', async () => {
+    const alice = await person();
+    const room = await alice.createRoom({ name: 'pub' });
+    const client = new StableClient(alice);
+    const first = await client.next(listing());
+    expect(first.lists).toEqual({ all: { count: 1 } });
+    expect(first.rooms[room]).toMatchObject({
+      initial: true,
+      membership: 'join',
+      lists: ['all'],
+      name: 'pub',
+      joined_count: 1,
+      num_live: 0,
+    });
+    expect(keysOf(first.rooms[room].required_state)).toEqual(['m.room.create|']);
+    for (const key of ['notification_count', 'highlight_count', 'avatar', 'is_dm', 'stripped_state'])
+      expect(first.rooms[room]).not.toHaveProperty(key);
+    const waiting = client.next(listing(), 30_000);
+    await alice.send(room, 'hello');
+    const { rooms } = await waiting;
+    expect(rooms[room].timeline.map(({ content }: Told) => content?.body)).toEqual(['hello']);
+    expect(rooms[room]).toMatchObject({ membership: 'join', lists: ['all'], limited: false, num_live: 1 });
+  });
+
+  it('says by null that a room has no name any more', async () => {
+    const alice = await person();
+    const room = await alice.createRoom({ name: 'pub' });
+    const client = new StableClient(alice);
+    await client.next(listing());
+    await alice.setState(room, 'm.room.name', {});
+    expect((await client.next(listing())).rooms[room].name).toBeNull();
+    const { rooms } = await new StableClient(await alice.logIn()).next(listing());
+    expect(rooms[room]).not.toHaveProperty('name');
+  });
+
+  it('takes what is included and not excluded of the state, and members as they are needed', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    await alice.send(room, 'x');
+    const of = async (required_state: object): Promise<string[]> => {
+      const client = new StableClient(alice);
+      return keysOf((await client.next(listing({ required_state }))).rooms[room].required_state);
+    };
+    const members = [alice, bob].map(({ userId }) => `m.room.member|${userId}`).toSorted();
+    const all = await of({ include: [{}] });
+    expect(all).toEqual(expect.arrayContaining(['m.room.create|', ...members]));
+    expect(await of({ include: [{}], exclude: [CREATE] })).toEqual(all.filter((key) => key !== 'm.room.create|'));
+    expect(await of({ include: [{}], lazy_members: true })).toEqual(all.filter((key) => !key.endsWith(bob.userId)));
+    expect(await of({ include: [{ state_key: bob.userId }] })).toEqual([`m.room.member|${bob.userId}`]);
+    expect(await of({})).toEqual([]);
+  });
+
+  it('tells of an invitation its stripped state, and asks for invitations by is_invited', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ invite: [bob.userId] });
+    const { rooms } = await new StableClient(bob).next(listing({ filters: { is_invited: true } }));
+    expect(rooms[room]).toMatchObject({ initial: true, membership: 'invite', lists: ['all'] });
+    expect(keysOf(rooms[room].stripped_state)).toContain(`m.room.member|${bob.userId}`);
+    expect(rooms[room]).not.toHaveProperty('required_state');
+  });
+
+  it('tells more of the timeline as more is asked for, and that it does', async () => {
+    const alice = await person();
+    const room = await alice.createRoom();
+    for (let n = 0; n < 3; n++) await alice.send(room, `m${n}`);
+    const client = new StableClient(alice);
+    await client.next(listing());
+    const { rooms } = await client.next({ room_subscriptions: { [room]: { required_state: {}, timeline_limit: 3 } } });
+    expect(rooms[room].expanded_timeline).toBe(true);
+    expect(rooms[room].timeline).toHaveLength(3);
+    expect(rooms[room]).not.toHaveProperty('lists');
+  });
+
+  it('has a whole list where no range is asked for', async () => {
+    const alice = await person();
+    for (let n = 0; n < 3; n++) await alice.createRoom();
+    const { rooms } = await new StableClient(alice).next(listing({ range: undefined }));
+    expect(Object.keys(rooms)).toHaveLength(3);
+  });
+
+  it('gives places that pages of a room begin at', async () => {
+    const alice = await person();
+    const room = await alice.createRoom();
+    const client = new StableClient(alice);
+    const { pos } = await client.next(listing());
+    const event = await alice.send(room, 'later');
+    const { chunk } = await alice.ok('GET', `${roomPath(room)}/messages?dir=f&from=${encodeURIComponent(pos)}`);
+    expect(chunk.map(({ event_id: id }: { event_id: string }) => id)).toEqual([event]);
+  });
+
+  it('refuses what is not of the expected form, and too much', async () => {
+    const client = new StableClient(await person());
+    const subscription = { required_state: {}, timeline_limit: 1 };
+    const many = Array.from({ length: 101 }, (_, n) => [`!r${n}:x`, subscription] as const);
+    const wrong: object[] = [
+      listing({ range: [1, 0] }),
+      listing({ range: [[0, 1]] }),
+      listing({ required_state: undefined }),
+      listing({ required_state: [['m.room.create', '']] }),
+      listing({ required_state: { include: ['m.room.create'] } }),
+      listing({ required_state: { lazy_members: 'yes' } }),
+      { lists: { 'not opaque': LIST } },
+      { lists: { '': LIST } },
+      { room_subscriptions: Object.fromEntries(many) },
+      { set_presence: 'asleep' },
+    ];
+    for (const body of wrong) {
+      const answer = await client.ask(body);
+      expect([body, answer.status, answer.body.errcode]).toEqual([body, 400, 'M_INVALID_PARAM']);
+    }
+    client.pos = 'nonsense';
+    expect((await client.ask({})).body.errcode).toBe('M_UNKNOWN_POS');
+  });
+});
