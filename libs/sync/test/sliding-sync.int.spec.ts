@@ -205,6 +205,22 @@ describe('sliding sync', () => {
     expect(Object.keys(anew.rooms)).toEqual([kicked]);
   });
 
+  it('tells the last stay anew to who left, came back and left again meanwhile', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const client = new SlidingClient(bob);
+    await client.next(listing({ timeline_limit: 20 }));
+    await bob.leave(room);
+    await client.next(listing({ timeline_limit: 20 }));
+    await bob.join(room);
+    await bob.send(room, 'here again');
+    await bob.leave(room);
+    const { rooms } = await client.next(listing({ timeline_limit: 20 }));
+    expect(rooms[room].initial).toBe(true);
+    expect(bodiesOf(rooms[room].timeline)).toContain('here again');
+  });
+
   it('tells nothing of rooms that the user has nothing to do with', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

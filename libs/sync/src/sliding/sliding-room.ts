@@ -211,7 +211,8 @@ export class SlidingRooms {
     const filtered = { ...withFilter(sync, timelineLimit, loadsLazily(state, isFull)), since };
     const { room, window, states } = await this.left.look(filtered, departure, keeps);
     const contents: RoomContents = {
-      initial: task.after === undefined,
+      // Who had left and came back meanwhile is told of the whole of the last stay.
+      initial: task.after === undefined || (departure.over.isNew && departure.over.wasIn),
       state: await renderState(states, room),
       timeline: await this.#timeline({ ...room, sync: { ...room.sync, since: sync.since } }, window, false),
     };
