@@ -22,8 +22,8 @@ export class UnstableSlidingSyncController {
   constructor(private readonly queries: QueryBus) {}
 
   @Post()
-  @MarksPresence('online')
   @HttpCode(200)
+  @MarksPresence('online')
   async sync(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,

@@ -1,5 +1,6 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import type { OpenSession } from '#http/open-session';
@@ -21,6 +22,7 @@ export class SlidingSyncController {
 
   @Post()
   @HttpCode(200)
+  @MarksPresence('online', 'body')
   async sync(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,

@@ -16,7 +16,6 @@ import {
   refuse,
 } from './read-request.js';
 
-const PRESENCE = ['offline', 'online', 'unavailable'];
 /** Specification, appendices, "Opaque Identifiers". */
 const OPAQUE = /^[0-9A-Za-z._~-]{1,255}$/;
 
@@ -25,9 +24,6 @@ const OPAQUE = /^[0-9A-Za-z._~-]{1,255}$/;
  * their own proposals know no other names. Throws M_INVALID_PARAM.
  */
 export function readStableRequest(body: JsonObject): SlidingRequest {
-  const presence = findText(body, 'set_presence');
-  if (presence !== undefined && !PRESENCE.includes(presence))
-    refuse('set_presence', `not one of ${PRESENCE.join(', ')}`);
   const lists = readLists(body, readList);
   for (const name of lists.keys()) if (!OPAQUE.test(name)) refuse('lists', 'not the name of a list');
   return {
