@@ -54,7 +54,7 @@ async function timed<T>(times: number[], run: () => Promise<T>): Promise<T> {
 }
 
 /** Runs something so many times, some at once. */
-async function times(count: number, run: (n: number) => Promise<unknown>): Promise<void> {
+async function repeat(count: number, run: (n: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < count) await run(next++);
@@ -72,7 +72,7 @@ async function benchLargeAccount(): Promise<Figure[]> {
   try {
     const alice = await server.register('alice');
     const rooms: string[] = [];
-    await times(ROOMS, async (n) => void rooms.push(await server.createRoom(alice, { name: `Room ${n}` })));
+    await repeat(ROOMS, async (n) => void rooms.push(await server.createRoom(alice, { name: `Room ${n}` })));
     const { directory } = server;
     await server.stop({ keep: true });
     server = await RunningServer.start({ directory });
@@ -107,11 +107,11 @@ async function benchIdle(): Promise<Figure[]> {
   const server = await RunningServer.start({ connections: USERS * CONNECTIONS + 50 });
   try {
     const users: BenchUser[] = [];
-    await times(USERS, async (n) => void users.push(await server.register(`user${n}`)));
+    await repeat(USERS, async (n) => void users.push(await server.register(`user${n}`)));
     const rooms: string[] = [];
-    await times(SHARED_ROOMS, async (n) => void rooms.push(await server.createRoom(users[n]!)));
+    await repeat(SHARED_ROOMS, async (n) => void rooms.push(await server.createRoom(users[n]!)));
     for (const room of rooms)
-      await times(USERS, (n) =>
+      await repeat(USERS, (n) =>
         server.call('POST', `/_matrix/client/v3/join/${encodeURIComponent(room)}`, users[n]!.token, {}),
       );
     // What the process takes for answering at all does not count.

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { positionOf } from '#testing/position-of';
-import { extensionNow, isSameTold, marksOf, toldNow, toldUntil } from './next-told.js';
+import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomContents } from './room-update.js';
-import { TOLD, type ToldRoom } from './told-state.js';
+import type { ToldRoom } from './told-state.js';
 import { WantedState } from './wanted-state.js';
 
 const wants = (...types: string[]): WantedState =>
@@ -52,12 +52,6 @@ describe('how a client stands to a room after an answer', () => {
     expect(isSameTold(told(1, 'a'), toldNow(told(1, 'a'), config(1, 'a'), timeline(false), ACTIVE))).toBe(true);
     expect(isSameTold(told(1), toldNow(told(1), config(1), undefined, { ...QUIET, marks: 1 }))).toBe(false);
     expect(isSameTold(undefined, told(1))).toBe(false);
-  });
-
-  it('has a mark for each extension that tells of the room', () => {
-    const none = { receipts: false, accountData: false, typing: false, direct: false };
-    expect(marksOf(none)).toBe(0);
-    expect(marksOf({ ...none, receipts: true, direct: true })).toBe(TOLD.receipts | TOLD.direct);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Position } from '#kernel/position';
 import type { RoomContents } from './room-update.js';
 import type { RoomConfig } from './sliding-request.js';
-import { type Told, TOLD, type ToldRoom } from './told-state.js';
+import type { Told, ToldRoom } from './told-state.js';
 
 /** What an answer tells of a room beside its events. */
 export interface ToldBeside {
@@ -50,11 +50,4 @@ export function isSameTold(a: ToldRoom | undefined, b: ToldRoom): boolean {
   return (
     a !== undefined && a.upTo === b.upTo && a.limit === b.limit && a.marks === b.marks && a.state.text === b.state.text
   );
-}
-
-/** The marks of a room, from what holds. */
-export function marksOf(holds: Readonly<Record<keyof typeof TOLD, boolean>>): number {
-  let marks = 0;
-  for (const [name, bit] of Object.entries(TOLD)) if (holds[name as keyof typeof TOLD]) marks |= bit;
-  return marks;
 }

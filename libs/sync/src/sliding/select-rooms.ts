@@ -47,20 +47,23 @@ export function selectRooms(
   find: (roomId: RoomId) => ListedRoom | undefined,
   subjects: FilterSubjects,
 ): Selection {
-  const found = new Map<RoomId, { readonly room: ListedRoom; readonly lists: string[] }>();
+  const found = new Map<RoomId, Found>();
   const counts = new Map<string, number>();
   for (const [name, list] of lists) {
     const passes = compileFilter(list.filter, subjects);
+    const only: Found['lists'] = [name];
     let count = 0;
     for (const room of rooms) {
-      if (!passes(room)) continue;
-      if (isInRange(list, count++)) addTo(found, room).push(name);
+      if (!passes(room) || !isInRange(list, count++)) continue;
+      const known = found.get(room.roomId);
+      if (known === undefined) found.set(room.roomId, { room, lists: only });
+      else known.lists = [...known.lists, name];
     }
     counts.set(name, count);
   }
   for (const roomId of subscriptions.keys()) {
-    const room = find(roomId);
-    if (room !== undefined) addTo(found, room);
+    const room = found.has(roomId) ? undefined : find(roomId);
+    if (room !== undefined) found.set(roomId, { room, lists: [] });
   }
   const combine = combiner(lists, subscriptions);
   const selected = new Map<RoomId, SelectedRoom>();
@@ -71,17 +74,16 @@ export function selectRooms(
   return { rooms: selected, counts };
 }
 
-function addTo(
-  found: Map<RoomId, { readonly room: ListedRoom; readonly lists: string[] }>,
-  room: ListedRoom,
-): string[] {
-  let known = found.get(room.roomId);
-  if (known === undefined) found.set(room.roomId, (known = { room, lists: [] }));
-  return known.lists;
+/** PERF: rooms that are in one list alone, as nearly all are, share what says so. */
+interface Found {
+  readonly room: ListedRoom;
+  lists: readonly string[];
 }
 
 function isInRange({ ranges }: SlidingList, place: number): boolean {
-  return ranges === undefined || ranges.some(([first, last]) => place >= first && place <= last);
+  if (ranges === undefined) return true;
+  for (const [first, last] of ranges) if (place >= first && place <= last) return true;
+  return false;
 }
 
 /** PERF: rooms that are in the same lists share what is wanted of them. */
@@ -92,6 +94,8 @@ function combiner(
   const known = new Map<string, RoomConfig>();
   return (names, roomId) => {
     const subscribed = subscriptions.get(roomId);
+    const single = subscribed === undefined && names.length === 1 ? lists.get(names[0]!) : undefined;
+    if (single !== undefined) return single;
     const key = subscribed === undefined ? JSON.stringify(names) : JSON.stringify([names, roomId]);
     let config = known.get(key);
     if (config === undefined) {

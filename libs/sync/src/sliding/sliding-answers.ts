@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { compileSyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser } from '../notifier/active-user.js';
@@ -11,12 +12,13 @@ import { SlidingExtensions } from './extensions/sliding-extensions.js';
 import { KnownRooms, type ListedRoom } from './known-rooms.js';
 import { ListSubjects } from './list-subjects.js';
 import { LeftBehind } from './left-behind.js';
-import { extensionNow, isSameTold, marksOf, toldNow, toldUntil } from './next-told.js';
+import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomUpdate } from './room-update.js';
 import { type SelectedRoom, type Selection, selectRooms } from './select-rooms.js';
-import { type RoomPart, SlidingRooms } from './sliding-room.js';
-import type { SlidingRequest } from './sliding-request.js';
+import { type RoomPart, type RoomTask, SlidingRooms } from './sliding-room.js';
+import type { SlidingRequest, WantedExtensions } from './sliding-request.js';
 import { NOTHING_TOLD, TOLD, type Told, type ToldChange, type ToldExtension, type ToldRoom } from './told-state.js';
+import type { WantedState } from './wanted-state.js';
 
 /** A request with where its client is. */
 export interface PlacedRequest {
@@ -65,16 +67,26 @@ export class SlidingAnswers {
     const change = { rooms: new Map<RoomId, ToldRoom>(), extensions: new Map<ToldExtension, Told>() };
     const updates: RoomUpdate[] = [];
     const answered = new Map<RoomId, ToldOf>();
+    const looks = new Looks();
     for (const [roomId, selected] of selection.rooms) {
-      if (sync.turn.isOver()) await sync.turn.pass();
       const before = told.rooms.get(roomId);
+      const after = momentOf(sync, before);
       const isDirect = direct.has(roomId);
-      const { update, isKnown, isActive } = await this.#answer(sync, selected, before, isDirect);
+      const marks = marksOf(request.extensions, selected, isDirect);
+      const look = looks.at(selected, before, after?.position);
+      // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
+      if (before !== undefined && !look.mayHaveNews && before.upTo === undefined && before.marks === marks) {
+        if (!this.leftBehind.mayHaveReceipts(roomId, after?.position)) {
+          answered.set(roomId, { selected, told: before, after });
+          continue;
+        }
+      }
+      if (sync.turn.isOver()) await sync.turn.pass();
+      const update = await this.#answer(sync, { selected, told: before, after: after?.position, ...look }, isDirect);
       if (update !== undefined) updates.push(update);
-      if (!isKnown) continue;
-      answered.set(roomId, { selected, told: before, after: momentOf(sync, before) });
-      const marks = this.#marks(request, selected, isDirect);
-      const now = toldNow(before, selected.config, update?.contents, { marks, isActive });
+      else if (before === undefined) continue;
+      answered.set(roomId, { selected, told: before, after });
+      const now = toldNow(before, selected.config, update?.contents, { marks, isActive: look.isActive });
       if (!isSameTold(before, now)) change.rooms.set(roomId, now);
     }
     const context = { sync, user, wanted: request.extensions, rooms: answered, told: told.extensions };
@@ -135,32 +147,13 @@ export class SlidingAnswers {
     return { selection, direct: subjects.direct };
   }
 
-  async #answer(
-    sync: SyncContext,
-    selected: SelectedRoom,
-    told: ToldRoom | undefined,
-    isDirect: boolean,
-  ): Promise<{ update: RoomUpdate | undefined; isKnown: boolean; isActive: boolean }> {
-    const { room, config } = selected;
-    const after = momentOf(sync, told)?.position;
-    const wantsMore = told !== undefined && (config.timelineLimit > told.limit || !told.state.covers(config.state));
-    const isActive = after === undefined || room.place > after || room.known.position > after;
-    const mayHaveNews = isActive || wantsMore || this.leftBehind.mayHaveReceipts(room.roomId, after);
-    const part = mayHaveNews ? await this.rooms.read(sync, { selected, told, after, wantsMore }) : undefined;
-    const isKnown = told !== undefined || part !== undefined;
+  async #answer(sync: SyncContext, task: RoomTask & Look, isDirect: boolean): Promise<RoomUpdate | undefined> {
+    const { selected, told, after, mayHaveNews } = task;
+    const isLookedAt = mayHaveNews || this.leftBehind.mayHaveReceipts(selected.room.roomId, after);
+    const part = isLookedAt ? await this.rooms.read(sync, task) : undefined;
     const isDirectNew = (((told?.marks ?? 0) & TOLD.direct) !== 0) !== isDirect;
-    if (part === undefined && (told === undefined || !isDirectNew)) return { update: undefined, isKnown, isActive };
-    return { update: updateOf(selected, part, isDirect, isDirectNew), isKnown, isActive };
-  }
-
-  #marks({ extensions }: SlidingRequest, selected: SelectedRoom, isDirect: boolean): number {
-    const isIn = selected.room.known.membership === 'join';
-    return marksOf({
-      receipts: isIn && isInScope(extensions.receipts, selected),
-      accountData: isInScope(extensions.accountData, selected),
-      typing: isIn && isInScope(extensions.typing, selected),
-      direct: isDirect,
-    });
+    if (part === undefined && (told === undefined || !isDirectNew)) return undefined;
+    return updateOf(selected, part, isDirect, isDirectNew);
   }
 
   /** Notes up to where the client has the rooms that something happened in and that this answer is not about. */
@@ -180,6 +173,51 @@ export class SlidingAnswers {
       if (hasNews(room, before)) change.rooms.set(room.roomId, toldUntil(before, since.position));
     }
   }
+}
+
+/** What is known of a room without reading it. */
+interface Look {
+  /** Something happened in it that the client was not told. */
+  readonly isActive: boolean;
+  /** More is wanted of it than the client was told. */
+  readonly wantsMore: boolean;
+  readonly mayHaveNews: boolean;
+}
+
+const NO_NEWS: Look = Object.freeze({ isActive: false, wantsMore: false, mayHaveNews: false });
+
+/** Looks at the rooms of one answer. PERF: nearly all of them were told, and are wanted, alike. */
+class Looks {
+  readonly #covers = new Map<WantedState, Map<WantedState, boolean>>();
+
+  at({ room, config }: SelectedRoom, told: ToldRoom | undefined, after: Position | undefined): Look {
+    if (told === undefined || after === undefined) return { isActive: true, wantsMore: false, mayHaveNews: true };
+    const isActive = room.place > after || room.known.position > after;
+    const wantsMore = config.timelineLimit > told.limit || !this.#isCovered(config.state, told.state);
+    return isActive || wantsMore ? { isActive, wantsMore, mayHaveNews: true } : NO_NEWS;
+  }
+
+  #isCovered(wanted: WantedState, told: WantedState): boolean {
+    let known = this.#covers.get(told);
+    if (known === undefined) this.#covers.set(told, (known = new Map<WantedState, boolean>()));
+    let covers = known.get(wanted);
+    if (covers === undefined) known.set(wanted, (covers = told.covers(wanted)));
+    return covers;
+  }
+}
+
+/** What besides its events an answer tells of a room. */
+function marksOf(
+  { receipts, accountData, typing }: WantedExtensions,
+  selected: SelectedRoom,
+  isDirect: boolean,
+): number {
+  const isIn = selected.room.known.membership === 'join';
+  let marks = isDirect ? TOLD.direct : 0;
+  if (isIn && isInScope(receipts, selected)) marks |= TOLD.receipts;
+  if (isInScope(accountData, selected)) marks |= TOLD.accountData;
+  if (isIn && isInScope(typing, selected)) marks |= TOLD.typing;
+  return marks;
 }
 
 /** Up to where the client has a room; undefined: it has nothing of it. */

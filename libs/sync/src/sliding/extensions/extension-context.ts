@@ -40,9 +40,12 @@ export const NOTHING_TO_TELL: ExtensionPart = Object.freeze({ json: undefined, i
  */
 export function isInScope(scope: ExtensionScope | undefined, { room, lists, isSubscribed }: SelectedRoom): boolean {
   if (scope === undefined) return false;
-  const isNamed = (names: ReadonlySet<string> | undefined, name: string): boolean =>
-    names === undefined || names.has(name) || names.has('*');
-  return lists.some((name) => isNamed(scope.lists, name)) || (isSubscribed && isNamed(scope.rooms, room.roomId));
+  for (const name of lists) if (isNamed(scope.lists, name)) return true;
+  return isSubscribed && isNamed(scope.rooms, room.roomId);
+}
+
+function isNamed(names: ReadonlySet<string> | undefined, name: string): boolean {
+  return names === undefined || names.has(name) || names.has('*');
 }
 
 /** Up to where the client was told of something; undefined: never. */

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { listReceipts, type Receipt } from '#ephemeral/queries/list-receipts';
 import type { StreamMoment } from '#http/tokens/stream-token';
-import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { ReceiptEphemeral } from '../../ephemeral/receipt-ephemeral.js';
 import { TOLD } from '../told-state.js';
@@ -28,18 +27,16 @@ export class ReceiptsExtension {
     for (const [roomId, room] of rooms) {
       if (!isInScope(wanted.receipts, room.selected) || room.selected.room.known.membership !== 'join') continue;
       const after = receiptsAfter(room);
-      if (after !== undefined && !(await this.#hasNews(roomId, after))) continue;
+      // PERF: mostly it is known in memory that there is nothing.
+      const hasNews =
+        after === undefined || (this.receipts.hasNews(roomId, after) ?? (await this.receipts.lookUp(roomId, after)));
+      if (!hasNews) continue;
       const range = { reader: await readerOf(), after: after?.position, upTo: until.position };
       const found = await listReceipts(this.views, roomId, range);
       if (found.length > 0)
         events.push(`${JSON.stringify(roomId)}:{"type":"m.receipt","content":${receiptContent(found)}}`);
     }
     return events.length === 0 ? NOTHING_TO_TELL : { json: `{"rooms":{${events.join()}}}`, isNews: true };
-  }
-
-  /** PERF: mostly it is known in memory that there is nothing. */
-  async #hasNews(roomId: RoomId, after: StreamMoment): Promise<boolean> {
-    return this.receipts.hasNews(roomId, after) ?? (await this.receipts.lookUp(roomId, after));
   }
 }
 
