@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { LogHistory } from '#event-store/log-history';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { PresenceChanges } from '../presence/presence-changes.js';
@@ -17,6 +19,7 @@ export class StreamMoments {
     private readonly typing: Typing,
     private readonly presence: PresenceChanges,
     @Inject(COVERED) private readonly covered: readonly string[],
+    @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'head'>,
   ) {}
 
   /** Which history of the log moments are of. */
@@ -42,13 +45,26 @@ export class StreamMoments {
   /**
    * Where a token begins. One whose position the log has not got to, for it was put back and nobody noticed: now. To refuse it would
    * leave clients asking for ever, to believe it would pass over what comes next. Asked once for each request: asked again, "now" would
-   * be later.
+   * be later. One that another process gave, which follows the log faster, is waited for, some seconds at most.
    */
   async settle(token: StreamMoment): Promise<StreamMoment> {
     await this.active.catchUp();
+    if (token.position > this.active.position && (await this.#isInLog(token.position))) {
+      // The views of another process, which gave the token, are ahead of those of this one.
+      await this.views.whenProcessed(token.position, this.covered);
+      await this.active.catchUp();
+    }
     const seen = this.active.position;
     if (token.position <= seen) return token;
     const { inbox, ...marks } = token;
     return { ...marks, position: seen, ...(inbox === undefined || inbox > seen ? {} : { inbox }) };
+  }
+
+  /** A log that is away has told nothing that the views could wait for. */
+  async #isInLog(position: Position): Promise<boolean> {
+    return this.store.head().then(
+      (head) => position <= head,
+      () => false,
+    );
   }
 }

@@ -1,0 +1,58 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Typing } from '#ephemeral/typing/typing';
+import { LogHistory } from '#event-store/log-history';
+import { NO_TYPING } from '#http/tokens/typing-mark';
+import type { Position } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { positionOf } from '#testing/position-of';
+import type { ActiveUsers } from '../notifier/active-users.js';
+import type { PresenceChanges } from '../presence/presence-changes.js';
+import { StreamMoments } from './stream-moments.js';
+
+describe('a token that is ahead of the views', () => {
+  let position: Position;
+  let head: () => Promise<Position>;
+  let waited: Position[];
+  let moments: StreamMoments;
+
+  beforeEach(() => {
+    position = positionOf(5);
+    head = () => Promise.resolve(positionOf(9));
+    waited = [];
+    const views = {
+      history: LogHistory.UNBROKEN,
+      whenProcessed: async (upTo: Position) => {
+        waited.push(upTo);
+        position = upTo;
+      },
+    };
+    const active = {
+      catchUp: async () => {},
+      get position() {
+        return position;
+      },
+    };
+    moments = new StreamMoments(
+      views as unknown as Views,
+      active as unknown as ActiveUsers,
+      {} as Typing,
+      {} as PresenceChanges,
+      ['a'],
+      { head: () => head() },
+    );
+  });
+
+  it('is waited for where the log has it: another process gave it, and what follows it is told once', async () => {
+    const token = { position: positionOf(8), typing: NO_TYPING };
+    expect(await moments.settle(token)).toEqual(token);
+    expect(waited).toEqual([token.position]);
+  });
+
+  it('counts as of now where the log has not got there, or is away', async () => {
+    const token = { position: positionOf(12), typing: NO_TYPING };
+    expect(await moments.settle(token)).toEqual({ ...token, position: positionOf(5) });
+    head = () => Promise.reject(new Error('away'));
+    expect(await moments.settle({ ...token, position: positionOf(8) })).toMatchObject({ position: positionOf(5) });
+    expect(waited).toEqual([]);
+  });
+});
