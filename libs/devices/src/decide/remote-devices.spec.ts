@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import type { DeviceId } from '#kernel/ids';
+import type { RemoteDeviceFact } from '../facts/remote-device-facts.js';
+import {
+  decideDeviceUpdate,
+  decideListed,
+  decideSigningKeyUpdate,
+  evolveRemoteDevices,
+  type RemoteDevices,
+} from './remote-devices.js';
+
+const D = 'D' as DeviceId;
+const after = (...facts: RemoteDeviceFact[]): RemoteDevices =>
+  facts.reduce<RemoteDevices | undefined>(evolveRemoteDevices, undefined)!;
+const LISTED: RemoteDeviceFact = { type: 'remote-devices-listed', data: { stream_id: 5, devices: [] } };
+const updated = (streamId: number): RemoteDeviceFact => ({
+  type: 'remote-device-updated',
+  data: { stream_id: streamId, device_id: D },
+});
+const MISSED: RemoteDeviceFact = { type: 'remote-devices-missed', data: {} };
+/** What comes of an update: the type of its fact. */
+const decide = (list: RemoteDevices | undefined, id: number, previous: number[], isTracked = true): string[] => {
+  const update = { stream_id: id, device_id: D };
+  return decideDeviceUpdate(list, { update, previous }, isTracked).map(({ type }) => type);
+};
+
+describe('an update of a device', () => {
+  it('is applied where all that is before it is here', () => {
+    expect(decide(after(LISTED), 6, [5])).toEqual(['remote-device-updated']);
+    expect(decide(after(LISTED, updated(6)), 8, [5, 6])).toEqual(['remote-device-updated']);
+  });
+
+  it('is missed where something before it is not, or it names nothing', () => {
+    expect(decide(after(LISTED), 7, [6])).toEqual(['remote-devices-missed']);
+    expect(decide(after(LISTED, updated(6)), 9, [6, 7])).toEqual(['remote-devices-missed']);
+    expect(decide(after(LISTED), 6, [])).toEqual(['remote-devices-missed']);
+  });
+
+  it('is missed where there is no list, none that counts, or one of which something was missed already', () => {
+    expect(decide(undefined, 6, [5])).toEqual(['remote-devices-missed']);
+    expect(decide(after(LISTED), 6, [5], false)).toEqual(['remote-devices-missed']);
+    expect(decide(after(LISTED, MISSED), 6, [5])).toEqual(['remote-devices-missed']);
+  });
+
+  it('is nothing where it is in the list already', () => {
+    const list = after(LISTED, updated(6), updated(9));
+    for (const id of [4, 5, 6, 9]) expect(decide(list, id, [3])).toEqual([]);
+    // One that came late is not in it.
+    expect(decide(list, 7, [6])).toEqual(['remote-device-updated']);
+  });
+});
+
+describe('a list that was told whole', () => {
+  it('says how often something was missed while it was asked for', () => {
+    const list = after(LISTED, MISSED, MISSED, MISSED);
+    expect(decideListed(list, { stream_id: 9, devices: [] }, 1)).toMatchObject([{ data: { stream_id: 9, missed: 2 } }]);
+    expect(decideListed(list, { stream_id: 9, devices: [] }, 3)[0]!.data).toEqual({ stream_id: 9, devices: [] });
+    expect(after(LISTED, MISSED, LISTED).missed).toBeUndefined();
+  });
+});
+
+describe('cross-signing keys of a user of another server', () => {
+  it('are news where they are others, and nothing where no list is here', () => {
+    const list = after(LISTED, { type: 'remote-signing-keys-updated', data: { master_key: { m: 1 } } });
+    expect(decideSigningKeyUpdate(undefined, { master_key: { m: 1 } })).toEqual([]);
+    expect(decideSigningKeyUpdate(list, { master_key: { m: 1 } })).toEqual([]);
+    expect(decideSigningKeyUpdate(list, { master_key: { m: 2 } })).toHaveLength(1);
+    expect(decideSigningKeyUpdate(list, { self_signing_key: { s: 1 } })).toHaveLength(1);
+    expect(decideSigningKeyUpdate(list, {})).toEqual([]);
+  });
+});
