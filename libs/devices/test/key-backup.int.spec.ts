@@ -178,11 +178,16 @@ describe('key backups', () => {
     ['an index that is none', key('A', { first_message_index: '1' }), [400, 'M_BAD_JSON']],
     ['an index below nothing', key('A', { first_message_index: -1 }), [400, 'M_BAD_JSON']],
     ['a mark that is none', key('A', { is_verified: 1 }), [400, 'M_BAD_JSON']],
-    ['data that is none', key('A', { session_data: 'A' }), [400, 'M_BAD_JSON']],
+    ['data that is none', key('A', { session_data: 7 }), [400, 'M_BAD_JSON']],
     ['a key that is too large', key('x'.repeat(65_536)), [413, 'M_TOO_LARGE']],
   ])('refuse with a standard error: %s', async (_, body, expected) => {
     expect(await refusal(alice.call('PUT', pathOf([ROOM, 'a']), body))).toEqual(expected);
     expect(await get()).toEqual({ rooms: {} });
+  });
+
+  it('take text for the data of a key, as servers in use do, and tell it as it came', async () => {
+    await put(key('A', { session_data: 'an opaque text' }), ROOM, 'a');
+    expect((await get(ROOM, 'a')).session_data).toBe('an opaque text');
   });
 
   it('refuse another algorithm, another version in the body, and what is none', async () => {

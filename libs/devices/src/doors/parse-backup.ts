@@ -36,7 +36,7 @@ export function parseSession(key: JsonObject): BackedUpSession {
     first_message_index: parseCount(key, 'first_message_index'),
     forwarded_count: parseCount(key, 'forwarded_count'),
     is_verified: isVerified,
-    session_data: parseObject('session_data', key['session_data']),
+    session_data: parseData(key['session_data']),
   };
   if (Buffer.byteLength(JSON.stringify(session)) > MOST_BYTES) {
     throw new MatrixError('M_TOO_LARGE', `A key may have ${MOST_BYTES} bytes at most`);
@@ -55,6 +55,11 @@ function parseObject(name: string, value: JsonValue | undefined): JsonObject {
   if (value === undefined) throw new MatrixError('M_MISSING_PARAM', `${name}: required`);
   if (!isJsonObject(value)) throw new MatrixError('M_BAD_JSON', `${name}: must be an object`);
   return value;
+}
+
+/** NOTSPEC: text, too, as servers in use take it: what it means is the client's business. */
+function parseData(value: JsonValue | undefined): JsonObject | string {
+  return typeof value === 'string' ? value : parseObject('session_data', value);
 }
 
 function parseCount(key: JsonObject, name: string): number {

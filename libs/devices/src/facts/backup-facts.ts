@@ -40,7 +40,7 @@ export interface BackedUpSession {
   readonly first_message_index: number;
   readonly forwarded_count: number;
   readonly is_verified: boolean;
-  readonly session_data: JsonObject;
+  readonly session_data: JsonObject | string;
 }
 
 /** Keys by room and session. */
