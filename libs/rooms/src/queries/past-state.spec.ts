@@ -13,7 +13,7 @@ import { CAROL, roomWithCarol } from '#testing/room-with-carol';
 import { changedBy } from '../decide/room-state.js';
 import { currentChangeOf, type PduAccepted } from '../facts/room-facts.js';
 import type { TimelineRow } from '../projections/timeline-row.js';
-import { findStateRowsAt, listStateChanges, listStateRowsAfter, listStateRowsAt } from './past-state.js';
+import { findStateRowsAt, isSoAt, listStateChanges, listStateRowsAfter, listStateRowsAt } from './past-state.js';
 
 const TOPIC = 'm.room.topic';
 
@@ -90,6 +90,20 @@ describe('the state of a room that forks', () => {
     const { rows: all } = await listStateChanges(views, room.roomId, START, states.at(-1)!.position);
     expect(new Set(all.map(({ header }) => stateKeyOf(header.type, header.stateKey!))).size).toBe(all.length);
     expect(all.length).toBe([...states.at(-1)!.state.entries()].length);
+  });
+
+  it('is what an event says at those places alone at which it holds its key', async () => {
+    await fork();
+    const rows = new Map<EventId, TimelineRow>();
+    for (const { position, state } of statesOf()) {
+      const [held] = await findStateRowsAt(views, room.roomId, [[TOPIC, '']], position);
+      if (held !== undefined) rows.set(held.header.eventId, held);
+      const holder = state.get(TOPIC, '');
+      for (const [eventId, row] of rows) {
+        expect(await isSoAt(views, room.roomId, row, position)).toBe(eventId === holder);
+      }
+    }
+    expect(rows.size).toBeGreaterThan(4);
   });
 
   it('is not told, rather than told wrong, while the graph has not come so far', async () => {
