@@ -5,12 +5,14 @@
 #   clients.sh node      a Node that matrix-js-sdk can run on, from npm; `node` itself where it is new enough
 #   clients.sh nio       a Python with matrix-nio and its encryption (CLIENT_NIO); needs Python 3.10 or later
 #   clients.sh bot-sdk   a folder with matrix-bot-sdk, without encryption (CLIENT_BOT_SDK)
+#   clients.sh rust      the program of test/clients/rust, built (CLIENT_RUST); needs Cargo with Rust 1.95, and minutes the first time
 set -euo pipefail
 shopt -s inherit_errexit
 
 readonly node_version=24.22.3
 readonly nio_version=0.26.0
 readonly bot_sdk_version=0.8.0
+readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly cache=${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}
 
 say() { printf 'clients: %s\n' "$*" >&2; }
@@ -74,10 +76,25 @@ install_bot_sdk() {
   npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "matrix-bot-sdk@$bot_sdk_version"
 }
 
+build_rust() {
+  # What it is made of stays built between its versions.
+  CARGO_TARGET_DIR=$cache/rust-target cargo build --locked --quiet --manifest-path "$root/test/clients/rust/Cargo.toml"
+  cp "$cache/rust-target/debug/annals-client" "$1/"
+}
+
+rust() {
+  command -v cargo >/dev/null || fail "there is no 'cargo' on the PATH"
+  local version folder
+  version=$(cd "$root/test/clients/rust" && cat Cargo.toml Cargo.lock src/*.rs | git hash-object --stdin)
+  folder=$(filled "rust-client-$version" build_rust)
+  echo "$folder/annals-client"
+}
+
 [[ $# == 1 ]] || usage
 case $1 in
   node) node_22 ;;
   nio) nio ;;
   bot-sdk) filled "bot-sdk-$bot_sdk_version" install_bot_sdk ;;
+  rust) rust ;;
   *) usage ;;
 esac

@@ -10,7 +10,7 @@ describe.runIf(NODE_22)(`two people with three devices each (${NEEDS})`, () => {
   let alice: readonly [SdkDevice, SdkDevice, SdkDevice];
   let bob: readonly [SdkDevice, SdkDevice, SdkDevice];
   let roomId: string;
-  const everybody = (): SdkDevice[] => [...alice, ...bob];
+  const everybody = (): SdkDevice[] => [...(alice ?? []), ...(bob ?? [])];
 
   beforeAll(async () => {
     server = await Homeserver.start();

@@ -46,6 +46,8 @@ export class SdkDevice {
   #store: IndexedDBStore | undefined;
   /** The recovery key, once the user has entered it on this device or made it here. */
   recoveryKey: GeneratedSecretStorageKey | undefined;
+  /** The same device without the library, for what is not about it. */
+  readonly http: Client;
   /** The devices that messages went to, in the order of the requests: what the server was given to deliver. */
   readonly sentTo: { readonly type: string; readonly userId: string; readonly deviceId: string }[] = [];
 
@@ -90,16 +92,16 @@ export class SdkDevice {
     return this.#client;
   }
 
-  /** The same device's user without the library, for what is not about it. */
-  readonly http: Client;
-
   get crypto(): CryptoApi {
     const crypto = this.client.getCrypto();
     if (crypto === undefined) throw new Error('there is no crypto');
     return crypto;
   }
 
-  /** Starts with what was kept, and waits for the first answer of /sync and until its keys are on the server. `before` is called before it starts. */
+  /**
+   * Starts with what was kept, and waits for the first answer of /sync and until its keys are on the server. `before` is called
+   * before anything is asked of the server.
+   */
   async open(before?: () => void): Promise<void> {
     this.#store = new IndexedDBStore({ indexedDB, dbName: `sync-${this.database}` });
     this.#client = createClient({
