@@ -6,6 +6,7 @@ import { benchInitialSync } from './initial-sync.js';
 import { benchJoining } from './joining.js';
 import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
+import { benchPresence } from './presence.js';
 import { benchReceive } from './receive.js';
 import { benchResolve } from './resolve.js';
 import { benchSend } from './send.js';
@@ -23,6 +24,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   sync: benchInitialSync,
   devices: benchDevices,
   sliding: benchSliding,
+  presence: benchPresence,
   large: () => benchLarge(FACTS),
   resolve: benchResolve,
   state: benchStateAt,

@@ -2,6 +2,7 @@ import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DevicesModule } from '#devices/devices.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { Presence } from '#ephemeral/presence/presence';
 import { METRICS, type Metrics } from '#observability/metrics';
 import { DeviceListChanges } from './device-lists/device-list-changes.js';
 import { EventsController } from './doors/today/events.controller.js';
@@ -107,11 +108,12 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
 export class SyncModule implements OnModuleInit {
   constructor(
     private readonly active: ActiveUsers,
+    private readonly presence: Presence,
     @Inject(METRICS) private readonly metrics: Metrics,
   ) {}
 
   onModuleInit(): void {
-    const { metrics, active } = this;
+    const { metrics, active, presence } = this;
     metrics.addGauge('annals_sync_users', 'Users who sync now or did lately', () => active.numbers.users);
     metrics.addGauge('annals_sync_waiting', 'Requests that wait for news', () => active.numbers.waiting);
     metrics.addGauge(
@@ -119,6 +121,7 @@ export class SyncModule implements OnModuleInit {
       'How often users were woken since the start',
       () => active.numbers.wakeUps,
     );
+    metrics.addGauge('annals_presence_users', 'Users of whose presence anything is in memory', () => presence.size);
     metrics.addGauge('annals_sync_rooms', 'Rooms with members who sync', () => active.numbers.rooms);
     metrics.addGauge(
       'annals_sync_touched_rooms',

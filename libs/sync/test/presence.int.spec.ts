@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Presence } from '#ephemeral/presence/presence';
+import { SlidingClient, UNSTABLE_SLIDING_SYNC } from '#testing/sliding-client';
+import { ActiveUsers } from '../src/notifier/active-users.js';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /** Client-server API, "Presence", and that of API v1. */
@@ -129,6 +131,25 @@ describe('presence', () => {
     await set(alice, 'unavailable');
     await alice.ok('PUT', `${roomPath(roomId)}/typing/${alice.userId}`, { typing: true });
     expect(await bob.ok('GET', statusPath(alice))).toMatchObject({ presence: 'online' });
+  });
+
+  it('is that of who uses sliding sync too, which is not woken for that of others', async () => {
+    const { alice, bob, roomId } = await mates();
+    const body = { lists: { all: { ranges: [[0, 9]], required_state: [], timeline_limit: 1 } } };
+    const client = new SlidingClient(bob);
+    await client.next(body);
+    expect(await alice.ok('GET', statusPath(bob))).toMatchObject({ presence: 'online' });
+    const waiting = client.next(body, 20_000);
+    const active = app.get(ActiveUsers);
+    await expect.poll(() => active.numbers.waiting).toBe(1);
+    await app.settled();
+    const before = active.numbers.wakeUps;
+    await set(alice, 'online');
+    expect(active.numbers.wakeUps).toBe(before);
+    await alice.send(roomId, 'hello');
+    expect(Object.keys((await waiting).rooms)).toEqual([roomId]);
+    const refused = await bob.call('POST', `${UNSTABLE_SLIDING_SYNC}?set_presence=asleep`, body);
+    expect(refused.body.errcode).toBe('M_INVALID_PARAM');
   });
 
   it('is filtered', async () => {

@@ -78,6 +78,8 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
     if (membership !== 'join') {
       rooms?.delete(roomId);
       this.#inRooms.get(roomId)?.delete(userId);
+      // An account that is closed leaves its rooms, and is heard of no more.
+      if (rooms?.size === 0 && !this.presence.knows(userId)) this.#forget(userId);
     } else if (rooms?.has(roomId) !== true && this.presence.knows(userId)) {
       this.#noteIn(roomId, userId, ++this.#sequence);
     }
