@@ -14,6 +14,8 @@ export interface DevicePresence {
   readonly said: DeviceState;
   /** What its event streams said last; undefined where none has said anything. */
   readonly streamSaid?: DeviceState;
+  /** From then on it is this: streams say less than they did. */
+  readonly lowered?: { readonly said: DeviceState; readonly at: number };
   /** How many event streams it has open. */
   readonly streams: number;
   /** When it was there last. */
@@ -53,26 +55,27 @@ export const IDLE_MS = 5 * 60_000;
 export const ACTIVE_MS = 60_000;
 /** A device that comes back sooner goes on where it was; later, its coming counts as something that its user did. */
 export const GONE_MS = 10 * 60_000;
+/** So long streams have to say less than they did: where a device has several that differ, each time one ends another would tell. */
+export const LOWER_MS = 5_000;
 const MAX_DEVICES = 50;
 const RANK: Readonly<Record<DeviceState, number>> = { offline: 0, unavailable: 1, online: 2 };
 
 /**
  * An event stream of a device begins (`said` undefined: it says nothing of presence, as those of 2014/15). What it says counts
  * where it is something else than the last one said, so what somebody sets explicitly lasts while their client goes on asking as before.
- * One that says `offline` does not make the device be there: client-server API, GET /sync, `set_presence`.
+ * One that says `offline` does not make the device be there: client-server API, GET /sync, `set_presence`. Clients have several
+ * streams, which may say different things: what says less than one that is open counts for nothing, and else only after a while.
  */
 export function connect(user: UserPresence, id: DeviceId, said: DeviceState | undefined, now: number): UserPresence {
   const known = user.devices.get(id);
-  const before = known === undefined || isGone(known, now) ? undefined : known;
-  // A stream that says `offline` takes back what streams said before, and not what was set.
-  const isNews = said !== undefined && said !== before?.streamSaid && !(said === 'offline' && !before?.streamSaid);
-  const device = { ...(before ?? newDevice(said ?? 'online', now)), ...(isNews ? { said } : {}) };
-  const isRaised = before === undefined || (isNews && stateOfDevice(before, now) !== 'online');
+  const before = known === undefined || isGone(known, now) ? undefined : settled(known, now);
+  const device = before === undefined ? newDevice(said ?? 'online', now, said) : withSaid(before, said, now);
+  const isRaised = before === undefined || (device.said !== before.said && stateOfDevice(before, now) !== 'online');
+  const counts = said !== 'offline';
   const connected: DevicePresence = {
     ...device,
-    ...(said === undefined ? {} : { streamSaid: said }),
-    streams: device.streams + Number(said !== 'offline'),
-    contactAt: said !== 'offline' || device.said === 'offline' ? now : device.contactAt,
+    streams: device.streams + Number(counts),
+    contactAt: counts || device.said === 'offline' ? now : device.contactAt,
   };
   return withDevice(user, id, connected, isRaised && device.said === 'online' ? now : undefined);
 }
@@ -90,10 +93,10 @@ export function disconnect(user: UserPresence, id: DeviceId, now: number): UserP
  */
 export function act(user: UserPresence, id: DeviceId, now: number): UserPresence {
   if (user.choice === 'hidden') return user;
-  const device = user.devices.get(id);
-  if (device === undefined) return { ...user, activeAt: now };
-  if (device.said === 'offline') return isGone(device, now) ? { ...user, activeAt: now } : user;
-  return withDevice(user, id, { ...device, said: 'online' }, now);
+  const known = user.devices.get(id);
+  if (known === undefined || isGone(known, now)) return { ...user, activeAt: now };
+  const device = settled(known, now);
+  return device.said === 'offline' ? user : withDevice(user, id, { ...raised(device), said: 'online' }, now);
 }
 
 /** Somebody sets their presence, and the message beside it, on a device: PUT /presence/{userId}/status. */
@@ -105,11 +108,11 @@ export function choose(
   now: number,
 ): UserPresence {
   const choice = state === 'hidden' || state === 'free_for_chat' ? state : undefined;
-  const known = user.devices.get(id) ?? newDevice('online', now);
+  const known = settled(user.devices.get(id) ?? newDevice('online', now), now);
   const said = state === 'hidden' ? known.said : state === 'free_for_chat' ? 'online' : state;
   const before = stateOfDevice(known, now);
   const isActive = choice !== 'hidden' && (said === 'online' || RANK[said] > RANK[before]);
-  const device: DevicePresence = { ...known, said, contactAt: now };
+  const device: DevicePresence = { ...raised(known), said, contactAt: now };
   return withDevice({ ...user, choice, statusMsg }, id, device, isActive ? now : undefined);
 }
 
@@ -144,7 +147,8 @@ export function nextChange(user: UserPresence, now: number): number {
   const at = (time: number): void => {
     if (time > now && time < next) next = time;
   };
-  for (const { streams, contactAt, activeAt, said } of user.devices.values()) {
+  for (const { streams, contactAt, activeAt, said, lowered } of user.devices.values()) {
+    if (lowered !== undefined) at(lowered.at);
     if (streams === 0) {
       at(contactAt + AWAY_MS);
       at(contactAt + GONE_MS);
@@ -157,8 +161,7 @@ export function nextChange(user: UserPresence, now: number): number {
 
 /** Whether a device of theirs is there, or was a moment ago. */
 export function isThere({ devices }: UserPresence, now: number): boolean {
-  for (const device of devices.values()) if (device.said !== 'offline' && !isGone(device, now)) return true;
-  return false;
+  return [...devices.values()].some((device) => settled(device, now).said !== 'offline' && !isGone(device, now));
 }
 
 /**
@@ -170,11 +173,34 @@ export function shownState(state: PresenceState, isOwn: boolean, form: 'today' |
   return state === 'free_for_chat' && form === 'today' ? 'online' : state;
 }
 
-function newDevice(said: DeviceState, now: number): DevicePresence {
-  return { said, streams: 0, contactAt: now, activeAt: -Infinity };
+function newDevice(said: DeviceState, now: number, streamSaid?: DeviceState): DevicePresence {
+  return { said, ...(streamSaid === undefined ? {} : { streamSaid }), streams: 0, contactAt: now, activeAt: -Infinity };
 }
 
-function stateOfDevice(device: DevicePresence, now: number): DeviceState {
+/** A device of which a stream says something. */
+function withSaid(device: DevicePresence, said: DeviceState | undefined, now: number): DevicePresence {
+  if (said === undefined) return device;
+  if (said === device.streamSaid) return raised(device);
+  // A stream that says `offline` takes back what streams said before, and not what was set.
+  if (said === 'offline' && device.streamSaid === undefined) return { ...device, streamSaid: said };
+  if (RANK[said] >= RANK[device.said]) return { ...raised(device), said, streamSaid: said };
+  return device.streams > 0 ? device : { ...device, lowered: { said, at: device.lowered?.at ?? now + LOWER_MS } };
+}
+
+/** A device of which nothing says that it is less. */
+function raised({ lowered: _, ...device }: DevicePresence): DevicePresence {
+  return device;
+}
+
+/** A device as it is now. */
+function settled(device: DevicePresence, now: number): DevicePresence {
+  const { lowered } = device;
+  if (lowered === undefined || now < lowered.at) return device;
+  return { ...raised(device), said: lowered.said, streamSaid: lowered.said };
+}
+
+function stateOfDevice(known: DevicePresence, now: number): DeviceState {
+  const device = settled(known, now);
   if (device.streams === 0 && now - device.contactAt >= AWAY_MS) return 'offline';
   return device.said === 'online' && now - device.activeAt >= IDLE_MS ? 'unavailable' : device.said;
 }

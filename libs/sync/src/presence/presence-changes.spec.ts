@@ -58,13 +58,13 @@ describe('changes of presence', () => {
       pass(3);
     }
     expect(woken).toHaveLength(1);
-    pass(2_000);
+    pass(10_000);
     expect(woken).toHaveLength(2);
     expect(woken[1]?.users).toHaveLength(499);
     sharing = 1;
-    pass(2_000);
+    pass(10_000);
     change(user(0), COMES);
-    pass(2);
+    pass(10);
     change(user(1), COMES);
     expect(woken).toHaveLength(4);
   });

@@ -11,7 +11,7 @@ import type { MembershipFollower } from '../notifier/membership-follower.js';
 import { ChangeLog } from './change-log.js';
 
 /** Waking somebody for presence is worth no more of a process than this: as many as it wakes, so long it then waits. */
-const PAUSE_PER_WOKEN_MS = 2;
+const PAUSE_PER_WOKEN_MS = 10;
 /** "It is acceptable to delay delivery of updates for some small amount of time (10 seconds to a minute)" (2015, "API Efficiency"). */
 const MAX_PAUSE_MS = 30_000;
 
