@@ -14,8 +14,10 @@ export interface DevicePresence {
   readonly said: DeviceState;
   /** What its event streams said last; undefined where none has said anything. */
   readonly streamSaid?: DeviceState;
-  /** From then on it is this: streams say less than they did. */
-  readonly lowered?: { readonly said: DeviceState; readonly at: number };
+  /** When a stream last said less than those before. */
+  readonly loweredAt?: number;
+  /** Until then no stream is believed that says less: several differ. */
+  readonly steadyUntil?: number;
   /** How many event streams it has open. */
   readonly streams: number;
   /** When it was there last. */
@@ -55,20 +57,18 @@ export const IDLE_MS = 5 * 60_000;
 export const ACTIVE_MS = 60_000;
 /** A device that comes back sooner goes on where it was; later, its coming counts as something that its user did. */
 export const GONE_MS = 10 * 60_000;
-/** So long streams have to say less than they did: where a device has several that differ, each time one ends another would tell. */
-export const LOWER_MS = 5_000;
 const MAX_DEVICES = 50;
 const RANK: Readonly<Record<DeviceState, number>> = { offline: 0, unavailable: 1, online: 2 };
 
 /**
  * An event stream of a device begins (`said` undefined: it says nothing of presence, as those of 2014/15). What it says counts
  * where it is something else than the last one said, so what somebody sets explicitly lasts while their client goes on asking as before.
- * One that says `offline` does not make the device be there: client-server API, GET /sync, `set_presence`. Clients have several
- * streams, which may say different things: what says less than one that is open counts for nothing, and else only after a while.
+ * One that says `offline` does not make the device be there: client-server API, GET /sync, `set_presence`. Some clients have several
+ * streams that say different things: once that is seen, the one that says most counts.
  */
 export function connect(user: UserPresence, id: DeviceId, said: DeviceState | undefined, now: number): UserPresence {
   const known = user.devices.get(id);
-  const before = known === undefined || isGone(known, now) ? undefined : settled(known, now);
+  const before = known === undefined || isGone(known, now) ? undefined : known;
   const device = before === undefined ? newDevice(said ?? 'online', now, said) : withSaid(before, said, now);
   const isRaised = before === undefined || (device.said !== before.said && stateOfDevice(before, now) !== 'online');
   const counts = said !== 'offline';
@@ -95,8 +95,7 @@ export function act(user: UserPresence, id: DeviceId, now: number): UserPresence
   if (user.choice === 'hidden') return user;
   const known = user.devices.get(id);
   if (known === undefined || isGone(known, now)) return { ...user, activeAt: now };
-  const device = settled(known, now);
-  return device.said === 'offline' ? user : withDevice(user, id, { ...raised(device), said: 'online' }, now);
+  return known.said === 'offline' ? user : withDevice(user, id, { ...known, said: 'online' }, now);
 }
 
 /** Somebody sets their presence, and the message beside it, on a device: PUT /presence/{userId}/status. */
@@ -108,11 +107,11 @@ export function choose(
   now: number,
 ): UserPresence {
   const choice = state === 'hidden' || state === 'free_for_chat' ? state : undefined;
-  const known = settled(user.devices.get(id) ?? newDevice('online', now), now);
+  const known = user.devices.get(id) ?? newDevice('online', now);
   const said = state === 'hidden' ? known.said : state === 'free_for_chat' ? 'online' : state;
   const before = stateOfDevice(known, now);
   const isActive = choice !== 'hidden' && (said === 'online' || RANK[said] > RANK[before]);
-  const device: DevicePresence = { ...raised(known), said, contactAt: now };
+  const device: DevicePresence = { ...known, said, contactAt: now };
   return withDevice({ ...user, choice, statusMsg }, id, device, isActive ? now : undefined);
 }
 
@@ -147,8 +146,7 @@ export function nextChange(user: UserPresence, now: number): number {
   const at = (time: number): void => {
     if (time > now && time < next) next = time;
   };
-  for (const { streams, contactAt, activeAt, said, lowered } of user.devices.values()) {
-    if (lowered !== undefined) at(lowered.at);
+  for (const { streams, contactAt, activeAt, said } of user.devices.values()) {
     if (streams === 0) {
       at(contactAt + AWAY_MS);
       at(contactAt + GONE_MS);
@@ -161,7 +159,7 @@ export function nextChange(user: UserPresence, now: number): number {
 
 /** Whether a device of theirs is there, or was a moment ago. */
 export function isThere({ devices }: UserPresence, now: number): boolean {
-  return [...devices.values()].some((device) => settled(device, now).said !== 'offline' && !isGone(device, now));
+  return [...devices.values()].some((device) => device.said !== 'offline' && !isGone(device, now));
 }
 
 /**
@@ -179,28 +177,18 @@ function newDevice(said: DeviceState, now: number, streamSaid?: DeviceState): De
 
 /** A device of which a stream says something. */
 function withSaid(device: DevicePresence, said: DeviceState | undefined, now: number): DevicePresence {
-  if (said === undefined) return device;
-  if (said === device.streamSaid) return raised(device);
+  if (said === undefined || said === device.streamSaid) return device;
   // A stream that says `offline` takes back what streams said before, and not what was set.
   if (said === 'offline' && device.streamSaid === undefined) return { ...device, streamSaid: said };
-  if (RANK[said] >= RANK[device.said]) return { ...raised(device), said, streamSaid: said };
-  return device.streams > 0 ? device : { ...device, lowered: { said, at: device.lowered?.at ?? now + LOWER_MS } };
+  const { loweredAt = -Infinity, steadyUntil = -Infinity } = device;
+  if (RANK[said] >= RANK[device.said]) {
+    const differ = now - loweredAt < AWAY_MS;
+    return { ...device, said, streamSaid: said, ...(differ ? { steadyUntil: now + GONE_MS } : {}) };
+  }
+  return now < steadyUntil ? device : { ...device, said, streamSaid: said, loweredAt: now };
 }
 
-/** A device of which nothing says that it is less. */
-function raised({ lowered: _, ...device }: DevicePresence): DevicePresence {
-  return device;
-}
-
-/** A device as it is now. */
-function settled(device: DevicePresence, now: number): DevicePresence {
-  const { lowered } = device;
-  if (lowered === undefined || now < lowered.at) return device;
-  return { ...raised(device), said: lowered.said, streamSaid: lowered.said };
-}
-
-function stateOfDevice(known: DevicePresence, now: number): DeviceState {
-  const device = settled(known, now);
+function stateOfDevice(device: DevicePresence, now: number): DeviceState {
   if (device.streams === 0 && now - device.contactAt >= AWAY_MS) return 'offline';
   return device.said === 'online' && now - device.activeAt >= IDLE_MS ? 'unavailable' : device.said;
 }
