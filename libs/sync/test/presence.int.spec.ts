@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Presence } from '#ephemeral/presence/presence';
-import { SlidingClient, UNSTABLE_SLIDING_SYNC } from '#testing/sliding-client';
+import { SlidingClient } from '#testing/sliding-client';
 import { ActiveUsers } from '../src/notifier/active-users.js';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
@@ -148,7 +148,8 @@ describe('presence', () => {
     expect(active.numbers.wakeUps).toBe(before);
     await alice.send(roomId, 'hello');
     expect(Object.keys((await waiting).rooms)).toEqual([roomId]);
-    const refused = await bob.call('POST', `${UNSTABLE_SLIDING_SYNC}?set_presence=asleep`, body);
+    const path = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync';
+    const refused = await bob.call('POST', `${path}?set_presence=asleep`, body);
     expect(refused.body.errcode).toBe('M_INVALID_PARAM');
   });
 
