@@ -37,6 +37,8 @@ const AT_ONCE = 1_000;
  */
 @Injectable()
 export class KnownRooms {
+  /** What is read again once somebody heard of an event of the room, and must have that by then. */
+  static readonly covers = [ROOM_ACTIVITY.name, ROOMS.name];
   readonly #listings = new LruCache<UserId, Listing>(USERS, {
     most: ALL_ROOMS,
     weigh: ({ rooms }) => rooms.length + 1,
@@ -57,17 +59,15 @@ export class KnownRooms {
     // What happens while the rows are read is looked at the next time.
     const upTo = this.active.position;
     const before = this.#listings.get(userId);
-    let remembered = 0;
-    for (const { forgotten } of rooms.values()) if (!forgotten) remembered++;
-    const kept = (before?.rooms ?? []).filter(({ roomId, known }) => {
-      if (rooms.get(roomId) !== known || known.forgotten) return false;
-      const isSame = this.active.recent.rooms.hasHappenedSince(roomId, before!.upTo) === false;
-      return isSame || known.membership !== 'join';
-    });
-    if (before !== undefined && kept.length === before.rooms.length && kept.length === remembered) {
+    const isStill = ({ roomId, known }: ListedRoom): boolean =>
+      rooms.get(roomId) === known &&
+      !known.forgotten &&
+      (known.membership !== 'join' || this.active.recent.rooms.hasHappenedSince(roomId, before!.upTo) === false);
+    if (before !== undefined && before.rooms.length === countRemembered(rooms) && before.rooms.every(isStill)) {
       if (upTo > before.upTo) this.#listings.set(userId, { upTo, rooms: before.rooms });
       return before.rooms;
     }
+    const kept = (before?.rooms ?? []).filter(isStill);
     const isKept = new Set(kept.map(({ roomId }) => roomId));
     const stale = [...rooms].filter(([roomId, { forgotten }]) => !forgotten && !isKept.has(roomId)).map(([id]) => id);
     const read = (await this.#read(rooms, stale)).sort(byPlace);
@@ -92,6 +92,12 @@ export class KnownRooms {
     }
     return listed;
   }
+}
+
+function countRemembered(rooms: ReadonlyMap<RoomId, KnownRoom>): number {
+  let remembered = 0;
+  for (const { forgotten } of rooms.values()) if (!forgotten) remembered++;
+  return remembered;
 }
 
 function listedRoom(

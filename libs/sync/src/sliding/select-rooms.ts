@@ -1,6 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { ListedRoom } from './known-rooms.js';
 import type { ListFilter, RoomConfig, SlidingList, SlidingRequest } from './sliding-request.js';
+import { WantedState } from './wanted-state.js';
 
 /** What filters look at besides the room itself. */
 export interface FilterSubjects {
@@ -47,38 +48,35 @@ export function selectRooms(
   find: (roomId: RoomId) => ListedRoom | undefined,
   subjects: FilterSubjects,
 ): Selection {
-  const found = new Map<RoomId, Found>();
+  const selected = new Map<RoomId, SelectedRoom>();
   const counts = new Map<string, number>();
   for (const [name, list] of lists) {
     const passes = compileFilter(list.filter, subjects);
-    const only: Found['lists'] = [name];
+    const only = [name];
     let count = 0;
     for (const room of rooms) {
       if (!passes(room) || !isInRange(list, count++)) continue;
-      const known = found.get(room.roomId);
-      if (known === undefined) found.set(room.roomId, { room, lists: only });
-      else known.lists = [...known.lists, name];
+      const known = selected.get(room.roomId);
+      // PERF: rooms that are in one list alone, as nearly all are, share what says so, and what is wanted of them.
+      const found = known === undefined ? only : [...known.lists, name];
+      selected.set(room.roomId, { room, lists: found, isSubscribed: false, config: list });
     }
     counts.set(name, count);
   }
   for (const roomId of subscriptions.keys()) {
-    const room = found.has(roomId) ? undefined : find(roomId);
-    if (room !== undefined) found.set(roomId, { room, lists: [] });
+    const room = selected.get(roomId)?.room ?? find(roomId);
+    if (room !== undefined)
+      selected.set(roomId, { room, lists: [], config: NOTHING, ...selected.get(roomId), isSubscribed: true });
   }
   const combine = combiner(lists, subscriptions);
-  const selected = new Map<RoomId, SelectedRoom>();
-  for (const [roomId, { room, lists: names }] of found) {
-    const isSubscribed = subscriptions.has(roomId);
-    selected.set(roomId, { room, lists: names, isSubscribed, config: combine(names, roomId) });
+  for (const [roomId, one] of selected) {
+    if (one.lists.length !== 1 || one.isSubscribed)
+      selected.set(roomId, { ...one, config: combine(one.lists, roomId) });
   }
   return { rooms: selected, counts };
 }
 
-/** PERF: rooms that are in one list alone, as nearly all are, share what says so. */
-interface Found {
-  readonly room: ListedRoom;
-  lists: readonly string[];
-}
+const NOTHING: RoomConfig = Object.freeze({ timelineLimit: 0, state: WantedState.NOTHING });
 
 function isInRange({ ranges }: SlidingList, place: number): boolean {
   if (ranges === undefined) return true;
@@ -94,8 +92,6 @@ function combiner(
   const known = new Map<string, RoomConfig>();
   return (names, roomId) => {
     const subscribed = subscriptions.get(roomId);
-    const single = subscribed === undefined && names.length === 1 ? lists.get(names[0]!) : undefined;
-    if (single !== undefined) return single;
     const key = subscribed === undefined ? JSON.stringify(names) : JSON.stringify([names, roomId]);
     let config = known.get(key);
     if (config === undefined) {

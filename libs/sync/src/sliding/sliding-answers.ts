@@ -66,7 +66,7 @@ export class SlidingAnswers {
     const { selection, direct } = await this.#select(user, sync, request, all, told);
     const change = { rooms: new Map<RoomId, ToldRoom>(), extensions: new Map<ToldExtension, Told>() };
     const updates: RoomUpdate[] = [];
-    const answered = new Map<RoomId, ToldOf>();
+    const answered: ToldOf[] = [];
     const looks = new Looks();
     for (const [roomId, selected] of selection.rooms) {
       const before = told.rooms.get(roomId);
@@ -77,7 +77,7 @@ export class SlidingAnswers {
       // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
       if (before !== undefined && !look.mayHaveNews && before.upTo === undefined && before.marks === marks) {
         if (!this.leftBehind.mayHaveReceipts(roomId, after?.position)) {
-          answered.set(roomId, { selected, told: before, after });
+          answered.push({ selected, told: before, after });
           continue;
         }
       }
@@ -85,7 +85,7 @@ export class SlidingAnswers {
       const update = await this.#answer(sync, { selected, told: before, after: after?.position, ...look }, isDirect);
       if (update !== undefined) updates.push(update);
       else if (before === undefined) continue;
-      answered.set(roomId, { selected, told: before, after });
+      answered.push({ selected, told: before, after });
       const now = toldNow(before, selected.config, update?.contents, { marks, isActive: look.isActive });
       if (!isSameTold(before, now)) change.rooms.set(roomId, now);
     }

@@ -23,6 +23,7 @@ describe('what /sync tells of', () => {
       'room-state',
       'rooms',
       'receipts',
+      'room-activity',
     ]);
   });
 

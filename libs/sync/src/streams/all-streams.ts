@@ -1,6 +1,7 @@
 import type { RoomEphemeralType } from '../ephemeral/room-ephemeral.js';
 import { ReceiptEphemeral } from '../ephemeral/receipt-ephemeral.js';
 import { TypingEphemeral } from '../ephemeral/typing-ephemeral.js';
+import { KnownRooms } from '../sliding/known-rooms.js';
 import { AccountDataStream } from './account-data-stream.js';
 import { DeviceListsStream } from './device-lists-stream.js';
 import { OneTimeKeyCountStream, UnusedFallbackKeysStream } from './key-counts-streams.js';
@@ -23,7 +24,7 @@ export const ALL_STREAMS: readonly SyncStreamType[] = [
 /** All that `ephemeral` tells of rooms, one class for each type of event, in that order. */
 export const ALL_EPHEMERALS: readonly RoomEphemeralType[] = [TypingEphemeral, ReceiptEphemeral];
 
-/** The collections they read: tokens cover each of them. */
+/** The collections they read, and sliding sync besides: tokens cover each of them. */
 export const ALL_COVERED: readonly string[] = [
-  ...new Set([...ALL_STREAMS, ...ALL_EPHEMERALS].flatMap(({ covers }) => covers)),
+  ...new Set([...ALL_STREAMS, ...ALL_EPHEMERALS, KnownRooms].flatMap(({ covers }) => covers)),
 ];

@@ -24,8 +24,9 @@ export class AccountDataExtension {
     const global = await this.#global(context);
     const rooms: string[] = [];
     const changed = await changedRooms(this.views, context);
-    for (const [roomId, { selected, told, after }] of context.rooms) {
+    for (const { selected, told, after } of context.rooms) {
       if (!isInScope(scope, selected)) continue;
+      const { roomId } = selected.room;
       const isTold = told !== undefined && (told.marks & TOLD.accountData) !== 0;
       const data =
         isTold && told.upTo === undefined

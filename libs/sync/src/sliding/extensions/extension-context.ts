@@ -1,5 +1,4 @@
 import type { StreamMoment } from '#http/tokens/stream-token';
-import type { RoomId } from '#kernel/ids';
 import type { ActiveUser } from '../../notifier/active-user.js';
 import type { SyncContext } from '../../streams/sync-context.js';
 import type { SelectedRoom } from '../select-rooms.js';
@@ -19,7 +18,7 @@ export interface ExtensionContext {
   readonly sync: SyncContext;
   readonly user: ActiveUser;
   readonly wanted: WantedExtensions;
-  readonly rooms: ReadonlyMap<RoomId, ToldOf>;
+  readonly rooms: readonly ToldOf[];
   /** How the client stands to what is told besides rooms. */
   readonly told: ReadonlyMap<ToldExtension, Told>;
 }

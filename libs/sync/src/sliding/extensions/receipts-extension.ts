@@ -24,8 +24,9 @@ export class ReceiptsExtension {
     if (wanted.receipts === undefined) return NOTHING_TO_TELL;
     const { reader: readerOf, until } = sync;
     const events: string[] = [];
-    for (const [roomId, room] of rooms) {
-      if (!isInScope(wanted.receipts, room.selected) || room.selected.room.known.membership !== 'join') continue;
+    for (const room of rooms) {
+      const { roomId, known } = room.selected.room;
+      if (known.membership !== 'join' || !isInScope(wanted.receipts, room.selected)) continue;
       const after = receiptsAfter(room);
       // PERF: mostly it is known in memory that there is nothing.
       const hasNews =

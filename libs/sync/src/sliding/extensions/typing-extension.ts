@@ -11,8 +11,9 @@ export class TypingExtension {
   async read({ sync, wanted, rooms }: ExtensionContext): Promise<ExtensionPart> {
     if (wanted.typing === undefined) return NOTHING_TO_TELL;
     const events: string[] = [];
-    for (const [roomId, { selected, told }] of rooms) {
-      if (!isInScope(wanted.typing, selected) || selected.room.known.membership !== 'join') continue;
+    for (const { selected, told } of rooms) {
+      const { roomId, known } = selected.room;
+      if (known.membership !== 'join' || !isInScope(wanted.typing, selected)) continue;
       const isTold = told !== undefined && (told.marks & TOLD.typing) !== 0;
       // Who was told of a room once may believe that somebody types there who does not any more.
       const isNews =
