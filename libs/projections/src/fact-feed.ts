@@ -31,7 +31,7 @@ export class FactFeed {
   offer(facts: readonly RecordedFact[]): void {
     const last = facts.at(-1)!.position;
     if (this.#isBehind || last <= this.#told) return;
-    if (this.progress.passed(this.reads) >= last) this.#tell(facts);
+    if (this.progress.havePassed(last, this.reads)) this.#tell(facts);
     else void this.#catchUp();
   }
 
@@ -39,7 +39,7 @@ export class FactFeed {
     this.#isBehind = true;
     while (!this.signal.aborted) {
       try {
-        await this.progress.until(() => this.progress.passed(this.reads) > this.#told);
+        await this.progress.until(() => this.#isNextPassed);
         for await (const facts of this.store.readAll({ after: this.#told })) {
           const passed = this.progress.passed(this.reads);
           const due = facts.filter(({ position }) => position <= passed);
@@ -56,6 +56,10 @@ export class FactFeed {
         await delay(RETRY_MS, undefined, { signal: this.signal }).catch(() => {});
       }
     }
+  }
+
+  get #isNextPassed(): boolean {
+    return this.progress.readable !== undefined && this.progress.passed(this.reads) > this.#told;
   }
 
   #tell(facts: readonly RecordedFact[]): void {

@@ -55,6 +55,6 @@ export function followAll(progress: ViewsProgress, confirm: () => Promise<void>)
       return progress.areThere;
     },
     confirm,
-    whenProcessed: (position) => progress.until(() => progress.passed() >= position),
+    whenProcessed: (position) => progress.untilAllPassed(position),
   };
 }

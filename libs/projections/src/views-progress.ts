@@ -69,7 +69,9 @@ export class ViewsProgress {
   /** Notes how far each has come, and which of them had come further. */
   #compare(): void {
     for (const [name, { serving }] of this.#projections ?? []) {
-      const at = this.positionOf(serving);
+      // What goes by itself may be ahead of what another process writes and this one has told of, and moves with that later.
+      const own = this.positionOf(serving);
+      const at = own < this.#position ? own : this.#position;
       if (at < (this.#cameTo.get(name) ?? at)) this.#lacking.add(name);
       else {
         this.#cameTo.set(name, at);
@@ -118,6 +120,11 @@ export class ViewsProgress {
     return position;
   }
 
+  /** Whether those that move have passed a position, as `passed`; they have not while there are none to read. */
+  havePassed(position: Position, collections?: readonly string[]): boolean {
+    return this.readable !== undefined && this.passed(collections) >= position;
+  }
+
   /**
    * Those that move together have passed this position. Whoever waits hears of it by `settle`. Where they begin anew behind the last
    * one, nothing is read until all are there again, also those that are slower.
@@ -144,8 +151,7 @@ export class ViewsProgress {
 
   /** Settles when all that move have passed the position, together or by themselves. */
   async untilAllPassed(position: Position): Promise<void> {
-    const isMet = (): boolean => this.readable !== undefined && this.passed() >= position;
-    await this.#conditions.wait(isMet);
+    await this.#conditions.wait(() => this.havePassed(position));
   }
 
   /** Settles when all that move together have passed the position. */

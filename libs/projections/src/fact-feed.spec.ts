@@ -1,0 +1,57 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { START, type Position } from '#kernel/position';
+import { SpokenLog } from '#testing/spoken-log';
+import { countsProjector, wordsProjector } from './example-projectors.js';
+import { FactFeed } from './fact-feed.js';
+import { firstRecord, Projection } from './projection.js';
+import { silentLog } from './runtime-parts.js';
+import { ViewsProgress } from './views-progress.js';
+
+describe('a feed of facts', () => {
+  let store: SpokenLog;
+  let progress: ViewsProgress;
+  let counts: Projection;
+  let heard: Position[];
+  let feed: FactFeed;
+
+  beforeEach(async () => {
+    store = new SpokenLog();
+    const words = new Projection(wordsProjector(), firstRecord(wordsProjector(), START));
+    counts = new Projection(countsProjector(), firstRecord(countsProjector(), START));
+    progress = new ViewsProgress([words.projector, counts.projector], {}, silentLog);
+    progress.take(new Map([words, counts].map((each) => [each.name, each])), await store.say('a', 'b'));
+    heard = [];
+    const hear: FactFeed['hear'] = (facts) => heard.push(...facts.map(({ position }) => position));
+    feed = new FactFeed(store, progress, hear, undefined, new AbortController().signal, progress.position);
+  });
+
+  const pass = (position: Position): void => {
+    progress.moveTo(position);
+    feed.offer(store.facts.filter((fact) => fact.position === position));
+    progress.settle();
+  };
+
+  it('tells once all is there again what came while views were made anew, of which one takes longer', async () => {
+    counts.serving.at = START;
+    progress.moveTo(START);
+    const meanwhile = await store.say('c');
+    pass(meanwhile);
+    expect(progress.readable).toBeUndefined();
+    counts.serving.at = 'live';
+    progress.settle();
+    const next = await store.say('d');
+    pass(next);
+    await expect.poll(() => heard).toEqual([meanwhile, next]);
+  });
+
+  it('goes on where one that was filled by itself, ahead of what is told here, moves with the rest from then on', async () => {
+    const ahead = await store.say('c');
+    counts.serving.at = ahead;
+    progress.take(progress.projections);
+    counts.serving.at = 'live';
+    progress.take(progress.projections);
+    expect(progress.readable).toBeDefined();
+    pass(ahead);
+    expect(heard).toEqual([ahead]);
+  });
+});
