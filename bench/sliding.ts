@@ -133,6 +133,7 @@ async function benchIdle(): Promise<Figure[]> {
   }
 }
 
+/** The heap of the server is trimmed once, some seconds after its start. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 3_000));
+  return new Promise((resolve) => setTimeout(resolve, 12_000));
 }

@@ -75,14 +75,15 @@ export class SlidingAnswers {
       const marks = marksOf(request.extensions, selected, isDirect);
       const look = looks.at(selected, before, after?.position);
       // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
-      if (before !== undefined && !look.mayHaveNews && before.upTo === undefined && before.marks === marks) {
-        if (!this.leftBehind.mayHaveReceipts(roomId, after?.position)) {
-          answered.push({ selected, told: before, after });
-          continue;
-        }
+      const isAsItWas = before !== undefined && before.upTo === undefined && before.marks === marks;
+      const mayHaveNews = look.mayHaveNews || this.leftBehind.mayHaveReceipts(roomId, after?.position);
+      if (isAsItWas && !mayHaveNews) {
+        answered.push({ selected, told: before, after });
+        continue;
       }
       if (sync.turn.isOver()) await sync.turn.pass();
-      const update = await this.#answer(sync, { selected, told: before, after: after?.position, ...look }, isDirect);
+      const task = { selected, told: before, after: after?.position, wantsMore: look.wantsMore };
+      const update = await this.#answer(sync, task, { isDirect, mayHaveNews });
       if (update !== undefined) updates.push(update);
       else if (before === undefined) continue;
       answered.push({ selected, told: before, after });
@@ -147,10 +148,13 @@ export class SlidingAnswers {
     return { selection, direct: subjects.direct };
   }
 
-  async #answer(sync: SyncContext, task: RoomTask & Look, isDirect: boolean): Promise<RoomUpdate | undefined> {
-    const { selected, told, after, mayHaveNews } = task;
-    const isLookedAt = mayHaveNews || this.leftBehind.mayHaveReceipts(selected.room.roomId, after);
-    const part = isLookedAt ? await this.rooms.read(sync, task) : undefined;
+  async #answer(
+    sync: SyncContext,
+    task: RoomTask,
+    { isDirect, mayHaveNews }: { readonly isDirect: boolean; readonly mayHaveNews: boolean },
+  ): Promise<RoomUpdate | undefined> {
+    const { selected, told } = task;
+    const part = mayHaveNews ? await this.rooms.read(sync, task) : undefined;
     const isDirectNew = (((told?.marks ?? 0) & TOLD.direct) !== 0) !== isDirect;
     if (part === undefined && (told === undefined || !isDirectNew)) return undefined;
     return updateOf(selected, part, isDirect, isDirectNew);

@@ -203,7 +203,7 @@ export class SlidingRooms {
 
   async #left(sync: SyncContext, task: RoomTask, departure: Departure): Promise<RoomPart> {
     const { state, timelineLimit } = task.selected.config;
-    const isFull = departure.over.isNew || sync.fullState;
+    const isFull = departure.over.isNew;
     const isOwn = (row: TimelineRow): boolean => departure.room.isOwnMembership(row.header);
     // How it ended is told in any case: by the state alone some clients know that it did.
     const keeps = (row: TimelineRow): boolean => isOwn(row) || state.matches(row.header);
