@@ -5,7 +5,7 @@ import type { UserId } from '#kernel/ids';
 /** What somebody chooses for all of their devices, until they choose anything else (2014/15, "Presence"). */
 export type PresenceChoice = 'free_for_chat' | 'hidden';
 
-/** Of one user what is kept of their presence: the last fact says all of it, and those before go from the log. */
+/** Of one user what is kept of their presence: the last fact says all of it, and those before go from the log, with a message at once. */
 export const PRESENCE_STREAM_PREFIX = 'presence-';
 export const presenceStream = (userId: UserId): string => `${PRESENCE_STREAM_PREFIX}${userId}`;
 

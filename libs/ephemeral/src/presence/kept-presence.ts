@@ -9,11 +9,13 @@ import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
-import { type PresenceKept, presenceStream } from '../facts/presence-facts.js';
+import { keptIn, type PresenceKept, presenceStream } from '../facts/presence-facts.js';
 import { PRESENCE, PRESENT } from '../projections/presence.projector.js';
 
 const CAPACITY = 1_000;
 const NOTHING = '{}';
+/** So many facts that others have overtaken stand in a stream at most. */
+const FACTS_PER_TRUNCATION = 16;
 
 /** What is kept of presence in the log, one fact for each user. */
 @Injectable()
@@ -63,10 +65,17 @@ export class KeptPresence {
   async #write(userId: UserId, data: string, cause: Cause): Promise<boolean> {
     const stream = presenceStream(userId);
     const draft = { id: randomUUID(), type: 'presence-kept', data };
-    const decide = (last: string): FactDraft[] => (last === data ? [] : [draft]);
+    let overtaken = NOTHING;
+    const decide = (last: string): FactDraft[] => {
+      overtaken = last;
+      return last === data ? [] : [draft];
+    };
     const { facts, revision, position } = await this.#streams.execute(stream, decide, cause);
-    // What somebody wrote beside their presence is nobody's business once they have taken it back.
-    if (typeof revision === 'number' && revision > 0) await this.store.truncate(stream, revision);
+    // What somebody wrote beside their presence is nobody's business once they have taken it back; the rest may wait.
+    const isDue = data === NOTHING || keptIn({ data: overtaken }).status_msg !== undefined;
+    if (typeof revision === 'number' && revision > 0 && (isDue || revision % FACTS_PER_TRUNCATION === 0)) {
+      await this.store.truncate(stream, revision);
+    }
     if (facts.length > 0) await this.views.whenProcessed(position, [PRESENCE.name]);
     return facts.length > 0;
   }
