@@ -14,6 +14,8 @@ import { ChangeLog } from './change-log.js';
 const PAUSE_PER_WOKEN_MS = 10;
 /** "It is acceptable to delay delivery of updates for some small amount of time (10 seconds to a minute)" (2015, "API Efficiency"). */
 const MAX_PAUSE_MS = 30_000;
+/** What wakes nobody is shown to who asks anyway, so often. */
+const QUIET_PAUSE_MS = 10_000;
 
 /**
  * Whose presence changed in which room, by numbers counted from the start of the process: so what a reader has to hear of costs as much
@@ -27,9 +29,13 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
   readonly #roomsOf = new Map<UserId, Set<RoomId>>();
   /** When what users see of themselves changed last. */
   readonly #own = new Map<UserId, number>();
-  readonly #toWake = new Set<UserId>();
+  /** Whom to wake, and whether with those in their rooms. */
+  readonly #toWake = new Map<UserId, boolean>();
   readonly #stop: () => void;
   #sequence = 0;
+  /** Up to where changes are told: what came since is told once somebody is woken again, or who asks at once would ask without end. */
+  #shown = 0;
+  #shownAt = -Infinity;
   #quietUntil = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -49,7 +55,10 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
 
   /** Where a client stands that is told of presence now; undefined where presence is off. */
   mark(): PresenceMark | undefined {
-    return this.presence.isOn ? { run: this.#run, sequence: this.#sequence } : undefined;
+    if (!this.presence.isOn) return undefined;
+    const now = this.stopwatch.elapsed();
+    if (this.#timer === undefined && now - this.#shownAt >= QUIET_PAUSE_MS) this.#show(now);
+    return { run: this.#run, sequence: this.#shown };
   }
 
   /** The number up to which the holder of a mark has heard: of another run, of nothing. */
@@ -82,6 +91,7 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
       if (rooms?.size === 0 && !this.presence.knows(userId)) this.#forget(userId);
     } else if (rooms?.has(roomId) !== true && this.presence.knows(userId)) {
       this.#noteIn(roomId, userId, ++this.#sequence);
+      this.#shown = this.#sequence;
     }
   }
 
@@ -103,8 +113,8 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
     this.#own.set(userId, number);
     if (ofOthers) {
       for (const [roomId, { membership }] of rooms) if (membership === 'join') this.#noteIn(roomId, userId, number);
-      if (wakes) this.#wakeSoon(userId);
-    } else if (wakes) this.active.wakeForPresence([userId], []);
+    }
+    if (wakes) this.#wakeSoon(userId, ofOthers);
   }
 
   #noteIn(roomId: RoomId, userId: UserId, number: number): void {
@@ -126,8 +136,8 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
     this.#own.delete(userId);
   }
 
-  #wakeSoon(userId: UserId): void {
-    this.#toWake.add(userId);
+  #wakeSoon(userId: UserId, ofOthers: boolean): void {
+    this.#toWake.set(userId, ofOthers || this.#toWake.get(userId) === true);
     if (this.#timer !== undefined) return;
     const pause = this.#quietUntil - this.stopwatch.elapsed();
     if (pause <= 0) this.#wake();
@@ -137,9 +147,18 @@ export class PresenceChanges implements MembershipFollower, OnModuleDestroy {
   #wake(): void {
     this.#timer = undefined;
     const rooms = new Set<RoomId>();
-    for (const userId of this.#toWake) for (const roomId of this.#roomsOf.get(userId) ?? []) rooms.add(roomId);
-    const woken = this.active.wakeForPresence(this.#toWake, rooms);
+    for (const [userId, ofOthers] of this.#toWake) {
+      if (ofOthers) for (const roomId of this.#roomsOf.get(userId) ?? []) rooms.add(roomId);
+    }
+    const now = this.stopwatch.elapsed();
+    this.#show(now);
+    const woken = this.active.wakeForPresence(this.#toWake.keys(), rooms);
     this.#toWake.clear();
-    this.#quietUntil = this.stopwatch.elapsed() + Math.min(MAX_PAUSE_MS, woken * PAUSE_PER_WOKEN_MS);
+    this.#quietUntil = now + Math.min(MAX_PAUSE_MS, woken * PAUSE_PER_WOKEN_MS);
+  }
+
+  #show(now: number): void {
+    this.#shown = this.#sequence;
+    this.#shownAt = now;
   }
 }
