@@ -24,6 +24,10 @@ export class ProjectionReader {
   isForeign = false;
   readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
+  /** Settles with the look under way. */
+  #looking: Promise<unknown> = Promise.resolve();
+  /** The look after it, which has not begun. */
+  #nextLook: Promise<Checkpoint | undefined> | undefined;
 
   constructor(
     readonly parts: RuntimeParts,
@@ -119,10 +123,24 @@ export class ProjectionReader {
   }
 
   /**
+   * One look after another, and whoever asks meanwhile shares the next: an answer that comes after that of a later look tells of less,
+   * as views do that are made anew.
+   */
+  #look(): Promise<Checkpoint | undefined> {
+    this.#nextLook ??= this.#looking.then(() => {
+      this.#nextLook = undefined;
+      const look = this.#lookNow();
+      this.#looking = look.catch(() => {});
+      return look;
+    });
+    return this.#nextLook;
+  }
+
+  /**
    * Looks where the writer is. Undefined while the views are of no log, or of another, or lack what they had: they are being made
    * anew, and rows that are not there yet look like rows that never were.
    */
-  async #look(): Promise<Checkpoint | undefined> {
+  async #lookNow(): Promise<Checkpoint | undefined> {
     const { projectors, readModels } = this.parts;
     const { checkpoint, records } = await readStanding(readModels, projectors);
     this.isForeign = checkpoint !== undefined && checkpoint.log !== null && checkpoint.log !== this.logId;

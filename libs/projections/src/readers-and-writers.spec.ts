@@ -275,6 +275,27 @@ describe('two processes on one log and one store of views', () => {
     expect(await second.runtime.get('last-word', ['s'])).toBe('b');
   });
 
+  it('take what was read of the other late for what it was then, and not for views that are made anew', async () => {
+    await begin();
+    const second = await begin();
+    await second.runtime.whenProcessed(await say('a'));
+    const getMany = second.readModels.getMany.bind(second.readModels);
+    let isHeld = false;
+    second.readModels.getMany = async (collection, keys) => {
+      const rows = await getMany(collection, keys);
+      if (!isHeld && collection === CHECKPOINT[0]) {
+        isHeld = true;
+        await delay(50);
+      }
+      return rows;
+    };
+    const confirming = second.runtime.confirm();
+    await until(() => isHeld);
+    await second.runtime.whenProcessed(await say('b'));
+    await confirming;
+    expect(await words(second)).toEqual(['a', 'b']);
+  });
+
   /** Lets a process take the place of one whose views were thrown away with it. Facts reach it once `goOn` is called. */
   const takePlaceOf = async (first: Process, second: Process): Promise<{ readonly goOn: () => void }> => {
     await first.runtime.stop();
