@@ -63,8 +63,9 @@ export interface ReadModelStore {
    */
   confirm(): Promise<void>;
   /**
-   * Applies the writes in order. Once it settles every reader sees them. Where it throws, some may be there: the rest follow
-   * before anything else is written, and with `flush`. Throws ViewsGone where the store has lost earlier writes.
+   * Applies the writes in order. Once it settles every reader sees them; until then whoever sees the last of them sees all, so that
+   * a checkpoint is put last. Where it throws, some may be there: the rest follow before anything else is written, and with
+   * `flush`. Throws ViewsGone where the store has lost earlier writes.
    */
   write(writes: readonly Write[]): Promise<void>;
   /** Removes a collection and all its rows. No error where there is none. */

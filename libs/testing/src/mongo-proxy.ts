@@ -53,6 +53,11 @@ export class MongoProxy {
     this.#heldAfter = writes;
   }
 
+  /** Whether something is kept back. */
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
   comeBack(): void {
     this.#heldAfter = Infinity;
     for (const send of this.#held.splice(0)) send();

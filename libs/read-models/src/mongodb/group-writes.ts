@@ -33,7 +33,7 @@ export interface WriterWatch {
   readonly onThrownAway?: (message: string) => void;
 }
 
-/** Rows to write: by collection and id, null to delete. */
+/** Rows to write: by collection and id, null to delete. The collection that calls of `write` end in is the last. */
 type Rows = Map<string, Map<string, string | null>>;
 
 /** Calls of `write` that go to the server together. */
@@ -167,6 +167,10 @@ export class GroupWrites {
       rows.set(ids[i]!, value);
       waiting.characters += value?.length ?? 0;
     }
+    const { collection } = writes.at(-1)!;
+    const rows = waiting.rows.get(collection)!;
+    waiting.rows.delete(collection);
+    waiting.rows.set(collection, rows);
     if (waiting.characters > GROUP_CHARACTERS) this.#waiting = undefined;
     await waiting.done;
   }

@@ -62,9 +62,16 @@ export class RowWriter {
     }
   }
 
+  /** The last collection once the others are there: a process that reads its checkpoint goes by that. */
   async #write(group: RowGroup, number: number): Promise<void> {
+    const collections = [...group];
+    const last = collections.splice(-1);
+    for (const some of [collections, last]) await this.#writeTogether(some, number);
+  }
+
+  async #writeTogether(some: readonly (readonly [string, readonly RowChange[]])[], number: number): Promise<void> {
     const outcomes = await Promise.allSettled(
-      [...group].map(([collection, changes]) => this.#writeRows(collection, changes, number)),
+      some.map(([collection, changes]) => this.#writeRows(collection, changes, number)),
     );
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
