@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SlidingClient } from '#testing/sliding-client';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /** Client-server API, "Ignoring Users": what those say whom one ignores is left out everywhere, what they are and set is not. */
@@ -179,4 +180,30 @@ describe('an invitation by somebody who is ignored', () => {
     expect(told.map((one) => JSON.stringify(one)).filter((text) => text.includes('MUTED'))).toEqual([]);
     expect(told[0].unsigned).toMatchObject({ membership: 'join', replaces_state: expect.any(String) });
   });
+});
+
+it('who was put out and is invited by somebody whom they ignore is told that they are not in the room any more', async () => {
+  const [host, guest] = [await app.register('host'), await app.register('guest')];
+  const [room, invited] = [await host.createRoom(), await host.createRoom()];
+  const act = (what: string, inRoom: string): Promise<unknown> =>
+    host.ok('POST', `${roomPath(inRoom)}/${what}`, { user_id: guest.userId });
+  for (const id of [room, invited]) await act('invite', id);
+  await guest.join(room);
+  const known = await guest.sync();
+  expect([Object.keys(known.rooms.join), Object.keys(known.rooms.invite)]).toEqual([[room], [invited]]);
+  const client = new SlidingClient(guest);
+  const wanted = { lists: { all: { ranges: [[0, 9]], timeline_limit: 3, required_state: [] } } };
+  await client.next(wanted);
+  await ignore(guest, host);
+  for (const what of ['kick', 'invite']) for (const id of [room, invited]) await act(what, id);
+
+  const told = await guest.sync({ since: known.next_batch });
+  expect(Object.keys(told.rooms.leave).toSorted()).toEqual([room, invited].toSorted());
+  expect(told.rooms.invite).toEqual({});
+  expect((await guest.sync({ since: told.next_batch })).rooms).toBeUndefined();
+
+  const { rooms } = await client.next(wanted);
+  for (const id of [room, invited])
+    expect(rooms[id]?.required_state).toMatchObject([{ state_key: guest.userId, content: { membership: 'leave' } }]);
+  expect(await client.next(wanted)).toMatchObject({ rooms: {}, lists: { all: { count: 0 } } });
 });

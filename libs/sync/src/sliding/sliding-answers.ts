@@ -4,7 +4,7 @@ import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { compileSyncFilter } from '../filters/sync-filter.js';
-import type { ActiveUser } from '../notifier/active-user.js';
+import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 import { type ExtensionContext, isInScope, type ToldOf } from './extensions/extension-context.js';
@@ -135,9 +135,14 @@ export class SlidingAnswers {
   ): Promise<{ selection: Selection; direct: ReadonlySet<string> }> {
     const subjects = await this.subjects.read(user, request, sync.until.position);
     const { ignored } = await sync.reader();
-    const listed = all.filter(({ roomId, known }) => {
-      if (known.membership === 'join' || known.membership === 'knock') return true;
-      if (known.membership === 'invite') return known.by === undefined || !ignored.has(known.by);
+    const isIgnored = ({ membership, by }: KnownRoom): boolean =>
+      membership === 'invite' && by !== undefined && ignored.has(by);
+    // Who is invited by somebody whom they ignore is told of nothing but that they are not in the room any more.
+    const asSeen = (room: ListedRoom): ListedRoom =>
+      isIgnored(room.known) ? { ...room, known: { ...room.known, membership: 'leave' } } : room;
+    const seen = ignored.size === 0 ? all : all.map(asSeen);
+    const listed = seen.filter(({ roomId, known }) => {
+      if (known.membership !== 'leave' && known.membership !== 'ban') return true;
       if (known.isPutOut === true) return true;
       // Who left by themself knows it, but for those of the client's rooms of which it was not told yet.
       const after = momentOf(sync, told.rooms.get(roomId));

@@ -18,7 +18,7 @@ import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
 import { readStatePart } from '../parts/state-part.js';
 import { changesSummary, readSummary } from '../parts/summary-part.js';
 import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
-import { type MembershipOver, membershipOver } from '../streams/membership-over.js';
+import { type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
 import type { Hero, RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
@@ -69,11 +69,19 @@ export class SlidingRooms {
     if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
     const at = known.position <= sync.until.position ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;
+    return this.#away(sync, task, { room: reader, over, at });
+  }
+
+  async #away(sync: SyncContext, task: RoomTask, departure: Departure): Promise<RoomPart | undefined> {
+    const { room, over, at } = departure;
     const { membership } = over.last;
-    if (membership !== 'invite' && membership !== 'knock') return this.#left(sync, task, { room: reader, over, at });
-    const { sender, events } = await readStrippedRoom(reader, at);
-    if (membership === 'invite' && sender !== undefined && reader.reader.ignored.has(sender)) return undefined;
-    return { membership, contents: undefined, stripped: events };
+    if (membership !== 'invite' && membership !== 'knock') return this.#left(sync, task, departure);
+    const { sender, events } = await readStrippedRoom(room, at);
+    if (membership === 'knock' || sender === undefined || !room.reader.ignored.has(sender))
+      return { membership, contents: undefined, stripped: events };
+    // The client may believe to be in the room, or invited by somebody else.
+    const before = task.after === undefined ? undefined : await membershipBefore(room, over, task.after);
+    return before && this.#away(sync, task, { room, over: before, at: before.last.since });
   }
 
   async #joined(

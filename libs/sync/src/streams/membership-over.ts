@@ -1,7 +1,7 @@
 import type { Position } from '#kernel/position';
 import { START } from '#kernel/position';
 import type { RoomReader } from '#rooms/reading/room-reader';
-import { findStanding, type Standing } from '#rooms/reading/standing';
+import { findStanding, listStandings, type Standing } from '#rooms/reading/standing';
 
 /** What became of a user in a room over the stretch that an answer covers. */
 export interface MembershipOver {
@@ -32,4 +32,19 @@ export async function membershipOver(
   const isNew = before?.membership !== 'join';
   const wasIn = isIn || !isNew || last.left > (since ?? START);
   return { last, wasIn: wasIn && knowsRoom, isNew, cameBack: !isNew && isIn && last.since > (since ?? START) };
+}
+
+/**
+ * As `membershipOver`, up to what the user was before their last membership: of an invitation by somebody whom they ignore they are not
+ * told, but of the end of their stay before it. undefined where that is no news.
+ */
+export async function membershipBefore(
+  room: RoomReader,
+  { last }: MembershipOver,
+  since: Position | undefined,
+): Promise<MembershipOver | undefined> {
+  const { views, roomId, reader } = room;
+  const [, before] = await listStandings(views, roomId, reader.userId, { upTo: last.since, limit: 2 });
+  if (before === undefined || before.since <= (since ?? START)) return undefined;
+  return membershipOver(room, since, before.since);
 }

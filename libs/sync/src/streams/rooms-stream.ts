@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import { START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
@@ -13,10 +13,10 @@ import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral
 import { lookUpLast } from '../notifier/look-up-last.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
 import { JoinedRooms } from '../parts/joined-rooms.js';
-import { LeftRooms } from '../parts/left-rooms.js';
+import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
-import { type MembershipOver, membershipOver } from './membership-over.js';
+import { type MembershipOver, membershipBefore, membershipOver } from './membership-over.js';
 import type { AccountDataByRoom, SyncContext, SyncPart, SyncStream } from './sync-context.js';
 
 type Section = 'join' | 'invite' | 'knock' | 'leave';
@@ -107,11 +107,23 @@ export class RoomsStream implements SyncStream {
     const known = rooms.get(roomId)?.position ?? START;
     const at = known <= until.position ? known : last.since;
     if (at <= (since?.position ?? START)) return undefined;
-    if (last.membership === 'invite' || last.membership === 'knock') {
-      return this.#strippedRoom(room, last.membership, at);
+    return this.#away(context, { room, over, at });
+  }
+
+  async #away(context: SyncContext, departure: Departure): Promise<(RoomAnswer & { section: Section }) | undefined> {
+    const { room, over, at } = departure;
+    const { membership } = over.last;
+    if (membership !== 'invite' && membership !== 'knock') {
+      const data = (await context.accountData()).rooms.get(room.roomId) ?? [];
+      return { section: 'leave', ...(await this.left.read(context, departure, data)) };
     }
-    const data = (await context.accountData()).rooms.get(roomId) ?? [];
-    return { section: 'leave', ...(await this.left.read(context, { room, over, at }, data)) };
+    const { sender, events } = await readStrippedRoom(room, at);
+    if (membership === 'knock' || sender === undefined || !room.reader.ignored.has(sender))
+      return { section: membership, json: `{"${membership}_state":{"events":[${events.join()}]}}`, isNews: true };
+    // The client may believe to be in the room, or invited by somebody else.
+    const { since, isAnew } = context;
+    const before = since === undefined && !isAnew ? undefined : await membershipBefore(room, over, since?.position);
+    return before && this.#away(context, { room, over: before, at: before.last.since });
   }
 
   /** Whether anything happened in a room, by what is known in memory. */
@@ -153,15 +165,5 @@ export class RoomsStream implements SyncStream {
       recent: this.rows.open(roomId, upTo, sync.filter.timelineLimit + 1, after),
     };
     return this.joined.read(context, (await sync.accountData()).rooms.get(roomId) ?? []);
-  }
-
-  async #strippedRoom(
-    room: RoomReader,
-    section: 'invite' | 'knock',
-    at: Position,
-  ): Promise<(RoomAnswer & { section: Section }) | undefined> {
-    const { sender, events } = await readStrippedRoom(room, at);
-    if (section === 'invite' && sender !== undefined && room.reader.ignored.has(sender)) return undefined;
-    return { section, json: `{"${section}_state":{"events":[${events.join()}]}}`, isNews: true };
   }
 }
