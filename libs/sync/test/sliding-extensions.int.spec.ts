@@ -236,4 +236,28 @@ describe('extensions of sliding sync', () => {
     expect(Object.keys(rooms)).toEqual([room]);
     expect(extensions).toEqual({});
   });
+
+  it('tells who comes back into a room of what became of its account data and of who types meanwhile', async () => {
+    const [alice, bob] = [await app.register('stays'), await app.register('comes-back')];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const client = new SlidingClient(bob);
+    const wanted = asking({ account_data: { enabled: true }, typing: { enabled: true } });
+    const note = (n: number): Promise<unknown> =>
+      bob.ok('PUT', `/user/${bob.userId}${roomPath(room)}/account_data/com.example.note`, { n });
+    for (const forgets of [false, true]) {
+      await note(1);
+      await bob.ok('PUT', `${roomPath(room)}/typing/${bob.userId}`, { typing: true, timeout: 30_000 });
+      expect((await client.next(wanted)).extensions.typing.rooms[room].content.user_ids).toEqual([bob.userId]);
+      await bob.leave(room);
+      if (forgets) await bob.ok('POST', `${roomPath(room)}/forget`, {});
+      await client.next(wanted);
+      await note(2);
+      await client.next(wanted);
+      await bob.join(room);
+      const { extensions } = await client.next(wanted);
+      expect(extensions.account_data.rooms[room]).toEqual([{ type: 'com.example.note', content: { n: 2 } }]);
+      expect(extensions.typing.rooms[room].content.user_ids).toEqual([]);
+    }
+  });
 });

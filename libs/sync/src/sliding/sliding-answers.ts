@@ -72,7 +72,7 @@ export class SlidingAnswers {
       const before = told.rooms.get(roomId);
       const after = momentOf(sync, before);
       const isDirect = direct.has(roomId);
-      const marks = marksOf(request.extensions, selected, isDirect);
+      const marks = marksOf(request.extensions, selected, before, isDirect);
       const look = looks.at(selected, before, after?.position);
       // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
       const isAsItWas = before !== undefined && before.upTo === undefined && before.marks === marks;
@@ -181,6 +181,11 @@ export class SlidingAnswers {
       if (before === undefined || before.upTo !== undefined || selection.rooms.has(room.roomId)) continue;
       if (hasNews(room, before)) change.rooms.set(room.roomId, toldUntil(before, since.position));
     }
+    // Of rooms that are forgotten nothing is listed, but what belongs to them goes on.
+    for (const [roomId, before] of told.rooms) {
+      if (before.upTo === undefined && context.user.rooms.get(roomId)?.forgotten !== false)
+        change.rooms.set(roomId, toldUntil(before, since.position));
+    }
   }
 }
 
@@ -219,13 +224,16 @@ class Looks {
 function marksOf(
   { receipts, accountData, typing }: WantedExtensions,
   selected: SelectedRoom,
+  before: ToldRoom | undefined,
   isDirect: boolean,
 ): number {
   const isIn = selected.room.known.membership === 'join';
+  // Who comes back may still believe of somebody that they type.
+  const heardTyping = ((before?.marks ?? 0) & TOLD.typing) !== 0;
   let marks = isDirect ? TOLD.direct : 0;
   if (isIn && isInScope(receipts, selected)) marks |= TOLD.receipts;
   if (isInScope(accountData, selected)) marks |= TOLD.accountData;
-  if (isIn && isInScope(typing, selected)) marks |= TOLD.typing;
+  if ((isIn || heardTyping) && isInScope(typing, selected)) marks |= TOLD.typing;
   return marks;
 }
 

@@ -10,15 +10,17 @@ export class TypingExtension {
 
   async read({ sync, wanted, rooms }: ExtensionContext): Promise<ExtensionPart> {
     if (wanted.typing === undefined) return NOTHING_TO_TELL;
+    const { since } = sync;
     const events: string[] = [];
     for (const { selected, told } of rooms) {
       const { roomId, known } = selected.room;
       if (known.membership !== 'join' || !isInScope(wanted.typing, selected)) continue;
       const isTold = told !== undefined && (told.marks & TOLD.typing) !== 0;
-      // Who was told of a room once may believe that somebody types there who does not any more.
+      // Who was told of a room once, or was away, may believe that somebody types there who does not any more.
+      const isAsBefore = since !== undefined && told?.upTo === undefined && known.position <= since.position;
       const isNews =
-        isTold && told.upTo === undefined && sync.since !== undefined
-          ? this.typing.hasNews(roomId, sync.since.typing, sync.until.typing)
+        isTold && isAsBefore
+          ? this.typing.hasNews(roomId, since.typing, sync.until.typing)
           : isTold || this.typing.isBusy(roomId);
       if (!isNews) continue;
       const users = this.typing.listTyping(roomId, (await sync.reader()).ignored);
