@@ -121,8 +121,8 @@ export class Journal {
   async note(group: RowGroup, isDurable = false): Promise<void> {
     const fields = await this.#large.fieldsOf(JOURNAL_COLLECTION, JSON.stringify([...group]));
     const { matchedCount } = await this.#documents.replaceOne(
-      // Also the number after: the outcome of the last try may not be known.
-      { _id: ID, owner: this.#owner, groups: { $in: [this.#groups, this.#groups + 1] } },
+      // Also the numbers after: the outcome of the last try, or of the last rise, may not be known.
+      { ...this.#mine, groups: { $in: [this.#groups, this.#groups + 1, this.#groups + PAST_GROUPS] } },
       { ...fields, ...this.#name, life: this.#life, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
@@ -141,8 +141,8 @@ export class Journal {
     const groups = this.#groups + PAST_GROUPS;
     if (groups > Number.MAX_SAFE_INTEGER)
       throw new ViewsGone('the database of the views refuses rows as if they were there');
-    const mine = { _id: ID, owner: this.#owner, groups: this.#groups };
-    const { matchedCount } = await this.#documents.updateOne(mine, { $set: { groups } });
+    const filter = { ...this.#mine, groups: { $in: [this.#groups, groups] } };
+    const { matchedCount } = await this.#documents.updateOne(filter, { $set: { groups } });
     if (matchedCount === 0) throw await this.whyGone();
     this.#groups = groups;
   }
@@ -151,8 +151,8 @@ export class Journal {
   async renew(): Promise<void> {
     // Before the look: a group may be noted meanwhile.
     const least = this.#groups;
-    const mine = { _id: ID, owner: this.#owner, groups: { $gte: least } };
-    const { matchedCount } = await this.#documents.updateOne(mine, { $inc: { beats: 1 } });
+    const filter = { ...this.#mine, groups: { $gte: least } };
+    const { matchedCount } = await this.#documents.updateOne(filter, { $inc: { beats: 1 } });
     if (matchedCount === 0) throw await this.whyGone();
   }
 
@@ -179,7 +179,7 @@ export class Journal {
 
   /** Lets the next process write without waiting. */
   async release(): Promise<void> {
-    await this.#documents.updateOne({ _id: ID, owner: this.#owner }, { $set: { owner: null } });
+    await this.#documents.updateOne(this.#mine, { $set: { owner: null } });
   }
 
   /** What to throw where the server does not take what this process writes. */
@@ -191,6 +191,11 @@ export class Journal {
     if (found === null) return new ViewsGone('the views were thrown away while the server runs');
     if (found.owner !== this.#owner) return new ViewsTaken();
     return new ViewsGone('the database of the views has lost what was written to it');
+  }
+
+  /** The journal, as long as this process has the lease. */
+  get #mine(): { readonly _id: string; readonly owner: string } {
+    return { _id: ID, owner: this.#owner };
   }
 
   get #name(): { readonly owner: string; readonly holder?: string } {

@@ -268,6 +268,20 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     expect(thrownAway).toEqual([]);
   });
 
+  it('goes on where the answer was lost to its going on with higher numbers', async () => {
+    const writer = await take(url.href);
+    await writer.write([put('a', '1', 'one')]);
+    const journal = raw.db().collection<{ _id: string; groups: number }>('annals.journal');
+    await journal.updateOne({ _id: 'journal' }, { $inc: { groups: 1e12 } });
+    await raw
+      .db()
+      .collection('a')
+      .updateMany({}, { $set: { n: 1e12 } });
+    await writer.write([put('a', '1', 'two')]);
+    await writer.confirm();
+    expect(await rowsOf(writer)).toEqual({ 'a 1': 'two' });
+  });
+
   it('confirms what was read while the database takes nothing that is written', async () => {
     const writer = await take(proxy.url);
     await writer.write(before);
