@@ -3,7 +3,7 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { filledText, type Query as QueryValues, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
-import { parseRoomId, type RoomId, type UserId } from '#kernel/ids';
+import { isRoomId, type RoomId, type UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
@@ -39,7 +39,7 @@ export class MutualRoomsController {
     from: string | undefined,
   ): Promise<{ joined: readonly RoomId[]; count: number; next?: string }> {
     const other = readOther(requester, requiredText(query, 'user_id'));
-    const after = from === undefined ? undefined : parseRoomId(Buffer.from(from, 'base64url').toString());
+    const after = from === undefined ? undefined : readFrom(from);
     const { joined, count, last } = await listMutualRooms(this.views, requester.userId, other, after);
     return { joined, count, next: last && Buffer.from(last).toString('base64url') };
   }
@@ -50,4 +50,11 @@ function readOther(requester: Requester, text: string): UserId {
   if (!COMPLIANT.test(other)) throw new MatrixError('M_INVALID_PARAM', 'user_id: no user ID of today');
   if (other === requester.userId) throw new MatrixError('M_INVALID_PARAM', 'user_id: your own');
   return other;
+}
+
+/** The room behind which a page begins. */
+function readFrom(token: string): RoomId {
+  const roomId = Buffer.from(token, 'base64url').toString();
+  if (!isRoomId(roomId)) throw new MatrixError('M_INVALID_PARAM', 'from: not a token of this server');
+  return roomId;
 }

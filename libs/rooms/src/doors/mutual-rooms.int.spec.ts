@@ -56,7 +56,11 @@ describe('the rooms that one shares with somebody', () => {
         expect([userId, status, body.errcode]).toEqual([userId, 400, 'M_INVALID_PARAM']);
       }
       expect((await alice.call('GET', path)).body.errcode).toBe('M_MISSING_PARAM');
-      expect((await alice.call('GET', asking(path, bob.userId, 'not a token'))).status).toBe(400);
+      const elsewhere = await alice.call('GET', asking(path, bob.userId, 'not a token'));
+      expect(elsewhere).toMatchObject({
+        status: 400,
+        body: { errcode: 'M_INVALID_PARAM', error: 'from: not a token of this server' },
+      });
     }
   });
 });
