@@ -154,6 +154,22 @@ describe('sliding sync', () => {
     );
   });
 
+  it('tells all members where one of two asks for all of them and the other for those who are needed', async () => {
+    const [alice, bob, carol] = [await person(), await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    for (const user of [bob, carol]) await user.join(room);
+    const all = [alice, bob, carol].map(({ userId }) => `m.room.member|${userId}`);
+    const config = (key: string): object => ({ required_state: [['m.room.member', key]], timeline_limit: 1 });
+    const both = listing(config('$LAZY'), { room_subscriptions: { [room]: config('*') } });
+    const client = new SlidingClient(alice);
+    const first = (await client.next(both)).rooms[room];
+    expect(keysOf(first.required_state)).toEqual(all.toSorted());
+
+    const later = new SlidingClient(alice, 'later');
+    await later.next(listing(config('$LAZY')));
+    expect(keysOf((await later.next(both)).rooms[room].required_state)).toEqual(all.toSorted());
+  });
+
   it('names the heroes of a room without a name', async () => {
     const [alice, bob] = [await person(), await person()];
     await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: 'Bob' });

@@ -230,7 +230,7 @@ export class SlidingRooms {
 
 /** Whether of all of the state no more members are read than are needed. */
 function loadsLazily(state: WantedState, isFull: boolean): boolean {
-  return state.isLazy || (isFull && !state.wantsAllMembers);
+  return !state.wantsAllMembers && (state.isLazy || isFull);
 }
 
 function withFilter(sync: SyncContext, timelineLimit: number, lazyLoadMembers: boolean): SyncContext {
