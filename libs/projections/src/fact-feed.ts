@@ -23,8 +23,12 @@ export class FactFeed {
     after: Position,
   ) {
     this.#told = after;
-    // What is offered comes after this: views that another process writes have come further meanwhile.
-    if (after < progress.position) void this.#catchUp();
+    this.look();
+  }
+
+  /** Tells what the views have by now, of whoever they have it: what is offered next comes after that. */
+  look(): void {
+    if (!this.#isBehind && this.#told < this.progress.position) void this.#catchUp();
   }
 
   /** The next facts, which those projections have passed that move together. */

@@ -27,6 +27,11 @@ export class FactFeeds {
     this.#feeds = [toEffects, ...toListeners];
   }
 
+  /** Tells what the views have by now, of whoever they have it: what is offered next comes after that. */
+  look(): void {
+    for (const feed of this.#feeds) feed.look();
+  }
+
   /** The next facts, which those projections have passed that move together. */
   offer(facts: readonly RecordedFact[]): void {
     for (const feed of this.#feeds) feed.offer(facts);

@@ -223,6 +223,8 @@ export class ProjectionRuntime implements Views {
         const position = this.#progress.position;
         await this.#load();
         this.#reader = undefined;
+        // The one before may have written more than this one could hear of.
+        this.#feeds.look();
         this.#log.info('This process writes the views from now on: the one before is gone');
         void this.#writer?.start(position).catch((error: unknown) => {
           if (!signal.aborted) this.#log.error(`The projections cannot go on: ${String(error)}`);

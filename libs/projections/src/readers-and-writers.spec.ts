@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { SpokenLog } from '#testing/spoken-log';
@@ -169,7 +170,10 @@ describe('two processes on one log and one store of views', () => {
     expect(await second.runtime.get('counts', ['word', 'd'])).toBe(`1@${facts[3]}`);
   });
 
-  it('take over also what the first had written and the second had not heard of', async () => {
+  it.each([
+    ['', false],
+    [', also where the views cannot be read for a moment then', true],
+  ])('take over also what the first had written and the second had not heard of%s', async (_, isAwayThen) => {
     const first = await begin();
     const second = await begin();
     const subscribe = store.subscribe.bind(store);
@@ -179,7 +183,7 @@ describe('two processes on one log and one store of views', () => {
     Object.assign(store, {
       async *subscribe(options: Parameters<MemoryEventStore['subscribe']>[0]) {
         for await (const batch of subscribe(options)) {
-          await delay(300);
+          await delay(900);
           yield batch;
         }
       },
@@ -188,6 +192,17 @@ describe('two processes on one log and one store of views', () => {
     Object.assign(store, { subscribe });
     const last = await say('a', 'b', 'c');
     await first.runtime.whenProcessed(last);
+    const [takeLease, getMany] = [third.readModels.takeLease, third.readModels.getMany];
+    third.readModels.takeLease = async () => {
+      const isTaken = await takeLease.call(third.readModels);
+      if (isTaken && isAwayThen) {
+        third.readModels.getMany = async (...asked) => {
+          if (!third.runtime.isWriter) throw new ViewsUnavailable('for a moment');
+          return await getMany.apply(third.readModels, asked);
+        };
+      }
+      return isTaken;
+    };
     first.readModels.loseLease();
     await first.runtime.stop();
     await until(() => third.runtime.isWriter);
