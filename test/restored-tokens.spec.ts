@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { annals } from './support/annals.js';
-import { type Answer, type Client, Homeserver } from './support/homeserver.js';
+import { type Answer, type Client, Homeserver, WITHOUT_PRESENCE } from './support/homeserver.js';
 import { keepTalking } from './support/keep-talking.js';
 import { describeEmbedded } from './support/stores.js';
 
@@ -180,7 +180,7 @@ describeEmbedded('tokens of a restored server', 'a server has a way of its own t
   }
 
   beforeAll(async () => {
-    server = await Homeserver.start();
+    server = await Homeserver.start({ env: WITHOUT_PRESENCE });
     alice = await server.register('alice');
     bob = await server.register('bob');
     room = await alice.createRoom({ preset: 'public_chat', visibility: 'public', name: 'room' });

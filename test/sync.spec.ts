@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Client, Homeserver } from './support/homeserver.js';
+import { type Client, Homeserver, WITHOUT_PRESENCE } from './support/homeserver.js';
 import { describeWithStores } from './support/stores.js';
 
 // Servers are started.
@@ -12,7 +12,7 @@ describeWithStores('following rooms, over HTTP', (stores) => {
   let roomId: string;
 
   beforeAll(async () => {
-    server = await Homeserver.start(stores);
+    server = await Homeserver.start({ ...stores, env: WITHOUT_PRESENCE });
     alice = await server.register('alice');
     bob = await server.register('bob');
     roomId = await alice.createRoom({ preset: 'public_chat' });

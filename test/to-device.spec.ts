@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Client, Homeserver } from './support/homeserver.js';
+import { type Client, Homeserver, WITHOUT_PRESENCE } from './support/homeserver.js';
 import { describeWithStores } from './support/stores.js';
 
 interface Message {
@@ -16,7 +16,7 @@ describeWithStores('messages to devices', (stores) => {
   let bob: Client;
 
   beforeAll(async () => {
-    server = await Homeserver.start(stores);
+    server = await Homeserver.start({ ...stores, env: WITHOUT_PRESENCE });
     alice = await server.register('alice');
     bob = await server.register('bob');
   });

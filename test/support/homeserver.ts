@@ -21,6 +21,9 @@ export interface HomeserverOptions {
   readonly stdout?: 'pipe' | number;
 }
 
+/** For suites that wait for news of rooms or devices: who is there comes and goes by itself, and ends their polls. */
+export const WITHOUT_PRESENCE = { ANNALS_PRESENCE: 'off' };
+
 /** What a request was answered. */
 export interface Answer {
   readonly status: number;
