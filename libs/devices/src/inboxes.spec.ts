@@ -29,8 +29,13 @@ class LogAwayAtFirst extends MemoryEventStore {
 /** Three messages wait, at positions 1 to 3. */
 async function withThree(): Promise<MemoryReadModels> {
   const views = new MemoryReadModels();
-  const data = { type: 'm.test', txn: 't', to: [[...BOB, 0]], contents: [{}] };
-  const sent = { stream: 'sent-@alice:a.example|A', type: 'to-device-sent', data };
+  const head = { type: 'm.test', txn: 't' };
+  const sent = {
+    stream: 'sent-@alice:a.example|A',
+    type: 'to-device-sent',
+    data: { ...head, to: [[...BOB, 0]], contents: [{}] },
+    erasable: JSON.stringify(head).length,
+  };
   await applyFacts(inboxProjector, recordFacts([sent, sent, sent]), views);
   return views;
 }

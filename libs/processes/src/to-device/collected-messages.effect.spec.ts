@@ -54,7 +54,7 @@ class World {
     const facts: string[] = [];
     for await (const fact of this.log.readStream(sentStream(SENDER))) {
       const { to, contents } = readSent(fact);
-      expect(contents).toEqual(to.map(([, deviceId]) => ({ for: deviceId })));
+      expect(contents).toEqual(to.map(([, deviceId]) => JSON.stringify({ for: deviceId })));
       facts.push(`${fact.revision}: ${to.map(([, deviceId]) => deviceId).join(' ')}`);
     }
     return facts;
