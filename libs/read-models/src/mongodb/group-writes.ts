@@ -8,8 +8,8 @@ import type { Way } from './connect.js';
 import { Journal, type LeaseState, NOTHING, type RowChange } from './journal.js';
 import { KnownCollections } from './known-collections.js';
 import type { LargeValues, RowDocument } from './large-values.js';
-import { idOf } from './row-ids.js';
 import { isAway } from './unreachable.js';
+import { WaitingRows, WrittenTogether } from './waiting-rows.js';
 import { RowWriter } from './write-rows.js';
 
 /** A server that is watched with success may still take no rows. */
@@ -33,14 +33,9 @@ export interface WriterWatch {
   readonly onThrownAway?: (message: string) => void;
 }
 
-/** Rows to write: by collection and id, null to delete. The collection that calls of `write` end in is the last. */
-type Rows = Map<string, Map<string, string | null>>;
-
-/** Calls of `write` that go to the server together. */
-interface WaitingRows {
-  readonly rows: Rows;
-  characters: number;
-  /** Settles with their group. */
+/** Calls of `write` that go to the server together, and what settles with their group. */
+interface WaitingCalls {
+  readonly group: WaitingRows;
   readonly done: Promise<void>;
 }
 
@@ -57,12 +52,12 @@ export class GroupWrites {
   readonly #outage: Outage<Way>;
   /** One group, or one drop, after another. */
   readonly #turns = new KeyedQueue<'turn'>();
-  #waiting: WaitingRows | undefined;
+  #waiting: WaitingCalls | undefined;
   /** Fires when a write under way has heard nothing for too long. */
   #late: NodeJS.Timeout | undefined;
   #gone: ViewsGone | undefined;
   /** A group that was begun and may be there in part. */
-  #unfinished: Rows | undefined;
+  #unfinished: WaitingRows['rows'] | undefined;
   #beats: NodeJS.Timeout | undefined;
   /** The lease of another process as it was seen first, and when; and when it was last looked at. */
   #seen: { readonly lease: LeaseState; readonly since: number; last: number } | undefined;
@@ -158,20 +153,12 @@ export class GroupWrites {
 
   /** As `ReadModelStore.write`. */
   async write(writes: readonly Write[]): Promise<void> {
-    const ids = writes.map(({ key }) => idOf(key));
     if (writes.length === 0) return;
+    const call = new WrittenTogether(writes);
+    if (this.#waiting?.group.canTake(call) === false) this.#waiting = undefined;
     const waiting = (this.#waiting ??= this.#commitLater());
-    for (const [i, { collection, value }] of writes.entries()) {
-      let rows = waiting.rows.get(collection);
-      if (rows === undefined) waiting.rows.set(collection, (rows = new Map()));
-      rows.set(ids[i]!, value);
-      waiting.characters += value?.length ?? 0;
-    }
-    const { collection } = writes.at(-1)!;
-    const rows = waiting.rows.get(collection)!;
-    waiting.rows.delete(collection);
-    waiting.rows.set(collection, rows);
-    if (waiting.characters > GROUP_CHARACTERS) this.#waiting = undefined;
+    waiting.group.take(call);
+    if (waiting.group.characters > GROUP_CHARACTERS) this.#waiting = undefined;
     await waiting.done;
   }
 
@@ -216,16 +203,16 @@ export class GroupWrites {
     return isSame && now - seen.since >= LEASE_MS;
   }
 
-  #commitLater(): WaitingRows {
-    const rows: Rows = new Map();
+  #commitLater(): WaitingCalls {
+    const group = new WaitingRows();
     const done = this.#inTurn(async () => {
       await Promise.resolve(); // the first call of `write` has put its rows by then
-      if (this.#waiting?.rows === rows) this.#waiting = undefined;
+      if (this.#waiting?.group === group) this.#waiting = undefined;
       await this.#finish();
-      this.#unfinished = rows;
+      this.#unfinished = group.rows;
       await this.#finish();
     });
-    return { rows, characters: 0, done };
+    return { group, done };
   }
 
   /** Writes a group that was begun, before anything else is: what a failed call left is whole before its rows are read anew. */

@@ -113,7 +113,8 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     for (let writes = 1; seen.at(-1) !== '2'; writes++) {
       await writer.write([put('c', '1', 'one'), ...before, remove('a', '2')]);
       proxy.holdAfter(writes);
-      const writing = writer.write(next);
+      // What is written to one collection alone, as snapshots are, goes with it.
+      const writing = Promise.all([writer.write(next), writer.write([put('s', '1', 'snapshot')])]);
       await Promise.race([writing, until(() => proxy.isHolding, 10_000).catch(() => {})]);
       // What was let through may still be on its way.
       await delay(100);
