@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { START, type Position } from '#kernel/position';
 import { SpokenLog } from '#testing/spoken-log';
@@ -53,5 +54,25 @@ describe('a feed of facts', () => {
     expect(progress.readable).toBeDefined();
     pass(ahead);
     expect(heard).toEqual([ahead]);
+  });
+
+  it('waits for what takes longer, and reads nothing meanwhile, where what that has passed last is gone from the log', async () => {
+    const gone = await store.say('c');
+    const next = await store.say('d');
+    await store.truncate('s', 3);
+    let readings = 0;
+    const readAll = store.readAll.bind(store);
+    store.readAll = async function* (options) {
+      readings++;
+      await delay(1);
+      yield* readAll(options);
+    };
+    counts.serving.at = gone;
+    pass(next);
+    await delay(50);
+    expect([heard, readings]).toEqual([[], 1]);
+    counts.serving.at = 'live';
+    progress.settle();
+    await expect.poll(() => heard).toEqual([next]);
   });
 });

@@ -44,12 +44,16 @@ export class FactFeed {
     while (!this.signal.aborted) {
       try {
         await this.progress.until(() => this.#isNextPassed);
+        let upTo = this.progress.passed(this.reads);
         for await (const facts of this.store.readAll({ after: this.#told })) {
           const passed = this.progress.passed(this.reads);
+          if (passed < upTo) upTo = passed;
           const due = facts.filter(({ position }) => position <= passed);
           if (due.length > 0) this.#tell(due);
           if (due.length < facts.length || this.signal.aborted) break;
         }
+        // All up to there was told: the last of it may be gone from the log.
+        if (!this.signal.aborted && this.#told < upTo) this.#told = upTo;
         // What is offered next comes next.
         if (this.#told >= this.progress.position) {
           this.#isBehind = false;

@@ -3,6 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { LogPutBack } from '#event-store/event-store-errors';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { messageOf } from '#kernel/message-of';
+import { type Position, START } from '#kernel/position';
 import { type Checkpoint, readStanding } from './projection-records.js';
 import { firstRecord, Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
@@ -28,6 +29,8 @@ export class ProjectionReader {
   #looking: Promise<unknown> = Promise.resolve();
   /** The look after it, which has not begun. */
   #nextLook: Promise<Checkpoint | undefined> | undefined;
+  /** The first fact that it has heard of and the views did not have yet: it has told all before. */
+  #next: Position = START;
 
   constructor(
     readonly parts: RuntimeParts,
@@ -65,11 +68,16 @@ export class ProjectionReader {
     await this.#running;
   }
 
-  /** Ends when it has told all that the views have: the former writer has ended, and this process takes its place. */
+  /**
+   * Ends when it has told all that the views have: the former writer has ended, and this process takes its place. Says nothing more
+   * of where they stand from then on: who writes them knows better.
+   */
   async leave(): Promise<void> {
     while (!this.#ending.signal.aborted) {
       const checkpoint = await this.#lookSafely();
       if (checkpoint === undefined || this.progress.position >= checkpoint.position) break;
+      // The last fact that the views have may be gone from the log since.
+      if (this.#next > checkpoint.position) break;
       await this.#pause(LOOK_MS.most);
     }
     await this.end();
@@ -108,6 +116,7 @@ export class ProjectionReader {
         pauseMs = LOOK_MS.least;
       }
       if (rest.length === 0) return;
+      this.#next = rest[0]!.position;
       await this.#pause(pauseMs);
       pauseMs = Math.min(2 * pauseMs, LOOK_MS.most);
     }
@@ -145,10 +154,12 @@ export class ProjectionReader {
     const { checkpoint, records } = await readStanding(readModels, projectors);
     this.isForeign = checkpoint !== undefined && checkpoint.log !== null && checkpoint.log !== this.logId;
     const isWhole = checkpoint?.log === this.logId && checkpoint.position >= this.progress.position;
+    const isOver = this.#ending.signal.aborted;
     if (checkpoint === undefined || !isWhole) {
-      this.progress.take(undefined);
+      if (!isOver) this.progress.take(undefined);
       return undefined;
     }
+    if (isOver) return checkpoint;
     const projections = new Map<string, Projection>();
     for (const projector of projectors) {
       const record = records.get(projector.name) ?? firstRecord(projector, checkpoint.position);

@@ -212,6 +212,59 @@ describe('two processes on one log and one store of views', () => {
     expect(await words(third)).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('take over also where the last fact that the views have is gone from the log, before the second has heard of it', async () => {
+    const first = await begin();
+    await first.runtime.whenProcessed(await say('a'));
+    const subscribe = store.subscribe.bind(store);
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    store.subscribe = async function* (options) {
+      await held;
+      yield* subscribe(options);
+    };
+    const second = await begin();
+    await first.runtime.whenProcessed(await say('b'));
+    await first.runtime.stop();
+    const last = await say('c');
+    await store.truncate('s', 2);
+    first.readModels.loseLease();
+    goOn();
+    await until(() => second.runtime.isWriter);
+    await second.runtime.whenProcessed(last);
+    expect(await words(second)).toEqual(['a', 'b', 'c']);
+    expect(second.heard).toEqual([last]);
+  });
+
+  it('see in the place of the first what they do themselves, also where a look at what it did is answered late', async () => {
+    const first = await begin();
+    await first.runtime.whenProcessed(await say('a'));
+    let answer = (): void => {};
+    let looking: Promise<void> | undefined;
+    const beforeWriting = async (): Promise<void> => {
+      const getMany = second.readModels.getMany.bind(second.readModels);
+      const held = new Promise<void>((resolve) => (answer = resolve));
+      let isHeld = false;
+      second.readModels.getMany = async (...asked) => {
+        const rows = await getMany(...asked);
+        second.readModels.getMany = getMany;
+        isHeld = true;
+        await held;
+        return rows;
+      };
+      looking = second.runtime.confirm();
+      await until(() => isHeld);
+    };
+    const second = make([wordsProjector(), countsProjector()], { beforeWriting });
+    await second.runtime.start();
+    await first.runtime.stop();
+    first.readModels.loseLease();
+    await until(() => second.runtime.isWriter);
+    answer();
+    await looking;
+    await second.runtime.rebuild('words');
+    await until(async () => (await second.runtime.status('words')).serving.generation === 2);
+  });
+
   it('see a rebuild of the other: its new rows once they serve', async () => {
     const first = await begin();
     const second = await begin();
@@ -269,7 +322,8 @@ describe('two processes on one log and one store of views', () => {
       return answer === 'ViewsUnavailable';
     });
     const position = await say('b');
-    await second.runtime.whenProcessed(position);
+    // What was written is in the log: whoever waits for some of the views is not refused either.
+    await Promise.all([undefined, ['words']].map((each) => second.runtime.whenProcessed(position, each)));
     expect(await second.runtime.get('last-word', ['s'])).toBe('b');
   });
 

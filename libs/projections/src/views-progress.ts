@@ -167,7 +167,7 @@ export class ViewsProgress {
     if (collections === undefined && position <= this.#position) return;
     this.#sweep ??= setInterval(() => this.#releaseLate(), SWEEP_MS).unref();
     if (collections === undefined) await this.#impatient.wait(position);
-    else await this.#particular.wait(() => this.passed(collections) >= position);
+    else await this.#particular.wait(() => this.havePassed(position, collections));
   }
 
   /** Lets those go that do not wait for views that cannot be written. */
