@@ -22,6 +22,7 @@ export class FactFeeds {
   /** Tells from now on: effects of what comes next, and listeners of what comes after a position. */
   begin(after: Position): void {
     const { listeners } = this.parts;
+    for (const each of listeners) each.begin?.(after);
     const toEffects = this.#make((facts) => this.effects.hear(facts), undefined, this.progress.position);
     const toListeners = listeners.map((each) => this.#make((facts) => this.#tell(each, facts), each.reads, after));
     this.#feeds = [toEffects, ...toListeners];

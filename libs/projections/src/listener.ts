@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
 
 /**
  * Wakes long polls and forgets what this process remembers. Every process has its own, and what it hears may be lost: it hears
@@ -8,6 +9,8 @@ export interface Listener {
   readonly name: string;
   /** The collections it reads, or that those read whom it wakes: it is told of a fact once these have it. */
   readonly reads: readonly string[];
+  /** Called before all else: it hears of what comes after this position, and of nothing before. */
+  begin?(after: Position): void;
   /** Called in order. Must not throw. */
   hear(facts: readonly RecordedFact[]): void;
 }

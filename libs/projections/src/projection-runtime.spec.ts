@@ -341,6 +341,19 @@ describe('ProjectionRuntime', () => {
       expect(seen).toEqual(['0000000000000000002 true', '0000000000000000003 true', '0000000000000000004 true']);
     });
 
+    it('are told before that from where on they hear, also where some views are paused before it', async () => {
+      const first = await begin([wordsProjector()]);
+      await first.pause('words', 'x');
+      const head = await say('old');
+      await first.stop();
+      const begun: Position[] = [];
+      const hear = (): void => {};
+      await begin([wordsProjector()], {
+        listeners: [{ name: 'r', reads: ['words'], begin: (after) => void begun.push(after), hear }],
+      });
+      expect(begun).toEqual([head]);
+    });
+
     it('do not stop the projections by throwing', async () => {
       const runtime = await begin([wordsProjector()], { listeners: [{ name: 'r', reads: [], hear: broken }] });
       await runtime.whenProcessed(await say('a'));

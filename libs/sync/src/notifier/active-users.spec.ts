@@ -259,6 +259,15 @@ describe('ActiveUsers', () => {
     expect(active.position).toBe(positionOf(12));
   });
 
+  it('waits for nothing that views have yet to pass that were paused when it began: it is not told of that', async () => {
+    active.begin(positionOf(12));
+    views.at = positionOf(12);
+    await active.catchUp();
+    expect(active.position).toBe(positionOf(12));
+    // What happened there is not known here: it is read.
+    expect(active.recent.rooms.hasHappenedSince(room, positionOf(10))).not.toBe(false);
+  });
+
   it('ends waiting at a signal', async () => {
     const { interest } = await active.watch(alice);
     const ending = new AbortController();

@@ -66,7 +66,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
 
   /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
   get position(): Position {
-    return (this.#seen ??= this.#begin(this.views.position(this.reads)));
+    return this.#seen ?? this.begin(this.views.position(this.reads));
   }
 
   /** What happened lately. */
@@ -109,13 +109,18 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     return { user, interest };
   }
 
+  /** Views that were behind the log then may pass that without a word. */
+  begin(after: Position): Position {
+    this.#recent = new Recent(after);
+    return (this.#seen = after);
+  }
+
   /** Called by the projections, in the order of the log, once the views show the facts. */
   hear(facts: readonly RecordedFact[]): void {
-    const first = facts[0];
-    const last = facts.at(-1);
+    const [first, last] = [facts[0], facts.at(-1)];
     if (first === undefined || last === undefined) return;
     // Of what lies before the first fact nothing is remembered.
-    this.#seen ??= this.#begin(first.position);
+    this.#seen ??= this.begin(first.position);
     for (const fact of facts) this.#take(fact);
     if (last.position > this.#seen) this.#seen = last.position;
     while (this.#seeing[0] !== undefined && this.#seeing[0].position <= this.#seen) this.#seeing.shift()?.resolve();
@@ -163,11 +168,6 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
 
   onModuleDestroy(): void {
     for (const { resolve } of this.#seeing.splice(0)) resolve();
-  }
-
-  #begin(position: Position): Position {
-    this.#recent = new Recent(position);
-    return position;
   }
 
   #take(fact: RecordedFact): void {

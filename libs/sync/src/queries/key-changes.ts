@@ -33,6 +33,8 @@ export class KeyChangesHandler implements IQueryHandler<KeyChanges> {
     const [begin, end] = [parseStreamMoment(history, from, 'from'), parseStreamMoment(history, to, 'to')];
     const { user, interest } = await this.active.watch(requester.userId);
     try {
+      // One that another process gave, which follows the log faster, is waited for.
+      await this.moments.settle(end);
       const { position: now } = await this.moments.moment(undefined, () => false);
       const reader = { userId: requester.userId, rooms: user.rooms, turn: new Turn(1) };
       // What the client heard of a part of the log that is lost may be wrong.
