@@ -40,7 +40,7 @@ interface WaitingCalls {
 }
 
 /**
- * The one writer of the views. PERF: what comes while the server is at work goes to it as one group: that costs two round trips
+ * The one writer of the views. PERF: what comes while the server is at work goes to it as one group: that costs three round trips
  * however much it is. A group is whole before anything else is written (`journal.ts`).
  */
 export class GroupWrites {
