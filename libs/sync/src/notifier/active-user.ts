@@ -67,9 +67,9 @@ export class ActiveUser {
   /** Takes a row of `user-rooms` unless something newer is known. Answers whether the user is in the room now. */
   load(roomId: RoomId, row: UserRoomRow): boolean {
     const known = this.rooms.get(roomId);
-    if (known === undefined || known.position < row.pos) {
-      this.rooms.set(roomId, this.#known(row, row.forgotten === true));
-    }
+    const forgotten = row.forgotten === true;
+    if (known === undefined || known.position < row.pos) this.rooms.set(roomId, this.#known(row, forgotten));
+    else if (known.position === row.pos && forgotten) this.forget(roomId);
     return this.rooms.get(roomId)?.membership === 'join';
   }
 

@@ -268,6 +268,20 @@ describe('ActiveUsers', () => {
     expect(active.recent.rooms.hasHappenedSince(room, positionOf(10))).not.toBe(false);
   });
 
+  it('reads the rooms of a user again where those views were paused when it began, once they go on', async () => {
+    active.begin(positionOf(12));
+    const { user } = await active.watch(alice);
+    views.rows = [membershipRow(alice, 'join', 11)];
+    await active.catchUp(user);
+    expect(user.isIn(room)).toBe(false);
+    views.at = positionOf(12);
+    await active.catchUp(user);
+    expect(user.isIn(room)).toBe(true);
+    views.rows = [];
+    active.hear([member(13, alice, 'leave')]);
+    expect(user.isIn(room)).toBe(false);
+  });
+
   it('ends waiting at a signal', async () => {
     const { interest } = await active.watch(alice);
     const ending = new AbortController();

@@ -5,13 +5,13 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
-import { USER_ROOMS } from '#rooms/projections/membership.projector';
 import { COVERED } from '../streams/covered.js';
 import { ActiveUser, type KnownRoom } from './active-user.js';
 import { type MembershipTouch, type Touch, touchOf } from './fact-touches.js';
 import { Interest } from './interest.js';
 import type { MembershipFollower } from './membership-follower.js';
 import { Recent } from './recent.js';
+import { RowsOfUsers } from './rows-of-users.js';
 import { addTo, removeFrom } from './set-index.js';
 
 /** A user and the interest registered for a request of that user. */
@@ -29,7 +29,6 @@ export interface NotifierNumbers {
   readonly touchedRooms: number;
 }
 
-const PAGE = 1_000;
 /** A user whose last request is longer ago is loaded again when there is another. */
 const IDLE_MS = 5 * 60_000;
 const SWEEP_MS = 60_000;
@@ -50,6 +49,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   /** Requests that watch a room without being joined to it. */
   readonly #visitors = new Map<RoomId, Set<Interest>>();
   readonly #seeing: { readonly position: Position; readonly resolve: () => void }[] = [];
+  readonly #rows: RowsOfUsers;
   #follower: MembershipFollower | undefined;
   #seen: Position | undefined;
   #recent: Recent | undefined;
@@ -62,7 +62,9 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
     /** What those read whom it wakes. */
     @Inject(COVERED) readonly reads: readonly string[],
-  ) {}
+  ) {
+    this.#rows = new RowsOfUsers(views, (user, roomId, isIn) => this.#index(user, roomId, isIn));
+  }
 
   /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
   get position(): Position {
@@ -87,12 +89,12 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
 
   /**
    * Settles when everything that the views show by now is taken note of: whoever has written something and waited for the
-   * views finds it in memory too.
+   * views finds it in memory too. `user`: whose rooms are looked at.
    */
-  async catchUp(): Promise<void> {
+  async catchUp(user?: ActiveUser): Promise<void> {
     const position = this.views.position(this.reads);
-    if (position <= this.position) return;
-    await new Promise<void>((resolve) => this.#seeing.push({ position, resolve }));
+    if (position > this.position) await new Promise<void>((resolve) => this.#seeing.push({ position, resolve }));
+    if (user !== undefined) await this.#rows.catchUp(user);
   }
 
   /** Registers interest in what happens to a user, and in a room besides if the user only visits it. To be closed. */
@@ -236,11 +238,8 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     const user = this.#users.get(userId);
     if (user === undefined) return;
     user.setMembership(roomId, membership, position, sender);
-    if (user.rooms.get(roomId)?.membership === 'join') addTo(this.#joined, roomId, user);
-    else {
-      removeFrom(this.#joined, roomId, user);
-      this.#wake(user); // of a room one has left, or is invited to, only this very change is news
-    }
+    this.#index(user, roomId, user.isIn(roomId));
+    if (!user.isIn(roomId)) this.#wake(user); // of a room one has left, or is invited to, only this very change is news
   }
 
   #wake(user: ActiveUser): void {
@@ -261,7 +260,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     // In the map before the views are read: what happens meanwhile is noted, and the older row then changes nothing.
     const user = new ActiveUser(userId, this.position, now);
     this.#users.set(userId, user);
-    const loading = this.#readRooms(user);
+    const loading = this.#rows.read(user).then(() => user);
     this.#loading.set(userId, loading);
     try {
       return await loading;
@@ -273,14 +272,9 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     }
   }
 
-  async #readRooms(user: ActiveUser): Promise<ActiveUser> {
-    for await (const rows of USER_ROOMS.pages(this.views, { prefix: [user.userId] }, PAGE)) {
-      for (const { key, value } of rows) {
-        const [, roomId] = key;
-        if (user.load(roomId, value)) addTo(this.#joined, roomId, user);
-      }
-    }
-    return user;
+  #index(user: ActiveUser, roomId: RoomId, isIn: boolean): void {
+    if (isIn) addTo(this.#joined, roomId, user);
+    else removeFrom(this.#joined, roomId, user);
   }
 
   #drop(user: ActiveUser): void {

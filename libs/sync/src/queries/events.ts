@@ -56,7 +56,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     try {
       for (;;) {
         interest.rearm();
-        const now = await this.moments.moment(latestOf(plan), hears);
+        const now = await this.moments.moment(latestOf(plan), hears, user);
         fixed ??= isLive(plan) ? { ...plan, from: placeOf(now) } : plan;
         const page = await this.pages.read(user, { ...request, plan: fixed }, now);
         // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.

@@ -60,7 +60,7 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
     const archived = options.archived || filter?.includeLeave === true;
     const { user, interest } = await this.active.watch(requester.userId);
     try {
-      const now = await this.contexts.moments.moment(undefined, (roomId) => user.isIn(roomId));
+      const now = await this.contexts.moments.moment(undefined, (roomId) => user.isIn(roomId), user);
       const reader = await readerOf(this.views, requester);
       const request: OverviewRequest = { reader, now, limit: options.limit, form: options.form, filter };
       const data = await readAllAccountData(this.views, requester.userId, now.position);

@@ -35,7 +35,7 @@ export class KeyChangesHandler implements IQueryHandler<KeyChanges> {
     try {
       // One that another process gave, which follows the log faster, is waited for.
       await this.moments.settle(end);
-      const { position: now } = await this.moments.moment(undefined, () => false);
+      const { position: now } = await this.moments.moment(undefined, () => false, user);
       const reader = { userId: requester.userId, rooms: user.rooms, turn: new Turn(1) };
       // What the client heard of a part of the log that is lost may be wrong.
       if (begin.isLost) return await this.lists.everybody(reader);

@@ -6,6 +6,7 @@ import type { StreamMoment } from '#http/tokens/stream-token';
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { PresenceChanges } from '../presence/presence-changes.js';
 import { COVERED } from './covered.js';
@@ -29,10 +30,14 @@ export class StreamMoments {
 
   /**
    * The newest moment that everything in an answer has passed, and that is not before `since`, for somebody who hears of the
-   * typing in these rooms.
+   * typing in these rooms. `user`: whose rooms the answer is about.
    */
-  async moment(since: StreamMoment | undefined, hears: (roomId: RoomId) => boolean): Promise<StreamMoment> {
-    await this.active.catchUp();
+  async moment(
+    since: StreamMoment | undefined,
+    hears: (roomId: RoomId) => boolean,
+    user?: ActiveUser,
+  ): Promise<StreamMoment> {
+    await this.active.catchUp(user);
     const seen = this.active.position;
     const passed = this.views.position(this.covered);
     let position = passed < seen ? passed : seen;

@@ -47,7 +47,7 @@ export class SyncContexts {
     const { views } = this;
     const { since, requester, token } = request;
     const { userId } = requester;
-    const until = await this.moments.moment(since, (roomId) => user.isIn(roomId));
+    const until = await this.moments.moment(since, (roomId) => user.isIn(roomId), user);
     const { position } = until;
     const hasOwnFacts = since === undefined || user.hasOwnFactsSince(since.position) !== false;
     const readAccountData = (): ReturnType<SyncContext['accountData']> => {
