@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { positionOf } from '#testing/position-of';
 import { recordFacts } from '#testing/project';
 import { hashSecret } from '../credentials/secrets.js';
 import { KnownTokens } from './known-tokens.js';
@@ -19,6 +21,7 @@ describe('known tokens', () => {
   let confirmed: string[];
   let confirmation: () => Promise<void>;
   let tokens: KnownTokens;
+  let at: Position;
 
   beforeEach(() => {
     [now, reads, confirmed] = [1000, 0, []];
@@ -34,7 +37,9 @@ describe('known tokens', () => {
         JSON.stringify({ created_ts: 1, current: { token_hash: hashSecret(token) } }),
       ]),
     ]);
+    at = positionOf(1_000_000);
     const views = {
+      position: () => at,
       get: async (collection: string, key: readonly string[]) => {
         reads++;
         const row = rows.get(`${collection} ${key.join(' ')}`);
@@ -75,6 +80,24 @@ describe('known tokens', () => {
     const [current, previous] = ['newer', 'good'].map((token) => ({ token_hash: hashSecret(token) }));
     rows.set(`devices ${alice} D`, JSON.stringify({ created_ts: 1, current, previous }));
     expect((await tokens.requesterOf('good')).userId).toBe(alice);
+  });
+
+  it('are not kept as views have them that are paused: who is logged out then is so once they go on', async () => {
+    const row = `devices ${alice} D`;
+    const device = rows.get(row)!;
+    const outs = [
+      (): void => tokens.begin(positionOf(8)),
+      (): void => tokens.hear([{ ...fact('devices-removed'), position: positionOf(8) }]),
+    ]; // over a start, and while it runs
+    for (const logOut of outs) {
+      rows.set(row, device);
+      at = positionOf(7);
+      logOut();
+      expect((await tokens.requesterOf('good')).deviceId).toBe('D');
+      at = positionOf(8);
+      rows.delete(row);
+      await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+    }
   });
 
   it('are forgotten upon the facts that touch their user, and only then', async () => {

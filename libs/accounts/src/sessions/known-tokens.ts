@@ -5,6 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
+import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
@@ -54,9 +55,10 @@ export class KnownTokens implements AccessTokens, Listener {
   readonly #hashesOf = new Map<UserId, Set<string>>();
   readonly #log = new Logger('tokens');
   #forgotten = 0;
+  #heard: Position = START;
 
   constructor(
-    @Inject(VIEWS) private readonly views: Pick<Views, 'get'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'position'>,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly confirmation: TokenConfirmation,
   ) {}
@@ -87,7 +89,12 @@ export class KnownTokens implements AccessTokens, Listener {
     return last;
   }
 
+  begin(after: Position): void {
+    this.#heard = after;
+  }
+
   hear(facts: readonly RecordedFact[]): void {
+    this.#heard = facts.at(-1)?.position ?? this.#heard;
     for (const fact of facts) if (FORGETTING.has(fact.type)) this.#forget(userIdOfStream(fact.stream));
   }
 
@@ -106,6 +113,8 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
+    // Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks reads them again.
+    const isBehind = this.views.position(this.reads) < this.#heard;
     const row = await TOKENS.get(this.views, [hash]);
     if (row === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
     const [account, device] = await Promise.all([
@@ -129,7 +138,7 @@ export class KnownTokens implements AccessTokens, Listener {
       lastSeen: 0,
     };
     // A fact may have come in while the views were read: then the next request reads them again.
-    if (before === this.#forgotten) this.#remember(hash, known);
+    if (!isBehind && before === this.#forgotten) this.#remember(hash, known);
     return known;
   }
 
