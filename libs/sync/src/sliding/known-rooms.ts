@@ -56,8 +56,9 @@ export class KnownRooms {
 
   /** The rooms that a user has to do with and has not forgotten, the one with the last activity first. */
   async list({ userId, rooms }: ActiveUser): Promise<readonly ListedRoom[]> {
-    // What happens while the rows are read is looked at the next time.
-    const upTo = this.active.position;
+    // What happens while the rows are read is looked at the next time, and what views lack that are paused once they have it.
+    const passed = this.views.position(KnownRooms.covers);
+    const upTo = passed < this.active.position ? passed : this.active.position;
     const before = this.#listings.get(userId);
     const isStill = ({ roomId, known }: ListedRoom): boolean =>
       rooms.get(roomId) === known &&

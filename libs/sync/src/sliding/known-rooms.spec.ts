@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import type { RoomId, UserId } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
+import type { Views } from '#projections/views';
+import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
+import { positionOf } from '#testing/position-of';
+import type { ActiveUsers } from '../notifier/active-users.js';
+import { ActiveUser } from '../notifier/active-user.js';
+import { Recent } from '../notifier/recent.js';
+import { KnownRooms } from './known-rooms.js';
+
+const room = '!room:x' as RoomId;
+
+it('lists a room anew of which something was heard while the rows that order rooms were paused, once those go on', async () => {
+  let passed = positionOf(5);
+  let last = positionOf(5);
+  const views = {
+    position: () => passed,
+    getMany: async (collection: string, keys: readonly unknown[]) =>
+      keys.map(() => (collection === ROOM_ACTIVITY.name ? last + last : undefined)),
+  };
+  const active: { position: Position; recent: Recent } = { position: positionOf(5), recent: new Recent(START) };
+  const known = new KnownRooms(views as unknown as Views, active as ActiveUsers);
+  const user = new ActiveUser('@alice:x' as UserId, positionOf(5), 0);
+  user.setMembership(room, 'join', positionOf(3));
+  const places = async (): Promise<Position[]> => (await known.list(user)).map(({ place }) => place);
+  active.recent.rooms.touch(room, positionOf(8));
+  active.position = positionOf(8);
+  expect(await places()).toEqual([positionOf(5)]);
+  passed = last = positionOf(8);
+  expect(await places()).toEqual([positionOf(8)]);
+});
