@@ -31,14 +31,22 @@ describe('LastTouched', () => {
 
   it('takes what was looked up, but never over what it saw', () => {
     const touched = new LastTouched(at(10), 2);
-    touched.learn('a', at(4));
+    touched.learn('a', at(4), at(10));
     expect(touched.hasHappenedSince('a', at(3))).toBe(true);
     expect(touched.hasHappenedSince('a', at(4))).toBe(false);
 
     touched.touch('b', at(11));
-    touched.learn('b', at(2));
+    touched.learn('b', at(2), at(11));
     expect(touched.hasHappenedSince('b', at(5))).toBe(true);
-    touched.learn('c', at(1));
+    touched.learn('c', at(1), at(11));
     expect(touched.size).toBe(2);
+  });
+
+  it('takes nothing that was looked up in rows which are behind its floor: what those come to later is not noted', () => {
+    const touched = new LastTouched(at(10), 100);
+    touched.learn('a', at(4), at(9));
+    expect(touched.hasHappenedSince('a', at(9))).toBeUndefined();
+    touched.learn('a', at(10), at(10));
+    expect(touched.hasHappenedSince('a', at(9))).toBe(true);
   });
 });

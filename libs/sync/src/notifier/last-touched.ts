@@ -34,9 +34,13 @@ export class LastTouched {
     if (last > this.#floor) this.#floor = last;
   }
 
-  /** Notes what was looked up for a thing of which nothing was remembered. */
-  learn(key: string, position: Position): void {
-    if (!this.#positions.has(key) && this.#positions.size < this.capacity) this.#positions.set(key, position);
+  /**
+   * Notes what was looked up for a thing of which nothing was remembered. `passed`: how far the rows were by then. Those that are not
+   * at the floor yet, as where they are paused, may come to more that nobody notes.
+   */
+  learn(key: string, position: Position, passed: Position): void {
+    if (passed < this.#floor || this.#positions.has(key) || this.#positions.size >= this.capacity) return;
+    this.#positions.set(key, position);
   }
 
   /** Whether nothing happened to anything behind a position, as far as that is remembered. */

@@ -17,8 +17,9 @@ export async function lookUpLast<V>(
 ): Promise<boolean> {
   const known = touched.hasHappenedSince(roomId, after);
   if (known !== undefined) return known;
+  const passed = views.position([collection.name]);
   const [last] = await collection.scan(views, { prefix: [roomId], reverse: true, limit: 1 });
   const position = last?.key[1] ?? START;
-  touched.learn(roomId, position);
+  touched.learn(roomId, position, passed);
   return position > after;
 }
