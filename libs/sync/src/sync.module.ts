@@ -15,6 +15,7 @@ import { EventPages } from './events/event-page.js';
 import { RoomOverviews } from './events/room-overviews.js';
 import { SyncFilters } from './filters/sync-filters.js';
 import { ActiveUsers } from './notifier/active-users.js';
+import { LongPolls } from './notifier/long-polls.js';
 import { JoinedRooms } from './parts/joined-rooms.js';
 import { LazyMembers } from './parts/lazy-members.js';
 import { LeftRooms } from './parts/left-rooms.js';
@@ -77,6 +78,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     LeftBehind,
     LeftRooms,
     ListSubjects,
+    LongPolls,
     PresenceChanges,
     PresenceNews,
     ReceiptsExtension,

@@ -1,15 +1,14 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
-import { SHUTDOWN } from '#http/shutdown';
 import { compareStreamPlaces, momentOf, placeOf, type StreamMoment } from '#http/tokens/stream-token';
-import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { openRoom } from '#rooms/reading/open-room';
 import { readerOf } from '#rooms/reading/reader';
 import { type EventPageRequest, EventPages, isLive } from '../events/event-page.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { LongPolls } from '../notifier/long-polls.js';
 import { StreamMoments } from '../streams/stream-moments.js';
 
 /**
@@ -30,8 +29,6 @@ export class Events extends Query<string> {
   }
 }
 
-const MAX_WAIT_MS = 120_000;
-
 @QueryHandler(Events)
 export class EventsHandler implements IQueryHandler<Events> {
   constructor(
@@ -39,8 +36,7 @@ export class EventsHandler implements IQueryHandler<Events> {
     private readonly active: ActiveUsers,
     private readonly moments: StreamMoments,
     private readonly pages: EventPages,
-    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
-    @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
+    private readonly polls: LongPolls,
   ) {}
 
   async execute({ request, session, timeout, gone }: Events): Promise<string> {
@@ -48,23 +44,18 @@ export class EventsHandler implements IQueryHandler<Events> {
     const plan = await this.#settled(request.plan);
     if (roomId !== undefined) await openRoom(this.views, roomId, await readerOf(this.views, requester), 'events');
     const { user, interest } = await this.active.watch(requester.userId, roomId);
-    const deadline = isLive(plan) ? this.clock.elapsed() + Math.min(timeout, MAX_WAIT_MS) : 0;
-    const signals = [gone, this.shutdown];
     const hears = (one: RoomId): boolean => (roomId === undefined ? user.isIn(one) : one === roomId);
     // "END" is now, not when there is something to tell.
     let fixed = plan.from === 'END' ? undefined : plan;
     try {
-      for (;;) {
-        interest.rearm();
+      const poll = { interest, session, timeout: isLive(plan) ? timeout : 0, gone };
+      const page = await this.polls.answer(poll, async () => {
         const now = await this.moments.moment(latestOf(plan), hears, user);
         fixed ??= isLive(plan) ? { ...plan, from: placeOf(now) } : plan;
-        const page = await this.pages.read(user, { ...request, plan: fixed }, now);
-        // Only now, when the end of the page is fixed: it holds nothing from after the end of the session.
-        const validUntil = await session.validUntil();
-        const left = deadline - this.clock.elapsed();
-        if (page.count > 0 || left <= 0 || signals.some((signal) => signal.aborted)) return page.json;
-        await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
-      }
+        const { json, count } = await this.pages.read(user, { ...request, plan: fixed }, now);
+        return { json, isNews: count > 0 };
+      });
+      return page.json;
     } finally {
       interest.close();
     }

@@ -1,12 +1,10 @@
-import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
-import { SHUTDOWN } from '#http/shutdown';
-import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { Slots } from '#kernel/slots';
-import { ActiveUsers, type Watch } from '../notifier/active-users.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import { LongPolls } from '../notifier/long-polls.js';
 import { type PlacedRequest, SlidingAnswers, type SlidingContents } from '../sliding/sliding-answers.js';
 import { SlidingConnections } from '../sliding/sliding-connections.js';
 import { formatPos, parsePos } from '../sliding/sliding-pos.js';
@@ -34,7 +32,6 @@ export class SlidingSync extends Query<SlidingAnswer> {
   }
 }
 
-const MAX_WAIT_MS = 120_000;
 /** As of /sync: how many answers are computed at once. Those that begin a connection wait apart. */
 const AT_ONCE = 8;
 
@@ -53,22 +50,22 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
     private readonly moments: StreamMoments,
     private readonly connections: SlidingConnections,
     private readonly answers: SlidingAnswers,
-    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
-    @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
+    private readonly polls: LongPolls,
   ) {}
 
   async execute({ requester, session, request, gone }: SlidingSync): Promise<SlidingAnswer> {
     const begun = await this.#begin(requester, request);
-    const watch = await this.active.watch(requester.userId);
+    const { user, interest } = await this.active.watch(requester.userId);
     // Sliding sync has no extension that tells of presence.
-    watch.interest.hearsPresence = false;
+    interest.hearsPresence = false;
     try {
-      const mayWait = begun.since !== undefined;
-      const deadline = mayWait ? this.clock.elapsed() + Math.min(request.timeout, MAX_WAIT_MS) : 0;
-      const signals = [gone, this.shutdown];
-      return await this.#noted(begun, await this.#await(watch, begun, session, { deadline, signals }));
+      const isIncremental = begun.since !== undefined;
+      const timeout = isIncremental ? request.timeout : 0;
+      const slots = isIncremental ? this.#incremental : this.#initial;
+      const poll = { interest, session, timeout, gone, slots };
+      return await this.#noted(begun, await this.polls.answer(poll, () => this.answers.read(user, begun)));
     } finally {
-      watch.interest.close();
+      interest.close();
     }
   }
 
@@ -80,26 +77,6 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
     if (told === undefined) throw new MatrixError('M_UNKNOWN_POS');
     const since = await this.moments.settle(moment);
     return { requester, request, since, told: { rooms: told.rooms, extensions: told.extensions }, revision };
-  }
-
-  async #await(
-    { user, interest }: Watch,
-    begun: Begun,
-    session: OpenSession,
-    { deadline, signals }: { readonly deadline: number; readonly signals: readonly AbortSignal[] },
-  ): Promise<SlidingContents> {
-    const slots = begun.since === undefined ? this.#initial : this.#incremental;
-    for (;;) {
-      const contents = await slots.run(() => {
-        interest.rearm();
-        return this.answers.read(user, begun);
-      });
-      // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
-      const validUntil = await session.validUntil();
-      const left = deadline - this.clock.elapsed();
-      if (contents.isNews || left <= 0 || signals.some((signal) => signal.aborted)) return contents;
-      await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
-    }
   }
 
   /** Notes what the answer changes before it goes out: its client comes with it after a restart too. */

@@ -1,15 +1,12 @@
-import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
-import { SHUTDOWN } from '#http/shutdown';
 import { formatStreamMoment, parseStreamMoment } from '#http/tokens/stream-token';
-import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { Requester } from '#kernel/requester';
 import { Slots } from '#kernel/slots';
 import { SyncFilters } from '../filters/sync-filters.js';
 import type { ActiveUser } from '../notifier/active-user.js';
-import { ActiveUsers, type Watch } from '../notifier/active-users.js';
-import type { Interest } from '../notifier/interest.js';
+import { ActiveUsers } from '../notifier/active-users.js';
+import { LongPolls } from '../notifier/long-polls.js';
 import type { StateAfter } from '../streams/sync-context.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
@@ -44,7 +41,6 @@ export class Sync extends Query<string> {
   }
 }
 
-const MAX_WAIT_MS = 120_000;
 /**
  * How many answers are computed at once: enough to keep a remote store busy. A message that wakes a thousand requests is told to the
  * first of them after one computation, not after a thousand that take turns. Initial ones, which take longer, wait apart.
@@ -61,22 +57,25 @@ export class SyncHandler implements IQueryHandler<Sync> {
     private readonly contexts: SyncContexts,
     private readonly streams: SyncStreams,
     private readonly filters: SyncFilters,
-    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
-    @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
+    private readonly polls: LongPolls,
   ) {}
 
   async execute({ requester, session, options, gone }: Sync): Promise<string> {
     const begin = await this.#beginOf(options.since);
     const filter = await this.filters.get(requester.userId, options.filter);
     const { fullState, stateAfter, allSections = false } = options;
-    const watch = await this.active.watch(requester.userId);
+    const { user, interest } = await this.active.watch(requester.userId);
     try {
-      const mayWait = begin.since !== undefined && !fullState;
-      const deadline = mayWait ? this.clock.elapsed() + Math.min(options.timeout, MAX_WAIT_MS) : 0;
+      const isIncremental = begin.since !== undefined && !fullState;
+      const timeout = isIncremental ? options.timeout : 0;
+      const slots = isIncremental ? this.#incremental : this.#initial;
       const request = { requester, ...begin, filter, fullState, stateAfter, allSections };
-      return await this.#answer(watch, request, session, { deadline, signals: [gone, this.shutdown] });
+      const poll = { interest, session, timeout, gone, slots };
+      const { json, sent } = await this.polls.answer(poll, () => this.#compute(user, request));
+      sent();
+      return json;
     } finally {
-      watch.interest.close();
+      interest.close();
     }
   }
 
@@ -89,32 +88,7 @@ export class SyncHandler implements IQueryHandler<Sync> {
     return { since, isAnew: false, heard: since.inbox ?? since.position };
   }
 
-  async #answer(
-    { user, interest }: Watch,
-    request: SyncRequest,
-    session: OpenSession,
-    { deadline, signals }: { readonly deadline: number; readonly signals: readonly AbortSignal[] },
-  ): Promise<string> {
-    const slots = request.since === undefined || request.fullState ? this.#initial : this.#incremental;
-    for (;;) {
-      const { isNews, json, sent } = await slots.run(() => this.#compute(user, interest, request));
-      // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
-      const validUntil = await session.validUntil();
-      const left = deadline - this.clock.elapsed();
-      if (isNews || left <= 0 || signals.some((signal) => signal.aborted)) {
-        sent();
-        return json;
-      }
-      await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
-    }
-  }
-
-  async #compute(
-    user: ActiveUser,
-    interest: Interest,
-    request: SyncRequest,
-  ): Promise<{ isNews: boolean; json: string; sent: () => void }> {
-    interest.rearm();
+  async #compute(user: ActiveUser, request: SyncRequest): Promise<{ isNews: boolean; json: string; sent: () => void }> {
     const context = await this.contexts.open(user, request);
     const { members, isNews, end } = await this.streams.read(context);
     const token = formatStreamMoment(this.contexts.moments.history, end);
