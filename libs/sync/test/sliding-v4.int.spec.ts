@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
 
 const CREATE = { type: 'm.room.create', state_key: '' };
@@ -18,20 +19,9 @@ const keysOf = (events: readonly Told[] = []): string[] =>
   events.map(({ type, state_key: key }) => `${type}|${key}`).toSorted();
 
 /** A connection that speaks the shape of MSC4186. */
-class StableClient {
-  pos: string | undefined;
-
-  constructor(readonly user: SyncUser) {}
-
-  ask(body: object, timeout = 0): Promise<SyncAnswer> {
+class StableClient extends SlidingClient {
+  override ask(body: object, timeout = 0): Promise<SyncAnswer> {
     return this.user.call('POST', '/_matrix/client/v4/sync', { ...body, timeout, pos: this.pos, conn_id: 'main' });
-  }
-
-  async next(body: object, timeout = 0): Promise<SyncAnswer['body']> {
-    const answer = await this.ask(body, timeout);
-    if (answer.status !== 200) throw new Error(`sliding sync: ${answer.status} ${JSON.stringify(answer.body)}`);
-    this.pos = answer.body.pos;
-    return answer.body;
   }
 }
 
