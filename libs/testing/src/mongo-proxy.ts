@@ -1,9 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { BSON } from 'mongodb';
 
 /** The commands that change something, as they begin in a message of the protocol. */
 const WRITES = ['insert\0', 'update\0', 'delete\0', 'drop\0'];
+/** Those that read, in the same way. */
+const READS = ['find\0', 'listCollections\0'];
 const LENGTH_BYTES = 4;
+const HEADER_BYTES = 16;
+const OP_MSG = 2013;
 
 /** Stands between the views and their MongoDB, and can fail as a network or a server does. */
 export class MongoProxy {
@@ -12,6 +17,8 @@ export class MongoProxy {
   /** How many more of them are let through before the rest is kept back, while what reads goes on. */
   #heldAfter = Infinity;
   #held: (() => void)[] = [];
+  /** How many of the next commands that read are refused. */
+  refusesReads = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isSilent = false;
@@ -62,6 +69,7 @@ export class MongoProxy {
     this.#heldAfter = Infinity;
     for (const send of this.#held.splice(0)) send();
     this.writesLeft = Infinity;
+    this.refusesReads = 0;
     this.#isAway = false;
     this.#isSilent = false;
     for (const socket of this.#sockets) socket.resume();
@@ -96,6 +104,10 @@ export class MongoProxy {
         const length = received.readUInt32LE(0);
         const message = received.subarray(0, length);
         received = received.subarray(length);
+        if (READS.some((command) => message.includes(command)) && this.refusesReads-- > 0) {
+          client.write(refusalOf(message));
+          continue;
+        }
         const isWrite = WRITES.some((command) => message.includes(command));
         if (isWrite && this.writesLeft-- <= 0) return this.goAway();
         if (isWrite && this.#heldAfter-- <= 0) this.#held.push(() => server.write(message));
@@ -103,4 +115,14 @@ export class MongoProxy {
       }
     });
   }
+}
+
+/** What a server answers that can do nothing for the moment. */
+function refusalOf(message: Buffer): Buffer {
+  const answer = BSON.serialize({ ok: 0, code: 1, codeName: 'InternalError', errmsg: 'database is locked' });
+  const head = Buffer.alloc(HEADER_BYTES + 5); // no flags, and one document
+  head.writeInt32LE(head.length + answer.length, 0);
+  head.writeInt32LE(message.readInt32LE(4), 8);
+  head.writeInt32LE(OP_MSG, 12);
+  return Buffer.concat([head, answer]);
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -86,6 +87,24 @@ describe('openLmdbReadModels', () => {
     const store = openLmdbReadModels(directory, { log: (message) => said.push(message) });
     expect(await store.get('a', ['k'])).toBe('one');
     expect(said).toEqual([]);
+    await store.close();
+  });
+
+  it('throws away nothing where too many others read it', async () => {
+    await fill();
+    rmSync(join(directory, 'lock.mdb'));
+    const only = `import { open } from 'lmdb';
+      const root = open({ path: process.argv[1], noSubdir: false, maxReaders: 1, readOnly: true });
+      root.useReadTransaction();
+      console.log('reads');
+      setInterval(() => {}, 1000);`;
+    const reader = spawn(process.execPath, ['--input-type=module', '--eval', only, directory]);
+    await once(reader.stdout, 'data');
+    expect(() => openLmdbReadModels(directory)).toThrow('MDB_READERS_FULL');
+    reader.kill('SIGKILL');
+    await once(reader, 'exit');
+    const store = openLmdbReadModels(directory);
+    expect(await store.get('a', ['k'])).toBe('one');
     await store.close();
   });
 

@@ -17,6 +17,9 @@ const MAX_COLLECTIONS = 1000;
 const FORMAT_KEY = '\u0001format\0';
 const FORMAT = 'annals read models 1';
 
+/** What LMDB says that tells nothing of the file: too many read it at once. */
+const PASSING = /^MDB_READERS_FULL/;
+
 /** Byte strings go to LMDB and back as they are. (`clearAsync` comes with an empty buffer for a key.) */
 const byteStringKeys = {
   writeKey(key: unknown, target: Buffer, start: number): number {
@@ -45,7 +48,7 @@ export interface Environment {
 
 /**
  * Opens the file of the views, or makes it. What cannot be read or is not ours is deleted, said so, and made anew: views can
- * always be rebuilt from the log. A reader (`readOnly`) deletes nothing and throws instead.
+ * always be rebuilt from the log. A reader (`readOnly`) deletes nothing and throws instead. Throws where too many others read it.
  */
 export function openEnvironment(
   directory: string,
@@ -61,7 +64,7 @@ export function openEnvironment(
     if (damage !== undefined) throw new Error(damage);
     return openFile(directory, false);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof Error) || PASSING.test(error.message)) throw error;
     log(`The views in ${directory} cannot be used and will be rebuilt from the log: ${error.message}`);
     for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(directory, file), { force: true });
     return openFile(directory, false);

@@ -3,8 +3,8 @@ import type { Outage } from '#kernel/outage';
 import { judgeSilence } from './judge-silence.js';
 import { whyUnreachable } from './unreachable.js';
 
-/** The connection, and the writing of rows, are lost and come back apart. */
-export type Way = 'connection' | 'write';
+/** The connection, the reading of rows and the writing are lost and come back apart. */
+export type Way = 'connection' | 'read' | 'write';
 
 /** A server that says nothing is found out within these two, by the connection that watches it: no request waits much longer. */
 const LOOK_MS = 2000;

@@ -57,12 +57,14 @@ describe('a database of views that does not answer at the start', () => {
     );
   });
 
-  it('is a matter of the settings where it does not take the password, and is thrown on where it is anything else', () => {
+  it('is a matter of the settings where it does not take the password, of the server where that refuses anything else, and is thrown on where it is anything else', () => {
     const refused = new MongoServerError({ code: 18, message: 'Authentication failed.' });
     expect(judgeSilence('mongodb://u:s3cret@db/', refused)).toMatchObject({
       mayPass: 'never',
       error: { message: expect.stringMatching(/mongodb:\/\/db\/: it does not take the user and the password/) },
     });
+    const locked = new MongoServerError({ code: 1, message: 'database is locked' });
+    expect(judgeSilence('mongodb://db/', locked)).toMatchObject({ mayPass: 'any time' });
     const odd = new Error('odd');
     expect(() => judgeSilence('mongodb://db/', odd)).toThrow(odd);
   });

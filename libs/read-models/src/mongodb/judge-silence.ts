@@ -35,7 +35,8 @@ export function judgeSilence(url: string, error: unknown): Silence {
   }
   // Not of the network: a file that the URL names.
   if (isSystemError(error) && error.syscall === 'open') return lasting('never');
-  if (!isAway(error)) throw error;
+  // A server that refuses what it takes at other times is not ready.
+  if (!isAway(error) && !(error instanceof MongoServerError)) throw error;
   return { reason, mayPass: 'any time', error: new ViewsUnavailable(reason, because) };
 }
 

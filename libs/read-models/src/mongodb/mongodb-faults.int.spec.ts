@@ -283,6 +283,32 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     expect(await rowsOf(writer)).toEqual({ 'a 1': 'two' });
   });
 
+  it('answers a read that the database refuses for a moment, and says once that it goes on refusing, and once that it does not', async () => {
+    const said: string[] = [];
+    const watch = { onLost: (reason: string) => said.push(`lost: ${reason}`), onBack: () => said.push('back') };
+    const store = await take(proxy.url, watch);
+    await store.write(before);
+    const reads = [
+      () => store.get('a', ['1']),
+      () => store.getMany('a', [['1']]),
+      () => store.scan('a', { limit: 1 }),
+      () => store.collections(),
+      () => store.confirm(),
+    ];
+    for (const read of reads) {
+      proxy.refusesReads = 2;
+      await read();
+    }
+    expect(said).toEqual([]);
+    proxy.refusesReads = Infinity;
+    for (const read of reads) await expect(read()).rejects.toThrow(ViewsUnavailable);
+    expect(store.failure?.message).toBe('The views cannot be reached or written: database is locked');
+    proxy.comeBack();
+    await until(() => store.failure === undefined, 10_000);
+    expect(await store.get('a', ['1'])).toBe('one');
+    expect(said).toEqual(['lost: database is locked', 'back']);
+  }, 20_000);
+
   it('confirms what was read while the database takes nothing that is written', async () => {
     const writer = await take(proxy.url);
     await writer.write(before);

@@ -4,13 +4,13 @@ import { waitForServer } from '#kernel/wait-for-server';
 import { encodeRange, RANGE_END } from '../key-encoding.js';
 import { type ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
-import { clientOf, SELECTION_MS, watchConnection, type Way } from './connect.js';
+import { clientOf, watchConnection, type Way } from './connect.js';
 import { GroupWrites, type WriterWatch } from './group-writes.js';
 import { JOURNAL_COLLECTION } from './journal.js';
 import { judgeSilence } from './judge-silence.js';
 import { isParts, LargeValues, type RowDocument } from './large-values.js';
+import { PatientReads } from './patient-reads.js';
 import { idToFind, keyOf, textOf } from './row-ids.js';
-import { isAway, unlessSilent } from './unreachable.js';
 
 export interface MongoReadModelOptions extends OutageWatch, WriterWatch {
   /** For a process that never takes the lease. */
@@ -34,8 +34,6 @@ const DEFAULT_DATABASE = 'annals';
 const NAMES_DATABASE = /^mongodb(\+srv)?:\/\/[^/?]+\/[^?]/;
 /** How often a row is read again when its large value was written over meanwhile. */
 const READ_ATTEMPTS = 5;
-/** A server that is watched with success may still keep what it is asked to itself. */
-const READ_MS = 8000;
 
 /** For how long a database is waited for that is not there yet, unless the caller says it. */
 const WAIT_MS = 10_000;
@@ -76,6 +74,7 @@ class MongoReadModels implements ReadModelStore {
   readonly #database: Db;
   readonly #large: LargeValues;
   readonly #outage: Outage<Way>;
+  readonly #reads: PatientReads;
   /** Undefined where they are open for reading only. */
   readonly #writes: GroupWrites | undefined;
 
@@ -90,6 +89,9 @@ class MongoReadModels implements ReadModelStore {
     this.#database = database;
     this.#large = large;
     this.#outage = outage;
+    this.#reads = new PatientReads(outage, () =>
+      this.#rows(JOURNAL_COLLECTION).findOne({}, { projection: { _id: 1 } }),
+    );
     this.#writes = writes;
   }
 
@@ -190,6 +192,7 @@ class MongoReadModels implements ReadModelStore {
     try {
       await this.#writes?.end();
     } finally {
+      this.#reads.close();
       await this.#client.close();
     }
   }
@@ -217,18 +220,11 @@ class MongoReadModels implements ReadModelStore {
     return (await this.#large.valueOf(collection, row)) ?? this.#find(collection, row._id);
   }
 
-  /** Runs what reads. Throws ViewsUnavailable where the server does not answer. */
+  /** As `PatientReads.read`. */
   async #answer<T>(read: () => Promise<T>): Promise<T> {
     // What is not there any more is no answer.
     if (this.#writes?.gone !== undefined) throw new ViewsUnavailable(this.#writes.gone.message);
-    // Whoever came first has waited for another member to take its place.
-    const { reason, lostMs } = this.#outage;
-    if (this.#outage.isLost('connection') && lostMs > SELECTION_MS) throw new ViewsUnavailable(`still lost: ${reason}`);
-    try {
-      return await unlessSilent(READ_MS, read());
-    } catch (error) {
-      throw isAway(error) ? new ViewsUnavailable(error.message, { cause: error }) : error;
-    }
+    return this.#reads.read(read);
   }
 
   get #writable(): GroupWrites {
