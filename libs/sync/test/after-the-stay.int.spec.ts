@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nameLog, noteRestored } from '#event-store/log-identity';
+import { systemClock } from '#kernel/clock';
+import { TEST_AUTHOR } from '#testing/local-room';
+import { SlidingClient } from '#testing/sliding-client';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /** What former members are told: all that came before the end of their stay, and of what came after only what became of them. */
@@ -293,5 +297,101 @@ describe('a room that was forgotten', () => {
     expect(state.events).toEqual([]);
     expect(timeline.events).toHaveLength(1);
     expect(timeline.events[0].content.membership).toBe('leave');
+  });
+
+  /** What each stream that goes on from a place tells of a room: the membership of each event, and how often it has the room. */
+  interface Streams {
+    next(): Promise<{ memberships: unknown[]; text: string }[]>;
+  }
+
+  async function streamsOf(bob: SyncUser, roomId: string): Promise<Streams> {
+    let { next_batch: since } = await bob.sync();
+    let { end: from } = await bob.ok('GET', '/events?timeout=0');
+    const sliding = new SlidingClient(bob);
+    const body = { lists: { all: { ranges: [[0, 99]], timeline_limit: 10, required_state: [['*', '*']] } } };
+    await sliding.next(body);
+    return {
+      next: async () => {
+        const synced = await bob.sync({ since });
+        const streamed = await bob.ok('GET', `/events?${queryOf({ from, timeout: 0 })}`);
+        const slid = await sliding.next(body);
+        [since, from] = [synced.next_batch, streamed.end];
+        const { state, timeline } = synced.rooms?.leave?.[roomId] ?? {
+          state: { events: [] },
+          timeline: { events: [] },
+        };
+        const { required_state = [], timeline: events = [] } = slid.rooms[roomId] ?? {};
+        const answers = [
+          [synced, [...state.events, ...timeline.events]],
+          [streamed, streamed.chunk.filter((event: { room_id?: string }) => event.room_id === roomId)],
+          [slid, [...new Map([...required_state, ...events].map((event) => [event.event_id, event])).values()]],
+        ];
+        return answers.map(([answer, list]) => ({
+          memberships: list.map((event: { content: object }) => event.content),
+          text: JSON.stringify(answer),
+        }));
+      },
+    };
+  }
+
+  it('tells whoever was told that they are in it that they left, once and nothing else, where both happened between two requests', async () => {
+    const { roomId, bob } = await stay();
+    const other = await bob.logIn();
+    const streams = await streamsOf(other, roomId);
+    await alice.send(roomId, 'SECRET');
+    await bob.leave(roomId);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    for (const { memberships, text } of await streams.next()) {
+      expect(memberships).toEqual([{ membership: 'leave' }]);
+      expect(text).not.toMatch(/SECRET|said then/);
+    }
+    for (const { text } of await streams.next()) expect(text).not.toContain(roomId);
+  });
+
+  it('tells those who were invited that they are not any more', async () => {
+    const bob = await app.register(`bob${count++}`);
+    const roomId = await alice.createRoom();
+    await invite(roomId, bob);
+    const streams = await streamsOf(await bob.logIn(), roomId);
+    await bob.leave(roomId);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    for (const { memberships } of await streams.next()) expect(memberships).toEqual([{ membership: 'leave' }]);
+    for (const { text } of await streams.next()) expect(text).not.toContain(roomId);
+  });
+
+  it('is told of to a client that may have it otherwise from a part of the log that is lost', async () => {
+    const own = await SyncApp.start();
+    try {
+      const { serverName, signingKey } = TEST_AUTHOR;
+      const key = { key_id: signingKey.keyId, public_key: signingKey.publicKey.toString('base64') };
+      await nameLog(own.store, systemClock, serverName, key);
+      const [owner, bob] = [await own.register('owner'), await own.register('bob')];
+      const roomId = await owner.createRoom({ preset: 'public_chat' });
+      await bob.join(roomId);
+      await bob.leave(roomId);
+      await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+      const agreed = await own.store.head();
+      await bob.setState(await bob.createRoom(), 'm.room.topic', { topic: 'lost' });
+      const { next_batch: since } = await bob.sync();
+      await noteRestored(own.store, systemClock, agreed);
+      await own.restart();
+      const { timeline } = (await bob.sync({ since })).rooms.leave[roomId];
+      expect(timeline.events.map((event: { content: object }) => event.content)).toEqual([{ membership: 'leave' }]);
+      expect((await bob.sync()).rooms.leave).toEqual({});
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('is told of nowhere to who knew that they were not in it', async () => {
+    const { roomId, bob } = await stay();
+    await bob.leave(roomId);
+    const carol = await app.register(`carol${count++}`);
+    const streams = [await streamsOf(await bob.logIn(), roomId), await streamsOf(await carol.logIn(), roomId)];
+    await kick(roomId, bob, 'ban');
+    await carol.join(roomId);
+    await carol.leave(roomId);
+    for (const user of [bob, carol]) await user.ok('POST', `${roomPath(roomId)}/forget`, {});
+    for (const each of streams) for (const { text } of await each.next()) expect(text).not.toContain(roomId);
   });
 });

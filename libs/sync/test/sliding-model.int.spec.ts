@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numbersFrom } from '#testing/numbers-from';
 import { SlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+import { RandomLife } from './random-life.js';
 
 /*
  * Clients that believe what sliding sync tells them, on several connections, with windows that change by chance, answers that are lost and
- * a server that restarts: in the end each must have the state of every room and every event it could see, each once and in order.
+ * a server that restarts: in the end each must know which rooms it is in, and have the state of every room and every event it could see, each once and in order.
  */
 interface SeenEvent {
   readonly event_id: string;
@@ -35,6 +35,7 @@ const LAZY_STATE = [[MEMBER, '$LAZY'], ['m.room.topic', ''], ['org.example', '*'
 class ModelClient {
   readonly state = new Map<string, Map<string, string>>();
   readonly timelines = new Map<string, string[]>();
+  readonly #memberships = new Map<string, string | undefined>();
   readonly #client: SlidingClient;
 
   constructor(
@@ -43,6 +44,11 @@ class ModelClient {
     private readonly isLazy: boolean,
   ) {
     this.#client = new SlidingClient(user, connId);
+  }
+
+  /** The rooms that it takes its user to be in. */
+  get inside(): string[] {
+    return [...this.#memberships].flatMap(([roomId, membership]) => (membership === 'join' ? [roomId] : [])).toSorted();
   }
 
   /** Asks for what chance says, and loses the answer now and then. */
@@ -86,7 +92,10 @@ class ModelClient {
     const own = [...timeline, ...state].filter(
       ({ type, state_key: key }) => type === MEMBER && key === this.user.userId,
     );
-    if (this.isLazy && own.at(-1)?.content.membership !== 'leave')
+    // A room of which nothing else is told is one to be in.
+    const membership = own.at(-1)?.content.membership ?? (room.initial === true ? 'join' : undefined);
+    if (membership !== undefined) this.#memberships.set(roomId, membership);
+    if (this.isLazy && membership !== 'leave')
       for (const { sender } of timeline) expect(this.state.get(roomId)!.has(`${MEMBER}|${sender}`), sender).toBe(true);
   }
 
@@ -131,40 +140,20 @@ afterAll(() => app.close());
 
 describe.each(Array.from({ length: LIVES }, (_, n) => FIRST + n))('clients of the random history %i', (seed) => {
   it('have the state of each room and all its events in the end', { timeout: 120_000 }, async () => {
-    const next = numbersFrom(seed);
-    const [alice, bob] = await Promise.all([app.register(`alice${seed}`), app.register(`bob${seed}`)]);
-    const rooms: string[] = [];
-    for (let n = 0; n < 4; n++) rooms.push(await alice.createRoom({ preset: 'public_chat' }));
+    const life = await RandomLife.begin(app, seed, 4);
+    const { next, rooms, bob } = life;
     const clients = ['one', 'two', 'lazy'].map((id) => new ModelClient(bob, id, id === 'lazy'));
-    const inside = new Set<string>();
-    for (let step = 0; step < 80; step++) {
-      const roomId = rooms[next(rooms.length)]!;
-      switch (next(9)) {
-        case 0:
-        case 1:
-          await alice.send(roomId, `message ${step}`);
-          break;
-        case 2:
-          await alice.setState(roomId, 'm.room.topic', { topic: `topic ${step}` });
-          break;
-        case 3:
-          await alice.setState(roomId, 'org.example', { step }, `key ${next(3)}`);
-          break;
-        case 4:
-          if (inside.has(roomId)) await bob.send(roomId, `answer ${step}`);
-          else await bob.join(roomId).then(() => inside.add(roomId));
-          break;
-        case 5:
-          if (next(3) === 0 && inside.delete(roomId)) await bob.leave(roomId);
-          break;
-        case 6:
-          if (next(10) === 0) await app.restart();
-          break;
-        default:
-          await clients[next(clients.length)]!.look(next, rooms);
-      }
+    for (let step = 0; step < 90; step++) {
+      const what = next(9);
+      if (what > 6) await clients[next(clients.length)]!.look(next, rooms);
+      else if (what < 6) await life.step();
+      else if (next(10) === 0) await app.restart();
     }
-    for (const roomId of rooms) await bob.join(roomId);
+    for (const client of clients) {
+      await client.lookAtAll();
+      expect([client.connId, client.inside]).toEqual([client.connId, [...life.inside].toSorted()]);
+    }
+    await life.joinAll();
     for (const client of clients) await client.lookAtAll();
     for (const roomId of rooms) {
       const state: SeenEvent[] = await bob.ok('GET', `${roomPath(roomId)}/state`);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numbersFrom } from '#testing/numbers-from';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+import { RandomLife } from './random-life.js';
 
 /**
  * A client that believes what it is told, and random things that happen: whatever the limits and the moments of its requests,
- * in the end it must have the room's state and every event it could see, each once and in order.
+ * in the end it must know which rooms it is in, and have the state of each and every event it could see, each once and in order.
  */
 interface SeenEvent {
   readonly event_id: string;
@@ -91,43 +91,18 @@ afterAll(() => app.close());
 
 describe.each([1, 2, 3, 4, 5, 6])('a client of the random history %i', (seed) => {
   it('has the state of the room and all its events in the end', async () => {
-    const next = numbersFrom(seed);
-    const [alice, bob] = await Promise.all([app.register(`alice${seed}`), app.register(`bob${seed}`)]);
-    const rooms = [
-      await alice.createRoom({ preset: 'public_chat' }),
-      await alice.createRoom({ preset: 'public_chat' }),
-    ];
+    const life = await RandomLife.begin(app, seed, 2);
+    const { next, rooms, bob } = life;
     const clients = [new ModelClient(bob, { stateAfter: false }), new ModelClient(bob, { stateAfter: true })];
-    const inside = new Set<string>();
-    for (let step = 0; step < 60; step++) {
-      const roomId = rooms[next(rooms.length)]!;
-      switch (next(7)) {
-        case 0:
-        case 1:
-          await alice.send(roomId, `message ${step}`);
-          break;
-        case 2:
-          await alice.setState(roomId, 'm.room.topic', { topic: `topic ${step}` });
-          break;
-        case 3:
-          await alice.setState(roomId, 'org.example', { step }, `key ${next(3)}`);
-          break;
-        case 4:
-          if (inside.has(roomId)) await bob.send(roomId, `answer ${step}`);
-          else {
-            await bob.join(roomId);
-            inside.add(roomId);
-          }
-          break;
-        case 5:
-          await clients[next(clients.length)]!.sync(1 + next(4));
-          break;
-        default:
-          if (inside.delete(roomId) && next(3) === 0) await bob.leave(roomId);
-          else if (!inside.has(roomId)) await bob.join(roomId).then(() => inside.add(roomId));
-      }
+    for (let step = 0; step < 70; step++) {
+      if (next(6) === 0) await clients[next(clients.length)]!.sync(1 + next(4));
+      else await life.step();
     }
-    for (const roomId of rooms) await bob.join(roomId);
+    for (const client of clients) {
+      await client.sync(2);
+      expect([...client.state.keys()].toSorted()).toEqual([...life.inside].toSorted());
+    }
+    await life.joinAll();
     for (const client of clients) await client.sync(2);
     for (const roomId of rooms) {
       const state: SeenEvent[] = await bob.ok('GET', `${roomPath(roomId)}/state`);

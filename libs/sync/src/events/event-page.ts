@@ -11,7 +11,7 @@ import {
 } from '#http/tokens/stream-token';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
-import { comparePlaces, isAfter } from '#kernel/position';
+import { comparePlaces, isAfter, type Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
@@ -22,6 +22,7 @@ import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral
 import type { SyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { isEndUnheard, membershipOver } from '../streams/membership-over.js';
 import { PresenceNews } from '../presence/presence-news.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
 import { readEphemeralEvents } from './ephemeral-events.js';
@@ -94,7 +95,7 @@ export class EventPages {
   /** The rooms in which anything can have happened to the user in a stretch. */
   #roomsOf(
     user: ActiveUser,
-    { roomId: only, filter }: EventPageRequest,
+    { roomId: only, filter, plan }: EventPageRequest,
     { after }: Stretch,
   ): Map<RoomId, KnownRoom | undefined> {
     const isWanted = (roomId: RoomId): boolean =>
@@ -102,7 +103,8 @@ export class EventPages {
     if (only !== undefined) return new Map(isWanted(only) ? [[only, user.rooms.get(only)]] : []);
     const rooms = new Map<RoomId, KnownRoom>();
     for (const [roomId, known] of user.rooms) {
-      if (known.forgotten || !isWanted(roomId)) continue;
+      // Of what is forgotten those alone may be told who follow the stream.
+      if ((known.forgotten && !isLive(plan)) || !isWanted(roomId)) continue;
       const isNew = isAfter(known.position, after);
       const isIn = known.membership === 'join';
       if (isNew || (isIn && this.#mayHaveNews(roomId, after))) rooms.set(roomId, known);
@@ -124,12 +126,26 @@ export class EventPages {
     const cursors: RoomCursor[] = [];
     for (const [roomId, known] of rooms) {
       const isInThroughout = known?.membership === 'join' && !isAfter(known.position, stretch.after);
-      const room = isInThroughout
-        ? memberSince(this.views, roomId, reader, known.position)
-        : await (await findRoomReader(this.views, roomId, reader)).overStretch(stretch.after, stretch.upTo);
-      cursors.push(new RoomCursor(room, stretch, reverse, wanted));
+      if (isInThroughout) {
+        const room = memberSince(this.views, roomId, reader, known.position);
+        cursors.push(new RoomCursor(room, stretch, reverse, wanted));
+        continue;
+      }
+      const found = await findRoomReader(this.views, roomId, reader);
+      const part = known?.forgotten === true ? await this.#endUnheard(found, known.position, stretch) : stretch;
+      if (part === undefined) continue;
+      const room = await found.overStretch(part.after, part.upTo);
+      cursors.push(new RoomCursor(room, part, reverse, wanted));
     }
     return cursors;
+  }
+
+  /** Of a stretch of a room that is forgotten what is told of it: the event by which the user is not in it, where that is news. */
+  async #endUnheard(room: RoomReader, at: Position, { after, upTo }: Stretch): Promise<Stretch | undefined> {
+    if (isAfter(at, upTo)) return undefined;
+    const since = typeof after === 'string' ? after : after.before;
+    const over = await membershipOver(room, since, at);
+    return over !== undefined && isEndUnheard(over) ? { after: { before: at }, upTo: at } : undefined;
   }
 
   /** Events in their order, which may be of many rooms: those of each room are rendered together. */

@@ -54,7 +54,7 @@ export class KnownRooms {
     return this.#listings.numbers;
   }
 
-  /** The rooms that a user has to do with and has not forgotten, the one with the last activity first. */
+  /** The rooms that a user has or had to do with, the one with the last activity first. */
   async list({ userId, rooms }: ActiveUser): Promise<readonly ListedRoom[]> {
     // What happens while the rows are read is looked at the next time, and what views lack that are paused once they have it.
     const passed = this.views.position(KnownRooms.covers);
@@ -62,15 +62,14 @@ export class KnownRooms {
     const before = this.#listings.get(userId);
     const isStill = ({ roomId, known }: ListedRoom): boolean =>
       rooms.get(roomId) === known &&
-      !known.forgotten &&
       (known.membership !== 'join' || this.active.recent.rooms.hasHappenedSince(roomId, before!.upTo) === false);
-    if (before !== undefined && before.rooms.length === countRemembered(rooms) && before.rooms.every(isStill)) {
+    if (before !== undefined && before.rooms.length === rooms.size && before.rooms.every(isStill)) {
       if (upTo > before.upTo) this.#listings.set(userId, { upTo, rooms: before.rooms });
       return before.rooms;
     }
     const kept = (before?.rooms ?? []).filter(isStill);
     const isKept = new Set(kept.map(({ roomId }) => roomId));
-    const stale = [...rooms].filter(([roomId, { forgotten }]) => !forgotten && !isKept.has(roomId)).map(([id]) => id);
+    const stale = [...rooms.keys()].filter((roomId) => !isKept.has(roomId));
     const read = (await this.#read(rooms, stale)).sort(byPlace);
     const listed = merged(read, kept);
     this.#listings.set(userId, { upTo, rooms: listed });
@@ -93,12 +92,6 @@ export class KnownRooms {
     }
     return listed;
   }
-}
-
-function countRemembered(rooms: ReadonlyMap<RoomId, KnownRoom>): number {
-  let remembered = 0;
-  for (const { forgotten } of rooms.values()) if (!forgotten) remembered++;
-  return remembered;
 }
 
 function listedRoom(

@@ -143,7 +143,7 @@ export class SlidingAnswers {
     const seen = ignored.size === 0 ? all : all.map(asSeen);
     const listed = seen.filter(({ roomId, known }) => {
       if (known.membership !== 'leave' && known.membership !== 'ban') return true;
-      if (known.isPutOut === true) return true;
+      if (known.isPutOut === true && !known.forgotten) return true;
       // Who left by themself knows it, but for those of the client's rooms of which it was not told yet.
       const after = momentOf(sync, told.rooms.get(roomId));
       return after !== undefined && known.position > after.position;
@@ -180,11 +180,6 @@ export class SlidingAnswers {
       const before = told.rooms.get(room.roomId);
       if (before === undefined || before.upTo !== undefined || selection.rooms.has(room.roomId)) continue;
       if (hasNews(room, before)) change.rooms.set(room.roomId, toldUntil(before, since.position));
-    }
-    // Of rooms that are forgotten nothing is listed, but what belongs to them goes on.
-    for (const [roomId, before] of told.rooms) {
-      if (before.upTo === undefined && context.user.rooms.get(roomId)?.forgotten !== false)
-        change.rooms.set(roomId, toldUntil(before, since.position));
     }
   }
 }

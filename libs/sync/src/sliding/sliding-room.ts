@@ -18,7 +18,7 @@ import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
 import { readStatePart } from '../parts/state-part.js';
 import { changesSummary, readSummary } from '../parts/summary-part.js';
 import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
-import { type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
+import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
 import type { Hero, RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
@@ -65,7 +65,7 @@ export class SlidingRooms {
     const reader = await findRoomReader(this.views, roomId, await sync.reader());
     const over = await membershipOver(reader, after, sync.until.position);
     // What changed may lie after the end of this answer.
-    if (over === undefined) return undefined;
+    if (over === undefined || (known.forgotten && !isEndUnheard(over))) return undefined;
     if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
     const at = known.position <= sync.until.position ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { positionOf } from '#testing/position-of';
 import { readerWith } from '#testing/reader-with';
-import { membershipOver } from './membership-over.js';
+import { isEndUnheard, membershipOver } from './membership-over.js';
 
 type Changes = readonly (readonly [number, string])[];
 
@@ -33,6 +33,15 @@ describe('membershipOver', () => {
     expect(await over([[5, 'invite'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: false }); // prettier-ignore
     expect(await over([[7, 'join'], [8, 'leave']], 6, 10)).toMatchObject({ wasIn: true, isNew: true }); // prettier-ignore
     expect(await over([[2, 'join'], [3, 'leave'], [8, 'ban']], 6, 10)).toMatchObject({ wasIn: false }); // prettier-ignore
+  });
+
+  it('knows to whom the end of what they were told is news', async () => {
+    const isUnheard = async (...changes: Changes): Promise<boolean> => isEndUnheard((await over(changes, 5, 10))!);
+    expect(await isUnheard([2, 'join'], [8, 'leave'])).toBe(true);
+    expect(await isUnheard([2, 'invite'], [8, 'leave'], [9, 'ban'])).toBe(true);
+    expect(await isUnheard([2, 'join'], [11, 'leave'])).toBe(false);
+    expect(await isUnheard([2, 'leave'], [8, 'ban'])).toBe(false);
+    expect(await isUnheard([7, 'join'], [8, 'leave'])).toBe(false);
   });
 
   it('knows where the last stay ended, whatever became of the user since', async () => {

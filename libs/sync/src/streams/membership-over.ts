@@ -11,6 +11,8 @@ export interface MembershipOver {
   readonly wasIn: boolean;
   /** The client does not have the room: the user was not in it at the beginning. */
   readonly isNew: boolean;
+  /** The client has it that the user is in the room, invited or knocks: the user was that at the beginning. */
+  readonly wasThere: boolean;
   /** The client had the room, but the user has left and come back: much may have happened behind their back. */
   readonly cameBack: boolean;
 }
@@ -31,7 +33,26 @@ export async function membershipOver(
   const isIn = last.membership === 'join';
   const isNew = before?.membership !== 'join';
   const wasIn = isIn || !isNew || last.left > (since ?? START);
-  return { last, wasIn: wasIn && knowsRoom, isNew, cameBack: !isNew && isIn && last.since > (since ?? START) };
+  return {
+    last,
+    wasIn: wasIn && knowsRoom,
+    isNew,
+    wasThere: isThere(before),
+    cameBack: !isNew && isIn && last.since > (since ?? START),
+  };
+}
+
+/**
+ * Whether a client is to hear that the user is not in a room any more which they have forgotten: where it has it that they are. That is all it
+ * is told of the room, and nobody else is told anything.
+ */
+export function isEndUnheard({ last, wasThere }: Pick<MembershipOver, 'last' | 'wasThere'>): boolean {
+  return wasThere && !isThere(last);
+}
+
+/** Whether somebody is in a room or on their way into it. */
+function isThere(standing: Standing | undefined): boolean {
+  return standing !== undefined && standing.membership !== 'leave' && standing.membership !== 'ban';
 }
 
 /**

@@ -16,7 +16,7 @@ import { JoinedRooms } from '../parts/joined-rooms.js';
 import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { SharedRows } from '../parts/recent-rows.js';
 import type { RoomAnswer, RoomContext } from '../parts/room-context.js';
-import { type MembershipOver, membershipBefore, membershipOver } from './membership-over.js';
+import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from './membership-over.js';
 import type { AccountDataByRoom, SyncContext, SyncPart, SyncStream } from './sync-context.js';
 
 type Section = 'join' | 'invite' | 'knock' | 'leave';
@@ -70,12 +70,13 @@ export class RoomsStream implements SyncStream {
     const { since, isAnew, fullState, filter, rooms } = context;
     const tasks: Task[] = [];
     for (const [roomId, known] of rooms) {
-      if (known.forgotten || !filter.includesRoom(roomId)) continue;
+      if (!filter.includesRoom(roomId)) continue;
       const isIn = known.membership === 'join';
       const isAway = known.membership === 'leave' || known.membership === 'ban';
       if (since === undefined) {
         // Who is told anew may believe to be in a room.
-        if (!isAway || filter.includeLeave || isAnew) tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
+        if (!isAway || (filter.includeLeave && !known.forgotten) || isAnew)
+          tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
         continue;
       }
       const isMembershipNew = known.position > since.position;
@@ -95,17 +96,19 @@ export class RoomsStream implements SyncStream {
     if (isUnsure && !(await this.#lookUpNews(context, roomId))) return undefined;
     if (!isMembershipNew) return { section: 'join', ...(await this.#joinedRoom(context, roomId, undefined)) };
 
-    const { since, until, rooms } = context;
+    const { since, until, rooms, isAnew } = context;
     const room = await findRoomReader(this.views, roomId, await context.reader());
     const over = await membershipOver(room, since?.position, until.position);
     // What changed may lie after the end of this answer.
     if (over === undefined) return undefined;
     const { last } = over;
+    const known = rooms.get(roomId);
+    if (known?.forgotten === true && !isEndUnheard({ last, wasThere: isAnew || over.wasThere })) return undefined;
     if (last.membership === 'join')
       return { section: 'join', ...(await this.#joinedRoom(context, roomId, { room, over })) };
     // The event may have been replaced by another that says the same: by another invitation, a ban with another reason.
-    const known = rooms.get(roomId)?.position ?? START;
-    const at = known <= until.position ? known : last.since;
+    const changed = known?.position ?? START;
+    const at = changed <= until.position ? changed : last.since;
     if (at <= (since?.position ?? START)) return undefined;
     return this.#away(context, { room, over, at });
   }

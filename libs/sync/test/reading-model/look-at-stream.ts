@@ -27,7 +27,11 @@ async function readStream(look: Look, dialect: Dialect, { token, lengths }: Kept
   look.expectAnswered(what, answer);
   const told = roomEvents(answer.body.chunk);
   const found = told.map((event) => look.checkTold(what, event, dialect));
-  if (world.hasForgotten(userId, room)) return expectSame(() => `${what}: of what is forgotten`, told, []);
+  if (world.hasForgotten(userId, room)) {
+    const own = room.events.findLast((event) => reader.isOwnMemberEvent(event));
+    const end = own !== undefined && reader.wasThereAfter(known) ? [own] : [];
+    return expectEvents(() => `${what}: of what is forgotten`, found, end);
+  }
   const membership = room.membership(userId);
   const isOfUser = reader.wasIn() && !reader.isClosed() && ['join', 'leave', 'ban'].includes(membership);
   const end = membership === 'join' ? room.length - 1 : (reader.endOfStay() ?? -1);

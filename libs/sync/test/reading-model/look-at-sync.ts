@@ -100,8 +100,12 @@ function checkSection(look: Look, what: string, wish: Wish, since: KeptToken | u
     else if (since === undefined || changed) expectSame(what, found, membership);
     else expectSame(what, found ?? membership, membership);
   } else {
-    const mayBeThere =
-      own.length > 0 && !world.hasForgotten(userId, room) && (since === undefined ? wish.includeLeave : true);
+    if (world.hasForgotten(userId, room)) {
+      // Told is that they are not in it any more, to a client that has it otherwise.
+      expectSame(() => `${what}: forgotten`, found, reader.wasThereAfter(known) ? 'leave' : undefined);
+      return;
+    }
+    const mayBeThere = own.length > 0 && (since === undefined ? wish.includeLeave : true);
     expectSame(what, found ?? 'leave', 'leave');
     if (!mayBeThere) expectSame(what, found, undefined);
     else if (since !== undefined && !changed && !wish.fullState)

@@ -130,6 +130,11 @@ export class ReaderModel {
     return undefined;
   }
 
+  /** Whether the reader was in the room or on their way into it when it had so many events. */
+  wasThereAfter(count: number): boolean {
+    return count > 0 && ['join', 'invite', 'knock'].includes(this.room.membershipAfter(this.userId, count - 1));
+  }
+
   wasIn(): boolean {
     return this.room.events.some(({ index }) => this.room.membershipAfter(this.userId, index) === 'join');
   }
