@@ -75,6 +75,20 @@ describe('extensions of sliding sync', () => {
       expect(got).toEqual([0, 1, 2, 3, 4]);
     });
 
+    it('passes over nothing for a token of what the log does not have, for it was put back and nobody noticed', async () => {
+      const [alice, bob] = [await person(), await person()];
+      const since = 'd99999999';
+      const client = new SlidingClient(bob);
+      const first = (await client.next({ extensions: { to_device: { ...on, since } } })).extensions.to_device;
+      await sendTo(alice, bob, 1);
+      expect(numbers(await client.next({ extensions: { to_device: { ...on, since: first.next_batch } } }))).toEqual([
+        1,
+      ]);
+      const waiting = client.next({ extensions: { to_device: { ...on, since } } }, 30_000);
+      await sendTo(alice, bob, 2);
+      expect(numbers(await waiting)).toEqual([2]);
+    });
+
     it('is not taken to have arrived by the place of a connection that did not ask for it', async () => {
       const [alice, bob] = [await person(), await person()];
       await sendTo(alice, bob, 7);

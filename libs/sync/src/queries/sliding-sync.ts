@@ -1,10 +1,12 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { MatrixError } from '#kernel/matrix-error';
+import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { Slots } from '#kernel/slots';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { LongPolls } from '../notifier/long-polls.js';
+import { parseToDeviceToken } from '../sliding/extensions/to-device-token.js';
 import { type PlacedRequest, SlidingAnswers, type SlidingContents } from '../sliding/sliding-answers.js';
 import { SlidingConnections } from '../sliding/sliding-connections.js';
 import { formatPos, parsePos } from '../sliding/sliding-pos.js';
@@ -71,12 +73,20 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
 
   async #begin(requester: Requester, request: SlidingRequest): Promise<Begun> {
     const { pos, connId } = request;
-    if (pos === undefined) return { requester, request, since: undefined, told: undefined, revision: null };
+    const heard = await this.#settleHeard(request);
+    if (pos === undefined) return { requester, request, since: undefined, heard, told: undefined, revision: null };
     const { moment, revision } = parsePos(this.moments.history, { ...requester, connId }, pos);
     const told = await this.connections.find(requester, connId, revision);
     if (told === undefined) throw new MatrixError('M_UNKNOWN_POS');
     const since = await this.moments.settle(moment);
-    return { requester, request, since, told: { rooms: told.rooms, extensions: told.extensions }, revision };
+    return { requester, request, since, heard, told: { rooms: told.rooms, extensions: told.extensions }, revision };
+  }
+
+  /** Which messages its device has is for the token of the extension to say: `pos` alone proves none. */
+  async #settleHeard({ extensions }: SlidingRequest): Promise<Position | undefined> {
+    const since = extensions.toDevice?.since;
+    if (since === undefined) return undefined;
+    return this.moments.settlePosition(parseToDeviceToken(this.moments.history, since));
   }
 
   /** Notes what the answer changes before it goes out: its client comes with it after a restart too. */

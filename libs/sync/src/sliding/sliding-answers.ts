@@ -25,6 +25,8 @@ export interface PlacedRequest {
   readonly requester: Requester;
   readonly request: SlidingRequest;
   readonly since: StreamMoment | undefined;
+  /** Of messages to its device the client has all up to here: as the token of that extension says. */
+  readonly heard: Position | undefined;
   readonly told: ToldChange | undefined;
 }
 
@@ -112,13 +114,13 @@ export class SlidingAnswers {
     };
   }
 
-  #open(user: ActiveUser, { requester, request, since }: PlacedRequest): Promise<SyncContext> {
+  #open(user: ActiveUser, { requester, request, since, heard }: PlacedRequest): Promise<SyncContext> {
     return this.contexts.open(user, {
       requester,
       since,
       token: request.pos,
       isAnew: false,
-      heard: undefined,
+      heard,
       filter: LAZY,
       fullState: false,
       stateAfter: 'state_after',

@@ -53,16 +53,22 @@ export class StreamMoments {
    * be later. One that another process gave, which follows the log faster, is waited for, some seconds at most.
    */
   async settle(token: StreamMoment): Promise<StreamMoment> {
+    const position = await this.settlePosition(token.position);
+    if (position === token.position) return token;
+    const { inbox, ...marks } = token;
+    return { ...marks, position, ...(inbox === undefined || inbox > position ? {} : { inbox }) };
+  }
+
+  /** As `settle`, for a token that is a position alone. */
+  async settlePosition(position: Position): Promise<Position> {
     await this.active.catchUp();
-    if (token.position > this.active.position && (await this.#isInLog(token.position))) {
+    if (position > this.active.position && (await this.#isInLog(position))) {
       // The views of another process, which gave the token, are ahead of those of this one.
-      await this.views.whenProcessed(token.position, this.covered);
+      await this.views.whenProcessed(position, this.covered);
       await this.active.catchUp();
     }
     const seen = this.active.position;
-    if (token.position <= seen) return token;
-    const { inbox, ...marks } = token;
-    return { ...marks, position: seen, ...(inbox === undefined || inbox > seen ? {} : { inbox }) };
+    return position <= seen ? position : seen;
   }
 
   /** A log that is away has told nothing that the views could wait for. */

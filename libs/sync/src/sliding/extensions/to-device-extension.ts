@@ -1,13 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Inboxes } from '#devices/inboxes';
 import { readInbox } from '#devices/queries/read-inbox';
-import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { type ExtensionContext, type ExtensionPart, NOTHING_TO_TELL } from './extension-context.js';
-
-/** `d<place>`. */
-const TOKEN = /^d([0-9a-f-]{1,30})$/;
+import { formatToDeviceToken } from './to-device-token.js';
 
 /**
  * Messages to the device. What the client has is told by the token of this extension alone, whichever connection it comes with, and
@@ -20,13 +17,11 @@ export class ToDeviceExtension {
     private readonly inboxes: Inboxes,
   ) {}
 
-  /** Throws M_INVALID_PARAM for a token that is none. */
   async read({ sync, wanted, user }: ExtensionContext): Promise<ExtensionPart> {
     if (wanted.toDevice === undefined) return NOTHING_TO_TELL;
     const { since, limit } = wanted.toDevice;
-    const { requester, until } = sync;
+    const { requester, until, heard = START } = sync;
     const device = [requester.userId, requester.deviceId] as const;
-    const heard = since === undefined ? START : this.#placeOf(since);
     if (heard !== START) this.inboxes.noteArrival(device, heard);
     const arrived = this.inboxes.arrivedUpTo(device);
     const after = arrived > heard ? arrived : heard;
@@ -38,14 +33,8 @@ export class ToDeviceExtension {
   }
 
   #part(events: readonly string[], end: Position): ExtensionPart {
-    const token = `d${this.views.history.format(end)}`;
+    const token = formatToDeviceToken(this.views.history, end);
     return { json: `{"next_batch":"${token}","events":[${events.join()}]}`, isNews: events.length > 0 };
-  }
-
-  #placeOf(token: string): Position {
-    const place = this.views.history.find(TOKEN.exec(token)?.[1] ?? '')?.place;
-    if (typeof place !== 'string') throw new MatrixError('M_INVALID_PARAM', 'since: not a token of this server');
-    return place;
   }
 }
 
