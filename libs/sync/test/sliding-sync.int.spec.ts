@@ -279,6 +279,31 @@ describe('sliding sync', () => {
     expect(rooms[secret]).not.toHaveProperty('is_dm');
   });
 
+  it('filters rooms that the user is not in by what they know of them', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const rooms = {
+      invited: await alice.createRoom({ invite: [bob.userId] }),
+      banned: await alice.createRoom({ preset: 'public_chat' }),
+      before: await alice.createRoom({ preset: 'public_chat' }),
+    };
+    await bob.join(rooms.banned);
+    await bob.join(rooms.before);
+    const encrypt = (room: string): Promise<unknown> =>
+      alice.setState(room, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
+    await encrypt(rooms.before);
+    for (const room of [rooms.banned, rooms.before])
+      await alice.ok('POST', `${roomPath(room)}/ban`, { user_id: bob.userId });
+    await encrypt(rooms.banned);
+    await encrypt(rooms.invited);
+    const find = async (encrypted: boolean): Promise<string[]> =>
+      Object.keys((await new SlidingClient(bob).next(listing({ filters: { is_encrypted: encrypted } }))).rooms);
+    expect(await find(true)).toEqual([rooms.before]);
+    expect((await find(false)).toSorted()).toEqual([rooms.invited, rooms.banned].toSorted());
+    await alice.ok('POST', `${roomPath(rooms.banned)}/unban`, { user_id: bob.userId });
+    await bob.join(rooms.banned);
+    expect((await find(true)).toSorted()).toEqual([rooms.banned, rooms.before].toSorted());
+  });
+
   it('says that a room became a direct chat', async () => {
     const alice = await person();
     const room = await alice.createRoom();

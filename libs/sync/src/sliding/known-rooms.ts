@@ -7,6 +7,7 @@ import { ROOM_ACTIVITY, type RoomActivity } from '#rooms/projections/room-activi
 import { ROOMS, type RoomSummary } from '#rooms/projections/room-summary.projector';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
+import { isSeenEncrypted } from './seen-encryption.js';
 
 /** A room of a user as far as lists look at it. */
 export interface ListedRoom {
@@ -17,6 +18,7 @@ export interface ListedRoom {
   /** MSC4186: `bump_stamp`, of the same kind. */
   readonly bump: Position;
   readonly type: string | undefined;
+  /** As far as the user may know. */
   readonly isEncrypted: boolean;
 }
 
@@ -55,7 +57,8 @@ export class KnownRooms {
   }
 
   /** The rooms that a user has or had to do with, the one with the last activity first. */
-  async list({ userId, rooms }: ActiveUser): Promise<readonly ListedRoom[]> {
+  async list(user: ActiveUser): Promise<readonly ListedRoom[]> {
+    const { userId, rooms } = user;
     // What happens while the rows are read is looked at the next time, and what views lack that are paused once they have it.
     const passed = this.views.position(KnownRooms.covers);
     const upTo = passed < this.active.position ? passed : this.active.position;
@@ -70,13 +73,13 @@ export class KnownRooms {
     const kept = (before?.rooms ?? []).filter(isStill);
     const isKept = new Set(kept.map(({ roomId }) => roomId));
     const stale = [...rooms.keys()].filter((roomId) => !isKept.has(roomId));
-    const read = (await this.#read(rooms, stale)).sort(byPlace);
+    const read = (await this.#read(user, stale)).sort(byPlace);
     const listed = merged(read, kept);
     this.#listings.set(userId, { upTo, rooms: listed });
     return listed;
   }
 
-  async #read(rooms: ReadonlyMap<RoomId, KnownRoom>, roomIds: readonly RoomId[]): Promise<ListedRoom[]> {
+  async #read({ userId, rooms }: ActiveUser, roomIds: readonly RoomId[]): Promise<ListedRoom[]> {
     const listed: ListedRoom[] = [];
     for (let at = 0; at < roomIds.length; at += AT_ONCE) {
       const page = roomIds.slice(at, at + AT_ONCE);
@@ -87,7 +90,12 @@ export class KnownRooms {
       ]);
       for (const [i, roomId] of page.entries()) {
         const known = rooms.get(roomId);
-        if (known !== undefined) listed.push(listedRoom(roomId, known, activities[i], summaries[i]));
+        if (known === undefined) continue;
+        const room = listedRoom(roomId, known, activities[i], summaries[i]);
+        // PERF: what is not encrypted now never was, and needs no second look.
+        const isUnsure = room.isEncrypted && known.membership !== 'join';
+        const isEncrypted = isUnsure ? await isSeenEncrypted(this.views, roomId, userId, known) : room.isEncrypted;
+        listed.push(isEncrypted === room.isEncrypted ? room : { ...room, isEncrypted });
       }
     }
     return listed;
