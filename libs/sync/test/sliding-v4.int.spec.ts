@@ -70,6 +70,21 @@ describe('sliding sync as of MSC4186', () => {
     expect(rooms[room]).not.toHaveProperty('name');
   });
 
+  it('says so where the event that gave it its name is redacted, and who is in it then', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const event = await alice.setState(room, 'm.room.name', { name: 'pub' });
+    const client = new StableClient(bob);
+    expect((await client.next(listing())).rooms[room].name).toBe('pub');
+    await alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r1`, {});
+    expect((await client.next(listing())).rooms[room]).toMatchObject({
+      name: null,
+      heroes: [{ user_id: alice.userId }],
+      joined_count: 2,
+    });
+  });
+
   it('takes what is included and not excluded of the state, and members as they are needed', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

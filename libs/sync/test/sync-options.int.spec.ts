@@ -242,6 +242,21 @@ describe('the summary of a room', () => {
     expect(fourth.rooms.join[roomId].summary).not.toHaveProperty('m.heroes');
   });
 
+  it('names the heroes again once the event that gave the room its name is redacted', async () => {
+    const roomId = await sharedRoom();
+    const first = await alice.setState(roomId, 'm.room.name', { name: 'First' });
+    const second = await alice.setState(roomId, 'm.room.name', { name: 'Second' });
+    const redact = (eventId: string): Promise<unknown> =>
+      alice.ok('PUT', `/rooms/${roomId}/redact/${encodeURIComponent(eventId)}/t${eventId.slice(1, 9)}`, {});
+    const { next_batch: since } = await alice.sync();
+    await redact(first);
+    const before = await alice.sync({ since });
+    expect(before.rooms.join[roomId].summary).toEqual({});
+    await redact(second);
+    const after = await alice.sync({ since: before.next_batch });
+    expect(after.rooms.join[roomId].summary['m.heroes']).toEqual([bob.userId, carol.userId]);
+  });
+
   it('names those who were there where nobody is left', async () => {
     const roomId = await alice.createRoom({ invite: [bob.userId] });
     await bob.leave(roomId);

@@ -25,7 +25,10 @@ export class JoinedRooms {
     const { filter, stateAfter, requester } = room.sync;
     const window = await this.#window(room);
     const isSummaryNew =
-      room.isFull || window.limited || window.isResolved || changesSummary([...window.shown, ...window.hidden]);
+      room.isFull ||
+      window.limited ||
+      window.isResolved ||
+      (await changesSummary(views, room.roomId, [...window.shown, ...window.hidden]));
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
     const states = await readStatePart(views, room, window, summary?.heroes ?? []);
     const ephemeral = await this.#ephemeral(room);

@@ -19,8 +19,18 @@ const CANDIDATES = 200;
 const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
 
 /** Whether one of these events can have changed the summary of their room. */
-export function changesSummary(rows: readonly TimelineRow[]): boolean {
-  return rows.some(({ header }) => header.stateKey !== undefined && SUMMARISED.has(header.type));
+export async function changesSummary(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<boolean> {
+  if (rows.some(({ header }) => header.stateKey !== undefined && SUMMARISED.has(header.type))) return true;
+  const redacted = await redactedTypes(views, roomId, rows);
+  return redacted.some((type) => SUMMARISED.has(type));
+}
+
+/** The types of what a room is called by that was redacted by one of these events: no state event says so. */
+export async function redactedTypes(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<string[]> {
+  const redacted = new Set<string | undefined>(rows.flatMap(({ header }) => header.redacts ?? []));
+  if (redacted.size === 0) return [];
+  const from = Object.entries((await ROOMS.get(views, [roomId]))?.from ?? {});
+  return from.filter(([, eventId]) => redacted.has(eventId)).map(([type]) => type);
 }
 
 /** The summary of a room as it is now. Heroes only where it has neither a name nor an alias to be called by. */

@@ -16,7 +16,7 @@ import { renderState, renderTimeline } from '../parts/render-rows.js';
 import type { RoomContext } from '../parts/room-context.js';
 import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
 import { readStatePart } from '../parts/state-part.js';
-import { changesSummary, readSummary } from '../parts/summary-part.js';
+import { changesSummary, readSummary, redactedTypes } from '../parts/summary-part.js';
 import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
 import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
@@ -154,14 +154,17 @@ export class SlidingRooms {
   ): Promise<Pick<RoomContents, 'name' | 'avatar' | 'heroes' | 'joined' | 'invited'>> {
     const changed = [...shown, ...hidden, ...states];
     const isAnew = isFull || limited || isResolved;
-    if (!isAnew && changed.every(({ header }) => header.stateKey === undefined)) return {};
-    const changes = (type: string): boolean => isAnew || changed.some(({ header }) => header.type === type);
+    const redacted = isAnew ? [] : await redactedTypes(this.views, roomId, changed);
+    const isQuiet = redacted.length === 0 && changed.every(({ header }) => header.stateKey === undefined);
+    if (!isAnew && isQuiet) return {};
+    const changes = (type: string): boolean =>
+      isAnew || redacted.includes(type) || changed.some(({ header }) => header.type === type);
     const room = await ROOMS.get(this.views, [roomId]);
     const names = {
       ...(changes('m.room.name') ? { name: room?.name ?? null } : {}),
       ...(changes('m.room.avatar') ? { avatar: room?.avatar_url ?? null } : {}),
     };
-    if (!isAnew && !changesSummary(changed)) return names;
+    if (!isAnew && !(await changesSummary(this.views, roomId, changed))) return names;
     const { heroes, joined, invited } = await readSummary(this.views, roomId, sync.requester.userId);
     return {
       ...names,
