@@ -14,6 +14,11 @@ export function watchProjections(metrics: Metrics, store: EventStore, projection
     });
   gauge('annals_log_head', 'Where the log ends', () => store.head());
   gauge('annals_views_position', 'Where every serving projection has come to in the log', () => projections.position());
+  metrics.addGauge(
+    'annals_followers_failing',
+    'Who follows the log and cannot go on',
+    () => projections.failures().length,
+  );
   const add = (name: string, help: string, numberOf: (status: ProjectionStatus) => number): void =>
     metrics.addGauges(name, help, ['projection'], async () =>
       (await projections.list()).map((status): LabelledNumber => [{ projection: status.name }, numberOf(status)]),

@@ -3,7 +3,7 @@ import { RevisionConflict, type EventStore } from '#event-store/event-store';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { positionOf } from '#testing/position-of';
 import type { ProjectionStatus } from '#projections/projection-status';
-import { checkHealth } from './health.js';
+import { checkHealth, type HealthReport } from './health.js';
 import { MeteredEventStore } from './metered-event-store.js';
 import { Metrics } from './metrics.js';
 
@@ -53,8 +53,10 @@ function setUp() {
   // Health asks a log for nothing else.
   const store = new MeteredEventStore(port as EventStore, metrics, clock);
   const statuses = [status({})];
-  const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
-  return { log, clock, metrics, store, statuses, check: () => checkHealth({ store, projections, stopwatch: clock }) };
+  const failures: string[] = [];
+  const projections = { position: () => HEAD, list: () => Promise.resolve(statuses), failures: () => failures };
+  const check = (): Promise<HealthReport> => checkHealth({ store, projections, stopwatch: clock });
+  return { log, clock, metrics, store, statuses, failures, projections, check };
 }
 
 describe('the health of the server', () => {
@@ -81,6 +83,12 @@ describe('the health of the server', () => {
     const { statuses, check } = setUp();
     statuses[0] = status({ state: 'failed' });
     expect(await check()).toMatchObject({ ok: false, errors: ['the projection timeline has failed'] });
+  });
+
+  it('is bad while somebody who follows the log cannot go on', async () => {
+    const { failures, check } = setUp();
+    failures.push('The listener wake-users waits: the log is damaged');
+    expect(await check()).toMatchObject({ ok: false, errors: failures });
   });
 
   it('is bad where the log cannot be read', async () => {
@@ -118,8 +126,7 @@ describe('the health of the server', () => {
   });
 
   it('is bad while the views cannot be written', async () => {
-    const { store, clock, statuses } = setUp();
-    const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
+    const { store, clock, projections } = setUp();
     const failure = new Error('The views cannot be written: No space left on device');
     const check = (readModels: { failure?: Error }) =>
       checkHealth({ store, projections, readModels, stopwatch: clock });
@@ -128,8 +135,7 @@ describe('the health of the server', () => {
   });
 
   it('is good, with a warning, where the views have something to say that keeps nobody from work', async () => {
-    const { store, clock, statuses } = setUp();
-    const projections = { position: () => HEAD, list: () => Promise.resolve(statuses) };
+    const { store, clock, projections } = setUp();
     const readModels = { warning: 'the views were deleted' };
     expect(await checkHealth({ store, projections, readModels, stopwatch: clock })).toMatchObject({
       ok: true,

@@ -33,7 +33,12 @@ export interface HealthReport {
 /** What the report is made of, named after the caller. */
 export interface HealthSources {
   readonly store: Pick<MeteredEventStore, 'head' | 'failedAt' | 'damage'>;
-  readonly projections: { position(): Position; list(): Promise<readonly ProjectionStatus[]> };
+  readonly projections: {
+    position(): Position;
+    list(): Promise<readonly ProjectionStatus[]>;
+    /** Who of those that follow the log cannot go on, and why. */
+    failures(): readonly string[];
+  };
   /** The views, as far as they can be kept. */
   readonly readModels?: { readonly failure?: Error | undefined; readonly warning?: string | undefined };
   readonly stopwatch: Stopwatch;
@@ -43,7 +48,7 @@ export interface HealthSources {
 const FAILURE_COUNTS_MS = 30_000;
 const TIMEOUT_MS = 2000;
 
-/** Looks whether the server can do its work: not when the log cannot be read or appended to or is damaged, or a projector has failed. */
+/** Looks whether the server can do its work: not when the log cannot be read or appended to or is damaged, or where somebody who follows it cannot go on. */
 export async function checkHealth({ store, projections, readModels, stopwatch }: HealthSources): Promise<HealthReport> {
   const errors: string[] = [];
   const looked = await withinTime(Promise.all([store.head(), projections.list()]));
@@ -52,6 +57,7 @@ export async function checkHealth({ store, projections, readModels, stopwatch }:
     errors.push('the last append to the log failed');
   if (store.damage !== undefined) errors.push(`${store.damage.message}: run "annals verify"`);
   if (readModels?.failure !== undefined) errors.push(readModels.failure.message);
+  errors.push(...projections.failures());
   const [head, statuses] = looked instanceof Error ? [null, []] : looked;
   const healths = statuses.map(healthOf);
   for (const { name, state } of healths) if (state === 'failed') errors.push(`the projection ${name} has failed`);

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LogDamaged } from '#event-store/event-store-errors';
 import { START, type Position } from '#kernel/position';
 import { SpokenLog } from '#testing/spoken-log';
 import { countsProjector, wordsProjector } from './example-projectors.js';
 import { FactFeed } from './fact-feed.js';
 import { firstRecord, Projection } from './projection.js';
 import { silentLog } from './runtime-parts.js';
+import { ToldFailures } from './told-failures.js';
 import { ViewsProgress } from './views-progress.js';
 
 describe('a feed of facts', () => {
@@ -14,6 +16,7 @@ describe('a feed of facts', () => {
   let counts: Projection;
   let heard: Position[];
   let feed: FactFeed;
+  let lines: string[];
 
   beforeEach(async () => {
     store = new SpokenLog();
@@ -23,7 +26,11 @@ describe('a feed of facts', () => {
     progress.take(new Map([words, counts].map((each) => [each.name, each])), await store.say('a', 'b'));
     heard = [];
     const hear: FactFeed['hear'] = (facts) => heard.push(...facts.map(({ position }) => position));
-    feed = new FactFeed(store, progress, hear, undefined, new AbortController().signal, progress.position);
+    lines = [];
+    const say = (line: string): void => void lines.push(line);
+    const failures = new ToldFailures({ info: say, warn: say, error: say }, 'The listener');
+    const { signal } = new AbortController();
+    feed = new FactFeed({ store, progress, failures, signal }, hear, undefined, progress.position);
   });
 
   const pass = (position: Position): void => {
@@ -74,5 +81,29 @@ describe('a feed of facts', () => {
     counts.serving.at = 'live';
     progress.settle();
     await expect.poll(() => heard).toEqual([next]);
+  });
+
+  it('says once that it cannot read on, and where, and tells what it had not read once it can', async () => {
+    const before = progress.position;
+    const next = await store.say('c');
+    let readings = 0;
+    const readAll = store.readAll.bind(store);
+    store.readAll = () => {
+      readings++;
+      throw new LogDamaged('it cannot be read');
+    };
+    counts.serving.at = before;
+    pass(next);
+    counts.serving.at = 'live';
+    progress.settle();
+    await expect.poll(() => readings, { timeout: 5000 }).toBe(2);
+    expect(lines).toEqual([
+      `The listener waits behind position ${before}, and tries again: the log is damaged: it cannot be read`,
+    ]);
+    expect(feed.failure).toBe('The listener waits: the log is damaged: it cannot be read');
+    store.readAll = readAll;
+    await expect.poll(() => heard, { timeout: 5000 }).toEqual([next]);
+    await expect.poll(() => feed.failure).toBeUndefined();
+    expect(lines.slice(1)).toEqual(['The listener goes on']);
   });
 });

@@ -1,8 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { Position } from '#kernel/position';
-import { RETRY_MS } from './runtime-parts.js';
+import type { ToldFailures } from './told-failures.js';
 import type { ViewsProgress } from './views-progress.js';
+
+/** What a feed follows, and where it says that it cannot. */
+export interface FeedParts {
+  readonly store: Pick<EventStore, 'readAll'>;
+  readonly progress: ViewsProgress;
+  readonly failures: ToldFailures;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Tells somebody of every fact, in order, once the projections have passed it that they read: no other is waited for. What was
@@ -13,12 +21,10 @@ export class FactFeed {
   #told: Position;
 
   constructor(
-    private readonly store: Pick<EventStore, 'readAll'>,
-    private readonly progress: ViewsProgress,
+    private readonly parts: FeedParts,
     readonly hear: (facts: readonly RecordedFact[]) => void,
     /** The collections of these projections; all by default. */
     private readonly reads: readonly string[] | undefined,
-    private readonly signal: AbortSignal,
     /** What comes after this position is told. */
     after: Position,
   ) {
@@ -26,48 +32,55 @@ export class FactFeed {
     this.look();
   }
 
+  /** Why it cannot go on, in one line. */
+  get failure(): string | undefined {
+    return this.parts.failures.told;
+  }
+
   /** Tells what the views have by now, of whoever they have it: what is offered next comes after that. */
   look(): void {
-    if (!this.#isBehind && this.#told < this.progress.position) void this.#catchUp();
+    if (!this.#isBehind && this.#told < this.parts.progress.position) void this.#catchUp();
   }
 
   /** The next facts, which those projections have passed that move together. */
   offer(facts: readonly RecordedFact[]): void {
     const last = facts.at(-1)!.position;
     if (this.#isBehind || last <= this.#told) return;
-    if (this.progress.havePassed(last, this.reads)) this.#tell(facts);
+    if (this.parts.progress.havePassed(last, this.reads)) this.#tell(facts);
     else void this.#catchUp();
   }
 
   async #catchUp(): Promise<void> {
+    const { store, progress, failures, signal } = this.parts;
     this.#isBehind = true;
-    while (!this.signal.aborted) {
+    while (!signal.aborted) {
       try {
-        await this.progress.until(() => this.#isNextPassed);
-        let upTo = this.progress.passed(this.reads);
-        for await (const facts of this.store.readAll({ after: this.#told })) {
-          const passed = this.progress.passed(this.reads);
+        await progress.until(() => this.#isNextPassed);
+        let upTo = progress.passed(this.reads);
+        for await (const facts of store.readAll({ after: this.#told })) {
+          const passed = progress.passed(this.reads);
           if (passed < upTo) upTo = passed;
           const due = facts.filter(({ position }) => position <= passed);
           if (due.length > 0) this.#tell(due);
-          if (due.length < facts.length || this.signal.aborted) break;
+          if (due.length < facts.length || signal.aborted) break;
         }
+        failures.end();
         // All up to there was told: the last of it may be gone from the log.
-        if (!this.signal.aborted && this.#told < upTo) this.#told = upTo;
+        if (!signal.aborted && this.#told < upTo) this.#told = upTo;
         // What is offered next comes next.
-        if (this.#told >= this.progress.position) {
+        if (this.#told >= progress.position) {
           this.#isBehind = false;
           return;
         }
-      } catch {
-        // Whoever follows the log says that it is away.
-        await delay(RETRY_MS, undefined, { signal: this.signal }).catch(() => {});
+      } catch (error) {
+        if (signal.aborted) return;
+        await delay(failures.note(error, this.#told), undefined, { signal }).catch(() => {});
       }
     }
   }
 
   get #isNextPassed(): boolean {
-    return this.progress.readable !== undefined && this.progress.passed(this.reads) > this.#told;
+    return this.parts.progress.readable !== undefined && this.parts.progress.passed(this.reads) > this.#told;
   }
 
   #tell(facts: readonly RecordedFact[]): void {

@@ -5,6 +5,7 @@ import type { EffectRunner } from './effects/effect-runner.js';
 import { FactFeed } from './fact-feed.js';
 import type { Listener } from './listener.js';
 import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
+import { ToldFailures } from './told-failures.js';
 import type { ViewsProgress } from './views-progress.js';
 
 /** Tells the effects and each listener of what happens, each when the projections that it reads have it. */
@@ -23,8 +24,13 @@ export class FactFeeds {
   begin(after: Position): void {
     const { listeners } = this.parts;
     for (const each of listeners) each.begin?.(after);
-    const toEffects = this.#make((facts) => this.effects.hear(facts), undefined, this.progress.position);
-    const toListeners = listeners.map((each) => this.#make((facts) => this.#tell(each, facts), each.reads, after));
+    const toEffects = this.#make('Who tells the effects', (facts) => this.effects.hear(facts), {
+      reads: undefined,
+      after: this.progress.position,
+    });
+    const toListeners = listeners.map((each) =>
+      this.#make(`The listener ${each.name}`, (facts) => this.#tell(each, facts), { reads: each.reads, after }),
+    );
     this.#feeds = [toEffects, ...toListeners];
   }
 
@@ -38,8 +44,19 @@ export class FactFeeds {
     for (const feed of this.#feeds) feed.offer(facts);
   }
 
-  #make(hear: FactFeed['hear'], reads: readonly string[] | undefined, after: Position): FactFeed {
-    return new FactFeed(this.parts.store, this.progress, hear, reads, this.signal, after);
+  /** Why some cannot go on, each in one line. */
+  get failures(): string[] {
+    return this.#feeds.flatMap(({ failure }) => failure ?? []);
+  }
+
+  #make(
+    who: string,
+    hear: FactFeed['hear'],
+    { reads, after }: { readonly reads: readonly string[] | undefined; readonly after: Position },
+  ): FactFeed {
+    const { progress, signal } = this;
+    const parts = { store: this.parts.store, progress, failures: new ToldFailures(this.log, who), signal };
+    return new FactFeed(parts, hear, reads, after);
   }
 
   #tell(listener: Listener, facts: readonly RecordedFact[]): void {

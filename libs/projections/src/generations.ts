@@ -13,6 +13,7 @@ import type { LiveLoop } from './live-loop.js';
 import { firstRecord, Projection, type ProjectionRecord } from './projection.js';
 import { recordWrite } from './projection-records.js';
 import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
+import { ToldFailures } from './told-failures.js';
 
 /** The generations of all projections: which one serves, which ones are being filled, and how they take turns. */
 export class Generations {
@@ -213,6 +214,7 @@ export class Generations {
     const onJoined = (): Promise<void> => this.#joined(projection, generation);
     const onDeadLetter = (): void => void generation.deadLetters++;
     const throttle = generation === projection.serving ? undefined : this.throttle;
+    const failures = new ToldFailures(this.log, `Who fills ${projection.name}`);
     while (!signal.aborted) {
       try {
         await fillGeneration({
@@ -226,14 +228,16 @@ export class Generations {
           onDeadLetter,
           onJoined,
         });
+        failures.end();
         return;
       } catch (error) {
         if (signal.aborted) return;
         projection.lastError = messageOf(error);
-        if (!(error instanceof ViewsUnavailable)) this.log.error(`${projection.name}: ${projection.lastError}`);
-        if (error instanceof RebuildStopped || error instanceof LogDamaged)
+        if (error instanceof RebuildStopped || error instanceof LogDamaged) {
+          this.log.error(`${projection.name}: ${projection.lastError}`);
           return await this.#fail(projection, error.message);
-        await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+        }
+        await delay(failures.note(error), undefined, { signal }).catch(() => {});
       }
     }
   }

@@ -4,7 +4,6 @@ import { LogDamaged, LogPutBack } from '#event-store/event-store-errors';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { messageOf } from '#kernel/message-of';
 import type { Position } from '#kernel/position';
-import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import type { Write } from '#read-models/read-model-store';
 import { BatchRows } from './batch-rows.js';
 import { noteTouched } from './compare-generations.js';
@@ -14,13 +13,11 @@ import { projectFacts } from './project-facts.js';
 import { checkpointWrite, milestoneWrite } from './projection-records.js';
 import type { Projector } from './projector.js';
 import { readAhead } from './read-ahead.js';
-import { RETRY_MS, type ProjectionLog, type RuntimeParts } from './runtime-parts.js';
+import type { ProjectionLog, RuntimeParts } from './runtime-parts.js';
 import { settleTogether } from './settle-together.js';
+import { ToldFailures } from './told-failures.js';
 import { Turn } from './turn.js';
 import type { ViewsProgress } from './views-progress.js';
-
-/** Between two tries where the log is damaged, which is told each time. */
-const DAMAGED_RETRY_MS = 60_000;
 
 /** A batch on its way through one member. */
 interface Work {
@@ -46,8 +43,7 @@ export class LiveLoop {
   /** The generations that move together. Changed only within `exclusively`. */
   readonly members = new Map<Generation, Projector>();
   lastError: string | undefined;
-  /** Whether the operator has been told of an error and not of its end. */
-  #hasComplained = false;
+  readonly #failures: ToldFailures;
   readonly #turns = new KeyedQueue<'turn'>();
   #logId: string | null = null;
   /** How many facts lie before `position`. */
@@ -62,7 +58,14 @@ export class LiveLoop {
     readonly setApart: (generation: Generation) => Promise<void>,
     /** Called before any waiter hears of it. */
     readonly onProjected: (facts: readonly RecordedFact[]) => void,
-  ) {}
+  ) {
+    this.#failures = new ToldFailures(log, 'Who writes the views');
+  }
+
+  /** Why it cannot go on, in one line. */
+  get failure(): string | undefined {
+    return this.#failures.told;
+  }
 
   /** Says in which log the members stand, and how many facts lie before that, before `run`. */
   begin(logId: string | null, facts: number): void {
@@ -107,12 +110,11 @@ export class LiveLoop {
           this.progress.release();
           break;
         }
-        this.#say(error);
+        const pauseMs = this.#note(error);
         // What is damaged stays so: a start that waits for the end of such a log would wait for ever.
         if (error instanceof LogDamaged) this.progress.fail(error);
         this.progress.release();
-        const pause = error instanceof LogDamaged ? DAMAGED_RETRY_MS : RETRY_MS;
-        await delay(pause, undefined, { signal }).catch(() => {});
+        await delay(pauseMs, undefined, { signal }).catch(() => {});
       }
     }
   }
@@ -175,25 +177,20 @@ export class LiveLoop {
         return;
       } catch (error) {
         if (signal.aborted) throw error;
-        this.#say(error);
+        const pauseMs = this.#note(error);
         this.progress.release();
-        await delay(RETRY_MS, undefined, { signal });
+        await delay(pauseMs, undefined, { signal });
       }
     }
   }
 
-  #say(error: unknown): void {
-    const before = this.lastError;
+  #note(error: unknown): number {
     this.lastError = messageOf(error);
-    // Whoever holds the store says once that it is away or lost.
-    if (error instanceof ViewsUnavailable || error instanceof ViewsGone || this.lastError === before) return;
-    this.#hasComplained = true;
-    this.log.error(`The projections wait, and try again: ${this.lastError}`);
+    return this.#failures.note(error, this.position);
   }
 
   #noteSuccess(): void {
     this.lastError = undefined;
-    if (this.#hasComplained) this.log.info('The projections go on');
-    this.#hasComplained = false;
+    this.#failures.end();
   }
 }

@@ -7,7 +7,8 @@ import { type Position, START } from '#kernel/position';
 import { type Checkpoint, readStanding } from './projection-records.js';
 import { firstRecord, Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
-import { RETRY_MS, type RuntimeParts } from './runtime-parts.js';
+import { type RuntimeParts, silentLog } from './runtime-parts.js';
+import { ToldFailures } from './told-failures.js';
 import type { ViewsProgress } from './views-progress.js';
 
 /** While facts are waited for, it is looked so often how far the writer is; less and less while it does not move. */
@@ -23,6 +24,7 @@ export class ProjectionReader {
   lastError: string | undefined;
   /** Whether the views were of another log when they were looked at last. */
   isForeign = false;
+  readonly #failures: ToldFailures;
   readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
   /** Settles with the look under way. */
@@ -39,7 +41,14 @@ export class ProjectionReader {
     readonly logId: string | null,
     /** Called before any waiter hears of it. */
     readonly onProjected: (facts: readonly RecordedFact[]) => void,
-  ) {}
+  ) {
+    this.#failures = new ToldFailures(parts.log ?? silentLog, 'Who follows the views');
+  }
+
+  /** Why it cannot go on, in one line. */
+  get failure(): string | undefined {
+    return this.#failures.told;
+  }
 
   /** Takes up what is stored. Answers whether it is of this log, and today's queries can read it. */
   async begin(): Promise<boolean> {
@@ -89,13 +98,15 @@ export class ProjectionReader {
       try {
         for await (const facts of readAhead(this.parts.store.subscribe({ after: this.progress.position, signal }))) {
           if (signal.aborted) break;
+          this.#failures.end();
           await this.#passWithViews(facts, signal);
         }
       } catch (error) {
         if (signal.aborted || error instanceof LogPutBack) break;
         this.lastError = messageOf(error);
+        const pauseMs = this.#failures.note(error, this.progress.position);
         this.progress.release();
-        await this.#pause(RETRY_MS);
+        await this.#pause(pauseMs);
       }
     }
     clearInterval(looking);

@@ -217,7 +217,7 @@ describe('ProjectionRuntime', () => {
       await until(async () => readModels.writeCalls >= before + 2);
       readModels.failure = undefined;
       await until(async () => (await words(runtime)).length === 1);
-      expect(lines).toEqual([expect.stringContaining('disk full'), 'The projections go on']);
+      expect(lines).toEqual([expect.stringContaining('disk full'), 'Who writes the views goes on']);
     });
 
     it('leaves to others to say that the views are away, or lost', async () => {

@@ -3,7 +3,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { findLogIdentity } from '#event-store/log-identity';
 import type { Position } from '#kernel/position';
-import { ViewsMisconfigured, ViewsUnavailable } from '#read-models/read-model-errors';
+import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { Key, Row, ScanOptions } from '#read-models/read-model-store';
 import { checkOwners } from './check-owners.js';
 import { checksumGeneration, type CollectionChecksum } from './checksums.js';
@@ -17,6 +17,7 @@ import { statusOf, type ProjectionStatus } from './projection-status.js';
 import { ProjectionWriter } from './projection-writer.js';
 import { ProjectionCommandRefused, type RebuildControl, type RebuildOptions } from './rebuild-control.js';
 import { type ProjectionLog, silentLog, type RuntimeParts } from './runtime-parts.js';
+import { ToldFailures } from './told-failures.js';
 import { ViewsProgress } from './views-progress.js';
 import type { Views } from './views.js';
 
@@ -97,6 +98,12 @@ export class ProjectionRuntime implements Views {
     await this.#waitingForLease;
     await this.#writer?.stop();
     this.#progress.end();
+  }
+
+  /** Who of those that follow the log cannot go on, and why, each in one line: stores that are away do not count. */
+  failures(): readonly string[] {
+    const own = (this.#writer ?? this.#reader)?.failure;
+    return [...(own === undefined ? [] : [own]), ...this.#feeds.failures, ...this.effects.failures];
   }
 
   /** Whether this process writes the views. */
@@ -214,6 +221,7 @@ export class ProjectionRuntime implements Views {
   /** Waits for the lease, and goes on as the one that writes. */
   async #takeOver(reader: ProjectionReader): Promise<void> {
     const { signal } = this.#stopping;
+    const failures = new ToldFailures(this.#log, 'Who takes the views over');
     while (!signal.aborted) {
       try {
         await this.#pause(LEASE_LOOK_MS);
@@ -231,8 +239,7 @@ export class ProjectionRuntime implements Views {
         });
         return;
       } catch (error) {
-        if (!(error instanceof ViewsUnavailable))
-          this.#log.error(`The views cannot be taken over yet: ${String(error)}`);
+        await this.#pause(failures.note(error));
       }
     }
   }

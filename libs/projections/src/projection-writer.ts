@@ -41,6 +41,11 @@ export class ProjectionWriter {
     return this.#live.lastError;
   }
 
+  /** Why it cannot go on, in one line. */
+  get failure(): string | undefined {
+    return this.#live.failure;
+  }
+
   /** See `ProjectionRuntime.throttle`. */
   set throttle(factsPerSecond: number | undefined) {
     this.#generations.throttle = factsPerSecond;

@@ -35,6 +35,8 @@ export class ViewsProgress {
   /** PERF: one timer for all that wait, and none while nobody does. */
   #sweep: NodeJS.Timeout | undefined;
   #isLate = false;
+  /** Who stands still while nothing is read without them, as it was told. */
+  #told = '';
 
   constructor(
     projectors: readonly Projector[],
@@ -78,6 +80,16 @@ export class ViewsProgress {
         this.#lacking.delete(name);
       }
     }
+    this.#tellWhoStandsStill();
+  }
+
+  /** Nothing else would say why nothing is read, nor would it end by itself. */
+  #tellWhoStandsStill(): void {
+    const names = [...this.#lacking].filter((name) => this.#projections?.get(name)?.isMoving === false).join(', ');
+    if (names === this.#told) return;
+    this.#told = names;
+    if (names === '') this.log.info('The views are not held up any more by what is paused');
+    else this.log.warn(`The views were thrown away, and nothing is read before ${names} goes on, which is paused`);
   }
 
   /** The shared checkpoint: the last position that all have passed that move together. */

@@ -3,7 +3,7 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import { messageOf } from '#kernel/message-of';
 import { type Position, START } from '#kernel/position';
-import { RETRY_MS } from '../runtime-parts.js';
+import { ToldFailures } from '../told-failures.js';
 import type { EffectLetter } from './effect-facts.js';
 import type { Effect } from './effect.js';
 import { EffectProgress, type FactPlace } from './effect-progress.js';
@@ -46,6 +46,7 @@ export class EffectLane {
   readonly #queue = new KeyedQueue<string>();
   readonly #stopping = new AbortController();
   readonly #tries: EffectTries;
+  readonly #failures: ToldFailures;
   readonly #running = new Set<Promise<void>>();
   /** The facts of dead letters that are being tried again. */
   readonly #retried = new Set<string>();
@@ -63,6 +64,12 @@ export class EffectLane {
     private readonly parts: LaneParts,
   ) {
     this.#tries = new EffectTries(effect, parts, this.#stopping.signal);
+    this.#failures = new ToldFailures(parts.log, `The effect ${effect.name}`);
+  }
+
+  /** Why it cannot go on, in one line. */
+  get failure(): string | undefined {
+    return this.#failures.told;
   }
 
   /** Goes on after a position; reads beside the caller. */
@@ -155,9 +162,12 @@ export class EffectLane {
 
   /** Reads the log until what is heard next is what comes next. */
   async #catchUp(): Promise<void> {
-    const { store, live, log } = this.parts;
+    const { store, live } = this.parts;
     while (!this.#isStopped) {
       try {
+        // Views that are made anew are no place to begin at.
+        await live.whenProcessed(this.#position);
+        if (this.#isStopped) return;
         for await (const facts of store.readAll({ after: this.#position })) {
           // An effect reads the views, and must find the fact there.
           await live.whenProcessed(facts.at(-1)!.position);
@@ -166,14 +176,14 @@ export class EffectLane {
           while (!this.#hasRoom() && !this.#isStopped) await new Promise<void>((wake) => (this.#wake = wake));
           if (this.#isStopped) return;
         }
+        this.#failures.end();
         if (this.#position >= live.position) {
           this.#listens = true;
           return;
         }
       } catch (error) {
         if (this.#isStopped) return;
-        log.error(`${this.effect.name} waits, and tries again: ${messageOf(error)}`);
-        await this.#tries.pause(RETRY_MS);
+        await this.#tries.pause(this.#failures.note(error, this.#position));
       }
     }
   }

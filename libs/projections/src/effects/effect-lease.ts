@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '#kernel/message-of';
-import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
+import type { ProjectionLog } from '../runtime-parts.js';
+import { ToldFailures } from '../told-failures.js';
 import type { EffectsFact, EffectsState } from './effect-facts.js';
 import type { EffectNotes } from './effect-notes.js';
 import { effectOfRange } from './ranges-of-effect.js';
@@ -113,9 +113,11 @@ export class EffectLease {
 
   async #run(): Promise<void> {
     const { notes, by, names, terms, log } = this.parts;
+    const failures = new ToldFailures(log, 'Who finds out which process runs the effects');
     while (!this.#stopping.signal.aborted) {
       try {
         const { runs } = await this.#take(() => false);
+        failures.end();
         this.#holdsAll = names.every((name) => runs.get(name) === by);
         if (this.#holdsAll) {
           await this.#pause(undefined);
@@ -127,8 +129,7 @@ export class EffectLease {
         await this.#take((process, { silent }) => silent.get(by)?.has(process) === true);
         await this.#pause(terms.askMs);
       } catch (error) {
-        log.warn(`Who runs the effects could not be found out: ${messageOf(error)}`);
-        await this.#pause(RETRY_MS);
+        await this.#pause(failures.note(error));
       }
     }
   }

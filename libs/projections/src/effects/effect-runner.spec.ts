@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
+import { LogDamaged } from '#event-store/event-store-errors';
 import { verifyChain } from '#event-store/seal-facts';
 import { nameLog } from '#event-store/log-identity';
 import type { ServerName } from '#kernel/ids';
@@ -25,6 +26,7 @@ let store: MemoryEventStore;
 let readModels: MemoryReadModels;
 let done: string[];
 let errors: string[];
+let warnings: string[];
 let runtimes: ProjectionRuntime[];
 let count: number;
 
@@ -33,6 +35,7 @@ beforeEach(() => {
   readModels = new MemoryReadModels();
   done = [];
   errors = [];
+  warnings = [];
   runtimes = [];
   count = 0;
 });
@@ -41,7 +44,11 @@ afterEach(async () => {
   for (const each of runtimes) await each.stop();
 });
 
-const log: ProjectionLog = { info() {}, warn() {}, error: (message) => void errors.push(message) };
+const log: ProjectionLog = {
+  info() {},
+  warn: (message) => void warnings.push(message),
+  error: (message) => void errors.push(message),
+};
 
 /** Notes what was said, within the first letter; words in small letters are nothing to it. */
 const echo = (run: (fact: RecordedFact) => Promise<void> = async () => {}, name = 'echo'): Effect => ({
@@ -135,6 +142,26 @@ describe('an effect', () => {
     await say('Ant');
     await until(() => seen.length === 2 && runtime.effects.list()[0]!.waiting === 0);
     expect(seen).toEqual([undefined, 'Ant']);
+  });
+
+  it('says once that it cannot read the log, and where, and follows from what it had not read once it can', async () => {
+    await say('Ant');
+    const readAll = store.readAll.bind(store);
+    let readings = 0;
+    store.readAll = () => {
+      readings++;
+      throw new LogDamaged('it cannot be read');
+    };
+    const runtime = await begin(echo());
+    await expect.poll(() => readings, { timeout: 5000 }).toBe(2);
+    expect(errors).toEqual([
+      `The effect echo waits behind position ${START}, and tries again: the log is damaged: it cannot be read`,
+    ]);
+    expect(runtime.failures()).toEqual(['The effect echo waits: the log is damaged: it cannot be read']);
+    store.readAll = readAll;
+    await expect.poll(() => done, { timeout: 5000 }).toEqual(['Ant']);
+    await expect.poll(() => runtime.failures()).toEqual([]);
+    expect(errors).toHaveLength(1);
   });
 
   it('that was under way when the server was killed happens after the next start, also without the views', async () => {
@@ -295,14 +322,15 @@ describe('an effect that fails', () => {
     let tries = 0;
     const effects = await run(
       echo(async () => {
+        store.head = () => Promise.reject(new Error('away'));
         if (++tries < 40) throw new Error('away');
       }),
     );
     await say('Ant');
-    store.head = () => Promise.reject(new Error('away'));
     effects.hear(store.facts);
     await until(() => done.length === 1);
-    expect(errors).toEqual([]);
+    // Nor is it told for each of them: whoever holds the log says so.
+    expect([...errors, ...warnings]).toEqual([]);
   });
 
   it('whose fact cannot even be looked at is given up at once', async () => {

@@ -5,6 +5,7 @@ import type { Clock } from '#kernel/clock';
 import { messageOf } from '#kernel/message-of';
 import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
 import { shareReads } from '../share-reads.js';
+import { ToldFailures } from '../told-failures.js';
 import {
   EFFECTS_STREAM,
   type EffectLetter,
@@ -84,11 +85,11 @@ export class EffectRunner {
    */
   async start(): Promise<void> {
     const { lease, log, store } = this.#parts;
+    const notes = this.#notes;
     this.#effects = this.#parts.effects.flatMap(rangesOfEffect);
     if (this.#effects.length === 0) return;
     for (const { name } of this.#effects) this.#counts.set(name, { failures: 0, givenUp: 0 });
     this.#logId = (await findLogIdentity(store))?.logId ?? null;
-    const notes = this.#notes;
     const isOurs = (effect: string, state: EffectsState): boolean => this.#isOurs(effect, state);
     this.#marks = new EffectMarks({ notes, by: this.#by, logId: this.#logId, isOurs, log });
     await introduceEffects(store, notes, this.#effects, { by: this.#by, logId: this.#logId });
@@ -138,6 +139,11 @@ export class EffectRunner {
    */
   ofRequest(requestId: string): Promise<unknown> | undefined {
     return this.#requests.find(requestId);
+  }
+
+  /** Which effects cannot go on, and why, each in one line. */
+  get failures(): string[] {
+    return [...this.#lanes.values()].flatMap(({ failure }) => failure ?? []);
   }
 
   list(): EffectStatus[] {
@@ -239,14 +245,14 @@ export class EffectRunner {
   async #begin(effect: Effect, { marks }: EffectsState): Promise<void> {
     const lane = this.#makeLane(effect);
     this.#lanes.set(effect.name, lane);
-    const place = async (): Promise<void> =>
-      lane.start(await placeOfMark(this.#parts.store, this.#logId, marks.get(effect.name) ?? null));
+    const { store, log } = this.#parts;
+    const failures = new ToldFailures(log, `Who looks for where the effect ${effect.name} goes on`);
     while (this.#lanes.get(effect.name) === lane && !this.#isStopped) {
       try {
-        return await place();
+        lane.start(await placeOfMark(store, this.#logId, marks.get(effect.name) ?? null));
+        return failures.end();
       } catch (error) {
-        this.#parts.log.warn(`${effect.name}: where to go on could not be read: ${messageOf(error)}`);
-        await delay(RETRY_MS, undefined, { ref: false });
+        await delay(failures.note(error), undefined, { ref: false });
       }
     }
   }
@@ -289,7 +295,6 @@ export class EffectRunner {
   }
 
   #markNowAndThen(): void {
-    const lanes = [...this.#lanes.values()];
-    if (lanes.some((lane) => lane.isDue)) void this.#marks?.save(lanes);
+    if ([...this.#lanes.values()].some((lane) => lane.isDue)) void this.#marks?.save(this.#lanes.values());
   }
 }

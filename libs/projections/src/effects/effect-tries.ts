@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { messageOf } from '#kernel/message-of';
 import { Slots } from '#kernel/slots';
-import { RETRY_MS, type ProjectionLog } from '../runtime-parts.js';
+import type { ProjectionLog } from '../runtime-parts.js';
+import { ToldFailures } from '../told-failures.js';
 import { pauseAfter } from './back-off.js';
 import type { EffectLetter } from './effect-facts.js';
 import type { Effect } from './effect.js';
@@ -61,9 +62,10 @@ export class EffectTries {
         if (this.#isStopped) return 'left';
         this.parts.onFailure();
         // Nothing can be done without the log or the views, and that is not the fact's fault.
-        if (live.areThere && (await this.#isLogThere())) tries++;
+        const counts = live.areThere && (await this.#isLogThere());
+        if (counts) tries++;
         if (tries === MOST_TRIES) return this.giveUp(fact, key, { error: messageOf(error), tries });
-        log.warn(`${this.#describe(fact)} failed, and is tried again: ${messageOf(error)}`);
+        if (counts) log.warn(`${this.#describe(fact)} failed, and is tried again: ${messageOf(error)}`);
         await this.pause(pauseAfter(tries, retryMs, Math.random()));
       }
     }
@@ -85,13 +87,14 @@ export class EffectTries {
 
   /** Whether it was noted, at last, before the stop. */
   async untilNoted(note: () => Promise<void>): Promise<boolean> {
-    for (let tries = 1; !this.#isStopped; tries++) {
+    const failures = new ToldFailures(this.parts.log, `What notes the effect ${this.effect.name}`);
+    while (!this.#isStopped) {
       try {
         await note();
+        failures.end();
         return !this.#isStopped;
       } catch (error) {
-        this.parts.log.warn(`${this.effect.name} cannot use the log, and tries again: ${messageOf(error)}`);
-        await this.pause(pauseAfter(tries, RETRY_MS, Math.random()));
+        await this.pause(failures.note(error));
       }
     }
     return false;
