@@ -63,7 +63,10 @@ export async function lookAround(look: Look): Promise<void> {
   const last = after.at(-1) ?? event;
   const there = reader.room.stateAfter(last.index);
   // Who may not read the room's state sees of it what they may see event by event; of their own way it is left open.
-  const isShut = reader.door().open === 'no' && !reader.isForTheWorld(last);
+  // So does who has left, of the state after what they are shown that came later.
+  const inside = reader.door();
+  const isAfterStay = inside.open === 'no' || last.index > (inside.end ?? Infinity);
+  const isShut = isAfterStay && !reader.isForTheWorld(last);
   const isTold = (it: ModelEvent): boolean => (body.state as ToldEvent[]).some(({ event_id: id }) => id === it.id);
   const maySee = (it: ModelEvent): boolean =>
     reader.maySee(it) === 'yes' || (reader.maySee(it) === 'maybe' && isTold(it));
