@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { filledText, type Query } from './query.js';
+import { queryText, type Query } from './query.js';
 
 const IN_QUERY = /^\/_matrix\/client\/(?:api\/v1|v2_alpha|r0|v3|unstable)\//;
 const BEARER = /^Bearer +(\S+) *$/i;
@@ -17,5 +17,5 @@ export function findAccessToken(request: FastifyRequest): string | undefined {
   }
   const { url } = request;
   if (!url.includes('access_token') || !IN_QUERY.test(url)) return undefined;
-  return filledText(request.query as Query, 'access_token'); // The router's parser makes no other form.
+  return queryText(request.query as Query, 'access_token'); // The router's parser makes no other form.
 }

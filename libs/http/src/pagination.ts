@@ -1,5 +1,5 @@
 import { MatrixError } from '#kernel/matrix-error';
-import { filledText, type Query, queryText } from './query.js';
+import { queryText, type Query } from './query.js';
 
 /** The pagination parameters that API v1 has everywhere, as they came. */
 export interface PageParameters {
@@ -40,8 +40,8 @@ export function readPageParameters(query: Query): PageParameters {
   const dir = queryText(query, 'dir');
   if (dir !== undefined && dir !== 'b' && dir !== 'f') throw bad('dir: neither b nor f');
   return {
-    from: filledText(query, 'from'),
-    to: filledText(query, 'to'),
+    from: queryText(query, 'from'),
+    to: queryText(query, 'to'),
     limit: limit === undefined ? undefined : Number(limit),
     dir,
   };

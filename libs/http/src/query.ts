@@ -4,18 +4,13 @@ import { MatrixError } from '#kernel/matrix-error';
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
- * The value of a key; undefined where it is absent. Throws M_INVALID_PARAM where it is given twice: which of the two was
- * meant is not for the server to guess. Keys that no door asks for are let be.
+ * The value of a key; undefined where it is absent, and where it is empty, for clients leave a parameter out as `limit=` too. Throws
+ * M_INVALID_PARAM where it is given twice: which of the two was meant is not for the server to guess. Keys that no door asks for are let be.
  */
 export function queryText(query: Query, key: string): string | undefined {
   const value = query[key];
-  if (value === undefined || typeof value === 'string') return value;
+  if (value === undefined || typeof value === 'string') return value || undefined;
   throw new MatrixError('M_INVALID_PARAM', `${key}: given more than once`);
-}
-
-/** The value of a key, undefined where it is absent or empty: for tokens and the like, which clients also leave out as `from=`. */
-export function filledText(query: Query, key: string): string | undefined {
-  return queryText(query, key) || undefined;
 }
 
 /** The value of a key that must be there: else M_MISSING_PARAM. */

@@ -20,19 +20,21 @@ const V1 = '/_matrix/client/api/v1';
 
 describe('a parameter that is there and empty is as one that is left out', () => {
   it.each([
-    [`${TODAY}/sync`, ['since', 'filter']],
-    [`${TODAY}/events`, ['from']],
-    [`${TODAY}ROOM/messages?dir=b`, ['from', 'to', 'filter']],
-    [`${TODAY}ROOM/context/EVENT`, ['filter']],
-    [`${TODAY}ROOM/members`, ['at']],
-    [`${TODAY}/publicRooms`, ['since', 'server']],
-    [`${RECENT}ROOM/relations/EVENT`, ['from', 'to']],
-    [`${RECENT}ROOM/threads`, ['from']],
-    [`${RECENT}ROOM/hierarchy`, ['from']],
-    [`${V1}/events`, ['from', 'to', 'filter']],
-    [`${V1}/initialSync`, ['filter']],
-    [`${V1}ROOM/messages`, ['from', 'to']],
-    [`${V1}ROOM/members`, ['from', 'to']],
+    [`${TODAY}/sync`, ['since', 'filter', 'timeout', 'full_state', 'set_presence', 'use_state_after']],
+    [`${TODAY}/events`, ['from', 'timeout', 'limit', 'room_id']],
+    [`${TODAY}/initialSync`, ['limit', 'archived']],
+    [`${TODAY}ROOM/messages?dir=b`, ['from', 'to', 'filter', 'limit']],
+    [`${TODAY}ROOM/context/EVENT`, ['filter', 'limit']],
+    [`${TODAY}ROOM/members`, ['at', 'membership', 'not_membership']],
+    [`${TODAY}ROOM/state/m.room.create`, ['format']],
+    [`${TODAY}/publicRooms`, ['since', 'server', 'limit']],
+    [`${RECENT}ROOM/relations/EVENT`, ['from', 'to', 'limit', 'dir', 'recurse']],
+    [`${RECENT}ROOM/threads`, ['from', 'limit', 'include']],
+    [`${RECENT}ROOM/hierarchy`, ['from', 'limit', 'max_depth', 'suggested_only']],
+    [`${V1}/events`, ['from', 'to', 'filter', 'limit', 'dir', 'timeout', 'room_id']],
+    [`${V1}/initialSync`, ['filter', 'limit', 'archived']],
+    [`${V1}ROOM/messages`, ['from', 'to', 'limit', 'dir']],
+    [`${V1}ROOM/members`, ['from', 'to', 'limit']],
   ])('%s: %j', async (template, names) => {
     const path = template.replace('ROOM', roomPath(roomId)).replace('EVENT', encodeURIComponent(eventId));
     const without = await app.call('GET', path, alice.token);
@@ -41,6 +43,19 @@ describe('a parameter that is there and empty is as one that is left out', () =>
       const answer = await app.call('GET', `${path}${path.includes('?') ? '&' : '?'}${name}=`, alice.token);
       expect([name, answer.status, Object.keys(answer.body)]).toEqual([name, 200, Object.keys(without.body)]);
     }
+  });
+
+  it.each([
+    [`${TODAY}ROOM/messages`, 'dir'],
+    [`${TODAY}/keys/changes?to=s1`, 'from'],
+    [`${TODAY}/room_keys/keys`, 'version'],
+    [`${TODAY}/register/available`, 'username'],
+    [`${RECENT}ROOM/timestamp_to_event?dir=f`, 'ts'],
+  ])('also one that must be there: %s, %s', async (template, name) => {
+    const path = template.replace('ROOM', roomPath(roomId));
+    const without = await app.call('GET', path, alice.token);
+    expect(without).toMatchObject({ status: 400, body: { errcode: 'M_MISSING_PARAM' } });
+    expect(await app.call('GET', `${path}${path.includes('?') ? '&' : '?'}${name}=`, alice.token)).toEqual(without);
   });
 
   it('in a search of the directory too', async () => {

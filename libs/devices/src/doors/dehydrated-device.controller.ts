@@ -5,7 +5,7 @@ import { DeleteDevices } from '#accounts/commands/delete-devices';
 import { DEHYDRATED, type DehydratedRow } from '#accounts/projections/devices.projector';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
-import { filledText, type Query as Parameters, queryInteger } from '#http/query';
+import { queryText, type Query as Parameters, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { parseDeviceId } from '#kernel/ids';
@@ -84,7 +84,7 @@ export class DehydratedDeviceController {
     @Query() query: Parameters,
   ): Promise<RawJson> {
     const limit = queryInteger(query, 'limit', { min: 1, cap: MOST_MESSAGES });
-    const { events, next, isLast } = await this.#read(requester, deviceId, filledText(query, 'from'), limit);
+    const { events, next, isLast } = await this.#read(requester, deviceId, queryText(query, 'from'), limit);
     return batchOf(events, isLast ? undefined : next);
   }
 

@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
-import { filledText, type Query as QueryValues, queryInteger } from '#http/query';
+import { queryText, type Query as QueryValues, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseRoomAlias, parseRoomId, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
@@ -131,7 +131,7 @@ export class DirectoryController {
   @Get('publicRooms')
   publicRooms(@Query() query: QueryValues): Promise<object> {
     this.#checkServer(query);
-    return listPublicRooms(this.views, { limit: queryInteger(query, 'limit'), since: filledText(query, 'since') });
+    return listPublicRooms(this.views, { limit: queryInteger(query, 'limit'), since: queryText(query, 'since') });
   }
 
   @Post('publicRooms')
@@ -169,7 +169,7 @@ export class DirectoryController {
 
   /** The directories of other servers are read over federation: M_NOT_FOUND before there is one. */
   #checkServer(query: QueryValues): void {
-    const server = filledText(query, 'server');
+    const server = queryText(query, 'server');
     if (server === undefined || server === this.config.serverName) return;
     throw new MatrixError('M_NOT_FOUND', 'This server does not federate: it knows its own directory only');
   }

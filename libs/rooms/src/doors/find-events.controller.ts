@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { filledText, type Query as QueryValues, queryBoolean, queryEnum, queryInteger } from '#http/query';
+import { queryText, type Query as QueryValues, queryBoolean, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { formatTimelinePlace } from '#http/tokens/timeline-token';
@@ -39,7 +39,7 @@ export class FindEventsController {
     const { views } = this;
     const roomId = parseRoomId(room);
     const recurse = queryBoolean(query, 'recurse') ?? queryBoolean(query, 'org.matrix.msc3981.recurse') ?? false;
-    const tokens = { from: filledText(query, 'from'), to: filledText(query, 'to') };
+    const tokens = { from: queryText(query, 'from'), to: queryText(query, 'to') };
     const direction =
       queryEnum(query, 'dir', ['b', 'f']) ?? queryEnum(query, 'org.matrix.msc3715.dir', ['b', 'f']) ?? 'b';
     const reader = await readerOf(views, requester);

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { filledText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
+import { queryText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { parseRoomId } from '#kernel/ids';
@@ -34,7 +34,7 @@ export class HierarchyController {
       suggestedOnly: queryBoolean(query, 'suggested_only') ?? false,
     };
     const limit = queryInteger(query, 'limit', { min: 1, cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
-    const from = filledText(query, 'from');
+    const from = queryText(query, 'from');
     const token = from === undefined ? undefined : parseHierarchyToken(from, asked);
     const { rooms, hasMore } = await listHierarchy(this.views, requester.userId, {
       ...asked,

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { filledText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
+import { queryText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { formatTimelinePlace } from '#http/tokens/timeline-token';
@@ -44,9 +44,9 @@ export class MessagesController {
     const roomId = parseRoomId(room);
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'dir: required');
-    const filter = parseRoomEventFilter(filledText(query, 'filter'), requester.userId);
+    const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? filter.limit ?? DEFAULT_LIMIT;
-    const tokens = { from: filledText(query, 'from'), to: filledText(query, 'to') };
+    const tokens = { from: queryText(query, 'from'), to: queryText(query, 'to') };
     const bounds = await parseTimelineBounds(views, roomId, tokens, direction);
     const open = await openRoom(views, roomId, await readerOf(views, requester), 'events');
     const request = { direction, ...bounds, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
@@ -82,7 +82,7 @@ export class MessagesController {
     @Param('eventId') eventId: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
-    const filter = parseRoomEventFilter(filledText(query, 'filter'), requester.userId);
+    const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const reader = await readerOf(this.views, requester);
     const found = await getContext(this.views, parseRoomId(roomId), parseEventId(eventId), reader, limit, filter);

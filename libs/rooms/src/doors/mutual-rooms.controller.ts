@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { filledText, type Query as QueryValues, requiredText } from '#http/query';
+import { queryText, type Query as QueryValues, requiredText } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
 import { isRoomId, type RoomId, type UserId } from '#kernel/ids';
@@ -21,14 +21,14 @@ export class MutualRoomsController {
 
   @Get('v1/mutual_rooms')
   async mutualRooms(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<object> {
-    const { joined, count, next } = await this.#list(requester, query, filledText(query, 'from'));
+    const { joined, count, next } = await this.#list(requester, query, queryText(query, 'from'));
     return { joined, count, next_batch: next };
   }
 
   /** As clients ask for it that are older than v1.19 (MSC2666 before it was merged). */
   @Get('unstable/uk.half-shot.msc2666/user/mutual_rooms')
   async unstable(@CurrentRequester() requester: Requester, @Query() query: QueryValues): Promise<object> {
-    const from = filledText(query, 'from') ?? filledText(query, 'batch_token');
+    const from = queryText(query, 'from') ?? queryText(query, 'batch_token');
     const { joined, count, next } = await this.#list(requester, query, from);
     return { joined, count, next_batch: next, next_batch_token: next };
   }

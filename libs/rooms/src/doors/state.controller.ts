@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { filledText, type Query as QueryValues, queryEnum } from '#http/query';
+import { queryText, type Query as QueryValues, queryEnum } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -74,7 +74,7 @@ export class StateController {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
-    const token = filledText(query, 'at');
+    const token = queryText(query, 'at');
     const membership = queryEnum(query, 'membership', MEMBERSHIPS);
     const notMembership = queryEnum(query, 'not_membership', MEMBERSHIPS);
     const open = await openRoom(this.views, roomId, await readerOf(this.views, requester));

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
-import { filledText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
+import { queryText, type Query as QueryValues, queryEnum, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { formatThreadsToken, parseThreadsToken } from '#http/tokens/threads-token';
@@ -35,7 +35,7 @@ export class ThreadsController {
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const { history } = this.views;
-    const from = filledText(query, 'from');
+    const from = queryText(query, 'from');
     const token = from === undefined ? undefined : parseThreadsToken(history, from);
     const request = {
       // The order in which threads ended is another since: all are told again.

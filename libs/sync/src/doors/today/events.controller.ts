@@ -4,7 +4,7 @@ import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
-import { filledText, type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
+import { queryText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { parseEventStreamPlace } from '#http/tokens/event-stream-places';
@@ -42,7 +42,7 @@ export class EventsController {
     @Query() query: QueryValues,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
-    const from = filledText(query, 'from');
+    const from = queryText(query, 'from');
     const room = queryText(query, 'room_id');
     const request = {
       requester,

@@ -5,7 +5,7 @@ import { Authenticated, CurrentRequester, CurrentSession } from '#http/authentic
 import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { isAlphaDoor, TODAY_AND_ALPHA, under } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
-import { filledText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
+import { queryText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import type { Requester } from '#kernel/requester';
@@ -30,8 +30,8 @@ export class SyncController {
     @Req() request: FastifyRequest,
   ): Promise<RawJson> {
     const options = {
-      since: filledText(query, 'since'),
-      filter: filledText(query, 'filter'),
+      since: queryText(query, 'since'),
+      filter: queryText(query, 'filter'),
       fullState: queryBoolean(query, 'full_state') ?? false,
       stateAfter: readStateAfter(query),
       timeout: queryInteger(query, 'timeout') ?? 0,

@@ -5,7 +5,7 @@ import { Authenticated, CurrentRequester, CurrentSession } from '#http/authentic
 import { V1 } from '#http/client-paths';
 import type { OpenSession } from '#http/open-session';
 import { planPage, readPageParameters } from '#http/pagination';
-import { filledText, type Query as QueryValues, queryBoolean, queryInteger, queryText } from '#http/query';
+import { queryText, type Query as QueryValues, queryBoolean, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
 import { eventStreamPlaces } from '#http/tokens/event-stream-places';
@@ -92,7 +92,7 @@ export class EventsV1Controller {
 
   /** The filters of today, by id or as JSON, which the documents of the time left for later. */
   #filterOf({ userId }: Requester, query: QueryValues): Promise<SyncFilter> {
-    return this.filters.get(userId, filledText(query, 'filter'));
+    return this.filters.get(userId, queryText(query, 'filter'));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { type Query, filledText, queryInteger } from '#http/query';
+import { type Query, queryText, queryInteger } from '#http/query';
 import type { RoomConfig, SlidingList, SlidingRequest } from '../sliding-request.js';
 import { type StatePattern, WantedState } from '../wanted-state.js';
 import {
@@ -37,7 +37,7 @@ export function readUnstableRequest(query: Query, body: JsonObject, userId: User
   });
   const request: SlidingRequest = {
     connId: findText(body, 'conn_id') ?? '',
-    pos: filledText(query, 'pos'),
+    pos: queryText(query, 'pos'),
     timeout: queryInteger(query, 'timeout') ?? 0,
     lists: readLists(body, readList),
     subscriptions: readSubscriptions(body, readConfig),
