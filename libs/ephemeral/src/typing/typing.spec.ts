@@ -57,6 +57,7 @@ describe('Typing', () => {
     expect(typing.hasNews(room, after, after)).toBe(false);
     expect(typing.hasNews(room, before, before)).toBe(false);
     expect(typing.hasNews('!other:x' as RoomId, before, after)).toBe(false);
+    expect([before, after, NO_TYPING].map((since) => typing.isQuietSince(since))).toEqual([false, true, false]);
   });
 
   it('says nothing where nothing changes', () => {

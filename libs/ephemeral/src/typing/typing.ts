@@ -94,6 +94,11 @@ export class Typing implements OnModuleDestroy {
     return since.sequence < this.#floor && namesRoom(since, roomId);
   }
 
+  /** Whether no list has changed since, so that `hasNews` is false of every room. */
+  isQuietSince(since: TypingMark): boolean {
+    return since.run === this.#run && since.sequence >= this.#sequence;
+  }
+
   /** Calls the listener after each change of a room's list. Answers how to end that. */
   onChange(listener: TypingListener): () => void {
     this.#listeners.add(listener);

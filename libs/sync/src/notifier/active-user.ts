@@ -18,7 +18,8 @@ export interface KnownRoom {
 
 /** A user who syncs now or did lately. Kept up to date by ActiveUsers; others only read it. */
 export class ActiveUser {
-  readonly rooms = new Map<RoomId, KnownRoom>();
+  readonly #rooms = new Map<RoomId, KnownRoom>();
+  #roomsMark: object = {};
   readonly interests = new Set<Interest>();
   /** When somebody last asked for it, in milliseconds since the epoch. */
   usedAt: number;
@@ -36,6 +37,15 @@ export class ActiveUser {
     this.usedAt = now;
     this.#lastFact = since;
     this.#lastMessage = since;
+  }
+
+  get rooms(): ReadonlyMap<RoomId, KnownRoom> {
+    return this.#rooms;
+  }
+
+  /** Another object after each change of `rooms`: by it whoever has looked at them knows whether they are as they were. */
+  get roomsMark(): object {
+    return this.#roomsMark;
   }
 
   /** Whether the user's own streams have facts behind a position; undefined where that has to be looked up. */
@@ -68,7 +78,7 @@ export class ActiveUser {
   load(roomId: RoomId, row: UserRoomRow): boolean {
     const known = this.rooms.get(roomId);
     const forgotten = row.forgotten === true;
-    if (known === undefined || known.position < row.pos) this.rooms.set(roomId, this.#known(row, forgotten));
+    if (known === undefined || known.position < row.pos) this.#put(roomId, this.#known(row, forgotten));
     else if (known.position === row.pos && forgotten) this.forget(roomId);
     return this.rooms.get(roomId)?.membership === 'join';
   }
@@ -78,19 +88,24 @@ export class ActiveUser {
     const known = this.rooms.get(roomId);
     if (known !== undefined && known.position >= position) return;
     const row = { membership, pos: position, sender, prev: known?.membership };
-    this.rooms.set(roomId, this.#known(row, isAway(membership) && known?.forgotten === true));
+    this.#put(roomId, this.#known(row, isAway(membership) && known?.forgotten === true));
   }
 
   /** Notes that the user wants to hear of a room no more. */
   forget(roomId: RoomId): void {
     const known = this.rooms.get(roomId);
     if (known !== undefined && isAway(known.membership)) {
-      this.rooms.set(roomId, { ...known, forgotten: true });
+      this.#put(roomId, { ...known, forgotten: true });
     }
   }
 
   wake(): void {
     for (const interest of this.interests) interest.wake();
+  }
+
+  #put(roomId: RoomId, known: KnownRoom): void {
+    this.#rooms.set(roomId, known);
+    this.#roomsMark = {};
   }
 
   /** PERF: of most rooms, which users are in, there are thousands. */

@@ -49,4 +49,28 @@ describe('LastTouched', () => {
     touched.learn('a', at(10), at(10));
     expect(touched.hasHappenedSince('a', at(9))).toBe(true);
   });
+
+  it('tells to which things something happened behind a position, unless it does not know or that was too often', () => {
+    const touched = new LastTouched(at(10), 100);
+    for (const [n, key] of ['a', 'b', 'a', 'c'].entries()) touched.touch(key, at(11 + n));
+
+    expect([...touched.keysSince(at(14), 10)!]).toEqual([]);
+    expect([...touched.keysSince(at(12), 10)!].sort()).toEqual(['a', 'c']);
+    expect([...touched.keysSince(at(10), 10)!].sort()).toEqual(['a', 'b', 'c']);
+    expect(touched.keysSince(at(9), 10)).toBeUndefined();
+    expect(touched.keysSince(at(10), 3)).toBeUndefined();
+  });
+
+  it('tells the same of each thing by itself and of all together, however much happened', () => {
+    const touched = new LastTouched(at(0), 20);
+    const rooms = Array.from({ length: 37 }, (_, n) => `room${n}`).sort();
+    for (let n = 1; n <= 500; n++) {
+      touched.touch(rooms[(n * n) % 37]!, at(n));
+      for (const since of [n - 1, n - 5, n - 30].filter((position) => position >= 0)) {
+        const keys = touched.keysSince(at(since), 1_000);
+        const each = rooms.filter((room) => touched.hasHappenedSince(room, at(since)) !== false);
+        if (keys !== undefined) expect([...keys].sort()).toEqual(each);
+      }
+    }
+  });
 });

@@ -8,6 +8,8 @@ import type { Position } from '#kernel/position';
 export class LastTouched {
   /** In the order of touching, so the first is the oldest. */
   readonly #positions = new Map<string, Position>();
+  /** Every touch in its order, of which the last of each thing counts. */
+  #log: (readonly [position: Position, key: string])[] = [];
   #floor: Position;
   #newest: Position;
 
@@ -27,6 +29,9 @@ export class LastTouched {
   touch(key: string, position: Position): void {
     this.#positions.delete(key);
     this.#positions.set(key, position);
+    this.#log.push([position, key]);
+    if (this.#log.length > 2 * this.#positions.size + 16)
+      this.#log = this.#log.filter(([at, touched]) => this.#positions.get(touched) === at);
     if (position > this.#newest) this.#newest = position;
     if (this.#positions.size <= this.capacity) return;
     const [oldest, last] = this.#positions.entries().next().value as [string, Position];
@@ -53,5 +58,21 @@ export class LastTouched {
     const last = this.#positions.get(key);
     if (last !== undefined) return last > since;
     return since >= this.#floor ? false : undefined;
+  }
+
+  /**
+   * The things to which something happened behind a position; undefined where that is not remembered, or was more often than `most`.
+   * PERF: costs as much as happened since, and nothing for what did not.
+   */
+  keysSince(since: Position, most: number): ReadonlySet<string> | undefined {
+    if (since < this.#floor) return undefined;
+    const keys = new Set<string>();
+    for (let i = this.#log.length - 1; i >= 0; i--) {
+      const [position, key] = this.#log[i]!;
+      if (position <= since) break;
+      if (this.#log.length - i > most) return undefined;
+      keys.add(key);
+    }
+    return keys;
   }
 }

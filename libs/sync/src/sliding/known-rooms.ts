@@ -25,7 +25,14 @@ export interface ListedRoom {
 /** The rooms of a user, the one with the last activity first, as of a moment. */
 interface Listing {
   readonly upTo: Position;
+  /** `ActiveUser.roomsMark` by then. */
+  readonly mark: object;
   readonly rooms: readonly ListedRoom[];
+}
+
+interface Comparison {
+  readonly kept: readonly ListedRoom[];
+  readonly stale: readonly RoomId[];
 }
 
 const USERS = 20_000;
@@ -58,25 +65,36 @@ export class KnownRooms {
 
   /** The rooms that a user has or had to do with, the one with the last activity first. */
   async list(user: ActiveUser): Promise<readonly ListedRoom[]> {
-    const { userId, rooms } = user;
+    const { userId, roomsMark: mark } = user;
     // What happens while the rows are read is looked at the next time, and what views lack that are paused once they have it.
     const passed = this.views.position(KnownRooms.covers);
     const upTo = passed < this.active.position ? passed : this.active.position;
     const before = this.#listings.get(userId);
+    const { kept, stale } = this.#compare(before, user);
+    const read = stale.length === 0 ? [] : (await this.#read(user, stale)).sort(byPlace);
+    const listed = merged(read, kept);
+    this.#listings.set(userId, { upTo, mark, rooms: listed });
+    return listed;
+  }
+
+  /** What of a listing is still so, in its order, and which rooms are to be read. */
+  #compare(before: Listing | undefined, { rooms, roomsMark }: ActiveUser): Comparison {
+    const recent = this.active.recent.rooms;
+    const happened = before?.mark === roomsMark ? recent.keysSince(before.upTo, rooms.size) : undefined;
+    if (before !== undefined && happened !== undefined) {
+      // Of a room that the user is not in, only what they became there counts.
+      const stale = [...happened].filter((roomId) => rooms.get(roomId as RoomId)?.membership === 'join') as RoomId[];
+      if (stale.length === 0) return { kept: before.rooms, stale };
+      const isStale = new Set(stale);
+      return { kept: before.rooms.filter(({ roomId }) => !isStale.has(roomId)), stale };
+    }
     const isStill = ({ roomId, known }: ListedRoom): boolean =>
       rooms.get(roomId) === known &&
-      (known.membership !== 'join' || this.active.recent.rooms.hasHappenedSince(roomId, before!.upTo) === false);
-    if (before !== undefined && before.rooms.length === rooms.size && before.rooms.every(isStill)) {
-      if (upTo > before.upTo) this.#listings.set(userId, { upTo, rooms: before.rooms });
-      return before.rooms;
-    }
-    const kept = (before?.rooms ?? []).filter(isStill);
+      (known.membership !== 'join' || recent.hasHappenedSince(roomId, before!.upTo) === false);
+    const kept = before?.rooms.filter(isStill) ?? [];
     const isKept = new Set(kept.map(({ roomId }) => roomId));
     const stale = [...rooms.keys()].filter((roomId) => !isKept.has(roomId));
-    const read = (await this.#read(user, stale)).sort(byPlace);
-    const listed = merged(read, kept);
-    this.#listings.set(userId, { upTo, rooms: listed });
-    return listed;
+    return { kept: kept.length === before?.rooms.length ? before.rooms : kept, stale };
   }
 
   async #read({ userId, rooms }: ActiveUser, roomIds: readonly RoomId[]): Promise<ListedRoom[]> {
@@ -125,6 +143,7 @@ function byPlace(a: ListedRoom, b: ListedRoom): number {
 
 /** Two lists in their order as one. */
 function merged(a: readonly ListedRoom[], b: readonly ListedRoom[]): readonly ListedRoom[] {
+  if (a.length === 0) return b;
   if (b.length === 0) return a;
   const all: ListedRoom[] = [];
   let i = 0;

@@ -7,11 +7,11 @@ import { compileSyncFilter } from '../filters/sync-filter.js';
 import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
-import { type ExtensionContext, isInScope, type ToldOf } from './extensions/extension-context.js';
+import { isInScope, type ToldOf } from './extensions/extension-context.js';
 import { SlidingExtensions } from './extensions/sliding-extensions.js';
 import { KnownRooms, type ListedRoom } from './known-rooms.js';
 import { ListSubjects } from './list-subjects.js';
-import { LeftBehind } from './left-behind.js';
+import { type HasNews, LeftBehind } from './left-behind.js';
 import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomUpdate } from './room-update.js';
 import { type SelectedRoom, type Selection, selectRooms } from './select-rooms.js';
@@ -70,14 +70,16 @@ export class SlidingAnswers {
     const updates: RoomUpdate[] = [];
     const answered: ToldOf[] = [];
     const looks = new Looks();
+    const hasNews = sync.since && (await this.leftBehind.newsSince({ sync, user }, sync.since));
     for (const [roomId, selected] of selection.rooms) {
       const before = told.rooms.get(roomId);
-      const after = momentOf(sync, before);
       const isDirect = direct.has(roomId);
       const marks = marksOf(request.extensions, selected, before, isDirect);
-      const look = looks.at(selected, before, after?.position);
-      // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
       const isAsItWas = before !== undefined && before.upTo === undefined && before.marks === marks;
+      // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
+      if (isAsItWas && looks.hasEnough(selected, before) && hasNews?.(selected.room, before) === false) continue;
+      const after = momentOf(sync, before);
+      const look = looks.at(selected, before, after?.position);
       const mayHaveNews = look.mayHaveNews || this.leftBehind.mayHaveReceipts(roomId, after?.position);
       if (isAsItWas && !mayHaveNews) {
         answered.push({ selected, told: before, after });
@@ -94,7 +96,7 @@ export class SlidingAnswers {
     }
     const context = { sync, user, wanted: request.extensions, rooms: answered, told: told.extensions };
     const { texts, isNews } = await this.extensions.read(context);
-    await this.#leaveBehind(context, all, selection, told, change);
+    if (hasNews !== undefined) this.#leaveBehind(sync.since!, all, selection, { told, change, hasNews });
     const { accountData, e2ee } = request.extensions;
     for (const [name, isWanted] of [
       ['account_data', accountData !== undefined],
@@ -168,22 +170,27 @@ export class SlidingAnswers {
   }
 
   /** Notes up to where the client has the rooms that something happened in and that this answer is not about. */
-  async #leaveBehind(
-    context: ExtensionContext,
+  #leaveBehind(
+    { position }: StreamMoment,
     all: readonly ListedRoom[],
     selection: Selection,
-    told: ToldChange,
-    change: { readonly rooms: Map<RoomId, ToldRoom> },
-  ): Promise<void> {
-    const { since } = context.sync;
-    if (since === undefined || told.rooms.size === 0) return;
-    const hasNews = await this.leftBehind.newsSince(context, since);
+    { told, change, hasNews }: Standing,
+  ): void {
+    if (told.rooms.size === 0) return;
     for (const room of all) {
+      if (selection.rooms.has(room.roomId)) continue;
       const before = told.rooms.get(room.roomId);
-      if (before === undefined || before.upTo !== undefined || selection.rooms.has(room.roomId)) continue;
-      if (hasNews(room, before)) change.rooms.set(room.roomId, toldUntil(before, since.position));
+      if (before === undefined || before.upTo !== undefined || !hasNews(room, before)) continue;
+      change.rooms.set(room.roomId, toldUntil(before, position));
     }
   }
+}
+
+/** How a client stands to rooms, what becomes of that, and in which there is news. */
+interface Standing {
+  readonly told: ToldChange;
+  readonly change: { readonly rooms: Map<RoomId, ToldRoom> };
+  readonly hasNews: HasNews;
 }
 
 /** What is known of a room without reading it. */
@@ -204,8 +211,13 @@ class Looks {
   at({ room, config }: SelectedRoom, told: ToldRoom | undefined, after: Position | undefined): Look {
     if (told === undefined || after === undefined) return { isActive: true, wantsMore: false, mayHaveNews: true };
     const isActive = room.place > after || room.known.position > after;
-    const wantsMore = config.timelineLimit > told.limit || !this.#isCovered(config.state, told.state);
+    const wantsMore = !this.hasEnough({ config }, told);
     return isActive || wantsMore ? { isActive, wantsMore, mayHaveNews: true } : NO_NEWS;
+  }
+
+  /** Whether no more is wanted of a room than its client was told. */
+  hasEnough({ config }: Pick<SelectedRoom, 'config'>, told: ToldRoom): boolean {
+    return config.timelineLimit <= told.limit && this.#isCovered(config.state, told.state);
   }
 
   #isCovered(wanted: WantedState, told: WantedState): boolean {
