@@ -95,6 +95,7 @@ class World {
       put: (collection: string, key: readonly string[], value: string) => writes.push({ collection, key, value }),
     };
     LISTED_ROOMS.put(rows as never, [BOB, ROOM], { joined: isShared, position });
+    LISTED_ROOMS.put(rows as never, [ALICE, ROOM], { joined: true, position: positionOf(0) });
     LISTED_MOVES.put(rows as never, [ROOM, positionOf(0), ALICE], 'join');
     await this.readModels.write(writes);
   }
@@ -151,7 +152,9 @@ describe('the devices of a user of another server', () => {
     expect(await world.receive.update('b.example' as ServerName, update)).toBe(false);
     await world.share(true);
     expect(await world.receive.update('c.example' as ServerName, update)).toBe(false);
-    expect(await world.receive.update(OURS, { ...update, user_id: ALICE })).toBe(false);
+    // What would come of it where it is heard: nobody tells us of our own.
+    expect(await world.receive.update(OURS, { ...update, user_id: ALICE, prev_id: [] })).toBe(false);
+    expect(await world.receive.updateSigningKeys(OURS, { user_id: ALICE })).toBe(false);
     for (const odd of [{}, { ...update, stream_id: 'x' }, { ...update, device_id: 1 }, { ...update, prev_id: 1 }]) {
       expect(await world.receive.update('b.example' as ServerName, odd)).toBe(false);
     }

@@ -4,7 +4,8 @@ import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { ALICE, BOB, LocalRoom } from '#testing/local-room';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { positionOf } from '#testing/position-of';
-import { project, type StreamFact } from '#testing/project';
+import { MemoryReadModels } from '#testing/memory-read-models';
+import { applyFacts, project, recordFacts, rowsOf as rowsOfProjector, type StreamFact } from '#testing/project';
 import { deviceListsProjector } from './device-lists.projector.js';
 
 /** The rows of a collection that facts make, without its name. */
@@ -57,6 +58,21 @@ describe('who came to a room and left it', () => {
   });
 });
 
+it('stays as it was last where facts before that come once more', async () => {
+  const log = new MemoryEventStore();
+  const room = await LocalRoom.begin(log);
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+  await room.setMembership(BOB, 'join');
+  const joined = log.facts.at(-1)!;
+  await room.setMembership(BOB, 'leave');
+  const projector = deviceListsProjector(createRoomFactReader());
+  const store = new MemoryReadModels();
+  await applyFacts(projector, log.facts, store);
+  const before = await rowsOfProjector(projector, store);
+  await applyFacts(projector, [joined], store);
+  expect(await rowsOfProjector(projector, store)).toEqual(before);
+});
+
 describe('whose keys changed', () => {
   const renamed = (userId: string): StreamFact => ({ stream: `user-${userId}`, type: 'device-renamed', data: {} });
   const signed = (...of: string[]): StreamFact => ({
@@ -69,6 +85,16 @@ describe('whose keys changed', () => {
     const facts = [renamed(ALICE), renamed(BOB), renamed(ALICE)];
     expect(await rowsOf('key-changes', facts)).toEqual({ [positionOf(2)]: BOB, [positionOf(3)]: ALICE });
     expect(await rowsOf('last-key-changes', facts)).toEqual({ [BOB]: positionOf(2), [ALICE]: positionOf(3) });
+  });
+
+  it('stays where it was last where facts before that come once more', async () => {
+    const projector = deviceListsProjector(createRoomFactReader());
+    const facts = recordFacts([renamed(ALICE), signed(BOB), renamed(ALICE), signed(BOB)]);
+    const store = new MemoryReadModels();
+    await applyFacts(projector, facts, store);
+    const before = await rowsOfProjector(projector, store);
+    await applyFacts(projector, facts.slice(0, 2), store);
+    expect(await rowsOfProjector(projector, store)).toEqual(before);
   });
 
   it('for who signed them alone is told apart', async () => {

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
-import type { EventId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { redact } from '#protocol/redaction/redact';
+import type { RoomEvent } from '#protocol/room-event';
+import { StateTrie } from '#protocol/state-trie/state-trie';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
@@ -14,6 +16,8 @@ import type { MemoryRoom } from '#testing/receiving/memory-room';
 import { recordedFactsOf } from '#testing/receiving/verify-facts';
 import { factWithPdu } from '../facts/fact-text.js';
 import type { PduAccepted, PduRedacted } from '../facts/room-facts.js';
+import type { VerifiedEvents } from './verified-events.js';
+import { VerifiedRedactions } from './verified-redactions.js';
 import { type Finding, RoomVerifier } from './verify-room.js';
 
 const SERVERS = [
@@ -221,5 +225,60 @@ describe('what was said before anybody else was in the room', () => {
     ]);
     await others.redact(first, redactedBy);
     expect(check(await others.facts(), local.roomId)).toEqual([]);
+  });
+});
+
+describe('redactions that wait for an event', () => {
+  const of = findRoomVersion('11')!;
+  const event = (eventId: string, more: Partial<RoomEvent> = {}): RoomEvent => ({
+    eventId: eventId as EventId,
+    roomId: '!r:a.example' as RoomId,
+    type: 'm.room.message',
+    sender: BOB,
+    stateKey: undefined,
+    content: {},
+    originServerTs: 0,
+    depth: 1,
+    prevEvents: [],
+    authEvents: [],
+    redacts: undefined,
+    pdu: {},
+    ...more,
+  });
+  const create = event('$create', { type: 'm.room.create', stateKey: '', sender: ALICE, content: { creator: ALICE } });
+  const hello = event('$hello');
+
+  /** So many of Alice, who made the room. */
+  function waiting(count: number): VerifiedRedactions {
+    const events = { get: () => undefined, createEvent: create } as unknown as VerifiedEvents;
+    const redactions = new VerifiedRedactions(of, events);
+    for (let i = 0; i < count; i++) {
+      const one = event(`$r${i}`, { type: 'm.room.redaction', sender: ALICE, redacts: hello.eventId });
+      expect(redactions.accept(one, StateTrie.empty, undefined, {} as PduAccepted)).toEqual([]);
+    }
+    return redactions;
+  }
+
+  test('are to take effect, each of them, as it comes; and none again once it has its place', () => {
+    const redactions = waiting(2);
+    redactions.take(hello, false);
+    expect(redactions.takeLeftOut()).toHaveLength(2);
+    redactions.take(hello, true);
+    expect(redactions.takeLeftOut()).toHaveLength(2);
+    redactions.take(hello, true);
+    expect(redactions.takeLeftOut()).toEqual([]);
+  });
+
+  test('may be left out where there are so many that a server looks at some of them alone, and not before', () => {
+    for (const [count, leftOut] of [
+      [999, 999],
+      [1000, 0],
+    ] as const) {
+      const redactions = waiting(count);
+      redactions.take(hello, true);
+      const problems = redactions.accept(hello, StateTrie.empty, undefined, {} as PduAccepted);
+      expect(problems).toHaveLength(leftOut === 0 ? 0 : 1);
+      expect(redactions.takeLeftOut()).toHaveLength(leftOut);
+    }
   });
 });

@@ -181,6 +181,32 @@ describe('a redaction that takes effect as it is accepted', () => {
   });
 });
 
+it('is refused where it would have none on what it stands on, though who sends it has the level by now', async () => {
+  const dave = '@dave:a.example' as UserId;
+  await home.join(dave, roomId);
+  // Nobody here may bring extremities together before.
+  const levels = { users: { [CAROL]: 100, [ALICE]: 90, [BOB]: 50, [dave]: 40 }, redact: 40 };
+  const events = { 'org.matrix.dummy_event': 100 };
+  await home.setState(ALICE, roomId, 'm.room.power_levels', { ...levels, events });
+  await there.hear(home);
+  const joins = [await there.joins(BOB), await there.joins(CAROL)];
+  const hello = await there.says('hello', { sender: CAROL });
+  const prev = [hello.event.eventId];
+  // More extremities than an event may name: the next stands on what takes Dave's level away, and not on why that counts for nothing.
+  const branches: ForeignPdu[] = [];
+  for (let i = 0; i < 25; i++) branches.push(await there.says(`${i}`, { prev, ts: i }));
+  const content = { ...levels, events, users: { ...levels.users, [dave]: 0 } };
+  branches[5] = await there.makes({ type: 'm.room.power_levels', stateKey: '', content, prev, ts: 5 });
+  const ban = { type: 'm.room.member', sender: CAROL, stateKey: BOB, content: { membership: 'ban' } };
+  branches.push(await there.makes({ ...ban, prev, ts: 100 }));
+  await receive(...joins, hello);
+  await receive(...branches);
+  await home.views.follow();
+  const refused = redactAs(dave, hello.event.eventId);
+  await expect(refused).rejects.toMatchObject({ errcode: 'M_FORBIDDEN', message: 'It would take no effect' });
+  expect(home.redacted(roomId)).toEqual([]);
+});
+
 it('takes effect on an event of ours that somebody whom the policy asked knew before it was here', async () => {
   await home.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 50 } });
   await there.hear(home);
