@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { ChangePushRuleHandler } from './commands/change-push-rule.js';
 import { CopyRoomRulesHandler } from './commands/copy-room-rules.js';
 import { RemovePushRuleHandler } from './commands/remove-push-rule.js';
+import { SwitchOnThreadRulesHandler } from './commands/switch-on-thread-rules.js';
 import { SetPushRuleHandler } from './commands/set-push-rule.js';
 import { PushRulesController } from './doors/push-rules.controller.js';
 import { PushersController } from './doors/pushers.controller.js';
@@ -12,6 +13,13 @@ import { PushRules } from './push-rules.js';
 @Module({
   imports: [CqrsModule],
   controllers: [PushRulesController, PushersController],
-  providers: [PushRules, SetPushRuleHandler, RemovePushRuleHandler, ChangePushRuleHandler, CopyRoomRulesHandler],
+  providers: [
+    PushRules,
+    SetPushRuleHandler,
+    RemovePushRuleHandler,
+    ChangePushRuleHandler,
+    CopyRoomRulesHandler,
+    SwitchOnThreadRulesHandler,
+  ],
 })
 export class PushModule {}

@@ -1,6 +1,6 @@
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import type { PushAction, PushRule, PushRuleset } from './push-rule.js';
+import { type PushAction, type PushRule, type PushRuleset, THREAD_SUBSCRIPTION } from './push-rule.js';
 
 const NOTIFY = ['notify'];
 const HIGHLIGHT: PushAction = { set_tweak: 'highlight' };
@@ -16,6 +16,23 @@ function matches(key: string, pattern: string): JsonObject {
 function rule(id: string, conditions: readonly JsonObject[], actions: readonly PushAction[], enabled = true): PushRule {
   return Object.freeze({ rule_id: `.m.rule.${id}`, default: true, enabled, conditions, actions });
 }
+
+/**
+ * MSC4306, "New Push Rules": nothing notifies in threads that the user is not subscribed to, and everything in those that they are.
+ * NOTSPEC: switched off until the user subscribes to a thread (`libs/processes/src/threads`). To those whose clients know nothing of
+ * subscriptions every thread would fall silent, and they could do nothing about it.
+ */
+const POSTCONTENT: readonly PushRule[] = Object.freeze(
+  [false, true].map((subscribed) =>
+    Object.freeze({
+      rule_id: `.io.element.msc4306.rule.${subscribed ? 'subscribed' : 'unsubscribed'}_thread`,
+      default: true,
+      enabled: false,
+      conditions: [{ kind: THREAD_SUBSCRIPTION, subscribed }],
+      actions: subscribed ? ['notify', sound('default')] : [],
+    }),
+  ),
+);
 
 const TWO_MEMBERS: JsonObject = { kind: 'room_member_count', is: '2' };
 
@@ -54,6 +71,7 @@ export function defaultPushRules(userId: UserId): PushRuleset {
       rule('suppress_edits', [isReplacement], []),
     ],
     content: [],
+    postcontent: POSTCONTENT,
     room: [],
     sender: [],
     underride: UNDERRIDE,

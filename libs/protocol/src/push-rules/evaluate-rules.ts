@@ -1,7 +1,14 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { compileGlob, compileWordGlob, hasWords } from '../glob.js';
 import type { RoomEvent } from '../room-event.js';
-import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind, type PushRuleset } from './push-rule.js';
+import {
+  PUSH_RULE_KINDS,
+  type PushAction,
+  type PushRule,
+  type PushRuleKind,
+  type PushRuleset,
+  THREAD_SUBSCRIPTION,
+} from './push-rule.js';
 
 /** What the conditions need beyond the event. */
 export interface PushContext {
@@ -13,6 +20,8 @@ export interface PushContext {
   readonly senderPowerLevel: number;
   /** `notifications` of the room's power levels, as numbers. A level not in it is 50. */
   readonly notificationLevels: Readonly<Record<string, number>>;
+  /** Whether the user is subscribed to the thread that the event is in; undefined: it is in none, or no rule asks (`asksForThreads`). */
+  readonly isSubscribed?: boolean;
 }
 
 /** What one user's rules say of an event. */
@@ -53,6 +62,13 @@ export function compileRules(ruleset: PushRuleset): RuleEvaluator {
     const match = compiled.find(({ conditions }) => conditions.every((holds) => holds(event, context)));
     return match === undefined ? SILENCE : match.verdict;
   };
+}
+
+/** Whether an enabled rule looks at what threads the user is subscribed to: else nobody need look it up. */
+export function asksForThreads(ruleset: PushRuleset): boolean {
+  const asks = ({ enabled, conditions = [] }: PushRule): boolean =>
+    enabled && conditions.some(({ kind }) => kind === THREAD_SUBSCRIPTION);
+  return PUSH_RULE_KINDS.some((kind) => ruleset[kind].some(asks));
 }
 
 function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
@@ -98,6 +114,8 @@ function compileCondition(condition: JsonObject): Condition {
       return roomMemberCount(condition);
     case 'sender_notification_permission':
       return senderNotificationPermission(condition);
+    case THREAD_SUBSCRIPTION:
+      return threadSubscription(condition);
     default:
       return never; // "Unrecognised conditions MUST NOT match any events"
   }
@@ -156,6 +174,12 @@ function senderNotificationPermission({ key }: JsonObject): Condition {
     const level = Object.hasOwn(notificationLevels, key) ? notificationLevels[key] : undefined;
     return senderPowerLevel >= (level ?? DEFAULT_NOTIFICATION_LEVEL);
   };
+}
+
+/** MSC4306: "the event […] is part of a thread", and the user is subscribed to it or not. */
+function threadSubscription({ subscribed }: JsonObject): Condition {
+  if (typeof subscribed !== 'boolean') return never;
+  return (_, { isSubscribed }) => isSubscribed === subscribed;
 }
 
 /** Looks up a property by its path: specification, appendices, "Dot-separated property paths". */

@@ -16,9 +16,12 @@ export type PushRule = {
   readonly pattern?: string;
 };
 
-/** The kinds of rules, in the order in which they are tried. */
-export const PUSH_RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const;
+/** The kinds of rules, in the order in which they are tried. Of `postcontent` (MSC4306) there are none but the server's. */
+export const PUSH_RULE_KINDS = ['override', 'content', 'postcontent', 'room', 'sender', 'underride'] as const;
 export type PushRuleKind = (typeof PUSH_RULE_KINDS)[number];
+
+/** What a condition is called that asks whether the user is subscribed to the thread of an event: MSC4306, while it is not accepted. */
+export const THREAD_SUBSCRIPTION = 'io.element.msc4306.thread_subscription';
 
 /** The rules of a user, each kind in the order of priority. */
 export type PushRuleset = { readonly [kind in PushRuleKind]: readonly PushRule[] };

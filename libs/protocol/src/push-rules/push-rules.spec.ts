@@ -6,12 +6,12 @@ import { parseRoomEvent } from '../parse-room-event.js';
 import type { RoomEvent } from '../room-event.js';
 import { findRoomVersion } from '../room-versions/room-versions.js';
 import { defaultPushRules } from './default-rules.js';
-import { compileRules, evaluateRules, type PushContext, type PushVerdict } from './evaluate-rules.js';
+import { asksForThreads, compileRules, evaluateRules, type PushContext, type PushVerdict } from './evaluate-rules.js';
 import type { PushRule, PushRuleset } from './push-rule.js';
 
 const ME = '@me:domain' as UserId;
 const CONTEXT: PushContext = { displayName: 'Ann', memberCount: 5, senderPowerLevel: 0, notificationLevels: {} };
-const EMPTY: PushRuleset = { override: [], content: [], room: [], sender: [], underride: [] };
+const EMPTY: PushRuleset = { override: [], content: [], postcontent: [], room: [], sender: [], underride: [] };
 
 function event(type: string, content: JsonObject, more: JsonObject = {}): RoomEvent {
   const pdu = {
@@ -126,6 +126,28 @@ describe('the default push rules', () => {
     expect(verdict(event('m.room.tombstone', {}))).toBe('silent');
   });
 
+  it('let subscriptions decide in threads once those about them are switched on, behind mentions and before rooms', () => {
+    const isFollowed = (isSubscribed: boolean): Partial<PushContext> => ({ isSubscribed });
+    expect(rules.postcontent.map(({ rule_id: id, enabled }) => [id, enabled])).toEqual([
+      ['.io.element.msc4306.rule.unsubscribed_thread', false],
+      ['.io.element.msc4306.rule.subscribed_thread', false],
+    ]);
+    expect(asksForThreads(rules)).toBe(false);
+    expect(verdict(message('hello'), isFollowed(false))).toBe('notify');
+    const switchedOn = { ...rules, postcontent: rules.postcontent.map((one) => ({ ...one, enabled: true })) };
+    expect(asksForThreads(switchedOn)).toBe(true);
+    const muted = { ...switchedOn, room: [{ rule_id: '!r:domain', default: false, enabled: true, actions: [] }] };
+    const notifies = (on: RoomEvent, context: Partial<PushContext>, by: PushRuleset): boolean =>
+      evaluateRules(by, on, { ...CONTEXT, ...context }).notify;
+    const mention = message('hello', { 'm.mentions': { user_ids: [ME] } });
+    expect(notifies(message('hello'), {}, switchedOn)).toBe(true);
+    expect(notifies(message('hello'), {}, muted)).toBe(false);
+    expect(notifies(message('hello'), isFollowed(false), switchedOn)).toBe(false);
+    expect(notifies(mention, isFollowed(false), switchedOn)).toBe(true);
+    expect(notifies(message('hello'), isFollowed(true), muted)).toBe(true);
+    expect(notifies(message('hello', { msgtype: 'm.notice' }), isFollowed(true), switchedOn)).toBe(false);
+  });
+
   it('notify for nothing once the master rule is enabled', () => {
     const [master, ...others] = rules.override;
     const muted = { ...rules, override: [{ ...master!, enabled: true }, ...others] };
@@ -134,10 +156,11 @@ describe('the default push rules', () => {
 });
 
 describe('evaluateRules', () => {
-  it('tries override, content, room, sender and underride rules in this order, and each kind in its own', () => {
+  it('tries override, content, postcontent, room, sender and underride rules in this order, and each kind in its own', () => {
     const all: PushRuleset = {
       override: [named('override 1'), named('override 2')],
       content: [named('content', { pattern: 'cake' })],
+      postcontent: [named('postcontent', { conditions: [{ kind: 'room_member_count', is: '5' }] })],
       room: [named('room', { rule_id: '!r:domain' })],
       sender: [named('sender', { rule_id: '@other:domain' })],
       underride: [named('underride')],
@@ -147,11 +170,11 @@ describe('evaluateRules', () => {
       'override 2',
     );
     expect(soundOf({ ...all, override: [] }, 'A CAKE!')).toBe('content');
-    expect(soundOf({ ...all, override: [] }, 'pancakes')).toBe('room');
-    expect(soundOf({ ...all, override: [], room: [named('x', { rule_id: '!x:y' })] }, 'x')).toBe('sender');
-    expect(soundOf({ ...all, override: [], room: [], sender: [named('x', { rule_id: '@x:y' })] }, 'x')).toBe(
-      'underride',
-    );
+    expect(soundOf({ ...all, override: [] }, 'pancakes')).toBe('postcontent');
+    const last = { ...all, override: [], postcontent: [] };
+    expect(soundOf(last, 'pancakes')).toBe('room');
+    expect(soundOf({ ...last, room: [named('x', { rule_id: '!x:y' })] }, 'x')).toBe('sender');
+    expect(soundOf({ ...last, room: [], sender: [named('x', { rule_id: '@x:y' })] }, 'x')).toBe('underride');
     expect(soundOf(EMPTY, 'x')).toBeUndefined();
   });
 

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { THREAD_SUBSCRIPTION } from '#protocol/push-rules/push-rule';
 
 type Check = (value: JsonValue | undefined) => boolean;
 
@@ -9,13 +10,14 @@ const isText: Check = (value) => typeof value === 'string';
 const isScalar: Check = (value) =>
   value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value);
 
-/** What the conditions that the specification knows must have (client-server API, "Push Rules", "Conditions"). */
+/** What the conditions that the specification knows must have (client-server API, "Push Rules", "Conditions"), and MSC4306's. */
 const REQUIRED: ReadonlyMap<string, Readonly<Record<string, Check>>> = new Map<string, Record<string, Check>>([
   ['event_match', { key: isText, pattern: isText }],
   ['event_property_is', { key: isText, value: isScalar }],
   ['event_property_contains', { key: isText, value: isScalar }],
   ['room_member_count', { is: isText }],
   ['sender_notification_permission', { key: isText }],
+  [THREAD_SUBSCRIPTION, { subscribed: (value) => typeof value === 'boolean' }],
 ]);
 
 /**

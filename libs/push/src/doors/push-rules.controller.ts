@@ -58,7 +58,11 @@ class ActionsBody {
   @IsArray() actions!: PushAction[];
 }
 
+/** What libraries (ruma) call it in paths while MSC4306 is not accepted. */
+const UNSTABLE_POSTCONTENT = 'io.element.msc4306.postcontent';
+
 function parseKind(text: string): PushRuleKind {
+  if (text === UNSTABLE_POSTCONTENT) return 'postcontent';
   const kind = PUSH_RULE_KINDS.find((one) => one === text);
   if (kind === undefined) throw new MatrixError('M_INVALID_PARAM', 'No such kind of push rule');
   return kind;

@@ -27,7 +27,7 @@ describe('push rules', () => {
 
   it('are the defaults at first, in every place where they can be read', async () => {
     const { global } = (await get('/')).body as { global: Record<string, { rule_id: string }[]> };
-    expect(Object.keys(global)).toEqual(['override', 'content', 'room', 'sender', 'underride']);
+    expect(Object.keys(global)).toEqual(['override', 'content', 'postcontent', 'room', 'sender', 'underride']);
     expect(global['override']![0]).toMatchObject({ rule_id: '.m.rule.master', default: true, enabled: false });
     expect((await get('/global/')).body).toEqual(global);
     expect((await get('/global/underride/.m.rule.message')).body).toMatchObject({ actions: ['notify'] });
@@ -120,6 +120,9 @@ describe('push rules', () => {
     [{ kind: 'event_property_contains', key: 'content.x', value: {} }, 'M_BAD_JSON'],
     [{ kind: 'room_member_count', is: 2 }, 'M_BAD_JSON'],
     [{ kind: 'sender_notification_permission' }, 'M_MISSING_PARAM'],
+    [{ kind: 'io.element.msc4306.thread_subscription' }, 'M_MISSING_PARAM'],
+    [{ kind: 'io.element.msc4306.thread_subscription', subscribed: 'yes' }, 'M_BAD_JSON'],
+    [{ kind: 'io.element.msc4306.thread_subscription', subscribed: true }, undefined],
     [{ kind: 'event_property_is', key: 'content.x', value: null }, undefined],
     [{ kind: 'contains_display_name' }, undefined],
     [{ kind: 'org.example.new', value: { any: [1.5] } }, undefined],
@@ -130,7 +133,7 @@ describe('push rules', () => {
   });
 
   it.each(['GET', 'PUT', 'DELETE'] as const)(
-    'have five kinds: %s of another is refused, in any scope',
+    'have six kinds: %s of another is refused, in any scope',
     async (method) => {
       const body = method === 'PUT' ? { actions: [], enabled: true } : undefined;
       for (const path of ['/global/not_a_kind/x', '/not_a_scope/room/x', '/device/phone/room/x']) {
@@ -145,6 +148,21 @@ describe('push rules', () => {
       }
     },
   );
+
+  it('about threads are the server’s, switched under either name of their kind, and nobody’s own', async () => {
+    const id = '.io.element.msc4306.rule.subscribed_thread';
+    expect((await get(`/global/postcontent/${id}/enabled`)).body).toEqual({ enabled: false });
+    await put(`/global/io.element.msc4306.postcontent/${id}/enabled`, { enabled: true });
+    expect((await get(`/global/postcontent/${id}`)).body).toEqual({
+      rule_id: id,
+      default: true,
+      enabled: true,
+      conditions: [{ kind: 'io.element.msc4306.thread_subscription', subscribed: true }],
+      actions: ['notify', { set_tweak: 'sound', value: 'default' }],
+    });
+    const { status, body } = await put('/global/postcontent/mine', { actions: [], conditions: [] });
+    expect([status, body['errcode']]).toEqual([400, 'M_INVALID_PARAM']);
+  });
 
   it('are switched by true or false alone in the API of 2015, and by an object', async () => {
     const path = '/global/override/.m.rule.master/enabled';

@@ -3,9 +3,9 @@ import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { PushAction, PushRuleKind } from '#protocol/push-rules/push-rule';
 import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
-import { type PushRuleChanges, countOwnRules, evolvePushRules, ownRules } from './push-rule-changes.js';
+import { type PushRuleChanges, countOwnRules, defaultRuleKey, evolvePushRules, ownRules } from './push-rule-changes.js';
 import { succeedingRules } from './succeeding-rules.js';
-import { findRule } from './rules-of-user.js';
+import { findRule, rulesOfUser } from './rules-of-user.js';
 
 const MAX_OWN_RULES = 1000;
 const MAX_ID_BYTES = 255;
@@ -29,10 +29,12 @@ function checkOwnRuleId(ruleId: string): void {
 }
 
 /**
- * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for a bad id or action, M_MISSING_PARAM for a content
+ * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for a bad id, action or kind, M_MISSING_PARAM for a content
  * rule without a pattern, M_UNKNOWN (400) where the rule named by `before` or `after` is none of the user's own.
  */
 export function decideRule(changes: PushRuleChanges, set: PushRuleSet): PushRuleFact[] {
+  // MSC4306: "servers MUST ensure that clients MUST NOT be able to create custom rules with this push rule kind".
+  if (set.kind === 'postcontent') throw new MatrixError('M_INVALID_PARAM', 'No rules of this kind can be made');
   checkOwnRuleId(set.rule_id);
   checkActions(set.actions);
   if (set.kind === 'content' && set.pattern === undefined)
@@ -74,6 +76,15 @@ export function decideRuleActions(
   checkActions(rule.actions);
   if (findRule(userId, changes, rule.kind, rule.rule_id) === undefined) throw noSuchRule();
   return [{ type: 'push-rule-actions-set', data: rule }];
+}
+
+/** The rules about threads that come with the first subscription, where the user never said whether they want them. */
+export function decideThreadRules(userId: UserId, changes: PushRuleChanges): PushRuleFact[] {
+  return rulesOfUser(userId, changes).postcontent.flatMap(({ rule_id }) => {
+    const isSaid = changes.defaults[defaultRuleKey('postcontent', rule_id)]?.enabled !== undefined;
+    const data = { kind: 'postcontent', rule_id, enabled: true } as const;
+    return isSaid ? [] : [{ type: 'push-rule-enabled-set', data }];
+  });
 }
 
 /** Makes the user's rules about a room for the one that replaces it, where that has none. Throws as `decideRule`. */

@@ -4,7 +4,13 @@ import { given as givenFacts, type Expectation, type PlainFact } from '#testing/
 import { project, type StreamFact } from '#testing/project';
 import type { PushRuleFact, PushRuleSet } from '../facts/push-rule-facts.js';
 import { pushRulesProjector } from '../projections/push-rules.projector.js';
-import { decideRule, decideRuleActions, decideRuleEnabled, decideRuleRemoval } from './decide-push-rules.js';
+import {
+  decideRule,
+  decideRuleActions,
+  decideRuleEnabled,
+  decideRuleRemoval,
+  decideThreadRules,
+} from './decide-push-rules.js';
 import { foldPushRuleFact } from './fold-push-rules.js';
 import { NO_CHANGES, type PushRuleChanges } from './push-rule-changes.js';
 import { findRule, rulesOfUser } from './rules-of-user.js';
@@ -53,6 +59,25 @@ describe('push rules', () => {
     given()
       .when(set(rule('a', { kind: 'content' })))
       .thenRefused('M_MISSING_PARAM');
+  });
+
+  it('about threads are switched on where the user never said anything of them, and are never the user’s own', () => {
+    const said = (rule_id: string, enabled: boolean): PushRuleFact => ({
+      type: 'push-rule-enabled-set',
+      data: { kind: 'postcontent', rule_id: `.io.element.msc4306.rule.${rule_id}_thread`, enabled },
+    });
+    const switchOn: Decision = (changes) => decideThreadRules(alice, changes);
+    const both = [said('unsubscribed', true), said('subscribed', true)];
+    given().when(switchOn).then(both);
+    given(...both)
+      .when(switchOn)
+      .then([]);
+    given(said('unsubscribed', false))
+      .when(switchOn)
+      .then([said('subscribed', true)]);
+    given()
+      .when(set(rule('mine', { kind: 'postcontent' })))
+      .thenRefused('M_INVALID_PARAM');
   });
 
   it('of the user’s own are at most a thousand, which can all be changed', () => {

@@ -21,6 +21,7 @@ export function rulesOfUser(userId: UserId, changes: PushRuleChanges): PushRules
   return {
     override: inForce('override'),
     content: inForce('content'),
+    postcontent: inForce('postcontent'),
     room: inForce('room'),
     sender: inForce('sender'),
     underride: inForce('underride'),
