@@ -30,8 +30,12 @@ import { type AuditEntry, auditRoom } from '#rooms/audit/audit-room';
 import { peopleOf } from '#rooms/audit/people';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { THREADS_STREAM_PREFIX } from '#rooms/facts/thread-subscription-facts';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
+import { threadSubscriptionsProjector } from '#rooms/projections/thread-subscriptions.projector';
 import { SLIDING_STREAM_PREFIX } from '#sync/facts/sliding-facts';
 import { foldConnections, NO_CONNECTIONS, sumUp } from '#sync/sliding/device-connections';
+import { project } from '#testing/project';
 import { MemoryEventStore } from '#testing/memory-event-store';
 
 /*
@@ -60,6 +64,7 @@ function golden(name: string): GoldenFact {
 
 /** What has to be in a stream before most other facts mean something. */
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
+  [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
   [REMOTE_DEVICES_PREFIX, ['remote-devices-listed.1']],
@@ -92,6 +97,12 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   }
   if (stream.startsWith(DEVICE_STREAM_PREFIX)) return facts.reduce(foldDeviceKeyFact, NO_KEYS);
   if (stream.startsWith(PRESENCE_STREAM_PREFIX)) return keptIn(facts.at(-1)!);
+  if (stream.startsWith(THREADS_STREAM_PREFIX)) {
+    return project(
+      threadSubscriptionsProjector(createRoomFactReader()),
+      facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown })),
+    );
+  }
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
   if (stream.startsWith(SLIDING_STREAM_PREFIX)) {

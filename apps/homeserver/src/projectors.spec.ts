@@ -251,7 +251,21 @@ describe('the rows of every projector', () => {
       { stream: `presence-${BOB}`, type: 'presence-kept', data: { present: true } },
       { stream: `presence-${BOB}`, type: 'presence-kept', data: { last_active: 2, choice: 'hidden', status_msg: 's' } },
     ];
+    const toThread = (userId: UserId, type: string, data: object = {}): StreamFact => ({
+      stream: `threads-${userId}`,
+      type,
+      data: { room_id: roomId, root: said.eventId, stamp: 1, ...data },
+    });
+    const threads = [
+      toThread(ALICE, 'thread-subscribed'),
+      toThread(ALICE, 'thread-unsubscribed', { stamp: 2, after: said.eventId }),
+      toThread(ALICE, 'thread-subscribed', { stamp: 3, cause: said.eventId }),
+      toThread(BOB, 'thread-subscribed'),
+      toThread(BOB, 'thread-subscriptions-ended'),
+      toThread(CAROL, 'thread-subscribed'),
+    ];
     life = [
+      ...threads,
       ...inRoom,
       past,
       pastThread,

@@ -22,6 +22,7 @@ import { PushRules } from '#push/push-rules';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
+import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
 import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { SyncFilters } from '#sync/filters/sync-filters';
@@ -68,6 +69,7 @@ export function watchCaches(
     'sliding-rooms': of(KnownRooms),
     'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),
+    'thread-subscriptions': of(ThreadSubscriptions),
     'timeline-ends': of(SharedRows),
     'transaction-answers': of(TransactionAnswers),
   };

@@ -38,6 +38,8 @@ export const ERRORS = {
   M_SERVER_NOT_TRUSTED: [400, 'Server not trusted'],
   M_RESOURCE_LIMIT_EXCEEDED: [403, 'A limit of this server was reached'],
   IO_ELEMENT_MSC4388_CONCURRENT_WRITE: [409, 'Somebody else has written there meanwhile'],
+  'IO.ELEMENT.MSC4306.M_NOT_IN_THREAD': [400, 'The event is not in the thread'],
+  'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION': [409, 'The thread was unsubscribed from after the event came'],
   M_WRONG_ROOM_KEYS_VERSION: [403, 'Wrong backup version'],
   M_UNABLE_TO_AUTHORISE_JOIN: [400, 'No known server can authorise this join'],
   M_INVALID_SIGNATURE: [400, 'A signature does not hold'],

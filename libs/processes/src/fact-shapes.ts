@@ -13,6 +13,7 @@ import { LOG_SHAPES } from '#event-store/log-identity';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
 import { ROOM_SHAPES } from '#rooms/facts/room-facts';
+import { THREAD_SUBSCRIPTION_SHAPES } from '#rooms/facts/thread-subscription-facts';
 import { SLIDING_SHAPES } from '#sync/facts/sliding-facts';
 
 /** Every type of fact there is, with its upcasters. A type stands in one stream's list only, or the compiler says so. */
@@ -23,6 +24,7 @@ export const FACT_SHAPES: FactShapes = {
   ...REGISTRATION_TOKEN_SHAPES,
   ...PUSH_RULE_SHAPES,
   ...RECEIPT_SHAPES,
+  ...THREAD_SUBSCRIPTION_SHAPES,
   ...PRESENCE_SHAPES,
   ...CROSS_SIGNING_SHAPES,
   ...DEVICE_KEY_SHAPES,

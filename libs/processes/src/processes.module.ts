@@ -15,6 +15,8 @@ import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
 import { ClosedConnections } from './sliding-sync/closed-connections.effect.js';
+import { EndedThreads } from './threads/ended-threads.effect.js';
+import { ThreadRules } from './threads/thread-rules.effect.js';
 import { EndedPresence } from './ended-presence/ended-presence.effect.js';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
 import { RoomSuccession } from './succession/room-succession.effect.js';
@@ -41,6 +43,8 @@ export const EFFECTS: readonly Type<Effect>[] = [
   RemovedKeys,
   ClosedConnections,
   EndedPresence,
+  EndedThreads,
+  ThreadRules,
 ];
 
 /** What follows from the facts of one domain in another. Needs VIEWS, CONFIG, CLOCK, ALIAS_BOOK and Accounts from global modules. */

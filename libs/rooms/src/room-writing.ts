@@ -33,7 +33,10 @@ import { RedactEventHandler } from './commands/redact-event.js';
 import { SendEventHandler } from './commands/send-event.js';
 import { SetRoomListedHandler } from './commands/set-room-listed.js';
 import { SetStateHandler } from './commands/set-state.js';
+import { SubscribeToThreadHandler } from './commands/subscribe-to-thread.js';
+import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { UnbanUserHandler } from './commands/unban-user.js';
+import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread.js';
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
 import { allowAll, type Policy } from './receive/7-check-policy.js';
@@ -92,6 +95,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   MembershipChanges,
   OtherProcesses,
   Receiving,
+  ThreadSubscriptions,
   AnnounceProfileHandler,
   BanUserHandler,
   CompleteUpgradeHandler,
@@ -113,6 +117,8 @@ export const ROOM_WRITING: readonly Provider[] = [
   SetRoomListedHandler,
   SetStateHandler,
   SettleJoinHandler,
+  SubscribeToThreadHandler,
   UnbanUserHandler,
+  UnsubscribeFromThreadHandler,
   UpgradeRoomHandler,
 ];

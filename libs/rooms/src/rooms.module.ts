@@ -4,6 +4,7 @@ import { CreateRoomController } from './doors/create-room.controller.js';
 import { FindEventsController } from './doors/find-events.controller.js';
 import { HierarchyController } from './doors/hierarchy.controller.js';
 import { MutualRoomsController } from './doors/mutual-rooms.controller.js';
+import { ThreadSubscriptionController } from './doors/thread-subscription.controller.js';
 import { ThreadsController } from './doors/threads.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
 import { MessagesController } from './doors/messages.controller.js';
@@ -16,6 +17,7 @@ import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
 import { SendV1Controller } from './doors/v1/send-v1.controller.js';
 import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
+import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
 /** Rooms: their write side and the doors of today and of 2014/15. */
@@ -27,6 +29,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     FindEventsController,
     HierarchyController,
     MutualRoomsController,
+    ThreadSubscriptionController,
     ThreadsController,
     MembershipController,
     MessagesController,
@@ -39,6 +42,6 @@ import { RoomWorkers } from './worker/room-workers.js';
     SendV1Controller,
   ],
   providers: [...ROOM_WRITING, TransactionAnswers],
-  exports: [RoomWorkers],
+  exports: [RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}

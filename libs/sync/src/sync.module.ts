@@ -9,6 +9,7 @@ import { EventsController } from './doors/today/events.controller.js';
 import { KeyChangesController } from './doors/today/key-changes.controller.js';
 import { SyncController } from './doors/today/sync.controller.js';
 import { UnstableSlidingSyncController } from './doors/unstable/sliding-sync.controller.js';
+import { ThreadSubscriptionsController } from './doors/unstable/thread-subscriptions.controller.js';
 import { SlidingSyncController } from './doors/v4/sliding-sync.controller.js';
 import { EventsV1Controller } from './doors/v1/events-v1.controller.js';
 import { EventPages } from './events/event-page.js';
@@ -33,6 +34,7 @@ import { AccountDataExtension } from './sliding/extensions/account-data-extensio
 import { E2eeExtension } from './sliding/extensions/e2ee-extension.js';
 import { ReceiptsExtension } from './sliding/extensions/receipts-extension.js';
 import { SlidingExtensions } from './sliding/extensions/sliding-extensions.js';
+import { ThreadSubscriptionsExtension } from './sliding/extensions/thread-subscriptions-extension.js';
 import { ToDeviceExtension } from './sliding/extensions/to-device-extension.js';
 import { TypingExtension } from './sliding/extensions/typing-extension.js';
 import { KnownRooms } from './sliding/known-rooms.js';
@@ -61,6 +63,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     KeyChangesController,
     SlidingSyncController,
     SyncController,
+    ThreadSubscriptionsController,
     UnstableSlidingSyncController,
   ],
   providers: [
@@ -96,6 +99,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     SyncFilters,
     SyncHandler,
     SyncStreams,
+    ThreadSubscriptionsExtension,
     ToDeviceExtension,
     TypingExtension,
     UnreadCounts,

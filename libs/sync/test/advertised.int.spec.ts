@@ -6,14 +6,16 @@ import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 let app: SyncApp;
 let alice: SyncUser;
 let bob: SyncUser;
+let carol: SyncUser;
 let roomId: string;
 let root: string;
 
 beforeAll(async () => {
   app = await SyncApp.start();
-  [alice, bob] = await Promise.all([app.register('alice'), app.register('bob')]);
+  [alice, bob, carol] = await Promise.all([app.register('alice'), app.register('bob'), app.register('carol')]);
   roomId = await alice.createRoom({ preset: 'public_chat', room_version: '10' });
   await bob.join(roomId);
+  await carol.join(roomId);
   root = await alice.send(roomId, 'a root');
   await bob.send(roomId, 'in the thread', { 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
 });
@@ -118,6 +120,21 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     const lists = { all: { ranges: [[0, 9]], timeline_limit: 1, required_state: [['m.room.create', '']] } };
     const { rooms } = await new SlidingClient(bob).next({ lists });
     expect(rooms[roomId]).toMatchObject({ initial: true, required_state: [{ type: 'm.room.create' }] });
+  },
+  'org.matrix.msc4306': async () => {
+    const path = `${UNSTABLE}/io.element.msc4306${roomPath(roomId)}/thread/${root}/subscription`;
+    await carol.ok('PUT', path, {});
+    expect(await carol.ok('GET', path)).toEqual({ automatic: false });
+    await carol.ok('DELETE', path);
+    expect((await carol.call('GET', path)).status).toBe(404);
+  },
+  'org.matrix.msc4308': async () => {
+    await carol.ok('PUT', `${UNSTABLE}/io.element.msc4306${roomPath(roomId)}/thread/${root}/subscription`, {});
+    const name = 'io.element.msc4308.thread_subscriptions';
+    const { extensions } = await new SlidingClient(carol).next({ extensions: { [name]: { enabled: true } } });
+    const threads = { subscribed: { [roomId]: { [root]: { automatic: false, bump_stamp: expect.any(Number) } } } };
+    expect(extensions[name]).toMatchObject(threads);
+    expect(await carol.ok('GET', `${UNSTABLE}/io.element.msc4308/thread_subscriptions?dir=b`)).toMatchObject(threads);
   },
   'uk.half-shot.msc2666.query_mutual_rooms': () => mutualRoomsAre(`${UNSTABLE}/uk.half-shot.msc2666/user/mutual_rooms`),
   'uk.half-shot.msc2666.query_mutual_rooms.stable': () => mutualRoomsAre(`${V1}/mutual_rooms`),

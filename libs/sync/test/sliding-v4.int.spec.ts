@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SlidingClient } from '#testing/sliding-client';
-import { roomPath, SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
+import { StableSlidingClient } from '#testing/sliding-client';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 const CREATE = { type: 'm.room.create', state_key: '' };
 const LIST = { range: [0, 19], required_state: { include: [CREATE] }, timeline_limit: 1 };
@@ -18,13 +18,6 @@ interface Told {
 const keysOf = (events: readonly Told[] = []): string[] =>
   events.map(({ type, state_key: key }) => `${type}|${key}`).toSorted();
 
-/** A connection that speaks the shape of MSC4186. */
-class StableClient extends SlidingClient {
-  override ask(body: object, timeout = 0): Promise<SyncAnswer> {
-    return this.user.call('POST', '/_matrix/client/v4/sync', { ...body, timeout, pos: this.pos, conn_id: 'main' });
-  }
-}
-
 describe('sliding sync as of MSC4186', () => {
   let app: SyncApp;
   let users = 0;
@@ -38,7 +31,7 @@ describe('sliding sync as of MSC4186', () => {
   it('tells rooms with their lists and what the user is there, and no unread counts', async () => {
     const alice = await person();
     const room = await alice.createRoom({ name: 'pub' });
-    const client = new StableClient(alice);
+    const client = new StableSlidingClient(alice);
     const first = await client.next(listing());
     expect(first.lists).toEqual({ all: { count: 1 } });
     expect(first.rooms[room]).toMatchObject({
@@ -62,11 +55,11 @@ describe('sliding sync as of MSC4186', () => {
   it('says by null that a room has no name any more', async () => {
     const alice = await person();
     const room = await alice.createRoom({ name: 'pub' });
-    const client = new StableClient(alice);
+    const client = new StableSlidingClient(alice);
     await client.next(listing());
     await alice.setState(room, 'm.room.name', {});
     expect((await client.next(listing())).rooms[room].name).toBeNull();
-    const { rooms } = await new StableClient(await alice.logIn()).next(listing());
+    const { rooms } = await new StableSlidingClient(await alice.logIn()).next(listing());
     expect(rooms[room]).not.toHaveProperty('name');
   });
 
@@ -75,7 +68,7 @@ describe('sliding sync as of MSC4186', () => {
     const room = await alice.createRoom({ preset: 'public_chat' });
     await bob.join(room);
     const event = await alice.setState(room, 'm.room.name', { name: 'pub' });
-    const client = new StableClient(bob);
+    const client = new StableSlidingClient(bob);
     expect((await client.next(listing())).rooms[room].name).toBe('pub');
     await alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r1`, {});
     expect((await client.next(listing())).rooms[room]).toMatchObject({
@@ -91,7 +84,7 @@ describe('sliding sync as of MSC4186', () => {
     await bob.join(room);
     await alice.send(room, 'x');
     const of = async (required_state: object): Promise<string[]> => {
-      const client = new StableClient(alice);
+      const client = new StableSlidingClient(alice);
       return keysOf((await client.next(listing({ required_state }))).rooms[room].required_state);
     };
     const members = [alice, bob].map(({ userId }) => `m.room.member|${userId}`).toSorted();
@@ -106,7 +99,7 @@ describe('sliding sync as of MSC4186', () => {
   it('tells of an invitation its stripped state, and asks for invitations by is_invited', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ invite: [bob.userId] });
-    const { rooms } = await new StableClient(bob).next(listing({ filters: { is_invited: true } }));
+    const { rooms } = await new StableSlidingClient(bob).next(listing({ filters: { is_invited: true } }));
     expect(rooms[room]).toMatchObject({ initial: true, membership: 'invite', lists: ['all'] });
     expect(keysOf(rooms[room].stripped_state)).toContain(`m.room.member|${bob.userId}`);
     expect(rooms[room]).not.toHaveProperty('required_state');
@@ -116,7 +109,7 @@ describe('sliding sync as of MSC4186', () => {
     const alice = await person();
     const room = await alice.createRoom();
     for (let n = 0; n < 3; n++) await alice.send(room, `m${n}`);
-    const client = new StableClient(alice);
+    const client = new StableSlidingClient(alice);
     await client.next(listing());
     const { rooms } = await client.next({ room_subscriptions: { [room]: { required_state: {}, timeline_limit: 3 } } });
     expect(rooms[room].expanded_timeline).toBe(true);
@@ -127,14 +120,14 @@ describe('sliding sync as of MSC4186', () => {
   it('has a whole list where no range is asked for', async () => {
     const alice = await person();
     for (let n = 0; n < 3; n++) await alice.createRoom();
-    const { rooms } = await new StableClient(alice).next(listing({ range: undefined }));
+    const { rooms } = await new StableSlidingClient(alice).next(listing({ range: undefined }));
     expect(Object.keys(rooms)).toHaveLength(3);
   });
 
   it('gives places that pages of a room begin at', async () => {
     const alice = await person();
     const room = await alice.createRoom();
-    const client = new StableClient(alice);
+    const client = new StableSlidingClient(alice);
     const { pos } = await client.next(listing());
     const event = await alice.send(room, 'later');
     const { chunk } = await alice.ok('GET', `${roomPath(room)}/messages?dir=f&from=${encodeURIComponent(pos)}`);
@@ -142,7 +135,7 @@ describe('sliding sync as of MSC4186', () => {
   });
 
   it('refuses what is not of the expected form, and too much', async () => {
-    const client = new StableClient(await person());
+    const client = new StableSlidingClient(await person());
     const subscription = { required_state: {}, timeline_limit: 1 };
     const many = Array.from({ length: 101 }, (_, n) => [`!r${n}:x`, subscription] as const);
     const wrong: object[] = [

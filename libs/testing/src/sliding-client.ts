@@ -26,3 +26,11 @@ export class SlidingClient {
     return answer.body;
   }
 }
+
+/** One that speaks the shape of MSC4186. */
+export class StableSlidingClient extends SlidingClient {
+  override ask(body: object, timeout = 0): Promise<SyncAnswer> {
+    const { pos, connId = 'main' } = this;
+    return this.user.call('POST', '/_matrix/client/v4/sync', { ...body, timeout, pos, conn_id: connId });
+  }
+}

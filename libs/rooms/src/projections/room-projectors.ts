@@ -7,6 +7,7 @@ import { createRoomFactReader } from './room-fact-reader.js';
 import { roomActivityProjector } from './room-activity.projector.js';
 import { roomStateProjector } from './room-state.projector.js';
 import { roomSummaryProjector } from './room-summary.projector.js';
+import { threadSubscriptionsProjector } from './thread-subscriptions.projector.js';
 import { timelineProjector } from './timeline.projector.js';
 
 /** All projectors of rooms. They share one reader, with those of other domains that read rooms too, so that a fact is parsed once. */
@@ -20,5 +21,6 @@ export function roomProjectors(reader = createRoomFactReader()): readonly Projec
     annotationsProjector(reader),
     graphProjector(reader),
     roomActivityProjector(reader),
+    threadSubscriptionsProjector(reader),
   ];
 }

@@ -23,7 +23,7 @@ export class ActiveUser {
   readonly interests = new Set<Interest>();
   /** When somebody last asked for it, in milliseconds since the epoch. */
   usedAt: number;
-  /** The position of the last fact of the user's own streams, of those behind `since`. */
+  /** The position of the last fact of the user's own streams, or that made them anything else in a room, of those behind `since`. */
   #lastFact: Position;
   /** The position of the last message to any of the user's devices, of those behind `since`. */
   #lastMessage: Position;
@@ -48,7 +48,7 @@ export class ActiveUser {
     return this.#roomsMark;
   }
 
-  /** Whether the user's own streams have facts behind a position; undefined where that has to be looked up. */
+  /** Whether there are such facts behind a position; undefined where that has to be looked up. */
   hasOwnFactsSince(position: Position): boolean | undefined {
     if (this.#lastFact > position) return this.#lastFact > this.since ? true : undefined;
     return false;
@@ -69,7 +69,7 @@ export class ActiveUser {
     if (position > this.#lastMessage) this.#lastMessage = position;
   }
 
-  /** Notes a fact of the user's own streams. */
+  /** Notes such a fact. */
   touch(position: Position): void {
     if (position > this.#lastFact) this.#lastFact = position;
   }

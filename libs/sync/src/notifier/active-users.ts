@@ -238,6 +238,8 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     const user = this.#users.get(userId);
     if (user === undefined) return;
     user.setMembership(roomId, membership, position, sender);
+    // What is the user's own and belongs to the room is told of from here on, or not any more.
+    user.touch(position);
     this.#index(user, roomId, user.isIn(roomId));
     if (!user.isIn(roomId)) this.#wake(user); // of a room one has left, or is invited to, only this very change is news
   }

@@ -17,6 +17,7 @@ import {
   type StateChange,
 } from '#rooms/facts/room-facts';
 import { headerTextOf, isOfThePast } from '#rooms/facts/fact-text';
+import { THREADS_STREAM_PREFIX, userIdOfThreads } from '#rooms/facts/thread-subscription-facts';
 import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
 
 /** A change of one user's membership, as the notifier keeps it. */
@@ -75,6 +76,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     // Where it stands has changed, but nothing that anybody has not heard.
     return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
   }
+  if (stream.startsWith(THREADS_STREAM_PREFIX)) return { kind: 'user', userId: userIdOfThreads(stream), hears: 'user' };
   if (stream.startsWith(SENT_STREAM_PREFIX)) return { kind: 'messages', userIds: usersIn(fact) };
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
     return { kind: 'user', userId: userIdOfRemoteDevices(stream), hears: 'nobody', keys: keyChangeOf(fact) };

@@ -97,10 +97,11 @@ export class SlidingAnswers {
     const context = { sync, user, wanted: request.extensions, rooms: answered, told: told.extensions };
     const { texts, isNews } = await this.extensions.read(context);
     if (hasNews !== undefined) this.#leaveBehind(sync.since!, all, selection, { told, change, hasNews });
-    const { accountData, e2ee } = request.extensions;
+    const { accountData, e2ee, threadSubscriptions } = request.extensions;
     for (const [name, isWanted] of [
       ['account_data', accountData !== undefined],
       ['e2ee', e2ee],
+      ['thread_subscriptions', threadSubscriptions !== undefined],
     ] as const) {
       const now = extensionNow(told.extensions.get(name), isWanted, sync.since?.position);
       if (now !== undefined) change.extensions.set(name, now);

@@ -43,6 +43,7 @@ export interface WantedExtensions {
   readonly accountData?: ExtensionScope;
   readonly receipts?: ExtensionScope;
   readonly typing?: ExtensionScope;
+  readonly threadSubscriptions?: { readonly limit: number };
 }
 
 /** A request of sliding sync, parsed, in whichever shape it came. */

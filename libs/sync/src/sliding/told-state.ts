@@ -20,7 +20,7 @@ export interface ToldRoom extends Told {
 }
 
 /** What is told besides rooms and follows from where the client was. */
-export type ToldExtension = 'account_data' | 'e2ee';
+export type ToldExtension = 'account_data' | 'e2ee' | 'thread_subscriptions';
 
 /** What became of how a client stands to things. */
 export interface ToldChange {

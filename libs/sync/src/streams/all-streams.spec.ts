@@ -24,6 +24,7 @@ describe('what /sync tells of', () => {
       'rooms',
       'receipts',
       'room-activity',
+      'thread-subscriptions',
     ]);
   });
 

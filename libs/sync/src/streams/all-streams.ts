@@ -1,6 +1,7 @@
 import type { RoomEphemeralType } from '../ephemeral/room-ephemeral.js';
 import { ReceiptEphemeral } from '../ephemeral/receipt-ephemeral.js';
 import { TypingEphemeral } from '../ephemeral/typing-ephemeral.js';
+import { ThreadSubscriptionsExtension } from '../sliding/extensions/thread-subscriptions-extension.js';
 import { KnownRooms } from '../sliding/known-rooms.js';
 import { AccountDataStream } from './account-data-stream.js';
 import { DeviceListsStream } from './device-lists-stream.js';
@@ -26,5 +27,7 @@ export const ALL_EPHEMERALS: readonly RoomEphemeralType[] = [TypingEphemeral, Re
 
 /** The collections they read, and sliding sync besides: tokens cover each of them. */
 export const ALL_COVERED: readonly string[] = [
-  ...new Set([...ALL_STREAMS, ...ALL_EPHEMERALS, KnownRooms].flatMap(({ covers }) => covers)),
+  ...new Set(
+    [...ALL_STREAMS, ...ALL_EPHEMERALS, KnownRooms, ThreadSubscriptionsExtension].flatMap(({ covers }) => covers),
+  ),
 ];

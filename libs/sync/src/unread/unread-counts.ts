@@ -1,18 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { UserId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { compileRules, type RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
+import { asksForThreads, compileRules, type RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
 import { NO_CHANGES } from '#push/rules/push-rule-changes';
 import { rulesOfUser } from '#push/rules/rules-of-user';
 import { PUSH_RULES } from '#push/projections/push-rules.projector';
+import { listFollowedThreads } from '#rooms/queries/list-thread-subscriptions';
 import { ActiveUsers } from '../notifier/active-users.js';
 import type { RoomContext } from '../parts/room-context.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { PushContexts } from './push-context.js';
 import { type ReadUpTo, readReadUpTo } from './read-up-to.js';
-import { type Budget, type FoundUnread, type UnreadEvent, UnreadSearch } from './unread-search.js';
+import { type Budget, type FoundUnread, type UnreadEvent, type UnreadRules, UnreadSearch } from './unread-search.js';
 
 /** How many events of a room, or of one thread in it, notify a user who has not read them. */
 export interface UnreadCount {
@@ -27,6 +28,7 @@ export type UnreadByThread = ReadonlyMap<string, UnreadCount>;
 interface Known {
   readonly rules: UserRules;
   readonly ignored: ReadonlySet<UserId>;
+  readonly followed: UnreadRules['followed'];
   readonly upTo: Position;
   readonly events: readonly UnreadEvent[];
   /** The events, counted. */
@@ -39,6 +41,7 @@ interface Known {
 interface UserRules {
   readonly text: string | undefined;
   readonly evaluate: RuleEvaluator;
+  readonly asksForThreads: boolean;
 }
 
 const CACHED_RULES = 1_000;
@@ -55,8 +58,8 @@ const BUDGET = 20_000;
 /**
  * Counts what notifies a user and is unread: client-server API, "Receiving notifications". Computed when somebody asks, from
  * the events behind the user's receipts and own events; what was computed is kept, so that the next time only newer events
- * are looked at. What was redacted since is taken out, and all of it is counted anew where the push rules or the ignored
- * users have changed.
+ * are looked at. What was redacted since is taken out, and all of it is counted anew where the push rules, the ignored users or, as far as
+ * rules ask for them, the threads that the user is subscribed to have changed.
  */
 @Injectable()
 export class UnreadCounts {
@@ -88,25 +91,33 @@ export class UnreadCounts {
     const { userId } = room.sync.requester;
     const key = `${userId} ${room.roomId}`;
     const rules = await this.#rulesOf(userId);
-    const known = this.#stillTrue(this.#known.get(key) ?? this.#large.get(key), rules, room);
+    const followed = rules.asksForThreads ? await listFollowedThreads(this.views, userId, room.roomId) : undefined;
+    const known = this.#stillTrue(this.#known.get(key) ?? this.#large.get(key), { rules, followed }, room);
     let read: Promise<ReadUpTo> | undefined;
     const readUpTo = (): Promise<ReadUpTo> => (read ??= readReadUpTo(this.views, room.roomId, userId));
     if (known !== undefined && known.upTo > room.upTo) {
       const last = await readUpTo();
       return countByThread(known.events.filter((event) => event.position <= room.upTo && isUnread(event, last)));
     }
-    const search = new UnreadSearch(this.views, this.#contexts, room, rules.evaluate, readUpTo);
+    const by = { evaluate: rules.evaluate, followed };
+    const search = new UnreadSearch(this.views, this.#contexts, room, by, readUpTo);
     const found = await search.find(known?.upTo, this.#budgetOf(room.sync));
     const { events, counts, last } = await taken(known, found, readUpTo);
     const { ignored } = room.reader.reader;
-    if (found.isComplete) this.#keep(key, { rules, ignored, upTo: room.upTo, events, counts, readUpTo: last });
+    if (found.isComplete)
+      this.#keep(key, { rules, followed, ignored, upTo: room.upTo, events, counts, readUpTo: last });
     return counts;
   }
 
   /** What is known, as far as nothing that it depends on has changed. */
-  #stillTrue(known: Known | undefined, rules: UserRules, { roomId, reader }: RoomContext): Known | undefined {
+  #stillTrue(
+    known: Known | undefined,
+    { rules, followed }: Pick<Known, 'rules' | 'followed'>,
+    { roomId, reader }: RoomContext,
+  ): Known | undefined {
     if (known === undefined || known.rules !== rules || !areSame(known.ignored, reader.reader.ignored))
       return undefined;
+    if (followed !== undefined && !areSame(known.followed ?? NO_THREADS, followed)) return undefined;
     if (known.events.length === 0) return known;
     const redacted = this.active.recent.redactions.since(roomId, known.upTo);
     if (redacted === undefined) return undefined;
@@ -132,7 +143,8 @@ export class UnreadCounts {
     const known = this.#rules.get(userId);
     if (known !== undefined && known.text === text) return known;
     const changes = text === undefined ? NO_CHANGES : PUSH_RULES.codec.decode(text).changes;
-    const rules: UserRules = { text, evaluate: compileRules(rulesOfUser(userId, changes)) };
+    const ruleset = rulesOfUser(userId, changes);
+    const rules = { text, evaluate: compileRules(ruleset), asksForThreads: asksForThreads(ruleset) };
     this.#rules.set(userId, rules);
     return rules;
   }
@@ -192,8 +204,10 @@ function isUnread({ position, thread }: UnreadEvent, { all, threads }: ReadUpTo)
   return position > all && position > (threads.get(thread) ?? START);
 }
 
-function areSame(a: ReadonlySet<UserId>, b: ReadonlySet<UserId>): boolean {
-  return a === b || (a.size === b.size && [...a].every((userId) => b.has(userId)));
+const NO_THREADS: ReadonlySet<EventId> = new Set();
+
+function areSame<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  return a === b || (a.size === b.size && [...a].every((one) => b.has(one)));
 }
 
 /** Whether two looks at what a user has read found the same. */

@@ -1,7 +1,7 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
-import type { RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
+import type { PushContext, RuleEvaluator } from '#protocol/push-rules/evaluate-rules';
 import { THREAD_EVENTS, THREAD_SENDERS, THREADS_LOG } from '#rooms/projections/relations.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
@@ -18,6 +18,13 @@ export interface UnreadEvent {
   readonly position: Position;
   readonly thread: string;
   readonly isHighlight: boolean;
+}
+
+/** By what events notify a user. */
+export interface UnreadRules {
+  readonly evaluate: RuleEvaluator;
+  /** The threads that the user is subscribed to; undefined: no rule asks for them. */
+  readonly followed: ReadonlySet<EventId> | undefined;
 }
 
 /** What was found of a stretch of a room. */
@@ -59,7 +66,7 @@ export class UnreadSearch {
     private readonly views: Views,
     private readonly contexts: PushContexts,
     private readonly room: RoomContext,
-    private readonly evaluate: RuleEvaluator,
+    private readonly rules: UnreadRules,
     private readonly readUpTo: () => Promise<ReadUpTo>,
   ) {}
 
@@ -145,13 +152,21 @@ export class UnreadSearch {
     const { roomId, upTo, sync } = this.room;
     if (header.redactedBy !== undefined || this.#ignores(header.sender)) return;
     this.#contextOf ??= await this.contexts.read(roomId, sync.requester.userId, upTo);
-    const { notify, highlight } = this.evaluate(eventOfRow(roomId, row), this.#contextOf(header.sender));
+    const context = await this.#withThread(this.#contextOf(header.sender), row, thread);
+    const { notify, highlight } = this.rules.evaluate(eventOfRow(roomId, row), context);
     if (!notify) return;
     // Not what came while they were out, though extremities that met took them in again, nor what nobody is shown yet.
     if (!(await this.room.reader.over([row])).isShown(header)) return;
     const found = { eventId: header.eventId, position: header.position, isHighlight: highlight };
     const event = { ...found, thread: thread ?? (await this.#threadOf(row)) };
     if (event.position > (this.#own.get(event.thread) ?? START)) this.#events.push(event);
+  }
+
+  async #withThread(context: PushContext, row: TimelineRow, thread: string | undefined): Promise<PushContext> {
+    const { followed } = this.rules;
+    if (followed === undefined) return context;
+    const root = thread ?? (await this.#threadOf(row));
+    return root === MAIN ? context : { ...context, isSubscribed: followed.has(root as EventId) };
   }
 
   /**

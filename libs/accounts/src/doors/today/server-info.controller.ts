@@ -48,6 +48,9 @@ const UNSTABLE_FEATURES = {
   'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
   // Sliding sync, in the shape that was tried out: by this alone some clients know that they can sign in here.
   'org.matrix.simplified_msc3575': true,
+  // Which threads a user wants to hear of, and sliding sync of that: the second proposal names no flag, but libraries (ruma) do.
+  'org.matrix.msc4306': true,
+  'org.matrix.msc4308': true,
 };
 
 const VERSIONS_BODY = new RawJson(JSON.stringify({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }));

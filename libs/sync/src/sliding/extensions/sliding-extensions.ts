@@ -3,6 +3,8 @@ import { AccountDataExtension } from './account-data-extension.js';
 import { E2eeExtension } from './e2ee-extension.js';
 import type { ExtensionContext, ExtensionPart } from './extension-context.js';
 import { ReceiptsExtension } from './receipts-extension.js';
+import { THREADS_EXTENSION } from '../wire/read-request.js';
+import { ThreadSubscriptionsExtension } from './thread-subscriptions-extension.js';
 import { ToDeviceExtension } from './to-device-extension.js';
 import { TypingExtension } from './typing-extension.js';
 
@@ -17,6 +19,7 @@ export class SlidingExtensions {
     accountData: AccountDataExtension,
     receipts: ReceiptsExtension,
     typing: TypingExtension,
+    threadSubscriptions: ThreadSubscriptionsExtension,
   ) {
     this.#all = new Map<string, { read(context: ExtensionContext): Promise<ExtensionPart> }>([
       ['to_device', toDevice],
@@ -24,6 +27,7 @@ export class SlidingExtensions {
       ['account_data', accountData],
       ['receipts', receipts],
       ['typing', typing],
+      [THREADS_EXTENSION, threadSubscriptions],
     ]);
   }
 

@@ -15,6 +15,9 @@ const MAX_TIMELINE = 1_000;
 const MOST_NAMES = 1_000;
 const MAX_NAME = 255;
 
+/** The name of the extension that tells of them, in requests and answers, while its proposal (MSC4308) is not accepted. */
+export const THREADS_EXTENSION = 'io.element.msc4308.thread_subscriptions';
+
 /** Throws M_INVALID_PARAM. */
 export function refuse(path: string, reason: string): never {
   throw new MatrixError('M_INVALID_PARAM', `${path}: ${reason}`);
@@ -148,16 +151,23 @@ export function readExtensions(body: JsonObject): WantedExtensions {
     return extension && readScope(extension, `extensions.${name}`);
   };
   const toDevice = enabled('to_device');
+  const threads = enabled(THREADS_EXTENSION);
   return {
     toDevice: toDevice && {
       since: findText(toDevice, 'since', 'extensions.to_device.since') || undefined,
-      limit: Math.min(Math.max(1, findNumber(toDevice, 'limit', 'extensions.to_device.limit') ?? MOST), MOST),
+      limit: readLimit(toDevice, 'extensions.to_device.limit'),
     },
     e2ee: enabled('e2ee') !== undefined,
     accountData: scope('account_data'),
     receipts: scope('receipts'),
     typing: scope('typing'),
+    threadSubscriptions: threads && { limit: readLimit(threads, `extensions.${THREADS_EXTENSION}.limit`) },
   };
+}
+
+/** How much an extension may tell at once. */
+function readLimit(extension: JsonObject, path: string): number {
+  return Math.min(Math.max(1, findNumber(extension, 'limit', path) ?? MOST), MOST);
 }
 
 function readScope(extension: JsonObject, path: string): ExtensionScope {
