@@ -5,3 +5,11 @@ export type Answer<T> = T | Promise<T>;
 export function whenThere<T, U>(answer: Answer<T>, use: (value: T) => Answer<U>): Answer<U> {
   return answer instanceof Promise ? answer.then(use) : use(answer);
 }
+
+/** Does something for each of some things, one after another. PERF: as `whenThere`. */
+export function forEachInOrder<T>(things: readonly T[], use: (one: T) => Answer<void>): Answer<void> {
+  for (let i = 0; i < things.length; i++) {
+    const used = use(things[i]!);
+    if (used instanceof Promise) return used.then(() => forEachInOrder(things.slice(i + 1), use));
+  }
+}

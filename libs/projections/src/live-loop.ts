@@ -9,7 +9,7 @@ import { BatchRows } from './batch-rows.js';
 import { noteTouched } from './compare-generations.js';
 import { deadLetterOf, deadLetterWrite, type DeadLetter } from './dead-letters.js';
 import type { Generation } from './generation.js';
-import { projectFacts } from './project-facts.js';
+import { projectSideBySide, type Work } from './project-facts.js';
 import { checkpointWrite, milestoneWrite } from './projection-records.js';
 import type { Projector } from './projector.js';
 import { readAhead } from './read-ahead.js';
@@ -19,24 +19,16 @@ import { ToldFailures } from './told-failures.js';
 import { Turn } from './turn.js';
 import type { ViewsProgress } from './views-progress.js';
 
+/** Facts that all members look at before the clock is read. */
+const FACTS_PER_LOOK = 4;
+
 /** A batch on its way through one member. */
-interface Work {
+interface MemberWork extends Work {
   readonly generation: Generation;
-  readonly rows: BatchRows;
   readonly letters: readonly DeadLetter[];
-  readonly pending: Promise<void> | undefined;
 }
 
-const NONE: ReadonlySet<Work> = new Set();
-
-/** Begins work. Where it fails at once, who waits for it learns so, and for what was begun before it. */
-function beginWork(work: () => void | Promise<void>): Promise<void> | undefined {
-  try {
-    return work() ?? undefined;
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
+const NONE: ReadonlySet<MemberWork> = new Set();
 
 /** Follows the log with all generations that stand at the same position, the shared checkpoint. */
 export class LiveLoop {
@@ -142,17 +134,17 @@ export class LiveLoop {
     facts: readonly RecordedFact[],
     isTogether: boolean,
   ): Promise<{ writes: Write[]; letters: DeadLetter[] }> {
-    const turn = new Turn();
-    const works: Work[] = [];
+    const works: MemberWork[] = [];
     for (const [generation, projector] of this.members) {
       const rows = new BatchRows(this.parts.readModels, generation.physical);
       const letters: DeadLetter[] = [];
       const onBadFact = (fact: RecordedFact, error: unknown): void => {
         letters.push(deadLetterOf(generation, fact, error, this.parts.clock.now()));
       };
-      const pending = beginWork(() => projectFacts(projector, facts, rows, onBadFact, turn));
-      works.push({ generation, rows, letters, pending });
+      works.push({ generation, projector, rows, letters, onBadFact, pending: undefined });
     }
+    const begun = projectSideBySide(works, facts, new Turn(FACTS_PER_LOOK), isTogether);
+    if (begun !== undefined) await begun;
     if (isTogether) await Promise.all(works.map(({ pending }) => pending));
     const late = !isTogether && works.some(({ pending }) => pending !== undefined) ? await settleTogether(works) : NONE;
     // Where the others stand now: they have not moved yet.

@@ -47,7 +47,16 @@ function projectOne(
   rows: BatchRows,
   onBadFact: OnBadFact,
 ): Promise<void> | undefined {
-  if (!projector.handles(fact.type)) return undefined;
+  return projector.handles(fact.type) ? applyFact(projector, fact, rows, onBadFact) : undefined;
+}
+
+/** Applies a fact that the projector handles. */
+function applyFact(
+  projector: Projector,
+  fact: RecordedFact,
+  rows: BatchRows,
+  onBadFact: OnBadFact,
+): Promise<void> | undefined {
   const before = rows.writes.length;
   const refuse = (error: unknown): void => {
     rows.truncate(before);
@@ -61,4 +70,87 @@ function projectOne(
     refuse(error);
     return undefined;
   }
+}
+
+/** One projector's way through a batch of facts. */
+export interface Work {
+  readonly projector: Projector;
+  readonly rows: BatchRows;
+  readonly onBadFact: OnBadFact;
+  /** Set once it goes on by itself: settles when it is through. */
+  pending: Promise<void> | undefined;
+}
+
+/**
+ * Applies facts to the rows of many projectors, each fact to all that handle it: what one parsed is there for the next, and dies
+ * young (docs/performance.md). One that has to read what is not at hand goes on by itself, and nobody waits for it. Where the event
+ * loop needs a break, all go on by themselves from there, unless they are to stay together (`isTogether`): then a promise of the end of
+ * that is answered.
+ */
+export function projectSideBySide(
+  works: readonly Work[],
+  facts: readonly RecordedFact[],
+  turn: Turn,
+  isTogether: boolean,
+): void | Promise<void> {
+  return new SideBySide(works, facts, turn).run(0, isTogether);
+}
+
+class SideBySide {
+  /** The works that handle a type of fact. */
+  readonly #handling = new Map<string, readonly Work[]>();
+
+  constructor(
+    private readonly works: readonly Work[],
+    private readonly facts: readonly RecordedFact[],
+    private readonly turn: Turn,
+  ) {}
+
+  run(from: number, isTogether: boolean): void | Promise<void> {
+    const { facts, turn } = this;
+    for (let i = from; i < facts.length; i++) {
+      const fact = facts[i]!;
+      for (const work of this.#worksOn(fact.type)) if (work.pending === undefined) this.#project(work, fact, i);
+      if (!turn.isOver() || i + 1 === facts.length) continue;
+      const passed = turn.pass();
+      if (isTogether) return passed.then(() => this.run(i + 1, isTogether));
+      for (const work of this.works) if (work.pending === undefined) this.#letGo(work, i, passed);
+      return undefined;
+    }
+    return undefined;
+  }
+
+  #worksOn(type: string): readonly Work[] {
+    let works = this.#handling.get(type);
+    if (works === undefined) {
+      works = this.works.filter(({ projector }) => projector.handles(type));
+      this.#handling.set(type, works);
+    }
+    return works;
+  }
+
+  #project(work: Work, fact: RecordedFact, i: number): void {
+    try {
+      const pending = applyFact(work.projector, fact, work.rows, work.onBadFact);
+      if (pending !== undefined) this.#letGo(work, i, pending);
+    } catch (error) {
+      setPending(work, Promise.reject(error));
+    }
+  }
+
+  /** Lets one go on by itself behind a fact, after something. */
+  #letGo(work: Work, i: number, after: Promise<void>): void {
+    const { projector, rows, onBadFact } = work;
+    const rest = this.facts.slice(i + 1);
+    setPending(
+      work,
+      after.then(() => projectInTurns(projector, rest, rows, onBadFact, this.turn)),
+    );
+  }
+}
+
+/** Who waits for it may come later: until then a failure is nobody's. */
+function setPending(work: Work, pending: Promise<void>): void {
+  pending.catch(() => {});
+  work.pending = pending;
 }

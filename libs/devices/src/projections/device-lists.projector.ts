@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { asJson, asText, Collection, owning } from '#projections/collection';
@@ -64,19 +65,20 @@ export function deviceListsProjector(reader: RoomFactReader): Projector {
   };
 }
 
-async function noteMoves(accepted: AcceptedFact, position: Position, rows: OwnRows): Promise<void> {
+function noteMoves(accepted: AcceptedFact, position: Position, rows: OwnRows): Answer<void> {
   const { roomId } = accepted;
-  for (const { change, content } of currentMembersOf(accepted)) {
+  return forEachInOrder(currentMembersOf(accepted), ({ change, content }) => {
     const userId = change.state_key as UserId; // as far as anybody asks for it
     const joined = content['membership'] === 'join';
-    const before = await LISTED_ROOMS.get(rows, [userId, roomId]);
-    // Applied before, and maybe a newer one since.
-    if (before !== undefined && before.position >= position) continue;
-    if ((before?.joined ?? false) === joined) continue;
-    if (before !== undefined) LISTED_MOVES.delete(rows, [roomId, before.position, userId]);
-    LISTED_MOVES.put(rows, [roomId, position, userId], joined ? 'join' : 'leave');
-    LISTED_ROOMS.put(rows, [userId, roomId], { joined, position });
-  }
+    return whenThere(LISTED_ROOMS.get(rows, [userId, roomId]), (before) => {
+      // Applied before, and maybe a newer one since.
+      if (before !== undefined && before.position >= position) return;
+      if ((before?.joined ?? false) === joined) return;
+      if (before !== undefined) LISTED_MOVES.delete(rows, [roomId, before.position, userId]);
+      LISTED_MOVES.put(rows, [roomId, position, userId], joined ? 'join' : 'leave');
+      LISTED_ROOMS.put(rows, [userId, roomId], { joined, position });
+    });
+  });
 }
 
 async function noteKeyChange(fact: RecordedFact, rows: OwnRows): Promise<void> {

@@ -1,5 +1,6 @@
 import type { AccountFact } from '#accounts/facts/account-facts';
 import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import { type EventId, localpartOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { userIdOfStream } from '#kernel/user-stream';
@@ -70,18 +71,15 @@ async function noteAccount(fact: RecordedFact, rows: OwnRows): Promise<void> {
   return note(rows, userId, { words: wordsOfUser(userId, name), position });
 }
 
-async function noteMembers(
-  position: Position,
-  joined: ReturnType<typeof currentMembersOf>,
-  rows: OwnRows,
-): Promise<void> {
-  for (const { change, content } of joined) {
+function noteMembers(position: Position, joined: ReturnType<typeof currentMembersOf>, rows: OwnRows): Answer<void> {
+  return forEachInOrder(joined, ({ change, content }) => {
     const userId = change.state_key as UserId; // as far as anybody asks for it
-    const before = await NAMED_USERS.get(rows, [userId]);
-    if (before !== undefined && before.from === undefined) continue;
-    const words = wordsOfUser(userId, content['displayname']);
-    await note(rows, userId, { words, position, from: change.event_id });
-  }
+    return whenThere(NAMED_USERS.get(rows, [userId]), (before) => {
+      if (before !== undefined && before.from === undefined) return;
+      const words = wordsOfUser(userId, content['displayname']);
+      noteUpon(before, rows, userId, { words, position, from: change.event_id });
+    });
+  });
 }
 
 async function noteRedaction(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): Promise<void> {
@@ -99,7 +97,10 @@ function wordsOfUser(userId: UserId, name?: unknown): string[] {
 }
 
 async function note(rows: OwnRows, userId: UserId, user: NamedUser): Promise<void> {
-  const before = await NAMED_USERS.get(rows, [userId]);
+  noteUpon(await NAMED_USERS.get(rows, [userId]), rows, userId, user);
+}
+
+function noteUpon(before: NamedUser | undefined, rows: OwnRows, userId: UserId, user: NamedUser): void {
   // Applied before, and maybe a newer one since.
   if (before !== undefined && before.position >= user.position) return;
   const gone = new Set(before?.words);

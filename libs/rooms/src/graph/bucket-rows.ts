@@ -64,6 +64,9 @@ export function findBucketRow(
   return whenThere(newest, ([found]) => found && { at: { line, index: indexOfKey(found.key[3]) }, value: found.value });
 }
 
+/** Finds the newest row of a bucket up to a place; undefined where it has none on that line. */
+export type RowFinder = (upTo: StatePlace, bucket: string) => Answer<BucketRow | undefined>;
+
 /** The bucket that a key belongs to at a place, up to where its row was looked for, and the row. */
 export interface FoundBucket {
   readonly bucket: string;
@@ -72,50 +75,52 @@ export interface FoundBucket {
 }
 
 /** The bucket of a key at a place, which is no split; undefined where nothing is there. */
-export async function findBucketOf(
-  rows: GraphRows,
-  roomId: RoomId,
-  place: StatePlace,
+export function findBucketOf(place: StatePlace, digest: string, find: RowFinder): Answer<FoundBucket | undefined> {
+  return whenThere(guessBucketOf(place, digest, find), (guessed) => {
+    if (guessed !== undefined) return descend(guessed.bucket, place, guessed.row, digest, find);
+    return whenThere(find(place, ''), (row) => descend('', place, row, digest, find));
+  });
+}
+
+/** The same, beginning at a bucket of whose parts it is one, or that it is. */
+function descend(
+  bucket: string,
+  upTo: StatePlace,
+  row: BucketRow | undefined,
   digest: string,
-): Promise<FoundBucket | undefined> {
-  const guessed = await guessBucketOf(rows, roomId, place, digest);
-  let bucket = guessed?.bucket ?? '';
-  let upTo = place;
-  let row = guessed?.row ?? (await findBucketRow(rows, roomId, upTo, bucket));
-  while (row !== undefined && isSplit(row)) {
-    const part = partOf(digest, bucket.length);
-    upTo = partsOf(row, upTo)[part]!;
-    bucket += part;
-    row = await findBucketRow(rows, roomId, upTo, bucket);
-  }
-  return row && { bucket, upTo, row };
+  find: RowFinder,
+): Answer<FoundBucket | undefined> {
+  if (row === undefined || !isSplit(row)) return row && { bucket, upTo, row };
+  const part = partOf(digest, bucket.length);
+  const [next, place] = [`${bucket}${part}`, partsOf(row, upTo)[part]!];
+  return whenThere(find(place, next), (found) => descend(next, place, found, digest, find));
 }
 
 /**
  * PERF: a state has been split nearly alike for all keys, and what a bucket holds is told on a line before any part of it is. So it
  * is looked where the last key changed on this line, as deep in the tree, and not on the way there (bench/state-at.ts).
  */
-async function guessBucketOf(
-  rows: GraphRows,
-  roomId: RoomId,
+function guessBucketOf(
   place: StatePlace,
   digest: string,
-): Promise<Pick<FoundBucket, 'bucket' | 'row'> | undefined> {
+  find: RowFinder,
+): Answer<Pick<FoundBucket, 'bucket' | 'row'> | undefined> {
   const depth = place.rootIn?.length ?? 0;
   if (depth === 0) return undefined;
   let bucket = '';
   while (bucket.length < depth) bucket += partOf(digest, bucket.length);
-  const row = await findBucketRow(rows, roomId, place, bucket);
-  return row && { bucket, row };
+  return whenThere(find(place, bucket), (row) => row && { bucket, row });
 }
 
 /** All that a bucket holds as of its newest row, which is no split. */
-export async function entriesOf(rows: GraphRows, roomId: RoomId, bucket: string, newest: BucketRow): Promise<Entries> {
-  const entries: Entries = new Map();
-  for (const { value } of (await rowsBehind(rows, roomId, bucket, newest)).toReversed()) {
-    readEntries(value, value.indexOf('\n'), (change) => changeEntries(entries, [change]));
-  }
-  return entries;
+export function entriesOf(rows: GraphRows, roomId: RoomId, bucket: string, newest: BucketRow): Answer<Entries> {
+  return whenThere(rowsBehind(rows, roomId, bucket, newest), (behind) => {
+    const entries: Entries = new Map();
+    for (const { value } of behind.toReversed()) {
+      readEntries(value, value.indexOf('\n'), (change) => changeEntries(entries, [change]));
+    }
+    return entries;
+  });
 }
 
 /**
@@ -167,43 +172,64 @@ export async function findEntry(
 }
 
 /** A row and those that it stands upon, newest first, down to one that has all of the bucket. */
-async function rowsBehind(rows: GraphRows, roomId: RoomId, bucket: string, newest: BucketRow): Promise<BucketRow[]> {
-  const found = [newest];
-  for (let place = placeBehind(newest); place !== undefined;) {
-    const row = await getRow(rows, roomId, bucket, place);
+function rowsBehind(rows: GraphRows, roomId: RoomId, bucket: string, newest: BucketRow): Answer<BucketRow[]> {
+  return addRows(rows, roomId, bucket, [newest], placeBehind);
+}
+
+/** Adds to some rows of a bucket those that they stand upon, one after another, as long as the last of them names a next place. */
+function addRows(
+  rows: GraphRows,
+  roomId: RoomId,
+  bucket: string,
+  found: BucketRow[],
+  nextOf: (last: BucketRow) => StatePlace | undefined,
+): Answer<BucketRow[]> {
+  for (let place = nextOf(found.at(-1)!); place !== undefined; place = nextOf(found.at(-1)!)) {
+    const row = getBucketRow(rows, roomId, bucket, place);
+    if (row instanceof Promise) return row.then((there) => addRows(rows, roomId, bucket, [...found, there], nextOf));
     found.push(row);
-    place = placeBehind(row);
   }
   return found;
 }
 
-async function getRow(rows: GraphRows, roomId: RoomId, bucket: string, at: StatePlace): Promise<BucketRow> {
-  const value = await GRAPH_STATE.get(rows, stateRowKey(roomId, bucket, at));
-  if (value === undefined) throw new Error(`${roomId}: the graph has lost what bucket ${bucket} was at ${at.line}`);
-  return { at, value };
+/** The row that a bucket has at a place. Throws an Error where it is not there. */
+export function getBucketRow(rows: GraphRows, roomId: RoomId, bucket: string, at: StatePlace): Answer<BucketRow> {
+  return whenThere(GRAPH_STATE.get(rows, stateRowKey(roomId, bucket, at)), (value) => {
+    if (value === undefined) throw new Error(`${roomId}: the graph has lost what bucket ${bucket} was at ${at.line}`);
+    return { at, value };
+  });
+}
+
+/** What a row of changes tells, and upon which row. */
+export interface NextChange {
+  readonly counts: string;
+  readonly on: StatePlace;
+  readonly changes: readonly StateValue[];
 }
 
 /** What a row of changes is to stand on and to tell, for some changes upon a bucket's newest row; undefined where all is to be told. */
-export async function nextChange(
+export function nextChange(
   rows: GraphRows,
   roomId: RoomId,
   bucket: string,
   newest: BucketRow,
   changes: readonly StateValue[],
-): Promise<{ readonly counts: string; readonly on: StatePlace; readonly changes: readonly StateValue[] } | undefined> {
+): Answer<NextChange | undefined> {
   const { all, ofBlock } = countsOf(newest);
   const total = all + changes.length;
   if (total > MOST_BEHIND) return undefined;
   if (ofBlock + changes.length < BLOCK)
     return { counts: `${total}.${ofBlock + changes.length}`, on: newest.at, changes };
-  const block = [newest];
-  while (countsOf(block.at(-1)!).ofBlock > 0)
-    block.push(await getRow(rows, roomId, bucket, placeBehind(block.at(-1)!)!));
-  const on = block.pop()!;
-  const told: Entries = new Map();
-  for (const { value } of block.toReversed()) readEntries(value, value.indexOf('\n'), (change) => tell(told, change));
-  for (const change of changes) tell(told, change);
-  return { counts: `${total}.0`, on: on.at, changes: [...told.values()] };
+  const inBlock = (row: BucketRow): StatePlace | undefined =>
+    countsOf(row).ofBlock > 0 ? placeBehind(row) : undefined;
+  return whenThere(addRows(rows, roomId, bucket, [newest], inBlock), (block) => {
+    const on = block.at(-1)!;
+    const told: Entries = new Map();
+    for (const { value } of block.slice(0, -1).toReversed())
+      readEntries(value, value.indexOf('\n'), (change) => tell(told, change));
+    for (const change of changes) tell(told, change);
+    return { counts: `${total}.0`, on: on.at, changes: [...told.values()] };
+  });
 }
 
 /** A deletion is a change too, and stands until something holds the key again. */

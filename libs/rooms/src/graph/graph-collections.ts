@@ -3,6 +3,7 @@ import { GRAPH_STATE } from './bucket-rows.js';
 import { GRAPH_COPIES } from './copy-rows.js';
 import { GRAPH_EVENTS, GRAPH_LEARNT } from './graph-rows.js';
 import { GRAPH_HOLES } from './hole-rows.js';
+import { GRAPH_NEWEST } from './newest-rows.js';
 import { GRAPH_REDACTED, GRAPH_REDACTIONS } from './redaction-rows.js';
 import { GRAPH_CURRENT } from './write-current.js';
 import { GRAPH_LINES } from './write-state.js';
@@ -13,6 +14,7 @@ export const OF_GRAPH = owning(
   GRAPH_CURRENT,
   GRAPH_LINES,
   GRAPH_STATE,
+  GRAPH_NEWEST,
   GRAPH_LEARNT,
   GRAPH_HOLES,
   GRAPH_REDACTIONS,

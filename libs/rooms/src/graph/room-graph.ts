@@ -137,7 +137,7 @@ export class GraphState {
   }
 
   async #findOne(key: Key, digest: string): Promise<EventId | undefined> {
-    const found = await findBucketOf(this.rows, this.roomId, this.place, digest);
+    const found = await findBucketOf(this.place, digest, (upTo, bucket) => this.#rowOf(bucket, upTo));
     if (found === undefined) return undefined;
     return (await findEntry(this.rows, this.roomId, found.bucket, found.row, key))?.eventId ?? undefined;
   }

@@ -1,3 +1,4 @@
+import { type Answer, whenThere } from '#kernel/answer';
 import type { RoomId } from '#kernel/ids';
 import { Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
@@ -19,13 +20,13 @@ const OF_CURRENT = '.';
  * Writes down where the state is that the room has from an accepted event on. Mostly it is the one after the event, at `after`, and
  * then there is nothing to tell; where the room has several extremities it is what they were resolved to, and its place is answered.
  */
-export async function writeCurrent(
+export function writeCurrent(
   rows: OwnRows,
   roomId: RoomId,
   revision: number,
   data: PduAccepted,
   after: StatePlace,
-): Promise<StatePlace | undefined> {
+): Answer<StatePlace | undefined> {
   const change = currentChangeOf(data);
   if (change === undefined) return undefined;
   const { state, root } = change;
@@ -33,10 +34,12 @@ export async function writeCurrent(
     GRAPH_CURRENT.put(rows, [roomId], after);
     return undefined;
   }
-  const last = (await GRAPH_CURRENT.get(rows, [roomId])) ?? NO_STATE;
-  if (state.length === 0) return last;
-  const line = `${lineOf(revision)}${OF_CURRENT}`;
-  const place = await writeNextState(rows, roomId, last, line, valuesOf(state), root);
-  GRAPH_CURRENT.put(rows, [roomId], place);
-  return place;
+  return whenThere(GRAPH_CURRENT.get(rows, [roomId]), (last = NO_STATE) => {
+    if (state.length === 0) return last;
+    const line = `${lineOf(revision)}${OF_CURRENT}`;
+    return whenThere(writeNextState(rows, roomId, last, line, valuesOf(state), root), (place) => {
+      GRAPH_CURRENT.put(rows, [roomId], place);
+      return place;
+    });
+  });
 }

@@ -17,6 +17,7 @@ import {
 import type { ChangeTold } from '../facts/told-in-parts.js';
 import {
   findGraphEvent,
+  type EventStates,
   GRAPH_LEARNT,
   type GraphEvent,
   lineOf,
@@ -81,31 +82,31 @@ class GraphWriter {
     );
   }
 
-  async #placedAnew(outcome: GraphOutcome, data: PduWithState): Promise<void> {
-    const {
-      event_id: eventId,
-      origin,
-      state,
-      current,
-      pdu,
-      held_before: held,
-      state_pdus: carried = {},
-      told_in: parts = {},
-    } = data as PduAccepted;
-    const changesNothing = state.length === 0 && held === undefined;
-    const isOfCurrent = outcome === 'accepted' && !(changesNothing && current === undefined);
-    const isFresh = origin === undefined && (changesNothing ? !isOfCurrent : await this.#isNext(data));
-    if (!isFresh && (await this.#isTold(eventId))) return;
-    for (const other of Object.keys(carried) as EventId[]) {
-      if (parts[other] === undefined) this.#noteCopy(other, this.fact.revision);
-    }
-    const base = await this.#baseOf(data);
-    const states = changesNothing ? { before: base, after: base } : await this.#writeStates(outcome, data, base);
-    const resolved = isOfCurrent ? await this.#writeCurrent(data as PduAccepted, states.after) : undefined;
-    this.#putEvent(eventId, outcome, pdu, resolved === undefined ? states : { ...states, current: resolved });
+  #placedAnew(outcome: GraphOutcome, data: PduWithState): Answer<void> {
+    const { event_id: eventId, origin } = data;
+    const isFresh = origin === undefined && (changesNoStates(data) ? !isOfCurrent(outcome, data) : this.#isNext(data));
+    const isTold = whenThere(isFresh, (fresh) => !fresh && this.#isTold(eventId));
+    return whenThere(isTold, (told) => (told ? undefined : this.#place(outcome, data)));
   }
 
-  #writeCurrent(data: PduAccepted, after: StatePlace): Promise<StatePlace | undefined> {
+  #place(outcome: GraphOutcome, data: PduWithState): Answer<void> {
+    const { event_id: eventId, pdu, state_pdus: carried, told_in: parts } = data as PduAccepted;
+    for (const other in carried) {
+      if (parts?.[other as EventId] === undefined) this.#noteCopy(other as EventId, this.fact.revision);
+    }
+    const written = whenThere(this.#baseOf(data), (base) =>
+      changesNoStates(data) ? { before: base, after: base } : this.#writeStates(outcome, data, base),
+    );
+    return whenThere(written, (states) => {
+      if (!isOfCurrent(outcome, data)) return this.#putEvent(eventId, outcome, pdu, states);
+      return whenThere(this.#writeCurrent(data, states.after), (current) => {
+        const { before, after } = states;
+        this.#putEvent(eventId, outcome, pdu, current === undefined ? states : { before, after, current });
+      });
+    });
+  }
+
+  #writeCurrent(data: PduAccepted, after: StatePlace): Answer<StatePlace | undefined> {
     return writeCurrent(this.rows, this.#roomId, this.fact.revision, data, after);
   }
 
@@ -118,12 +119,13 @@ class GraphWriter {
   }
 
   /** Whether this fact, or a later one, has told of the event already; the fact of an earlier one is a copy from now on. */
-  async #isTold(eventId: EventId): Promise<boolean> {
-    const known = await findGraphEvent(this.rows, this.#roomId, eventId);
-    if (known === undefined) return false;
-    if (known.revision >= this.fact.revision) return true;
-    this.#noteCopy(eventId, known.revision);
-    return false;
+  #isTold(eventId: EventId): Answer<boolean> {
+    return whenThere(findGraphEvent(this.rows, this.#roomId, eventId), (known) => {
+      if (known === undefined) return false;
+      if (known.revision >= this.fact.revision) return true;
+      this.#noteCopy(eventId, known.revision);
+      return false;
+    });
   }
 
   async outlier({ event_id: eventId, reason, pdu }: OutlierStored): Promise<void> {
@@ -186,11 +188,7 @@ class GraphWriter {
    * The states before and after an event. They differ in the event's own key, if at all; where the one before is not that of the
    * base, because it was resolved, it gets a place too.
    */
-  async #writeStates(
-    outcome: GraphOutcome,
-    data: PduWithState,
-    base: StatePlace,
-  ): Promise<NonNullable<GraphEvent['states']>> {
+  #writeStates(outcome: GraphOutcome, data: PduWithState, base: StatePlace): Answer<EventStates> {
     const { type, state_key: stateKey } = data.pdu;
     const { held_before: held, state, root } = data;
     // What was rejected changes nothing itself; what deletes its key is not the event that holds it afterwards.
@@ -201,13 +199,16 @@ class GraphWriter {
     const taken = own ?? (held === undefined ? undefined : { event_id: null });
     const changes = valuesOf(state.filter((change) => change !== own));
     if (held !== undefined) changes.push({ ...key, eventId: held });
-    const before =
-      changes.length === 0 ? base : await this.#writeNext(base, changes, taken === undefined ? root : undefined);
-    if (taken === undefined) return { before, after: before };
-    return { before, after: await this.#writeNext(before, [{ ...key, eventId: taken.event_id }], root) };
+    const resolved =
+      changes.length === 0 ? base : this.#writeNext(base, changes, taken === undefined ? root : undefined);
+    return whenThere(resolved, (before) => {
+      if (taken === undefined) return { before, after: before };
+      const change = { type: key.type, stateKey: key.stateKey, eventId: taken.event_id };
+      return whenThere(this.#writeNext(before, [change], root), (after) => ({ before, after }));
+    });
   }
 
-  #writeNext(base: StatePlace, changes: readonly StateValue[], root: string | undefined): Promise<StatePlace> {
+  #writeNext(base: StatePlace, changes: readonly StateValue[], root: string | undefined): Answer<StatePlace> {
     return writeNextState(this.rows, this.#roomId, base, lineOf(this.fact.revision), changes, root);
   }
 
@@ -219,4 +220,14 @@ class GraphWriter {
     const { revision, position } = this.fact;
     putGraphEvent(this.rows, this.#roomId, eventId, { outcome, revision, position, depth: depthOf(pdu), states });
   }
+}
+
+/** Whether an event changes neither the state before it nor after it. */
+function changesNoStates({ state, held_before: held }: PduWithState): boolean {
+  return state.length === 0 && held === undefined;
+}
+
+/** Whether an event says something of the room's current state. */
+function isOfCurrent(outcome: GraphOutcome, data: PduWithState): data is PduAccepted {
+  return outcome === 'accepted' && !(changesNoStates(data) && (data as PduAccepted).current === undefined);
 }

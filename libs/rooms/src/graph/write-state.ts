@@ -1,4 +1,4 @@
-import { type Answer, whenThere } from '#kernel/answer';
+import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import type { RoomId } from '#kernel/ids';
 import { asNumber, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
@@ -18,6 +18,7 @@ import {
   partsOf,
   stateRowKey,
 } from './bucket-rows.js';
+import { findNewestRow, GRAPH_NEWEST } from './newest-rows.js';
 import { formatStatePlace, NO_STATE, type StatePlace } from './graph-rows.js';
 import { changeEntries, type Entries, formatEntries, type StateValue } from './state-entries.js';
 
@@ -36,37 +37,38 @@ interface Change {
  * Writes a state at a place of its own: that of `base` with some changes, and its root where that is known. The place follows upon
  * `base` on its line, or is the first of a new line. Answers the bucket that tells the root.
  */
-async function writeState(
+function writeState(
   rows: OwnRows,
   roomId: RoomId,
   base: StatePlace,
   at: StatePlace,
   changes: readonly StateValue[],
   root: string | undefined,
-): Promise<string | undefined> {
+): Answer<string | undefined> {
+  if (changes.length === 0) return undefined;
   const writer = new StateWriter(rows, roomId, at, root);
-  if (changes.length > 0) await writer.write(base, digested(changes));
-  return writer.rootIn;
+  return whenThere(writer.write(base, digested(changes)), () => writer.rootIn);
 }
 
 /**
  * Writes the state that follows upon another: on the line of that, or as the first of a line of this name where that has gone
  * another way. Answers its place.
  */
-export async function writeNextState(
+export function writeNextState(
   rows: OwnRows,
   roomId: RoomId,
   base: StatePlace,
   newLine: string,
   changes: readonly StateValue[],
   root: string | undefined,
-): Promise<StatePlace> {
-  const place = (await isEndOfLine(rows, roomId, base))
-    ? { line: base.line, index: base.index + 1 }
-    : { line: newLine, index: 1 };
-  GRAPH_LINES.put(rows, [roomId, place.line], place.index);
-  const rootIn = await writeState(rows, roomId, base, place, changes, root);
-  return { ...place, ...(rootIn !== undefined && { rootIn }) };
+): Answer<StatePlace> {
+  return whenThere(isEndOfLine(rows, roomId, base), (isEnd) => {
+    const line = isEnd ? base.line : newLine;
+    const index = isEnd ? base.index + 1 : 1;
+    GRAPH_LINES.put(rows, [roomId, line], index);
+    const written = writeState(rows, roomId, base, { line, index }, changes, root);
+    return whenThere(written, (rootIn) => (rootIn === undefined ? { line, index } : { line, index, rootIn }));
+  });
 }
 
 /** Whether no change of state has gone on from a place on its line. */
@@ -86,54 +88,65 @@ class StateWriter {
   ) {}
 
   /** Writes what changes upon a base. */
-  async write(base: StatePlace, changes: readonly Change[]): Promise<void> {
+  write(base: StatePlace, changes: readonly Change[]): Answer<void> {
     const [first, second] = changes;
-    // The rows on the way to the bucket stay as they are.
-    if (second === undefined && base.line === this.at.line) {
-      const found = await findBucketOf(this.rows, this.roomId, base, first!.digest);
-      if (found?.row.at.line === this.at.line) return this.#change(found.bucket, found.upTo, changes, found.row);
-    }
-    await this.#change('', base, changes, await this.#find('', base));
+    if (second !== undefined || base.line !== this.at.line) return this.#changeFrom('', base, changes);
+    return whenThere(
+      findBucketOf(base, first!.digest, (upTo, bucket) => this.#find(upTo, bucket)),
+      (found) => {
+        // The rows on the way to the bucket stay as they are.
+        if (found?.row.at.line === this.at.line) return this.#change(found.bucket, found.upTo, changes, found.row);
+        return this.#changeFrom('', base, changes);
+      },
+    );
   }
 
-  #find(bucket: string, upTo: StatePlace): Answer<BucketRow | undefined> {
-    return findBucketRow(this.rows, this.roomId, upTo, bucket);
+  /** What is written goes on from the end of its line: there the last row is the newest. */
+  #find(upTo: StatePlace, bucket: string): Answer<BucketRow | undefined> {
+    const { rows, roomId, at } = this;
+    const find = upTo.line === at.line ? findNewestRow : findBucketRow;
+    return find(rows, roomId, upTo, bucket);
   }
 
-  async #change(
-    bucket: string,
-    upTo: StatePlace,
-    changes: readonly Change[],
-    newest: BucketRow | undefined,
-  ): Promise<void> {
+  #changeFrom(bucket: string, upTo: StatePlace, changes: readonly Change[]): Answer<void> {
+    return whenThere(this.#find(upTo, bucket), (newest) => this.#change(bucket, upTo, changes, newest));
+  }
+
+  #change(bucket: string, upTo: StatePlace, changes: readonly Change[], newest: BucketRow | undefined): Answer<void> {
     if (newest !== undefined && isSplit(newest)) return this.#changeParts(bucket, upTo, newest, changes);
     const values = changes.map(({ value }) => value);
-    const next = newest && (await nextChange(this.rows, this.roomId, bucket, newest, values));
-    if (next === undefined) {
-      const entries: Entries =
-        newest === undefined ? new Map() : await entriesOf(this.rows, this.roomId, bucket, newest);
-      changeEntries(entries, values);
-      return this.#writeAll(bucket, [...entries.values()]);
-    }
-    const on = formatPlaceBehind(next.on, this.at);
-    this.#put(bucket, `+${next.counts} ${on}${this.#tellRoot(bucket)}${formatEntries(next.changes)}`);
+    const next = newest && nextChange(this.rows, this.roomId, bucket, newest, values);
+    return whenThere(next, (told) => {
+      if (told === undefined) return this.#changeAll(bucket, values, newest);
+      const on = formatPlaceBehind(told.on, this.at);
+      this.#put(bucket, `+${told.counts} ${on}${this.#tellRoot(bucket)}${formatEntries(told.changes)}`);
+    });
   }
 
-  async #changeParts(bucket: string, upTo: StatePlace, newest: BucketRow, changes: readonly Change[]): Promise<void> {
+  #changeAll(bucket: string, values: readonly StateValue[], newest: BucketRow | undefined): Answer<void> {
+    const before: Answer<Entries> =
+      newest === undefined ? new Map() : entriesOf(this.rows, this.roomId, bucket, newest);
+    return whenThere(before, (entries) => {
+      changeEntries(entries, values);
+      this.#writeAll(bucket, [...entries.values()]);
+    });
+  }
+
+  #changeParts(bucket: string, upTo: StatePlace, newest: BucketRow, changes: readonly Change[]): Answer<void> {
     const places = partsOf(newest, upTo);
     const parts = spread(changes, bucket.length);
-    let isTold = newest.at.line === this.at.line;
-    for (const [part, some] of parts.entries()) {
-      if (some.length === 0) continue;
-      isTold &&= places[part]!.line === this.at.line;
-      const place = places[part]!;
-      await this.#change(`${bucket}${part}`, place, some, await this.#find(`${bucket}${part}`, place));
-    }
-    if (isTold) return;
-    const told = places.map((place, part) =>
-      parts[part]!.length > 0 || place.line === this.at.line ? '' : formatStatePlace(place),
+    const changed = [...parts.keys()].filter((part) => parts[part]!.length > 0);
+    const isOnLine = (part: number): boolean => places[part]!.line === this.at.line;
+    const written = forEachInOrder(changed, (part) =>
+      this.#changeFrom(`${bucket}${part}`, places[part]!, parts[part]!),
     );
-    this.#put(bucket, `/${told.join(' ')}`);
+    return whenThere(written, () => {
+      if (newest.at.line === this.at.line && changed.every(isOnLine)) return;
+      const told = places.map((place, part) =>
+        parts[part]!.length > 0 || isOnLine(part) ? '' : formatStatePlace(place),
+      );
+      this.#put(bucket, `/${told.join(' ')}`);
+    });
   }
 
   #writeAll(bucket: string, entries: readonly StateValue[]): void {
@@ -159,7 +172,9 @@ class StateWriter {
   }
 
   #put(bucket: string, value: string): void {
+    const { line, index } = this.at;
     GRAPH_STATE.put(this.rows, stateRowKey(this.roomId, bucket, this.at), value);
+    GRAPH_NEWEST.put(this.rows, [this.roomId, line, bucket], index);
   }
 }
 

@@ -52,9 +52,9 @@ export function annotationsProjector(reader: RoomFactReader): Projector {
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), rows);
-      // PERF: as for relations: most events annotate nothing, and canonical JSON escapes no letters.
-      if (!fact.data.includes('"m.annotation"')) return undefined;
-      const { roomId, content, data } = reader.accepted(fact);
+      const accepted = reader.findRelating(fact);
+      if (accepted === undefined) return undefined;
+      const { roomId, content, data } = accepted;
       const annotation = annotationOf(data.pdu['sender'] as string, data.pdu['type'] as string, content);
       if (annotation === undefined) return undefined;
       const key = annotationRowKey(roomId, annotation);

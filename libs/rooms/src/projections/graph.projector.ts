@@ -7,7 +7,7 @@ import type { RoomFactReader } from './room-fact-reader.js';
 export function graphProjector(reader: RoomFactReader): Projector {
   return {
     name: 'graph',
-    version: 8,
+    version: 9,
     ...OF_GRAPH,
     handles: isOfGraph,
     project: (fact, rows) =>

@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { userIdOfStream } from '#kernel/user-stream';
 import type { JsonObject } from '#kernel/json';
@@ -104,51 +105,72 @@ export function membershipProjector(reader: RoomFactReader): Projector {
   };
 }
 
-async function applyMembers(
+function applyMembers(
   roomId: RoomId,
   position: Position,
   members: readonly CurrentStateEvent[],
   rows: OwnRows,
-): Promise<void> {
+): Answer<void> {
   let joined = 0;
   let invited = 0;
-  for (const member of members) {
-    const [before, after] = await applyMember(roomId, position, member, rows);
-    joined += Number(after === 'join') - Number(before === 'join');
-    invited += Number(after === 'invite') - Number(before === 'invite');
-  }
-  const counts = await ROOM_COUNTS.get(rows, [roomId]);
-  // A fact that is applied again must not count again.
-  if (counts !== undefined && (counts.pos >= position || (joined === 0 && invited === 0))) return;
-  ROOM_COUNTS.put(rows, [roomId], {
-    joined: (counts?.joined ?? 0) + joined,
-    invited: (counts?.invited ?? 0) + invited,
-    pos: position,
+  const applied = forEachInOrder(members, (member) =>
+    whenThere(applyMember(roomId, position, member, rows), ([before, after]) => {
+      joined += Number(after === 'join') - Number(before === 'join');
+      invited += Number(after === 'invite') - Number(before === 'invite');
+    }),
+  );
+  const before = whenThere(applied, () => ROOM_COUNTS.get(rows, [roomId]));
+  return whenThere(before, (counts) => {
+    // A fact that is applied again must not count again.
+    if (counts !== undefined && (counts.pos >= position || (joined === 0 && invited === 0))) return;
+    ROOM_COUNTS.put(rows, [roomId], {
+      joined: (counts?.joined ?? 0) + joined,
+      invited: (counts?.invited ?? 0) + invited,
+      pos: position,
+    });
   });
 }
 
 /** Writes the rows of one member; answers the membership before and after. */
-async function applyMember(
+function applyMember(
   roomId: RoomId,
   position: Position,
-  { change, pdu, content }: CurrentStateEvent,
+  member: CurrentStateEvent,
   rows: OwnRows,
-): Promise<[before: string | undefined, after: string]> {
+): Answer<[before: string | undefined, after: string]> {
+  const { change, content } = member;
   const userId = change.state_key as UserId; // as far as anybody asks for it
   const membership = String(content['membership']);
   // The membership before comes from the log of memberships and not from the row of now, which may already be this fact's
   // or a later one's when facts are applied again.
-  const before = change.replaces === undefined ? undefined : await lastBefore(roomId, userId, position, rows);
-  const prev = before?.membership;
-  if (prev !== membership) {
-    const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
-    MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left });
-  }
-  const current = await USER_ROOMS.get(rows, [userId, roomId]);
+  const last = change.replaces === undefined ? undefined : lastBefore(roomId, userId, position, rows);
+  return whenThere(last, (before) => {
+    const prev = before?.membership;
+    if (prev !== membership) {
+      const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
+      MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left });
+    }
+    return whenThere(USER_ROOMS.get(rows, [userId, roomId]), (current) => {
+      putMember(roomId, position, member, { prev, current }, rows);
+      return [prev, membership];
+    });
+  });
+}
+
+/** Writes what a user is in a room, as far as no later fact has. */
+function putMember(
+  roomId: RoomId,
+  position: Position,
+  { change, pdu, content }: CurrentStateEvent,
+  { prev, current }: { readonly prev: string | undefined; readonly current: UserRoomRow | undefined },
+  rows: OwnRows,
+): void {
+  const userId = change.state_key as UserId;
+  const membership = String(content['membership']);
   const superseded = current !== undefined && current.pos > position;
   const now = superseded ? current.membership : membership;
   if (prev !== undefined && prev !== now) ROOM_MEMBERS.delete(rows, [roomId, prev, userId]);
-  if (superseded) return [prev, membership];
+  if (superseded) return;
   const away = membership === 'leave' || membership === 'ban';
   MEMBERS.put(rows, [roomId, userId], memberRow(position, change.event_id, pdu, content));
   ROOM_MEMBERS.put(rows, [roomId, membership, userId], true);
@@ -161,18 +183,17 @@ async function applyMember(
     forgotten: away ? current?.forgotten : undefined,
     closed: membership === 'join' ? undefined : current?.closed,
   });
-  return [prev, membership];
 }
 
-async function lastBefore(
+function lastBefore(
   roomId: RoomId,
   userId: UserId,
   position: Position,
   rows: OwnRows,
-): Promise<MembershipLogRow | undefined> {
+): Answer<MembershipLogRow | undefined> {
   const before = [roomId, userId, position] as const;
-  const [last] = await MEMBERSHIP_LOG.scan(rows, { prefix: [roomId, userId], before, reverse: true, limit: 1 });
-  return last?.value;
+  const found = MEMBERSHIP_LOG.scan(rows, { prefix: [roomId, userId], before, reverse: true, limit: 1 });
+  return whenThere(found, ([last]) => last?.value);
 }
 
 function memberRow(position: Position, eventId: EventId, pdu: JsonObject, content: JsonObject): MemberRow {

@@ -7,7 +7,7 @@ import { REFERENCE, relationOf, REPLACE, THREAD } from '#protocol/relation';
 import { depthOf } from '../facts/pdu-fields.js';
 import { isAside, type PduAccepted } from '../facts/room-facts.js';
 import { type DepthKey, depthKey, depthOfKey } from './event-place.js';
-import type { RedactedFact, RoomFactReader } from './room-fact-reader.js';
+import type { AcceptedFact, RedactedFact, RoomFactReader } from './room-fact-reader.js';
 import type { TopologyKey } from './timeline-collections.js';
 
 /** `history`: the child was fetched from the past. `aside`: the room forked at it. */
@@ -142,14 +142,13 @@ export function relationsProjector(reader: RoomFactReader): Projector {
     handles: (type) => type === 'pdu-accepted' || type === 'pdu-redacted',
     project(fact, rows) {
       if (fact.type === 'pdu-redacted') return forget(reader.redacted(fact), fact.position, rows);
-      // PERF: most events relate to nothing, and a PDU's canonical JSON escapes no letters: no need to parse those.
-      return fact.data.includes('"m.relates_to"') ? relate(reader, fact, rows) : undefined;
+      const accepted = reader.findRelating(fact);
+      return accepted === undefined ? undefined : relate(accepted, fact, rows);
     },
   };
 }
 
-function relate(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): void | Promise<void> {
-  const { roomId, content, data } = reader.accepted(fact);
+function relate({ roomId, content, data }: AcceptedFact, fact: RecordedFact, rows: OwnRows): void | Promise<void> {
   const { relType, parent } = relationOf(content) ?? {};
   if (parent === undefined || relType === undefined || !fits(parent)) return undefined;
   const sender = data.pdu['sender'] as UserId;

@@ -3,7 +3,6 @@ import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { Collection, owning, type RowCodec } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import { isOfThePast } from '../facts/fact-text.js';
 import type { RoomFactReader } from './room-fact-reader.js';
 
 /** When something last happened in a room. */
@@ -50,8 +49,8 @@ export function roomActivityProjector(reader: RoomFactReader): Projector {
     ...owning(ROOM_ACTIVITY),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken',
     project(fact, rows) {
-      if (isOfThePast(fact.data)) return undefined;
       const { roomId, data } = reader.accepted(fact);
+      if (data.history === true) return undefined;
       return note(roomId, fact.position, BUMPS.has(data.pdu['type']), rows);
     },
   };

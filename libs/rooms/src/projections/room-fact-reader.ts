@@ -19,14 +19,36 @@ import {
 import { redactedRowOf, timelineRowOf } from './make-row.js';
 
 /** A `pdu-accepted` fact, parsed once for all projectors. */
-export interface AcceptedFact {
-  readonly roomId: RoomId;
-  readonly data: PduAccepted;
+export class AcceptedFact {
   readonly content: JsonObject;
-  /** The PDU may hold numbers that a double cannot: they are JsonNumber in `data.pdu`. */
-  readonly lenient: boolean;
-  /** The event row (see timeline-row.ts), as it stands in `timeline` and `room-state`. */
-  readonly row: string;
+  #current: readonly CurrentStateEvent[] | undefined;
+  #members: readonly CurrentStateEvent[] | undefined;
+
+  constructor(
+    readonly roomId: RoomId,
+    readonly data: PduAccepted,
+    /** The PDU may hold numbers that a double cannot: they are JsonNumber in `data.pdu`. */
+    readonly lenient: boolean,
+    /** The event row (see timeline-row.ts), as it stands in `timeline` and `room-state`. */
+    readonly row: string,
+  ) {
+    this.content = contentOf(data.pdu);
+  }
+
+  /** Whether it changed a state: that after it, or the room's current one. */
+  get changesState(): boolean {
+    return this.data.state.length > 0 || this.data.current !== undefined;
+  }
+
+  /** As `currentStateOf`. PERF: worked out once for all projectors. */
+  get current(): readonly CurrentStateEvent[] {
+    return (this.#current ??= readCurrent(this));
+  }
+
+  /** As `currentMembersOf`. */
+  get members(): readonly CurrentStateEvent[] {
+    return (this.#members ??= readMembers(this));
+  }
 }
 
 /** A `pdu-redacted` fact, parsed once. */
@@ -49,57 +71,59 @@ export interface RoomFactReader {
   accepted(fact: RecordedFact): AcceptedFact;
   /** The parsed `pdu-accepted` fact if it changed a state; undefined for a message, without a look at the rest of it. */
   findStateChange(fact: RecordedFact): AcceptedFact | undefined;
+  /** The parsed `pdu-accepted` fact if its event may say that it relates to another; else mostly without a look at the rest of it. */
+  findRelating(fact: RecordedFact): AcceptedFact | undefined;
   /** The parsed `pdu-redacted` fact. */
   redacted(fact: RecordedFact): RedactedFact;
 }
 
-/** How many parsed changes of state are kept: each projector in turn goes through a batch of facts, and a batch is smaller. */
-const KEPT_CHANGES = 1_200;
-/** PERF: of messages the facts of some requests at once; to keep those of a large batch costs more than to parse them again. */
-const KEPT_MESSAGES = 128;
+/**
+ * PERF: of how many facts what was parsed is kept: of some requests at once, and of what projectors that go by themselves pass in one
+ * turn. To keep those of a large batch costs more than to parse them again.
+ */
+const KEPT = 128;
+
+const RELATES_TO = 'm.relates_to';
 
 /** Makes a reader. Projectors that run over the same facts share one. PERF: measured by bench/project-message.ts. */
 export function createRoomFactReader(): RoomFactReader {
-  const changes = new Kept(KEPT_CHANGES);
-  const messages = new Kept(KEPT_MESSAGES);
+  const parsed = new Map<RecordedFact, AcceptedFact>();
+  const parse = (fact: RecordedFact): AcceptedFact => {
+    if (parsed.size >= KEPT) parsed.clear();
+    const accepted = parseAccepted(fact);
+    parsed.set(fact, accepted);
+    return accepted;
+  };
   return {
     findStateChange(fact) {
-      if (messages.find(fact) !== undefined) return undefined;
-      return changes.find(fact) ?? (changesNoState(fact.data) ? undefined : changes.parse(fact));
+      const known = parsed.get(fact);
+      if (known !== undefined) return known.changesState ? known : undefined;
+      return changesNoState(fact.data) ? undefined : parse(fact);
     },
-    accepted: (fact) =>
-      messages.find(fact) ?? changes.find(fact) ?? (changesNoState(fact.data) ? messages : changes).parse(fact),
+    findRelating(fact) {
+      const known = parsed.get(fact);
+      if (known !== undefined) return known.content[RELATES_TO] === undefined ? undefined : known;
+      // PERF: a PDU's canonical JSON escapes no letters: most events need not be parsed.
+      return fact.data.includes(`"${RELATES_TO}"`) ? parse(fact) : undefined;
+    },
+    accepted: (fact) => parsed.get(fact) ?? parse(fact),
     redacted: parseRedacted,
   };
 }
 
-/** Facts that were parsed last. */
-class Kept {
-  readonly #parsed = new Map<RecordedFact, AcceptedFact>();
-
-  constructor(private readonly most: number) {}
-
-  find(fact: RecordedFact): AcceptedFact | undefined {
-    return this.#parsed.get(fact);
-  }
-
-  /** Parses a fact that is not among them. */
-  parse(fact: RecordedFact): AcceptedFact {
-    if (this.#parsed.size >= this.most) this.#parsed.clear();
-    const parsed = parseAccepted(fact);
-    this.#parsed.set(fact, parsed);
-    return parsed;
-  }
-}
-
 /** The events that became current by this fact; nothing for a message event. */
 export function currentStateOf(accepted: AcceptedFact): readonly CurrentStateEvent[] {
-  const { data, content, lenient } = accepted;
+  return accepted.current;
+}
+
+function readCurrent({ data, content, lenient }: AcceptedFact): readonly CurrentStateEvent[] {
   const events: CurrentStateEvent[] = [];
   for (const change of currentChangeOf(data)?.state ?? []) {
     const { event_id: eventId } = change;
     if (eventId === null) continue;
-    if (eventId === data.event_id) events.push({ change: { ...change, event_id: eventId }, pdu: data.pdu, content });
+    // PERF: most are those of the facts themselves: nothing is copied.
+    if (eventId === data.event_id)
+      events.push({ change: change as CurrentStateEvent['change'], pdu: data.pdu, content });
     else {
       const text = data.state_pdus?.[eventId];
       if (text === undefined) throw new Error(`the fact makes ${eventId} current and does not carry it`);
@@ -129,6 +153,10 @@ export function isOwnChange(
 
 /** The memberships that changed by this fact. Who is left with none by resolution is out of the room. */
 export function currentMembersOf(accepted: AcceptedFact): readonly CurrentStateEvent[] {
+  return accepted.members;
+}
+
+function readMembers(accepted: AcceptedFact): readonly CurrentStateEvent[] {
   const gone = deletedStateOf(accepted).flatMap(asLeft);
   return [...currentStateOf(accepted), ...gone].filter(({ change }) => change.type === 'm.room.member');
 }
@@ -159,7 +187,7 @@ function parseAccepted(fact: RecordedFact): AcceptedFact {
     isResolved: isResolved(data),
     isAside: isAside(data),
   });
-  return { roomId, data, content: contentOf(data.pdu), lenient, row: redactedAtOnce(row, data) };
+  return new AcceptedFact(roomId, data, lenient, redactedAtOnce(row, data));
 }
 
 /** The row of an event that is redacted as it comes: who reads before `pdu-redacted` follows is shown no more than who reads after. */
