@@ -651,10 +651,13 @@ describe('ProjectionRuntime', () => {
         paused: { reason: 'looks wrong', at: 7 },
         position: '0000000000000000001',
       });
+      let moved: Position | undefined;
+      const moving = second.whenMoved(second.position(['words']), ['words']).then((at) => (moved = at));
       await second.whenProcessed(await say('c'));
       expect(await words(second)).toEqual(['a']);
-      expect(second.position()).toBe('0000000000000000001');
+      expect([second.position(), moved]).toEqual(['0000000000000000001', undefined]);
       await second.resume('words');
+      expect(await moving).toBe('0000000000000000003');
       await untilState(second, 'live');
       expect(await words(second)).toEqual(['a', 'b', 'c']);
       expect(second.position()).toBe('0000000000000000003');

@@ -143,6 +143,10 @@ export class ProjectionRuntime implements Views {
     return this.#progress.whenProcessedOrLate(position, collections);
   }
 
+  whenMoved(from: Position, collections: readonly string[]): Promise<Position> {
+    return this.#progress.whenMoved(from, collections);
+  }
+
   /** How every projection does, in the order of registration. */
   async list(): Promise<ProjectionStatus[]> {
     const head = await this.#parts.store.head();

@@ -161,6 +161,17 @@ export class ViewsProgress {
     return this.#conditions.wait(isMet);
   }
 
+  /** Settles when `covered` is further than a position, with what it is. */
+  async whenMoved(from: Position, collections: readonly string[]): Promise<Position> {
+    let at = from;
+    const isFurther = (): boolean => {
+      if (this.readable !== undefined) at = this.covered(collections);
+      return at > from;
+    };
+    await this.#conditions.wait(isFurther);
+    return at;
+  }
+
   /** Settles when all that move have passed the position, together or by themselves. */
   async untilAllPassed(position: Position): Promise<void> {
     await this.#conditions.wait(() => this.havePassed(position));

@@ -23,6 +23,11 @@ export interface Views {
    * log has is done, and whoever wrote it is told so.
    */
   whenProcessed(position: Position, collections?: readonly string[]): Promise<void>;
+  /**
+   * Settles when `position` of these collections is further than this, with what it is: of those that are paused, or not filled yet, once
+   * they have gone on, however long that takes. Rejects where the projections are stopped.
+   */
+  whenMoved(from: Position, collections: readonly string[]): Promise<Position>;
 }
 
 /** Injection token of the Views. */

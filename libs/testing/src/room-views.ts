@@ -77,4 +77,9 @@ export class RoomViews implements Views {
     await this.beforeProcessed?.();
     await this.follow();
   }
+
+  async whenMoved(): Promise<Position> {
+    await this.follow();
+    return this.#position;
+  }
 }

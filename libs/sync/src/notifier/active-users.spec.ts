@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
@@ -15,6 +15,8 @@ const room = '!room:x' as RoomId;
 class SlowViews {
   at = positionOf(10);
   rows: Row[] = [];
+  scans = 0;
+  moved: (at: Position) => void = () => {};
   #held: (() => void)[] = [];
   isHeld = false;
 
@@ -23,6 +25,7 @@ class SlowViews {
   }
 
   async scan(_collection: string, { prefix }: ScanOptions): Promise<Row[]> {
+    this.scans++;
     const found = this.rows.filter(({ key }) => key[0] === prefix?.[0]);
     if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
     return found;
@@ -30,6 +33,10 @@ class SlowViews {
 
   release(): void {
     for (const resolve of this.#held.splice(0)) resolve();
+  }
+
+  whenMoved(): Promise<Position> {
+    return new Promise((resolve) => (this.moved = resolve));
   }
 }
 
@@ -268,15 +275,58 @@ describe('ActiveUsers', () => {
     expect(active.recent.rooms.hasHappenedSince(room, positionOf(10))).not.toBe(false);
   });
 
-  it('reads the rooms of a user again where those views were paused when it began, once they go on', async () => {
+  it('waits some seconds at most for what it is not told, and not again before it is told of something', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await active.watch(alice);
+      views.at = positionOf(12);
+      const waiting = [active.catchUp(), active.catchUp()];
+      await vi.advanceTimersByTimeAsync(6_000);
+      await Promise.all(waiting);
+      await active.catchUp();
+      expect(active.knownUpTo()).toBe(positionOf(10));
+      active.hear([message(11)]);
+      let isThere = false;
+      const again = active.catchUp().then(() => (isThere = true));
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(isThere).toBe(false);
+      active.hear([message(12)]);
+      await again;
+      expect(active.knownUpTo()).toBe(positionOf(12));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('wakes all who wait as views go on that lacked what it had been told before', async () => {
+    const { interest } = await active.watch(alice);
+    active.hear([message(12)]);
+    await active.catchUp();
+    expect(interest.isWoken).toBe(false);
+    for (const at of [11, 12].map(positionOf)) {
+      views.at = at;
+      views.moved(at);
+      await vi.waitFor(() => expect(interest.isWoken).toBe(true));
+      interest.rearm();
+      await active.catchUp();
+    }
+    expect(active.knownUpTo()).toBe(positionOf(12));
+  });
+
+  it('reads the rooms of a user again, once, where those views were paused when it began: no answer goes further before they have gone on', async () => {
     active.begin(positionOf(12));
     const { user } = await active.watch(alice);
     views.rows = [membershipRow(alice, 'join', 11)];
     await active.catchUp(user);
-    expect(user.isIn(room)).toBe(false);
-    views.at = positionOf(12);
+    views.at = positionOf(11);
+    expect([active.knownUpTo(), active.knownUpTo(user)]).toEqual([11, 10].map(positionOf));
     await active.catchUp(user);
-    expect(user.isIn(room)).toBe(true);
+    expect([user.isIn(room), views.scans]).toEqual([false, 1]);
+    views.at = positionOf(12);
+    await Promise.all([active.catchUp(user), active.catchUp(user)]);
+    await active.catchUp(user);
+    expect([user.isIn(room), views.scans]).toEqual([true, 2]);
+    expect(active.knownUpTo(user)).toBe(positionOf(12));
     views.rows = [];
     active.hear([member(13, alice, 'leave')]);
     expect(user.isIn(room)).toBe(false);

@@ -8,7 +8,10 @@ import { VIEWS, type Views } from '#projections/views';
 import { COVERED } from '../streams/covered.js';
 import { ActiveUser, type KnownRoom } from './active-user.js';
 import { type MembershipTouch, type Touch, touchOf } from './fact-touches.js';
+import { Hearing } from './hearing.js';
 import { Interest } from './interest.js';
+import { LateViews } from './late-views.js';
+import { LoadedUsers } from './loaded-users.js';
 import type { MembershipFollower } from './membership-follower.js';
 import { Recent } from './recent.js';
 import { RowsOfUsers } from './rows-of-users.js';
@@ -29,11 +32,6 @@ export interface NotifierNumbers {
   readonly touchedRooms: number;
 }
 
-/** A user whose last request is longer ago is loaded again when there is another. */
-const IDLE_MS = 5 * 60_000;
-const SWEEP_MS = 60_000;
-const MAX_USERS = 20_000;
-
 /**
  * The users who sync now or did lately, with their rooms, and the last position of every room that something happened in: so
  * a sync with nothing new is decided in memory, and a fact in a room costs as much as it has members who sync. Users load
@@ -42,28 +40,39 @@ const MAX_USERS = 20_000;
 @Injectable()
 export class ActiveUsers implements Listener, OnModuleDestroy {
   readonly name = 'active-users';
-  readonly #users = new Map<UserId, ActiveUser>();
-  readonly #loading = new Map<UserId, Promise<ActiveUser>>();
+  readonly #users: LoadedUsers;
   /** The active users who are joined to a room. */
   readonly #joined = new Map<RoomId, Set<ActiveUser>>();
   /** Requests that watch a room without being joined to it. */
   readonly #visitors = new Map<RoomId, Set<Interest>>();
-  readonly #seeing: { readonly position: Position; readonly resolve: () => void }[] = [];
+  readonly #hearing = new Hearing();
   readonly #rows: RowsOfUsers;
+  readonly #late: LateViews;
   #follower: MembershipFollower | undefined;
   #seen: Position | undefined;
   #recent: Recent | undefined;
   #waiting = 0;
   #wakeUps = 0;
-  #sweptAt = -Infinity;
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+    @Inject(CLOCK) stopwatch: Stopwatch,
     /** What those read whom it wakes. */
     @Inject(COVERED) readonly reads: readonly string[],
   ) {
     this.#rows = new RowsOfUsers(views, (user, roomId, isIn) => this.#index(user, roomId, isIn));
+    this.#users = new LoadedUsers(
+      this.#rows,
+      stopwatch,
+      () => this.position,
+      (user) => this.#forget(user),
+    );
+    this.#late = new LateViews(
+      views,
+      reads,
+      () => this.position,
+      () => this.#wakeAll(),
+    );
   }
 
   /** The last fact that was taken note of: what is kept in memory is what the views had when they had passed it. */
@@ -88,18 +97,30 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   }
 
   /**
-   * Settles when everything that the views show by now is taken note of: whoever has written something and waited for the
-   * views finds it in memory too. `user`: whose rooms are looked at.
+   * Settles when everything that the views show by now is taken note of, or after some seconds: whoever has written something and waited
+   * for the views finds it in memory too. `user`: whose rooms are looked at.
    */
   async catchUp(user?: ActiveUser): Promise<void> {
     const position = this.views.position(this.reads);
-    if (position > this.position) await new Promise<void>((resolve) => this.#seeing.push({ position, resolve }));
+    if (position > this.position) await this.#hearing.wait(position);
+    else if (position < this.position) this.#late.follow(position);
     if (user !== undefined) await this.#rows.catchUp(user);
+  }
+
+  /**
+   * Up to where the views show all that was taken note of, and a user's rooms are known: no answer goes further. Where a projection is
+   * paused or filled anew it stands still.
+   */
+  knownUpTo(user?: ActiveUser): Position {
+    const rooms = user && this.#rows.knownUpTo(user);
+    const seen = rooms === undefined || this.position < rooms ? this.position : rooms;
+    const passed = this.views.position(this.reads);
+    return passed < seen ? passed : seen;
   }
 
   /** Registers interest in what happens to a user, and in a room besides if the user only visits it. To be closed. */
   async watch(userId: UserId, visited?: RoomId): Promise<Watch> {
-    const user = await this.#get(userId);
+    const user = await this.#users.get(userId);
     const interest = new Interest((closed) => {
       this.#waiting--;
       user.interests.delete(closed);
@@ -125,7 +146,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     this.#seen ??= this.begin(first.position);
     for (const fact of facts) this.#take(fact);
     if (last.position > this.#seen) this.#seen = last.position;
-    while (this.#seeing[0] !== undefined && this.#seeing[0].position <= this.#seen) this.#seeing.shift()?.resolve();
+    this.#hearing.pass(this.#seen);
   }
 
   /** Wakes the requests of those who are in a room, or look at it: for what is told of it and is not in the log. */
@@ -137,7 +158,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
   /** Wakes the requests that hear of presence, of these users and of who is in any of the rooms, each once. Answers how many. */
   wakeForPresence(userIds: Iterable<UserId>, roomIds: Iterable<RoomId>): number {
     const users = new Set<ActiveUser | undefined>();
-    for (const userId of userIds) users.add(this.#users.get(userId));
+    for (const userId of userIds) users.add(this.#users.find(userId));
     for (const roomId of roomIds) for (const user of this.#joined.get(roomId) ?? []) users.add(user);
     let woken = 0;
     for (const user of users) {
@@ -153,7 +174,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
 
   /** The rooms that a user has to do with. */
   roomsOf(userId: UserId): ReadonlyMap<RoomId, KnownRoom> | Promise<ReadonlyMap<RoomId, KnownRoom>> {
-    const user = this.#get(userId);
+    const user = this.#users.get(userId);
     return user instanceof ActiveUser ? user.rooms : user.then(({ rooms }) => rooms);
   }
 
@@ -164,12 +185,13 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
 
   /** Wakes the requests of a user: for streams that are not in the log. */
   wakeUser(userId: UserId): void {
-    const user = this.#users.get(userId);
+    const user = this.#users.find(userId);
     if (user !== undefined) this.#wake(user);
   }
 
   onModuleDestroy(): void {
-    for (const { resolve } of this.#seeing.splice(0)) resolve();
+    this.#hearing.end();
+    this.#late.end();
   }
 
   #take(fact: RecordedFact): void {
@@ -205,16 +227,16 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         return;
       case 'messages':
         for (const userId of touch.userIds) {
-          const user = this.#users.get(userId);
+          const user = this.#users.find(userId);
           user?.touchInbox(position);
           if (user !== undefined) this.#wake(user);
         }
         return;
       case 'forgotten':
-        this.#users.get(touch.userId)?.forget(touch.roomId);
+        this.#users.find(touch.userId)?.forget(touch.roomId);
         return;
       case 'user':
-        this.#users.get(touch.userId)?.touch(position);
+        this.#users.find(touch.userId)?.touch(position);
         if (touch.hears === 'user') this.wakeUser(touch.userId);
         if (touch.keys?.userId !== undefined) this.#tellOfKeys(touch.keys.userId, position);
         return;
@@ -228,14 +250,14 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     const wake = ({ rooms }: ActiveUser): void => {
       for (const [roomId, { membership }] of rooms) if (membership === 'join') this.wakeRoom(roomId);
     };
-    const known = this.#get(userId);
+    const known = this.#users.get(userId);
     if (known instanceof ActiveUser) wake(known);
     // Where their rooms cannot be read, who waits hears of it when something else wakes them.
     else void known.then(wake, () => {});
   }
 
   #setMembership({ userId, membership, sender }: MembershipTouch, roomId: RoomId, position: Position): void {
-    const user = this.#users.get(userId);
+    const user = this.#users.find(userId);
     if (user === undefined) return;
     user.setMembership(roomId, membership, position, sender);
     // What is the user's own and belongs to the room is told of from here on, or not any more.
@@ -250,28 +272,10 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     user.wake();
   }
 
-  #get(userId: UserId): Promise<ActiveUser> | ActiveUser {
-    const now = this.stopwatch.elapsed();
-    this.#sweep(now);
-    const known = this.#users.get(userId);
-    if (known !== undefined) known.usedAt = now;
-    return this.#loading.get(userId) ?? known ?? this.#load(userId, now);
-  }
-
-  async #load(userId: UserId, now: number): Promise<ActiveUser> {
-    // In the map before the views are read: what happens meanwhile is noted, and the older row then changes nothing.
-    const user = new ActiveUser(userId, this.position, now);
-    this.#users.set(userId, user);
-    const loading = this.#rows.read(user).then(() => user);
-    this.#loading.set(userId, loading);
-    try {
-      return await loading;
-    } catch (error) {
-      this.#drop(user);
-      throw error;
-    } finally {
-      this.#loading.delete(userId);
-    }
+  /** Answers how many requests wait. */
+  #wakeAll(): number {
+    for (const user of this.#users.values()) this.#wake(user);
+    return this.#waiting;
   }
 
   #index(user: ActiveUser, roomId: RoomId, isIn: boolean): void {
@@ -279,18 +283,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     else removeFrom(this.#joined, roomId, user);
   }
 
-  #drop(user: ActiveUser): void {
-    this.#users.delete(user.userId);
+  #forget(user: ActiveUser): void {
     for (const roomId of user.rooms.keys()) removeFrom(this.#joined, roomId, user);
-  }
-
-  #sweep(now: number): void {
-    const crowded = this.#users.size >= MAX_USERS;
-    if (!crowded && now - this.#sweptAt < SWEEP_MS) return;
-    this.#sweptAt = now;
-    const limit = crowded ? now - SWEEP_MS / 4 : now - IDLE_MS;
-    for (const user of this.#users.values()) {
-      if (user.usedAt < limit && user.interests.size === 0 && !this.#loading.has(user.userId)) this.#drop(user);
-    }
   }
 }

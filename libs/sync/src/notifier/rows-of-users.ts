@@ -6,13 +6,20 @@ import type { ActiveUser } from './active-user.js';
 
 const PAGE = 1_000;
 
+/** Of a user whose rooms were read where the views were behind what was heard. */
+interface Behind {
+  /** How far they were. */
+  readonly at: Position;
+  /** They are read again. */
+  reading: Promise<void> | undefined;
+}
+
 /**
- * Reads the rooms of active users from the views. Those may be behind what is heard, as where they were paused over a start: then
- * they are read again as they move, for nobody tells of what they pass.
+ * Reads the rooms of active users from the views. Those may be behind what is heard, as where they were paused over a start: nobody tells
+ * of what they pass until they have that, so then they are read once more, and until then the user's rooms are known up to there.
  */
 export class RowsOfUsers {
-  /** How far they were, of users whose rooms were read where they were behind. */
-  readonly #behind = new WeakMap<ActiveUser, Position>();
+  readonly #behind = new WeakMap<ActiveUser, Behind>();
 
   /** `onRead`: whether a user is in a room by now. */
   constructor(
@@ -21,19 +28,25 @@ export class RowsOfUsers {
   ) {}
 
   async read(user: ActiveUser): Promise<void> {
-    const position = this.#position;
+    const at = this.#position;
     for await (const rows of USER_ROOMS.pages(this.views, { prefix: [user.userId] }, PAGE)) {
       for (const { key, value } of rows) this.onRead(user, key[1], user.load(key[1], value));
     }
-    if (position < user.since) this.#behind.set(user, position);
+    if (at < user.since) this.#behind.set(user, { at, reading: undefined });
     else this.#behind.delete(user);
   }
 
-  /** Settles when no rows are there that the user's rooms lack. */
+  /** Reads what was missing, where it is all there. */
   async catchUp(user: ActiveUser): Promise<void> {
-    for (let at = this.#behind.get(user); at !== undefined && this.#position > at; at = this.#behind.get(user)) {
-      await this.read(user);
-    }
+    const behind = this.#behind.get(user);
+    if (behind === undefined || this.#position < user.since) return;
+    behind.reading ??= this.read(user).finally(() => (behind.reading = undefined));
+    await behind.reading;
+  }
+
+  /** Up to where a user's rooms are known; undefined: as far as was heard. */
+  knownUpTo(user: ActiveUser): Position | undefined {
+    return this.#behind.get(user)?.at;
   }
 
   get #position(): Position {

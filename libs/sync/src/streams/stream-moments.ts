@@ -38,10 +38,8 @@ export class StreamMoments {
     user?: ActiveUser,
   ): Promise<StreamMoment> {
     await this.active.catchUp(user);
-    const seen = this.active.position;
-    const passed = this.views.position(this.covered);
-    let position = passed < seen ? passed : seen;
-    // Where a projection is paused or filled anew the answer stands still, and never goes back.
+    let position = this.active.knownUpTo(user);
+    // The answer never goes back.
     if (since !== undefined && since.position > position) position = since.position;
     const presence = this.presence.mark();
     return { position, typing: this.typing.mark(hears), ...(presence === undefined ? {} : { presence }) };
