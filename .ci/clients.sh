@@ -5,6 +5,7 @@
 #   clients.sh node      a Node that matrix-js-sdk can run on, from npm; `node` itself where it is new enough
 #   clients.sh nio       a Python with matrix-nio and its encryption (CLIENT_NIO); needs Python 3.10 or later
 #   clients.sh bot-sdk   a folder with matrix-bot-sdk, without encryption (CLIENT_BOT_SDK)
+#   clients.sh hydrogen  a folder with Hydrogen, what drives a browser, and Chromium, which is Debian's (CLIENT_HYDROGEN)
 #   clients.sh rust      the program of test/clients/rust, built (CLIENT_RUST); needs Cargo with Rust 1.95, and minutes the first time
 set -euo pipefail
 shopt -s inherit_errexit
@@ -12,6 +13,8 @@ shopt -s inherit_errexit
 readonly node_version=24.22.3
 readonly nio_version=0.26.0
 readonly bot_sdk_version=0.8.0
+readonly hydrogen_version=0.3.1
+readonly playwright_version=1.65.1
 readonly root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly cache=${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}
 
@@ -39,6 +42,12 @@ filled() {
   echo "$folder"
 }
 
+# Installs packages of Debian where that can be done
+from_debian() {
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then return 1; fi
+  apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
 platform() { node -p 'process.platform + "-" + process.arch'; }
 
 install_node() {
@@ -57,11 +66,7 @@ node_22() {
 
 install_nio() {
   # Debian has what makes such a folder in a package of its own.
-  if ! python3 -m venv "$1" && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv
-    python3 -m venv --clear "$1"
-  fi
+  python3 -m venv "$1" || { from_debian python3-venv && python3 -m venv --clear "$1"; }
   "$1/bin/python" -m pip install --quiet "matrix-nio[e2e]==$nio_version"
 }
 
@@ -74,6 +79,20 @@ nio() {
 
 install_bot_sdk() {
   npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "matrix-bot-sdk@$bot_sdk_version"
+}
+
+install_hydrogen() {
+  npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts \
+    "hydrogen-view-sdk@$hydrogen_version" "playwright-core@$playwright_version"
+}
+
+hydrogen() {
+  # The font is for the pictures.
+  command -v chromium >/dev/null || from_debian chromium fonts-noto-color-emoji || fail "there is no 'chromium' on the PATH"
+  local folder
+  folder=$(filled "hydrogen-$hydrogen_version-$playwright_version" install_hydrogen)
+  ln -sfn "$(command -v chromium)" "$folder/chromium"
+  echo "$folder"
 }
 
 build_rust() {
@@ -95,6 +114,7 @@ case $1 in
   node) node_22 ;;
   nio) nio ;;
   bot-sdk) filled "bot-sdk-$bot_sdk_version" install_bot_sdk ;;
+  hydrogen) hydrogen ;;
   rust) rust ;;
   *) usage ;;
 esac
