@@ -98,6 +98,24 @@ describe('polls of a session that ends while they wait', () => {
     for (const answer of await Promise.all(polls)) expect(answer).toMatchObject(UNKNOWN);
   });
 
+  it.each(ENDS.slice(0, -1))(
+    'are refused by %s also while devices are paused, and stay so over a restart',
+    async (_, end) => {
+      const all = await sessions(await alice.createRoom({ preset: 'public_chat' }));
+      const { next_batch: since } = await all.ending.sync();
+      await app.views.pause('devices', 'to look at it');
+      const poll = all.ending.call('GET', `/sync?${queryOf({ since, timeout: 20_000 })}`);
+      await end(all);
+      expect(await poll).toMatchObject(UNKNOWN);
+      await app.restart();
+      expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
+      expect((await alice.call('GET', '/account/whoami')).status).toBe(200);
+      await app.views.resume('devices');
+      await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }));
+      expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN);
+    },
+  );
+
   it('go on waiting when another session of the user ends', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat' });
     const { ending, other } = await sessions(roomId);

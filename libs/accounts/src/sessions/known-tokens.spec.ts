@@ -5,6 +5,9 @@ import type { Position } from '#kernel/position';
 import { positionOf } from '#testing/position-of';
 import { recordFacts } from '#testing/project';
 import { hashSecret } from '../credentials/secrets.js';
+import type { Accounts } from '../accounts.js';
+import { NO_ACCOUNT } from '../decide/account.js';
+import type { DeviceRecord } from '../decide/device-tokens.js';
 import { KnownTokens } from './known-tokens.js';
 import type { TokenConfirmation } from './token-confirmation.js';
 
@@ -22,6 +25,8 @@ describe('known tokens', () => {
   let confirmation: () => Promise<void>;
   let tokens: KnownTokens;
   let at: Position;
+  /** Of the log. */
+  let devices: (readonly [DeviceId, DeviceRecord])[];
 
   beforeEach(() => {
     [now, reads, confirmed] = [1000, 0, []];
@@ -54,7 +59,10 @@ describe('known tokens', () => {
         return confirmation();
       },
     };
-    tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation);
+    const accounts: Pick<Accounts, 'load'> = {
+      load: async () => ({ ...NO_ACCOUNT, exists: true, devices: new Map(devices) }),
+    };
+    tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation, accounts as Accounts);
   });
 
   it('are read from the views once, and from then on from memory', async () => {
@@ -82,18 +90,22 @@ describe('known tokens', () => {
     expect((await tokens.requesterOf('good')).userId).toBe(alice);
   });
 
-  it('are not kept as views have them that are paused: who is logged out then is so once they go on', async () => {
+  it('are as the log has them while views are paused: who is logged out then is so at once, and once they go on', async () => {
     const row = `devices ${alice} D`;
     const device = rows.get(row)!;
-    const outs = [
+    const heards = [
       (): void => tokens.begin(positionOf(8)),
       (): void => tokens.hear([{ ...fact('devices-removed'), position: positionOf(8) }]),
     ]; // over a start, and while it runs
-    for (const logOut of outs) {
+    for (const hear of heards) {
       rows.set(row, device);
+      devices = [['D' as DeviceId, JSON.parse(device)]];
       at = positionOf(7);
-      logOut();
+      hear();
       expect((await tokens.requesterOf('good')).deviceId).toBe('D');
+      devices = [];
+      await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+      await expect(tokens.validUntil('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
       at = positionOf(8);
       rows.delete(row);
       await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });

@@ -9,6 +9,7 @@ import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
+import { Accounts } from '../accounts.js';
 import { hashSecret } from '../credentials/secrets.js';
 import { type DeviceRecord, validPairs } from '../decide/device-tokens.js';
 import { userIdOfStream } from '#kernel/user-stream';
@@ -25,6 +26,13 @@ interface KnownToken {
   /** Whether its first use has still to be noted in the log. */
   pending: boolean;
   lastSeen: number;
+}
+
+/** The account that a token is of, and its device where that is there. */
+interface Holder {
+  readonly device: DeviceRecord | undefined;
+  readonly isAdmin: boolean;
+  readonly isGuest: boolean;
 }
 
 /** The facts after which what is known of a user's tokens may be wrong. */
@@ -61,6 +69,7 @@ export class KnownTokens implements AccessTokens, Listener {
     @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'position'>,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly confirmation: TokenConfirmation,
+    private readonly accounts: Accounts,
   ) {}
 
   /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
@@ -113,23 +122,15 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
-    // Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks reads them again.
+    // Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks is looked up again.
     const isBehind = this.views.position(this.reads) < this.#heard;
     const row = await TOKENS.get(this.views, [hash]);
     if (row === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
-    const [account, device] = await Promise.all([
-      ACCOUNTS.get(this.views, [row.user]),
-      DEVICES.get(this.views, [row.user, row.device]),
-    ]);
-    if (account === undefined || !hasToken(device, hash)) throw new MatrixError('M_UNKNOWN_TOKEN');
-    const { admin, guest } = account;
-    const requester: Requester = Object.freeze({
-      userId: row.user,
-      deviceId: row.device,
-      isAdmin: admin ?? false,
-      isGuest: guest ?? false,
-      requestId: '',
-    });
+    const { user: userId, device: deviceId } = row;
+    const holder = isBehind ? await this.#holderInLog(userId, deviceId) : await this.#holder(userId, deviceId);
+    if (holder === undefined || !hasToken(holder.device, hash)) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const { isAdmin, isGuest } = holder;
+    const requester: Requester = Object.freeze({ userId, deviceId, isAdmin, isGuest, requestId: '' });
     const known: KnownToken = {
       requester,
       answer: Promise.resolve(requester),
@@ -140,6 +141,20 @@ export class KnownTokens implements AccessTokens, Listener {
     // A fact may have come in while the views were read: then the next request reads them again.
     if (!isBehind && before === this.#forgotten) this.#remember(hash, known);
     return known;
+  }
+
+  async #holder(userId: UserId, deviceId: DeviceId): Promise<Holder | undefined> {
+    const [account, device] = await Promise.all([
+      ACCOUNTS.get(this.views, [userId]),
+      DEVICES.get(this.views, [userId, deviceId]),
+    ]);
+    return account && { device, isAdmin: account.admin ?? false, isGuest: account.guest ?? false };
+  }
+
+  /** Sessions end at once, whatever views are paused: then the log is asked. */
+  async #holderInLog(userId: UserId, deviceId: DeviceId): Promise<Holder | undefined> {
+    const { exists, devices, admin, guest } = await this.accounts.load(userId);
+    return exists ? { device: devices.get(deviceId), isAdmin: admin, isGuest: guest } : undefined;
   }
 
   #remember(hash: string, known: KnownToken): void {
