@@ -5,11 +5,13 @@ import type { Outage } from '#kernel/outage';
 import { ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Write } from '../read-model-store.js';
 import type { Way } from './connect.js';
-import { Journal, type LeaseState, NOTHING, type RowChange } from './journal.js';
+import { type Journal, NOTHING, type RowChange, type RowGroup } from './journal.js';
 import { KnownCollections } from './known-collections.js';
 import type { LargeValues, RowDocument } from './large-values.js';
+import { hasOwnCollections, nameIn } from './life-names.js';
 import { isAway } from './unreachable.js';
 import { WaitingRows, WrittenTogether } from './waiting-rows.js';
+import { WatchedLease } from './watch-lease.js';
 import { RowWriter } from './write-rows.js';
 
 /** A server that is watched with success may still take no rows. */
@@ -19,10 +21,7 @@ const WRITE_MS = 8000;
  * that are gone look like users that are.
  */
 const BEAT_MS = 1500;
-/** Who says nothing for so long, to whoever asks all the time, has lost the lease. */
-const LEASE_MS = 6000;
-/** Two looks that are further apart than this are not "all the time": the owner could not reach the database either. */
-const LOOK_GAP_MS = 2000;
+const OLDER = 'another version wrote the views';
 /** What one group takes before the next is begun. */
 const GROUP_CHARACTERS = 8 * 1024 * 1024;
 
@@ -31,6 +30,14 @@ export interface WriterWatch {
   readonly holder?: string;
   readonly onGone?: (error: ViewsGone) => void;
   readonly onThrownAway?: (message: string) => void;
+}
+
+/** The database of the views, and what is known of it. */
+export interface MongoParts {
+  readonly database: Db;
+  readonly large: LargeValues;
+  readonly journal: Journal;
+  readonly outage: Outage<Way>;
 }
 
 /** Calls of `write` that go to the server together, and what settles with their group. */
@@ -59,8 +66,7 @@ export class GroupWrites {
   /** A group that was begun and may be there in part. */
   #unfinished: WaitingRows['rows'] | undefined;
   #beats: NodeJS.Timeout | undefined;
-  /** The lease of another process as it was seen first, and when; and when it was last looked at. */
-  #seen: { readonly lease: LeaseState; readonly since: number; last: number } | undefined;
+  readonly #lease: WatchedLease;
 
   /** Settles with the last look whether the database is what was written to it. */
   #answer: Promise<void> = Promise.resolve();
@@ -69,14 +75,13 @@ export class GroupWrites {
 
   /** `watch`: see MongoReadModelOptions. */
   constructor(
-    database: Db,
-    large: LargeValues,
-    outage: Outage<Way>,
+    { database, large, journal, outage }: MongoParts,
     private readonly watch: WriterWatch,
   ) {
     this.#database = database;
     this.#large = large;
-    this.#journal = new Journal(database, large, watch.holder);
+    this.#journal = journal;
+    this.#lease = new WatchedLease(watch.holder);
     this.#collections = new KnownCollections(database, this.#journal);
     this.#rows = new RowWriter(database, large, this.#journal, () => this.#late?.refresh());
     this.#outage = outage;
@@ -102,19 +107,31 @@ export class GroupWrites {
     if (this.#beats !== undefined) return this.isOwner;
     return this.#inTurn(async () => {
       const lease = await this.#journal.look();
-      if (!this.#isFree(lease)) return false;
+      if (!this.#lease.isFree(lease)) return false;
       const left = await this.#journal.take(lease);
       if (left === undefined) return false;
-      const why = await this.#collections.take();
-      if (why !== undefined) this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
-      const group = why === undefined ? left : NOTHING;
-      this.#rows.doubt(left);
-      await this.#rows.write(group);
-      this.#collections.wrote(group.keys());
-      await this.#journal.note(NOTHING);
+      const why = hasOwnCollections(this.#journal.life) ? await this.#collections.take() : OLDER;
+      if (why === undefined) await this.#complete(left);
+      else await this.#beginAnew(why);
       this.#beats = setInterval(() => void this.#beat(), BEAT_MS).unref();
       return true;
     });
+  }
+
+  /** Writes what the former owner may have left half written. */
+  async #complete(left: RowGroup): Promise<void> {
+    this.#rows.doubt(left);
+    await this.#rows.write(left);
+    this.#collections.wrote(left.keys());
+    await this.#journal.note(NOTHING);
+  }
+
+  /** With one note the views that are there count no more, nor what was left of them: then they may go. */
+  async #beginAnew(why: string): Promise<void> {
+    this.#journal.beginLife();
+    await this.#journal.note(NOTHING);
+    await this.#collections.take();
+    this.watch.onThrownAway?.(`${why}: all are rebuilt from the log`);
   }
 
   /**
@@ -154,7 +171,7 @@ export class GroupWrites {
   /** As `ReadModelStore.write`. */
   async write(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return;
-    const call = new WrittenTogether(writes);
+    const call = new WrittenTogether(writes, this.#journal.life);
     if (this.#waiting?.group.canTake(call) === false) this.#waiting = undefined;
     const waiting = (this.#waiting ??= this.#commitLater());
     waiting.group.take(call);
@@ -164,14 +181,15 @@ export class GroupWrites {
 
   /** As `ReadModelStore.drop`. */
   async drop(collection: string): Promise<void> {
+    const name = nameIn(this.#journal.life, collection);
     await this.#inTurn(async () => {
       await this.#finish();
       // Else a crash would bring back the rows of the last group; and only who has the lease may do it.
       await this.#journal.note(NOTHING);
-      await this.#collections.dropping(collection, async () => {
+      await this.#collections.dropping(name, async () => {
         // The driver takes one that is not there for dropped.
-        await this.#database.collection<RowDocument>(collection).drop();
-        await this.#large.drop(collection);
+        await this.#database.collection<RowDocument>(name).drop();
+        await this.#large.drop(name);
       });
     });
   }
@@ -183,24 +201,6 @@ export class GroupWrites {
       await this.#finish();
       await this.#journal.note(NOTHING, true);
     });
-  }
-
-  /** Whether there is no owner, or none that has been heard of for long enough. */
-  #isFree(lease: LeaseState | undefined): boolean {
-    if (lease === undefined || lease.owner === null) return true;
-    const now = performance.now();
-    const seen = this.#seen;
-    // At the first look alone: two that bear one name all the same would take it from each other for ever.
-    if (seen === undefined && this.watch.holder !== undefined && lease.holder === this.watch.holder) return true;
-    const isSame =
-      seen !== undefined &&
-      now - seen.last < LOOK_GAP_MS &&
-      seen.lease.owner === lease.owner &&
-      seen.lease.groups === lease.groups &&
-      seen.lease.beats === lease.beats;
-    if (!isSame) this.#seen = { lease, since: now, last: now };
-    else seen.last = now;
-    return isSame && now - seen.since >= LEASE_MS;
   }
 
   #commitLater(): WaitingCalls {
@@ -239,7 +239,14 @@ export class GroupWrites {
 
   async #beat(): Promise<void> {
     if (this.#gone !== undefined) return;
-    await this.#look(() => this.#journal.renew()).catch((error: unknown) => this.#noteGone(error));
+    // As they were listed while this process had the lease, as it turns out: whose they are has none.
+    const { strays } = this.#collections;
+    try {
+      await this.#look(() => this.#journal.renew());
+      await this.#collections.dropStrays(strays);
+    } catch (error) {
+      this.#noteGone(error);
+    }
   }
 
   /** Throws ViewsGone where something that was written is not there. `askJournal`: how that is asked by who has the lease. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { ViewsGone, ViewsTaken } from '../read-model-errors.js';
 import type { LargeValues, RowDocument, RowFields } from './large-values.js';
+import { newLife } from './life-names.js';
 
 /** A row and what it holds from now on: null for nothing. */
 export type RowChange = readonly [id: string, fields: RowFields | null];
@@ -17,8 +18,6 @@ export const DUPLICATE_KEY = 11_000;
 const ID = 'journal';
 /** The numbers of a new owner begin so far above those before that rows are below whose group the server has lost. */
 const LEASE_GROUPS = 1_000_000;
-/** More than what all owners of some views have come to, but for those who did this. */
-const PAST_GROUPS = 1_000_000 * LEASE_GROUPS;
 
 /** Whose the lease is, and what changes while they are alive. */
 export interface LeaseState {
@@ -65,6 +64,8 @@ export class Journal {
   readonly #large: LargeValues;
   #groups = 0;
   #life: string | undefined;
+  /** That of the views that were confirmed last, or looked at first, for who does not have the lease. */
+  #confirmed: string | undefined;
   /** How many groups there were when it was last looked at, for who does not have the lease. */
   #seen = 0;
   #noted: RowFields[] = [];
@@ -83,7 +84,7 @@ export class Journal {
     return this.#groups;
   }
 
-  /** Which views they are that this process writes, or has looked at first; undefined where it has seen none. */
+  /** Which views they are that this process writes, or has looked at last; undefined where it has seen none. */
   get life(): string | undefined {
     return this.#life;
   }
@@ -93,7 +94,8 @@ export class Journal {
     const found = await this.#state();
     if (found === null) return undefined;
     const { life = '', owner = null, holder, groups = 0, beats } = found;
-    this.#life ??= life;
+    this.#life = life;
+    this.#confirmed ??= life;
     return { life, owner, holder, groups, beats: beats ?? 0 };
   }
 
@@ -113,6 +115,11 @@ export class Journal {
     return text ? new Map(JSON.parse(text) as [string, RowChange[]][]) : NOTHING;
   }
 
+  /** The views begin anew: those that were there count no more once the next group is noted. */
+  beginLife(): void {
+    this.#life = newLife();
+  }
+
   /**
    * Notes a group in place of the one before; `isDurable` waits until the journals of the majority have it, and with it all
    * that was written earlier. Throws ViewsGone where the server does not have the one before, ViewsTaken where another process
@@ -121,8 +128,8 @@ export class Journal {
   async note(group: RowGroup, isDurable = false): Promise<void> {
     const fields = await this.#large.fieldsOf(JOURNAL_COLLECTION, JSON.stringify([...group]));
     const { matchedCount } = await this.#documents.replaceOne(
-      // Also the numbers after: the outcome of the last try, or of the last rise, may not be known.
-      { ...this.#mine, groups: { $in: [this.#groups, this.#groups + 1, this.#groups + PAST_GROUPS] } },
+      // Also the number after: the outcome of the last try may not be known.
+      { ...this.#mine, groups: { $in: [this.#groups, this.#groups + 1] } },
       { ...fields, ...this.#name, life: this.#life, groups: this.#groups + 1 },
       { writeConcern: isDurable ? { w: 'majority', journal: true } : { w: 1 } },
     );
@@ -131,20 +138,6 @@ export class Journal {
     const replaced = this.#noted;
     this.#noted = [fields];
     await this.#large.remove(JOURNAL_COLLECTION, replaced);
-  }
-
-  /**
-   * Goes on with numbers far above. For who meets rows with a higher one while they have the lease: a process wrote those that did
-   * not know yet that the views before were thrown away. Throws as `note`.
-   */
-  async rise(): Promise<void> {
-    const groups = this.#groups + PAST_GROUPS;
-    if (groups > Number.MAX_SAFE_INTEGER)
-      throw new ViewsGone('the database of the views refuses rows as if they were there');
-    const filter = { ...this.#mine, groups: { $in: [this.#groups, groups] } };
-    const { matchedCount } = await this.#documents.updateOne(filter, { $set: { groups } });
-    if (matchedCount === 0) throw await this.whyGone();
-    this.#groups = groups;
   }
 
   /** Says that this process is there. Throws as `note`. */
@@ -168,12 +161,12 @@ export class Journal {
 
   /** For who does not have the lease. Throws ViewsGone where the rows are others than those of the last time. */
   async checkGoesOn(): Promise<void> {
-    const before = this.#life;
+    const before = this.#confirmed;
     const { life, groups = -1 } = (await this.look()) ?? {};
     const isOther = groups < this.#seen || (before !== undefined && life !== before);
     // Those that somebody makes anew count again.
     this.#seen = Math.max(groups, 0);
-    this.#life = life;
+    this.#confirmed = life;
     if (isOther) throw new ViewsGone('the views were thrown away while the server runs');
   }
 
@@ -204,7 +197,7 @@ export class Journal {
 
   async #begin(next: NextOwner): Promise<boolean> {
     try {
-      await this.#documents.insertOne({ _id: ID, life: randomUUID(), ...next });
+      await this.#documents.insertOne({ _id: ID, life: newLife(), ...next });
       return true;
     } catch (error) {
       // Somebody else was the first.

@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ViewsGone } from '../read-model-errors.js';
 import { KnownCollections } from './known-collections.js';
+import { nameIn, newLife } from './life-names.js';
 
 interface Noted {
   readonly v?: string;
@@ -37,6 +38,9 @@ class FakeDatabase {
   collection(name: string): object {
     return {
       drop: async () => this.made.delete(name),
+      find: ({ _id }: { _id: { $ne: string } }) => ({
+        toArray: async () => [...this.#noted].filter(([id]) => id !== _id.$ne).map(([, noted]) => noted),
+      }),
       findOne: ({ _id }: { _id: string }) => this.#answer('note', { ...this.#noted.get(_id) }),
       updateOne: async ({ _id }: { _id: string }, { $set }: { $set: Noted }) => {
         if (this.refuses) throw new Error('it takes nothing');
@@ -67,7 +71,7 @@ describe('known collections', () => {
   let owner: KnownCollections;
 
   const known = (groups: number, life = 'first'): KnownCollections =>
-    new KnownCollections(database as unknown as Db, { groups, life });
+    new KnownCollections(database as unknown as Db, { groups, life, check: async () => {} });
 
   beforeEach(async () => {
     database = new FakeDatabase();
@@ -127,26 +131,32 @@ describe('known collections', () => {
     expect(await known(3).take()).toBeUndefined();
   });
 
-  it('are not those that a process notes which does not know yet that its views were thrown away', async () => {
-    owner = known(5);
+  it('are not those that a process notes which does not know yet that its views were thrown away: these are dropped', async () => {
+    const [first, second] = [newLife(), newLife()];
+    owner = known(5, first);
     await owner.take();
-    database.make('b');
+    database.make(nameIn(first, 'b'));
+    database.make('of another version');
     database.late = 'list';
-    owner.wrote(['a', 'b']);
+    owner.wrote([nameIn(first, 'b'), 'of another version']);
     const late = owner.look();
     await settled();
     database.made.clear();
-    const next = known(1, 'second');
+    const next = known(1, second);
     expect(await next.take()).toBeUndefined();
-    database.make('a');
-    next.wrote(['a']);
+    database.make(nameIn(second, 'a'));
+    next.wrote([nameIn(second, 'a')]);
     await next.look();
+    // What that process had begun arrives, too.
+    for (const name of [nameIn(first, 'a'), nameIn(first, 'b'), 'of another version', 'another']) database.make(name);
     await database.arrive();
     await late.catch(() => {});
     await owner.look().catch(() => {});
-    await known(1, 'second').check();
-    expect(await known(2, 'second').take()).toBeUndefined();
-    expect([...database.made.keys()]).toEqual(['a']);
+    await known(1, second).check();
+    expect(await known(2, second).take()).toBeUndefined();
+    expect([...database.made.keys()]).toEqual([nameIn(second, 'a'), nameIn(first, 'a'), 'another']);
+    await next.look();
+    expect(next.strays).toEqual([nameIn(first, 'a')]);
   });
 
   it('are noted by the next look where the server did not take the note', async () => {
@@ -160,13 +170,14 @@ describe('known collections', () => {
     await expect(known(1).check()).rejects.toThrow('collection b of the views');
   });
 
-  it('are all thrown away by the next process where one of them is gone', async () => {
+  it('are missed by the next process where one of them is gone, and dropped once it begins anew', async () => {
     database.make('b');
     database.make('another');
     await owner.look();
     database.made.delete('a');
     await expect(known(1).check()).rejects.toThrow('collection a of the views was dropped');
     expect(await known(2).take()).toContain('collection a of the views was dropped');
+    expect(await known(3, newLife()).take()).toBeUndefined();
     expect([...database.made.keys()]).toEqual(['another']);
   });
 });

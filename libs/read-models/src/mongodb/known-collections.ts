@@ -2,6 +2,7 @@ import { type Collection, type Db, MongoServerError } from 'mongodb';
 import { ViewsGone } from '../read-model-errors.js';
 import { DUPLICATE_KEY, type Journal, JOURNAL_COLLECTION } from './journal.js';
 import { partsOf, type RowDocument } from './large-values.js';
+import { lifeOf, plainName } from './life-names.js';
 
 /** Which views they are of follows: of those that were thrown away, somebody may note some who does not know that yet. */
 const ID = 'collections ';
@@ -25,11 +26,13 @@ export class KnownCollections {
   #noting = Promise.resolve();
   /** Whether the server has taken the last of them, as far as that has been heard. */
   #isNoted = true;
+  /** Those of views that are no more, as they were listed last. */
+  strays: readonly string[] = [];
 
   /** `journal`: tells which views they are, and the number of the group noted last, by which what a former owner writes late is told. */
   constructor(
     private readonly database: Db,
-    private readonly journal: Pick<Journal, 'groups' | 'life'>,
+    private readonly journal: Pick<Journal, 'groups' | 'life' | 'check'>,
   ) {
     this.#documents = database.collection<RowDocument>(JOURNAL_COLLECTION);
   }
@@ -45,20 +48,34 @@ export class KnownCollections {
   }
 
   /**
-   * For who has taken the lease: takes up what the process before has noted. Where one is not as it was then, drops all of them and
-   * answers why.
+   * For who has taken the lease: takes up what the process before has noted, and drops what was noted of views that are no more. Where
+   * one is not as it was noted, answers that.
    */
   async take(): Promise<string | undefined> {
     // First of all: from then on the process before notes nothing more.
     await this.#write({ $set: { n: this.journal.groups } });
-    await this.#documents.deleteMany({ _id: { $regex: OF_ANY, $ne: this.#id } });
     const [noted, there] = [await this.#findNoted(), await this.#list()];
+    await this.#dropNotedOfOthers(there);
     const lost = lostOf(noted, noted, there);
     this.#known = noted;
-    if (lost === undefined) return undefined;
-    for (const name of noted.keys()) if (there.has(name)) await this.database.collection(name).drop();
-    await this.#note(new Map());
-    return dropped(lost);
+    return lost === undefined ? undefined : dropped(lost);
+  }
+
+  /** Names of another version bear no life. */
+  async #dropNotedOfOthers(there: Made): Promise<void> {
+    const ofOthers = { _id: { $regex: OF_ANY, $ne: this.#id } };
+    const notes = await this.#documents.find(ofOthers).toArray();
+    const names = notes.flatMap((note) => [...madeIn(note).keys()]);
+    const strays = names.filter((name) => there.has(name) && lifeOf(name) !== this.journal.life);
+    // Else they may be those of views that somebody has begun since.
+    if (strays.length > 0) await this.journal.check();
+    await this.dropStrays(strays);
+    await this.#documents.deleteMany(ofOthers);
+  }
+
+  /** Drops collections of views that are no more. */
+  async dropStrays(names: readonly string[]): Promise<void> {
+    for (const name of names) await this.database.collection(name).drop();
   }
 
   /** Rows were written to them. */
@@ -74,6 +91,7 @@ export class KnownCollections {
     // Before the list is asked for: another look may come to know more meanwhile.
     const [known, drops] = [this.#known, this.#drops];
     const there = await this.#list();
+    this.strays = [...there.keys()].filter((name) => ![undefined, this.journal.life].includes(lifeOf(name)));
     const lost = lostOf(known, this.#known, there);
     if (lost !== undefined) throw new ViewsGone(dropped(lost));
     if (drops !== this.#drops) return;
@@ -119,15 +137,19 @@ export class KnownCollections {
   }
 
   async #findNoted(): Promise<Made> {
-    const found = await this.#documents.findOne({ _id: this.#id });
-    // Written by `#note` and by nobody else.
-    return new Map(JSON.parse(found?.v ?? '[]') as [string, string][]);
+    return madeIn(await this.#documents.findOne({ _id: this.#id }));
   }
 
   async #list(): Promise<Made> {
     const infos = await this.database.listCollections({}, { nameOnly: false }).toArray();
     return new Map(infos.map(({ name, info }) => [name, info?.uuid?.toString('hex') ?? '']));
   }
+}
+
+/** What a note holds. */
+function madeIn(note: RowDocument | null): Made {
+  // Written by `#note` and by nobody else.
+  return new Map(JSON.parse(note?.v ?? '[]') as [string, string][]);
 }
 
 /** One of those known before that is known to this day and is not there. */
@@ -137,5 +159,5 @@ function lostOf(known: Made, today: Made, there: Made): string | undefined {
 }
 
 function dropped(collection: string): string {
-  return `the collection ${collection} of the views was dropped or put back`;
+  return `the collection ${plainName(collection)} of the views was dropped or put back`;
 }

@@ -5,10 +5,11 @@ import { encodeRange, RANGE_END } from '../key-encoding.js';
 import { type ViewsGone, ViewsUnavailable } from '../read-model-errors.js';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '../read-model-store.js';
 import { clientOf, watchConnection, type Way } from './connect.js';
-import { GroupWrites, type WriterWatch } from './group-writes.js';
-import { JOURNAL_COLLECTION } from './journal.js';
+import { GroupWrites, type MongoParts, type WriterWatch } from './group-writes.js';
+import { Journal, JOURNAL_COLLECTION } from './journal.js';
 import { judgeSilence } from './judge-silence.js';
-import { isParts, LargeValues, type RowDocument } from './large-values.js';
+import { LargeValues, type RowDocument } from './large-values.js';
+import { collectionOf, nameIn } from './life-names.js';
 import { PatientReads } from './patient-reads.js';
 import { idToFind, keyOf, textOf } from './row-ids.js';
 
@@ -55,9 +56,10 @@ export async function openMongoReadModels(url: string, options: MongoReadModelOp
         const names = (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
         const large = new LargeValues(database, names);
         const { readOnly = false } = options;
-        const writes = readOnly ? undefined : new GroupWrites(database, large, outage, options);
+        const journal = new Journal(database, large, options.holder);
+        const writes = readOnly ? undefined : new GroupWrites({ database, large, journal, outage }, options);
         watchConnection(client, outage);
-        return new MongoReadModels(client, database, large, outage, writes);
+        return new MongoReadModels(client, { database, large, journal, outage }, writes);
       },
       (error) => judgeSilence(url, error),
       { waitMs, onWaiting },
@@ -73,24 +75,20 @@ class MongoReadModels implements ReadModelStore {
   readonly #client: MongoClient;
   readonly #database: Db;
   readonly #large: LargeValues;
+  readonly #journal: Journal;
   readonly #outage: Outage<Way>;
   readonly #reads: PatientReads;
   /** Undefined where they are open for reading only. */
   readonly #writes: GroupWrites | undefined;
 
-  constructor(
-    client: MongoClient,
-    database: Db,
-    large: LargeValues,
-    outage: Outage<Way>,
-    writes: GroupWrites | undefined,
-  ) {
+  constructor(client: MongoClient, { database, large, journal, outage }: MongoParts, writes: GroupWrites | undefined) {
     this.#client = client;
     this.#database = database;
     this.#large = large;
+    this.#journal = journal;
     this.#outage = outage;
     this.#reads = new PatientReads(outage, () =>
-      this.#rows(JOURNAL_COLLECTION).findOne({}, { projection: { _id: 1 } }),
+      database.collection(JOURNAL_COLLECTION).findOne({}, { projection: { _id: 1 } }),
     );
     this.#writes = writes;
   }
@@ -118,7 +116,7 @@ class MongoReadModels implements ReadModelStore {
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       const row = await this.#rows(collection).findOne({ _id: id });
       if (row?.gone) return undefined;
-      const value = row && (await this.#large.valueOf(collection, row));
+      const value = row && (await this.#large.valueOf(this.#nameOf(collection), row));
       if (value !== undefined) return value ?? undefined;
     }
     throw new Error(`${collection}: a row changes faster than it can be read`);
@@ -173,7 +171,7 @@ class MongoReadModels implements ReadModelStore {
   async collections(): Promise<string[]> {
     return this.#answer(async () => {
       const infos = await this.#database.listCollections({}, { nameOnly: true }).toArray();
-      const names = infos.map(({ name }) => name).filter((name) => !isParts(name) && !isInternal(name));
+      const names = infos.flatMap(({ name }) => collectionOf(name, this.#journal.life) ?? []);
       const filled = await Promise.all(
         names.map(
           async (name) =>
@@ -217,14 +215,18 @@ class MongoReadModels implements ReadModelStore {
   }
 
   async #valueOf(collection: string, row: RowDocument): Promise<string | undefined> {
-    return (await this.#large.valueOf(collection, row)) ?? this.#find(collection, row._id);
+    return (await this.#large.valueOf(this.#nameOf(collection), row)) ?? this.#find(collection, row._id);
   }
 
   /** As `PatientReads.read`. */
   async #answer<T>(read: () => Promise<T>): Promise<T> {
     // What is not there any more is no answer.
     if (this.#writes?.gone !== undefined) throw new ViewsUnavailable(this.#writes.gone.message);
-    return this.#reads.read(read);
+    return this.#reads.read(async () => {
+      // Who has not seen the views yet does not know what their collections are called.
+      if (this.#journal.life === undefined) await this.#journal.look();
+      return read();
+    });
   }
 
   get #writable(): GroupWrites {
@@ -233,10 +235,10 @@ class MongoReadModels implements ReadModelStore {
   }
 
   #rows(collection: string): Collection<RowDocument> {
-    return this.#database.collection<RowDocument>(collection);
+    return this.#database.collection<RowDocument>(this.#nameOf(collection));
   }
-}
 
-function isInternal(name: string): boolean {
-  return name === JOURNAL_COLLECTION || name.startsWith('system.');
+  #nameOf(collection: string): string {
+    return nameIn(this.#journal.life, collection);
+  }
 }

@@ -3,7 +3,7 @@ import type { Write } from '../read-model-store.js';
 import { WaitingRows, WrittenTogether } from './waiting-rows.js';
 
 const put = (collection: string, key: string): Write => ({ collection, key: [key], value: key });
-const call = (...writes: Write[]): WrittenTogether => new WrittenTogether(writes);
+const call = (...writes: Write[]): WrittenTogether => new WrittenTogether(writes, 'x');
 
 describe('calls of `write` that go to the server together', () => {
   it('end with the checkpoint of one, also where another writes rows that tell of nothing after it', () => {
@@ -13,7 +13,7 @@ describe('calls of `write` that go to the server together', () => {
     const snapshot = call(put('snapshots', 'after'));
     expect(waiting.canTake(snapshot)).toBe(true);
     waiting.take(snapshot);
-    expect([...waiting.rows.keys()]).toEqual(['snapshots', 'rows', 'own']);
+    expect([...waiting.rows.keys()]).toEqual(['snapshots~x', 'rows~x', 'own~x']);
   });
 
   it('are not taken together where each ends with rows of a collection of its own, of which one would not be the last', () => {
@@ -27,6 +27,6 @@ describe('calls of `write` that go to the server together', () => {
     const waiting = new WaitingRows();
     waiting.take(call(put('own', 'last'), put('own', 'first')));
     waiting.take(call(put('own', 'last')));
-    expect([...waiting.rows.get('own')!.values()]).toEqual(['first', 'last']);
+    expect([...waiting.rows.get('own~x')!.values()]).toEqual(['first', 'last']);
   });
 });

@@ -1,16 +1,17 @@
 import type { Write } from '../read-model-store.js';
+import { nameIn } from './life-names.js';
 import { idOf } from './row-ids.js';
 
-/** What one call of `write` writes. Throws RangeError for a key that is too long, before anything is taken up. */
+/** What one call of `write` writes to the views of some life. Throws RangeError for a key that is too long, before anything is taken up. */
 export class WrittenTogether {
   readonly rows: readonly (readonly [collection: string, id: string, value: string | null])[];
   /** Where the last row is, which tells of all others; undefined where there are none in other collections: a collection is written in order. */
   readonly last: string | undefined;
 
-  constructor(writes: readonly Write[]) {
-    this.rows = writes.map(({ collection, key, value }) => [collection, idOf(key), value] as const);
-    const last = writes.at(-1)?.collection;
-    this.last = writes.some(({ collection }) => collection !== last) ? last : undefined;
+  constructor(writes: readonly Write[], life: string | undefined) {
+    this.rows = writes.map(({ collection, key, value }) => [nameIn(life, collection), idOf(key), value] as const);
+    const last = this.rows.at(-1)?.[0];
+    this.last = this.rows.some(([name]) => name !== last) ? last : undefined;
   }
 }
 

@@ -13,14 +13,6 @@ interface Uncertain {
   readonly rows: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** A row was written by a group with a higher number. */
-class WrittenLater extends Error {
-  constructor() {
-    super('a later group has written the row');
-    this.name = 'WrittenLater';
-  }
-}
-
 /**
  * Writes the rows of groups, so that nothing counts that arrives late. A process that has lost its lease, or a command that was
  * given up, may write rows of the last group that was noted before, and those alone. Each row bears the number of its group, and
@@ -33,7 +25,7 @@ export class RowWriter {
   constructor(
     private readonly database: Db,
     private readonly large: LargeValues,
-    private readonly journal: Pick<Journal, 'groups' | 'rise'>,
+    private readonly journal: Pick<Journal, 'groups' | 'whyGone'>,
     private readonly onProgress: () => void,
   ) {}
 
@@ -52,21 +44,10 @@ export class RowWriter {
    */
   async write(group: RowGroup): Promise<void> {
     this.#uncertain = this.#uncertain.filter(({ until }) => until > performance.now());
-    for (;;) {
-      try {
-        return await this.#write(group, this.journal.groups);
-      } catch (error) {
-        if (!(error instanceof WrittenLater)) throw error;
-        await this.journal.rise();
-      }
-    }
-  }
-
-  /** The last collection once the others are there: a process that reads its checkpoint goes by that. */
-  async #write(group: RowGroup, number: number): Promise<void> {
     const collections = [...group];
+    // Once the others are there: a process that reads its checkpoint goes by that.
     const last = collections.splice(-1);
-    for (const some of [collections, last]) await this.#writeTogether(some, number);
+    for (const some of [collections, last]) await this.#writeTogether(some, this.journal.groups);
   }
 
   async #writeTogether(some: readonly (readonly [string, readonly RowChange[]])[], number: number): Promise<void> {
@@ -88,7 +69,8 @@ export class RowWriter {
       try {
         await rows.bulkWrite(operations.slice(i, i + COMMAND_ROWS), { ordered: true, writeConcern: { w: 1 } });
       } catch (error) {
-        throw error instanceof MongoServerError && error.code === DUPLICATE_KEY ? new WrittenLater() : error;
+        // A later group has written the row.
+        throw error instanceof MongoServerError && error.code === DUPLICATE_KEY ? await this.journal.whyGone() : error;
       }
       this.onProgress();
     }
