@@ -35,6 +35,7 @@ import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { threadSubscriptionsProjector } from '#rooms/projections/thread-subscriptions.projector';
 import { SLIDING_STREAM_PREFIX } from '#sync/facts/sliding-facts';
 import { foldConnections, NO_CONNECTIONS, sumUp } from '#sync/sliding/device-connections';
+import { WantedState } from '#sync/sliding/wanted-state';
 import { project } from '#testing/project';
 import { MemoryEventStore } from '#testing/memory-event-store';
 
@@ -106,7 +107,8 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(SENT_STREAM_PREFIX)) return facts.reduce(foldSent, NOTHING_SENT);
   if (stream.startsWith(INBOX_STREAM_PREFIX)) return facts.reduce(foldTaken, NOTHING_TAKEN);
   if (stream.startsWith(SLIDING_STREAM_PREFIX)) {
-    const connections = facts.reduce((state, fact) => foldConnections(state, fact, fact.revision, ''), NO_CONNECTIONS);
+    const by = { history: '', parse: (text: string) => WantedState.parse(text) };
+    const connections = facts.reduce((state, fact) => foldConnections(state, fact, fact.revision, by), NO_CONNECTIONS);
     return { told: connections.told, connections: sumUp(connections, '') };
   }
   if (stream.startsWith(BACKUP_STREAM_PREFIX)) return facts.reduce(foldBackup, EMPTY_BACKUP);

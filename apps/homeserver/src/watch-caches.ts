@@ -32,6 +32,7 @@ import { SharedRows } from '#sync/parts/recent-rows';
 import { KnownRooms } from '#sync/sliding/known-rooms';
 import { ListSubjects } from '#sync/sliding/list-subjects';
 import { SlidingConnections } from '#sync/sliding/sliding-connections';
+import { WantedStates } from '#sync/sliding/wanted-states';
 import { UnreadCounts } from '#sync/unread/unread-counts';
 
 /**
@@ -72,6 +73,7 @@ export function watchCaches(
     'thread-subscriptions': of(ThreadSubscriptions),
     'timeline-ends': of(SharedRows),
     'transaction-answers': of(TransactionAnswers),
+    'wanted-states': of(WantedStates),
   };
   const list = (): [string, CacheNumbers][] => [
     ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),

@@ -56,6 +56,13 @@ export function readJsonBody(request: FastifyRequest, options: JsonBodyOptions =
   return parseJsonObject(body, options.exactNumbers);
 }
 
+/** As `readJsonBody`, and lets go of the body: for requests that wait. PERF: thousands may. */
+export function takeJsonBody(request: FastifyRequest, options: JsonBodyOptions = {}): JsonObject {
+  const body = readJsonBody(request, options);
+  request.body = undefined;
+  return body;
+}
+
 /** The value of a body that is `true` or `false` and nothing else; undefined where it is anything else. */
 export function readBareBoolean({ body }: FastifyRequest): boolean | undefined {
   const text = Buffer.isBuffer(body) && body.length < 32 ? body.toString().trim() : '';

@@ -43,6 +43,7 @@ import { ListSubjects } from './sliding/list-subjects.js';
 import { SlidingAnswers } from './sliding/sliding-answers.js';
 import { SlidingConnections } from './sliding/sliding-connections.js';
 import { SlidingRooms } from './sliding/sliding-room.js';
+import { WantedStates } from './sliding/wanted-states.js';
 import { ROOM_EPHEMERALS } from './ephemeral/room-ephemeral.js';
 import { ALL_COVERED, ALL_EPHEMERALS, ALL_STREAMS } from './streams/all-streams.js';
 import { COVERED } from './streams/covered.js';
@@ -103,6 +104,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     ToDeviceExtension,
     TypingExtension,
     UnreadCounts,
+    WantedStates,
     ...ALL_STREAMS,
     ...ALL_EPHEMERALS,
     { provide: COVERED, useValue: ALL_COVERED },

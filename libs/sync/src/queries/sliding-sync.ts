@@ -11,6 +11,7 @@ import { type PlacedRequest, SlidingAnswers, type SlidingContents } from '../sli
 import { SlidingConnections } from '../sliding/sliding-connections.js';
 import { formatPos, parsePos } from '../sliding/sliding-pos.js';
 import type { SlidingRequest } from '../sliding/sliding-request.js';
+import { WantedStates } from '../sliding/wanted-states.js';
 import { StreamMoments } from '../streams/stream-moments.js';
 
 /** An answer of sliding sync, in no shape yet. */
@@ -53,10 +54,11 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
     private readonly connections: SlidingConnections,
     private readonly answers: SlidingAnswers,
     private readonly polls: LongPolls,
+    private readonly wanted: WantedStates,
   ) {}
 
   async execute({ requester, session, request, gone }: SlidingSync): Promise<SlidingAnswer> {
-    const begun = await this.#begin(requester, request);
+    const begun = await this.#begin(requester, this.wanted.share(request));
     const { user, interest } = await this.active.watch(requester.userId);
     // Sliding sync has no extension that tells of presence.
     interest.hearsPresence = false;

@@ -29,6 +29,8 @@ const change = (rooms: Record<RoomId, ToldRoom>): ToldChange => ({
   extensions: new Map(),
 });
 
+const FOLDED_BY = { history: 'h', parse: (text: string) => WantedState.parse(text) };
+
 /** A stream that is folded as it is written. */
 class Stream {
   connections: DeviceConnections = NO_CONNECTIONS;
@@ -37,7 +39,7 @@ class Stream {
   write(type: string, data: object): number {
     this.facts.push({ type, data: JSON.stringify(data) });
     const revision = this.facts.length - 1;
-    this.connections = foldConnections(this.connections, this.facts.at(-1)!, revision, 'h');
+    this.connections = foldConnections(this.connections, this.facts.at(-1)!, revision, FOLDED_BY);
     return revision;
   }
 

@@ -1,6 +1,7 @@
 import type { NewFact } from '#event-store/event-store';
 import type { SlidingSummedUp, SlidingTold, ToldAt } from '../facts/sliding-facts.js';
 import { type ToldChange, toldChangeOf, toldDataOf, ToldState } from './told-state.js';
+import type { WantedState } from './wanted-state.js';
 
 /** The states that the client of a connection may be in, by their revisions, in their order: one it came with, and what it was answered then. */
 export type Connection = ReadonlyMap<number, ToldState>;
@@ -23,12 +24,18 @@ export const MOST_CONNECTIONS = 16;
 const MOST_ANSWERS = 8;
 const TOLD_BEFORE_SUM = 512;
 
+/** By what facts are read: the history of the log that counts (`LogHistory.name`), and `WantedState.parse` or what does the same. */
+export interface FoldedBy {
+  readonly history: string;
+  readonly parse: (text: string) => WantedState;
+}
+
 /** What a fact makes of the connections. Those of another history of the log count for nothing. */
 export function foldConnections(
   before: DeviceConnections,
   { type, data }: Pick<NewFact, 'type' | 'data'>,
   revision: number,
-  history: string,
+  { history, parse }: FoldedBy,
 ): DeviceConnections {
   if (type === 'sliding-closed') return { ...NO_CONNECTIONS, revision };
   const fact = JSON.parse(data) as SlidingTold | SlidingSummedUp;
@@ -36,11 +43,11 @@ export function foldConnections(
   const connections = new Map(before.connections);
   connections.delete(fact.conn);
   if ('states' in fact) {
-    connections.set(fact.conn, restored(fact.states));
+    connections.set(fact.conn, restored(fact.states, parse));
     return { revision, connections, told: 0 };
   }
   for (const name of fact.closed ?? []) connections.delete(name);
-  const change = toldChangeOf(fact);
+  const change = toldChangeOf(fact, parse);
   const told = before.told + change.rooms.size + 1;
   const known = fact.after === null ? new Map() : before.connections.get(fact.conn);
   const connection = known && continued(known, fact.after, revision, change);
@@ -71,11 +78,11 @@ export function findState(connection: Connection | undefined, revision: number):
   return state?.isForgotten === true ? undefined : state;
 }
 
-function restored(states: readonly ToldAt[]): Connection {
+function restored(states: readonly ToldAt[], parse: FoldedBy['parse']): Connection {
   const connection = new Map<number, ToldState>();
   for (const { at, after, ...data } of states) {
     const before = after === null ? undefined : connection.get(after);
-    connection.set(at, new ToldState(at, before, toldChangeOf(data)));
+    connection.set(at, new ToldState(at, before, toldChangeOf(data, parse)));
   }
   return connection;
 }

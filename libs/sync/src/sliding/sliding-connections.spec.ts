@@ -12,6 +12,7 @@ import { slidingStream } from '../facts/sliding-facts.js';
 import { SlidingConnections } from './sliding-connections.js';
 import { NOTHING_TOLD, type ToldChange } from './told-state.js';
 import { WantedState } from './wanted-state.js';
+import { WantedStates } from './wanted-states.js';
 
 const DEVICE = { userId: '@alice:x' as UserId, deviceId: 'D' as DeviceId };
 const STREAM = slidingStream([DEVICE.userId, DEVICE.deviceId]);
@@ -25,7 +26,7 @@ describe('what connections were told', () => {
   let store: TodaysEventStore;
   // Only the history is ever asked for.
   const open = (history = LogHistory.UNBROKEN): SlidingConnections =>
-    new SlidingConnections(store, systemClock, { history } as Views);
+    new SlidingConnections(store, systemClock, { history } as Views, new WantedStates());
   const facts = async (): Promise<string[]> => {
     const types: string[] = [];
     for await (const { type } of store.readStream(STREAM)) types.push(type);

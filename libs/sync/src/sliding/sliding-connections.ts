@@ -13,12 +13,14 @@ import {
   connectionsToClose,
   type DeviceConnections,
   findState,
+  type FoldedBy,
   foldConnections,
   isSumDue,
   NO_CONNECTIONS,
   sumUp,
 } from './device-connections.js';
 import { type ToldChange, toldDataOf, type ToldState } from './told-state.js';
+import { WantedStates } from './wanted-states.js';
 
 /** A device, by whom it is asked for. */
 type Device = Pick<Requester, 'userId' | 'deviceId'>;
@@ -37,19 +39,24 @@ export class SlidingConnections {
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Views,
+    private readonly wanted: WantedStates,
   ) {
     this.#streams = new Aggregates({
       store,
       clock,
       capacity: DEVICES,
       initialState: NO_CONNECTIONS,
-      evolve: (state, fact, revision) => foldConnections(state, fact, revision, this.views.history.name),
+      evolve: (state, fact, revision) => foldConnections(state, fact, revision, this.#foldedBy),
     });
   }
 
   /** For metrics. */
   get numbers(): CacheNumbers {
     return this.#streams.numbers;
+  }
+
+  get #foldedBy(): FoldedBy {
+    return { history: this.views.history.name, parse: this.wanted.parse };
   }
 
   /** How a client stands that comes with the answer at a revision; undefined where that is not known (any more). */
@@ -66,7 +73,7 @@ export class SlidingConnections {
    */
   async note({ userId, deviceId }: Device, connId: string, after: number | null, change: ToldChange): Promise<number> {
     const stream = slidingStream([userId, deviceId]);
-    const history = this.views.history.name;
+    const { history } = this.#foldedBy;
     const data = { conn: connId, after, history, ...toldDataOf(change) };
     const decide = (state: DeviceConnections): FactDraft[] => {
       if (after !== null && findState(state.connections.get(connId), after) === undefined)
@@ -75,7 +82,7 @@ export class SlidingConnections {
       const told: SlidingTold = closed.length === 0 ? data : { ...data, closed };
       const revision = state.revision + 1;
       const draft = draftOf({ type: 'sliding-told', data: told });
-      const next = foldConnections(state, draft, revision, history);
+      const next = foldConnections(state, draft, revision, this.#foldedBy);
       if (!isSumDue(next)) return [draft];
       const sums = sumUp(next, history).map((sum) => draftOf({ type: 'sliding-summed-up', data: sum }));
       return [draft, ...sums];

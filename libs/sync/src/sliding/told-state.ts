@@ -1,7 +1,7 @@
 import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { ToldData, ToldRoomData } from '../facts/sliding-facts.js';
-import { WantedState } from './wanted-state.js';
+import type { WantedState } from './wanted-state.js';
 
 /** What besides its events a connection was told of a room, or that it counts as a direct chat: bits of `ToldRoom.marks`. */
 export const TOLD = Object.freeze({ receipts: 1, accountData: 2, typing: 4, direct: 8 });
@@ -111,9 +111,12 @@ export function toldDataOf({ rooms, extensions }: ToldChange): ToldData {
   };
 }
 
-/** Reads what `toldDataOf` wrote. PERF: rooms that were told alike share what is said of them. */
-export function toldChangeOf({ wanted, rooms, extensions }: ToldData): ToldChange {
-  const states = wanted.map((text) => WantedState.parse(text));
+/** Reads what `toldDataOf` wrote; `parse` as `WantedState.parse`. PERF: rooms that were told alike share what is said of them. */
+export function toldChangeOf(
+  { wanted, rooms, extensions }: ToldData,
+  parse: (text: string) => WantedState,
+): ToldChange {
+  const states = wanted.map(parse);
   const known = new Map<string, ToldRoom>();
   const told = new Map<RoomId, ToldRoom>();
   for (const [roomId, data] of Object.entries(rooms)) {

@@ -20,26 +20,14 @@ const ALL_MEMBERS: StatePattern = Object.freeze({ type: MEMBER });
 
 /**
  * The state of a room that a client wants to be told (MSC4186, `required_state`): what any of some requests asks for. Unchangeable; two
- * that ask for the same in the same way have the same `text`.
+ * that ask for the same in the same way have the same `text`. PERF: that is all there is of it until it is asked for more.
  */
 export class WantedState {
-  readonly text: string;
-  /** Members are told as they are needed. */
-  readonly isLazy: boolean;
-  /** All members are wanted. */
-  readonly wantsAllMembers: boolean;
-  readonly #tests: readonly ((type: string, stateKey: string) => boolean)[];
+  #compiled: CompiledState | undefined;
 
-  private constructor(readonly requests: readonly StateRequest[]) {
-    this.text = JSON.stringify(requests.map(plainOf));
-    this.isLazy = requests.some(({ lazyMembers }) => lazyMembers);
-    this.wantsAllMembers = requests.some((request) =>
-      request.include.some((pattern) => takesAllMembers(pattern, request)),
-    );
-    this.#tests = requests.map(compileRequest);
-  }
+  private constructor(readonly text: string) {}
 
-  static readonly NOTHING = new WantedState([]);
+  static readonly NOTHING = new WantedState('[]');
 
   /** What any of some requests asks for. */
   static of(requests: readonly StateRequest[]): WantedState {
@@ -48,12 +36,26 @@ export class WantedState {
     const others = asking.filter(({ exclude }) => exclude.length > 0).map(inOrder);
     const merged = plain.length === 0 ? others : [mergePlain(plain), ...others];
     const known = new Map(merged.map((request) => [JSON.stringify(plainOf(request)), request]));
-    return new WantedState([...known.keys()].sort().map((text) => known.get(text)!));
+    return new WantedState(JSON.stringify([...known.keys()].sort().map((text) => plainOf(known.get(text)!))));
   }
 
   /** Reads what `text` of another one was. */
   static parse(text: string): WantedState {
-    return new WantedState((JSON.parse(text) as PlainRequest[]).map(requestOf)); // as `plainOf` wrote it
+    return new WantedState(text);
+  }
+
+  get requests(): readonly StateRequest[] {
+    return this.#whole.requests;
+  }
+
+  /** Members are told as they are needed. */
+  get isLazy(): boolean {
+    return this.#whole.isLazy;
+  }
+
+  /** All members are wanted. */
+  get wantsAllMembers(): boolean {
+    return this.#whole.wantsAllMembers;
   }
 
   /** What either asks for. */
@@ -63,7 +65,7 @@ export class WantedState {
 
   /** Whether a state event is wanted for itself, and not only as a member who is needed. */
   matches({ type, stateKey = '' }: Pick<RowHeader, 'type' | 'stateKey'>): boolean {
-    return this.#tests.some((test) => test(type, stateKey));
+    return this.#whole.tests.some((test) => test(type, stateKey));
   }
 
   /** The members who are asked for by name. */
@@ -79,6 +81,28 @@ export class WantedState {
       this.text === other.text || other.requests.every((one) => this.requests.some((own) => coversRequest(own, one)))
     );
   }
+
+  get #whole(): CompiledState {
+    return (this.#compiled ??= compileState(this.text));
+  }
+}
+
+/** What a text of `WantedState` says. */
+interface CompiledState {
+  readonly requests: readonly StateRequest[];
+  readonly isLazy: boolean;
+  readonly wantsAllMembers: boolean;
+  readonly tests: readonly ((type: string, stateKey: string) => boolean)[];
+}
+
+function compileState(text: string): CompiledState {
+  const requests = (JSON.parse(text) as PlainRequest[]).map(requestOf); // as `plainOf` wrote it
+  return {
+    requests,
+    isLazy: requests.some(({ lazyMembers }) => lazyMembers),
+    wantsAllMembers: requests.some((request) => request.include.some((pattern) => takesAllMembers(pattern, request))),
+    tests: requests.map(compileRequest),
+  };
 }
 
 type PlainPattern = readonly [type: string | null, stateKey: string | null];
@@ -90,9 +114,10 @@ function plainOf({ include, exclude, lazyMembers }: StateRequest): PlainRequest 
 }
 
 function requestOf([include, exclude, lazyMembers]: PlainRequest): StateRequest {
+  // PERF: there are thousands of them, and an object that is put together of others has a shape of its own, larger than itself.
   const pattern = ([type, stateKey]: PlainPattern): StatePattern => ({
-    ...(type === null ? {} : { type }),
-    ...(stateKey === null ? {} : { stateKey }),
+    type: type ?? undefined,
+    stateKey: stateKey ?? undefined,
   });
   return { include: include.map(pattern), exclude: exclude.map(pattern), lazyMembers };
 }

@@ -1,18 +1,26 @@
-import { Controller, HttpCode, Post, Query } from '@nestjs/common';
+import { Controller, createParamDecorator, type ExecutionContext, HttpCode, Post } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
 import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
-import { JsonBody } from '#http/json-body';
+import { takeJsonBody } from '#http/json-body';
 import type { OpenSession } from '#http/open-session';
-import type { Query as QueryValues } from '#http/query';
+import type { Query } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
-import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { SlidingSync } from '../../queries/sliding-sync.js';
 import { renderUnstableAnswer } from '../../sliding/wire/unstable-answer.js';
-import { readUnstableRequest } from '../../sliding/wire/unstable-request.js';
+import { readUnstableRequest, type UnstableRequest } from '../../sliding/wire/unstable-request.js';
 import { ClientGone } from '../client-gone.js';
+
+const UnstableRequestOf = createParamDecorator((_: unknown, context: ExecutionContext): UnstableRequest => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  if (request.requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
+  const body = takeJsonBody(request, { allowEmpty: true });
+  return readUnstableRequest(request.query as Query, body, request.requester.userId);
+});
 
 /** Sliding sync in the shape that was tried out before MSC4186 was accepted, and that clients of today speak. */
 @Authenticated({ guests: true })
@@ -27,11 +35,9 @@ export class UnstableSlidingSyncController {
   async sync(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,
-    @Query() query: QueryValues,
-    @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
+    @UnstableRequestOf() { request, txnId }: UnstableRequest,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
-    const { request, txnId } = readUnstableRequest(query, body, requester.userId);
     const answer = await this.queries.execute(new SlidingSync(requester, session, request, gone));
     return new RawJson(renderUnstableAnswer(answer, txnId));
   }

@@ -1,17 +1,22 @@
-import { Controller, HttpCode, Post } from '@nestjs/common';
+import { Controller, createParamDecorator, type ExecutionContext, HttpCode, Post } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
 import { MarksPresence } from '#ephemeral/presence/marks-presence';
 import { Authenticated, CurrentRequester, CurrentSession } from '#http/authenticated';
-import { JsonBody } from '#http/json-body';
+import { takeJsonBody } from '#http/json-body';
 import type { OpenSession } from '#http/open-session';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
-import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { SlidingSync } from '../../queries/sliding-sync.js';
 import { renderStableAnswer } from '../../sliding/wire/stable-answer.js';
+import type { SlidingRequest } from '../../sliding/sliding-request.js';
 import { readStableRequest } from '../../sliding/wire/stable-request.js';
 import { ClientGone } from '../client-gone.js';
+
+const StableRequest = createParamDecorator((_: unknown, context: ExecutionContext): SlidingRequest =>
+  readStableRequest(takeJsonBody(context.switchToHttp().getRequest<FastifyRequest>(), { allowEmpty: true })),
+);
 
 /** POST /sync: MSC4186. */
 @Authenticated({ guests: true })
@@ -26,10 +31,9 @@ export class SlidingSyncController {
   async sync(
     @CurrentRequester() requester: Requester,
     @CurrentSession() session: OpenSession,
-    @JsonBody(undefined, { allowEmpty: true }) body: JsonObject,
+    @StableRequest() request: SlidingRequest,
     @ClientGone() gone: AbortSignal,
   ): Promise<RawJson> {
-    const request = readStableRequest(body);
     return new RawJson(
       renderStableAnswer(await this.queries.execute(new SlidingSync(requester, session, request, gone))),
     );

@@ -68,6 +68,6 @@ function readPatterns(state: JsonObject, key: string, path: string): StatePatter
     if (!isJsonObject(element)) refuse(path, 'not a list of objects');
     const type = findText(element, 'type', path);
     const stateKey = findText(element, 'state_key', path);
-    return { ...(type === undefined ? {} : { type }), ...(stateKey === undefined ? {} : { stateKey }) };
+    return { type, stateKey };
   });
 }

@@ -64,7 +64,7 @@ function readRequiredState(config: JsonObject, path: string, userId: UserId): Wa
       continue;
     }
     const stateKey = key === '$ME' ? userId : key;
-    include.push({ ...(type === '*' ? {} : { type }), ...(stateKey === '*' ? {} : { stateKey }) });
+    include.push({ type: type === '*' ? undefined : type, stateKey: stateKey === '*' ? undefined : stateKey });
   }
   return WantedState.of([{ include, exclude: [], lazyMembers }]);
 }
