@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { THREAD_SUBSCRIPTIONS } from '#rooms/projections/thread-subscriptions.projector';
 import { listThreadSubscriptions } from '#rooms/queries/list-thread-subscriptions';
@@ -27,7 +28,7 @@ export class ThreadSubscriptionsExtension {
     const { threads, next } = await listThreadSubscriptions(this.views, requester.userId, range);
     if (threads.length === 0 && next === undefined) return NOTHING_TO_TELL;
     // "The `pos` parameter in the request would be used for the `to` parameter", up to which the client has less where it did not ask.
-    const told = isUpToDate ? undefined : after;
+    const told = isUpToDate ? undefined : (after ?? START);
     const prevBatch = next && formatSubscriptionsToken(this.views.history, next, told);
     return { json: JSON.stringify({ ...toldThreads(threads), prev_batch: prevBatch }), isNews: true };
   }
