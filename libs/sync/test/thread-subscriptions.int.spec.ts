@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JsonObject } from '#kernel/json';
+import type { RoomId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ForkedRoom, OTHER_SERVER } from '#testing/forked-room';
 import { numbersFrom } from '#testing/numbers-from';
 import { SlidingClient, StableSlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncAnswer, type SyncUser } from '#testing/sync-app';
@@ -11,7 +15,7 @@ const CONFLICT = 'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION';
 const pathOf = (room: string, root: string): string =>
   `/_matrix/client/unstable/io.element.msc4306${roomPath(room)}/thread/${encodeURIComponent(root)}/subscription`;
 const asking = (more: object = {}): object => ({ extensions: { [EXTENSION]: { enabled: true, ...more } } });
-const inThread = (root: string): object => ({ 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
+const inThread = (root: string): JsonObject => ({ 'm.relates_to': { rel_type: 'm.thread', event_id: root } });
 
 /** What is told of threads, in the extension and in pages. */
 interface Told {
@@ -119,6 +123,23 @@ describe('a subscription to a thread', () => {
     expect((await standing(bob)).body).toEqual({ automatic: true });
     await drop(bob);
     expect((await follow(bob)).status).toBe(200);
+  });
+
+  it('is not made by a client again because of what was fetched from the past since', async () => {
+    const version = findRoomVersion('11')!;
+    const forked = await alice.createRoom({ preset: 'public_chat', room_version: version.id });
+    const others = new ForkedRoom(app.store, { roomId: forked as RoomId, version });
+    const carol = OTHER_SERVER.user('carol');
+    const { eventId: joined } = await others.join(carol);
+    await bob.join(forked);
+    const thread = await alice.send(forked, 'a root');
+    await follow(bob, thread, undefined, forked);
+    await drop(bob, thread, forked);
+    const said = { sender: carol, type: 'm.room.message', content: inThread(thread), prevEvents: [joined] };
+    const { eventId: past } = await others.fetch({ ...said, depth: 3 });
+    expect(outcome(await follow(bob, thread, past, forked))).toEqual([409, CONFLICT]);
+    const { eventId: late } = await others.receive({ ...said, depth: 4 });
+    expect((await follow(bob, thread, late, forked)).status).toBe(200);
   });
 
   it('is refused where the thread is not there for the user, whatever the reason', async () => {

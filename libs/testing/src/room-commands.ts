@@ -35,8 +35,11 @@ import { RedactEvent, RedactEventHandler } from '#rooms/commands/redact-event';
 import { SendEvent, SendEventHandler } from '#rooms/commands/send-event';
 import { SetRoomListed, SetRoomListedHandler } from '#rooms/commands/set-room-listed';
 import { SetState, SetStateHandler } from '#rooms/commands/set-state';
+import { SubscribeToThread, SubscribeToThreadHandler } from '#rooms/commands/subscribe-to-thread';
+import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
 import type { EventSent } from '#rooms/commands/transaction';
 import { UnbanUser, UnbanUserHandler } from '#rooms/commands/unban-user';
+import { UnsubscribeFromThread, UnsubscribeFromThreadHandler } from '#rooms/commands/unsubscribe-from-thread';
 import { UpgradeRoom, UpgradeRoomHandler } from '#rooms/commands/upgrade-room';
 import type { CreateRoomOptions } from '#rooms/decide/new-room-events';
 import { allowAll, type Policy } from '#rooms/receive/7-check-policy';
@@ -90,6 +93,7 @@ export class RoomCommands {
     const merging = new ExtremityMerging(workers, views, author, clock);
     const members = new MembershipChanges(workers, views);
     const aliases = new Aliases(store, clock, views, config);
+    const threads = new ThreadSubscriptions(store, clock, views);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
     this.#handlers = new Map<unknown, ICommandHandler>([
       [AnnounceProfile, new AnnounceProfileHandler(members, views)],
@@ -115,8 +119,10 @@ export class RoomCommands {
       [SendEvent, new SendEventHandler(workers, views)],
       [SetRoomListed, new SetRoomListedHandler(workers, views)],
       [SetState, new SetStateHandler(workers, views, aliases, author)],
+      [SubscribeToThread, new SubscribeToThreadHandler(threads, views)],
       [TakeInRoom, new TakeInRoomHandler(workers, receiving)],
       [UnbanUser, new UnbanUserHandler(members)],
+      [UnsubscribeFromThread, new UnsubscribeFromThreadHandler(threads, views)],
       [UpgradeRoom, new UpgradeRoomHandler(bus, workers, views, author)],
     ]);
   }
