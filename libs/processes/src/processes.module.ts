@@ -4,7 +4,6 @@ import { DevicesModule } from '#devices/devices.module';
 import type { Effect } from '#projections/effects/effect';
 import { SyncModule } from '#sync/sync.module';
 import { CanonicalAlias } from './canonical-alias/canonical-alias.effect.js';
-import { RemovedKeys } from './device-keys/removed-keys.effect.js';
 import { MissedDevices } from './device-lists/missed-devices.effect.js';
 import { Departure } from './departure/departure.effect.js';
 import { AccountErasure } from './erasure/account-erasure.effect.js';
@@ -14,14 +13,13 @@ import { UnfinishedJoin } from './joins/unfinished-join.effect.js';
 import { GuestEviction } from './guest-eviction/guest-eviction.effect.js';
 import { ProfileAnnouncement } from './profile-announcement/profile-announcement.effect.js';
 import { DeletedBackups } from './key-backup/deleted-backups.effect.js';
-import { ClosedConnections } from './sliding-sync/closed-connections.effect.js';
 import { EndedThreads } from './threads/ended-threads.effect.js';
 import { ThreadRules } from './threads/thread-rules.effect.js';
 import { EndedPresence } from './ended-presence/ended-presence.effect.js';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { RemovedDevices } from './removed-devices/removed-devices.effect.js';
 import { RoomSuccession } from './succession/room-succession.effect.js';
 import { CollectedMessages } from './to-device/collected-messages.effect.js';
-import { RemovedDevices } from './to-device/removed-devices.effect.js';
 import { RoomUpgrade } from './upgrade/room-upgrade.effect.js';
 
 /** Every effect of the server, to be run by its projections. */
@@ -40,8 +38,6 @@ export const EFFECTS: readonly Type<Effect>[] = [
   DeletedBackups,
   DehydratedDeviceErasure,
   MissedDevices,
-  RemovedKeys,
-  ClosedConnections,
   EndedPresence,
   EndedThreads,
   ThreadRules,

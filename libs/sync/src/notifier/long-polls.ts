@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OpenSession } from '#http/open-session';
 import { SHUTDOWN } from '#http/shutdown';
 import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
-import type { Slots } from '#kernel/slots';
+import { Slots } from '#kernel/slots';
 import type { Interest } from './interest.js';
 
 /** A request that may wait for news. */
@@ -18,6 +18,22 @@ export interface LongPoll {
 }
 
 const MAX_WAIT_MS = 120_000;
+
+/**
+ * How many answers are computed at once: enough to keep a remote store busy. A message that wakes a thousand requests is told to the
+ * first of them after one computation, not after a thousand that take turns.
+ */
+const AT_ONCE = 8;
+
+/** Where the answers of one kind are computed. Initial ones, which take longer, wait apart. */
+export class AnswerSlots {
+  readonly #initial = new Slots(AT_ONCE);
+  readonly #incremental = new Slots(AT_ONCE);
+
+  of(isIncremental: boolean): Slots {
+    return isIncremental ? this.#incremental : this.#initial;
+  }
+}
 
 /** Lets requests wait for news: /sync, sliding sync and the event stream. */
 @Injectable()

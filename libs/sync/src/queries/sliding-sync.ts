@@ -3,9 +3,8 @@ import type { OpenSession } from '#http/open-session';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
-import { Slots } from '#kernel/slots';
 import { ActiveUsers } from '../notifier/active-users.js';
-import { LongPolls } from '../notifier/long-polls.js';
+import { AnswerSlots, LongPolls } from '../notifier/long-polls.js';
 import { parseToDeviceToken } from '../sliding/extensions/to-device-token.js';
 import { type PlacedRequest, SlidingAnswers, type SlidingContents } from '../sliding/sliding-answers.js';
 import { SlidingConnections } from '../sliding/sliding-connections.js';
@@ -35,9 +34,6 @@ export class SlidingSync extends Query<SlidingAnswer> {
   }
 }
 
-/** As of /sync: how many answers are computed at once. Those that begin a connection wait apart. */
-const AT_ONCE = 8;
-
 /** A request, and the revision of what its client was told last: null where it was told nothing. */
 interface Begun extends PlacedRequest {
   readonly revision: number | null;
@@ -45,8 +41,7 @@ interface Begun extends PlacedRequest {
 
 @QueryHandler(SlidingSync)
 export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
-  readonly #initial = new Slots(AT_ONCE);
-  readonly #incremental = new Slots(AT_ONCE);
+  readonly #slots = new AnswerSlots();
 
   constructor(
     private readonly active: ActiveUsers,
@@ -65,8 +60,7 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
     try {
       const isIncremental = begun.since !== undefined;
       const timeout = isIncremental ? request.timeout : 0;
-      const slots = isIncremental ? this.#incremental : this.#initial;
-      const poll = { interest, session, timeout, gone, slots };
+      const poll = { interest, session, timeout, gone, slots: this.#slots.of(isIncremental) };
       return await this.#noted(begun, await this.polls.answer(poll, () => this.answers.read(user, begun)));
     } finally {
       interest.close();

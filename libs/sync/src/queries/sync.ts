@@ -2,11 +2,10 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenSession } from '#http/open-session';
 import { formatStreamMoment, parseStreamMoment } from '#http/tokens/stream-token';
 import type { Requester } from '#kernel/requester';
-import { Slots } from '#kernel/slots';
 import { SyncFilters } from '../filters/sync-filters.js';
 import type { ActiveUser } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
-import { LongPolls } from '../notifier/long-polls.js';
+import { AnswerSlots, LongPolls } from '../notifier/long-polls.js';
 import type { StateAfter } from '../streams/sync-context.js';
 import { SyncContexts, type SyncRequest } from '../streams/sync-contexts.js';
 import { SyncStreams } from '../streams/sync-streams.js';
@@ -41,16 +40,9 @@ export class Sync extends Query<string> {
   }
 }
 
-/**
- * How many answers are computed at once: enough to keep a remote store busy. A message that wakes a thousand requests is told to the
- * first of them after one computation, not after a thousand that take turns. Initial ones, which take longer, wait apart.
- */
-const AT_ONCE = 8;
-
 @QueryHandler(Sync)
 export class SyncHandler implements IQueryHandler<Sync> {
-  readonly #initial = new Slots(AT_ONCE);
-  readonly #incremental = new Slots(AT_ONCE);
+  readonly #slots = new AnswerSlots();
 
   constructor(
     private readonly active: ActiveUsers,
@@ -68,9 +60,8 @@ export class SyncHandler implements IQueryHandler<Sync> {
     try {
       const isIncremental = begin.since !== undefined && !fullState;
       const timeout = isIncremental ? options.timeout : 0;
-      const slots = isIncremental ? this.#incremental : this.#initial;
       const request = { requester, ...begin, filter, fullState, stateAfter, allSections };
-      const poll = { interest, session, timeout, gone, slots };
+      const poll = { interest, session, timeout, gone, slots: this.#slots.of(isIncremental) };
       const { json, sent } = await this.polls.answer(poll, () => this.#compute(user, request));
       sent();
       return json;
