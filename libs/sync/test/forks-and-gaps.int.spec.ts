@@ -9,6 +9,7 @@ import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-serve
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { StableSlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /** What /sync tells of a room whose history forks or has gaps: other servers do that. */
@@ -434,6 +435,47 @@ describe('state that another event replaced without coming later', () => {
         JSON.stringify(how),
       ).toEqual([undefined, undefined]);
     }
+  });
+
+  describe('is said to be gone in the shape of MSC4186', () => {
+    const asking = (timeline_limit: number, required_state: object): object => ({
+      lists: { all: { range: [0, 9], timeline_limit, required_state } },
+    });
+    const all = { include: [{}] };
+    const lazy = { include: [], lazy_members: true };
+
+    it('also to who is told all anew or has left', async () => {
+      const ban = await made({ ...member('ban', BOB), sender: CAROL });
+      await receiver.pdus((await made({ ...topic('of Bob'), prev: ban.event.prevEvents })).text);
+      const [grows, leaves] = [new StableSlidingClient(alice), new StableSlidingClient(dave)];
+      for (const client of [grows, leaves]) await client.next(asking(1, all));
+      await receiver.pdus(ban.text);
+      await dave.leave(roomId);
+      expect((await alice.call('GET', `${roomPath(roomId)}/state/m.room.topic`)).status).toBe(404);
+      const gone = { type: 'm.room.topic', state_key: '' };
+      expect((await grows.next(asking(5, all))).rooms[roomId].required_state).toContainEqual(gone);
+      expect((await leaves.next(asking(1, all))).rooms[roomId]).toMatchObject({
+        membership: 'leave',
+        required_state: expect.arrayContaining([gone]),
+      });
+    });
+
+    it('of a member, where those are told as they are needed', async () => {
+      const { event_id: carol } = await alice.ok(
+        'GET',
+        `${roomPath(roomId)}/state/m.room.member/${CAROL}?format=event`,
+      );
+      await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'invite' });
+      await tellAll();
+      const client = new StableSlidingClient(alice);
+      await client.next(asking(20, lazy));
+      const prev = there.known.get(carol as EventId)!.event.prevEvents;
+      await receiver.pdus((await made({ ...member('join', CAROL), sender: CAROL, ts: Date.now() + 1, prev })).text);
+      expect((await client.next(asking(20, lazy))).rooms[roomId].required_state).toContainEqual({
+        type: 'm.room.member',
+        state_key: CAROL,
+      });
+    });
   });
 });
 

@@ -154,6 +154,23 @@ describe('sliding sync', () => {
     );
   });
 
+  it('tells who was put out who wrote what they are shown', async () => {
+    const [alice, bob, carol] = [await person(), await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    await carol.join(room);
+    const list = listing({ timeline_limit: 2, required_state: [['m.room.member', '$LAZY']] });
+    const client = new SlidingClient(bob);
+    await client.next(list);
+    await carol.send(room, 'hello');
+    await alice.ok('POST', `${roomPath(room)}/kick`, { user_id: bob.userId });
+    const membersIn = ({ rooms }: { rooms: Record<string, { required_state: { state_key: string }[] }> }): string[] =>
+      rooms[room]!.required_state.map(({ state_key: key }) => key).toSorted();
+    expect(membersIn(await client.next(list))).toEqual([alice.userId, bob.userId].toSorted());
+    const everybody = [alice, bob, carol].map(({ userId }) => userId).toSorted();
+    expect(membersIn(await new SlidingClient(bob, 'new').next(list))).toEqual(everybody);
+  });
+
   it('tells all members where one of two asks for all of them and the other for those who are needed', async () => {
     const [alice, bob, carol] = [await person(), await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

@@ -8,6 +8,7 @@ import { ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, MemoryRoom } from '#testing/receiving/memory-room';
 import { factsOf, Receiver } from '#testing/receiving/receiver';
+import { SlidingClient, StableSlidingClient } from '#testing/sliding-client';
 import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
 
 /**
@@ -104,6 +105,83 @@ class Client {
     // Of what resolution left to nothing there is no event to tell to who had it.
     for (const [key, told] of this.#state)
       if (!expected.has(key) && before.get(key) !== told) expect.fail(`there is no ${key} for ${how}`);
+  }
+}
+
+interface SlidRoom {
+  readonly initial?: boolean;
+  readonly limited?: boolean;
+  readonly required_state?: readonly (SeenEvent | { readonly type: string; readonly state_key: string })[];
+  readonly timeline?: readonly SeenEvent[];
+}
+
+/** As `Client`, in either shape of sliding sync: the state is told by itself, and by the stable one also what is gone. */
+class SlidClient {
+  readonly #client: SlidingClient;
+  #hasAll = true;
+  #state = new Map<string, string>();
+  readonly #seen = new Set<string>();
+
+  constructor(
+    readonly user: SyncUser,
+    private readonly roomId: RoomId,
+    private readonly isStable: boolean,
+    private readonly isLazy: boolean,
+  ) {
+    const id = `${isStable} ${isLazy}`;
+    this.#client = isStable ? new StableSlidingClient(user, id) : new SlidingClient(user, id);
+  }
+
+  async sync(limit: number, messages: readonly string[]): Promise<void> {
+    const timeline_limit = Math.min(limit, 50);
+    const config = { timeline_limit, required_state: this.isStable ? this.#stable() : this.#unstable() };
+    const list = this.isStable ? { range: [0, 9], ...config } : { ranges: [[0, 9]], ...config };
+    const before = this.#state;
+    const { rooms } = await this.#client.next({ lists: { all: list } });
+    const room: SlidRoom | undefined = rooms[this.roomId];
+    if (room !== undefined) this.#fold(room);
+    await this.#compareState(
+      before,
+      `${this.user.userId} ${this.isStable} ${this.isLazy} ${limit} ${JSON.stringify(room)}`,
+    );
+    if (this.#hasAll) expect([...this.#seen]).toEqual(expect.arrayContaining([...messages]));
+  }
+
+  #stable(): object {
+    return { include: [{}], lazy_members: this.isLazy };
+  }
+
+  #unstable(): unknown[] {
+    return this.isLazy ? [['*', '*'], ['m.room.member', '$LAZY']] : [['*', '*']]; // prettier-ignore
+  }
+
+  #fold({ initial, limited, required_state: states = [], timeline = [] }: SlidRoom): void {
+    if (initial === true) this.#state = new Map();
+    if (limited === true) this.#hasAll = false;
+    const isStale = limited === true && this.isLazy;
+    this.#state = new Map([...this.#state].filter(([key]) => !isStale || !key.startsWith(MEMBER)));
+    for (const event of states) {
+      const key = `${event.type} ${event.state_key}`;
+      if ('event_id' in event) this.#state.set(key, event.event_id);
+      else this.#state.delete(key);
+    }
+    for (const { event_id: id } of timeline) this.#seen.add(id);
+  }
+
+  async #compareState(before: ReadonlyMap<string, string>, how: string): Promise<void> {
+    if (this.#state.size === 0) return;
+    const all: SeenEvent[] = await this.user.ok('GET', `${roomPath(this.roomId)}/state`);
+    const expected = new Map(all.map((event) => [keyOf(event), event]));
+    const own = `${MEMBER}${this.user.userId}`;
+    const isOut = expected.get(own)?.content['membership'] !== 'join';
+    for (const [key, event] of expected) {
+      const told = this.#state.get(key);
+      if ((isOut && key === own) || (this.isLazy && told === undefined && key.startsWith(MEMBER))) continue;
+      expect(told, `${key} for ${how}`).toBe(event.event_id);
+    }
+    for (const [key, told] of this.#state)
+      if (!expected.has(key) && (this.isStable || before.get(key) !== told))
+        expect.fail(`there is no ${key} for ${how}`);
   }
 }
 
@@ -236,10 +314,13 @@ describe.each(Array.from({ length: ROOMS }, (_, i) => SEED * 1_000 + i))('client
     const random = numbersFrom(seed + 500_000);
     const room = await ForkingRoom.begin(seed);
     const { alice, dave, roomId } = room;
-    const clients = [alice, dave].flatMap((user) => KINDS.map((kind) => new Client(user, roomId, kind)));
+    const clients = [alice, dave].flatMap((user) => [
+      ...KINDS.map((kind) => new Client(user, roomId, kind)),
+      ...[0, 1, 2, 3].map((n) => new SlidClient(user, roomId, n > 1, n % 2 === 1)),
+    ]);
     const limitOf = (): number => (random(2) === 0 ? NO_LIMIT : 1 + random(6));
     /** Dave may have been out when something was said. */
-    const messagesFor = ({ user }: Client): readonly string[] => (user === alice ? room.messages : []);
+    const messagesFor = ({ user }: Client | SlidClient): readonly string[] => (user === alice ? room.messages : []);
     for (let step = 0; step < STEPS; step++) {
       await room.step();
       for (const client of clients) if (random(12) === 0) await client.sync(limitOf(), messagesFor(client));

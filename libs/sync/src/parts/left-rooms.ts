@@ -49,11 +49,11 @@ export class LeftRooms {
   async look(
     sync: SyncContext,
     departure: Departure,
-    keeps?: (row: TimelineRow) => boolean,
+    keepsBeside?: (window: TimelineWindow) => (row: TimelineRow) => boolean,
   ): Promise<{ room: RoomContext; window: TimelineWindow; states: readonly TimelineRow[] }> {
     const room = await this.#contextOf(sync, departure);
     const window = departure.over.wasIn ? await this.#window(room, departure) : await this.#lastEvent(room, departure);
-    return { room, window, states: await this.#states(room, window, departure, keeps) };
+    return { room, window, states: await this.#states(room, window, departure, keepsBeside?.(window)) };
   }
 
   async #contextOf(sync: SyncContext, { room, over, at }: Departure): Promise<RoomContext> {

@@ -122,9 +122,7 @@ export class SlidingRooms {
       unread,
       ...(await this.#summary(room, window, states)),
       state: await renderState(states, room),
-      gone: (await this.#gone(room, window)).filter((stub) =>
-        state.matches({ type: stub.type, stateKey: stub.state_key }),
-      ),
+      gone: await this.#gone(room, window, state),
       timeline: await this.#timeline(room, shown, shown !== window),
     };
     return { membership: 'join', contents, stripped: undefined };
@@ -205,11 +203,13 @@ export class SlidingRooms {
   }
 
   /** Keys that resolution left to nothing: no event says so. */
-  async #gone(room: RoomContext, window: TimelineWindow): Promise<StateStub[]> {
-    const { after, roomId, upTo, isFull } = room;
-    if (isFull || after === undefined || !(window.limited || window.isResolved)) return [];
-    const { gone } = await listStateChanges(this.views, roomId, after, upTo);
-    return gone.map(stubOf);
+  async #gone(room: RoomContext, window: TimelineWindow, wanted: WantedState): Promise<StateStub[]> {
+    const { after, roomId, upTo, end, isFull } = room;
+    // All that there is says nothing of what a client has besides.
+    const mayChange = isFull || window.limited || window.isResolved;
+    if (after === undefined || after >= upTo || !mayChange) return [];
+    const { gone } = await listStateChanges(this.views, roomId, after, end?.place ?? upTo);
+    return gone.map(stubOf).filter((stub) => mayHave(wanted, stub));
   }
 
   async #left(sync: SyncContext, task: RoomTask, departure: Departure): Promise<RoomPart> {
@@ -217,14 +217,19 @@ export class SlidingRooms {
     const isFull = departure.over.isNew;
     const isOwn = (row: TimelineRow): boolean => departure.room.isOwnMembership(row.header);
     // How it ended is told in any case: by the state alone some clients know that it did.
-    const keeps = (row: TimelineRow): boolean => isOwn(row) || state.matches(row.header);
+    const keepsBeside = (window: TimelineWindow): ((row: TimelineRow) => boolean) => {
+      const keeps = keepsRow(state, window, isFull);
+      return (row) => isOwn(row) || keeps(row);
+    };
     const since = sync.since && task.after && { ...sync.since, position: task.after };
     const filtered = { ...withFilter(sync, timelineLimit, loadsLazily(state, isFull)), since };
-    const { room, window, states } = await this.left.look(filtered, departure, keeps);
+    const { room, window, states } = await this.left.look(filtered, departure, keepsBeside);
     const contents: RoomContents = {
       // Who had left and came back meanwhile is told of the whole of the last stay.
       initial: task.after === undefined || (departure.over.isNew && departure.over.wasIn),
       state: await renderState(states, room),
+      // Who was never in the room knows nothing of it that could be gone.
+      gone: departure.over.wasIn ? await this.#gone(room, window, state) : [],
       timeline: await this.#timeline({ ...room, sync: { ...room.sync, since: sync.since } }, window, false),
     };
     return { membership: departure.over.last.membership, contents, stripped: undefined };
@@ -257,6 +262,11 @@ function keepsRow(
   const isNeeded = ({ header }: TimelineRow): boolean =>
     state.isLazy && header.membership !== undefined && ((!limited && !isFull) || needed.has(header.stateKey ?? ''));
   return (row) => state.matches(row.header) || isNeeded(row);
+}
+
+/** Whether a client that is told so much of the state may have what held a key. */
+function mayHave(state: WantedState, { type, state_key: stateKey }: StateStub): boolean {
+  return state.matches({ type, stateKey }) || (state.isLazy && type === 'm.room.member');
 }
 
 /** The key that `stateKeyOf` wrote. */
