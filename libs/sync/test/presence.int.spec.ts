@@ -277,8 +277,9 @@ describe('who is told of presence', () => {
       (await bob.v1('GET', `${roomPath(roomId)}/initialSync`)).body,
     ];
     expect(answers.map((answer) => JSON.stringify(answer).includes('WATCHED'))).toEqual(answers.map(() => isTold));
-    const { status, body } = await bob.call('GET', statusPath(alice));
-    expect([status, body.errcode]).toEqual(mayAsk ? [200, undefined] : [403, 'M_FORBIDDEN']);
+    for (const { status, body } of [await bob.call('GET', statusPath(alice)), await bob.v1('GET', statusPath(alice))]) {
+      expect([status, body.errcode]).toEqual(mayAsk ? [200, undefined] : [403, 'M_FORBIDDEN']);
+    }
   });
 
   it('does not learn who has an account, and guests may not ask', async () => {

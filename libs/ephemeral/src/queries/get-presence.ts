@@ -10,8 +10,9 @@ import { Presence } from '../presence/presence.js';
 import { contentOfPresence, type PresenceForm } from '../presence/shown-presence.js';
 
 /**
- * The presence of oneself, or of somebody who is in a room with the requester: client-server API, GET /presence/{userId}/status. Throws
- * M_FORBIDDEN for everybody else, there or not. Where presence is off everybody is offline.
+ * The presence of oneself, or of somebody who is in a room with the requester: client-server API, GET /presence/{userId}/status. Also of
+ * whom the requester ignores: "Ignoring Users" keeps their events away, not what is asked for by their name. Throws M_FORBIDDEN for
+ * everybody else, there or not. Where presence is off everybody is offline.
  */
 export class GetPresence extends Query<JsonObject> {
   constructor(
