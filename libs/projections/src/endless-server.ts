@@ -10,9 +10,9 @@ import { ProjectionRuntime } from './projection-runtime.js';
 /*
  * Test support: appends facts to the log that its first argument names and projects them into the views that its second one
  * names (folders, or URLs of servers), until it is killed. Prints the position of each fact once both are done, and whether it
- * writes the views. With a third argument it also rebuilds, again and again. Ends where its lease is lost.
+ * writes the views. With a third argument it also rebuilds, or pauses and resumes, again and again. Ends where its lease is lost.
  */
-const [, , log, views, rebuilding] = process.argv as string[] as [string, string, string, string, string?];
+const [, , log, views, steering] = process.argv as string[] as [string, string, string, string, string?];
 const store = log.includes('://') ? await openKurrentEventStore(log) : await openLmdbEventStore(log);
 const onGone = (error: Error): void => {
   writeSync(1, `${error.name}\n`);
@@ -22,9 +22,14 @@ const readModels = views.includes('://') ? await openMongoReadModels(views, { on
 const projectors = [wordsProjector(), countsProjector()];
 const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners: [], clock: systemClock });
 await runtime.start();
-if (rebuilding !== undefined) {
+if (steering === 'rebuilding') {
   setInterval(() => void runtime.rebuild('words').catch(() => {}), 200);
   setInterval(() => void runtime.rebuild('counts').catch(() => {}), 300);
+}
+if (steering === 'pausing') {
+  // As several operators do at once.
+  setInterval(() => void runtime.pause('words', 'looks wrong').catch(() => {}), 110);
+  for (const each of [50, 70]) setInterval(() => void runtime.resume('words').catch(() => {}), each);
 }
 for (let n = 0; ; n++) {
   const facts = Array.from({ length: 1 + (n % 7) }, (_, i) => said(`word ${(n * i) % 97}`));

@@ -198,7 +198,12 @@ export class Generations {
   }
 
   #fill(projection: Projection, generation: Generation): void {
-    if (projection.fillings.has(generation)) return;
+    const underWay = projection.fillings.get(generation);
+    if (underWay !== undefined) {
+      // One that is being ended may be asked for again meanwhile.
+      if (underWay.abort.signal.aborted) void underWay.done.then(() => this.resumeFilling(projection));
+      return;
+    }
     const abort = new AbortController();
     const done = this.#fillUntilDone(projection, generation, abort.signal)
       .catch((error: unknown) => this.log.error(`${projection.name}: ${String(error)}`))

@@ -701,6 +701,17 @@ describe('ProjectionRuntime', () => {
       expect((await third.status('words')).comparison).toMatchObject({ generation: 2, rows: 3001, differences: 0 });
     });
 
+    it('is rebuilt once where two ask for that at once, and leaves nothing behind', async () => {
+      const runtime = await begin([wordsProjector()]);
+      await runtime.whenProcessed(await say('a', 'b'));
+      const asked = await Promise.allSettled([runtime.rebuild('words'), runtime.rebuild('words')]);
+      expect(asked.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+      await untilState(runtime, 'live');
+      await runtime.whenProcessed(await say('c'));
+      expect(await words(runtime)).toEqual(['a', 'b', 'c']);
+      expect((await runtime.status('words')).serving).toMatchObject({ generation: 2 });
+    });
+
     it('begins anew where that was asked for', async () => {
       const runtime = await begin([wordsProjector()]);
       await runtime.whenProcessed(await say('a'));

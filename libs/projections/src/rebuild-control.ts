@@ -34,10 +34,10 @@ export class RebuildControl {
 
   async rebuild(name: string, { switchByHand = false, fromStart = false }: RebuildOptions): Promise<void> {
     const projection = this.get(name);
-    refuseIf(projection.paused !== undefined, `${name} is paused: resume it first`);
-    refuseIf(projection.next?.state === 'filling', `${name} is being rebuilt already`);
     const dropped: (Generation | undefined)[] = [];
     await this.live.exclusively(async () => {
+      refuseIf(projection.paused !== undefined, `${name} is paused: resume it first`);
+      refuseIf(projection.next?.state === 'filling', `${name} is being rebuilt already`);
       const { next, previous } = projection;
       const goesOn =
         next?.state === 'cancelled' && next.generation.version === projection.projector.version && !fromStart;
@@ -65,8 +65,8 @@ export class RebuildControl {
 
   async rollback(name: string): Promise<void> {
     const projection = this.get(name);
-    refuseIf(projection.paused !== undefined, `${name} is paused: resume it first`);
     await this.live.exclusively(async () => {
+      refuseIf(projection.paused !== undefined, `${name} is paused: resume it first`);
       const { previous, next, projector } = projection;
       if (previous === undefined) throw new ProjectionCommandRefused(`${name} has no former generation`);
       refuseIf(next !== undefined && next.state !== 'cancelled', `${name} is being rebuilt: cancel that first`);
@@ -118,6 +118,7 @@ export class RebuildControl {
     await projection.fillings.get(next.generation)?.done;
     await this.live.exclusively(async () => {
       if (projection.next?.generation !== next.generation) return; // it was filled in this very moment, and serves
+      projection.fillings.get(next.generation)?.abort.abort(); // somebody had it go on meanwhile
       this.generations.standStill(next.generation);
       await this.#change(projection, { next: { ...projection.next, state: 'cancelled' } });
     });

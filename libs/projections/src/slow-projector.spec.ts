@@ -16,6 +16,8 @@ import type { RuntimeParts } from './runtime-parts.js';
 class Gate {
   #opened: Promise<void> = Promise.resolve();
   #open: () => void = () => {};
+  /** How many have come to it. */
+  came = 0;
 
   shut(): void {
     this.#opened = new Promise((open) => (this.#open = open));
@@ -26,6 +28,7 @@ class Gate {
   }
 
   pass(): Promise<void> {
+    this.came++;
     return this.#opened;
   }
 }
@@ -264,4 +267,21 @@ describe('a projector that takes long', () => {
       await Promise.all([after.stop(), fresh.stop()]);
     }
   }, 60_000);
+
+  it('goes on where it is paused and resumed in one moment while it is filled', async () => {
+    const runtime = await begin();
+    await runtime.pause('counts', 'looks wrong');
+    const last = await say('a', 'b');
+    await runtime.whenProcessed(last);
+    gate.shut();
+    const before = gate.came;
+    await runtime.resume('counts');
+    await expect.poll(() => gate.came).toBeGreaterThan(before);
+    const pausing = runtime.pause('counts', 'looks wrong');
+    await Promise.all([runtime.resume('counts'), runtime.resume('counts')]);
+    gate.open();
+    await pausing;
+    await say('c');
+    await expect.poll(async () => runtime.get('counts', ['word', 'c'])).toBeDefined();
+  });
 });
