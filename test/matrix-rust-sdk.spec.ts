@@ -26,6 +26,7 @@ describe.skipIf(PROGRAM === undefined)(
         'recovered on a new device, and read there what was written before',
         'verified a device by emoji',
         'went on without a removed device',
+        'followed threads on two devices, and where the user was mentioned',
         'scrolled back',
       ]);
     }, 600_000);

@@ -3,7 +3,7 @@ use std::{env::args, env::temp_dir, path::PathBuf, pin::pin, sync::Arc, time::Du
 use anyhow::{Result, anyhow, bail};
 use futures_util::StreamExt;
 use matrix_sdk::{
-    Client, Room,
+    Client, Room, ThreadingSupport,
     authentication::matrix::MatrixSession,
     encryption::{BackupDownloadStrategy, EncryptionSettings},
     ruma::{OwnedRoomId, events::room::message::RoomMessageEventContent},
@@ -166,6 +166,9 @@ impl Device {
             .homeserver_url(base)
             .sqlite_store(folder, None)
             .sliding_sync_version_builder(VersionBuilder::DiscoverNative)
+            .with_threading_support(ThreadingSupport::Enabled {
+                with_subscriptions: true,
+            })
             .with_encryption_settings(EncryptionSettings {
                 auto_enable_cross_signing: true,
                 auto_enable_backups: true,

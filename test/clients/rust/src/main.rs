@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 
 mod device;
+mod threads;
 mod verify;
 
 use std::io::stdin;
@@ -27,6 +28,7 @@ use matrix_sdk_ui::{
     },
     timeline::RoomExt,
 };
+use threads::{follow_mention, follow_threads};
 use verify::{is_verified, remove, verify_by_emoji};
 
 fn saw(what: &str) {
@@ -183,6 +185,10 @@ async fn main() -> Result<()> {
     remove(&bob, &laptop, &alice).await?;
     talk(&[&alice, &bob, &tablet], &room_id, "without the laptop").await?;
     saw("went on without a removed device");
+
+    let tablet = follow_threads(&alice, &bob, tablet, &room_id).await?;
+    follow_mention(&alice, &tablet, &room_id).await?;
+    saw("followed threads on two devices, and where the user was mentioned");
 
     let plain = alice
         .client
