@@ -1,33 +1,8 @@
-// Two people who use Hydrogen in browsers: `node talk.mjs FOLDER BASE`, where FOLDER has hydrogen-view-sdk and playwright-core in its
-// node_modules, and `chromium`. Writes what it saw to be right; see test/support/client-program.ts. With ANNALS_SCREENSHOTS, the name
-// of a folder, it takes the pictures of docs/conformance.md, and some of what was to be seen where it fails.
+// Two people who talk over Hydrogen: `node talk.mjs FOLDER BASE`; see visit.mjs.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { Person } from './person.mjs';
-import { serveHydrogen } from './serve.mjs';
 import { passwordOf, Session } from './session.mjs';
-
-const [, , folder, base] = process.argv;
-const { chromium } = createRequire(join(folder, 'package.json'))('playwright-core');
-const pictures = process.env.ANNALS_SCREENSHOTS;
-
-const saw = (what) => console.log(what);
-async function restart() {
-  console.log('restart');
-  await once(process.stdin, 'data');
-}
-async function picture(person, name) {
-  if (pictures !== undefined) await person.page.screenshot({ path: join(pictures, `${name}.png`) });
-}
-async function until(what, holds) {
-  const deadline = Date.now() + 60_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`never saw ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+import { until } from './until.mjs';
+import { picture, restart, saw, visit } from './visit.mjs';
 
 async function logIn(alice, bob) {
   await alice.logsIn('not the secret');
@@ -70,7 +45,7 @@ async function talk(alice, bob) {
   saw('talked, answered, reacted, took back');
 }
 
-async function seeWhatIsNew(alice, bob) {
+async function seeWhatIsNew(base, alice, bob) {
   const session = await Session.logIn(base, 'alice');
   const [roomId] = await alice.roomIds();
   const room = `/rooms/${encodeURIComponent(roomId)}`;
@@ -141,7 +116,7 @@ async function readALot(alice, carol) {
   saw('joined a public room by its alias, and read it from its end to its beginning');
 }
 
-async function comeAsNewDevice(alice, bob) {
+async function comeAsNewDevice(base, alice, bob) {
   const session = new Session(base, await bob.accessToken());
   await session.ask('GET', '/account/whoami');
   await bob.logsOut();
@@ -170,43 +145,16 @@ async function talkAlone(alice, bob) {
   saw('talked alone, and left');
 }
 
-async function main(browser, site) {
+await visit(['alice', 'bob'], async (base, alice, bob) => {
   for (const name of ['Alice', 'Bob']) await (await Session.logIn(base, name.toLowerCase())).callsThemselves(name);
   const carol = await Session.logIn(base, 'carol');
-  const alice = await Person.arrive(browser, site, 'alice');
-  const bob = await Person.arrive(browser, site, 'bob');
-  try {
-    await logIn(alice, bob);
-    await meet(alice, bob, carol);
-    await talk(alice, bob);
-    await seeWhatIsNew(alice, bob);
-    await comeBack(alice, bob);
-    await goOnAfterRestarts(alice, bob);
-    await readALot(alice, carol);
-    await comeAsNewDevice(alice, bob);
-    await talkAlone(alice, bob);
-    assert.deepEqual([...alice.complaints, ...bob.complaints], []);
-    saw('found nothing wrong with an answer');
-  } catch (error) {
-    for (const person of [alice, bob]) {
-      await picture(person, `${person.name}-at-the-end`);
-      console.error([`${person.name} saw:`, await person.page.innerText('body'), ...person.complaints].join('\n'));
-    }
-    throw error;
-  }
-}
-
-let site, browser;
-try {
-  site = await serveHydrogen(folder, base);
-  browser = await chromium.launch({ executablePath: join(folder, 'chromium') });
-  await main(browser, site.url);
-} catch (error) {
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  await browser?.close();
-  await site?.close();
-  // What was read from keeps the program alive.
-  process.stdin.destroy();
-}
+  await logIn(alice, bob);
+  await meet(alice, bob, carol);
+  await talk(alice, bob);
+  await seeWhatIsNew(base, alice, bob);
+  await comeBack(alice, bob);
+  await goOnAfterRestarts(alice, bob);
+  await readALot(alice, carol);
+  await comeAsNewDevice(base, alice, bob);
+  await talkAlone(alice, bob);
+});
