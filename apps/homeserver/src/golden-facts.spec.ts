@@ -109,7 +109,7 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(SLIDING_STREAM_PREFIX)) {
     const by = { history: '', parse: (text: string) => WantedState.parse(text) };
     const connections = facts.reduce((state, fact) => foldConnections(state, fact, fact.revision, by), NO_CONNECTIONS);
-    return { told: connections.told, connections: sumUp(connections, '') };
+    return { told: connections.told, connections: sumUp(connections, '', facts.at(-1)!.metadata.at) };
   }
   if (stream.startsWith(BACKUP_STREAM_PREFIX)) return facts.reduce(foldBackup, EMPTY_BACKUP);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);

@@ -47,6 +47,10 @@ export interface SlidingSummedUp {
   readonly conn: string;
   readonly history: string;
   readonly states: readonly ToldAt[];
+  /** When it was told something last, in milliseconds since the epoch. Sums of before that was noted lack it. */
+  readonly told_at?: number;
+  /** The connections that are summed up no more: they are too old, or of too many rooms. */
+  readonly closed?: readonly string[];
 }
 
 /** In the same stream: `sliding-closed`: the device is gone, and its connections with it. */

@@ -37,6 +37,8 @@ export class SlidingSync extends Query<SlidingAnswer> {
 /** A request, and the revision of what its client was told last: null where it was told nothing. */
 interface Begun extends PlacedRequest {
   readonly revision: number | null;
+  /** It is to be noted that the client came, whatever it is told. */
+  readonly isNoteDue: boolean;
 }
 
 @QueryHandler(SlidingSync)
@@ -70,12 +72,13 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
   async #begin(requester: Requester, request: SlidingRequest): Promise<Begun> {
     const { pos, connId } = request;
     const heard = await this.#settleHeard(request);
-    if (pos === undefined) return { requester, request, since: undefined, heard, told: undefined, revision: null };
+    const asked = { requester, request, heard };
+    if (pos === undefined) return { ...asked, since: undefined, told: undefined, revision: null, isNoteDue: true };
     const { moment, revision } = parsePos(this.moments.history, { ...requester, connId }, pos);
     const told = await this.connections.find(requester, connId, revision);
     if (told === undefined) throw new MatrixError('M_UNKNOWN_POS');
     const since = await this.moments.settle(moment);
-    return { requester, request, since, heard, told: { rooms: told.rooms, extensions: told.extensions }, revision };
+    return { ...asked, since, told, revision, isNoteDue: told.isNoteDue };
   }
 
   /** Which messages its device has is for the token of the extension to say: `pos` alone proves none. */
@@ -86,11 +89,12 @@ export class SlidingSyncHandler implements IQueryHandler<SlidingSync> {
   }
 
   /** Notes what the answer changes before it goes out: its client comes with it after a restart too. */
-  async #noted({ requester, request, revision }: Begun, contents: SlidingContents): Promise<SlidingAnswer> {
+  async #noted({ requester, request, revision, isNoteDue }: Begun, contents: SlidingContents): Promise<SlidingAnswer> {
     const { connId } = request;
     const { change, until, counts, rooms, extensions, sent } = contents;
-    const isChanged = revision === null || change.rooms.size > 0 || change.extensions.size > 0;
-    const at = isChanged ? await this.connections.note(requester, connId, revision, change) : revision;
+    const isToBeNoted = isNoteDue || change.rooms.size > 0 || change.extensions.size > 0;
+    const at =
+      isToBeNoted || revision === null ? await this.connections.note(requester, connId, revision, change) : revision;
     const key = { ...requester, connId };
     const pos = formatPos(this.moments.history, key, { moment: until, revision: at });
     sent(pos);

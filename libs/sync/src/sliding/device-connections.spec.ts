@@ -7,6 +7,7 @@ import {
   type DeviceConnections,
   findState,
   foldConnections,
+  isExpired,
   isSumDue,
   MOST_CONNECTIONS,
   NO_CONNECTIONS,
@@ -29,15 +30,17 @@ const change = (rooms: Record<RoomId, ToldRoom>): ToldChange => ({
   extensions: new Map(),
 });
 
+const MONTH = 31 * 24 * 60 * 60_000;
 const FOLDED_BY = { history: 'h', parse: (text: string) => WantedState.parse(text) };
 
 /** A stream that is folded as it is written. */
 class Stream {
   connections: DeviceConnections = NO_CONNECTIONS;
-  readonly facts: { type: string; data: string }[] = [];
+  readonly facts: { type: string; data: string; metadata: { at: number } }[] = [];
+  now = 0;
 
   write(type: string, data: object): number {
-    this.facts.push({ type, data: JSON.stringify(data) });
+    this.facts.push({ type, data: JSON.stringify(data), metadata: { at: this.now } });
     const revision = this.facts.length - 1;
     this.connections = foldConnections(this.connections, this.facts.at(-1)!, revision, FOLDED_BY);
     return revision;
@@ -100,7 +103,7 @@ describe('the connections of a device', () => {
     const [one, two] = [got, got].map((after, n) => stream.tell('c', after, { [A]: told({ limit: n + 2 }) }));
     const other = stream.tell('d', null, { [B]: told() });
     const expected = [got, one!, two!].map((revision) => stream.roomsAt('c', revision));
-    const sums = sumUp(stream.connections, 'h');
+    const sums = sumUp(stream.connections, 'h', 0);
     const short = new Stream();
     for (const sum of sums) short.write('sliding-summed-up', sum);
     expect([got, one!, two!].map((revision) => short.roomsAt('c', revision))).toEqual(expected);
@@ -120,10 +123,41 @@ describe('the connections of a device', () => {
     const stream = new Stream();
     for (let n = 0; n < MOST_CONNECTIONS; n++) stream.tell(`c${n}`, null, {});
     stream.tell('c0', null, {});
-    expect(connectionsToClose(stream.connections, 'c5')).toEqual([]);
-    expect(connectionsToClose(stream.connections, 'new')).toEqual(['c1']);
+    expect(connectionsToClose(stream.connections, 'c5', 0)).toEqual([]);
+    expect(connectionsToClose(stream.connections, 'new', 0)).toEqual(['c1']);
     const opened = stream.tell('new', null, {}, { closed: ['c1'] });
     expect(stream.connections.connections.size).toBe(MOST_CONNECTIONS);
     expect(stream.roomsAt('new', opened)).toEqual({});
+  });
+
+  it('expire when nothing was noted of them for a month, as they go on and as they are summed up', () => {
+    const stream = new Stream();
+    stream.tell('old', null, { [A]: told() });
+    stream.now = 2 * MONTH;
+    const now = stream.tell('new', null, { [A]: told() });
+    expect(connectionsToClose(stream.connections, 'new', stream.now)).toEqual(['old']);
+    const sums = sumUp(stream.connections, 'h', stream.now);
+    expect(sums.map(({ conn, closed }) => [conn, closed])).toEqual([['new', ['old']]]);
+    // A sum makes nothing younger.
+    stream.now = 4 * MONTH;
+    for (const sum of sums) stream.write('sliding-summed-up', sum);
+    expect(stream.connections.connections.has('old')).toBe(false);
+    expect(stream.roomsAt('new', now)).toEqual({ [A]: told() });
+    expect(isExpired(stream.connections.connections.get('new')!, stream.now)).toBe(true);
+  });
+
+  it('are summed up in less than a log takes at once: the largest and oldest give way', () => {
+    const stream = new Stream();
+    const rooms = (count: number): Record<RoomId, ToldRoom> =>
+      Object.fromEntries(
+        Array.from({ length: count }, (_, n) => [`!${String(n).padStart(42, 'x')}` as RoomId, told()]),
+      );
+    for (const name of ['first', 'second', 'third']) stream.tell(name, null, rooms(9_000));
+    stream.tell('huge', null, rooms(20_000));
+    stream.tell('small', null, rooms(2));
+    const sums = sumUp(stream.connections, 'h', 0);
+    expect(sums.map(({ conn }) => conn)).toEqual(['third', 'small']);
+    expect(sums.flatMap(({ closed }) => closed ?? [])).toEqual(['huge', 'second', 'first']);
+    expect(Buffer.byteLength(JSON.stringify(sums))).toBeLessThan(1_000_000);
   });
 });

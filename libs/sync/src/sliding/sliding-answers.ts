@@ -12,6 +12,7 @@ import { SlidingExtensions } from './extensions/sliding-extensions.js';
 import { KnownRooms, type ListedRoom } from './known-rooms.js';
 import { ListSubjects } from './list-subjects.js';
 import { type HasNews, LeftBehind } from './left-behind.js';
+import { NewRooms } from './new-rooms.js';
 import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomUpdate } from './room-update.js';
 import { type SelectedRoom, type Selection, selectRooms } from './select-rooms.js';
@@ -70,9 +71,11 @@ export class SlidingAnswers {
     const updates: RoomUpdate[] = [];
     const answered: ToldOf[] = [];
     const looks = new Looks();
+    const newRooms = new NewRooms();
     const hasNews = sync.since && (await this.leftBehind.newsSince({ sync, user }, sync.since));
     for (const [roomId, selected] of selection.rooms) {
       const before = told.rooms.get(roomId);
+      if (before === undefined && newRooms.areTooMany) continue; // with the next answer
       const isDirect = direct.has(roomId);
       const marks = marksOf(request.extensions, selected, before, isDirect);
       const isAsItWas = before !== undefined && before.upTo === undefined && before.marks === marks;
@@ -92,6 +95,7 @@ export class SlidingAnswers {
       else if (before === undefined) continue;
       answered.push({ selected, told: before, after });
       const now = toldNow(before, selected.config, update?.contents, { marks, isActive: look.isActive });
+      if (before === undefined) newRooms.add(roomId);
       if (!isSameTold(before, now)) change.rooms.set(roomId, now);
     }
     const context = { sync, user, wanted: request.extensions, rooms: answered, told: told.extensions };
