@@ -238,6 +238,23 @@ describe('sliding sync', () => {
     expect(Object.keys(anew.rooms)).toEqual([kicked]);
   });
 
+  it('calls a room that one was put out of what it was called then', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat', name: 'before' });
+    await bob.join(room);
+    const client = new SlidingClient(bob);
+    await client.next(listing());
+    await alice.setState(room, 'm.room.name', { name: 'then' });
+    await alice.setState(room, 'm.room.avatar', { url: 'mxc://x/then' });
+    await alice.ok('POST', `${roomPath(room)}/kick`, { user_id: bob.userId });
+    await alice.setState(room, 'm.room.name', { name: 'after' });
+    await alice.setState(room, 'm.room.avatar', { url: 'mxc://x/after' });
+    const then = { name: 'then', avatar: 'mxc://x/then' };
+    expect((await client.next(listing())).rooms[room]).toMatchObject(then);
+    const anew = new SlidingClient(bob, 'anew');
+    expect((await anew.next(listing())).rooms[room]).toMatchObject({ initial: true, ...then });
+  });
+
   it('tells the last stay anew to who left, came back and left again meanwhile', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

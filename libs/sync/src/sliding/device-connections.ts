@@ -133,7 +133,7 @@ export function sumUp({ connections }: DeviceConnections, history: string, now: 
   const sums: SlidingSummedUp[] = [];
   const closed: string[] = [];
   let bytes = 0;
-  for (const [conn, { states, notedAt }] of [...connections].reverse()) {
+  for (const [conn, { states, notedAt }] of [...connections].toReversed()) {
     const standing = [...states.values()].filter(({ isForgotten }) => !isForgotten);
     const sum = { conn, history, states: standing.map((state) => toldAtOf(state, states)), told_at: notedAt };
     const size = Buffer.byteLength(JSON.stringify(sum));

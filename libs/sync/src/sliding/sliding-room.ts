@@ -6,7 +6,8 @@ import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { MEMBERS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
+import { findStateRowAtEnd } from '#rooms/queries/stay-end';
 import { listStateChanges } from '#rooms/queries/past-state';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
@@ -227,6 +228,7 @@ export class SlidingRooms {
     const contents: RoomContents = {
       // Who had left and came back meanwhile is told of the whole of the last stay.
       initial: task.after === undefined || (departure.over.isNew && departure.over.wasIn),
+      ...(departure.over.wasIn ? await namesAtEnd(departure, window, states, room.isFull) : {}),
       state: await renderState(states, room),
       // Who was never in the room knows nothing of it that could be gone.
       gone: departure.over.wasIn ? await this.#gone(room, window, state) : [],
@@ -234,6 +236,27 @@ export class SlidingRooms {
     };
     return { membership: departure.over.last.membership, contents, stripped: undefined };
   }
+}
+
+/** What a room was called when a stay in it ended, as far as its client may not know that. */
+async function namesAtEnd(
+  { room, over }: Departure,
+  { shown, hidden, limited, isResolved }: TimelineWindow,
+  states: readonly TimelineRow[],
+  isFull: boolean,
+): Promise<Pick<RoomContents, 'name' | 'avatar'>> {
+  const changed = [...shown, ...hidden, ...states];
+  const textAtEnd = async (type: string, key: string): Promise<string | null> => {
+    const row = await findStateRowAtEnd(room, over.last.left, [type, '']);
+    const text = row && contentOfRow(row)[key];
+    return typeof text === 'string' && text !== '' ? text : null;
+  };
+  const changes = (type: string): boolean =>
+    isFull || limited || isResolved || changed.some(({ header }) => header.type === type);
+  return {
+    ...(changes('m.room.name') ? { name: await textAtEnd('m.room.name', 'name') } : {}),
+    ...(changes('m.room.avatar') ? { avatar: await textAtEnd('m.room.avatar', 'url') } : {}),
+  };
 }
 
 /** Whether of all of the state no more members are read than are needed. */
