@@ -178,6 +178,20 @@ describe('a server with faults', () => {
     expect([lost.length, back.length]).toEqual([1, 1]);
   }, 20_000);
 
+  it('is lost, which is said once, where it does not take the password any more, and back once it does', async () => {
+    const server = await start();
+    const said: string[] = [];
+    const watch = { onLost: (reason: string) => said.push(reason), onBack: () => said.push('back') };
+    const store = await open(server.url, watch);
+    await store.append('a', 'no-stream', someFacts(1));
+    server.faults.refusesAll = true;
+    await expect(factsIn(store, 'a')).rejects.toThrow(EventStoreUnavailable);
+    await expect(store.head()).rejects.toThrow(EventStoreUnavailable);
+    server.faults.refusesAll = false;
+    expect(await factsIn(store, 'a')).toHaveLength(1);
+    expect(said).toEqual(['it does not take the user and the password', 'back']);
+  });
+
   it('tells what is appended although its subscriptions have fallen silent', async () => {
     const server = await start();
     const store = await open(server.url);

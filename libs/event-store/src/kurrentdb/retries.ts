@@ -1,10 +1,11 @@
 import { Outage, type OutageWatch } from '#kernel/outage';
 import { EventStoreUnavailable } from '../event-store-errors.js';
-import { isTransient, Patience, wordsOf } from './transient.js';
+import { errorKind, isTransient, Patience, wordsOf } from './transient.js';
 
 /** Readings and appends are lost and come back apart: they go through clients of their own, perhaps to different nodes. */
 type Way = 'append' | 'read';
 
+const REFUSED = 'it does not take the user and the password';
 /** While the log is known to be lost: whoever waited for the one who found out need not wait as long again. */
 const SHORT_PATIENCE_MS = 1000;
 
@@ -26,7 +27,7 @@ export class Retries {
     return new Patience(limitMs ?? limit, this.signal);
   }
 
-  /** Tries a task until it succeeds. Throws what trying again cannot mend, and EventStoreUnavailable after a time. */
+  /** Tries a task until it succeeds. Throws what trying again cannot mend; EventStoreUnavailable after a time, and where we are refused. */
   async retry<T>(way: Way, task: (patience: Patience) => Promise<T>): Promise<T> {
     const patience = this.patience(way);
     for (;;) {
@@ -45,6 +46,10 @@ export class Retries {
     try {
       await patience.endure(error);
     } catch (last) {
+      if (errorKind(last) === 'access-denied') {
+        this.#outage.noteLoss(way, REFUSED);
+        throw new EventStoreUnavailable(REFUSED, { cause: last });
+      }
       if (last instanceof EventStoreUnavailable) this.#outage.noteLoss(way, wordsOf(error));
       // An answer is one, also where it refuses.
       else if (!isTransient(error)) this.noteSuccess(way);

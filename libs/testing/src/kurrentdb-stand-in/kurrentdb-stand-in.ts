@@ -83,8 +83,8 @@ export async function startKurrentStandIn(before: StandInOptions = {}): Promise<
       answerGossip(state, callback),
   });
   server.addService(streamsService.StreamsService, {
-    read: (call: ReadCall) => isAdmitted(before.login, call) && read(state, call),
-    batchAppend: (call: BatchCall) => isAdmitted(before.login, call) && batchAppend(state, call),
+    read: (call: ReadCall) => isAdmitted(before.login, state, call) && read(state, call),
+    batchAppend: (call: BatchCall) => isAdmitted(before.login, state, call) && batchAppend(state, call),
     append: unimplemented,
     delete: unimplemented,
     tombstone: unimplemented,
@@ -129,10 +129,15 @@ function credentialsOf({ tls }: StandInOptions): grpc.ServerCredentials {
 }
 
 /** Whether a call shows the right password. One that shows a wrong one or none is ended, each as the server does. */
-function isAdmitted(login: StandInOptions['login'], call: ReadCall | BatchCall): boolean {
-  if (login === undefined) return true;
+function isAdmitted(login: StandInOptions['login'], { faults }: StandInState, call: ReadCall | BatchCall): boolean {
+  if (login === undefined && !faults.refusesAll) return true;
   const shown = call.metadata.get('authorization')[0]?.toString();
-  if (shown === `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`) return true;
+  if (
+    login !== undefined &&
+    !faults.refusesAll &&
+    shown === `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`
+  )
+    return true;
   const metadata = new grpc.Metadata();
   if (shown === undefined) metadata.set('exception', 'access-denied');
   const code = shown === undefined ? grpc.status.PERMISSION_DENIED : grpc.status.UNAUTHENTICATED;

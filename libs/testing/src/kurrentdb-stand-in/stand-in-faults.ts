@@ -16,6 +16,8 @@ export interface StandInFaults {
   searchPauseMs: number;
   /** Connections that are answered "unavailable" whenever they read, for ever. */
   readonly deafPeers: Set<string>;
+  /** Whoever begins to read or to append is refused, as where the password is another one now. */
+  refusesAll: boolean;
 }
 
 export function noFaults(): StandInFaults {
@@ -28,5 +30,6 @@ export function noFaults(): StandInFaults {
     answerAfterMs: 0,
     searchPauseMs: 0,
     deafPeers: new Set(),
+    refusesAll: false,
   };
 }
