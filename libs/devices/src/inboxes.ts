@@ -12,10 +12,12 @@ import type { DeviceKey } from './facts/device-streams.js';
 import {
   type ExpiryReason,
   inboxStream,
+  type SentFacts,
   type ToDeviceCollected,
+  type ToDeviceCrowdedOut,
   type ToDeviceExpired,
 } from './facts/to-device-facts.js';
-import { INBOX } from './projections/inbox.projector.js';
+import { INBOX, type InboxRow } from './projections/inbox.projector.js';
 
 /** What this process knows of a device's inbox. */
 interface Arrived {
@@ -93,6 +95,28 @@ export class Inboxes {
     }));
   }
 
+  /** Drops some of what was sent to a device, wherever it stands. */
+  async crowdOut(
+    device: DeviceKey,
+    messages: readonly Pick<InboxRow, 'stream' | 'revision'>[],
+    reason: ToDeviceCrowdedOut['reason'],
+  ): Promise<void> {
+    for (let at = 0; at < messages.length; at += AT_ONCE) {
+      const some = messages.slice(at, at + AT_ONCE);
+      const from = revisionsOf(some);
+      await this.#streams.execute(
+        inboxStream(device),
+        ({ upTo, logId }) => {
+          const data: ToDeviceCrowdedOut = { up_to: upTo, log_id: logId, from, reason };
+          const [{ stream, revision }] = some as [InboxRow];
+          const type = 'to-device-crowded-out';
+          return [{ id: `${type} ${stream} ${revision}`, type, data: JSON.stringify(data) }];
+        },
+        BY_SERVER,
+      );
+    }
+  }
+
   async #note(device: DeviceKey, stream: string): Promise<void> {
     for (let upTo = this.#noting.get(stream); upTo !== undefined;) {
       try {
@@ -117,8 +141,7 @@ export class Inboxes {
     const logId = (this.#logId ??= await this.#findLogId());
     let taken = 0;
     for await (const rows of INBOX.pages(this.views, { prefix: device, to: [...device, upTo] }, AT_ONCE)) {
-      const from: Record<string, number[]> = {};
-      for (const { value } of rows) (from[value.stream] ??= []).push(value.revision);
+      const from = revisionsOf(rows.map(({ value }) => value));
       const last = rows.at(-1)!.key[2];
       await this.#streams.execute(
         inboxStream(device),
@@ -139,4 +162,10 @@ export class Inboxes {
   async #findLogId(): Promise<string | null> {
     return (await findLogIdentity(this.store))?.logId ?? null;
   }
+}
+
+function revisionsOf(messages: readonly Pick<InboxRow, 'stream' | 'revision'>[]): SentFacts {
+  const from: Record<string, number[]> = {};
+  for (const { stream, revision } of messages) (from[stream] ??= []).push(revision);
+  return from;
 }

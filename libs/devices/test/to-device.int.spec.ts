@@ -186,6 +186,19 @@ describe('messages to devices', () => {
     await expect.poll(async () => (await sentBy(alice)).map(({ data }) => data.includes('"to":[]'))).not.toContain(false); // prettier-ignore
   });
 
+  it('stay with a device that is away however many somebody else sends to it', async () => {
+    const stranger = await deviceOf(await app.register(`stranger${count}`));
+    await sendNumber(alice, bob, 1);
+    await sendNumber(stranger, bob, 100);
+    await sendNumber(alice, bob, 2);
+    for (let n = 101; n < 120; n++) await sendNumber(stranger, bob, n);
+    await app.get(ExpireMessages).sweep({ age: Infinity, number: 5, size: Infinity });
+    const left = [1, 2, 117, 118, 119];
+    await expect.poll(async () => told(await bob.user.sync())).toEqual(left);
+    await expect.poll(async () => (await sentBy(stranger)).filter(({ data }) => data.includes('"to":[]'))).toHaveLength(17); // prettier-ignore
+    await expectSameRowsRebuilt(app, ['inbox']);
+  });
+
   it('are not dropped for being too many where those that are left, once the old ones go, are not', async () => {
     for (let n = 0; n < 6; n++) {
       if (n === 3) await expect.poll(() => Date.now()).toBeGreaterThan((await sentBy(alice)).at(-1)!.metadata.at);

@@ -6,12 +6,13 @@ import { LOGGER, type Logger } from '#observability/logger';
 import { type Metrics, METRICS } from '#observability/metrics';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
+import { crowdedOut, type WaitingMessage } from '../decide/crowded-out.js';
 import type { DeviceKey } from '../facts/device-streams.js';
-import type { ExpiryReason } from '../facts/to-device-facts.js';
+import { deviceOfSentStream, type ExpiryReason } from '../facts/to-device-facts.js';
 import { Inboxes } from '../inboxes.js';
-import { INBOX, OUTSTANDING } from '../projections/inbox.projector.js';
+import { INBOX, type InboxRow, OUTSTANDING } from '../projections/inbox.projector.js';
 
-/** What an inbox may hold; the oldest go first. */
+/** What an inbox may hold: how old, how many and how much. */
 export const INBOX_LIMITS = Object.freeze({
   age: 30 * 24 * 60 * 60_000,
   number: 10_000,
@@ -90,31 +91,34 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
 
   async #drop(inbox: Waiting, limits: Readonly<Record<'number' | 'size', number>>): Promise<void> {
     const { device, expired } = inbox;
-    const excess = { count: inbox.count - limits.number, bytes: inbox.bytes - limits.size };
-    // Looked for before any is dropped: what is too old is a part of what is too many.
-    const upTo = await this.#endOfExcess(device, excess);
-    if (expired > START) await this.#expire(device, expired, 'age');
-    if (upTo > expired) await this.#expire(device, upTo, excess.count > 0 ? 'number' : 'size');
+    const tooOld = expired > START ? await this.inboxes.expire(device, expired, 'age') : 0;
+    if (tooOld > 0) this.#tell(device, 'age', tooOld);
+    if (inbox.count <= limits.number && inbox.bytes <= limits.size) return;
+    const out = crowdedOut(await this.#listWaiting(device, expired), limits);
+    for (const reason of ['number', 'size'] as const) {
+      if (out[reason].length === 0) continue;
+      await this.inboxes.crowdOut(device, out[reason], reason);
+      this.#tell(device, reason, out[reason].length);
+    }
   }
 
-  /** The position of the last of the oldest messages that are too many, or too much; START where none are. */
-  async #endOfExcess(device: DeviceKey, excess: { count: number; bytes: number }): Promise<Position> {
-    if (excess.count <= 0 && excess.bytes <= 0) return START;
-    let [upTo, count, bytes] = [START, 0, 0];
-    for await (const page of INBOX.pages(this.views, { prefix: device }, PAGE)) {
-      for (const { key, value } of page) {
-        if (count >= excess.count && bytes >= excess.bytes) return upTo;
-        upTo = key[2];
-        count++;
-        bytes += Buffer.byteLength(value.event);
+  /** What waits for a device behind a position, in its order. */
+  async #listWaiting(
+    device: DeviceKey,
+    after: Position,
+  ): Promise<(WaitingMessage & Pick<InboxRow, 'stream' | 'revision'>)[]> {
+    const waiting: (WaitingMessage & Pick<InboxRow, 'stream' | 'revision'>)[] = [];
+    for await (const page of INBOX.pages(this.views, { prefix: device, after: [...device, after] }, PAGE)) {
+      for (const { value } of page) {
+        const { stream, revision, event } = value;
+        const [sender] = deviceOfSentStream(stream);
+        waiting.push({ stream, revision, sender, bytes: Buffer.byteLength(event) });
       }
     }
-    return upTo;
+    return waiting;
   }
 
-  async #expire(device: DeviceKey, upTo: Position, reason: ExpiryReason): Promise<void> {
-    const count = await this.inboxes.expire(device, upTo, reason);
-    if (count === 0) return;
+  #tell(device: DeviceKey, reason: ExpiryReason, count: number): void {
     this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
     const [userId, deviceId] = device;
     this.logger.warn(

@@ -52,11 +52,20 @@ export interface ToDeviceExpired extends ToDeviceCollected {
   readonly reason: ExpiryReason;
 }
 
+/**
+ * In `inbox-{user_id}|{device_id}`: `to-device-crowded-out`: of what waits for the device, what `from` names is dropped, wherever it
+ * stands: its senders had most there. The place is as the fact before said it, so that this one may be all that is left of the stream.
+ */
+export interface ToDeviceCrowdedOut extends ToDeviceCollected {
+  readonly reason: Extract<ExpiryReason, 'number' | 'size'>;
+}
+
 /** How old shapes of these facts become today's. */
 export const TO_DEVICE_SHAPES = {
   'to-device-sent': [],
   'to-device-collected': [],
   'to-device-expired': [],
+  'to-device-crowded-out': [],
 } as const satisfies FactShapes;
 
 /** A transaction of a device stands in the log until so many have followed it, or for so long: to tell a retry. */

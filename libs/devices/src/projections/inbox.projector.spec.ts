@@ -65,6 +65,20 @@ describe('inboxes', () => {
     ]);
   });
 
+  it('lose what was crowded out wherever it stands, and keep what came before it', async () => {
+    const out = (upTo: number, logId: string): StreamFact =>
+      taken('B', upTo, logId, { [STREAM]: [1] }, 'to-device-crowded-out');
+    const kept = [
+      ['B', positionOf(2), event(0)],
+      ['B', positionOf(4), event(2)],
+      ['C', positionOf(2), event(1)],
+    ];
+    expect(await inboxes(begun('l'), toBoth, toB, toB, out(0, 'l'))).toEqual(kept);
+    expect(await inboxes(begun('copy'), toBoth, toB, toB, out(9, 'l'))).toEqual(kept);
+    // Where it is all that is left of its stream, it says up to where the device had collected before.
+    expect(await inboxes(begun('l'), toBoth, toB, toB, out(2, 'l'))).toEqual(kept.slice(1));
+  });
+
   it('do not believe a place of another log: of a copy of it only what was named counts', async () => {
     expect(
       await inboxes(begun('copy'), toBoth, toB, taken('B', 9, 'l', { [STREAM]: [0, 7], 'sent-@x:y|Z': [0] })),

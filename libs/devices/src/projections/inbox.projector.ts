@@ -89,7 +89,7 @@ function project(fact: RecordedFact, rows: OwnRows): void | Promise<void> {
     case 'to-device-sent':
       return layOut(fact, rows);
     default:
-      return takeAway(rows, deviceOfInboxStream(fact.stream), JSON.parse(fact.data) as ToDeviceCollected);
+      return takeAway(rows, deviceOfInboxStream(fact.stream), fact);
   }
 }
 
@@ -107,12 +107,13 @@ function layOut(fact: RecordedFact, rows: OwnRows): void {
   }
 }
 
-async function takeAway(rows: OwnRows, device: DeviceKey, { up_to: upTo, log_id: logId, from }: ToDeviceCollected) {
+async function takeAway(rows: OwnRows, device: DeviceKey, { type, data }: RecordedFact): Promise<void> {
+  const { up_to: upTo, log_id: logId, from } = JSON.parse(data) as ToDeviceCollected;
   if (logId === ((await INBOX_LOG.get(rows, ['log'])) ?? null)) {
     for await (const page of INBOX.pages(rows, { prefix: device, to: [...device, upTo] }, PAGE)) {
       for (const { key, value } of page) takeOne(rows, key, value.stream, value.revision);
     }
-    return;
+    if (type !== 'to-device-crowded-out') return;
   }
   for (const [stream, revisions] of Object.entries(from)) {
     for (const revision of revisions) {

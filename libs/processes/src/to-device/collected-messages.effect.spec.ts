@@ -49,6 +49,13 @@ class World {
     await this.#follow();
   }
 
+  /** So many of the sender's messages are too many for a device. */
+  async crowdOut(n: number, ...revisions: number[]): Promise<void> {
+    const stream = sentStream(SENDER);
+    await this.#inboxes.crowdOut(deviceOf(n), revisions.map((revision) => ({ stream, revision })), 'number'); // prettier-ignore
+    await this.#follow();
+  }
+
   /** What is left of the sender's facts: their revisions, and the devices that each tells of. */
   async left(): Promise<string[]> {
     const facts: string[] = [];
@@ -80,6 +87,13 @@ describe('what devices have collected', () => {
       left.push(...(await world.left()));
     }
     expect(left).toEqual(['0: B0 B1 B2 B3 B4 B5', '0: B2 B3 B4 B5', '0: B2 B3 B4 B5', '0: B4 B5', '0: B5', '0: ']);
+  });
+
+  it('goes for each device by itself that it was crowded out of: nothing else would say so', async () => {
+    await world.send(6);
+    await world.send(6);
+    await world.crowdOut(5, 1);
+    expect(await world.left()).toEqual(['0: B0 B1 B2 B3 B4 B5', '1: B0 B1 B2 B3 B4']);
   });
 
   it('goes as a fact once an hour has passed, but for the last one, which a retry may name', async () => {

@@ -13,6 +13,9 @@ import { KeyedQueue } from '#kernel/keyed-queue';
 import type { Effect } from '#projections/effects/effect';
 import { VIEWS, type Views } from '#projections/views';
 
+const CROWDED_OUT = 'to-device-crowded-out';
+/** What says that messages are taken, or never will be. */
+const TAKEN: ReadonlySet<string> = new Set(['to-device-collected', 'to-device-expired', CROWDED_OUT]);
 /** An inbox's stream is looked at once in so many facts: but for the last they can go. */
 const FACTS_PER_LOOK = 16;
 /** So many facts at the beginning of a sender's stream are looked at each time. */
@@ -21,7 +24,7 @@ const AT_ONCE = 64;
 /**
  * Erases from the log what devices have collected, or will not collect any more. A fact that many devices are to have is not written
  * anew for each of them: only when no more are outstanding than 128, 64, 32 … and none. So of what is erased late there is never more than
- * of what waits.
+ * of what waits. What was crowded out is always erased: the place that the inbox is emptied up to does not say that it has gone.
  */
 @Injectable()
 export class CollectedMessages implements Effect {
@@ -37,31 +40,31 @@ export class CollectedMessages implements Effect {
   ) {}
 
   keyOf({ type, stream }: RecordedFact): string | undefined {
-    return type === 'to-device-collected' || type === 'to-device-expired' ? stream : undefined;
+    return TAKEN.has(type) ? stream : undefined;
   }
 
-  async run({ stream, revision, data }: RecordedFact): Promise<boolean> {
+  async run({ stream, revision, type, data }: RecordedFact): Promise<boolean> {
     const { from } = JSON.parse(data) as ToDeviceCollected;
     let isDone = false;
     for (const [sender, revisions] of Object.entries(from)) {
-      isDone = (await this.#turns.run(sender, () => this.#clean(sender, revisions))) || isDone;
+      isDone = (await this.#turns.run(sender, () => this.#clean(sender, revisions, type === CROWDED_OUT))) || isDone;
     }
     if (revision > 0 && revision % FACTS_PER_LOOK === 0) await this.store.truncate(stream, revision);
     return isDone;
   }
 
-  async #clean(stream: string, revisions: readonly number[]): Promise<boolean> {
+  async #clean(stream: string, revisions: readonly number[], always: boolean): Promise<boolean> {
     let isDone = false;
-    for (const revision of revisions) isDone = (await this.#erase(stream, revision)) || isDone;
+    for (const revision of revisions) isDone = (await this.#erase(stream, revision, always)) || isDone;
     return (await this.#truncate(stream)) || isDone;
   }
 
-  async #erase(stream: string, revision: number): Promise<boolean> {
+  async #erase(stream: string, revision: number, always: boolean): Promise<boolean> {
     const outstanding = new Set<string>();
     for await (const page of OUTSTANDING.pages(this.views, { prefix: outstandingKey(stream, revision) })) {
       for (const { key } of page) outstanding.add(JSON.stringify(key.slice(2)));
     }
-    if (!isPowerOfTwoOrNone(outstanding.size)) return false;
+    if (!always && !isPowerOfTwoOrNone(outstanding.size)) return false;
     for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
       if (fact.revision !== revision) return false; // it has gone already
       const { to, contents } = readSent(fact);
