@@ -83,10 +83,12 @@ export class LiveLoop {
     while (!signal.aborted) {
       // A subscription that waits for facts ends by nothing but its signal.
       const failed = new AbortController();
+      const hasTried = this.#failures.tryOn();
       try {
         const following = AbortSignal.any([signal, failed.signal]);
         const batches = this.parts.store.subscribe({ after: this.position, signal: following });
         for await (const facts of readAhead(batches)) {
+          hasTried();
           if (signal.aborted) break;
           await this.exclusively(() => this.#pass(facts, together, signal)).catch((error: unknown) => {
             failed.abort();
@@ -95,6 +97,7 @@ export class LiveLoop {
           if (facts.length > 1) await nextTurn(); // a catch-up must let requests through
         }
       } catch (error) {
+        hasTried();
         if (signal.aborted) break;
         // Nothing that is remembered here is of this log any more. Whoever watches it has been told.
         if (error instanceof LogPutBack) {

@@ -95,13 +95,16 @@ export class ProjectionReader {
   async #run(signal: AbortSignal): Promise<void> {
     const looking = setInterval(() => void this.#lookSafely(), IDLE_LOOK_MS).unref();
     while (!signal.aborted) {
+      const hasTried = this.#failures.tryOn();
       try {
         for await (const facts of readAhead(this.parts.store.subscribe({ after: this.progress.position, signal }))) {
+          hasTried();
           if (signal.aborted) break;
           this.#failures.end();
           await this.#passWithViews(facts, signal);
         }
       } catch (error) {
+        hasTried();
         if (signal.aborted || error instanceof LogPutBack) break;
         this.lastError = messageOf(error);
         const pauseMs = this.#failures.note(error, this.progress.position);

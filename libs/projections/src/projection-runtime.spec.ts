@@ -220,6 +220,22 @@ describe('ProjectionRuntime', () => {
       expect(lines).toEqual([expect.stringContaining('disk full'), 'Who writes the views goes on']);
     });
 
+    it('goes on, as it says, where the log can be followed again, also where nothing comes', async () => {
+      const { subscribe } = store;
+      const refused = new Error('not for you');
+      store.subscribe = () => {
+        throw refused;
+      };
+      const lines: string[] = [];
+      const tell = (line: string): void => void lines.push(line);
+      const runtime = await begin([wordsProjector()], { log: { info: tell, warn: tell, error: tell } });
+      await until(async () => runtime.failures().length > 0);
+      expect(runtime.failures()).toEqual(['Who writes the views waits: not for you']);
+      store.subscribe = subscribe.bind(store);
+      await expect.poll(() => runtime.failures(), { timeout: 10_000 }).toEqual([]);
+      expect(lines).toEqual([expect.stringContaining('not for you'), 'Who writes the views goes on']);
+    });
+
     it('leaves to others to say that the views are away, or lost', async () => {
       const lines: string[] = [];
       const log = { info() {}, warn() {}, error: (line: string) => void lines.push(line) };

@@ -5,6 +5,9 @@ import { ViewsGone, ViewsUnavailable } from '#read-models/read-model-errors';
 import { pauseAfter } from './effects/back-off.js';
 import { RETRY_MS, type ProjectionLog } from './runtime-parts.js';
 
+/** Who waits for facts that do not come goes on where nothing fails for so long. */
+const CALM_MS = 3_000;
+
 /**
  * Why somebody cannot go on who tries again and again: told once, and again where something else is wrong, and once that they go on.
  * Of a store that is away says so who holds it.
@@ -35,6 +38,13 @@ export class ToldFailures {
     this.#reason = reason;
     this.#tries++;
     return pauseAfter(this.#tries, RETRY_MS, Math.random());
+  }
+
+  /** A try begins that may have nothing to do. Answers what ends this: it has done something, or has failed. */
+  tryOn(): () => void {
+    if (this.#reason === undefined) return () => {};
+    const calm = setTimeout(() => this.end(), CALM_MS).unref();
+    return () => clearTimeout(calm);
   }
 
   /** It has gone well. */
