@@ -177,7 +177,7 @@ describe('a subscription to a thread', () => {
     },
   );
 
-  it('is hidden from who has left the room, is there again for who comes back, and is gone with a forgotten room', async () => {
+  it('is hidden from who has left the room, is there again for who comes back, and ends with a forgotten room', async () => {
     await follow(bob);
     await bob.leave(room);
     expect(outcome(await standing(bob))).toEqual([404, 'M_NOT_FOUND']);
@@ -373,8 +373,12 @@ describe('sliding sync', () => {
     expect(rootsOf({ ...rest, subscribed: {} }).length + rootsOf({ ...news, subscribed: {} }).length).toBe(1);
     await bob.leave(room);
     await bob.ok('POST', `${roomPath(room)}/forget`, {});
+    expect(await told(client)).toBeUndefined();
     await bob.join(room);
-    expect(await told(new SlidingClient(bob, 'after'))).toBeUndefined();
+    for (const each of [client, new SlidingClient(bob, 'after')]) {
+      const { subscribed, unsubscribed } = (await told(each))!;
+      expect([subscribed, Object.keys(unsubscribed[room]!).toSorted()]).toEqual([{}, roots.toSorted()]);
+    }
   });
 
   it('refuses what is no place in them, and no other', async () => {
@@ -489,6 +493,7 @@ describe.each(Array.from({ length: LIVES }, (_, n) => n + 1))('clients of the ra
           if (next(3) > 0) break;
           if (away.delete(where)) await bob.join(where);
           else await bob.leave(where).then(() => away.add(where));
+          if (away.has(where) && next(2) === 0) await bob.ok('POST', `${roomPath(where)}/forget`, {});
           break;
         case 4:
           if (next(8) === 0) await app.restart();

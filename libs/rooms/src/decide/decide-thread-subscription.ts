@@ -48,7 +48,7 @@ export function decideThreadUnsubscription(
   return [{ type: 'thread-unsubscribed', data }];
 }
 
-/** The time, so that it is greater also than one of a part of the log that is lost; but never less than the one before. */
-function nextStamp(before: ThreadStanding | undefined, now: number): number {
+/** The stamp of what comes next: greater than the one before, and, being the time, than one of a part of the log that is lost. */
+export function nextStamp(before: ThreadStanding | undefined, now: number): number {
   return Math.max(now, (before?.stamp ?? 0) + 1);
 }

@@ -123,15 +123,23 @@ describe('the threads that somebody wants to hear of', () => {
     expect(await life.rows()).toEqual(before);
   });
 
-  it('are gone with a room that is forgotten, and those are not of who came back before', async () => {
+  it('end with a room that is forgotten, and do not where its user came back before', async () => {
     life.follow('$a');
+    life.follow('$b');
+    life.drop('$b');
+    const { $b: dropped } = (await life.rows()).threads;
     await life.bob('leave');
     life.forget();
-    expect(await life.rows()).toEqual({ threads: {}, log: [] });
+    const stamp = life.here;
+    expect((await life.rows()).log).toEqual([]);
     await life.bob('join');
-    life.follow('$b');
+    const pos = positionOf(life.here);
+    const { threads, log } = await life.rows();
+    expect(threads).toEqual({ $a: { subscribed: 'no', stamp, pos }, $b: { ...dropped, pos } });
+    expect(log.map(([, root]) => root).toSorted()).toEqual(['$a', '$b']);
+    life.follow('$a');
     life.forget();
-    expect(Object.keys((await life.rows()).threads)).toEqual(['$b']);
+    expect((await life.rows()).threads['$a']).toMatchObject({ subscribed: 'manual' });
   });
 
   it('are gone with the account', async () => {

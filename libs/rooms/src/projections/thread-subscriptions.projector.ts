@@ -5,7 +5,7 @@ import { shortHash } from '#kernel/short-hash';
 import { userIdOfStream } from '#kernel/user-stream';
 import { asJson, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
-import type { ThreadStanding } from '../decide/decide-thread-subscription.js';
+import { nextStamp, type ThreadStanding } from '../decide/decide-thread-subscription.js';
 import type { RoomForgotten } from '../facts/room-facts.js';
 import { type ThreadSubscriptionFact, userIdOfThreads } from '../facts/thread-subscription-facts.js';
 import { type CurrentStateEvent, currentMembersOf, type RoomFactReader } from './room-fact-reader.js';
@@ -46,13 +46,13 @@ export const THREAD_SUBSCRIPTIONS_LOG = new Collection<ThreadLogKey, readonly [r
 
 /**
  * Which threads users want to hear of: MSC4306. Each has exactly one row in the log, at its last change, so a scan behind a token finds
- * what is new and nothing twice; none while its user is not in the room, and who comes back is told of those of the room anew. Of a room
- * that is forgotten nothing is left.
+ * what is new and nothing twice; none while its user is not in the room, and who comes back is told of those of the room anew. Who forgets a
+ * room is subscribed to none of it any more, which their clients hear once they come back.
  */
 export function threadSubscriptionsProjector(reader: RoomFactReader): Projector {
   return {
     name: 'thread-subscriptions',
-    version: 1,
+    version: 2,
     ...owning(THREAD_SUBSCRIPTIONS, THREAD_SUBSCRIPTIONS_LOG),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || OWN_TYPES.has(type),
     project(fact, rows) {
@@ -112,7 +112,9 @@ async function forget(fact: RecordedFact, rows: OwnRows): Promise<void> {
   for await (const page of THREAD_SUBSCRIPTIONS.pages(rows, { prefix: [userIdOfStream(fact.stream), roomId] })) {
     for (const { key, value } of page) {
       // Who is back in the room since has forgotten nothing.
-      if (value.isHidden === true && value.pos < fact.position) THREAD_SUBSCRIPTIONS.delete(rows, key);
+      if (value.isHidden !== true || value.pos >= fact.position || value.subscribed === 'no') continue;
+      const stamp = nextStamp(value, fact.metadata.at);
+      put(rows, key, value, { subscribed: 'no', stamp, pos: fact.position, isHidden: true });
     }
   }
 }

@@ -67,15 +67,14 @@ pub async fn follow_threads(
 }
 
 /// The device subscribes by itself to a thread in which its user is mentioned.
-pub async fn follow_mention(
-    alice: &Device,
-    device: &Device,
-    room_id: &OwnedRoomId,
-) -> Result<()> {
+pub async fn follow_mention(alice: &Device, device: &Device, room_id: &OwnedRoomId) -> Result<()> {
     let room = alice.room(room_id).await?;
     let root = send(&room, RoomMessageEventContent::text_plain("another thread")).await?;
     device.hears(room_id, "another thread").await?;
-    let user_id: &UserId = device.client.user_id().ok_or_else(|| anyhow!("not logged in"))?;
+    let user_id: &UserId = device
+        .client
+        .user_id()
+        .ok_or_else(|| anyhow!("not logged in"))?;
     let mut content = RoomMessageEventContent::text_plain("you there?");
     content.mentions = Some(Mentions::with_user_ids([user_id.to_owned()]));
     content.relates_to = Some(Relation::Thread(Thread::without_fallback(root.clone())));
