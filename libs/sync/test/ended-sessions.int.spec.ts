@@ -116,6 +116,25 @@ describe('polls of a session that ends while they wait', () => {
     },
   );
 
+  it('go on with tokens that were renewed while devices are paused: nobody is told meanwhile that there are none', async () => {
+    const all = await sessions(await alice.createRoom({ preset: 'public_chat' }));
+    const refresh = (token: string): Promise<SyncAnswer> =>
+      app.call('POST', '/_matrix/client/v3/refresh', undefined, { refresh_token: token });
+    await app.views.pause('devices', 'to look at it');
+    const { body: renewed } = await refresh(all.refreshToken);
+    const user = new SyncUser(app, all.ending.userId, renewed.access_token);
+    for (const restart of [async (): Promise<void> => {}, (): Promise<void> => app.restart()]) {
+      await restart();
+      expect((await user.call('GET', '/sync')).status).toBe(503);
+      expect((await refresh(renewed.refresh_token)).status).toBe(503);
+      expect((await all.ending.call('GET', '/account/whoami')).status).toBe(200);
+    }
+    await app.views.resume('devices');
+    await vi.waitFor(async () => expect(await app.views.status('devices')).toMatchObject({ state: 'live' }));
+    expect((await user.call('GET', '/sync')).status).toBe(200);
+    await vi.waitFor(async () => expect(await all.ending.call('GET', '/account/whoami')).toMatchObject(UNKNOWN));
+  });
+
   it('go on waiting when another session of the user ends', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat' });
     const { ending, other } = await sessions(roomId);

@@ -4,6 +4,7 @@ import type { DeviceId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { positionOf } from '#testing/position-of';
 import { recordFacts } from '#testing/project';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { hashSecret } from '../credentials/secrets.js';
 import type { Accounts } from '../accounts.js';
 import { NO_ACCOUNT } from '../decide/account.js';
@@ -88,6 +89,15 @@ describe('known tokens', () => {
     const [current, previous] = ['newer', 'good'].map((token) => ({ token_hash: hashSecret(token) }));
     rows.set(`devices ${alice} D`, JSON.stringify({ created_ts: 1, current, previous }));
     expect((await tokens.requesterOf('good')).userId).toBe(alice);
+  });
+
+  it('are perhaps new where nobody knows them while views are paused, and none once these have all', async () => {
+    tokens.begin(positionOf(8));
+    at = positionOf(7);
+    await expect(tokens.requesterOf('new')).rejects.toBeInstanceOf(ViewsUnavailable);
+    whileReading = () => (at = positionOf(8));
+    await expect(tokens.requesterOf('new')).rejects.toBeInstanceOf(ViewsUnavailable);
+    await expect(tokens.requesterOf('new')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
   });
 
   it('are as the log has them while views are paused: who is logged out then is so at once, and once they go on', async () => {

@@ -7,8 +7,10 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import type { Collection } from '#projections/collection';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { Accounts } from '../accounts.js';
 import { hashSecret } from '../credentials/secrets.js';
 import { type DeviceRecord, validPairs } from '../decide/device-tokens.js';
@@ -88,6 +90,18 @@ export class KnownTokens implements AccessTokens, Listener {
     return expiresAt;
   }
 
+  /**
+   * What the views say of a token, of whichever kind. Throws M_UNKNOWN_TOKEN where there is none; but ViewsUnavailable where they are paused
+   * and it may be new: a client that hears that there is none ends its session, and lets go of its keys.
+   */
+  async getRow<R>(collection: Collection<readonly [hash: string], R>, hash: string): Promise<R> {
+    const isBehind = this.#areViewsBehind;
+    const row = await collection.get(this.views, [hash]);
+    if (row !== undefined) return row;
+    if (isBehind) throw new ViewsUnavailable('the views of sessions are paused: tokens that are new are not known yet');
+    throw new MatrixError('M_UNKNOWN_TOKEN');
+  }
+
   /** When this process last saw a request of the device, in milliseconds; undefined where it remembers none. */
   lastSeen(userId: UserId, deviceId: DeviceId): number | undefined {
     let last: number | undefined;
@@ -112,6 +126,11 @@ export class KnownTokens implements AccessTokens, Listener {
     return this.#known.numbers;
   }
 
+  /** Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks is looked up again. */
+  get #areViewsBehind(): boolean {
+    return this.views.position(this.reads) < this.#heard;
+  }
+
   #seen(hash: string, known: KnownToken): Promise<Requester> {
     const now = this.clock.now();
     if (known.expiresAt <= now) return Promise.reject(expired());
@@ -122,10 +141,8 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
-    // Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks is looked up again.
-    const isBehind = this.views.position(this.reads) < this.#heard;
-    const row = await TOKENS.get(this.views, [hash]);
-    if (row === undefined) throw new MatrixError('M_UNKNOWN_TOKEN');
+    const isBehind = this.#areViewsBehind;
+    const row = await this.getRow(TOKENS, hash);
     const { user: userId, device: deviceId } = row;
     const holder = isBehind ? await this.#holderInLog(userId, deviceId) : await this.#holder(userId, deviceId);
     if (holder === undefined || !hasToken(holder.device, hash)) throw new MatrixError('M_UNKNOWN_TOKEN');
