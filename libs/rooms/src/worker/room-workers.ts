@@ -7,6 +7,7 @@ import type { RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { isHere } from '../decide/room-head.js';
 import { readRoomFact } from '../facts/read-room-fact.js';
 import { roomStream } from '../facts/room-facts.js';
@@ -113,6 +114,12 @@ export class RoomWorkers {
       return Promise.reject(new MatrixError('M_UNKNOWN', 'This room exists already', { status: 409 }));
     }
     return this.#askAndEnqueue(seed.roomId, context, task, seed);
+  }
+
+  /** The version of a room that is here, where the room is in memory: it never changes, so nothing has to be waited for. */
+  findVersion(roomId: RoomId): RoomVersion | undefined {
+    const head = (this.#busy.get(roomId)?.room ?? this.#idle.get(roomId))?.head;
+    return head !== undefined && head.revision >= 0 && isHere(head) ? head.version : undefined;
   }
 
   /** Settles when no room has work under way and every room worth it has a snapshot. */
