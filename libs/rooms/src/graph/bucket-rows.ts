@@ -124,21 +124,22 @@ export function entriesOf(rows: GraphRows, roomId: RoomId, bucket: string, newes
 }
 
 /**
- * Adds all that a bucket holds as of its newest row, in no order. PERF: what is newest is read first, so that nothing is kept whose
- * place a later change has taken (bench/state-at.ts).
+ * All that a bucket holds as of its newest row, in no order, without what is of one type where that is named. PERF: what is newest is
+ * read first, so that nothing is kept whose place a later change has taken (bench/state-at.ts).
  */
 export async function listEntries(
   rows: GraphRows,
   roomId: RoomId,
   bucket: string,
   newest: BucketRow,
-  found: StateEntry[],
-): Promise<void> {
+  without?: string,
+): Promise<StateEntry[]> {
+  const found: StateEntry[] = [];
   const members = new Set<string>();
   const others = new Set<string>();
   for (const { value } of await rowsBehind(rows, roomId, bucket, newest)) {
     const isWhole = value.startsWith('=');
-    readEntries(value, value.indexOf('\n'), (entry) => {
+    const take = (entry: StateValue): void => {
       const { type, stateKey, eventId } = entry;
       const isMember = type === 'm.room.member';
       const told = isMember ? members : others;
@@ -146,8 +147,10 @@ export async function listEntries(
       if (told.size > 0 && told.has(key)) return;
       if (!isWhole) told.add(key);
       if (eventId !== null) found.push(entry as StateEntry);
-    });
+    };
+    readEntries(value, value.indexOf('\n'), take, without);
   }
+  return found;
 }
 
 /** What holds one key as of a bucket's newest row, which is no split; undefined where nothing does. */

@@ -32,8 +32,6 @@ import type { StateValue } from './state-entries.js';
 
 type Key = Pick<StateEntry, 'type' | 'stateKey'>;
 
-/** PERF: so many are put into a trie in a few milliseconds. */
-const ENTRIES_PER_TURN = 1_000;
 /** NOTSPEC: an event that so many redactions name is redacted by one of them, or by none that is allowed. */
 const MOST_REDACTIONS = 1_000;
 
@@ -142,23 +140,39 @@ export class GraphState {
     return (await findEntry(this.rows, this.roomId, found.bucket, found.row, key))?.eventId ?? undefined;
   }
 
-  /** All entries. PERF: lets other work run in between, for a state may have a hundred thousand (bench/state-at.ts). */
+  /** All entries; `pages` for who does not keep them. */
   async list(): Promise<StateEntry[]> {
     const found: StateEntry[] = [];
-    await this.#collect('', this.place, found, new Turn());
+    for await (const page of this.pages()) for (const entry of page) found.push(entry);
     return found;
   }
 
-  async #collect(bucket: string, upTo: StatePlace, found: StateEntry[], turn: Turn): Promise<void> {
-    const row = await this.#rowOf(bucket, upTo);
-    if (row === undefined) return;
-    if (isSplit(row)) {
-      for (const [part, place] of partsOf(row, upTo).entries())
-        await this.#collect(`${bucket}${part}`, place, found, turn);
-      return;
+  /**
+   * All entries, some hundred at a time, or all but those of one type. PERF: lets other work run in between, for a state may have a
+   * hundred thousand; and most die young where they are not kept, for to collect those that do not takes longer than to read them
+   * (bench/state-at.ts).
+   */
+  pages({ without }: { readonly without?: string } = {}): AsyncGenerator<readonly StateEntry[], void> {
+    return this.#pagesOf('', this.place, without);
+  }
+
+  /** As `pages`, of what is in one bucket. */
+  async *#pagesOf(bucket: string, upTo: StatePlace, without?: string): AsyncGenerator<readonly StateEntry[], void> {
+    const turn = new Turn(1);
+    const open = [{ bucket, upTo }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const row = await this.#rowOf(next.bucket, next.upTo);
+      if (row === undefined) continue;
+      if (isSplit(row)) {
+        const places = partsOf(row, next.upTo);
+        for (let part = places.length - 1; part >= 0; part--) {
+          open.push({ bucket: `${next.bucket}${part}`, upTo: places[part]! });
+        }
+        continue;
+      }
+      yield await listEntries(this.rows, this.roomId, next.bucket, row, without);
+      if (turn.isOver()) await turn.pass();
     }
-    await listEntries(this.rows, this.roomId, bucket, row, found);
-    if (turn.isOver()) await turn.pass();
   }
 
   /**
@@ -167,7 +181,7 @@ export class GraphState {
    */
   async changesSince(earlier: GraphState): Promise<StateValue[]> {
     const changes: StateValue[] = [];
-    await this.#compare('', earlier.place, this.place, changes, new Turn());
+    await this.#compare('', earlier.place, this.place, changes, new Turn(1));
     return changes;
   }
 
@@ -189,28 +203,23 @@ export class GraphState {
     }
     if (old !== undefined && now !== undefined && isSameStatePlace(old.at, now.at)) return;
     const held = new Map<string, StateEntry>();
-    const found: StateEntry[] = [];
-    await this.#collect(bucket, before, found, turn);
-    for (const entry of found) held.set(stateKeyOf(entry.type, entry.stateKey), entry);
-    found.length = 0;
-    await this.#collect(bucket, after, found, turn);
-    for (const entry of found) {
-      const key = stateKeyOf(entry.type, entry.stateKey);
-      if (held.get(key)?.eventId !== entry.eventId) changes.push(entry);
-      held.delete(key);
+    for await (const page of this.#pagesOf(bucket, before)) {
+      for (const entry of page) held.set(stateKeyOf(entry.type, entry.stateKey), entry);
+    }
+    for await (const page of this.#pagesOf(bucket, after)) {
+      for (const entry of page) {
+        const key = stateKeyOf(entry.type, entry.stateKey);
+        if (held.get(key)?.eventId !== entry.eventId) changes.push(entry);
+        held.delete(key);
+      }
     }
     for (const { type, stateKey } of held.values()) changes.push({ type, stateKey, eventId: null });
   }
 
   /** All of it as a trie, built in turns too. */
   async trie(): Promise<StateTrie> {
-    const entries = await this.list();
-    const turn = new Turn();
     let trie = StateTrie.empty;
-    for (let at = 0; at < entries.length; at += ENTRIES_PER_TURN) {
-      if (at > 0) await turn.pass();
-      trie = trie.change(entries.slice(at, at + ENTRIES_PER_TURN));
-    }
+    for await (const page of this.pages()) trie = trie.change(page);
     return trie;
   }
 

@@ -75,6 +75,23 @@ describe('the state of a room that forks', () => {
     expect(differ).toBeGreaterThan(3);
   });
 
+  it('has of its members those that are asked for, few or many', async () => {
+    await fork();
+    const { data, position } = log.facts.findLast(({ type }) => type === 'pdu-accepted')!;
+    const { event_id: eventId } = JSON.parse(data) as PduAccepted;
+    const all = await listStateRowsAfter(views, room.roomId, { eventId, position });
+    const expected = all.filter(({ header }) => header.type !== 'm.room.member' || header.stateKey === CAROL);
+    expect(expected.length).toBeLessThan(all.length);
+    const strangers = Array.from({ length: 200 }, (_, i) => `@stranger${i}:example.org`);
+    for (const members of [
+      [CAROL, ...strangers.slice(0, 5)],
+      [CAROL, ...strangers],
+    ]) {
+      const rows = await listStateRowsAfter(views, room.roomId, { eventId, position }, new Set<string>(members));
+      expect(idsOf(rows)).toEqual(idsOf(expected));
+    }
+  });
+
   it('changed between any two places by what differs, and by nothing that came and went', async () => {
     await fork();
     const states = statesOf();

@@ -1,6 +1,5 @@
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { comparePlaces, isAfter, type Place } from '#kernel/position';
-import { Turn } from '#projections/turn';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { StateEntry } from '#protocol/state-trie/state-trie';
@@ -21,8 +20,8 @@ import { findStateRows, listStateRows, listStateRowsWith, MEMBER, type StateKey 
 /** What is needed of an event to find the state after it. */
 type PlacedEvent = Pick<RowHeader, 'eventId' | 'position'>;
 
-/** How many rows are read at once. PERF: other work runs in between. */
-const AT_ONCE = 512;
+/** So many members are found one by one in less time than all are read of a room of some thousands. */
+const FEW_MEMBERS = 50;
 
 /** The state of a room just after one of its events; of its members only `members`, where given. Nothing where it is not known. */
 export async function listStateRowsAfter(
@@ -170,16 +169,24 @@ async function listRows(
   members?: ReadonlySet<string>,
 ): Promise<TimelineRow[]> {
   if (state === undefined) return [];
-  const isWanted = ({ type, stateKey }: StateEntry): boolean =>
-    members === undefined || type !== MEMBER || members.has(stateKey);
-  const wanted = (await state.list()).filter(isWanted);
   const rows: TimelineRow[] = [];
-  const turn = new Turn();
-  for (let i = 0; i < wanted.length; i += AT_ONCE) {
-    rows.push(...(await readRows(views, roomId, wanted.slice(i, i + AT_ONCE))));
-    if (turn.isOver()) await turn.pass();
-  }
+  const pages = members === undefined ? state.pages() : pagesWithMembers(state, members);
+  for await (const page of pages) for (const row of await readRows(views, roomId, page)) rows.push(row);
   return rows.sort(byPosition);
+}
+
+/** All of a state but its members, and some of these. PERF: of few each is found by itself, and what else members say is not read. */
+async function* pagesWithMembers(
+  state: GraphState,
+  members: ReadonlySet<string>,
+): AsyncGenerator<readonly StateEntry[], void> {
+  const areFew = members.size <= FEW_MEMBERS;
+  const isWanted = ({ type, stateKey }: StateEntry): boolean => type !== MEMBER || members.has(stateKey);
+  for await (const page of state.pages(areFew ? { without: MEMBER } : {})) yield page.filter(isWanted);
+  if (!areFew) return;
+  const keys = Array.from(members, (stateKey) => ({ type: MEMBER, stateKey }));
+  const ids = await state.findMany(keys);
+  yield keys.flatMap((key, i) => (ids[i] === undefined ? [] : [{ ...key, eventId: ids[i] }]));
 }
 
 async function findRows(
