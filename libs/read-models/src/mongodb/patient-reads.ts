@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MongoError } from 'mongodb';
+import type { MongoError } from 'mongodb';
 import type { Outage } from '#kernel/outage';
 import { ViewsUnavailable } from '../read-model-errors.js';
 import { SELECTION_MS, type Way } from './connect.js';
-import { isAway, unlessSilent, wordsOf } from './unreachable.js';
+import { isAway, isRefusal, unlessSilent, wordsOf } from './unreachable.js';
 
 /** A server that is watched with success may still keep what it is asked to itself. */
 const READ_MS = 8000;
@@ -14,9 +14,8 @@ const TRIES = 5;
 const PROBE_MS = 1000;
 
 /**
- * Reads of a database that may refuse them: while it is locked, or is no longer what it was, or has too much to do. All of ours are
- * such as it takes, and change nothing; so one that is refused is tried again for a moment, and then the views are lost, in one line,
- * until it answers.
+ * Reads of a database that may refuse them: while it is locked, or has too much to do. They change nothing: so one that is refused is
+ * tried again for a moment, and then the views are lost, in one line, until it answers.
  */
 export class PatientReads {
   #probing: NodeJS.Timeout | undefined;
@@ -35,10 +34,8 @@ export class PatientReads {
     try {
       return await unlessSilent(READ_MS, this.#retry(read));
     } catch (error) {
-      if (error instanceof MongoError && !isAway(error)) this.#noteRefused(error);
-      throw isAway(error) || error instanceof MongoError
-        ? new ViewsUnavailable(wordsOf(error), { cause: error })
-        : error;
+      if (isRefusal(error)) this.#noteRefused(error);
+      throw isAway(error) || isRefusal(error) ? new ViewsUnavailable(wordsOf(error), { cause: error }) : error;
     }
   }
 
@@ -52,8 +49,7 @@ export class PatientReads {
         return await read();
       } catch (error) {
         // The driver has tried again by itself what a connection has lost.
-        const isRefused = error instanceof MongoError && !isAway(error);
-        if (!isRefused || tries === TRIES || this.outage.isLost('read')) throw error;
+        if (!isRefusal(error) || tries === TRIES || this.outage.isLost('read')) throw error;
         await delay(pauseMs * (0.5 + Math.random() / 2));
       }
     }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { MongoServerError } from 'mongodb';
 import { expect, it } from 'vitest';
-import { isAway } from './unreachable.js';
+import { isAway, isRefusal } from './unreachable.js';
 
 /** A connection to a server that ends each of them at once. */
 async function endedSocket(): Promise<Socket> {
@@ -30,6 +31,15 @@ it('takes a database for away where a socket was ended by it, or is destroyed, a
   expect(isAway(ofEnded)).toBe(true);
   ended.destroy();
   expect(isAway(await writeError(ended))).toBe(true);
+});
+
+it('takes for a refusal what a database says that is locked, and nothing that is asked wrongly, or where it is away', () => {
+  const said = (code: number, message: string): MongoServerError => new MongoServerError({ code, message });
+  expect(isRefusal(said(1, 'database is locked'))).toBe(true);
+  expect(isRefusal(said(50, 'operation exceeded time limit'))).toBe(true);
+  expect(isRefusal(said(10_334, 'BSONObj size is invalid'))).toBe(false);
+  expect(isRefusal(said(10_107, 'not primary'))).toBe(false);
+  expect(isRefusal(new TypeError('no such property'))).toBe(false);
 });
 
 it('takes no mistake of ours for that', () => {

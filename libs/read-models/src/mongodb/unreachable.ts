@@ -2,6 +2,7 @@ import {
   MongoClientClosedError,
   MongoError,
   MongoErrorLabel,
+  MongoInvalidArgumentError,
   MongoNetworkError,
   MongoServerSelectionError,
   type TopologyDescription,
@@ -10,6 +11,9 @@ import { ViewsUnavailable } from '../read-model-errors.js';
 
 /** What a server says that is ending, starting, or no longer the primary: see the list in the specification of the driver. */
 const ENDING = new Set([91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
+
+/** What it says to what is asked wrongly: BadValue, FailedToParse, TypeMismatch, CommandNotFound, BSONObjectTooLarge. */
+const ASKED_WRONGLY = new Set([2, 9, 14, 59, 10_334]);
 
 /** Why no server of a database takes writes; undefined where one does. */
 export function whyUnreachable({ servers }: TopologyDescription): string | undefined {
@@ -27,6 +31,13 @@ export function isAway(error: unknown): error is Error {
   if (isOfSocket(error)) return true;
   if (!(error instanceof MongoError)) return false;
   return ENDING.has(Number(error.code)) || error.hasErrorLabel(MongoErrorLabel.RetryableWriteError);
+}
+
+/** Whether a database that is there does not do what it does at other times: one that is locked, or has too much to do. */
+export function isRefusal(error: unknown): error is MongoError {
+  if (isAway(error)) return false;
+  if (!(error instanceof MongoError) || error instanceof MongoInvalidArgumentError) return false;
+  return !ASKED_WRONGLY.has(Number(error.code));
 }
 
 /** Whether a socket says it: the driver hands that on as it is. One that the other side has ended names no system call. */
