@@ -255,6 +255,25 @@ describe('sliding sync', () => {
     expect((await anew.next(listing())).rooms[room]).toMatchObject({ initial: true, ...then });
   });
 
+  it('goes on telling who was put out whatever else becomes of them there, over a restart too', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const does = (what: string, room: string): Promise<unknown> =>
+      alice.ok('POST', `${roomPath(room)}/${what}`, { user_id: bob.userId, reason: what });
+    const lives = [['kick', 'ban'], ['ban', 'unban', 'ban'], ['leave', 'ban'], ['kick', 'invite', 'kick']]; // prettier-ignore
+    const rooms = [];
+    for (const life of lives) {
+      const room = await alice.createRoom({ preset: 'public_chat' });
+      rooms.push(room);
+      await bob.join(room);
+      for (const what of life) await (what === 'leave' ? bob.leave(room) : does(what, room));
+    }
+    await does('ban', await alice.createRoom({ preset: 'public_chat' }));
+    const told = async (): Promise<string[]> => Object.keys((await new SlidingClient(bob).next(listing())).rooms);
+    expect((await told()).toSorted()).toEqual(rooms.toSorted());
+    await app.restart();
+    expect((await told()).toSorted()).toEqual(rooms.toSorted());
+  });
+
   it('tells the last stay anew to who left, came back and left again meanwhile', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

@@ -27,8 +27,8 @@ export interface UserRoomRow {
   readonly event_id: EventId;
   readonly pos: Position;
   readonly sender: UserId;
-  /** The membership that the event before set. */
-  readonly prev?: string;
+  /** The user was in the room before. Only of who is not in it. */
+  readonly was_in?: true;
   /** The user wants to hear of it no more. Only beside `leave` and `ban`. */
   readonly forgotten?: true;
   /** The user forgot the room and has not joined it since: what was there before is closed to them, invited again or not. */
@@ -65,8 +65,8 @@ export const USER_ROOMS = new Collection<readonly [userId: UserId, roomId: RoomI
   says: 'membership, event, sender, whether forgotten',
   codec: {
     // One order of keys, whatever happened before: a rebuilt row must be the same text.
-    encode: ({ membership, event_id, pos, sender, prev, forgotten, closed }) =>
-      JSON.stringify({ membership, event_id, pos, sender, prev, forgotten, closed }),
+    encode: ({ membership, event_id, pos, sender, was_in, forgotten, closed }) =>
+      JSON.stringify({ membership, event_id, pos, sender, was_in, forgotten, closed }),
     decode: asJson<UserRoomRow>().decode,
   },
 });
@@ -90,7 +90,7 @@ export const ROOM_COUNTS = new Collection<readonly [roomId: RoomId], RoomCounts>
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
-    version: 2,
+    version: 3,
     ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS),
     handles: (type) =>
       type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted' || type === 'room-forgotten',
@@ -146,15 +146,22 @@ function applyMember(
   const last = change.replaces === undefined ? undefined : lastBefore(roomId, userId, position, rows);
   return whenThere(last, (before) => {
     const prev = before?.membership;
+    const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
     if (prev !== membership) {
-      const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
       MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left });
     }
     return whenThere(USER_ROOMS.get(rows, [userId, roomId]), (current) => {
-      putMember(roomId, position, member, { prev, current }, rows);
+      putMember(roomId, position, member, { prev, wasIn: left !== undefined, current }, rows);
       return [prev, membership];
     });
   });
+}
+
+/** What a user was in a room before, and what is written of what they are now. */
+interface MemberBefore {
+  readonly prev: string | undefined;
+  readonly wasIn: boolean;
+  readonly current: UserRoomRow | undefined;
 }
 
 /** Writes what a user is in a room, as far as no later fact has. */
@@ -162,7 +169,7 @@ function putMember(
   roomId: RoomId,
   position: Position,
   { change, pdu, content }: CurrentStateEvent,
-  { prev, current }: { readonly prev: string | undefined; readonly current: UserRoomRow | undefined },
+  { prev, wasIn, current }: MemberBefore,
   rows: OwnRows,
 ): void {
   const userId = change.state_key as UserId;
@@ -179,7 +186,7 @@ function putMember(
     event_id: change.event_id,
     pos: position,
     sender: pdu['sender'] as UserId,
-    prev,
+    was_in: wasIn ? true : undefined,
     forgotten: away ? current?.forgotten : undefined,
     closed: membership === 'join' ? undefined : current?.closed,
   });

@@ -302,7 +302,6 @@ describe('memberships', () => {
       event_id: join.eventId,
       pos: joined,
       sender: BOB,
-      prev: 'invite',
     });
     expect(rows[`membership-log ${room.roomId} ${BOB} ${invited}`]).toEqual({ membership: 'invite' });
     expect(rows[`membership-log ${room.roomId} ${BOB} ${joined}`]).toEqual({ membership: 'join' });
@@ -384,7 +383,7 @@ describe('memberships', () => {
       .map(({ type, data }) => ({ stream, type, data: JSON.parse(data) as unknown }));
     log = new MemoryEventStore();
     const banned = await rowsOf('membership', [...past, forgotten(BOB), ...later.slice(0, 2)]);
-    expect(banned[key]).toMatchObject({ membership: 'leave', prev: 'ban', forgotten: true });
+    expect(banned[key]).toMatchObject({ membership: 'leave', was_in: true, forgotten: true });
     const back = await rowsOf('membership', [...past, forgotten(BOB), ...later]);
     expect(back[key]).toMatchObject({ membership: 'join' });
     expect(back[key]).not.toHaveProperty('forgotten');

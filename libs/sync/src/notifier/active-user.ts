@@ -12,8 +12,13 @@ export interface KnownRoom {
   readonly forgotten: boolean;
   /** Who made the user that, where it was somebody else. Not told of who is in the room. */
   readonly by?: UserId;
-  /** The user was put out of the room by somebody else. */
-  readonly isPutOut?: true;
+  /** The user was in the room before. Not told of who is in it. */
+  readonly wasIn?: true;
+}
+
+/** Whether it was somebody else's doing that a user is not in a room any more: that they were put out of it, or banned later. */
+export function isPutOut({ membership, by, wasIn }: KnownRoom): boolean {
+  return isAway(membership) && by !== undefined && wasIn === true;
 }
 
 /** A user who syncs now or did lately. Kept up to date by ActiveUsers; others only read it. */
@@ -87,7 +92,8 @@ export class ActiveUser {
   setMembership(roomId: RoomId, membership: string, position: Position, sender?: UserId): void {
     const known = this.rooms.get(roomId);
     if (known !== undefined && known.position >= position) return;
-    const row = { membership, pos: position, sender, prev: known?.membership };
+    const was_in = known?.membership === 'join' ? true : known?.wasIn;
+    const row = { membership, pos: position, sender, was_in };
     this.#put(roomId, this.#known(row, isAway(membership) && known?.forgotten === true));
   }
 
@@ -109,16 +115,16 @@ export class ActiveUser {
   }
 
   /** PERF: of most rooms, which users are in, there are thousands. */
-  #known({ membership, pos: position, sender, prev }: Membership, forgotten: boolean): KnownRoom {
-    if (membership === 'join' || sender === undefined || sender === this.userId)
-      return { membership, position, forgotten };
-    const by = { membership, position, forgotten, by: sender };
-    return isAway(membership) && prev === 'join' ? { ...by, isPutOut: true } : by;
+  #known({ membership, pos: position, sender, was_in: wasIn }: Membership, forgotten: boolean): KnownRoom {
+    const known = { membership, position, forgotten };
+    if (membership === 'join') return known;
+    const byOther = sender === undefined || sender === this.userId ? {} : { by: sender };
+    return { ...known, ...byOther, ...(wasIn === true ? { wasIn } : {}) };
   }
 }
 
 /** What is looked at of a member event. */
-type Membership = Pick<UserRoomRow, 'membership' | 'pos' | 'prev'> & { readonly sender: UserId | undefined };
+type Membership = Pick<UserRoomRow, 'membership' | 'pos' | 'was_in'> & { readonly sender: UserId | undefined };
 
 function isAway(membership: string): boolean {
   return membership === 'leave' || membership === 'ban';

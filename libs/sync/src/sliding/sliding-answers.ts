@@ -4,7 +4,7 @@ import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { compileSyncFilter } from '../filters/sync-filter.js';
-import type { ActiveUser, KnownRoom } from '../notifier/active-user.js';
+import { type ActiveUser, isPutOut, type KnownRoom } from '../notifier/active-user.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 import { isInScope, type ToldOf } from './extensions/extension-context.js';
@@ -148,11 +148,11 @@ export class SlidingAnswers {
       membership === 'invite' && by !== undefined && ignored.has(by);
     // Who is invited by somebody whom they ignore is told of nothing but that they are not in the room any more.
     const asSeen = (room: ListedRoom): ListedRoom =>
-      isIgnored(room.known) ? { ...room, known: { ...room.known, membership: 'leave' } } : room;
+      isIgnored(room.known) ? { ...room, known: leftBySelf(room.known) } : room;
     const seen = ignored.size === 0 ? all : all.map(asSeen);
     const listed = seen.filter(({ roomId, known }) => {
       if (known.membership !== 'leave' && known.membership !== 'ban') return true;
-      if (known.isPutOut === true && !known.forgotten) return true;
+      if (isPutOut(known) && !known.forgotten) return true;
       // Who left by themself knows it, but for those of the client's rooms of which it was not told yet.
       const after = momentOf(sync, told.rooms.get(roomId));
       return after !== undefined && known.position > after.position;
@@ -196,6 +196,11 @@ interface Standing {
   readonly told: ToldChange;
   readonly change: { readonly rooms: Map<RoomId, ToldRoom> };
   readonly hasNews: HasNews;
+}
+
+/** As if its user had left a room by themself, and nobody had done anything since. */
+function leftBySelf({ position, forgotten }: KnownRoom): KnownRoom {
+  return { membership: 'leave', position, forgotten };
 }
 
 /** What is known of a room without reading it. */
