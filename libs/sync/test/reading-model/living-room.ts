@@ -1,6 +1,7 @@
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import { roomPath, type SyncApp, type SyncUser } from '#testing/sync-app';
 import type { Life, Step } from './life.js';
+import type { SlidConnection } from './look-at-sliding.js';
 import { type Content, type ModelEvent, RoomModel, stateName } from './room-model.js';
 import { type ModelReceipt, WorldModel } from './world-model.js';
 
@@ -14,6 +15,8 @@ const PATIENCE = 30_000;
 /** A room that lives on the server, and beside it what the model knows of it. */
 export class LivingRoom {
   readonly world = new WorldModel();
+  /** Connections of sliding sync, by user and kind. */
+  readonly slid = new Map<string, SlidConnection>();
   /** How many facts of the room's stream the model has. */
   #read = 0;
   #transactions = 0;

@@ -134,7 +134,7 @@ function wasInSince({ reader }: Look, known: number): boolean {
 }
 
 /** What the client has of the room already: nothing where its user was not in it. */
-function baseOf(
+export function baseOf(
   { reader }: Look,
   since: KeptToken | undefined,
 ): { readonly first: number; readonly state: ModelState } {
@@ -266,7 +266,7 @@ function checkSummary({ reader, living }: Look, what: string, { summary = {} }: 
 }
 
 /** Who is invited or knocks is told what the room is, and who they are themselves; nothing else. */
-function checkStripped(look: Look, what: string, told: readonly ToldEvent[]): void {
+export function checkStripped(look: Look, what: string, told: readonly ToldEvent[]): void {
   const { reader } = look;
   const state = reader.room.stateAfter(reader.room.length - 1);
   const own = state.get(`m.room.member ${reader.userId}`)!;

@@ -3,6 +3,7 @@ import { lookAround, lookAtEvents } from './look-at-events.js';
 import { lookAtOverviews } from './look-at-overviews.js';
 import { lookAtPages, lookForTime } from './look-at-pages.js';
 import { lookAtRelations } from './look-at-relations.js';
+import { lookAtSliding } from './look-at-sliding.js';
 import { lookAtState } from './look-at-state.js';
 import { lookAtStream } from './look-at-stream.js';
 import { lookAtSync } from './look-at-sync.js';
@@ -16,6 +17,7 @@ const WAYS: readonly ((look: Look) => Promise<void>)[] = [
   lookAtRelations,
   lookAtState,
   lookAtSync,
+  lookAtSliding,
   lookAtStream,
   lookAtOverviews,
 ];
