@@ -1,4 +1,4 @@
-import { type AnyBulkWriteOperation, type Db, type Filter, MongoServerError } from 'mongodb';
+import { type AnyBulkWriteOperation, type Collection, type Db, type Filter, MongoServerError } from 'mongodb';
 import { DUPLICATE_KEY, type Journal, type RowChange, type RowGroup } from './journal.js';
 import type { LargeValues, RowDocument } from './large-values.js';
 
@@ -66,12 +66,7 @@ export class RowWriter {
     );
     const operations = changes.map((change) => this.#operationOf(collection, change, number));
     for (let i = 0; i < operations.length; i += COMMAND_ROWS) {
-      try {
-        await rows.bulkWrite(operations.slice(i, i + COMMAND_ROWS), { ordered: true, writeConcern: { w: 1 } });
-      } catch (error) {
-        // A later group has written the row.
-        throw error instanceof MongoServerError && error.code === DUPLICATE_KEY ? await this.journal.whyGone() : error;
-      }
+      await this.#put(rows, operations.slice(i, i + COMMAND_ROWS));
       this.onProgress();
     }
     // A group that is written once more finds its own rows.
@@ -82,6 +77,17 @@ export class RowWriter {
     );
   }
 
+  async #put(rows: Collection<RowDocument>, operations: AnyBulkWriteOperation<RowDocument>[]): Promise<void> {
+    const put = (): Promise<unknown> => rows.bulkWrite(operations, { ordered: true, writeConcern: { w: 1 } });
+    try {
+      // A row may be there that is not found: a command that was given up has put it in this moment.
+      await put().catch((error: unknown) => (isDuplicate(error) ? put() : Promise.reject(error)));
+    } catch (error) {
+      // Or a later group has.
+      throw isDuplicate(error) ? await this.journal.whyGone() : error;
+    }
+  }
+
   #operationOf(collection: string, [id, fields]: RowChange, number: number): AnyBulkWriteOperation<RowDocument> {
     // Where a later group has written the row, this finds none, and an insert meets it.
     const filter: Filter<RowDocument> = { _id: id, n: { $not: { $gt: number } } };
@@ -89,4 +95,8 @@ export class RowWriter {
     if (!this.#uncertain.some(({ rows }) => rows.get(collection)?.has(id))) return { deleteOne: { filter } };
     return { replaceOne: { filter, replacement: { gone: true, n: number }, upsert: true } };
   }
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 }
