@@ -29,6 +29,7 @@ import { SyncFilters } from '#sync/filters/sync-filters';
 import { ActiveUsers } from '#sync/notifier/active-users';
 import { LazyMembers } from '#sync/parts/lazy-members';
 import { SharedRows } from '#sync/parts/recent-rows';
+import { PresenceNews } from '#sync/presence/presence-news';
 import { KnownRooms } from '#sync/sliding/known-rooms';
 import { ListSubjects } from '#sync/sliding/list-subjects';
 import { SlidingConnections } from '#sync/sliding/sliding-connections';
@@ -58,6 +59,7 @@ export function watchCaches(
     'lazy-members': of(LazyMembers),
     'merges-in-vain': of(ExtremityMerging),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
+    'presence-texts': of(PresenceNews),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
     'registration-nonces': of(RegistrationNonces),

@@ -86,6 +86,18 @@ function member(position: number, userId: UserId, membership: string): RecordedF
 }
 
 describe('ActiveUsers', () => {
+  it('wakes for presence who waits to hear of it, and counts who asked lately and will hear of it', async () => {
+    views.rows = [membershipRow(alice, 'join'), membershipRow(bob, 'join')];
+    const [waiting, deaf, between] = [await active.watch(alice), await active.watch(alice), await active.watch(bob)];
+    deaf.interest.hearsPresence = false;
+    expect(active.wakeForPresence([], [room])).toBe(2);
+    expect([waiting, deaf, between].map(({ interest }) => interest.isWoken)).toEqual([true, false, true]);
+    between.interest.close();
+    expect(active.wakeForPresence([bob], [room])).toBe(2);
+    waiting.interest.close();
+    expect(active.wakeForPresence([], [room])).toBe(1);
+  });
+
   it('wakes the members who wait, and nobody else', async () => {
     views.rows = [membershipRow(alice, 'join')];
     const [mine, other] = [await active.watch(alice), await active.watch(bob)];

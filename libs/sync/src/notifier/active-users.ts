@@ -155,13 +155,17 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
     for (const interest of this.#visitors.get(roomId) ?? []) interest.wake();
   }
 
-  /** Wakes the requests that hear of presence, of these users and of who is in any of the rooms, each once. Answers how many. */
+  /**
+   * Wakes the requests that hear of presence, of these users and of who is in any of the rooms, each once. Answers how many they are, with
+   * those users who asked lately and will hear of it as they ask the next time.
+   */
   wakeForPresence(userIds: Iterable<UserId>, roomIds: Iterable<RoomId>): number {
     const users = new Set<ActiveUser | undefined>();
     for (const userId of userIds) users.add(this.#users.find(userId));
     for (const roomId of roomIds) for (const user of this.#joined.get(roomId) ?? []) users.add(user);
-    let woken = 0;
+    let [woken, absent] = [0, 0];
     for (const user of users) {
+      if (user?.interests.size === 0) absent++;
       for (const interest of user?.interests ?? []) {
         if (!interest.hearsPresence) continue;
         interest.wake();
@@ -169,7 +173,7 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
       }
     }
     this.#wakeUps += woken;
-    return woken;
+    return woken + absent;
   }
 
   /** The rooms that a user has to do with. */

@@ -58,7 +58,7 @@ describe('changes of presence', () => {
       pass(3);
     }
     expect([woken.length, changes.mark()?.sequence]).toEqual([1, 1]);
-    pass(10_000);
+    pass(5_000);
     expect([woken.length, changes.mark()?.sequence]).toEqual([2, 500]);
     expect(woken[1]?.users).toHaveLength(499);
     sharing = 1;

@@ -5,8 +5,10 @@ import { LISTED_ROOMS } from '#devices/projections/device-lists.projector';
 import { Presence } from '#ephemeral/presence/presence';
 import { contentOfPresence, isOffline, type PresenceForm } from '#ephemeral/presence/shown-presence';
 import type { StreamMoment } from '#http/tokens/stream-token';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { RoomId, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import type { EventForm } from '#rooms/queries/render-event';
 import type { Reader } from '#rooms/reading/reader';
@@ -21,6 +23,9 @@ export interface PresenceReader {
 }
 
 const TYPE = 'm.presence';
+const TEXTS = 20_000;
+/** So old may be what is told of when somebody did something last. */
+const TEXTS_FOR_MS = 1_000;
 const NOBODY: ReadonlySet<UserId> = new Set();
 
 /**
@@ -29,12 +34,24 @@ const NOBODY: ReadonlySet<UserId> = new Set();
  */
 @Injectable()
 export class PresenceNews {
+  /** What others are told of users. PERF: a thousand members of a room are told the same of each other within moments. */
+  readonly #texts = new LruCache<UserId, string>(TEXTS);
+  #textsSince = -Infinity;
+
   constructor(
     private readonly presence: Presence,
     private readonly changes: PresenceChanges,
     private readonly active: ActiveUsers,
     @Inject(VIEWS) private readonly views: Views,
-  ) {}
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+  ) {
+    presence.onChange((userId) => void this.#texts.delete(userId));
+  }
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#texts.numbers;
+  }
 
   /** Who changed between two moments. Of rooms that the reader joined there, everybody of whom anything is known. */
   async changed(
@@ -76,9 +93,16 @@ export class PresenceNews {
 
   /** As /sync tells those of them whom the reader does not ignore and the filter wants: each an event, a JSON text. */
   render(reader: Reader, users: ReadonlySet<UserId>, wanted?: EventMatcher): string[] {
+    const now = this.stopwatch.elapsed();
+    if (now - this.#textsSince >= TEXTS_FOR_MS) {
+      this.#texts.clear();
+      this.#textsSince = now;
+    }
     return selected(users, reader, wanted).map((userId) => {
-      const content = JSON.stringify(this.#contentOf(userId, userId === reader.userId, 'today'));
-      return `{"type":"${TYPE}","sender":${JSON.stringify(userId)},"content":${content}}`;
+      if (userId === reader.userId) return this.#textOf(userId, true);
+      let text = this.#texts.get(userId);
+      if (text === undefined) this.#texts.set(userId, (text = this.#textOf(userId, false)));
+      return text;
     });
   }
 
@@ -98,6 +122,11 @@ export class PresenceNews {
       const content = { user_id: userId, ...nameIn(profiles[i]), ...presence };
       return JSON.stringify({ type: TYPE, ...(form === 'v1' ? {} : { sender: userId }), content });
     });
+  }
+
+  #textOf(userId: UserId, isOwn: boolean): string {
+    const content = JSON.stringify(this.#contentOf(userId, isOwn, 'today'));
+    return `{"type":"${TYPE}","sender":${JSON.stringify(userId)},"content":${content}}`;
   }
 
   #contentOf(userId: UserId, isOwn: boolean, form: PresenceForm): JsonObject {

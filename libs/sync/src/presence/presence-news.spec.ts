@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import type { Presence, PresenceListener } from '#ephemeral/presence/presence';
+import type { ShownPresence } from '#ephemeral/presence/shown-presence';
+import type { UserId } from '#kernel/ids';
+import type { Views } from '#projections/views';
+import type { Reader } from '#rooms/reading/reader';
+import type { ActiveUsers } from '../notifier/active-users.js';
+import type { PresenceChanges } from './presence-changes.js';
+import { PresenceNews } from './presence-news.js';
+
+const [alice, bob] = ['@alice:x' as UserId, '@bob:x' as UserId];
+
+it('what others are told of somebody is written once for all of them, until it changes or a second has passed', () => {
+  let elapsed = 0;
+  let change: PresenceListener;
+  const shown = new Map<UserId, ShownPresence>();
+  const set = (userId: UserId, state: ShownPresence['state'], lastActiveAgo: number): void =>
+    void shown.set(userId, {
+      state,
+      currentlyActive: true,
+      statusMsg: state === 'hidden' ? 'hiding' : undefined,
+      lastActiveAgo,
+    });
+  const presence: Pick<Presence, 'find' | 'onChange'> = {
+    find: (userId) => shown.get(userId),
+    onChange: (listener) => {
+      change = listener;
+      return () => true;
+    },
+  };
+  const news = new PresenceNews(presence as Presence, {} as PresenceChanges, {} as ActiveUsers, {} as Views, { elapsed: () => elapsed }); // prettier-ignore
+  const contents = (userId: UserId): object[] =>
+    news
+      .render({ userId, ignored: new Set<UserId>() } as Partial<Reader> as Reader, new Set([alice, bob]))
+      .map((text) => (JSON.parse(text) as { content: object }).content);
+  const online = (ago: number): object => ({ presence: 'online', last_active_ago: ago, currently_active: true });
+  const offline = (ago: number): object => ({ presence: 'offline', last_active_ago: ago });
+
+  set(alice, 'hidden', 10);
+  set(bob, 'online', 20);
+  expect(contents(bob)).toEqual([offline(10), online(20)]);
+  set(bob, 'online', 30);
+  // What users are told of themselves is theirs alone, and who hides is shown so to nobody else.
+  expect(contents(alice)).toEqual([{ ...offline(10), status_msg: 'hiding' }, online(30)]);
+  set(bob, 'online', 40);
+  expect(contents(alice).at(1)).toEqual(online(30));
+  set(bob, 'offline', 50);
+  change!(bob, { ofOthers: true, wakes: true });
+  expect(contents(alice).at(1)).toEqual(offline(50));
+  set(bob, 'offline', 60);
+  elapsed = 1_000;
+  expect(contents(alice).at(1)).toEqual(offline(60));
+});
