@@ -32,6 +32,22 @@ test('rows at hand are answered at once, with what the batch wrote upon them', (
   expect(batch.scan(ROWS, { prefix: ['k'], limit: 5 })).toEqual([stored[0], { key: ['k', '2'], value: 'two' }]);
 });
 
+test('a row that each fact writes anew is written once, and what a fact wrote that could not be projected is as it was', async () => {
+  const batch = new BatchRows(new MemoryReadModels(), new Map([[ROWS, ROWS]]));
+  const say = async (...spoken: string[]): Promise<void> => {
+    batch.begin();
+    for (const word of spoken) batch.put(ROWS, ['all'], `${(await batch.get(ROWS, ['all'])) ?? ''}${word}`);
+  };
+  await say('a');
+  await say('b', 'c');
+  await say('d', 'e');
+  batch.put(ROWS, ['other'], 'f');
+  batch.undo();
+  expect(await batch.get(ROWS, ['all'])).toBe('abc');
+  await say('g');
+  expect(batch.writes.map(({ key, value }) => [key, value])).toEqual([[['all'], 'abcg']]);
+});
+
 const change = fc.record({ key: fc.nat(12), value: fc.option(fc.nat(9)) });
 const changes = fc.array(change, { maxLength: 20 });
 

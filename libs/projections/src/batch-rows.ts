@@ -5,17 +5,41 @@ import { PendingCollection } from '#read-models/pending-rows';
 import type { Key, ReadModelStore, Row, ScanOptions, Write } from '#read-models/read-model-store';
 import type { OwnRows } from './projector.js';
 
+/** A write that a later one of the same key may take the place of. */
+interface BatchWrite extends Write {
+  value: string | null;
+  readonly encoded: string;
+}
+
+/** What was written to a collection so far. */
+interface BatchIndex {
+  readonly rows: PendingCollection;
+  /** PERF: what was written last. A row that each fact of a room reads and writes anew is written once. */
+  last: BatchWrite | undefined;
+}
+
+/** What is below the rows of a batch. */
+interface StoredRows {
+  get(collection: string, key: Key, encoded: string): Answer<string | undefined>;
+  scan(collection: string, options: ScanOptions): Answer<Row[]>;
+}
+
 /**
  * A projector's own rows while it works through one batch: what it writes is collected, and what it reads is the store with
  * these writes on top. PERF: writes are indexed only once the projector reads that collection; most only write.
  */
 export class BatchRows implements OwnRows {
-  readonly writes: Write[] = [];
+  readonly writes: BatchWrite[] = [];
   /** Nobody will write them: who works on them may stop. */
   isAbandoned = false;
   /** What the store threw when it was read: then no fact is to blame. */
   failure: unknown;
-  readonly #indexes = new Map<string, PendingCollection>();
+  readonly #indexes = new Map<string, BatchIndex>();
+  /** How many writes there were before the fact at hand, and what it has put in the place of some of them. */
+  #before = 0;
+  readonly #replaced: { readonly write: BatchWrite; readonly value: string | null }[] = [];
+  #lastKey: Key = [];
+  #lastEncoded = '';
 
   constructor(
     readonly store: Pick<ReadModelStore, 'get' | 'scan' | 'atHand'>,
@@ -25,8 +49,10 @@ export class BatchRows implements OwnRows {
 
   get(collection: string, key: Key): Answer<string | undefined> {
     const physical = this.#physicalName(collection);
-    const pending = this.#index(physical).values.get(encodeKey(key));
-    return pending === undefined ? this.#read((rows) => rows.get(physical, key)) : (pending ?? undefined);
+    const encoded = this.#encode(key);
+    const pending = this.#index(physical).values.get(encoded);
+    if (pending !== undefined) return pending ?? undefined;
+    return this.#read((rows) => rows.get(physical, key, encoded));
   }
 
   scan(collection: string, options: ScanOptions): Answer<Row[]> {
@@ -49,14 +75,22 @@ export class BatchRows implements OwnRows {
     this.#write(collection, key, null);
   }
 
-  /** Forgets all writes behind the first `count`: those of a fact that could not be projected. */
-  truncate(count: number): void {
-    if (this.writes.length === count) return;
-    this.writes.length = count;
+  /** The next fact begins. */
+  begin(): void {
+    this.#before = this.writes.length;
+    this.#replaced.length = 0;
+  }
+
+  /** Forgets what was written for the fact at hand, which could not be projected. */
+  undo(): void {
+    if (this.writes.length === this.#before && this.#replaced.length === 0) return;
+    for (const { write, value } of this.#replaced.toReversed()) write.value = value;
+    this.#replaced.length = 0;
+    this.writes.length = this.#before;
     this.#indexes.clear();
   }
 
-  #read<T>(read: (rows: Pick<OwnRows, 'get' | 'scan'>) => Answer<T>): Answer<T> {
+  #read<T>(read: (rows: StoredRows) => Answer<T>): Answer<T> {
     try {
       const answer = read(this.store.atHand ?? this.store);
       return answer instanceof Promise ? answer.catch((error: unknown) => this.#fail(error)) : answer;
@@ -72,20 +106,41 @@ export class BatchRows implements OwnRows {
 
   #write(collection: string, key: Key, value: string | null): void {
     const physical = this.#physicalName(collection);
-    this.writes.push({ collection: physical, key, value });
-    this.#indexes.get(physical)?.set(encodeKey(key), value);
+    const encoded = this.#encode(key);
+    const index = this.#indexes.get(physical);
+    index?.rows.set(encoded, value);
+    const last = index?.last;
+    if (last?.encoded === encoded) {
+      this.#replaced.push({ write: last, value: last.value });
+      last.value = value;
+      return;
+    }
+    const write: BatchWrite = { collection: physical, key, value, encoded };
+    this.writes.push(write);
+    if (index !== undefined) index.last = write;
+  }
+
+  /** PERF: most rows that are read are written right after, so that their keys need not be encoded anew. */
+  #encode(key: Key): string {
+    const last = this.#lastKey;
+    if (key.length === last.length && key.every((part, i) => part === last[i])) return this.#lastEncoded;
+    this.#lastEncoded = encodeKey(key);
+    this.#lastKey = key;
+    return this.#lastEncoded;
   }
 
   #index(physical: string): PendingCollection {
     let index = this.#indexes.get(physical);
     if (index === undefined) {
-      index = new PendingCollection();
-      for (const { collection, key, value } of this.writes) {
-        if (collection === physical) index.set(encodeKey(key), value);
+      index = { rows: new PendingCollection(), last: undefined };
+      for (const write of this.writes) {
+        if (write.collection !== physical) continue;
+        index.rows.set(write.encoded, write.value);
+        index.last = write;
       }
       this.#indexes.set(physical, index);
     }
-    return index;
+    return index.rows;
   }
 
   #physicalName(collection: string): string {

@@ -118,14 +118,14 @@ async function passFacts(filling: Filling, facts: readonly RecordedFact[]): Prom
   };
   await projectFacts(projection.projector, facts, rows, onBadFact, new Turn());
   noteTouched(generation, rows.writes);
-  for (const letter of letters) rows.writes.push(deadLetterWrite(letter));
+  const writes = [...rows.writes, ...letters.map(deadLetterWrite)];
   const change = (): (() => void) => {
     const { at, facts: count, mark } = generation;
     const last = facts.at(-1)!;
     Object.assign(generation, { at: last.position, facts: count + facts.length, mark: markOf(last) });
     return () => Object.assign(generation, { at, facts: count, mark });
   };
-  await filling.persist(projection, change, rows.writes);
+  await filling.persist(projection, change, writes);
   filling.live.progress.settle();
   for (const letter of letters) filling.onDeadLetter(letter);
   projection.meter.add(facts.length);

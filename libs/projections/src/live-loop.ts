@@ -156,7 +156,7 @@ export class LiveLoop {
       await this.setApart(generation);
     }
     const done = late.size === 0 ? works : works.filter((work) => !late.has(work));
-    const writes = done.length === 1 ? done[0]!.rows.writes : done.flatMap(({ rows }) => rows.writes);
+    const writes: Write[] = done.flatMap(({ rows }) => rows.writes);
     for (const generation of this.members.keys()) noteTouched(generation, writes);
     const letters = done.flatMap((work) => work.letters);
     for (const letter of letters) writes.push(deadLetterWrite(letter));

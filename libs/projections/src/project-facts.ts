@@ -57,9 +57,9 @@ function applyFact(
   rows: BatchRows,
   onBadFact: OnBadFact,
 ): Promise<void> | undefined {
-  const before = rows.writes.length;
+  rows.begin();
   const refuse = (error: unknown): void => {
-    rows.truncate(before);
+    rows.undo();
     if (rows.failure !== undefined) throw rows.failure;
     onBadFact(fact, error);
   };

@@ -9,8 +9,9 @@ export const RANGE_END = '\u00ff';
 /** Below every encoded key of at least one part. */
 const BEGINNING = '\0';
 
+/** Of most parts no character is escaped, and each is one byte. */
+const NOT_PLAIN = /[^\x02-\x7f]/; // eslint-disable-line no-control-regex
 const NEEDS_ESCAPE = /[\0\x01]/; // eslint-disable-line no-control-regex
-const NOT_ASCII = /[^\0-\x7f]/; // eslint-disable-line no-control-regex
 const NEEDS_DECODING = /[^\0\x02-\x7f]/; // eslint-disable-line no-control-regex
 
 /**
@@ -18,8 +19,7 @@ const NEEDS_DECODING = /[^\0\x02-\x7f]/; // eslint-disable-line no-control-regex
  * closed by a zero byte, with a zero inside a part written as 1 1 and a one as 1 2. So a shorter part comes first, and the
  * encoding of the first parts of a key is a prefix of its encoding, but never that of a part of a part.
  *
- * PERF: for ASCII, which nearly every key is, this is one `join`; comparing and hashing byte strings is native, and LMDB takes
- * them with one `latin1Write`. Throws RangeError for a key without parts or longer than every store takes.
+ * PERF: comparing and hashing byte strings is native, and LMDB takes them with one `latin1Write`. Throws RangeError for a key without parts or longer than every store takes.
  */
 export function encodeKey(parts: Key): string {
   if (parts.length === 0) throw new RangeError('A key needs at least one part');
@@ -77,8 +77,13 @@ export function encodeRange(bounds: Omit<ScanOptions, 'reverse' | 'limit'>): Key
 
 function encodeParts(parts: Key): string {
   let text = '';
-  for (const part of parts) text += NEEDS_ESCAPE.test(part) ? `${escapePart(part)}\0` : `${part}\0`;
-  return NOT_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+  for (const part of parts) text += NOT_PLAIN.test(part) ? bytesOf(part) : `${part}\0`;
+  return text;
+}
+
+function bytesOf(part: string): string {
+  const escaped = NEEDS_ESCAPE.test(part) ? escapePart(part) : part;
+  return `${Buffer.from(escaped, 'utf8').toString('latin1')}\0`;
 }
 
 function escapePart(part: string): string {

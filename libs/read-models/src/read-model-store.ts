@@ -11,6 +11,8 @@ export interface Write {
   readonly collection: string;
   readonly key: Key;
   readonly value: string | null;
+  /** What `encodeKey` makes of the key. PERF: where whoever writes has made it, it is not made again. */
+  readonly encoded?: string | undefined;
 }
 
 export interface ScanOptions {
@@ -31,7 +33,8 @@ export interface ScanOptions {
 
 /** What a ReadModelStore reads without waiting: as its `get` and `scan`, and throws what they throw. */
 export interface RowsAtHand {
-  get(collection: string, key: Key): string | undefined;
+  /** `encoded`: what `encodeKey` makes of the key, where it was made already. */
+  get(collection: string, key: Key, encoded?: string): string | undefined;
   scan(collection: string, options: ScanOptions): Row[];
 }
 

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { wordsOf } from './words-of.js';
 
@@ -10,6 +11,14 @@ describe('the words of a name', () => {
     expect(wordsOf('ΟΔΥΣ')[0]).toBe(wordsOf('Οδυσσεύς')[0]!.slice(0, 4));
     expect(wordsOf('🦊 fox_2 (away)')).toEqual(['🦊', 'fox', '2', 'away']);
     expect(wordsOf(' -- ')).toEqual([]);
+  });
+
+  it('are the same whether or not other letters stand beside them', () => {
+    const text = fc.string({ unit: 'binary-ascii', maxLength: 40 });
+    const property = fc.property(text, (name) => {
+      expect(wordsOf(`${name} é`)).toEqual([...new Set([...wordsOf(name), 'e'])]);
+    });
+    fc.assert(property);
   });
 
   it('begin anywhere in scripts that put no spaces between them', () => {

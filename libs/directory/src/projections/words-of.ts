@@ -4,6 +4,9 @@ const MAX_TEXT = 256;
 const MAX_WORDS = 24;
 const MAX_WORD = 32;
 
+/** PERF: most names have no other characters, and then a word is what stands between two that are none (docs/performance.md). */
+const ASCII = /^[\0-\x7f]*$/; // eslint-disable-line no-control-regex
+const ASCII_WORDS = /[0-9a-z$+<=>^`|~]+/g;
 const WORDS = /[\p{L}\p{N}\p{S}\p{M}]+/gu;
 /** What Latin, Greek and Cyrillic letters bear when taken apart. */
 const ACCENTS = /[\u0300-\u036F]/g;
@@ -17,6 +20,13 @@ const UNSPACED =
  */
 export function wordsOf(text: string): string[] {
   const found = new Set<string>();
+  if (ASCII.test(text)) {
+    for (const word of text.slice(0, MAX_TEXT).toLowerCase().match(ASCII_WORDS) ?? []) {
+      found.add(word.slice(0, MAX_WORD));
+      if (found.size === MAX_WORDS) break;
+    }
+    return [...found];
+  }
   for (const [word] of fold(text.slice(0, MAX_TEXT)).matchAll(WORDS)) {
     const letters = [...word];
     for (const [at, letter] of letters.entries()) {

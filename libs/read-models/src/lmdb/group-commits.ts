@@ -72,7 +72,8 @@ export class GroupCommits {
 
   /** As `ReadModelStore.write`. */
   async write(writes: readonly Write[]): Promise<void> {
-    const keys = writes.map((write) => encodeKey(write.key));
+    // What is too long is refused before anything is taken up.
+    const keys = writes.map(({ key, encoded }) => encoded ?? encodeKey(key));
     await this.#makeRoom();
     const pending = this.#pending;
     // PERF: of a replay this is much of the work: no `entries()`, which makes an array for each.

@@ -100,7 +100,7 @@ class LmdbReadModels implements ReadModelStore {
 
   /** All of it is: what is not in memory is in a file that is mapped there. */
   readonly atHand: RowsAtHand = {
-    get: (collection, key) => this.#find(collection, encodeKeyToFind(key)),
+    get: (collection, key, encoded = encodeKeyToFind(key)) => this.#find(collection, encoded),
     scan: (collection, options) => this.#scan(collection, options),
   };
 

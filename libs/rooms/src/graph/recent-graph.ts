@@ -83,11 +83,11 @@ export class RecentGraph {
     let next = this.#facts.length;
     while (next > 0 && this.#facts[next - 1]!.revision > this.#taken) next--;
     for (const fact of this.#facts.slice(next)) {
-      const before = rows.writes.length;
+      rows.begin();
       try {
         await projectGraph(fact, rows);
       } catch (error) {
-        rows.truncate(before);
+        rows.undo();
         if (rows.failure !== undefined) {
           // The views could not be read, which is no fault of the fact and may be over the next time.
           this.#beginAnew();

@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import { type Answer, forEachInOrder } from '#kernel/answer';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
@@ -89,22 +90,15 @@ function noteMoves(reader: RoomFactReader, fact: RecordedFact, rows: OwnRows): v
 }
 
 /** Hides the threads of those who are not in the room any more, and shows those of who came back. */
-async function moveAll(
-  roomId: RoomId,
-  members: readonly CurrentStateEvent[],
-  pos: Position,
-  rows: OwnRows,
-): Promise<void> {
-  for (const { change, content } of members) {
+function moveAll(roomId: RoomId, members: readonly CurrentStateEvent[], pos: Position, rows: OwnRows): Answer<void> {
+  return forEachInOrder(members, ({ change, content }) => {
     const userId = change.state_key as UserId; // as far as there are rows of theirs
     const isHidden = content['membership'] === 'join' ? undefined : true;
-    for await (const page of THREAD_SUBSCRIPTIONS.pages(rows, { prefix: [userId, roomId] })) {
-      for (const { key, value } of page) {
-        // Applied before, and maybe a newer one since.
-        if (value.pos < pos && value.isHidden !== isHidden) put(rows, key, value, { ...value, pos, isHidden });
-      }
-    }
-  }
+    return THREAD_SUBSCRIPTIONS.forEach(rows, { prefix: [userId, roomId] }, ({ key, value }) => {
+      // Applied before, and maybe a newer one since.
+      if (value.pos < pos && value.isHidden !== isHidden) put(rows, key, value, { ...value, pos, isHidden });
+    });
+  });
 }
 
 async function forget(fact: RecordedFact, rows: OwnRows): Promise<void> {
