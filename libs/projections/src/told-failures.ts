@@ -55,6 +55,7 @@ export class ToldFailures {
   }
 }
 
-function isAway(error: unknown): boolean {
+/** Whether a store could not be used for now, or views are not there that are made anew. */
+export function isAway(error: unknown): boolean {
   return error instanceof ViewsUnavailable || error instanceof ViewsGone || error instanceof EventStoreUnavailable;
 }

@@ -333,6 +333,18 @@ describe('an effect that fails', () => {
     expect([...errors, ...warnings]).toEqual([]);
   });
 
+  it('is not given up either while the views that it reads are made anew, or wait for one that is paused', async () => {
+    let tries = 0;
+    await run(
+      echo(async () => {
+        if (++tries < 40) throw new ViewsUnavailable('the views are made anew');
+      }),
+    );
+    await say('Ant');
+    await until(() => done.length === 1);
+    expect([...errors, ...warnings]).toEqual([]);
+  });
+
   it('whose fact cannot even be looked at is given up at once', async () => {
     await say('Ant', 'Bee');
     const effect = echo();

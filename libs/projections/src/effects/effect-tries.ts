@@ -3,7 +3,7 @@ import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { messageOf } from '#kernel/message-of';
 import { Slots } from '#kernel/slots';
 import type { ProjectionLog } from '../runtime-parts.js';
-import { ToldFailures } from '../told-failures.js';
+import { isAway, ToldFailures } from '../told-failures.js';
 import { pauseAfter } from './back-off.js';
 import type { EffectLetter } from './effect-facts.js';
 import type { Effect } from './effect.js';
@@ -62,7 +62,7 @@ export class EffectTries {
         if (this.#isStopped) return 'left';
         this.parts.onFailure();
         // Nothing can be done without the log or the views, and that is not the fact's fault.
-        const counts = live.areThere && (await this.#isLogThere());
+        const counts = !isAway(error) && live.areThere && (await this.#isLogThere());
         if (counts) tries++;
         if (tries === MOST_TRIES) return this.giveUp(fact, key, { error: messageOf(error), tries });
         if (counts) log.warn(`${this.#describe(fact)} failed, and is tried again: ${messageOf(error)}`);
