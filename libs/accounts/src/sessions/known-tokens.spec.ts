@@ -26,6 +26,8 @@ describe('known tokens', () => {
   let confirmation: () => Promise<void>;
   let tokens: KnownTokens;
   let at: Position;
+  /** Whether the views are what was written to them. */
+  let areThere: () => Promise<void>;
   /** Of the log. */
   let devices: (readonly [DeviceId, DeviceRecord])[];
 
@@ -44,8 +46,10 @@ describe('known tokens', () => {
       ]),
     ]);
     at = positionOf(1_000_000);
+    areThere = async () => {};
     const views = {
       position: () => at,
+      confirm: () => areThere(),
       get: async (collection: string, key: readonly string[]) => {
         reads++;
         const row = rows.get(`${collection} ${key.join(' ')}`);
@@ -99,6 +103,16 @@ describe('known tokens', () => {
     await expect(tokens.requesterOf('new')).rejects.toBeInstanceOf(ViewsUnavailable);
     await expect(tokens.requesterOf('new')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
   });
+
+  it.each(['tokens', 'accounts', 'devices'])(
+    'are not told to be none where the rows of %s are gone',
+    async (collection) => {
+      areThere = () => Promise.reject(new ViewsUnavailable('the views were thrown away while the server runs'));
+      for (const key of rows.keys()) if (key.startsWith(`${collection} `)) rows.delete(key);
+      await expect(tokens.requesterOf('good')).rejects.toBeInstanceOf(ViewsUnavailable);
+      await expect(tokens.validUntil('good')).rejects.toBeInstanceOf(ViewsUnavailable);
+    },
+  );
 
   it('are as the log has them while views are paused: who is logged out then is so at once, and once they go on', async () => {
     const row = `devices ${alice} D`;

@@ -68,7 +68,7 @@ export class KnownTokens implements AccessTokens, Listener {
   #heard: Position = START;
 
   constructor(
-    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'position'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'position' | 'confirm'>,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly confirmation: TokenConfirmation,
     private readonly accounts: Accounts,
@@ -92,14 +92,14 @@ export class KnownTokens implements AccessTokens, Listener {
 
   /**
    * What the views say of a token, of whichever kind. Throws M_UNKNOWN_TOKEN where there is none; but ViewsUnavailable where they are paused
-   * and it may be new: a client that hears that there is none ends its session, and lets go of its keys.
+   * and it may be new, or were dropped a moment ago: a client that hears that there is none ends its session, and lets go of its keys.
    */
   async getRow<R>(collection: Collection<readonly [hash: string], R>, hash: string): Promise<R> {
     const isBehind = this.#areViewsBehind;
     const row = await collection.get(this.views, [hash]);
     if (row !== undefined) return row;
     if (isBehind) throw new ViewsUnavailable('the views of sessions are paused: tokens that are new are not known yet');
-    throw new MatrixError('M_UNKNOWN_TOKEN');
+    return this.#refuse();
   }
 
   /** When this process last saw a request of the device, in milliseconds; undefined where it remembers none. */
@@ -126,6 +126,12 @@ export class KnownTokens implements AccessTokens, Listener {
     return this.#known.numbers;
   }
 
+  /** Rows that are gone look like sessions that are. */
+  async #refuse(): Promise<never> {
+    await this.views.confirm();
+    throw new MatrixError('M_UNKNOWN_TOKEN');
+  }
+
   /** Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks is looked up again. */
   get #areViewsBehind(): boolean {
     return this.views.position(this.reads) < this.#heard;
@@ -145,7 +151,7 @@ export class KnownTokens implements AccessTokens, Listener {
     const row = await this.getRow(TOKENS, hash);
     const { user: userId, device: deviceId } = row;
     const holder = isBehind ? await this.#holderInLog(userId, deviceId) : await this.#holder(userId, deviceId);
-    if (holder === undefined || !hasToken(holder.device, hash)) throw new MatrixError('M_UNKNOWN_TOKEN');
+    if (holder === undefined || !hasToken(holder.device, hash)) return this.#refuse();
     const { isAdmin, isGuest } = holder;
     const requester: Requester = Object.freeze({ userId, deviceId, isAdmin, isGuest, requestId: '' });
     const known: KnownToken = {
