@@ -181,6 +181,27 @@ describe('who was put out in a gap', () => {
   });
 });
 
+describe('who is put out by an event of a fork that says nothing of them', () => {
+  it('is not told by a timeline what that changed besides: it is no state that they may see', async () => {
+    await tellAll();
+    const prev = there.extremities.map(({ eventId }) => eventId);
+    since = (await dave.sync()).next_batch;
+    await dave.leave(roomId);
+    await dave.join(roomId);
+    // By which Dave could not have come back, had it been so when he did.
+    await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'invite' });
+    await tellAll();
+    await receiver.pdus((await made({ ...topic('of the fork'), prev })).text);
+    expect((await dave.ok('GET', '/joined_rooms')).joined_rooms).not.toContain(roomId);
+    expect((await dave.call('GET', `${roomPath(roomId)}/state/m.room.topic`)).status).toBe(404);
+    const filter = { room: { include_leave: true } };
+    for (const answer of [await dave.sync({ filter }), await dave.sync({ filter, since })]) {
+      const { state, timeline } = answer.rooms.leave[roomId];
+      expect(topicsOf([...state.events, ...timeline.events])).toEqual([]);
+    }
+  });
+});
+
 describe('pages of 2015', () => {
   it('lead past a gap, however little of what is around it is for the reader', async () => {
     await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });

@@ -83,7 +83,8 @@ function stateEnd({ upTo, end }: RoomContext): Place {
 export async function isSoAtEnd(views: Views, room: RoomContext, row: TimelineRow): Promise<boolean> {
   const { roomId, end, reader } = room;
   const { eventId, position } = row.header;
-  if (isAfter(position, stateEnd(room))) return true;
+  // Behind the end of a stay is what became of its user; what put them out may have changed more.
+  if (isAfter(position, stateEnd(room))) return reader.isOwnMembership(row.header);
   if (end?.own !== undefined && reader.isOwnMembership(row.header))
     return end.own.some(({ header }) => header.eventId === eventId);
   return isSoAt(views, roomId, row, stateEnd(room));
