@@ -7,6 +7,7 @@ import type { RoomHead } from '../decide/room-head.js';
 import type { RecentGraph } from '../graph/recent-graph.js';
 import type { KnownEvent } from '../receive/known-room.js';
 import { FIRST_PLACE, RoomTransactions } from './room-transactions.js';
+import { StateRevisions } from './state-revisions.js';
 
 /** A room in memory: its head, and where the log keeps the events that a decision may need. */
 export interface LiveRoom {
@@ -17,7 +18,7 @@ export interface LiveRoom {
   /** The position of the last fact in the stream, or of one that was appended together with it; START before the first. */
   position: Position;
   /** For every event of the current state the fact that holds it, in the form in force (redacted or not). */
-  readonly stateRevisions: Map<EventId, number>;
+  readonly stateRevisions: StateRevisions;
   /** PERF: the state events that decisions used last, parsed; measured by bench/send.ts. */
   readonly events: LruCache<EventId, RoomEvent>;
   /** The events, with what became of them, that judging others asked for last. */
@@ -44,7 +45,7 @@ export function liveRoom(roomId: RoomId, head: RoomHead, place = FIRST_PLACE): L
     head,
     chain: undefined,
     position: place.position,
-    stateRevisions: new Map(),
+    stateRevisions: new StateRevisions(),
     events: new LruCache(CACHED_EVENTS),
     known: new LruCache(CACHED_EVENTS),
     states: new LruCache(CACHED_STATES),

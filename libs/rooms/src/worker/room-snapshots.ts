@@ -1,15 +1,18 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
+import { each } from '#kernel/steps';
 import { scanPages } from '#projections/scan-pages';
+import { inTurns, Turn } from '#projections/turn';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore, Write } from '#read-models/read-model-store';
 import type { WriteSideName } from '#read-models/write-side-collections';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { trieOf } from '#protocol/state-trie/state-trie';
+import { changeInSteps, type StateEntry, StateTrie } from '#protocol/state-trie/state-trie';
 import { type Extremity, headBeforeCreate, isHere } from '../decide/room-head.js';
 import { roomEventOfFact } from '../facts/read-room-fact.js';
 import { type HistoryVisibility, roomStream } from '../facts/room-facts.js';
 import { type LiveRoom, liveRoom } from './live-room.js';
+import type { HeldRevisions } from './state-revisions.js';
 
 /** The collection of snapshots. It belongs to the write side: no projector, no generations; it may be deleted at any time. */
 const SNAPSHOTS: WriteSideName = 'room-snapshots';
@@ -27,6 +30,10 @@ interface SnapshotHeader {
 }
 
 type SnapshotEntry = readonly [type: string, stateKey: string, eventId: EventId, revision: number];
+
+interface KeptEntry extends StateEntry {
+  readonly revision: number;
+}
 
 /** Facts since the last snapshot that make a new one worth its writing, unless the state is larger than that. */
 const MIN_FACTS = 2_000;
@@ -62,12 +69,12 @@ export class RoomSnapshots {
     const version = findRoomVersion(header.room_version);
     const entries = await this.#entries(roomId, header);
     if (entries === undefined) return undefined;
-    const state = trieOf(entries.map(([type, stateKey, eventId]) => ({ type, stateKey, eventId })));
+    const state = await inTurns(changeInSteps(StateTrie.empty, entries));
     if (version === undefined || state.rootHash !== header.root) return undefined;
     const last = await this.#factAt(roomId, header.revision);
     if (last?.metadata.chain !== header.chain) return undefined;
-    const create = entries.find(([type, stateKey]) => type === 'm.room.create' && stateKey === '');
-    const created = create && (await this.#factAt(roomId, create[3]));
+    const create = entries.find(({ type, stateKey }) => type === 'm.room.create' && stateKey === '');
+    const created = create && (await this.#factAt(roomId, create.revision));
     if (created === undefined) return undefined;
     const createEvent = roomEventOfFact(roomId, created);
     const { revision, since, depth, visibility } = header;
@@ -81,7 +88,7 @@ export class RoomSnapshots {
     const room = liveRoom(roomId, head, { revision, position: last.position });
     room.chain = header.chain;
     room.snapshotRevision = revision;
-    for (const [, , eventId, at] of entries) room.stateRevisions.set(eventId, at);
+    await inTurns(each(entries, (one) => room.stateRevisions.set(one.eventId, one.revision), ENTRIES_PER_CHUNK));
     return room;
   }
 
@@ -106,11 +113,36 @@ export class RoomSnapshots {
   }
 
   async #write(room: LiveRoom): Promise<void> {
-    // The state is immutable, so what is written is one moment's whatever happens meanwhile; the revisions are copied.
     const { roomId, head, chain } = room;
     if (chain === undefined) return;
-    const revisions = new Map(room.stateRevisions);
-    const chunks = Math.ceil(head.state.size / ENTRIES_PER_CHUNK);
+    // The state is immutable, so what is written is one moment's whatever happens meanwhile; so are the revisions that are held.
+    const revisions = room.stateRevisions.hold();
+    try {
+      await this.#writeState(roomId, head, revisions);
+    } finally {
+      revisions.release();
+    }
+    const { revision, since, depth, visibility, state } = head;
+    const extremities = head.extremities.map(({ state: _state, ...rest }) => rest);
+    const header: SnapshotHeader = {
+      revision,
+      since,
+      chain,
+      room_version: head.version.id,
+      root: state.rootHash,
+      extremities,
+      depth,
+      visibility,
+      chunks: chunksOf(state),
+    };
+    await this.readModels.write([put([roomId, 'head'], JSON.stringify(header))]);
+    await this.#removeOthers(roomId, revision);
+  }
+
+  /** PERF: other work has its turn in between, for a store that takes rows into memory lets nobody wait. */
+  async #writeState(roomId: RoomId, head: LiveRoom['head'], revisions: HeldRevisions): Promise<void> {
+    const turn = new Turn(1);
+    const chunks = chunksOf(head.state);
     const entries = head.state.entries();
     for (let chunk = 0; chunk < chunks; chunk++) {
       const part: SnapshotEntry[] = [];
@@ -120,22 +152,8 @@ export class RoomSnapshots {
         part.push([value.type, value.stateKey, value.eventId, revisions.get(value.eventId) as number]);
       }
       await this.readModels.write([put(chunkKey(roomId, head.revision, chunk), JSON.stringify(part))]);
+      if (turn.isOver()) await turn.pass();
     }
-    const { revision, since, depth, visibility } = head;
-    const extremities = head.extremities.map(({ state: _state, ...rest }) => rest);
-    const header: SnapshotHeader = {
-      revision,
-      since,
-      chain,
-      room_version: head.version.id,
-      root: head.state.rootHash,
-      extremities,
-      depth,
-      visibility,
-      chunks,
-    };
-    await this.readModels.write([put([roomId, 'head'], JSON.stringify(header))]);
-    await this.#removeOthers(roomId, revision);
   }
 
   /** Removes the chunks of the snapshot before, and of those in the midst of which the process ended. */
@@ -147,11 +165,21 @@ export class RoomSnapshots {
     }
   }
 
-  async #entries(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<SnapshotEntry[] | undefined> {
-    const keys = Array.from({ length: chunks }, (_, chunk) => chunkKey(roomId, revision, chunk));
-    const parts = await this.readModels.getMany(SNAPSHOTS, keys);
-    const entries = parts.map((part) => parse<readonly SnapshotEntry[]>(part));
-    return entries.every(isChunk) ? entries.flat() : undefined;
+  /** What the chunks of a snapshot hold; undefined where one is not there or damaged. */
+  async #entries(roomId: RoomId, { revision, chunks }: SnapshotHeader): Promise<KeptEntry[] | undefined> {
+    const entries: KeptEntry[] = [];
+    const turn = new Turn(1);
+    for (let at = 0; at < chunks; at += CHUNKS_AT_ONCE) {
+      const count = Math.min(CHUNKS_AT_ONCE, chunks - at);
+      const keys = Array.from({ length: count }, (_, i) => chunkKey(roomId, revision, at + i));
+      for (const text of await this.readModels.getMany(SNAPSHOTS, keys)) {
+        const part = parse<readonly SnapshotEntry[]>(text);
+        if (!isChunk(part)) return undefined;
+        for (const [type, stateKey, eventId, of] of part) entries.push({ type, stateKey, eventId, revision: of });
+        if (turn.isOver()) await turn.pass();
+      }
+    }
+    return entries;
   }
 
   async #factAt(roomId: RoomId, revision: number): Promise<RecordedFact | undefined> {
@@ -173,6 +201,10 @@ function parse<T>(text: string | undefined): T | undefined {
 
 function isChunk(part: readonly SnapshotEntry[] | undefined): part is readonly SnapshotEntry[] {
   return Array.isArray(part) && part.every((entry) => Array.isArray(entry));
+}
+
+function chunksOf(state: StateTrie): number {
+  return Math.ceil(state.size / ENTRIES_PER_CHUNK);
 }
 
 function chunkKey(roomId: RoomId, revision: number, chunk: number): string[] {
