@@ -688,7 +688,7 @@ describe('ProjectionRuntime', () => {
       const first = await begin([watched()]);
       for (let i = 0; i < 5; i++) await say(...Array.from({ length: 600 }, (_, n) => `${i}-${n}`));
       await first.whenProcessed(await store.head());
-      first.throttle(20_000);
+      first.throttle(4000);
       await first.rebuild('words');
       await until(async () => (await first.status('words')).next!.position > START);
       await first.stop();
@@ -697,7 +697,7 @@ describe('ProjectionRuntime', () => {
 
       seen.length = 0;
       const second = make([watched()]);
-      second.throttle(20_000);
+      second.throttle(4000);
       await second.start();
       await until(async () => (await second.status('words')).next!.position > next!.position);
       await second.cancel('words');
