@@ -23,3 +23,18 @@ it('looks again where it looked in rows that were paused over a restart, once th
   // Now it is remembered.
   expect(touched.hasHappenedSince(room, positionOf(7))).toBe(true);
 });
+
+it('looks again where the rows had not come to what was asked for until they had been read', async () => {
+  let last = positionOf(5);
+  const views = {
+    position: () => last,
+    scan: async () => {
+      const found = [{ key: [room, last], value: '{}' }];
+      last = positionOf(8);
+      return found;
+    },
+  } as unknown as Views;
+  const touched = new LastTouched(positionOf(8), 100);
+  expect(await lookUpLast(views, TIMELINE, touched, room, positionOf(5))).toBe(false);
+  expect(await lookUpLast(views, TIMELINE, touched, room, positionOf(5))).toBe(true);
+});
