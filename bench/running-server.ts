@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Pool } from 'undici';
+import { Pool, WebSocket } from 'undici';
 
 const MAIN = fileURLToPath(new URL('../bundle/homeserver.js', import.meta.url));
 
@@ -23,17 +23,20 @@ export class RunningServer {
     readonly pool: Pool,
     /** From the start of the process to the first answer. */
     readonly startMs: number,
+    /** Where it listens for a debugger, where it was started to be inspected. */
+    private readonly inspector?: string,
   ) {}
 
   static async start(
-    options: { directory?: string; env?: NodeJS.ProcessEnv; connections?: number } = {},
+    options: { directory?: string; env?: NodeJS.ProcessEnv; connections?: number; inspected?: boolean } = {},
   ): Promise<RunningServer> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'annals-bench-'));
     const port = await freePort();
     const base = `http://127.0.0.1:${port}`;
     const started = performance.now();
-    const child = spawn(process.execPath, [MAIN], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+    const inspected = options.inspected === true;
+    const child = spawn(process.execPath, [...(inspected ? ['--inspect=127.0.0.1:0'] : []), MAIN], {
+      stdio: ['ignore', 'ignore', inspected ? 'pipe' : 'inherit'],
       env: {
         ...process.env,
         ANNALS_SERVER_NAME: 'bench.example',
@@ -50,8 +53,9 @@ export class RunningServer {
       headersTimeout: 120_000,
       bodyTimeout: 120_000,
     });
+    const inspector = inspected ? inspectorOf(child) : undefined;
     await untilAnswers(pool, child);
-    return new RunningServer(directory, base, child, pool, performance.now() - started);
+    return new RunningServer(directory, base, child, pool, performance.now() - started, await inspector);
   }
 
   /** One request; throws where the answer is not 2xx. */
@@ -89,6 +93,16 @@ export class RunningServer {
     return (await this.call<{ room_id: string }>('POST', '/_matrix/client/v3/createRoom', user.token, body)).room_id;
   }
 
+  /** Has the garbage of the server collected, for what it needs and not for what it has not let go yet. Only where it is inspected. */
+  async collectGarbage(): Promise<void> {
+    const socket = new WebSocket(this.inspector!);
+    await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
+    const done = new Promise((resolve) => socket.addEventListener('message', resolve, { once: true }));
+    socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }));
+    await done;
+    socket.close();
+  }
+
   /** Resident memory in MB. */
   residentMB(): number {
     const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
@@ -110,6 +124,19 @@ export class RunningServer {
     await gone;
     if (!keep) rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** The address of a process's inspector, which it says on the standard error stream; the rest of that goes on to ours. */
+function inspectorOf({ stderr }: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    let said = '';
+    stderr!.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      const [, address] = /Debugger listening on (ws:\S+)/.exec(said) ?? [];
+      if (address !== undefined) resolve(address);
+      else process.stderr.write(chunk);
+    });
+  });
 }
 
 async function untilAnswers(pool: Pool, child: ChildProcess): Promise<void> {
