@@ -274,6 +274,28 @@ describe('sliding sync', () => {
     expect((await told()).toSorted()).toEqual(rooms.toSorted());
   });
 
+  it('tells who asks for a room that they left what it was when they did', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat', name: 'then' });
+    const ask = { room_subscriptions: { [room]: { required_state: [['*', '*']], timeline_limit: 3 } } };
+    const client = new SlidingClient(bob);
+    expect((await client.next(ask)).rooms).toEqual({});
+    await bob.join(room);
+    await alice.send(room, 'for bob');
+    await bob.leave(room);
+    await alice.send(room, 'not for bob');
+    await alice.setState(room, 'm.room.name', { name: 'now' });
+    for (const each of [client, new SlidingClient(bob, 'anew')]) {
+      const told = (await each.next(ask)).rooms[room];
+      expect(told).toMatchObject({ initial: true, name: 'then' });
+      expect(bodiesOf(told.timeline)).toContain('for bob');
+      expect(bodiesOf(told.timeline)).not.toContain('not for bob');
+      expect((await each.next(ask)).rooms).toEqual({});
+    }
+    await bob.ok('POST', `${roomPath(room)}/forget`, {});
+    expect((await new SlidingClient(bob, 'forgot').next(ask)).rooms).toEqual({});
+  });
+
   it('tells the last stay anew to who left, came back and left again meanwhile', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

@@ -150,15 +150,20 @@ export class SlidingAnswers {
     const asSeen = (room: ListedRoom): ListedRoom =>
       isIgnored(room.known) ? { ...room, known: leftBySelf(room.known) } : room;
     const seen = ignored.size === 0 ? all : all.map(asSeen);
-    const listed = seen.filter(({ roomId, known }) => {
+    const isListed = ({ roomId, known }: ListedRoom): boolean => {
       if (known.membership !== 'leave' && known.membership !== 'ban') return true;
       if (isPutOut(known) && !known.forgotten) return true;
       // Who left by themself knows it, but for those of the client's rooms of which it was not told yet.
       const after = momentOf(sync, told.rooms.get(roomId));
       return after !== undefined && known.position > after.position;
-    });
-    const byId = request.subscriptions.size === 0 ? undefined : new Map(listed.map((room) => [room.roomId, room]));
-    const selection = selectRooms(request, listed, (roomId) => byId?.get(roomId), subjects);
+    };
+    // To rooms of before clients may subscribe: "or have historically been in the room".
+    const isOpen = (room: ListedRoom): boolean =>
+      request.subscriptions.has(room.roomId) &&
+      (isListed(room) || (room.known.wasIn === true && !room.known.forgotten));
+    const open = request.subscriptions.size === 0 ? [] : seen.filter(isOpen);
+    const byId = new Map(open.map((room) => [room.roomId, room]));
+    const selection = selectRooms(request, seen.filter(isListed), (roomId) => byId.get(roomId), subjects);
     return { selection, direct: subjects.direct };
   }
 

@@ -98,7 +98,8 @@ function bodyOf({ living }: Look, { isStable, limit, lazy, isSubscribed }: Kind)
 }
 
 /** Whether the room must, may or must not be told, and as what. */
-function checkPlace(look: Look, what: string, { isStable }: Kind, { kept }: SlidConnection, told?: ToldRoom): void {
+function checkPlace(look: Look, what: string, kind: Kind, { kept }: SlidConnection, told?: ToldRoom): void {
+  const { isStable, isSubscribed } = kind;
   const { reader } = look;
   const { room, world, userId } = reader;
   const membership = room.membership(userId);
@@ -122,8 +123,8 @@ function checkPlace(look: Look, what: string, { isStable }: Kind, { kept }: Slid
   } else if (world.hasForgotten(userId, room)) {
     if (!reader.wasThereAfter(known)) expectSame(() => `${what}: forgotten`, told, undefined);
   } else if (kept === undefined) {
-    const isPutOut = reader.wasIn() && own.at(-1)!.sender !== userId;
-    expectSame(() => `${what}: who was put out`, told !== undefined, isPutOut);
+    const isOpen = reader.wasIn() && (isSubscribed || own.at(-1)!.sender !== userId);
+    expectSame(() => `${what}: who is not in it any more`, told !== undefined, isOpen);
   } else if (!changed) expectSame(() => `${what}: old news`, told, undefined);
   else if (reader.wasThereAfter(known)) expectTrue(() => `${what}: is told`, told !== undefined);
   if (isStable && told !== undefined) expectSame(() => `${what}: membership`, told.membership, membership);
