@@ -29,12 +29,21 @@ describe('a rendezvous', () => {
     expect(sessions.get(id)).toMatchObject({ data: 'from B', sequence_token: second });
   });
 
-  it('answers the same change as before', () => {
+  it('answers the same change as before, while its text is there', () => {
+    const { id, sequence_token: first } = sessions.create('from A');
+    const second = sessions.replace(id, first, 'from B');
+    expect(sessions.replace(id, first, 'from B')).toBe(second);
+    expect(sessions.get(id).sequence_token).toBe(second);
+    sessions.replace(id, second, 'from A');
+    expect(() => sessions.replace(id, first, 'from B')).toThrow(refusal('IO_ELEMENT_MSC4388_CONCURRENT_WRITE', 409));
+  });
+
+  it('answers the same change as before, where its client has named it', () => {
     const { id, sequence_token: first } = sessions.create('from A');
     const second = sessions.replace(id, first, 'from B', 't');
     expect(sessions.replace(id, first, 'from B', 't')).toBe(second);
     expect(sessions.get(id).sequence_token).toBe(second);
-    expect(() => sessions.replace(id, first, 'from B', 'u')).toThrow(refusal('IO_ELEMENT_MSC4388_CONCURRENT_WRITE', 409)); // prettier-ignore
+    expect(() => sessions.replace(id, first, 'from C', 'u')).toThrow(refusal('IO_ELEMENT_MSC4388_CONCURRENT_WRITE', 409)); // prettier-ignore
   });
 
   it('ends after its time, or when it is ended', () => {

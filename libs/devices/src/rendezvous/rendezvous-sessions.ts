@@ -65,14 +65,19 @@ export class RendezvousSessions {
   }
 
   /**
-   * Puts another text in the place of the one that the token stands for, and answers the token of that. The same change again (by
-   * `txnId`) is answered as before. Throws M_NOT_FOUND, M_TOO_LARGE, IO_ELEMENT_MSC4388_CONCURRENT_WRITE where there is another text.
+   * Puts another text in the place of the one that the token stands for, and answers the token of that. The same change again, by the
+   * text that is there or by `txnId`, changes nothing and is answered as before. Throws M_NOT_FOUND, M_TOO_LARGE,
+   * IO_ELEMENT_MSC4388_CONCURRENT_WRITE where there is another text.
    */
   replace(id: string, token: string, data: string, txnId?: string): string {
     const session = this.#get(id);
     if (txnId !== undefined && session.last?.txnId === txnId) return session.last.token;
     checkSize(data);
-    if (session.token !== token) throw new MatrixError('IO_ELEMENT_MSC4388_CONCURRENT_WRITE');
+    if (session.token !== token) {
+      // "Byte-for-byte identical to the current payload": who was not told that it is there sends it again.
+      if (session.data === data) return session.token;
+      throw new MatrixError('IO_ELEMENT_MSC4388_CONCURRENT_WRITE');
+    }
     session.data = data;
     session.token = newToken();
     session.changedAt = this.stopwatch.elapsed();
