@@ -178,6 +178,16 @@ describe('an upload of keys', () => {
     expect(upload(summed, { oneTimeKeys: [key('1')] }, restored)).toEqual([]);
   });
 
+  it('knows the last five hundred keys again that were claimed', () => {
+    const many = Array.from({ length: 501 }, (_, n) => key(`k${n}`, 'x'));
+    const keys = uploaded(NO_KEYS, { oneTimeKeys: many });
+    const claims = many.map(({ algorithm, key_id }) => ({ algorithm, key_id, by: '@b:b' as UserId }));
+    const data = { claims, created_ts: 7, after: countKeys(NO_KEYS, '') };
+    const claimed = after(keys, [{ type: 'one-time-keys-claimed', data }]);
+    expect(upload(claimed, { oneTimeKeys: [many[1]!] })).toEqual([]);
+    expect(upload(claimed, { oneTimeKeys: [many[0]!] })).toHaveLength(1);
+  });
+
   it('is refused beyond what is kept of one device', () => {
     const many = Array.from({ length: 400 }, (_, n) => key(`k${n}`, 'x'.repeat(300)));
     expect(errcodeOf(() => upload(NO_KEYS, { oneTimeKeys: many }))).toBe('M_TOO_LARGE');

@@ -15,15 +15,17 @@ let woken: { users: UserId[]; rooms: RoomId[] }[];
 let change: PresenceListener;
 let changes: PresenceChanges;
 let sharing: number;
+let isKnown: boolean;
 
 beforeEach(() => {
   vi.useFakeTimers();
   elapsed = 0;
   woken = [];
   sharing = 1_000;
+  isKnown = true;
   const presence: Pick<Presence, 'isOn' | 'knows' | 'onChange'> = {
     isOn: true,
-    knows: () => true,
+    knows: () => isKnown,
     onChange: (listener) => {
       change = listener;
       return () => true;
@@ -101,6 +103,15 @@ describe('changes of presence', () => {
     expect([...changes.inRoom(room)!.between(0, Infinity)]).toEqual([]);
     change(user(0), 'forgotten');
     expect([changes.inRoom(other), changes.ofOneself(user(0))]).toEqual([undefined, 0]);
+  });
+
+  it('are followed of whom anything is known, in a room or not yet; of whom nothing is any more, until they have left all rooms', () => {
+    expect(changes.follows(user(0))).toBe(true);
+    change(user(0), COMES);
+    isKnown = false;
+    expect(changes.follows(user(0))).toBe(true);
+    changes.moved(user(0), room, 'leave');
+    expect([changes.follows(user(0)), changes.ofOneself(user(0))]).toEqual([false, 0]);
   });
 
   it('count from nothing for whoever comes with a mark of another run', () => {

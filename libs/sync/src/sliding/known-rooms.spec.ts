@@ -30,3 +30,32 @@ it('lists a room anew of which something was heard while the rows that order roo
   passed = last = positionOf(8);
   expect(await places()).toEqual([positionOf(8)]);
 });
+
+it('has each room once, in the order of their last events, whichever of them are read anew', async () => {
+  const [a, b, c] = ['!a:x', '!b:x', '!c:x'] as RoomId[] as [RoomId, RoomId, RoomId];
+  const last = new Map([a, b, c].map((id, n) => [id, positionOf(n + 1)]));
+  const views = {
+    position: () => positionOf(99),
+    getMany: async (collection: string, keys: readonly (readonly [RoomId])[]) =>
+      keys.map(([id]) => (collection === ROOM_ACTIVITY.name ? last.get(id)! + last.get(id)! : undefined)),
+  };
+  const active: { position: Position; recent: Recent } = { position: positionOf(3), recent: new Recent(START) };
+  const known = new KnownRooms(views as unknown as Views, active as ActiveUsers);
+  const user = new ActiveUser('@alice:x' as UserId, positionOf(3), 0);
+  for (const id of [a, b, c]) user.setMembership(id, 'join', last.get(id)!);
+  let now = 3;
+  const listAfter = async (happened: readonly RoomId[], news: readonly RoomId[]): Promise<string> => {
+    for (const id of happened) {
+      active.position = positionOf(++now);
+      active.recent.rooms.touch(id, active.position);
+      if (news.includes(id)) last.set(id, active.position);
+    }
+    return (await known.list(user)).map(({ roomId }) => roomId[1]).join('');
+  };
+  expect(await listAfter([], [])).toBe('cba');
+  expect(await listAfter([a], [a])).toBe('acb');
+  // Not all that happens in a room is an event that counts: it stays where it is.
+  expect(await listAfter([b], [])).toBe('acb');
+  expect(await listAfter([c, b], [b])).toBe('bac');
+  expect(await listAfter([c, a, b], [c, a, b])).toBe('bac');
+});
