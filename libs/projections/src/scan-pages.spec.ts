@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { scanPages } from './scan-pages.js';
 
@@ -32,4 +32,22 @@ it('keeps to the ends that it is given', async () => {
 
 it('yields nothing where there is nothing', async () => {
   expect(await pagesOf({ prefix: ['none'] }, 2)).toEqual([]);
+});
+
+it('lets other work have its turn behind a page that took long', async () => {
+  const store = new MemoryReadModels();
+  await store.write(names.map((name) => ({ collection: 'rows', key: [name], value: name })));
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const slow = {
+    scan: (...asked: Parameters<typeof store.scan>) => {
+      now += 100;
+      return store.scan(...asked);
+    },
+  };
+  const order: string[] = [];
+  setImmediate(() => order.push('other work'));
+  for await (const page of scanPages(slow, 'rows', {}, 3)) order.push(page.map(({ value }) => value).join(''));
+  expect(order).toEqual(['abc', 'other work', 'de']);
+  clock.mockRestore();
 });
