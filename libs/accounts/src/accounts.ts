@@ -6,7 +6,7 @@ import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { Aggregates, type Cause } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type ExpectedRevision } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
@@ -70,17 +70,26 @@ export class Accounts {
 
   /** The account as the log has it; NO_ACCOUNT where nobody registered the user id. */
   async load(userId: UserId): Promise<Account> {
-    return (await this.#aggregates.load(userStream(userId))).state;
+    return (await this.look(userId)).state;
+  }
+
+  /** As `load`, with the revision of the last fact that it is of. */
+  look(userId: UserId): Promise<{ readonly state: Account; readonly revision: ExpectedRevision }> {
+    return this.#aggregates.load(userStream(userId));
   }
 
   /**
    * Appends what `decide` answers, settles once the views show it, and answers whether anything was appended. Throws what
    * `decide` throws.
    */
-  async change(userId: UserId, decide: (account: Account) => readonly AccountFact[], cause: Cause): Promise<Change> {
+  async change(
+    userId: UserId,
+    decide: (account: Account, revision: ExpectedRevision) => readonly AccountFact[],
+    cause: Cause,
+  ): Promise<Change> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(userId),
-      (account) => draftFacts(decide(account)),
+      (account, _exists, revision) => draftFacts(decide(account, revision)),
       cause,
     );
     if (facts.length > 0) await this.views.whenProcessed(position, SHOWN);

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { causeOf } from '#accounts/accounts';
 import type { TakenDeviceIds } from '#accounts/taken-device-ids';
 import { Aggregates } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type ExpectedRevision } from '#event-store/event-store';
 import { draftOf } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -56,16 +56,19 @@ export class CrossSigning implements TakenDeviceIds {
     return this.#aggregates.numbers;
   }
 
-  async isTaken(userId: UserId, deviceId: DeviceId): Promise<boolean> {
-    const { state } = await this.#aggregates.load(userStream(userId));
-    return Object.values(state).some((key) => publicKeyOf(key) === deviceId);
+  async look(userId: UserId, deviceId: DeviceId): ReturnType<TakenDeviceIds['look']> {
+    const { state, revision } = await this.#aggregates.load(userStream(userId));
+    return { isTaken: Object.values(state).some((key) => publicKeyOf(key) === deviceId), revision };
   }
 
   /** Appends what `decide` answers to the requester's stream, and settles once the views show it. Throws what `decide` throws. */
-  async change(requester: Requester, decide: (keys: CrossSigningKeys) => readonly CrossSigningFact[]): Promise<void> {
+  async change(
+    requester: Requester,
+    decide: (keys: CrossSigningKeys, revision: ExpectedRevision) => readonly CrossSigningFact[],
+  ): Promise<void> {
     const { position, facts } = await this.#aggregates.execute(
       userStream(requester.userId),
-      (keys) => decide(keys).map(draftOf),
+      (keys, _exists, revision) => decide(keys, revision).map(draftOf),
       causeOf(requester),
     );
     if (facts.length > 0) await this.views.whenProcessed(position, [CROSS_SIGNING_KEYS.name]);

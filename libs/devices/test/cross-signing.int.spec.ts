@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Accounts } from '#accounts/accounts';
+import { CrossSigning } from '#devices/cross-signing';
 import { emptyObject } from '#testing/empty-object';
 import { CryptoUser, NamedKey } from '#testing/crypto-user';
 import { type SyncAnswer, SyncApp, type SyncUser } from '#testing/sync-app';
@@ -56,6 +58,32 @@ describe('cross-signing', () => {
       expect((await query(alice, alice)).user_signing_keys).toEqual({
         [alice.userId]: uploaded.user_signing_key,
       });
+    });
+
+    it('have names that no device has, also where both come at the same moment', async () => {
+      const name = keys.selfSigning.publicKey;
+      const logIn = (): Promise<SyncAnswer> =>
+        app.call('POST', '/_matrix/client/v3/login', undefined, { ...auth(), device_id: name });
+      const crossSigning = app.get(CrossSigning);
+      const look = crossSigning.look.bind(crossSigning);
+      const looking = vi.spyOn(crossSigning, 'look').mockImplementationOnce(async (...of) => {
+        const seen = await look(...of);
+        expect((await set(keys.crossSigningKeys())).status).toBe(200);
+        return seen;
+      });
+      expect(errcodeOf(await logIn())).toEqual([400, 'M_INVALID_PARAM']);
+      looking.mockRestore();
+
+      const accounts = app.get(Accounts);
+      const lookAtBob = accounts.look.bind(accounts);
+      const lookingAtBob = vi.spyOn(accounts, 'look').mockImplementationOnce(async (...of) => {
+        const seen = await lookAtBob(...of);
+        const login = { ...auth(bob), device_id: bobKeys.selfSigning.publicKey };
+        expect((await app.call('POST', '/_matrix/client/v3/login', undefined, login)).status).toBe(200);
+        return seen;
+      });
+      expect(errcodeOf(await set(bobKeys.crossSigningKeys(), bob))).toEqual([403, 'M_FORBIDDEN']);
+      lookingAtBob.mockRestore();
     });
 
     it('have names that no device gets, by a login or dehydrated: who verifies either goes by the name', async () => {

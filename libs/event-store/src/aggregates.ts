@@ -97,7 +97,8 @@ export interface Executed<S> {
 /** So many facts at most are folded behind a snapshot, and a few that came while it was written. */
 const FACTS_PER_SNAPSHOT = 256;
 
-export type Decide<S> = (state: S, exists: boolean) => readonly FactDraft[];
+/** `revision`: of the last fact that the state is of. */
+export type Decide<S> = (state: S, exists: boolean, revision: ExpectedRevision) => readonly FactDraft[];
 
 /**
  * Decides and appends on streams that have no worker of their own. Folded states are kept for the streams used last; one
@@ -263,7 +264,7 @@ function executed<S>({ state, revision, position }: Aggregate<S>, facts: readonl
 /** What `decide` answers; undefined where it refuses upon a state that may be old. */
 function decideOr<S>(decide: Decide<S>, known: Aggregate<S>, newest: boolean): readonly FactDraft[] | undefined {
   try {
-    return decide(known.state, known.revision !== 'no-stream');
+    return decide(known.state, known.revision !== 'no-stream', known.revision);
   } catch (error) {
     if (newest) throw error;
     return undefined;

@@ -92,7 +92,7 @@ export async function startAccountsApp(settings: Readonly<Record<string, string>
       { provide: SIGNING_KEY, useValue: generateSigningKey() },
       {
         provide: TAKEN_DEVICE_IDS,
-        useValue: { isTaken: () => Promise.resolve(false) },
+        useValue: { look: () => Promise.resolve({ isTaken: false, revision: Infinity }) },
       },
     ],
     exports: [TAKEN_DEVICE_IDS, CONFIG, CLOCK, EVENT_STORE, READ_MODEL_STORE, VIEWS, SIGNING_KEY],

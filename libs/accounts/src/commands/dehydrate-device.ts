@@ -2,12 +2,11 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { DeviceId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { Accounts, causeOf } from '../accounts.js';
 import { hashSecret, newAccessToken } from '../credentials/secrets.js';
 import { decideDehydration } from '../decide/decide-sessions.js';
-import { TAKEN_DEVICE_IDS, type TakenDeviceIds } from '../taken-device-ids.js';
+import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
 
 /**
  * Keeps a device for the requester that no client holds, in the place of the one before (MSC3814). Throws M_INVALID_PARAM where
@@ -32,19 +31,22 @@ export class DehydrateDeviceHandler implements ICommandHandler<DehydrateDevice> 
   ) {}
 
   async execute({ requester, deviceId, deviceData, displayName }: DehydrateDevice): Promise<void> {
-    if (await this.taken.isTaken(requester.userId, deviceId)) {
-      throw new MatrixError('M_INVALID_PARAM', 'device_id: a key of this user has this name');
-    }
     const dehydration = {
       device_id: deviceId,
       device_data: deviceData,
       token_hash: hashSecret(newAccessToken()),
       ...(displayName === undefined ? {} : { display_name: displayName }),
     };
-    await this.accounts.change(
-      requester.userId,
-      (account) => decideDehydration(account, dehydration),
-      causeOf(requester),
+    const { userId } = requester;
+    await withFreeDeviceId(this.taken, userId, deviceId, (isAsSeen) =>
+      this.accounts.change(
+        userId,
+        (account, revision) => {
+          isAsSeen(revision);
+          return decideDehydration(account, dehydration);
+        },
+        causeOf(requester),
+      ),
     );
   }
 }

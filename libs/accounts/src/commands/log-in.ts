@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { ExpectedRevision } from '#event-store/event-store';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
@@ -7,7 +8,7 @@ import { Accounts } from '../accounts.js';
 import { decideLogin } from '../decide/decide-sessions.js';
 import { type IssuedTokens, type SessionOptions, issueTokens } from '../sessions/issue-tokens.js';
 import { PasswordCheck, type PasswordClaim } from '../sessions/password-check.js';
-import { TAKEN_DEVICE_IDS, type TakenDeviceIds } from '../taken-device-ids.js';
+import { TAKEN_DEVICE_IDS, type TakenDeviceIds, withFreeDeviceId } from '../taken-device-ids.js';
 
 export interface LoggedIn {
   readonly userId: UserId;
@@ -43,18 +44,20 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     const { userId } = claim;
     if (verified === undefined || userId === undefined) throw wrongPassword();
     const { fact, deviceId, tokens } = issueTokens(options, this.clock.now());
-    if (options.deviceId !== undefined && (await this.taken.isTaken(userId, deviceId))) {
-      throw new MatrixError('M_INVALID_PARAM', 'device_id: a key of this user has this name');
-    }
-    await this.accounts.change(
-      userId,
-      (account) => {
-        // The password may have been changed, or the account closed, while the old one was verified.
-        if (account.passwordHash !== verified) throw wrongPassword();
-        return decideLogin(account, fact);
-      },
-      { actor: userId, device: deviceId, correlation: requestId },
-    );
+    const change = (isAsSeen: (revision: ExpectedRevision) => void): Promise<unknown> =>
+      this.accounts.change(
+        userId,
+        (account, revision) => {
+          // The password may have been changed, or the account closed, while the old one was verified.
+          if (account.passwordHash !== verified) throw wrongPassword();
+          isAsSeen(revision);
+          return decideLogin(account, fact);
+        },
+        { actor: userId, device: deviceId, correlation: requestId },
+      );
+    // What is made up here is the name of no key.
+    if (options.deviceId === undefined) await change(() => {});
+    else await withFreeDeviceId(this.taken, userId, deviceId, change);
     return { userId, deviceId, tokens };
   }
 }

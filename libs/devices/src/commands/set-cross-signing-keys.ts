@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { DEVICES } from '#accounts/projections/devices.projector';
+import { Accounts } from '#accounts/accounts';
+import { changeAsSeen } from '#accounts/taken-device-ids';
 import type { DeviceId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
@@ -29,24 +30,27 @@ export class SetCrossSigningKeys extends Command<boolean> {
 export class SetCrossSigningKeysHandler implements ICommandHandler<SetCrossSigningKeys> {
   constructor(
     private readonly crossSigning: CrossSigning,
+    private readonly accounts: Accounts,
     @Inject(VIEWS) private readonly views: Pick<Views, 'getMany' | 'scan'>,
   ) {}
 
   async execute({ requester, keys, isAuthenticated }: SetCrossSigningKeys): Promise<boolean> {
     const { userId } = requester;
     const names = Object.values(keys).map((key) => publicKeyOf(key) as DeviceId); // to see that it is none
-    const devices = await DEVICES.getMany(
-      this.views,
-      names.map((name) => [userId, name]),
-    );
-    if (devices.some((device) => device !== undefined)) throw new MatrixError('M_FORBIDDEN', 'Key ID in use');
     const upload = { userId, keys, devices: await readDeviceSigningKeys(this.views, userId), isAuthenticated };
     let isDone = true;
-    await this.crossSigning.change(requester, (now) => {
-      const decision = decideCrossSigning(now, upload);
-      isDone = decision !== 'needs-authentication';
-      return decision === 'needs-authentication' ? [] : decision;
-    });
+    await changeAsSeen(
+      () => this.accounts.look(userId),
+      ({ state: { devices } }, isAsSeen) => {
+        if (names.some((name) => devices.has(name))) throw new MatrixError('M_FORBIDDEN', 'Key ID in use');
+        return this.crossSigning.change(requester, (now, revision) => {
+          isAsSeen(revision);
+          const decision = decideCrossSigning(now, upload);
+          isDone = decision !== 'needs-authentication';
+          return decision === 'needs-authentication' ? [] : decision;
+        });
+      },
+    );
     return isDone;
   }
 }
