@@ -1,5 +1,4 @@
 import type { RoomId, UserId } from '#kernel/ids';
-import { START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findStateRowsAt } from '#rooms/queries/past-state';
@@ -32,5 +31,5 @@ const NOBODY: Reader['ignored'] = new Set();
 async function findAtEnd(views: Views, roomId: RoomId, reader: Reader): ReturnType<typeof findStateRowAtEnd> {
   const room = await findRoomReader(views, roomId, reader);
   // Who was invited and nothing else knows nothing of the room any more.
-  return room.left === undefined || room.left === START ? undefined : findStateRowAtEnd(room, room.left, ENCRYPTION);
+  return room.left === undefined ? undefined : findStateRowAtEnd(room, room.left, ENCRYPTION);
 }
