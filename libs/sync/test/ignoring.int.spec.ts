@@ -149,6 +149,9 @@ describe('what happens in a room besides events', () => {
 describe('an invitation by somebody who is ignored', () => {
   it('is told nowhere', async () => {
     const { next_batch: from } = await alice.sync();
+    const [client, another] = [new SlidingClient(alice, 'one'), new SlidingClient(alice, 'another')];
+    const wanted = { lists: { all: { ranges: [[0, 99]], timeline_limit: 1, required_state: [] } } };
+    await client.next(wanted);
     const room = await bob.createRoom({ name: 'TRAP', invite: [alice.userId] });
     const answers = [
       await alice.sync({ since: from }),
@@ -157,10 +160,14 @@ describe('an invitation by somebody who is ignored', () => {
       await alice.ok('GET', `/events?${queryOf({ from })}`),
       await v1('/initialSync'),
       await v1('/events?from=START&to=END'),
+      await client.next({ ...wanted, room_subscriptions: { [room]: { timeline_limit: 1, required_state: [] } } }),
+      await another.next(wanted),
     ];
     for (const [i, told] of answers.entries()) expect(JSON.stringify(told), `answer ${i}`).not.toContain(room);
     await ignore(alice);
     expect((await alice.sync()).rooms.invite).toHaveProperty([room]);
+    for (const one of [client, another])
+      expect((await one.next(wanted)).rooms).toMatchObject({ [room]: { invite_state: expect.anything() } });
     await ignore(alice, bob, alice);
   });
 

@@ -187,6 +187,21 @@ describe('sliding sync', () => {
     expect(keysOf((await later.next(both)).rooms[room].required_state)).toEqual(all.toSorted());
   });
 
+  it('says what a room is called, and how many are in it, where no state is asked for: at first, and behind a gap', async () => {
+    const alice = await person();
+    const room = await alice.createRoom({ name: 'one' });
+    await alice.send(room, 'a');
+    const wanted = listing({ required_state: [] });
+    const client = new SlidingClient(alice);
+    const first = (await client.next(wanted)).rooms[room];
+    expect(first).toMatchObject({ initial: true, name: 'one', joined_count: 1, invited_count: 0 });
+    await alice.setState(room, 'm.room.name', { name: 'other' });
+    for (const body of ['b', 'c']) await alice.send(room, body);
+    const later = (await client.next(wanted)).rooms[room];
+    expect(later).toMatchObject({ limited: true, name: 'other', joined_count: 1, invited_count: 0 });
+    expect(bodiesOf(later.timeline)).toEqual(['c']);
+  });
+
   it('names the heroes of a room without a name', async () => {
     const [alice, bob] = [await person(), await person()];
     await bob.ok('PUT', `/profile/${bob.userId}/displayname`, { displayname: 'Bob' });
