@@ -50,6 +50,8 @@ describe('the rendezvous that clients in use know', () => {
       'last-modified': expect.stringMatching(/ GMT$/),
       'access-control-expose-headers': expect.stringContaining('ETag'),
     });
+    const [since, until] = ['last-modified', 'expires'].map((name) => Date.parse(read.headers.get(name)!));
+    expect(until! - since!).toBeGreaterThan(200_000);
     const written = await ask(url, 'PUT', { 'if-match': `W/${etag}` }, 'two');
     expect([written.status, written.headers.get('etag') === etag]).toEqual([202, false]);
     const late = await ask(url, 'PUT', { 'if-match': etag }, 'three');

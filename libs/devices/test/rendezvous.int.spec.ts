@@ -22,7 +22,7 @@ test('users of the server begin a rendezvous, and a device that is nobody’s ye
   expect(await alice.ok('GET', `${PATH}/${id}`)).toMatchObject({ data: 'B', sequence_token: second });
   const [once, again] = [
     await alice.ok('PUT', `${PATH}/${id}/t2`, { sequence_token: second, data: 'C' }),
-    await alice.ok('PUT', `${PATH}/${id}/t2`, { sequence_token: second, data: 'C' }),
+    await alice.ok('PUT', `${PATH}/${id}`, { sequence_token: second, data: 'C' }),
   ];
   expect(again).toEqual(once);
   expect((await app.call('DELETE', `${PATH}/${id}`)).body).toEqual({});

@@ -42,18 +42,10 @@ export class RendezvousController {
     return this.sessions.get(id);
   }
 
-  @Put(':id')
+  /** The second path as the proposal had it before it said that the same change is told by its text, and not by a name. */
+  @Put([':id', ':id/:txnId'])
   change(@Param('id') id: string, @JsonBody(ChangeBody) body: ChangeBody): { sequence_token: string } {
     return { sequence_token: this.sessions.replace(id, body.sequence_token, body.data) };
-  }
-
-  @Put(':id/:txnId')
-  changeOnce(
-    @Param('id') id: string,
-    @Param('txnId') txnId: string,
-    @JsonBody(ChangeBody) body: ChangeBody,
-  ): { sequence_token: string } {
-    return { sequence_token: this.sessions.replace(id, body.sequence_token, body.data, txnId) };
   }
 
   @Delete(':id')

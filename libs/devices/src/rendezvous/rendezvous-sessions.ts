@@ -11,8 +11,6 @@ interface RendezvousSession {
   token: string;
   changedAt: number;
   readonly endsAt: number;
-  /** The last change that was named by its client, and what it was answered. */
-  last: { readonly txnId: string; readonly token: string } | undefined;
 }
 
 /** What is told of one. */
@@ -48,7 +46,7 @@ export class RendezvousSessions {
     checkSize(data);
     const id = randomBytes(16).toString('base64url');
     const now = this.stopwatch.elapsed();
-    const session = { data, token: newToken(), changedAt: now, endsAt: now + LIFETIME_MS, last: undefined };
+    const session = { data, token: newToken(), changedAt: now, endsAt: now + LIFETIME_MS };
     this.#sessions.set(id, session);
     return { id, sequence_token: session.token, expires_in_ms: LIFETIME_MS };
   }
@@ -65,13 +63,12 @@ export class RendezvousSessions {
   }
 
   /**
-   * Puts another text in the place of the one that the token stands for, and answers the token of that. The same change again, by the
-   * text that is there or by `txnId`, changes nothing and is answered as before. Throws M_NOT_FOUND, M_TOO_LARGE,
+   * Puts another text in the place of the one that the token stands for, and answers the token of that. The same change again, which
+   * has the text that is there, changes nothing and is answered as before. Throws M_NOT_FOUND, M_TOO_LARGE,
    * IO_ELEMENT_MSC4388_CONCURRENT_WRITE where there is another text.
    */
-  replace(id: string, token: string, data: string, txnId?: string): string {
+  replace(id: string, token: string, data: string): string {
     const session = this.#get(id);
-    if (txnId !== undefined && session.last?.txnId === txnId) return session.last.token;
     checkSize(data);
     if (session.token !== token) {
       // "Byte-for-byte identical to the current payload": who was not told that it is there sends it again.
@@ -81,7 +78,6 @@ export class RendezvousSessions {
     session.data = data;
     session.token = newToken();
     session.changedAt = this.stopwatch.elapsed();
-    session.last = txnId === undefined ? undefined : { txnId, token: session.token };
     return session.token;
   }
 
