@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nameLog, noteRestored } from '#event-store/log-identity';
+import { placeOf, type StreamMoment } from '#http/tokens/stream-token';
 import { systemClock } from '#kernel/clock';
+import type { DeviceId, UserId } from '#kernel/ids';
+import type { Requester } from '#kernel/requester';
+import { EventPages } from '#sync/events/event-page';
+import { ActiveUsers } from '#sync/notifier/active-users';
+import { StreamMoments } from '#sync/streams/stream-moments';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { SlidingClient } from '#testing/sliding-client';
 import { queryOf, roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
@@ -334,18 +340,72 @@ describe('a room that was forgotten', () => {
     };
   }
 
-  it('tells whoever was told that they are in it that they left, once and nothing else, where both happened between two requests', async () => {
+  it.each(['shared', 'world_readable'])(
+    'tells whoever was told that they are in it that they left, once and nothing else, where both happened between two requests: %s',
+    async (visibility) => {
+      const { roomId, bob } = await stay();
+      await alice.setState(roomId, 'm.room.history_visibility', { history_visibility: visibility });
+      const other = await bob.logIn();
+      const streams = await streamsOf(other, roomId);
+      await alice.send(roomId, 'SECRET');
+      await bob.leave(roomId);
+      await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+      await alice.send(roomId, 'SECRET');
+      for (const { memberships, text } of await streams.next()) {
+        expect(memberships).toEqual([{ membership: 'leave' }]);
+        expect(text).not.toMatch(/SECRET|said then/);
+      }
+      for (const { text } of await streams.next()) expect(text).not.toContain(roomId);
+    },
+  );
+
+  it('is in no list of sliding sync, also where somebody else put the user out', async () => {
     const { roomId, bob } = await stay();
-    const other = await bob.logIn();
-    const streams = await streamsOf(other, roomId);
+    await kick(roomId, bob);
+    const listed = async (): Promise<number> => {
+      const lists = { all: { ranges: [[0, 99]], timeline_limit: 1, required_state: [] } };
+      return (await new SlidingClient(bob).next({ lists })).lists.all.count;
+    };
+    expect(await listed()).toBe(1);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    expect(await listed()).toBe(0);
+  });
+
+  it('is not told of in a part of the event stream that ends before the user left', async () => {
+    const { roomId, bob } = await stay();
+    const userId = bob.userId as UserId;
+    const { user, interest } = await app.get(ActiveUsers).watch(userId);
+    const before = await app.get(StreamMoments).moment(undefined, () => false, user);
     await alice.send(roomId, 'SECRET');
+    const between = await app.get(StreamMoments).moment(undefined, () => false, user);
     await bob.leave(roomId);
     await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
-    for (const { memberships, text } of await streams.next()) {
-      expect(memberships).toEqual([{ membership: 'leave' }]);
-      expect(text).not.toMatch(/SECRET|said then/);
-    }
-    for (const { text } of await streams.next()) expect(text).not.toContain(roomId);
+    const after = await app.get(StreamMoments).moment(undefined, () => false, user);
+    const requester: Requester = { userId, deviceId: 'D' as DeviceId, isAdmin: false, isGuest: false, requestId: '' };
+    const plan = { direction: 'f', from: placeOf(before), to: 'END', limit: 100, isDirected: false } as const;
+    const read = async (moment: StreamMoment): Promise<string> =>
+      (await app.get(EventPages).read(user, { requester, plan, form: 'today' }, moment)).json;
+    expect(await read(between)).not.toContain(roomId);
+    expect(await read(after)).toContain(roomId);
+    interest.close();
+  });
+
+  it('is told of by no page between two places, also where the user was in it at the first', async () => {
+    const { roomId, bob } = await stay();
+    const endOf = async (): Promise<string> => (await bob.v1('GET', '/events?from=END&timeout=0')).body.end;
+    const from = await endOf();
+    await bob.leave(roomId);
+    const to = await endOf();
+    const pages: Record<string, string>[] = [
+      { from, to },
+      { from: to, to: from },
+      { from: to, dir: 'b' },
+    ];
+    const read = async (page: Record<string, string>): Promise<string> =>
+      JSON.stringify((await bob.v1('GET', `/events?${queryOf({ ...page, limit: 100 })}`)).body);
+    for (const page of pages) expect(await read(page)).toContain(roomId);
+    await bob.ok('POST', `${roomPath(roomId)}/forget`, {});
+    for (const page of pages) expect(await read(page)).not.toContain(roomId);
   });
 
   it('tells those who were invited that they are not any more', async () => {

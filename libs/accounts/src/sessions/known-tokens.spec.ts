@@ -7,7 +7,7 @@ import { recordFacts } from '#testing/project';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { hashSecret } from '../credentials/secrets.js';
 import type { Accounts } from '../accounts.js';
-import { NO_ACCOUNT } from '../decide/account.js';
+import { type Account, NO_ACCOUNT } from '../decide/account.js';
 import type { DeviceRecord } from '../decide/device-tokens.js';
 import { KnownTokens } from './known-tokens.js';
 import type { TokenConfirmation } from './token-confirmation.js';
@@ -30,6 +30,7 @@ describe('known tokens', () => {
   let areThere: () => Promise<void>;
   /** Of the log. */
   let devices: (readonly [DeviceId, DeviceRecord])[];
+  let inLog: Partial<Account>;
 
   beforeEach(() => {
     [now, reads, confirmed] = [1000, 0, []];
@@ -46,6 +47,7 @@ describe('known tokens', () => {
       ]),
     ]);
     at = positionOf(1_000_000);
+    inLog = {};
     areThere = async () => {};
     const views = {
       position: () => at,
@@ -65,7 +67,7 @@ describe('known tokens', () => {
       },
     };
     const accounts: Pick<Accounts, 'load'> = {
-      load: async () => ({ ...NO_ACCOUNT, exists: true, devices: new Map(devices) }),
+      load: async () => ({ ...NO_ACCOUNT, exists: true, devices: new Map(devices), ...inLog }),
     };
     tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation, accounts as Accounts);
   });
@@ -93,6 +95,21 @@ describe('known tokens', () => {
     const [current, previous] = ['newer', 'good'].map((token) => ({ token_hash: hashSecret(token) }));
     rows.set(`devices ${alice} D`, JSON.stringify({ created_ts: 1, current, previous }));
     expect((await tokens.requesterOf('good')).userId).toBe(alice);
+  });
+
+  it('say of their user what the log has while views are paused', async () => {
+    devices = [['D' as DeviceId, JSON.parse(rows.get(`devices ${alice} D`)!)]];
+    tokens.begin(positionOf(8));
+    at = positionOf(7);
+    for (const [isAdmin, isGuest] of [
+      [true, false],
+      [false, true],
+    ]) {
+      inLog = { admin: isAdmin, guest: isGuest };
+      expect(await tokens.requesterOf('good')).toMatchObject({ userId: alice, deviceId: 'D', isAdmin, isGuest });
+    }
+    inLog = { exists: false };
+    await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
   });
 
   it('are perhaps new where nobody knows them while views are paused, and none once these have all', async () => {
