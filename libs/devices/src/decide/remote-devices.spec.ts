@@ -48,6 +48,27 @@ describe('an update of a device', () => {
     // One that came late is not in it.
     expect(decide(list, 7, [6])).toEqual(['remote-device-updated']);
   });
+
+  it('is missed where with it more would be kept of the user than may be, as new cross-signing keys are', () => {
+    const large = (n: number) => ({ stream_id: n, device_id: `D${n}` as DeviceId, keys: { a: 'x'.repeat(50_000) } });
+    const facts = Array.from({ length: 7 }, (_, n): RemoteDeviceFact => ({
+      type: 'remote-device-updated',
+      data: large(6 + n),
+    }));
+    const list = after(LISTED, ...facts);
+    const typesOf = (id: number, of: RemoteDevices): string[] =>
+      decideDeviceUpdate(of, { update: large(id), previous: [12] }, true).map(({ type }) => type);
+    expect(typesOf(13, list)).toEqual(['remote-device-updated']);
+    const full = after(LISTED, ...facts, { type: 'remote-device-updated', data: large(13) });
+    expect(typesOf(14, full)).toEqual(['remote-devices-missed']);
+    // What takes the place of as much is no more than before.
+    const { device_id } = large(13);
+    const update = { ...large(14), device_id };
+    expect(decideDeviceUpdate(full, { update, previous: [13] }, true)).toMatchObject([{ data: update }]);
+    const keys = { master_key: { m: 'x'.repeat(50_000) } };
+    expect(decideSigningKeyUpdate(list, keys)).toMatchObject([{ data: keys }]);
+    expect(decideSigningKeyUpdate(full, keys)).toEqual([MISSED]);
+  });
 });
 
 describe('a list that was told whole', () => {

@@ -17,6 +17,9 @@ export interface RemoteDevices extends RemoteSigningKeys {
   readonly missed?: number;
 }
 
+/** All that is kept of one user: it is one row, and a list that is told whole one fact. */
+export const MOST_LIST_BYTES = 400 * 1024;
+
 /** So many stream ids are kept for what an update may name as the ones before it. */
 const STREAM_IDS = 20;
 
@@ -78,7 +81,8 @@ export interface DeviceUpdate {
 /**
  * An update of one device (server-server API, "Device Management", `m.device_list_update`): applied where all that comes before it is
  * here, nothing where it is here itself, and else something was missed. An update that names none before it begins a list that nobody
- * here has: so it was missed too. `isTracked`: all updates since the list was told have been sent to us.
+ * here has: so it was missed too, and so is one with which the list would be too large: its server is asked what there is of it still.
+ * `isTracked`: all updates since the list was told have been sent to us.
  */
 export function decideDeviceUpdate(
   list: RemoteDevices | undefined,
@@ -89,10 +93,19 @@ export function decideDeviceUpdate(
   if (list === undefined || list.missed !== undefined || !isTracked) return [missed];
   if (update.stream_id <= list.stream_ids[0]! || list.stream_ids.includes(update.stream_id)) return [];
   const hasAll = previous.length > 0 && previous.every((id) => list.stream_ids.includes(id));
-  return [hasAll ? { type: 'remote-device-updated', data: update } : missed];
+  const updated: RemoteDeviceFact = { type: 'remote-device-updated', data: update };
+  return [hasAll && hasRoomFor(list, updated) ? updated : missed];
 }
 
-/** Cross-signing keys that another server tells (`m.signing_key_update`). Nothing where no list is here: it will bring them. */
+/** Whether what comes of a fact is no more than may be kept of a user. */
+function hasRoomFor(list: RemoteDevices, fact: RemoteDeviceFact): boolean {
+  return Buffer.byteLength(JSON.stringify(evolveRemoteDevices(list, fact))) <= MOST_LIST_BYTES;
+}
+
+/**
+ * Cross-signing keys that another server tells (`m.signing_key_update`). Nothing where no list is here: it will bring them. Missed where the
+ * list would be too large with them.
+ */
 export function decideSigningKeyUpdate(
   list: RemoteDevices | undefined,
   keys: RemoteSigningKeys,
@@ -102,7 +115,8 @@ export function decideSigningKeyUpdate(
     told !== undefined && JSON.stringify(now) !== JSON.stringify(told);
   const { master_key: master, self_signing_key: selfSigning } = keys;
   if (!isNew(list.master_key, master) && !isNew(list.self_signing_key, selfSigning)) return [];
-  return [{ type: 'remote-signing-keys-updated', data: keys }];
+  const updated: RemoteDeviceFact = { type: 'remote-signing-keys-updated', data: keys };
+  return [hasRoomFor(list, updated) ? updated : { type: 'remote-devices-missed', data: {} }];
 }
 
 /** A list that another server told whole, after it was asked for while something had been missed so often. */

@@ -1,10 +1,10 @@
 import type { DeviceId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
-import type { DeviceUpdate } from '../decide/remote-devices.js';
+import { type DeviceUpdate, MOST_LIST_BYTES } from '../decide/remote-devices.js';
 import type { RemoteDevice, RemoteDevicesListed, RemoteSigningKeys } from '../facts/remote-device-facts.js';
 
-/** All that is kept of one user: it is one fact, and one row. */
-const MOST_BYTES = 400 * 1024;
+/** What one device may have. */
+const MOST_DEVICE_BYTES = MOST_LIST_BYTES / 8;
 const MAX_ID_BYTES = 255;
 
 /**
@@ -19,7 +19,7 @@ export function parseRemoteDevices(userId: UserId, body: JsonObject): RemoteDevi
     devices: devices.flatMap((device: JsonValue) => (isJsonObject(device) ? (parseDevice(userId, device) ?? []) : [])),
     ...parseSigningKeys(userId, { master_key: master, self_signing_key: selfSigning }),
   };
-  return Buffer.byteLength(JSON.stringify(listed)) > MOST_BYTES ? undefined : listed;
+  return Buffer.byteLength(JSON.stringify(listed)) > MOST_LIST_BYTES ? undefined : listed;
 }
 
 /** An `m.device_list_update`; undefined where it is none. Whether its server may speak for the user is for who received it to check. */
@@ -28,7 +28,7 @@ export function parseDeviceUpdate(content: JsonObject): (DeviceUpdate & { readon
   const userId = of as UserId; // as far as it is one
   if (typeof of !== 'string' || !isStreamId(streamId) || !Array.isArray(previous)) return undefined;
   const device = parseDevice(userId, content);
-  if (device === undefined || Buffer.byteLength(JSON.stringify(device)) > MOST_BYTES / 8) return undefined;
+  if (device === undefined || Buffer.byteLength(JSON.stringify(device)) > MOST_DEVICE_BYTES) return undefined;
   const update = { stream_id: streamId, ...device, ...(deleted === true ? { deleted } : {}) };
   return { userId, update, previous: previous.filter(isStreamId) };
 }
