@@ -5,7 +5,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import { nameLog, noteRestored } from '#event-store/log-identity';
 import { systemClock } from '#kernel/clock';
 import { LOGGER } from '#observability/logger';
-import { METRICS } from '#observability/metrics';
+import { METRICS, type Metrics } from '#observability/metrics';
 import { VIEWS } from '#projections/views';
 import { READ_MODEL_STORE } from '#read-models/read-model-store';
 import { TEST_AUTHOR } from '#testing/local-room';
@@ -184,6 +184,42 @@ describe('messages to devices', () => {
     await expiry.sweep({ ...none, age: -1000 });
     await expect.poll(async () => told(await bob.user.sync())).toEqual([]);
     await expect.poll(async () => (await sentBy(alice)).map(({ data }) => data.includes('"to":[]'))).not.toContain(false); // prettier-ignore
+  });
+
+  it('are told of to operators while they wait, and by what they were dropped for, as the log says it too', async () => {
+    const expiry = app.get(ExpireMessages);
+    const metrics = app.get<Metrics>(METRICS as unknown as Type<Metrics>);
+    const numbers = async (): Promise<Record<string, number>> => {
+      const lines = (await metrics.expose()).text.split('\n').filter((line) => line.startsWith('annals_to_device_'));
+      return Object.fromEntries(lines.map((line) => [line.slice(17).split(' ')[0]!, Number(line.split(' ')[1])]));
+    };
+    const dropped = async (reason: string): Promise<number> =>
+      (await numbers())[`dropped_total{reason="${reason}"}`] ?? 0;
+    const none = { age: Infinity, number: Infinity, size: Infinity };
+    await expiry.sweep({ ...none, age: -1000 });
+    await app.settled();
+    await expiry.sweep(none);
+    expect(await numbers()).toMatchObject({ waiting: 0, waiting_bytes: 0, waiting_devices: 0, oldest_seconds: 0 });
+    for (let n = 0; n < 6; n++) await sendNumber(alice, bob, n);
+    await expect.poll(() => Date.now()).toBeGreaterThan((await sentBy(alice))[0]!.metadata.at);
+    await expiry.sweep(none);
+    const { waiting_bytes: bytes, oldest_seconds: age, ...rest } = await numbers();
+    expect(rest).toMatchObject({ waiting: 6, waiting_devices: 1 });
+    expect([bytes! > 6 * '{"n":0}'.length, age! > 0 && age! < 600]).toEqual([true, true]);
+
+    const inbox = `inbox-${bob.user.userId}|${bob.id}`;
+    const sweeps = [
+      ['number', 4, 2],
+      ['size', bytes! / 6, 3],
+      ['age', -1000, 1],
+    ] as const;
+    for (const [reason, limit, drops] of sweeps) {
+      const before = await dropped(reason);
+      await expiry.sweep({ ...none, [reason]: limit });
+      await app.settled();
+      expect([reason, (await dropped(reason)) - before]).toEqual([reason, drops]);
+      expect(JSON.parse((await app.factsOf(inbox)).at(-1)!.data)).toMatchObject({ reason });
+    }
   });
 
   it('stay with a device that is away however many somebody else sends to it', async () => {
