@@ -41,21 +41,24 @@ export class GrownLog {
 
   /** Lets so many users, named after their number, join a public room. */
   joins(roomId: RoomId, count: number): Promise<void> {
-    return this.#many(roomId, count, (turn, i) => {
-      const sender = `@member${i}:bench.example` as UserId;
-      const content = { membership: 'join', displayname: `Member ${i}` };
-      return turn.send({ type: 'm.room.member', stateKey: sender, sender, content });
-    });
+    return this.#many(roomId, count, joinOne);
   }
 
   /** Sends so many messages to each room, as its creator. */
   async messages(rooms: readonly RoomId[], count: number): Promise<void> {
     const perRoom = Math.ceil(count / rooms.length);
-    for (const roomId of rooms) {
-      await this.#many(roomId, perRoom, (turn, i) => {
-        const content = { msgtype: 'm.text', body: `Message ${i}: let us meet at half past seven, the usual place` };
-        return turn.send({ type: 'm.room.message', sender: turn.head.createEvent.sender, content });
-      });
+    for (const roomId of rooms) await this.#many(roomId, perRoom, sayOne);
+  }
+
+  /** Lets somebody new join each room and its creator send nine messages, over and over and room after room, until there are so many facts. */
+  async talks(rooms: readonly RoomId[], count: number): Promise<void> {
+    for (let from = 0; from * rooms.length * 10 < count; from += 2) {
+      for (const roomId of rooms) {
+        for (const joined of [from, from + 1]) {
+          await this.#many(roomId, 1, (turn) => joinOne(turn, joined));
+          await this.#many(roomId, 9, sayOne);
+        }
+      }
     }
   }
 
@@ -73,4 +76,15 @@ export class GrownLog {
       });
     }
   }
+}
+
+function joinOne(turn: RoomTurn, i: number): Promise<unknown> {
+  const sender = `@member${i}:bench.example` as UserId;
+  const content = { membership: 'join', displayname: `Member ${i}` };
+  return turn.send({ type: 'm.room.member', stateKey: sender, sender, content });
+}
+
+function sayOne(turn: RoomTurn, i: number): Promise<unknown> {
+  const content = { msgtype: 'm.text', body: `Message ${i}: let us meet at half past seven, the usual place` };
+  return turn.send({ type: 'm.room.message', sender: turn.head.createEvent.sender, content });
 }

@@ -8,6 +8,7 @@ import { benchJoins } from './joins.js';
 import { benchLarge } from './large.js';
 import { benchPresence } from './presence.js';
 import { benchReceive } from './receive.js';
+import { benchReplayRooms } from './replay-rooms.js';
 import { benchResolve } from './resolve.js';
 import { benchSend } from './send.js';
 import { benchSliding } from './sliding.js';
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   devices: benchDevices,
   sliding: benchSliding,
   presence: benchPresence,
+  replay: benchReplayRooms,
   large: () => benchLarge(FACTS),
   resolve: benchResolve,
   state: benchStateAt,

@@ -5,6 +5,7 @@ import {
   comparePlaces,
   formatPlace,
   isAfter,
+  longPosition,
   parsePlace,
   parsePosition,
   parseShortPosition,
@@ -28,6 +29,8 @@ test('a position reads back as it was written', () => {
     fc.property(place, (a) => {
       expect(positionNumber(positionOf(a))).toBe(a);
       expect(parsePosition(positionOf(BigInt(a)))).toBe(positionOf(a));
+      expect(shortPosition(positionOf(a))).toBe(String(a));
+      expect(longPosition(String(a))).toBe(positionOf(a));
     }),
   );
 });

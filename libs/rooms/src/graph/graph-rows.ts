@@ -1,6 +1,6 @@
 import type { Answer } from '#kernel/answer';
 import type { EventId, RoomId } from '#kernel/ids';
-import { parseShortPosition, type Position, shortPosition } from '#kernel/position';
+import { longPosition, type Position, shortPosition } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
 import { asJson, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
@@ -99,7 +99,7 @@ export function parseGraphEvent(text: string): GraphEvent {
   return {
     outcome: OUTCOMES.get(letter!)!,
     revision: Number(revision),
-    position: parseShortPosition(position!)!,
+    position: longPosition(position!),
     depth: Number(depth),
     states: place === undefined ? undefined : statesOf(place, earlier, current),
   };

@@ -78,10 +78,10 @@ export interface RoomFactReader {
 }
 
 /**
- * PERF: of how many facts what was parsed is kept: of some requests at once, and of what projectors that go by themselves pass in one
- * turn. To keep those of a large batch costs more than to parse them again.
+ * PERF: of how many facts what was parsed is kept: of those that are followed at once. To keep more costs more in garbage collection
+ * than to parse them again where a projector goes by itself (docs/performance.md).
  */
-const KEPT = 128;
+const KEPT = 64;
 
 const RELATES_TO = 'm.relates_to';
 

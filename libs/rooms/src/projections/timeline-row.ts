@@ -1,6 +1,6 @@
 import type { EventId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
-import { type Position, shortPosition, START } from '#kernel/position';
+import { longPosition, type Position, shortPosition } from '#kernel/position';
 import type { HistoryVisibility } from '../facts/room-facts.js';
 
 /** What a reader must know of an event without parsing it. How it is stored is this file's business alone. */
@@ -154,7 +154,7 @@ function headerOf(row: string, end: number): RowHeader {
     sentAt: parseInteger(next()),
     depth: parseInteger(next()),
     visibility: visibilityOf(row.charAt(to + 1)),
-    position: positionOf(next().slice(1)),
+    position: longPosition(next().slice(1)),
     stateKey: undefined,
     setsVisibility: undefined,
     membership: undefined,
@@ -207,11 +207,6 @@ function parseInteger(text: string): number {
 
 function typeOf(text: string, isPlain: boolean): string {
   return text.charAt(0) === '\t' ? (FREQUENT_TYPES[text] ?? text) : textOf(text, isPlain);
-}
-
-/** PERF: the digits are those of a position, which need not be looked at again. */
-function positionOf(digits: string): Position {
-  return (START.slice(digits.length) + digits) as Position;
 }
 
 function visibilityOf(letter: string): HistoryVisibility {
