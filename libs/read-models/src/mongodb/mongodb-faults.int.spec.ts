@@ -290,6 +290,20 @@ describe.skipIf(mongo === undefined)('MongoDB read models (where ANNALS_READ_MOD
     await expect.poll(names, { timeout: 10_000 }).toEqual(['annals.journal', ...own]);
   });
 
+  it('drops what comes late of views that are no more, while it has the lease, and nothing that is not of views', async () => {
+    const names = async (): Promise<string[]> =>
+      (await raw.db().listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
+    const store = await take(url.href);
+    await store.write([put('a', 'k', 'one')]);
+    const own = await nameOf('a');
+    const [late, foreign] = [nameIn('0123456789ab', 'a'), 'somebody elses'];
+    for (const name of [late, `${late}.parts`, foreign]) await raw.db().createCollection(name);
+    await expect.poll(names).not.toContain(late);
+    await expect.poll(names).not.toContain(`${late}.parts`);
+    expect(await names()).toEqual(expect.arrayContaining([own, foreign]));
+    expect(await rowsOf(store)).toEqual({ 'a k': 'one' });
+  });
+
   it('takes nothing for its own that another version wrote, in collections which bear no life, and drops that', async () => {
     const journal = raw.db().collection<{ _id: string; [field: string]: unknown }>('annals.journal');
     const life = randomUUID();
