@@ -13,17 +13,19 @@ describe('a token that is ahead of the views', () => {
   let position: Position;
   let head: () => Promise<Position>;
   let waited: Position[];
+  let areSlow: boolean;
   let moments: StreamMoments;
 
   beforeEach(() => {
     position = positionOf(5);
     head = () => Promise.resolve(positionOf(9));
     waited = [];
+    areSlow = false;
     const views = {
       history: LogHistory.UNBROKEN,
       whenProcessed: async (upTo: Position) => {
         waited.push(upTo);
-        position = upTo;
+        if (!areSlow) position = upTo;
       },
     };
     const active = {
@@ -44,6 +46,13 @@ describe('a token that is ahead of the views', () => {
 
   it('is waited for where the log has it: another process gave it, and what follows it is told once', async () => {
     const token = { position: positionOf(8), typing: NO_TYPING };
+    expect(await moments.settle(token)).toEqual(token);
+    expect(waited).toEqual([token.position]);
+  });
+
+  it('stays where it is where the views take longer: nothing before it is told twice', async () => {
+    areSlow = true;
+    const token = { position: positionOf(8), typing: NO_TYPING, inbox: positionOf(8) };
     expect(await moments.settle(token)).toEqual(token);
     expect(waited).toEqual([token.position]);
   });
