@@ -672,6 +672,7 @@ describe('ProjectionRuntime', () => {
       await second.whenProcessed(await say('c'));
       expect(await words(second)).toEqual(['a']);
       expect([second.position(), moved]).toEqual(['0000000000000000001', undefined]);
+      expect(await second.whenMoved(second.position(['words']), ['counts'])).toBe('0000000000000000003');
       await second.resume('words');
       expect(await moving).toBe('0000000000000000003');
       await untilState(second, 'live');

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ViewsGone } from '../read-model-errors.js';
+import { ViewsGone, ViewsTaken } from '../read-model-errors.js';
 import { KnownCollections } from './known-collections.js';
 import { nameIn, newLife } from './life-names.js';
 
@@ -19,6 +19,11 @@ class FakeDatabase {
   /** Whether it takes nothing that is written. */
   refuses = false;
   readonly #arrivals: (() => void)[] = [];
+
+  /** Whose notes there are. */
+  get notes(): string[] {
+    return [...this.#noted.keys()];
+  }
 
   make(name: string): void {
     this.made.set(name, `${++this.#ids}`);
@@ -70,8 +75,8 @@ describe('known collections', () => {
   let database: FakeDatabase;
   let owner: KnownCollections;
 
-  const known = (groups: number, life = 'first'): KnownCollections =>
-    new KnownCollections(database as unknown as Db, { groups, life, check: async () => {} });
+  const known = (groups: number, life = 'first', check = async (): Promise<void> => {}): KnownCollections =>
+    new KnownCollections(database as unknown as Db, { groups, life, check });
 
   beforeEach(async () => {
     database = new FakeDatabase();
@@ -157,6 +162,22 @@ describe('known collections', () => {
     expect([...database.made.keys()]).toEqual([nameIn(second, 'a'), nameIn(first, 'a'), 'another']);
     await next.look();
     expect(next.strays).toEqual([nameIn(first, 'a')]);
+  });
+
+  it('are dropped with views that are no more by who has the lease alone, who leaves no note of them', async () => {
+    const [first, second] = [newLife(), newLife()];
+    const before = known(1, first);
+    await before.take();
+    database.make(nameIn(first, 'a'));
+    before.wrote([nameIn(first, 'a')]);
+    await before.look();
+    await settled();
+    const taken = known(2, second, () => Promise.reject(new ViewsTaken()));
+    await expect(taken.take()).rejects.toThrow(ViewsTaken);
+    expect([...database.made.keys()]).toEqual([nameIn(first, 'a')]);
+    await known(3, second).take();
+    expect([...database.made.keys()]).toEqual([]);
+    expect(database.notes).toEqual([`collections ${second}`]);
   });
 
   it('are noted by the next look where the server did not take the note', async () => {

@@ -185,6 +185,24 @@ describe('the timeline', () => {
     await fc.assert(property, { numRuns: 30 });
   });
 
+  it('counts nothing that was fetched from the past as activity', async () => {
+    const of = (eventId: string, more: object): StreamFact => {
+      const pdu = {
+        type: 'm.room.message',
+        sender: ALICE,
+        origin_server_ts: 1,
+        depth: 1,
+        prev_events: [],
+        content: {},
+      };
+      const data = { event_id: eventId, room_version: '11', state: [], visibility: 'shared', pdu, ...more };
+      return { stream: 'room-!x:a', type: 'pdu-accepted', data };
+    };
+    const rows = await rowsOf('room-activity', [of('$now', {})]);
+    expect(await rowsOf('room-activity', [of('$now', {}), of('$past', { history: true })])).toEqual(rows);
+    expect(await rowsOf('room-activity', [of('$now', {}), of('$next', {})])).not.toEqual(rows);
+  });
+
   it('gives rooms events of the same id without mixing them up: versions 1 and 2 let servers name theirs', async () => {
     const said = await room.say('mine');
     const pdu = {

@@ -202,6 +202,16 @@ describe('ActiveUsers', () => {
     expect(active.numbers.users).toBe(1);
   });
 
+  it('reads a user again whom it could not read', async () => {
+    const { scan } = views;
+    views.scan = () => Promise.reject(new Error('the views are away'));
+    await expect(active.watch(alice)).rejects.toThrow('away');
+    views.scan = scan;
+    views.rows = [membershipRow(alice, 'join')];
+    const { user } = await active.watch(alice);
+    expect(user.isIn(room)).toBe(true);
+  });
+
   it('forgets users who have been idle, but none who waits', async () => {
     const idle = await active.watch(alice);
     const busy = await active.watch(bob);
