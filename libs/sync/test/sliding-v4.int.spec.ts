@@ -78,6 +78,32 @@ describe('sliding sync as of MSC4186', () => {
     });
   });
 
+  it('says what those are called by whom a room is called once the events that named them are redacted', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const named = { membership: 'join', displayname: 'Al' };
+    const event = await alice.setState(room, 'm.room.member', named, alice.userId);
+    const client = new StableSlidingClient(bob);
+    expect((await client.next(listing())).rooms[room].heroes).toEqual([{ user_id: alice.userId, displayname: 'Al' }]);
+    await alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r1`, {});
+    expect((await client.next(listing())).rooms[room].heroes).toEqual([{ user_id: alice.userId }]);
+  });
+
+  it('tells who was put out of a room that its name was redacted before', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat' });
+    await bob.join(room);
+    const event = await alice.setState(room, 'm.room.name', { name: 'pub' });
+    const client = new StableSlidingClient(bob);
+    await client.next(listing({ timeline_limit: 9 }));
+    await alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r1`, {});
+    await alice.ok('POST', `${roomPath(room)}/kick`, { user_id: bob.userId });
+    const { rooms } = await client.next(listing({ timeline_limit: 9 }));
+    expect(rooms[room]).toMatchObject({ membership: 'leave', limited: false, name: null });
+    expect(rooms[room]).not.toHaveProperty('avatar');
+  });
+
   it('takes what is included and not excluded of the state, and members as they are needed', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

@@ -1,8 +1,9 @@
-import type { RoomId, UserId } from '#kernel/ids';
+import type { EventId, RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { MEMBERS, ROOM_COUNTS, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { findRowsById } from '#rooms/reading/event-rows';
 
 /** What helps a client to show a room that has no name: client-server API, "Syncing", `summary`. */
 export interface SummaryPart {
@@ -25,12 +26,29 @@ export async function changesSummary(views: Views, roomId: RoomId, rows: readonl
   return redacted.some((type) => SUMMARISED.has(type));
 }
 
-/** The types of what a room is called by that was redacted by one of these events: no state event says so. */
+/** The types of what a room and those in it are called by that was redacted by one of these events: no state event says so. */
 export async function redactedTypes(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<string[]> {
-  const redacted = new Set<string | undefined>(rows.flatMap(({ header }) => header.redacts ?? []));
+  const redacted = redactedBy(rows);
   if (redacted.size === 0) return [];
   const from = Object.entries((await ROOMS.get(views, [roomId]))?.from ?? {});
-  return from.filter(([, eventId]) => redacted.has(eventId)).map(([type]) => type);
+  const types = from.filter(([, eventId]) => eventId !== undefined && redacted.has(eventId)).map(([type]) => type);
+  return (await redactsMember(views, roomId, redacted)) ? [...types, 'm.room.member'] : types;
+}
+
+/** What some events redact. */
+export function redactedBy(rows: readonly TimelineRow[]): ReadonlySet<string> {
+  return new Set(rows.flatMap(({ header }) => header.redacts ?? []));
+}
+
+/** Whether any of some events is by what somebody is in the room now. */
+async function redactsMember(views: Views, roomId: RoomId, redacted: ReadonlySet<string>): Promise<boolean> {
+  const found = await findRowsById(views, roomId, [...redacted] as EventId[]); // of what is none there is nothing
+  const userIds = found.flatMap((row) => (row?.header.membership === undefined ? [] : (row.header.stateKey as UserId)));
+  const members = await MEMBERS.getMany(
+    views,
+    userIds.map((userId) => [roomId, userId]),
+  );
+  return members.some((member) => member !== undefined && redacted.has(member.event_id));
 }
 
 /** The summary of a room as it is now. Heroes only where it has neither a name nor an alias to be called by. */

@@ -17,7 +17,7 @@ import { renderState, renderTimeline } from '../parts/render-rows.js';
 import type { RoomContext } from '../parts/room-context.js';
 import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
 import { readStatePart } from '../parts/state-part.js';
-import { changesSummary, readSummary, redactedTypes } from '../parts/summary-part.js';
+import { changesSummary, readSummary, redactedBy, redactedTypes } from '../parts/summary-part.js';
 import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
 import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
@@ -246,17 +246,17 @@ async function namesAtEnd(
   isFull: boolean,
 ): Promise<Pick<RoomContents, 'name' | 'avatar'>> {
   const changed = [...shown, ...hidden, ...states];
-  const textAtEnd = async (type: string, key: string): Promise<string | null> => {
+  const redacted = redactedBy(changed);
+  const isAnew = isFull || limited || isResolved;
+  const textAtEnd = async (type: string, key: string): Promise<string | null | undefined> => {
+    const isChanged = isAnew || changed.some(({ header }) => header.type === type);
+    if (!isChanged && redacted.size === 0) return undefined;
     const row = await findStateRowAtEnd(room, over.last.left, [type, '']);
+    if (!isChanged && (row === undefined || !redacted.has(row.header.eventId))) return undefined;
     const text = row && contentOfRow(row)[key];
     return typeof text === 'string' && text !== '' ? text : null;
   };
-  const changes = (type: string): boolean =>
-    isFull || limited || isResolved || changed.some(({ header }) => header.type === type);
-  return {
-    ...(changes('m.room.name') ? { name: await textAtEnd('m.room.name', 'name') } : {}),
-    ...(changes('m.room.avatar') ? { avatar: await textAtEnd('m.room.avatar', 'url') } : {}),
-  };
+  return { name: await textAtEnd('m.room.name', 'name'), avatar: await textAtEnd('m.room.avatar', 'url') };
 }
 
 /** Whether of all of the state no more members are read than are needed. */
