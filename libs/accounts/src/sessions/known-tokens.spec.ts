@@ -17,6 +17,8 @@ const alice = '@alice:example.org' as UserId;
 const fact = (type: string, user = alice): RecordedFact =>
   recordFacts([{ stream: `user-${user}`, type, data: {} }])[0]!;
 
+const AT_END = positionOf(1_000_000);
+
 describe('known tokens', () => {
   let now: number;
   let reads: number;
@@ -25,7 +27,9 @@ describe('known tokens', () => {
   let confirmed: string[];
   let confirmation: () => Promise<void>;
   let tokens: KnownTokens;
+  /** How far those are that are behind: all unless a test says it. */
   let at: Position;
+  let behind: ReadonlySet<string>;
   /** Whether the views are what was written to them. */
   let areThere: () => Promise<void>;
   /** Of the log. */
@@ -46,11 +50,12 @@ describe('known tokens', () => {
         JSON.stringify({ created_ts: 1, current: { token_hash: hashSecret(token) } }),
       ]),
     ]);
-    at = positionOf(1_000_000);
+    at = AT_END;
+    behind = new Set(['tokens', 'accounts', 'devices']);
     inLog = {};
     areThere = async () => {};
     const views = {
-      position: () => at,
+      position: (collections: readonly string[]) => (collections.some((name) => behind.has(name)) ? at : AT_END),
       confirm: () => areThere(),
       get: async (collection: string, key: readonly string[]) => {
         reads++;
@@ -110,6 +115,12 @@ describe('known tokens', () => {
     }
     inLog = { exists: false };
     await expect(tokens.requesterOf('good')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+  });
+
+  it('are none where nobody knows them while other views are paused', async () => {
+    tokens.begin(positionOf(8));
+    [at, behind] = [positionOf(7), new Set(['accounts'])];
+    await expect(tokens.requesterOf('new')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
   });
 
   it('are perhaps new where nobody knows them while views are paused, and none once these have all', async () => {

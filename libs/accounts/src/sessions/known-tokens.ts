@@ -95,7 +95,7 @@ export class KnownTokens implements AccessTokens, Listener {
    * and it may be new, or were dropped a moment ago: a client that hears that there is none ends its session, and lets go of its keys.
    */
   async getRow<R>(collection: Collection<readonly [hash: string], R>, hash: string): Promise<R> {
-    const isBehind = this.#areViewsBehind;
+    const isBehind = this.#areBehind([collection.name]);
     const row = await collection.get(this.views, [hash]);
     if (row !== undefined) return row;
     if (isBehind) throw new ViewsUnavailable('the views of sessions are paused: tokens that are new are not known yet');
@@ -133,8 +133,8 @@ export class KnownTokens implements AccessTokens, Listener {
   }
 
   /** Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks is looked up again. */
-  get #areViewsBehind(): boolean {
-    return this.views.position(this.reads) < this.#heard;
+  #areBehind(collections: readonly string[]): boolean {
+    return this.views.position(collections) < this.#heard;
   }
 
   #seen(hash: string, known: KnownToken): Promise<Requester> {
@@ -147,7 +147,7 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
-    const isBehind = this.#areViewsBehind;
+    const isBehind = this.#areBehind(this.reads);
     const row = await this.getRow(TOKENS, hash);
     const { user: userId, device: deviceId } = row;
     const holder = isBehind ? await this.#holderInLog(userId, deviceId) : await this.#holder(userId, deviceId);
