@@ -55,6 +55,18 @@ describe('what becomes of the keys of a backup', () => {
     expect([count, decided, written()]).toEqual([2, 2, 2]);
   });
 
+  it('is decided again where another process put another key in the place of one, of which there are as many', async () => {
+    const [first, second] = [processWith({}), processWith({})];
+    const again: DecideBackup = ({ count, etag: last }, etag) => one({ count: count - 1, etag: last }, etag);
+    await change(first);
+    let decided = 0;
+    const { count } = await change(first, async (state, etag) => {
+      if (decided++ === 0) expect((await change(second, again)).count).toBe(1);
+      return one(state, etag);
+    });
+    expect([count, decided, written()]).toEqual([2, 2, 3]);
+  });
+
   it('is not decided while the views do not show what was decided before', async () => {
     let shown: Position | undefined;
     const process = processWith({ position: () => shown ?? log.facts.at(-1)!.position });
