@@ -311,6 +311,27 @@ describe('sliding sync', () => {
     expect((await new SlidingClient(bob, 'forgot').next(ask)).rooms).toEqual({});
   });
 
+  it('tells nothing of a room that was forgotten to who was invited again and did not come, over a restart too', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const does = (what: string, room: string): Promise<unknown> =>
+      alice.ok('POST', `${roomPath(room)}/${what}`, { user_id: bob.userId });
+    const rooms: string[] = [];
+    for (const ending of ['reject', 'kick', 'ban']) {
+      const room = await alice.createRoom({ preset: 'public_chat' });
+      rooms.push(room);
+      await bob.join(room);
+      await does('kick', room);
+      await bob.ok('POST', `${roomPath(room)}/forget`, {});
+      await does('invite', room);
+      await (ending === 'reject' ? bob.leave(room) : does(ending, room));
+    }
+    const subscriptions = rooms.map((room) => [room, { required_state: [['*', '*']], timeline_limit: 3 }]);
+    const ask = listing({}, { room_subscriptions: Object.fromEntries(subscriptions) as object });
+    expect((await new SlidingClient(bob).next(ask)).rooms).toEqual({});
+    await app.restart();
+    expect((await new SlidingClient(bob, 'anew').next(ask)).rooms).toEqual({});
+  });
+
   it('tells the last stay anew to who left, came back and left again meanwhile', async () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });

@@ -12,7 +12,7 @@ export interface KnownRoom {
   readonly forgotten: boolean;
   /** Who made the user that, where it was somebody else. Not told of who is in the room. */
   readonly by?: UserId;
-  /** The user was in the room before. Not told of who is in it. */
+  /** The user was in the room before, and has not forgotten it since. Not told of who is in it. */
   readonly wasIn?: true;
 }
 
@@ -101,7 +101,9 @@ export class ActiveUser {
   forget(roomId: RoomId): void {
     const known = this.rooms.get(roomId);
     if (known !== undefined && isAway(known.membership)) {
-      this.#put(roomId, { ...known, forgotten: true });
+      // Who is invited again, and does not come, is told as little of it as who never was there.
+      const { wasIn: _, ...rest } = known;
+      this.#put(roomId, { ...rest, forgotten: true });
     }
   }
 
@@ -115,16 +117,18 @@ export class ActiveUser {
   }
 
   /** PERF: of most rooms, which users are in, there are thousands. */
-  #known({ membership, pos: position, sender, was_in: wasIn }: Membership, forgotten: boolean): KnownRoom {
+  #known({ membership, pos: position, sender, was_in, closed }: Membership, forgotten: boolean): KnownRoom {
     const known = { membership, position, forgotten };
     if (membership === 'join') return known;
     const byOther = sender === undefined || sender === this.userId ? {} : { by: sender };
-    return { ...known, ...byOther, ...(wasIn === true ? { wasIn } : {}) };
+    return { ...known, ...byOther, ...(was_in === true && closed !== true ? { wasIn: true } : {}) };
   }
 }
 
 /** What is looked at of a member event. */
-type Membership = Pick<UserRoomRow, 'membership' | 'pos' | 'was_in'> & { readonly sender: UserId | undefined };
+type Membership = Pick<UserRoomRow, 'membership' | 'pos' | 'was_in' | 'closed'> & {
+  readonly sender: UserId | undefined;
+};
 
 function isAway(membership: string): boolean {
   return membership === 'leave' || membership === 'ban';

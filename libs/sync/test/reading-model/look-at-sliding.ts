@@ -123,7 +123,7 @@ function checkPlace(look: Look, what: string, kind: Kind, { kept }: SlidConnecti
   } else if (world.hasForgotten(userId, room)) {
     if (!reader.wasThereAfter(known)) expectSame(() => `${what}: forgotten`, told, undefined);
   } else if (kept === undefined) {
-    const isOpen = reader.wasIn() && (isSubscribed || own.at(-1)!.sender !== userId);
+    const isOpen = reader.wasIn() && !reader.isClosed() && (isSubscribed || own.at(-1)!.sender !== userId);
     expectSame(() => `${what}: who is not in it any more`, told !== undefined, isOpen);
   } else if (!changed) expectSame(() => `${what}: old news`, told, undefined);
   else if (reader.wasThereAfter(known)) expectTrue(() => `${what}: is told`, told !== undefined);
