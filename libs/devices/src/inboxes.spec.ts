@@ -89,6 +89,17 @@ it('what another process has noted already stays so: only the last fact counts, 
   expect((await notes(log)).at(-1)).toEqual(['to-device-expired', positionOf(3)]);
 });
 
+it('what is crowded out changes nothing of the place that an inbox is emptied up to', async () => {
+  const log = new MemoryEventStore();
+  const inboxes = new Inboxes(log, systemClock, await withThree());
+  await inboxes.expire(BOB, positionOf(1), 'age');
+  await inboxes.crowdOut(BOB, [{ stream: 'sent-@alice:a.example|A', revision: 2 }], 'number');
+  expect(await notes(log)).toEqual([
+    ['to-device-expired', positionOf(1)],
+    ['to-device-crowded-out', positionOf(1)],
+  ]);
+});
+
 it('what a device was told of is noted when it comes from behind that, and not before', async () => {
   const log = new MemoryEventStore();
   const inboxes = new Inboxes(log, systemClock, await withThree());

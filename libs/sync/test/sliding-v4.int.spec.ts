@@ -82,11 +82,16 @@ describe('sliding sync as of MSC4186', () => {
     const [alice, bob] = [await person(), await person()];
     const room = await alice.createRoom({ preset: 'public_chat' });
     await bob.join(room);
-    const named = { membership: 'join', displayname: 'Al' };
-    const event = await alice.setState(room, 'm.room.member', named, alice.userId);
+    const callHer = (displayname: string): Promise<string> =>
+      alice.setState(room, 'm.room.member', { membership: 'join', displayname }, alice.userId);
+    const redact = (event: string): Promise<unknown> =>
+      alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r${event.slice(1, 9)}`, {});
+    const [before, now] = [await callHer('Alice'), await callHer('Al')];
     const client = new StableSlidingClient(bob);
     expect((await client.next(listing())).rooms[room].heroes).toEqual([{ user_id: alice.userId, displayname: 'Al' }]);
-    await alice.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r1`, {});
+    await redact(before);
+    expect((await client.next(listing())).rooms[room]).not.toHaveProperty('heroes');
+    await redact(now);
     expect((await client.next(listing())).rooms[room].heroes).toEqual([{ user_id: alice.userId }]);
   });
 
