@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { DeviceId, UserId } from '#kernel/ids';
-import type { Position } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { positionOf } from '#testing/position-of';
 import { recordFacts } from '#testing/project';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
@@ -35,10 +35,15 @@ describe('known tokens', () => {
   /** Of the log. */
   let devices: (readonly [DeviceId, DeviceRecord])[];
   let inLog: Partial<Account>;
+  /** The last position of the log. */
+  let head: () => Promise<Position>;
+  let whileWaiting: () => void;
 
   beforeEach(() => {
     [now, reads, confirmed] = [1000, 0, []];
     whileReading = () => {};
+    whileWaiting = () => {};
+    head = async () => START;
     confirmation = async () => {};
     rows = new Map([
       [`tokens ${hashSecret('good')}`, JSON.stringify({ user: alice, device: 'D' })],
@@ -57,6 +62,7 @@ describe('known tokens', () => {
     const views = {
       position: (collections: readonly string[]) => (collections.some((name) => behind.has(name)) ? at : AT_END),
       confirm: () => areThere(),
+      whenProcessed: async () => whileWaiting(),
       get: async (collection: string, key: readonly string[]) => {
         reads++;
         const row = rows.get(`${collection} ${key.join(' ')}`);
@@ -74,7 +80,8 @@ describe('known tokens', () => {
     const accounts: Pick<Accounts, 'load'> = {
       load: async () => ({ ...NO_ACCOUNT, exists: true, devices: new Map(devices), ...inLog }),
     };
-    tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation, accounts as Accounts);
+    const log = { head: () => head() };
+    tokens = new KnownTokens(views, { now: () => now }, confirming as TokenConfirmation, accounts as Accounts, log);
   });
 
   it('are read from the views once, and from then on from memory', async () => {
@@ -128,8 +135,23 @@ describe('known tokens', () => {
     at = positionOf(7);
     await expect(tokens.requesterOf('new')).rejects.toBeInstanceOf(ViewsUnavailable);
     whileReading = () => (at = positionOf(8));
-    await expect(tokens.requesterOf('new')).rejects.toBeInstanceOf(ViewsUnavailable);
     await expect(tokens.requesterOf('new')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+  });
+
+  it('are waited for where the log has more than the views, and perhaps new where these take longer', async () => {
+    [at, head] = [positionOf(7), async () => positionOf(8)];
+    const row = `tokens ${hashSecret('good')}`;
+    const value = rows.get(row)!;
+    rows.delete(row);
+    await expect(tokens.requesterOf('good')).rejects.toBeInstanceOf(ViewsUnavailable);
+    whileWaiting = () => {
+      at = positionOf(8);
+      rows.set(row, value);
+    };
+    expect((await tokens.requesterOf('good')).userId).toBe(alice);
+    await expect(tokens.requesterOf('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+    head = () => Promise.reject(new Error('the log is away'));
+    await expect(tokens.requesterOf('worse')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
   });
 
   it.each(['tokens', 'accounts', 'devices'])(

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { RecordedFact } from '#event-store/event-store';
+import { EVENT_STORE, type EventStore, type RecordedFact } from '#event-store/event-store';
 import type { AccessTokens } from '#http/access-tokens';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { DeviceId, UserId } from '#kernel/ids';
@@ -68,10 +68,11 @@ export class KnownTokens implements AccessTokens, Listener {
   #heard: Position = START;
 
   constructor(
-    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'position' | 'confirm'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'get' | 'position' | 'confirm' | 'whenProcessed'>,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly confirmation: TokenConfirmation,
     private readonly accounts: Accounts,
+    @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'head'>,
   ) {}
 
   /** See AccessTokens. Throws M_UNKNOWN_TOKEN; with `soft_logout` where the token has expired and can be refreshed. */
@@ -91,15 +92,14 @@ export class KnownTokens implements AccessTokens, Listener {
   }
 
   /**
-   * What the views say of a token, of whichever kind. Throws M_UNKNOWN_TOKEN where there is none; but ViewsUnavailable where they are paused
-   * and it may be new, or were dropped a moment ago: a client that hears that there is none ends its session, and lets go of its keys.
+   * What the views say of a token, of whichever kind. Throws M_UNKNOWN_TOKEN where there is none; but ViewsUnavailable where they lack what
+   * the log has, and it may be new, or were dropped a moment ago: a client that hears that there is none ends its session, and lets go of
+   * its keys.
    */
   async getRow<R>(collection: Collection<readonly [hash: string], R>, hash: string): Promise<R> {
-    const isBehind = this.#areBehind([collection.name]);
+    const at = this.views.position([collection.name]);
     const row = await collection.get(this.views, [hash]);
-    if (row !== undefined) return row;
-    if (isBehind) throw new ViewsUnavailable('the views of sessions are paused: tokens that are new are not known yet');
-    return this.#refuse();
+    return row ?? (await this.#getLateRow(collection, hash, at)) ?? this.#refuse();
   }
 
   /** When this process last saw a request of the device, in milliseconds; undefined where it remembers none. */
@@ -126,6 +126,33 @@ export class KnownTokens implements AccessTokens, Listener {
     return this.#known.numbers;
   }
 
+  /**
+   * Looks for a token once more where the log is further than the views were (`at`): whoever gave it waited for them for some seconds
+   * only. Undefined where there is none; throws ViewsUnavailable where they do not get there.
+   */
+  async #getLateRow<R>(
+    collection: Collection<readonly [hash: string], R>,
+    hash: string,
+    at: Position,
+  ): Promise<R | undefined> {
+    const reads = [collection.name];
+    const newest = await this.#newest();
+    if (at >= newest) return undefined;
+    await this.views.whenProcessed(newest, [...reads, ...this.reads]);
+    const isBehind = this.views.position(reads) < newest;
+    const row = await collection.get(this.views, [hash]);
+    // Also of those that are paused: they are not waited for.
+    if (row === undefined && isBehind)
+      throw new ViewsUnavailable('the views of sessions are paused or late: tokens that are new are not known yet');
+    return row;
+  }
+
+  /** The last fact that there is. A log that is away has nothing new. */
+  async #newest(): Promise<Position> {
+    const head = await this.store.head().catch(() => START);
+    return head > this.#heard ? head : this.#heard;
+  }
+
   /** Rows that are gone look like sessions that are. */
   async #refuse(): Promise<never> {
     await this.views.confirm();
@@ -133,8 +160,8 @@ export class KnownTokens implements AccessTokens, Listener {
   }
 
   /** Views that are paused lack what was heard already: nobody tells when they have it, and whoever asks is looked up again. */
-  #areBehind(collections: readonly string[]): boolean {
-    return this.views.position(collections) < this.#heard;
+  get #areBehind(): boolean {
+    return this.views.position(this.reads) < this.#heard;
   }
 
   #seen(hash: string, known: KnownToken): Promise<Requester> {
@@ -147,7 +174,7 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
-    const isBehind = this.#areBehind(this.reads);
+    const isBehind = this.#areBehind;
     const row = await this.getRow(TOKENS, hash);
     const { user: userId, device: deviceId } = row;
     const holder = isBehind ? await this.#holderInLog(userId, deviceId) : await this.#holder(userId, deviceId);
