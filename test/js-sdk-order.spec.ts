@@ -6,7 +6,7 @@ import { NODE_22 } from './support/node-22.js';
 import { NEEDS, SdkDevice } from './support/sdk-device.js';
 
 /** How long a room is that somebody scrolls through. */
-const LINES = Number(process.env['SCROLL_BACK'] ?? 2000);
+const LINES = Number(process.env['SCROLL_BACK'] ?? 10_000);
 const ENCRYPTED = 100;
 const MESSAGES = 200;
 
