@@ -228,7 +228,7 @@ describe('the five states of 2014/15', () => {
     expect(after.last_active_ago).toBeGreaterThanOrEqual(before.last_active_ago);
     expect((await alice.v1('GET', statusPath(alice))).body).toMatchObject({ presence: 'hidden', status_msg: 'SECRET' });
     await set(alice, 'online');
-    expect(eventsOf(await look(bob, since, 20_000))).toMatchObject([{ content: { presence: 'online' } }]);
+    expect(eventsOf(await look(bob, answer.next_batch, 20_000))).toMatchObject([{ content: { presence: 'online' } }]);
   });
 });
 
