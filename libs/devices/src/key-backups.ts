@@ -8,11 +8,10 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { userStream } from '#kernel/user-stream';
+import { awaitShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
-import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { streamSnapshots } from '#read-models/stream-snapshots';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '#rooms/facts/log-limits';
@@ -156,7 +155,7 @@ export class KeyBackups {
   async #change(userId: UserId, version: string, decide: DecideBackup, cause: Cause): Promise<BackupState> {
     const stream = backupStream(userId, version);
     const { state: before, position } = await this.#backups.load(stream);
-    await this.#seesViews(position);
+    await awaitShown(this.views, BACKED_UP.name, position, 'the backup');
     const drafts = (await decide(before, this.#nextEtag(before))).map(draftOf);
     await this.views.confirm();
     if (drafts.length === 0) return before;
@@ -178,14 +177,6 @@ export class KeyBackups {
     }
     await this.views.whenProcessed(end, [BACKED_UP.name]);
     return state;
-  }
-
-  /** Throws ViewsUnavailable where the views are not yet where the stream is: which key wins would be a guess. */
-  async #seesViews(position: Position): Promise<void> {
-    await this.views.whenProcessed(position, [BACKED_UP.name]);
-    if (this.views.position([BACKED_UP.name]) < position) {
-      throw new ViewsUnavailable('the views do not show the backup as it is now');
-    }
   }
 
   /** Nobody waits for it, and what is not done now is done the next time. */

@@ -6,10 +6,9 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { UserId } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
-import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import { awaitShown } from '#projections/await-shown';
 import { VIEWS, type Views } from '#projections/views';
-import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { type ThreadOfRoom, type ThreadSubscriptionFact, threadsStream } from '../facts/thread-subscription-facts.js';
 import { THREAD_SUBSCRIPTIONS, type ThreadSubscriptionRow } from '../projections/thread-subscriptions.projector.js';
 import { contextOf } from '../worker/requester-context.js';
@@ -93,7 +92,7 @@ export class ThreadSubscriptions {
   async #change(requester: Requester, thread: ThreadOfRoom, decide: DecideOnThread): Promise<void> {
     const stream = threadsStream(requester.userId);
     const { state: seen, position } = await this.#streams.load(stream);
-    await this.#seesViews(position);
+    await awaitShown(this.views, THREAD_SUBSCRIPTIONS.name, position, 'the list of threads');
     const before = await THREAD_SUBSCRIPTIONS.get(this.views, [requester.userId, thread.room_id, thread.root]);
     const drafts = (await decide(before, this.clock.now())).map(draftOf);
     await this.views.confirm();
@@ -107,12 +106,5 @@ export class ThreadSubscriptions {
       contextOf(requester),
     );
     await this.views.whenProcessed(executed.position, [THREAD_SUBSCRIPTIONS.name]);
-  }
-
-  async #seesViews(position: Position): Promise<void> {
-    await this.views.whenProcessed(position, [THREAD_SUBSCRIPTIONS.name]);
-    if (this.views.position([THREAD_SUBSCRIPTIONS.name]) < position) {
-      throw new ViewsUnavailable('the views do not show the threads as they are now');
-    }
   }
 }
