@@ -4,6 +4,7 @@ import { AdminModule } from '#admin/admin.module';
 import { DevicesModule } from '#devices/devices.module';
 import { DirectoryModule } from '#directory/directory.module';
 import { EphemeralModule } from '#ephemeral/ephemeral.module';
+import { FederationModule } from '#federation/federation.module';
 import { HttpModule } from '#http/http.module';
 import { ProcessesModule } from '#processes/processes.module';
 import { PushModule } from '#push/push.module';
@@ -29,6 +30,7 @@ export class AppModule {
         DirectoryModule,
         EphemeralModule,
         SyncModule,
+        FederationModule,
         PushModule,
         AdminModule,
         ProcessesModule,

@@ -1,13 +1,6 @@
 import type { UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-
-/** The server of a user cannot be asked, or does not answer. */
-export class PeerUnavailable extends Error {
-  constructor(reason: string, options?: ErrorOptions) {
-    super(reason, options);
-    this.name = 'PeerUnavailable';
-  }
-}
+import { PeerUnavailable } from '#kernel/peer-errors';
 
 /** What is asked of other servers about their users' devices: federation implements it. */
 export interface DeviceListPeers {

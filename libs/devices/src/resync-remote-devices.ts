@@ -2,11 +2,12 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@ne
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { LruCache } from '#kernel/lru-cache';
+import { PeerUnavailable } from '#kernel/peer-errors';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { decideListed } from './decide/remote-devices.js';
-import { DEVICE_LIST_PEERS, type DeviceListPeers, PeerUnavailable } from './device-list-peers.js';
+import { DEVICE_LIST_PEERS, type DeviceListPeers } from './device-list-peers.js';
 import type { RemoteDevicesListed } from './facts/remote-device-facts.js';
 import { MISSED_LISTS } from './projections/remote-devices.projector.js';
 import { parseRemoteDevices } from './receive/parse-remote-devices.js';
