@@ -8,7 +8,7 @@ import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, formatUnread, listRoomAccountData, mayHaveOlder, showsRowOrState } from './room-sections.js';
 import { isSoAtEnd, readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
-import { readWindow, type TimelineWindow } from './timeline-window.js';
+import { changingRows, readWindow, type TimelineWindow } from './timeline-window.js';
 
 /** Answers for rooms that the user is in: `rooms.join`. */
 @Injectable()
@@ -28,7 +28,7 @@ export class JoinedRooms {
       room.isFull ||
       window.limited ||
       window.isResolved ||
-      (await changesSummary(views, room.roomId, [...window.shown, ...window.hidden]));
+      (await changesSummary(views, room.roomId, changingRows(window)));
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
     const states = await readStatePart(views, room, window, summary?.heroes ?? []);
     const ephemeral = await this.#ephemeral(room);
@@ -40,7 +40,7 @@ export class JoinedRooms {
       `"ephemeral":{"events":[${ephemeral.join()}]},"account_data":{"events":[${data.join()}]},` +
       `${formatUnread(await this.unread.read(room), filter.unreadThreads)}}`;
     const parts = [window.shown, states, ephemeral, data];
-    return { json, isNews: room.isFull || window.limited || parts.some((part) => part.length > 0) };
+    return { json, isNews: isSummaryNew || parts.some((part) => part.length > 0) };
   }
 
   async #window(room: RoomContext): Promise<TimelineWindow> {

@@ -89,6 +89,7 @@ export class LeftRooms {
     return {
       shown: [...stay.shown, ...told],
       hidden: [...stay.hidden, ...own.filter((row) => !told.includes(row))],
+      redactions: stay.redactions,
       limited: stay.limited || told.length < wanted.length || mayHaveOlder(room),
       isResolved: stay.isResolved,
     };
@@ -99,7 +100,7 @@ export class LeftRooms {
     const wanted = await filterRows(filter.timeline, reader, own);
     const shown = wanted.slice(0, filter.timelineLimit);
     const hidden = own.filter((row) => !shown.includes(row));
-    return { shown, hidden, limited: shown.length < wanted.length, isResolved: false };
+    return { shown, hidden, redactions: [], limited: shown.length < wanted.length, isResolved: false };
   }
 
   /** Who was never in the room is told nothing of its state but what became of them, where they do not learn it from the timeline. */

@@ -1,9 +1,8 @@
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { MEMBERS, ROOM_COUNTS, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
-import { ROOMS } from '#rooms/projections/room-summary.projector';
+import { type RoomSummary, ROOMS } from '#rooms/projections/room-summary.projector';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { findRowsById } from '#rooms/reading/event-rows';
 
 /** What helps a client to show a room that has no name: client-server API, "Syncing", `summary`. */
 export interface SummaryPart {
@@ -17,22 +16,20 @@ const HEROES = 5;
 const CANDIDATES = 200;
 
 /** The state events that can change a summary. */
-const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
+export const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
 
 /** Whether one of these events can have changed the summary of their room. */
 export async function changesSummary(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<boolean> {
-  if (rows.some(({ header }) => header.stateKey !== undefined && SUMMARISED.has(header.type))) return true;
-  const redacted = await redactedTypes(views, roomId, rows);
-  return redacted.some((type) => SUMMARISED.has(type));
+  if (rows.some(isSummarised)) return true;
+  const redacted = redactedBy(rows);
+  if (redacted.size === 0) return false;
+  const room = await ROOMS.get(views, [roomId]);
+  return room !== undefined && isFromAny(room, SUMMARISED, redacted);
 }
 
-/** The types of what a room and those in it are called by that was redacted by one of these events: no state event says so. */
-export async function redactedTypes(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<string[]> {
-  const redacted = redactedBy(rows);
-  if (redacted.size === 0) return [];
-  const from = Object.entries((await ROOMS.get(views, [roomId]))?.from ?? {});
-  const types = from.filter(([, eventId]) => eventId !== undefined && redacted.has(eventId)).map(([type]) => type);
-  return (await redactsMember(views, roomId, redacted)) ? [...types, 'm.room.member'] : types;
+/** Whether a state event can have changed the summary of its room. */
+export function isSummarised({ header: { type, stateKey } }: TimelineRow): boolean {
+  return stateKey !== undefined && SUMMARISED.has(type);
 }
 
 /** What some events redact. */
@@ -40,15 +37,14 @@ export function redactedBy(rows: readonly TimelineRow[]): ReadonlySet<string> {
   return new Set(rows.flatMap(({ header }) => header.redacts ?? []));
 }
 
-/** Whether any of some events is by what somebody is in the room now. */
-async function redactsMember(views: Views, roomId: RoomId, redacted: ReadonlySet<string>): Promise<boolean> {
-  const found = await findRowsById(views, roomId, [...redacted] as EventId[]); // of what is none there is nothing
-  const userIds = found.flatMap((row) => (row?.header.membership === undefined ? [] : (row.header.stateKey as UserId)));
-  const members = await MEMBERS.getMany(
-    views,
-    userIds.map((userId) => [roomId, userId]),
-  );
-  return members.some((member) => member !== undefined && redacted.has(member.event_id));
+/** Whether any of some events is by what a room has its name, or whatever else of one of some types: no state event says so. */
+export function isFromAny(
+  { from }: Pick<RoomSummary, 'from'>,
+  types: Iterable<string>,
+  redacted: ReadonlySet<string>,
+): boolean {
+  for (const type of types) if (redacted.has(from[type] ?? '')) return true;
+  return false;
 }
 
 /** The summary of a room as it is now. Heroes only where it has neither a name nor an alias to be called by. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EventId, RoomId } from '#kernel/ids';
 import { positionOf } from '#testing/position-of';
 import type { Row, ScanOptions } from '#read-models/read-model-store';
-import { timelineRowOf } from '#rooms/projections/make-row';
+import { timelineRowOf, waitingRowOf } from '#rooms/projections/make-row';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { MemoryReadModels } from '#testing/memory-read-models';
 import { RecentRows } from './recent-rows.js';
@@ -57,6 +57,20 @@ describe('readWindow', () => {
     expect(ids(shown)).toEqual([97, 98]);
     expect(ids(hidden).at(-1)).toBe(198);
     expect(limited).toBe(true);
+  });
+
+  it('keeps hidden redactions that took effect, apart from the state', async () => {
+    const store = await timelineOf(3);
+    const pdu = { type: 'm.room.redaction', sender: '@a:x', origin_server_ts: 0, depth: 4, content: {}, redacts: '$3' };
+    for (const at of [4, 5]) {
+      const [event_id, position] = [`$${at}` as EventId, positionOf(at)];
+      const row = timelineRowOf({ event_id, position, pdu, visibility: 'shared', room_version: '10', lenient: false });
+      await store.write([{ collection: 'timeline', key: [room, position], value: waitingRowOf(row, at === 5) }]);
+    }
+    const window = (shows: boolean) =>
+      readWindow(new RecentRows(store, room, positionOf(5), 6), { after: undefined, limit: 9, shows: () => shows });
+    const [shown, hidden] = [await window(true), await window(false)];
+    expect([ids(shown.redactions), ids(hidden.redactions), ids(hidden.hidden)]).toEqual([[], [4], [3]]);
   });
 
   it('begins after an event whose state key has a hidden one last, for who folds the state from it', async () => {

@@ -7,6 +7,8 @@ export interface TimelineWindow {
   readonly shown: readonly TimelineRow[];
   /** State events of the same stretch that are not shown: the filter or the visibility is against it. */
   readonly hidden: readonly TimelineRow[];
+  /** Redactions of it that took effect and are not shown either: what they took from the state no other event says. */
+  readonly redactions: readonly TimelineRow[];
   /** Whether there is more to show before it. */
   readonly limited: boolean;
   /** Somewhere in it the room's current state changed otherwise than the events of the timeline say. */
@@ -35,6 +37,7 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
   const { after, limit, shows, isSo } = options;
   const shown: TimelineRow[] = [];
   const hidden: TimelineRow[] = [];
+  const redactions: TimelineRow[] = [];
   let limited = false;
   let isResolved = false;
   for (let i = 0; ; i++) {
@@ -49,6 +52,7 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
     const isForked: boolean = isResolved || row.header.isResolved === true;
     if (!(typeof isShown === 'boolean' ? isShown : await isShown)) {
       if (row.header.stateKey !== undefined) hidden.push(row);
+      if (row.header.redacts !== undefined && row.header.isWaiting !== true) redactions.push(row);
     } else if (shown.length === limit || (isSo !== undefined && !isForked && isReplaced(row, shown, hidden))) {
       limited = true;
       break;
@@ -63,7 +67,13 @@ export async function readWindow(recent: RecentRows, options: WindowOptions): Pr
       break;
     }
   }
-  return { shown: shown.toReversed(), hidden: hidden.toReversed(), limited, isResolved };
+  for (const rows of [shown, hidden, redactions]) rows.reverse();
+  return { shown, hidden, redactions, limited, isResolved };
+}
+
+/** The events of a stretch that may have changed what its room is called and who is in it, shown or not. */
+export function changingRows({ shown, hidden, redactions }: TimelineWindow): TimelineRow[] {
+  return [...shown, ...hidden, ...redactions];
 }
 
 /** Whether the last event of the same state key, among later ones, newest first, is a hidden one. */

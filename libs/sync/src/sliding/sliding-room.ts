@@ -1,13 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { compileSyncFilter, type SyncFilter } from '../filters/sync-filter.js';
 import { RECEIPTS } from '#ephemeral/projections/receipts.projector';
-import type { RoomId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
-import { MEMBERS } from '#rooms/projections/membership.projector';
-import { ROOMS } from '#rooms/projections/room-summary.projector';
-import { contentOfRow, type TimelineRow } from '#rooms/projections/timeline-row';
-import { findStateRowAtEnd } from '#rooms/queries/stay-end';
+import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { listStateChanges } from '#rooms/queries/past-state';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
@@ -17,12 +13,12 @@ import { renderState, renderTimeline } from '../parts/render-rows.js';
 import type { RoomContext } from '../parts/room-context.js';
 import { prevBatchOf, showsRowOrState } from '../parts/room-sections.js';
 import { readStatePart } from '../parts/state-part.js';
-import { changesSummary, readSummary, redactedBy, redactedTypes } from '../parts/summary-part.js';
 import { readWindow, type TimelineWindow } from '../parts/timeline-window.js';
 import { isEndUnheard, type MembershipOver, membershipBefore, membershipOver } from '../streams/membership-over.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
-import type { Hero, RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
+import { namesAtEnd, namesNow } from './room-names.js';
+import type { RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
 import type { SelectedRoom } from './select-rooms.js';
 import type { ToldRoom } from './told-state.js';
 import type { WantedState } from './wanted-state.js';
@@ -113,7 +109,9 @@ export class SlidingRooms {
     const told = { ...window, shown: shown.shown };
     const named = isFull ? state.namedMembers : [];
     const states = await readStatePart(this.views, room, told, named, keepsRow(state, told, isFull));
-    const isNews = isFull || window.limited || window.shown.length > 0 || states.length > 0;
+    const names = await namesNow(this.views, room, window, states);
+    const isSaid = window.limited || window.shown.length > 0 || states.length > 0;
+    const isNews = isFull || isSaid || Object.keys(names).length > 0;
     const hasRead = !isNews && after !== undefined && (await this.#hasReadSince(room, after));
     if (!isNews && !hasRead) return undefined;
     const unread = (await this.unread.read({ ...room, sync })).get('main') ?? NOTHING_UNREAD;
@@ -121,7 +119,7 @@ export class SlidingRooms {
     const contents: RoomContents = {
       initial: isNew,
       unread,
-      ...(await this.#summary(room, window, states)),
+      ...names,
       state: await renderState(states, room),
       gone: await this.#gone(room, window, state),
       timeline: await this.#timeline(room, shown, shown !== window),
@@ -145,34 +143,6 @@ export class SlidingRooms {
     );
   }
 
-  /** What a room is called, and how many are in it, as far as that may have changed. */
-  async #summary(
-    { roomId, isFull, sync }: RoomContext,
-    { shown, hidden, limited, isResolved }: TimelineWindow,
-    states: readonly TimelineRow[],
-  ): Promise<Pick<RoomContents, 'name' | 'avatar' | 'heroes' | 'joined' | 'invited'>> {
-    const changed = [...shown, ...hidden, ...states];
-    const isAnew = isFull || limited || isResolved;
-    const redacted = isAnew ? [] : await redactedTypes(this.views, roomId, changed);
-    const isQuiet = redacted.length === 0 && changed.every(({ header }) => header.stateKey === undefined);
-    if (!isAnew && isQuiet) return {};
-    const changes = (type: string): boolean =>
-      isAnew || redacted.includes(type) || changed.some(({ header }) => header.type === type);
-    const room = await ROOMS.get(this.views, [roomId]);
-    const names = {
-      ...(changes('m.room.name') ? { name: room?.name ?? null } : {}),
-      ...(changes('m.room.avatar') ? { avatar: room?.avatar_url ?? null } : {}),
-    };
-    if (!isAnew && !(await changesSummary(this.views, roomId, changed))) return names;
-    const { heroes, joined, invited } = await readSummary(this.views, roomId, sync.requester.userId);
-    return {
-      ...names,
-      joined,
-      invited,
-      ...(heroes === undefined ? {} : { heroes: await this.#heroes(roomId, heroes) }),
-    };
-  }
-
   async #timeline(room: RoomContext, { shown, limited }: TimelineWindow, isExpanded: boolean): Promise<RoomTimeline> {
     const { sync, isFull, upTo } = room;
     const since = sync.since?.position;
@@ -189,18 +159,6 @@ export class SlidingRooms {
   async #hasReadSince({ roomId, sync, upTo }: RoomContext, after: Position): Promise<boolean> {
     const rows = await RECEIPTS.scan(this.views, { prefix: [roomId, sync.requester.userId], limit: MOST_RECEIPTS });
     return rows.some(({ value }) => value.pos > after && value.pos <= upTo);
-  }
-
-  async #heroes(roomId: RoomId, heroes: readonly Hero['user_id'][]): Promise<Hero[]> {
-    const rows = await MEMBERS.getMany(
-      this.views,
-      heroes.map((userId) => [roomId, userId]),
-    );
-    return heroes.map((userId, i) => ({
-      user_id: userId,
-      displayname: rows[i]?.displayname,
-      avatar_url: rows[i]?.avatar_url,
-    }));
   }
 
   /** Keys that resolution left to nothing: no event says so. */
@@ -236,27 +194,6 @@ export class SlidingRooms {
     };
     return { membership: departure.over.last.membership, contents, stripped: undefined };
   }
-}
-
-/** What a room was called when a stay in it ended, as far as its client may not know that. */
-async function namesAtEnd(
-  { room, over }: Departure,
-  { shown, hidden, limited, isResolved }: TimelineWindow,
-  states: readonly TimelineRow[],
-  isFull: boolean,
-): Promise<Pick<RoomContents, 'name' | 'avatar'>> {
-  const changed = [...shown, ...hidden, ...states];
-  const redacted = redactedBy(changed);
-  const isAnew = isFull || limited || isResolved;
-  const textAtEnd = async (type: string, key: string): Promise<string | null | undefined> => {
-    const isChanged = isAnew || changed.some(({ header }) => header.type === type);
-    if (!isChanged && redacted.size === 0) return undefined;
-    const row = await findStateRowAtEnd(room, over.last.left, [type, '']);
-    if (!isChanged && (row === undefined || !redacted.has(row.header.eventId))) return undefined;
-    const text = row && contentOfRow(row)[key];
-    return typeof text === 'string' && text !== '' ? text : null;
-  };
-  return { name: await textAtEnd('m.room.name', 'name'), avatar: await textAtEnd('m.room.avatar', 'url') };
 }
 
 /** Whether of all of the state no more members are read than are needed. */

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SlidingClient, StableSlidingClient } from '#testing/sliding-client';
+import { roomPath, SyncApp, type SyncUser } from '#testing/sync-app';
+
+/** What a redaction takes away is told to who is not shown the redaction: of somebody they ignore, or that their filter leaves out. */
+
+let app: SyncApp;
+let alice: SyncUser;
+let bob: SyncUser;
+let carol: SyncUser;
+let count = 0;
+
+beforeAll(async () => {
+  app = await SyncApp.start();
+  [alice, bob, carol] = [await app.register('alice'), await app.register('bob'), await app.register('carol')];
+  await alice.ok('PUT', `/user/${alice.userId}/account_data/m.ignored_user_list`, {
+    ignored_users: { [bob.userId]: {} },
+  });
+});
+afterAll(() => app.close());
+
+const LISTING = { lists: { all: { range: [0, 19], required_state: {}, timeline_limit: 9 } } };
+const OLD_LISTING = { lists: { all: { ranges: [[0, 19]], required_state: [], timeline_limit: 9 } } };
+
+/** A room of bob's with alice and carol in it. */
+async function sharedRoom(): Promise<string> {
+  const room = await bob.createRoom({ preset: 'public_chat' });
+  await carol.join(room);
+  await alice.join(room);
+  return room;
+}
+
+const redact = (room: string, event: string, by = bob): Promise<unknown> =>
+  by.ok('PUT', `${roomPath(room)}/redact/${encodeURIComponent(event)}/r${count++}`, {});
+
+const callHer = (room: string, displayname: string): Promise<string> =>
+  carol.setState(room, 'm.room.member', { membership: 'join', displayname }, carol.userId);
+
+async function aliasOf(room: string): Promise<string> {
+  const alias = `#hidden${count++}:${bob.userId.split(':').slice(1).join(':')}`;
+  await bob.ok('PUT', `/directory/room/${encodeURIComponent(alias)}`, { room_id: room });
+  return bob.setState(room, 'm.room.canonical_alias', { alias });
+}
+
+const heroes = (...names: (string | undefined)[]): object[] =>
+  [bob, carol].map(({ userId }, i) =>
+    expect.objectContaining(names[i] === undefined ? { user_id: userId } : { user_id: userId, displayname: names[i] }),
+  );
+
+interface Taken {
+  /** Sets it, and answers the event that does. */
+  set(room: string): Promise<string>;
+  /** What is told of the room once that event is redacted. */
+  readonly told: object;
+}
+
+const TAKEN: Readonly<Record<string, Taken>> = {
+  name: { set: (room) => bob.setState(room, 'm.room.name', { name: 'pub' }), told: { name: null } },
+  avatar: { set: (room) => bob.setState(room, 'm.room.avatar', { url: 'mxc://x/y' }), told: { avatar: null } },
+  'canonical alias': { set: aliasOf, told: { joined_count: 3 } },
+  "hero's name": { set: (room) => callHer(room, 'Caz'), told: {} },
+};
+
+describe('a redaction by somebody whom the reader ignores', () => {
+  it.each(Object.entries(TAKEN))(
+    'tells sliding sync what became of the %s, and is not told itself',
+    async (what, taken) => {
+      const room = await sharedRoom();
+      const event = await taken.set(room);
+      const [client, old] = [new StableSlidingClient(alice), new SlidingClient(alice, 'old')];
+      await client.next(LISTING);
+      await old.next(OLD_LISTING);
+      const [waiting, waitingOld] = [client.next(LISTING, 30_000), old.next(OLD_LISTING, 30_000)];
+      await redact(room, event);
+      for (const { rooms } of [await waiting, await waitingOld]) {
+        expect(Object.keys(rooms)).toEqual([room]);
+        expect(rooms[room].timeline ?? []).toEqual([]);
+        expect(rooms[room]).not.toHaveProperty('initial', true);
+      }
+      const told = (await waiting).rooms[room];
+      expect(told).toMatchObject(taken.told);
+      if (what !== 'avatar') expect(told.heroes).toEqual(heroes());
+      for (const hero of told.heroes ?? []) expect(hero.displayname).not.toBe('Caz');
+      expect((await client.next(LISTING)).rooms).toEqual({});
+    },
+  );
+
+  it('tells who was put out of the room since that it had lost its name and avatar', async () => {
+    const room = await sharedRoom();
+    const events = [await TAKEN['name']!.set(room), await TAKEN['avatar']!.set(room)];
+    const client = new StableSlidingClient(alice);
+    await client.next(LISTING);
+    for (const event of events) await redact(room, event);
+    await bob.ok('POST', `${roomPath(room)}/kick`, { user_id: alice.userId });
+    const { rooms } = await client.next(LISTING);
+    expect(rooms[room]).toMatchObject({ membership: 'leave', limited: false, name: null, avatar: null });
+  });
+
+  it('that takes nothing which is told of a room is no news', async () => {
+    const room = await sharedRoom();
+    await bob.setState(room, 'm.room.name', { name: 'pub' });
+    const events = [
+      await carol.send(room, 'rude'),
+      await bob.setState(room, 'm.room.topic', { topic: 'rude' }),
+      await callHer(room, 'Rude'), // who is no hero of a room with a name
+      await bob.setState(room, 'm.room.name', { name: 'rude' }),
+      await bob.setState(room, 'm.room.name', { name: 'pub' }),
+    ];
+    const client = new StableSlidingClient(alice);
+    await client.next(LISTING);
+    const { next_batch: since } = await alice.sync();
+    for (const event of events.slice(0, 4)) await redact(room, event);
+    expect((await client.next(LISTING)).rooms).toEqual({});
+    expect(await alice.sync({ since })).not.toHaveProperty('rooms');
+  });
+
+  it.each(['name', 'canonical alias'])('tells /sync the summary of a room that has lost its %s', async (what) => {
+    const room = await sharedRoom();
+    const event = await TAKEN[what]!.set(room);
+    const { next_batch: since } = await alice.sync();
+    const waiting = alice.sync({ since, timeout: 30_000 });
+    await redact(room, event);
+    const { rooms } = await waiting;
+    expect(rooms.join[room].summary).toMatchObject({ 'm.heroes': [bob.userId, carol.userId] });
+    expect([rooms.join[room].timeline.events, rooms.join[room].state.events]).toEqual([[], []]);
+  });
+});
+
+describe('a filter for messages alone', () => {
+  const filter = JSON.stringify({ room: { timeline: { types: ['m.room.message'] }, state: { types: [] } } });
+
+  it('leaves the summary of a room whose name was redacted', async () => {
+    const room = await sharedRoom();
+    const event = await TAKEN['name']!.set(room);
+    const { next_batch: since } = await carol.sync({ filter });
+    const waiting = carol.sync({ since, filter, timeout: 30_000 });
+    await redact(room, event);
+    expect((await waiting).rooms.join[room]).toMatchObject({
+      summary: { 'm.heroes': [bob.userId, alice.userId] },
+      timeline: { events: [], limited: false },
+    });
+  });
+
+  it('leaves how many are in a room that somebody joined', async () => {
+    const room = await sharedRoom();
+    const { next_batch: since } = await carol.sync({ filter });
+    const waiting = carol.sync({ since, filter, timeout: 30_000 });
+    await (await app.register(`dave${count++}`)).join(room);
+    expect((await waiting).rooms.join[room].summary).toMatchObject({ 'm.joined_member_count': 4 });
+  });
+});
