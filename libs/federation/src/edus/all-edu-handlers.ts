@@ -1,0 +1,15 @@
+import type { FactoryProvider, Type } from '@nestjs/common';
+import { EDU_HANDLERS, type EduHandler } from './edu-handlers.js';
+
+/** Every handler of EDUs there is: to add one is to write its file, and to put its class into this list. */
+const ALL: readonly Type<EduHandler>[] = [];
+
+/** They and their list, for FederationModule. */
+export const EDU_PROVIDERS = [
+  ...ALL,
+  {
+    provide: EDU_HANDLERS,
+    inject: [...ALL],
+    useFactory: (...handlers: EduHandler[]): readonly EduHandler[] => handlers,
+  } satisfies FactoryProvider<readonly EduHandler[]>,
+];
