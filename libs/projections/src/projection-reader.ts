@@ -4,6 +4,7 @@ import { LogPutBack } from '#event-store/event-store-errors';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { messageOf } from '#kernel/message-of';
 import { type Position, START } from '#kernel/position';
+import { SharedRuns } from '#kernel/shared-runs';
 import { type Checkpoint, readStanding } from './projection-records.js';
 import { firstRecord, Projection } from './projection.js';
 import { readAhead } from './read-ahead.js';
@@ -27,10 +28,8 @@ export class ProjectionReader {
   readonly #failures: ToldFailures;
   readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
-  /** Settles with the look under way. */
-  #looking: Promise<unknown> = Promise.resolve();
-  /** The look after it, which has not begun. */
-  #nextLook: Promise<Checkpoint | undefined> | undefined;
+  /** One look after another: an answer that comes after that of a later look tells of less, as views do that are made anew. */
+  readonly #looks = new SharedRuns(() => this.#look());
   /** The first fact that it has heard of and the views did not have yet: it has told all before. */
   #next: Position = START;
 
@@ -52,7 +51,7 @@ export class ProjectionReader {
 
   /** Takes up what is stored. Answers whether it is of this log, and today's queries can read it. */
   async begin(): Promise<boolean> {
-    const checkpoint = await this.#look();
+    const checkpoint = await this.#looks.run();
     if (checkpoint === undefined) return false;
     this.progress.moveTo(checkpoint.position);
     this.progress.settle();
@@ -64,7 +63,7 @@ export class ProjectionReader {
 
   /** As `Views.confirm`, of what another process may be making anew. */
   async confirm(): Promise<void> {
-    if ((await this.#look()) === undefined) throw new ViewsUnavailable('the views are made anew');
+    if ((await this.#looks.run()) === undefined) throw new ViewsUnavailable('the views are made anew');
   }
 
   /** Follows until `end` or `leave`. */
@@ -138,7 +137,7 @@ export class ProjectionReader {
 
   async #lookSafely(): Promise<Checkpoint | undefined> {
     try {
-      return await this.#look();
+      return await this.#looks.run();
     } catch (error) {
       this.lastError = messageOf(error);
       return undefined;
@@ -146,24 +145,10 @@ export class ProjectionReader {
   }
 
   /**
-   * One look after another, and whoever asks meanwhile shares the next: an answer that comes after that of a later look tells of less,
-   * as views do that are made anew.
-   */
-  #look(): Promise<Checkpoint | undefined> {
-    this.#nextLook ??= this.#looking.then(() => {
-      this.#nextLook = undefined;
-      const look = this.#lookNow();
-      this.#looking = look.catch(() => {});
-      return look;
-    });
-    return this.#nextLook;
-  }
-
-  /**
    * Looks where the writer is. Undefined while the views are of no log, or of another, or lack what they had: they are being made
    * anew, and rows that are not there yet look like rows that never were.
    */
-  async #lookNow(): Promise<Checkpoint | undefined> {
+  async #look(): Promise<Checkpoint | undefined> {
     const { projectors, readModels } = this.parts;
     const { checkpoint, records } = await readStanding(readModels, projectors);
     this.isForeign = checkpoint !== undefined && checkpoint.log !== null && checkpoint.log !== this.logId;

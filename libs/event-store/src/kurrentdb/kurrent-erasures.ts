@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BinaryEventData, ResolvedEvent } from '@kurrent/kurrentdb-client';
+import { SharedRuns } from '#kernel/shared-runs';
 import type { RecordedFact } from '../event-store.js';
 import { eraseTail } from '../seal-facts.js';
 import { errorKind } from './transient.js';
@@ -37,8 +38,8 @@ type Read = (from: number) => AsyncIterable<ResolvedEvent>;
 export class KurrentErasures {
   readonly #lacks = new Map<string, Lack>();
   #next = 0;
-  #reading: Promise<void> | undefined;
-  #waiting: Promise<void> | undefined;
+  /** One that is under way may have passed the end already. */
+  readonly #readings = new SharedRuns(() => this.#readOn());
 
   constructor(
     /** What the stream of erasures is called on the server: no fact is ever in it. */
@@ -55,16 +56,8 @@ export class KurrentErasures {
   }
 
   /** Settles when all is known that was erased before the call, in whatever process. */
-  async catchUp(): Promise<void> {
-    // One that is under way may have passed the end already.
-    this.#waiting ??= (this.#reading ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => {
-        this.#waiting = undefined;
-        this.#reading = this.#readOn();
-        return this.#reading;
-      });
-    return this.#waiting;
+  catchUp(): Promise<void> {
+    return this.#readings.run();
   }
 
   /** Takes what is told of the stream of erasures, perhaps not for the first time; false where the event is of another stream. */
