@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
+import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { DeviceId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import { positionOf } from '#testing/position-of';
@@ -10,6 +11,7 @@ import type { Accounts } from '../accounts.js';
 import { type Account, NO_ACCOUNT } from '../decide/account.js';
 import type { DeviceRecord } from '../decide/device-tokens.js';
 import { KnownTokens } from './known-tokens.js';
+import { REFRESH_TOKENS } from '../projections/devices.projector.js';
 import type { TokenConfirmation } from './token-confirmation.js';
 
 const alice = '@alice:example.org' as UserId;
@@ -57,7 +59,7 @@ describe('known tokens', () => {
     ]);
     at = AT_END;
     behind = new Set(['tokens', 'accounts', 'devices']);
-    inLog = {};
+    [devices, inLog] = [[], {}];
     areThere = async () => {};
     const views = {
       position: (collections: readonly string[]) => (collections.some((name) => behind.has(name)) ? at : AT_END),
@@ -150,8 +152,54 @@ describe('known tokens', () => {
     };
     expect((await tokens.requesterOf('good')).userId).toBe(alice);
     await expect(tokens.requesterOf('bad')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
-    head = () => Promise.reject(new Error('the log is away'));
-    await expect(tokens.requesterOf('worse')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+  });
+
+  it('are not told to be none while the log is away, which may have just been told of them', async () => {
+    head = () => Promise.reject(new EventStoreUnavailable('a node is dead'));
+    await expect(tokens.requesterOf('new')).rejects.toBeInstanceOf(EventStoreUnavailable);
+    await expect(tokens.getRow(REFRESH_TOKENS, hashSecret('new'))).rejects.toBeInstanceOf(EventStoreUnavailable);
+    expect((await tokens.requesterOf('good')).userId).toBe(alice);
+  });
+
+  it('have the end of the log read once for many that nobody knows, and after they came', async () => {
+    const looks: (() => void)[] = [];
+    head = () => new Promise((resolve) => looks.push(() => resolve(START)));
+    const ask = (token: string): Promise<unknown> => tokens.requesterOf(token).catch(({ errcode }) => errcode);
+    const first = ask('bad');
+    await new Promise(setImmediate);
+    const others = ['worse', 'worst', 'none'].map(ask);
+    await new Promise(setImmediate);
+    expect(looks).toHaveLength(1);
+    looks[0]!();
+    expect(await first).toBe('M_UNKNOWN_TOKEN');
+    await new Promise(setImmediate);
+    expect(looks).toHaveLength(2);
+    looks[1]!();
+    expect(await Promise.all(others)).toEqual(Array.from({ length: 3 }, () => 'M_UNKNOWN_TOKEN'));
+  });
+
+  it('are as the log has them where views of accounts are paused while those of devices are waited for', async () => {
+    const row = `tokens ${hashSecret('good')}`;
+    const value = rows.get(row)!;
+    rows.delete(row);
+    rows.delete(`accounts ${alice}`);
+    devices = [['D' as DeviceId, JSON.parse(rows.get(`devices ${alice} D`)!)]];
+    tokens.begin(positionOf(7));
+    [at, head] = [positionOf(7), async () => positionOf(8)];
+    whileWaiting = () => {
+      behind = new Set(['accounts']);
+      rows.set(row, value);
+      tokens.hear([{ ...fact('device-added'), position: positionOf(8) }]);
+    };
+    expect((await tokens.requesterOf('good')).userId).toBe(alice);
+    expect(tokens.numbers.size).toBe(0);
+  });
+
+  it('are as the log has them where views of accounts lack what those of devices have, and nobody told of it yet', async () => {
+    rows.delete(`accounts ${alice}`);
+    devices = [['D' as DeviceId, JSON.parse(rows.get(`devices ${alice} D`)!)]];
+    expect((await tokens.requesterOf('good')).userId).toBe(alice);
+    expect(tokens.numbers.size).toBe(0);
   });
 
   it.each(['tokens', 'accounts', 'devices'])(

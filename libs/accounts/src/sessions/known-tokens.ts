@@ -7,6 +7,7 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { MatrixError } from '#kernel/matrix-error';
 import { type Position, START } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import { SharedRuns } from '#kernel/shared-runs';
 import type { Collection } from '#projections/collection';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
@@ -30,9 +31,8 @@ interface KnownToken {
   lastSeen: number;
 }
 
-/** The account that a token is of, and its device where that is there. */
+/** The account that a token is of. */
 interface Holder {
-  readonly device: DeviceRecord | undefined;
   readonly isAdmin: boolean;
   readonly isGuest: boolean;
 }
@@ -63,6 +63,8 @@ export class KnownTokens implements AccessTokens, Listener {
   readonly reads = [TOKENS.name, ACCOUNTS.name, DEVICES.name];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #hashesOf = new Map<UserId, Set<string>>();
+  /** PERF: whoever comes with tokens that nobody knows has the log read for all of them, one time after another. */
+  readonly #heads = new SharedRuns(() => this.store.head());
   readonly #log = new Logger('tokens');
   #forgotten = 0;
   #heard: Position = START;
@@ -93,8 +95,8 @@ export class KnownTokens implements AccessTokens, Listener {
 
   /**
    * What the views say of a token, of whichever kind. Throws M_UNKNOWN_TOKEN where there is none; but ViewsUnavailable where they lack what
-   * the log has, and it may be new, or were dropped a moment ago: a client that hears that there is none ends its session, and lets go of
-   * its keys.
+   * the log has, and it may be new, or were dropped a moment ago, and as the log does where that is away: a client that hears that there
+   * is none ends its session, and lets go of its keys.
    */
   async getRow<R>(collection: Collection<readonly [hash: string], R>, hash: string): Promise<R> {
     const at = this.views.position([collection.name]);
@@ -147,9 +149,9 @@ export class KnownTokens implements AccessTokens, Listener {
     return row;
   }
 
-  /** The last fact that there is. A log that is away has nothing new. */
+  /** The last fact that there is. */
   async #newest(): Promise<Position> {
-    const head = await this.store.head().catch(() => START);
+    const head = await this.#heads.run();
     return head > this.#heard ? head : this.#heard;
   }
 
@@ -174,11 +176,10 @@ export class KnownTokens implements AccessTokens, Listener {
 
   async #lookUp(hash: string): Promise<KnownToken> {
     const before = this.#forgotten;
-    const isBehind = this.#areBehind;
     const row = await this.getRow(TOKENS, hash);
     const { user: userId, device: deviceId } = row;
-    const holder = isBehind ? await this.#holderInLog(userId, deviceId) : await this.#holder(userId, deviceId);
-    if (holder === undefined || !hasToken(holder.device, hash)) return this.#refuse();
+    const viewed = this.#areBehind ? undefined : await this.#holder(userId, deviceId, hash);
+    const holder = viewed ?? (await this.#holderInLog(userId, deviceId, hash)) ?? (await this.#refuse());
     const { isAdmin, isGuest } = holder;
     const requester: Requester = Object.freeze({ userId, deviceId, isAdmin, isGuest, requestId: '' });
     const known: KnownToken = {
@@ -189,22 +190,27 @@ export class KnownTokens implements AccessTokens, Listener {
       lastSeen: 0,
     };
     // A fact may have come in while the views were read: then the next request reads them again.
-    if (!isBehind && before === this.#forgotten) this.#remember(hash, known);
+    if (viewed !== undefined && before === this.#forgotten) this.#remember(hash, known);
     return known;
   }
 
-  async #holder(userId: UserId, deviceId: DeviceId): Promise<Holder | undefined> {
+  /** Undefined where the views know of none whose token it is. */
+  async #holder(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
     const [account, device] = await Promise.all([
       ACCOUNTS.get(this.views, [userId]),
       DEVICES.get(this.views, [userId, deviceId]),
     ]);
-    return account && { device, isAdmin: account.admin ?? false, isGuest: account.guest ?? false };
+    if (account === undefined || !hasToken(device, hash)) return undefined;
+    return { isAdmin: account.admin ?? false, isGuest: account.guest ?? false };
   }
 
-  /** Sessions end at once, whatever views are paused: then the log is asked. */
-  async #holderInLog(userId: UserId, deviceId: DeviceId): Promise<Holder | undefined> {
+  /**
+   * As `#holder`. Sessions end at once, whatever views are paused: then the log is asked. And none ends for views of accounts that do not
+   * have yet what those of its token have: before anybody is refused the log is asked, too.
+   */
+  async #holderInLog(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
     const { exists, devices, admin, guest } = await this.accounts.load(userId);
-    return exists ? { device: devices.get(deviceId), isAdmin: admin, isGuest: guest } : undefined;
+    return exists && hasToken(devices.get(deviceId), hash) ? { isAdmin: admin, isGuest: guest } : undefined;
   }
 
   #remember(hash: string, known: KnownToken): void {
