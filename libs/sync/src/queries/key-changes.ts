@@ -9,7 +9,8 @@ import { StreamMoments } from '../streams/stream-moments.js';
 
 /**
  * What /sync would tell of device lists between two of its tokens: client-server API, "End-to-End Encryption", GET /keys/changes. Throws
- * M_INVALID_PARAM for a token that is none, ViewsUnavailable for one that the views of this process do not come to in some seconds.
+ * M_INVALID_PARAM for a token that is none, ViewsUnavailable for one that the views of this process do not come to in some seconds;
+ * as `StreamMoments.settle`.
  */
 export class KeyChanges extends Query<DeviceListChange> {
   constructor(

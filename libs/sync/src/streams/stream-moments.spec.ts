@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Typing } from '#ephemeral/typing/typing';
+import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import { LogHistory } from '#event-store/log-history';
 import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { Position } from '#kernel/position';
@@ -57,11 +58,16 @@ describe('a token that is ahead of the views', () => {
     expect(waited).toEqual([token.position]);
   });
 
-  it('counts as of now where the log has not got there, or is away', async () => {
+  it('counts as of now where the log has not got there', async () => {
     const token = { position: positionOf(12), typing: NO_TYPING };
     expect(await moments.settle(token)).toEqual({ ...token, position: positionOf(5) });
-    head = () => Promise.reject(new Error('away'));
-    expect(await moments.settle({ ...token, position: positionOf(8) })).toMatchObject({ position: positionOf(5) });
     expect(waited).toEqual([]);
+  });
+
+  it('begins nowhere while the log is away: from now on things would be told twice, from there some perhaps never', async () => {
+    head = () => Promise.reject(new EventStoreUnavailable('a node is dead'));
+    const token = { position: positionOf(8), typing: NO_TYPING };
+    await expect(moments.settle(token)).rejects.toBeInstanceOf(EventStoreUnavailable);
+    expect(await moments.settle({ ...token, position: positionOf(5) })).toMatchObject({ position: positionOf(5) });
   });
 });

@@ -48,7 +48,8 @@ export class StreamMoments {
   /**
    * Where a token begins. One whose position the log has not got to, for it was put back and nobody noticed: now. To refuse it would
    * leave clients asking for ever, to believe it would pass over what comes next. Asked once for each request: asked again, "now" would
-   * be later. One that another process gave, which follows the log faster, is waited for, some seconds at most, and stays what it is.
+   * be later. One that another process gave, which follows the log faster, is waited for, some seconds at most, and stays what it is. Which
+   * of the two it is nobody can tell while the log is away: throws what that throws.
    */
   async settle(token: StreamMoment): Promise<StreamMoment> {
     const position = await this.settlePosition(token.position);
@@ -61,19 +62,11 @@ export class StreamMoments {
   async settlePosition(position: Position): Promise<Position> {
     await this.active.catchUp();
     if (position <= this.active.position) return position;
-    if (!(await this.#isInLog(position))) return this.active.position;
+    if (position > (await this.store.head())) return this.active.position;
     // The views of another process, which gave the token, are ahead of those of this one.
     await this.views.whenProcessed(position, this.covered);
     await this.active.catchUp();
     // Where they take longer, nothing is told before they are there: what came before the token would be told twice.
     return position;
-  }
-
-  /** A log that is away has told nothing that the views could wait for. */
-  async #isInLog(position: Position): Promise<boolean> {
-    return this.store.head().then(
-      (head) => position <= head,
-      () => false,
-    );
   }
 }
