@@ -12,7 +12,7 @@ import { DEVICE_KEYS } from '../projections/device-keys.projector.js';
 
 /**
  * Publishes keys of the requester's device: client-server API, "End-to-End Encryption", POST /keys/upload. Answers which are here
- * then. Throws as `decideUpload`, and M_UNKNOWN_TOKEN where the device has ended.
+ * then. Throws as `decideUpload`, and M_UNKNOWN_TOKEN where the device has ended, ViewsUnavailable where the views may only have lost it.
  */
 export class UploadKeys extends Command<KeyCounts> {
   constructor(
@@ -27,7 +27,7 @@ export class UploadKeys extends Command<KeyCounts> {
 export class UploadKeysHandler implements ICommandHandler<UploadKeys> {
   constructor(
     private readonly deviceKeys: DeviceKeys,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed' | 'confirm'>,
   ) {}
 
   async execute({ requester, upload }: UploadKeys): Promise<KeyCounts> {
@@ -37,7 +37,11 @@ export class UploadKeysHandler implements ICommandHandler<UploadKeys> {
       (keys, time) => decideUpload(keys, upload, time),
       causeOf(requester),
     );
-    if (changed === undefined) throw new MatrixError('M_UNKNOWN_TOKEN', 'The device is gone');
+    if (changed === undefined) {
+      // Rows that are gone look like devices that are, upon which a client ends its session.
+      await this.views.confirm();
+      throw new MatrixError('M_UNKNOWN_TOKEN', 'The device is gone');
+    }
     const { keys, time, position } = changed;
     await this.views.whenProcessed(position, [DEVICE_KEYS.name]);
     return countKeys(keysOfDeviceMade(keys, time.createdTs), time.history);
