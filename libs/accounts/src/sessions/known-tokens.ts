@@ -63,7 +63,7 @@ export class KnownTokens implements AccessTokens, Listener {
   readonly reads = [TOKENS.name, ACCOUNTS.name, DEVICES.name];
   readonly #known = new LruCache<string, KnownToken>(CAPACITY);
   readonly #hashesOf = new Map<UserId, Set<string>>();
-  /** PERF: whoever comes with tokens that nobody knows has the log read for all of them, one time after another. */
+  /** However many tokens come that nobody knows, the log is read for one of them at a time: no limit of rates comes before that. */
   readonly #heads = new SharedRuns(() => this.store.head());
   readonly #log = new Logger('tokens');
   #forgotten = 0;
@@ -205,8 +205,8 @@ export class KnownTokens implements AccessTokens, Listener {
   }
 
   /**
-   * As `#holder`. Sessions end at once, whatever views are paused: then the log is asked. And none ends for views of accounts that do not
-   * have yet what those of its token have: before anybody is refused the log is asked, too.
+   * As `#holder`, of the log: sessions end at once while views are paused, and are there at once where the views of accounts do not have
+   * yet what those of devices have.
    */
   async #holderInLog(userId: UserId, deviceId: DeviceId, hash: string): Promise<Holder | undefined> {
     const { exists, devices, admin, guest } = await this.accounts.load(userId);
