@@ -213,7 +213,7 @@ describe('the rows of every projector', () => {
     ];
     const toBoth = [[BOB, 'B', 0], [CAROL, 'C', 0]]; // prettier-ignore
     const messages: readonly StreamFact[] = [
-      { stream: 'server', type: 'log-begun', data: { log_id: 'log' } },
+      { stream: 'server', type: 'log-begun', data: { log_id: 'log', server_name: 'a.example' } },
       {
         stream: `sent-${ALICE}|D`,
         type: 'to-device-sent',

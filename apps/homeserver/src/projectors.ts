@@ -3,6 +3,7 @@ import { deviceProjectors } from '#devices/projections/device-projectors';
 import { directoryProjectors } from '#directory/projections/directory-projectors';
 import { presenceProjector } from '#ephemeral/projections/presence.projector';
 import { receiptsProjector } from '#ephemeral/projections/receipts.projector';
+import { federationProjectors } from '#federation/projections/federation-projectors';
 import type { Projector } from '#projections/projector';
 import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
@@ -12,5 +13,6 @@ import { roomProjectors } from '#rooms/projections/room-projectors';
 export function listProjectors(): readonly Projector[] {
   const reader = createRoomFactReader();
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
-  return [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
+  const devices = deviceProjectors(reader);
+  return [...roomProjectors(reader), ...accountProjectors, ...devices, ...own, ...federationProjectors(reader)];
 }

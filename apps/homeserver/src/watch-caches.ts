@@ -14,6 +14,7 @@ import { OpenRendezvousSessions, RendezvousSessions } from '#devices/rendezvous/
 import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
+import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import type { EventStore } from '#event-store/event-store';
 import { RateLimits } from '#http/rate-limits';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -68,6 +69,7 @@ export function watchCaches(
     'rendezvous-sessions': of(RendezvousSessions),
     rooms: of(RoomWorkers),
     'sent-messages': of(SendToDeviceHandler),
+    'servers-in-rooms': of(ServersInRooms),
     'sliding-connections': of(SlidingConnections),
     'sliding-rooms': of(KnownRooms),
     'staged-events': of(Receiving),

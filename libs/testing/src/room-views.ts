@@ -1,4 +1,5 @@
 import { directoryProjectors } from '#directory/projections/directory-projectors';
+import { federationProjectors } from '#federation/projections/federation-projectors';
 import type { RecordedFact } from '#event-store/event-store';
 import { LogHistory } from '#event-store/log-history';
 import { type Position, START } from '#kernel/position';
@@ -8,6 +9,7 @@ import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import type { Views } from '#projections/views';
 import type { Key, ReadModelStore, Row, ScanOptions } from '#read-models/read-model-store';
+import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { BatchRows } from '#projections/batch-rows';
 import { projectFacts } from '#projections/project-facts';
@@ -18,7 +20,7 @@ import { MemoryReadModels } from './memory-read-models.js';
 /** The views of rooms and of the directory over a log in memory. They follow it when told to. */
 export class RoomViews implements Views {
   history = LogHistory.UNBROKEN;
-  readonly #projectors: readonly Projector[] = [...roomProjectors(), ...directoryProjectors()];
+  readonly #projectors: readonly Projector[] = listProjectors();
   /** What happens while a command waits for the views. */
   beforeProcessed: (() => Promise<void>) | undefined;
   #position: Position = START;
@@ -82,4 +84,9 @@ export class RoomViews implements Views {
     await this.follow();
     return this.#position;
   }
+}
+
+function listProjectors(): readonly Projector[] {
+  const reader = createRoomFactReader();
+  return [...roomProjectors(reader), ...directoryProjectors(reader), ...federationProjectors(reader)];
 }

@@ -1,0 +1,138 @@
+import { type LogBegun, SERVER_STREAM } from '#event-store/log-identity';
+import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
+import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { asJson, asText, Collection, owning } from '#projections/collection';
+import type { OwnRows, Projector } from '#projections/projector';
+import { currentMembersOf, type RoomFactReader } from '#rooms/projections/room-fact-reader';
+
+/** The last time that somebody was in a room: from a fact on, and where they are not any more, up to another. */
+export interface Stay {
+  readonly since: Position;
+  readonly until?: Position;
+}
+
+/** Whether somebody is in a room now. */
+export type Standing = 'in' | 'out';
+
+const asStay = asJson<Stay>();
+
+/** The users of other servers who are or were joined to a room: one row of each. */
+export const REMOTE_MEMBERS = new Collection<
+  readonly [roomId: RoomId, server: ServerName, standing: Standing, userId: UserId],
+  Stay
+>('remote-members', {
+  key: ['room', 'server', 'in or out', 'user'],
+  says: 'from where to where a user of another server was joined last',
+  codec: asStay,
+});
+
+export const ROOM_SERVERS = new Collection<readonly [roomId: RoomId, standing: Standing, server: ServerName], Stay>(
+  'room-servers',
+  {
+    key: ['room', 'in or out', 'server'],
+    says: 'from where to where another server was in the room last',
+    codec: asStay,
+  },
+);
+
+export const SERVER_ROOMS = new Collection<readonly [server: ServerName, standing: Standing, roomId: RoomId], Stay>(
+  'server-rooms',
+  { key: ['server', 'in or out', 'room'], says: 'as `room-servers`, by the other server', codec: asStay },
+);
+
+/** Where the servers in a room last changed. */
+export const ROOM_SERVERS_CHANGED = new Collection<readonly [roomId: RoomId], Position>('room-servers-changed', {
+  key: ['room'],
+  says: 'the position at which the other servers in it changed last',
+  codec: asText(),
+});
+
+/** What this server is called, as the log says it: its own users are told of nowhere here. */
+const OWN_NAME = new Collection<readonly [log: string], ServerName>('own-server-name', {
+  key: ['`server`'],
+  says: 'what this server is called',
+  codec: asText(),
+});
+
+/**
+ * Which other servers are in which room. PERF: a room in which nobody else is has no rows, and a change of a membership costs one look
+ * at our own name; a message nothing. Nothing is counted: that a server is in a room is told by the rows of its users.
+ */
+export function remoteServersProjector(reader: RoomFactReader): Projector {
+  return {
+    name: 'remote-servers',
+    version: 1,
+    ...owning(REMOTE_MEMBERS, ROOM_SERVERS, SERVER_ROOMS, ROOM_SERVERS_CHANGED, OWN_NAME),
+    handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'log-begun',
+    project(fact, rows) {
+      if (fact.type === 'log-begun') {
+        const { server_name: name } = JSON.parse(fact.data) as LogBegun; // written by `nameLog`
+        if (name !== undefined) OWN_NAME.put(rows, [SERVER_STREAM], name);
+        return;
+      }
+      const changed = reader.findStateChange(fact);
+      const members = changed === undefined ? [] : currentMembersOf(changed);
+      if (members.length === 0) return;
+      return whenThere(OWN_NAME.get(rows, [SERVER_STREAM]), (ours) =>
+        forEachInOrder(members, ({ change: { state_key: userId }, content }) => {
+          if (!isUserId(userId)) return;
+          const server = serverNameOf(userId);
+          if (server === ours) return;
+          const of = { roomId: changed!.roomId, server, userId };
+          return content['membership'] === 'join' ? come(of, fact.position, rows) : go(of, fact.position, rows);
+        }),
+      );
+    },
+  };
+}
+
+interface Member {
+  readonly roomId: RoomId;
+  readonly server: ServerName;
+  readonly userId: UserId;
+}
+
+function come({ roomId, server, userId }: Member, since: Position, rows: OwnRows): Answer<void> {
+  return whenThere(REMOTE_MEMBERS.get(rows, [roomId, server, 'in', userId]), (known) => {
+    // They are in already, or this fact is applied again.
+    if (known !== undefined) return;
+    return whenThere(REMOTE_MEMBERS.get(rows, [roomId, server, 'out', userId]), (last) => {
+      if (last?.until !== undefined && last.until >= since) return;
+      return whenThere(hasAny(roomId, server, rows), (wasIn) => {
+        REMOTE_MEMBERS.delete(rows, [roomId, server, 'out', userId]);
+        REMOTE_MEMBERS.put(rows, [roomId, server, 'in', userId], { since });
+        if (!wasIn) putServer(roomId, server, { since }, rows);
+      });
+    });
+  });
+}
+
+function go({ roomId, server, userId }: Member, until: Position, rows: OwnRows): Answer<void> {
+  return whenThere(REMOTE_MEMBERS.get(rows, [roomId, server, 'in', userId]), (known) => {
+    // They were not in, or came after this fact, which is applied again.
+    if (known === undefined || known.since >= until) return;
+    REMOTE_MEMBERS.delete(rows, [roomId, server, 'in', userId]);
+    REMOTE_MEMBERS.put(rows, [roomId, server, 'out', userId], { ...known, until });
+    return whenThere(hasAny(roomId, server, rows), (isIn) => {
+      if (isIn) return;
+      return whenThere(ROOM_SERVERS.get(rows, [roomId, 'in', server]), (stay) => {
+        putServer(roomId, server, { since: stay?.since ?? known.since, until }, rows);
+      });
+    });
+  });
+}
+
+function hasAny(roomId: RoomId, server: ServerName, rows: OwnRows): Answer<boolean> {
+  const found = REMOTE_MEMBERS.scan(rows, { prefix: [roomId, server, 'in'], limit: 1 });
+  return whenThere(found, ({ length }) => length > 0);
+}
+
+function putServer(roomId: RoomId, server: ServerName, stay: Stay, rows: OwnRows): void {
+  const [now, before] = stay.until === undefined ? (['in', 'out'] as const) : (['out', 'in'] as const);
+  ROOM_SERVERS.delete(rows, [roomId, before, server]);
+  SERVER_ROOMS.delete(rows, [server, before, roomId]);
+  ROOM_SERVERS.put(rows, [roomId, now, server], stay);
+  SERVER_ROOMS.put(rows, [server, now, roomId], stay);
+  ROOM_SERVERS_CHANGED.put(rows, [roomId], stay.until ?? stay.since);
+}

@@ -1,0 +1,130 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { RecordedFact } from '#event-store/event-store';
+import type { RoomId, ServerName } from '#kernel/ids';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import { type Position, START } from '#kernel/position';
+import type { Listener } from '#projections/listener';
+import { VIEWS, type Views } from '#projections/views';
+import { changesNoState } from '#rooms/facts/fact-text';
+import { roomIdOfStream } from '#rooms/facts/room-facts';
+import {
+  ROOM_SERVERS,
+  ROOM_SERVERS_CHANGED,
+  SERVER_ROOMS,
+  type Stay,
+} from '../projections/remote-servers.projector.js';
+
+/** The servers in a room as the views have them. */
+interface KnownServers {
+  readonly servers: ReadonlySet<ServerName>;
+  /** When they changed last. */
+  readonly changed: Position;
+}
+
+/** A room that another server was in until it was put out of it, or left. */
+export interface LeftRoom {
+  readonly roomId: RoomId;
+  /** Where that was. */
+  readonly until: Position;
+}
+
+/** How many rooms are remembered. */
+const CAPACITY = 10_000;
+/** PERF: of a set for each room with nobody else in it nothing would be told. */
+const NOBODY: ReadonlySet<ServerName> = new Set();
+
+/**
+ * Which other servers have joined members in a room, and in which rooms a server is: never ours. As of the views; what was asked for is
+ * remembered until a membership of the room changes.
+ */
+@Injectable()
+export class ServersInRooms implements Listener {
+  readonly name = 'servers-in-rooms';
+  readonly reads = [ROOM_SERVERS.name, ROOM_SERVERS_CHANGED.name];
+  readonly #known = new LruCache<RoomId, Promise<KnownServers>>(CAPACITY);
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#known.numbers;
+  }
+
+  /** The servers with joined members now. The set is never changed. Throws ViewsUnavailable. */
+  async of(roomId: RoomId): Promise<ReadonlySet<ServerName>> {
+    return (await this.#find(roomId)).servers;
+  }
+
+  /** The servers that were in the room right before the fact at a position: those that an event which comes there is sent to. */
+  async before(roomId: RoomId, position: Position): Promise<ReadonlySet<ServerName>> {
+    const { servers, changed } = await this.#find(roomId);
+    if (changed < position) return servers;
+    const found = new Set<ServerName>();
+    for (const standing of ['in', 'out'] as const) {
+      for await (const page of ROOM_SERVERS.pages(this.views, { prefix: [roomId, standing] })) {
+        for (const { key, value } of page) if (wasInBefore(value, position)) found.add(key[2]);
+      }
+    }
+    found.delete(this.config.serverName);
+    return found;
+  }
+
+  /** The rooms in which a server has joined members now. */
+  async roomsOf(server: ServerName): Promise<RoomId[]> {
+    const rooms: RoomId[] = [];
+    for await (const page of SERVER_ROOMS.pages(this.views, { prefix: [server, 'in'] })) {
+      for (const { key } of page) rooms.push(key[2]);
+    }
+    return rooms;
+  }
+
+  /** The rooms that a server is not in any more since a position. */
+  async roomsLeftSince(server: ServerName, since: Position): Promise<LeftRoom[]> {
+    const left: LeftRoom[] = [];
+    for await (const page of SERVER_ROOMS.pages(this.views, { prefix: [server, 'out'] })) {
+      for (const { key, value } of page) {
+        if (value.until !== undefined && value.until > since) left.push({ roomId: key[2], until: value.until });
+      }
+    }
+    return left;
+  }
+
+  hear(facts: readonly RecordedFact[]): void {
+    for (const fact of facts) if (mayMoveMembers(fact)) this.#known.delete(roomIdOfStream(fact.stream));
+  }
+
+  #find(roomId: RoomId): Promise<KnownServers> {
+    const known = this.#known.get(roomId);
+    if (known !== undefined) return known;
+    const found = this.#read(roomId);
+    // Set before it is read: what changes meanwhile takes it away again.
+    this.#known.set(roomId, found);
+    found.catch(() => this.#known.delete(roomId));
+    return found;
+  }
+
+  async #read(roomId: RoomId): Promise<KnownServers> {
+    const changed = await ROOM_SERVERS_CHANGED.get(this.views, [roomId]);
+    if (changed === undefined) return { servers: NOBODY, changed: START };
+    const servers = new Set<ServerName>();
+    for await (const page of ROOM_SERVERS.pages(this.views, { prefix: [roomId, 'in'] })) {
+      for (const { key } of page) servers.add(key[2]);
+    }
+    servers.delete(this.config.serverName);
+    return { servers, changed };
+  }
+}
+
+function wasInBefore({ since, until }: Stay, position: Position): boolean {
+  return since < position && (until === undefined || until >= position);
+}
+
+/** PERF: told from the text, with nothing parsed. */
+function mayMoveMembers({ type, data }: RecordedFact): boolean {
+  if (type !== 'pdu-accepted' && type !== 'state-taken') return false;
+  return !changesNoState(data) && data.includes('"m.room.member"');
+}
