@@ -31,6 +31,14 @@ export function isAfterGap(factData: string): boolean {
   return saysBeforePdu(factData, ',"base":{"learnt":');
 }
 
+/**
+ * Whether this server is the one that sends an accepted event to all others in the room: one of its own, or one that another server
+ * gave it for that. PERF: as `isOfThePast`.
+ */
+export function isToSend(factData: string): boolean {
+  return !saysBeforePdu(factData, ',"origin":"') || saysBeforePdu(factData, ',"handed_on":true');
+}
+
 /** Whether an accepted event changed no state: neither that after it nor the room's current one. PERF: as `isOfThePast`. */
 export function changesNoState(factData: string): boolean {
   const end = factData.indexOf(PDU_MARK);

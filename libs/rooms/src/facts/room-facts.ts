@@ -92,6 +92,8 @@ export interface PduAccepted extends PduWithState {
   readonly takes_effect?: true;
   /** A redaction that was here before takes effect on it: `pdu-redacted` follows in the same write. Of several the first. */
   readonly redacted_by?: EventId;
+  /** Its server gave it to this one, by a handshake (to join, leave or knock): this one sends it to the other servers in the room. */
+  readonly handed_on?: true;
 }
 
 /** `pdu-soft-failed`: it was allowed where it stands, but is not by the room's state of now. Others may stand on it; nobody is shown it. */

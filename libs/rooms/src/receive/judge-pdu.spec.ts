@@ -8,7 +8,7 @@ import { type DraftOn, firstEvents, makeOn, openRoom, roomOf } from '#testing/re
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
 import { problemsOf } from '#testing/receiving/verify-facts';
 import { parentsOfNext } from '../decide/room-head.js';
-import { pduTextOf } from '../facts/fact-text.js';
+import { factWithPdu, isToSend, pduTextOf } from '../facts/fact-text.js';
 import type { Accepted, Outcome } from './outcome.js';
 
 const A = new ForeignServer('a.example', 1);
@@ -81,6 +81,17 @@ describe.each(ROOM_VERSIONS)('an event of room version $id', ({ id }) => {
     expect(joined.header.current).toBeUndefined();
     expect(joined.header.state).toEqual([{ type: 'm.room.member', state_key: BOB, event_id: joined.event.eventId }]);
     expect(life.extremities).toEqual([joined.event.eventId]);
+  });
+
+  it('is for this server to send to the others where its server gave it to this one for that', async () => {
+    const life = await Life.of(id);
+    const { text } = await life.make(BOB, memberOf(BOB, 'join'));
+    const { header, pduText } = (await life.room.receive(text, { isToHandOn: true })) as Accepted;
+    expect(isToSend(factWithPdu(header, pduText))).toBe(true);
+    const other = (await life.send(ALICE, {})) as Accepted;
+    expect(isToSend(factWithPdu(other.header, other.pduText))).toBe(false);
+    const { origin: _, ...ours } = other.header;
+    expect(isToSend(factWithPdu(ours, other.pduText))).toBe(true);
   });
 
   it('is answered as known when it comes again, and changes nothing', async () => {

@@ -24,6 +24,8 @@ export interface Arrival {
   readonly isHistory?: boolean;
   /** Nobody who was asked has more of it than this, where its content hash does not hold. */
   readonly takesAltered?: boolean;
+  /** Its server gave it to this one to be part of the room: where it is accepted, this one sends it to all others (`handed_on`). */
+  readonly isToHandOn?: boolean;
 }
 
 /** What the fact of an accepted event says of redactions. */
@@ -49,7 +51,7 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   const before = await findStateBefore(event, known, room);
   const parents = 'missing' in before ? before.missing : [];
   if (authEvents.length > 0 || 'missing' in before) return { kind: 'missing', eventId, authEvents, parents };
-  const judging = new Judging(pdu, known, before, room);
+  const judging = new Judging(pdu, known, before, room, arrival);
   const refusal = refuseByAuthEvents(event, known, room);
   if (refusal !== undefined) return judging.reject('auth-events', refusal);
   const refusalBefore = await refuseByState(event, before.state, known, room);
@@ -96,6 +98,7 @@ class Judging {
     private readonly known: ReadonlyMap<EventId, KnownEvent>,
     private readonly before: StateBefore,
     private readonly room: KnownRoom,
+    private readonly arrival: Arrival,
   ) {
     this.#event = pdu.event;
   }
@@ -160,6 +163,7 @@ class Judging {
       ...tellExtremities(before, extremities),
       ...toldCurrent,
       ...effect,
+      ...(this.arrival.isToHandOn === true ? { handed_on: true as const } : {}),
       ...(await carryPdus(this.#event, changes, room)),
     };
     return {
