@@ -16,7 +16,7 @@ import { ReceivePdus, ReceivePdusHandler } from '#rooms/commands/receive-pdus';
 import { Receiving } from '#rooms/commands/receiving';
 import { TakeInRoom, TakeInRoomHandler } from '#testing/receiving/take-in-room';
 import { allowAll } from '#rooms/receive/7-check-policy';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { RoomSnapshots } from '#rooms/worker/room-snapshots';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import type { ForeignPdu } from '#testing/receiving/foreign-server';

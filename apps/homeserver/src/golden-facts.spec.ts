@@ -15,6 +15,8 @@ import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
 import { keptIn, PRESENCE_STREAM_PREFIX } from '#ephemeral/facts/presence-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { readTold, SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts';
+import { evolveKnownKeys, NO_KEYS as NO_SERVER_KEYS } from '#federation/receive/known-keys';
 import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
 import { newestSchema } from '#event-store/fact-shapes';
@@ -71,6 +73,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [REMOTE_DEVICES_PREFIX, ['remote-devices-listed.1']],
   [DEVICE_STREAM_PREFIX, ['device-keys-set.1', 'one-time-keys-added.1']],
   [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
+  [SERVER_KEYS_PREFIX, []],
   [SERVER_STREAM, ['log-begun.1']],
 ];
 
@@ -112,6 +115,9 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
     return { told: connections.told, connections: sumUp(connections, '', facts.at(-1)!.metadata.at) };
   }
   if (stream.startsWith(BACKUP_STREAM_PREFIX)) return facts.reduce(foldBackup, EMPTY_BACKUP);
+  if (stream.startsWith(SERVER_KEYS_PREFIX)) {
+    return facts.reduce((known, fact) => evolveKnownKeys(known, readTold(fact)), NO_SERVER_KEYS);
+  }
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);

@@ -246,6 +246,14 @@ describe('the rows of every projector', () => {
       remote('remote-signing-keys-updated', { self_signing_key: {} }),
       remote('remote-devices-missed', { stream_id: 4 }),
     ];
+    const serverKeys = [1, 2].map((fetched): StreamFact => ({
+      stream: 'server-keys-b.example',
+      type: 'server-keys-told',
+      data: {
+        fetched_ts: fetched,
+        document: { valid_until_ts: 10 * fetched, verify_keys: { 'ed25519:a': { key: 'A'.repeat(43) } } },
+      },
+    }));
     const presence: readonly StreamFact[] = [
       { stream: `presence-${ALICE}`, type: 'presence-kept', data: { last_active: 1, present: true } },
       { stream: `presence-${BOB}`, type: 'presence-kept', data: { present: true } },
@@ -278,6 +286,7 @@ describe('the rows of every projector', () => {
       ...devices,
       ...crossSigning,
       ...remotes,
+      ...serverKeys,
       ...messages,
       ...backups,
       ...presence,

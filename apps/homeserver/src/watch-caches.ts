@@ -16,6 +16,8 @@ import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import type { EventStore } from '#event-store/event-store';
+import { KeyRing } from '#federation/keys/key-ring';
+import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { RateLimits } from '#http/rate-limits';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
@@ -68,6 +70,8 @@ export function watchCaches(
     'remote-devices': of(RemoteDeviceLists),
     'rendezvous-sessions': of(RendezvousSessions),
     rooms: of(RoomWorkers),
+    'server-keys': of(KeyRing),
+    'server-key-log': of(ServerKeyLog),
     'sent-messages': of(SendToDeviceHandler),
     'servers-in-rooms': of(ServersInRooms),
     'sliding-connections': of(SlidingConnections),

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '#config/config';
 import { setCorsHeaders } from './cors.js';
 import { MatrixError } from '#kernel/matrix-error';
-import { fastifyOptions } from './fastify-options.js';
+import { fastifyOptions, SERVERS_BODY_LIMIT } from './fastify-options.js';
 import { RawJson } from './raw-json.js';
 import { RouteMethods } from './route-methods.js';
 
@@ -24,7 +24,10 @@ export class MatrixAdapter extends FastifyAdapter {
     fastify.server.on('checkExpectation', (request, response) => fastify.routing(request, response));
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    fastify.addHook('onRoute', (route) => this.#routes.add(route.url, route.method));
+    fastify.addHook('onRoute', (route) => {
+      this.#routes.add(route.url, route.method);
+      if (route.url.startsWith('/_matrix/federation/')) route.bodyLimit = SERVERS_BODY_LIMIT;
+    });
     fastify.addHook('onRequest', (request, reply, done) => {
       setCorsHeaders(reply);
       if (request.method === 'OPTIONS') {

@@ -9,13 +9,18 @@ export interface Bucket {
   readonly perSecond: number;
 }
 
-/** The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. */
+/**
+ * The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. `federation`
+ * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as.
+ */
 export const BUCKETS = Object.freeze({
   registration: { burst: 5, perSecond: 0.2 },
   login: { burst: 10, perSecond: 0.2 },
   send: { burst: 100, perSecond: 20 },
   room: { burst: 30, perSecond: 3 },
   search: { burst: 30, perSecond: 5 },
+  federation: { burst: 500, perSecond: 100 },
+  'unknown-server': { burst: 100, perSecond: 5 },
   default: { burst: 300, perSecond: 100 },
 }) satisfies Readonly<Record<string, Bucket>>;
 
@@ -29,7 +34,7 @@ interface Level {
   at: number;
 }
 
-/** Counts the requests of each caller (a user id, or an address) in each bucket. */
+/** Counts the requests of each caller (a user id, another server, or an address) in each bucket. */
 @Injectable()
 export class RateLimits {
   readonly #levels: Readonly<Record<BucketName, LruCache<string, Level>>> = {
@@ -38,6 +43,8 @@ export class RateLimits {
     send: new LruCache(MEMORY),
     room: new LruCache(MEMORY),
     search: new LruCache(MEMORY),
+    federation: new LruCache(MEMORY),
+    'unknown-server': new LruCache(MEMORY),
     default: new LruCache(MEMORY),
   };
 

@@ -5,6 +5,7 @@ export const ERRORS = {
   M_FORBIDDEN: [403, 'Forbidden'],
   M_UNKNOWN_TOKEN: [401, 'Unrecognised access token'],
   M_MISSING_TOKEN: [401, 'Missing access token'],
+  M_UNAUTHORIZED: [401, 'The request is not signed by another server'],
   M_USER_LOCKED: [401, 'This account has been locked'],
   M_USER_SUSPENDED: [403, 'This account has been suspended'],
   M_USER_DEACTIVATED: [403, 'This account has been deactivated'],

@@ -9,6 +9,7 @@ import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
+import { SERVER_KEY_SHAPES } from '#federation/facts/server-key-facts';
 import { LOG_SHAPES } from '#event-store/log-identity';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
@@ -32,6 +33,7 @@ export const FACT_SHAPES: FactShapes = {
   ...TO_DEVICE_SHAPES,
   ...BACKUP_SHAPES,
   ...ALIAS_SHAPES,
+  ...SERVER_KEY_SHAPES,
   ...EFFECTS_SHAPES,
   ...SLIDING_SHAPES,
 };

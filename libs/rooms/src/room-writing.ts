@@ -20,11 +20,10 @@ import { JoinRoomHandler } from './commands/join-room.js';
 import { KickUserHandler } from './commands/kick-user.js';
 import { KnockRoomHandler } from './commands/knock-room.js';
 import { LeaveRoomHandler } from './commands/leave-room.js';
-import { ownKey } from './commands/own-key.js';
 import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
-import { POLICY, Receiving, SERVER_KEYS } from './commands/receiving.js';
+import { POLICY, Receiving } from './commands/receiving.js';
 import { Joining } from './joining/joining.js';
 import { ReceiveRoomHandler } from './commands/receive-room.js';
 import { SettleJoinHandler } from './commands/settle-join.js';
@@ -40,7 +39,6 @@ import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
 import { allowAll, type Policy } from './receive/7-check-policy.js';
-import type { ServerKeys } from './receive/server-keys.js';
 import { OtherProcesses } from './worker/other-processes.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
 import { RoomWorkers } from './worker/room-workers.js';
@@ -76,19 +74,11 @@ const roomWorkers: FactoryProvider<RoomWorkers> = {
   ) => new RoomWorkers({ store, snapshots, views, author, clock, policy }),
 };
 
-/** This server's own: those of others are known once there is somebody to ask for them. */
-const serverKeys: FactoryProvider<ServerKeys> = {
-  provide: SERVER_KEYS,
-  inject: [EVENT_AUTHOR],
-  useFactory: ownKey,
-};
-
 /** The write side of rooms: the workers and every command's handler. */
 export const ROOM_WRITING: readonly Provider[] = [
   eventAuthor,
   roomSnapshots,
   roomWorkers,
-  serverKeys,
   { provide: POLICY, useValue: allowAll },
   ExtremityMerging,
   Joining,

@@ -11,7 +11,7 @@ import { openMongoReadModels } from '#read-models/mongodb/mongodb-read-model-sto
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { ReadModelStore } from '#read-models/read-model-store';
 import { pduTextOf } from '#rooms/facts/fact-text';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
 import { type DraftOn, makeOn } from '#testing/receiving/make-on';

@@ -31,8 +31,10 @@ import { PushModule } from '#push/push.module';
 import { SIGNING_KEY } from '#protocol/signing/signing-key';
 import { READ_MODEL_STORE } from '#read-models/read-model-store';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { ownKey } from '#rooms/commands/own-key';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
+import { SERVER_KEYS } from '#rooms/server-keys';
 import { TEST_AUTHOR } from './local-room.js';
 
 /** What a request was answered. */
@@ -91,6 +93,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('silent') },
   ];

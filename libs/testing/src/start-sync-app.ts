@@ -39,8 +39,10 @@ import { pushRulesProjector } from '#push/projections/push-rules.projector';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
+import { ownKey } from '#rooms/commands/own-key';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
+import { SERVER_KEYS } from '#rooms/server-keys';
 import { ActiveUsers } from '#sync/notifier/active-users';
 import { SyncModule } from '#sync/sync.module';
 import { TEST_AUTHOR } from './local-room.js';
@@ -97,6 +99,7 @@ export async function startSyncApp(
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('error') },
     { provide: SHUTDOWN, useValue: shutdown.signal },

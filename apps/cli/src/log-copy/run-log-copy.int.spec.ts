@@ -21,7 +21,7 @@ import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import { ReceiveState } from '#rooms/commands/receive-state';
 import { roomStream } from '#rooms/facts/room-facts';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { DataFolder } from '#testing/data-folder';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';

@@ -1,8 +1,9 @@
 import type { Projector } from '#projections/projector';
 import type { RoomFactReader } from '#rooms/projections/room-fact-reader';
 import { remoteServersProjector } from './remote-servers.projector.js';
+import { serverKeysProjector } from './server-keys.projector.js';
 
 /** All projectors of the federation. `reader`: that of the room's projectors. */
 export function federationProjectors(reader: RoomFactReader): readonly Projector[] {
-  return [remoteServersProjector(reader)];
+  return [remoteServersProjector(reader), serverKeysProjector];
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';

@@ -5,7 +5,7 @@ import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { RoomVerifier } from '#rooms/audit/verify-room';
 import type { Receipt } from '#rooms/commands/receiving';
 import { pduTextOf } from '#rooms/facts/fact-text';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { endAtEachStep } from '#testing/end-at-each-step';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { ForeignServer } from '#testing/receiving/foreign-server';

@@ -21,7 +21,7 @@ import { erasablePlaceIn } from '../facts/fact-text.js';
 import type { ChangeTold } from '../facts/told-in-parts.js';
 import { ROOM_COUNTS } from '../projections/membership.projector.js';
 import { listFactsOfEvent } from '../queries/list-facts-of-event.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
 import { ReceiveState } from './receive-state.js';

@@ -1,6 +1,6 @@
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import type { EventAuthor } from '../decide/decide-event.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 
 /** The keys that a server knows which has asked nobody: its own, for events of its own come back to it. */
 export function ownKey({ serverName, signingKey }: EventAuthor): ServerKeys {

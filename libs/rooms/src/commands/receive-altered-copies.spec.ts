@@ -17,7 +17,7 @@ import { pduTextOf } from '../facts/fact-text.js';
 import { contentOfRow } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
 import type { Arrival } from '../receive/judge-pdu.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 import { ReceiveOutliers } from './receive-outliers.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';

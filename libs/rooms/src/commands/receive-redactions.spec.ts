@@ -19,7 +19,7 @@ import { timelineProjector } from '../projections/timeline.projector.js';
 import { parseRow, rowHeaderOf } from '../projections/timeline-row.js';
 import { getEvent } from '../queries/get-event.js';
 import type { Policy } from '../receive/7-check-policy.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 import { RedactEvent } from './redact-event.js';

@@ -14,7 +14,7 @@ import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { RoomVerifier } from '../audit/verify-room.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 import { ReceivePdus } from './receive-pdus.js';
 import type { Receipt } from './receiving.js';
 

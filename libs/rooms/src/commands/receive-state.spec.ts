@@ -13,7 +13,7 @@ import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import type { StateLearnt } from '../facts/room-facts.js';
 import type { LearnedState } from '../receive/learn-state.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 import { learnInTurn } from '../worker/receive-in-turn.js';
 import { ReceivePdus } from './receive-pdus.js';
 import { ReceiveState } from './receive-state.js';

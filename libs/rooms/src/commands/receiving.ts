@@ -8,7 +8,7 @@ import type { Policy } from '../receive/7-check-policy.js';
 import type { Arrival } from '../receive/judge-pdu.js';
 import type { AlreadyKnown, Dropped, MissingEvents, PreparedPdu } from '../receive/outcome.js';
 import { preparePdu } from '../receive/prepare-pdu.js';
-import type { ServerKeys } from '../receive/server-keys.js';
+import { SERVER_KEYS, type ServerKeys } from '../server-keys.js';
 import { receiveInTurn, receiveOutlierInTurn } from '../worker/receive-in-turn.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
@@ -16,8 +16,6 @@ import { checkingTogether } from '../worker/signature-batches.js';
 import { type StagedPdu, StagingArea } from '../worker/staging-area.js';
 import { UnknownRoom, unknownRoom } from '../worker/unknown-room.js';
 
-/** Injection token of the keys of other servers. */
-export const SERVER_KEYS = Symbol.for('annals.ServerKeys');
 /** Injection token of the policy that is asked for what is received. */
 export const POLICY = Symbol.for('annals.Policy');
 

@@ -12,7 +12,7 @@ import { gatherState } from '../receive/gather-state.js';
 import { judgeOutlier } from '../receive/judge-outlier.js';
 import { tellStateInParts } from '../receive/learn-state.js';
 import type { Dropped, PreparedPdu, StoredOutlier } from '../receive/outcome.js';
-import type { WantedKey } from '../receive/server-keys.js';
+import type { WantedKey } from '../server-keys.js';
 import { beginJoin, checkJoin, learnPart } from '../worker/join-in-turn.js';
 import { storeOutlier } from '../worker/receive-in-turn.js';
 import { liveRoom } from '../worker/live-room.js';

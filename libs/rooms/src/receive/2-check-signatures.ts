@@ -6,7 +6,7 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findSignature, listSigningKeyIds } from '#protocol/signing/sign-json';
 import type { OpenedEvent } from '#protocol/signing/open-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
-import type { ServerKeys, WantedKey } from './server-keys.js';
+import type { ServerKeys, WantedKey } from '../server-keys.js';
 
 /** Why the signatures of an event do not do. */
 export interface SignatureFault {

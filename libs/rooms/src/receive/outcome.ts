@@ -5,7 +5,7 @@ import type { OutlierStored, PduAccepted, PduRejected, PduSoftFailed } from '../
 import type { DueRedaction } from '../decide/decide-event.js';
 import type { EventOutcome } from './known-room.js';
 import type { PolicyVerdict } from './7-check-policy.js';
-import type { WantedKey } from './server-keys.js';
+import type { WantedKey } from '../server-keys.js';
 
 /** A PDU that passed what can be checked without its room (steps 1 to 3), on its way to the rest. */
 export interface PreparedPdu {

@@ -12,7 +12,7 @@ import { type ForeignDraft, ForeignServer } from '#testing/receiving/foreign-ser
 import { keysOf, MemoryRoom } from '#testing/receiving/memory-room';
 import { allowAll } from './7-check-policy.js';
 import { preparePdu } from './prepare-pdu.js';
-import type { ServerKey } from './server-keys.js';
+import type { ServerKey } from '../server-keys.js';
 
 const A = new ForeignServer('a.example', 1);
 const B = new ForeignServer('b.example', 2);

@@ -7,7 +7,7 @@ import { findSignatureFault } from './2-check-signatures.js';
 import { keepHashed } from './3-check-hash.js';
 import type { Policy } from './7-check-policy.js';
 import type { Dropped, PreparedPdu } from './outcome.js';
-import type { ServerKeys } from './server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 
 /** What preparing a PDU needs: nothing that changes with the room. */
 export interface Preparation {

@@ -3,7 +3,7 @@ import { setImmediate as afterThisTurn } from 'node:timers';
 import { Worker } from 'node:worker_threads';
 import { hasSmallOrder, SODIUM_PATH } from '#protocol/signing/ed25519';
 import type { VerifyKey } from '#protocol/signing/signing-key';
-import type { ServerKeys } from '../receive/server-keys.js';
+import type { ServerKeys } from '../server-keys.js';
 
 /** A signature to be checked. */
 export interface SignatureCheck {

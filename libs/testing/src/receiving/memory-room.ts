@@ -28,7 +28,7 @@ import {
 import { type LearnedState, learnState } from '#rooms/receive/learn-state';
 import type { Outcome, StoredOutlier } from '#rooms/receive/outcome';
 import { type Preparation, preparePdu } from '#rooms/receive/prepare-pdu';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import type { ForeignServer } from './foreign-server.js';
 
 /** The keys of some servers, valid for ever. */

@@ -8,7 +8,7 @@ import { ReceiveState, ReceiveStateHandler } from '#rooms/commands/receive-state
 import { type Receipt, Receiving } from '#rooms/commands/receiving';
 import { roomStream } from '#rooms/facts/room-facts';
 import { allowAll } from '#rooms/receive/7-check-policy';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { TEST_AUTHOR } from '../local-room.js';

@@ -1,7 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { pduTextOf } from '#rooms/facts/fact-text';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import type { RoomCommands } from '../room-commands.js';
 import type { ForeignPdu, ForeignServer } from './foreign-server.js';
 import { type DraftOn, makeOn } from './make-on.js';

@@ -2,7 +2,7 @@ import type { RecordedFact } from '#event-store/event-store';
 import type { ServerName } from '#kernel/ids';
 import { roomStream } from '#rooms/facts/room-facts';
 import { RoomVerifier } from '#rooms/audit/verify-room';
-import type { ServerKeys } from '#rooms/receive/server-keys';
+import type { ServerKeys } from '#rooms/server-keys';
 import { positionOf } from '../position-of.js';
 import type { MemoryRoom } from './memory-room.js';
 

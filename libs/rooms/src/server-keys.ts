@@ -18,6 +18,9 @@ export interface ServerKeys {
   find(serverName: ServerName, keyId: string): ServerKey | undefined;
 }
 
+/** Injection token of the ServerKeys: federation implements them. */
+export const SERVER_KEYS = Symbol.for('annals.ServerKeys');
+
 /** A key that could make a signature count. */
 export interface WantedKey {
   readonly serverName: ServerName;

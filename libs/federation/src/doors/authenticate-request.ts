@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RateLimits } from '#http/rate-limits';
+import { CLOCK, type Clock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import { verifyJsonAside } from '#protocol/signing/sign-json';
+import { KeyRing } from '../keys/key-ring.js';
+import { OwnKeys } from '../keys/own-keys.js';
+import { parseXMatrix, requestToSign, type ServerRequest, type XMatrix } from '../peers/signed-request.js';
+
+/** A request as it came. */
+export interface CameRequest extends Pick<ServerRequest, 'method' | 'uri' | 'content'> {
+  /** All headers `Authorization`, in their order. */
+  readonly authorization: readonly string[];
+  /** Where it came from: an address. */
+  readonly from: string;
+}
+
+/** A server signs with one key, or two while it changes them. */
+const MOST_SIGNATURES = 4;
+
+/** Who of the other servers a request is from: server-server API, "Request Authentication". */
+@Injectable()
+export class AuthenticateRequest {
+  constructor(
+    private readonly own: OwnKeys,
+    private readonly keys: KeyRing,
+    private readonly limits: RateLimits,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED, and
+   * M_LIMIT_EXCEEDED where the server, or an address with servers that nobody knows, asks too often.
+   */
+  async originOf(request: CameRequest): Promise<ServerName> {
+    const signatures = this.#read(request.authorization);
+    const [{ origin, destination }] = signatures;
+    await this.#fetchKeys(signatures, request.from);
+    const { method, uri, content } = request;
+    const to = destination === undefined ? undefined : this.own.serverName;
+    const toSign = requestToSign({ method, uri, origin, destination: to, content });
+    let holding = 0;
+    for (const { keyId, signature } of signatures) {
+      const key = this.#findValid(origin, keyId);
+      if (key === undefined) continue;
+      const signed = { ...toSign, signatures: { [origin]: { [keyId]: signature } } };
+      if (!(await verifyJsonAside(signed, origin, keyId, key))) refuse(`The signature with ${keyId} does not hold`);
+      holding++;
+    }
+    if (holding === 0) refuse(`The keys of ${origin} cannot be had, or it has none of this name`);
+    this.#limit('federation', origin);
+    return origin;
+  }
+
+  /** At least one, all of one server. */
+  #read(headers: readonly string[]): readonly [XMatrix, ...XMatrix[]] {
+    const [first, ...others] = headers.map(parseXMatrix).filter((one) => one !== undefined);
+    if (first === undefined) refuse('A header "Authorization: X-Matrix" is required');
+    const all = [first, ...others.slice(0, MOST_SIGNATURES - 1)];
+    for (const one of all) {
+      if (one === 'malformed' || first === 'malformed') refuse('The header "Authorization" cannot be read');
+      if (one.origin !== first.origin || one.destination !== first.destination) refuse('Signed for several servers');
+    }
+    const signatures = all as [XMatrix, ...XMatrix[]];
+    const { origin, destination } = signatures[0];
+    if (destination !== undefined && destination !== this.own.serverName) refuse('This request is for another server');
+    if (origin === this.own.serverName) refuse('This is the server itself');
+    return signatures;
+  }
+
+  async #fetchKeys(signatures: readonly XMatrix[], from: string): Promise<void> {
+    const [{ origin }] = signatures as readonly [XMatrix];
+    const isKnown = (): boolean => signatures.some(({ keyId }) => this.#findValid(origin, keyId) !== undefined);
+    if (isKnown()) return;
+    await this.keys.load([origin]);
+    if (isKnown()) return;
+    this.#limit('unknown-server', from);
+    const validAt = this.clock.now();
+    await this.keys.fetch(signatures.map(({ keyId }) => ({ serverName: origin, keyId, validAt })));
+  }
+
+  /** Old keys are good for events alone ("Publishing Keys"). */
+  #findValid(origin: ServerName, keyId: string) {
+    const known = this.keys.find(origin, keyId);
+    return known !== undefined && !known.isOld && known.validUntil >= this.clock.now() ? known.key : undefined;
+  }
+
+  #limit(bucket: 'federation' | 'unknown-server', caller: string): void {
+    const wait = this.limits.take(bucket, caller);
+    if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
+  }
+}
+
+function refuse(reason: string): never {
+  throw new MatrixError('M_UNAUTHORIZED', reason);
+}

@@ -1,0 +1,78 @@
+import {
+  applyDecorators,
+  type CanActivate,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  UseGuards,
+} from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { AuthenticateRequest } from './authenticate-request.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Which server asks, and its body, once the guard has let the request pass. */
+    peer?: { readonly origin: ServerName; readonly content: JsonObject | undefined };
+  }
+}
+
+/** Events may nest as deep as everywhere; in a request they lie a few levels deep. */
+const MAX_DEPTH = 110;
+
+/** Lets through what another server has signed. */
+@Injectable()
+export class ServerGuard implements CanActivate {
+  constructor(private readonly authenticate: AuthenticateRequest) {}
+
+  /** Throws M_UNAUTHORIZED, M_FORBIDDEN, M_LIMIT_EXCEEDED, and M_NOT_JSON or M_BAD_JSON for a body that is no JSON object. */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (request.peer !== undefined) return true;
+    const { method, url: uri, ip: from } = request;
+    const content = readContent(request);
+    const authorization = headersOf(request, 'authorization');
+    const origin = await this.authenticate.originOf({ method, uri, content, authorization, from });
+    request.peer = { origin, content };
+    return true;
+  }
+}
+
+/** Node keeps the first of several headers `Authorization` only; the specification has one for each signature. */
+function headersOf({ raw: { rawHeaders } }: FastifyRequest, name: string): string[] {
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
+}
+
+/** Numbers keep their spelling: the signature is over it, and events are. */
+function readContent({ body }: FastifyRequest): JsonObject | undefined {
+  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
+  const content = parseJson(body, { lenient: true, maxDepth: MAX_DEPTH });
+  if (!isJsonObject(content)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
+  return content;
+}
+
+/** Only for other servers, by their signature: else 401 M_UNAUTHORIZED. */
+export function FromServer(): ClassDecorator & MethodDecorator {
+  return applyDecorators(UseGuards(ServerGuard)) as ClassDecorator & MethodDecorator;
+}
+
+function peerOf(context: ExecutionContext): NonNullable<FastifyRequest['peer']> {
+  const { peer } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (peer === undefined) throw new MatrixError('M_UNAUTHORIZED');
+  return peer;
+}
+
+/** The server that asks, behind `@FromServer()`. Throws M_UNAUTHORIZED where nobody is known, so that a forgotten guard refuses. */
+export const Origin = createParamDecorator(
+  (_: unknown, context: ExecutionContext): ServerName => peerOf(context).origin,
+);
+
+/** The body of its request, numbers spelled as they were. Throws M_NOT_JSON where there is none. */
+export const ServerContent = createParamDecorator((_: unknown, context: ExecutionContext): JsonObject => {
+  const { content } = peerOf(context);
+  if (content === undefined) throw new MatrixError('M_NOT_JSON', 'A JSON body is required');
+  return content;
+});
