@@ -59,8 +59,8 @@ const PURE = new Set(['node:buffer', 'node:crypto', 'node:module', 'node:util'])
 
 const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/test)\//;
 
-/** A server of another make that ours speaks to, and none of its code. */
-const STAND_IN = /^#testing\/kurrentdb-stand-in\//;
+/** A server of another make that ours speaks to, and who vouches for servers: none of our server's code. */
+const STAND_IN = /^#testing\/(kurrentdb-stand-in\/|test-authority$)/;
 /** Events of other servers, and a room in memory that receives them. */
 const FOREIGN_EVENTS = /^#testing\/receiving\//;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
-import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
+import { TestAuthority } from '#testing/test-authority';
 import { startKurrentCluster } from '#testing/kurrentdb-stand-in/stand-in-cluster';
 import { DEFAULT_APPEND_BYTES } from '#testing/kurrentdb-stand-in/stand-in-log';
 import { type Client, Homeserver } from './support/homeserver.js';
@@ -180,11 +180,12 @@ describe('an address of the log that waiting does not mend', () => {
   it.each(Object.entries(words))(
     'ends the start with exit code 78 and one line: %s',
     async (what, line) => {
-      const log = await startKurrentStandIn({ login, tls: { certificate: CERTIFICATE, key: CERTIFICATE_KEY } });
+      const authority = new TestAuthority();
+      const log = await startKurrentStandIn({ login, tls: authority.issue() });
       const directory = mkdtempSync(join(tmpdir(), 'annals-address-'));
       closing.push(async () => rmSync(directory, { recursive: true }));
       closing.push(() => log.close());
-      writeFileSync(join(directory, 'ca.pem'), AUTHORITY);
+      writeFileSync(join(directory, 'ca.pem'), authority.certificate);
       const host = what === 'an unknown host' ? 'no-such-host.invalid' : 'localhost';
       const password = what === 'a wrong password' ? 'a-wrong-one' : login.password;
       const query = what === 'an untrusted certificate' ? '' : `?tlsCAFile=${join(directory, 'ca.pem')}`;

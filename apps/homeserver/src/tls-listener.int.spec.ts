@@ -8,46 +8,14 @@ import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '#config/config';
 import { openLog } from '#observability/logger';
+import { TestAuthority } from '#testing/test-authority';
 import { type RunningServer, startServer } from './server.js';
 
-/** A certificate for localhost that signs itself and is good for a century, and its key: for these tests only. */
-const KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg3blUjsS4c6feriXV
-qSY+Nw3NyQh0CI8Uc0seKjou8EChRANCAATIoZV4rmonBrZEKLmw3aM4wnHSy8Wb
-6SryvYWDe6NVd85hu3OK6zOaW9Vrm4taYFmaYPTOvDpagU6A9Nc46U4g
------END PRIVATE KEY-----
-`;
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIBZjCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
-c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
-CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMihlXiuaicGtkQo
-ubDdozjCcdLLxZvpKvK9hYN7o1V3zmG7c4rrM5pb1Wubi1pgWZpg9M68OlqBToD0
-1zjpTiCjTjBMMBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAPBgNVHRMBAf8E
-BTADAQH/MB0GA1UdDgQWBBR1jHXv9xKTXHnwgPRnMuhPjPZZCTAKBggqhkjOPQQD
-AgNHADBEAiASN4haDzIm2q82HwQwZ2Py9lFiqNyWlgXjuhDEklufHQIgJrSZQ9jD
-1xREtGv7UkG0xoCYONkn2n3r4FzkuzhrVmk=
------END CERTIFICATE-----
-`;
-
-/** Another pair, for its renewal. */
-const NEXT_KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgIfPC5z+xTaGlYgdm
-vUaBSccBPIv3q2pDtMtjs5eLDCShRANCAATAKCUxXL2WbrNikUCblRo0fY+HqIpX
-7kyH6hbztdjZ/9r6Ac8NdpcGdemchegM5bK7o3DA/B8JmoALWAFI0Ojh
------END PRIVATE KEY-----
-`;
-const NEXT_CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIBiDCCAS6gAwIBAgIBAjAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
-c3QwIBcNMjYxMTI4MDMxMTQzWhgPMjEyNjExMDQwMzExNDNaMBQxEjAQBgNVBAMM
-CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMAoJTFcvZZus2KR
-QJuVGjR9j4eoilfuTIfqFvO12Nn/2voBzw12lwZ16ZyF6AzlsrujcMD8HwmagAtY
-AUjQ6OGjbzBtMB0GA1UdDgQWBBQgn04C7+lpqrzyWyeyeYv/vMfOxzAfBgNVHSME
-GDAWgBQgn04C7+lpqrzyWyeyeYv/vMfOxzAPBgNVHRMBAf8EBTADAQH/MBoGA1Ud
-EQQTMBGCCWxvY2FsaG9zdIcEfwAAATAKBggqhkjOPQQDAgNIADBFAiEAyaMRq2O9
-GfasUota6+rq6g2WAxl2NwHy+P5dxSgpmo4CIBJ0CMe9MO7XSF/YTcrlecfA9jm+
-GZ5MaXYH6dDG3Xne
------END CERTIFICATE-----
-`;
+const AUTHORITY = new TestAuthority();
+const CURRENT = AUTHORITY.issue();
+/** For its renewal, by another authority. */
+const NEXT_AUTHORITY = new TestAuthority();
+const NEXT = NEXT_AUTHORITY.issue();
 
 let directory: string;
 let port: number;
@@ -55,8 +23,8 @@ let server: RunningServer | undefined;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'annals-tls-'));
-  writeFileSync(join(directory, 'tls.key'), KEY);
-  writeFileSync(join(directory, 'tls.crt'), CERTIFICATE);
+  writeFileSync(join(directory, 'tls.key'), CURRENT.key);
+  writeFileSync(join(directory, 'tls.crt'), CURRENT.certificate);
   port = await freePort();
 });
 afterEach(async () => {
@@ -79,7 +47,7 @@ describe('the listener with TLS', () => {
 
   it('drains with the server: answers what is under way and accepts nothing more', async () => {
     server = await start();
-    const socket = connect({ host: '127.0.0.1', port, ca: CERTIFICATE, servername: 'localhost' });
+    const socket = connect({ host: '127.0.0.1', port, ca: AUTHORITY.certificate, servername: 'localhost' });
     await once(socket, 'secureConnect');
     let answer = '';
     socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
@@ -98,13 +66,13 @@ describe('the listener with TLS', () => {
 
   it('takes a renewed certificate for new connections, and keeps the old one where the new is wrong', async () => {
     server = await start();
-    writeFileSync(join(directory, 'tls.crt'), NEXT_CERTIFICATE);
+    writeFileSync(join(directory, 'tls.crt'), NEXT.certificate);
     expect(() => server?.renewCertificate()).toThrow(join(directory, 'tls.crt'));
     expect(await get('/_matrix/client/versions')).toMatchObject({ status: 200 });
-    writeFileSync(join(directory, 'tls.key'), NEXT_KEY);
+    writeFileSync(join(directory, 'tls.key'), NEXT.key);
     server.renewCertificate();
     await expect(get('/_matrix/client/versions')).rejects.toThrow();
-    expect(await get('/_matrix/client/versions', NEXT_CERTIFICATE)).toMatchObject({ status: 200 });
+    expect(await get('/_matrix/client/versions', NEXT_AUTHORITY.certificate)).toMatchObject({ status: 200 });
   });
 
   it.each(['tls.crt', 'tls.key'])('ends the start where %s cannot be used, and names it', async (name) => {
@@ -128,7 +96,7 @@ async function start(): Promise<RunningServer> {
   return startServer(config, await openLog(config.log), () => {});
 }
 
-function get(path: string, ca = CERTIFICATE): Promise<{ status: number | undefined; body: unknown }> {
+function get(path: string, ca = AUTHORITY.certificate): Promise<{ status: number | undefined; body: unknown }> {
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, path, ca, servername: 'localhost', agent: false };
     const sent = request(options, (response) => {

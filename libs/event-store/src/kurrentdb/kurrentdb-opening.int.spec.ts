@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { START } from '#kernel/position';
-import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
 import { type KurrentStandIn, startKurrentStandIn } from '#testing/kurrentdb-stand-in/kurrentdb-stand-in';
+import { TestAuthority } from '#testing/test-authority';
 import { factsIn, follow, open, start } from '../../test/kurrent-servers.js';
 import { EventStoreMisconfigured } from '../event-store-errors.js';
 import { someFacts } from '../store-under-test.js';
@@ -13,10 +13,12 @@ import { openKurrentEventStore } from './kurrentdb-event-store.js';
 
 describe('a server that asks who comes', () => {
   const login = { user: 'annals', password: 'the-right-one' };
+  const authority = new TestAuthority();
+  const tls = authority.issue();
   let directory: string;
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'annals-tls-'));
-    writeFileSync(join(directory, 'ca.pem'), AUTHORITY);
+    writeFileSync(join(directory, 'ca.pem'), authority.certificate);
   });
   afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -25,7 +27,7 @@ describe('a server that asks who comes', () => {
     (isTrusted ? `?tlsCAFile=${join(directory, 'ca.pem')}` : '');
 
   it('lets in whoever shows the right password over TLS', async () => {
-    const server = await start({ login, tls: { certificate: CERTIFICATE, key: CERTIFICATE_KEY } });
+    const server = await start({ login, tls });
     const store = await open(urlOf(server, {}));
     const followed = follow(store);
     await store.append('a', 'no-stream', someFacts(2));
@@ -34,7 +36,6 @@ describe('a server that asks who comes', () => {
   }, 20_000);
 
   it('is found again although the file of certificates was away when its connection broke', async () => {
-    const tls = { certificate: CERTIFICATE, key: CERTIFICATE_KEY };
     const server = await start({ login, tls });
     const store = await open(urlOf(server, {}), { patienceMs: 30_000 });
     await store.append('a', 'no-stream', someFacts(1));
@@ -53,7 +54,7 @@ describe('a server that asks who comes', () => {
   ])(
     'is told from one that is late, at once and without a secret: %s',
     async (_, how, words) => {
-      const server = await start({ login, tls: { certificate: CERTIFICATE, key: CERTIFICATE_KEY } });
+      const server = await start({ login, tls });
       const opening = openKurrentEventStore(urlOf(server, how), { waitMs: 60_000 });
       const error = await opening.catch((caught: Error) => caught);
       expect(error).toBeInstanceOf(EventStoreMisconfigured);

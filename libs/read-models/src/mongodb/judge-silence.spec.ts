@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { once } from 'node:events';
 import { MongoServerError } from 'mongodb';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CERTIFICATE, CERTIFICATE_KEY } from '#testing/kurrentdb-stand-in/certificate';
+import { TestAuthority } from '#testing/test-authority';
 import { ViewsMisconfigured, ViewsUnavailable } from '../read-model-errors.js';
 import { judgeSilence } from './judge-silence.js';
 import { openMongoReadModels } from './mongodb-read-model-store.js';
@@ -46,7 +46,8 @@ describe('a database of views that does not answer at the start', () => {
   });
 
   it('is a matter of the settings where its certificate is not trusted, or it speaks no TLS', async () => {
-    const secured = await listen(createTlsServer({ cert: CERTIFICATE, key: CERTIFICATE_KEY }, () => {}));
+    const { certificate: cert, key } = new TestAuthority().issue();
+    const secured = await listen(createTlsServer({ cert, key }, () => {}));
     const untrusted = await errorOf(`mongodb://${secured}/?tls=true`);
     expect(untrusted).toBeInstanceOf(ViewsMisconfigured);
     expect(untrusted.message).toMatch(/certificate is not trusted \(\w+\): name its authority with tlsCAFile$/);
