@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Homeservers of other makers that tests federate with. Each is installed into ${ANNALS_CI_CACHE:-$HOME/.cache/annals-ci}, unless
+# that has been done; each command prints the path that tests are given.
+#
+#   servers.sh synapse    a Python with Synapse (SERVER_SYNAPSE); needs Python 3.10 or later
+#   servers.sh dendrite   Dendrite's program (SERVER_DENDRITE); needs Go, and minutes the first time
+set -euo pipefail
+shopt -s inherit_errexit
+
+readonly me=servers
+# shellcheck source=.ci/cache.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
+readonly synapse_version=1.163.2
+readonly dendrite_version=0.13.8
+
+install_synapse() { python_with "$1" "matrix-synapse==$synapse_version"; }
+
+synapse() {
+  command -v python3 >/dev/null || fail "there is no 'python3' on the PATH"
+  local folder
+  folder=$(filled "synapse-$synapse_version" install_synapse)
+  echo "$folder/bin/python"
+}
+
+build_dendrite() {
+  GOBIN=$1 nice -n 15 go install -trimpath -ldflags '-s -w' "github.com/matrix-org/dendrite/cmd/dendrite@v$dendrite_version"
+}
+
+dendrite() {
+  command -v go >/dev/null || fail "there is no 'go' on the PATH"
+  local folder
+  folder=$(filled "dendrite-$dendrite_version" build_dendrite)
+  echo "$folder/dendrite"
+}
+
+[[ $# == 1 ]] || usage
+case $1 in
+  synapse) synapse ;;
+  dendrite) dendrite ;;
+  *) usage ;;
+esac
