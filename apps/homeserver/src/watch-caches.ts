@@ -14,10 +14,12 @@ import { OpenRendezvousSessions, RendezvousSessions } from '#devices/rendezvous/
 import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
-import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import type { EventStore } from '#event-store/event-store';
+import { Discovery } from '#federation/discovery/discovery';
 import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
+import { Peers } from '#federation/peers/peers';
+import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import { RateLimits } from '#http/rate-limits';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
@@ -60,6 +62,7 @@ export function watchCaches(
     'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
+    'left-alone-servers': of(Peers),
     'merges-in-vain': of(ExtremityMerging),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
     'presence-texts': of(PresenceNews),
@@ -87,6 +90,7 @@ export function watchCaches(
     ...Object.entries(owners).map(([name, { numbers }]): [string, CacheNumbers] => [name, numbers]),
     ['recent-redactions', active.recent.redactions.numbers],
     ...Object.entries({
+      ...of(Discovery).caches,
       ...of(Inboxes).caches,
       ...of(KeyBackups).caches,
       ...of(ListSubjects).caches,

@@ -21,7 +21,11 @@ describe('the configuration', () => {
       publicUrl: 'http://127.0.0.1:8008',
       dataDir: resolve('./data'),
       registration: 'token',
+      federation: true,
+      federationAllow: undefined,
+      federationDeny: [],
       federationAllowPrivate: false,
+      federationAddress: undefined,
       appservices: [],
       rateLimits: true,
       presence: true,
@@ -49,6 +53,26 @@ describe('the configuration', () => {
     expect([config.rateLimits, config.presence]).toEqual([false, false]);
     expect(config.appservices).toEqual([resolve('a.yaml'), '/b.yaml']);
     expect(config.smtpUrl).toBeUndefined();
+  });
+
+  it('finds where other servers reach it by its public URL, unless told', () => {
+    const addressOf = (env: Record<string, string>): string | undefined => loadConfig(env).federationAddress;
+    expect(addressOf({ ANNALS_PUBLIC_URL: 'https://matrix.example.org/' })).toBe('matrix.example.org:443');
+    expect(addressOf({ ANNALS_PUBLIC_URL: 'https://matrix.example.org:8443' })).toBe('matrix.example.org:8443');
+    expect(addressOf({ ANNALS_PUBLIC_URL: 'http://matrix.example.org' })).toBeUndefined();
+    expect(addressOf({ ANNALS_PUBLIC_URL: 'https://example.org/matrix' })).toBeUndefined();
+    const told = { ANNALS_PUBLIC_URL: 'https://matrix.example.org', ANNALS_FEDERATION_ADDRESS: 'example.org:8448' };
+    expect(addressOf(told)).toBe('example.org:8448');
+  });
+
+  it('reads lists of servers', () => {
+    const config = loadConfig(
+      { ANNALS_FEDERATION_DENY: '*.bad.example' },
+      'federation_allow: [example.org, "*.example.com"]',
+    );
+    expect(config.federationAllow).toEqual(['example.org', '*.example.com']);
+    expect(config.federationDeny).toEqual(['*.bad.example']);
+    expect(loadConfig({}, 'federation: off').federation).toBe(false);
   });
 
   it('takes an empty value for an absent one', () => {
@@ -80,6 +104,13 @@ describe('the configuration', () => {
     ['ANNALS_LOG', 'loud'],
     ['ANNALS_ROLES', 'federation'],
     ['ANNALS_FEDERATION_ALLOW_PRIVATE', '1'],
+    ['ANNALS_FEDERATION', 'true'],
+    ['ANNALS_FEDERATION_ALLOW', 'example.org, not a name'],
+    ['ANNALS_FEDERATION_DENY', 'example.org,,'],
+    ['ANNALS_FEDERATION_ADDRESS', 'https://example.org'],
+    ['ANNALS_SUPPORT_MATRIX_ID', 'alice'],
+    ['ANNALS_SUPPORT_EMAIL', 'nobody'],
+    ['ANNALS_SUPPORT_PAGE', 'example.org'],
     ['ANNALS_TRUST_PROXY', 'everyone!'],
     ['ANNALS_TRUST_PROXY', '10.0.0.1, 10.0.0.0/99'],
     ['ANNALS_TRUST_PROXY', '::::'],

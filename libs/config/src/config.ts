@@ -16,6 +16,13 @@ export interface RecaptchaConfig {
   readonly verifyUrl: string;
 }
 
+/** Whom people of other servers may write to, for well-known. */
+export interface SupportConfig {
+  readonly matrixId?: string;
+  readonly email?: string;
+  readonly page?: string;
+}
+
 /** The configuration in parsed form: frozen, complete, valid. What is absent is off. */
 export interface Config {
   readonly serverName: ServerName;
@@ -26,7 +33,16 @@ export interface Config {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  /** Whether this server speaks to others at all. */
+  readonly federation: boolean;
+  /** The servers spoken to, as globs; undefined: all. */
+  readonly federationAllow?: readonly string[];
+  /** The servers not spoken to, as globs, whatever is allowed. */
+  readonly federationDeny: readonly string[];
   readonly federationAllowPrivate: boolean;
+  /** Where other servers find this one, for well-known: `host` or `host:port`. */
+  readonly federationAddress?: string;
+  readonly support: SupportConfig;
   /** What clients are told in well-known, mails and pages: an origin (or deeper), with no slash at its end. */
   readonly publicUrl: string;
   /** An absolute path. */
@@ -152,7 +168,13 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     tlsCert: settings.tls_cert,
     tlsKey: settings.tls_key,
     tlsCa: settings.tls_ca,
+    federation: settings.federation === 'on',
+    federationAllow:
+      settings.federation_allow === undefined ? undefined : Object.freeze(list(settings.federation_allow)),
+    federationDeny: Object.freeze(list(settings.federation_deny)),
     federationAllowPrivate: settings.federation_allow_private === 'true',
+    federationAddress: settings.federation_address ?? addressOf(settings.public_url),
+    support: supportOf(settings),
     publicUrl: (settings.public_url ?? originOf(listen)).replace(/\/+$/, ''),
     dataDir: resolve(settings.data_dir),
     eventStoreUrl: settings.event_store_url,
@@ -175,6 +197,18 @@ function list(text: string | undefined): string[] {
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+}
+
+/** Where other servers reach this one by its public URL: they need TLS, and paths of their own. */
+function addressOf(publicUrl: string | undefined): string | undefined {
+  if (publicUrl === undefined) return undefined;
+  const { protocol, host, port, pathname } = new URL(publicUrl);
+  if (protocol !== 'https:' || pathname !== '/') return undefined;
+  return port === '' ? `${host}:443` : host;
+}
+
+function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {
+  return Object.freeze({ matrixId, email, page });
 }
 
 function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { IsIn, IsOptional, ValidateBy } from 'class-validator';
-import { isServerName } from '#kernel/ids';
+import { isServerName, isUserId } from '#kernel/ids';
 import { parseListen } from './listen-address.js';
 
 /** What may be said of one setting: its form in words (for the error line), and whether its value is a secret. */
@@ -32,6 +32,7 @@ function isAddressOrNetwork(text: string): boolean {
   return version !== 0 && isPrefix && rest.length === 0;
 }
 
+const areGlobs = (text: string): boolean => text.split(',').every((item) => /^[\w.:[\]*?-]+$/.test(item.trim()));
 const isNamespace = (text: string): boolean => /^[a-z][a-z0-9-]{0,62}$/.test(text);
 const isFilled = (text: string): boolean => text.trim() !== '';
 
@@ -68,8 +69,35 @@ export class Settings {
   @Form('the path of a PEM file', isFilled)
   tls_ca?: string;
 
+  @OneOf(SWITCH)
+  federation = 'on';
+
+  @IsOptional()
+  @Form('server names, comma-separated, in which * and ? may stand for others (example.org, *.example.com)', areGlobs)
+  federation_allow?: string;
+
+  @IsOptional()
+  @Form('server names, comma-separated, in which * and ? may stand for others (example.org, *.example.com)', areGlobs)
+  federation_deny?: string;
+
   @OneOf(BOOLEAN)
   federation_allow_private = 'false';
+
+  @IsOptional()
+  @Form('a server name such as matrix.example.org:443', isServerName)
+  federation_address?: string;
+
+  @IsOptional()
+  @Form('a user ID such as @alice:example.org', isUserId)
+  support_matrix_id?: string;
+
+  @IsOptional()
+  @Form('a mail address', (text) => /^[^\s@]+@[^\s@]+$/.test(text))
+  support_email?: string;
+
+  @IsOptional()
+  @Form('an http or https URL', isUrl(['http:', 'https:']))
+  support_page?: string;
 
   @IsOptional()
   @Form('an http or https URL', isUrl(['http:', 'https:']))

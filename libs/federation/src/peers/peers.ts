@@ -1,0 +1,194 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { Outgoing, type OutgoingAnswer, OutgoingFailure } from '#http/outgoing/outgoing';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { SOFTWARE } from '#kernel/software';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
+import type { FoundServer } from '../discovery/discover-server.js';
+import { Discovery } from '../discovery/discovery.js';
+import { BackOff, type LeftAlone } from './back-off.js';
+import { FederatedServers } from './federated-servers.js';
+import { signRequest } from './sign-request.js';
+
+/** What is asked of another server. */
+export interface PeerRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** From `/_matrix/` on, escaped and with its query: `pathOf` makes it. */
+  readonly path: string;
+  /** Numbers keep their spelling. */
+  readonly content?: JsonObject;
+  /** For the whole of it, from finding the server to the last byte; half a minute unless told. */
+  readonly timeoutMs?: number;
+  /** The most bytes of the answer; 1 MB unless told. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+  /** Whether the server is asked also where it is left alone for now: because a person waits for it. */
+  readonly insists?: boolean;
+}
+
+/** Told of each server that answered, or that we heard from. */
+export type AwakeListener = (server: ServerName) => void;
+
+const TIMEOUT_MS = 30_000;
+const MAX_BYTES = 1024 * 1024;
+const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
+/** For how long a server is left alone that asks for it and does not say how long. */
+const BUSY_MS = 5000;
+/** What a proxy answers where the server behind it is gone. */
+const IS_GONE = 501;
+
+/**
+ * The other servers, as they are asked: each is found, connected to with TLS, and gets requests signed by this server. Who does not
+ * answer is left alone for a while.
+ */
+@Injectable()
+export class Peers {
+  readonly #backOff: BackOff;
+  readonly #listeners = new Set<AwakeListener>();
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(SIGNING_KEY) private readonly key: SigningKey,
+    @Inject(CLOCK) private readonly stopwatch: Stopwatch,
+    private readonly servers: FederatedServers,
+    private readonly discovery: Discovery,
+    private readonly outgoing: Outgoing,
+  ) {
+    this.#backOff = new BackOff(stopwatch);
+  }
+
+  /** Which servers do not answer, for metrics. */
+  get numbers(): CacheNumbers {
+    return this.#backOff.numbers;
+  }
+
+  /**
+   * The answer of another server, with numbers in their own spelling. Throws PeerUnavailable where there is none that can be read, or
+   * where the server is left alone (for now, or by the operator's will); PeerRefused where it refuses; the reason of `signal`.
+   */
+  async ask(destination: ServerName, request: PeerRequest): Promise<JsonObject> {
+    const answer = readObject(await this.askBytes(destination, request));
+    if (answer === undefined) throw new PeerUnavailable(`${destination}: ${request.path} is no JSON object`);
+    return answer;
+  }
+
+  /** As `ask`, and the answer as it came. */
+  async askBytes(destination: ServerName, request: PeerRequest): Promise<Uint8Array> {
+    this.#checkMayAsk(destination, request.insists === true);
+    request.signal?.throwIfAborted();
+    const askedAt = this.stopwatch.elapsed();
+    const found = await this.#find(destination, askedAt);
+    const timeoutMs = (request.timeoutMs ?? TIMEOUT_MS) - (this.stopwatch.elapsed() - askedAt);
+    const answer = await this.#send(destination, found, { ...request, timeoutMs: Math.max(1, timeoutMs) }, askedAt);
+    return this.#settle(destination, answer, askedAt);
+  }
+
+  /** Whether a server is not asked anything for now, because it did not answer. */
+  isLeftAlone(destination: ServerName): boolean {
+    return this.#backOff.remaining(destination) > 0;
+  }
+
+  /** What is remembered of a server that does not answer, and for how many milliseconds it is left alone. */
+  findLeftAlone(destination: ServerName): (LeftAlone & { readonly remainingMs: number }) | undefined {
+    const known = this.#backOff.find(destination);
+    return known === undefined ? undefined : { ...known, remainingMs: this.#backOff.remaining(destination) };
+  }
+
+  /** Notes that a server asked us something, and so is there. For whoever has verified that it was this server. */
+  heardFrom(origin: ServerName): void {
+    this.#backOff.forget(origin);
+    for (const listener of this.#listeners) listener(origin);
+  }
+
+  /** Has a listener told, at once, of each server that answers or is heard from; answers what ends that. It must not throw. */
+  onAwake(listener: AwakeListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #checkMayAsk(destination: ServerName, insists: boolean): void {
+    if (destination === this.config.serverName) throw new PeerUnavailable(`${destination} is this server`);
+    if (!this.servers.allows(destination)) {
+      throw new PeerUnavailable(`${destination}: this server does not speak to it, by its settings`);
+    }
+    const remaining = this.#backOff.remaining(destination);
+    if (remaining === 0 || insists) return;
+    const reason = this.#backOff.find(destination)?.reason;
+    throw new PeerUnavailable(`${destination} is left alone for ${Math.ceil(remaining / 1000)} s: ${reason}`);
+  }
+
+  async #find(destination: ServerName, askedAt: number): Promise<FoundServer> {
+    const { found, steps } = await this.discovery.discover(destination);
+    if (found !== undefined) return found;
+    throw this.#unavailable(destination, askedAt, steps.at(-1)?.outcome ?? 'cannot be found');
+  }
+
+  async #send(
+    destination: ServerName,
+    { place, host }: FoundServer,
+    request: PeerRequest & { readonly timeoutMs: number },
+    askedAt: number,
+  ): Promise<OutgoingAnswer> {
+    const { method, path, content, timeoutMs, maxBytes = MAX_BYTES, signal } = request;
+    const origin = this.config.serverName;
+    const { authorization, body } = signRequest({ method, uri: path, origin, destination, content }, this.key);
+    const headers = {
+      host,
+      authorization,
+      'user-agent': USER_AGENT,
+      'accept-encoding': 'gzip',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    try {
+      return await this.outgoing.send(place, { method, path, headers, body, withinMs: timeoutMs, maxBytes, signal });
+    } catch (error) {
+      if (!(error instanceof OutgoingFailure)) throw error;
+      // Who began to answer is there: it is this answer that cannot be had.
+      if (error.hasBegun) throw new PeerUnavailable(`${destination}: ${path}: ${error.message}`, { cause: error });
+      this.discovery.doubt(destination);
+      throw this.#unavailable(destination, askedAt, error.message, error);
+    }
+  }
+
+  #unavailable(destination: ServerName, askedAt: number, reason: string, cause?: unknown): PeerUnavailable {
+    this.#backOff.noteFailure(destination, askedAt, reason);
+    return new PeerUnavailable(`${destination}: ${reason}`, { cause });
+  }
+
+  /** The body of an answer that says yes. Redirects are not followed: what is signed is for the path that it was signed for. */
+  #settle(destination: ServerName, { status, headers, body }: OutgoingAnswer, askedAt: number): Buffer {
+    const refusal = status < 400 ? undefined : readObject(body);
+    const isMatrix = typeof refusal?.['errcode'] === 'string';
+    if (status >= 300 && status < 400) {
+      throw this.#unavailable(destination, askedAt, `sends us elsewhere (${status})`);
+    }
+    if (status >= IS_GONE && !isMatrix) throw this.#unavailable(destination, askedAt, `answers ${status}`);
+    if (status === 429) this.#backOff.noteBusy(destination, pauseOf(headers, refusal));
+    else this.heardFrom(destination);
+    if (status >= 200 && status < 300) return body;
+    if (status < 200) throw new PeerUnavailable(`${destination}: answers ${status}`);
+    throw new PeerRefused(status, refusal ?? {});
+  }
+}
+
+function readObject(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    const value = parseJson(bytes, { lenient: true });
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How long a server wants to be left alone, in milliseconds: by its header, or by what it was before there was that. */
+function pauseOf(headers: OutgoingAnswer['headers'], refusal: JsonObject | undefined): number {
+  const header = headers['retry-after'];
+  if (typeof header === 'string' && /^\d{1,9}$/.test(header)) return Number(header) * 1000;
+  const { retry_after_ms: pause } = refusal ?? {};
+  return typeof pause === 'number' && pause >= 0 ? pause : BUSY_MS;
+}

@@ -1,0 +1,64 @@
+import { isIP, type LookupFunction } from 'node:net';
+import type { buildConnector } from 'undici';
+import { checkAddress, guardedLookup } from './guarded-lookup.js';
+
+/** Where a server is to be found, and who it must prove to be. */
+export interface ServerPlace {
+  /** The name, or the IP address without brackets, that its certificate must be for; as a name it is also asked for (SNI). */
+  readonly tlsName: string;
+  /** What to connect to, in this order, until one answers: names, or IP addresses without brackets. */
+  readonly at: readonly HostAndPort[];
+}
+
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ConnectorOptions {
+  /** Authorities that vouch for certificates (PEM), instead of those that Node brings. */
+  readonly ca?: string;
+  /** Whether addresses that are none of the Internet are connected to as well. */
+  readonly allowPrivate: boolean;
+  /** What each try may take: the look-up of the name, the connection, TLS. */
+  readonly connectMs: number;
+  /** For tests; the system's otherwise. */
+  readonly lookup?: LookupFunction;
+}
+
+/**
+ * What makes the connections of this server to others: with TLS, a certificate that must be for the name of the place, and no address
+ * but one of the Internet, looked at as it is connected to. Its errors are RefusedAddress, those of `node:tls` and those of undici.
+ */
+export function guardedConnector(
+  build: typeof buildConnector,
+  { ca, allowPrivate, connectMs, lookup }: ConnectorOptions,
+): (place: ServerPlace) => buildConnector.connector {
+  const connect = build({
+    ca,
+    timeout: connectMs,
+    lookup: allowPrivate ? lookup : guardedLookup(lookup),
+    minVersion: 'TLSv1.2',
+  });
+  return ({ tlsName, at }) =>
+    (options, callback) => {
+      const tryFrom = (index: number): void => {
+        const next = at[index];
+        if (next === undefined) return callback(new Error('There is nothing to connect to'), null);
+        try {
+          if (!allowPrivate) checkAddress(next.host, isIP(next.host));
+        } catch (error) {
+          callback(error as Error, null); // what checkAddress throws
+          return;
+        }
+        const servername = isIP(tlsName) === 0 ? tlsName : undefined;
+        const to = { hostname: next.host, host: next.host, port: String(next.port), servername };
+        connect({ ...options, ...to }, (...[error, socket]) => {
+          if (error === null) callback(null, socket);
+          else if (index + 1 < at.length) tryFrom(index + 1);
+          else callback(error, null);
+        });
+      };
+      tryFrom(0);
+    };
+}

@@ -1,0 +1,35 @@
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+
+/** An answer has more bytes than its reader takes, or is packed in a way that its reader did not ask for. */
+export class UnreadableAnswer extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'UnreadableAnswer';
+  }
+}
+
+/**
+ * All of a body, unpacked where it comes packed by gzip, and at most `maxBytes` of that: no more is ever held or unpacked. Throws
+ * UnreadableAnswer, or what the stream ends with; the stream is destroyed then.
+ */
+export async function readBounded(body: Readable, encoding: string | undefined, maxBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const collect = async (source: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const piece of source) {
+      bytes += piece.length;
+      if (bytes > maxBytes) throw new UnreadableAnswer(`more than ${maxBytes} bytes`);
+      pieces.push(piece);
+    }
+  };
+  const packing = encoding?.trim().toLowerCase() ?? 'identity';
+  if (packing === 'gzip' || packing === 'x-gzip') await pipeline(body, createGunzip(), collect);
+  else if (packing === 'identity' || packing === '') await pipeline(body, collect);
+  else {
+    body.on('error', () => {}).destroy();
+    throw new UnreadableAnswer(`packed as ${packing.slice(0, 40)}`);
+  }
+  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, bytes);
+}
