@@ -9,8 +9,11 @@ import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { encodeBase64 } from '#protocol/signing/base64';
 import { signJson } from '#protocol/signing/sign-json';
-import { AUTHORITY, CERTIFICATE, CERTIFICATE_KEY } from './kurrentdb-stand-in/certificate.js';
 import { ForeignServer } from './receiving/foreign-server.js';
+import { TestAuthority } from './test-authority.js';
+
+/** Who vouches for the fake peers of a process. */
+export const PEER_AUTHORITY = new TestAuthority();
 
 /** What came to a fake peer. */
 export interface PeerCall {
@@ -54,7 +57,7 @@ interface Route {
 
 /**
  * Another server, on loopback, with a key and a certificate of its own: it answers what a test lets it answer, over HTTPS, and asks
- * with signatures. Who asks it trusts `AUTHORITY` and allows private addresses. Its name has the port, so that nothing is looked up.
+ * with signatures. Who asks it trusts `PEER_AUTHORITY` and allows private addresses. Its name has the port, so that nothing is looked up.
  */
 export class FakePeer {
   /** What has been asked, the oldest first. */
@@ -76,7 +79,8 @@ export class FakePeer {
   /** The seed is of its key. */
   static async start(seed = 7): Promise<FakePeer> {
     let peer: FakePeer | undefined;
-    const http = createServer({ cert: CERTIFICATE, key: CERTIFICATE_KEY }, (request, response) => {
+    const { certificate: cert, key } = PEER_AUTHORITY.issue();
+    const http = createServer({ cert, key }, (request, response) => {
       void peer?.answer(request, response);
     });
     http.listen(0, '127.0.0.1');
@@ -116,12 +120,16 @@ export class FakePeer {
     const headers = header === '' ? {} : { authorization: header };
     const send = origin.startsWith('https:') ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
-      const sent = send(`${origin}${path}`, { method, headers, ca: AUTHORITY, agent: false }, (response) => {
-        readText(response).then(
-          (text) => resolve({ status: response.statusCode ?? 0, body: objectOf(text) }),
-          (error: Error) => reject(error),
-        );
-      });
+      const sent = send(
+        `${origin}${path}`,
+        { method, headers, ca: PEER_AUTHORITY.certificate, agent: false },
+        (response) => {
+          readText(response).then(
+            (text) => resolve({ status: response.statusCode ?? 0, body: objectOf(text) }),
+            (error: Error) => reject(error),
+          );
+        },
+      );
       sent.on('error', reject).end(signed.body);
     });
   }

@@ -6,7 +6,7 @@ import type { ConnectorOptions } from '#http/outgoing/guarded-connector';
 import { Outgoing } from '#http/outgoing/outgoing';
 import { systemClock } from '#kernel/clock';
 import type { EventAuthor } from '#rooms/decide/decide-event';
-import { AUTHORITY } from './kurrentdb-stand-in/certificate.js';
+import { PEER_AUTHORITY } from './fake-peer.js';
 import { TEST_AUTHOR } from './local-room.js';
 
 export interface TestPeersOptions extends Partial<ConnectorOptions> {
@@ -31,7 +31,7 @@ export class TestPeers {
     ...options
   }: TestPeersOptions = {}) {
     const { serverName, signingKey } = author;
-    this.outgoing = new Outgoing({ ca: AUTHORITY, allowPrivate: true, connectMs: 10_000, ...options });
+    this.outgoing = new Outgoing({ ca: PEER_AUTHORITY.certificate, allowPrivate: true, connectMs: 10_000, ...options });
     const none: ResolveSrv = () => Promise.reject(Object.assign(new Error('none'), { code: 'ENOTFOUND' }));
     this.discovery = new Discovery(this.outgoing, stopwatch, resolveSrv ?? none);
     this.config = loadConfig({ ANNALS_SERVER_NAME: serverName, ...settings });

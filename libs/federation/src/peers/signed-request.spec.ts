@@ -2,9 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { signJson, verifyJson } from '#protocol/signing/sign-json';
+import { verifyJson } from '#protocol/signing/sign-json';
 import { createSigningKey, parseVerifyKey } from '#protocol/signing/signing-key';
-import { formatXMatrix, parseXMatrix, requestToSign } from './signed-request.js';
+import { signRequest } from './sign-request.js';
+import { parseXMatrix, requestToSign } from './signed-request.js';
 
 const read = (text: string) => parseXMatrix(`X-Matrix ${text}`);
 const RIGHT = { origin: 'b.example', destination: 'a.example:8448', keyId: 'ed25519:k_1', signature: 'c2ln+/' };
@@ -65,7 +66,7 @@ describe('a header X-Matrix', () => {
         (origin, destination, seed, version, content) => {
           const key = createSigningKey(seed, version);
           const request = { method: 'PUT', uri: '/_matrix/x?y', origin, destination, content: content as JsonObject };
-          const header = formatXMatrix(signJson(requestToSign(request), origin, key), request, key.keyId);
+          const { authorization: header } = signRequest(request, key);
           const parsed = parseXMatrix(header);
           expect(parsed).toMatchObject({ origin, destination, keyId: key.keyId });
           if (parsed === undefined || parsed === 'malformed') throw new Error(header);

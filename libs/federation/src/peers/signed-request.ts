@@ -1,6 +1,5 @@
 import { isServerName, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { findSignature } from '#protocol/signing/sign-json';
 
 /** A request between servers, as its signature sees it. */
 export interface ServerRequest {
@@ -27,14 +26,6 @@ export interface XMatrix {
 /** The object that is signed: server-server API, "Request Authentication", step 1. */
 export function requestToSign({ method, uri, origin, destination, content }: ServerRequest): JsonObject {
   return { method, uri, origin, destination, content };
-}
-
-/** The header of a request that was signed with `signJson`; step 2. Written so that servers of all ages read it. */
-export function formatXMatrix(signed: JsonObject, { origin, destination }: ServerRequest, keyId: string): string {
-  const signature = findSignature(signed['signatures'], origin, keyId)?.toString('base64').replace(/=+$/, '');
-  if (signature === undefined) throw new Error(`Not signed by ${origin} with ${keyId}`);
-  const to = destination === undefined ? '' : `,destination="${destination}"`;
-  return `X-Matrix origin="${origin}"${to},key="${keyId}",sig="${signature}"`;
 }
 
 const SCHEME = /^x-matrix[ \t]+/i;
