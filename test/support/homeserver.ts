@@ -34,8 +34,18 @@ export interface Answer {
   readonly headers: Headers;
 }
 
+export interface RequestOptions {
+  readonly token?: string;
+  readonly body?: unknown;
+}
+
+/** What requests can be made to. */
+export interface Spoken {
+  request(method: string, path: string, options?: RequestOptions): Promise<Answer>;
+}
+
 /** A started server: a process of its own, a data folder of its own, spoken to over HTTP only. */
-export class Homeserver {
+export class Homeserver implements Spoken {
   readonly directory = mkdtempSync(join(tmpdir(), 'annals-e2e-'));
   readonly serverName = 'e2e.example';
   #process: ChildProcess | undefined;
@@ -150,28 +160,13 @@ export class Homeserver {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  async request(method: string, path: string, options: { token?: string; body?: unknown } = {}): Promise<Answer> {
-    const { token, body } = options;
-    const response = await fetch(`${this.base}${path}`, {
-      method,
-      headers: {
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
-    });
-    const text = await response.text();
-    return { status: response.status, text, body: parsed(text), headers: response.headers };
+  request(method: string, path: string, options?: RequestOptions): Promise<Answer> {
+    return requestAt(this.base, method, path, options);
   }
 
   /** A user of today's API: registers and answers a client with the user's token. */
-  async register(username: string, password = `the password of ${username}`): Promise<Client> {
-    const { body } = await this.request('POST', '/_matrix/client/v3/register', {
-      body: { username, password, auth: { type: 'm.login.dummy' } },
-    });
-    if (typeof body?.access_token !== 'string')
-      throw new Error(`${username} was not registered: ${JSON.stringify(body)}`);
-    return new Client(this, body.user_id, body.access_token, body.device_id);
+  register(username: string, password?: string): Promise<Client> {
+    return registerAt(this, username, password);
   }
 
   async #answers(): Promise<boolean> {
@@ -188,7 +183,7 @@ export class Client {
   #transactions = 0;
 
   constructor(
-    readonly server: Homeserver,
+    readonly server: Spoken,
     readonly userId: string,
     readonly token: string,
     readonly deviceId: string,
@@ -223,6 +218,39 @@ export class Client {
   }
 }
 
+/** Makes a request to whatever listens at an address. */
+export async function requestAt(
+  base: string,
+  method: string,
+  path: string,
+  { token, body }: RequestOptions = {},
+): Promise<Answer> {
+  const response = await fetch(`${base}${path}`, {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, text, body: parsed(text), headers: response.headers };
+}
+
+/** Registers a user of today's API, where everybody may: answers a client with the user's token. */
+export async function registerAt(
+  server: Spoken,
+  username: string,
+  password = `the password of ${username}`,
+): Promise<Client> {
+  const { body } = await server.request('POST', '/_matrix/client/v3/register', {
+    body: { username, password, auth: { type: 'm.login.dummy' } },
+  });
+  if (typeof body?.access_token !== 'string')
+    throw new Error(`${username} was not registered: ${JSON.stringify(body)}`);
+  return new Client(server, body.user_id, body.access_token, body.device_id);
+}
+
 function databaseOfItsOwn(): string {
   const url = new URL(VIEWS_SERVER ?? 'mongodb://127.0.0.1:27017/');
   url.pathname = `/annals_e2e_${randomBytes(6).toString('hex')}`;
@@ -241,7 +269,8 @@ function parsed(text: string): unknown {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
