@@ -413,6 +413,35 @@ describe('state that another event replaced without coming later', () => {
     expect(topicsOf(chunk)).toContain('of Bob');
   });
 
+  it.each(['m.room.name', 'm.room.topic'])(
+    'is told where no event is shown to who hears of no state but what the room is called: %s',
+    async (type) => {
+      const ignoring = (ignored_users: object): Promise<unknown> =>
+        alice.ok('PUT', `/user/${alice.userId}/account_data/m.ignored_user_list`, { ignored_users });
+      await ignoring({ [CAROL]: {} });
+      const client = new StableSlidingClient(alice, type);
+      const wanted = { lists: { all: { range: [0, 9], required_state: {}, timeline_limit: 9 } } };
+      const prev = there.extremities.map(({ eventId }) => eventId);
+      const left = await made({ ...member('leave', BOB), ts: Date.now() + 2 * HOUR });
+      const content = { name: 'of Bob', topic: 'of Bob' };
+      const aside = await made({ type, stateKey: '', content, ts: Date.now() + HOUR, prev });
+      await receiver.pdus(left.text, aside.text);
+      const filter = { room: { state: { types: [] } } };
+      const { next_batch } = await alice.sync({ filter });
+      expect((await client.next(wanted)).rooms[roomId]).not.toHaveProperty('name');
+      const both = [left.event.eventId, aside.event.eventId];
+      await receiver.pdus((await made({ ...says('on both'), sender: CAROL, prev: both })).text);
+      const { rooms } = await client.next(wanted);
+      const room = joined(await alice.sync({ since: next_batch, filter }));
+      if (type === 'm.room.topic') expect([rooms, room]).toEqual([{}, undefined]);
+      else {
+        expect(rooms[roomId]).toMatchObject({ name: 'of Bob', joined_count: 3, timeline: [] });
+        expect(room).toMatchObject({ summary: { 'm.joined_member_count': 3 }, timeline: { events: [] } });
+      }
+      await ignoring({});
+    },
+  );
+
   it('is no news where it lost when it came', async () => {
     const prev = there.extremities.map(({ eventId }) => eventId);
     await receiver.pdus((await made({ ...topic('won'), ts: Date.now() + HOUR, prev })).text);

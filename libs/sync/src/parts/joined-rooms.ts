@@ -8,7 +8,7 @@ import type { RoomAnswer, RoomContext } from './room-context.js';
 import { formatTimeline, formatUnread, listRoomAccountData, mayHaveOlder, showsRowOrState } from './room-sections.js';
 import { isSoAtEnd, readStatePart } from './state-part.js';
 import { changesSummary, formatSummary, readSummary } from './summary-part.js';
-import { changingRows, readWindow, type TimelineWindow } from './timeline-window.js';
+import { readWindow, type TimelineWindow } from './timeline-window.js';
 
 /** Answers for rooms that the user is in: `rooms.join`. */
 @Injectable()
@@ -24,11 +24,7 @@ export class JoinedRooms {
     const { views } = this;
     const { filter, stateAfter, requester } = room.sync;
     const window = await this.#window(room);
-    const isSummaryNew =
-      room.isFull ||
-      window.limited ||
-      window.isResolved ||
-      (await changesSummary(views, room.roomId, changingRows(window)));
+    const isSummaryNew = room.isFull || window.limited || (await changesSummary(views, room, window));
     const summary = isSummaryNew ? await readSummary(views, room.roomId, requester.userId) : undefined;
     const states = await readStatePart(views, room, window, summary?.heroes ?? []);
     const ephemeral = await this.#ephemeral(room);

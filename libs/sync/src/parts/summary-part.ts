@@ -2,7 +2,11 @@ import type { RoomId, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { MEMBERS, ROOM_COUNTS, ROOM_MEMBERS } from '#rooms/projections/membership.projector';
 import { type RoomSummary, ROOMS } from '#rooms/projections/room-summary.projector';
+import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { listStateChanges } from '#rooms/queries/past-state';
+import type { RoomContext } from './room-context.js';
+import { changingRows, type TimelineWindow } from './timeline-window.js';
 
 /** What helps a client to show a room that has no name: client-server API, "Syncing", `summary`. */
 export interface SummaryPart {
@@ -18,13 +22,27 @@ const CANDIDATES = 200;
 /** The state events that can change a summary. */
 export const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
 
-/** Whether one of these events can have changed the summary of their room. */
-export async function changesSummary(views: Views, roomId: RoomId, rows: readonly TimelineRow[]): Promise<boolean> {
+/** Whether what happened in a stretch without a gap can have changed the summary of its room. */
+export async function changesSummary(views: Views, room: RoomContext, window: TimelineWindow): Promise<boolean> {
+  const rows = changingRows(window);
   if (rows.some(isSummarised)) return true;
   const redacted = redactedBy(rows);
-  if (redacted.size === 0) return false;
-  const room = await ROOMS.get(views, [roomId]);
-  return room !== undefined && isFromAny(room, SUMMARISED, redacted);
+  const summary = redacted.size === 0 ? undefined : await ROOMS.get(views, [room.roomId]);
+  if (summary !== undefined && isFromAny(summary, SUMMARISED, redacted)) return true;
+  const resolves = await readResolved(views, room, window);
+  return [...SUMMARISED].some(resolves);
+}
+
+/** Tells of which types the state changed in a stretch where the room's ends met or parted there: no event of the stretch may say so. */
+export async function readResolved(
+  views: Views,
+  { roomId, after, upTo, end }: RoomContext,
+  { isResolved }: TimelineWindow,
+): Promise<(type: string) => boolean> {
+  if (!isResolved || after === undefined) return () => false;
+  const { rows, gone } = await listStateChanges(views, roomId, after, end?.place ?? upTo);
+  return (type) =>
+    rows.some(({ header }) => header.type === type) || gone.some((key) => key.startsWith(stateKeyOf(type, '')));
 }
 
 /** Whether a state event can have changed the summary of its room. */

@@ -7,7 +7,7 @@ import { findStateRowAtEnd } from '#rooms/queries/stay-end';
 import { findRowsById } from '#rooms/reading/event-rows';
 import type { Departure } from '../parts/left-rooms.js';
 import type { RoomContext } from '../parts/room-context.js';
-import { isFromAny, isSummarised, readSummary, redactedBy, SUMMARISED } from '../parts/summary-part.js';
+import { isFromAny, isSummarised, readResolved, readSummary, redactedBy, SUMMARISED } from '../parts/summary-part.js';
 import { changingRows, type TimelineWindow } from '../parts/timeline-window.js';
 import type { Hero, RoomContents } from './room-update.js';
 
@@ -17,24 +17,27 @@ export type RoomNames = Pick<RoomContents, 'name' | 'avatar' | 'heroes' | 'joine
 /** What a room is called, and how many are in it, as far as that may have changed: empty where it did not. */
 export async function namesNow(
   views: Views,
-  { roomId, isFull, sync }: RoomContext,
+  context: RoomContext,
   window: TimelineWindow,
   states: readonly TimelineRow[],
 ): Promise<RoomNames> {
+  const { roomId, isFull, sync } = context;
   const changed = [...changingRows(window), ...states];
-  const isAnew = isFull || window.limited || window.isResolved;
+  const isAnew = isFull || window.limited;
   const redacted = redactedBy(changed);
-  if (!isAnew && redacted.size === 0 && changed.every(({ header }) => header.stateKey === undefined)) return {};
+  const isQuiet = redacted.size === 0 && changed.every(({ header }) => header.stateKey === undefined);
+  if (!isAnew && !window.isResolved && isQuiet) return {};
   const room = await ROOMS.get(views, [roomId]);
   const isRedacted = (types: Iterable<string>): boolean => room !== undefined && isFromAny(room, types, redacted);
+  const resolves = isAnew ? () => true : await readResolved(views, context, window);
   const changes = (type: string): boolean =>
-    isAnew || isRedacted([type]) || changed.some(({ header }) => header.type === type);
+    resolves(type) || isRedacted([type]) || changed.some(({ header }) => header.type === type);
   const names = {
     ...(changes('m.room.name') ? { name: room?.name ?? null } : {}),
     ...(changes('m.room.avatar') ? { avatar: room?.avatar_url ?? null } : {}),
   };
   const { userId } = sync.requester;
-  if (isAnew || changed.some(isSummarised) || isRedacted(SUMMARISED)) {
+  if (changed.some(isSummarised) || isRedacted(SUMMARISED) || [...SUMMARISED].some(resolves)) {
     const { heroes, joined, invited } = await readSummary(views, roomId, userId);
     return { ...names, joined, invited, ...(heroes && { heroes: await readHeroes(views, roomId, heroes) }) };
   }
