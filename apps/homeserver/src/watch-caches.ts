@@ -37,6 +37,7 @@ import { SharedRows } from '#sync/parts/recent-rows';
 import { PresenceNews } from '#sync/presence/presence-news';
 import { KnownRooms } from '#sync/sliding/known-rooms';
 import { ListSubjects } from '#sync/sliding/list-subjects';
+import { SeenRooms } from '#sync/sliding/seen-rooms';
 import { SlidingConnections } from '#sync/sliding/sliding-connections';
 import { WantedStates } from '#sync/sliding/wanted-states';
 import { UnreadCounts } from '#sync/unread/unread-counts';
@@ -79,6 +80,7 @@ export function watchCaches(
     'servers-in-rooms': of(ServersInRooms),
     'sliding-connections': of(SlidingConnections),
     'sliding-rooms': of(KnownRooms),
+    'stays-before-invitations': of(SeenRooms),
     'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),
     'thread-subscriptions': of(ThreadSubscriptions),

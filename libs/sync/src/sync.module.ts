@@ -38,6 +38,7 @@ import { ThreadSubscriptionsExtension } from './sliding/extensions/thread-subscr
 import { ToDeviceExtension } from './sliding/extensions/to-device-extension.js';
 import { TypingExtension } from './sliding/extensions/typing-extension.js';
 import { KnownRooms } from './sliding/known-rooms.js';
+import { SeenRooms } from './sliding/seen-rooms.js';
 import { LeftBehind } from './sliding/left-behind.js';
 import { ListSubjects } from './sliding/list-subjects.js';
 import { SlidingAnswers } from './sliding/sliding-answers.js';
@@ -88,6 +89,7 @@ const listOf = (...all: readonly unknown[]): readonly unknown[] => all;
     ReceiptsExtension,
     RoomInitialSyncHandler,
     RoomOverviews,
+    SeenRooms,
     SharedRows,
     SignedEvents,
     SlidingAnswers,

@@ -130,6 +130,7 @@ type Membership = Pick<UserRoomRow, 'membership' | 'pos' | 'was_in' | 'closed'> 
   readonly sender: UserId | undefined;
 };
 
-function isAway(membership: string): boolean {
+/** Whether somebody with a membership is neither in the room nor on their way into it. */
+export function isAway(membership: string): boolean {
   return membership === 'leave' || membership === 'ban';
 }

@@ -11,12 +11,13 @@ import { letIn } from '#rooms/reading/open-room';
 import { readerOf } from '#rooms/reading/reader';
 import { findRoomReader } from '#rooms/reading/room-reader';
 import { RoomOverviews, type OverviewRequest } from '../events/room-overviews.js';
-import type { KnownRoom } from '../notifier/active-user.js';
+import { isAway, type KnownRoom } from '../notifier/active-user.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { PresenceNews } from '../presence/presence-news.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readAllAccountData } from '../streams/read-account-data.js';
+import { toldMembership } from '../streams/membership-over.js';
 import type { AccountDataByRoom } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 
@@ -92,15 +93,16 @@ export class InitialSyncHandler implements IQueryHandler<InitialSync> {
 
   async #room(
     roomId: RoomId,
-    { membership }: KnownRoom,
+    known: KnownRoom,
     data: AccountDataByRoom,
     request: OverviewRequest,
     archived: boolean,
     receipts: string[],
   ): Promise<string | undefined> {
-    const isAway = membership === 'leave' || membership === 'ban';
-    if (isAway && !archived) return undefined;
+    if (isAway(known.membership) && !archived) return undefined;
     const room = await findRoomReader(this.views, roomId, request.reader);
+    const membership = await toldMembership(room, known.membership);
+    if (membership === undefined || (isAway(membership) && !archived)) return undefined;
     if (membership === 'invite' || membership === 'knock') {
       return this.overviews.readInvitation(room, membership, request);
     }

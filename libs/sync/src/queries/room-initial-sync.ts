@@ -12,6 +12,7 @@ import { ActiveUsers } from '../notifier/active-users.js';
 import { PresenceNews } from '../presence/presence-news.js';
 import { RoomOverviews } from '../events/room-overviews.js';
 import type { SyncFilter } from '../filters/sync-filter.js';
+import { toldMembership } from '../streams/membership-over.js';
 import { StreamMoments } from '../streams/stream-moments.js';
 
 /**
@@ -45,7 +46,9 @@ export class RoomInitialSyncHandler implements IQueryHandler<RoomInitialSync> {
     const open = await openRoom(this.views, roomId, reader);
     const data = await listAccountData(this.views, requester.userId, roomId);
     const request = { reader, now, ...options };
-    const members = await this.overviews.read(open.room.membership, open, data, request);
+    const { membership } = open.room;
+    const told = membership && (await toldMembership(open.room, membership));
+    const members = await this.overviews.read(told, open, data, request);
     const receipts = await this.overviews.readReceipts(open, request);
     const presence = open.room.isIn ? await this.#presence(roomId, reader, options) : [];
     await session.validUntil();

@@ -20,6 +20,8 @@ export interface ListedRoom {
   readonly type: string | undefined;
   /** As far as the user may know. */
   readonly isEncrypted: boolean;
+  /** Where its user was invited by somebody whom they ignore, which they are not told: all else is as it was before. */
+  readonly invitedAt?: Position;
 }
 
 /** The rooms of a user, the one with the last activity first, as of a moment. */
@@ -137,12 +139,13 @@ function listedRoom(
   };
 }
 
-function byPlace(a: ListedRoom, b: ListedRoom): number {
+/** The one with the last activity first. */
+export function byPlace(a: ListedRoom, b: ListedRoom): number {
   return a.place < b.place ? 1 : a.place > b.place ? -1 : 0;
 }
 
 /** Two lists in their order as one. */
-function merged(a: readonly ListedRoom[], b: readonly ListedRoom[]): readonly ListedRoom[] {
+export function merged(a: readonly ListedRoom[], b: readonly ListedRoom[]): readonly ListedRoom[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
   const all: ListedRoom[] = [];

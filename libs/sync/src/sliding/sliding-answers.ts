@@ -4,18 +4,19 @@ import type { RoomId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
 import { compileSyncFilter } from '../filters/sync-filter.js';
-import { type ActiveUser, isPutOut, type KnownRoom } from '../notifier/active-user.js';
+import { type ActiveUser, isAway, isPutOut } from '../notifier/active-user.js';
 import type { SyncContext } from '../streams/sync-context.js';
 import { SyncContexts } from '../streams/sync-contexts.js';
 import { isInScope, type ToldOf } from './extensions/extension-context.js';
 import { SlidingExtensions } from './extensions/sliding-extensions.js';
-import { KnownRooms, type ListedRoom } from './known-rooms.js';
+import type { ListedRoom } from './known-rooms.js';
 import { ListSubjects } from './list-subjects.js';
 import { type HasNews, LeftBehind } from './left-behind.js';
 import { NewRooms } from './new-rooms.js';
 import { extensionNow, isSameTold, toldNow, toldUntil } from './next-told.js';
 import type { RoomUpdate } from './room-update.js';
 import { type SelectedRoom, type Selection, selectRooms } from './select-rooms.js';
+import { SeenRooms } from './seen-rooms.js';
 import { type RoomPart, type RoomTask, SlidingRooms } from './sliding-room.js';
 import type { SlidingRequest, WantedExtensions } from './sliding-request.js';
 import { NOTHING_TOLD, TOLD, type Told, type ToldChange, type ToldExtension, type ToldRoom } from './told-state.js';
@@ -54,7 +55,7 @@ const LAZY = compileSyncFilter({ room: { state: { lazy_load_members: true } } })
 export class SlidingAnswers {
   constructor(
     private readonly contexts: SyncContexts,
-    private readonly known: KnownRooms,
+    private readonly known: SeenRooms,
     private readonly subjects: ListSubjects,
     private readonly rooms: SlidingRooms,
     private readonly extensions: SlidingExtensions,
@@ -65,8 +66,8 @@ export class SlidingAnswers {
   async read(user: ActiveUser, placed: PlacedRequest): Promise<SlidingContents> {
     const { request, told = NOTHING_TOLD } = placed;
     const sync = await this.#open(user, placed);
-    const all = await this.known.list(user);
-    const { selection, direct } = await this.#select(user, sync, request, all, told);
+    const { all, seen } = await this.known.list(user, await sync.reader(), sync.until.position);
+    const { selection, direct } = await this.#select(user, sync, request, seen, told);
     const change = { rooms: new Map<RoomId, ToldRoom>(), extensions: new Map<ToldExtension, Told>() };
     const updates: RoomUpdate[] = [];
     const answered: ToldOf[] = [];
@@ -82,14 +83,15 @@ export class SlidingAnswers {
       // PERF: of nearly all rooms of somebody who has thousands there is nothing to tell, and nothing is made or waited for.
       if (isAsItWas && looks.hasEnough(selected, before) && hasNews?.(selected.room, before) === false) continue;
       const after = momentOf(sync, before);
-      const look = looks.at(selected, before, after?.position);
+      const from = isToldOtherwise(selected, before, after) ? undefined : after?.position;
+      const look = looks.at(selected, before, from);
       const mayHaveNews = look.mayHaveNews || this.leftBehind.mayHaveReceipts(roomId, after?.position);
       if (isAsItWas && !mayHaveNews) {
         answered.push({ selected, told: before, after });
         continue;
       }
       if (sync.turn.isOver()) await sync.turn.pass();
-      const task = { selected, told: before, after: after?.position, wantsMore: look.wantsMore };
+      const task = { selected, told: before, after: from, wantsMore: look.wantsMore };
       const update = await this.#answer(sync, task, { isDirect, mayHaveNews });
       if (update !== undefined) updates.push(update);
       else if (before === undefined) continue;
@@ -139,19 +141,12 @@ export class SlidingAnswers {
     user: ActiveUser,
     sync: SyncContext,
     request: SlidingRequest,
-    all: readonly ListedRoom[],
+    seen: readonly ListedRoom[],
     told: ToldChange,
   ): Promise<{ selection: Selection; direct: ReadonlySet<string> }> {
     const subjects = await this.subjects.read(user, request, sync.until.position);
-    const { ignored } = await sync.reader();
-    const isIgnored = ({ membership, by }: KnownRoom): boolean =>
-      membership === 'invite' && by !== undefined && ignored.has(by);
-    // Who is invited by somebody whom they ignore is told of nothing but that they are not in the room any more.
-    const asSeen = (room: ListedRoom): ListedRoom =>
-      isIgnored(room.known) ? { ...room, known: leftBySelf(room.known) } : room;
-    const seen = ignored.size === 0 ? all : all.map(asSeen);
     const isListed = ({ roomId, known }: ListedRoom): boolean => {
-      if (known.membership !== 'leave' && known.membership !== 'ban') return true;
+      if (!isAway(known.membership)) return true;
       if (isPutOut(known) && !known.forgotten) return true;
       // Who left by themself knows it, but for those of the client's rooms of which it was not told yet.
       const after = momentOf(sync, told.rooms.get(roomId));
@@ -203,11 +198,6 @@ interface Standing {
   readonly hasNews: HasNews;
 }
 
-/** As if its user had left a room by themself, and nobody had done anything since. */
-function leftBySelf({ position, forgotten }: KnownRoom): KnownRoom {
-  return { membership: 'leave', position, forgotten };
-}
-
 /** What is known of a room without reading it. */
 interface Look {
   /** Something happened in it that the client was not told. */
@@ -255,6 +245,7 @@ function marksOf(
   // Who comes back may still believe of somebody that they type.
   const heardTyping = ((before?.marks ?? 0) & TOLD.typing) !== 0;
   let marks = isDirect ? TOLD.direct : 0;
+  if (selected.room.invitedAt !== undefined) marks |= TOLD.uninvited;
   if (isIn && isInScope(receipts, selected)) marks |= TOLD.receipts;
   if (isInScope(accountData, selected)) marks |= TOLD.accountData;
   if ((isIn || heardTyping) && isInScope(typing, selected)) marks |= TOLD.typing;
@@ -265,6 +256,22 @@ function marksOf(
 function momentOf({ since }: Pick<SyncContext, 'since'>, told: ToldRoom | undefined): StreamMoment | undefined {
   if (told === undefined || since === undefined) return undefined;
   return told.upTo === undefined ? since : { ...since, position: told.upTo };
+}
+
+/**
+ * Whether a client has of a room what it is to have no more, and is to be told what there is: it was told of an invitation by somebody
+ * whom its user ignores now, or nothing of one by somebody whom they ignored then.
+ */
+function isToldOtherwise(
+  { room: { known, invitedAt } }: SelectedRoom,
+  told: ToldRoom | undefined,
+  after: StreamMoment | undefined,
+): boolean {
+  if (told === undefined || after === undefined) return false;
+  const isUninvited = (told.marks & TOLD.uninvited) !== 0;
+  return invitedAt === undefined
+    ? isUninvited && known.membership === 'invite'
+    : !isUninvited && invitedAt <= after.position;
 }
 
 function updateOf(

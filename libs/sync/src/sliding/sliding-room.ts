@@ -60,11 +60,12 @@ export class SlidingRooms {
       return this.#joined(sync, task, reader, undefined);
     }
     const reader = await findRoomReader(this.views, roomId, await sync.reader());
-    const over = await membershipOver(reader, after, sync.until.position);
-    // What changed may lie after the end of this answer.
+    // What changed may lie after the end of this answer; a room as it was before an invitation that they are not told is older than that.
+    const isOver = known.position <= sync.until.position;
+    const over = await membershipOver(reader, after, isOver ? known.position : sync.until.position);
     if (over === undefined || (known.forgotten && !isEndUnheard(over))) return undefined;
     if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
-    const at = known.position <= sync.until.position ? known.position : over.last.since;
+    const at = isOver ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;
     return this.#away(sync, task, { room: reader, over, at });
   }

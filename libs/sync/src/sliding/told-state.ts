@@ -3,8 +3,11 @@ import type { Position } from '#kernel/position';
 import type { ToldData, ToldRoomData } from '../facts/sliding-facts.js';
 import type { WantedState } from './wanted-state.js';
 
-/** What besides its events a connection was told of a room, or that it counts as a direct chat: bits of `ToldRoom.marks`. */
-export const TOLD = Object.freeze({ receipts: 1, accountData: 2, typing: 4, direct: 8 });
+/**
+ * What besides its events a connection was told of a room, that it counts as a direct chat, or that of an invitation it was told nothing:
+ * bits of `ToldRoom.marks`.
+ */
+export const TOLD = Object.freeze({ receipts: 1, accountData: 2, typing: 4, direct: 8, uninvited: 16 });
 
 /** How the client of a connection stands to something that it was told: up to a place, or (undefined) up to where it is. */
 export interface Told {

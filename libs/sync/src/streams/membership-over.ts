@@ -1,5 +1,6 @@
 import type { Position } from '#kernel/position';
 import { START } from '#kernel/position';
+import { findStateRow, MEMBER } from '#rooms/queries/state-rows';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { findStanding, listStandings, type Standing } from '#rooms/reading/standing';
 
@@ -64,8 +65,23 @@ export async function membershipBefore(
   { last }: MembershipOver,
   since: Position | undefined,
 ): Promise<MembershipOver | undefined> {
-  const { views, roomId, reader } = room;
-  const [, before] = await listStandings(views, roomId, reader.userId, { upTo: last.since, limit: 2 });
+  const before = await standingBefore(room, last);
   if (before === undefined || before.since <= (since ?? START)) return undefined;
   return membershipOver(room, since, before.since);
+}
+
+/** What a user was in a room as they are told: of an invitation by somebody whom they ignore, what they were before it. */
+export async function toldMembership(room: RoomReader, membership: string): Promise<string | undefined> {
+  const { views, roomId, reader, now } = room;
+  if (membership !== 'invite') return membership;
+  const row = await findStateRow(views, roomId, MEMBER, reader.userId);
+  if (row === undefined || !room.ignores(row.header)) return membership;
+  const before = now && (await standingBefore(room, now))?.membership;
+  // Where the room forked an invitation may take the place of a join: they are not in it any more.
+  return before === 'join' ? 'leave' : before;
+}
+
+async function standingBefore({ views, roomId, reader }: RoomReader, last: Standing): Promise<Standing | undefined> {
+  const [, before] = await listStandings(views, roomId, reader.userId, { upTo: last.since, limit: 2 });
+  return before;
 }

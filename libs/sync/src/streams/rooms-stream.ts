@@ -8,6 +8,7 @@ import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { ROOM_STATE } from '#rooms/projections/room-state.projector';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import { isAway } from '../notifier/active-user.js';
 import { ActiveUsers } from '../notifier/active-users.js';
 import { ROOM_EPHEMERALS, type RoomEphemeral } from '../ephemeral/room-ephemeral.js';
 import { lookUpLast } from '../notifier/look-up-last.js';
@@ -72,10 +73,9 @@ export class RoomsStream implements SyncStream {
     for (const [roomId, known] of rooms) {
       if (!filter.includesRoom(roomId)) continue;
       const isIn = known.membership === 'join';
-      const isAway = known.membership === 'leave' || known.membership === 'ban';
       if (since === undefined) {
         // Who is told anew may believe to be in a room.
-        if (!isAway || (filter.includeLeave && !known.forgotten) || isAnew)
+        if (!isAway(known.membership) || (filter.includeLeave && !known.forgotten) || isAnew)
           tasks.push({ roomId, isMembershipNew: true, isUnsure: false });
         continue;
       }
@@ -123,10 +123,15 @@ export class RoomsStream implements SyncStream {
     const { sender, events } = await readStrippedRoom(room, at);
     if (membership === 'knock' || sender === undefined || !room.reader.ignored.has(sender))
       return { section: membership, json: `{"${membership}_state":{"events":[${events.join()}]}}`, isNews: true };
-    // The client may believe to be in the room, or invited by somebody else.
-    const { since, isAnew } = context;
-    const before = since === undefined && !isAnew ? undefined : await membershipBefore(room, over, since?.position);
-    return before && this.#away(context, { room, over: before, at: before.last.since });
+    // The client may believe to be in the room, or invited by somebody else, or want to hear of the rooms that were left.
+    const { since, isAnew, filter } = context;
+    const before = await membershipBefore(room, over, since?.position);
+    if (before === undefined) return undefined;
+    const { membership: was } = before.last;
+    const isWanted = since !== undefined || isAnew || (isAway(was) ? filter.includeLeave : was !== 'join');
+    // Who stands before it as one who never was there has forgotten it.
+    const isForgotten = room.now === undefined && !isEndUnheard({ ...before, wasThere: isAnew || before.wasThere });
+    return isWanted && !isForgotten ? this.#away(context, { room, over: before, at: before.last.since }) : undefined;
   }
 
   /** Whether anything happened in a room, by what is known in memory. */

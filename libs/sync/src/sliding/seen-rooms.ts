@@ -1,0 +1,108 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { RoomId, UserId } from '#kernel/ids';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
+import type { Position } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { findStateRowsAt } from '#rooms/queries/past-state';
+import { MEMBER } from '#rooms/queries/state-rows';
+import type { Reader } from '#rooms/reading/reader';
+import { hasForgotten, listStandings } from '#rooms/reading/standing';
+import { type ActiveUser, isAway, type KnownRoom } from '../notifier/active-user.js';
+import { byPlace, KnownRooms, type ListedRoom, merged } from './known-rooms.js';
+import { isSeenEncrypted } from './seen-encryption.js';
+
+/** What a room was to its user before an invitation; undefined: nothing. */
+interface Before {
+  readonly invitedAt: Position;
+  readonly room: ListedRoom | undefined;
+}
+
+const INVITATIONS = 10_000;
+
+/**
+ * The rooms of users who use sliding sync as they see them: who is invited by somebody whom they ignore is told nothing of that, and the
+ * room is to them what it was before.
+ */
+@Injectable()
+export class SeenRooms {
+  readonly #before = new LruCache<string, Before>(INVITATIONS);
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly known: KnownRooms,
+  ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#before.numbers;
+  }
+
+  /** All rooms that a user has or had to do with, and those that they know of: the one with the last activity first. `until`: the end of the answer. */
+  async list(
+    user: ActiveUser,
+    { ignored }: Reader,
+    until: Position,
+  ): Promise<{ all: readonly ListedRoom[]; seen: readonly ListedRoom[] }> {
+    const all = await this.known.list(user);
+    const isHidden = ({ known: { membership, by } }: ListedRoom): boolean =>
+      membership === 'invite' && by !== undefined && ignored.has(by);
+    const hidden = ignored.size === 0 ? [] : all.filter(isHidden);
+    if (hidden.length === 0) return { all, seen: all };
+    const before: ListedRoom[] = [];
+    for (const room of hidden) {
+      const was = await this.#beforeInvitation(user.userId, room, until);
+      if (was !== undefined) before.push(was);
+    }
+    const seen = merged(
+      before.sort(byPlace),
+      all.filter((room) => !isHidden(room)),
+    );
+    return { all, seen };
+  }
+
+  /** What a room was before its user's last invitation. PERF: read once of each, for it is asked for with each answer. */
+  async #beforeInvitation(userId: UserId, room: ListedRoom, until: Position): Promise<ListedRoom | undefined> {
+    const invitedAt = room.known.position;
+    const key = `${userId} ${room.roomId}`;
+    const kept = this.#before.get(key);
+    if (kept?.invitedAt === invitedAt) return kept.room;
+    const known = await findBefore(this.views, room.roomId, userId, room.known);
+    const was = known && {
+      ...room,
+      known,
+      place: known.position,
+      bump: known.position,
+      isEncrypted: room.isEncrypted && (await isSeenEncrypted(this.views, room.roomId, userId, known)),
+      invitedAt,
+    };
+    // Views may lack what came after the end of the answer.
+    if (invitedAt <= until) this.#before.set(key, { invitedAt, room: was });
+    return was;
+  }
+}
+
+/** What its user was in a room before an invitation; undefined: nothing. */
+async function findBefore(
+  views: Views,
+  roomId: RoomId,
+  userId: UserId,
+  { position: invitedAt, wasIn }: KnownRoom,
+): Promise<KnownRoom | undefined> {
+  const [last, previous] = await listStandings(views, roomId, userId, { upTo: invitedAt, limit: 2 });
+  const isInvited = last?.membership === 'invite';
+  const before = isInvited ? previous : last;
+  if (before === undefined) return undefined;
+  // Where the room forked an invitation may take the place of a join: they are not in it any more.
+  if (before.membership === 'join') return { membership: 'leave', position: invitedAt, forgotten: false };
+  const place = isInvited ? { before: last.since } : invitedAt;
+  const [row] = await findStateRowsAt(views, roomId, [[MEMBER, userId]], place);
+  const sender = row?.header.sender;
+  const at = row?.header.position;
+  return {
+    membership: before.membership,
+    position: at !== undefined && at > before.since ? at : before.since,
+    forgotten: isAway(before.membership) && wasIn === undefined && (await hasForgotten(views, roomId, userId)),
+    ...(sender === undefined || sender === userId ? {} : { by: sender }),
+    ...(wasIn === undefined ? {} : { wasIn }),
+  };
+}
