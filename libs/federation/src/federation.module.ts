@@ -1,7 +1,10 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { SERVER_KEYS } from '#rooms/server-keys';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
+import { JoinsController } from './doors/joins.controller.js';
+import { JOINING_PROVIDERS } from './joining/joining-providers.js';
 import { KEY_PROVIDERS } from './keys/key-providers.js';
 import { KeyRing } from './keys/key-ring.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
@@ -14,8 +17,17 @@ import { Peers } from './peers/peers.js';
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [],
-  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ServersInRooms],
-  exports: [AuthenticateRequest, Discovery, FederatedServers, KeyRing, Peers, SERVER_KEYS, ServersInRooms],
+  controllers: [JoinsController],
+  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ...JOINING_PROVIDERS, ServersInRooms],
+  exports: [
+    AuthenticateRequest,
+    Discovery,
+    FederatedServers,
+    KeyRing,
+    Peers,
+    REMOTE_ROOMS,
+    SERVER_KEYS,
+    ServersInRooms,
+  ],
 })
 export class FederationModule {}

@@ -7,6 +7,7 @@ import { MutualRoomsController } from './doors/mutual-rooms.controller.js';
 import { ThreadSubscriptionController } from './doors/thread-subscription.controller.js';
 import { ThreadsController } from './doors/threads.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
+import { NamedRooms } from './doors/named-rooms.js';
 import { MessagesController } from './doors/messages.controller.js';
 import { SendController } from './doors/send.controller.js';
 import { StateController } from './doors/state.controller.js';
@@ -41,7 +42,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, TransactionAnswers],
+  providers: [...ROOM_WRITING, NamedRooms, TransactionAnswers],
   exports: [RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}
