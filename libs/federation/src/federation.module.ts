@@ -9,6 +9,7 @@ import { KEY_PROVIDERS } from './keys/key-providers.js';
 import { KeyRing } from './keys/key-ring.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
 import { Discovery } from './discovery/discovery.js';
+import { DiscoveryController } from './doors/discovery.controller.js';
 import { FederatedServers } from './peers/federated-servers.js';
 import { PEER_PROVIDERS } from './peers/peer-providers.js';
 import { Peers } from './peers/peers.js';
@@ -17,7 +18,7 @@ import { Peers } from './peers/peers.js';
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [JoinsController],
+  controllers: [DiscoveryController, JoinsController],
   providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ...JOINING_PROVIDERS, ServersInRooms],
   exports: [
     AuthenticateRequest,
