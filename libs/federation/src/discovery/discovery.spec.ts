@@ -44,7 +44,7 @@ const json = (value: unknown, headers: OutgoingAnswer['headers'] = {}): Partial<
   body: Buffer.from(JSON.stringify(value)),
 });
 const redirect = (location: string): Partial<OutgoingAnswer> => ({ status: 302, headers: { location } });
-const silent = new OutgoingFailure('connect ETIMEDOUT', false, undefined);
+const silent = new OutgoingFailure(new Error('connect ETIMEDOUT'), false);
 
 async function where(): Promise<string> {
   const { found } = await discovery.discover(SERVER);

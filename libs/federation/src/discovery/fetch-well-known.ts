@@ -63,7 +63,7 @@ function ask(url: URL, outgoing: Pick<Outgoing, 'send'>, leftMs: number): Promis
     method: 'GET',
     path: url.pathname + url.search,
     headers: { host: url.host, 'user-agent': `${SOFTWARE.name}/${SOFTWARE.version}`, 'accept-encoding': 'gzip' },
-    withinMs: Math.max(1, leftMs),
+    withinMs: Math.max(1, Math.ceil(leftMs)),
     maxBytes: MAX_BYTES,
   });
 }
