@@ -130,6 +130,12 @@ describe('what a host says of where its server is', () => {
     expect(asked).toHaveLength(6);
   });
 
+  it('is nothing where the host can be in no URL', async () => {
+    const { found, steps } = await discovery.discover('99999999999999999999' as ServerName);
+    expect(steps[0]?.outcome).toContain('is no URL');
+    expect([found?.place.tlsName, asked]).toEqual(['99999999999999999999', []]);
+  });
+
   it('is asked for more and more rarely where the host does not answer', async () => {
     say = () => silent;
     expect(await whyNot()).toContain('ETIMEDOUT');
