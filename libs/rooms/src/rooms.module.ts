@@ -18,6 +18,8 @@ import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
 import { SendV1Controller } from './doors/v1/send-v1.controller.js';
 import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
+import { OwnMembers } from './queries/own-members.js';
+import { ReceivedEvents } from './queries/received-events.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
@@ -43,6 +45,6 @@ import { RoomWorkers } from './worker/room-workers.js';
     SendV1Controller,
   ],
   providers: [...ROOM_WRITING, NamedRooms, TransactionAnswers],
-  exports: [RoomWorkers, ThreadSubscriptions],
+  exports: [OwnMembers, ReceivedEvents, RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}
