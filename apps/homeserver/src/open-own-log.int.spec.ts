@@ -16,7 +16,7 @@ import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { factId } from '#event-store/fact-id';
 import { sealFacts } from '#event-store/seal-facts';
 import { systemClock } from '#kernel/clock';
-import { acceptSigningKey, openOwnLog } from './open-own-log.js';
+import { acceptSigningKey, openOwnLog, type OwnLog } from './open-own-log.js';
 
 let directory: string;
 
@@ -105,7 +105,9 @@ describe('an empty log', () => {
     rmSync(join(directory, 'views'), { recursive: true });
     expect(await acceptSigningKey(configOf(), systemClock)).toMatchObject({ isNew: true });
     const after = await open();
-    expect(after.identity.keys).toEqual(before.identity.keys);
+    const named = ({ identity: { keys } }: Pick<OwnLog, 'identity'>) =>
+      keys.map(({ key_id: id, public_key: key }) => [id, key]);
+    expect(named(after)).toEqual(named(before));
     expect(after.identity.logId).not.toBe(before.identity.logId);
   });
 });
@@ -129,7 +131,7 @@ describe('the signing key of a log', () => {
     expect(isNew).toBe(true);
     const second = await open();
     expect(second.signingKey.keyId).toBe(key.key_id);
-    expect(second.identity.keys).toEqual([...first.identity.keys, key]);
+    expect(second.identity.keys).toEqual([...first.identity.keys, { ...key, since: expect.any(Number) as number }]);
     expect(await acceptSigningKey(configOf(), systemClock)).toEqual({ key, isNew: false });
 
     writeFileSync(path, old);

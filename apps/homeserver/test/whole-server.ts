@@ -49,7 +49,7 @@ export class WholeServer {
     readonly close: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<WholeServer> {
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<WholeServer> {
     const directory = mkdtempSync(join(tmpdir(), 'annals-whole-'));
     const config = loadConfig({
       ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
@@ -57,8 +57,7 @@ export class WholeServer {
       ANNALS_RATE_LIMITS: 'off',
       ANNALS_REGISTRATION_SHARED_SECRET: 'a shared secret',
       ANNALS_DATA_DIR: directory,
-      // What a test names as a server is none, and nothing is to be asked for outside of this process.
-      ANNALS_FEDERATION_DENY: '*',
+      ...settings,
     });
     const clock = systemClock;
     const metrics = new Metrics();

@@ -24,6 +24,7 @@ describe('the configuration', () => {
       federation: true,
       federationAllow: undefined,
       federationDeny: [],
+      federationNotaries: ['matrix.org'],
       federationAllowPrivate: false,
       federationAddress: undefined,
       appservices: [],
@@ -73,6 +74,12 @@ describe('the configuration', () => {
     expect(config.federationAllow).toEqual(['example.org', '*.example.com']);
     expect(config.federationDeny).toEqual(['*.bad.example']);
     expect(loadConfig({}, 'federation: off').federation).toBe(false);
+    expect(loadConfig({}, 'federation_notaries: [a.example, b.example]').federationNotaries).toEqual([
+      'a.example',
+      'b.example',
+    ]);
+    expect(loadConfig({ ANNALS_FEDERATION_NOTARIES: 'off' }).federationNotaries).toEqual([]);
+    expect(loadConfig({}, 'federation_notaries: off').federationNotaries).toEqual([]);
   });
 
   it('takes an empty value for an absent one', () => {

@@ -39,6 +39,8 @@ export interface Config {
   readonly federationAllow?: readonly string[];
   /** The servers not spoken to, as globs, whatever is allowed. */
   readonly federationDeny: readonly string[];
+  /** Whom to ask for the keys of servers that do not answer. */
+  readonly federationNotaries: readonly ServerName[];
   readonly federationAllowPrivate: boolean;
   /** Where other servers find this one, for well-known: `host` or `host:port`. */
   readonly federationAddress?: string;
@@ -172,6 +174,7 @@ function parseSettings(settings: Settings, isServerNameDefault: boolean): Config
     federationAllow:
       settings.federation_allow === undefined ? undefined : Object.freeze(list(settings.federation_allow)),
     federationDeny: Object.freeze(list(settings.federation_deny)),
+    federationNotaries: Object.freeze(settings.federation_notaries === 'off' ? [] : notariesOf(settings)),
     federationAllowPrivate: settings.federation_allow_private === 'true',
     federationAddress: settings.federation_address ?? addressOf(settings.public_url),
     support: supportOf(settings),
@@ -209,6 +212,10 @@ function addressOf(publicUrl: string | undefined): string | undefined {
 
 function supportOf({ support_matrix_id: matrixId, support_email: email, support_page: page }: Settings): SupportConfig {
   return Object.freeze({ matrixId, email, page });
+}
+
+function notariesOf(settings: Settings): ServerName[] {
+  return list(settings.federation_notaries) as ServerName[]; // Checked by the validator.
 }
 
 function recaptchaOf(settings: Settings): RecaptchaConfig | undefined {

@@ -80,6 +80,9 @@ export class Settings {
   @Form('server names, comma-separated, in which * and ? may stand for others (example.org, *.example.com)', areGlobs)
   federation_deny?: string;
 
+  @Form('server names, comma-separated, or off', (text) => text.split(',').every((name) => isServerName(name.trim())))
+  federation_notaries: string = 'matrix.org';
+
   @OneOf(BOOLEAN)
   federation_allow_private = 'false';
 

@@ -20,6 +20,12 @@ export interface NamedKey {
   readonly public_key: string;
 }
 
+/** A key, and since when the server signs with it. */
+export interface KeyInUse extends NamedKey {
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
 /** `log-begun`: the first fact of all. */
 export interface LogBegun {
   /** A random UUID: two logs never have the same, whatever the server is called. */
@@ -34,7 +40,7 @@ export interface LogBegun {
 export const COPY_RESUMED = 'copy-resumed';
 export const COPY_COMPLETED = 'copy-completed';
 
-/** `signing-key-accepted`: an operator goes on with another key. What was signed with those before stays good. */
+/** `signing-key-accepted`: from here on the server signs with another key. What was signed with those before stays good. */
 export type SigningKeyAccepted = NamedKey;
 
 export const LOG_RESTORED = 'log-restored';
@@ -55,8 +61,8 @@ export interface LogRestored {
 export interface LogIdentity {
   readonly logId: string;
   readonly serverName: ServerName;
-  /** All keys that the server has signed with, the first one first. */
-  readonly keys: readonly NamedKey[];
+  /** All keys that the server has signed with, the first one first; each until the next one. */
+  readonly keys: readonly KeyInUse[];
   /** The times that the log was put back to an earlier moment. A copy begins with one: nobody has been given a place of it before. */
   readonly restored: readonly Restoration[];
   /** Of a copy: the log that it is of, and whether all is there that was to be copied. */
@@ -68,20 +74,21 @@ const FOLD: Fold<LogIdentity | undefined> = { initialState: undefined, evolve: e
 /** Folds the facts of the stream `server`; those it does not know change nothing. */
 function evolveIdentity(
   identity: LogIdentity | undefined,
-  { type, data }: Pick<NewFact, 'type' | 'data'>,
+  { type, data, metadata: { at: since } }: NewFact,
 ): LogIdentity | undefined {
   if (type === 'log-begun') {
     const { log_id: logId, server_name: serverName, key, copied_from: of } = JSON.parse(data) as LogBegun; // written by `nameLog`
     if (identity !== undefined) return identity;
-    if (of === undefined) return { logId, serverName, keys: [key], restored: [] };
+    if (of === undefined) return { logId, serverName, keys: [{ ...key, since }], restored: [] };
     const restored = [{ name: logId.slice(0, 8), agreed: START }];
-    return { logId, serverName, keys: [key], restored, copy: { of, isComplete: false } };
+    return { logId, serverName, keys: [{ ...key, since }], restored, copy: { of, isComplete: false } };
   }
   if ((type === COPY_COMPLETED || type === COPY_RESUMED) && identity?.copy !== undefined) {
     return { ...identity, copy: { ...identity.copy, isComplete: type === COPY_COMPLETED } };
   }
   if (type === 'signing-key-accepted' && identity !== undefined) {
-    return { ...identity, keys: [...identity.keys, JSON.parse(data) as SigningKeyAccepted] }; // written by `acceptKey`
+    const key = JSON.parse(data) as SigningKeyAccepted; // written by `acceptKey`
+    return { ...identity, keys: [...identity.keys, { ...key, since }] };
   }
   if (type === LOG_RESTORED && identity !== undefined) {
     const { restore_id: id, agreed, copied } = JSON.parse(data) as LogRestored; // written by `noteRestored`
@@ -114,12 +121,18 @@ export async function nameLog(
   );
 }
 
-/** Notes another key that the server signs with; nothing where the log knows it. The log must have been named. */
+/** Notes that the server signs with this key from here on; nothing where it does already. The log must have been named. */
 export function acceptKey(store: EventStore, clock: Clock, key: NamedKey): Promise<LogIdentity> {
   return change(store, clock, (identity) =>
-    identity === undefined || isKnownKey(identity, key)
+    identity === undefined || isKeyInUse(identity, key)
       ? []
-      : [draftOf('signing-key-accepted', `${identity.logId} ${key.key_id} ${key.public_key}`, key)],
+      : [
+          draftOf(
+            'signing-key-accepted',
+            `${identity.logId} ${identity.keys.length} ${key.key_id} ${key.public_key}`,
+            key,
+          ),
+        ],
   );
 }
 
@@ -135,8 +148,18 @@ export async function noteRestored(store: EventStore, clock: Clock, agreed?: Pos
 }
 
 /** Whether the log names the key, by its id and its bytes. */
-export function isKnownKey({ keys }: Pick<LogIdentity, 'keys'>, key: NamedKey): boolean {
-  return keys.some((known) => known.key_id === key.key_id && known.public_key === key.public_key);
+export function isKnownKey({ keys }: { readonly keys: readonly NamedKey[] }, key: NamedKey): boolean {
+  return keys.some((known) => isSameKey(known, key));
+}
+
+/** Whether it is the last one that the log names: what the server signs with now. */
+export function isKeyInUse({ keys }: { readonly keys: readonly NamedKey[] }, key: NamedKey): boolean {
+  const last = keys.at(-1);
+  return last !== undefined && isSameKey(last, key);
+}
+
+function isSameKey(one: NamedKey, other: NamedKey): boolean {
+  return one.key_id === other.key_id && one.public_key === other.public_key;
 }
 
 async function change(

@@ -6,6 +6,8 @@ import { MatrixError } from '#kernel/matrix-error';
 import { verifyJsonAside } from '#protocol/signing/sign-json';
 import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
+import { FederatedServers } from '../peers/federated-servers.js';
+import { Peers } from '../peers/peers.js';
 import { parseXMatrix, requestToSign, type ServerRequest, type XMatrix } from '../peers/signed-request.js';
 
 /** A request as it came. */
@@ -26,12 +28,14 @@ export class AuthenticateRequest {
     private readonly own: OwnKeys,
     private readonly keys: KeyRing,
     private readonly limits: RateLimits,
+    private readonly servers: FederatedServers,
+    private readonly peers: Peers,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /**
-   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED, and
-   * M_LIMIT_EXCEEDED where the server, or an address with servers that nobody knows, asks too often.
+   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED,
+   * M_FORBIDDEN where the operator does not let this one speak to it, and M_LIMIT_EXCEEDED where the server, or an address with servers that nobody knows, asks too often.
    */
   async originOf(request: CameRequest): Promise<ServerName> {
     const signatures = this.#read(request.authorization);
@@ -49,6 +53,7 @@ export class AuthenticateRequest {
       holding++;
     }
     if (holding === 0) refuse(`The keys of ${origin} cannot be had, or it has none of this name`);
+    this.peers.heardFrom(origin);
     this.#limit('federation', origin);
     return origin;
   }
@@ -66,6 +71,7 @@ export class AuthenticateRequest {
     const { origin, destination } = signatures[0];
     if (destination !== undefined && destination !== this.own.serverName) refuse('This request is for another server');
     if (origin === this.own.serverName) refuse('This is the server itself');
+    if (!this.servers.allows(origin)) throw new MatrixError('M_FORBIDDEN', 'This server does not speak to yours');
     return signatures;
   }
 

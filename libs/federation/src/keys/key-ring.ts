@@ -1,25 +1,34 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
-import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { Slots } from '#kernel/slots';
-import { LOGGER, type Logger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { encodeBase64 } from '#protocol/signing/base64';
+import { listSigningKeyIds, verifyJson } from '#protocol/signing/sign-json';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import type { ServerKey, ServerKeys, WantedKey } from '#rooms/server-keys';
-import type { KnownKeys } from '../receive/known-keys.js';
-import { readSignedKeys } from '../receive/read-key-document.js';
+import type { ServerKeysTold } from '../facts/server-key-facts.js';
 import { SERVER_KEY_ROWS } from '../projections/server-keys.projector.js';
-import { KEY_SOURCES, type KeySources } from './key-sources.js';
+import type { KnownKeys } from '../receive/known-keys.js';
+import { AskForKeys } from './ask-for-keys.js';
 import { OwnKeys } from './own-keys.js';
+import { Pauses } from './pauses.js';
 import { ServerKeyLog } from './server-key-log.js';
 
 /** So many servers are in memory; the views have the others. */
 const SERVERS = 20_000;
 /** So many servers are asked at a time. */
 const AT_ONCE = 32;
+/** Where keys of more servers than this are wanted at once, as for a join, the notaries are asked first: some of them are gone. */
+const MANY = 32;
+/**
+ * Who just told its keys is not asked for others for a minute: anybody can sign with a key that there is not. Who tells nothing of use,
+ * or of whom notaries know nothing, is asked ever more rarely; who cannot be reached `Peers` leaves alone.
+ */
+const PAUSE = { firstMs: 60_000, mostMs: 15 * 60_000, capacity: SERVERS } as const;
 
 /** The keys of other servers: what this process knows of them, and how it comes to know more. */
 @Injectable()
@@ -27,19 +36,28 @@ export class KeyRing implements ServerKeys {
   readonly #known = new LruCache<ServerName, ReadonlyMap<string, ServerKey>>(SERVERS);
   readonly #underWay = new Map<ServerName, Promise<void>>();
   readonly #slots = new Slots(AT_ONCE);
+  readonly #turns = new KeyedQueue<ServerName>();
+  readonly #asked: Pauses;
+  readonly #notariesAsked: Pauses;
 
   constructor(
     private readonly own: OwnKeys,
     private readonly log: ServerKeyLog,
-    @Inject(KEY_SOURCES) private readonly sources: KeySources,
+    private readonly asker: AskForKeys,
     @Inject(VIEWS) private readonly views: Pick<Views, 'getMany'>,
-    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    @Inject(CLOCK) stopwatch: Stopwatch,
+  ) {
+    this.#asked = new Pauses(stopwatch, PAUSE);
+    this.#notariesAsked = new Pauses(stopwatch, PAUSE);
+  }
 
   /** For metrics. */
-  get numbers(): CacheNumbers {
-    return this.#known.numbers;
+  get caches(): Readonly<Record<string, CacheNumbers>> {
+    return {
+      'server-keys': this.#known.numbers,
+      'servers-asked-for-keys': this.#asked.numbers,
+      'notaries-asked-for-keys': this.#notariesAsked.numbers,
+    };
   }
 
   /** A key from memory: `fetch` brings it there. */
@@ -49,24 +67,35 @@ export class KeyRing implements ServerKeys {
   }
 
   /**
-   * Brings what can be had of these keys into memory: from the views, and from their servers what those do not have or what is not valid
-   * for long enough. Never throws for a fault of another server.
+   * Brings what can be had of these keys into memory: from the views, and where those do not have it, or what is not valid for long
+   * enough, from the servers themselves and from notaries. Never throws for a fault of another server.
    */
   async fetch(wanted: readonly WantedKey[]): Promise<void> {
-    await this.load(this.#lacking(wanted).map(({ serverName }) => serverName));
-    const servers = new Set(this.#lacking(wanted).map(({ serverName }) => serverName));
-    await Promise.all([...servers].map((server) => this.#ask(server)));
+    await this.load(serversOf(this.#lacking(wanted)));
+    const isMany = serversOf(this.#lacking(wanted)).length > MANY;
+    if (isMany) await this.#askNotaries(this.#lacking(wanted));
+    await this.askServers(serversOf(this.#lacking(wanted)));
+    if (!isMany) await this.#askNotaries(this.#lacking(wanted));
   }
 
   /** Brings what the views have of these servers into memory, and asks nobody. */
   async load(servers: readonly ServerName[]): Promise<void> {
-    const names = [...new Set(servers)];
-    if (names.length === 0) return;
-    const rows = await SERVER_KEY_ROWS.getMany(
-      this.views,
-      names.map((name) => [name] as const),
-    );
-    rows.forEach((row, i) => row !== undefined && this.#learn(names[i]!, row));
+    if (servers.length > 0) await this.told(servers);
+  }
+
+  /** All that the views have of these servers. */
+  async told(servers: readonly ServerName[]): Promise<Map<ServerName, KnownKeys>> {
+    const keys = servers.map((name) => [name] as const);
+    const rows = await SERVER_KEY_ROWS.getMany(this.views, keys);
+    const told = new Map<ServerName, KnownKeys>();
+    rows.forEach((row, i) => row !== undefined && told.set(servers[i]!, row));
+    for (const [server, known] of told) this.#learn(server, known);
+    return told;
+  }
+
+  /** Asks these servers themselves, but those that were just asked or are left alone. */
+  async askServers(servers: readonly ServerName[]): Promise<void> {
+    await Promise.all(servers.map((server) => this.#askServer(server)));
   }
 
   #lacking(wanted: readonly WantedKey[]): WantedKey[] {
@@ -78,26 +107,53 @@ export class KeyRing implements ServerKeys {
   }
 
   /** Asks a server, once at a time. */
-  #ask(server: ServerName): Promise<void> {
+  #askServer(server: ServerName): Promise<void> {
     let underWay = this.#underWay.get(server);
     if (underWay === undefined) {
-      underWay = this.#slots.run(() => this.#keep(server)).finally(() => this.#underWay.delete(server));
+      underWay = this.#slots.run(() => this.#takeFromServer(server)).finally(() => this.#underWay.delete(server));
       this.#underWay.set(server, underWay);
     }
     return underWay;
   }
 
-  async #keep(server: ServerName): Promise<void> {
-    const fetchedTs = this.clock.now();
-    try {
-      const document = await this.sources.ask(server);
-      const read = readSignedKeys(document, server);
-      if (typeof read === 'string') throw new PeerUnavailable(`Its keys cannot be read: ${read}`);
-      this.#learn(server, await this.log.keep(server, { fetched_ts: fetchedTs, document }));
-    } catch (error) {
-      if (!(error instanceof PeerUnavailable || error instanceof PeerRefused)) throw error;
-      this.logger.debug({ server, reason: error.message }, 'the keys of another server could not be had');
+  async #takeFromServer(server: ServerName): Promise<void> {
+    if (!this.#asked.isOver(server)) return;
+    const answer = await this.asker.ofServer(server);
+    if (answer === 'unavailable') return;
+    this.#asked.begin(server, answer === 'refused');
+    if (answer !== 'refused') await this.#keep(server, answer);
+  }
+
+  async #askNotaries(wanted: readonly WantedKey[]): Promise<void> {
+    for (const notary of this.asker.notaries) {
+      if (notary === this.own.serverName) continue;
+      // In turn: what is wanted by the next one as well may have come with the answer to this one.
+      await this.#turns.run(notary, () => this.#askNotary(notary, this.#lacking(wanted)));
     }
+  }
+
+  async #askNotary(notary: ServerName, wanted: readonly WantedKey[]): Promise<void> {
+    const pauseOf = (server: ServerName): string => `${notary} ${server}`;
+    const asked = wanted.filter(
+      ({ serverName }) => serverName !== notary && this.#notariesAsked.isOver(pauseOf(serverName)),
+    );
+    if (asked.length === 0) return;
+    await this.load([notary]);
+    await this.#askServer(notary);
+    const hasSigned = (document: JsonObject): boolean =>
+      listSigningKeyIds(document, notary).some((keyId) => {
+        const key = this.find(notary, keyId)?.key;
+        return key !== undefined && verifyJson(document, notary, keyId, key);
+      });
+    const told = await this.asker.ofNotary(notary, asked, hasSigned);
+    if (told === undefined) return;
+    await Promise.all(told.map((one) => this.#keep(one.server, one.told)));
+    const inVain = new Set(serversOf(this.#lacking(asked)));
+    for (const server of serversOf(asked)) this.#notariesAsked.begin(pauseOf(server), inVain.has(server));
+  }
+
+  async #keep(server: ServerName, told: ServerKeysTold): Promise<void> {
+    this.#learn(server, await this.log.keep(server, told));
   }
 
   /** What was known of a server stays known: the views may be behind. */
@@ -114,4 +170,8 @@ export class KeyRing implements ServerKeys {
     }
     this.#known.set(server, known);
   }
+}
+
+function serversOf(wanted: readonly WantedKey[]): ServerName[] {
+  return [...new Set(wanted.map(({ serverName }) => serverName))];
 }

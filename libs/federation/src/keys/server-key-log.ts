@@ -33,6 +33,11 @@ export class ServerKeyLog {
     return this.#streams.numbers;
   }
 
+  /** All that is known of the keys of a server. */
+  async load(server: ServerName): Promise<KnownKeys> {
+    return (await this.#streams.load(serverKeysStream(server))).state;
+  }
+
   /** Appends what was told where something is known by it that was not, and answers all that is known then. */
   async keep(server: ServerName, told: ServerKeysTold): Promise<KnownKeys> {
     const { state } = await this.#streams.execute(

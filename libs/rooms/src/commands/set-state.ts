@@ -48,9 +48,8 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   async execute({ requester, roomId, type, stateKey, content }: SetState): Promise<EventSent> {
     checkStateKey(type, stateKey);
     const { userId: sender } = requester;
-    const { serverName: ours } = this.author;
     const isMember = type === 'm.room.member';
-    if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, ours);
+    if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, this.author.serverName);
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
@@ -60,7 +59,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         type,
         stateKey,
         sender,
-        content: isJoin ? (await authorisedJoin(turn, this.views, sender, content, ours)).content : content,
+        content: isJoin ? await authorisedJoin(turn, this.views, sender, content) : content,
       };
       await checkState(turn, draft);
       checkDeletesSomething(turn, draft);
