@@ -41,6 +41,8 @@ const ODD = [
   'x'.repeat(5000),
 ];
 const NO_NUMBERS = ['NaN', '-1', '1.5', '1e3', '0x10', '%201', '99999999999999999999'];
+/** What may be given more than once. */
+const LISTS: ReadonlySet<string> = new Set(['via', 'server_name']);
 const NUMBERS: ReadonlySet<string> = new Set(['limit', 'timeout', 'ts', 'max_depth', 'minimum_valid_until_ts']);
 
 // Some ten thousand requests: minutes on a machine that does much else.
@@ -105,7 +107,9 @@ describe('every route of the server', { timeout: 600_000 }, () => {
   it('reads no parameter twice', async () => {
     await check(ROUTES.map((route) => ({ route, path: withQuery(pathOf(route)) })));
     const asked = ROUTES.flatMap((route) =>
-      keysOf(route).map((key) => ({ route, path: withQuery(pathOf(route), `${key}=1&${key}=1`) })),
+      keysOf(route)
+        .filter((key) => !LISTS.has(key))
+        .map((key) => ({ route, path: withQuery(pathOf(route), `${key}=1&${key}=1`) })),
     );
     expect(asked.length).toBeGreaterThan(60);
     await check(asked, ({ status, text }) => status === 400 && text.includes('given more than once'));
@@ -182,9 +186,12 @@ function parametersOf({ path }: Route): string[] {
   return [...path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => name!);
 }
 
-/** No bug, and readable by every web page; a refusal says why, or what is missing of an interactive authentication. */
+/**
+ * No bug, and readable by every web page; a refusal says why, or what is missing of an interactive authentication. 502: the server that
+ * was named cannot be asked.
+ */
 function isStandard({ status, headers, text }: Answer): boolean {
-  if (headers['access-control-allow-origin'] !== '*' || status >= 500) return false;
+  if (headers['access-control-allow-origin'] !== '*' || (status >= 500 && status !== 502)) return false;
   if (status < 400) return true;
   const body = JSON.parse(text) as Record<string, unknown>;
   if (status === 401 && Array.isArray(body['flows'])) return true;

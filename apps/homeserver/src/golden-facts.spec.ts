@@ -15,6 +15,8 @@ import { DEVICE_STREAM_PREFIX } from '#devices/facts/device-key-facts';
 import { INBOX_STREAM_PREFIX, SENT_STREAM_PREFIX } from '#devices/facts/to-device-facts';
 import { keptIn, PRESENCE_STREAM_PREFIX } from '#ephemeral/facts/presence-facts';
 import { evolveAlias, NO_ALIAS } from '#directory/aliases';
+import { evolveWaiting, INBOUND_STREAM, NOBODY_WAITS } from '#federation/facts/inbound-facts';
+import { ORIGIN_STREAM_PREFIX, readTransaction } from '#federation/facts/origin-facts';
 import { readTold, SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts';
 import { evolveKnownKeys, NO_KEYS as NO_SERVER_KEYS } from '#federation/receive/known-keys';
 import type { RecordedFact } from '#event-store/event-store';
@@ -74,6 +76,7 @@ const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = 
   [DEVICE_STREAM_PREFIX, ['device-keys-set.1', 'one-time-keys-added.1']],
   [EFFECTS_STREAM, ['effects-begun.1', 'effect-given-up.1']],
   [SERVER_KEYS_PREFIX, []],
+  [INBOUND_STREAM, ['pdu-queued.1']],
   [SERVER_STREAM, ['log-begun.1']],
 ];
 
@@ -118,6 +121,8 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(SERVER_KEYS_PREFIX)) {
     return facts.reduce((known, fact) => evolveKnownKeys(known, readTold(fact)), NO_SERVER_KEYS);
   }
+  if (stream === INBOUND_STREAM) return [...facts.reduce(evolveWaiting, NOBODY_WAITS).values()];
+  if (stream.startsWith(ORIGIN_STREAM_PREFIX)) return readTransaction(facts.at(-1)!);
   if (stream === EFFECTS_STREAM) return facts.reduce(evolveEffects, NO_EFFECTS);
   if (stream === SERVER_STREAM) return findLogIdentity(store);
   if (facts.at(-1)!.type.startsWith('backup-version-')) return facts.reduce(foldBackupVersions, NO_VERSIONS);

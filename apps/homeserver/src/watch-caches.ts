@@ -15,7 +15,10 @@ import { Aliases } from '#directory/aliases';
 import { KeptPresence } from '#ephemeral/presence/kept-presence';
 import { Receipts } from '#ephemeral/commands/receipts';
 import type { EventStore } from '#event-store/event-store';
+import { ServerAcls } from '#federation/acl/server-acls';
+import { AnsweredTransactions } from '#federation/commands/answered-transactions';
 import { Discovery } from '#federation/discovery/discovery';
+import { AskServers } from '#federation/fetching/ask-servers';
 import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { Peers } from '#federation/peers/peers';
@@ -28,6 +31,7 @@ import { ForgetRoomHandler } from '#rooms/commands/forget-room';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
 import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
+import { OwnMembers } from '#rooms/queries/own-members';
 import { TransactionAnswers } from '#rooms/doors/v1/transaction-answers';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { SyncFilters } from '#sync/filters/sync-filters';
@@ -54,6 +58,7 @@ export function watchCaches(
   const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
   const [active, unread, limits] = [of(ActiveUsers), of(UnreadCounts), of(RateLimits)];
   const owners: Readonly<Record<string, { readonly numbers: CacheNumbers }>> = {
+    ...federationCaches(of),
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
@@ -63,9 +68,9 @@ export function watchCaches(
     'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
-    'left-alone-servers': of(Peers),
     'merges-in-vain': of(ExtremityMerging),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
+    'own-members': of(OwnMembers),
     'presence-texts': of(PresenceNews),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
@@ -74,9 +79,7 @@ export function watchCaches(
     'remote-devices': of(RemoteDeviceLists),
     'rendezvous-sessions': of(RendezvousSessions),
     rooms: of(RoomWorkers),
-    'server-key-log': of(ServerKeyLog),
     'sent-messages': of(SendToDeviceHandler),
-    'servers-in-rooms': of(ServersInRooms),
     'sliding-connections': of(SlidingConnections),
     'sliding-rooms': of(KnownRooms),
     'stays-before-invitations': of(SeenRooms),
@@ -118,3 +121,17 @@ const COUNTERS: readonly Told[] = [
   ['annals_cache_misses_total', 'What a cache was asked for and did not have', ({ misses }) => misses],
   ['annals_cache_evictions_total', 'Entries of a cache that gave way to newer ones', ({ evictions }) => evictions],
 ];
+
+/** Those of rooms shared with other servers. */
+function federationCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    'answered-transactions': of(AnsweredTransactions),
+    'failed-asks': of(AskServers),
+    'left-alone-servers': of(Peers),
+    'server-acls': of(ServerAcls),
+    'server-key-log': of(ServerKeyLog),
+    'servers-in-rooms': of(ServersInRooms),
+  };
+}

@@ -1,12 +1,21 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { REMOTE_ROOMS } from '#rooms/remote-rooms';
+import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
+import { ServerAcls } from './acl/server-acls.js';
+import { RoomsHere } from './commands/rooms-here.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
+import { JoinsController } from './doors/joins.controller.js';
+import { JOINING_PROVIDERS } from './joining/joining-providers.js';
+import { SendTransactionController } from './doors/send-transaction.controller.js';
 import { SigningKeysController } from './doors/signing-keys.controller.js';
 import { KEY_PROVIDERS } from './keys/key-providers.js';
 import { KeyRing } from './keys/key-ring.js';
+import { RECEIVING_PROVIDERS } from './receiving-providers.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
 import { Discovery } from './discovery/discovery.js';
+import { DiscoveryController } from './doors/discovery.controller.js';
 import { FederatedServers } from './peers/federated-servers.js';
 import { PEER_PROVIDERS } from './peers/peer-providers.js';
 import { Peers } from './peers/peers.js';
@@ -15,8 +24,20 @@ import { Peers } from './peers/peers.js';
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [SigningKeysController],
-  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ServersInRooms],
-  exports: [AuthenticateRequest, Discovery, FederatedServers, KeyRing, Peers, SERVER_KEYS, ServersInRooms],
+  controllers: [DiscoveryController, JoinsController, SendTransactionController, SigningKeysController],
+  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ...JOINING_PROVIDERS, ...RECEIVING_PROVIDERS, ServersInRooms],
+  exports: [
+    AuthenticateRequest,
+    Discovery,
+    FederatedServers,
+    HISTORY_ELSEWHERE,
+    KeyRing,
+    Peers,
+    REMOTE_ROOMS,
+    RoomsHere,
+    SERVER_KEYS,
+    ServerAcls,
+    ServersInRooms,
+  ],
 })
 export class FederationModule {}

@@ -9,6 +9,8 @@ import { ALIAS_SHAPES } from '#directory/facts/alias-facts';
 import { PRESENCE_SHAPES } from '#ephemeral/facts/presence-facts';
 import { RECEIPT_SHAPES } from '#ephemeral/facts/receipt-facts';
 import type { FactShapes } from '#event-store/fact-shapes';
+import { INBOUND_SHAPES } from '#federation/facts/inbound-facts';
+import { ORIGIN_SHAPES } from '#federation/facts/origin-facts';
 import { SERVER_KEY_SHAPES } from '#federation/facts/server-key-facts';
 import { LOG_SHAPES } from '#event-store/log-identity';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
@@ -34,6 +36,8 @@ export const FACT_SHAPES: FactShapes = {
   ...BACKUP_SHAPES,
   ...ALIAS_SHAPES,
   ...SERVER_KEY_SHAPES,
+  ...ORIGIN_SHAPES,
+  ...INBOUND_SHAPES,
   ...EFFECTS_SHAPES,
   ...SLIDING_SHAPES,
 };

@@ -20,6 +20,7 @@ import { JoinRoomHandler } from './commands/join-room.js';
 import { KickUserHandler } from './commands/kick-user.js';
 import { KnockRoomHandler } from './commands/knock-room.js';
 import { LeaveRoomHandler } from './commands/leave-room.js';
+import { MakeMembershipHandler } from './commands/make-membership.js';
 import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
@@ -34,11 +35,14 @@ import { SetRoomListedHandler } from './commands/set-room-listed.js';
 import { SetStateHandler } from './commands/set-state.js';
 import { SubscribeToThreadHandler } from './commands/subscribe-to-thread.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
+import { TakeMembershipHandler } from './commands/take-membership.js';
 import { UnbanUserHandler } from './commands/unban-user.js';
 import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread.js';
 import { UpgradeRoomHandler } from './commands/upgrade-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from './decide/decide-event.js';
 import { allowAll, type Policy } from './receive/7-check-policy.js';
+import { OwnMembers } from './queries/own-members.js';
+import { ReceivedEvents } from './queries/received-events.js';
 import { OtherProcesses } from './worker/other-processes.js';
 import { RoomSnapshots } from './worker/room-snapshots.js';
 import { RoomWorkers } from './worker/room-workers.js';
@@ -84,6 +88,8 @@ export const ROOM_WRITING: readonly Provider[] = [
   Joining,
   MembershipChanges,
   OtherProcesses,
+  OwnMembers,
+  ReceivedEvents,
   Receiving,
   ThreadSubscriptions,
   AnnounceProfileHandler,
@@ -98,6 +104,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   KickUserHandler,
   KnockRoomHandler,
   LeaveRoomHandler,
+  MakeMembershipHandler,
   ReceiveOutliersHandler,
   ReceivePdusHandler,
   ReceiveRoomHandler,
@@ -108,6 +115,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   SetStateHandler,
   SettleJoinHandler,
   SubscribeToThreadHandler,
+  TakeMembershipHandler,
   UnbanUserHandler,
   UnsubscribeFromThreadHandler,
   UpgradeRoomHandler,

@@ -7,6 +7,7 @@ import { MutualRoomsController } from './doors/mutual-rooms.controller.js';
 import { ThreadSubscriptionController } from './doors/thread-subscription.controller.js';
 import { ThreadsController } from './doors/threads.controller.js';
 import { MembershipController } from './doors/membership.controller.js';
+import { NamedRooms } from './doors/named-rooms.js';
 import { MessagesController } from './doors/messages.controller.js';
 import { SendController } from './doors/send.controller.js';
 import { StateController } from './doors/state.controller.js';
@@ -17,6 +18,8 @@ import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
 import { SendV1Controller } from './doors/v1/send-v1.controller.js';
 import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
+import { OwnMembers } from './queries/own-members.js';
+import { ReceivedEvents } from './queries/received-events.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
 import { RoomWorkers } from './worker/room-workers.js';
 
@@ -41,7 +44,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, TransactionAnswers],
-  exports: [RoomWorkers, ThreadSubscriptions],
+  providers: [...ROOM_WRITING, NamedRooms, TransactionAnswers],
+  exports: [OwnMembers, ReceivedEvents, RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}

@@ -34,11 +34,15 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * us elsewhere. Never throws: what goes wrong is said in the outcome.
  */
 export async function fetchWellKnown(host: string, outgoing: Pick<Outgoing, 'send'>): Promise<WellKnown> {
-  let url = new URL(`https://${host}/.well-known/matrix/server`);
-  const fail = (why: string, isAnswer: boolean): WellKnown => {
-    const outcome = `${url.href.slice(0, 300)}: ${why}`;
+  const first = `https://${host}/.well-known/matrix/server`;
+  const failAt = (href: string, why: string, isAnswer: boolean): WellKnown => {
+    const outcome = `${href.slice(0, 300)}: ${why}`;
     return { delegated: undefined, outcome, keepMs: ERROR_KEEP_MS, isAnswer };
   };
+  // Server names may have hosts that URLs may not, as numbers that are too large for an IPv4 address.
+  if (!URL.canParse(first)) return failAt(first, 'is no URL', true);
+  let url = new URL(first);
+  const fail = (why: string, isAnswer: boolean): WellKnown => failAt(url.href, why, isAnswer);
   const began = performance.now();
   try {
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
@@ -63,7 +67,7 @@ function ask(url: URL, outgoing: Pick<Outgoing, 'send'>, leftMs: number): Promis
     method: 'GET',
     path: url.pathname + url.search,
     headers: { host: url.host, 'user-agent': `${SOFTWARE.name}/${SOFTWARE.version}`, 'accept-encoding': 'gzip' },
-    withinMs: Math.max(1, leftMs),
+    withinMs: Math.max(1, Math.ceil(leftMs)),
     maxBytes: MAX_BYTES,
   });
 }

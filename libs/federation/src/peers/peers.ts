@@ -13,6 +13,7 @@ import type { FoundServer } from '../discovery/discover-server.js';
 import { Discovery } from '../discovery/discovery.js';
 import { BackOff, type LeftAlone } from './back-off.js';
 import { FederatedServers } from './federated-servers.js';
+import { inTime } from './in-time.js';
 import { signRequest } from './sign-request.js';
 
 /** What is asked of another server. */
@@ -35,6 +36,8 @@ export interface PeerRequest {
 export type AwakeListener = (server: ServerName) => void;
 
 const TIMEOUT_MS = 30_000;
+/** How long a server may take to begin its answer before it counts as one that does not answer. */
+const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
 /** For how long a server is left alone that asks for it and does not say how long. */
@@ -82,9 +85,11 @@ export class Peers {
     this.#checkMayAsk(destination, request.insists === true);
     request.signal?.throwIfAborted();
     const askedAt = this.stopwatch.elapsed();
-    const found = await this.#find(destination, askedAt);
-    const timeoutMs = (request.timeoutMs ?? TIMEOUT_MS) - (this.stopwatch.elapsed() - askedAt);
-    const answer = await this.#send(destination, found, { ...request, timeoutMs: Math.max(1, timeoutMs) }, askedAt);
+    const { timeoutMs = TIMEOUT_MS, signal } = request;
+    const found = await inTime(this.#find(destination, askedAt), timeoutMs, signal);
+    if (found === undefined) throw new PeerUnavailable(`${destination}: not found within ${timeoutMs} ms`);
+    const leftMs = Math.max(1, Math.ceil(timeoutMs - (this.stopwatch.elapsed() - askedAt)));
+    const answer = await this.#send(destination, found, { ...request, timeoutMs: leftMs }, askedAt);
     return this.#settle(destination, answer, askedAt);
   }
 
@@ -148,8 +153,10 @@ export class Peers {
       return await this.outgoing.send(place, { method, path, headers, body, withinMs: timeoutMs, maxBytes, signal });
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
-      // Who began to answer is there: it is this answer that cannot be had.
-      if (error.hasBegun) throw new PeerUnavailable(`${destination}: ${path}: ${error.message}`, { cause: error });
+      // Who began to answer is there: it is this answer that cannot be had. And whoever waits for less proves nothing.
+      if (error.hasBegun || (error.isLate && timeoutMs < PATIENCE_MS)) {
+        throw new PeerUnavailable(`${destination}: ${path}: ${error.message}`, { cause: error });
+      }
       this.discovery.doubt(destination);
       throw this.#unavailable(destination, askedAt, error.message, error);
     }

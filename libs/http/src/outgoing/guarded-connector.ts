@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { checkAddress, guardedLookup } from './guarded-lookup.js';
 
@@ -40,25 +40,29 @@ export function guardedConnector(
     lookup: allowPrivate ? lookup : guardedLookup(lookup),
     minVersion: 'TLSv1.2',
   });
-  return ({ tlsName, at }) =>
-    (options, callback) => {
-      const tryFrom = (index: number): void => {
-        const next = at[index];
-        if (next === undefined) return callback(new Error('There is nothing to connect to'), null);
-        try {
-          if (!allowPrivate) checkAddress(next.host, isIP(next.host));
-        } catch (error) {
-          callback(error as Error, null); // what checkAddress throws
-          return;
-        }
-        const servername = isIP(tlsName) === 0 ? tlsName : undefined;
-        const to = { hostname: next.host, host: next.host, port: String(next.port), servername };
-        connect({ ...options, ...to }, (...[error, socket]) => {
-          if (error === null) callback(null, socket);
-          else if (index + 1 < at.length) tryFrom(index + 1);
-          else callback(error, null);
-        });
-      };
-      tryFrom(0);
-    };
+  const connectTo = async ({ host, port }: HostAndPort, tlsName: string): Promise<Socket> => {
+    if (!allowPrivate) checkAddress(host, isIP(host));
+    const servername = isIP(tlsName) === 0 ? tlsName : undefined;
+    const to = { protocol: 'https:', hostname: host, host, port: String(port), servername };
+    return new Promise((resolve, reject) => {
+      connect(to, (...[error, socket]) => (error === null ? resolve(socket) : reject(error)));
+    });
+  };
+  const connectToFirst = async ({ tlsName, at }: ServerPlace): Promise<Socket> => {
+    let failure: unknown = new Error('there is nothing to connect to');
+    for (const next of at) {
+      try {
+        return await connectTo(next, tlsName);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  };
+  return (place) => (_, callback) => {
+    connectToFirst(place).then(
+      (socket) => callback(null, socket),
+      (error: Error) => callback(error, null),
+    );
+  };
 }

@@ -24,16 +24,20 @@ export interface OutgoingAnswer {
 
 /** No answer, or none that can be read. The message is one line, and holds no secret. */
 export class OutgoingFailure extends Error {
-  constructor(
-    reason: string,
-    /** Whether the head of an answer had come: then somebody is there. */
-    readonly hasBegun: boolean,
-    cause: unknown,
-  ) {
-    super(reason, { cause });
+  /** Whether the head of an answer had come: then somebody is there. */
+  readonly hasBegun: boolean;
+  /** Whether it is only that the time was up. */
+  readonly isLate: boolean;
+
+  constructor(cause: unknown, hasBegun: boolean) {
+    super(reasonOf(cause), { cause });
     this.name = 'OutgoingFailure';
+    this.hasBegun = hasBegun;
+    this.isLate = cause instanceof TimeIsUp;
   }
 }
+
+class TimeIsUp extends Error {}
 
 /** Of one place: more requests wait for their turn. */
 const CONNECTIONS = 8;
@@ -56,7 +60,7 @@ export class Outgoing {
     signal?.throwIfAborted();
     const ending = new AbortController();
     const end = (): void => ending.abort(signal?.reason);
-    const timer = setTimeout(() => ending.abort(new Error(`no whole answer within ${withinMs} ms`)), withinMs);
+    const timer = setTimeout(() => ending.abort(new TimeIsUp(`no whole answer within ${withinMs} ms`)), withinMs);
     signal?.addEventListener('abort', end, { once: true });
     let hasBegun = false;
     try {
@@ -68,7 +72,7 @@ export class Outgoing {
     } catch (error) {
       signal?.throwIfAborted();
       const cause: unknown = ending.signal.aborted ? ending.signal.reason : error;
-      throw new OutgoingFailure(reasonOf(cause), hasBegun, cause);
+      throw new OutgoingFailure(cause, hasBegun);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', end);

@@ -15,21 +15,27 @@ export class UnreadableAnswer extends Error {
  * UnreadableAnswer, or what the stream ends with; the stream is destroyed then.
  */
 export async function readBounded(body: Readable, encoding: string | undefined, maxBytes: number): Promise<Buffer> {
+  const packing = encoding?.trim().toLowerCase() || 'identity';
+  const isPacked = packing === 'gzip' || packing === 'x-gzip';
+  if (!isPacked && packing !== 'identity') {
+    body.on('error', () => {}).destroy();
+    throw new UnreadableAnswer(`packed as ${packing.slice(0, 40)}`);
+  }
   const pieces: Buffer[] = [];
   let bytes = 0;
+  let refusal: UnreadableAnswer | undefined;
   const collect = async (source: AsyncIterable<Buffer>): Promise<void> => {
     for await (const piece of source) {
       bytes += piece.length;
-      if (bytes > maxBytes) throw new UnreadableAnswer(`more than ${maxBytes} bytes`);
+      if (bytes > maxBytes) throw (refusal = new UnreadableAnswer(`more than ${maxBytes} bytes`));
       pieces.push(piece);
     }
   };
-  const packing = encoding?.trim().toLowerCase() ?? 'identity';
-  if (packing === 'gzip' || packing === 'x-gzip') await pipeline(body, createGunzip(), collect);
-  else if (packing === 'identity' || packing === '') await pipeline(body, collect);
-  else {
-    body.on('error', () => {}).destroy();
-    throw new UnreadableAnswer(`packed as ${packing.slice(0, 40)}`);
+  try {
+    await (isPacked ? pipeline(body, createGunzip(), collect) : pipeline(body, collect));
+  } catch (error) {
+    // Of streams that end each other the first to say so is heard, and not always why.
+    throw refusal ?? error;
   }
   return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, bytes);
 }

@@ -1,15 +1,19 @@
-import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
+import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import type { Views } from '#projections/views';
 import type { AuthState } from '#protocol/event-auth/auth-state';
 import { creatorOf, levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { isServerIn } from '../queries/list-servers.js';
 import { findMembership } from '../reading/find-membership.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';
 
 /** How many members are looked at for one who may vouch for a join, where no level names one. */
 const MAX_MEMBERS = 1_000;
+
+/** Why this server does not vouch for a join. */
+export type NotVouched = 'not-restricted' | 'unknown-rooms' | 'unfulfilled' | 'nobody-may-invite';
 
 /**
  * The content of a user's own join with who of this server vouches for it, where the join rule asks for that ("Restricted
@@ -20,33 +24,42 @@ export async function authorisedJoin(
   views: Views,
   joining: UserId,
   content: JsonObject,
-): Promise<JsonObject> {
+  ours: ServerName,
+): Promise<{ readonly content: JsonObject; readonly notVouched?: NotVouched }> {
   const { join_authorised_via_users_server: _, ...own } = content;
   const membership = await turn.findMembership(joining);
-  if (membership === 'join' || membership === 'invite') return own;
-  const authoriser = await findAuthoriser(turn, views, joining);
-  return authoriser === undefined ? own : { ...own, join_authorised_via_users_server: authoriser };
+  if (membership === 'join' || membership === 'invite') return { content: own };
+  const found = await findAuthoriser(turn, views, joining, ours);
+  if ('why' in found) return { content: own, notVouched: found.why };
+  return { content: { ...own, join_authorised_via_users_server: found.authoriser } };
 }
 
 /**
  * A user of this server who is in the room and may invite, where the joining user fulfils one of the conditions of a
- * restricted room. Undefined where there is none: the authorisation rules then refuse the join.
+ * restricted room; why there is none: the authorisation rules then refuse the join.
  */
-async function findAuthoriser(turn: RoomTurn, views: Views, joining: UserId): Promise<UserId | undefined> {
+export async function findAuthoriser(
+  turn: RoomTurn,
+  views: Views,
+  joining: UserId,
+  ours: ServerName,
+): Promise<{ readonly authoriser: UserId } | { readonly why: NotVouched }> {
   const { version } = turn.head;
   const rules = (await turn.findState('m.room.join_rules'))?.content ?? {};
-  if (!isRestricted(rules, version) || !(await fulfilsOne(views, rules, joining))) return undefined;
+  if (!isRestricted(rules, version)) return { why: 'not-restricted' };
+  const condition = await fulfilsOne(views, rules, joining, ours);
+  if (condition !== 'fulfilled') return { why: condition };
   const levels = await turn.powerLevels();
   const needed = levelNeeded('invite', levels, version);
   const vouches = async (userId: UserId): Promise<boolean> =>
-    serverNameOf(userId) === serverNameOf(joining) &&
+    serverNameOf(userId) === ours &&
     powerLevelOf(userId, levels, version) >= needed &&
     (await turn.findMembership(userId)) === 'join';
-  for (const userId of namedUsers(levels, version)) if (await vouches(userId)) return userId;
-  if (levelNeeded('users_default', levels, version) < needed) return undefined;
+  for (const userId of namedUsers(levels, version)) if (await vouches(userId)) return { authoriser: userId };
+  if (levelNeeded('users_default', levels, version) < needed) return { why: 'nobody-may-invite' };
   const rows = await ROOM_MEMBERS.scan(views, { prefix: [turn.roomId, 'join'], limit: MAX_MEMBERS });
-  for (const { key: [, , userId] } of rows) if (await vouches(userId)) return userId; // prettier-ignore
-  return undefined;
+  for (const { key: [, , userId] } of rows) if (await vouches(userId)) return { authoriser: userId }; // prettier-ignore
+  return { why: 'nobody-may-invite' };
 }
 
 function isRestricted({ join_rule: rule }: JsonObject, version: RoomVersion): boolean {
@@ -55,14 +68,23 @@ function isRestricted({ join_rule: rule }: JsonObject, version: RoomVersion): bo
   );
 }
 
-async function fulfilsOne(views: Views, { allow }: JsonObject, joining: UserId): Promise<boolean> {
+/** Whether a user is in one of the rooms that the rules name, of those that this server is in and so knows about. */
+async function fulfilsOne(
+  views: Views,
+  { allow }: JsonObject,
+  joining: UserId,
+  ours: ServerName,
+): Promise<'fulfilled' | 'unfulfilled' | 'unknown-rooms'> {
+  let isKnown = false;
   for (const condition of Array.isArray(allow) ? allow : []) {
     if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
     // What is no room id is a room that nobody is in.
     const roomId = String(condition['room_id']) as RoomId;
-    if ((await findMembership(views, roomId, joining)) === 'join') return true;
+    if (!(await isServerIn(views, roomId, ours))) continue;
+    if ((await findMembership(views, roomId, joining)) === 'join') return 'fulfilled';
+    isKnown = true;
   }
-  return false;
+  return isKnown ? 'unfulfilled' : 'unknown-rooms';
 }
 
 /** Those who probably may invite: the creators and whoever has a level of their own. */

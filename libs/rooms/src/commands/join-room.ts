@@ -1,20 +1,23 @@
-import { Inject } from '@nestjs/common';
+import { Inject, Optional } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { isServerIn } from '../queries/list-servers.js';
+import { REMOTE_ROOMS, type RemoteJoin, type RemoteRooms } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-membership.js';
 import { checkGuestMayJoin } from './guest-access.js';
-import { authorisedJoin } from './join-authoriser.js';
-import { redeemThirdPartyInvite, thirdPartySignedOf } from './third-party-invite.js';
+import { authorisedJoin, type NotVouched } from './join-authoriser.js';
+import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**
- * Joins a room of this server: client-server API, "Joining rooms". Joining twice is no error. Throws M_FORBIDDEN
- * (also for a room that this server does not have), M_GUEST_ACCESS_FORBIDDEN, M_BAD_JSON.
+ * Joins a room: client-server API, "Joining rooms". Where nobody of this server is in it, and where nobody here can vouch for the join
+ * of a restricted room, other servers are asked (`via`, and those that are known to be in it). Joining twice is no error. Throws
+ * M_FORBIDDEN (also for a room that nobody who was asked has), M_GUEST_ACCESS_FORBIDDEN, M_BAD_JSON, and as `RemoteRooms`.
  * `third_party_signed` in the content redeems a third-party invite first.
  * NOTSPEC: whatever else the request says becomes part of the member event, `reason` among it. Clients do so since 2015, and
  * could set the same event by PUT /state.
@@ -24,7 +27,17 @@ export class JoinRoom {
     readonly requester: Requester,
     readonly roomId: RoomId,
     readonly content: JsonObject = {},
+    /** Servers that may be in the room, as the client says. */
+    readonly via: readonly ServerName[] = [],
   ) {}
+}
+
+/** What the member event says: all of it, what the profile says of it, what the user says of it, what another server has signed. */
+interface Wish {
+  readonly content: JsonObject;
+  readonly shown: JsonObject;
+  readonly given: JsonObject;
+  readonly signed: ThirdPartySigned | undefined;
 }
 
 @CommandHandler(JoinRoom)
@@ -34,28 +47,56 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     private readonly memberships: MembershipChanges,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
   ) {}
 
-  async execute({ requester, roomId, content: wanted }: JoinRoom): Promise<{ roomId: RoomId }> {
-    const { userId } = requester;
-    const shown = await this.memberships.contentOf({ target: userId, membership: 'join' });
+  async execute({ requester, roomId, content: wanted, via }: JoinRoom): Promise<{ roomId: RoomId }> {
+    const shown = await this.memberships.contentOf({ target: requester.userId, membership: 'join' });
     const given = ownWords(wanted);
     const content = { ...shown, ...given };
-    const signed = thirdPartySignedOf(wanted);
-    const { position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
-      if ((await turn.findMembership(userId)) === 'join') return;
-      if (signed !== undefined) await redeemThirdPartyInvite(turn, userId, signed, shown, this.author.serverName);
-      const before = await turn.findState('m.room.member', userId);
-      const vouched = await authorisedJoin(turn, this.views, userId, content);
-      await turn.authorise({ type: 'm.room.member', stateKey: userId, sender: userId, content: vouched });
-      // Only then: that a room is closed to guests is not for those to know who may not enter it anyway.
-      await checkGuestMayJoin(turn, requester);
-      await sendMembership(turn, userId, userId, vouched, before);
-    });
+    const wish = { content, shown, given, signed: thirdPartySignedOf(wanted) };
+    const joinElsewhere = async (): Promise<RemoteJoin | undefined> => {
+      // Whether the room welcomes guests is not known here.
+      if (requester.isGuest === true) return undefined;
+      return this.others?.join({ requester, roomId, content, servers: via });
+    };
+    const isHere = await isServerIn(this.views, roomId, this.author.serverName);
+    const joined =
+      (isHere ? undefined : await joinElsewhere()) ?? (await this.#joinHere(requester, roomId, wish, joinElsewhere));
+    const { position } = joined;
     if (position === undefined) return { roomId };
     await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     await this.memberships.tellNewerProfile(requester, roomId, shown, given);
     return { roomId };
+  }
+
+  async #joinHere(
+    requester: Requester,
+    roomId: RoomId,
+    { content, shown, signed }: Wish,
+    joinElsewhere: () => Promise<RemoteJoin | undefined>,
+  ): Promise<RemoteJoin> {
+    const { userId } = requester;
+    const { serverName } = this.author;
+    let notVouched: NotVouched | undefined;
+    try {
+      return await this.workers.run(roomId, contextOf(requester), async (turn) => {
+        if ((await turn.findMembership(userId)) === 'join') return;
+        if (signed !== undefined) await redeemThirdPartyInvite(turn, userId, signed, shown, serverName);
+        const before = await turn.findState('m.room.member', userId);
+        const vouched = await authorisedJoin(turn, this.views, userId, content, serverName);
+        ({ notVouched } = vouched);
+        await turn.authorise({ type: 'm.room.member', stateKey: userId, sender: userId, content: vouched.content });
+        // Only then: that a room is closed to guests is not for those to know who may not enter it anyway.
+        await checkGuestMayJoin(turn, requester);
+        await sendMembership(turn, userId, userId, vouched.content, before);
+      });
+    } catch (error) {
+      const mayVouchElsewhere = notVouched === 'unknown-rooms' || notVouched === 'nobody-may-invite';
+      const joined = mayVouchElsewhere ? await joinElsewhere() : undefined;
+      if (joined === undefined) throw error;
+      return joined;
+    }
   }
 }
 

@@ -48,8 +48,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
   async execute({ requester, roomId, type, stateKey, content }: SetState): Promise<EventSent> {
     checkStateKey(type, stateKey);
     const { userId: sender } = requester;
+    const { serverName: ours } = this.author;
     const isMember = type === 'm.room.member';
-    if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, this.author.serverName);
+    if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, ours);
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
@@ -59,7 +60,7 @@ export class SetStateHandler implements ICommandHandler<SetState> {
         type,
         stateKey,
         sender,
-        content: isJoin ? await authorisedJoin(turn, this.views, sender, content) : content,
+        content: isJoin ? (await authorisedJoin(turn, this.views, sender, content, ours)).content : content,
       };
       await checkState(turn, draft);
       checkDeletesSomething(turn, draft);

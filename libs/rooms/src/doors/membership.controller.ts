@@ -1,17 +1,17 @@
-import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { checkDto, EventContent, JsonBody } from '#http/json-body';
+import type { Query as QueryOf } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
-import { isRoomAlias, parseRoomId, type RoomId, type UserId } from '#kernel/ids';
+import { parseRoomId, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { BanUser } from '../commands/ban-user.js';
 import { ForgetRoom } from '../commands/forget-room.js';
 import { InviteUser } from '../commands/invite-user.js';
@@ -20,6 +20,7 @@ import { KickUser } from '../commands/kick-user.js';
 import { KnockRoom } from '../commands/knock-room.js';
 import { LeaveRoom } from '../commands/leave-room.js';
 import { UnbanUser } from '../commands/unban-user.js';
+import { NamedRooms } from './named-rooms.js';
 import { listJoinedRooms } from '../queries/list-user-rooms.js';
 
 class ReasonDto {
@@ -55,7 +56,7 @@ export class MembershipController {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    private readonly rooms: NamedRooms,
   ) {}
 
   @Get('joined_rooms')
@@ -70,13 +71,14 @@ export class MembershipController {
   async join(
     @CurrentRequester() requester: Requester,
     @Param('idOrAlias') idOrAlias: string,
+    @Query() query: QueryOf,
     @EventContent(MAYBE_EMPTY) body: JsonObject,
   ): Promise<object> {
     const { reason: _, ...rest } = body;
     const { reason } = checkDto(ReasonDto, body);
-    const roomId = await this.#resolve(idOrAlias);
+    const { roomId, via } = await this.rooms.find(idOrAlias, query);
     const content = reason === undefined ? rest : { ...rest, reason };
-    await this.commands.execute(new JoinRoom(requester, roomId, content));
+    await this.commands.execute(new JoinRoom(requester, roomId, content, via));
     return { room_id: roomId };
   }
 
@@ -85,9 +87,10 @@ export class MembershipController {
   async knock(
     @CurrentRequester() requester: Requester,
     @Param('idOrAlias') idOrAlias: string,
+    @Query() query: QueryOf,
     @JsonBody(ReasonDto, MAYBE_EMPTY) { reason }: ReasonDto,
   ): Promise<object> {
-    const roomId = await this.#resolve(idOrAlias);
+    const { roomId } = await this.rooms.find(idOrAlias, query);
     await this.commands.execute(new KnockRoom(requester, roomId, reason));
     return { room_id: roomId };
   }
@@ -161,12 +164,5 @@ export class MembershipController {
       new Command(requester, parseRoomId(roomId), readUserId(requester, body.user_id), body.reason),
     );
     return {};
-  }
-
-  async #resolve(idOrAlias: string): Promise<RoomId> {
-    if (!isRoomAlias(idOrAlias)) return parseRoomId(idOrAlias);
-    const roomId = await this.aliases.resolve(idOrAlias);
-    if (roomId === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${idOrAlias}`);
-    return roomId;
   }
 }

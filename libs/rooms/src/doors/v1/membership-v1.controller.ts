@@ -1,13 +1,4 @@
-import {
-  Controller,
-  createParamDecorator,
-  type ExecutionContext,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Put,
-} from '@nestjs/common';
+import { Controller, createParamDecorator, type ExecutionContext, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsOptional, IsString } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
@@ -16,11 +7,10 @@ import { V1 } from '#http/client-paths';
 import { checkDto, JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { readUserId } from '#http/read-user-id';
-import { isRoomAlias, parseRoomId, type RoomId } from '#kernel/ids';
+import { parseRoomId, type RoomId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { ALIAS_BOOK, type AliasBook } from '../../alias-book.js';
 import { BanUser } from '../../commands/ban-user.js';
 import { ForgetRoom } from '../../commands/forget-room.js';
 import { InviteUser } from '../../commands/invite-user.js';
@@ -28,6 +18,7 @@ import { JoinRoom } from '../../commands/join-room.js';
 import { KickUser } from '../../commands/kick-user.js';
 import { LeaveRoom } from '../../commands/leave-room.js';
 import { UnbanUser } from '../../commands/unban-user.js';
+import { NamedRooms } from '../named-rooms.js';
 import { TransactionAnswers } from './transaction-answers.js';
 
 class Target {
@@ -60,7 +51,7 @@ export class MembershipV1Controller {
   constructor(
     private readonly commands: CommandBus,
     private readonly answers: TransactionAnswers,
-    @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
+    private readonly rooms: NamedRooms,
   ) {}
 
   @Post('join/:idOrAlias')
@@ -102,9 +93,9 @@ export class MembershipV1Controller {
   }
 
   async #join(requester: Requester, idOrAlias: string): Promise<object> {
-    const roomId = isRoomAlias(idOrAlias) ? await this.aliases.resolve(idOrAlias) : parseRoomId(idOrAlias);
-    if (roomId === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${idOrAlias}`);
-    return this.#act(requester, roomId, 'join', {});
+    const { roomId, via } = await this.rooms.find(idOrAlias);
+    await this.commands.execute(new JoinRoom(requester, roomId, {}, via));
+    return { room_id: roomId };
   }
 
   async #act(requester: Requester, roomId: RoomId, action: Action, body: JsonObject): Promise<object> {

@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '#config/config';
+import { openLog } from '#observability/logger';
+import { TestAuthority } from '#testing/test-authority';
+import { type RunningServer, startServer } from '../src/server.js';
+
+/** Whom the servers of one test process trust. */
+const AUTHORITY = new TestAuthority();
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+// The suites look at what they expect of each answer; nothing here knows the API.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Body = any;
+
+/** Somebody with an account there. */
+export interface FederatedUser {
+  readonly userId: string;
+  /** Paths are behind `/_matrix/client/v3` unless they are whole. */
+  call(method: Method, path: string, body?: object): Promise<{ readonly status: number; readonly body: Body }>;
+  /** As `call`, for what must succeed. */
+  ok(method: Method, path: string, body?: object): Promise<Body>;
+}
+
+/** A whole server in this process that federates over TLS on loopback, under a name with its port. */
+export class FederatedServer {
+  private constructor(
+    readonly name: string,
+    private readonly directory: string,
+    private readonly server: RunningServer,
+  ) {}
+
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<FederatedServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'annals-federated-'));
+    const { certificate, key } = AUTHORITY.issue();
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(directory, name), text);
+      return join(directory, name);
+    };
+    const port = await freePort();
+    const name = `localhost:${port}`;
+    const config = loadConfig({
+      ANNALS_SERVER_NAME: name,
+      ANNALS_LISTEN: '127.0.0.1:0',
+      ANNALS_FEDERATION_LISTEN: `127.0.0.1:${port}`,
+      ANNALS_FEDERATION_ALLOW_PRIVATE: 'true',
+      ANNALS_TLS_CERT: file('tls.crt', certificate),
+      ANNALS_TLS_KEY: file('tls.key', key),
+      ANNALS_TLS_CA: file('ca.crt', AUTHORITY.certificate),
+      ANNALS_DATA_DIR: join(directory, 'data'),
+      ANNALS_REGISTRATION: 'open',
+      ANNALS_RATE_LIMITS: 'off',
+      ANNALS_LOG: 'silent',
+      ...settings,
+    });
+    const server = await startServer(config, await openLog(config.log), () => {});
+    return new FederatedServer(name, directory, server);
+  }
+
+  async register(username: string): Promise<FederatedUser> {
+    const body = { username, password: 'a password', auth: { type: 'm.login.dummy' } };
+    const answer = await this.#request('POST', '/register', undefined, body);
+    const { user_id: userId, access_token: token } = answer.body as Record<string, string>;
+    if (userId === undefined) throw new Error(`no account: ${JSON.stringify(answer)}`);
+    const call: FederatedUser['call'] = (method, path, content) => this.#request(method, path, token, content);
+    return {
+      userId,
+      call,
+      async ok(method, path, content) {
+        const { status, body: answered } = await call(method, path, content);
+        if (status !== 200) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(answered)}`);
+        return answered;
+      },
+    };
+  }
+
+  /** Ends it. */
+  async stop(): Promise<void> {
+    await this.server.drain();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #request(
+    method: Method,
+    path: string,
+    token: string | undefined,
+    content: object | undefined,
+  ): Promise<{ status: number; body: Body }> {
+    const url = `${this.server.address}${path.startsWith('/_') ? path : `/_matrix/client/v3${path}`}`;
+    const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+    const body = content === undefined ? undefined : JSON.stringify(content);
+    const answer = await fetch(url, { method, headers, body });
+    return { status: answer.status, body: await answer.json() };
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,82 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { isRoomId, type RoomId, type ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Pdu } from '#protocol/room-event';
+import { TakeEdus } from '../edus/take-edus.js';
+import type { PduResults } from '../facts/origin-facts.js';
+import { AnsweredTransactions } from './answered-transactions.js';
+import { TakePdus } from './take-pdus.js';
+
+/** "The list of persistent updates to rooms. Must not be more than 50 items", and 100 of the others. */
+const MOST_PDUS = 50;
+const MOST_EDUS = 100;
+
+/**
+ * Receives what another server sends: server-server API, "Transactions". Answers what became of each PDU, by its event id. Once it is
+ * answered all of it is in the log: in its room, or as an event that waits for others. The same transaction again is answered as before,
+ * with nothing done; while the first is under way it waits for that. One bad PDU or EDU harms no other.
+ *
+ * Throws M_BAD_JSON for what is no transaction, and as the log and the views where these cannot be reached: then it is to be sent again.
+ */
+export class ReceiveTransaction {
+  constructor(
+    readonly origin: ServerName,
+    readonly txnId: string,
+    /** Its body, numbers spelled as they were. */
+    readonly content: JsonObject,
+  ) {}
+}
+
+@CommandHandler(ReceiveTransaction)
+export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransaction> {
+  readonly #underWay = new Map<string, Promise<PduResults>>();
+
+  constructor(
+    private readonly answered: AnsweredTransactions,
+    private readonly pdus: TakePdus,
+    private readonly edus: TakeEdus,
+  ) {}
+
+  execute(command: ReceiveTransaction): Promise<PduResults> {
+    const name = `${command.origin} ${command.txnId}`;
+    let underWay = this.#underWay.get(name);
+    if (underWay === undefined) {
+      underWay = this.#receive(command).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, underWay);
+    }
+    return underWay;
+  }
+
+  async #receive({ origin, txnId, content }: ReceiveTransaction): Promise<PduResults> {
+    const pdus = listOf(content, 'pdus', MOST_PDUS);
+    const edus = listOf(content, 'edus', MOST_EDUS);
+    const before = await this.answered.find(origin, txnId);
+    if (before !== undefined) return before;
+    const [results] = await Promise.all([this.#takePdus(origin, pdus), this.edus.take(origin, edus)]);
+    // Of EDUs alone the same answer is given again: what must not happen twice their handlers see to.
+    await this.answered.note(origin, txnId, results, pdus.length > 0);
+    return results;
+  }
+
+  /** Rooms do not wait for each other. */
+  async #takePdus(origin: ServerName, pdus: readonly JsonValue[]): Promise<PduResults> {
+    const rooms = new Map<RoomId, Pdu[]>();
+    for (const pdu of pdus) {
+      const roomId = isJsonObject(pdu) ? pdu['room_id'] : undefined;
+      // What names no room has no event id either, and cannot be spoken of.
+      if (!isJsonObject(pdu) || typeof roomId !== 'string' || !isRoomId(roomId)) continue;
+      rooms.set(roomId, [...(rooms.get(roomId) ?? []), pdu]);
+    }
+    const results = await Promise.all([...rooms].map(([roomId, ofRoom]) => this.pdus.take(origin, roomId, ofRoom)));
+    return Object.assign({}, ...results) as PduResults;
+  }
+}
+
+/** Throws M_BAD_JSON. */
+function listOf(content: JsonObject, key: string, most: number): readonly JsonValue[] {
+  const list = content[key] ?? [];
+  if (!Array.isArray(list)) throw new MatrixError('M_BAD_JSON', `${key}: must be a list`);
+  if (list.length > most) throw new MatrixError('M_BAD_JSON', `${key}: a transaction holds ${most} at most`);
+  return list;
+}

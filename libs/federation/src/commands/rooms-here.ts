@@ -1,0 +1,53 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { RoomId } from '#kernel/ids';
+import { VIEWS, type Views } from '#projections/views';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ROOMS } from '#rooms/projections/room-summary.projector';
+import { OwnMembers } from '#rooms/queries/own-members';
+import { ReceivedEvents } from '#rooms/queries/received-events';
+
+/** A room that this server has to do with. */
+export interface RoomHere {
+  readonly version: RoomVersion;
+  /** Whether its users are in it; `coming`: a join is under way, and what comes meanwhile is for later. */
+  readonly standing: 'in' | 'coming' | 'left';
+}
+
+/** Which rooms this server is in, as other servers send to them. */
+@Injectable()
+export class RoomsHere {
+  readonly #expected = new Map<RoomId, RoomVersion>();
+
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    private readonly own: OwnMembers,
+    private readonly received: ReceivedEvents,
+  ) {}
+
+  /** As of the views, and of the log for a room that these do not have; undefined for any other. */
+  async find(roomId: RoomId): Promise<RoomHere | undefined> {
+    const row = await ROOMS.get(this.views, [roomId]);
+    const version = row && findRoomVersion(row.version);
+    const expected = this.#expected.get(roomId);
+    if (version !== undefined) {
+      if (await this.own.hasAny(roomId)) return { version, standing: 'in' };
+      return { version, standing: expected === undefined ? 'left' : 'coming' };
+    }
+    const coming = expected ?? (await this.received.findVersion(roomId));
+    return coming === undefined ? undefined : { version: coming, standing: 'coming' };
+  }
+
+  /**
+   * Does what brings a room here. What other servers send to it meanwhile waits in the inbound queue: they do so as soon as they know of
+   * the join, before it is known here that it has succeeded.
+   */
+  async expect<T>(roomId: RoomId, version: RoomVersion, task: () => Promise<T>): Promise<T> {
+    this.#expected.set(roomId, version);
+    try {
+      return await task();
+    } finally {
+      this.#expected.delete(roomId);
+    }
+  }
+}

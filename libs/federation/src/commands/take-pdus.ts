@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { LOGGER, type Logger } from '#observability/logger';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import type { Pdu } from '#protocol/room-event';
+import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ReceivePdus } from '#rooms/commands/receive-pdus';
+import type { Receipt, Received } from '#rooms/commands/receiving';
+import { ServerAcls } from '../acl/server-acls.js';
+import { idOf } from '../fetching/receive-helped.js';
+import type { PduResult, PduResults } from '../facts/origin-facts.js';
+import { InboundQueue } from '../inbound/inbound-queue.js';
+import { type RoomHere, RoomsHere } from './rooms-here.js';
+
+/** How long a room is waited for, so that one which has much to do holds up no other. */
+const WITHIN_MS = 15_000;
+
+const TAKEN: PduResult = Object.freeze({});
+const TOO_MANY: PduResult = Object.freeze({ error: 'Too many events wait for others already' });
+/** Of a room that is not here the version is not known: of most events the id is the same in all of today's. */
+const NEWEST = findRoomVersion(DEFAULT_ROOM_VERSION)!;
+
+/** An event of a transaction, with its id. */
+interface Told {
+  readonly eventId: EventId;
+  readonly pdu: Pdu;
+}
+
+/** Takes the events of one room that a transaction holds. */
+@Injectable()
+export class TakePdus {
+  constructor(
+    private readonly rooms: RoomsHere,
+    private readonly acls: ServerAcls,
+    private readonly commands: CommandBus,
+    private readonly queue: InboundQueue,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Answers what became of each, by its id: empty where it is in its room, or waits, durably, for what it misses. What has no id is left
+   * out. Throws where the log or the views cannot be reached.
+   */
+  async take(origin: ServerName, roomId: RoomId, pdus: readonly Pdu[]): Promise<PduResults> {
+    const room = await this.rooms.find(roomId);
+    const told = pdus.flatMap((pdu): Told | [] => {
+      const eventId = idOf(pdu, room?.version ?? NEWEST);
+      return eventId === undefined ? [] : { eventId, pdu };
+    });
+    const refusal = await this.#findRefusal(origin, roomId, room);
+    if (refusal !== undefined) {
+      this.logger.debug({ origin, roomId, events: told.length, reason: refusal }, 'events were refused');
+      return Object.fromEntries(told.map(({ eventId }) => [eventId, { error: refusal }]));
+    }
+    const received = room?.standing === 'in' ? await this.#receive(origin, roomId, told) : undefined;
+    const waits = told.filter((_, i) => received === undefined || isWorthAnotherTry(received[i]!));
+    const waiting = await this.#letWait(origin, roomId, waits);
+    const results = told.map(({ eventId }, i): [EventId, PduResult] => {
+      if (waiting.has(eventId)) return [eventId, TAKEN];
+      const one = received?.[i];
+      return [eventId, one === undefined || isWorthAnotherTry(one) ? TOO_MANY : resultOf(one)];
+    });
+    return Object.fromEntries(results);
+  }
+
+  async #findRefusal(origin: ServerName, roomId: RoomId, room: RoomHere | undefined): Promise<string | undefined> {
+    if (room === undefined) return 'This server is not in that room';
+    if (room.standing === 'left') return 'This server is not in that room any more';
+    if (!(await this.acls.isAllowed(roomId, origin))) return 'The access list of the room does not let you speak there';
+    return undefined;
+  }
+
+  /** What became of each; undefined where the room is not through with them in time, or its join has not ended. */
+  async #receive(origin: ServerName, roomId: RoomId, told: readonly Told[]): Promise<readonly Received[] | undefined> {
+    const command = new ReceivePdus(
+      origin,
+      roomId,
+      told.map(({ pdu }) => pdu),
+    );
+    const done = new AbortController();
+    const receiving = this.commands.execute<ReceivePdus, Receipt>(command).finally(() => done.abort());
+    const tooLong = delay(WITHIN_MS, undefined, { signal: done.signal, ref: false }).catch(() => undefined);
+    receiving.catch(() => {}); // where it is waited for no longer, the queue receives them again
+    return (await Promise.race([receiving, tooLong.then(() => (done.signal.aborted ? receiving : undefined))]))
+      ?.received;
+  }
+
+  /** Answers the ids of those that wait. */
+  async #letWait(origin: ServerName, roomId: RoomId, told: readonly Told[]): Promise<ReadonlySet<EventId>> {
+    if (told.length === 0) return NOBODY;
+    const pdus = told.map(({ eventId, pdu }) => ({
+      roomId,
+      eventId,
+      origin,
+      text: canonicalJson(pdu, { lenient: true }),
+    }));
+    return this.queue.add(origin, pdus);
+  }
+}
+
+const NOBODY: ReadonlySet<EventId> = new Set();
+
+/** Whether what an event misses can be had: others, a key, or the whole of it. */
+function isWorthAnotherTry(received: Received): boolean {
+  if (received.kind === 'missing') return true;
+  return received.kind === 'dropped' && (received.wantedKeys.length > 0 || received.wantedWhole !== undefined);
+}
+
+/** A soft-failed event is taken, and its sender not told otherwise. */
+function resultOf(received: Received): PduResult {
+  if (received.kind === 'dropped') return { error: received.reason };
+  if (received.kind === 'rejected') return { error: received.reason ?? 'The rules of the room refuse it' };
+  if (received.kind === 'known' && received.outcome === 'rejected') return { error: 'It was refused before' };
+  return TAKEN;
+}

@@ -1,0 +1,63 @@
+import { Controller, Get, HttpCode, Param, Put, Query, StreamableFile } from '@nestjs/common';
+import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import type { Query as QueryOf } from '#http/query';
+import { MakeMembership } from '#rooms/commands/make-membership';
+import { TakeMembership } from '#rooms/commands/take-membership';
+import { JoinTelling } from '../joining/join-telling.js';
+import { MemberHandshakes } from '../joining/member-handshakes.js';
+import { FromServer, Origin, ServerContent } from './from-server.js';
+import { parsePeersUser } from './parse-peers-user.js';
+import { readVersions } from './read-versions.js';
+
+/** Joins of users of other servers: server-server API, "Joining Rooms". */
+@FromServer()
+@Controller('_matrix/federation')
+export class JoinsController {
+  constructor(
+    private readonly handshakes: MemberHandshakes,
+    private readonly telling: JoinTelling,
+  ) {}
+
+  @Get('v1/make_join/:roomId/:userId')
+  async make(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @Param('userId') userId: string,
+    @Query() query: QueryOf,
+  ): Promise<object> {
+    const { version, event } = await this.handshakes.make(
+      new MakeMembership(origin, parseRoomId(roomId), parsePeersUser(userId), 'join', readVersions(query)),
+    );
+    return { room_version: version.id, event };
+  }
+
+  @Put('v2/send_join/:roomId/:eventId')
+  @HttpCode(200)
+  async send(
+    @Origin() origin: ServerName,
+    @Param('roomId') room: string,
+    @Param('eventId') event: string,
+    @ServerContent() pdu: JsonObject,
+  ): Promise<StreamableFile> {
+    const roomId = parseRoomId(room);
+    const eventId = parseEventId(event);
+    const taken = await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'join', pdu));
+    return new StreamableFile(await this.telling.tell(roomId, eventId, taken), { type: 'application/json' });
+  }
+
+  @Put('v1/send_join/:roomId/:eventId')
+  @HttpCode(200)
+  async sendV1(
+    @Origin() origin: ServerName,
+    @Param('roomId') room: string,
+    @Param('eventId') event: string,
+    @ServerContent() pdu: JsonObject,
+  ): Promise<StreamableFile> {
+    const roomId = parseRoomId(room);
+    const eventId = parseEventId(event);
+    const taken = await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'join', pdu));
+    const answer = await this.telling.tell(roomId, eventId, taken, { isV1: true });
+    return new StreamableFile(answer, { type: 'application/json' });
+  }
+}

@@ -1,0 +1,8 @@
+import { isUserId, type UserId } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+
+/** A user id as another server spells it: never another text. Throws M_INVALID_PARAM. */
+export function parsePeersUser(text: unknown): UserId {
+  if (typeof text === 'string' && isUserId(text)) return text;
+  throw new MatrixError('M_INVALID_PARAM', `Not a user ID: ${String(text).slice(0, 80)}`);
+}

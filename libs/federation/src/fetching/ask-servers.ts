@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { CLOCK, type Stopwatch } from '#kernel/clock';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
+import type { CacheNumbers } from '#kernel/lru-cache';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import type { Pdu } from '#protocol/room-event';
+import { type PeerRequest, Peers } from '../peers/peers.js';
+import { ServersInRooms } from '../sending/servers-in-rooms.js';
+import type { Errand } from './errand.js';
+import { FailedAsks } from './failed-asks.js';
+
+/** Something that any server in a room may be asked. */
+export interface Question<T> {
+  /** What is asked, and about which event: a server that did not have it is not asked for it again soon. */
+  readonly name: string;
+  readonly eventId: EventId;
+  readonly request: PeerRequest;
+  /** What the answer says; undefined where it says nothing that can be used. */
+  read(answer: JsonObject): T | undefined;
+}
+
+export type Answered<T> =
+  | { readonly kind: 'answered'; readonly server: ServerName; readonly value: T }
+  /** No server has it, of those that were asked. */
+  | { readonly kind: 'nobody' }
+  /** Some server that may have it could not be asked. */
+  | { readonly kind: 'unavailable' };
+
+/** How many servers are asked for one thing. */
+const MOST_SERVERS = 6;
+
+/** Asks the servers in a room, one after another, until one has it. */
+@Injectable()
+export class AskServers {
+  readonly #failed: FailedAsks;
+
+  constructor(
+    @Inject(Peers) private readonly peers: Pick<Peers, 'ask' | 'isLeftAlone'>,
+    @Inject(ServersInRooms) private readonly rooms: Pick<ServersInRooms, 'of'>,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CLOCK) stopwatch: Stopwatch,
+  ) {
+    this.#failed = new FailedAsks(stopwatch);
+  }
+
+  /** For metrics: what servers did not have. */
+  get numbers(): CacheNumbers {
+    return this.#failed.numbers;
+  }
+
+  /** The servers to ask about a room: some first, then those with members in it; who is left alone for now is not among the others. */
+  async listServers(roomId: RoomId, first: readonly ServerName[]): Promise<readonly ServerName[]> {
+    const servers = new Set(first);
+    for (const server of await this.rooms.of(roomId)) {
+      if (servers.size >= MOST_SERVERS) break;
+      if (!this.peers.isLeftAlone(server)) servers.add(server);
+    }
+    servers.delete(this.config.serverName);
+    return [...servers];
+  }
+
+  /** Never throws for a fault of another server. `except`: those that have answered what was of no use. */
+  async ask<T>(errand: Errand, question: Question<T>, servers: readonly ServerName[]): Promise<Answered<T>> {
+    let kind: 'nobody' | 'unavailable' = 'nobody';
+    for (const server of servers) {
+      const name = `${question.name} ${question.eventId} ${server}`;
+      if (!this.#failed.mayAsk(name)) continue;
+      if (!errand.mayAsk()) return { kind: 'unavailable' };
+      const value = await this.#askOne(errand, question, server);
+      if (value === 'unavailable') kind = 'unavailable';
+      else if (value === undefined) this.#failed.note(name);
+      else {
+        this.#failed.forget(name);
+        return { kind: 'answered', server, value: value.found };
+      }
+    }
+    return { kind };
+  }
+
+  async #askOne<T>(
+    { signal }: Errand,
+    { request, read }: Question<T>,
+    server: ServerName,
+  ): Promise<{ readonly found: T } | 'unavailable' | undefined> {
+    try {
+      const found = read(await this.peers.ask(server, { ...request, signal }));
+      return found === undefined ? undefined : { found };
+    } catch (error) {
+      if (error instanceof PeerRefused) return isForNow(error) ? 'unavailable' : undefined;
+      if (error instanceof PeerUnavailable || signal.aborted) return 'unavailable';
+      throw error;
+    }
+  }
+}
+
+/** Whether a refusal says nothing of what was asked: it asks too often, or the server is in trouble. */
+function isForNow({ status }: PeerRefused): boolean {
+  return status === 429 || status >= 500;
+}
+
+/** The events of an answer's list, some at most; undefined where there is none. */
+export function readPdus(value: JsonValue | undefined, most: number): readonly Pdu[] | undefined {
+  return Array.isArray(value) ? value.slice(0, most).filter(isJsonObject) : undefined;
+}

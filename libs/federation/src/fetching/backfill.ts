@@ -1,0 +1,93 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { EventId, RoomId } from '#kernel/ids';
+import { VIEWS, type Views } from '#projections/views';
+import type { Pdu } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { Received } from '#rooms/commands/receiving';
+import type { HistoryElsewhere } from '#rooms/history-elsewhere';
+import { ReceivedEvents } from '#rooms/queries/received-events';
+import { pathOf } from '../peers/path-of.js';
+import { AskServers, type Question, readPdus } from './ask-servers.js';
+import { Errand } from './errand.js';
+import { edgesOf, MissingEvents } from './missing-events.js';
+import { ReceiveHelped } from './receive-helped.js';
+
+/** How many events are fetched at once: other servers give a hundred at most. */
+const MOST = 100;
+/** As many of them, at most, get the state before them: one, where the room did not fork. */
+const MOST_EDGES = 5;
+const LONGEST_MS = 2 * 60_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Fetches history of rooms from the servers in them: server-server API, "Backfilling and retrieving missing events". */
+@Injectable()
+export class Backfill implements HistoryElsewhere {
+  /** By room and events: who asks for the same waits for the same. */
+  readonly #underWay = new Map<string, Promise<boolean>>();
+
+  constructor(
+    private readonly servers: AskServers,
+    private readonly help: ReceiveHelped,
+    private readonly missing: MissingEvents,
+    private readonly received: ReceivedEvents,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(VIEWS) private readonly views: Views,
+  ) {}
+
+  fetch(roomId: RoomId, from: readonly EventId[], limit: number): Promise<boolean> {
+    const name = [roomId, ...from].join(' ');
+    let underWay = this.#underWay.get(name);
+    if (underWay === undefined) {
+      underWay = this.#fetch(roomId, from, Math.min(limit, MOST)).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, underWay);
+    }
+    return underWay;
+  }
+
+  async #fetch(roomId: RoomId, from: readonly EventId[], limit: number): Promise<boolean> {
+    const [first] = from;
+    const version = await this.received.findVersion(roomId);
+    if (first === undefined || version === undefined) return false;
+    const errand = new Errand(roomId, [], undefined, LONGEST_MS);
+    const question: Question<readonly Pdu[]> = {
+      name: 'backfill',
+      eventId: first,
+      request: {
+        method: 'GET',
+        path: pathOf('/_matrix/federation/v1/backfill/:roomId', { roomId }, { v: from, limit }),
+        maxBytes: MAX_BYTES,
+      },
+      read: ({ pdus }) => {
+        const found = readPdus(pdus, MOST);
+        return found === undefined || found.length === 0 ? undefined : found;
+      },
+    };
+    const answer = await this.servers.ask(errand, question, await this.servers.listServers(roomId, []));
+    if (answer.kind !== 'answered') return false;
+    return this.#take(new Errand(roomId, [answer.server], undefined, LONGEST_MS), version, answer.value);
+  }
+
+  /** Answers whether any of them has its place in the room now, and had none before. */
+  async #take(errand: Errand, version: RoomVersion, pdus: readonly Pdu[]): Promise<boolean> {
+    const [server] = errand.first;
+    const sorted = [...pdus].sort((a, b) => depthOf(a) - depthOf(b));
+    const received = await this.help.pdus(errand, server!, version, sorted, { isHistory: true });
+    const waiting = new Map(received.flatMap((one) => (one.kind === 'missing' ? [[one.eventId, one] as const] : [])));
+    let hasCome = received.some(isPlaced);
+    for (const edge of edgesOf(waiting).slice(0, MOST_EDGES)) {
+      if (await this.missing.supply(errand, version, edge)) hasCome = true;
+    }
+    if (hasCome) await this.views.whenProcessed(await this.store.head());
+    return hasCome;
+  }
+}
+
+function isPlaced({ kind }: Received): boolean {
+  return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
+}
+
+/** Only an order to begin with: what comes before its parents waits for them. */
+function depthOf({ depth }: Pdu): number {
+  return typeof depth === 'number' ? depth : 0;
+}

@@ -1,0 +1,167 @@
+import { Injectable } from '@nestjs/common';
+import type { EventId, ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+import type { Pdu } from '#protocol/room-event';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import type { Received } from '#rooms/commands/receiving';
+import { ReceivedEvents } from '#rooms/queries/received-events';
+import type { WaitingPdu } from '../facts/inbound-facts.js';
+import { pathOf } from '../peers/path-of.js';
+import { AskServers, type Question, readPdus } from './ask-servers.js';
+import { Errand } from './errand.js';
+import type { EventFetching, Settlement } from './event-fetching.js';
+import { FetchState } from './fetch-state.js';
+import { idOf, readPdu, ReceiveHelped } from './receive-helped.js';
+
+type Missing = Extract<Received, { readonly kind: 'missing' }>;
+
+/** How many events are fetched of a gap, some at a time: servers give twenty at most. What is behind stays a gap, over the state. */
+const MOST_WALKED = 200;
+const AT_ONCE = 20;
+/** How many events before which history is missing get the state before them. */
+const MOST_EDGES = 10;
+/** How often an event is received again in one errand. */
+const MOST_ROUNDS = 6;
+
+/**
+ * Brings events into their room that miss others: server-server API, "Backfilling and retrieving missing events", "Retrieving state".
+ * First the events of the gap, from the server that sent them; where there are too many of them, or nobody has them, the state before
+ * the first that is here, and its auth chain.
+ */
+@Injectable()
+export class MissingEvents implements EventFetching {
+  constructor(
+    private readonly servers: AskServers,
+    private readonly help: ReceiveHelped,
+    private readonly state: FetchState,
+    private readonly received: ReceivedEvents,
+  ) {}
+
+  async receive({ roomId, eventId, origin, text }: WaitingPdu, signal: AbortSignal): Promise<Settlement> {
+    const version = await this.received.findVersion(roomId);
+    if (version === undefined) return { kind: 'waits', reason: 'The room is not here' };
+    const errand = new Errand(roomId, [origin], signal);
+    const pdu = readPdu(text);
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const one = await this.#receiveOne(errand, origin, version, pdu);
+      if (one === undefined) return { kind: 'waits', reason: 'The whole event, or a key, cannot be had for now' };
+      if (one.kind === 'dropped') return droppedFor(one);
+      if (one.kind !== 'missing') return { kind: 'settled' };
+      const waiting = round === 0 ? await this.#walk(errand, origin, version, one) : new Map([[eventId, one]]);
+      if (!(await this.#supplyEdges(errand, version, waiting)) && round > 0) {
+        return {
+          kind: 'waits',
+          reason: `${one.parents.length + one.authEvents.length} events that it names cannot be had`,
+        };
+      }
+    }
+    return { kind: 'waits', reason: 'It still misses others, after all that was fetched' };
+  }
+
+  /**
+   * Supplies what events miss before which history is missing, as what was told of them says: the state before them, and their auth
+   * chains. Answers whether anything came.
+   */
+  async #supplyEdges(errand: Errand, version: RoomVersion, waiting: ReadonlyMap<EventId, Missing>): Promise<boolean> {
+    let hasCome = false;
+    for (const missing of edgesOf(waiting).slice(0, MOST_EDGES)) {
+      if (await this.supply(errand, version, missing)) hasCome = true;
+    }
+    return hasCome;
+  }
+
+  /** Fetches what one event misses and nobody gives as an event: the state before it, or its auth chain. */
+  async supply(errand: Errand, version: RoomVersion, { eventId, parents, authEvents }: Missing): Promise<boolean> {
+    const hasState = parents.length > 0 && (await this.state.stateBefore(errand, eventId, version));
+    // Mostly they came with the state.
+    const lacking = await this.received.listUnknown(errand.roomId, authEvents);
+    const hasAuth = lacking.length > 0 && (await this.state.authChain(errand, eventId, version));
+    return hasState || hasAuth;
+  }
+
+  /** What became of an event; undefined where it is not known yet. */
+  async #receiveOne(errand: Errand, origin: ServerName, version: RoomVersion, pdu: Pdu): Promise<Received | undefined> {
+    const eventId = idOf(pdu, version);
+    try {
+      const received = await this.help.pdus(errand, origin, version, [pdu]);
+      return (
+        received.find((one) => one.kind !== 'dropped' && one.eventId === eventId) ??
+        received.find((one) => one.kind === 'dropped')
+      );
+    } catch (error) {
+      if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') return undefined; // the room is not here yet
+      throw error;
+    }
+  }
+
+  /** Fetches and receives the events between an event and what is here. Answers those that still wait, with what they miss. */
+  async #walk(
+    errand: Errand,
+    origin: ServerName,
+    version: RoomVersion,
+    missing: Missing,
+  ): Promise<ReadonlyMap<EventId, Missing>> {
+    const waiting = new Map([[missing.eventId, missing]]);
+    for (let walked = 0; walked < MOST_WALKED;) {
+      const latest = edgesOf(waiting).filter(({ parents }) => parents.length > 0);
+      if (latest.length === 0) break;
+      const found = await this.#askBetween(errand, origin, latest);
+      if (found === undefined || found.pdus.length === 0) break;
+      walked += found.pdus.length;
+      const before = waiting.size;
+      const received = await this.help.pdus(errand, found.server, version, found.pdus);
+      for (const one of received) {
+        if (one.kind === 'missing') waiting.set(one.eventId, one);
+        else if (one.kind !== 'dropped') waiting.delete(one.eventId);
+      }
+      // Nothing new: the server would tell the same again.
+      if (waiting.size === before && !received.some(isPlaced)) break;
+    }
+    return waiting;
+  }
+
+  async #askBetween(
+    errand: Errand,
+    origin: ServerName,
+    latest: readonly Missing[],
+  ): Promise<{ readonly server: ServerName; readonly pdus: readonly Pdu[] } | undefined> {
+    const { roomId } = errand;
+    const earliest = (await this.received.listExtremities(roomId)) ?? [];
+    const question: Question<readonly Pdu[]> = {
+      name: 'get_missing_events',
+      eventId: latest[0]!.eventId,
+      request: {
+        method: 'POST',
+        path: pathOf('/_matrix/federation/v1/get_missing_events/:roomId', { roomId }),
+        content: {
+          earliest_events: earliest.slice(0, AT_ONCE),
+          latest_events: latest.slice(0, AT_ONCE).map(({ eventId }) => eventId),
+          limit: AT_ONCE,
+          min_depth: 0,
+        },
+        maxBytes: 4 * 1024 * 1024,
+      },
+      read: ({ events }) => readPdus(events, AT_ONCE),
+    };
+    const answer = await this.servers.ask(errand, question, [origin]);
+    return answer.kind === 'answered' ? { server: answer.server, pdus: answer.value } : undefined;
+  }
+}
+
+/** Those that wait for what is not among them: history is missing before them. */
+export function edgesOf(waiting: ReadonlyMap<EventId, Missing>): Missing[] {
+  return [...waiting.values()].filter(
+    ({ parents, authEvents }) =>
+      parents.some((id) => !waiting.has(id)) || (parents.length === 0 && authEvents.length > 0),
+  );
+}
+
+function isPlaced({ kind }: Received): boolean {
+  return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
+}
+
+/** A key that cannot be had now may be had later. */
+function droppedFor({ reason, wantedKeys, wantedWhole }: Extract<Received, { readonly kind: 'dropped' }>): Settlement {
+  const isLater = wantedKeys.length > 0 || wantedWhole !== undefined;
+  return { kind: isLater ? 'waits' : 'settled', reason };
+}

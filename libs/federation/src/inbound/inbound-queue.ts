@@ -1,0 +1,173 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { LruCache } from '#kernel/lru-cache';
+import { Slots } from '#kernel/slots';
+import { LOGGER, type Logger } from '#observability/logger';
+import type { NewWaitingPdu, WaitingPdu } from '../facts/inbound-facts.js';
+import { EVENT_FETCHING, type EventFetching, type Settlement } from '../fetching/event-fetching.js';
+import { isOutage } from '../is-outage.js';
+import { Peers } from '../peers/peers.js';
+import { InboundLog } from './inbound-log.js';
+
+/** An event that waits, as the queue of its room has it. Times are by the stopwatch, in milliseconds. */
+interface Entry {
+  readonly pdu: WaitingPdu;
+  tries: number;
+  triedAt: number;
+  dueAt: number;
+}
+
+interface RoomQueue {
+  /** Oldest first. */
+  readonly entries: Map<EventId, Entry>;
+  draining: boolean;
+  timer?: NodeJS.Timeout;
+}
+
+/** The first pause before an event is tried again; each is twice as long as the one before. */
+const FIRST_PAUSE_MS = 5_000;
+/** A server that answers is told of again and again. */
+const WAKES_AFTER_MS = 30_000;
+const LONGEST_PAUSE_MS = 60 * 60_000;
+/** After so many tries in vain, over half a day or so, an event is given up. What comes after it asks for it again. */
+const MOST_TRIES = 16;
+/** How many rooms are fetched for at a time because of what one server sent. */
+const AT_ONCE_OF_SERVER = 8;
+const SERVERS = 10_000;
+/** Another process may have ended before it fetched what it had taken: how often that is looked for, and after how long it is done here. */
+const SWEEP_MS = 60_000;
+const LEFT_AFTER_MS = 10 * 60_000;
+
+/**
+ * The inbound queue: each room's events that miss others, in their order. What they miss is fetched, and they are received again, for as
+ * long as it takes. They are in the log, so nothing that was taken is lost with the process. Rooms do not wait for each other, but those
+ * that one server keeps busy.
+ */
+@Injectable()
+export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #rooms = new Map<RoomId, RoomQueue>();
+  readonly #slots = new LruCache<ServerName, Slots>(SERVERS);
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly log: InboundLog,
+    @Inject(EVENT_FETCHING) private readonly fetching: EventFetching,
+    @Inject(Peers) private readonly peers: Pick<Peers, 'onAwake'>,
+    @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.peers.onAwake((server) => this.#wake(server));
+    void this.#takeUp(0);
+    this.#timer = setInterval(() => void this.#takeUp(LEFT_AFTER_MS), SWEEP_MS).unref();
+  }
+
+  onModuleDestroy(): void {
+    this.#stopping.abort();
+    clearInterval(this.#timer);
+    for (const { timer } of this.#rooms.values()) clearTimeout(timer);
+  }
+
+  /** For metrics: how many events wait, as far as this process knows. */
+  get size(): number {
+    let size = 0;
+    for (const { entries } of this.#rooms.values()) size += entries.size;
+    return size;
+  }
+
+  /** Lets events of one server wait, durably. Answers the ids of those that do: of others there are too many. */
+  async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<ReadonlySet<EventId>> {
+    const taken = await this.log.add(origin, pdus);
+    for (const pdu of taken) this.#enqueue(pdu);
+    return new Set(taken.map(({ eventId }) => eventId));
+  }
+
+  /** A server is there: what it sent is tried now, unless that was a moment ago. */
+  #wake(server: ServerName): void {
+    for (const [roomId, { entries }] of this.#rooms) {
+      const before = this.clock.elapsed() - WAKES_AFTER_MS;
+      const ofServer = [...entries.values()].filter(({ pdu, triedAt }) => pdu.origin === server && triedAt < before);
+      for (const entry of ofServer) entry.dueAt = 0;
+      if (ofServer.length > 0) this.#wakeRoom(roomId);
+    }
+  }
+
+  /** Takes what the log has and this process does not do: after a start all, else what another one has left. */
+  async #takeUp(minAge: number): Promise<void> {
+    try {
+      const before = this.clock.now() - minAge;
+      for (const pdu of (await this.log.load()).values()) if (pdu.at <= before) this.#enqueue(pdu);
+    } catch (error) {
+      // An outage is told where the log is watched; the next sweep looks again.
+      if (!isOutage(error)) this.logger.error({ err: error }, 'what other servers sent could not be taken up');
+    }
+  }
+
+  #enqueue(pdu: WaitingPdu): void {
+    const queue = this.#rooms.get(pdu.roomId) ?? { entries: new Map<EventId, Entry>(), draining: false };
+    this.#rooms.set(pdu.roomId, queue);
+    if (!queue.entries.has(pdu.eventId))
+      queue.entries.set(pdu.eventId, { pdu, tries: 0, triedAt: -Infinity, dueAt: 0 });
+    this.#wakeRoom(pdu.roomId);
+  }
+
+  #wakeRoom(roomId: RoomId): void {
+    const queue = this.#rooms.get(roomId);
+    if (queue === undefined || queue.draining || this.#stopping.signal.aborted) return;
+    queue.draining = true;
+    void this.#drain(queue).finally(() => {
+      queue.draining = false;
+      if (queue.entries.size === 0) this.#rooms.delete(roomId);
+      else this.#wakeLater(roomId, queue);
+    });
+  }
+
+  #wakeLater(roomId: RoomId, queue: RoomQueue): void {
+    const dueAt = Math.min(...Array.from(queue.entries.values(), (entry) => entry.dueAt));
+    clearTimeout(queue.timer);
+    const pause = Math.max(0, dueAt - this.clock.elapsed());
+    if (!this.#stopping.signal.aborted) queue.timer = setTimeout(() => this.#wakeRoom(roomId), pause).unref();
+  }
+
+  async #drain({ entries }: RoomQueue): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const now = this.clock.elapsed();
+      const next = [...entries.values()].find(({ dueAt }) => dueAt <= now);
+      if (next === undefined) return;
+      if (await this.#tryOne(next)) entries.delete(next.pdu.eventId);
+      else next.dueAt = this.clock.elapsed() + Math.min(FIRST_PAUSE_MS * 2 ** next.tries++, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** Answers whether the event waits no more. */
+  async #tryOne(entry: Entry): Promise<boolean> {
+    const { pdu, tries } = entry;
+    entry.triedAt = this.clock.elapsed();
+    const { roomId, eventId, origin } = pdu;
+    try {
+      const settlement = await this.#slotsOf(origin).run(() => this.#fetch(pdu));
+      const reason = settlement.kind === 'waits' && tries + 1 < MOST_TRIES ? undefined : settlement.reason;
+      if (settlement.kind === 'waits' && reason === undefined) return false;
+      if (reason !== undefined) this.logger.info({ roomId, eventId, origin, reason }, 'an event was not taken');
+      await this.log.settle(pdu, reason);
+      return true;
+    } catch (error) {
+      if (!isOutage(error)) this.logger.error({ err: error, roomId, eventId, origin }, 'an event could not be taken');
+      return false;
+    }
+  }
+
+  async #fetch(pdu: WaitingPdu): Promise<Settlement> {
+    if (this.#stopping.signal.aborted) return { kind: 'waits', reason: 'The server ends' };
+    return this.fetching.receive(pdu, this.#stopping.signal);
+  }
+
+  #slotsOf(server: ServerName): Slots {
+    const slots = this.#slots.get(server) ?? new Slots(AT_ONCE_OF_SERVER);
+    this.#slots.set(server, slots);
+    return slots;
+  }
+}

@@ -1,0 +1,58 @@
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { PeerUnavailable } from '#kernel/peer-errors';
+import { inTurns } from '#projections/turn';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { FIRST_ROOM_VERSION } from '#protocol/room-versions/room-versions';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { Slices, splitAnswer } from './split-answer.js';
+
+/** What a server answers to a join: server-server API, `PUT /send_join/{roomId}/{eventId}`. */
+export interface JoinAnswer {
+  readonly state: Slices;
+  readonly authChain: Slices;
+  /** The join event with the signatures that the server has added. */
+  readonly event: JsonObject | undefined;
+}
+
+const NOTHING = new Slices(Buffer.alloc(0), []);
+const CREATE = 'm.room.create';
+
+/** Reads an answer, of which the events stay bytes. Throws PeerUnavailable. */
+export async function readJoinAnswer(bytes: Uint8Array): Promise<JoinAnswer> {
+  const split = await inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+  const listOf = (key: string): Slices => {
+    const found = split.get(key) ?? NOTHING;
+    if (!(found instanceof Slices)) throw new PeerUnavailable(`${key} is no list`);
+    return found;
+  };
+  const event = split.get('event');
+  const given = event === undefined || event instanceof Slices ? undefined : parseEvent(event);
+  return { state: listOf('state'), authChain: listOf('auth_chain'), event: given };
+}
+
+/** The event with which the room begins. Throws PeerUnavailable where there is none, or where it begins a room of another version. */
+export function findCreateEvent({ state, authChain }: JoinAnswer, version: RoomVersion): Uint8Array {
+  for (const list of [state, authChain]) {
+    for (const bytes of list) {
+      if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(CREATE) < 0) continue;
+      const event = parseEvent(bytes);
+      if (event?.['type'] !== CREATE || event['state_key'] !== '') continue;
+      const content = isJsonObject(event['content']) ? event['content'] : {};
+      const { room_version: named = FIRST_ROOM_VERSION } = content;
+      if (named !== version.id) throw new PeerUnavailable('The room is of another version than it was said to be');
+      return bytes;
+    }
+  }
+  throw new PeerUnavailable('The answer lacks the create event');
+}
+
+function parseEvent(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    const event = parseJson(bytes, { lenient: true });
+    return isJsonObject(event) ? event : undefined;
+  } catch (error) {
+    if (error instanceof MatrixError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+import { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import type { EventId, RoomId } from '#kernel/ids';
+import { VIEWS, type Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseRoomEvent } from '#protocol/parse-room-event';
+import type { TakenMembership } from '#rooms/commands/take-membership';
+import { StateTelling } from '#rooms/queries/tell-state';
+
+/** PERF: small writes cost more than the bytes in them. */
+const CHUNK = 64 * 1024;
+
+/** What who joins is told of the room: as large as the room, so it is written as it is read. */
+@Injectable()
+export class JoinTelling {
+  constructor(
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  /** The answer to `send_join`; that of version 1 stands behind a status. Throws ViewsUnavailable. */
+  async tell(
+    roomId: RoomId,
+    eventId: EventId,
+    { version, pdu, position }: TakenMembership,
+    { isV1 = false } = {},
+  ): Promise<Readable> {
+    const telling = await StateTelling.before(
+      { views: this.views, store: this.store },
+      { roomId, version },
+      eventId,
+      position,
+    );
+    telling.authorise(parseRoomEvent(pdu, version, roomId));
+    const event = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
+    const head = `"origin":${JSON.stringify(this.config.serverName)},"event":${event}`;
+    const answer = textOf(head, telling);
+    return Readable.from(inChunks(isV1 ? behindStatus(answer) : answer), { objectMode: false });
+  }
+}
+
+async function* textOf(head: string, telling: StateTelling): AsyncGenerator<string, void> {
+  yield `{${head},"members_omitted":false,"state":[`;
+  yield* separated(telling.state());
+  yield '],"auth_chain":[';
+  yield* separated(telling.authChain());
+  yield ']}';
+}
+
+async function* behindStatus(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
+  yield '[200,';
+  yield* texts;
+  yield ']';
+}
+
+async function* separated(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
+  let isFirst = true;
+  for await (const text of texts) {
+    yield isFirst ? text : `,${text}`;
+    isFirst = false;
+  }
+}
+
+async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<Buffer, void> {
+  let chunk = '';
+  for await (const text of texts) {
+    chunk += text;
+    if (chunk.length < CHUNK) continue;
+    yield Buffer.from(chunk);
+    chunk = '';
+  }
+  yield Buffer.from(chunk);
+}

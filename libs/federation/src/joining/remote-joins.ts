@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import type { ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { PeerRefused } from '#kernel/peer-errors';
+import type { RemoteJoin, RemoteMembership } from '#rooms/remote-rooms';
+import { pathOf } from '../peers/path-of.js';
+import { Peers } from '../peers/peers.js';
+import { askInTurn } from './ask-in-turn.js';
+import { isUnknownPath } from './is-unknown-path.js';
+import { type JoinAnswer, readJoinAnswer } from './join-answer.js';
+import { MemberEvents } from './member-events.js';
+import { RoomBringing } from './room-bringing.js';
+import { ServersToAsk } from './servers-to-ask.js';
+
+/** NOTSPEC: a room of 80,000 members and 126,000 events behind them is some 200 MB. */
+const MOST_BYTES = 512 * 1024 * 1024;
+/** Other servers take minutes for large rooms. */
+const TIMEOUT_MS = 180_000;
+
+/** Joins of users here through servers that are in the room: server-server API, "Joining Rooms". */
+@Injectable()
+export class RemoteJoins {
+  constructor(
+    private readonly peers: Peers,
+    private readonly members: MemberEvents,
+    private readonly rooms: RoomBringing,
+    private readonly servers: ServersToAsk,
+  ) {}
+
+  /** As `RemoteRooms.join`. */
+  async join(wish: RemoteMembership): Promise<RemoteJoin | undefined> {
+    const servers = await this.servers.of(wish.roomId, wish.servers);
+    if (servers.length === 0) return undefined;
+    return askInTurn(servers, async (server) => ({ position: await this.#joinThrough(server, wish) }));
+  }
+
+  async #joinThrough(server: ServerName, { requester, roomId, content }: RemoteMembership) {
+    const { version, sealed } = await this.members.make(server, 'join', { ...requester, roomId, content });
+    const { eventId, pdu } = sealed;
+    const answer = await this.#send(server, { roomId, eventId }, pdu);
+    return this.rooms.bring({ server, roomId, version, eventId, pdu, answer });
+  }
+
+  async #send(
+    server: ServerName,
+    event: { roomId: string; eventId: string },
+    content: JsonObject,
+  ): Promise<JoinAnswer> {
+    const send = (v: 'v1' | 'v2'): Promise<Uint8Array> => {
+      const path = pathOf(`/_matrix/federation/${v}/send_join/:roomId/:eventId`, event);
+      const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_BYTES, insists: true };
+      return this.peers.askBytes(server, { method: 'PUT', path, content, ...bounds });
+    };
+    try {
+      return await readJoinAnswer(await send('v2'));
+    } catch (error) {
+      if (!(error instanceof PeerRefused) || !isUnknownPath(error)) throw error;
+      return readJoinAnswer(await send('v1'));
+    }
+  }
+}

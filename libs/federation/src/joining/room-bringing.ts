@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { PeerUnavailable } from '#kernel/peer-errors';
+import type { Position } from '#kernel/position';
+import { inTurns } from '#projections/turn';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { ReceiveOutliers } from '#rooms/commands/receive-outliers';
+import { ReceivePdus } from '#rooms/commands/receive-pdus';
+import { ReceiveRoom, type RoomReceived } from '#rooms/commands/receive-room';
+import { ReceiveState } from '#rooms/commands/receive-state';
+import type { Received, Receipt } from '#rooms/commands/receiving';
+import { KeyRing } from '../keys/key-ring.js';
+import { findCreateEvent, type JoinAnswer } from './join-answer.js';
+import { signingKeysOf } from './signing-keys-of.js';
+
+/** A join that another server has let into a room, and what it told of the room. */
+export interface LetIn {
+  readonly server: ServerName;
+  readonly roomId: RoomId;
+  readonly version: RoomVersion;
+  readonly eventId: EventId;
+  /** The join event as this server signed it. */
+  readonly pdu: JsonObject;
+  readonly answer: JoinAnswer;
+}
+
+/** So many events of a room that is here are received in one go. */
+const AT_ONCE = 500;
+
+/** Brings here what another server tells of a room to who joins it. */
+@Injectable()
+export class RoomBringing {
+  constructor(
+    private readonly bus: CommandBus,
+    private readonly keys: KeyRing,
+  ) {}
+
+  /**
+   * Brings the room here, or where it is here already the join event with the state before it. Answers up to where the facts are;
+   * undefined where the join was here before. Throws PeerUnavailable where what was told is no room that the user is in.
+   */
+  async bring(letIn: LetIn): Promise<Position | undefined> {
+    const { server, roomId, version, answer } = letIn;
+    const create = findCreateEvent(answer, version);
+    await this.keys.fetch(await inTurns(signingKeysOf(eventsOf(answer))));
+    const join = withSignaturesOf(letIn.pdu, answer.event);
+    const told = { create, authChain: answer.authChain, state: answer.state, join };
+    try {
+      const received = await this.bus.execute<ReceiveRoom, RoomReceived>(
+        new ReceiveRoom(server, roomId, version, told),
+      );
+      if (received.kind === 'joined') return received.position;
+      throw new PeerUnavailable(`What it told of the room does not do: ${received.reason}`);
+    } catch (error) {
+      // Somebody here was in the room before, or has just come in.
+      if (error instanceof MatrixError && error.status === 409) return this.#catchUp(letIn, join);
+      throw error;
+    }
+  }
+
+  /** Of a room that is here: only where its newest events are not, the state is to be told. */
+  async #catchUp({ server, roomId, eventId, answer }: LetIn, join: JsonObject): Promise<Position | undefined> {
+    const first = await this.#receive(new ReceivePdus(server, roomId, [join]));
+    if (first.received[0]?.kind !== 'missing') return landed(first.received[0], first.position);
+    await this.#receiveOutliers(server, roomId, answer.authChain);
+    const state = await this.#receiveOutliers(server, roomId, answer.state);
+    const learnt = await this.bus.execute<ReceiveState, Receipt | Received>(
+      new ReceiveState(server, roomId, eventId, state),
+    );
+    if ('kind' in learnt) throw new PeerUnavailable(`What it told of the room does not do: ${learnt.kind}`);
+    return landed(learnt.received[0], learnt.position);
+  }
+
+  /** Answers which of them are here then. Those that rest on others of them are judged behind those, in whichever order they came. */
+  async #receiveOutliers(server: ServerName, roomId: RoomId, events: Iterable<Uint8Array>): Promise<EventId[]> {
+    const here = new Set<EventId>();
+    let open = [...events];
+    for (let before = Infinity; open.length > 0 && open.length < before;) {
+      before = open.length;
+      const waiting: Uint8Array[] = [];
+      for (let at = 0; at < open.length; at += AT_ONCE) {
+        const some = open.slice(at, at + AT_ONCE);
+        const { received } = await this.#receive(new ReceiveOutliers(server, roomId, some));
+        for (const one of received) if (one.kind !== 'dropped' && one.kind !== 'missing') here.add(one.eventId);
+        // Those of them that are here then cost nothing when they are received again.
+        if (received.some(({ kind }) => kind === 'missing')) waiting.push(...some);
+      }
+      open = waiting;
+    }
+    return [...here];
+  }
+
+  #receive(command: ReceivePdus | ReceiveOutliers): Promise<Receipt> {
+    return this.bus.execute<ReceivePdus | ReceiveOutliers, Receipt>(command);
+  }
+}
+
+function landed(received: Received | undefined, position: Position | undefined): Position | undefined {
+  const outcome = received?.kind === 'known' ? received.outcome : received?.kind;
+  if (outcome === 'accepted') return position;
+  const reason = received !== undefined && 'reason' in received ? received.reason : undefined;
+  throw new PeerUnavailable(`The join is ${outcome ?? 'not there'}${reason === undefined ? '' : `: ${reason}`}`);
+}
+
+function* eventsOf({ authChain, state }: JoinAnswer): Generator<Uint8Array> {
+  yield* authChain;
+  yield* state;
+}
+
+/** Of what another server says of our event nothing counts but the signatures that it has added. */
+export function withSignaturesOf(pdu: JsonObject, copy: JsonObject | undefined): JsonObject {
+  const { signatures: own } = pdu;
+  const given = copy?.['signatures'];
+  if (!isJsonObject(given) || !isJsonObject(own)) return pdu;
+  return { ...pdu, signatures: { ...given, ...own } };
+}

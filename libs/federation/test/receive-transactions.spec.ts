@@ -1,0 +1,382 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
+import type { PduAccepted } from '#rooms/facts/room-facts';
+import type { ServerKeys } from '#rooms/server-keys';
+import { ALICE, TEST_AUTHOR } from '#testing/local-room';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { makeOn } from '#testing/receiving/make-on';
+import { keysKnownTo, keysOf } from '#testing/receiving/memory-room';
+import { type ReceivingOptions, ReceivingServer } from '#testing/receiving/receiving-server';
+import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { TellingServer } from '#testing/receiving/telling-server';
+import { RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
+import { UncertainEventStore } from '#testing/uncertain-event-store';
+import { INBOUND_STREAM } from '#federation/facts/inbound-facts';
+import { originStream } from '#federation/facts/origin-facts';
+
+const OTHER = new ForeignServer('b.example', 2);
+const THIRD = new ForeignServer('c.example', 3);
+const BOB = OTHER.user('bob');
+const VERSION = findRoomVersion('11')!;
+const KEYS = keysKnownTo(TEST_AUTHOR, OTHER);
+
+let log: UncertainEventStore;
+let home: RoomCommands;
+let roomId: RoomId;
+let there: RoomElsewhere;
+let peers: TellingServer;
+let servers: ReceivingServer[];
+
+beforeEach(async () => {
+  log = new UncertainEventStore();
+  home = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
+  roomId = await home.open();
+  there = new RoomElsewhere(roomId, VERSION, keysKnownTo(TEST_AUTHOR, OTHER, THIRD), OTHER);
+  await there.hear(home);
+  peers = new TellingServer(there);
+  servers = [];
+});
+afterEach(() => servers.forEach((server) => server.queue.onModuleDestroy()));
+
+async function start(options: ReceivingOptions = {}, at = home): Promise<ReceivingServer> {
+  const server = await ReceivingServer.start(at, peers, options);
+  servers.push(server);
+  return server;
+}
+
+const textsOf = (pdus: readonly ForeignPdu[]): string[] => pdus.map(({ text }) => text);
+const idOf = ({ event }: ForeignPdu): EventId => event.eventId;
+const factsIn = (stream: string) => log.facts.filter((fact) => fact.stream === stream);
+
+function acceptedIds(at = home): string[] {
+  return at.facts(roomId, 'pdu-accepted').map(({ data }) => (JSON.parse(data) as PduAccepted).event_id);
+}
+
+async function untilAccepted(...pdus: readonly ForeignPdu[]): Promise<void> {
+  await vi.waitFor(() => expect(acceptedIds()).toEqual(expect.arrayContaining(pdus.map(idOf))), 5_000);
+}
+
+/** Waits until nothing is in the queue of the log. */
+async function untilSettled(server: ReceivingServer): Promise<void> {
+  await vi.waitFor(async () => expect((await server.log.load()).size).toBe(0), 5_000);
+}
+
+describe('a transaction of another server', () => {
+  it('is answered for each event, and harms no good one by a bad one', async () => {
+    const server = await start();
+    const [join, hello, last] = [await there.joins(), await there.says('hello'), await there.says('last')];
+    const unsigned = await there.says('unsigned');
+    const bare = unsigned.text.replace(/"signatures":\{.*?\}\}/, '"signatures":{}');
+    const wrongRoom = hello.text.replace(roomId, '!elsewhere:b.example');
+    const results = await server.receive(OTHER.name, '1', [
+      bare,
+      wrongRoom,
+      ...textsOf([join, hello, last]),
+      '7',
+      '{}',
+    ]);
+    expect(results[idOf(join)]).toEqual({});
+    expect(results[idOf(hello)]).toEqual({});
+    expect(results[idOf(last)]).toEqual({});
+    expect(results[idOf(unsigned)]?.error).toBeTruthy();
+    expect(Object.values(results).filter(({ error }) => error?.includes('not in that room'))).toHaveLength(1);
+    expect(acceptedIds()).toEqual(expect.arrayContaining([join, hello, last].map(idOf)));
+  });
+
+  it('holds fifty events and a hundred EDUs at most', async () => {
+    const server = await start();
+    const many = Array.from({ length: 51 }, () => '{}');
+    await expect(server.receive(OTHER.name, '1', many)).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
+    const edus = Array.from({ length: 101 }, () => ({}));
+    await expect(server.receive(OTHER.name, '1', [], edus)).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
+  });
+
+  it('is answered as before where it comes again, also after a restart and whatever it holds then', async () => {
+    const join = await there.joins();
+    const first = await (await start()).receive(OTHER.name, 'a', [join.text]);
+    const facts = log.facts.length;
+    const other = await there.says('not taken');
+    expect(await (await start()).receive(OTHER.name, 'a', [other.text])).toEqual(first);
+    expect(log.facts).toHaveLength(facts);
+    expect(await (await start()).receive(OTHER.name, 'b', [other.text])).toEqual({ [idOf(other)]: {} });
+    // Of another server it is another transaction.
+    expect(await (await start()).receive(THIRD.name, 'b', [other.text])).toEqual({ [idOf(other)]: {} });
+  });
+
+  it('waits for the first where it comes again while that is under way', async () => {
+    const server = await start();
+    const join = await there.joins();
+    const both = await Promise.all([1, 2].map(() => server.receive(OTHER.name, 'a', [join.text])));
+    expect(both[0]).toEqual({ [idOf(join)]: {} });
+    expect(both[1]).toBe(both[0]);
+    expect(factsIn(originStream(OTHER.name))).toHaveLength(1);
+  });
+
+  it('leaves no more than a few facts of its server in the log', async () => {
+    const server = await start();
+    const join = await there.joins();
+    for (let i = 0; i < 40; i++) await server.receive(OTHER.name, `${i}`, [join.text]);
+    expect(factsIn(originStream(OTHER.name)).length).toBeLessThanOrEqual(17);
+  });
+
+  it('is not answered where the log is away, and is taken when it comes again', async () => {
+    const server = await start();
+    const join = await there.joins();
+    log.breakNext('done');
+    await expect(server.receive(OTHER.name, '1', [join.text])).rejects.toThrow('the connection');
+    expect(await server.receive(OTHER.name, '1', [join.text])).toEqual({ [idOf(join)]: {} });
+  });
+
+  it('says of an event that the rules refuse why', async () => {
+    const server = await start();
+    const draft = { type: 'm.room.message', sender: BOB, content: { body: 'not in the room' } };
+    const stranger = await makeOn(there, OTHER, draft);
+    const { [idOf(stranger)]: result } = await server.receive(OTHER.name, '1', [stranger.text]);
+    expect(result?.error).toBeTruthy();
+    const { [idOf(stranger)]: again } = await server.receive(OTHER.name, '2', [stranger.text]);
+    expect(again?.error).toBeTruthy();
+  });
+
+  it('is refused for a room that all users of this server have left', async () => {
+    const server = await start();
+    const [join, hello] = [await there.joins(), await there.says('hello')];
+    expect(await server.receive(OTHER.name, '1', [join.text])).toEqual({ [idOf(join)]: {} });
+    await home.leave(ALICE, roomId);
+    const { [idOf(hello)]: result } = await server.receive(OTHER.name, '2', [hello.text]);
+    expect(result?.error).toContain('any more');
+    expect(acceptedIds()).not.toContain(idOf(hello));
+  });
+
+  it('is refused for rooms whose access list keeps the server out, port or not', async () => {
+    const server = await start();
+    const [join, hello] = [await there.joins(), await there.says('hello')];
+    await server.receive(OTHER.name, '1', [join.text]);
+    await home.setState(ALICE, roomId, 'm.room.server_acl', { allow: ['*'], deny: ['b.example'] });
+    const { [idOf(hello)]: refused } = await server.receive(OTHER.name, '2', [hello.text]);
+    expect(refused?.error).toContain('access list');
+    // Handed on by a server that may speak it is the same event.
+    expect(await server.receive(THIRD.name, '1', [hello.text])).toEqual({ [idOf(hello)]: {} });
+  });
+});
+
+describe('EDUs of another server', () => {
+  interface Taken {
+    readonly type: string;
+    readonly origin: ServerName;
+    readonly content: JsonObject;
+  }
+  let taken: Taken[];
+  const handler = (type: string, fail?: Error) => ({
+    type,
+    receive: async (origin: ServerName, content: JsonObject) => {
+      if (fail !== undefined) throw fail;
+      taken.push({ type, origin, content });
+    },
+  });
+  beforeEach(() => (taken = []));
+
+  it('go to the handler of their type, and a bad one harms no other', async () => {
+    const server = await start({ edus: [handler('m.presence'), handler('m.bad', new Error('no'))] });
+    const edus = [
+      { edu_type: 'm.bad', content: {} },
+      7,
+      { edu_type: 'm.unknown', content: {} },
+      { edu_type: 'm.presence' },
+      { edu_type: 'm.presence', content: { push: [] } },
+    ];
+    expect(await server.receive(OTHER.name, '1', [], edus)).toEqual({});
+    expect(taken).toEqual([{ type: 'm.presence', origin: OTHER.name, content: { push: [] } }]);
+    await server.receive(OTHER.name, '1', [], edus);
+    expect(taken).toHaveLength(1);
+  });
+
+  it('are to be sent again where the views are away', async () => {
+    const server = await start({ edus: [handler('m.presence', new ViewsUnavailable('gone'))] });
+    const edus = [{ edu_type: 'm.presence', content: {} }];
+    await expect(server.receive(OTHER.name, '1', [], edus)).rejects.toBeInstanceOf(ViewsUnavailable);
+  });
+
+  it('are kept from rooms whose access list keeps the server out', async () => {
+    const server = await start({ edus: [handler('m.typing'), handler('m.receipt'), handler('m.presence')] });
+    const open = await home.open();
+    await home.setState(ALICE, roomId, 'm.room.server_acl', { allow: ['*'], deny: ['b.example'] });
+    const typing = (room: string) => ({ edu_type: 'm.typing', content: { room_id: room, user_id: BOB, typing: true } });
+    const receipt = { edu_type: 'm.receipt', content: { [roomId]: { 'm.read': {} }, [open]: { 'm.read': {} } } };
+    const closed = { edu_type: 'm.receipt', content: { [roomId]: { 'm.read': {} } } };
+    const presence = { edu_type: 'm.presence', content: { push: [] } };
+    await server.receive(OTHER.name, '1', [], [typing(roomId), typing(open), receipt, closed, presence]);
+    expect(taken.map(({ type }) => type)).toEqual(['m.typing', 'm.receipt', 'm.presence']);
+    expect(taken[0]!.content['room_id']).toBe(open);
+    expect(taken[1]!.content).toEqual({ [open]: { 'm.read': {} } });
+  });
+});
+
+describe('an event that misses others', () => {
+  it('is taken, and is in the room with all that was missing once that is fetched', async () => {
+    const server = await start();
+    const [join, ...said] = [await there.joins(), ...(await sayMany(30))];
+    const last = said.at(-1)!;
+    expect(await server.receive(OTHER.name, '1', [last.text])).toEqual({ [idOf(last)]: {} });
+    await untilAccepted(join, ...said);
+    await untilSettled(server);
+    expect(peers.count('state_ids')).toBe(0);
+    expect(factsIn(INBOUND_STREAM)).toHaveLength(1);
+  });
+
+  it('is fetched for after a restart, and by another process', async () => {
+    const [, first, second] = [await there.joins(), await there.says('first'), await there.says('second')];
+    const before = await start();
+    before.queue.onModuleDestroy();
+    expect(await before.receive(OTHER.name, '1', [second.text])).toEqual({ [idOf(second)]: {} });
+    expect(acceptedIds()).not.toContain(idOf(second));
+    const after = await start({}, new RoomCommands(home.views, TEST_AUTHOR, KEYS));
+    after.queue.onApplicationBootstrap();
+    await untilAccepted(first, second);
+  });
+
+  it('stands on the state that its server tells where the gap is too large', async () => {
+    const server = await start();
+    await there.joins();
+    const topic = await makeOn(there, OTHER, { type: 'm.room.message', sender: BOB, content: {} });
+    await there.receive(topic.text);
+    const said = await sayMany(260);
+    const last = said.at(-1)!;
+    await server.receive(OTHER.name, '1', [last.text]);
+    await untilAccepted(last);
+    expect(peers.count('state_ids')).toBe(1);
+    expect(peers.count('get_missing_events')).toBeLessThanOrEqual(10);
+    expect(acceptedIds()).not.toContain(idOf(said[0]!));
+    expect(await home.membership(roomId, BOB)).toBe('join');
+  });
+
+  async function sayMany(count: number): Promise<ForeignPdu[]> {
+    const said: ForeignPdu[] = [];
+    for (let i = 0; i < count; i++) said.push(await there.says(`${i}`));
+    return said;
+  }
+
+  it('holds up no other room, nor other servers, while its own answers nothing', async () => {
+    const server = await start();
+    const other = await home.open();
+    const elsewhere = new RoomElsewhere(other, VERSION, KEYS, OTHER);
+    await elsewhere.hear(home);
+    const [, , second] = [await there.joins(), await there.says('first'), await there.says('second')];
+    peers.otherwise.set('get_missing_events', () => new Promise(() => {}));
+    expect(await server.receive(OTHER.name, '1', [second.text])).toEqual({ [idOf(second)]: {} });
+    const join = await elsewhere.joins();
+    expect(await server.receive(OTHER.name, '2', [join.text])).toEqual({ [idOf(join)]: {} });
+    expect(home.facts(other, 'pdu-accepted').at(-1)!.data).toContain(idOf(join));
+  });
+
+  it('is asked for ever more rarely where nobody has what it misses, and the same of the same server once in a while', async () => {
+    let now = 0;
+    const server = await start({ elapsed: () => now, servers: [THIRD.name] });
+    await there.joins();
+    const orphan = await makeOn(there, OTHER, {
+      type: 'm.room.message',
+      sender: BOB,
+      prev: [idOf(await there.says('x'))],
+    });
+    for (const what of ['get_missing_events', 'state_ids', 'event_auth']) {
+      peers.otherwise.set(what, async () => ({ events: [], pdu_ids: 7 }));
+    }
+    await server.receive(OTHER.name, '1', [orphan.text]);
+    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThanOrEqual(2));
+    const asked = peers.asked.length;
+    now += 10_000;
+    await server.receive(OTHER.name, '2', [orphan.text]);
+    await vi.waitFor(async () => expect((await server.log.load()).size).toBe(1));
+    expect(peers.asked.length - asked).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('what a hostile server tells of a gap', () => {
+  it('ends, where it is events that all miss others, without end', async () => {
+    const server = await start();
+    const join = await there.joins();
+    const made = (i: number): ForeignPdu =>
+      OTHER.make(VERSION, roomId, {
+        type: 'm.room.message',
+        sender: BOB,
+        content: { body: `${i}` },
+        prev: [`$${String(i).padStart(43, 'm')}`],
+        auth: [idOf(join)],
+      });
+    let count = 0;
+    peers.otherwise.set('get_missing_events', async () => ({
+      events: Array.from({ length: 100 }, () => JSON.parse(made(count++).text) as JsonObject),
+    }));
+    peers.otherwise.set('state_ids', async () => ({ pdu_ids: [], auth_chain_ids: [] }));
+    const last = made(-1);
+    await server.receive(OTHER.name, '1', [last.text]);
+    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(0), 5_000);
+    expect(peers.count('get_missing_events')).toBeLessThanOrEqual(11);
+    expect(acceptedIds()).not.toContain(idOf(last));
+    expect(home.facts(roomId).length).toBeLessThan(20);
+  });
+
+  it('is dropped where it is of another room, forged, no object, or refers to itself', async () => {
+    const server = await start();
+    const [join, first, second] = [await there.joins(), await there.says('first'), await there.says('second')];
+    const forged = JSON.parse(first.text) as JsonObject;
+    const deep = JSON.parse(`${'{"a":'.repeat(90)}1${'}'.repeat(90)}`) as JsonObject;
+    peers.otherwise.set('get_missing_events', async () => ({
+      events: [
+        7,
+        deep,
+        { ...forged, room_id: '!x:b.example' },
+        { ...forged, signatures: {} },
+        JSON.parse(join.text),
+        forged,
+      ],
+    }));
+    await server.receive(OTHER.name, '1', [second.text]);
+    await untilAccepted(join, first, second);
+  });
+});
+
+describe('a server that nobody knows', () => {
+  it('has its keys fetched for events that wait for them', async () => {
+    let known: ServerKeys = KEYS;
+    const keys: ServerKeys = { find: (...key) => known.find(...key) };
+    home = new RoomCommands(home.views, TEST_AUTHOR, keys);
+    const wanted: string[] = [];
+    const server = await start({
+      fetchKeys: async (list) => {
+        wanted.push(...list.map(({ serverName }) => serverName));
+        const theirs = keysOf(THIRD);
+        known = { find: (...key) => KEYS.find(...key) ?? theirs.find(...key) };
+      },
+    });
+    const carol = THIRD.user('carol');
+    const join = await makeOn(there, THIRD, {
+      type: 'm.room.member',
+      sender: carol,
+      stateKey: carol,
+      content: { membership: 'join' },
+    });
+    expect(await server.receive(THIRD.name, '1', [join.text])).toEqual({ [idOf(join)]: {} });
+    await untilAccepted(join);
+    expect(wanted).toContain(THIRD.name);
+  });
+
+  it('is asked for the whole of an event that came altered, and what is left of it is taken where nobody has more', async () => {
+    const server = await start();
+    const join = await there.joins();
+    await server.receive(OTHER.name, '1', [join.text]);
+    const [whole, left] = [await there.says('whole'), await there.says('left')];
+    const altered = (pdu: ForeignPdu): string => pdu.text.replace(/"content":\{"body":"\w+"\}/, '"content":{}');
+    await server.receive(THIRD.name, '1', [altered(whole)]);
+    await untilAccepted(whole);
+    peers.otherwise.set('event', async () => ({ pdus: [] }));
+    await server.receive(THIRD.name, '2', [altered(left)]);
+    await untilAccepted(left);
+    const bodies = home.events(roomId).map(({ content }) => (content as JsonObject)['body']);
+    expect(bodies).toContain('whole');
+    expect(bodies).not.toContain('left');
+  });
+});

@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { isHere } from '../decide/room-head.js';
+import { RoomWorkers } from '../worker/room-workers.js';
+
+/** What this server has of a room, as of the log: for who fetches the rest of other servers. Also of a room that is being joined. */
+@Injectable()
+export class ReceivedEvents {
+  constructor(private readonly workers: RoomWorkers) {}
+
+  /** Those of some events that are not here, each once: neither with their place nor as part of an auth chain or of a state. */
+  async listUnknown(roomId: RoomId, eventIds: Iterable<EventId>): Promise<EventId[]> {
+    const wanted = [...new Set(eventIds)];
+    if (wanted.length === 0) return wanted;
+    const known = await this.workers.look(roomId, (turn) => turn.known.find(wanted));
+    return known === undefined ? wanted : wanted.filter((eventId) => !known.has(eventId));
+  }
+
+  /** The version of a room that is here or is being joined, as of the log; undefined for any other. */
+  async findVersion(roomId: RoomId): Promise<RoomVersion | undefined> {
+    const here = this.workers.findVersion(roomId);
+    if (here !== undefined) return here;
+    return this.workers.look(roomId, async ({ head }) =>
+      isHere(head) || head.join !== undefined ? head.version : undefined,
+    );
+  }
+
+  /** The forward extremities of a room; undefined where the log does not have the room. */
+  listExtremities(roomId: RoomId): Promise<EventId[] | undefined> {
+    return this.workers.look(roomId, async ({ head }) => head.extremities.map(({ eventId }) => eventId));
+  }
+}

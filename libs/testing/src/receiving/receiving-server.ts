@@ -1,0 +1,89 @@
+import type { CommandBus } from '@nestjs/cqrs';
+import { AnsweredTransactions } from '#federation/commands/answered-transactions';
+import { ReceiveTransaction, ReceiveTransactionHandler } from '#federation/commands/receive-transaction';
+import { RoomsHere } from '#federation/commands/rooms-here';
+import { TakePdus } from '#federation/commands/take-pdus';
+import { ServerAcls } from '#federation/acl/server-acls';
+import type { EduHandler } from '#federation/edus/edu-handlers';
+import { TakeEdus } from '#federation/edus/take-edus';
+import type { PduResults } from '#federation/facts/origin-facts';
+import { AskServers } from '#federation/fetching/ask-servers';
+import { Backfill } from '#federation/fetching/backfill';
+import { FetchState } from '#federation/fetching/fetch-state';
+import { MissingEvents } from '#federation/fetching/missing-events';
+import { ReceiveHelped } from '#federation/fetching/receive-helped';
+import { InboundLog } from '#federation/inbound/inbound-log';
+import { InboundQueue } from '#federation/inbound/inbound-queue';
+import { systemClock } from '#kernel/clock';
+import type { ServerName } from '#kernel/ids';
+import type { JsonValue } from '#kernel/json';
+import { createLogger, type Logger } from '#observability/logger';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { OwnMembers } from '#rooms/queries/own-members';
+import { ReceivedEvents } from '#rooms/queries/received-events';
+import type { WantedKey } from '#rooms/server-keys';
+import type { RoomCommands } from '../room-commands.js';
+import type { TellingServer } from './telling-server.js';
+
+export interface ReceivingOptions {
+  readonly edus?: readonly EduHandler[];
+  /** The servers in each room, but for the one that sends. */
+  readonly servers?: readonly ServerName[];
+  readonly fetchKeys?: (wanted: readonly WantedKey[]) => Promise<void>;
+  readonly elapsed?: () => number;
+}
+
+/** What takes transactions of other servers, over a log and views in memory: the network is a `TellingServer`. */
+export class ReceivingServer {
+  readonly queue: InboundQueue;
+  readonly log: InboundLog;
+  readonly backfill: Backfill;
+  readonly #handler: ReceiveTransactionHandler;
+
+  private constructor(
+    readonly home: RoomCommands,
+    peers: TellingServer,
+    logger: Logger,
+    { edus = [], servers = [], fetchKeys = async () => {}, elapsed }: ReceivingOptions,
+  ) {
+    const { views, workers, author } = home;
+    const store = views.today;
+    const clock = { now: () => home.now, elapsed: elapsed ?? (() => systemClock.elapsed()) };
+    const bus = { execute: (command: object) => home.execute(command) } as CommandBus; // its other methods are Nest's
+    const received = new ReceivedEvents(workers);
+    const rooms = new RoomsHere(views, new OwnMembers(views, author), received);
+    const acls = new ServerAcls(views);
+    const inRooms = { of: async () => new Set(servers) };
+    const ask = new AskServers(peers, inRooms, author, clock);
+    const helped = new ReceiveHelped(bus, { fetch: fetchKeys }, ask, logger);
+    const state = new FetchState(bus, ask, helped, received, logger);
+    const missing = new MissingEvents(ask, helped, state, received);
+    this.log = new InboundLog(store, clock);
+    this.queue = new InboundQueue(this.log, missing, peers, clock, logger);
+    this.backfill = new Backfill(ask, helped, missing, received, store, views);
+    const pdus = new TakePdus(rooms, acls, bus, this.queue, logger);
+    const answered = new AnsweredTransactions(store, clock);
+    this.#handler = new ReceiveTransactionHandler(answered, pdus, new TakeEdus(edus, acls, logger));
+  }
+
+  static async start(
+    home: RoomCommands,
+    peers: TellingServer,
+    options: ReceivingOptions = {},
+  ): Promise<ReceivingServer> {
+    await home.views.follow();
+    return new ReceivingServer(home, peers, await createLogger('silent'), options);
+  }
+
+  /** Receives a transaction of some events, by their texts, and EDUs. */
+  async receive(
+    origin: ServerName,
+    txnId: string,
+    texts: readonly string[],
+    edus: readonly JsonValue[] = [],
+  ): Promise<PduResults> {
+    await this.home.views.follow();
+    const pdus = texts.map((text) => parseJson(text, { lenient: true }));
+    return this.#handler.execute(new ReceiveTransaction(origin, txnId, { origin, pdus, edus: [...edus] }));
+  }
+}
