@@ -14,9 +14,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, ConfigError, loadConfig } from '#config/config';
 import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
 import { factId } from '#event-store/fact-id';
+import { acceptKey } from '#event-store/log-identity';
 import { sealFacts } from '#event-store/seal-facts';
 import { systemClock } from '#kernel/clock';
-import { acceptSigningKey, openOwnLog, type OwnLog } from './open-own-log.js';
+import { encodeBase64 } from '#protocol/signing/base64';
+import { acceptSigningKey, openOwnLog, type OwnLog, rotateSigningKey } from './open-own-log.js';
+import { draftSigningKey } from './signing-key-file.js';
 
 let directory: string;
 
@@ -139,6 +142,50 @@ describe('the signing key of a log', () => {
 
     writeFileSync(path, 'ed25519 other QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE\n');
     expect(await refusal()).toContain('holds ed25519:other, but the log of a.example knows');
+  });
+
+  it('gives way to a new one; the old one stays in keys/, and the log says when each was in use', async () => {
+    const first = await open();
+    const { key, before } = await rotateSigningKey(configOf(), systemClock);
+    expect(before.key_id).toBe(first.signingKey.keyId);
+    const names = readdirSync(join(directory, 'keys'));
+    expect(names.toSorted()).toEqual([`old-${before.key_id.replace('ed25519:', '')}.key`, 'signing.key']);
+    const second = await open();
+    expect(second.signingKey.keyId).toBe(key.key_id);
+    expect(second.identity.keys.map(({ key_id: id }) => id)).toEqual([before.key_id, key.key_id]);
+    expect(second.identity.keys[1]!.since).toBeGreaterThan(second.identity.keys[0]!.since);
+  });
+
+  it('is the new one where a change of keys was killed once the log said so, and the old one where it did not', async () => {
+    const first = await open();
+    const keys = join(directory, 'keys');
+    draftSigningKey(keys);
+    expect((await open()).signingKey.keyId).toBe(first.signingKey.keyId);
+    expect(readdirSync(keys)).toEqual(['signing.key']);
+
+    const drafted = draftSigningKey(keys);
+    const store = await openLmdbEventStore(join(directory, 'log'));
+    await acceptKey(store, systemClock, { key_id: drafted.keyId, public_key: encodeBase64(drafted.publicKey) });
+    await store.close();
+    expect((await open()).signingKey.keyId).toBe(drafted.keyId);
+    expect(readdirSync(keys)).toHaveLength(2);
+  });
+
+  it('is noted as in use again where it was put back', async () => {
+    const first = await open();
+    const path = join(directory, 'keys/signing.key');
+    const old = readFileSync(path);
+    const { key } = await rotateSigningKey(configOf(), systemClock);
+    writeFileSync(path, old);
+    const ids = (await open()).identity.keys.map(({ key_id: id }) => id);
+    expect(ids).toEqual([first.signingKey.keyId, key.key_id, first.signingKey.keyId]);
+  });
+
+  it('gives way to no other where there is no log, or the log is of another server', async () => {
+    await expect(rotateSigningKey(configOf(), systemClock)).rejects.toThrow('the first start makes a signing key');
+    expect(existsSync(join(directory, 'log'))).toBe(false);
+    await open();
+    await expect(rotateSigningKey(configOf('b.example'), systemClock)).rejects.toThrow(ConfigError);
   });
 
   it('is accepted for no other server', async () => {

@@ -6,6 +6,7 @@ import { LogDamaged, LogOfAnotherVersion } from '#event-store/event-store-errors
 import {
   acceptKey,
   findLogIdentity,
+  isKeyInUse,
   isKnownKey,
   type LogIdentity,
   nameLog,
@@ -19,7 +20,14 @@ import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
 import { encodeBase64 } from '#protocol/signing/base64';
 import type { SigningKey } from '#protocol/signing/signing-key';
 import { type LogWatch, makeDirectory, openEventStore } from './infrastructure.js';
-import { draftSigningKey, findSigningKey, keepSigningKey, SIGNING_KEY_FILE } from './signing-key-file.js';
+import {
+  draftSigningKey,
+  findDraftedKey,
+  findSigningKey,
+  keepSigningKey,
+  replaceSigningKey,
+  SIGNING_KEY_FILE,
+} from './signing-key-file.js';
 
 /** How folders begin in which `annals restore` gathers a backup before it takes its place within the data folder. */
 export const RESTORING = 'restoring-';
@@ -39,14 +47,16 @@ export interface OwnLog {
  * the name is another, where the key or the log is lost or damaged, or where one of them is another's.
  */
 export async function openOwnLog(config: Config, clock: Clock, watch?: LogWatch): Promise<OwnLog> {
-  if (config.eventStoreUrl === undefined && !existsSync(join(config.dataDir, 'log', 'data.mdb'))) checkIsNew(config);
+  if (!hasLog(config)) checkIsNew(config);
   const store = await openUndamaged(config, watch);
   try {
     const identity = (await findOwnIdentity(store, config)) ?? (await begin(store, config, clock));
     checkServerName(identity, config);
     checkIsWhole(identity, config);
+    const signingKey = findKnownKey(identity, config);
     const today = new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS);
-    return { store: today, identity, signingKey: findKnownKey(identity, config) };
+    // One that was in use before others is so again: by the log, others are told which one is.
+    return { store: today, identity: await acceptKey(store, clock, nameOf(signingKey)), signingKey };
   } catch (error) {
     await store.close();
     throw describeDamage(error, config);
@@ -87,6 +97,29 @@ export async function acceptSigningKey(config: Config, clock: Clock): Promise<{ 
     else await acceptKey(store, clock, key);
     keepSigningKey(directory);
     return { key, isNew };
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * Goes on with a new key. What was signed with the one before stays good, and that stays in `keys/`, for `annals verify`. A crash in between
+ * leaves the one or the other in use, as the log has it. Throws as `openOwnLog`, and where there is no log yet.
+ */
+export async function rotateSigningKey(config: Config, clock: Clock): Promise<{ key: NamedKey; before: NamedKey }> {
+  const none = new ConfigError(`${lostLog(config)}: the first start makes a signing key`);
+  if (!hasLog(config)) throw none;
+  const store = await openUndamaged(config);
+  try {
+    const identity = await findOwnIdentity(store, config);
+    if (identity === undefined) throw none;
+    checkServerName(identity, config);
+    const before = nameOf(findKnownKey(identity, config));
+    const directory = makeDirectory(config, 'keys');
+    const key = nameOf(draftSigningKey(directory));
+    await acceptKey(store, clock, key);
+    replaceSigningKey(directory);
+    return { key, before };
   } finally {
     await store.close();
   }
@@ -135,6 +168,11 @@ async function begin(store: EventStore, config: Config, clock: Clock): Promise<L
   return identity;
 }
 
+/** False where there is an embedded log to be made. */
+function hasLog({ eventStoreUrl, dataDir }: OwnConfig): boolean {
+  return eventStoreUrl !== undefined || existsSync(join(dataDir, 'log', 'data.mdb'));
+}
+
 /** The log is empty: nothing else may be left of a server. */
 function checkIsNew(config: OwnConfig): void {
   checkIsNotHalfRestored(config);
@@ -177,6 +215,7 @@ function placeOf({ dataDir, eventStoreUrl }: OwnConfig): string {
 
 function findKnownKey(identity: LogIdentity, config: Config): SigningKey {
   const directory = makeDirectory(config, 'keys');
+  finishRotation(identity, directory);
   const key = findSigningKey(directory);
   const path = join(directory, SIGNING_KEY_FILE);
   const names = identity.keys.map(({ key_id: id }) => id).join(', ');
@@ -192,6 +231,14 @@ function findKnownKey(identity: LogIdentity, config: Config): SigningKey {
   // Made by a first start that ended before it could say so.
   keepSigningKey(directory);
   return key;
+}
+
+/** The log names a key as the one in use before it takes the place of the one before. */
+function finishRotation(identity: LogIdentity, directory: string): void {
+  const drafted = findDraftedKey(directory);
+  const inUse = findSigningKey(directory);
+  if (drafted === undefined || inUse === undefined || drafted.keyId === inUse.keyId) return;
+  if (isKeyInUse(identity, nameOf(drafted))) replaceSigningKey(directory);
 }
 
 function nameOf({ keyId, publicKey }: SigningKey): NamedKey {

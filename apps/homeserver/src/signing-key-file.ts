@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSigningKey, encodeSigningKey, generateSigningKey, type SigningKey } from '#protocol/signing/signing-key';
 import { syncDirectory } from './sync-directory.js';
@@ -37,6 +37,20 @@ export function keepSigningKey(directory: string): void {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
+}
+
+/** The key that was drafted; undefined where none was, or it was taken into use. */
+export function findDraftedKey(directory: string): SigningKey | undefined {
+  return readKey(join(directory, DRAFT));
+}
+
+/** Takes the drafted key into use in the place of the one that is there, which stays as `old-{version}.key`. */
+export function replaceSigningKey(directory: string): void {
+  const path = join(directory, SIGNING_KEY_FILE);
+  const old = readKey(path);
+  if (old !== undefined) linkOnce(path, join(directory, `old-${old.keyId.slice(old.keyId.indexOf(':') + 1)}.key`));
+  renameSync(join(directory, DRAFT), path);
+  syncDirectory(directory);
 }
 
 /** A link is made whole or not at all. */

@@ -15,9 +15,20 @@ export class AcceptKeyCommand extends AnnalsCommand {
   }
 }
 
+@SubCommand({
+  name: 'rotate',
+  description: 'go on with a new signing key; the one before stays in keys/, and what it has signed stays good',
+})
+export class RotateKeyCommand extends AnnalsCommand {
+  protected async execute(_: string[], { data }: CommonOptions, terminal: Terminal): Promise<ExitCode> {
+    const { rotateKey } = await import('../keys/rotate-key.js');
+    return rotateKey(findInstallation(data), terminal);
+  }
+}
+
 @Command({
   name: 'keys',
   description: 'look after the keys that this server signs with',
-  subCommands: [AcceptKeyCommand],
+  subCommands: [AcceptKeyCommand, RotateKeyCommand],
 })
 export class KeysCommand extends GroupCommand {}
