@@ -34,6 +34,7 @@ import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { ownKey } from '#rooms/commands/own-key';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
+import { HISTORY_ELSEWHERE, NO_HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
 import { TEST_AUTHOR } from './local-room.js';
 
@@ -93,6 +94,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('silent') },

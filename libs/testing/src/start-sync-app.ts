@@ -42,6 +42,7 @@ import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { ownKey } from '#rooms/commands/own-key';
 import { roomProjectors } from '#rooms/projections/room-projectors';
 import { RoomsModule } from '#rooms/rooms.module';
+import { HISTORY_ELSEWHERE, NO_HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
 import { ActiveUsers } from '#sync/notifier/active-users';
 import { SyncModule } from '#sync/sync.module';
@@ -99,6 +100,7 @@ export async function startSyncApp(
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('error') },

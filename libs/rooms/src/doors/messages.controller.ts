@@ -12,9 +12,10 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '../projections/timeline-row.js';
 import { parseRoomEventFilter } from '../queries/event-filter.js';
-import { getContext } from '../queries/get-context.js';
-import { getEvent } from '../queries/get-event.js';
-import { listMessages, memberRowsOf } from '../queries/list-messages.js';
+import { FillGaps } from '../queries/fill-gaps.js';
+import { type EventContext, getContext } from '../queries/get-context.js';
+import { type FoundEvent, getEvent } from '../queries/get-event.js';
+import { gapsWithin, listMessages, memberRowsOf, type MessagesPage } from '../queries/list-messages.js';
 import { type EventViewer, renderEvents, renderOne } from '../queries/render-event.js';
 import { parseTimelineBounds } from '../queries/timeline-places.js';
 import { openRoom } from '../reading/open-room.js';
@@ -32,6 +33,7 @@ export class MessagesController {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly gaps: FillGaps,
   ) {}
 
   @Get('rooms/:roomId/messages')
@@ -50,7 +52,8 @@ export class MessagesController {
     const bounds = await parseTimelineBounds(views, roomId, tokens, direction);
     const open = await openRoom(views, roomId, await readerOf(views, requester), 'events');
     const request = { direction, ...bounds, limit: Math.min(limit, filter.limit ?? MAX_LIMIT), filter };
-    const { rows, start, end } = await listMessages(open, request);
+    const read = (): Promise<MessagesPage> => listMessages(open, request);
+    const { rows, start, end } = await this.gaps.read(roomId, request.limit, read, (page) => gapsWithin(page, request));
     const viewer = this.#viewer(open.room);
     const members = filter.lazy_load_members === true ? await memberRowsOf(views, roomId, rows) : [];
     // "This will be the same as the value given in from", unless that led to what is lost.
@@ -71,7 +74,9 @@ export class MessagesController {
     @Param('eventId') eventId: string,
   ): Promise<RawJson> {
     const reader = await readerOf(this.views, requester);
-    const { room, row } = await getEvent(this.views, parseRoomId(roomId), parseEventId(eventId), reader);
+    const [inRoom, id] = [parseRoomId(roomId), parseEventId(eventId)];
+    const find = (): Promise<FoundEvent> => getEvent(this.views, inRoom, id, reader);
+    const { room, row } = await this.gaps.find(inRoom, id, reader, find);
     return new RawJson(await renderOne(row, this.#viewer(room)));
   }
 
@@ -85,7 +90,10 @@ export class MessagesController {
     const filter = parseRoomEventFilter(queryText(query, 'filter'), requester.userId);
     const limit = queryInteger(query, 'limit', { cap: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const reader = await readerOf(this.views, requester);
-    const found = await getContext(this.views, parseRoomId(roomId), parseEventId(eventId), reader, limit, filter);
+    const [inRoom, id] = [parseRoomId(roomId), parseEventId(eventId)];
+    const read = (): Promise<EventContext> => getContext(this.views, inRoom, id, reader, limit, filter);
+    const find = (): Promise<EventContext> => this.gaps.find(inRoom, id, reader, read);
+    const found = await this.gaps.read(inRoom, limit, find, ({ gaps }) => (limit === 0 ? [] : gaps));
     const viewer = this.#viewer(found.room);
     const parts = [
       `"event":${await this.#render([found.event], viewer)}`,

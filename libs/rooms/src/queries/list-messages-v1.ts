@@ -9,7 +9,8 @@ import type { TimelineRow } from '../projections/timeline-row.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
 import type { RoomReader } from '../reading/room-reader.js';
-import { listMessages, type PageRequest } from './list-messages.js';
+import type { Gap } from './find-gap.js';
+import { gapsWithin, listMessages, type PageRequest } from './list-messages.js';
 import { justBefore, justAfter, comparePlaced, FIRST, parseTimelineToken } from './timeline-places.js';
 
 /** A page of a room's messages as API v1 has it. */
@@ -18,6 +19,8 @@ export interface MessagesPageV1 {
   readonly rows: readonly TimelineRow[];
   readonly start: string;
   readonly end: string;
+  /** What lacks events that other servers may have (`gapsWithin`). */
+  readonly gaps: readonly Gap[];
 }
 
 /** The most events of a page, also of one without a limit. */
@@ -38,11 +41,13 @@ export async function listMessagesV1(
   const plan = await withLowerEnd(views, roomId, planPage(readingBackwards(parameters), places), parameters);
   const open = await openRoom(views, roomId, reader, 'events');
   const { room } = open;
-  const { rows, end } = await listMessages(open, requestOf(plan));
+  const request = requestOf(plan);
+  const page = await listMessages(open, request);
+  const { rows, end } = page;
   const from = plan.from === 'END' ? endToken(views) : formatTimelinePlace(views.history, resolve(plan.from));
   const place = end ?? endOf(rows, plan.direction);
   const reached = place === undefined ? from : formatTimelinePlace(views.history, place);
-  return { room, rows, ...pageEnds(plan, from, reached) };
+  return { room, rows, ...pageEnds(plan, from, reached), gaps: gapsWithin(page, request) };
 }
 
 /** Where a page with nothing behind it ends; undefined where nothing is in it either. */

@@ -85,6 +85,11 @@ export async function listMessages(open: OpenRoom, asked: PageRequest): Promise<
   }
 }
 
+/** The gaps that a page lacks events for: that at which it began, and where it is not full that at which it ended. */
+export function gapsWithin({ rows, start, gaps }: MessagesPage, { limit }: Pick<PageRequest, 'limit'>): readonly Gap[] {
+  return rows.length < limit ? gaps : gaps.filter(({ place }) => isSamePlace(place, start));
+}
+
 /** Where a reader's last stay ended who is not let in any further: whichever way they read, there is nothing behind it. */
 async function endOfStay({ room: { views, roomId }, until }: OpenRoom): Promise<TimelinePlace | undefined> {
   return until === undefined ? undefined : placeAfter(views, roomId, until, 'upper');

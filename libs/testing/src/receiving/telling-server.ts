@@ -22,8 +22,6 @@ export class TellingServer {
   readonly asked: Asked[] = [];
   /** What a test lets it answer otherwise. */
   readonly otherwise = new Map<string, Answer>();
-  /** Those that are not there. */
-  readonly gone = new Set<ServerName>();
   /** What is told in place of an event. */
   readonly altered = new Map<EventId, JsonObject>();
 

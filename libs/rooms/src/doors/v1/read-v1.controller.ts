@@ -15,7 +15,8 @@ import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '../../projections/timeline-row.js';
 import { getStateRow, listStateFor } from '../../queries/get-state.js';
 import { listMembers } from '../../queries/list-members.js';
-import { listMessagesV1 } from '../../queries/list-messages-v1.js';
+import { FillGaps } from '../../queries/fill-gaps.js';
+import { listMessagesV1, type MessagesPageV1 } from '../../queries/list-messages-v1.js';
 import { renderEvents } from '../../queries/render-event.js';
 import { openRoom } from '../../reading/open-room.js';
 import { readerOf } from '../../reading/reader.js';
@@ -30,6 +31,7 @@ export class ReadV1Controller {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly gaps: FillGaps,
   ) {}
 
   @Get('state')
@@ -91,12 +93,14 @@ export class ReadV1Controller {
   @Get('messages')
   async messages(
     @CurrentRequester() requester: Requester,
-    @Param('roomId') roomId: string,
+    @Param('roomId') room: string,
     @Query() query: QueryValues,
   ): Promise<RawJson> {
     const parameters = readPageParameters(query);
+    const roomId = parseRoomId(room);
     const reader = await readerOf(this.views, requester);
-    const page = await listMessagesV1(this.views, parseRoomId(roomId), reader, parameters);
+    const read = (): Promise<MessagesPageV1> => listMessagesV1(this.views, roomId, reader, parameters);
+    const page = await this.gaps.read(roomId, parameters.limit ?? 0, read, ({ gaps }) => gaps);
     const chunk = await this.#render(page.room, page.rows);
     return new RawJson(`{"start":"${page.start}","end":"${page.end}","chunk":[${chunk}]}`);
   }

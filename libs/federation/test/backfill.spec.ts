@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '#kernel/clock';
+import type { EventId } from '#kernel/ids';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { openRoom } from '#rooms/reading/open-room';
+import { getEvent } from '#rooms/queries/get-event';
+import { FillGaps } from '#rooms/queries/fill-gaps';
+import { gapsWithin, listMessages, type MessagesPage, type PageRequest } from '#rooms/queries/list-messages';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { ForeignServer } from '#testing/receiving/foreign-server';
+import { keysOf } from '#testing/receiving/memory-room';
+import { ReceivingServer } from '#testing/receiving/receiving-server';
+import { TellingServer } from '#testing/receiving/telling-server';
+import { makeRoomToTell, type RoomToTell, tellRoom } from '#testing/receiving/told-room';
+import { RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
+
+const HERE = new ForeignServer('a.example', 1);
+const OTHER = new ForeignServer('b.example', 2);
+const THIRD = new ForeignServer('c.example', 3);
+const ALICE = HERE.user('alice');
+const VERSION = findRoomVersion('11')!;
+const READER = { userId: ALICE, ignored: new Set<never>() };
+
+let home: RoomCommands;
+let told: RoomToTell;
+let peers: TellingServer;
+let server: ReceivingServer;
+let fill: FillGaps;
+
+beforeEach(async () => {
+  const said = Array.from({ length: 130 }, (_, i) => ({
+    type: 'm.room.message',
+    sender: OTHER.user('alice'),
+    content: { body: `${i}` },
+  }));
+  told = await makeRoomToTell(VERSION, OTHER, HERE, ALICE, said);
+  const author = { serverName: HERE.name, signingKey: HERE.signingKey };
+  home = new RoomCommands(new RoomViews(new MemoryEventStore()), author, keysOf(HERE, OTHER));
+  expect(await home.execute(tellRoom(told, OTHER))).toMatchObject({ kind: 'joined' });
+  peers = new TellingServer(told.there);
+  server = await ReceivingServer.start(home, peers, { servers: [THIRD.name, OTHER.name] });
+  fill = new FillGaps(server.backfill, home.views, systemClock);
+});
+afterEach(() => server.queue.onModuleDestroy());
+
+async function readPage(request: PageRequest): Promise<MessagesPage> {
+  const open = await openRoom(home.views, told.roomId, READER, 'events');
+  const read = (): Promise<MessagesPage> => listMessages(open, request);
+  return fill.read(told.roomId, request.limit, read, (page) => gapsWithin(page, request));
+}
+
+/** Pages back from the newest event until there is nothing more. */
+async function readAll(limit: number): Promise<EventId[]> {
+  const ids: EventId[] = [];
+  let from: PageRequest['from'];
+  do {
+    const page = await readPage({ direction: 'b', limit, from });
+    ids.push(...page.rows.map(({ header }) => header.eventId));
+    from = page.end;
+  } while (from !== undefined && ids.length < 1_000);
+  return ids;
+}
+
+describe('the history of before a join', () => {
+  it('is paged back whole, with no hole, each event once and in its order', async () => {
+    const expected = [...told.events, told.join].map(({ event }) => event.eventId).toReversed();
+    expect(await readAll(20)).toEqual(expected);
+    const asked = peers.asked.length;
+    expect(await readAll(50)).toEqual(expected);
+    expect(peers.asked).toHaveLength(asked);
+  });
+
+  it('changes nothing of the room as it is now', async () => {
+    const state = () => home.workers.look(told.roomId, async ({ head }) => [head.state.rootHash, head.extremities]);
+    const before = await state();
+    await readAll(40);
+    expect(await state()).toEqual(before);
+  });
+
+  it('is answered as far as it is here where nobody tells it, who is asked for the same no more', async () => {
+    peers.otherwise.set('backfill', async () => {
+      throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });
+    });
+    const page = await readPage({ direction: 'b', limit: 20 });
+    expect(page.rows.map(({ header }) => header.eventId)).toEqual([told.join.event.eventId]);
+    expect(page.end).toBeDefined();
+    expect(peers.count('backfill')).toBe(2);
+    await readPage({ direction: 'b', limit: 20, from: page.end });
+    expect(peers.count('backfill')).toBe(2);
+  });
+
+  it('is asked of another server where one does not answer', async () => {
+    const ask = peers.ask.bind(peers);
+    peers.ask = async (name, request) => {
+      if (name === THIRD.name) throw new PeerUnavailable('gone');
+      return ask(name, request);
+    };
+    expect((await readPage({ direction: 'b', limit: 20 })).rows).toHaveLength(20);
+  });
+
+  it('is waited for some seconds, and found by who asks again', async () => {
+    let go = () => {};
+    const held = new Promise<void>((resolve) => (go = resolve));
+    const ask = peers.ask.bind(peers);
+    peers.ask = async (...asked) => held.then(() => ask(...asked));
+    let now = 0;
+    const hurried = new FillGaps(server.backfill, home.views, { elapsed: () => (now += 9_999) });
+    const open = await openRoom(home.views, told.roomId, READER, 'events');
+    const request: PageRequest = { direction: 'b', limit: 20 };
+    const page = await hurried.read(
+      told.roomId,
+      20,
+      () => listMessages(open, request),
+      ({ gaps }) => gaps,
+    );
+    expect(page.rows).toHaveLength(1);
+    go();
+    expect((await readPage(request)).rows).toHaveLength(20);
+  });
+
+  it('is not believed of events that are forged, of another room, or without end', async () => {
+    const { event, text } = told.events.at(-1)!;
+    const good = JSON.parse(text) as Record<string, never>;
+    peers.otherwise.set('backfill', async () => ({
+      pdus: [
+        { ...good, depth: 7 },
+        { ...good, room_id: '!x:b.example' },
+        7,
+        {},
+        good,
+        ...Array.from({ length: 5_000 }, () => ({})),
+      ],
+    }));
+    const page = await readPage({ direction: 'b', limit: 2 });
+    expect(page.rows.map(({ header }) => header.eventId)).toEqual([told.join.event.eventId, event.eventId]);
+  });
+});
+
+describe('an event of before a join', () => {
+  const find = (eventId: EventId) =>
+    fill.find(told.roomId, eventId, READER, () => getEvent(home.views, told.roomId, eventId, READER));
+
+  it('is fetched where somebody looks it up', async () => {
+    const { eventId } = told.events.at(-60)!.event;
+    expect((await find(eventId)).row.header.eventId).toBe(eventId);
+  });
+
+  it('is not there where nobody has it, and nobody is asked by who may not read the room', async () => {
+    const lost = `$${'l'.repeat(43)}` as EventId;
+    await expect(find(lost)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    const asked = peers.asked.length;
+    const stranger = { ...READER, userId: HERE.user('mallory') };
+    const { eventId } = told.events.at(-1)!.event;
+    const look = (): Promise<unknown> => getEvent(home.views, told.roomId, eventId, stranger);
+    await expect(fill.find(told.roomId, eventId, stranger, look)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect(peers.asked).toHaveLength(asked);
+  });
+});
