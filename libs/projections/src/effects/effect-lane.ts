@@ -58,6 +58,7 @@ export class EffectLane {
   /** Whether it has begun something since the last mark. */
   #isDirty = false;
   #wake: () => void = () => {};
+  #hasBegun = false;
 
   constructor(
     readonly effect: Effect,
@@ -80,6 +81,7 @@ export class EffectLane {
 
   /** Begins nothing more and waits a little for what is under way. The projections must still be running. */
   async stop(): Promise<void> {
+    if (!this.#isStopped) this.effect.end?.();
     this.#stopping.abort();
     this.#wake();
     await Promise.race([Promise.all(this.#running), delay(STOP_MS, undefined, { ref: false })]);
@@ -168,6 +170,9 @@ export class EffectLane {
         // Views that are made anew are no place to begin at.
         await live.whenProcessed(this.#position);
         if (this.#isStopped) return;
+        if (!this.#hasBegun) await this.effect.begin?.(this.#position);
+        this.#hasBegun = true;
+        if (this.#isStopped) return this.effect.end?.();
         for await (const facts of store.readAll({ after: this.#position })) {
           // An effect reads the views, and must find the fact there.
           await live.whenProcessed(facts.at(-1)!.position);
@@ -223,7 +228,8 @@ export class EffectLane {
   #begin(fact: RecordedFact, place: FactPlace, key: string, task: () => Promise<Tried>): void {
     const entry = this.#progress.begin(place);
     this.#isDirty = true;
-    const running = this.#queue.run(key, task).then((tried) => {
+    const { handsOver = false } = this.effect;
+    const running = (handsOver ? task() : this.#queue.run(key, task)).then((tried) => {
       if (tried === 'left') return;
       this.#progress.end(entry);
       this.#wake();
@@ -231,7 +237,7 @@ export class EffectLane {
       if (tried === 'done') this.parts.onDone();
     });
     this.#track(running);
-    this.parts.onRunning(fact, running);
+    if (!handsOver) this.parts.onRunning(fact, running);
   }
 
   #track(running: Promise<void>): void {

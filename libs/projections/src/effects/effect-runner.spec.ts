@@ -5,7 +5,7 @@ import { LogDamaged } from '#event-store/event-store-errors';
 import { verifyChain } from '#event-store/seal-facts';
 import { nameLog } from '#event-store/log-identity';
 import type { ServerName } from '#kernel/ids';
-import { START } from '#kernel/position';
+import { type Position, START } from '#kernel/position';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -202,6 +202,33 @@ describe('an effect', () => {
     await begin({ ...echo(undefined, 'other'), fromStart: false });
     await until(() => done.length === 3);
     expect(done).toEqual(['Ant', 'Bee', 'Cat']);
+  });
+
+  it('that hands facts over is given each in its turn whatever became of those before, and is noted behind those that ended', async () => {
+    await say('Ant', 'Auk', 'Bee');
+    const ends = new Map<string, () => void>();
+    const began: Position[] = [];
+    const handing: Effect = {
+      ...echo((fact) => new Promise((resolve) => ends.set(wordOf(fact), resolve))),
+      handsOver: true,
+      begin: async (after) => void began.push(after),
+      end: () => void done.push('(end)'),
+    };
+    const first = await begin(handing);
+    await until(() => ends.size === 3);
+    expect([...ends.keys()]).toEqual(['Ant', 'Auk', 'Bee']);
+    expect(began).toEqual([START]);
+    ends.get('Bee')!();
+    ends.get('Ant')!();
+    await until(() => done.length === 2);
+    expect(first.effects.ofRequest('r')).toBeUndefined();
+    await first.stop();
+    expect(done.slice(2)).toEqual(['(end)']);
+    ends.clear();
+    await begin(handing);
+    await until(() => ends.size === 2);
+    expect([...ends.keys()]).toEqual(['Auk', 'Bee']);
+    for (const end of ends.values()) end();
   });
 
   it('that is slow holds up no other, nor what is noted of it', async () => {

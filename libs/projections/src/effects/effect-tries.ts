@@ -37,13 +37,15 @@ const LONGEST_ERROR = 1_000;
 
 /** Runs one effect for one fact and another: some at once, and each again and again until it is done or given up. */
 export class EffectTries {
-  readonly #slots = new Slots(SIDE_BY_SIDE);
+  readonly #slots: Slots;
 
   constructor(
     private readonly effect: Effect,
     private readonly parts: TryParts,
     private readonly stopping: AbortSignal,
-  ) {}
+  ) {
+    this.#slots = new Slots(effect.handsOver === true ? Infinity : SIDE_BY_SIDE);
+  }
 
   /** Does what follows from a fact, after pauses where it fails, until it is done or given up. */
   async run(fact: RecordedFact, key: string): Promise<Tried> {

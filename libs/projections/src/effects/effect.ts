@@ -1,4 +1,5 @@
 import type { RecordedFact } from '#event-store/event-store';
+import type { Position } from '#kernel/position';
 
 /**
  * What happens because of a fact: a command of another domain, a push. It is done at least once, whatever crashes between the
@@ -24,6 +25,11 @@ export interface Effect {
    */
   readonly ranges?: number;
   /**
+   * It hands facts over to who does what follows: `run` is called for one after another in the order of the log, however many are under
+   * way, and settles once nothing of the fact can be lost. No request waits for it.
+   */
+  readonly handsOver?: boolean;
+  /**
    * What the order is kept within (a user, a room); undefined where the fact is none of its business. Called for every fact:
    * looks at the type first, and at the data only where that may be it.
    */
@@ -33,6 +39,10 @@ export interface Effect {
    * again a bounded number of times, so what will never succeed (a refusal) is for it to take.
    */
   run(fact: RecordedFact): Promise<boolean>;
+  /** This process runs it from now on, and looks at what comes after a position. Called before all else; tried again where it throws. */
+  begin?(after: Position): Promise<void>;
+  /** This process does not run it any more: it begins nothing more, and what is under way has some seconds to end. */
+  end?(): void;
 }
 
 /** How one effect does. */
