@@ -254,6 +254,11 @@ describe('the rows of every projector', () => {
         document: { valid_until_ts: 10 * fetched, verify_keys: { 'ed25519:a': { key: 'A'.repeat(43) } } },
       },
     }));
+    const owed: readonly StreamFact[] = [
+      { stream: 'destination-b.example', type: 'destination-behind', data: { failures: 1 } },
+      { stream: 'destination-c.example', type: 'destination-behind', data: { failures: 1 } },
+      { stream: 'destination-b.example', type: 'destination-caught-up', data: {} },
+    ];
     const presence: readonly StreamFact[] = [
       { stream: `presence-${ALICE}`, type: 'presence-kept', data: { last_active: 1, present: true } },
       { stream: `presence-${BOB}`, type: 'presence-kept', data: { present: true } },
@@ -290,6 +295,7 @@ describe('the rows of every projector', () => {
       ...messages,
       ...backups,
       ...presence,
+      ...owed,
       ...accounts,
     ];
   });

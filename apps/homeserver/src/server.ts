@@ -26,10 +26,10 @@ import { ProjectionRuntime } from '#projections/projection-runtime';
 import type { Effect } from '#projections/effects/effect';
 import { ViewsMisconfigured } from '#read-models/read-model-errors';
 import type { Listener } from '#projections/listener';
-import { EFFECTS } from '#processes/processes.module';
 import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { effectMethods } from './effect-methods.js';
+import { ALL_EFFECTS } from './effects.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
 import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
@@ -137,7 +137,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   });
   closing.push({ name: 'modules', milliseconds: DRAIN_MS.modules, run: () => app.close() });
   for (const listener of LISTENERS) followers.listeners.push(app.get(listener, { strict: false }));
-  for (const effect of EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
+  for (const effect of ALL_EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
 
   watchCaches(ports.metrics, app, ports.store);
 

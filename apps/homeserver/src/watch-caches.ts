@@ -22,6 +22,8 @@ import { AskServers } from '#federation/fetching/ask-servers';
 import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { Peers } from '#federation/peers/peers';
+import { DestinationNotes } from '#federation/sending/destination-notes';
+import { Destinations } from '#federation/sending/destinations';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
 import { RateLimits } from '#http/rate-limits';
 import type { CacheNumbers } from '#kernel/lru-cache';
@@ -62,6 +64,7 @@ export function watchCaches(
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
+    'destination-notes': of(DestinationNotes),
     'cross-signing': of(CrossSigning),
     'device-keys': of(DeviceKeys),
     'forgotten-rooms': of(ForgetRoomHandler),
@@ -96,6 +99,7 @@ export function watchCaches(
     ...Object.entries({
       ...of(Discovery).caches,
       ...of(KeyRing).caches,
+      ...of(Destinations).caches,
       ...of(Inboxes).caches,
       ...of(KeyBackups).caches,
       ...of(ListSubjects).caches,

@@ -18,10 +18,10 @@ import type { Listener } from '#projections/listener';
 import { ProjectionRuntime } from '#projections/projection-runtime';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
-import { EFFECTS } from '#processes/processes.module';
 import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
 import { TEST_AUTHOR } from '#testing/local-room';
 import { AppModule } from '../src/app.module.js';
+import { ALL_EFFECTS } from '../src/effects.js';
 import { LISTENERS } from '../src/listeners.js';
 import { listProjectors } from '../src/projectors.js';
 
@@ -79,7 +79,7 @@ export class WholeServer {
     const adapter = new MatrixAdapter(config);
     const app = await NestFactory.create<NestFastifyApplication>(module, adapter, options);
     for (const listener of LISTENERS) followers.listeners.push(app.get(listener, { strict: false }));
-    for (const effect of EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
+    for (const effect of ALL_EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
     const close = async (): Promise<void> => {
       shutdown.abort();
       await app.close();

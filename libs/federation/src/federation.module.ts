@@ -13,6 +13,9 @@ import { SigningKeysController } from './doors/signing-keys.controller.js';
 import { KEY_PROVIDERS } from './keys/key-providers.js';
 import { KeyRing } from './keys/key-ring.js';
 import { RECEIVING_PROVIDERS } from './receiving-providers.js';
+import { Destinations } from './sending/destinations.js';
+import { Outbox } from './sending/outbox.js';
+import { SENDING_PROVIDERS } from './sending/sending-providers.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
 import { Discovery } from './discovery/discovery.js';
 import { DiscoveryController } from './doors/discovery.controller.js';
@@ -25,13 +28,15 @@ import { Peers } from './peers/peers.js';
 @Module({
   imports: [CqrsModule],
   controllers: [DiscoveryController, JoinsController, SendTransactionController, SigningKeysController],
-  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ...JOINING_PROVIDERS, ...RECEIVING_PROVIDERS, ServersInRooms],
+  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ...JOINING_PROVIDERS, ...RECEIVING_PROVIDERS, ...SENDING_PROVIDERS],
   exports: [
     AuthenticateRequest,
+    Destinations,
     Discovery,
     FederatedServers,
     HISTORY_ELSEWHERE,
     KeyRing,
+    Outbox,
     Peers,
     REMOTE_ROOMS,
     RoomsHere,

@@ -23,6 +23,8 @@ export interface PeerRequest {
   readonly path: string;
   /** Numbers keep their spelling. */
   readonly content?: JsonObject;
+  /** The content as canonical JSON instead. PERF: where the same is sent to many, it is written once. */
+  readonly contentText?: string;
   /** For the whole of it, from finding the server to the last byte; half a minute unless told. */
   readonly timeoutMs?: number;
   /** The most bytes of the answer; 1 MB unless told. */
@@ -139,9 +141,13 @@ export class Peers {
     request: PeerRequest & { readonly timeoutMs: number },
     askedAt: number,
   ): Promise<OutgoingAnswer> {
-    const { method, path, content, timeoutMs, maxBytes = MAX_BYTES, signal } = request;
+    const { method, path, content, contentText, timeoutMs, maxBytes = MAX_BYTES, signal } = request;
     const origin = this.config.serverName;
-    const { authorization, body } = signRequest({ method, uri: path, origin, destination, content }, this.key);
+    const { authorization, body } = signRequest(
+      { method, uri: path, origin, destination, content },
+      this.key,
+      contentText,
+    );
     const headers = {
       host,
       authorization,

@@ -43,8 +43,8 @@ describe('the servers in a room', () => {
     ];
     const [since, until] = [positionOf(2), positionOf(5)];
     expect(serversOf(await rowsOf(...gone))).toEqual([
-      ['room-servers !r out b.example', { since, until }],
-      ['server-rooms b.example out !r', { since, until }],
+      ['room-servers !r out b.example', { since, until, ended_by: 3 }],
+      ['server-rooms b.example out !r', { since, until, ended_by: 3 }],
       ['room-servers-changed !r', until],
     ]);
     expect(serversOf(await rowsOf(...gone, memberFact('@c:b.example', 'join', 6)))).toEqual([

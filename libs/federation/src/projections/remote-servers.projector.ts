@@ -1,4 +1,5 @@
 import { type LogBegun, SERVER_STREAM } from '#event-store/log-identity';
+import type { RecordedFact } from '#event-store/event-store';
 import { type Answer, forEachInOrder, whenThere } from '#kernel/answer';
 import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
@@ -12,10 +13,14 @@ export interface Stay {
   readonly until?: Position;
 }
 
+/** As much of a server. */
+export interface ServerStay extends Stay {
+  /** The revision of the fact, in the room's stream, by which the last of its users was out. */
+  readonly ended_by?: number;
+}
+
 /** Whether somebody is in a room now. */
 export type Standing = 'in' | 'out';
-
-const asStay = asJson<Stay>();
 
 /** The users of other servers who are or were joined to a room: one row of each. */
 export const REMOTE_MEMBERS = new Collection<
@@ -24,22 +29,26 @@ export const REMOTE_MEMBERS = new Collection<
 >('remote-members', {
   key: ['room', 'server', 'in or out', 'user'],
   says: 'from where to where a user of another server was joined last',
-  codec: asStay,
+  codec: asJson(),
 });
 
-export const ROOM_SERVERS = new Collection<readonly [roomId: RoomId, standing: Standing, server: ServerName], Stay>(
-  'room-servers',
-  {
-    key: ['room', 'in or out', 'server'],
-    says: 'from where to where another server was in the room last',
-    codec: asStay,
-  },
-);
+export const ROOM_SERVERS = new Collection<
+  readonly [roomId: RoomId, standing: Standing, server: ServerName],
+  ServerStay
+>('room-servers', {
+  key: ['room', 'in or out', 'server'],
+  says: 'from where to where another server was in the room last',
+  codec: asJson(),
+});
 
-export const SERVER_ROOMS = new Collection<readonly [server: ServerName, standing: Standing, roomId: RoomId], Stay>(
-  'server-rooms',
-  { key: ['server', 'in or out', 'room'], says: 'as `room-servers`, by the other server', codec: asStay },
-);
+export const SERVER_ROOMS = new Collection<
+  readonly [server: ServerName, standing: Standing, roomId: RoomId],
+  ServerStay
+>('server-rooms', {
+  key: ['server', 'in or out', 'room'],
+  says: 'as `room-servers`, by the other server',
+  codec: asJson(),
+});
 
 /** Where the servers in a room last changed. */
 export const ROOM_SERVERS_CHANGED = new Collection<readonly [roomId: RoomId], Position>('room-servers-changed', {
@@ -62,7 +71,7 @@ const OWN_NAME = new Collection<readonly [log: string], ServerName>('own-server-
 export function remoteServersProjector(reader: RoomFactReader): Projector {
   return {
     name: 'remote-servers',
-    version: 1,
+    version: 2,
     ...owning(REMOTE_MEMBERS, ROOM_SERVERS, SERVER_ROOMS, ROOM_SERVERS_CHANGED, OWN_NAME),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'log-begun',
     project(fact, rows) {
@@ -80,7 +89,7 @@ export function remoteServersProjector(reader: RoomFactReader): Projector {
           const server = serverNameOf(userId);
           if (server === ours) return;
           const of = { roomId: changed!.roomId, server, userId };
-          return content['membership'] === 'join' ? come(of, fact.position, rows) : go(of, fact.position, rows);
+          return content['membership'] === 'join' ? come(of, fact.position, rows) : go(of, fact, rows);
         }),
       );
     },
@@ -108,7 +117,11 @@ function come({ roomId, server, userId }: Member, since: Position, rows: OwnRows
   });
 }
 
-function go({ roomId, server, userId }: Member, until: Position, rows: OwnRows): Answer<void> {
+function go(
+  { roomId, server, userId }: Member,
+  { position: until, revision }: Pick<RecordedFact, 'position' | 'revision'>,
+  rows: OwnRows,
+): Answer<void> {
   return whenThere(REMOTE_MEMBERS.get(rows, [roomId, server, 'in', userId]), (known) => {
     // They were not in, or came after this fact, which is applied again.
     if (known === undefined || known.since >= until) return;
@@ -117,7 +130,7 @@ function go({ roomId, server, userId }: Member, until: Position, rows: OwnRows):
     return whenThere(hasAny(roomId, server, rows), (isIn) => {
       if (isIn) return;
       return whenThere(ROOM_SERVERS.get(rows, [roomId, 'in', server]), (stay) => {
-        putServer(roomId, server, { since: stay?.since ?? known.since, until }, rows);
+        putServer(roomId, server, { since: stay?.since ?? known.since, until, ended_by: revision }, rows);
       });
     });
   });
@@ -128,7 +141,7 @@ function hasAny(roomId: RoomId, server: ServerName, rows: OwnRows): Answer<boole
   return whenThere(found, ({ length }) => length > 0);
 }
 
-function putServer(roomId: RoomId, server: ServerName, stay: Stay, rows: OwnRows): void {
+function putServer(roomId: RoomId, server: ServerName, stay: ServerStay, rows: OwnRows): void {
   const [now, before] = stay.until === undefined ? (['in', 'out'] as const) : (['out', 'in'] as const);
   ROOM_SERVERS.delete(rows, [roomId, before, server]);
   SERVER_ROOMS.delete(rows, [server, before, roomId]);

@@ -78,8 +78,9 @@ describe('the servers in a room', () => {
     expect(await room.servers.roomsOf(B!)).toEqual([ROOM]);
     const left = await room.note('@b:b.example', 'leave');
     expect(await room.servers.roomsOf(B!)).toEqual([]);
-    const until = left.position;
-    expect(await room.servers.roomsLeftSince(B!, joined.position)).toEqual([{ roomId: ROOM, until }]);
-    expect(await room.servers.roomsLeftSince(B!, until)).toEqual([]);
+    const { revision, position } = left;
+    expect(await room.servers.roomsLeftSince(B!, joined.position)).toEqual([{ roomId: ROOM, revision }]);
+    expect(await room.servers.roomsLeftSince(B!, position)).toEqual([{ roomId: ROOM, revision }]);
+    expect(await room.servers.roomsLeftSince(B!, positionOf(99))).toEqual([]);
   });
 });

@@ -22,11 +22,17 @@ interface KnownServers {
   readonly changed: Position;
 }
 
+/** What is known of a room, as soon as it is. */
+interface Known {
+  readonly reading: Promise<KnownServers>;
+  read?: KnownServers;
+}
+
 /** A room that another server was in until it was put out of it, or left. */
 export interface LeftRoom {
   readonly roomId: RoomId;
-  /** Where that was. */
-  readonly until: Position;
+  /** The revision of the fact, in the room's stream, by which it was out. */
+  readonly revision: number;
 }
 
 /** How many rooms are remembered. */
@@ -42,7 +48,7 @@ const NOBODY: ReadonlySet<ServerName> = new Set();
 export class ServersInRooms implements Listener {
   readonly name = 'servers-in-rooms';
   readonly reads = [ROOM_SERVERS.name, ROOM_SERVERS_CHANGED.name];
-  readonly #known = new LruCache<RoomId, Promise<KnownServers>>(CAPACITY);
+  readonly #known = new LruCache<RoomId, Known>(CAPACITY);
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
@@ -73,6 +79,12 @@ export class ServersInRooms implements Listener {
     return found;
   }
 
+  /** Whether it is known that no other server was in a room right before a position. PERF: waits for nothing. */
+  isNobodyElseIn(roomId: RoomId, position: Position): boolean {
+    const read = this.#known.get(roomId)?.read;
+    return read !== undefined && read.servers.size === 0 && read.changed < position;
+  }
+
   /** The rooms in which a server has joined members now. */
   async roomsOf(server: ServerName): Promise<RoomId[]> {
     const rooms: RoomId[] = [];
@@ -82,12 +94,13 @@ export class ServersInRooms implements Listener {
     return rooms;
   }
 
-  /** The rooms that a server is not in any more since a position. */
+  /** The rooms that a server is not in any more since a fact, that one too. */
   async roomsLeftSince(server: ServerName, since: Position): Promise<LeftRoom[]> {
     const left: LeftRoom[] = [];
     for await (const page of SERVER_ROOMS.pages(this.views, { prefix: [server, 'out'] })) {
       for (const { key, value } of page) {
-        if (value.until !== undefined && value.until > since) left.push({ roomId: key[2], until: value.until });
+        const { until, ended_by: revision } = value;
+        if (until !== undefined && until >= since && revision !== undefined) left.push({ roomId: key[2], revision });
       }
     }
     return left;
@@ -99,12 +112,15 @@ export class ServersInRooms implements Listener {
 
   #find(roomId: RoomId): Promise<KnownServers> {
     const known = this.#known.get(roomId);
-    if (known !== undefined) return known;
-    const found = this.#read(roomId);
+    if (known !== undefined) return known.reading;
+    const found: Known = { reading: this.#read(roomId) };
     // Set before it is read: what changes meanwhile takes it away again.
     this.#known.set(roomId, found);
-    found.catch(() => this.#known.delete(roomId));
-    return found;
+    found.reading.then(
+      (read) => (found.read = read),
+      () => this.#known.delete(roomId),
+    );
+    return found.reading;
   }
 
   async #read(roomId: RoomId): Promise<KnownServers> {
@@ -123,8 +139,8 @@ function wasInBefore({ since, until }: Stay, position: Position): boolean {
   return since < position && (until === undefined || until >= position);
 }
 
-/** PERF: told from the text, with nothing parsed. */
-function mayMoveMembers({ type, data }: RecordedFact): boolean {
+/** Whether a fact may change who is in its room. PERF: told from the text, with nothing parsed. */
+export function mayMoveMembers({ type, data }: RecordedFact): boolean {
   if (type !== 'pdu-accepted' && type !== 'state-taken') return false;
   return !changesNoState(data) && data.includes('"m.room.member"');
 }

@@ -1,0 +1,87 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
+import type { Position } from '#kernel/position';
+import { VIEWS, type Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { isToSend, pduTextOf } from '#rooms/facts/fact-text';
+import { roomStream } from '#rooms/facts/room-facts';
+import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
+import { listNewestPdus } from '#rooms/queries/list-newest-pdus';
+import { type Edu, EDU_SOURCES, type EduSource } from './edu-source.js';
+import { type LeftRoom, ServersInRooms } from './servers-in-rooms.js';
+import { MOST_EDUS, MOST_PDUS } from './write-transaction.js';
+
+/** What fits into one transaction. Each is canonical JSON. */
+export interface Missed {
+  readonly pdus: readonly string[];
+  readonly edus: readonly string[];
+}
+
+/** How many rooms are looked at together. */
+const ROOMS_AT_ONCE = 100;
+
+/**
+ * What a server that was away has to be told: of each room it is in, and in which something has happened since, what came last there, for it
+ * asks for all before that itself; of rooms that it was put out of, that event; and all EDUs that must not be lost.
+ */
+@Injectable()
+export class MissedByDestination {
+  constructor(
+    @Inject(EVENT_STORE) private readonly store: EventStore,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(EDU_SOURCES) private readonly sources: readonly EduSource[],
+    private readonly servers: ServersInRooms,
+  ) {}
+
+  /** From the fact at a position on, that one too. Throws where the log or the views are away. */
+  async *since(server: ServerName, since: Position): AsyncGenerator<Missed, void> {
+    // Before the events: keys come before what is encrypted with them.
+    for (const source of this.sources) yield* inTransactions(source.missedBy(server, since));
+    let pdus: string[] = [];
+    for await (const found of this.#pdusOf(server, since)) {
+      pdus.push(...found);
+      for (; pdus.length >= MOST_PDUS; pdus = pdus.slice(MOST_PDUS)) yield { pdus: pdus.slice(0, MOST_PDUS), edus: [] };
+    }
+    if (pdus.length > 0) yield { pdus, edus: [] };
+  }
+
+  async *#pdusOf(server: ServerName, since: Position): AsyncGenerator<string[], void> {
+    for (const left of await this.servers.roomsLeftSince(server, since)) yield await this.#endOf(left);
+    const rooms = await this.servers.roomsOf(server);
+    for (let at = 0; at < rooms.length; at += ROOMS_AT_ONCE) {
+      for (const roomId of await this.#activeSince(rooms.slice(at, at + ROOMS_AT_ONCE), since)) {
+        const newest = await listNewestPdus(this.store, this.views, roomId);
+        yield newest.filter(({ sender }) => serverNameOf(sender) !== server).map(({ text }) => text);
+      }
+    }
+  }
+
+  async #activeSince(rooms: readonly RoomId[], since: Position): Promise<RoomId[]> {
+    const keys = rooms.map((roomId) => [roomId] as const);
+    const rows = await ROOM_ACTIVITY.getMany(this.views, keys);
+    return rooms.filter((_, i) => (rows[i]?.last ?? '') >= since);
+  }
+
+  /** The event by which a server was put out of a room, where it is for this one to tell. */
+  async #endOf({ roomId, revision }: LeftRoom): Promise<string[]> {
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) {
+      return fact.type === 'pdu-accepted' && isToSend(fact.data) ? [pduTextOf(fact.data)] : [];
+    }
+    return [];
+  }
+}
+
+async function* inTransactions(found: AsyncIterable<readonly Edu[]>): AsyncGenerator<Missed, void> {
+  let edus: string[] = [];
+  for await (const some of found) {
+    edus.push(...some.map(textOfEdu));
+    for (; edus.length >= MOST_EDUS; edus = edus.slice(MOST_EDUS)) yield { pdus: [], edus: edus.slice(0, MOST_EDUS) };
+  }
+  if (edus.length > 0) yield { pdus: [], edus };
+}
+
+/** An EDU as it is sent. */
+export function textOfEdu({ edu_type, content }: Edu): string {
+  return canonicalJson({ edu_type, content }, { lenient: true });
+}

@@ -1,0 +1,112 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import type { RecordedFact } from '#event-store/event-store';
+import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import type { Effect } from '#projections/effects/effect';
+import { VIEWS, type Views } from '#projections/views';
+import { isToSend, pduTextOf } from '#rooms/facts/fact-text';
+import { contentOf } from '#rooms/facts/pdu-fields';
+import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
+import { Destinations } from './destinations.js';
+import { EDU_SOURCES, type EduSource } from './edu-source.js';
+import { Handed, type Outgoing } from './handed.js';
+import { textOfEdu } from './missed-by-destination.js';
+import { mayMoveMembers, ServersInRooms } from './servers-in-rooms.js';
+
+/**
+ * Sends what happens here to the other servers: each event of this server, and each that another one gave it to hand on, to all servers that
+ * were in the room before it; and what `EduSource`s make of facts. A fact has ended once each server has what is of it, or is noted as one
+ * that is behind: so what is done is kept by the log with no note of a transaction. After a crash some of it is sent again, and
+ * whoever gets it knows it by its id.
+ */
+@Injectable()
+export class SendEvents implements Effect {
+  readonly name = 'federation';
+  readonly handsOver = true;
+  /** In the order of the facts. */
+  #handing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly destinations: Destinations,
+    private readonly servers: ServersInRooms,
+    @Inject(EDU_SOURCES) private readonly sources: readonly EduSource[],
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+  ) {}
+
+  begin(): Promise<void> {
+    return this.destinations.begin();
+  }
+
+  end(): void {
+    this.destinations.end();
+  }
+
+  /** PERF: of an event of a room in which nobody else is it looks at the text and into a map (`npm run bench -- federation`). */
+  keyOf(fact: RecordedFact): string | undefined {
+    return this.#isToSend(fact) || this.sources.some((source) => source.concerns(fact)) ? fact.stream : undefined;
+  }
+
+  #isToSend(fact: RecordedFact): boolean {
+    const movesMembers = mayMoveMembers(fact);
+    // What is asked for the next facts must not be of before this one.
+    if (movesMembers) this.servers.hear([fact]);
+    if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return false;
+    return movesMembers || !this.servers.isNobodyElseIn(roomIdOfStream(fact.stream), fact.position);
+  }
+
+  async run(fact: RecordedFact): Promise<boolean> {
+    const { stream, revision, position, metadata } = fact;
+    const handed = new Handed({ stream, revision, position, at: metadata.at });
+    handed.add();
+    const handing = this.#handing.then(() => this.#handOver(fact, handed));
+    this.#handing = handing.catch(() => {});
+    await handing;
+    handed.settle();
+    await handed.ended;
+    // That nothing is left to do is noted now and then, and not for each fact.
+    return false;
+  }
+
+  async #handOver(fact: RecordedFact, handed: Handed): Promise<void> {
+    const give = (servers: Iterable<ServerName>, kind: Outgoing['kind'], text: string): void => {
+      for (const server of servers) {
+        handed.add();
+        this.destinations.send(server, { kind, text, handed });
+      }
+    };
+    for (const source of this.sources) {
+      if (!source.concerns(fact)) continue;
+      for (const { destinations, edu } of await source.edusOf(fact)) give(destinations, 'edu', textOfEdu(edu));
+    }
+    if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return;
+    const receivers = await this.#receiversOf(fact);
+    if (receivers.size > 0) give(receivers, 'pdu', pduTextOf(fact.data));
+  }
+
+  /** The servers in the room before the event, and one whose invitation or knock it ends; never its own. */
+  async #receiversOf(fact: RecordedFact): Promise<ReadonlySet<ServerName>> {
+    const roomId = roomIdOfStream(fact.stream);
+    const before = await this.servers.before(roomId, fact.position);
+    if (!mayMoveMembers(fact)) return before;
+    const { pdu } = JSON.parse(fact.data) as PduAccepted; // written by the room's worker
+    const receivers = new Set(before);
+    const target = pdu['state_key'];
+    if (pdu['type'] === 'm.room.member' && typeof target === 'string' && isUserId(target)) {
+      const isEnd = contentOf(pdu)['membership'] !== 'join';
+      if (isEnd && (await this.#wasAsked(roomId, target, fact))) receivers.add(serverNameOf(target));
+    }
+    receivers.delete(serverNameOf(pdu['sender'] as UserId));
+    receivers.delete(this.config.serverName);
+    return receivers;
+  }
+
+  /** Whether somebody was invited, or knocked, before a fact: then their server hears of the end of that. */
+  async #wasAsked(roomId: RoomId, userId: UserId, { position }: RecordedFact): Promise<boolean> {
+    const before = [roomId, userId, position] as const;
+    const range = { prefix: [roomId, userId], before, reverse: true, limit: 1 } as const;
+    const [last] = await MEMBERSHIP_LOG.scan(this.views, range);
+    return last?.value.membership === 'invite' || last?.value.membership === 'knock';
+  }
+}

@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BOB } from '#testing/local-room';
+import { B, C, D, newWorld, SendingServer, type World } from '../../test/sending-server.js';
+
+let world: World;
+const servers: SendingServer[] = [];
+
+async function start(): Promise<SendingServer> {
+  const server = await SendingServer.start(world);
+  servers.push(server);
+  return server;
+}
+
+beforeEach(() => {
+  world = newWorld();
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+const bodies = (server: string) => world.peers.bodiesAt(server);
+/** Waits until a server has accepted as many events. */
+const until = (check: () => void) => vi.waitFor(check, { timeout: 8_000, interval: 2 });
+/** Waits until nothing is left to be done of any fact. */
+async function idle({ runtime }: SendingServer): Promise<void> {
+  await runtime.whenProcessed(await world.log.head());
+  await until(() => expect(runtime.effects.list()[0]!.waiting).toBe(0));
+}
+
+describe('an event of this server', () => {
+  it('is sent to every server in the room, once and in order, and to no other', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example', '@c:c.example');
+    await server.room('s', '@d:d.example');
+    for (const body of ['1', '2', '3']) await room.say(body);
+    await until(() => {
+      expect(bodies(B)).toEqual(['m.room.member', '1', '2', '3']);
+      expect(bodies(C)).toEqual(['1', '2', '3']);
+    });
+    expect(bodies(D)).toEqual([]);
+    expect(world.peers.mostUnderWay).toBe(1);
+    expect(server.notesOf(B)).toEqual([]);
+  });
+
+  it('is sent to nobody where nobody else is in the room', async () => {
+    const server = await start();
+    const room = await server.room('r', BOB);
+    await room.say('1');
+    await idle(server);
+    expect(world.peers.tries).toEqual([]);
+  });
+
+  it('waits for what is under way, and goes with the others that wait, fifty at most', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    let go: () => void = () => {};
+    world.peers.before = () => new Promise<void>((resolve) => (go = resolve));
+    await room.say('first');
+    await until(() => expect(world.peers.tries).toHaveLength(1));
+    for (let i = 0; i < 60; i++) await room.say(`${i}`);
+    await until(() => expect(server.destinations.describe(B).waiting).toBe(61));
+    world.peers.before = () => {};
+    go();
+    await until(() => expect(bodies(B)).toHaveLength(61));
+    expect(world.peers.accepted.map(({ pdus }) => pdus.length)).toEqual([1, 50, 10]);
+    expect(bodies(B).slice(1)).toEqual(Array.from({ length: 60 }, (_, i) => `${i}`));
+  });
+
+  it('is written once for all who get it, and signed as it was in the log', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example', '@c:c.example', '@d:d.example');
+    await idle(server);
+    world.peers.tries.length = 0;
+    const { pdu } = await room.say('1');
+    await until(() => expect(world.peers.tries).toHaveLength(3));
+    expect(new Set(world.peers.tries.map(({ text }) => text)).size).toBe(1);
+    expect(new Set(world.peers.tries.map(({ id }) => id)).size).toBe(3);
+    expect(world.peers.tries[0]!.pdus).toEqual([pdu]);
+  });
+
+  it('that puts the last user of a server out is sent to that server, and nothing after it', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example', '@c:c.example');
+    await room.setMembership('@b:b.example' as never, 'ban', '@alice:a.example' as never);
+    await room.say('after');
+    await until(() => expect(bodies(C)).toEqual(['m.room.member', 'after']));
+    expect(bodies(B)).toEqual(['m.room.member', 'm.room.member']);
+  });
+
+  it('that takes an invitation back is sent to the server of who was invited', async () => {
+    const server = await start();
+    const room = await server.room('r');
+    await room.setMembership('@d:d.example' as never, 'invite', '@alice:a.example' as never);
+    await room.setMembership('@d:d.example' as never, 'leave', '@alice:a.example' as never);
+    await until(() => expect(bodies(D)).toEqual(['m.room.member']));
+    await room.setMembership('@d:d.example' as never, 'ban', '@alice:a.example' as never);
+    await room.say('after');
+    await idle(server);
+    expect(bodies(D)).toEqual(['m.room.member']);
+  });
+});
+
+describe('a server that cannot be reached', () => {
+  it('is sent the same transaction again, and then what came meanwhile', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    await room.say('0');
+    await until(() => expect(bodies(B)).toEqual(['0']));
+    world.peers.dead.add(B);
+    await room.say('1');
+    await until(() => expect(world.peers.tries.length).toBeGreaterThan(2));
+    world.peers.dead.delete(B);
+    await until(() => expect(bodies(B)).toEqual(['0', '1']));
+    const [, first, ...again] = world.peers.tries;
+    for (const { id, text } of again) expect([id, text]).toEqual([first!.id, first!.text]);
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
+  });
+
+  it('holds up no other, is noted once, and is not tried again for every event', async () => {
+    const server = await start();
+    world.peers.dead.add(B);
+    const room = await server.room('r', '@b:b.example', '@c:c.example');
+    await room.say('1');
+    await until(() => expect(server.destinations.describe(B).retryAt).toBeGreaterThan(Date.now()));
+    const tries = world.peers.tries.length;
+    for (const body of ['2', '3', '4']) await room.say(body);
+    await until(() => expect(bodies(C)).toEqual(['1', '2', '3', '4']));
+    await idle(server);
+    expect(world.peers.tries.filter((one) => one.server === B).length).toBe(
+      world.peers.tries.slice(0, tries).filter((one) => one.server === B).length,
+    );
+    expect(server.notesOf(B)).toEqual(['destination-behind']);
+    expect(server.destinations.numbers).toMatchObject({ active: 0, asleep: 1 });
+  });
+
+  it('gets the newest event of each room once it is heard from, and then everything again', async () => {
+    const server = await start();
+    const rooms = [await server.room('r', '@b:b.example'), await server.room('s', '@b:b.example')];
+    const quiet = await server.room('t', '@b:b.example');
+    await quiet.say('quiet');
+    await until(() => expect(bodies(B)).toEqual(['quiet']));
+    world.peers.dead.add(B);
+    for (let i = 0; i < 5; i++) for (const room of rooms) await room.say(`${room.roomId} ${i}`);
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    await idle(server);
+    world.peers.dead.delete(B);
+    world.ahead += 6_000;
+    world.peers.wake(B);
+    const newest = rooms.map(({ roomId }) => `${roomId} 4`);
+    await until(() => expect(bodies(B).slice(1).toSorted()).toEqual(newest.toSorted()));
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
+    await quiet.say('again');
+    await until(() => expect(bodies(B).at(-1)).toBe('again'));
+    expect(world.peers.mostUnderWay).toBe(1);
+  });
+
+  it('hears, when it is back, of the end of what its users were in', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    world.peers.dead.add(B);
+    await room.say('1');
+    await room.setMembership('@b:b.example' as never, 'leave', '@alice:a.example' as never);
+    await room.say('2');
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    world.peers.dead.delete(B);
+    world.ahead += 6_000;
+    world.peers.wake(B);
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
+    expect(bodies(B)).toEqual(['m.room.member']);
+  });
+
+  it('is left alone over a restart until its time has come', async () => {
+    const first = await start();
+    world.peers.dead.add(B);
+    const room = await first.room('r', '@b:b.example');
+    await room.say('1');
+    await until(() => expect(first.destinations.numbers.asleep).toBe(1));
+    await first.stop();
+    const tries = world.peers.tries.length;
+    const second = await start();
+    expect(second.destinations.numbers.asleep).toBe(1);
+    await second.stop();
+    expect(world.peers.tries).toHaveLength(tries);
+    world.peers.dead.delete(B);
+    world.ahead += 60_000;
+    await start();
+    await until(() => expect(bodies(B)).toEqual(['1']));
+  });
+
+  it('is left alone for longer each time', async () => {
+    const server = await start();
+    world.peers.dead.add(B);
+    await (await server.room('r', '@b:b.example')).say('1');
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    const pauses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      world.ahead += 6_000;
+      const tries = world.peers.tries.length;
+      world.peers.wake(B);
+      await until(() => expect(world.peers.tries.length).toBe(tries + 1));
+      await until(() => expect(server.destinations.numbers).toMatchObject({ asleep: 1, active: 0 }));
+      pauses.push(server.destinations.describe(B).retryAt! - (Date.now() + world.ahead));
+    }
+    expect(pauses[2]).toBeGreaterThan(pauses[0]! * 2);
+    expect(server.notesOf(B)).toEqual(['destination-behind']);
+  });
+});
+
+describe('a restart', () => {
+  it('sends again what was under way, and nothing that was delivered before a clean end', async () => {
+    const first = await start();
+    const room = await first.room('r', '@b:b.example');
+    await room.say('1');
+    await until(() => expect(bodies(B)).toEqual(['1']));
+    await idle(first);
+    world.peers.before = () => new Promise<void>(() => {});
+    await room.say('2');
+    await until(() => expect(world.peers.tries).toHaveLength(2));
+    await first.stop();
+    world.peers.before = () => {};
+    await start();
+    await until(() => expect(bodies(B)).toEqual(['1', '2']));
+  });
+});
+
+describe('a server that is slow', () => {
+  it('is noted to be behind, so that nobody waits for it, and gets all that waits', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    let go: () => void = () => {};
+    world.peers.before = () => new Promise<void>((resolve) => (go = resolve));
+    await room.say('1');
+    await until(() => expect(world.peers.tries).toHaveLength(1));
+    expect(server.runtime.effects.list()[0]!.waiting).toBe(1);
+    world.ahead += 11_000;
+    await idle(server);
+    expect(server.notesOf(B)).toEqual(['destination-behind']);
+    await room.say('2');
+    world.peers.before = () => {};
+    go();
+    await until(() => expect(bodies(B)).toEqual(['1', '2']));
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
+  });
+
+  it('gets the newest of each room where too much waits for it', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    let go: () => void = () => {};
+    world.peers.before = () => new Promise<void>((resolve) => (go = resolve));
+    for (let i = 0; i < 1_100; i++) await room.say(`${i}`);
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-behind']));
+    world.peers.before = () => {};
+    go();
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
+    expect(bodies(B).at(-1)).toBe('1099');
+    expect(bodies(B).length).toBeLessThan(200);
+  });
+});
