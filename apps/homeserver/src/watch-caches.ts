@@ -64,7 +64,6 @@ export function watchCaches(
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
-    'destination-notes': of(DestinationNotes),
     'cross-signing': of(CrossSigning),
     'device-keys': of(DeviceKeys),
     'forgotten-rooms': of(ForgetRoomHandler),
@@ -132,6 +131,7 @@ function federationCaches(
 ): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
   return {
     'answered-transactions': of(AnsweredTransactions),
+    'destination-notes': of(DestinationNotes),
     'failed-asks': of(AskServers),
     'left-alone-servers': of(Peers),
     'server-acls': of(ServerAcls),
