@@ -4,6 +4,7 @@ import { AuditCommand } from './commands/audit.command.js';
 import { BackupCommand, RestoreCommand } from './commands/backup.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { EffectsCommand } from './commands/effects.command.js';
+import { FederationCommand } from './commands/federation.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { LogCommand } from './commands/log.command.js';
 import { ProjectionsCommand } from './commands/projections.command.js';
@@ -27,6 +28,7 @@ type Commander = Parameters<CommandRunner['setCommand']>[0];
     ...KeysCommand.registerWithSubCommands(),
     ...LogCommand.registerWithSubCommands(),
     DoctorCommand,
+    FederationCommand,
   ],
 })
 export class CliModule {

@@ -10,6 +10,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
 import { type Config, ConfigError } from '#config/config';
+import { Peers } from '#federation/peers/peers';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
@@ -30,6 +31,7 @@ import { AppModule } from './app.module.js';
 import { controlMethods } from './control-methods.js';
 import { effectMethods } from './effect-methods.js';
 import { ALL_EFFECTS } from './effects.js';
+import { federationMethods } from './federation-methods.js';
 import { makeDirectory, openReadModels } from './infrastructure.js';
 import { notePutBack } from './note-put-back.js';
 import { describeDamage, openOwnLog } from './open-own-log.js';
@@ -212,6 +214,7 @@ function openControl({ config, projections }: Ports, app: NestFastifyApplication
     'server.address': () => app.getUrl(),
     ...controlMethods(projections),
     ...effectMethods(projections.effects),
+    ...federationMethods(app.get(Peers, { strict: false })),
     ...userMethods(users, projections),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);

@@ -11,7 +11,7 @@ import { parseJson } from '#protocol/canonical-json/parse-json';
 import { SIGNING_KEY, type SigningKey } from '#protocol/signing/signing-key';
 import type { FoundServer } from '../discovery/discover-server.js';
 import { Discovery } from '../discovery/discovery.js';
-import { BackOff, type LeftAlone } from './back-off.js';
+import { BackOff } from './back-off.js';
 import { FederatedServers } from './federated-servers.js';
 import { inTime } from './in-time.js';
 import { signRequest } from './sign-request.js';
@@ -32,6 +32,13 @@ export interface PeerRequest {
   readonly signal?: AbortSignal;
   /** Whether the server is asked also where it is left alone for now: because a person waits for it. */
   readonly insists?: boolean;
+}
+
+/** That a server did not answer, so many times in a row, and for how long it is left alone. */
+export interface PeerSilence {
+  readonly failures: number;
+  readonly reason: string;
+  readonly remainingMs: number;
 }
 
 /** Told of each server that answered, or that we heard from. */
@@ -100,10 +107,12 @@ export class Peers {
     return this.#backOff.remaining(destination) > 0;
   }
 
-  /** What is remembered of a server that does not answer, and for how many milliseconds it is left alone. */
-  findLeftAlone(destination: ServerName): (LeftAlone & { readonly remainingMs: number }) | undefined {
+  /** What is remembered of a server that did not answer since it was heard from last. */
+  findLeftAlone(destination: ServerName): PeerSilence | undefined {
     const known = this.#backOff.find(destination);
-    return known === undefined ? undefined : { ...known, remainingMs: this.#backOff.remaining(destination) };
+    if (known === undefined) return undefined;
+    const { failures, reason } = known;
+    return { failures, reason, remainingMs: this.#backOff.remaining(destination) };
   }
 
   /** Notes that a server asked us something, and so is there. For whoever has verified that it was this server. */
