@@ -17,6 +17,7 @@ import { Destinations } from './sending/destinations.js';
 import { Outbox } from './sending/outbox.js';
 import { SENDING_PROVIDERS } from './sending/sending-providers.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
+import { SERVING_DOORS, SERVING_PROVIDERS } from './serving/serving-providers.js';
 import { Discovery } from './discovery/discovery.js';
 import { DiscoveryController } from './doors/discovery.controller.js';
 import { FederatedServers } from './peers/federated-servers.js';
@@ -27,8 +28,21 @@ import { Peers } from './peers/peers.js';
 @Global()
 @Module({
   imports: [CqrsModule],
-  controllers: [DiscoveryController, JoinsController, SendTransactionController, SigningKeysController],
-  providers: [...PEER_PROVIDERS, ...KEY_PROVIDERS, ...JOINING_PROVIDERS, ...RECEIVING_PROVIDERS, ...SENDING_PROVIDERS],
+  controllers: [
+    DiscoveryController,
+    JoinsController,
+    SendTransactionController,
+    SigningKeysController,
+    ...SERVING_DOORS,
+  ],
+  providers: [
+    ...PEER_PROVIDERS,
+    ...KEY_PROVIDERS,
+    ...JOINING_PROVIDERS,
+    ...RECEIVING_PROVIDERS,
+    ...SENDING_PROVIDERS,
+    ...SERVING_PROVIDERS,
+  ],
   exports: [
     AuthenticateRequest,
     Destinations,

@@ -28,12 +28,7 @@ export class JoinTelling {
     { version, pdu, position }: TakenMembership,
     { isV1 = false } = {},
   ): Promise<Readable> {
-    const telling = await StateTelling.before(
-      { views: this.views, store: this.store },
-      { roomId, version },
-      eventId,
-      position,
-    );
+    const telling = await StateTelling.before({ views: this.views, store: this.store }, roomId, eventId, position);
     telling.authorise(parseRoomEvent(pdu, version, roomId));
     const event = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
     const head = `"origin":${JSON.stringify(this.config.serverName)},"event":${event}`;

@@ -2,7 +2,7 @@ import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { isAllowedByAcl } from '#protocol/server-acl';
-import { isServerIn } from '../queries/list-servers.js';
+import { isServerIn } from '../reading/server-standing.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
 import { UnknownRoom } from '../worker/unknown-room.js';

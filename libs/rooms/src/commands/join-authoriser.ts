@@ -4,7 +4,7 @@ import type { Views } from '#projections/views';
 import type { AuthState } from '#protocol/event-auth/auth-state';
 import { creatorOf, levelNeeded, powerLevelOf } from '#protocol/event-auth/power-levels';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
-import { isServerIn } from '../queries/list-servers.js';
+import { isServerIn } from '../reading/server-standing.js';
 import { findMembership } from '../reading/find-membership.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { ROOM_MEMBERS } from '../projections/membership.projector.js';

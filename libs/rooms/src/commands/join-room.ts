@@ -5,7 +5,7 @@ import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
-import { isServerIn } from '../queries/list-servers.js';
+import { isServerIn } from '../reading/server-standing.js';
 import { REMOTE_ROOMS, type RemoteJoin, type RemoteRooms } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import { RoomWorkers } from '../worker/room-workers.js';

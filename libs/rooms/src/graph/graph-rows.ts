@@ -4,6 +4,7 @@ import { longPosition, type Position, shortPosition } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
 import { asJson, Collection } from '#projections/collection';
 import type { OwnRows } from '#projections/projector';
+import type { Views } from '#projections/views';
 
 /** What the graph is read from: the views, a projector's own rows, or what a worker has in memory upon the views. */
 export type GraphRows = Pick<OwnRows, 'get' | 'scan'>;
@@ -149,6 +150,17 @@ export const GRAPH_LEARNT = new Collection<readonly [roomId: RoomId, eventId: Ev
   says: 'where the state is that was told of before it',
   codec: asJson(),
 });
+
+/** Those of some rooms that know of an event. */
+export async function roomsThatKnow(
+  views: Pick<Views, 'getMany'>,
+  roomIds: readonly RoomId[],
+  eventId: EventId,
+): Promise<RoomId[]> {
+  const keys = roomIds.map((roomId) => graphEventKey(roomId, eventId));
+  const found = await GRAPH_EVENTS.getMany(views, keys);
+  return roomIds.filter((_, i) => found[i] !== undefined);
+}
 
 /** Writes down what is known of an event. */
 export function putGraphEvent(rows: OwnRows, roomId: RoomId, eventId: EventId, event: GraphEvent): void {

@@ -9,6 +9,7 @@ import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
 import { currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
 import { contentOf } from '../facts/pdu-fields.js';
+import { SERVER_LOG, ServerChanges } from './server-log.js';
 
 /** What a user is in a room, by the event that says it. */
 export interface MemberRow {
@@ -86,12 +87,12 @@ export const ROOM_COUNTS = new Collection<readonly [roomId: RoomId], RoomCounts>
   codec: asJson(),
 });
 
-/** Who is what in which room, from each side, and when it changed. */
+/** Who is what in which room, from each side, when it changed, and which servers are in it by that. */
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
-    version: 3,
-    ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS),
+    version: 4,
+    ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS, SERVER_LOG),
     handles: (type) =>
       type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted' || type === 'room-forgotten',
     project(fact, rows) {
@@ -113,13 +114,16 @@ function applyMembers(
 ): Answer<void> {
   let joined = 0;
   let invited = 0;
+  const servers = new ServerChanges();
   const applied = forEachInOrder(members, (member) =>
     whenThere(applyMember(roomId, position, member, rows), ([before, after]) => {
+      servers.note(member.change.state_key, before, after);
       joined += Number(after === 'join') - Number(before === 'join');
       invited += Number(after === 'invite') - Number(before === 'invite');
     }),
   );
-  const before = whenThere(applied, () => ROOM_COUNTS.get(rows, [roomId]));
+  const counted = whenThere(applied, () => servers.write(roomId, position, rows));
+  const before = whenThere(counted, () => ROOM_COUNTS.get(rows, [roomId]));
   return whenThere(before, (counts) => {
     // A fact that is applied again must not count again.
     if (counts !== undefined && (counts.pos >= position || (joined === 0 && invited === 0))) return;

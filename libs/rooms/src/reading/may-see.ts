@@ -1,4 +1,4 @@
-import type { EventId, UserId } from '#kernel/ids';
+import type { EventId } from '#kernel/ids';
 import type { HistoryVisibility } from '../facts/room-facts.js';
 import type { RowHeader } from '../projections/timeline-row.js';
 
@@ -13,7 +13,8 @@ export type SeenHeader = Pick<
 
 /** What is asked of the reader whom the rules are applied to. */
 export interface SeeingReader {
-  readonly reader: { readonly userId: UserId };
+  /** Whether a member event with this state key says what the reader is. */
+  isAbout(stateKey: string | undefined): boolean;
   /** Just after an event. */
   membershipAt(header: SeenHeader): string;
   /** Just before an event, by which it may have changed. */
@@ -31,7 +32,7 @@ export function maySee(header: SeenHeader, who: SeeingReader): boolean {
   const after = who.membershipAt(header);
   if (after === 'join' || lets(visibility, after, header, who)) return true;
   if (setsVisibility !== undefined && lets(setsVisibility, after, header, who)) return true;
-  if (type !== 'm.room.member' || stateKey !== who.reader.userId) return false;
+  if (type !== 'm.room.member' || !who.isAbout(stateKey)) return false;
   return lets(visibility, who.membershipBefore(header), header, who);
 }
 

@@ -44,6 +44,11 @@ export class RoomReader {
     return this.isIn || this.left !== undefined;
   }
 
+  /** Whether a member event with this state key says what the reader is. */
+  isAbout(stateKey: string | undefined): boolean {
+    return stateKey === this.reader.userId;
+  }
+
   /** Whether the rules of history visibility let the reader see an event, and it is there for clients. Only for what is covered. */
   maySee(header: SeenHeader): boolean {
     if (header.isWaiting === true) return false;
@@ -86,7 +91,7 @@ export class RoomReader {
 
   /** Whether an event changes what the reader is in the room. Streams tell of these whatever else may be seen. */
   isOwnMembership({ membership, stateKey }: RowHeader): boolean {
-    return membership !== undefined && stateKey === this.reader.userId;
+    return membership !== undefined && this.isAbout(stateKey);
   }
 
   /**

@@ -1,0 +1,138 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, type StreamableFile } from '@nestjs/common';
+import { CONFIG, type Config } from '#config/config';
+import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { queryInteger, type Query as QueryOf, requiredText } from '#http/query';
+import { RawJson } from '#http/raw-json';
+import { CLOCK, type Clock } from '#kernel/clock';
+import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { VIEWS, type Views } from '#projections/views';
+import type { PduEntry } from '#rooms/queries/auth-chain';
+import { serveEvent, type ServingSources } from '#rooms/queries/serve-events';
+import { serveBackfill, serveMissingEvents } from '#rooms/queries/serve-past';
+import { serveAuthChain, serveState } from '#rooms/queries/serve-state';
+import { ServersInRooms } from '../sending/servers-in-rooms.js';
+import { LargeAnswers, listText } from '../serving/large-answers.js';
+import { FromServer, Origin, ServerContent } from './from-server.js';
+import { readEventIds, readMissingRequest } from './read-missing-request.js';
+
+/** NOTSPEC: of a longer list the first are looked at, and no more is told at once, whatever limit is asked for. */
+const MOST = 100;
+
+/** The events of rooms, and the states at them: server-server API, "Backfilling and retrieving missing events", "Retrieving events". */
+@Controller('_matrix/federation/v1')
+@FromServer()
+export class EventsController {
+  private readonly sources: ServingSources;
+
+  constructor(
+    @Inject(VIEWS) views: Views,
+    @Inject(EVENT_STORE) store: EventStore,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly servers: ServersInRooms,
+    private readonly large: LargeAnswers,
+  ) {
+    this.sources = { views, store };
+  }
+
+  @Get('event/:eventId')
+  async event(@Origin() origin: ServerName, @Param('eventId') eventId: string): Promise<RawJson> {
+    const shared = () => this.servers.roomsOf(origin);
+    return this.#transaction([await serveEvent(this.sources, origin, parseEventId(eventId), shared)]);
+  }
+
+  @Get('backfill/:roomId')
+  async backfill(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryOf,
+  ): Promise<RawJson> {
+    requiredText({ limit: query['limit'] }, 'limit');
+    const limit = queryInteger(query, 'limit', { cap: MOST }) ?? MOST;
+    const from = readEventIds([query['v'] ?? []].flat(), 'v').slice(0, MOST);
+    return this.#transaction(await serveBackfill(this.sources, parseRoomId(roomId), origin, { from, limit }));
+  }
+
+  @Post('get_missing_events/:roomId')
+  @HttpCode(200)
+  async missingEvents(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @ServerContent() content: JsonObject,
+  ): Promise<RawJson> {
+    const asked = readMissingRequest(content, MOST);
+    const events = await serveMissingEvents(this.sources, parseRoomId(roomId), origin, asked);
+    return new RawJson(`{"events":[${events.join()}]}`);
+  }
+
+  @Get('state/:roomId')
+  async state(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryOf,
+  ): Promise<StreamableFile> {
+    return this.#sendState(origin, roomId, query, { state: 'pdus', authChain: 'auth_chain' }, ([, text]) => text);
+  }
+
+  @Get('state_ids/:roomId')
+  async stateIds(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryOf,
+  ): Promise<StreamableFile> {
+    const names = { state: 'pdu_ids', authChain: 'auth_chain_ids' };
+    return this.#sendState(origin, roomId, query, names, ([eventId]) => JSON.stringify(eventId));
+  }
+
+  @Get('event_auth/:roomId/:eventId')
+  async eventAuth(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+  ): Promise<StreamableFile> {
+    const chain = await serveAuthChain(this.sources, parseRoomId(roomId), origin, parseEventId(eventId));
+    const pages = each(chain, ([, text]) => text);
+    return this.large.send(origin, inOrder(['{"auth_chain":[', listText(pages), ']}']));
+  }
+
+  async #sendState(
+    origin: ServerName,
+    roomId: string,
+    query: QueryOf,
+    names: { readonly state: string; readonly authChain: string },
+    textOf: (entry: PduEntry) => string,
+  ): Promise<StreamableFile> {
+    const eventId = parseEventId(requiredText(query, 'event_id'));
+    const { state, authChain } = await serveState(this.sources, parseRoomId(roomId), origin, eventId);
+    const texts = inOrder([
+      `{"${names.state}":[`,
+      listText(each(state, textOf)),
+      `],"${names.authChain}":[`,
+      listText(each(authChain, textOf)),
+      ']}',
+    ]);
+    return this.large.send(origin, texts);
+  }
+
+  #transaction(pdus: readonly string[]): RawJson {
+    const { serverName } = this.config;
+    return new RawJson(
+      `{"origin":${JSON.stringify(serverName)},"origin_server_ts":${this.clock.now()},"pdus":[${pdus.join()}]}`,
+    );
+  }
+}
+
+async function* each<T>(
+  pages: AsyncIterable<readonly T[]>,
+  textOf: (one: T) => string,
+): AsyncGenerator<string[], void> {
+  for await (const page of pages) yield page.map(textOf);
+}
+
+async function* inOrder(texts: readonly (string | AsyncIterable<string>)[]): AsyncGenerator<string, void> {
+  for (const text of texts) {
+    if (typeof text === 'string') yield text;
+    else yield* text;
+  }
+}

@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import { Injectable, StreamableFile } from '@nestjs/common';
+import type { ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
+
+/** PERF: small writes cost more than the bytes in them. */
+const CHUNK = 64 * 1024;
+/** How many answers of this kind a server gets at a time. */
+const MOST_AT_ONCE = 3;
+const PAUSE_MS = 2_000;
+
+/** Answers as large as a room, which are written as they are read: no more of them is in memory than is on its way. */
+@Injectable()
+export class LargeAnswers {
+  readonly #running = new Map<ServerName, number>();
+
+  /**
+   * Sends JSON text as it comes, once its first piece is there: what it throws before that is answered as every refusal; after that the
+   * connection ends. Throws M_LIMIT_EXCEEDED where the server gets enough of them already.
+   */
+  async send(server: ServerName, texts: AsyncIterable<string>): Promise<StreamableFile> {
+    const running = this.#running.get(server) ?? 0;
+    if (running >= MOST_AT_ONCE) {
+      throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: PAUSE_MS } });
+    }
+    this.#running.set(server, running + 1);
+    const pieces = inChunks(texts);
+    try {
+      const first = await pieces.next();
+      const stream = Readable.from(startingWith(first, pieces), { objectMode: false });
+      stream.once('close', () => this.#end(server));
+      return new StreamableFile(stream, { type: 'application/json' });
+    } catch (error) {
+      this.#end(server);
+      throw error;
+    }
+  }
+
+  #end(server: ServerName): void {
+    const left = (this.#running.get(server) ?? 1) - 1;
+    if (left === 0) this.#running.delete(server);
+    else this.#running.set(server, left);
+  }
+}
+
+async function* startingWith<T>(
+  first: IteratorResult<T, void>,
+  others: AsyncGenerator<T, void>,
+): AsyncGenerator<T, void> {
+  if (first.done === true) return;
+  yield first.value;
+  yield* others;
+}
+
+async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<Buffer, void> {
+  let chunk = '';
+  for await (const text of texts) {
+    chunk += text;
+    if (chunk.length < CHUNK) continue;
+    yield Buffer.from(chunk);
+    chunk = '';
+  }
+  yield Buffer.from(chunk);
+}
+
+/** A JSON array of what is JSON text already, without its end: `[a,b`. Pages may be empty. */
+export async function* listText(pages: AsyncIterable<readonly string[]>): AsyncGenerator<string, void> {
+  let isFirst = true;
+  for await (const page of pages) {
+    if (page.length === 0) continue;
+    yield `${isFirst ? '' : ','}${page.join()}`;
+    isFirst = false;
+  }
+}

@@ -1,0 +1,9 @@
+import type { Provider, Type } from '@nestjs/common';
+import { EventsController } from '../doors/events.controller.js';
+import { LargeAnswers } from './large-answers.js';
+
+/** The doors at which other servers ask. */
+export const SERVING_DOORS: readonly Type[] = [EventsController];
+
+/** What these need, for FederationModule. */
+export const SERVING_PROVIDERS: readonly Provider[] = [LargeAnswers];

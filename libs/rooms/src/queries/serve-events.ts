@@ -1,0 +1,112 @@
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { each, type Steps } from '#kernel/steps';
+import { inTurns, Turn } from '#projections/turn';
+import type { Views } from '#projections/views';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
+import { parseJson } from '#protocol/canonical-json/parse-json';
+import { redact } from '#protocol/redaction/redact';
+import { roomsThatKnow } from '../graph/graph-rows.js';
+import { listRoomsOfEvent } from '../reading/event-rows.js';
+import { findServerReader, isLetIn, mayAuthorise, type ServerReader } from '../reading/server-reader.js';
+import { type LoggedPdu, type PduSources, readLoggedPdus } from './read-pdus.js';
+
+/** What queries for other servers read. */
+export interface ServingSources extends PduSources {
+  readonly views: Views;
+}
+
+/** The texts of some events as a server is told them: those that it may not see redacted. */
+export async function textsFor(reader: ServerReader, pdus: readonly LoggedPdu[]): Promise<string[]> {
+  const seen = await reader.seenOf(pdus);
+  return inTurns(redactOthers(pdus, ({ eventId }) => seen.has(eventId)));
+}
+
+/** As `textsFor`, of events of a state, with which others may be authorised: these stay whole. */
+export async function stateTextsFor(reader: ServerReader, pdus: readonly LoggedPdu[]): Promise<string[]> {
+  const seen = await reader.seenOf(pdus.filter((pdu) => !mayAuthorise(pdu)));
+  return inTurns(redactOthers(pdus, (pdu) => mayAuthorise(pdu) || seen.has(pdu.eventId)));
+}
+
+function* redactOthers(pdus: readonly LoggedPdu[], isWhole: (pdu: LoggedPdu) => boolean): Steps<string[]> {
+  const texts: string[] = [];
+  yield* each(pdus, (pdu) => texts.push(isWhole(pdu) ? pdu.text : redactedText(pdu)), 1);
+  return texts;
+}
+
+/** What is left of an event once all is gone that a redaction takes. */
+function redactedText({ text, version }: LoggedPdu): string {
+  const lenient = !version.strictCanonicalJson;
+  return canonicalJson(redact(parseJson(text, { lenient }) as JsonObject, version), { lenient });
+}
+
+/**
+ * Those events of a room at which a server may begin to ask: all, for who is in the room; for who was, those that it may see. Ids
+ * that nothing is known of are left out, and events of which it is not known where they stand.
+ */
+export async function findAskable(
+  sources: PduSources,
+  reader: ServerReader,
+  eventIds: readonly EventId[],
+): Promise<LoggedPdu[]> {
+  const pdus = [...(await readLoggedPdus(sources, reader.roomId, eventIds)).values()];
+  const placed = pdus.filter(({ isPlaceless }) => isPlaceless !== true);
+  if (reader.isIn) return placed;
+  const seen = await reader.seenOf(placed);
+  return placed.filter(({ eventId }) => seen.has(eventId));
+}
+
+/** As `findAskable`, of one event. Throws M_NOT_FOUND. */
+export async function getAskable(sources: PduSources, reader: ServerReader, eventId: EventId): Promise<LoggedPdu> {
+  const [pdu] = await findAskable(sources, reader, [eventId]);
+  if (pdu === undefined) throw new MatrixError('M_NOT_FOUND', `${eventId} is not known, or what the room was there`);
+  return pdu;
+}
+
+/**
+ * One event, whatever room it is in (server-server API, `GET /event/{eventId}`): redacted for a server that is in the room and may not
+ * see it, but for what may authorise others. `shared`: the rooms that the server is in, of one of which it may be known as a part of a
+ * state alone. Throws M_NOT_FOUND where it is unknown, and to who may not read it.
+ */
+export async function serveEvent(
+  sources: ServingSources,
+  server: ServerName,
+  eventId: EventId,
+  shared: () => Promise<readonly RoomId[]>,
+): Promise<string> {
+  const { views } = sources;
+  const served =
+    (await serveIn(await listRoomsOfEvent(views, eventId), sources, server, eventId)) ??
+    (await serveIn(await findRooms(views, await shared(), eventId), sources, server, eventId));
+  if (served === undefined) throw new MatrixError('M_NOT_FOUND', `${eventId} is not known`);
+  return served;
+}
+
+const ROOMS_AT_ONCE = 200;
+
+async function findRooms(views: Views, roomIds: readonly RoomId[], eventId: EventId): Promise<RoomId[]> {
+  const found: RoomId[] = [];
+  const turn = new Turn(1);
+  for (let at = 0; at < roomIds.length; at += ROOMS_AT_ONCE) {
+    found.push(...(await roomsThatKnow(views, roomIds.slice(at, at + ROOMS_AT_ONCE), eventId)));
+    if (turn.isOver()) await turn.pass();
+  }
+  return found;
+}
+
+async function serveIn(
+  roomIds: readonly RoomId[],
+  sources: ServingSources,
+  server: ServerName,
+  eventId: EventId,
+): Promise<string | undefined> {
+  for (const roomId of roomIds) {
+    const pdu = (await readLoggedPdus(sources, roomId, [eventId])).get(eventId);
+    if (pdu === undefined) continue;
+    const reader = await findServerReader(sources.views, roomId, server);
+    if (!(reader.isIn || (await reader.maySee(pdu))) || !(await isLetIn(sources.views, roomId, server))) continue;
+    return (await stateTextsFor(reader, [pdu]))[0];
+  }
+  return undefined;
+}
