@@ -159,6 +159,19 @@ describe.each(Object.entries(ENDS))('who %s, and is invited by somebody whom the
   });
 });
 
+it('who was invited by somebody else before is told that they are not in the room', async () => {
+  const life = await begin();
+  const { host, guest, room } = life;
+  await does(host, 'kick', life);
+  await does(host, 'invite', life);
+  const client = new StableSlidingClient(guest);
+  expect((await client.next(listed)).rooms[room].membership).toBe('invite');
+  await invite(life);
+  const told = await client.next(listed);
+  expect(told).toMatchObject({ rooms: { [room]: { membership: 'leave', initial: true } }, lists: counts(1) });
+  expect(await client.next(listed)).toMatchObject({ rooms: {}, lists: counts(1) });
+});
+
 it('who forgot the room is told nothing of it', async () => {
   const life = await begin();
   const { guest, room } = life;

@@ -7,9 +7,9 @@ import type { RoomId } from '#kernel/ids';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
-import { findStateRow } from '#rooms/queries/state-rows';
+import { findStateRows, MEMBER } from '#rooms/queries/state-rows';
 import type { EventForm } from '#rooms/queries/render-event';
-import { listStateRowsAt } from '#rooms/queries/past-state';
+import { findStateRowsAt, listStateRowsAt } from '#rooms/queries/past-state';
 import { listStateRowsAtEnd } from '#rooms/queries/stay-end';
 import type { OpenRoom } from '#rooms/reading/open-room';
 import type { Reader } from '#rooms/reading/reader';
@@ -90,8 +90,12 @@ export class RoomOverviews {
 
   /** A room the user is invited to, or knocks at: no more than that, and by whom. Nothing where the user ignores them. */
   async readInvitation(room: RoomReader, membership: string, { form }: OverviewRequest): Promise<string | undefined> {
-    const { roomId, reader } = room;
-    const row = await findStateRow(this.views, roomId, 'm.room.member', reader.userId);
+    const { roomId, reader, now: standing } = room;
+    // Who knocked may be invited since, by somebody whom they ignore.
+    const isOver = standing !== undefined && standing.membership !== membership;
+    const [row] = isOver
+      ? await findStateRowsAt(this.views, roomId, [[MEMBER, reader.userId]], { before: standing.since })
+      : await findStateRows(this.views, roomId, [[MEMBER, reader.userId]]);
     if (row === undefined || room.ignores(row.header)) return undefined;
     const [event] = await renderForEventStream([row], { room, now: this.clock.now() }, form);
     const members = [

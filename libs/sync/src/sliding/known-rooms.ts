@@ -20,7 +20,7 @@ export interface ListedRoom {
   readonly type: string | undefined;
   /** As far as the user may know. */
   readonly isEncrypted: boolean;
-  /** Where its user was invited by somebody whom they ignore, which they are not told: all else is as it was before. */
+  /** From where on its user is invited, the last time by somebody whom they ignore: all else is as it was before. */
   readonly invitedAt?: Position;
 }
 

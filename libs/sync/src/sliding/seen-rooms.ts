@@ -13,7 +13,8 @@ import { isSeenEncrypted } from './seen-encryption.js';
 
 /** What a room was to its user before an invitation; undefined: nothing. */
 interface Before {
-  readonly invitedAt: Position;
+  /** Where the invitation stands. */
+  readonly at: Position;
   readonly room: ListedRoom | undefined;
 }
 
@@ -62,21 +63,20 @@ export class SeenRooms {
 
   /** What a room was before its user's last invitation. PERF: read once of each, for it is asked for with each answer. */
   async #beforeInvitation(userId: UserId, room: ListedRoom, until: Position): Promise<ListedRoom | undefined> {
-    const invitedAt = room.known.position;
+    const at = room.known.position;
     const key = `${userId} ${room.roomId}`;
     const kept = this.#before.get(key);
-    if (kept?.invitedAt === invitedAt) return kept.room;
-    const known = await findBefore(this.views, room.roomId, userId, room.known);
-    const was = known && {
+    if (kept?.at === at) return kept.room;
+    const found = await findBefore(this.views, room.roomId, userId, room.known);
+    const was = found && {
       ...room,
-      known,
-      place: known.position,
-      bump: known.position,
-      isEncrypted: room.isEncrypted && (await isSeenEncrypted(this.views, room.roomId, userId, known)),
-      invitedAt,
+      ...found,
+      place: found.known.position,
+      bump: found.known.position,
+      isEncrypted: room.isEncrypted && (await isSeenEncrypted(this.views, room.roomId, userId, found.known)),
     };
     // Views may lack what came after the end of the answer.
-    if (invitedAt <= until) this.#before.set(key, { invitedAt, room: was });
+    if (at <= until) this.#before.set(key, { at, room: was });
     return was;
   }
 }
@@ -86,23 +86,25 @@ async function findBefore(
   views: Views,
   roomId: RoomId,
   userId: UserId,
-  { position: invitedAt, wasIn }: KnownRoom,
-): Promise<KnownRoom | undefined> {
-  const [last, previous] = await listStandings(views, roomId, userId, { upTo: invitedAt, limit: 2 });
+  { position, wasIn }: KnownRoom,
+): Promise<Required<Pick<ListedRoom, 'known' | 'invitedAt'>> | undefined> {
+  const [last, previous] = await listStandings(views, roomId, userId, { upTo: position, limit: 2 });
   const isInvited = last?.membership === 'invite';
   const before = isInvited ? previous : last;
   if (before === undefined) return undefined;
   // Where the room forked an invitation may take the place of a join: they are not in it any more.
-  if (before.membership === 'join') return { membership: 'leave', position: invitedAt, forgotten: false };
-  const place = isInvited ? { before: last.since } : invitedAt;
+  const invitedAt = isInvited ? last.since : position;
+  if (before.membership === 'join') return { known: { membership: 'leave', position, forgotten: false }, invitedAt };
+  const place = isInvited ? { before: invitedAt } : position;
   const [row] = await findStateRowsAt(views, roomId, [[MEMBER, userId]], place);
   const sender = row?.header.sender;
   const at = row?.header.position;
-  return {
+  const known = {
     membership: before.membership,
     position: at !== undefined && at > before.since ? at : before.since,
     forgotten: isAway(before.membership) && wasIn === undefined && (await hasForgotten(views, roomId, userId)),
     ...(sender === undefined || sender === userId ? {} : { by: sender }),
     ...(wasIn === undefined ? {} : { wasIn }),
   };
+  return { known, invitedAt };
 }

@@ -1,6 +1,10 @@
-import type { Life } from './life.js';
+import type { Life, Step } from './life.js';
 
 const plain = { joinRule: 'public', version: '12', users: 4, seed: 1 } as const;
+
+/** Each of some looks often enough to ask by each connection. */
+const looks = (...users: readonly number[]): readonly Step[] =>
+  users.flatMap((who) => Array.from({ length: 3 }, (_, seed) => ({ do: 'look', who, seed }) as const));
 
 /** Lives that chance seldom makes, and that must be lived in any case. */
 export const KNOWN_LIVES: readonly Life[] = [
@@ -36,6 +40,34 @@ export const KNOWN_LIVES: readonly Life[] = [
       { do: 'read', who: 0, event: 2 },
       { do: 'invite', who: 0, whom: 3 },
       { do: 'redact', who: 0, event: 4 },
+    ],
+  },
+  {
+    ...plain,
+    // Who was kicked, who left, who knocks and who forgot are invited by somebody whom they ignore, and do not always.
+    visibility: 'shared',
+    joinRule: 'knock',
+    users: 5,
+    steps: [
+      ...[1, 2, 4].flatMap((who) => [{ do: 'invite', who: 0, whom: who } as const, { do: 'join', who } as const]),
+      { do: 'name', who: 0 },
+      ...looks(1, 2, 4),
+      { do: 'kick', who: 0, whom: 1 },
+      { do: 'leave', who: 2 },
+      { do: 'knock', who: 3 },
+      { do: 'kick', who: 0, whom: 4 },
+      { do: 'forget', who: 4 },
+      ...looks(1, 2, 3, 4),
+      ...[1, 2, 3, 4].map((who) => ({ do: 'ignore', who, whom: 0 }) as const),
+      ...[1, 2, 3, 4].map((whom) => ({ do: 'invite', who: 0, whom }) as const),
+      { do: 'say', who: 0 },
+      ...looks(1, 2, 3, 4),
+      ...[1, 2, 3, 4].map((who) => ({ do: 'heed', who, whom: 0 }) as const),
+      ...looks(1, 2, 3, 4),
+      ...[1, 2, 3, 4].map((who) => ({ do: 'ignore', who, whom: 0 }) as const),
+      ...looks(1, 2, 3, 4),
+      { do: 'kick', who: 0, whom: 1 },
+      { do: 'join', who: 2 },
     ],
   },
   {

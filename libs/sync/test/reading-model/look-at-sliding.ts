@@ -24,6 +24,10 @@ export interface SlidConnection {
   /** The events that hold the keys of the state, by their ids. */
   state: Map<string, string>;
   name: string | undefined;
+  /** It was told last of an invitation, or of a knock. */
+  isStripped: boolean;
+  /** It knew nothing of an invitation, for the user ignored who had sent it. */
+  wasUninvited: boolean;
 }
 
 interface ToldRoom {
@@ -73,6 +77,8 @@ export async function lookAtSliding(look: Look): Promise<void> {
   const told = rooms[reader.room.roomId] as ToldRoom | undefined;
   checkPlace(look, what, kind, slid, told);
   checkExtensions(look, what, slid.kept, extensions);
+  if (told !== undefined) slid.isStripped = (told.invite_state ?? told.stripped_state) !== undefined;
+  slid.wasUninvited = reader.isUninvited();
   const membership = reader.room.membership(user.userId);
   if (membership === 'join') await checkIn(look, what, kind, slid, told);
   else if (told?.timeline !== undefined) checkOut(look, what, kind, slid, told);
@@ -81,7 +87,7 @@ export async function lookAtSliding(look: Look): Promise<void> {
 
 function begun({ user }: Look, { isStable }: Kind, connId: string): SlidConnection {
   const client = isStable ? new StableSlidingClient(user, connId) : new SlidingClient(user, connId);
-  return { client, kept: undefined, state: new Map(), name: undefined };
+  return { client, kept: undefined, state: new Map(), name: undefined, isStripped: false, wasUninvited: false };
 }
 
 function bodyOf({ living }: Look, { isStable, limit, lazy, isSubscribed }: Kind): object {
@@ -98,14 +104,16 @@ function bodyOf({ living }: Look, { isStable, limit, lazy, isSubscribed }: Kind)
 }
 
 /** Whether the room must, may or must not be told, and as what. */
-function checkPlace(look: Look, what: string, kind: Kind, { kept }: SlidConnection, told?: ToldRoom): void {
+function checkPlace(look: Look, what: string, kind: Kind, slid: SlidConnection, told?: ToldRoom): void {
+  const { kept, wasUninvited } = slid;
   const { isStable, isSubscribed } = kind;
   const { reader } = look;
   const { room, world, userId } = reader;
-  const membership = room.membership(userId);
+  const membership = reader.membershipTold();
   const known = kept?.lengths.get(room.roomId) ?? 0;
-  const own = room.events.filter((event) => reader.isOwnMemberEvent(event));
-  const changed = own.some(({ index }) => index >= known);
+  const last = reader.lastTold();
+  const changed = last !== undefined && last.index >= known;
+  const isTurned = kept !== undefined && wasUninvited !== reader.isUninvited();
   const stripped = told?.invite_state ?? told?.stripped_state;
   if (membership === 'join') {
     const isNew = known === 0 || room.membershipAfter(userId, known - 1) !== 'join';
@@ -113,20 +121,17 @@ function checkPlace(look: Look, what: string, kind: Kind, { kept }: SlidConnecti
     if (isNew || hasNews) expectTrue(() => `${what}: is told`, told !== undefined);
     if (told !== undefined) expectSame(() => `${what}: initial`, told.initial === true, isNew);
   } else if (membership === 'invite' || membership === 'knock') {
-    const place = own.at(-1)!;
-    if (membership === 'invite' && world.ignores(userId, place.sender)) {
-      expectSame(() => `${what}: an invitation by who is ignored`, stripped, undefined);
-      return;
-    }
-    if (kept === undefined || changed) expectTrue(() => `${what}: is told`, stripped !== undefined);
+    if (kept === undefined || changed || (isTurned && !slid.isStripped))
+      expectTrue(() => `${what}: is told`, stripped !== undefined);
     if (stripped !== undefined) checkStripped(look, what, stripped);
-  } else if (world.hasForgotten(userId, room)) {
+  } else if (world.hasForgotten(userId, room) || (reader.isUninvited() && reader.isClosed())) {
     if (!reader.wasThereAfter(known)) expectSame(() => `${what}: forgotten`, told, undefined);
   } else if (kept === undefined) {
-    const isOpen = reader.wasIn() && !reader.isClosed() && (isSubscribed || own.at(-1)!.sender !== userId);
+    const isOpen = reader.wasIn() && !reader.isClosed() && (isSubscribed || last!.sender !== userId);
     expectSame(() => `${what}: who is not in it any more`, told !== undefined, isOpen);
-  } else if (!changed) expectSame(() => `${what}: old news`, told, undefined);
-  else if (reader.wasThereAfter(known)) expectTrue(() => `${what}: is told`, told !== undefined);
+  } else if (!changed) {
+    if (!isTurned) expectSame(() => `${what}: old news`, told, undefined);
+  } else if (!wasUninvited && reader.wasThereAfter(known)) expectTrue(() => `${what}: is told`, told !== undefined);
   if (isStable && told !== undefined) expectSame(() => `${what}: membership`, told.membership, membership);
   if (membership !== 'invite' && membership !== 'knock')
     expectSame(() => `${what}: stripped state`, stripped, undefined);
@@ -228,6 +233,7 @@ async function checkBefore(
 function checkOut(look: Look, what: string, { limit }: Kind, { kept }: SlidConnection, told: ToldRoom): void {
   const { reader } = look;
   const { room, userId } = reader;
+  const own = reader.lastTold()!;
   const end = reader.isClosed() ? -1 : (reader.endOfStay() ?? -1);
   const known = kept?.lengths.get(room.roomId) ?? 0;
   const { required_state: states = [], timeline = [] } = told;
@@ -238,7 +244,6 @@ function checkOut(look: Look, what: string, { limit }: Kind, { kept }: SlidConne
     const { index } = look.checkTold(what, event, 'today', states.includes(event));
     if (index > end && !isOwn(event)) throw new Difference(() => `${what} tells of #${index}, which is after the stay`);
   }
-  const own = room.stateAfter(room.length - 1).get(`${MEMBER} ${userId}`)!;
   if (own.index >= known) {
     const last = room.find(String(states.findLast(isOwn)?.['event_id']));
     expectSame(() => `${what}: what became of them`, last && describeEvent(last), describeEvent(own));

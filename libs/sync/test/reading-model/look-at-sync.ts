@@ -86,26 +86,23 @@ async function syncOnce(look: Look, since: KeptToken | undefined): Promise<strin
 function checkSection(look: Look, what: string, wish: Wish, since: KeptToken | undefined, found?: Section): void {
   const { reader } = look;
   const { room, world, userId } = reader;
-  const membership = room.membership(userId);
+  const membership = reader.membershipTold();
   const known = since?.lengths.get(room.roomId) ?? 0;
-  const own = room.events.filter((event) => reader.isOwnMemberEvent(event));
-  const changed = own.some(({ index }) => index >= known);
-  const place = room.stateAfter(room.length - 1).get(`m.room.member ${userId}`);
+  const last = reader.lastTold();
+  const changed = last !== undefined && last.index >= known;
   if (membership === 'join') {
     const isNeeded = since === undefined || hasNews(look, wish, known);
     expectSame(what, isNeeded ? found : (found ?? 'join'), 'join');
   } else if (membership === 'invite' || membership === 'knock') {
-    const isHidden = membership === 'invite' && world.ignores(userId, place!.sender);
-    if (isHidden) expectSame(() => `${what}: an invitation by who is ignored`, found, undefined);
-    else if (since === undefined || changed) expectSame(what, found, membership);
+    if (since === undefined || changed) expectSame(what, found, membership);
     else expectSame(what, found ?? membership, membership);
   } else {
-    if (world.hasForgotten(userId, room)) {
+    if (world.hasForgotten(userId, room) || (reader.isUninvited() && reader.isClosed())) {
       // Told is that they are not in it any more, to a client that has it otherwise.
-      expectSame(() => `${what}: forgotten`, found, reader.wasThereAfter(known) ? 'leave' : undefined);
+      expectSame(() => `${what}: forgotten`, found, changed && reader.wasThereAfter(known) ? 'leave' : undefined);
       return;
     }
-    const mayBeThere = own.length > 0 && (since === undefined ? wish.includeLeave : true);
+    const mayBeThere = last !== undefined && (since === undefined ? wish.includeLeave : true);
     expectSame(what, found ?? 'leave', 'leave');
     if (!mayBeThere) expectSame(what, found, undefined);
     else if (since !== undefined && !changed && !wish.fullState)
@@ -201,7 +198,7 @@ function checkLeft(look: Look, what: string, wish: Wish, since: KeptToken | unde
     const isOwn = event['type'] === 'm.room.member' && event['state_key'] === reader.userId;
     if (index > end && !isOwn) throw new Difference(() => `${what} tells of #${index}, which is after the stay`);
   }
-  const own = reader.room.stateAfter(reader.room.length - 1).get(`m.room.member ${reader.userId}`)!;
+  const own = reader.lastTold()!;
   if (own.index >= known) {
     const folded = wish.stateAfter ? states : [...states, ...told.timeline.events];
     const last = folded.findLast((event) => event['type'] === 'm.room.member' && event['state_key'] === reader.userId);
@@ -268,8 +265,7 @@ function checkSummary({ reader, living }: Look, what: string, { summary = {} }: 
 /** Who is invited or knocks is told what the room is, and who they are themselves; nothing else. */
 export function checkStripped(look: Look, what: string, told: readonly ToldEvent[]): void {
   const { reader } = look;
-  const state = reader.room.stateAfter(reader.room.length - 1);
-  const own = state.get(`m.room.member ${reader.userId}`)!;
+  const own = reader.lastTold()!;
   const names = told.map((event) => `${String(event['type'])} ${String(event['state_key'])}`);
   expectOneOf(() => `${what}: stripped state`, `m.room.member ${reader.userId}`, names);
   expectOneOf(() => `${what}: stripped state`, 'm.room.create ', names);

@@ -63,6 +63,23 @@ export class ReaderModel {
     return event.stateKey === undefined || this.isInvitation(event);
   }
 
+  /** The reader's last member event as far as they are told of it: not of invitations by somebody whom they ignore. */
+  lastTold(): ModelEvent | undefined {
+    const own = this.room.events.filter((event) => this.isOwnMemberEvent(event));
+    return this.isUninvited() ? own.findLast((event) => !this.isInvitation(event)) : own.at(-1);
+  }
+
+  /** Whether the reader is invited by somebody whom they ignore. */
+  isUninvited(): boolean {
+    const last = this.room.events.findLast((event) => this.isOwnMemberEvent(event));
+    return last !== undefined && this.isInvitation(last) && this.isIgnored(last);
+  }
+
+  /** What the reader is in the room as far as they are told. */
+  membershipTold(): string {
+    return String(this.lastTold()?.content['membership'] ?? 'leave');
+  }
+
   isInvitation(event: ModelEvent): boolean {
     return this.isOwnMemberEvent(event) && event.content['membership'] === 'invite';
   }
