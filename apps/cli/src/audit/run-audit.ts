@@ -12,6 +12,7 @@ import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted, moment } from '../terminal/units.js';
 import { keyRing } from '../verify/key-ring.js';
+import { keysOfOthers } from '../verify/keys-of-others.js';
 import { publicKeysOf, readKeyFiles } from '../verify/own-keys.js';
 import { findRoom } from './find-room.js';
 import { verdictOf, writePage } from './html/write-page.js';
@@ -109,7 +110,12 @@ async function printPage(
     keyId,
     key,
   }));
-  const verified = await verifyRoomFacts(store, roomId, keyRing([...named, ...own], server), options.to);
+  const verified = await verifyRoomFacts(
+    store,
+    roomId,
+    keyRing([...(await keysOfOthers(store)), ...named, ...own], server),
+    options.to,
+  );
   const head = { room: options.room, server, madeAt: systemClock.now(), verified, messages };
   const entries = auditRoom(store, roomId, toldOf(options, peopleOf(server)));
   await writeFileInPieces(html, writePage(head, entries), force);

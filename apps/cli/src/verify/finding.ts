@@ -13,6 +13,7 @@ export type Report = (finding: LogFinding) => void;
 /** Where the reader is about to read: if reading kills the process, this is where it happened. */
 export type Place =
   | { readonly phase: 'opening' }
+  | { readonly phase: 'keys' }
   | { readonly phase: 'listing'; readonly after?: string }
   | { readonly phase: 'stream'; readonly stream: string; readonly revision: number }
   | { readonly phase: 'order'; readonly position: string };

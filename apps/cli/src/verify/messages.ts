@@ -3,12 +3,14 @@ import type { Position } from '#kernel/position';
 import type { Part } from './part.js';
 import type { Resume, VerifiedLog } from './verify-log.js';
 
-/** A key of this server, as it goes to the process that verifies: its public half only. */
+/** A key, as it goes to the process that verifies: its public half only. */
 export interface PublicKey {
   readonly server: string;
   readonly keyId: string;
   /** Base64. */
   readonly key: string;
+  /** Of another server: until when it was ever taken for valid, and whether it was known only when it was old. None of our own has an end. */
+  readonly validity?: { readonly until: number; readonly isOld: boolean };
 }
 
 /** What the verifying process is asked to do. */

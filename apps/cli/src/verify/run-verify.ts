@@ -138,9 +138,7 @@ function summaryLines({ findings, log, unverifiable }: Verification, seconds: nu
     lines.push(`${counted(facts, 'fact')} in ${where}, up to position ${head}: ${duration(seconds)}, ${speed}`);
   }
   for (const [server, signatures] of Object.entries(unverifiable)) {
-    lines.push(
-      `not checked: ${counted(signatures, 'signature')} of ${server}, by keys that are not in this data folder`,
-    );
+    lines.push(`not checked: ${counted(signatures, 'signature')} of ${server}, by keys that are not known here`);
   }
   lines.push(findings === 0 ? 'the log is what was written' : `${counted(findings, 'problem')} found`);
   return lines;

@@ -247,6 +247,24 @@ describe('a reader that dies', () => {
     expect(log).toBeDefined();
   });
 
+  test('by the keys of other servers goes on without them, from then on', async () => {
+    const path = join(folder, 'keys.mjs');
+    writeFileSync(
+      path,
+      `import { writeSync } from 'node:fs';
+       const place = (at) => writeSync(${PLACE_DESCRIPTOR}, JSON.stringify(at) + '\\n', 0);
+       const end = () => process.kill(process.pid, 'SIGSEGV');
+       process.once('message', ({ resume }) => {
+         if (resume?.withoutKeys !== true) return place({ phase: 'keys' }), end();
+         if (resume.how === undefined) return place({ phase: 'stream', stream: 'b', revision: 0 }), end();
+         const log = { head: '0000000000000000009', streams: 2, rooms: 0, facts: 9 };
+         process.send({ kind: 'done', log, unverifiable: { 'b.example': 3 } }, () => process.exit());
+       });`,
+    );
+    const { all, log, unverifiable } = await verify(original, path);
+    expect([all, log, unverifiable]).toEqual([[], expect.objectContaining({ facts: 9 }), { 'b.example': 3 }]);
+  });
+
   test('is ended where it never comes back', async () => {
     const all: LogFinding[] = [];
     await superviseVerify({

@@ -77,7 +77,7 @@ export async function superviseVerify(options: SuperviseOptions): Promise<Verifi
       report({ problem: 'reading this log ended the reader again and again: the rest was not verified' });
       return { findings, log, unverifiable };
     }
-    resume = next.resume;
+    resume = resume?.withoutKeys === true ? { ...next.resume, withoutKeys: true } : next.resume;
   }
 }
 
@@ -95,6 +95,8 @@ function afterDeath(death: string, place: Place, resume: Resume | undefined): Af
   switch (place.phase) {
     case 'opening':
       return { finding: { problem: `opening the log ${death}` }, isReadAgain: false };
+    case 'keys':
+      return { resume: { ...resume, withoutKeys: true }, isReadAgain: true };
     case 'listing': {
       const behind = place.after ?? resume?.stream ?? 'the beginning';
       const finding = { problem: `listing the streams behind ${behind} ${death}` };

@@ -17,6 +17,8 @@ export interface Resume {
   readonly how?: 'carefully' | 'leave-out';
   /** The streams are done: only the global order is left. */
   readonly orderOnly?: boolean;
+  /** The keys of other servers have killed the reader: their signatures are not checked. */
+  readonly withoutKeys?: boolean;
 }
 
 export interface VerifyLogOptions {

@@ -7,7 +7,8 @@ import { messageOf } from '#kernel/message-of';
 import { keyRing } from './key-ring.js';
 import { serverOfLog } from '../server-of-log.js';
 import type { LogFinding, Place } from './finding.js';
-import { encodePlace, PLACE_DESCRIPTOR, type VerifyMessage, type VerifyTask } from './messages.js';
+import { keysOfOthers } from './keys-of-others.js';
+import { encodePlace, PLACE_DESCRIPTOR, type PublicKey, type VerifyMessage, type VerifyTask } from './messages.js';
 import { compareCounts, verifyLog } from './verify-log.js';
 
 /** For how long a server may fail to answer. */
@@ -68,7 +69,7 @@ async function run(task: VerifyTask): Promise<void> {
     }
     const log = await verifyLog({
       store,
-      keys: keyRing(task.keys, server),
+      keys: keyRing([...(await findKeysOfOthers(store, task)), ...task.keys], server),
       resume: task.resume,
       part: task.part,
       head: task.head,
@@ -103,6 +104,17 @@ async function openLog({ log }: VerifyTask): Promise<EventStore | undefined> {
       'url' in log ? { kind: 'failed', error: message } : { kind: 'unopened', code: codeOf(error), error: message },
     );
     return undefined;
+  }
+}
+
+/** What is wrong with their streams is found where these are verified. */
+async function findKeysOfOthers(store: EventStore, { resume }: VerifyTask): Promise<PublicKey[]> {
+  if (resume?.withoutKeys === true) return [];
+  keepPlace({ phase: 'keys' });
+  try {
+    return await keysOfOthers(store);
+  } catch {
+    return [];
   }
 }
 

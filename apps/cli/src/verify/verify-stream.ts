@@ -9,6 +9,8 @@ import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
 import { messageOf } from '#kernel/message-of';
 import type { ChecksAside } from './checks-aside.js';
 import type { Place, Report } from './finding.js';
+import { SERVER_KEYS_PREFIX } from '#federation/facts/server-key-facts';
+import { findKeysProblem } from './keys-of-others.js';
 import { findIdentityProblem } from './verify-identity.js';
 
 export interface VerifyStreamOptions {
@@ -210,6 +212,10 @@ export class StreamCheck {
     }
     if (this.stream === SERVER_STREAM) {
       const problem = findIdentityProblem(fact, at);
+      if (problem !== undefined) this.#say(at, problem);
+    }
+    if (this.stream.startsWith(SERVER_KEYS_PREFIX)) {
+      const problem = findKeysProblem(today);
       if (problem !== undefined) this.#say(at, problem);
     }
     if (this.#room === undefined) return;

@@ -344,3 +344,20 @@ test('what a redaction took out of the power levels no longer counts, as for the
   for await (const fact of store.readStream(roomStream(room.roomId))) facts.push(fact);
   expect(check(room, facts)).toEqual([]);
 });
+
+test('a key that was not valid when an event says it was made is a finding, where the room version asks for that', async () => {
+  for (const [version, isEnforced] of [
+    ['4', false],
+    ['5', true],
+  ] as const) {
+    const { room, facts } = await livedInRoom(version);
+    const asked: boolean[] = [];
+    const ring: KeyRing = (_, __, { ts, isEnforced: is }) => {
+      asked.push(is && ts > 0);
+      return 'not-valid';
+    };
+    const problems = problemsOf(check(room, facts, ring));
+    expect(problems).toContain(`${serverName} signed it with a key that was not valid then`);
+    expect(new Set(asked)).toEqual(new Set([isEnforced]));
+  }
+});

@@ -16,6 +16,7 @@ import { eventIdOf } from '#protocol/signing/reference-hash';
 import { listSigningKeyIds } from '#protocol/signing/sign-json';
 import { verifyEventSignature, verifyEventSignatureAside } from '#protocol/signing/sign-event';
 import type { VerifyKey } from '#protocol/signing/signing-key';
+import { isThirdPartyInvite } from '../receive/2-check-signatures.js';
 import type {
   JoinCompleted,
   OutlierStored,
@@ -29,8 +30,14 @@ import { pduTextOf } from '../facts/fact-text.js';
 import { type ChangeTold, ROOM_PARTS } from '../facts/told-in-parts.js';
 import { type PlacedFact, VerifiedGraph } from './verified-graph.js';
 
-/** The key of a server under a key id, where it is known. */
-export type KeyRing = (serverName: string, keyId: string) => VerifyKey | undefined;
+/** When an event says that it was signed, and whether keys must have been valid then by the rules of its room. */
+export interface SignedAt {
+  readonly ts: number;
+  readonly isEnforced: boolean;
+}
+
+/** The key of a server under a key id, where it is known; `not-valid` where nobody ever took it for valid at that time. */
+export type KeyRing = (serverName: string, keyId: string, signedAt: SignedAt) => VerifyKey | 'not-valid' | undefined;
 
 /** What was found of one fact. */
 export interface Finding {
@@ -198,13 +205,16 @@ export class RoomVerifier {
     if (this.#isAgain) return;
     const { sender, pdu, eventId } = event;
     const server = serverNameOf(sender);
-    const problem = `${type === 'pdu-redacted' ? 'the remains of ' : ''}${eventId}: the signature of ${server} does not hold`;
+    const what = `${type === 'pdu-redacted' ? 'the remains of ' : ''}${eventId}: `;
+    const problem = `${what}the signature of ${server} does not hold`;
     const keyIds = listSigningKeyIds(pdu, server);
-    const known = keyIds.flatMap((keyId) => {
-      const key = this.keys(server, keyId);
-      return key === undefined ? [] : [{ keyId, key }];
-    });
-    if (keyIds.length > 0 && known.length === 0) {
+    // Who invites by a third-party identifier need not be of the server that sends the invitation on.
+    if (keyIds.length === 0 && isThirdPartyInvite(event)) return;
+    const found = keyIds.map((keyId) => ({ keyId, key: this.keys(server, keyId, signedAtOf(event, version)) }));
+    const known = found.flatMap(({ keyId, key }) => (typeof key === 'object' ? [{ keyId, key }] : []));
+    if (known.length === 0 && found.some(({ key }) => key === 'not-valid')) {
+      problems.push(`${what}${server} signed it with a key that was not valid then`);
+    } else if (keyIds.length > 0 && known.length === 0) {
       // What remains of an event was counted with it.
       if (type !== 'pdu-redacted') this.onUnverifiable(server);
     } else if (this.aside === undefined || keyIds.length === 0) {
@@ -222,8 +232,8 @@ export class RoomVerifier {
     if (server === undefined) return false;
     const { pdu } = event;
     return listSigningKeyIds(pdu, server).some((keyId) => {
-      const key = this.keys(server, keyId);
-      return key !== undefined && !verifyEventSignature(pdu, version, server, keyId, key);
+      const key = this.keys(server, keyId, signedAtOf(event, version));
+      return typeof key === 'object' && !verifyEventSignature(pdu, version, server, keyId, key);
     });
   }
 
@@ -259,6 +269,10 @@ const PDU_FACTS: ReadonlySet<string> = new Set<PduFactType>([
 
 function isOfPdu(type: string): type is PduFactType {
   return PDU_FACTS.has(type);
+}
+
+function signedAtOf({ originServerTs: ts }: RoomEvent, { enforceKeyValidity: isEnforced }: RoomVersion): SignedAt {
+  return { ts, isEnforced };
 }
 
 /** Whether a PDU holds no more than a redaction leaves of it. */

@@ -71,7 +71,8 @@ function serversToSign(event: RoomEvent, version: RoomVersion): ServerName[] {
   return [...servers].filter((serverName) => serverName !== undefined);
 }
 
-function isThirdPartyInvite({ type, content }: RoomEvent): boolean {
+/** Whether an event invites whom a third-party identifier stood for. */
+export function isThirdPartyInvite({ type, content }: RoomEvent): boolean {
   return type === 'm.room.member' && content['membership'] === 'invite' && isJsonObject(content['third_party_invite']);
 }
 
