@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '#config/config';
 import type { ConnectorOptions } from './guarded-connector.js';
+import { makeLookUp } from './look-up.js';
 
 /** How long a try to connect to another server may take. */
 const CONNECT_MS = 10_000;
@@ -14,5 +15,6 @@ export function connectorOptionsOf({
     ca: tlsCa === undefined ? undefined : readFileSync(tlsCa, 'utf8'),
     allowPrivate: federationAllowPrivate,
     connectMs: CONNECT_MS,
+    lookup: makeLookUp(),
   };
 }

@@ -22,7 +22,7 @@ export interface ConnectorOptions {
   readonly allowPrivate: boolean;
   /** What each try may take: the look-up of the name, the connection, TLS. */
   readonly connectMs: number;
-  /** For tests; the system's otherwise. */
+  /** How names are looked up; as the system does unless told. */
   readonly lookup?: LookupFunction;
 }
 
