@@ -103,6 +103,11 @@ export class WholeServer {
     return whole;
   }
 
+  /** Where it listens. */
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
   /** Somebody with an account, or a guest. */
   async register(username: string, kind: 'user' | 'guest' = 'user'): Promise<{ userId: string; token: string }> {
     const body = JSON.stringify({ username, password: 'a password', auth: { type: 'm.login.dummy' } });
