@@ -81,7 +81,12 @@ async function send(
   edus: readonly JsonValue[] = [],
   authorization?: string,
 ): Promise<Awaited<ReturnType<FakePeer['ask']>>> {
-  const content = { origin: peer.name, origin_server_ts: 1, pdus: pdus.map(({ text }) => parsed(text)), edus: [...edus] };
+  const content = {
+    origin: peer.name,
+    origin_server_ts: 1,
+    pdus: pdus.map(({ text }) => parsed(text)),
+    edus: [...edus],
+  };
   const path = `/_matrix/federation/v1/send/${count++}`;
   return peer.ask(server.origin, { destination: DESTINATION, method: 'PUT', path, content, authorization });
 }

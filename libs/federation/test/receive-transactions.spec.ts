@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { JsonObject, JsonValue } from '#kernel/json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import type { PduAccepted } from '#rooms/facts/room-facts';
@@ -85,6 +85,20 @@ describe('a transaction of another server', () => {
     expect(results[idOf(unsigned)]?.error).toBeTruthy();
     expect(Object.values(results).filter(({ error }) => error?.includes('not in that room'))).toHaveLength(1);
     expect(acceptedIds()).toEqual(expect.arrayContaining([join, hello, last].map(idOf)));
+  });
+
+  it('is taken but for events that nest deeper than any event that is read again', async () => {
+    const server = await start();
+    const join = await there.joins();
+    const nested = (depth: number): JsonValue => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const deep = await makeOn(there, OTHER, { type: 'm.x', sender: BOB, content: { deep: nested(101) } });
+    const [near, last] = [await there.says('near', { content: { deep: nested(97) } }), await there.says('last')];
+    const results = await server.receive(OTHER.name, '1', [join.text, deep.text, near.text, last.text]);
+    expect(results[idOf(deep)]?.error).toBeTruthy();
+    expect([join, near, last].map((pdu) => results[idOf(pdu)])).toEqual([{}, {}, {}]);
+    const cold = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
+    await cold.views.follow();
+    expect(await cold.send(ALICE, roomId)).toBeTruthy();
   });
 
   it('holds fifty events and a hundred EDUs at most', async () => {

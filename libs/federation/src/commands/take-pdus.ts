@@ -17,8 +17,13 @@ import { type RoomHere, RoomsHere } from './rooms-here.js';
 /** How long a room is waited for, so that one which has much to do holds up no other. */
 const WITHIN_MS = 15_000;
 
+/** Of an event with all that others may have added to it: what is longer is none. */
+const MOST_UNITS = 4 * 65_536;
+
 const TAKEN: PduResult = Object.freeze({});
-const TOO_MANY: PduResult = Object.freeze({ error: 'Too many events wait for others already' });
+const NOT_KEPT: PduResult = Object.freeze({
+  error: 'Too many events wait for others already, or this one is too large',
+});
 /** Of a room that is not here the version is not known: of most events the id is the same in all of today's. */
 const NEWEST = findRoomVersion(DEFAULT_ROOM_VERSION)!;
 
@@ -60,7 +65,7 @@ export class TakePdus {
     const results = told.map(({ eventId }, i): [EventId, PduResult] => {
       if (waiting.has(eventId)) return [eventId, TAKEN];
       const one = received?.[i];
-      return [eventId, one === undefined || isWorthAnotherTry(one) ? TOO_MANY : resultOf(one)];
+      return [eventId, one === undefined || isWorthAnotherTry(one) ? NOT_KEPT : resultOf(one)];
     });
     return Object.fromEntries(results);
   }
@@ -89,14 +94,12 @@ export class TakePdus {
 
   /** Answers the ids of those that wait. */
   async #letWait(origin: ServerName, roomId: RoomId, told: readonly Told[]): Promise<ReadonlySet<EventId>> {
-    if (told.length === 0) return NOBODY;
-    const pdus = told.map(({ eventId, pdu }) => ({
-      roomId,
-      eventId,
-      origin,
-      text: canonicalJson(pdu, { lenient: true }),
-    }));
-    return this.queue.add(origin, pdus);
+    const pdus = told.map(({ eventId, pdu }) => {
+      const text = canonicalJson(pdu, { lenient: true });
+      return { roomId, eventId, origin, text };
+    });
+    const fitting = pdus.filter(({ text }) => text.length <= MOST_UNITS);
+    return fitting.length === 0 ? NOBODY : this.queue.add(origin, fitting);
   }
 }
 

@@ -123,9 +123,9 @@ export class ReceiveHelped {
   }
 }
 
-/** The bytes of an event as `parseJson` makes them of what another server sends. */
+/** An event as it came, by the text that was kept of it; what nests too deeply is refused by who judges it. */
 export function readPdu(text: string): Pdu {
-  return parseJson(text, { lenient: true }) as Pdu; // written from an object
+  return parseJson(text, { lenient: true, maxDepth: Infinity }) as Pdu; // written from an object
 }
 
 /** The id of an event that another server told; undefined where it has none. */

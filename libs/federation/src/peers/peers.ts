@@ -45,6 +45,8 @@ export interface PeerSilence {
 export type AwakeListener = (server: ServerName) => void;
 
 const TIMEOUT_MS = 30_000;
+/** Events may nest as deep as everywhere; in an answer they lie a few levels deep. */
+const MAX_DEPTH = 110;
 /** How long a server may take to begin its answer before it counts as one that does not answer. */
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
@@ -200,7 +202,7 @@ export class Peers {
 
 function readObject(bytes: Uint8Array): JsonObject | undefined {
   try {
-    const value = parseJson(bytes, { lenient: true });
+    const value = parseJson(bytes, { lenient: true, maxDepth: MAX_DEPTH });
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -25,7 +25,8 @@ export interface ParseJsonOptions {
   readonly keepPrototypes?: boolean;
 }
 
-const MAX_DEPTH = 100;
+/** How deep arrays and objects may be nested unless told. */
+export const MAX_DEPTH = 100;
 /** An integer that canonical JSON spells otherwise. */
 const OTHER_INTEGER = /^-?(?:0|[1-9]\d*)[eE]\+?\d+$|^-0$/;
 /** An escaped surrogate, paired or not. May also match an escaped backslash before "ud8": it only starts a closer look. */

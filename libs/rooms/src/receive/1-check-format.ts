@@ -1,7 +1,8 @@
 import type { RoomId } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { parseJson } from '#protocol/canonical-json/parse-json';
+import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
+import { MAX_DEPTH, parseJson } from '#protocol/canonical-json/parse-json';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { Pdu, RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -22,6 +23,8 @@ const MAX_RAW_BYTES = 8 * 65_536;
  */
 export function checkFormat(input: Uint8Array | string | Pdu, version: RoomVersion, roomId: RoomId): WellFormed {
   const pdu = typeof input === 'string' || input instanceof Uint8Array ? parsePdu(input, version) : input;
+  // As a part of something larger it may have been let in deeper than it can be read from the log again.
+  if (pdu === input && nestsDeeper(pdu, MAX_DEPTH)) throw new MatrixError('M_BAD_JSON', 'Nested too deeply');
   const opened = openEvent(pdu, version);
   const event = parseRoomEvent(pdu, version, roomId, opened);
   // Possible where senders choose the id. It would wait for itself for ever.
