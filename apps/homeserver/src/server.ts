@@ -44,6 +44,7 @@ import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { userMethods } from './user-methods.js';
 import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
+import { watchPeers } from './watch-peers.js';
 import { watchProjections } from './watch-projections.js';
 
 /** A server that answers. */
@@ -142,6 +143,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
   for (const effect of ALL_EFFECTS) followers.effects.push(app.get(effect, { strict: false }));
 
   watchCaches(ports.metrics, app, ports.store);
+  watchPeers(ports.metrics, app.get(Peers, { strict: false }));
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();

@@ -121,6 +121,7 @@ describe('asking another server', () => {
       expect(refusal).toMatchObject({ name: 'PeerRefused', status, body });
       expect(ours.peers.isLeftAlone(peer.name)).toBe(false);
     }
+    expect(ours.peers.outcomes).toEqual({ answered: 0, refused: 4, unavailable: 0 });
   });
 
   it('leaves a server alone for as long as it asks for', async () => {

@@ -50,6 +50,8 @@ const MAX_DEPTH = 110;
 /** How long a server may take to begin its answer before it counts as one that does not answer. */
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
+/** Events may nest as deep as everywhere; in an answer they lie a few levels deep. */
+const MAX_DEPTH = 110;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
 /** For how long a server is left alone that asks for it and does not say how long. */
 const BUSY_MS = 5000;
@@ -64,6 +66,7 @@ const IS_GONE = 501;
 export class Peers {
   readonly #backOff: BackOff;
   readonly #listeners = new Set<AwakeListener>();
+  readonly #outcomes = { answered: 0, refused: 0, unavailable: 0 };
 
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
@@ -74,6 +77,11 @@ export class Peers {
     private readonly outgoing: Outgoing,
   ) {
     this.#backOff = new BackOff(stopwatch);
+  }
+
+  /** What became of the requests that were made so far, for metrics. */
+  get outcomes(): Readonly<Record<string, number>> {
+    return this.#outcomes;
   }
 
   /** Which servers do not answer, for metrics. */
@@ -95,6 +103,18 @@ export class Peers {
   async askBytes(destination: ServerName, request: PeerRequest): Promise<Uint8Array> {
     this.#checkMayAsk(destination, request.insists === true);
     request.signal?.throwIfAborted();
+    try {
+      const answer = await this.#ask(destination, request);
+      this.#outcomes.answered++;
+      return answer;
+    } catch (error) {
+      if (error instanceof PeerRefused) this.#outcomes.refused++;
+      if (error instanceof PeerUnavailable) this.#outcomes.unavailable++;
+      throw error;
+    }
+  }
+
+  async #ask(destination: ServerName, request: PeerRequest): Promise<Uint8Array> {
     const askedAt = this.stopwatch.elapsed();
     const { timeoutMs = TIMEOUT_MS, signal } = request;
     const found = await inTime(this.#find(destination, askedAt), timeoutMs, signal);
@@ -194,8 +214,7 @@ export class Peers {
     if (status >= IS_GONE && !isMatrix) throw this.#unavailable(destination, askedAt, `answers ${status}`);
     if (status === 429) this.#backOff.noteBusy(destination, pauseOf(headers, refusal));
     else this.heardFrom(destination);
-    if (status >= 200 && status < 300) return body;
-    if (status < 200) throw new PeerUnavailable(`${destination}: answers ${status}`);
+    if (status < 300) return body;
     throw new PeerRefused(status, refusal ?? {});
   }
 }
