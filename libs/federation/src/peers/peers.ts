@@ -50,8 +50,6 @@ const MAX_DEPTH = 110;
 /** How long a server may take to begin its answer before it counts as one that does not answer. */
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
-/** Events may nest as deep as everywhere; in an answer they lie a few levels deep. */
-const MAX_DEPTH = 110;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
 /** For how long a server is left alone that asks for it and does not say how long. */
 const BUSY_MS = 5000;
