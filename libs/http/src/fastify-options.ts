@@ -7,8 +7,6 @@ import { errorResponse } from './error-response.js';
 
 /** The most bytes of a JSON body: an event has 65,536 at most, but other bodies (keys, filters, push rules) carry many. */
 const BODY_LIMIT = 1024 * 1024;
-/** Of what other servers send: a transaction has 50 PDUs and 100 EDUs, none of them larger than 65,536 bytes. */
-export const SERVERS_BODY_LIMIT = 10 * 1024 * 1024;
 
 /** How long a connection may idle and a request take to arrive, on every listener. */
 export const CONNECTION_TIMEOUTS = Object.freeze({

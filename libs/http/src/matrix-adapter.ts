@@ -1,9 +1,10 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '#config/config';
+import { bodyLimitOf } from './body-limit.js';
 import { setCorsHeaders } from './cors.js';
 import { MatrixError } from '#kernel/matrix-error';
-import { fastifyOptions, SERVERS_BODY_LIMIT } from './fastify-options.js';
+import { fastifyOptions } from './fastify-options.js';
 import { RawJson } from './raw-json.js';
 import { RouteMethods } from './route-methods.js';
 
@@ -26,7 +27,7 @@ export class MatrixAdapter extends FastifyAdapter {
     fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     fastify.addHook('onRoute', (route) => {
       this.#routes.add(route.url, route.method);
-      if (route.url.startsWith('/_matrix/federation/')) route.bodyLimit = SERVERS_BODY_LIMIT;
+      route.bodyLimit = bodyLimitOf(route.config) ?? route.bodyLimit;
     });
     fastify.addHook('onRequest', (request, reply, done) => {
       setCorsHeaders(reply);

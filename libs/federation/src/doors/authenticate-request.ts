@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { verifyJsonAside } from '#protocol/signing/sign-json';
+import type { ServerKey } from '#rooms/server-keys';
 import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
 import { FederatedServers } from '../peers/federated-servers.js';
@@ -18,6 +19,8 @@ export interface CameRequest extends Pick<ServerRequest, 'method' | 'uri' | 'con
   readonly from: string;
 }
 
+/** So long before it ends a key is asked for again. */
+const RENEWED_MS = 3600_000;
 /** A server signs with one key, or two while it changes them. */
 const MOST_SIGNATURES = 4;
 
@@ -46,10 +49,12 @@ export class AuthenticateRequest {
     const toSign = requestToSign({ method, uri, origin, destination: to, content });
     let holding = 0;
     for (const { keyId, signature } of signatures) {
-      const key = this.#findValid(origin, keyId);
-      if (key === undefined) continue;
+      const known = this.#findValid(origin, keyId);
+      if (known === undefined) continue;
       const signed = { ...toSign, signatures: { [origin]: { [keyId]: signature } } };
-      if (!(await verifyJsonAside(signed, origin, keyId, key))) refuse(`The signature with ${keyId} does not hold`);
+      if (!(await verifyJsonAside(signed, origin, keyId, known.key)))
+        refuse(`The signature with ${keyId} does not hold`);
+      this.#renew(origin, keyId, known);
       holding++;
     }
     if (holding === 0) refuse(`The keys of ${origin} cannot be had, or it has none of this name`);
@@ -87,9 +92,16 @@ export class AuthenticateRequest {
   }
 
   /** Old keys are good for events alone ("Publishing Keys"). */
-  #findValid(origin: ServerName, keyId: string) {
+  #findValid(origin: ServerName, keyId: string): ServerKey | undefined {
     const known = this.keys.find(origin, keyId);
-    return known !== undefined && !known.isOld && known.validUntil >= this.clock.now() ? known.key : undefined;
+    return known !== undefined && !known.isOld && known.validUntil >= this.clock.now() ? known : undefined;
+  }
+
+  /** Before it ends, so that no request waits for it, and none is refused where its keys cannot be had for a while. */
+  #renew(serverName: ServerName, keyId: string, { validUntil }: ServerKey): void {
+    const validAt = this.clock.now() + RENEWED_MS;
+    // An outage of the log is told where the log is watched.
+    if (validUntil < validAt) void this.keys.fetch([{ serverName, keyId, validAt }]).catch(() => {});
   }
 
   #limit(bucket: 'federation' | 'unknown-server', caller: string): void {

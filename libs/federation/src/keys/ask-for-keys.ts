@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
+import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
 import type { WantedKey } from '#rooms/server-keys';
 import type { ServerKeysTold } from '../facts/server-key-facts.js';
@@ -20,6 +21,7 @@ const TIMEOUT_MS = 10_000;
 const MOST_BYTES = 128 * 1024;
 /** A notary is asked for so many servers at once, and may tell each of their keys in a document of its own. */
 const SERVERS_AT_ONCE = 50;
+const QUERIES_AT_ONCE = 8;
 const MOST_BYTES_OF_MANY = 4 * 1024 * 1024;
 const MOST_DOCUMENTS = 500;
 const KEYS_OF_SERVER = 10;
@@ -64,19 +66,14 @@ export class AskForKeys {
     hasSigned: (document: JsonObject) => boolean,
   ): Promise<KeysTold[] | undefined> {
     const queries = this.#queriesFor(wanted);
-    const told: KeysTold[] = [];
+    const slots = new Slots(QUERIES_AT_ONCE);
+    const answers: Promise<KeysTold[] | undefined>[] = [];
     for (let at = 0; at < queries.length; at += SERVERS_AT_ONCE) {
-      const some = queries.slice(at, at + SERVERS_AT_ONCE);
-      const fetched_ts = this.clock.now();
-      for (const document of (await this.#query(notary, Object.fromEntries(some))) ?? []) {
-        const asked = some.find(([name]) => name === document['server_name']);
-        if (asked === undefined || !hasSigned(document)) continue;
-        const [server] = asked;
-        if (typeof readSignedKeys(document, server) === 'string') continue;
-        told.push({ server, told: { fetched_ts, notary, document } });
-      }
+      const some = Object.fromEntries(queries.slice(at, at + SERVERS_AT_ONCE));
+      answers.push(slots.run(() => this.#query(notary, some, hasSigned)));
     }
-    return told;
+    const told = (await Promise.all(answers)).filter((answer) => answer !== undefined);
+    return told.length === 0 ? undefined : told.flat();
   }
 
   #queriesFor(wanted: readonly WantedKey[]): [ServerName, JsonObject][] {
@@ -92,15 +89,25 @@ export class AskForKeys {
     return [...byServer];
   }
 
-  async #query(notary: ServerName, server_keys: JsonObject): Promise<JsonObject[] | undefined> {
+  async #query(
+    notary: ServerName,
+    server_keys: JsonObject,
+    hasSigned: (document: JsonObject) => boolean,
+  ): Promise<KeysTold[] | undefined> {
     const limits = { timeoutMs: 2 * TIMEOUT_MS, maxBytes: MOST_BYTES_OF_MANY };
+    const fetched_ts = this.clock.now();
     try {
       const request = { method: 'POST', path: '/_matrix/key/v2/query', content: { server_keys }, ...limits } as const;
       const { server_keys: documents } = await this.peers.ask(notary, request);
-      return Array.isArray(documents) ? documents.slice(0, MOST_DOCUMENTS).filter(isJsonObject) : [];
+      if (!Array.isArray(documents)) return [];
+      return documents.slice(0, MOST_DOCUMENTS).flatMap((document: JsonValue): KeysTold[] => {
+        if (!isJsonObject(document) || !hasSigned(document)) return [];
+        const server = Object.keys(server_keys).find((name) => name === document['server_name']) as ServerName;
+        const counts = server !== undefined && typeof readSignedKeys(document, server) !== 'string';
+        return counts ? [{ server, told: { fetched_ts, notary, document } }] : [];
+      });
     } catch (error) {
-      this.#outcomeOf(error);
-      return undefined;
+      return this.#outcomeOf(error) === 'refused' ? [] : undefined;
     }
   }
 

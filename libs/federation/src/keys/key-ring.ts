@@ -14,16 +14,19 @@ import type { ServerKeysTold } from '../facts/server-key-facts.js';
 import { SERVER_KEY_ROWS } from '../projections/server-keys.projector.js';
 import type { KnownKeys } from '../receive/known-keys.js';
 import { AskForKeys } from './ask-for-keys.js';
+import { inTime } from '../peers/in-time.js';
 import { OwnKeys } from './own-keys.js';
 import { Pauses } from './pauses.js';
 import { ServerKeyLog } from './server-key-log.js';
 
 /** So many servers are in memory; the views have the others. */
 const SERVERS = 20_000;
-/** So many servers are asked at a time. */
-const AT_ONCE = 32;
 /** Where keys of more servers than this are wanted at once, as for a join, the notaries are asked first: some of them are gone. */
 const MANY = 32;
+/** So many of many are asked at a time. Who asks a few waits for none of these. */
+const AT_ONCE = 64;
+/** Nobody waits longer: what comes later is known for the next time. */
+const LONGEST_MS = 30_000;
 /**
  * Who just told its keys is not asked for others for a minute: anybody can sign with a key that there is not. Who tells nothing of use,
  * or of whom notaries know nothing, is asked ever more rarely; who cannot be reached `Peers` leaves alone.
@@ -68,12 +71,17 @@ export class KeyRing implements ServerKeys {
 
   /**
    * Brings what can be had of these keys into memory: from the views, and where those do not have it, or what is not valid for long
-   * enough, from the servers themselves and from notaries. Never throws for a fault of another server.
+   * enough, from the servers themselves and from notaries; for half a minute at most. Never throws for a fault of another server.
    */
   async fetch(wanted: readonly WantedKey[]): Promise<void> {
     await this.load(serversOf(this.#lacking(wanted)));
-    const isMany = serversOf(this.#lacking(wanted)).length > MANY;
-    if (isMany) await this.#askNotaries(this.#lacking(wanted));
+    const lacking = this.#lacking(wanted);
+    if (lacking.length > 0) await inTime(this.#ask(lacking), LONGEST_MS);
+  }
+
+  async #ask(wanted: readonly WantedKey[]): Promise<void> {
+    const isMany = serversOf(wanted).length > MANY;
+    if (isMany) await inTime(this.#askNotaries(wanted), LONGEST_MS / 2);
     await this.askServers(serversOf(this.#lacking(wanted)));
     if (!isMany) await this.#askNotaries(this.#lacking(wanted));
   }
@@ -95,7 +103,9 @@ export class KeyRing implements ServerKeys {
 
   /** Asks these servers themselves, but those that were just asked or are left alone. */
   async askServers(servers: readonly ServerName[]): Promise<void> {
-    await Promise.all(servers.map((server) => this.#askServer(server)));
+    const ask = (server: ServerName): Promise<void> => this.#askServer(server);
+    const inSlots = (server: ServerName): Promise<void> => this.#slots.run(() => ask(server));
+    await Promise.all(servers.map(servers.length > MANY ? inSlots : ask));
   }
 
   #lacking(wanted: readonly WantedKey[]): WantedKey[] {
@@ -110,7 +120,7 @@ export class KeyRing implements ServerKeys {
   #askServer(server: ServerName): Promise<void> {
     let underWay = this.#underWay.get(server);
     if (underWay === undefined) {
-      underWay = this.#slots.run(() => this.#takeFromServer(server)).finally(() => this.#underWay.delete(server));
+      underWay = this.#takeFromServer(server).finally(() => this.#underWay.delete(server));
       this.#underWay.set(server, underWay);
     }
     return underWay;

@@ -6,6 +6,7 @@ import type { JsonObject } from '#kernel/json';
 import { RateLimits } from '#http/rate-limits';
 import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
+import { inTime } from '../peers/in-time.js';
 import { ServerKeyLog } from '../keys/server-key-log.js';
 import type { KnownKeys } from '../receive/known-keys.js';
 
@@ -51,20 +52,12 @@ export class QueryServerKeysHandler implements IQueryHandler<QueryServerKeys> {
     const known = await this.keys.told(others.map(({ server }) => server));
     const stale = others.filter((one) => this.#isStale(one, known.get(one.server)));
     const asked = stale.slice(0, MOST_ASKED).filter(() => this.limits.take('unknown-server', from) === 0);
-    await this.#ask(asked.map(({ server }) => server));
+    // Those that take longer are known the next time.
+    await inTime(this.keys.askServers(asked.map(({ server }) => server)), LONGEST_MS);
     for (const { server } of asked) known.set(server, await this.log.load(server));
     const documents = others.flatMap(({ server }) => known.get(server)?.told.map(({ document }) => document) ?? []);
     const ours = some.length > others.length ? [this.own.document()] : [];
     return [...ours, ...documents.map((document) => this.own.sign(document))];
-  }
-
-  /** Those that take longer are known the next time. */
-  async #ask(servers: readonly ServerName[]): Promise<void> {
-    if (servers.length === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LONGEST_MS)));
-    await Promise.race([this.keys.askServers(servers), late]);
-    clearTimeout(timer);
   }
 
   #isStale({ validAt }: KeysWanted, known: KnownKeys | undefined): boolean {
