@@ -1,10 +1,10 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { IsArray, IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Min } from 'class-validator';
+import { IsIn, IsOptional, IsString } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
-import { checkDto, JsonBody } from '#http/json-body';
+import { JsonBody } from '#http/json-body';
 import { queryText, type Query as QueryValues, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseRoomAlias, parseRoomId, type RoomId } from '#kernel/ids';
@@ -20,6 +20,7 @@ import { DeleteAlias } from '../commands/delete-alias.js';
 import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
 import { findAlias } from '../queries/find-alias.js';
 import { listPublicRooms } from '../queries/list-public-rooms.js';
+import { NO_ROOMS, readPublicRoomsRequest } from '../queries/public-rooms-request.js';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 
 class AliasDto {
@@ -31,39 +32,6 @@ class ListingDto {
   @IsOptional()
   @IsIn(['public', 'private'])
   visibility?: 'public' | 'private';
-}
-
-class PublicRoomsDto {
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  limit?: number;
-
-  @IsOptional()
-  @IsString()
-  since?: string;
-
-  @IsOptional()
-  @IsObject()
-  filter?: JsonObject;
-
-  @IsOptional()
-  @IsBoolean()
-  include_all_networks?: boolean;
-
-  @IsOptional()
-  @IsString()
-  third_party_instance_id?: string;
-}
-
-class RoomFilterDto {
-  @IsOptional()
-  @IsString()
-  generic_search_term?: string;
-
-  @IsOptional()
-  @IsArray()
-  room_types?: unknown[];
 }
 
 /** Room aliases and the published room directory: client-server API. */
@@ -137,27 +105,10 @@ export class DirectoryController {
   @Post('publicRooms')
   @HttpCode(200)
   @Authenticated()
-  async searchPublicRooms(
-    @Query() query: QueryValues,
-    @JsonBody(PublicRoomsDto) body: PublicRoomsDto,
-  ): Promise<object> {
+  async searchPublicRooms(@Query() query: QueryValues, @JsonBody() body: JsonObject): Promise<object> {
     this.#checkServer(query);
-    const { limit, since, filter = {}, include_all_networks: all = false, third_party_instance_id: network } = body;
-    const { generic_search_term: term, room_types: types } = checkDto(RoomFilterDto, filter);
-    if (types?.some((type) => type !== null && typeof type !== 'string') === true) {
-      throw new MatrixError('M_BAD_JSON', 'filter.room_types: must be a list of strings and nulls');
-    }
-    if (network !== undefined && all) {
-      throw new MatrixError('M_INVALID_PARAM', 'third_party_instance_id: not together with include_all_networks');
-    }
-    // No other network is bridged to this server, so none has a room here.
-    if (network !== undefined) return { chunk: [], total_room_count_estimate: 0 };
-    return listPublicRooms(this.views, {
-      limit,
-      since: since || undefined,
-      term,
-      types: types as (string | null)[] | undefined,
-    });
+    const wanted = readPublicRoomsRequest(body);
+    return wanted === undefined ? NO_ROOMS : listPublicRooms(this.views, wanted);
   }
 
   /** Whether there is a room is told here, by the specification, to anybody: "The room is not known to the server." */

@@ -1,14 +1,16 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, type StreamableFile } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import { queryInteger, type Query as QueryOf, requiredText } from '#http/query';
+import { queryEnum, queryInteger, type Query as QueryOf, requiredText } from '#http/query';
 import { RawJson } from '#http/raw-json';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
 import type { PduEntry } from '#rooms/queries/auth-chain';
 import { serveEvent, type ServingSources } from '#rooms/queries/serve-events';
+import { serveEventByTime } from '#rooms/queries/find-event-by-time';
 import { serveBackfill, serveMissingEvents } from '#rooms/queries/serve-past';
 import { serveAuthChain, serveState } from '#rooms/queries/serve-state';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
@@ -94,6 +96,19 @@ export class EventsController {
     const chain = await serveAuthChain(this.sources, parseRoomId(roomId), origin, parseEventId(eventId));
     const pages = each(chain, ([, text]) => text);
     return this.large.send(origin, inOrder(['{"auth_chain":[', listText(pages), ']}']));
+  }
+
+  @Get('timestamp_to_event/:roomId')
+  async byTime(
+    @Origin() origin: ServerName,
+    @Param('roomId') roomId: string,
+    @Query() query: QueryOf,
+  ): Promise<object> {
+    const time = queryInteger(query, 'ts');
+    const direction = queryEnum(query, 'dir', ['b', 'f']);
+    if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
+    const found = await serveEventByTime(this.sources.views, parseRoomId(roomId), origin, time, direction);
+    return { event_id: found.eventId, origin_server_ts: found.sentAt };
   }
 
   async #sendState(

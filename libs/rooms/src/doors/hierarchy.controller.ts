@@ -7,8 +7,8 @@ import { parseRoomId } from '#kernel/ids';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { formatHierarchyToken, parseHierarchyToken } from '../queries/hierarchy-token.js';
-import { type HierarchyRoom, listHierarchy } from '../queries/list-hierarchy.js';
-import { renderStripped } from '../queries/render-event.js';
+import { hierarchyRoomText } from '../queries/describe-room.js';
+import { listHierarchy } from '../queries/list-hierarchy.js';
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 100;
@@ -43,29 +43,6 @@ export class HierarchyController {
     });
     const last = rooms.at(-1)?.roomId;
     const more = hasMore && last !== undefined ? `,"next_batch":"${formatHierarchyToken({ ...asked, last })}"` : '';
-    return new RawJson(`{"rooms":[${rooms.map(formatRoom).join()}]${more}}`);
+    return new RawJson(`{"rooms":[${rooms.map(hierarchyRoomText).join()}]${more}}`);
   }
-}
-
-/** A room as the specification's `SpaceHierarchyRoomsChunk`, JSON text. */
-function formatRoom({ roomId, summary, joined, children }: HierarchyRoom): string {
-  const chunk = {
-    room_id: roomId,
-    num_joined_members: joined,
-    name: summary.name,
-    topic: summary.topic,
-    avatar_url: summary.avatar_url,
-    canonical_alias: summary.canonical_alias,
-    join_rule: summary.join_rule,
-    room_type: summary.type,
-    world_readable: summary.history_visibility === 'world_readable',
-    guest_can_join: summary.guest_access === 'can_join',
-    allowed_room_ids: summary.allowed_room_ids,
-    encryption: summary.encryption,
-    room_version: summary.version,
-  };
-  const states = children.map(
-    ({ row }) => `${renderStripped(row, roomId).slice(0, -1)},"origin_server_ts":${JSON.stringify(row.header.sentAt)}}`,
-  );
-  return `${JSON.stringify(chunk).slice(0, -1)},"children_state":[${states.join()}]}`;
 }

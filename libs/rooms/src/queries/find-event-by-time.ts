@@ -1,4 +1,4 @@
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { START } from '#kernel/position';
 import type { Range } from '#projections/collection';
@@ -8,6 +8,7 @@ import { depthKey } from '../projections/event-place.js';
 import { TOPOLOGY, type TopologyKey } from '../projections/timeline-collections.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
+import { openToServer } from '../reading/server-reader.js';
 import { placeOfTopology, readRowsAt } from '../reading/event-rows.js';
 
 /** How far events may stand from where their time belongs: clocks differ, and bridges send what is old. */
@@ -29,11 +30,35 @@ export async function findEventByTime(
   direction: 'b' | 'f',
 ): Promise<RowHeader> {
   const { room } = await openRoom(views, roomId, reader, 'events');
-  const fitting = async (headers: readonly RowHeader[]): Promise<RowHeader[]> => {
-    const fits = headers.filter(({ sentAt }) => (direction === 'f' ? sentAt >= time : sentAt <= time));
-    const there = await room.over(fits.map((header) => ({ header })));
-    return fits.filter((header) => there.isShown(header));
-  };
+  return findClosest(views, roomId, { time, direction }, async (headers) => {
+    const there = await room.over(headers.map((header) => ({ header })));
+    return headers.filter((header) => there.isShown(header));
+  });
+}
+
+/** As `findEventByTime`, for another server: server-server API, `GET /timestamp_to_event/{roomId}`. */
+export async function serveEventByTime(
+  views: Views,
+  roomId: RoomId,
+  server: ServerName,
+  time: number,
+  direction: 'b' | 'f',
+): Promise<RowHeader> {
+  const room = await openToServer(views, roomId, server);
+  return findClosest(views, roomId, { time, direction }, async (headers) => {
+    const seen = await room.seenOf(headers);
+    return headers.filter(({ eventId }) => seen.has(eventId));
+  });
+}
+
+async function findClosest(
+  views: Views,
+  roomId: RoomId,
+  { time, direction }: { readonly time: number; readonly direction: 'b' | 'f' },
+  shownOf: (headers: readonly RowHeader[]) => Promise<RowHeader[]>,
+): Promise<RowHeader> {
+  const fitting = (headers: readonly RowHeader[]): Promise<RowHeader[]> =>
+    shownOf(headers.filter(({ sentAt }) => (direction === 'f' ? sentAt >= time : sentAt <= time)));
   const place: TopologyKey = [roomId, depthKey(await firstDepthNotBefore(views, roomId, time)), START];
   const before: Range<TopologyKey> = { before: place, reverse: true };
   const after: Range<TopologyKey> = { from: place };

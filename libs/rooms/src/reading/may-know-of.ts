@@ -1,8 +1,10 @@
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import type { Views } from '#projections/views';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
 import { findMembership } from './find-membership.js';
+import { isLetIn } from './server-reader.js';
+import { findServerStanding, isServerIn } from './server-standing.js';
 
 /** The memberships with which a room is known anyway. */
 const INSIDE: ReadonlySet<string | undefined> = new Set(['join', 'invite', 'knock']);
@@ -18,15 +20,39 @@ export async function mayKnowOf(
   userId: UserId | undefined,
   membership: string | undefined,
 ): Promise<boolean> {
-  if (summary.history_visibility === 'world_readable' || INSIDE.has(membership)) return true;
+  if (INSIDE.has(membership)) return true;
   // Who is banned may neither join nor knock.
-  if (membership === 'ban') return false;
-  const { join_rule: rule, allowed_room_ids: allowed = [] } = summary;
-  const version = findRoomVersion(summary.version);
-  if (rule === 'public') return true;
+  if (membership === 'ban') return summary.history_visibility === 'world_readable';
+  return isOpenTo(summary, async (roomId) => {
+    return userId !== undefined && (await findMembership(views, roomId, userId)) === 'join';
+  });
+}
+
+/** As `mayKnowOf`, of another server: whether one of its users may. Server-server API, `GET /hierarchy/{roomId}`. */
+export async function mayServerKnowOf(
+  views: Pick<Views, 'get' | 'scan'>,
+  roomId: RoomId,
+  summary: RoomSummary,
+  server: ServerName,
+): Promise<boolean> {
+  if (!(await isLetIn(views, roomId, server))) return false;
+  const standing = await findServerStanding(views, roomId, server);
+  return INSIDE.has(standing?.membership) || isOpenTo(summary, (other) => isServerIn(views, other, server));
+}
+
+/** What others may know of a room as well. */
+type KnownOf = Pick<RoomSummary, 'history_visibility' | 'join_rule' | 'allowed_room_ids' | 'version'>;
+
+/** Whether who is not in a room may read it, join it or knock at it. `isIn`: whether they are in another room. */
+export async function isOpenTo(
+  { history_visibility: visibility, join_rule: rule, allowed_room_ids: allowed = [], version: id }: KnownOf,
+  isIn: (roomId: RoomId) => Promise<boolean>,
+): Promise<boolean> {
+  if (visibility === 'world_readable' || rule === 'public') return true;
+  const version = findRoomVersion(id);
   if (rule === 'knock') return version?.knocking === true;
   if (rule === 'knock_restricted') return version?.knockRestrictedJoins === true;
-  if (rule !== 'restricted' || version?.restrictedJoins !== true || userId === undefined) return false;
-  for (const other of allowed) if ((await findMembership(views, other as RoomId, userId)) === 'join') return true;
+  if (rule !== 'restricted' || version?.restrictedJoins !== true) return false;
+  for (const other of allowed) if (await isIn(other as RoomId)) return true;
   return false;
 }
