@@ -4,7 +4,7 @@ import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
 import { ServerAcls } from './acl/server-acls.js';
-import { RoomsHere } from './commands/rooms-here.js';
+import { RoomsHere } from './inbound/rooms-here.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
 import { JoinsController } from './doors/joins.controller.js';
 import { JOINING_PROVIDERS } from './joining/joining-providers.js';

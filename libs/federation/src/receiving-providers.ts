@@ -3,7 +3,7 @@ import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { ServerAcls } from './acl/server-acls.js';
 import { AnsweredTransactions } from './commands/answered-transactions.js';
 import { ReceiveTransactionHandler } from './commands/receive-transaction.js';
-import { RoomsHere } from './commands/rooms-here.js';
+import { RoomsHere } from './inbound/rooms-here.js';
 import { TakePdus } from './commands/take-pdus.js';
 import { EDU_PROVIDERS } from './edus/all-edu-handlers.js';
 import { TakeEdus } from './edus/take-edus.js';

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
+import { PeerRefused } from '#kernel/peer-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { sealEvent } from '#protocol/signing/seal-event';
 import type { PduAccepted } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/server-keys';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
@@ -11,6 +13,7 @@ import { makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo, keysOf } from '#testing/receiving/memory-room';
 import { type ReceivingOptions, ReceivingServer } from '#testing/receiving/receiving-server';
 import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { makeRoomToTell, tellRoom } from '#testing/receiving/told-room';
 import { TellingServer } from '#testing/receiving/telling-server';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
@@ -308,6 +311,37 @@ describe('an event that misses others', () => {
   });
 });
 
+describe('what is sent to a room while a user here joins it', () => {
+  it('waits until that has ended, and is there then', async () => {
+    const here = new ForeignServer('a.example', 1);
+    const author = { serverName: here.name, signingKey: here.signingKey };
+    const keys = keysOf(here, OTHER);
+    const told = await makeRoomToTell(VERSION, OTHER, here, here.user('alice'));
+    home = new RoomCommands(home.views, author, keys);
+    peers = new TellingServer(told.there);
+    const server = await start();
+    server.queue.onApplicationBootstrap();
+    await told.there.receive(told.join.text);
+    const said = await makeOn(told.there, OTHER, { type: 'm.room.message', sender: OTHER.user('alice') });
+    const joining = server.rooms.expect(told.roomId, VERSION, async () => {
+      expect(await server.receive(OTHER.name, '1', [said.text])).toEqual({ [idOf(said)]: {} });
+      await vi.waitFor(() => expect(peers.asked).toEqual([]));
+      return home.execute(tellRoom(told, OTHER));
+    });
+    expect(await joining).toMatchObject({ kind: 'joined' });
+    await vi.waitFor(() => expect(home.facts(told.roomId).at(-1)!.data).toContain(idOf(said)), 5_000);
+    await untilSettled(server);
+  });
+
+  it('is refused where nobody joins it', async () => {
+    const server = await start();
+    const elsewhere = OTHER.create(VERSION, BOB);
+    const { [idOf(elsewhere)]: result } = await server.receive(OTHER.name, '1', [elsewhere.text]);
+    expect(result?.error).toContain('not in that room');
+    expect((await server.log.load()).size).toBe(0);
+  });
+});
+
 describe('what a hostile server tells of a gap', () => {
   it('ends, where it is events that all miss others, without end', async () => {
     const server = await start();
@@ -331,6 +365,47 @@ describe('what a hostile server tells of a gap', () => {
     expect(peers.count('get_missing_events')).toBeLessThanOrEqual(11);
     expect(acceptedIds()).not.toContain(idOf(last));
     expect(home.facts(roomId).length).toBeLessThan(20);
+  });
+
+  it('ends, where it goes round in a circle', async () => {
+    const version = findRoomVersion('1')!;
+    roomId = await home.open({ room_version: '1' });
+    there = new RoomElsewhere(roomId, version, KEYS, OTHER);
+    await there.hear(home);
+    peers = new TellingServer(there);
+    const server = await start();
+    await server.receive(OTHER.name, 'join', [(await there.joins()).text]);
+    const ids = Array.from({ length: 5 }, (_, i) => `$circle${i}:b.example`);
+    const circle = await Promise.all(
+      ids.map((id, i) =>
+        makeOn(there, OTHER, {
+          type: 'm.x',
+          sender: BOB,
+          pdu: { event_id: id, prev_events: [[ids[(i + 1) % 5]!, {}]] },
+        }),
+      ),
+    );
+    peers.otherwise.set('get_missing_events', async () => ({ events: circle.map(({ text }) => JSON.parse(text)) }));
+    for (const what of ['state_ids', 'event']) {
+      peers.otherwise.set(what, async () => {
+        throw new PeerRefused(404, {});
+      });
+    }
+    await server.receive(OTHER.name, '1', [circle[0]!.text]);
+    await vi.waitFor(() => expect(peers.count('state_ids')).toBeGreaterThan(0));
+    expect(peers.count('get_missing_events')).toBeLessThanOrEqual(3);
+    expect(acceptedIds()).not.toContain(ids[0]);
+  });
+
+  it('is refused where it names thousands of parents', async () => {
+    const server = await start();
+    await server.receive(OTHER.name, 'join', [(await there.joins()).text]);
+    const prev = Array.from({ length: 1_000 }, (_, i) => `$${String(i).padStart(43, 'm')}`);
+    const { hashes: _, signatures: __, ...said } = JSON.parse((await there.says('x')).text) as JsonObject;
+    const many = sealEvent({ ...said, prev_events: prev }, VERSION, OTHER.name, OTHER.signingKey);
+    const { [many.eventId]: result } = await server.receive(OTHER.name, '1', [many.json]);
+    expect(result?.error).toBeTruthy();
+    expect(peers.asked).toEqual([]);
   });
 
   it('is dropped where it is of another room, forged, no object, or refers to itself', async () => {

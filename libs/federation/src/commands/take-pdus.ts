@@ -12,7 +12,7 @@ import { ServerAcls } from '../acl/server-acls.js';
 import { idOf } from '../fetching/receive-helped.js';
 import type { PduResult, PduResults } from '../facts/origin-facts.js';
 import { InboundQueue } from '../inbound/inbound-queue.js';
-import { type RoomHere, RoomsHere } from './rooms-here.js';
+import { type RoomHere, RoomsHere } from '../inbound/rooms-here.js';
 
 /** How long a room is waited for, so that one which has much to do holds up no other. */
 const WITHIN_MS = 15_000;

@@ -9,6 +9,7 @@ import { EVENT_FETCHING, type EventFetching, type Settlement } from '../fetching
 import { isOutage } from '../is-outage.js';
 import { Peers } from '../peers/peers.js';
 import { InboundLog } from './inbound-log.js';
+import { RoomsHere } from './rooms-here.js';
 
 /** An event that waits, as the queue of its room has it. Times are by the stopwatch, in milliseconds. */
 interface Entry {
@@ -54,6 +55,7 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly log: InboundLog,
     @Inject(EVENT_FETCHING) private readonly fetching: EventFetching,
+    private readonly rooms: RoomsHere,
     @Inject(Peers) private readonly peers: Pick<Peers, 'onAwake'>,
     @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -61,6 +63,7 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.peers.onAwake((server) => this.#wake(server));
+    this.rooms.onSettled((roomId) => this.#tryAll(roomId));
     void this.#takeUp(0);
     this.#timer = setInterval(() => void this.#takeUp(LEFT_AFTER_MS), SWEEP_MS).unref();
   }
@@ -93,6 +96,12 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
       for (const entry of ofServer) entry.dueAt = 0;
       if (ofServer.length > 0) this.#wakeRoom(roomId);
     }
+  }
+
+  /** A room has come, or never will. */
+  #tryAll(roomId: RoomId): void {
+    for (const entry of this.#rooms.get(roomId)?.entries.values() ?? []) entry.dueAt = 0;
+    this.#wakeRoom(roomId);
   }
 
   /** Takes what the log has and this process does not do: after a start all, else what another one has left. */

@@ -3,6 +3,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { PeerRefused } from '#kernel/peer-errors';
 import type { RemoteJoin, RemoteMembership } from '#rooms/remote-rooms';
+import { RoomsHere } from '../inbound/rooms-here.js';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
 import { askInTurn } from './ask-in-turn.js';
@@ -25,6 +26,7 @@ export class RemoteJoins {
     private readonly members: MemberEvents,
     private readonly rooms: RoomBringing,
     private readonly servers: ServersToAsk,
+    private readonly here: RoomsHere,
   ) {}
 
   /** As `RemoteRooms.join`. */
@@ -37,8 +39,10 @@ export class RemoteJoins {
   async #joinThrough(server: ServerName, { requester, roomId, content }: RemoteMembership) {
     const { version, sealed } = await this.members.make(server, 'join', { ...requester, roomId, content });
     const { eventId, pdu } = sealed;
-    const answer = await this.#send(server, { roomId, eventId }, pdu);
-    return this.rooms.bring({ server, roomId, version, eventId, pdu, answer });
+    return this.here.expect(roomId, version, async () => {
+      const answer = await this.#send(server, { roomId, eventId }, pdu);
+      return this.rooms.bring({ server, roomId, version, eventId, pdu, answer });
+    });
   }
 
   async #send(

@@ -1,7 +1,7 @@
 import type { CommandBus } from '@nestjs/cqrs';
 import { AnsweredTransactions } from '#federation/commands/answered-transactions';
 import { ReceiveTransaction, ReceiveTransactionHandler } from '#federation/commands/receive-transaction';
-import { RoomsHere } from '#federation/commands/rooms-here';
+import { RoomsHere } from '#federation/inbound/rooms-here';
 import { TakePdus } from '#federation/commands/take-pdus';
 import { ServerAcls } from '#federation/acl/server-acls';
 import type { EduHandler } from '#federation/edus/edu-handlers';
@@ -37,6 +37,7 @@ export interface ReceivingOptions {
 export class ReceivingServer {
   readonly queue: InboundQueue;
   readonly log: InboundLog;
+  readonly rooms: RoomsHere;
   readonly backfill: Backfill;
   readonly #handler: ReceiveTransactionHandler;
 
@@ -51,7 +52,7 @@ export class ReceivingServer {
     const clock = { now: () => home.now, elapsed: elapsed ?? (() => systemClock.elapsed()) };
     const bus = { execute: (command: object) => home.execute(command) } as CommandBus; // its other methods are Nest's
     const received = new ReceivedEvents(workers);
-    const rooms = new RoomsHere(views, new OwnMembers(views, author), received);
+    const rooms = (this.rooms = new RoomsHere(views, new OwnMembers(views, author), received));
     const acls = new ServerAcls(views);
     const inRooms = { of: async () => new Set(servers) };
     const ask = new AskServers(peers, inRooms, author, clock);
@@ -59,7 +60,7 @@ export class ReceivingServer {
     const state = new FetchState(bus, ask, helped, received, logger);
     const missing = new MissingEvents(ask, helped, state, received);
     this.log = new InboundLog(store, clock);
-    this.queue = new InboundQueue(this.log, missing, peers, clock, logger);
+    this.queue = new InboundQueue(this.log, missing, rooms, peers, clock, logger);
     this.backfill = new Backfill(ask, helped, missing, received, store, views);
     const pdus = new TakePdus(rooms, acls, bus, this.queue, logger);
     const answered = new AnsweredTransactions(store, clock);

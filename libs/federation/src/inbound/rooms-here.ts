@@ -18,6 +18,7 @@ export interface RoomHere {
 @Injectable()
 export class RoomsHere {
   readonly #expected = new Map<RoomId, RoomVersion>();
+  readonly #listeners = new Set<(roomId: RoomId) => void>();
 
   constructor(
     @Inject(VIEWS) private readonly views: Views,
@@ -48,6 +49,12 @@ export class RoomsHere {
       return await task();
     } finally {
       this.#expected.delete(roomId);
+      for (const listener of this.#listeners) listener(roomId);
     }
+  }
+
+  /** Has a listener told of each room that was expected, whether it has come or not. It must not throw. */
+  onSettled(listener: (roomId: RoomId) => void): void {
+    this.#listeners.add(listener);
   }
 }
