@@ -18,6 +18,7 @@ import { TellingServer } from '#testing/receiving/telling-server';
 import { RoomCommands } from '#testing/room-commands';
 import { RoomViews } from '#testing/room-views';
 import { UncertainEventStore } from '#testing/uncertain-event-store';
+import type { EduHandler } from '#federation/edus/edu-handlers';
 import { INBOUND_STREAM } from '#federation/facts/inbound-facts';
 import { originStream } from '#federation/facts/origin-facts';
 
@@ -112,17 +113,37 @@ describe('a transaction of another server', () => {
     await expect(server.receive(OTHER.name, '1', [], edus)).rejects.toMatchObject({ errcode: 'M_BAD_JSON' });
   });
 
-  it('is answered as before where it comes again, also after a restart and whatever it holds then', async () => {
+  it('is answered as before where it comes again, also after a restart', async () => {
     const join = await there.joins();
     const first = await (await start()).receive(OTHER.name, 'a', [join.text]);
     const facts = log.facts.length;
     const other = await there.says('not taken');
-    expect(await (await start()).receive(OTHER.name, 'a', [other.text])).toEqual(first);
+    expect(await (await start()).receive(OTHER.name, 'a', [join.text])).toEqual(first);
     expect(log.facts).toHaveLength(facts);
     expect(await (await start()).receive(OTHER.name, 'b', [other.text])).toEqual({ [idOf(other)]: {} });
     // Of another server it is another transaction.
     expect(await (await start()).receive(THIRD.name, 'b', [other.text])).toEqual({ [idOf(other)]: {} });
   });
+
+  it.each(['after a restart', 'meanwhile'])(
+    'is taken anew where it comes again with more in it than before, %s: its server heard no answer and added to it',
+    async (when) => {
+      const heard: JsonValue[] = [];
+      const edus: EduHandler[] = [{ type: 'm.heard', receive: async (_, { n }) => void heard.push(n ?? null) }];
+      const [join, hello] = [await there.joins(), await there.says('hello')];
+      const server = await start({ edus });
+      const receiving = server.receive(OTHER.name, 'a', [join.text]);
+      if (when === 'after a restart') await receiving;
+      const later = when === 'after a restart' ? await start({ edus }) : server;
+      const told = { edu_type: 'm.heard', content: { n: 1 } };
+      const both = { [idOf(join)]: {}, [idOf(hello)]: {} };
+      expect(await later.receive(OTHER.name, 'a', [join.text, hello.text])).toEqual(both);
+      expect(await later.receive(OTHER.name, 'a', [join.text, hello.text], [told])).toEqual(both);
+      expect(await later.receive(OTHER.name, 'a', [join.text, hello.text], [told])).toEqual(both);
+      expect(heard).toEqual([1]);
+      expect(acceptedIds()).toEqual(expect.arrayContaining([join, hello].map(idOf)));
+    },
+  );
 
   it('waits for the first where it comes again while that is under way', async () => {
     const server = await start();

@@ -13,6 +13,13 @@ const REMEMBERED = 10_000;
 /** So many facts that others have overtaken stand in a stream at most. */
 const FACTS_PER_TRUNCATION = 16;
 
+/** What a transaction was answered, and how much it held beside what that names. */
+export interface Answered {
+  readonly pdus: PduResults;
+  /** How many there were: none, where only the log remembers it. */
+  readonly edus: number;
+}
+
 /**
  * What transactions of other servers were answered. A server sends one after another, and each again until it is answered: so of each
  * server the last is kept in the log, and some more in memory.
@@ -20,7 +27,7 @@ const FACTS_PER_TRUNCATION = 16;
 @Injectable()
 export class AnsweredTransactions {
   readonly #last: Aggregates<TransactionReceived | undefined>;
-  readonly #remembered = new LruCache<string, PduResults>(REMEMBERED);
+  readonly #remembered = new LruCache<string, Answered>(REMEMBERED);
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
@@ -43,17 +50,17 @@ export class AnsweredTransactions {
   }
 
   /** What a transaction was answered; undefined where it was not, as far as is known. */
-  async find(origin: ServerName, txnId: string): Promise<PduResults | undefined> {
+  async find(origin: ServerName, txnId: string): Promise<Answered | undefined> {
     const remembered = this.#remembered.get(nameOf(origin, txnId));
     if (remembered !== undefined) return remembered;
     const { state: last } = await this.#last.load(originStream(origin));
-    return last?.txn_id === txnId ? last.pdus : undefined;
+    return last?.txn_id === txnId ? { pdus: last.pdus, edus: 0 } : undefined;
   }
 
   /** Notes what a transaction is answered. `isDurable`: also for after a restart, before this settles. */
-  async note(origin: ServerName, txnId: string, pdus: PduResults, isDurable: boolean): Promise<void> {
-    if (isDurable) await this.#keep(origin, { txn_id: txnId, pdus });
-    this.#remembered.set(nameOf(origin, txnId), pdus);
+  async note(origin: ServerName, txnId: string, answered: Answered, isDurable: boolean): Promise<void> {
+    if (isDurable) await this.#keep(origin, { txn_id: txnId, pdus: answered.pdus });
+    this.#remembered.set(nameOf(origin, txnId), answered);
   }
 
   async #keep(origin: ServerName, data: TransactionReceived): Promise<void> {

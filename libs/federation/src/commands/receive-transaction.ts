@@ -15,7 +15,8 @@ const MOST_EDUS = 100;
 /**
  * Receives what another server sends: server-server API, "Transactions". Answers what became of each PDU, by its event id. Once it is
  * answered all of it is in the log: in its room, or as an event that waits for others. The same transaction again is answered as before,
- * with nothing done; while the first is under way it waits for that. One bad PDU or EDU harms no other.
+ * with nothing done; while the first is under way it waits for that. Where it holds more than before it is received anew: Dendrite adds
+ * to a transaction that it heard no answer to, under the same id. One bad PDU or EDU harms no other.
  *
  * Throws M_BAD_JSON for what is no transaction, and as the log and the views where these cannot be reached: then it is to be sent again.
  */
@@ -40,11 +41,13 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
 
   execute(command: ReceiveTransaction): Promise<PduResults> {
     const name = `${command.origin} ${command.txnId}`;
-    let underWay = this.#underWay.get(name);
-    if (underWay === undefined) {
-      underWay = this.#receive(command).finally(() => this.#underWay.delete(name));
-      this.#underWay.set(name, underWay);
-    }
+    const before = this.#underWay.get(name)?.catch(() => {});
+    const underWay = (
+      before === undefined ? this.#receive(command) : before.then(() => this.#receive(command))
+    ).finally(() => {
+      if (this.#underWay.get(name) === underWay) this.#underWay.delete(name);
+    });
+    this.#underWay.set(name, underWay);
     return underWay;
   }
 
@@ -52,10 +55,12 @@ export class ReceiveTransactionHandler implements ICommandHandler<ReceiveTransac
     const pdus = listOf(content, 'pdus', MOST_PDUS);
     const edus = listOf(content, 'edus', MOST_EDUS);
     const before = await this.answered.find(origin, txnId);
-    if (before !== undefined) return before;
+    const holdsMore =
+      before === undefined || pdus.length > Object.keys(before.pdus).length || edus.length > before.edus;
+    if (!holdsMore) return before.pdus;
     const [results] = await Promise.all([this.#takePdus(origin, pdus), this.edus.take(origin, edus)]);
     // Of EDUs alone the same answer is given again: what must not happen twice their handlers see to.
-    await this.answered.note(origin, txnId, results, pdus.length > 0);
+    await this.answered.note(origin, txnId, { pdus: results, edus: edus.length }, pdus.length > 0);
     return results;
   }
 
