@@ -1,7 +1,7 @@
 import type { EventStore, RecordedFact } from '#event-store/event-store';
 import { inTodaysShape } from '#event-store/fact-shapes';
 import { readTold, SERVER_KEYS_PREFIX, serverOfKeys, type ServerKeysTold } from '#federation/facts/server-key-facts';
-import { evolveKnownKeys, type KnownKeys, NO_KEYS } from '#federation/receive/known-keys';
+import { evolveKnownKeys, type KnownKey, NO_KEYS } from '#federation/receive/known-keys';
 import { readSignedKeys } from '#federation/receive/read-key-document';
 import { FACT_SHAPES } from '#processes/fact-shapes';
 import type { PublicKey } from './messages.js';
@@ -10,26 +10,24 @@ import type { PublicKey } from './messages.js';
 export async function keysOfOthers(store: EventStore): Promise<PublicKey[]> {
   const keys: PublicKey[] = [];
   for await (const stream of store.streams({ prefix: SERVER_KEYS_PREFIX })) {
-    let known: KnownKeys = NO_KEYS;
-    const inUseUntil = new Map<string, number>();
+    let known = NO_KEYS;
     for await (const fact of store.readStream(stream)) {
       const told = findTold(fact);
-      if (told === undefined) continue;
-      known = evolveKnownKeys(known, told);
-      for (const [keyId, { public_key: key, valid_until: until, is_old: isOld }] of keysIn(told)) {
-        if (isOld !== true && known.keys[keyId]?.public_key === key) {
-          inUseUntil.set(keyId, Math.max(until, inUseUntil.get(keyId) ?? 0));
-        }
-      }
+      if (told !== undefined) known = evolveKnownKeys(known, told);
     }
-    for (const [keyId, { public_key: key, valid_until: expired }] of Object.entries(known.keys)) {
-      const until = inUseUntil.get(keyId);
-      // What came while it was taken for valid was right by then, also where its server said later that it had ended before.
-      const validity = { until: Math.max(until ?? 0, expired), isOld: until === undefined };
-      keys.push({ server: serverOfKeys(stream), keyId, key, validity });
+    const server = serverOfKeys(stream);
+    for (const [keyId, key] of Object.entries(known.keys)) {
+      keys.push({ server, keyId, key: key.public_key, validity: everTaken(key) });
     }
   }
   return keys;
+}
+
+/** What came while a key was taken for valid was right by then, also where it was said later that it had ended before. */
+function everTaken({ by_server: server, by_notary: notary }: KnownKey): PublicKey['validity'] {
+  const all = [server, notary].filter((told) => told !== undefined);
+  const until = Math.max(...all.flatMap((told) => [told.in_use_until ?? 0, told.expired_ts ?? 0]));
+  return { until, isOld: all.every((told) => told.in_use_until === undefined) };
 }
 
 /** What is wrong with a fact of the keys of another server; undefined where nothing is. Its data is JSON. */
@@ -48,8 +46,4 @@ function findTold(fact: RecordedFact): ServerKeysTold | undefined {
   } catch {
     return undefined;
   }
-}
-
-function keysIn(told: ServerKeysTold): [string, KnownKeys['keys'][string]][] {
-  return Object.entries(evolveKnownKeys(NO_KEYS, told).keys);
 }

@@ -12,7 +12,7 @@ import { parseVerifyKey } from '#protocol/signing/signing-key';
 import type { ServerKey, ServerKeys, WantedKey } from '#rooms/server-keys';
 import type { ServerKeysTold } from '../facts/server-key-facts.js';
 import { SERVER_KEY_ROWS } from '../projections/server-keys.projector.js';
-import type { KnownKeys } from '../receive/known-keys.js';
+import { type KnownKeys, NO_KEYS, validityOf } from '../receive/known-keys.js';
 import { AskForKeys } from './ask-for-keys.js';
 import { inTime } from '../peers/in-time.js';
 import { OwnKeys } from './own-keys.js';
@@ -75,6 +75,8 @@ export class KeyRing implements ServerKeys {
    */
   async fetch(wanted: readonly WantedKey[]): Promise<void> {
     await this.load(serversOf(this.#lacking(wanted)));
+    // Another process may have been told more than this one knows.
+    await Promise.all(serversOf(this.#lacking(wanted)).map((server) => this.#catchUp(server)));
     const lacking = this.#lacking(wanted);
     if (lacking.length > 0) await inTime(this.#ask(lacking), LONGEST_MS);
   }
@@ -86,19 +88,21 @@ export class KeyRing implements ServerKeys {
     if (!isMany) await this.#askNotaries(this.#lacking(wanted));
   }
 
-  /** Brings what the views have of these servers into memory, and asks nobody. */
+  /** Brings what the views have of these servers into memory, of those that are not there, and asks nobody. */
   async load(servers: readonly ServerName[]): Promise<void> {
-    if (servers.length > 0) await this.told(servers);
+    const missing = servers.filter((server) => this.#known.get(server) === undefined);
+    if (missing.length === 0) return;
+    for (const [server, known] of await this.told(missing)) {
+      // What came meanwhile is newer than the views.
+      if (this.#known.get(server) === undefined) this.#learn(server, known);
+    }
   }
 
   /** All that the views have of these servers. */
   async told(servers: readonly ServerName[]): Promise<Map<ServerName, KnownKeys>> {
     const keys = servers.map((name) => [name] as const);
     const rows = await SERVER_KEY_ROWS.getMany(this.views, keys);
-    const told = new Map<ServerName, KnownKeys>();
-    rows.forEach((row, i) => row !== undefined && told.set(servers[i]!, row));
-    for (const [server, known] of told) this.#learn(server, known);
-    return told;
+    return new Map(rows.flatMap((row, i) => (row === undefined ? [] : [[servers[i]!, row]])));
   }
 
   /** Asks these servers themselves, but those that were just asked or are left alone. */
@@ -106,6 +110,11 @@ export class KeyRing implements ServerKeys {
     const ask = (server: ServerName): Promise<void> => this.#askServer(server);
     const inSlots = (server: ServerName): Promise<void> => this.#slots.run(() => ask(server));
     await Promise.all(servers.map(servers.length > MANY ? inSlots : ask));
+  }
+
+  async #catchUp(server: ServerName): Promise<void> {
+    const known = await this.log.load(server);
+    if (known !== NO_KEYS) this.#learn(server, known);
   }
 
   #lacking(wanted: readonly WantedKey[]): WantedKey[] {
@@ -152,8 +161,8 @@ export class KeyRing implements ServerKeys {
     await this.#askServer(notary);
     const hasSigned = (document: JsonObject): boolean =>
       listSigningKeyIds(document, notary).some((keyId) => {
-        const key = this.find(notary, keyId)?.key;
-        return key !== undefined && verifyJson(document, notary, keyId, key);
+        const key = this.find(notary, keyId);
+        return key !== undefined && !key.isOld && verifyJson(document, notary, keyId, key.key);
       });
     const told = await this.asker.ofNotary(notary, asked, hasSigned);
     if (told === undefined) return;
@@ -166,17 +175,15 @@ export class KeyRing implements ServerKeys {
     this.#learn(server, await this.log.keep(server, told));
   }
 
-  /** What was known of a server stays known: the views may be behind. */
   #learn(server: ServerName, { keys }: KnownKeys): void {
-    const known = new Map(this.#known.get(server));
-    for (const [keyId, { public_key: publicKey, valid_until, is_old = false }] of Object.entries(keys)) {
-      const before = known.get(keyId);
-      const isSame = before !== undefined && encodeBase64(before.key.publicKey) === publicKey;
-      const key = isSame ? before.key : parseVerifyKey(publicKey);
-      if (key === undefined) continue;
-      const isNewer =
-        !isSame || (is_old && !before.isOld) || (is_old === before.isOld && valid_until > before.validUntil);
-      if (isNewer) known.set(keyId, { key, validUntil: valid_until, isOld: is_old });
+    const before = this.#known.get(server);
+    const known = new Map<string, ServerKey>();
+    for (const [keyId, one] of Object.entries(keys)) {
+      // Who checks many signatures together knows a key by its object.
+      const same = before?.get(keyId)?.key;
+      const isSame = same !== undefined && encodeBase64(same.publicKey) === one.public_key;
+      const key = isSame ? same : parseVerifyKey(one.public_key);
+      if (key !== undefined) known.set(keyId, { key, ...validityOf(one) });
     }
     this.#known.set(server, known);
   }

@@ -14,7 +14,7 @@ export const SERVER_KEY_ROWS = new Collection<readonly [server: ServerName], Kno
 /** The signing keys of other servers. */
 export const serverKeysProjector: Projector = {
   name: 'server-keys',
-  version: 1,
+  version: 2,
   ...owning(SERVER_KEY_ROWS),
   handles: (type) => Object.hasOwn(SERVER_KEY_SHAPES, type),
   project,

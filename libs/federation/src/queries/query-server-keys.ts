@@ -8,7 +8,7 @@ import { KeyRing } from '../keys/key-ring.js';
 import { OwnKeys } from '../keys/own-keys.js';
 import { inTime } from '../peers/in-time.js';
 import { ServerKeyLog } from '../keys/server-key-log.js';
-import type { KnownKeys } from '../receive/known-keys.js';
+import { type KnownKeys, validityOf } from '../receive/known-keys.js';
 
 /** What is wanted of a server: until when each key, by its id, must be valid, in milliseconds since the epoch. None: all keys, now. */
 export interface KeysWanted {
@@ -63,10 +63,12 @@ export class QueryServerKeysHandler implements IQueryHandler<QueryServerKeys> {
   #isStale({ validAt }: KeysWanted, known: KnownKeys | undefined): boolean {
     const now = this.clock.now();
     const keys = Object.entries(known?.keys ?? {});
-    if (validAt.size === 0) return !keys.some(([, key]) => key.is_old !== true && key.valid_until >= now);
+    if (validAt.size === 0) {
+      return !keys.some(([, key]) => !validityOf(key).isOld && validityOf(key).validUntil >= now);
+    }
     return [...validAt].some(([keyId, at]) => {
       const key = keys.find(([id]) => id === keyId)?.[1];
-      return key === undefined || (key.is_old !== true && key.valid_until < at);
+      return key === undefined || (!validityOf(key).isOld && validityOf(key).validUntil < at);
     });
   }
 }

@@ -1,16 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ServerKey } from '#rooms/server-keys';
 import type { ServerKeysTold } from '../facts/server-key-facts.js';
 import { type PublishedKey, readKeys } from './read-key-document.js';
+
+/** What one told of a key: until when it is in use at the latest, or when it ended; what they say of an end counts more. */
+export interface KeyTold {
+  readonly in_use_until?: number;
+  readonly expired_ts?: number;
+}
 
 /** A key of another server as far as this one knows it. */
 export interface KnownKey {
   /** Base64 without padding. */
   readonly public_key: string;
-  /** As of the rooms' `ServerKey`. */
-  readonly valid_until: number;
-  readonly is_old?: true;
-  /** Only notaries have told it. */
-  readonly by_notary?: true;
+  readonly by_server?: KeyTold;
+  readonly by_notary?: KeyTold;
 }
 
 /** All that is known of the keys of another server. */
@@ -30,8 +34,8 @@ const MOST_KEYS = 200;
 const MOST_DOCUMENTS = 16;
 
 /**
- * What is known once a document was told whose signatures hold. Nothing that was known becomes less: a key is valid for longer, or old
- * from then on; and the first key that had an id keeps it, but that what a server says itself counts more than what notaries say of it.
+ * What is known once a document was told whose signatures hold. Nothing is taken back: a key is valid for longer, or old from then on; and
+ * the first key that had an id keeps it, but that what a server says itself counts more than what notaries say of it.
  */
 export function evolveKnownKeys(known: KnownKeys, told: ServerKeysTold): KnownKeys {
   const document = readKeys(told.document);
@@ -47,27 +51,42 @@ export function evolveKnownKeys(known: KnownKeys, told: ServerKeysTold): KnownKe
   return { keys, told: bestOfEach([...known.told, told]) };
 }
 
+/**
+ * As of the rooms' `ServerKey`. Of what notaries say of a key that its server has told, only that it was in use for longer counts: whoever
+ * makes up a key can sign with it that all others have ended.
+ */
+export function validityOf({ by_server, by_notary }: KnownKey): Pick<ServerKey, 'validUntil' | 'isOld'> {
+  const { expired_ts, in_use_until = 0 } = by_server ?? by_notary ?? {};
+  return expired_ts === undefined
+    ? { validUntil: Math.max(in_use_until, by_notary?.in_use_until ?? 0), isOld: false }
+    : { validUntil: expired_ts, isOld: true };
+}
+
 function keyOf(published: PublishedKey, { fetched_ts, notary }: ServerKeysTold, validUntilTs: number): KnownKey {
-  const { publicKey: public_key, expiredTs } = published;
-  const by = notary === undefined ? {} : { by_notary: true as const };
-  return expiredTs === undefined
-    ? { public_key, valid_until: Math.min(validUntilTs, fetched_ts + LONGEST_MS), ...by }
-    : { public_key, valid_until: expiredTs, is_old: true, ...by };
+  const { publicKey: public_key, expiredTs: expired_ts } = published;
+  const told =
+    expired_ts === undefined ? { in_use_until: Math.min(validUntilTs, fetched_ts + LONGEST_MS) } : { expired_ts };
+  return { public_key, ...(notary === undefined ? { by_server: told } : { by_notary: told }) };
 }
 
 function mergeKey(before: KnownKey | undefined, now: KnownKey): KnownKey {
   if (before === undefined) return now;
   if (before.public_key !== now.public_key) {
-    return before.by_notary === true && now.by_notary !== true ? now : before;
+    return before.by_server === undefined && now.by_server !== undefined ? now : before;
   }
-  const by = before.by_notary === true && now.by_notary === true ? { by_notary: true as const } : {};
   const { public_key } = before;
-  if (before.is_old !== now.is_old) {
-    return { public_key, valid_until: (before.is_old ? before : now).valid_until, is_old: true, ...by };
-  }
-  return before.is_old === true
-    ? { public_key, valid_until: Math.min(before.valid_until, now.valid_until), is_old: true, ...by }
-    : { public_key, valid_until: Math.max(before.valid_until, now.valid_until), ...by };
+  const by_server = mergeTold(before.by_server, now.by_server);
+  const by_notary = mergeTold(before.by_notary, now.by_notary);
+  return { public_key, ...(by_server && { by_server }), ...(by_notary && { by_notary }) };
+}
+
+function mergeTold(before: KeyTold | undefined, now: KeyTold | undefined): KeyTold | undefined {
+  if (before === undefined || now === undefined) return before ?? now;
+  const of = (pick: (...times: number[]) => number, key: keyof KeyTold): KeyTold => {
+    const times = [before[key], now[key]].filter((time) => time !== undefined);
+    return times.length === 0 ? {} : { [key]: pick(...times) };
+  };
+  return { ...of(Math.max, 'in_use_until'), ...of(Math.min, 'expired_ts') };
 }
 
 /** Without those of which every key is in a later one. */
