@@ -22,6 +22,7 @@ import { AskServers } from '#federation/fetching/ask-servers';
 import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { Peers } from '#federation/peers/peers';
+import { PeersProfiles } from '#federation/asking/remote-profiles';
 import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
@@ -134,6 +135,7 @@ function federationCaches(
     'destination-notes': of(DestinationNotes),
     'failed-asks': of(AskServers),
     'left-alone-servers': of(Peers),
+    'remote-profiles': of(PeersProfiles),
     'server-acls': of(ServerAcls),
     'server-key-log': of(ServerKeyLog),
     'servers-in-rooms': of(ServersInRooms),

@@ -5,6 +5,7 @@ import { Aliases } from './aliases.js';
 import { CreateAliasHandler } from './commands/create-alias.js';
 import { DeleteAliasHandler } from './commands/delete-alias.js';
 import { DirectoryController } from './doors/directory.controller.js';
+import { ResolvedAliases } from './resolved-aliases.js';
 import { RoomSummaryController } from './doors/room-summary.controller.js';
 import { DirectoryV1Controller } from './doors/v1/directory-v1.controller.js';
 import { UserDirectoryController } from './doors/user-directory.controller.js';
@@ -14,7 +15,13 @@ import { UserDirectoryController } from './doors/user-directory.controller.js';
 @Module({
   imports: [CqrsModule],
   controllers: [DirectoryController, RoomSummaryController, UserDirectoryController, DirectoryV1Controller],
-  providers: [Aliases, { provide: ALIAS_BOOK, useExisting: Aliases }, CreateAliasHandler, DeleteAliasHandler],
-  exports: [Aliases, ALIAS_BOOK],
+  providers: [
+    Aliases,
+    ResolvedAliases,
+    { provide: ALIAS_BOOK, useExisting: Aliases },
+    CreateAliasHandler,
+    DeleteAliasHandler,
+  ],
+  exports: [Aliases, ALIAS_BOOK, ResolvedAliases],
 })
 export class DirectoryModule {}

@@ -5,6 +5,8 @@ import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
 import { ServerAcls } from './acl/server-acls.js';
 import { RoomsHere } from './inbound/rooms-here.js';
+import { ASKING_PORTS, ASKING_PROVIDERS } from './asking/asking-providers.js';
+import { PeersProfiles } from './asking/remote-profiles.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
 import { JoinsController } from './doors/joins.controller.js';
 import { JOINING_PROVIDERS } from './joining/joining-providers.js';
@@ -41,9 +43,12 @@ import { Peers } from './peers/peers.js';
     ...JOINING_PROVIDERS,
     ...RECEIVING_PROVIDERS,
     ...SENDING_PROVIDERS,
+    ...ASKING_PROVIDERS,
     ...SERVING_PROVIDERS,
   ],
   exports: [
+    ...ASKING_PORTS,
+    PeersProfiles,
     AuthenticateRequest,
     Destinations,
     Discovery,

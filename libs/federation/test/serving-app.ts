@@ -2,10 +2,12 @@ import { Global, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CONFIG, loadConfig } from '#config/config';
+import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
+import { ResolvedAliases } from '#directory/resolved-aliases';
 import { EVENT_STORE } from '#event-store/event-store';
 import { MatrixAdapter } from '#http/matrix-adapter';
 import { CLOCK, systemClock } from '#kernel/clock';
-import { isServerName } from '#kernel/ids';
+import { isServerName, type RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { HttpModule } from '#http/http.module';
 import { createLogger, LOGGER } from '#observability/logger';
@@ -46,6 +48,12 @@ export class ServingApp {
       { provide: LOGGER, useValue: await createLogger('silent') },
       { provide: AuthenticateRequest, useValue: authenticate },
       ServersInRooms,
+      ResolvedAliases,
+      {
+        provide: REMOTE_DIRECTORIES,
+        inject: [ServersInRooms],
+        useFactory: (servers: ServersInRooms) => ({ serversIn: async (room: RoomId) => [...(await servers.of(room))] }),
+      },
     ];
 
     @Global()

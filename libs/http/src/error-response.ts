@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { AppendTooLarge, EventStoreUnavailable, LogDamaged } from '#event-store/event-store-errors';
 import { type Errcode, MatrixError } from '#kernel/matrix-error';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 
 export interface ErrorResponse {
@@ -46,9 +47,27 @@ const TOO_LARGE: ErrorResponse = {
   isBug: false,
 };
 
+const PEER_UNAVAILABLE: ErrorResponse = {
+  status: 502,
+  body: { errcode: 'M_UNKNOWN', error: 'The other server cannot be reached' },
+  isBug: false,
+};
+/** What servers say of a request and of who sent it, which was this server. */
+const OF_REQUESTS: ReadonlySet<string> = new Set([
+  'M_UNAUTHORIZED',
+  'M_UNKNOWN_TOKEN',
+  'M_MISSING_TOKEN',
+  'M_UNRECOGNIZED',
+  'M_USER_LOCKED',
+  'M_USER_SUSPENDED',
+  'M_USER_DEACTIVATED',
+]);
+const MOST_OF_TEXT = 300;
+const MOST_OF_BODY = 4096;
+
 /**
- * What to answer for anything thrown: a MatrixError as it says of itself, a log or views that are away or damaged as 503, a refusal of
- * the framework in the standard shape, and anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
+ * What to answer for anything thrown: a MatrixError as it says of itself, a log or views that are away or damaged as 503, what another
+ * server refused as that server did, one that is away as 502, a refusal of the framework in the standard shape, and anything else as 500 M_UNKNOWN that tells nothing but the id under which the log has it.
  */
 export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof MatrixError) return { status: thrown.status, body: thrown.toBody(), isBug: false };
@@ -56,9 +75,36 @@ export function errorResponse(thrown: unknown, id: string): ErrorResponse {
   if (thrown instanceof ViewsUnavailable) return VIEWS_UNAVAILABLE;
   if (thrown instanceof LogDamaged) return DAMAGED;
   if (thrown instanceof AppendTooLarge) return TOO_LARGE;
+  if (thrown instanceof PeerRefused) return peersRefusal(thrown);
+  if (thrown instanceof PeerUnavailable) return PEER_UNAVAILABLE;
   const status = statusOf(thrown);
   if (status >= 400 && status < 500) return refusal(thrown as Error, status); // Only errors have a status.
   return { status: 500, body: { errcode: 'M_UNKNOWN', error: `Internal error ${id}`.trim() }, isBug: true };
+}
+
+/**
+ * What another server says of our question may not be taken by a client for what we say of its session, or of the path it asked for.
+ * NOTSPEC: how a server hands on what others refuse is nowhere said.
+ */
+function peersRefusal({ status, body }: PeerRefused): ErrorResponse {
+  const { errcode, error } = body;
+  const isOurs = status === 401 || status >= 500 || typeof errcode !== 'string' || OF_REQUESTS.has(errcode);
+  const text = typeof error === 'string' ? error.slice(0, MOST_OF_TEXT) : '';
+  if (isOurs) {
+    const isUnknown = status === 404;
+    const told = `The other server refused: ${text || status}`;
+    return {
+      status: isUnknown ? 404 : 502,
+      body: { errcode: isUnknown ? 'M_NOT_FOUND' : 'M_UNKNOWN', error: told },
+      isBug: false,
+    };
+  }
+  const isShort = JSON.stringify(body).length <= MOST_OF_BODY;
+  return {
+    status,
+    body: { ...(isShort ? body : {}), errcode: errcode.slice(0, MOST_OF_TEXT), error: text },
+    isBug: false,
+  };
 }
 
 function statusOf(thrown: unknown): number {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Global, Module } from '@nestjs/common';
+import { Global, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -71,8 +71,8 @@ export interface RoomsApp {
   close(): Promise<void>;
 }
 
-/** Starts it in a directory of its own. */
-export async function startRoomsApp(): Promise<RoomsApp> {
+/** Starts it in a directory of its own. `others`: what it is given besides, such as what asks other servers. */
+export async function startRoomsApp(others: readonly Exclude<Provider, Type>[] = []): Promise<RoomsApp> {
   const directory = mkdtempSync(join(tmpdir(), 'annals-rooms-'));
   const config = loadConfig({
     ANNALS_SERVER_NAME: TEST_AUTHOR.serverName,
@@ -86,7 +86,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
   const effects: Effect[] = [];
   const projectors = [...roomProjectors(), ...directoryProjectors(), ...accountProjectors, pushRulesProjector];
   const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
-  const ports = [
+  const ports: Exclude<Provider, Type>[] = [
     { provide: CONFIG, useValue: config },
     { provide: CLOCK, useValue: systemClock },
     { provide: SHUTDOWN, useValue: new AbortController().signal },
@@ -98,6 +98,7 @@ export async function startRoomsApp(): Promise<RoomsApp> {
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
     { provide: LOGGER, useValue: await createLogger('silent') },
+    ...others,
   ];
 
   @Global()

@@ -19,7 +19,11 @@ const ALWAYS_THERE: ReadonlySet<string> = new Set(['displayname', 'avatar_url'])
  * user, or any other key, is not there.
  */
 export async function getProfileField(views: Pick<Views, 'get'>, userId: UserId, key: string): Promise<JsonObject> {
-  const profile = JSON.parse(await getProfileText(views, userId)) as JsonObject;
+  return fieldOfProfile(JSON.parse(await getProfileText(views, userId)) as JsonObject, key);
+}
+
+/** As `getProfileField`, of a profile that is at hand. */
+export function fieldOfProfile(profile: JsonObject, key: string): JsonObject {
   const value = Object.hasOwn(profile, key) ? profile[key] : undefined;
   if (value !== undefined) return { [key]: value };
   if (ALWAYS_THERE.has(key)) return {};

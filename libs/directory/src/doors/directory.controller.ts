@@ -1,16 +1,18 @@
-import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Inject, Optional, Param, Post, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsIn, IsOptional, IsString } from 'class-validator';
 import { CONFIG, type Config } from '#config/config';
-import { Authenticated, CurrentRequester } from '#http/authenticated';
+import { Authenticated, CurrentRequester, FindRequester, OptionallyAuthenticated } from '#http/authenticated';
 import { TODAY } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
 import { queryText, type Query as QueryValues, queryInteger } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
-import { parseRoomAlias, parseRoomId, type RoomId } from '#kernel/ids';
+import { RawJson } from '#http/raw-json';
+import { isServerName, parseRoomAlias, parseRoomId, type RoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { VIEWS, type Views } from '#projections/views';
 import { SetRoomListed } from '#rooms/commands/set-room-listed';
 import { checkJoined, isWorldReadable } from '#rooms/reading/open-room';
@@ -18,9 +20,9 @@ import { Aliases } from '../aliases.js';
 import { CreateAlias } from '../commands/create-alias.js';
 import { DeleteAlias } from '../commands/delete-alias.js';
 import { PUBLIC_ROOMS } from '../projections/directory.projector.js';
-import { findAlias } from '../queries/find-alias.js';
-import { listPublicRooms } from '../queries/list-public-rooms.js';
-import { NO_ROOMS, readPublicRoomsRequest } from '../queries/public-rooms-request.js';
+import { listWanted, readPublicRoomsRequest, type WantedRooms } from '../queries/public-rooms-request.js';
+import { REMOTE_DIRECTORIES, type RemoteDirectories } from '../remote-directories.js';
+import { ResolvedAliases } from '../resolved-aliases.js';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 
 class AliasDto {
@@ -43,13 +45,14 @@ export class DirectoryController {
     private readonly aliases: Aliases,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly names: ResolvedAliases,
+    @Optional() @Inject(REMOTE_DIRECTORIES) private readonly others?: RemoteDirectories,
   ) {}
 
   @Get('directory/room/:alias')
   async resolve(@Param('alias') alias: string): Promise<object> {
-    const row = await findAlias(this.views, parseRoomAlias(alias));
-    if (row === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${alias}`);
-    return { room_id: row.room_id, servers: [this.config.serverName] };
+    const { roomId, servers } = await this.names.resolve(parseRoomAlias(alias));
+    return { room_id: roomId, servers };
   }
 
   @Put('directory/room/:alias')
@@ -96,19 +99,22 @@ export class DirectoryController {
     return {};
   }
 
+  /** Who only looks at our own list need not say who they are; for whom another server is asked has to. */
   @Get('publicRooms')
-  publicRooms(@Query() query: QueryValues): Promise<object> {
-    this.#checkServer(query);
-    return listPublicRooms(this.views, { limit: queryInteger(query, 'limit'), since: queryText(query, 'since') });
+  @OptionallyAuthenticated()
+  publicRooms(@FindRequester() requester: Requester | undefined, @Query() query: QueryValues): Promise<object> {
+    const server = this.#readServer(query);
+    if (server !== undefined && requester === undefined) throw new MatrixError('M_MISSING_TOKEN');
+    const request = { limit: queryInteger(query, 'limit'), since: queryText(query, 'since') };
+    return this.#listRooms(server, { request, network: undefined });
   }
 
   @Post('publicRooms')
   @HttpCode(200)
   @Authenticated()
-  async searchPublicRooms(@Query() query: QueryValues, @JsonBody() body: JsonObject): Promise<object> {
-    this.#checkServer(query);
-    const wanted = readPublicRoomsRequest(body);
-    return wanted === undefined ? NO_ROOMS : listPublicRooms(this.views, wanted);
+  searchPublicRooms(@Query() query: QueryValues, @JsonBody() body: JsonObject): Promise<object> {
+    const server = this.#readServer(query);
+    return this.#listRooms(server, readPublicRoomsRequest(body));
   }
 
   /** Whether there is a room is told here, by the specification, to anybody: "The room is not known to the server." */
@@ -118,10 +124,17 @@ export class DirectoryController {
     return roomId;
   }
 
-  /** The directories of other servers are read over federation: M_NOT_FOUND before there is one. */
-  #checkServer(query: QueryValues): void {
+  async #listRooms(server: ServerName | undefined, wanted: WantedRooms): Promise<object> {
+    if (server === undefined) return listWanted(this.views, wanted);
+    if (this.others === undefined) throw new MatrixError('M_NOT_FOUND', 'This server asks no other servers');
+    return new RawJson(canonicalJson(await this.others.listRooms(server, wanted), { lenient: true }));
+  }
+
+  /** The other server whose directory is wanted; undefined for our own. */
+  #readServer(query: QueryValues): ServerName | undefined {
     const server = queryText(query, 'server');
-    if (server === undefined || server === this.config.serverName) return;
-    throw new MatrixError('M_NOT_FOUND', 'This server does not federate: it knows its own directory only');
+    if (server === undefined || server === this.config.serverName) return undefined;
+    if (!isServerName(server)) throw new MatrixError('M_INVALID_PARAM', 'server: not a server name');
+    return server;
   }
 }

@@ -2,7 +2,8 @@ import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Min } from '
 import { checkDto } from '#http/json-body';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { PublicRoomsPage, PublicRoomsRequest } from './list-public-rooms.js';
+import type { Views } from '#projections/views';
+import { listPublicRooms, type PublicRoomsPage, type PublicRoomsRequest } from './list-public-rooms.js';
 
 class PublicRoomsDto {
   @IsOptional()
@@ -37,23 +38,37 @@ class RoomFilterDto {
   room_types?: unknown[];
 }
 
-/** What a network has that is not bridged to this server, so none of its rooms is here. */
-export const NO_ROOMS: PublicRoomsPage = Object.freeze({ chunk: [], total_room_count_estimate: 0 });
+/** What is wanted of a directory. */
+export interface WantedRooms {
+  readonly request: PublicRoomsRequest;
+  /** Rooms of which network that is bridged to the server, or of all; left out: the server's own. */
+  readonly network: Network | undefined;
+}
+
+/** One by its name, or all. */
+export type Network = { readonly id: string } | 'all';
+
+/** What is listed of a network that is not bridged to this server. */
+const NO_ROOMS: PublicRoomsPage = Object.freeze({ chunk: [], total_room_count_estimate: 0 });
 
 /**
- * What is wanted of the directory by the body of `POST /publicRooms`, the same for clients and servers; undefined where that are rooms of
- * another network. Throws M_BAD_JSON, M_INVALID_PARAM.
+ * What is wanted of a directory by the body of `POST /publicRooms`, the same for clients and servers. Throws M_BAD_JSON, M_INVALID_PARAM.
  */
-export function readPublicRoomsRequest(body: JsonObject): PublicRoomsRequest | undefined {
+export function readPublicRoomsRequest(body: JsonObject): WantedRooms {
   const { limit, since, filter = {}, ...networks } = checkDto(PublicRoomsDto, body);
-  const { include_all_networks: all = false, third_party_instance_id: network } = networks;
+  const { include_all_networks: all = false, third_party_instance_id: id } = networks;
   const { generic_search_term: term, room_types: types } = checkDto(RoomFilterDto, filter);
   if (types?.some((type) => type !== null && typeof type !== 'string') === true) {
     throw new MatrixError('M_BAD_JSON', 'filter.room_types: must be a list of strings and nulls');
   }
-  if (network !== undefined && all) {
+  if (id !== undefined && all) {
     throw new MatrixError('M_INVALID_PARAM', 'third_party_instance_id: not together with include_all_networks');
   }
-  if (network !== undefined) return undefined;
-  return { limit, since: since || undefined, term, types: types as (string | null)[] | undefined };
+  const request = { limit, since: since || undefined, term, types: types as (string | null)[] | undefined };
+  return { request, network: id === undefined ? (all ? 'all' : undefined) : { id } };
+}
+
+/** What this server lists of it: it has no network but its own. Throws M_INVALID_PARAM. */
+export async function listWanted(views: Views, { request, network }: WantedRooms): Promise<PublicRoomsPage> {
+  return typeof network === 'object' ? NO_ROOMS : listPublicRooms(views, request);
 }

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Optional, Param, Put } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { TODAY, under, V1 } from '#http/client-paths';
@@ -6,13 +6,15 @@ import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { JsonBody } from '#http/json-body';
 import { RateLimited } from '#http/rate-limited';
 import { RawJson } from '#http/raw-json';
-import { type UserId, parseUserId } from '#kernel/ids';
+import { type UserId, parseUserId, serverNameOf } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { VIEWS, type Views } from '#projections/views';
 import { ChangeProfile } from '../../commands/change-profile.js';
-import { getProfileField, getProfileText } from '../../queries/profile.js';
+import { fieldOfProfile, getProfileField, getProfileText } from '../../queries/profile.js';
+import { REMOTE_PROFILES, type RemoteProfiles } from '../../remote-profiles.js';
 import { checkOwn } from '#http/check-own';
 
 /** Profiles, the same in 2015 and today (client-server API, "Profiles"). Everybody may read them. */
@@ -22,18 +24,25 @@ export class ProfileController {
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    @Optional() @Inject(REMOTE_PROFILES) private readonly others?: RemoteProfiles,
   ) {}
 
   @RateLimited('default')
   @Get(':userId')
   async profile(@Param('userId') userId: string): Promise<RawJson> {
-    return new RawJson(await getProfileText(this.views, this.#parseUser(userId)));
+    const user = this.#parseUser(userId);
+    const elsewhere = await this.#findElsewhere(user);
+    if (elsewhere !== undefined) return exactJson(elsewhere);
+    return new RawJson(await getProfileText(this.views, user));
   }
 
   @RateLimited('default')
   @Get(':userId/:key')
-  async field(@Param('userId') userId: string, @Param('key') key: string): Promise<JsonObject> {
-    return getProfileField(this.views, this.#parseUser(userId), key);
+  async field(@Param('userId') userId: string, @Param('key') key: string): Promise<JsonObject | RawJson> {
+    const user = this.#parseUser(userId);
+    const elsewhere = await this.#findElsewhere(user);
+    if (elsewhere !== undefined) return exactJson(fieldOfProfile(elsewhere, key));
+    return getProfileField(this.views, user, key);
   }
 
   @Authenticated({ guests: true })
@@ -69,9 +78,19 @@ export class ProfileController {
     return {};
   }
 
+  /** The profile of a user of another server; undefined for one of this server. */
+  async #findElsewhere(userId: UserId): Promise<JsonObject | undefined> {
+    return serverNameOf(userId) === this.config.serverName ? undefined : this.others?.find(userId);
+  }
+
   #parseUser(text: string): UserId {
     return parseUserId(text, this.config.serverName);
   }
+}
+
+/** Numbers as they were spelled elsewhere. */
+function exactJson(value: JsonObject): RawJson {
+  return new RawJson(canonicalJson(value, { lenient: true }));
 }
 
 /** Guests have a name and nothing more (module "Guest Access"). Throws M_GUEST_ACCESS_FORBIDDEN. */

@@ -1,7 +1,6 @@
 import { Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
-import { CONFIG, type Config } from '#config/config';
 import { Authenticated, CurrentRequester } from '#http/authenticated';
 import { V1 } from '#http/client-paths';
 import { JsonBody } from '#http/json-body';
@@ -9,13 +8,12 @@ import { readPageParameters } from '#http/pagination';
 import type { Query as QueryValues } from '#http/query';
 import { RateLimited } from '#http/rate-limited';
 import { parseRoomAlias, parseRoomId } from '#kernel/ids';
-import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { CreateAlias } from '../../commands/create-alias.js';
 import { DeleteAlias } from '../../commands/delete-alias.js';
-import { findAlias } from '../../queries/find-alias.js';
 import { listRoomsV1 } from '../../queries/list-rooms-v1.js';
+import { ResolvedAliases } from '../../resolved-aliases.js';
 
 class AliasTarget {
   @IsString()
@@ -29,14 +27,13 @@ export class DirectoryV1Controller {
   constructor(
     private readonly commands: CommandBus,
     @Inject(VIEWS) private readonly views: Views,
-    @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
+    private readonly names: ResolvedAliases,
   ) {}
 
   @Get('directory/room/:alias')
   async resolve(@Param('alias') alias: string): Promise<object> {
-    const row = await findAlias(this.views, parseRoomAlias(alias));
-    if (row === undefined) throw new MatrixError('M_NOT_FOUND', `Unknown room alias: ${alias}`);
-    return { room_id: row.room_id, servers: [this.config.serverName] };
+    const { roomId, servers } = await this.names.resolve(parseRoomAlias(alias));
+    return { room_id: roomId, servers };
   }
 
   @Put('directory/room/:alias')

@@ -1,0 +1,14 @@
+import type { Provider } from '@nestjs/common';
+import { REMOTE_PROFILES } from '#accounts/remote-profiles';
+import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
+import { PeersDirectories } from './remote-directories.js';
+import { PeersProfiles } from './remote-profiles.js';
+
+/** What clients are told of other servers' users and rooms. */
+export const ASKING_PROVIDERS: readonly Provider[] = [
+  PeersProfiles,
+  { provide: REMOTE_DIRECTORIES, useClass: PeersDirectories },
+  { provide: REMOTE_PROFILES, useExisting: PeersProfiles },
+];
+/** Who in other domains is given them. */
+export const ASKING_PORTS: readonly symbol[] = [REMOTE_DIRECTORIES, REMOTE_PROFILES];
