@@ -35,6 +35,8 @@ import { type AuditEntry, auditRoom } from '#rooms/audit/audit-room';
 import { peopleOf } from '#rooms/audit/people';
 import { readRoomFact } from '#rooms/facts/read-room-fact';
 import { ROOM_STREAM_PREFIX, roomIdOfStream } from '#rooms/facts/room-facts';
+import { ELSEWHERE_STREAM_PREFIX } from '#rooms/facts/elsewhere-facts';
+import { membershipProjector } from '#rooms/projections/membership.projector';
 import { THREADS_STREAM_PREFIX } from '#rooms/facts/thread-subscription-facts';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { threadSubscriptionsProjector } from '#rooms/projections/thread-subscriptions.projector';
@@ -71,6 +73,7 @@ function golden(name: string): GoldenFact {
 /** What has to be in a stream before most other facts mean something. */
 const FIRST: readonly (readonly [prefix: string, names: readonly string[]])[] = [
   [THREADS_STREAM_PREFIX, ['thread-subscribed.1']],
+  [ELSEWHERE_STREAM_PREFIX, []],
   ['user-', ['account-registered.1', 'device-added.1', 'push-rule-set.1']],
   ['registration-token-', ['registration-token-created.1']],
   [REMOTE_DEVICES_PREFIX, ['remote-devices-listed.1']],
@@ -108,6 +111,12 @@ async function readStream(store: TodaysEventStore, facts: readonly RecordedFact[
   if (stream.startsWith(THREADS_STREAM_PREFIX)) {
     return project(
       threadSubscriptionsProjector(createRoomFactReader()),
+      facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown })),
+    );
+  }
+  if (stream.startsWith(ELSEWHERE_STREAM_PREFIX)) {
+    return project(
+      membershipProjector(createRoomFactReader()),
       facts.map((fact) => ({ ...fact, data: JSON.parse(fact.data) as unknown })),
     );
   }

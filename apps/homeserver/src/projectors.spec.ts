@@ -204,6 +204,21 @@ describe('the rows of every projector', () => {
       { ...ofDevice('device-keys-set', { device_keys: { keys: {} } }), stream: `device-${CAROL}|E` },
       { ...ofDevice('device-keys-ended', {}), stream: `device-${CAROL}|E` },
     ];
+    const elsewhere = ['invite', 'leave', 'knock'].map((membership, n): StreamFact => {
+      const told = {
+        room_id: '!far:b.example',
+        room_version: '11',
+        membership,
+        event_id: `$far${n}`,
+        origin: 'b.example',
+      };
+      const content = { membership };
+      return {
+        stream: `elsewhere-${BOB}`,
+        type: 'membership-told',
+        data: { ...told, pdu: { ...member, sender: DAVE, state_key: BOB, content }, state: [] },
+      };
+    });
     const crossSigning = [
       bob('cross-signing-keys-set', { master: {}, self_signing: {} }),
       bob('signatures-added', { signatures: [{ user_id: BOB, target: 'B', key_id: 'ed25519:s', signature: 's' }] }),
@@ -290,6 +305,7 @@ describe('the rows of every projector', () => {
       late,
       ...devices,
       ...crossSigning,
+      ...elsewhere,
       ...remotes,
       ...serverKeys,
       ...messages,

@@ -31,6 +31,7 @@ import type { CacheNumbers } from '#kernel/lru-cache';
 import type { LabelledNumber, Metrics } from '#observability/metrics';
 import { PushRules } from '#push/push-rules';
 import { ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { Receiving } from '#rooms/commands/receiving';
 import { ThreadSubscriptions } from '#rooms/commands/thread-subscriptions';
@@ -62,18 +63,16 @@ export function watchCaches(
   const [active, unread, limits] = [of(ActiveUsers), of(UnreadCounts), of(RateLimits)];
   const owners: Readonly<Record<string, { readonly numbers: CacheNumbers }>> = {
     ...federationCaches(of),
+    ...roomCaches(of),
     accounts: of(Accounts),
     aliases: of(Aliases),
     'auth-sessions': of(AuthSessions),
     'cross-signing': of(CrossSigning),
     'device-keys': of(DeviceKeys),
-    'forgotten-rooms': of(ForgetRoomHandler),
     'kept-presence': of(KeptPresence),
     'known-tokens': of(KnownTokens),
     'lazy-members': of(LazyMembers),
-    'merges-in-vain': of(ExtremityMerging),
     'open-rendezvous-sessions': of(OpenRendezvousSessions),
-    'own-members': of(OwnMembers),
     'presence-texts': of(PresenceNews),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
@@ -81,16 +80,12 @@ export function watchCaches(
     'registration-tokens': of(RegistrationTokens),
     'remote-devices': of(RemoteDeviceLists),
     'rendezvous-sessions': of(RendezvousSessions),
-    rooms: of(RoomWorkers),
     'sent-messages': of(SendToDeviceHandler),
     'sliding-connections': of(SlidingConnections),
     'sliding-rooms': of(KnownRooms),
     'stays-before-invitations': of(SeenRooms),
-    'staged-events': of(Receiving),
     'sync-filters': of(SyncFilters),
-    'thread-subscriptions': of(ThreadSubscriptions),
     'timeline-ends': of(SharedRows),
-    'transaction-answers': of(TransactionAnswers),
     'wanted-states': of(WantedStates),
   };
   const list = (): [string, CacheNumbers][] => [
@@ -139,5 +134,20 @@ function federationCaches(
     'server-acls': of(ServerAcls),
     'server-key-log': of(ServerKeyLog),
     'servers-in-rooms': of(ServersInRooms),
+  };
+}
+
+function roomCaches(
+  of: <T>(owner: abstract new (...parameters: never[]) => T) => T,
+): Readonly<Record<string, { readonly numbers: CacheNumbers }>> {
+  return {
+    'forgotten-rooms': of(ForgetRoomHandler),
+    'memberships-elsewhere': of(MembershipsElsewhere),
+    'merges-in-vain': of(ExtremityMerging),
+    'own-members': of(OwnMembers),
+    rooms: of(RoomWorkers),
+    'staged-events': of(Receiving),
+    'thread-subscriptions': of(ThreadSubscriptions),
+    'transaction-answers': of(TransactionAnswers),
   };
 }

@@ -8,7 +8,7 @@ import { RoomsHere } from './inbound/rooms-here.js';
 import { ASKING_PORTS, ASKING_PROVIDERS } from './asking/asking-providers.js';
 import { PeersProfiles } from './asking/remote-profiles.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
-import { JoinsController } from './doors/joins.controller.js';
+import { JOINING_CONTROLLERS } from './doors/joining-controllers.js';
 import { JOINING_PROVIDERS } from './joining/joining-providers.js';
 import { SendTransactionController } from './doors/send-transaction.controller.js';
 import { SigningKeysController } from './doors/signing-keys.controller.js';
@@ -32,7 +32,7 @@ import { Peers } from './peers/peers.js';
   imports: [CqrsModule],
   controllers: [
     DiscoveryController,
-    JoinsController,
+    ...JOINING_CONTROLLERS,
     SendTransactionController,
     SigningKeysController,
     ...SERVING_DOORS,

@@ -16,6 +16,7 @@ import { SERVER_KEY_SHAPES } from '#federation/facts/server-key-facts';
 import { LOG_SHAPES } from '#event-store/log-identity';
 import { EFFECTS_SHAPES } from '#projections/effects/effect-facts';
 import { PUSH_RULE_SHAPES } from '#push/facts/push-rule-facts';
+import { ELSEWHERE_SHAPES } from '#rooms/facts/elsewhere-facts';
 import { ROOM_SHAPES } from '#rooms/facts/room-facts';
 import { THREAD_SUBSCRIPTION_SHAPES } from '#rooms/facts/thread-subscription-facts';
 import { SLIDING_SHAPES } from '#sync/facts/sliding-facts';
@@ -24,6 +25,7 @@ import { SLIDING_SHAPES } from '#sync/facts/sliding-facts';
 export const FACT_SHAPES: FactShapes = {
   ...LOG_SHAPES,
   ...ROOM_SHAPES,
+  ...ELSEWHERE_SHAPES,
   ...ACCOUNT_SHAPES,
   ...REGISTRATION_TOKEN_SHAPES,
   ...PUSH_RULE_SHAPES,

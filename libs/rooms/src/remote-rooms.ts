@@ -1,7 +1,8 @@
-import type { RoomAlias, RoomId, ServerName } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
+import type { EventId, RoomAlias, RoomId, ServerName } from '#kernel/ids';
+import type { JsonObject, JsonValue } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import type { Requester } from '#kernel/requester';
+import type { RoomVersion } from '#protocol/room-versions/room-version';
 
 /** A membership that a user here wants of a room, and that another server must let into it. */
 export interface RemoteMembership {
@@ -20,8 +21,33 @@ export interface RemoteJoin {
   readonly position: Position | undefined;
 }
 
+/** A member event that another server let into a room which is not here. */
+export interface RemoteEvent {
+  readonly eventId: EventId;
+  readonly pdu: JsonObject;
+  /** The server that let it in. */
+  readonly server: ServerName;
+}
+
+/** A user's knock, and what another server told of the room. */
+export interface RemoteKnock extends RemoteEvent {
+  readonly version: RoomVersion;
+  readonly roomState: readonly JsonValue[];
+}
+
+/** An invitation as the server of whom it is for is asked to sign it. */
+export interface InviteToSign {
+  readonly roomId: RoomId;
+  readonly version: RoomVersion;
+  readonly eventId: EventId;
+  readonly pdu: JsonObject;
+  /** The events of the room that the invited may know. */
+  readonly roomState: readonly JsonObject[];
+}
+
 /**
- * What other servers must do for the memberships of users here; federation implements it. They ask several servers in turn,
+ * What other servers must do for the memberships of users here; federation implements it. All but `invite` ask several
+ * servers in turn,
  * and throw what the last of them said that may interest the user: M_FORBIDDEN, M_NOT_FOUND, M_UNABLE_TO_AUTHORISE_JOIN …; where
  * none could be reached, M_UNKNOWN with status 502.
  */
@@ -33,6 +59,12 @@ export interface RemoteRooms {
    * ask.
    */
   join(wish: RemoteMembership): Promise<RemoteJoin | undefined>;
+  /** Knocks at a room that is not here; undefined as `join`. */
+  knock(wish: RemoteMembership): Promise<RemoteKnock | undefined>;
+  /** Declines an invitation to a room that is not here, or takes a knock back; undefined as `join`. */
+  leave(wish: RemoteMembership): Promise<RemoteEvent | undefined>;
+  /** Asks the server of an invited user to take the invitation; answers the event as that signed it. */
+  invite(server: ServerName, invite: InviteToSign): Promise<JsonObject>;
 }
 
 /** Injection token of the RemoteRooms; where there are none, no other server is spoken to. */

@@ -15,12 +15,14 @@ import { CreateRoomHandler } from './commands/create-room.js';
 import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
+import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
 import { JoinRoomHandler } from './commands/join-room.js';
 import { KickUserHandler } from './commands/kick-user.js';
 import { KnockRoomHandler } from './commands/knock-room.js';
 import { LeaveRoomHandler } from './commands/leave-room.js';
 import { MakeMembershipHandler } from './commands/make-membership.js';
+import { MembershipsElsewhere } from './commands/memberships-elsewhere.js';
 import { ReceiveOutliersHandler } from './commands/receive-outliers.js';
 import { ReceivePdusHandler } from './commands/receive-pdus.js';
 import { ReceiveStateHandler } from './commands/receive-state.js';
@@ -35,6 +37,7 @@ import { SetRoomListedHandler } from './commands/set-room-listed.js';
 import { SetStateHandler } from './commands/set-state.js';
 import { SubscribeToThreadHandler } from './commands/subscribe-to-thread.js';
 import { ThreadSubscriptions } from './commands/thread-subscriptions.js';
+import { TakeInviteHandler } from './commands/take-invite.js';
 import { TakeMembershipHandler } from './commands/take-membership.js';
 import { UnbanUserHandler } from './commands/unban-user.js';
 import { UnsubscribeFromThreadHandler } from './commands/unsubscribe-from-thread.js';
@@ -85,8 +88,10 @@ export const ROOM_WRITING: readonly Provider[] = [
   roomWorkers,
   { provide: POLICY, useValue: allowAll },
   ExtremityMerging,
+  InvitationsElsewhere,
   Joining,
   MembershipChanges,
+  MembershipsElsewhere,
   OtherProcesses,
   OwnMembers,
   ReceivedEvents,
@@ -115,6 +120,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   SetStateHandler,
   SettleJoinHandler,
   SubscribeToThreadHandler,
+  TakeInviteHandler,
   TakeMembershipHandler,
   UnbanUserHandler,
   UnsubscribeFromThreadHandler,

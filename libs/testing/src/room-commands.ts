@@ -17,11 +17,13 @@ import { CreateRoom, CreateRoomHandler } from '#rooms/commands/create-room';
 import { DeleteState, DeleteStateHandler } from '#rooms/commands/delete-state';
 import { DropCanonicalAlias, DropCanonicalAliasHandler } from '#rooms/commands/drop-canonical-alias';
 import { ForgetRoom, ForgetRoomHandler } from '#rooms/commands/forget-room';
+import { InvitationsElsewhere } from '#rooms/commands/invite-elsewhere';
 import { InviteUser, InviteUserHandler } from '#rooms/commands/invite-user';
 import { JoinRoom, JoinRoomHandler } from '#rooms/commands/join-room';
 import { KickUser, KickUserHandler } from '#rooms/commands/kick-user';
 import { KnockRoom, KnockRoomHandler } from '#rooms/commands/knock-room';
 import { LeaveRoom, LeaveRoomHandler } from '#rooms/commands/leave-room';
+import { MembershipsElsewhere } from '#rooms/commands/memberships-elsewhere';
 import { ExtremityMerging } from '#rooms/commands/merge-extremities';
 import { ownKey } from '#rooms/commands/own-key';
 import { ReceiveOutliers, ReceiveOutliersHandler } from '#rooms/commands/receive-outliers';
@@ -91,9 +93,11 @@ export class RoomCommands {
     const receiving = new Receiving(workers, keys, policy);
     const joining = new Joining(workers, store, others);
     const merging = new ExtremityMerging(workers, views, author, clock);
-    const members = new MembershipChanges(workers, views);
+    const invitations = new InvitationsElsewhere(workers, views, author);
+    const members = new MembershipChanges(workers, views, invitations);
     const aliases = new Aliases(store, clock, views, config);
     const threads = new ThreadSubscriptions(store, clock, views);
+    const elsewhere = new MembershipsElsewhere(store, clock, views);
     const bus = { execute: (command: object) => this.execute(command) } as CommandBus; // its other methods are Nest's
     this.#handlers = new Map<unknown, ICommandHandler>([
       [AnnounceProfile, new AnnounceProfileHandler(members, views)],
@@ -105,11 +109,11 @@ export class RoomCommands {
       [DeleteState, new DeleteStateHandler(workers, views)],
       [DropCanonicalAlias, new DropCanonicalAliasHandler(workers, views)],
       [ForgetRoom, new ForgetRoomHandler(store, clock, views)],
-      [InviteUser, new InviteUserHandler(members, config)],
-      [JoinRoom, new JoinRoomHandler(workers, members, views, author)],
+      [InviteUser, new InviteUserHandler(members)],
+      [JoinRoom, new JoinRoomHandler(workers, members, elsewhere, views, author)],
       [KickUser, new KickUserHandler(members)],
-      [KnockRoom, new KnockRoomHandler(members)],
-      [LeaveRoom, new LeaveRoomHandler(members)],
+      [KnockRoom, new KnockRoomHandler(members, elsewhere, views, author)],
+      [LeaveRoom, new LeaveRoomHandler(members, elsewhere, clock)],
       [ReceiveOutliers, new ReceiveOutliersHandler(receiving)],
       [ReceivePdus, new ReceivePdusHandler(receiving, merging)],
       [ReceiveRoom, new ReceiveRoomHandler(workers, receiving, joining)],
@@ -118,7 +122,7 @@ export class RoomCommands {
       [RedactEvent, new RedactEventHandler(workers, views)],
       [SendEvent, new SendEventHandler(workers, views)],
       [SetRoomListed, new SetRoomListedHandler(workers, views)],
-      [SetState, new SetStateHandler(workers, views, aliases, author)],
+      [SetState, new SetStateHandler(workers, invitations, views, aliases, author)],
       [SubscribeToThread, new SubscribeToThreadHandler(threads, views)],
       [TakeInRoom, new TakeInRoomHandler(workers, receiving)],
       [UnbanUser, new UnbanUserHandler(members)],

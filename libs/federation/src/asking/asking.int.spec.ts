@@ -7,7 +7,6 @@ import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { FakePeer } from '#testing/fake-peer';
 import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 import { TestPeers } from '#testing/test-peers';
-import type { RemoteJoins } from '../joining/remote-joins.js';
 import { RemoteMemberships } from '../joining/remote-memberships.js';
 import type { ServersInRooms } from '../sending/servers-in-rooms.js';
 import { PeersDirectories } from './remote-directories.js';
@@ -25,11 +24,11 @@ beforeAll(async () => {
   ours = new TestPeers();
   const { peers } = ours;
   const nobodyElse = { of: async () => new Set([peer.name]) } as unknown as ServersInRooms;
-  const noJoins = {} as RemoteJoins; // nobody joins here
+  const unused = {} as never; // nobody comes or goes here
   app = await startRoomsApp([
     { provide: REMOTE_PROFILES, useValue: new PeersProfiles(peers, systemClock) },
     { provide: REMOTE_DIRECTORIES, useValue: new PeersDirectories(peers, nobodyElse) },
-    { provide: REMOTE_ROOMS, useValue: new RemoteMemberships(peers, noJoins) },
+    { provide: REMOTE_ROOMS, useValue: new RemoteMemberships(peers, unused, unused, unused, unused) },
   ]);
   alice = await app.register('alice');
 });

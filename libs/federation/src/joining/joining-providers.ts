@@ -1,8 +1,10 @@
 import type { Provider } from '@nestjs/common';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
+import { InviteHandshakes } from './invite-handshakes.js';
 import { JoinTelling } from './join-telling.js';
 import { MemberEvents } from './member-events.js';
 import { MemberHandshakes } from './member-handshakes.js';
+import { RemoteInvites } from './remote-invites.js';
 import { RemoteJoins } from './remote-joins.js';
 import { RemoteMemberships } from './remote-memberships.js';
 import { RoomBringing } from './room-bringing.js';
@@ -10,9 +12,11 @@ import { ServersToAsk } from './servers-to-ask.js';
 
 /** How users come into rooms of other servers, and those of other servers into rooms that are here. */
 export const JOINING_PROVIDERS: readonly Provider[] = [
+  InviteHandshakes,
   JoinTelling,
   MemberEvents,
   MemberHandshakes,
+  RemoteInvites,
   RemoteJoins,
   { provide: REMOTE_ROOMS, useClass: RemoteMemberships },
   RoomBringing,

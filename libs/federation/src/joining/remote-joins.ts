@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import { PeerRefused } from '#kernel/peer-errors';
 import type { RemoteJoin, RemoteMembership } from '#rooms/remote-rooms';
 import { RoomsHere } from '../inbound/rooms-here.js';
 import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
 import { askInTurn } from './ask-in-turn.js';
-import { isUnknownPath } from './is-unknown-path.js';
 import { type JoinAnswer, readJoinAnswer } from './join-answer.js';
 import { MemberEvents } from './member-events.js';
+import { orV1 } from './or-v1.js';
 import { RoomBringing } from './room-bringing.js';
 import { ServersToAsk } from './servers-to-ask.js';
 
@@ -55,11 +54,11 @@ export class RemoteJoins {
       const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_BYTES, insists: true };
       return this.peers.askBytes(server, { method: 'PUT', path, content, ...bounds });
     };
-    try {
-      return await readJoinAnswer(await send('v2'));
-    } catch (error) {
-      if (!(error instanceof PeerRefused) || !isUnknownPath(error)) throw error;
-      return readJoinAnswer(await send('v1'));
-    }
+    return readJoinAnswer(
+      await orV1(
+        () => send('v2'),
+        () => send('v1'),
+      ),
+    );
   }
 }

@@ -13,7 +13,8 @@ import { TIMELINE } from '../projections/timeline-collections.js';
 import { contextOf } from '../worker/requester-context.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { checkState } from './check-state.js';
+import { checkIsIn, checkState } from './check-state.js';
+import { InvitationsElsewhere } from './invite-elsewhere.js';
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
 
@@ -42,10 +43,16 @@ export class MembershipChanges {
   constructor(
     private readonly workers: RoomWorkers,
     @Inject(VIEWS) private readonly views: Views,
+    /** Of those whose server is asked first. */
+    readonly invitations: InvitationsElsewhere,
   ) {}
 
   async change(requester: Requester, roomId: RoomId, change: MembershipChange): Promise<EventId> {
+    const { target, membership: wanted } = change;
     const content = { ...(await this.contentOf(change)), ...change.content };
+    if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
+      return this.invitations.invite(requester, roomId, target, content);
+    }
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', change.target);
       const membership = before?.content['membership'] as string | undefined;
@@ -107,11 +114,6 @@ export class MembershipChanges {
       ...(reason === undefined ? {} : { reason }),
     };
   }
-}
-
-/** Who is in a room is told those alone who are: who was there once may not ask about the others by trying to remove them. */
-async function checkIsIn(turn: RoomTurn, userId: UserId): Promise<void> {
-  if ((await turn.findMembership(userId)) !== 'join') throw new MatrixError('M_FORBIDDEN', 'You are not in this room');
 }
 
 /** Sends a member event, or answers the same one where it stands already; in both cases only to who may send it. */

@@ -50,3 +50,8 @@ export function checkIsThere(membership: unknown): void {
     throw new MatrixError('M_FORBIDDEN', 'The user is not in the room');
   }
 }
+
+/** Who is in a room is told those alone who are: who was there once may not ask about the others by trying to remove them. */
+export async function checkIsIn(turn: RoomTurn, userId: UserId): Promise<void> {
+  if ((await turn.findMembership(userId)) !== 'join') throw new MatrixError('M_FORBIDDEN', 'You are not in this room');
+}

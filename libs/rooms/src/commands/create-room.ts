@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Inject } from '@nestjs/common';
+import { Inject, Logger } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { AppendTooLarge } from '#event-store/event-store-errors';
 import { CLOCK, type Clock } from '#kernel/clock';
@@ -13,7 +13,7 @@ import { DEFAULT_ROOM_VERSION, findRoomVersion } from '#protocol/room-versions/r
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
 import { decideCreateEvent, type DecidedEvent, EVENT_AUTHOR, type EventAuthor, seal } from '../decide/decide-event.js';
-import { checkIsLocal, checkNewRoom } from '../decide/check-new-room.js';
+import { checkNewRoom } from '../decide/check-new-room.js';
 import { type CreateRoomOptions, createContent, type InitialState, initialStateOf } from '../decide/new-room-events.js';
 import { headBeforeCreate } from '../decide/room-head.js';
 import { bytesInLog, inGroups, MOST_IN_A_WRITE } from '../facts/log-limits.js';
@@ -57,6 +57,7 @@ const MAX_AHEAD_MS = 10_000;
 export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
   /** When the last room began whose id is the hash of its create event, in milliseconds. */
   #begunAt = 0;
+  readonly #log = new Logger('rooms');
 
   constructor(
     private readonly workers: RoomWorkers,
@@ -69,7 +70,6 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
 
   async execute({ requester, options, roomId: chosen, takesSeveralWrites }: CreateRoom): Promise<RoomCreated> {
     const { serverName } = this.author;
-    for (const invited of options.invite ?? []) checkIsLocal(invited, serverName);
     const version = versionOf(options);
     const alias = aliasOf(options, serverName);
     const create = this.#createEvent(requester.userId, options, version, chosen);
@@ -124,12 +124,14 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
   ): Promise<void> {
     const { event, head } = create;
     const members = await this.#members(requester.userId, options);
+    const { invitations } = this.memberships;
+    const [invitedElsewhere, invitedHere] = divide(members.slice(1), ({ userId }) => invitations.isElsewhere(userId));
     const seed = liveRoom(event.roomId, headBeforeCreate(head.version, event));
     let { position } = await this.workers.create(seed, contextOf(requester), async (turn) => {
       turn.accept(create);
       await sendMember(turn, requester.userId, members[0]);
       await sendInitialState(turn, requester.userId, initialState);
-      for (const member of members.slice(1)) await sendMember(turn, requester.userId, member);
+      for (const member of invitedHere) await sendMember(turn, requester.userId, member);
       if (options.visibility === 'public') {
         turn.append('room-listed', { listed: true, by: requester.userId } satisfies RoomListed);
       }
@@ -142,6 +144,19 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     if (position === undefined) return;
     await this.views.whenProcessed(position, MEMBERSHIP_VIEWS);
     await this.memberships.tellNewerProfile(requester, event.roomId, members[0]!.content);
+    await this.#inviteElsewhere(requester, event.roomId, invitedElsewhere);
+  }
+
+  /** The room has begun, and whoever cannot be asked into it now can be later. */
+  async #inviteElsewhere(requester: Requester, roomId: RoomId, members: readonly Member[]): Promise<void> {
+    for (const { userId, content } of members) {
+      try {
+        await this.memberships.invitations.invite(requester, roomId, userId, content);
+      } catch (error) {
+        if (!(error instanceof MatrixError)) throw error;
+        this.#log.warn(`${userId} could not be invited to ${roomId}: ${error.message}`);
+      }
+    }
   }
 
   /** The creator's join and the invitations, with the profiles of their users. */
@@ -156,6 +171,10 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
     }
     return members;
   }
+}
+
+function divide<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 /** As much as one write takes, in each piece. */

@@ -12,6 +12,7 @@ import { RoomWorkers } from '../worker/room-workers.js';
 import { MEMBERSHIP_VIEWS, MembershipChanges, sendMembership } from './change-membership.js';
 import { checkGuestMayJoin } from './guest-access.js';
 import { authorisedJoin, type NotVouched } from './join-authoriser.js';
+import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { redeemThirdPartyInvite, type ThirdPartySigned, thirdPartySignedOf } from './third-party-invite.js';
 
 /**
@@ -45,6 +46,7 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
   constructor(
     private readonly workers: RoomWorkers,
     private readonly memberships: MembershipChanges,
+    private readonly elsewhere: MembershipsElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
     @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
@@ -58,7 +60,8 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
     const joinElsewhere = async (): Promise<RemoteJoin | undefined> => {
       // Whether the room welcomes guests is not known here.
       if (requester.isGuest === true) return undefined;
-      return this.others?.join({ requester, roomId, content, servers: via });
+      const place = await this.elsewhere.find(requester.userId, roomId);
+      return this.others?.join({ requester, roomId, content, servers: [...via, ...(place?.servers ?? [])] });
     };
     const isHere = await isServerIn(this.views, roomId, this.author.serverName);
     const joined =

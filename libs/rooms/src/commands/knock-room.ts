@@ -1,34 +1,77 @@
+import { Inject, Optional } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomId } from '#kernel/ids';
+import type { RoomId, ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
-import { MembershipChanges } from './change-membership.js';
+import { VIEWS, type Views } from '#projections/views';
+import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
+import { isServerIn } from '../reading/server-standing.js';
+import { REMOTE_ROOMS, type RemoteRooms } from '../remote-rooms.js';
+import { contextOf } from '../worker/requester-context.js';
+import { MembershipChanges, type MembershipChange } from './change-membership.js';
+import { MembershipsElsewhere } from './memberships-elsewhere.js';
+import { readStrippedState } from './read-stripped-state.js';
 
 /**
- * Asks to be invited: client-server API, "Knocking on rooms". Throws M_FORBIDDEN (the join rule does not allow it, or the
- * user is in the room or banned from it).
+ * Asks to be invited: client-server API, "Knocking on rooms". Where nobody of this server is in the room, another server is asked.
+ * Throws M_FORBIDDEN (the join rule does not allow it, or the user is in the room or banned from it), and as `RemoteRooms`.
  */
 export class KnockRoom {
   constructor(
     readonly requester: Requester,
     readonly roomId: RoomId,
     readonly reason?: string,
+    /** Servers that may be in the room, as the client says. */
+    readonly via: readonly ServerName[] = [],
   ) {}
 }
 
 @CommandHandler(KnockRoom)
 export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
-  constructor(private readonly memberships: MembershipChanges) {}
+  constructor(
+    private readonly memberships: MembershipChanges,
+    private readonly elsewhere: MembershipsElsewhere,
+    @Inject(VIEWS) private readonly views: Views,
+    @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
+    @Optional() @Inject(REMOTE_ROOMS) private readonly others?: RemoteRooms,
+  ) {}
 
-  async execute({ requester, roomId, reason }: KnockRoom): Promise<{ roomId: RoomId }> {
-    await this.memberships.change(requester, roomId, {
+  async execute({ requester, roomId, reason, via }: KnockRoom): Promise<{ roomId: RoomId }> {
+    const change: MembershipChange = {
       target: requester.userId,
       membership: 'knock',
       reason,
-      check(before) {
-        if (before === 'invite') throw new MatrixError('M_FORBIDDEN', 'You are invited to this room already');
-      },
-    });
+      check: checkIsNotInvited,
+    };
+    const isHere = await isServerIn(this.views, roomId, this.author.serverName);
+    if (isHere || !(await this.#knockElsewhere(requester, roomId, change, via))) {
+      await this.memberships.change(requester, roomId, change);
+    }
     return { roomId };
   }
+
+  /** Answers whether there was a server to ask. */
+  async #knockElsewhere(
+    requester: Requester,
+    roomId: RoomId,
+    change: MembershipChange,
+    via: readonly ServerName[],
+  ): Promise<boolean> {
+    const { userId } = requester;
+    const place = await this.elsewhere.find(userId, roomId);
+    checkIsNotInvited(place?.membership);
+    const content = await this.memberships.contentOf(change);
+    const servers = [...via, ...(place?.servers ?? [])];
+    const knock = await this.others?.knock({ requester, roomId, content, servers });
+    if (knock === undefined) return false;
+    const { eventId, server, pdu, version } = knock;
+    const told = { room_id: roomId, room_version: version.id, membership: 'knock', event_id: eventId } as const;
+    const state = readStrippedState(knock.roomState, { roomId, version });
+    await this.elsewhere.tell(userId, { ...told, origin: server, pdu, state }, contextOf(requester));
+    return true;
+  }
+}
+
+function checkIsNotInvited(before: string | undefined): void {
+  if (before === 'invite') throw new MatrixError('M_FORBIDDEN', 'You are invited to this room already');
 }

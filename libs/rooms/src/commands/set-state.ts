@@ -6,7 +6,6 @@ import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { ALIAS_BOOK, type AliasBook } from '../alias-book.js';
-import { checkIsLocal } from '../decide/check-new-room.js';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
@@ -17,6 +16,7 @@ import { checkAliases } from './check-aliases.js';
 import { findRelationRefusal } from './check-relation.js';
 import { checkDeletesSomething, checkIsThere, checkState, checkStateKey, type StateDraft } from './check-state.js';
 import { checkGuestMayJoin } from './guest-access.js';
+import { InvitationsElsewhere } from './invite-elsewhere.js';
 import { authorisedJoin } from './join-authoriser.js';
 import type { EventSent } from './transaction.js';
 
@@ -40,6 +40,7 @@ export class SetState {
 export class SetStateHandler implements ICommandHandler<SetState> {
   constructor(
     private readonly workers: RoomWorkers,
+    private readonly invitations: InvitationsElsewhere,
     @Inject(VIEWS) private readonly views: Views,
     @Inject(ALIAS_BOOK) private readonly aliases: AliasBook,
     @Inject(EVENT_AUTHOR) private readonly author: EventAuthor,
@@ -50,7 +51,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     const { userId: sender } = requester;
     const { serverName: ours } = this.author;
     const isMember = type === 'm.room.member';
-    if (isMember && content['membership'] === 'invite') checkIsLocal(stateKey as UserId, ours);
+    if (isMember && content['membership'] === 'invite' && this.invitations.isElsewhere(stateKey as UserId)) {
+      return { eventId: await this.invitations.invite(requester, roomId, stateKey as UserId, content) };
+    }
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {

@@ -90,8 +90,8 @@ export class MembershipController {
     @Query() query: QueryOf,
     @JsonBody(ReasonDto, MAYBE_EMPTY) { reason }: ReasonDto,
   ): Promise<object> {
-    const { roomId } = await this.rooms.find(idOrAlias, query);
-    await this.commands.execute(new KnockRoom(requester, roomId, reason));
+    const { roomId, via } = await this.rooms.find(idOrAlias, query);
+    await this.commands.execute(new KnockRoom(requester, roomId, reason, via));
     return { room_id: roomId };
   }
 

@@ -7,6 +7,8 @@ import type { Position } from '#kernel/position';
 import { asJson, asMark, Collection, owning } from '#projections/collection';
 import type { OwnRows, Projector } from '#projections/projector';
 import type { RoomForgotten } from '../facts/room-facts.js';
+import { type MembershipTold, userIdOfElsewhere } from '../facts/elsewhere-facts.js';
+import { ELSEWHERE, elsewhereRowOf } from './elsewhere-rows.js';
 import { currentMembersOf, type CurrentStateEvent, type RoomFactReader } from './room-fact-reader.js';
 import { contentOf } from '../facts/pdu-fields.js';
 import { SERVER_LOG, ServerChanges } from './server-log.js';
@@ -30,6 +32,8 @@ export interface UserRoomRow {
   readonly sender: UserId;
   /** The user was in the room before. Only of who is not in it. */
   readonly was_in?: true;
+  /** The room is not here: others, or the user, say what the user is in it (`ELSEWHERE`). */
+  readonly elsewhere?: true;
   /** The user wants to hear of it no more. Only beside `leave` and `ban`. */
   readonly forgotten?: true;
   /** The user forgot the room and has not joined it since: what was there before is closed to them, invited again or not. */
@@ -41,6 +45,8 @@ export interface MembershipLogRow {
   readonly membership: string;
   /** Where the user's last stay up to here ended: the first change to anything else after a join. */
   readonly left?: Position;
+  /** It was told of a room that was not here: no event of the room, as far as it is here, says so. */
+  readonly elsewhere?: true;
 }
 
 /** How many members a room has, and the position of the last change. */
@@ -66,8 +72,8 @@ export const USER_ROOMS = new Collection<readonly [userId: UserId, roomId: RoomI
   says: 'membership, event, sender, whether forgotten',
   codec: {
     // One order of keys, whatever happened before: a rebuilt row must be the same text.
-    encode: ({ membership, event_id, pos, sender, was_in, forgotten, closed }) =>
-      JSON.stringify({ membership, event_id, pos, sender, was_in, forgotten, closed }),
+    encode: ({ membership, event_id, pos, sender, was_in, elsewhere, forgotten, closed }) =>
+      JSON.stringify({ membership, event_id, pos, sender, was_in, elsewhere, forgotten, closed }),
     decode: asJson<UserRoomRow>().decode,
   },
 });
@@ -87,16 +93,18 @@ export const ROOM_COUNTS = new Collection<readonly [roomId: RoomId], RoomCounts>
   codec: asJson(),
 });
 
+const HANDLED = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-forgotten', 'membership-told']);
+
 /** Who is what in which room, from each side, when it changed, and which servers are in it by that. */
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
-    version: 4,
-    ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS, SERVER_LOG),
-    handles: (type) =>
-      type === 'pdu-accepted' || type === 'state-taken' || type === 'pdu-redacted' || type === 'room-forgotten',
+    version: 5,
+    ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS, SERVER_LOG, ELSEWHERE),
+    handles: (type) => HANDLED.has(type),
     project(fact, rows) {
       if (fact.type === 'room-forgotten') return forget(fact, rows);
+      if (fact.type === 'membership-told') return takeTold(fact, rows);
       if (fact.type === 'pdu-redacted') return redactMember(reader, fact, rows);
       const accepted = reader.findStateChange(fact);
       if (accepted === undefined) return undefined;
@@ -148,10 +156,11 @@ function applyMember(
   // The membership before comes from the log of memberships and not from the row of now, which may already be this fact's
   // or a later one's when facts are applied again.
   const last = change.replaces === undefined ? undefined : lastBefore(roomId, userId, position, rows);
-  return whenThere(last, (before) => {
+  return whenThere(last, (log) => {
+    const before = log?.inRoom;
     const prev = before?.membership;
     const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
-    if (prev !== membership) {
+    if (log?.any?.membership !== membership) {
       MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left });
     }
     return whenThere(USER_ROOMS.get(rows, [userId, roomId]), (current) => {
@@ -196,15 +205,50 @@ function putMember(
   });
 }
 
-function lastBefore(
-  roomId: RoomId,
-  userId: UserId,
-  position: Position,
-  rows: OwnRows,
-): Answer<MembershipLogRow | undefined> {
+/** What a user was last before a position, and what the room's own events had made of them. */
+interface LastBefore {
+  readonly any: MembershipLogRow | undefined;
+  readonly inRoom: MembershipLogRow | undefined;
+}
+
+/** So many memberships are looked at that were told of a room which is not here, for one that the room tells itself. */
+const TOLD_AT_ONCE = 100;
+
+function lastBefore(roomId: RoomId, userId: UserId, position: Position, rows: OwnRows, limit = 1): Answer<LastBefore> {
   const before = [roomId, userId, position] as const;
-  const found = MEMBERSHIP_LOG.scan(rows, { prefix: [roomId, userId], before, reverse: true, limit: 1 });
-  return whenThere(found, ([last]) => last?.value);
+  const found = MEMBERSHIP_LOG.scan(rows, { prefix: [roomId, userId], before, reverse: true, limit });
+  return whenThere(found, (entries) => {
+    const inRoom = entries.find(({ value }) => value.elsewhere !== true)?.value;
+    const mayHaveMore = inRoom === undefined && entries.length === limit && limit < TOLD_AT_ONCE;
+    if (mayHaveMore) return lastBefore(roomId, userId, position, rows, TOLD_AT_ONCE);
+    return { any: entries[0]?.value, inRoom };
+  });
+}
+
+/** Of a room that is here, with the user in it, its own events alone say what the user is. */
+async function takeTold(fact: RecordedFact, rows: OwnRows): Promise<void> {
+  const { position } = fact;
+  const userId = userIdOfElsewhere(fact.stream);
+  const told = JSON.parse(fact.data) as MembershipTold;
+  const { room_id: roomId, membership } = told;
+  const current = await USER_ROOMS.get(rows, [userId, roomId]);
+  if (current !== undefined && (current.pos > position || current.membership === 'join')) return;
+  const { any: before } = await lastBefore(roomId, userId, position, rows);
+  if (before?.membership !== membership) {
+    MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left: before?.left, elsewhere: true });
+  }
+  const away = membership === 'leave' || membership === 'ban';
+  ELSEWHERE.put(rows, [userId, roomId, position], elsewhereRowOf(fact, told));
+  USER_ROOMS.put(rows, [userId, roomId], {
+    membership,
+    event_id: told.event_id,
+    pos: position,
+    sender: told.pdu['sender'] as UserId,
+    was_in: current?.was_in,
+    elsewhere: true,
+    forgotten: away ? current?.forgotten : undefined,
+    closed: current?.closed,
+  });
 }
 
 function memberRow(position: Position, eventId: EventId, pdu: JsonObject, content: JsonObject): MemberRow {

@@ -2,6 +2,7 @@ import type { EventMatcher } from '#accounts/filters/event-matcher';
 import { type Place, type Position, START } from '#kernel/position';
 import { boundAfter, boundUpTo } from '#read-models/place-bounds';
 import type { Range } from '#projections/collection';
+import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { TIMELINE, type TimelineKey } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { passesFilter } from '#rooms/queries/event-filter';
@@ -20,17 +21,19 @@ export class RoomCursor {
   #rows: TimelineRow[] = [];
   #index = 0;
   #isAtEnd = false;
+  #hasRead = false;
   #lower: Pick<Range<TimelineKey>, 'after' | 'from'>;
   #upper: Pick<Range<TimelineKey>, 'before' | 'to'>;
 
   constructor(
     /** Who reads, over this stretch. */
     readonly room: RoomReader,
-    { after, upTo }: Stretch,
+    private readonly stretch: Stretch,
     private readonly reverse: boolean,
     /** Which of the events are wanted; all unless told. */
     private readonly wanted?: EventMatcher,
   ) {
+    const { after, upTo } = stretch;
     this.#lower = boundAfter([room.roomId], after);
     this.#upper = boundUpTo([room.roomId], upTo);
   }
@@ -66,13 +69,25 @@ export class RoomCursor {
       reverse: this.reverse,
       limit: PAGE,
     });
-    this.#rows = page.map(({ value }) => parseRow(value));
+    const isElsewhere = page.length === 0 && !this.#hasRead && !this.room.isIn;
+    this.#rows = isElsewhere ? await this.#readElsewhere() : page.map(({ value }) => parseRow(value));
+    this.#hasRead = true;
     this.#index = 0;
     this.#isAtEnd = page.length < PAGE;
     const last: TimelineKey | undefined = page.at(-1)?.key;
     if (last === undefined) return;
     if (this.reverse) this.#upper = { before: last };
     else this.#lower = { after: last };
+  }
+
+  /** What the reader became in a room that is not here: a few events at most. */
+  async #readElsewhere(): Promise<TimelineRow[]> {
+    const { views, roomId, reader } = this.room;
+    const { after, upTo } = this.stretch;
+    const prefix = [reader.userId, roomId] as const;
+    const bounds = { ...boundAfter(prefix, after), ...boundUpTo(prefix, upTo) };
+    const found = await ELSEWHERE.scan(views, { prefix, ...bounds, reverse: this.reverse, limit: PAGE });
+    return found.map(({ value }) => parseRow(value.member));
   }
 }
 

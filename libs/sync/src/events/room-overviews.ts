@@ -17,6 +17,7 @@ import { filterRows, passesFilter } from '#rooms/queries/event-filter';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import type { SyncFilter } from '../filters/sync-filter.js';
 import { pickFieldsOfAll } from '../parts/pick-fields.js';
+import { findElsewhere } from '../streams/membership-over.js';
 import { RecentRows } from '../parts/recent-rows.js';
 import { formatAccountData } from '../parts/room-sections.js';
 import { readWindow } from '../parts/timeline-window.js';
@@ -93,9 +94,10 @@ export class RoomOverviews {
     const { roomId, reader, now: standing } = room;
     // Who knocked may be invited since, by somebody whom they ignore.
     const isOver = standing !== undefined && standing.membership !== membership;
-    const [row] = isOver
+    const [here] = isOver
       ? await findStateRowsAt(this.views, roomId, [[MEMBER, reader.userId]], { before: standing.since })
       : await findStateRows(this.views, roomId, [[MEMBER, reader.userId]]);
+    const row = here ?? (await findElsewhere(room, isOver ? standing.since : undefined));
     if (row === undefined || room.ignores(row.header)) return undefined;
     const [event] = await renderForEventStream([row], { room, now: this.clock.now() }, form);
     const members = [

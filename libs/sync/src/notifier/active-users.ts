@@ -221,6 +221,9 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         this.wakeRoom(roomId);
         return;
       }
+      case 'elsewhere':
+        this.#setMembership(touch.member, touch.roomId, position);
+        return;
       case 'redaction':
         this.recent.redactions.note(touch.roomId, touch.eventId, position);
         return;

@@ -17,6 +17,7 @@ import {
   type StateChange,
 } from '#rooms/facts/room-facts';
 import { headerTextOf, isOfThePast } from '#rooms/facts/fact-text';
+import { ELSEWHERE_STREAM_PREFIX, type MembershipTold, userIdOfElsewhere } from '#rooms/facts/elsewhere-facts';
 import { THREADS_STREAM_PREFIX, userIdOfThreads } from '#rooms/facts/thread-subscription-facts';
 import { createRoomFactReader, currentMembersOf } from '#rooms/projections/room-fact-reader';
 
@@ -40,6 +41,7 @@ export type Touch =
       readonly roomId: RoomId;
       readonly hears: 'room' | 'user' | 'nobody';
     }
+  | { readonly kind: 'elsewhere'; readonly roomId: RoomId; readonly member: MembershipTouch }
   | { readonly kind: 'messages'; readonly userIds: ReadonlySet<UserId> }
   | { readonly kind: 'forgotten'; readonly userId: UserId; readonly roomId: RoomId; readonly hears: 'nobody' }
   | {
@@ -77,6 +79,7 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
     return isSaidAgain(fact) ? { ...touch, hears: 'nobody' } : touch;
   }
   if (stream.startsWith(THREADS_STREAM_PREFIX)) return { kind: 'user', userId: userIdOfThreads(stream), hears: 'user' };
+  if (stream.startsWith(ELSEWHERE_STREAM_PREFIX)) return touchOfElsewhere(fact);
   if (stream.startsWith(SENT_STREAM_PREFIX)) return { kind: 'messages', userIds: usersIn(fact) };
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
     return { kind: 'user', userId: userIdOfRemoteDevices(stream), hears: 'nobody', keys: keyChangeOf(fact) };
@@ -97,6 +100,13 @@ function touchOfUser(fact: RecordedFact, userId: UserId): Extract<Touch, { userI
     return { kind: 'forgotten', hears: 'nobody', userId, roomId: (JSON.parse(fact.data) as RoomForgotten).room_id };
   }
   return { kind: 'user', userId, hears: 'user', keys: keyChangeOf(fact) };
+}
+
+function touchOfElsewhere({ stream, type, data }: RecordedFact): Touch | undefined {
+  if (type !== 'membership-told') return undefined;
+  const { room_id: roomId, membership, pdu } = JSON.parse(data) as MembershipTold;
+  const member = { userId: userIdOfElsewhere(stream), membership, sender: pdu['sender'] as UserId };
+  return { kind: 'elsewhere', roomId, member };
 }
 
 function membersOf(

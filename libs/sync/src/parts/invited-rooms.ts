@@ -1,21 +1,12 @@
-import type { UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import type { Position } from '#kernel/position';
-import type { TimelineRow } from '#rooms/projections/timeline-row';
+import { POTENTIAL_MEMBERS_STATE } from '#rooms/facts/potential-members-state';
+import { ELSEWHERE, type ElsewhereRow } from '#rooms/projections/elsewhere-rows';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRowsAt } from '#rooms/queries/past-state';
 import { renderStripped } from '#rooms/queries/render-event';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { withholdErased } from '#rooms/reading/withhold-erased';
-
-/** What a potential member is told of a room: client-server API, "Stripped state". */
-const TOLD = [
-  'm.room.create',
-  'm.room.name',
-  'm.room.avatar',
-  'm.room.topic',
-  'm.room.join_rules',
-  'm.room.canonical_alias',
-  'm.room.encryption',
-];
 
 const MEMBER = 'm.room.member';
 
@@ -34,7 +25,9 @@ export interface StrippedRoom {
 export async function readStrippedRoom(room: RoomReader, at: Position): Promise<StrippedRoom> {
   const { views, roomId } = room;
   const { userId } = room.reader;
-  const keys = [...TOLD.map((type) => [type, ''] as const), [MEMBER, userId] as const];
+  const elsewhere = await ELSEWHERE.get(views, [userId, roomId, at]);
+  if (elsewhere !== undefined) return strippedOf(elsewhere, roomId);
+  const keys = [...POTENTIAL_MEMBERS_STATE.map((type) => [type, ''] as const), [MEMBER, userId] as const];
   const rows = await findStateRowsAt(views, roomId, keys, at);
   const member = rows.pop();
   const sender = member?.header.sender;
@@ -43,4 +36,10 @@ export async function readStrippedRoom(room: RoomReader, at: Position): Promise<
   const told = [...rows, inviter, member].filter((row): row is TimelineRow => row !== undefined);
   const served = await withholdErased(await room.over(told), told);
   return { sender, events: served.map((row) => renderStripped(row, roomId)) };
+}
+
+/** Of a room that is not here: what its servers told. */
+function strippedOf({ member, state }: ElsewhereRow, roomId: RoomId): StrippedRoom {
+  const row = parseRow(member);
+  return { sender: row.header.sender, events: [...state, renderStripped(row, roomId)] };
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountData } from '#accounts/queries/account-data';
 import { type Position, START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
+import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
 import { TIMELINE } from '#rooms/projections/timeline-collections';
 import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
@@ -128,7 +129,14 @@ export class LeftRooms {
       this.views,
       positions.map((position) => [room.roomId, position]),
     );
-    const rows = texts.flatMap((text) => (text === undefined ? [] : [parseRow(text)]));
+    const elsewhere = await ELSEWHERE.getMany(
+      this.views,
+      positions.map((position) => [room.reader.userId, room.roomId, position]),
+    );
+    const rows = positions.flatMap((_, i) => {
+      const text = texts[i] ?? elsewhere[i]?.member;
+      return text === undefined ? [] : [parseRow(text)];
+    });
     return rows.filter(({ header }) => room.isOwnMembership(header) && !room.ignores(header));
   }
 }

@@ -1,5 +1,8 @@
 import type { Position } from '#kernel/position';
 import { START } from '#kernel/position';
+import { ELSEWHERE } from '#rooms/projections/elsewhere-rows';
+import { USER_ROOMS } from '#rooms/projections/membership.projector';
+import { parseRow, type TimelineRow } from '#rooms/projections/timeline-row';
 import { findStateRow, MEMBER } from '#rooms/queries/state-rows';
 import type { RoomReader } from '#rooms/reading/room-reader';
 import { findStanding, listStandings, type Standing } from '#rooms/reading/standing';
@@ -74,11 +77,26 @@ export async function membershipBefore(
 export async function toldMembership(room: RoomReader, membership: string): Promise<string | undefined> {
   const { views, roomId, reader, now } = room;
   if (membership !== 'invite') return membership;
-  const row = await findStateRow(views, roomId, MEMBER, reader.userId);
+  const row = (await findElsewhere(room)) ?? (await findStateRow(views, roomId, MEMBER, reader.userId));
   if (row === undefined || !room.ignores(row.header)) return membership;
   const before = now && (await standingBefore(room, now))?.membership;
   // Where the room forked an invitation may take the place of a join: they are not in it any more.
   return before === 'join' ? 'leave' : before;
+}
+
+/**
+ * The member event of somebody in a room that is not here, the last one or the last before a place; undefined where the room's own events
+ * say what they are.
+ */
+export async function findElsewhere(
+  { views, roomId, reader }: RoomReader,
+  before?: Position,
+): Promise<TimelineRow | undefined> {
+  const { userId } = reader;
+  if ((await USER_ROOMS.get(views, [userId, roomId]))?.elsewhere !== true) return undefined;
+  const bound = before === undefined ? {} : ({ before: [userId, roomId, before] } as const);
+  const [last] = await ELSEWHERE.scan(views, { prefix: [userId, roomId], ...bound, reverse: true, limit: 1 });
+  return last && parseRow(last.value.member);
 }
 
 async function standingBefore({ views, roomId, reader }: RoomReader, last: Standing): Promise<Standing | undefined> {

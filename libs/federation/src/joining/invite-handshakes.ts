@@ -1,0 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { type InviteTaken, TakeInvite } from '#rooms/commands/take-invite';
+import { KeyRing } from '../keys/key-ring.js';
+
+/** Our side of invitations by which users here are asked into rooms of other servers. */
+@Injectable()
+export class InviteHandshakes {
+  constructor(
+    private readonly bus: CommandBus,
+    private readonly keys: KeyRing,
+  ) {}
+
+  /** The event with our signature, as `TakeInvite`; keys that lack are fetched. Throws M_INVALID_PARAM too where there are none. */
+  async take(command: TakeInvite): Promise<JsonObject> {
+    const take = (): Promise<InviteTaken> => this.bus.execute<TakeInvite, InviteTaken>(command);
+    let taken = await take();
+    if ('wantedKeys' in taken) {
+      await this.keys.fetch(taken.wantedKeys);
+      taken = await take();
+    }
+    if ('pdu' in taken) return taken.pdu;
+    throw new MatrixError('M_INVALID_PARAM', 'The key that signed the event is not known');
+  }
+}
