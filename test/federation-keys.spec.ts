@@ -3,6 +3,7 @@ import { TestAuthority } from '#testing/test-authority';
 import { annals } from './support/annals.js';
 import { FederatingAnnals } from './support/federation/federating-annals.js';
 import type { OtherServer } from './support/federation/other-server.js';
+import { DENDRITE, startDendrite } from './support/federation/dendrite.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
 import type { Spoken } from './support/homeserver.js';
 
@@ -79,26 +80,31 @@ describe('a notary of ours', () => {
   });
 });
 
-describe.skipIf(SYNAPSE === undefined)('with Synapse', () => {
-  let synapse: OtherServer;
-  beforeAll(async () => void (synapse = await startSynapse(authority)));
-  afterAll(() => synapse?.remove());
+describe.each([
+  ['Synapse', SYNAPSE, startSynapse],
+  ['Dendrite', DENDRITE, startDendrite],
+] as const)('with %s', (name, program, start) => {
+  if (program === undefined) return it.skip('nothing is tried: it is not installed', () => {});
+  let theirs: OtherServer;
+  beforeAll(async () => void (theirs = await start(authority)));
+  afterAll(() => theirs?.remove());
 
-  it('our keys are believed, the old ones too, and passed on', async () => {
+  // Dendrite is a notary only where it is asked by its name, and tests ask by its address.
+  it.skipIf(name === 'Dendrite')('our keys are believed, the old ones too, and passed on', async () => {
     const document = await publishedBy(other);
     const [keyId = ''] = idsOf(document.verify_keys);
-    const [told, ...more] = await asked(synapse, other.name, keyId);
+    const [told, ...more] = await asked(theirs, other.name, keyId);
     expect(more).toEqual([]);
     expect(told).toMatchObject({ verify_keys: document.verify_keys, old_verify_keys: document.old_verify_keys });
   });
 
   it('its keys are believed, and answered for once it is gone', async () => {
-    const document = await publishedBy(synapse);
+    const document = await publishedBy(theirs);
     const [keyId = ''] = idsOf(document.verify_keys);
-    const [fresh] = await asked(ours, synapse.name, keyId);
-    await synapse.end();
-    const [later] = await asked(ours, synapse.name, keyId);
+    const [fresh] = await asked(ours, theirs.name, keyId);
+    await theirs.end();
+    const [later] = await asked(ours, theirs.name, keyId);
     for (const told of [fresh, later]) expect(told?.verify_keys).toEqual(document.verify_keys);
-    await synapse.start();
+    await theirs.start();
   });
 });

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RateLimits } from '#http/rate-limits';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { verifyJsonAside } from '#protocol/signing/sign-json';
 import type { ServerKey } from '#rooms/server-keys';
@@ -12,11 +13,18 @@ import { Peers } from '../peers/peers.js';
 import { parseXMatrix, requestToSign, type ServerRequest, type XMatrix } from '../peers/signed-request.js';
 
 /** A request as it came. */
-export interface CameRequest extends Pick<ServerRequest, 'method' | 'uri' | 'content'> {
+export interface CameRequest extends Pick<ServerRequest, 'method' | 'uri'> {
+  /** Parses the body: for a server that can be known at all. */
+  readonly readContent: () => JsonObject | undefined;
   /** All headers `Authorization`, in their order. */
   readonly authorization: readonly string[];
   /** Where it came from: an address. */
   readonly from: string;
+}
+
+/** A signature, and the key that it should hold under. */
+interface CheckableSignature extends Pick<XMatrix, 'keyId' | 'signature'> {
+  readonly known: ServerKey;
 }
 
 /** So long before it ends a key is asked for again. */
@@ -37,27 +45,23 @@ export class AuthenticateRequest {
   ) {}
 
   /**
-   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED,
-   * M_FORBIDDEN where the operator does not let this one speak to it, and M_LIMIT_EXCEEDED where the server, or an address with servers that nobody knows, asks too often.
+   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED;
+   * M_FORBIDDEN where the operator does not let this one speak to it; M_LIMIT_EXCEEDED where the server, or an address with servers that
+   * nobody knows, asks too often; and what `readContent` throws.
    */
-  async originOf(request: CameRequest): Promise<ServerName> {
-    const signatures = this.#read(request.authorization);
+  async originOf({ method, uri, readContent, authorization, from }: CameRequest): Promise<ServerName> {
+    const signatures = this.#read(authorization);
     const [{ origin, destination }] = signatures;
-    await this.#fetchKeys(signatures, request.from);
-    const { method, uri, content } = request;
+    const checkable = await this.#findKeys(signatures, from);
+    if (checkable.length === 0) refuse(`The keys of ${origin} cannot be had, or it has none of this name`);
     const to = destination === undefined ? undefined : this.own.serverName;
-    const toSign = requestToSign({ method, uri, origin, destination: to, content });
-    let holding = 0;
-    for (const { keyId, signature } of signatures) {
-      const known = this.#findValid(origin, keyId);
-      if (known === undefined) continue;
+    const toSign = requestToSign({ method, uri, origin, destination: to, content: readContent() });
+    for (const { keyId, signature, known } of checkable) {
       const signed = { ...toSign, signatures: { [origin]: { [keyId]: signature } } };
-      if (!(await verifyJsonAside(signed, origin, keyId, known.key)))
-        refuse(`The signature with ${keyId} does not hold`);
+      const holds = await verifyJsonAside(signed, origin, keyId, known.key);
+      if (!holds) refuse(`The signature with ${keyId} does not hold`);
       this.#renew(origin, keyId, known);
-      holding++;
     }
-    if (holding === 0) refuse(`The keys of ${origin} cannot be had, or it has none of this name`);
     this.peers.heardFrom(origin);
     this.#limit('federation', origin);
     return origin;
@@ -80,15 +84,21 @@ export class AuthenticateRequest {
     return signatures;
   }
 
-  async #fetchKeys(signatures: readonly XMatrix[], from: string): Promise<void> {
-    const [{ origin }] = signatures as readonly [XMatrix];
-    const isKnown = (): boolean => signatures.some(({ keyId }) => this.#findValid(origin, keyId) !== undefined);
-    if (isKnown()) return;
-    await this.keys.load([origin]);
-    if (isKnown()) return;
-    this.#limit('unknown-server', from);
-    const validAt = this.clock.now();
-    await this.keys.fetch(signatures.map(({ keyId }) => ({ serverName: origin, keyId, validAt })));
+  /** Those of the signatures whose keys are valid now, once these were asked for where none is known. */
+  async #findKeys(signatures: readonly [XMatrix, ...XMatrix[]], from: string): Promise<CheckableSignature[]> {
+    const [{ origin }] = signatures;
+    const find = (): CheckableSignature[] =>
+      signatures.flatMap(({ keyId, signature }) => {
+        const known = this.#findValid(origin, keyId);
+        return known === undefined ? [] : [{ keyId, signature, known }];
+      });
+    if (find().length === 0) await this.keys.load([origin]);
+    if (find().length === 0) {
+      this.#limit('unknown-server', from);
+      const validAt = this.clock.now();
+      await this.keys.fetch(signatures.map(({ keyId }) => ({ serverName: origin, keyId, validAt })));
+    }
+    return find();
   }
 
   /** Old keys are good for events alone ("Publishing Keys"). */

@@ -239,6 +239,7 @@ describe('a door for other servers', () => {
     expect(await bad('{"a":1,"a":1}')).toMatchObject({ status: 400, body: { errcode: 'M_BAD_JSON' } });
     expect(await bad('[]')).toMatchObject({ status: 400, body: { errcode: 'M_BAD_JSON' } });
     expect(await bad('{')).toMatchObject({ status: 400, body: { errcode: 'M_NOT_JSON' } });
+    expect(await send('PUT', PATH, [], '{')).toMatchObject(refused);
     expect(await bad(`${'['.repeat(5_000)}${']'.repeat(5_000)}`)).toMatchObject({ status: 400 });
   });
 

@@ -33,9 +33,10 @@ export class ServerGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (request.peer !== undefined) return true;
     const { method, url: uri, ip: from } = request;
-    const content = readContent(request);
     const authorization = headersOf(request, 'authorization');
-    const origin = await this.authenticate.originOf({ method, uri, content, authorization, from });
+    let content: JsonObject | undefined;
+    const read = (): JsonObject | undefined => (content = readContent(request));
+    const origin = await this.authenticate.originOf({ method, uri, authorization, from, readContent: read });
     request.peer = { origin, content };
     return true;
   }
