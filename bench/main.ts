@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { benchDevices } from './devices.js';
 import { benchEventStoreServer } from './event-store-server.js';
+import { benchFederation } from './federation.js';
 import { type Figure, tableOf } from './figures.js';
 import { benchInitialSync } from './initial-sync.js';
 import { benchJoining } from './joining.js';
@@ -20,6 +21,7 @@ const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
 const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   send: benchSend,
   receive: benchReceive,
+  federation: benchFederation,
   joins: benchJoins,
   joining: benchJoining,
   sync: benchInitialSync,

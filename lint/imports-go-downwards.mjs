@@ -62,7 +62,7 @@ const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/te
 /** A server of another make that ours speaks to, and who vouches for servers: none of our server's code. */
 const STAND_IN = /^#testing\/(kurrentdb-stand-in\/|test-authority$)/;
 /** Events of other servers, and a room in memory that receives them. */
-const FOREIGN_EVENTS = /^#testing\/receiving\//;
+const FOREIGN_EVENTS = /^#testing\/(receiving\/|fake-peer$)/;
 
 const layerOf = (library) => LAYERS.findIndex((names) => names.includes(library));
 

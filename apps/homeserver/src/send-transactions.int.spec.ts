@@ -5,16 +5,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RoomId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
-import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
-import type { Pdu } from '#protocol/room-event';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
-import { sealEvent } from '#protocol/signing/seal-event';
 import { FakePeer, PEER_AUTHORITY, type PeerRoute } from '#testing/fake-peer';
 import { TEST_AUTHOR } from '#testing/local-room';
 import type { ForeignPdu } from '#testing/receiving/foreign-server';
+import { joinFromPeer } from '#testing/receiving/join-from-peer';
 import { keysKnownTo } from '#testing/receiving/memory-room';
-import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { TellingServer } from '#testing/receiving/telling-server';
 import { WholeServer } from '../test/whole-server.js';
 
@@ -53,20 +51,9 @@ afterAll(async () => {
 
 /** Bob of the peer joins, so that the peer has the room too; from then on it tells of it what it is asked. */
 async function joinThere(): Promise<void> {
-  const bob = peer.server.user('bob');
-  const ask = (method: 'GET' | 'PUT', path: string, content?: JsonObject) =>
-    peer.ask(server.origin, { destination: DESTINATION, method, path: `/_matrix/federation${path}`, content });
-  const { body: made } = await ask('GET', `/v1/make_join/${roomId}/${bob}?ver=11`);
-  const template = made['event'] as Pdu;
-  const sealed = sealEvent(template, VERSION, peer.name, peer.server.signingKey);
-  const { body } = await ask('PUT', `/v2/send_join/${roomId}/${sealed.eventId}`, parsed(sealed.json));
-  there = new RoomElsewhere(roomId, VERSION, keysKnownTo(TEST_AUTHOR, peer.server), peer.server);
-  const known = new Map<string, Pdu>();
-  for (const list of ['auth_chain', 'state'] as const) {
-    for (const pdu of body[list] as Pdu[]) known.set(canonicalJson(pdu), pdu);
-  }
-  const before = [...known.values()].toSorted((a, b) => Number(a['depth']) - Number(b['depth']));
-  for (const pdu of [...before, body['event'] as Pdu]) await there.receive(canonicalJson(pdu));
+  const keys = keysKnownTo(TEST_AUTHOR, peer.server);
+  const room = { origin: server.origin, destination: DESTINATION, roomId, version: VERSION, keys };
+  there = await joinFromPeer(peer, room);
   telling = new TellingServer(there);
   const route: PeerRoute = async ({ method, path, content }) => ({
     body: await telling.ask(peer.name, { method: method as 'GET', path, content }),
