@@ -20,8 +20,8 @@ let ours: FederatingAnnals;
 let other: FederatingAnnals;
 
 beforeAll(async () => {
-  ours = await FederatingAnnals.begin(authority, { ANNALS_FEDERATION_NOTARIES: 'off' });
-  other = await FederatingAnnals.begin(authority, { ANNALS_FEDERATION_NOTARIES: 'off' });
+  ours = await FederatingAnnals.begin(authority);
+  other = await FederatingAnnals.begin(authority);
 });
 afterAll(async () => {
   await ours.remove();

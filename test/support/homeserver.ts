@@ -64,6 +64,8 @@ export class Homeserver implements Spoken {
       ANNALS_REGISTRATION: 'open',
       ANNALS_RATE_LIMITS: 'off',
       ANNALS_LOG: 'warn',
+      // Nobody outside is asked for anything.
+      ANNALS_FEDERATION_NOTARIES: 'off',
       // On a server that others use too, each has streams of its own.
       ANNALS_EVENT_STORE_NAMESPACE: `e2e-${basename(this.directory)
         .replace(/[^A-Za-z0-9]/g, '-')

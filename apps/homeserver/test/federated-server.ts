@@ -48,6 +48,7 @@ export class FederatedServer {
       ANNALS_LISTEN: '127.0.0.1:0',
       ANNALS_FEDERATION_LISTEN: `127.0.0.1:${port}`,
       ANNALS_FEDERATION_ALLOW_PRIVATE: 'true',
+      ANNALS_FEDERATION_NOTARIES: 'off',
       ANNALS_TLS_CERT: file('tls.crt', certificate),
       ANNALS_TLS_KEY: file('tls.key', key),
       ANNALS_TLS_CA: file('ca.crt', AUTHORITY.certificate),

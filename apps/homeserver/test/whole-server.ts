@@ -57,6 +57,7 @@ export class WholeServer {
       ANNALS_RATE_LIMITS: 'off',
       ANNALS_REGISTRATION_SHARED_SECRET: 'a shared secret',
       ANNALS_DATA_DIR: directory,
+      ANNALS_FEDERATION_NOTARIES: 'off',
       // What a test names as a server is none, and nothing is to be asked for outside of this process.
       ANNALS_FEDERATION_DENY: '*',
       ...settings,

@@ -34,7 +34,7 @@ export class TestPeers {
     this.outgoing = new Outgoing({ ca: PEER_AUTHORITY.certificate, allowPrivate: true, connectMs: 10_000, ...options });
     const none: ResolveSrv = () => Promise.reject(Object.assign(new Error('none'), { code: 'ENOTFOUND' }));
     this.discovery = new Discovery(this.outgoing, stopwatch, resolveSrv ?? none);
-    this.config = loadConfig({ ANNALS_SERVER_NAME: serverName, ...settings });
+    this.config = loadConfig({ ANNALS_SERVER_NAME: serverName, ANNALS_FEDERATION_NOTARIES: 'off', ...settings });
     const servers = new FederatedServers(this.config);
     this.peers = new Peers(this.config, signingKey, stopwatch, servers, this.discovery, this.outgoing);
   }

@@ -60,7 +60,7 @@ export class AuthenticateRequest {
       const signed = { ...toSign, signatures: { [origin]: { [keyId]: signature } } };
       const holds = await verifyJsonAside(signed, origin, keyId, known.key);
       if (!holds) refuse(`The signature with ${keyId} does not hold`);
-      this.#renew(origin, keyId, known);
+      this.#renew(origin, known);
     }
     this.peers.heardFrom(origin);
     this.#limit('federation', origin);
@@ -108,10 +108,9 @@ export class AuthenticateRequest {
   }
 
   /** Before it ends, so that no request waits for it, and none is refused where its keys cannot be had for a while. */
-  #renew(serverName: ServerName, keyId: string, { validUntil }: ServerKey): void {
-    const validAt = this.clock.now() + RENEWED_MS;
+  #renew(origin: ServerName, { validUntil }: ServerKey): void {
     // An outage of the log is told where the log is watched.
-    if (validUntil < validAt) void this.keys.fetch([{ serverName, keyId, validAt }]).catch(() => {});
+    if (validUntil < this.clock.now() + RENEWED_MS) void this.keys.askServers([origin]).catch(() => {});
   }
 
   #limit(bucket: 'federation' | 'unknown-server', caller: string): void {

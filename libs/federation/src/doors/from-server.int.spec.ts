@@ -65,7 +65,7 @@ let app: NestFastifyApplication;
 let at: string;
 
 async function start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
-  ours = new TestPeers({ settings: { ANNALS_FEDERATION_NOTARIES: 'off', ANNALS_RATE_LIMITS: 'off', ...settings } });
+  ours = new TestPeers({ settings: { ANNALS_RATE_LIMITS: 'off', ...settings } });
   keys = await TestKeys.start(ours);
   const given = [
     { provide: CONFIG, useValue: ours.config },
