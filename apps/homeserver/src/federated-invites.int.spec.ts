@@ -130,7 +130,7 @@ describe('invitations between two servers', { timeout: 60_000 }, () => {
     expect(types).toEqual(expect.arrayContaining(['m.room.create', 'm.room.name', 'm.room.member']));
     await bob.ok('POST', `/rooms/${inPath(roomId)}/leave`, {});
     expect(await membershipOf(alice, roomId, bob.userId)).toBe('leave');
-    expect((await bob.ok('GET', '/sync?timeout=0')).rooms.knock).not.toHaveProperty([roomId]);
+    expect((await bob.ok('GET', '/sync?timeout=0')).rooms?.knock ?? {}).not.toHaveProperty([roomId]);
     await knock();
     await invite(roomId);
     expect((await bob.ok('GET', '/sync?timeout=0')).rooms.invite).toHaveProperty([roomId]);
@@ -142,5 +142,26 @@ describe('invitations between two servers', { timeout: 60_000 }, () => {
     const roomId = await open('12');
     const refused = await bob.call('POST', `/knock/${inPath(roomId)}?via=${here}`, {});
     expect(refused).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+  });
+
+  it('are taken back by who sent them, and knocks are refused', async () => {
+    const rules = { type: 'm.room.join_rules', content: { join_rule: 'knock' } };
+    const roomId = await open('11', { initial_state: [rules] });
+    const kick = () => alice.ok('POST', `/rooms/${inPath(roomId)}/kick`, { user_id: bob.userId, reason: 'no more' });
+    const heard = async (since: string): Promise<object[]> => {
+      const { rooms } = await bob.ok('GET', `/sync?timeout=20000&since=${since}`);
+      return rooms.leave[roomId].timeline.events;
+    };
+    await invite(roomId);
+    const { next_batch: invited, rooms } = await bob.ok('GET', '/sync?timeout=0');
+    expect(rooms.invite).toHaveProperty([roomId]);
+    await kick();
+    const left = { sender: alice.userId, state_key: bob.userId, content: { membership: 'leave', reason: 'no more' } };
+    expect(await heard(invited)).toEqual([expect.objectContaining(left)]);
+    await bob.ok('POST', `/knock/${inPath(roomId)}?via=${here}`, {});
+    const { next_batch: knocked } = await bob.ok('GET', '/sync?timeout=0');
+    await kick();
+    expect(await heard(knocked)).toEqual([expect.objectContaining(left)]);
+    await bob.ok('POST', `/rooms/${inPath(roomId)}/forget`, {});
   });
 });

@@ -14,6 +14,7 @@ import { CompleteUpgradeHandler } from './commands/complete-upgrade.js';
 import { CreateRoomHandler } from './commands/create-room.js';
 import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
+import { EndElsewhereHandler } from './commands/end-elsewhere.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
@@ -103,6 +104,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   CreateRoomHandler,
   DeleteStateHandler,
   DropCanonicalAliasHandler,
+  EndElsewhereHandler,
   ForgetRoomHandler,
   InviteUserHandler,
   JoinRoomHandler,

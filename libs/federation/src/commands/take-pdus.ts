@@ -11,6 +11,7 @@ import type { Receipt, Received } from '#rooms/commands/receiving';
 import { ServerAcls } from '../acl/server-acls.js';
 import { idOf } from '../fetching/receive-helped.js';
 import type { PduResult, PduResults } from '../facts/origin-facts.js';
+import { EndedInvitations } from '../joining/ended-invitations.js';
 import { InboundQueue } from '../inbound/inbound-queue.js';
 import { type RoomHere, RoomsHere } from '../inbound/rooms-here.js';
 
@@ -41,6 +42,7 @@ export class TakePdus {
     private readonly acls: ServerAcls,
     private readonly commands: CommandBus,
     private readonly queue: InboundQueue,
+    @Inject(EndedInvitations) private readonly ended: Pick<EndedInvitations, 'take'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -57,7 +59,12 @@ export class TakePdus {
     const refusal = await this.#findRefusal(origin, roomId, room);
     if (refusal !== undefined) {
       this.logger.debug({ origin, roomId, events: told.length, reason: refusal }, 'events were refused');
-      return Object.fromEntries(told.map(({ eventId }) => [eventId, { error: refusal }]));
+      const results: [EventId, PduResult][] = [];
+      for (const { eventId, pdu } of told) {
+        const isEnd = room?.standing !== 'in' && (await this.ended.take(origin, roomId, pdu));
+        results.push([eventId, isEnd ? TAKEN : { error: refusal }]);
+      }
+      return Object.fromEntries(results);
     }
     const received = room?.standing === 'in' ? await this.#receive(origin, roomId, told) : undefined;
     const waits = told.filter((_, i) => received === undefined || isWorthAnotherTry(received[i]!));

@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
+import { EndedInvitations } from './ended-invitations.js';
 import { InviteHandshakes } from './invite-handshakes.js';
 import { JoinTelling } from './join-telling.js';
 import { MemberEvents } from './member-events.js';
@@ -12,6 +13,7 @@ import { ServersToAsk } from './servers-to-ask.js';
 
 /** How users come into rooms of other servers, and those of other servers into rooms that are here. */
 export const JOINING_PROVIDERS: readonly Provider[] = [
+  EndedInvitations,
   InviteHandshakes,
   JoinTelling,
   MemberEvents,

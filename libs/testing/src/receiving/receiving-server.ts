@@ -62,7 +62,9 @@ export class ReceivingServer {
     this.log = new InboundLog(store, clock);
     this.queue = new InboundQueue(this.log, missing, rooms, peers, clock, logger);
     this.backfill = new Backfill(ask, helped, missing, received, store, views);
-    const pdus = new TakePdus(rooms, acls, bus, this.queue, logger);
+    // Nobody is invited anywhere.
+    const ended = { take: async () => false };
+    const pdus = new TakePdus(rooms, acls, bus, this.queue, ended, logger);
     const answered = new AnsweredTransactions(store, clock);
     this.#handler = new ReceiveTransactionHandler(answered, pdus, new TakeEdus(edus, acls, logger));
   }
