@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, createReadStream, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -18,6 +18,7 @@ import { OtherProcesses } from '#rooms/worker/other-processes';
 import { RoomWorkers } from '#rooms/worker/room-workers';
 import { keysOf } from '#testing/receiving/memory-room';
 import { type Figure, under } from './figures.js';
+import { watchTurns } from './watch-turns.js';
 import { HERE, MAKER, THERE, type ToldRoom } from './told-room.js';
 
 const MEMBERS = Number(process.env['BENCH_MEMBERS'] ?? 80_000);
@@ -67,7 +68,7 @@ async function takeIn(directory: string, told: ToldRoom): Promise<Figure[]> {
   });
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const memory = watchMemory();
-  const turns = watchTurns();
+  const turns = watchTurns(MAX_PAUSE_MS);
   const before = process.cpuUsage();
   const started = performance.now();
   delay.enable();
@@ -112,38 +113,6 @@ async function* linesOf(path: string): AsyncGenerator<string> {
     rest = lines.pop()!;
     yield* lines;
   }
-}
-
-/**
- * How long the main thread worked at most before a timer had its turn, in milliseconds of its own processor time: other work on the
- * machine does not count. Undefined where the system does not tell.
- */
-function watchTurns(): { stop(): { longest: number; beyond: number } | undefined } {
-  let file: number | undefined;
-  try {
-    file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
-  } catch {
-    return { stop: () => undefined };
-  }
-  const told = Buffer.alloc(64);
-  const now = (): number => Number(told.toString('latin1', 0, readSync(file!, told, 0, 64, 0)).split(' ')[0]) / 1e6;
-  let last = now();
-  let longest = 0;
-  let beyond = 0;
-  const timer = setInterval(() => {
-    const at = now();
-    longest = Math.max(longest, at - last);
-    if (at - last > MAX_PAUSE_MS) beyond++;
-    last = at;
-  }, 1);
-  return {
-    stop() {
-      clearInterval(timer);
-      if (file !== undefined) closeSync(file);
-      file = undefined;
-      return { longest, beyond };
-    },
-  };
 }
 
 /** The most that was taken, in MB: looked at ten times a second. */

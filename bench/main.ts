@@ -12,6 +12,7 @@ import { benchReceive } from './receive.js';
 import { benchReplayRooms } from './replay-rooms.js';
 import { benchResolve } from './resolve.js';
 import { benchSend } from './send.js';
+import { benchSending } from './sending.js';
 import { benchSliding } from './sliding.js';
 import { benchStateAt } from './state-at.js';
 
@@ -21,9 +22,9 @@ const FACTS = Number(process.env['BENCH_FACTS'] ?? 1_000_000);
 const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   send: benchSend,
   receive: benchReceive,
-  federation: benchFederation,
   joins: benchJoins,
   joining: benchJoining,
+  federation: async () => [...(await benchFederation()), ...(await benchSending())],
   sync: benchInitialSync,
   devices: benchDevices,
   sliding: benchSliding,

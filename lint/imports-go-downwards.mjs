@@ -61,8 +61,8 @@ const TEST_FILE = /\.(spec|contract)\.ts$|^(libs\/testing|(libs|apps)\/[^/]+\/te
 
 /** A server of another make that ours speaks to, and who vouches for servers: none of our server's code. */
 const STAND_IN = /^#testing\/(kurrentdb-stand-in\/|test-authority$)/;
-/** Events of other servers, and a room in memory that receives them. */
-const FOREIGN_EVENTS = /^#testing\/(receiving\/|fake-peer$)/;
+/** Events of other servers, who sends them, a room in memory that receives them, and one that the server's own worker writes. */
+const MADE_ROOMS = /^#testing\/(receiving\/|fake-peer$|local-room$)/;
 
 const layerOf = (library) => LAYERS.findIndex((names) => names.includes(library));
 
@@ -87,7 +87,7 @@ function findWhyNot(path, named) {
   const [, library, part] = /^#([^/]+)\/([^/]+)/.exec(named) ?? [];
   if (library === undefined) return isTest ? undefined : findWhyNotForeign(from, named);
   if (STAND_IN.test(named) && ['test', 'bench'].includes(from.library)) return undefined;
-  if (FOREIGN_EVENTS.test(named) && from.library === 'bench') return undefined;
+  if (MADE_ROOMS.test(named) && from.library === 'bench') return undefined;
   if (from.library === 'test') return elsewhere(from);
   if (isTest) return layerOf(library) > DOMAINS + 1 && path.startsWith('libs/') ? 'Apps are the top.' : undefined;
   if (library === 'testing') return 'For tests only.';

@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { nameLog } from '#event-store/log-identity';
+import { openLmdbEventStore } from '#event-store/lmdb/lmdb-event-store';
+import { TodaysEventStore } from '#event-store/todays-event-store';
+import type { PeerRequest, Peers } from '#federation/peers/peers';
+import { signRequest } from '#federation/peers/sign-request';
+import { TransactionDelivery } from '#federation/sending/deliver-transaction';
+import { DestinationNotes } from '#federation/sending/destination-notes';
+import { Destinations } from '#federation/sending/destinations';
+import { MissedByDestination } from '#federation/sending/missed-by-destination';
+import { SendEvents } from '#federation/sending/send-events.effect';
+import { ServersInRooms } from '#federation/sending/servers-in-rooms';
+import { SleepingDestinations } from '#federation/sending/sleeping-destinations';
+import { TransactionWriter } from '#federation/sending/write-transaction';
+import { listProjectors } from '#homeserver/projectors';
+import { systemClock } from '#kernel/clock';
+import type { ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { PeerUnavailable } from '#kernel/peer-errors';
+import { createLogger } from '#observability/logger';
+import { FACT_SHAPES } from '#processes/fact-shapes';
+import type { Effect } from '#projections/effects/effect';
+import type { Listener } from '#projections/listener';
+import { ProjectionRuntime } from '#projections/projection-runtime';
+import { openLmdbReadModels } from '#read-models/lmdb/lmdb-read-model-store';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import { LocalRoom, TEST_AUTHOR } from '#testing/local-room';
+
+/** How long another server takes to answer. */
+const ANSWER_MS = 50;
+
+/** The other servers, but for the network: each request is signed, and answered a little later, or fails at once. */
+class BenchPeers {
+  readonly dead = new Set<string>();
+  tries = 0;
+  accepted = 0;
+  #whenAccepted: { readonly count: number; readonly tell: () => void } | undefined;
+
+  async ask(destination: ServerName, { method, path, contentText }: PeerRequest): Promise<JsonObject> {
+    this.tries++;
+    const request = { method, uri: path, origin: TEST_AUTHOR.serverName, destination };
+    signRequest(request, TEST_AUTHOR.signingKey, contentText);
+    if (this.dead.has(destination)) throw new PeerUnavailable('dead');
+    await delay(ANSWER_MS);
+    if (++this.accepted === this.#whenAccepted?.count) this.#whenAccepted.tell();
+    return { pdus: {} };
+  }
+
+  /** Settles once so many requests more were accepted. */
+  async untilAccepted(more: number): Promise<void> {
+    const count = this.accepted + more;
+    await new Promise<void>((tell) => (this.#whenAccepted = { count, tell }));
+  }
+
+  isLeftAlone(): boolean {
+    return false;
+  }
+
+  onAwake(): () => void {
+    return () => {};
+  }
+}
+
+/** This server as far as it sends events to others: log and views in LMDB, every projector, and no door. */
+export class SendingServer {
+  private constructor(
+    readonly peers: BenchPeers,
+    readonly runtime: ProjectionRuntime,
+    readonly destinations: Destinations,
+    readonly effect: SendEvents,
+    private readonly store: TodaysEventStore,
+    readonly stop: () => Promise<void>,
+  ) {}
+
+  static async start(): Promise<SendingServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'annals-bench-sending-'));
+    const store = new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES, ROOM_PARTS);
+    const readModels = await openLmdbReadModels(join(directory, 'views'));
+    const clock = systemClock;
+    const { serverName } = TEST_AUTHOR;
+    await nameLog(store, clock, serverName, { key_id: 'ed25519:1', public_key: '' });
+    const effects: Effect[] = [];
+    const listeners: Listener[] = [];
+    const projectors = listProjectors();
+    const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock });
+    const peers = new BenchPeers();
+    const asPeers = peers as unknown as Peers; // what is asked of it here
+    const logger = await createLogger('silent');
+    const servers = new ServersInRooms(runtime, { serverName });
+    const destinations = new Destinations(
+      clock,
+      asPeers,
+      new SleepingDestinations(clock, runtime, logger, new DestinationNotes(store, clock)),
+      new TransactionDelivery(asPeers, logger, []),
+      new MissedByDestination(store, runtime, [], servers),
+      new TransactionWriter(serverName, () => clock.now()),
+    );
+    const effect = new SendEvents(destinations, servers, [], runtime, { serverName });
+    listeners.push(servers);
+    effects.push(effect);
+    await runtime.start();
+    return new SendingServer(peers, runtime, destinations, effect, store, async () => {
+      await runtime.stop();
+      await store.close();
+      await readModels.close();
+      rmSync(directory, { recursive: true, force: true });
+    });
+  }
+
+  /** A room with one user of each of so many other servers, who all are there or all dead. */
+  async room(localpart: string, servers: number, isDead = false): Promise<LocalRoom> {
+    const room = await LocalRoom.begin(this.store, '11', localpart);
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    for (let i = 0; i < servers; i++) {
+      const server = `${localpart}${i}.example`;
+      if (isDead) this.peers.dead.add(server);
+      await room.setMembership(`@user:${server}` as UserId, 'join');
+    }
+    await this.idle();
+    return room;
+  }
+
+  /** Settles once everything that was appended has been sent, or noted. */
+  async idle(): Promise<void> {
+    await this.runtime.whenProcessed(await this.store.head());
+    const isIdle = (): boolean =>
+      this.runtime.effects.list().every(({ waiting }) => waiting === 0) && this.destinations.numbers.active === 0;
+    while (!isIdle()) await delay(20);
+  }
+}
