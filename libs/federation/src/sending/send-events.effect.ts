@@ -12,7 +12,8 @@ import { Destinations } from './destinations.js';
 import { EDU_SOURCES, type EduSource } from './edu-source.js';
 import { Handed, type Outgoing } from './handed.js';
 import { textOfEdu } from './missed-by-destination.js';
-import { mayMoveMembers, ServersInRooms } from './servers-in-rooms.js';
+import { mayMoveMembers } from './known-servers.js';
+import { ServersInRooms } from './servers-in-rooms.js';
 
 /**
  * Sends what happens here to the other servers: each event of this server, and each that another one gave it to hand on, to all servers that
@@ -81,25 +82,26 @@ export class SendEvents implements Effect {
       for (const { destinations, edu } of await source.edusOf(fact)) give(destinations, 'edu', textOfEdu(edu));
     }
     if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return;
-    const receivers = await this.#receiversOf(fact);
-    if (receivers.size > 0) give(receivers, 'pdu', pduTextOf(fact.data));
+    const roomId = roomIdOfStream(fact.stream);
+    const { sender, ended } = mayMoveMembers(fact) ? await this.#readMember(roomId, fact) : {};
+    const before = await this.servers.before(roomId, fact.position);
+    const isReceiver = (server: ServerName): boolean => server !== sender && server !== this.config.serverName;
+    const text = pduTextOf(fact.data);
+    give(sender !== undefined && before.has(sender) ? [...before].filter(isReceiver) : before, 'pdu', text);
+    if (ended !== undefined && !before.has(ended) && isReceiver(ended)) give([ended], 'pdu', text);
   }
 
-  /** The servers in the room before the event, and one whose invitation or knock it ends; never its own. */
-  async #receiversOf(fact: RecordedFact): Promise<ReadonlySet<ServerName>> {
-    const roomId = roomIdOfStream(fact.stream);
-    const before = await this.servers.before(roomId, fact.position);
-    if (!mayMoveMembers(fact)) return before;
+  /** Whose event it is, and the server of whoever it ends an invitation or a knock of. */
+  async #readMember(
+    roomId: RoomId,
+    fact: RecordedFact,
+  ): Promise<{ readonly sender: ServerName; readonly ended?: ServerName }> {
     const { pdu } = JSON.parse(fact.data) as PduAccepted; // written by the room's worker
-    const receivers = new Set(before);
+    const sender = serverNameOf(pdu['sender'] as UserId);
     const target = pdu['state_key'];
-    if (pdu['type'] === 'm.room.member' && typeof target === 'string' && isUserId(target)) {
-      const isEnd = contentOf(pdu)['membership'] !== 'join';
-      if (isEnd && (await this.#wasAsked(roomId, target, fact))) receivers.add(serverNameOf(target));
-    }
-    receivers.delete(serverNameOf(pdu['sender'] as UserId));
-    receivers.delete(this.config.serverName);
-    return receivers;
+    if (pdu['type'] !== 'm.room.member' || typeof target !== 'string' || !isUserId(target)) return { sender };
+    const isEnd = contentOf(pdu)['membership'] !== 'join';
+    return isEnd && (await this.#wasAsked(roomId, target, fact)) ? { sender, ended: serverNameOf(target) } : { sender };
   }
 
   /** Whether somebody was invited, or knocked, before a fact: then their server hears of the end of that. */

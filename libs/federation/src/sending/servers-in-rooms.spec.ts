@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RecordedFact } from '#event-store/event-store';
 import type { RoomId, ServerName } from '#kernel/ids';
+import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { createRoomFactReader } from '#rooms/projections/room-fact-reader';
 import { MemoryReadModels } from '#testing/memory-read-models';
@@ -16,7 +17,12 @@ const [B, C] = ['b.example', 'c.example'] as ServerName[];
 /** A log of memberships, and who follows it. */
 class Room {
   readonly store = new MemoryReadModels();
-  readonly servers = new ServersInRooms(this.store as unknown as Views, { serverName: 'a.example' as ServerName });
+  /** Up to where the views are. */
+  position: Position = START;
+  readonly servers = new ServersInRooms(
+    Object.assign(this.store, { position: () => this.position }) as unknown as Views, // all that is asked of them
+    { serverName: 'a.example' as ServerName },
+  );
   readonly #projector = remoteServersProjector(createRoomFactReader());
   readonly #facts = [LOG_OF_A];
 
@@ -25,6 +31,7 @@ class Room {
     this.#facts.push(memberFact(userId, membership, this.#facts.length));
     const fact = recordFacts(this.#facts).at(-1)!;
     await applyFacts(this.#projector, [fact], this.store);
+    this.position = fact.position;
     this.servers.hear([fact]);
     return fact;
   }
@@ -57,6 +64,28 @@ describe('the servers in a room', () => {
       recordFacts([{ stream: 'room-!r', type: 'pdu-accepted', data: { state: [], root: '', pdu: {} } }]),
     );
     expect(await room.servers.of(ROOM)).toBe(first);
+  });
+
+  it('are followed without being read again, and read anew where a fact changes more than by its own event', async () => {
+    const room = await begin();
+    await room.note('@b:b.example', 'join');
+    await room.servers.of(ROOM);
+    const scans = vi.spyOn(room.store, 'scan');
+    await room.note('@c:c.example', 'join');
+    await room.note('@b2:b.example', 'join');
+    const left = await room.note('@b:b.example', 'leave');
+    expect([...(await room.servers.of(ROOM))]).toEqual([B, C]);
+    const gone = await room.note('@b2:b.example', 'leave');
+    expect([...(await room.servers.before(ROOM, gone.position))]).toEqual([B, C]);
+    expect([...(await room.servers.of(ROOM))]).toEqual([C]);
+    const ofRoom = (): unknown[] => scans.mock.calls.filter(([name]) => name === 'room-servers');
+    expect(ofRoom()).toEqual([]);
+    const merge = { event_id: '$merge', state: [{ type: 'm.room.member', state_key: '@d:d.example', event_id: '$d' }] };
+    const [fact] = recordFacts([{ stream: 'room-!r', type: 'pdu-accepted', data: { ...merge, pdu: { type: 'm' } } }]);
+    room.servers.hear([{ ...fact!, position: positionOf(99) }]);
+    expect([...(await room.servers.of(ROOM))]).toEqual([C]);
+    expect(ofRoom()).toHaveLength(1);
+    expect(left.position < gone.position).toBe(true);
   });
 
   it('are those of before an event for who sends it, also where the views have gone on', async () => {

@@ -6,7 +6,6 @@ import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { type Position, START } from '#kernel/position';
 import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
-import { changesNoState } from '#rooms/facts/fact-text';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import {
   ROOM_SERVERS,
@@ -14,13 +13,7 @@ import {
   SERVER_ROOMS,
   type Stay,
 } from '../projections/remote-servers.projector.js';
-
-/** The servers in a room as the views have them. */
-interface KnownServers {
-  readonly servers: ReadonlySet<ServerName>;
-  /** When they changed last. */
-  readonly changed: Position;
-}
+import { type KnownServers, knownAfter, knownSettled, mayMoveMembers, NO_DOUBTS } from './known-servers.js';
 
 /** What is known of a room, as soon as it is. */
 interface Known {
@@ -42,7 +35,7 @@ const NOBODY: ReadonlySet<ServerName> = new Set();
 
 /**
  * Which other servers have joined members in a room, and in which rooms a server is: never ours. As of the views; what was asked for is
- * remembered until a membership of the room changes.
+ * remembered, and follows what is heard.
  */
 @Injectable()
 export class ServersInRooms implements Listener {
@@ -67,8 +60,9 @@ export class ServersInRooms implements Listener {
 
   /** The servers that were in the room right before the fact at a position: those that an event which comes there is sent to. */
   async before(roomId: RoomId, position: Position): Promise<ReadonlySet<ServerName>> {
-    const { servers, changed } = await this.#find(roomId);
+    const { servers, changed, before } = await this.#find(roomId);
     if (changed < position) return servers;
+    if (changed === position && before !== undefined) return before;
     const found = new Set<ServerName>();
     for (const standing of ['in', 'out'] as const) {
       for await (const page of ROOM_SERVERS.pages(this.views, { prefix: [roomId, standing] })) {
@@ -107,11 +101,20 @@ export class ServersInRooms implements Listener {
   }
 
   hear(facts: readonly RecordedFact[]): void {
-    for (const fact of facts) if (mayMoveMembers(fact)) this.#known.delete(roomIdOfStream(fact.stream));
+    for (const fact of facts) if (mayMoveMembers(fact)) this.#hear(fact);
   }
 
-  #find(roomId: RoomId): Promise<KnownServers> {
+  #hear(fact: RecordedFact): void {
+    const roomId = roomIdOfStream(fact.stream);
     const known = this.#known.get(roomId);
+    if (known === undefined) return;
+    known.read = known.read && knownAfter(known.read, fact, this.config.serverName);
+    if (known.read === undefined) this.#known.delete(roomId);
+  }
+
+  async #find(roomId: RoomId): Promise<KnownServers> {
+    const known = this.#known.get(roomId);
+    if (known?.read !== undefined) return known.read.doubtful.size === 0 ? known.read : this.#settle(roomId, known);
     if (known !== undefined) return known.reading;
     const found: Known = { reading: this.#read(roomId) };
     // Set before it is read: what changes meanwhile takes it away again.
@@ -124,23 +127,30 @@ export class ServersInRooms implements Listener {
   }
 
   async #read(roomId: RoomId): Promise<KnownServers> {
-    const changed = await ROOM_SERVERS_CHANGED.get(this.views, [roomId]);
-    if (changed === undefined) return { servers: NOBODY, changed: START };
+    const asOf = this.views.position(this.reads);
     const servers = new Set<ServerName>();
     for await (const page of ROOM_SERVERS.pages(this.views, { prefix: [roomId, 'in'] })) {
       for (const { key } of page) servers.add(key[2]);
     }
     servers.delete(this.config.serverName);
-    return { servers, changed };
+    const changed = (await ROOM_SERVERS_CHANGED.get(this.views, [roomId])) ?? START;
+    return { servers: servers.size === 0 ? NOBODY : servers, changed, asOf, doubtful: NO_DOUBTS };
+  }
+
+  /** Finds out whether anybody is left of the doubtful servers. */
+  async #settle(roomId: RoomId, known: Known): Promise<KnownServers> {
+    const gone = new Map<ServerName, Position>();
+    const stayed = new Map<ServerName, Position>();
+    for (const [server, position] of known.read?.doubtful ?? []) {
+      const isIn = await ROOM_SERVERS.has(this.views, [roomId, 'in', server]);
+      (isIn ? stayed : gone).set(server, position);
+    }
+    // As it is by now.
+    if (known.read === undefined) return this.#find(roomId);
+    return (known.read = knownSettled(known.read, { gone, stayed }));
   }
 }
 
 function wasInBefore({ since, until }: Stay, position: Position): boolean {
   return since < position && (until === undefined || until >= position);
-}
-
-/** Whether a fact may change who is in its room. PERF: told from the text, with nothing parsed. */
-export function mayMoveMembers({ type, data }: RecordedFact): boolean {
-  if (type !== 'pdu-accepted' && type !== 'state-taken') return false;
-  return !changesNoState(data) && data.includes('"m.room.member"');
 }
