@@ -23,6 +23,7 @@ import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { Peers } from '#federation/peers/peers';
 import { PeersProfiles } from '#federation/asking/remote-profiles';
+import { PeersSpaces } from '#federation/asking/remote-spaces';
 import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { ServersInRooms } from '#federation/sending/servers-in-rooms';
@@ -131,6 +132,7 @@ function federationCaches(
     'failed-asks': of(AskServers),
     'left-alone-servers': of(Peers),
     'remote-profiles': of(PeersProfiles),
+    'remote-spaces': of(PeersSpaces),
     'server-acls': of(ServerAcls),
     'server-key-log': of(ServerKeyLog),
     'servers-in-rooms': of(ServersInRooms),

@@ -7,6 +7,7 @@ import { ServerAcls } from './acl/server-acls.js';
 import { RoomsHere } from './inbound/rooms-here.js';
 import { ASKING_PORTS, ASKING_PROVIDERS } from './asking/asking-providers.js';
 import { PeersProfiles } from './asking/remote-profiles.js';
+import { PeersSpaces } from './asking/remote-spaces.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
 import { JOINING_CONTROLLERS } from './doors/joining-controllers.js';
 import { JOINING_PROVIDERS } from './joining/joining-providers.js';
@@ -49,6 +50,7 @@ import { Peers } from './peers/peers.js';
   exports: [
     ...ASKING_PORTS,
     PeersProfiles,
+    PeersSpaces,
     AuthenticateRequest,
     Destinations,
     Discovery,

@@ -1,10 +1,12 @@
-import type { RoomId, UserId } from '#kernel/ids';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { ROOM_COUNTS } from '#rooms/projections/membership.projector';
 import { ROOMS } from '#rooms/projections/room-summary.projector';
 import { findMembership } from '#rooms/reading/find-membership';
-import { mayKnowOf } from '#rooms/reading/may-know-of';
+import type { RoomDescription } from '#rooms/queries/describe-room';
+import { isDescribedTo, mayKnowOf } from '#rooms/reading/may-know-of';
+import type { SpacesElsewhere } from '#rooms/spaces-elsewhere';
 import { type PublicRoom, publicRoomOf } from './list-public-rooms.js';
 
 /** A room as `GET /room_summary/{roomIdOrAlias}` tells it. */
@@ -33,4 +35,20 @@ export async function summariseRoom(views: Views, roomId: RoomId, userId: UserId
     room_version: summary.version,
     membership,
   };
+}
+
+/**
+ * As `summariseRoom`, of a room that other servers have; undefined where none tells of it, or not for this user: "the servers to attempt to
+ * request the summary from when the local server cannot generate it".
+ */
+export async function findSummaryElsewhere(
+  views: Views,
+  elsewhere: SpacesElsewhere,
+  roomId: RoomId,
+  via: readonly ServerName[],
+  userId: UserId,
+): Promise<(RoomDescription & Pick<SummaryOfRoom, 'membership'>) | undefined> {
+  const described = (await elsewhere.find(roomId, via))?.described;
+  if (described === undefined || !(await isDescribedTo(views, described, userId))) return undefined;
+  return { ...described, membership: (await findMembership(views, roomId, userId)) ?? 'leave' };
 }

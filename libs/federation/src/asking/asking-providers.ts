@@ -2,13 +2,17 @@ import type { Provider } from '@nestjs/common';
 import { REMOTE_PROFILES } from '#accounts/remote-profiles';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
 import { PeersDirectories } from './remote-directories.js';
+import { SPACES_ELSEWHERE } from '#rooms/spaces-elsewhere';
 import { PeersProfiles } from './remote-profiles.js';
+import { PeersSpaces } from './remote-spaces.js';
 
 /** What clients are told of other servers' users and rooms. */
 export const ASKING_PROVIDERS: readonly Provider[] = [
   PeersProfiles,
+  PeersSpaces,
   { provide: REMOTE_DIRECTORIES, useClass: PeersDirectories },
   { provide: REMOTE_PROFILES, useExisting: PeersProfiles },
+  { provide: SPACES_ELSEWHERE, useExisting: PeersSpaces },
 ];
 /** Who in other domains is given them. */
-export const ASKING_PORTS: readonly symbol[] = [REMOTE_DIRECTORIES, REMOTE_PROFILES];
+export const ASKING_PORTS: readonly symbol[] = [REMOTE_DIRECTORIES, REMOTE_PROFILES, SPACES_ELSEWHERE];

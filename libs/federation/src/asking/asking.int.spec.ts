@@ -2,15 +2,19 @@ import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REMOTE_PROFILES } from '#accounts/remote-profiles';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
+import type { JsonObject } from '#kernel/json';
 import { systemClock } from '#kernel/clock';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
+import { SPACES_ELSEWHERE } from '#rooms/spaces-elsewhere';
 import { FakePeer } from '#testing/fake-peer';
 import { type RoomsApp, startRoomsApp, type TestUser } from '#testing/rooms-app';
 import { TestPeers } from '#testing/test-peers';
 import { RemoteMemberships } from '../joining/remote-memberships.js';
 import type { ServersInRooms } from '../sending/servers-in-rooms.js';
 import { PeersDirectories } from './remote-directories.js';
+import { ServersToAsk } from '../joining/servers-to-ask.js';
 import { PeersProfiles } from './remote-profiles.js';
+import { PeersSpaces } from './remote-spaces.js';
 
 const V1 = '/_matrix/federation/v1';
 
@@ -22,12 +26,13 @@ let alice: TestUser;
 beforeAll(async () => {
   peer = await FakePeer.start();
   ours = new TestPeers();
-  const { peers } = ours;
+  const { peers, config } = ours;
   const nobodyElse = { of: async () => new Set([peer.name]) } as unknown as ServersInRooms;
   const unused = {} as never; // nobody comes or goes here
   app = await startRoomsApp([
     { provide: REMOTE_PROFILES, useValue: new PeersProfiles(peers, systemClock) },
     { provide: REMOTE_DIRECTORIES, useValue: new PeersDirectories(peers, nobodyElse) },
+    { provide: SPACES_ELSEWHERE, useValue: new PeersSpaces(peers, new ServersToAsk(nobodyElse, config), systemClock) },
     { provide: REMOTE_ROOMS, useValue: new RemoteMemberships(peers, unused, unused, unused, unused) },
   ]);
   alice = await app.register('alice');
@@ -129,5 +134,98 @@ describe('the public rooms of another server', () => {
   it('are none where the answer is none', async () => {
     peer.on('GET', `${V1}/publicRooms`, () => ({ body: { chunk: {} } }));
     expect(await alice.call('GET', `/publicRooms?server=${peer.name}`)).toMatchObject({ status: 502 });
+  });
+});
+
+describe('rooms of other servers', () => {
+  const described = (room_id: string, more: object = {}) => ({
+    room_id,
+    num_joined_members: 2,
+    world_readable: false,
+    guest_can_join: false,
+    join_rule: 'public',
+    ...more,
+  });
+  const child = (state_key: string, content: object = {}) => ({
+    type: 'm.space.child',
+    state_key,
+    sender: '@carol:z.example',
+    content: { via: [peer.name], ...content },
+    origin_server_ts: 5,
+  });
+  const told = new Map<string, object>();
+
+  beforeAll(() => {
+    peer.on('GET', `${V1}/hierarchy/(.*)`, ({ parts: [roomId = ''] }) => {
+      const body = told.get(roomId) as JsonObject | undefined;
+      return body === undefined ? { status: 404, body: { errcode: 'M_NOT_FOUND', error: 'no' } } : { body };
+    });
+    const inner = {
+      room: { ...described('!inner:z', { room_type: 'm.space', name: 'inner' }), children_state: [] },
+      children: [],
+      inaccessible_children: [],
+    };
+    told.set('!inner:z', { ...inner, room: { ...inner.room, children_state: [child('!deep:z'), child('!space:z')] } });
+    told.set('!deep:z', { room: described('!deep:z', { name: 'deep' }), children: [], inaccessible_children: [] });
+    told.set('!space:z', {
+      room: {
+        ...described('!space:z', { room_type: 'm.space', name: 'far', extra: 1 }),
+        children_state: [
+          child('!plain:z', { order: 'a', suggested: true }),
+          child('!inner:z', { order: 'b' }),
+          child('!closed:z', { order: 'c' }),
+          child('!invite:z', { order: 'd' }),
+          { ...child('!odd:z'), sender: 7 },
+          'nonsense',
+        ],
+      },
+      children: [
+        described('!plain:z', { name: 'plain' }),
+        described('!inner:z', { room_type: 'm.space', name: 'inner' }),
+        described('!invite:z', { name: 'by invitation', join_rule: 'invite' }),
+        { name: 'none' },
+      ],
+      inaccessible_children: ['!closed:z'],
+    });
+  });
+
+  const namesIn = async (roomId: string, query = ''): Promise<(string | undefined)[]> => {
+    const path = `/_matrix/client/v1/rooms/${encodeURIComponent(roomId)}/hierarchy${query}`;
+    return ((await alice.ok('GET', path)).rooms as { name?: string }[]).map(({ name }) => name);
+  };
+
+  it('stand in a space of ours, with what is in them as far as the user may know of it', async () => {
+    const near = await alice.createRoom({ name: 'near', creation_content: { type: 'm.space' } });
+    const put = (key: string) =>
+      alice.ok('PUT', `/rooms/${encodeURIComponent(near)}/state/m.space.child/${key}`, { via: [peer.name] });
+    await put('!space:z');
+    await put('!unknown:z');
+    expect(await namesIn(near)).toEqual(['near', 'far', 'plain', 'inner', 'deep']);
+    expect(await namesIn(near, '?max_depth=1')).toEqual(['near', 'far']);
+    const asked = peer.calls.length;
+    expect(await namesIn(near, '?suggested_only=true')).toEqual(['near']);
+    expect(peer.calls).toHaveLength(asked);
+    expect(peer.calls.some(({ path }) => path.includes(encodeURIComponent('!closed:z')))).toBe(false);
+  });
+
+  it('are walked from a space that is not here, told in the form of the specification', async () => {
+    expect(await namesIn('!space:z')).toEqual(['far', 'plain', 'inner', 'deep']);
+    expect(await namesIn('!space:z', '?suggested_only=true')).toEqual(['far', 'plain']);
+    const { rooms } = await alice.ok('GET', '/_matrix/client/v1/rooms/!space:z/hierarchy?max_depth=0');
+    expect(rooms[0]).toEqual({
+      ...described('!space:z', { room_type: 'm.space', name: 'far' }),
+      children_state: ['!plain:z', '!inner:z', '!closed:z', '!invite:z'].map((key) =>
+        expect.objectContaining({ type: 'm.space.child', state_key: key, origin_server_ts: 5 }),
+      ),
+    });
+    expect(await alice.call('GET', '/_matrix/client/v1/rooms/!unknown:z/hierarchy')).toMatchObject({ status: 403 });
+  });
+
+  it('are told of one by one, for who has an account here', async () => {
+    const path = `/_matrix/client/v1/room_summary/!deep:z?via=${peer.name}&via=z.example`;
+    expect(await alice.ok('GET', path)).toEqual({ ...described('!deep:z', { name: 'deep' }), membership: 'leave' });
+    expect((await app.call('GET', path)).status).toBe(404);
+    told.set('!mine:z', { room: described('!mine:z', { join_rule: 'invite' }) });
+    expect((await alice.call('GET', '/_matrix/client/v1/room_summary/!mine:z')).status).toBe(404);
   });
 });

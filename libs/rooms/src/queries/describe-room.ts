@@ -1,17 +1,26 @@
 import type { RoomId } from '#kernel/ids';
 import type { RoomSummary } from '../projections/room-summary.projector.js';
 import type { SpaceChild } from './list-space-children.js';
-import { renderStripped } from './render-event.js';
 
-/** A room and what there is to tell of it. */
-export interface DescribedRoom {
-  readonly roomId: RoomId;
-  readonly summary: RoomSummary;
-  readonly joined: number;
+/** A room as those are told of it who are not in it: client-server API, `RoomSummary` of "Spaces". */
+export interface RoomDescription {
+  readonly room_id: RoomId;
+  readonly num_joined_members: number;
+  readonly name?: string;
+  readonly topic?: string;
+  readonly avatar_url?: string;
+  readonly canonical_alias?: string;
+  readonly join_rule?: string;
+  readonly room_type?: string;
+  readonly world_readable: boolean;
+  readonly guest_can_join: boolean;
+  readonly allowed_room_ids?: readonly string[];
+  readonly encryption?: string;
+  readonly room_version?: string;
 }
 
-/** A room as members of a space are told of it: client-server API, `RoomSummary` of "Spaces". */
-export function describeRoom({ roomId, summary, joined }: DescribedRoom): object {
+/** Describes a room that is here. `joined`: how many are in it. */
+export function describeRoom(roomId: RoomId, summary: RoomSummary, joined: number): RoomDescription {
   return {
     room_id: roomId,
     num_joined_members: joined,
@@ -29,11 +38,8 @@ export function describeRoom({ roomId, summary, joined }: DescribedRoom): object
   };
 }
 
-/** The same, with the events that name its children: the specification's `SpaceHierarchyRoomsChunk`, JSON text. */
-export function hierarchyRoomText(room: DescribedRoom & { readonly children: readonly SpaceChild[] }): string {
-  const states = room.children.map(
-    ({ row }) =>
-      `${renderStripped(row, room.roomId).slice(0, -1)},"origin_server_ts":${JSON.stringify(row.header.sentAt)}}`,
-  );
-  return `${JSON.stringify(describeRoom(room)).slice(0, -1)},"children_state":[${states.join()}]}`;
+/** A description with the events that name the room's children: the specification's `SpaceHierarchyRoomsChunk`, JSON text. */
+export function hierarchyRoomText(described: RoomDescription, children: readonly SpaceChild[]): string {
+  const states = children.map(({ text }) => text);
+  return `${JSON.stringify(described).slice(0, -1)},"children_state":[${states.join()}]}`;
 }

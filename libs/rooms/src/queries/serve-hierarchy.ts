@@ -5,7 +5,7 @@ import type { Views } from '#projections/views';
 import { ROOM_COUNTS } from '../projections/membership.projector.js';
 import { ROOMS } from '../projections/room-summary.projector.js';
 import { mayServerKnowOf } from '../reading/may-know-of.js';
-import { describeRoom, type DescribedRoom, hierarchyRoomText } from './describe-room.js';
+import { describeRoom, hierarchyRoomText, type RoomDescription } from './describe-room.js';
 import { listSpaceChildren } from './list-space-children.js';
 
 /**
@@ -21,7 +21,7 @@ export async function serveHierarchy(
 ): Promise<string> {
   const space = await findRoom(views, roomId, server);
   if (space === undefined || space === 'closed') throw new MatrixError('M_NOT_FOUND', 'Unknown room');
-  const all = space.summary.type === 'm.space' ? await listSpaceChildren(views, roomId) : [];
+  const all = space.room_type === 'm.space' ? await listSpaceChildren(views, roomId) : [];
   const children = suggestedOnly ? all.filter(({ isSuggested }) => isSuggested) : all;
   const open: string[] = [];
   const closed: RoomId[] = [];
@@ -30,9 +30,9 @@ export async function serveHierarchy(
     if (turn.isOver()) await turn.pass();
     const room = await findRoom(views, child.roomId, server);
     if (room === 'closed') closed.push(child.roomId);
-    else if (room !== undefined) open.push(JSON.stringify(describeRoom(room)));
+    else if (room !== undefined) open.push(JSON.stringify(room));
   }
-  const text = hierarchyRoomText({ ...space, children });
+  const text = hierarchyRoomText(space, children);
   return `{"room":${text},"children":[${open.join()}],"inaccessible_children":${JSON.stringify(closed)}}`;
 }
 
@@ -40,10 +40,9 @@ async function findRoom(
   views: Views,
   roomId: RoomId,
   server: ServerName,
-): Promise<DescribedRoom | 'closed' | undefined> {
+): Promise<RoomDescription | 'closed' | undefined> {
   const summary = await ROOMS.get(views, [roomId]);
   if (summary === undefined) return undefined;
   if (!(await mayServerKnowOf(views, roomId, summary, server))) return 'closed';
-  const joined = (await ROOM_COUNTS.get(views, [roomId]))?.joined ?? 0;
-  return { roomId, summary, joined };
+  return describeRoom(roomId, summary, (await ROOM_COUNTS.get(views, [roomId]))?.joined ?? 0);
 }

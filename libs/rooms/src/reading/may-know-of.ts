@@ -40,11 +40,39 @@ export async function mayServerKnowOf(
   return INSIDE.has(standing?.membership) || isOpenTo(summary, (other) => isServerIn(views, other, server));
 }
 
+/** What another server says of who may join a room; as clients are told it too. */
+interface DescribedRules {
+  readonly room_id: RoomId;
+  readonly world_readable: boolean;
+  readonly join_rule?: string;
+  readonly allowed_room_ids?: readonly string[];
+  readonly room_version?: string;
+}
+
+/** Servers from before v1.15 do not say which version a room has: then it is one that has every rule. */
+const WITH_EVERY_RULE = '10';
+
+/** As `mayKnowOf`, of a room that another server describes. "Assumed to be `public`", where it does not say the join rule. */
+export async function isDescribedTo(
+  views: Pick<Views, 'get'>,
+  { room_id: roomId, world_readable: isReadable, join_rule: rule = 'public', ...rules }: DescribedRules,
+  userId: UserId,
+): Promise<boolean> {
+  const known = {
+    history_visibility: isReadable ? ('world_readable' as const) : ('shared' as const),
+    join_rule: rule,
+    allowed_room_ids: rules.allowed_room_ids,
+    version: rules.room_version ?? WITH_EVERY_RULE,
+  };
+  const isIn = async (other: RoomId): Promise<boolean> => (await findMembership(views, other, userId)) === 'join';
+  return INSIDE.has(await findMembership(views, roomId, userId)) || isOpenTo(known, isIn);
+}
+
 /** What others may know of a room as well. */
 type KnownOf = Pick<RoomSummary, 'history_visibility' | 'join_rule' | 'allowed_room_ids' | 'version'>;
 
 /** Whether who is not in a room may read it, join it or knock at it. `isIn`: whether they are in another room. */
-export async function isOpenTo(
+async function isOpenTo(
   { history_visibility: visibility, join_rule: rule, allowed_room_ids: allowed = [], version: id }: KnownOf,
   isIn: (roomId: RoomId) => Promise<boolean>,
 ): Promise<boolean> {
