@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { PeerRefused } from '#kernel/peer-errors';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
 import { ViewsUnavailable } from '#read-models/read-model-errors';
 import { sealEvent } from '#protocol/signing/seal-event';
+import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import type { PduAccepted } from '#rooms/facts/room-facts';
 import type { ServerKeys } from '#rooms/server-keys';
 import { ALICE, TEST_AUTHOR } from '#testing/local-room';
@@ -28,6 +30,20 @@ const BOB = OTHER.user('bob');
 const VERSION = findRoomVersion('11')!;
 const KEYS = keysKnownTo(TEST_AUTHOR, OTHER);
 
+/** A log beyond a connection, as the server hears of it. */
+class RemoteLog extends UncertainEventStore {
+  override async append(
+    ...write: Parameters<UncertainEventStore['append']>
+  ): ReturnType<UncertainEventStore['append']> {
+    try {
+      return await super.append(...write);
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('connection')) throw new EventStoreUnavailable('gone');
+      throw error;
+    }
+  }
+}
+
 let log: UncertainEventStore;
 let home: RoomCommands;
 let roomId: RoomId;
@@ -36,7 +52,7 @@ let peers: TellingServer;
 let servers: ReceivingServer[];
 
 beforeEach(async () => {
-  log = new UncertainEventStore();
+  log = new RemoteLog();
   home = new RoomCommands(new RoomViews(log), TEST_AUTHOR, KEYS);
   roomId = await home.open();
   there = new RoomElsewhere(roomId, VERSION, keysKnownTo(TEST_AUTHOR, OTHER, THIRD), OTHER);
@@ -165,8 +181,26 @@ describe('a transaction of another server', () => {
     const server = await start();
     const join = await there.joins();
     log.breakNext('done');
-    await expect(server.receive(OTHER.name, '1', [join.text])).rejects.toThrow('the connection');
+    await expect(server.receive(OTHER.name, '1', [join.text])).rejects.toBeInstanceOf(EventStoreUnavailable);
     expect(await server.receive(OTHER.name, '1', [join.text])).toEqual({ [idOf(join)]: {} });
+    const orphan = [await there.says('missed'), await there.says('waits')].slice(1);
+    log.breakNext('never done');
+    await expect(server.receive(OTHER.name, '2', textsOf(orphan))).rejects.toBeInstanceOf(EventStoreUnavailable);
+    expect(await server.receive(OTHER.name, '2', textsOf(orphan))).toEqual({ [idOf(orphan[0]!)]: {} });
+  });
+
+  it('is taken but for an event that cannot be judged, by whatever mistake of ours', async () => {
+    const server = await start();
+    const said = [await there.joins(), await there.says('bad'), await there.says('good')];
+    const execute = home.execute.bind(home);
+    home.execute = async (command: object) => {
+      const isBad = command instanceof ReceivePdus && JSON.stringify(command.pdus).includes('"bad"');
+      if (isBad) throw new TypeError('a mistake');
+      return execute(command);
+    };
+    const results = await server.receive(OTHER.name, '1', textsOf(said));
+    expect(results[idOf(said[0]!)]).toEqual({});
+    expect(results[idOf(said[1]!)]?.error).toBeTruthy();
   });
 
   it('says of an event that the rules refuse why', async () => {

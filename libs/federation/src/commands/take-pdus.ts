@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { MatrixError } from '#kernel/matrix-error';
 import { LOGGER, type Logger } from '#observability/logger';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import type { Pdu } from '#protocol/room-event';
@@ -12,6 +13,7 @@ import { ServerAcls } from '../acl/server-acls.js';
 import { idOf } from '../fetching/receive-helped.js';
 import type { PduResult, PduResults } from '../facts/origin-facts.js';
 import { EndedInvitations } from '../joining/ended-invitations.js';
+import { isOutage } from '../is-outage.js';
 import { InboundQueue } from '../inbound/inbound-queue.js';
 import { type RoomHere, RoomsHere } from '../inbound/rooms-here.js';
 
@@ -84,19 +86,44 @@ export class TakePdus {
     return undefined;
   }
 
-  /** What became of each; undefined where the room is not through with them in time, or its join has not ended. */
+  /** What became of each; undefined where the room is not through with them in time, or is not there. */
   async #receive(origin: ServerName, roomId: RoomId, told: readonly Told[]): Promise<readonly Received[] | undefined> {
-    const command = new ReceivePdus(
-      origin,
-      roomId,
-      told.map(({ pdu }) => pdu),
-    );
     const done = new AbortController();
-    const receiving = this.commands.execute<ReceivePdus, Receipt>(command).finally(() => done.abort());
-    const tooLong = delay(WITHIN_MS, undefined, { signal: done.signal, ref: false }).catch(() => undefined);
+    const receiving = this.#receiveAll(origin, roomId, told).finally(() => done.abort());
     receiving.catch(() => {}); // where it is waited for no longer, the queue receives them again
-    return (await Promise.race([receiving, tooLong.then(() => (done.signal.aborted ? receiving : undefined))]))
-      ?.received;
+    const tooLong = delay(WITHIN_MS, undefined, { signal: done.signal, ref: false }).catch(() => receiving);
+    return Promise.race([receiving, tooLong]);
+  }
+
+  /** All in one go; where one of them cannot even be judged, by a mistake of ours, each by itself. */
+  async #receiveAll(
+    origin: ServerName,
+    roomId: RoomId,
+    told: readonly Told[],
+  ): Promise<readonly Received[] | undefined> {
+    const receive = async (some: readonly Told[]): Promise<readonly Received[]> => {
+      const pdus = some.map(({ pdu }) => pdu);
+      return (await this.commands.execute<ReceivePdus, Receipt>(new ReceivePdus(origin, roomId, pdus))).received;
+    };
+    try {
+      return await receive(told);
+    } catch (error) {
+      if (error instanceof MatrixError) return undefined; // the room is not there, whatever the views say
+      if (told.length === 1) return [this.#couldNotJudge(error, told[0]!.eventId)];
+      if (isOutage(error)) throw error;
+      this.logger.error({ err: error, roomId, origin }, 'events could not be judged');
+    }
+    const each: Received[] = [];
+    for (const one of told) {
+      each.push(...(await receive([one]).catch((error: unknown) => [this.#couldNotJudge(error, one.eventId)])));
+    }
+    return each;
+  }
+
+  #couldNotJudge(error: unknown, eventId: EventId): Received {
+    if (isOutage(error)) throw error;
+    this.logger.error({ err: error, eventId }, 'an event could not be judged');
+    return { kind: 'dropped', reason: 'It could not be judged', wantedKeys: [] };
   }
 
   /** Answers the ids of those that wait. */

@@ -11,14 +11,22 @@ import { ServersInRooms } from '../sending/servers-in-rooms.js';
 import type { Errand } from './errand.js';
 import { FailedAsks } from './failed-asks.js';
 
-/** Something that any server in a room may be asked. */
-export interface Question<T> {
-  /** What is asked, and about which event: a server that did not have it is not asked for it again soon. */
+/** What is asked, and about which event: a server that did not have it is not asked for it again soon. */
+interface Subject {
   readonly name: string;
   readonly eventId: EventId;
+}
+
+/** Something that any server in a room may be asked. What its answer says is undefined where it says nothing that can be used. */
+export interface Question<T> extends Subject {
   readonly request: PeerRequest;
-  /** What the answer says; undefined where it says nothing that can be used. */
   read(answer: JsonObject): T | undefined;
+}
+
+/** As `Question`, of which the answer is too large to be parsed at once. Throws PeerUnavailable for what cannot be read. */
+export interface LargeQuestion<T> extends Subject {
+  readonly request: PeerRequest;
+  readBytes(answer: Uint8Array): Promise<T | undefined>;
 }
 
 export type Answered<T> =
@@ -37,7 +45,7 @@ export class AskServers {
   readonly #failed: FailedAsks;
 
   constructor(
-    @Inject(Peers) private readonly peers: Pick<Peers, 'ask' | 'isLeftAlone'>,
+    @Inject(Peers) private readonly peers: Pick<Peers, 'ask' | 'askBytes' | 'isLeftAlone'>,
     @Inject(ServersInRooms) private readonly rooms: Pick<ServersInRooms, 'of'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(CLOCK) stopwatch: Stopwatch,
@@ -62,10 +70,14 @@ export class AskServers {
   }
 
   /** Never throws for a fault of another server. `except`: those that have answered what was of no use. */
-  async ask<T>(errand: Errand, question: Question<T>, servers: readonly ServerName[]): Promise<Answered<T>> {
+  async ask<T>(
+    errand: Errand,
+    question: Question<T> | LargeQuestion<T>,
+    servers: readonly ServerName[],
+  ): Promise<Answered<T>> {
     let kind: 'nobody' | 'unavailable' = 'nobody';
     for (const server of servers) {
-      const name = `${question.name} ${question.eventId} ${server}`;
+      const name = nameOf(question, server);
       if (!this.#failed.mayAsk(name)) continue;
       if (!errand.mayAsk()) return { kind: 'unavailable' };
       const value = await this.#askOne(errand, question, server);
@@ -79,13 +91,22 @@ export class AskServers {
     return { kind };
   }
 
+  /** What a server has answered turned out to be of no use: it is not asked for it again soon. */
+  blame(question: Subject, server: ServerName): void {
+    this.#failed.note(nameOf(question, server));
+  }
+
   async #askOne<T>(
     { signal }: Errand,
-    { request, read }: Question<T>,
+    question: Question<T> | LargeQuestion<T>,
     server: ServerName,
   ): Promise<{ readonly found: T } | 'unavailable' | undefined> {
+    const request = { ...question.request, signal };
     try {
-      const found = read(await this.peers.ask(server, { ...request, signal }));
+      const found =
+        'readBytes' in question
+          ? await question.readBytes(await this.peers.askBytes(server, request))
+          : question.read(await this.peers.ask(server, request));
       return found === undefined ? undefined : { found };
     } catch (error) {
       if (error instanceof PeerRefused) return isForNow(error) ? 'unavailable' : undefined;
@@ -93,6 +114,10 @@ export class AskServers {
       throw error;
     }
   }
+}
+
+function nameOf({ name, eventId }: Subject, server: ServerName): string {
+  return `${name} ${eventId} ${server}`;
 }
 
 /** Whether a refusal says nothing of what was asked: it asks too often, or the server is in trouble. */

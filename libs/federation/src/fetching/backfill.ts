@@ -11,7 +11,7 @@ import { pathOf } from '../peers/path-of.js';
 import { AskServers, type Question, readPdus } from './ask-servers.js';
 import { Errand } from './errand.js';
 import { edgesOf, MissingEvents } from './missing-events.js';
-import { ReceiveHelped } from './receive-helped.js';
+import { depthOf, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched at once: other servers give a hundred at most. */
 const MOST = 100;
@@ -71,7 +71,8 @@ export class Backfill implements HistoryElsewhere {
   /** Answers whether any of them has its place in the room now, and had none before. */
   async #take(errand: Errand, version: RoomVersion, pdus: readonly Pdu[]): Promise<boolean> {
     const [server] = errand.first;
-    const sorted = [...pdus].sort((a, b) => depthOf(a) - depthOf(b));
+    // Only an order to begin with: what comes before its parents waits for them.
+    const sorted = pdus.toSorted((a, b) => depthOf(a) - depthOf(b));
     const received = await this.help.pdus(errand, server!, version, sorted, { isHistory: true });
     const waiting = new Map(received.flatMap((one) => (one.kind === 'missing' ? [[one.eventId, one] as const] : [])));
     let hasCome = received.some(isPlaced);
@@ -85,9 +86,4 @@ export class Backfill implements HistoryElsewhere {
 
 function isPlaced({ kind }: Received): boolean {
   return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
-}
-
-/** Only an order to begin with: what comes before its parents waits for them. */
-function depthOf({ depth }: Pdu): number {
-  return typeof depth === 'number' ? depth : 0;
 }

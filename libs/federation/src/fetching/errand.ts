@@ -1,7 +1,7 @@
 import type { RoomId, ServerName } from '#kernel/ids';
 
 /** How many requests are made to other servers because of one event, and for how long. */
-const MOST_REQUESTS = 200;
+const MOST_REQUESTS = 1_000;
 const LONGEST_MS = 10 * 60_000;
 
 /** What is to be fetched of a room, because of one event: bounded in requests and time, whatever other servers answer. */

@@ -1,17 +1,20 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { type EventId, isEventId, type ServerName } from '#kernel/ids';
-import type { JsonObject, JsonValue } from '#kernel/json';
+import { type EventId, isEventId, type RoomId, type ServerName } from '#kernel/ids';
+import type { JsonValue } from '#kernel/json';
 import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
+import { inTurns } from '#projections/turn';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { ReceiveState } from '#rooms/commands/receive-state';
 import { ReceivedEvents } from '#rooms/queries/received-events';
 import { pathOf } from '../peers/path-of.js';
-import { AskServers, type Question, readPdus } from './ask-servers.js';
+import { Slices, splitAnswer } from '../joining/split-answer.js';
+import { AskServers, type LargeQuestion, type Question } from './ask-servers.js';
 import type { Errand } from './errand.js';
-import { idOf, ReceiveHelped } from './receive-helped.js';
+import { depthOf, idOf, parsePdu, ReceiveHelped } from './receive-helped.js';
 
 /** The events of a state, or of an auth chain, by their ids. */
 interface StateIds {
@@ -22,14 +25,20 @@ interface StateIds {
 /** A room of 80,000 members has as many; and an auth chain that is longer. */
 const MOST_IDS = 500_000;
 const IDS_BYTES = 48 * 1024 * 1024;
-/** Of the events themselves: they are in memory at once. */
-const EVENTS_BYTES = 192 * 1024 * 1024;
-const STATE_TIMEOUT_MS = 5 * 60_000;
-/** As many are asked for one by one; for more, all of the state is. */
+/** Of the events themselves, which are looked at one after another. */
+const EVENTS_BYTES = 512 * 1024 * 1024;
+const TIMEOUT_MS = 5 * 60_000;
+/** Where so many are not here, or so few of all, they are asked for one by one; else all of the state is. */
 const FEW = 30;
+const MOST_ASKED_FOR = 500;
 const AT_ONCE = 8;
+/** So many events are parsed in one go, and so many received. */
+const PARSED_AT_ONCE = 100;
+const RECEIVED_AT_ONCE = 500;
+/** What comes before what authorises it is received again. */
+const MOST_PASSES = 5;
 /** How many states are fetched at a time, in all rooms: each may be large. */
-const STATES_AT_ONCE = 8;
+const STATES_AT_ONCE = 4;
 
 /** Fetches the state before an event whose parents nobody has, and auth chains: server-server API, "Retrieving state". */
 @Injectable()
@@ -52,28 +61,20 @@ export class FetchState {
   /** Fetches the auth chain of an event that waits for events of it. Answers whether anything came. */
   async authChain(errand: Errand, eventId: EventId, version: RoomVersion): Promise<boolean> {
     const { roomId } = errand;
-    const question: Question<readonly Pdu[]> = {
-      name: 'event_auth',
-      eventId,
-      request: {
-        method: 'GET',
-        path: pathOf('/_matrix/federation/v1/event_auth/:roomId/:eventId', { roomId, eventId }),
-        maxBytes: EVENTS_BYTES,
-        timeoutMs: STATE_TIMEOUT_MS,
-      },
-      read: ({ auth_chain: chain }) => readPdus(chain, MOST_IDS),
-    };
+    const path = pathOf('/_matrix/federation/v1/event_auth/:roomId/:eventId', { roomId, eventId });
+    const question = eventsAsked('event_auth', eventId, path, ['auth_chain']);
     const answer = await this.servers.ask(errand, question, await this.servers.listServers(roomId, errand.first));
-    if (answer.kind !== 'answered') return false;
-    return (await this.#keep(errand, answer.server, version, answer.value)) > 0;
+    return answer.kind === 'answered' && this.#keep(errand, answer.server, version, answer.value);
   }
 
   async #stateBefore(errand: Errand, eventId: EventId, version: RoomVersion): Promise<boolean> {
     const { roomId } = errand;
     const servers = await this.servers.listServers(roomId, errand.first);
     for (const server of servers) {
-      const ids = await this.#askIds(errand, eventId, server);
-      if (ids === undefined) continue;
+      const question = idsAsked(errand.roomId, eventId);
+      const answer = await this.servers.ask(errand, question, [server]);
+      if (answer.kind !== 'answered') continue;
+      const ids = answer.value;
       const lacking = await this.#fetchLacking(errand, eventId, version, ids, [server, ...servers]);
       if (lacking === undefined) continue;
       // NOTSPEC: what nobody has, or does not pass the checks, is left out: else one bad event would keep the room from going on.
@@ -86,28 +87,9 @@ export class FetchState {
       if (!('kind' in learnt)) return true;
       const reason = learnt.kind === 'dropped' ? learnt.reason : 'Not all of its events are here';
       this.logger.info({ roomId, eventId, server, reason }, 'a state that another server told is none');
+      this.servers.blame(question, server);
     }
     return false;
-  }
-
-  async #askIds(errand: Errand, eventId: EventId, server: ServerName): Promise<StateIds | undefined> {
-    const { roomId } = errand;
-    const question: Question<StateIds> = {
-      name: 'state_ids',
-      eventId,
-      request: {
-        method: 'GET',
-        path: pathOf('/_matrix/federation/v1/state_ids/:roomId', { roomId }, { event_id: eventId }),
-        maxBytes: IDS_BYTES,
-        timeoutMs: STATE_TIMEOUT_MS,
-      },
-      read: (answer) => {
-        const [state, authChain] = [idsOf(answer['pdu_ids']), idsOf(answer['auth_chain_ids'])];
-        return state === undefined || authChain === undefined ? undefined : { state, authChain };
-      },
-    };
-    const answer = await this.servers.ask(errand, question, [server]);
-    return answer.kind === 'answered' ? answer.value : undefined;
   }
 
   /** Those of a state's events that are not here in the end; undefined where some could not be asked for. */
@@ -120,12 +102,13 @@ export class FetchState {
   ): Promise<ReadonlySet<EventId> | undefined> {
     const { roomId } = errand;
     let unknown = await this.received.listUnknown(roomId, [...authChain, ...state]);
-    if (unknown.length > FEW) {
+    const few = Math.max(FEW, (authChain.length + state.length) / 10);
+    if (unknown.length > Math.min(few, MOST_ASKED_FOR)) {
       await this.#fetchAll(errand, eventId, version, server!);
       unknown = await this.received.listUnknown(roomId, unknown);
     }
     if (unknown.length > 0) {
-      if (!(await this.#fetchEach(errand, version, unknown.slice(0, 4 * FEW), others))) return undefined;
+      if (!(await this.#fetchEach(errand, version, unknown.slice(0, MOST_ASKED_FOR), others))) return undefined;
       unknown = await this.received.listUnknown(roomId, unknown);
     }
     const ofState = new Set(state);
@@ -134,20 +117,8 @@ export class FetchState {
 
   async #fetchAll(errand: Errand, eventId: EventId, version: RoomVersion, server: ServerName): Promise<void> {
     const { roomId } = errand;
-    const question: Question<readonly Pdu[]> = {
-      name: 'state',
-      eventId,
-      request: {
-        method: 'GET',
-        path: pathOf('/_matrix/federation/v1/state/:roomId', { roomId }, { event_id: eventId }),
-        maxBytes: EVENTS_BYTES,
-        timeoutMs: STATE_TIMEOUT_MS,
-      },
-      read: (answer: JsonObject) => {
-        const [state, chain] = [readPdus(answer['pdus'], MOST_IDS), readPdus(answer['auth_chain'], MOST_IDS)];
-        return state === undefined || chain === undefined ? undefined : [...chain, ...state];
-      },
-    };
+    const path = pathOf('/_matrix/federation/v1/state/:roomId', { roomId }, { event_id: eventId });
+    const question = eventsAsked('state', eventId, path, ['auth_chain', 'pdus']);
     const answer = await this.servers.ask(errand, question, [server]);
     if (answer.kind === 'answered') await this.#keep(errand, server, version, answer.value);
   }
@@ -160,32 +131,105 @@ export class FetchState {
     servers: readonly ServerName[],
   ): Promise<boolean> {
     let couldAsk = true;
+    const found: Pdu[] = [];
+    const [server] = servers;
     for (let at = 0; at < ids.length; at += AT_ONCE) {
       const some = ids.slice(at, at + AT_ONCE);
       const answers = await Promise.all(some.map((id) => this.receive.fetchEvent(errand, id, version, servers)));
       for (const answer of answers) {
         if (answer.kind === 'unavailable') couldAsk = false;
-        if (answer.kind === 'answered') await this.#keep(errand, answer.server, version, [answer.value]);
+        if (answer.kind === 'answered') found.push(answer.value);
       }
     }
+    if (found.length > 0) await this.#keep(errand, server!, version, found);
     return couldAsk;
   }
 
-  /** Keeps what is not here yet, as outliers. Answers how many these are. */
-  async #keep(errand: Errand, server: ServerName, version: RoomVersion, pdus: readonly Pdu[]): Promise<number> {
-    const byId = new Map<EventId, Pdu>();
-    for (const pdu of pdus) {
-      const id = idOf(pdu, version);
-      if (id !== undefined) byId.set(id, pdu);
+  /** Keeps what is not here yet, as outliers. Answers whether there was anything. */
+  async #keep(
+    errand: Errand,
+    server: ServerName,
+    version: RoomVersion,
+    events: Iterable<Uint8Array | Pdu>,
+  ): Promise<boolean> {
+    const byId = await this.#listNew(errand, version, events);
+    // Only an order to begin with: it is what their server says.
+    let left = [...byId.values()].toSorted((a, b) => depthOf(a) - depthOf(b));
+    for (let pass = 0; pass < MOST_PASSES && left.length > 0 && !errand.signal.aborted; pass++) {
+      const missing: EventId[] = [];
+      for (let at = 0; at < left.length; at += RECEIVED_AT_ONCE) {
+        missing.push(...(await this.receive.outliers(errand, server, left.slice(at, at + RECEIVED_AT_ONCE))));
+      }
+      if (missing.length === left.length) break;
+      left = missing.map((id) => byId.get(id)).filter((pdu) => pdu !== undefined);
     }
-    const unknown = await this.received.listUnknown(errand.roomId, byId.keys());
-    if (unknown.length === 0) return 0;
-    await this.receive.outliers(
-      errand,
-      server,
-      unknown.map((id) => byId.get(id)!),
-    );
-    return unknown.length;
+    return byId.size > 0;
+  }
+
+  /** Those that are not here. PERF: of a large state most are; they are let go at once, and others have their turn in between. */
+  async #listNew(
+    { roomId }: Errand,
+    version: RoomVersion,
+    events: Iterable<Uint8Array | Pdu>,
+  ): Promise<ReadonlyMap<EventId, Pdu>> {
+    const found = new Map<EventId, Pdu>();
+    let some = new Map<EventId, Pdu>();
+    const look = async (): Promise<void> => {
+      for (const id of await this.received.listUnknown(roomId, some.keys())) found.set(id, some.get(id)!);
+      some = new Map();
+      await nextTurn();
+    };
+    for (const event of events) {
+      const pdu = event instanceof Uint8Array ? parsePdu(event) : event;
+      const id = pdu === undefined ? undefined : idOf(pdu, version);
+      if (pdu !== undefined && id !== undefined) some.set(id, pdu);
+      if (some.size >= PARSED_AT_ONCE) await look();
+    }
+    await look();
+    return found;
+  }
+}
+
+function idsAsked(roomId: RoomId, eventId: EventId): Question<StateIds> {
+  return {
+    name: 'state_ids',
+    eventId,
+    request: {
+      method: 'GET',
+      path: pathOf('/_matrix/federation/v1/state_ids/:roomId', { roomId }, { event_id: eventId }),
+      maxBytes: IDS_BYTES,
+      timeoutMs: TIMEOUT_MS,
+    },
+    read: ({ pdu_ids: stateIds, auth_chain_ids: authIds }) => {
+      const [state, authChain] = [idsOf(stateIds), idsOf(authIds)];
+      return state === undefined || authChain === undefined ? undefined : { state, authChain };
+    },
+  };
+}
+
+/** Asks for lists of events, each by its bytes. */
+function eventsAsked(
+  name: string,
+  eventId: EventId,
+  path: string,
+  keys: readonly string[],
+): LargeQuestion<Iterable<Uint8Array>> {
+  return {
+    name,
+    eventId,
+    request: { method: 'GET', path, maxBytes: EVENTS_BYTES, timeoutMs: TIMEOUT_MS },
+    readBytes: async (bytes) => {
+      const split = await inTurns(splitAnswer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+      const lists = keys.map((key) => split.get(key));
+      return lists.every((list) => list instanceof Slices) ? eachOf(lists) : undefined;
+    },
+  };
+}
+
+function* eachOf(lists: readonly Iterable<Uint8Array>[]): Generator<Uint8Array> {
+  let count = 0;
+  for (const list of lists) {
+    for (const one of list) if (count++ < MOST_IDS) yield one;
   }
 }
 

@@ -106,7 +106,7 @@ export class MissingEvents implements EventFetching {
       const latest = edgesOf(waiting).filter(({ parents }) => parents.length > 0);
       if (latest.length === 0) break;
       const found = await this.#askBetween(errand, origin, latest);
-      if (found === undefined || found.pdus.length === 0) break;
+      if (found === undefined) break;
       walked += found.pdus.length;
       const before = waiting.size;
       const received = await this.help.pdus(errand, found.server, version, found.pdus);
@@ -141,7 +141,10 @@ export class MissingEvents implements EventFetching {
         },
         maxBytes: 4 * 1024 * 1024,
       },
-      read: ({ events }) => readPdus(events, AT_ONCE),
+      read: ({ events }) => {
+        const found = readPdus(events, AT_ONCE);
+        return found === undefined || found.length === 0 ? undefined : found;
+      },
     };
     const answer = await this.servers.ask(errand, question, [origin]);
     return answer.kind === 'answered' ? { server: answer.server, pdus: answer.value } : undefined;

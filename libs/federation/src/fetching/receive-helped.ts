@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type EventId, isUserId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { isJsonObject } from '#kernel/json';
 import { LOGGER, type Logger } from '#observability/logger';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import type { Pdu } from '#protocol/room-event';
@@ -61,14 +62,17 @@ export class ReceiveHelped {
     return settled;
   }
 
-  /** As `pdus`, for parts of auth chains and of states: `ReceiveOutliers`. */
-  async outliers(errand: Errand, from: ServerName, pdus: readonly Pdu[]): Promise<void> {
+  /** As `pdus`, for parts of auth chains and of states: `ReceiveOutliers`. Answers the ids of those that still miss others. */
+  async outliers(errand: Errand, from: ServerName, pdus: readonly Pdu[]): Promise<readonly EventId[]> {
     const receive = (): Promise<Receipt> => this.commands.execute(new ReceiveOutliers(from, errand.roomId, pdus));
-    const { received } = await receive();
+    let { received } = await receive();
     const wanted = received.flatMap(wantedKeysOf);
-    if (wanted.length === 0) return this.#log(errand.roomId, from, received);
-    await this.keys.fetch(wanted);
-    this.#log(errand.roomId, from, (await receive()).received);
+    if (wanted.length > 0) {
+      await this.keys.fetch(wanted);
+      ({ received } = await receive());
+    }
+    this.#log(errand.roomId, from, received);
+    return received.flatMap((one) => (one.kind === 'missing' ? one.eventId : []));
   }
 
   /** One event by its id, from the first server that has it. */
@@ -126,6 +130,22 @@ export class ReceiveHelped {
 /** An event as it came, by the text that was kept of it; what nests too deeply is refused by who judges it. */
 export function readPdu(text: string): Pdu {
   return parseJson(text, { lenient: true, maxDepth: Infinity }) as Pdu; // written from an object
+}
+
+/** As `readPdu`, for bytes of another server; undefined where they are no object. */
+export function parsePdu(bytes: Uint8Array): Pdu | undefined {
+  try {
+    const pdu = parseJson(bytes, { lenient: true });
+    return isJsonObject(pdu) ? pdu : undefined;
+  } catch (error) {
+    if (error instanceof MatrixError) return undefined;
+    throw error;
+  }
+}
+
+/** How deep in the graph an event is, as its server says. */
+export function depthOf({ depth }: Pdu): number {
+  return typeof depth === 'number' ? depth : 0;
 }
 
 /** The id of an event that another server told; undefined where it has none. */

@@ -127,11 +127,13 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     const queue = this.#rooms.get(roomId);
     if (queue === undefined || queue.draining || this.#stopping.signal.aborted) return;
     queue.draining = true;
-    void this.#drain(queue).finally(() => {
-      queue.draining = false;
-      if (queue.entries.size === 0) this.#rooms.delete(roomId);
-      else this.#wakeLater(roomId, queue);
-    });
+    void this.#drain(queue)
+      .catch((error: unknown) => this.logger.error({ err: error, roomId }, 'the inbound queue of a room stood still'))
+      .finally(() => {
+        queue.draining = false;
+        if (queue.entries.size === 0) this.#rooms.delete(roomId);
+        else this.#wakeLater(roomId, queue);
+      });
   }
 
   #wakeLater(roomId: RoomId, queue: RoomQueue): void {
@@ -146,32 +148,41 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
       const now = this.clock.elapsed();
       const next = [...entries.values()].find(({ dueAt }) => dueAt <= now);
       if (next === undefined) return;
-      if (await this.#tryOne(next)) entries.delete(next.pdu.eventId);
-      else next.dueAt = this.clock.elapsed() + Math.min(FIRST_PAUSE_MS * 2 ** next.tries++, LONGEST_PAUSE_MS);
+      const outcome = await this.#tryOne(next);
+      if (outcome === 'settled') entries.delete(next.pdu.eventId);
+      else next.dueAt = this.clock.elapsed() + pauseAfter(outcome === 'away' ? 1 : ++next.tries);
     }
   }
 
-  /** Answers whether the event waits no more. */
-  async #tryOne(entry: Entry): Promise<boolean> {
+  /** Tries an event. `away`: the log or the views are, and that counts for nothing. */
+  async #tryOne(entry: Entry): Promise<'settled' | 'waits' | 'away'> {
     const { pdu, tries } = entry;
-    entry.triedAt = this.clock.elapsed();
     const { roomId, eventId, origin } = pdu;
+    entry.triedAt = this.clock.elapsed();
     try {
-      const settlement = await this.#slotsOf(origin).run(() => this.#fetch(pdu));
-      const reason = settlement.kind === 'waits' && tries + 1 < MOST_TRIES ? undefined : settlement.reason;
-      if (settlement.kind === 'waits' && reason === undefined) return false;
+      const { kind, reason } = await this.#slotsOf(origin).run(() => this.#fetch(pdu));
+      if (kind === 'waits' && tries + 1 < MOST_TRIES) return kind;
       if (reason !== undefined) this.logger.info({ roomId, eventId, origin, reason }, 'an event was not taken');
       await this.log.settle(pdu, reason);
-      return true;
+      return 'settled';
     } catch (error) {
-      if (!isOutage(error)) this.logger.error({ err: error, roomId, eventId, origin }, 'an event could not be taken');
-      return false;
+      if (isOutage(error)) return 'away';
+      throw error;
     }
   }
 
+  /** What fails by our own mistake is settled too in the end, lest it be tried for ever. */
   async #fetch(pdu: WaitingPdu): Promise<Settlement> {
-    if (this.#stopping.signal.aborted) return { kind: 'waits', reason: 'The server ends' };
-    return this.fetching.receive(pdu, this.#stopping.signal);
+    const { signal } = this.#stopping;
+    if (signal.aborted) return { kind: 'waits', reason: 'The server ends' };
+    try {
+      return await this.fetching.receive(pdu, signal);
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      const { roomId, eventId, origin } = pdu;
+      this.logger.error({ err: error, roomId, eventId, origin }, 'an event could not be taken');
+      return { kind: 'waits', reason: 'It could not be judged' };
+    }
   }
 
   #slotsOf(server: ServerName): Slots {
@@ -179,4 +190,8 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     this.#slots.set(server, slots);
     return slots;
   }
+}
+
+function pauseAfter(tries: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
 }

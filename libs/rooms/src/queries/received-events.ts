@@ -4,6 +4,9 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { isHere } from '../decide/room-head.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 
+/** So many events are looked up while the room is held. */
+const AT_ONCE = 1_000;
+
 /** What this server has of a room, as of the log: for who fetches the rest of other servers. Also of a room that is being joined. */
 @Injectable()
 export class ReceivedEvents {
@@ -12,9 +15,13 @@ export class ReceivedEvents {
   /** Those of some events that are not here, each once: neither with their place nor as part of an auth chain or of a state. */
   async listUnknown(roomId: RoomId, eventIds: Iterable<EventId>): Promise<EventId[]> {
     const wanted = [...new Set(eventIds)];
-    if (wanted.length === 0) return wanted;
-    const known = await this.workers.look(roomId, (turn) => turn.known.find(wanted));
-    return known === undefined ? wanted : wanted.filter((eventId) => !known.has(eventId));
+    const unknown: EventId[] = [];
+    for (let at = 0; at < wanted.length; at += AT_ONCE) {
+      const some = wanted.slice(at, at + AT_ONCE);
+      const known = await this.workers.look(roomId, (turn) => turn.known.find(some));
+      unknown.push(...some.filter((eventId) => known?.has(eventId) !== true));
+    }
+    return unknown;
   }
 
   /** The version of a room that is here or is being joined, as of the log; undefined for any other. */

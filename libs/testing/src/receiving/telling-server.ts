@@ -2,6 +2,7 @@ import type { EventId, ServerName } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { PeerRefused } from '#kernel/peer-errors';
 import type { PeerRequest } from '#federation/peers/peers';
+import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { pduTextOf } from '#rooms/facts/fact-text';
 import { resolveStates } from '#rooms/receive/resolve-states';
@@ -43,6 +44,10 @@ export class TellingServer {
     const answer = this.otherwise.get(what) ?? this.#answers[what];
     if (answer === undefined) throw new PeerRefused(404, { errcode: 'M_UNRECOGNIZED' });
     return answer(url.searchParams, parts.slice(1), content);
+  }
+
+  async askBytes(server: ServerName, request: PeerRequest): Promise<Uint8Array> {
+    return Buffer.from(canonicalJson(await this.ask(server, request), { lenient: true }));
   }
 
   /** How often something was asked. */
