@@ -5,6 +5,7 @@ import { RegistrationTokens } from '#accounts/registration-tokens';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { RegistrationNonces } from '#admin/shared-secret/registration-nonces';
 import { CrossSigning } from '#devices/cross-signing';
+import { ReceiveMessages } from '#devices/commands/receive-messages';
 import { SendToDeviceHandler } from '#devices/commands/send-to-device';
 import { RemoteDeviceLists } from '#devices/remote-device-lists';
 import { DeviceKeys } from '#devices/device-keys';
@@ -77,6 +78,7 @@ export function watchCaches(
     'presence-texts': of(PresenceNews),
     'push-rules': of(PushRules),
     receipts: of(Receipts),
+    'received-messages': of(ReceiveMessages),
     'registration-nonces': of(RegistrationNonces),
     'registration-tokens': of(RegistrationTokens),
     'remote-devices': of(RemoteDeviceLists),
@@ -104,6 +106,10 @@ export function watchCaches(
       ...store.caches,
     }),
   ];
+  addNumbers(metrics, list);
+}
+
+function addNumbers(metrics: Metrics, list: () => [string, CacheNumbers][]): void {
   const read = (numberOf: (cache: CacheNumbers) => number) => async (): Promise<LabelledNumber[]> =>
     list().map(([cache, numbers]): LabelledNumber => [{ cache }, numberOf(numbers)]);
   for (const [name, says, numberOf] of GAUGES) metrics.addGauges(name, says, ['cache'], read(numberOf));

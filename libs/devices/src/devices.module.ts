@@ -15,9 +15,9 @@ import { SendToDeviceHandler } from './commands/send-to-device.js';
 import { SetCrossSigningKeysHandler } from './commands/set-cross-signing-keys.js';
 import { UploadKeysHandler } from './commands/upload-keys.js';
 import { ReceiveDeviceLists } from './commands/receive-device-lists.js';
+import { ReceiveMessages } from './commands/receive-messages.js';
 import { ResyncRemoteDevices } from './resync-remote-devices.js';
 import { CrossSigning } from './cross-signing.js';
-import { DEVICE_LIST_PEERS, NO_PEERS } from './device-list-peers.js';
 import { DeviceKeys } from './device-keys.js';
 import { CrossSigningController } from './doors/cross-signing.controller.js';
 import { DehydratedDeviceController } from './doors/dehydrated-device.controller.js';
@@ -34,7 +34,7 @@ import { QueryKeysHandler } from './queries/query-keys.js';
 import { OpenRendezvousSessions, RendezvousSessions } from './rendezvous/rendezvous-sessions.js';
 
 /**
- * What devices publish and send to each other for encryption. Needs EVENT_STORE, VIEWS, READ_MODEL_STORE, CLOCK, CONFIG,
+ * What devices publish and send to each other for encryption. Needs DEVICE_PEERS, EVENT_STORE, VIEWS, READ_MODEL_STORE, CLOCK, CONFIG,
  * METRICS, LOGGER and InteractiveAuth from global modules. Global itself, for TAKEN_DEVICE_IDS is what logins ask.
  */
 @Global()
@@ -68,15 +68,24 @@ import { OpenRendezvousSessions, RendezvousSessions } from './rendezvous/rendezv
     KeepDehydratedDeviceHandler,
     QueryKeysHandler,
     ReceiveDeviceLists,
+    ReceiveMessages,
     RemoteDeviceLists,
     RemoteKeys,
     ResyncRemoteDevices,
-    { provide: DEVICE_LIST_PEERS, useValue: NO_PEERS },
     OpenRendezvousSessions,
     RendezvousSessions,
     SendToDeviceHandler,
     UploadKeysHandler,
   ],
-  exports: [TAKEN_DEVICE_IDS, DeviceKeys, Inboxes, KeyBackups, RemoteDeviceLists, ResyncRemoteDevices],
+  exports: [
+    TAKEN_DEVICE_IDS,
+    DeviceKeys,
+    Inboxes,
+    KeyBackups,
+    ReceiveDeviceLists,
+    ReceiveMessages,
+    RemoteDeviceLists,
+    ResyncRemoteDevices,
+  ],
 })
 export class DevicesModule {}

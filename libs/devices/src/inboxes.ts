@@ -49,13 +49,25 @@ export class Inboxes {
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
   ) {
-    const fold = { initialState: NOTHING_TAKEN, evolve: foldTaken, newestOnly: true } as const;
-    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
+    const fold = {
+      initialState: NOTHING_TAKEN,
+      evolve: foldTaken,
+      newestOnly: true,
+    } as const;
+    this.#streams = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      ...fold,
+    });
   }
 
   /** For metrics. */
   get caches(): Readonly<Record<string, CacheNumbers>> {
-    return { inboxes: this.#streams.numbers, 'inboxes-told': this.#arrived.numbers };
+    return {
+      inboxes: this.#streams.numbers,
+      'inboxes-told': this.#arrived.numbers,
+    };
   }
 
   /** Up to where a device is known to have everything: whatever token it comes with, it is told that no more. */
@@ -66,7 +78,10 @@ export class Inboxes {
   /** A device was told of messages, and may or may not get the answer. `first`: the position of the first of them. */
   noteTold(device: DeviceKey, first: Position): void {
     const stream = inboxStream(device);
-    const { upTo, told } = this.#arrived.get(stream) ?? { upTo: START, told: undefined };
+    const { upTo, told } = this.#arrived.get(stream) ?? {
+      upTo: START,
+      told: undefined,
+    };
     if (told === undefined || first < told) this.#arrived.set(stream, { upTo, told: first });
   }
 
@@ -85,6 +100,15 @@ export class Inboxes {
     const isNoting = this.#noting.has(stream);
     this.#noting.set(stream, upTo);
     if (!isNoting) void this.#note(device, stream);
+  }
+
+  /** Another server has what waits for it up to a place. Noted in the log behind the caller's back, and where that fails with the next. */
+  noteDelivered(mailbox: DeviceKey, upTo: Position): void {
+    const stream = inboxStream(mailbox);
+    const noting = this.#noting.get(stream);
+    if (noting !== undefined && noting >= upTo) return;
+    this.#noting.set(stream, upTo);
+    if (noting === undefined) void this.#note(mailbox, stream);
   }
 
   /** Drops what was sent to a device up to a place, and answers how many messages that were. */
@@ -107,10 +131,21 @@ export class Inboxes {
       await this.#streams.execute(
         inboxStream(device),
         ({ upTo, logId }) => {
-          const data: ToDeviceCrowdedOut = { up_to: upTo, log_id: logId, from, reason };
+          const data: ToDeviceCrowdedOut = {
+            up_to: upTo,
+            log_id: logId,
+            from,
+            reason,
+          };
           const [{ stream, revision }] = some as [InboxRow];
           const type = 'to-device-crowded-out';
-          return [{ id: `${type} ${stream} ${revision}`, type, data: JSON.stringify(data) }];
+          return [
+            {
+              id: `${type} ${stream} ${revision}`,
+              type,
+              data: JSON.stringify(data),
+            },
+          ];
         },
         BY_SERVER,
       );
@@ -120,7 +155,10 @@ export class Inboxes {
   async #note(device: DeviceKey, stream: string): Promise<void> {
     for (let upTo = this.#noting.get(stream); upTo !== undefined;) {
       try {
-        await this.#take(device, upTo, (data) => ({ type: 'to-device-collected', data }));
+        await this.#take(device, upTo, (data) => ({
+          type: 'to-device-collected',
+          data,
+        }));
       } catch {
         // It is forgotten what was noted: so it is looked at again when the device comes the next time.
         const known = this.#arrived.get(stream);
@@ -136,7 +174,10 @@ export class Inboxes {
   async #take(
     device: DeviceKey,
     upTo: Position,
-    fact: (data: ToDeviceCollected) => { readonly type: string; readonly data: ToDeviceCollected },
+    fact: (data: ToDeviceCollected) => {
+      readonly type: string;
+      readonly data: ToDeviceCollected;
+    },
   ): Promise<number> {
     const logId = (this.#logId ??= await this.#findLogId());
     let taken = 0;
@@ -148,7 +189,11 @@ export class Inboxes {
         (before) => {
           // Another process may have noted more: the last fact is the one that counts.
           const isFurther = before.logId === logId && before.upTo > last;
-          const { type, data } = fact({ up_to: isFurther ? before.upTo : last, log_id: logId, from });
+          const { type, data } = fact({
+            up_to: isFurther ? before.upTo : last,
+            log_id: logId,
+            from,
+          });
           return [{ id: `${type} ${last}`, type, data: JSON.stringify(data) }];
         },
         BY_SERVER,

@@ -7,7 +7,7 @@ import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { decideListed } from './decide/remote-devices.js';
-import { DEVICE_LIST_PEERS, type DeviceListPeers } from './device-list-peers.js';
+import { DEVICE_PEERS, type DevicePeers } from './device-peers.js';
 import type { RemoteDevicesListed } from './facts/remote-device-facts.js';
 import { MISSED_LISTS } from './projections/remote-devices.projector.js';
 import { parseRemoteDevices } from './receive/parse-remote-devices.js';
@@ -39,9 +39,10 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly lists: RemoteDeviceLists,
-    @Inject(DEVICE_LIST_PEERS) private readonly peers: DeviceListPeers,
+    @Inject(DEVICE_PEERS) private readonly peers: Pick<DevicePeers, 'list'>,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
-    @Inject(READ_MODEL_STORE) private readonly readModels: Pick<ReadModelStore, 'isWriter'>,
+    @Inject(READ_MODEL_STORE)
+    private readonly readModels: Pick<ReadModelStore, 'isWriter'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 
@@ -79,7 +80,7 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
     const pause = this.#pauses.get(server);
     if (pause !== undefined && pause.until > now) return undefined;
     try {
-      const answer = await this.#slots.run(() => this.peers.list(userId, AbortSignal.timeout(timeoutMs)));
+      const answer = await this.#slots.run(() => this.peers.list(userId, timeoutMs));
       const listed = parseRemoteDevices(userId, answer);
       if (listed === undefined) throw new PeerUnavailable('It answers what cannot be read');
       this.#pauses.delete(server);
@@ -90,6 +91,11 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
       this.#pauses.set(server, { ms, until: this.stopwatch.elapsed() + ms });
       return undefined;
     }
+  }
+
+  /** A server was heard from: it is asked again at once where something is needed. */
+  hearFrom(server: ServerName): void {
+    this.#pauses.delete(server);
   }
 
   async #keep(userId: UserId, timeoutMs: number): Promise<boolean> {

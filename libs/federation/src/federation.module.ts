@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { DEVICE_PEERS } from '#devices/device-peers';
 import { REMOTE_ROOMS } from '#rooms/remote-rooms';
 import { HISTORY_ELSEWHERE } from '#rooms/history-elsewhere';
 import { SERVER_KEYS } from '#rooms/server-keys';
@@ -8,6 +9,7 @@ import { RoomsHere } from './inbound/rooms-here.js';
 import { ASKING_PORTS, ASKING_PROVIDERS } from './asking/asking-providers.js';
 import { PeersProfiles } from './asking/remote-profiles.js';
 import { PeersSpaces } from './asking/remote-spaces.js';
+import { DEVICE_PROVIDERS } from './devices/device-providers.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
 import { JOINING_CONTROLLERS } from './doors/joining-controllers.js';
 import { JOINING_PROVIDERS } from './joining/joining-providers.js';
@@ -41,6 +43,7 @@ import { Peers } from './peers/peers.js';
   providers: [
     ...PEER_PROVIDERS,
     ...KEY_PROVIDERS,
+    ...DEVICE_PROVIDERS,
     ...JOINING_PROVIDERS,
     ...RECEIVING_PROVIDERS,
     ...SENDING_PROVIDERS,
@@ -52,6 +55,7 @@ import { Peers } from './peers/peers.js';
     PeersProfiles,
     PeersSpaces,
     AuthenticateRequest,
+    DEVICE_PEERS,
     Destinations,
     Discovery,
     FederatedServers,

@@ -7,6 +7,7 @@ import { AccountsModule } from '#accounts/accounts.module';
 import { accountProjectors } from '#accounts/projections/account-projectors';
 import { KnownTokens } from '#accounts/sessions/known-tokens';
 import { CONFIG, loadConfig } from '#config/config';
+import { DEVICE_PEERS, NO_PEERS } from '#devices/device-peers';
 import { DevicesModule } from '#devices/devices.module';
 import { deviceProjectors } from '#devices/projections/device-projectors';
 import { DirectoryModule } from '#directory/directory.module';
@@ -91,7 +92,14 @@ export async function startSyncApp(
   const reader = createRoomFactReader();
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
   const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
-  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
+  const views = new ProjectionRuntime({
+    store,
+    readModels,
+    projectors,
+    listeners,
+    effects,
+    clock: systemClock,
+  });
   const shutdown = new AbortController();
   const ports = [
     { provide: CONFIG, useValue: config },
@@ -100,6 +108,7 @@ export async function startSyncApp(
     { provide: READ_MODEL_STORE, useValue: readModels },
     { provide: VIEWS, useValue: views },
     { provide: SIGNING_KEY, useValue: TEST_AUTHOR.signingKey },
+    { provide: DEVICE_PEERS, useValue: NO_PEERS },
     { provide: HISTORY_ELSEWHERE, useValue: NO_HISTORY_ELSEWHERE },
     { provide: SERVER_KEYS, useValue: ownKey(TEST_AUTHOR) },
     { provide: METRICS, useValue: new Metrics() },
@@ -121,7 +130,9 @@ export async function startSyncApp(
     PushModule,
   ];
 
-  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
+  @Module({
+    imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule],
+  })
   class TestApp {}
 
   const adapter = new MatrixAdapter(config);

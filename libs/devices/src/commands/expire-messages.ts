@@ -8,9 +8,9 @@ import { VIEWS, type Views } from '#projections/views';
 import { READ_MODEL_STORE, type ReadModelStore } from '#read-models/read-model-store';
 import { crowdedOut, type WaitingMessage } from '../decide/crowded-out.js';
 import type { DeviceKey } from '../facts/device-streams.js';
-import { deviceOfSentStream, type ExpiryReason } from '../facts/to-device-facts.js';
+import { type ExpiryReason, senderOfStream } from '../facts/to-device-facts.js';
 import { Inboxes } from '../inboxes.js';
-import { INBOX, type InboxRow, OUTSTANDING } from '../projections/inbox.projector.js';
+import { INBOX, type InboxRow, OUTSTANDING, outstandingKey } from '../projections/inbox.projector.js';
 
 /** What an inbox may hold: how old, how many and how much. */
 export const INBOX_LIMITS = Object.freeze({
@@ -37,7 +37,12 @@ interface WaitingInAll {
   readonly oldest: number | undefined;
 }
 
-const NOTHING: WaitingInAll = Object.freeze({ messages: 0, bytes: 0, devices: 0, oldest: undefined });
+const NOTHING: WaitingInAll = Object.freeze({
+  messages: 0,
+  bytes: 0,
+  devices: 0,
+  oldest: undefined,
+});
 const SWEEP_MS = 5 * 60_000;
 const PAGE = 1_000;
 
@@ -111,8 +116,15 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
     for await (const page of INBOX.pages(this.views, { prefix: device, after: [...device, after] }, PAGE)) {
       for (const { value } of page) {
         const { stream, revision, event } = value;
-        const [sender] = deviceOfSentStream(stream);
-        waiting.push({ stream, revision, sender, bytes: Buffer.byteLength(event) });
+        // Of what waits for another server the event is not here.
+        const row = event === '' ? await OUTSTANDING.get(this.views, [...outstandingKey(stream, revision), ...device]) : undefined; // prettier-ignore
+        const bytes = row?.bytes ?? Buffer.byteLength(event);
+        waiting.push({
+          stream,
+          revision,
+          sender: senderOfStream(stream),
+          bytes,
+        });
       }
     }
     return waiting;
@@ -122,7 +134,13 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
     this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
     const [userId, deviceId] = device;
     this.logger.warn(
-      { context: 'to-device', user: userId, device: deviceId, reason, messages: count },
+      {
+        context: 'to-device',
+        user: userId,
+        device: deviceId,
+        reason,
+        messages: count,
+      },
       `${count} messages to a device that does not collect them were dropped (${reason})`,
     );
   }
@@ -166,5 +184,10 @@ function sumOf(inboxes: Iterable<Waiting>): WaitingInAll {
     devices++;
     oldest = Math.min(oldest, inbox.oldest);
   }
-  return { messages, bytes, devices, oldest: devices === 0 ? undefined : oldest };
+  return {
+    messages,
+    bytes,
+    devices,
+    oldest: devices === 0 ? undefined : oldest,
+  };
 }

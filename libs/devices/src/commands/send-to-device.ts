@@ -1,24 +1,25 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { DEVICES } from '#accounts/projections/devices.projector';
 import { CONFIG, type Config } from '#config/config';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
-import { type DeviceId, serverNameOf, type UserId } from '#kernel/ids';
+import { type DeviceId, serverNameOf } from '#kernel/ids';
 import { KeyedQueue } from '#kernel/keyed-queue';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { type Addressed, checkAddressed, checkMessages, type Messages } from '../decide/check-messages.js';
 import { foldSent, nameOfTransaction, NOTHING_SENT, type SentTransactions } from '../decide/sent-transactions.js';
-import type { DeviceKey } from '../facts/device-streams.js';
-import { type Receiver, sentStream, textOfSent } from '../facts/to-device-facts.js';
+import { DEVICE_PEERS, type DevicePeers } from '../device-peers.js';
+import { sentStream, textOfSent } from '../facts/to-device-facts.js';
+import { addressHere } from '../queries/address-here.js';
 
 /**
  * Sends messages to devices: client-server API, "Send-to-Device messaging". They are durable when it settles, in the order of the
- * sender's commands; a transaction that was taken before changes nothing. Who is not there is left out. Throws M_INVALID_PARAM,
+ * sender's commands; a transaction that was taken before changes nothing. Who is not there is left out; what is for users of other
+ * servers goes there (`DirectToDevice` of federation). Throws M_INVALID_PARAM,
  * M_TOO_LARGE.
  */
 export class SendToDevice extends Command<void> {
@@ -34,8 +35,6 @@ export class SendToDevice extends Command<void> {
 
 /** How many senders' transactions stay in memory. */
 const CAPACITY = 2_000;
-/** So many devices are looked up at once. */
-const AT_ONCE = 1_000;
 
 @CommandHandler(SendToDevice)
 export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
@@ -48,8 +47,15 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'getMany' | 'scan'>,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(DEVICE_PEERS) private readonly peers: Pick<DevicePeers, 'speaksTo'>,
   ) {
-    this.#sent = new Aggregates({ store, clock, capacity: CAPACITY, initialState: NOTHING_SENT, evolve: foldSent });
+    this.#sent = new Aggregates({
+      store,
+      clock,
+      capacity: CAPACITY,
+      initialState: NOTHING_SENT,
+      evolve: foldSent,
+    });
   }
 
   /** For metrics. */
@@ -81,43 +87,18 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
     await this.#sent.execute(stream, decide, cause);
   }
 
-  /** The devices that there are, of those of this server: nobody is told which there are not. */
+  /**
+   * The devices that there are, of those of this server: nobody is told which there are not. Of other servers all that are named, for
+   * these know themselves which there are.
+   */
   async #address(messages: Messages): Promise<Addressed> {
-    const to: Receiver[] = [];
-    const contents: string[] = [];
-    const ours = [...messages].filter(([userId]) => serverNameOf(userId) === this.config.serverName);
-    for await (const [userId, deviceId] of this.#namedIn(ours)) {
-      to.push([userId, deviceId, contents.push(messages.get(userId)!.get(deviceId)!) - 1]);
-    }
-    for (const [userId, byDevice] of ours) {
-      const forAll = byDevice.get('*');
-      if (forAll === undefined) continue;
-      const content = contents.push(forAll) - 1;
-      for await (const deviceId of this.#devicesOf(userId)) {
-        if (!byDevice.has(deviceId)) to.push([userId, deviceId, content]);
-      }
+    const addressed = await addressHere(this.views, this.config.serverName, messages);
+    const [to, contents] = [[...addressed.to], [...addressed.contents]];
+    for (const [userId, byDevice] of messages) {
+      const server = serverNameOf(userId);
+      if (server === this.config.serverName || !this.peers.speaksTo(server)) continue;
+      for (const [deviceId, content] of byDevice) to.push([userId, deviceId as DeviceId, contents.push(content) - 1]);
     }
     return { to, contents };
-  }
-
-  /** Of the devices that are addressed by their ids those that there are. Looked up together: a key of a room goes to hundreds. */
-  async *#namedIn(
-    messages: Iterable<readonly [UserId, ReadonlyMap<DeviceId | '*', string>]>,
-  ): AsyncGenerator<DeviceKey, void> {
-    const named: DeviceKey[] = [];
-    for (const [userId, byDevice] of messages) {
-      for (const deviceId of byDevice.keys()) if (deviceId !== '*') named.push([userId, deviceId as DeviceId]);
-    }
-    for (let at = 0; at < named.length; at += AT_ONCE) {
-      const some = named.slice(at, at + AT_ONCE);
-      const rows = await DEVICES.getMany(this.views, some);
-      yield* some.filter((_, i) => rows[i] !== undefined);
-    }
-  }
-
-  async *#devicesOf(userId: UserId): AsyncGenerator<DeviceId, void> {
-    for await (const page of DEVICES.pages(this.views, { prefix: [userId] })) {
-      for (const { key } of page) yield key[1];
-    }
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { NewFact } from '#event-store/event-store';
 import type { FactBody, FactShapes } from '#event-store/fact-shapes';
-import type { DeviceId, UserId } from '#kernel/ids';
+import { type DeviceId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { type DeviceKey, deviceOfStream, streamOfDevice } from './device-streams.js';
@@ -11,22 +11,49 @@ export const SENT_STREAM_PREFIX = 'sent-';
 export const sentStream = (device: DeviceKey): string => streamOfDevice(SENT_STREAM_PREFIX, device);
 export const deviceOfSentStream = (stream: string): DeviceKey => deviceOfStream(SENT_STREAM_PREFIX, stream);
 
+/** What a user of another server sent to devices here, in the order in which their server told it. */
+export const RECEIVED_STREAM_PREFIX = 'received-';
+export const receivedStream = (sender: UserId): string => `${RECEIVED_STREAM_PREFIX}${sender}`;
+
+/** Who sent what stands in a stream of messages. */
+export function senderOfStream(stream: string): UserId {
+  const isReceived = stream.startsWith(RECEIVED_STREAM_PREFIX);
+  return isReceived ? (stream.slice(RECEIVED_STREAM_PREFIX.length) as UserId) : deviceOfSentStream(stream)[0];
+}
+
+/** What waits for another server stands where what waits for a device does: as if the server were one. No user has its name. */
+export const mailboxOfServer = (server: ServerName): DeviceKey => [server as string as UserId, '' as DeviceId];
+
+/** The other server that is to hand on what somebody here sent to a device; undefined where the device is of this server. */
+export function serverReaching(stream: string, [userId]: Receiver): ServerName | undefined {
+  if (stream.startsWith(RECEIVED_STREAM_PREFIX)) return undefined;
+  const server = serverNameOf(userId);
+  return server === serverNameOf(senderOfStream(stream)) ? undefined : server;
+}
+
+/** Where a message of a stream waits until it is taken. */
+export function mailboxOf(stream: string, receiver: Receiver): DeviceKey {
+  const server = serverReaching(stream, receiver);
+  return server === undefined ? [receiver[0], receiver[1]] : mailboxOfServer(server);
+}
+
 /** How far a device has collected what was sent to it: only the last fact counts, and the others go from the log. */
 export const INBOX_STREAM_PREFIX = 'inbox-';
 export const inboxStream = (device: DeviceKey): string => streamOfDevice(INBOX_STREAM_PREFIX, device);
 export const deviceOfInboxStream = (stream: string): DeviceKey => deviceOfStream(INBOX_STREAM_PREFIX, stream);
 
-/** A device that a message is for, and which of the contents. */
+/** A device that a message is for, and which of the contents; of a user of another server as it was addressed, `*` too. */
 export type Receiver = readonly [userId: UserId, deviceId: DeviceId, content: number];
 
 /**
- * In `sent-{user_id}|{device_id}`: `to-device-sent`: one transaction of the device. Who is to have what is the tail: of that those
+ * In `sent-{user_id}|{device_id}`: `to-device-sent`: one transaction of the device. In `received-{user_id}`: one message of a user of another
+ * server, whose id is the transaction. Who is to have what is the tail: of that those
  * receivers go who have collected it, and with the last of them all of it. What remains tells a retry of the transaction from a new one.
  */
 export interface ToDeviceSent {
   readonly type: string;
   readonly txn: string;
-  /** The devices there were of those it was addressed to. */
+  /** The devices there were of those it was addressed to, and those of other servers. */
   readonly to: readonly Receiver[];
   readonly contents: readonly JsonObject[];
 }
@@ -71,6 +98,8 @@ export const TO_DEVICE_SHAPES = {
 /** A transaction of a device stands in the log until so many have followed it, or for so long: to tell a retry. */
 export const TRANSACTIONS_KEPT = 256;
 export const TRANSACTIONS_KEPT_MS = 60 * 60_000;
+/** What another server told: it may tell it again after it, or we, were away. */
+export const RECEIVED_KEPT_MS = 24 * 60 * 60_000;
 
 const SALT_BYTES = 16;
 const CONTENTS = ',"contents":[';
@@ -112,17 +141,27 @@ export interface SentTexts extends Pick<ToDeviceSent, 'type' | 'to'> {
  */
 export function readSent(fact: Pick<NewFact, 'data' | 'metadata'>): SentTexts {
   const { to, contentsAt } = receiversOf(fact);
-  return { type: transactionOf(fact).type, to, contents: objectsFrom(fact.data, contentsAt) };
+  return {
+    type: transactionOf(fact).type,
+    to,
+    contents: objectsFrom(fact.data, contentsAt),
+  };
 }
 
 /**
  * Who is to have what, and where the contents begin. Within a JSON text a quote is escaped, and among the receivers there is no object: so
  * the contents begin where they seem to.
  */
-function receiversOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): { to: Receiver[]; contentsAt: number } {
+function receiversOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): {
+  to: Receiver[];
+  contentsAt: number;
+} {
   const from = (metadata.erasable ?? 0) + TO.length;
   const end = data.indexOf(CONTENTS, from);
-  return { to: JSON.parse(data.slice(from, end)) as Receiver[], contentsAt: end + CONTENTS.length };
+  return {
+    to: JSON.parse(data.slice(from, end)) as Receiver[],
+    contentsAt: end + CONTENTS.length,
+  };
 }
 
 /** The JSON texts of the objects of a list that begins somewhere in a JSON text without blanks. Throws SyntaxError where it has no end. */
@@ -161,7 +200,10 @@ function endOfString(json: string, begin: number): number {
 
 /** Which transaction `to-device-sent` is. PERF: contents may be a megabyte, and are not parsed. */
 export function transactionOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): { type: string; txn: string } {
-  return JSON.parse(`${data.slice(0, (metadata.erasable ?? 1) - 1)}}`) as { type: string; txn: string };
+  return JSON.parse(`${data.slice(0, (metadata.erasable ?? 1) - 1)}}`) as {
+    type: string;
+    txn: string;
+  };
 }
 
 /** The users who are to have something of `to-device-sent`. PERF: as `transactionOf`. */

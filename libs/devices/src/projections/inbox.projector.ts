@@ -1,6 +1,6 @@
 import type { RecordedFact } from '#event-store/event-store';
 import type { LogBegun } from '#event-store/log-identity';
-import type { DeviceId, UserId } from '#kernel/ids';
+import type { DeviceId, ServerName, UserId } from '#kernel/ids';
 import { type Position } from '#kernel/position';
 import { shortHash } from '#kernel/short-hash';
 import { asJson, asText, Collection, owning } from '#projections/collection';
@@ -8,8 +8,10 @@ import type { OwnRows, Projector } from '#projections/projector';
 import type { DeviceKey } from '../facts/device-streams.js';
 import {
   deviceOfInboxStream,
-  deviceOfSentStream,
+  mailboxOfServer,
   readSent,
+  senderOfStream,
+  serverReaching,
   type ToDeviceCollected,
   TO_DEVICE_SHAPES,
 } from '../facts/to-device-facts.js';
@@ -19,7 +21,7 @@ export interface InboxRow {
   /** The stream of its sender, and the revision of the fact. */
   readonly stream: string;
   readonly revision: number;
-  /** The event as clients get it: JSON text. */
+  /** The event as clients get it: JSON text; empty where it waits for another server. */
   readonly event: string;
 }
 
@@ -95,16 +97,29 @@ function project(fact: RecordedFact, rows: OwnRows): void | Promise<void> {
 
 function layOut(fact: RecordedFact, rows: OwnRows): void {
   const { stream, revision, position, metadata } = fact;
-  const [sender] = deviceOfSentStream(stream);
+  const sender = senderOfStream(stream);
   const { type, to, contents } = readSent(fact);
   const head = `${JSON.stringify({ sender, type }).slice(0, -1)},"content":`;
   const events = contents.map((content) => `${head}${content}}`);
   const sizes = events.map((event) => Buffer.byteLength(event));
   const key = outstandingKey(stream, revision);
-  for (const [userId, deviceId, content] of to) {
-    INBOX.put(rows, [userId, deviceId, position], { stream, revision, event: events[content]! });
-    OUTSTANDING.put(rows, [...key, userId, deviceId], { position, at: metadata.at, bytes: sizes[content]! });
+  const lay = ([userId, deviceId]: DeviceKey, event: string, bytes: number): void => {
+    INBOX.put(rows, [userId, deviceId, position], { stream, revision, event });
+    OUTSTANDING.put(rows, [...key, userId, deviceId], {
+      position,
+      at: metadata.at,
+      bytes,
+    });
+  };
+  const forServers = new Map<ServerName, number>();
+  for (const receiver of to) {
+    const [, , content] = receiver;
+    const server = serverReaching(stream, receiver);
+    if (server === undefined) lay([receiver[0], receiver[1]], events[content]!, sizes[content]!);
+    else forServers.set(server, (forServers.get(server) ?? 0) + sizes[content]!);
   }
+  // What several devices of one server are to have waits for it together, and is read from the fact.
+  for (const [server, bytes] of forServers) lay(mailboxOfServer(server), '', bytes);
 }
 
 async function takeAway(rows: OwnRows, device: DeviceKey, { type, data }: RecordedFact): Promise<void> {

@@ -89,7 +89,10 @@ export class DestinationQueue {
   accept(): void {
     const done = this.#items.splice(0, this.#sending);
     this.#sending = 0;
-    done.forEach(release);
+    for (const item of done) {
+      release(item);
+      item.accepted?.();
+    }
     this.#waitingSince = this.firstPlace === undefined ? undefined : this.elapsed();
   }
 

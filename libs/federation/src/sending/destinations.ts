@@ -64,8 +64,15 @@ export class Destinations implements OnModuleDestroy {
     return { 'accepting-servers': this.#accepted.numbers };
   }
 
-  get numbers(): DeliveryNumbers & { readonly active: number; readonly asleep: number } {
-    return { ...this.delivery.numbers, active: this.#active.size, asleep: this.sleeping.size };
+  get numbers(): DeliveryNumbers & {
+    readonly active: number;
+    readonly asleep: number;
+  } {
+    return {
+      ...this.delivery.numbers,
+      active: this.#active.size,
+      asleep: this.sleeping.size,
+    };
   }
 
   describe(server: ServerName): DestinationStatus {
@@ -168,8 +175,9 @@ export class Destinations implements OnModuleDestroy {
     if (since === undefined) return;
     const handed = this.#handed;
     let isFirst = isProbe;
-    for await (const { pdus, edus } of this.missed.since(server, since)) {
+    for await (const { pdus, edus, accepted } of this.missed.since(server, since)) {
       await this.#deliver(queue, this.writer.write(pdus, edus), isFirst, signal);
+      accepted?.();
       isFirst = false;
     }
     if (queue.waiting > 0 && handed !== undefined) await this.sleeping.noteProgress(server, handed);

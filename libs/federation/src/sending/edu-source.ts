@@ -9,11 +9,17 @@ export interface Edu {
   readonly content: JsonObject;
 }
 
+/** One that must not be lost. */
+export interface DurableEdu extends Edu {
+  /** Called once the server has it, or will never take it; not where that was not seen because this process ended. */
+  readonly accepted?: (server: ServerName) => void;
+}
+
 /** What some servers are to be told. */
 export interface AddressedEdu {
   /** Never ours. */
   readonly destinations: Iterable<ServerName>;
-  readonly edu: Edu;
+  readonly edu: DurableEdu;
 }
 
 /**
@@ -30,7 +36,7 @@ export interface EduSource {
    * What a server that was away was to be told from the fact at `since` on (inclusive) up to now, some at a time and in order. What later ones
    * make needless may be left out; what it was told already may be among them.
    */
-  missedBy(destination: ServerName, since: Position): AsyncIterable<readonly Edu[]>;
+  missedBy(destination: ServerName, since: Position): AsyncIterable<readonly DurableEdu[]>;
 }
 
 /** Injection token of the list of all EduSources. */

@@ -27,6 +27,8 @@ export interface Outgoing {
   readonly text: string;
   /** Whose end waits for it; undefined where nobody's does, because it is noted that the server is behind. */
   handed: Handed | undefined;
+  /** Called once the server has it, or will never take it. */
+  readonly accepted?: (() => void) | undefined;
 }
 
 /** What is sent at once, and again with the same id until it is accepted: server-server API, "Transactions". */

@@ -8,7 +8,7 @@ import { isToSend, pduTextOf } from '#rooms/facts/fact-text';
 import { roomStream } from '#rooms/facts/room-facts';
 import { ROOM_ACTIVITY } from '#rooms/projections/room-activity.projector';
 import { listNewestPdus } from '#rooms/queries/list-newest-pdus';
-import { type Edu, EDU_SOURCES, type EduSource } from './edu-source.js';
+import { type DurableEdu, type Edu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { type LeftRoom, ServersInRooms } from './servers-in-rooms.js';
 import { MOST_EDUS, MOST_PDUS } from './write-transaction.js';
 
@@ -16,6 +16,8 @@ import { MOST_EDUS, MOST_PDUS } from './write-transaction.js';
 export interface Missed {
   readonly pdus: readonly string[];
   readonly edus: readonly string[];
+  /** To be called once the server has it. */
+  readonly accepted?: () => void;
 }
 
 /** How many rooms are looked at together. */
@@ -37,7 +39,7 @@ export class MissedByDestination {
   /** From the fact at a position on, that one too. Throws where the log or the views are away. */
   async *since(server: ServerName, since: Position): AsyncGenerator<Missed, void> {
     // Before the events: keys come before what is encrypted with them.
-    for (const source of this.sources) yield* inTransactions(source.missedBy(server, since));
+    for (const source of this.sources) yield* inTransactions(server, source.missedBy(server, since));
     let pdus: string[] = [];
     for await (const found of this.#pdusOf(server, since)) {
       pdus.push(...found);
@@ -65,20 +67,32 @@ export class MissedByDestination {
 
   /** The event by which a server was put out of a room, where it is for this one to tell. */
   async #endOf({ roomId, revision }: LeftRoom): Promise<string[]> {
-    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) {
+    for await (const fact of this.store.readStream(roomStream(roomId), {
+      from: revision,
+      limit: 1,
+      inParts: true,
+    })) {
       return fact.type === 'pdu-accepted' && isToSend(fact.data) ? [pduTextOf(fact.data)] : [];
     }
     return [];
   }
 }
 
-async function* inTransactions(found: AsyncIterable<readonly Edu[]>): AsyncGenerator<Missed, void> {
-  let edus: string[] = [];
+async function* inTransactions(
+  server: ServerName,
+  found: AsyncIterable<readonly DurableEdu[]>,
+): AsyncGenerator<Missed, void> {
+  const missedOf = (edus: readonly DurableEdu[]): Missed => ({
+    pdus: [],
+    edus: edus.map(textOfEdu),
+    accepted: () => edus.forEach(({ accepted }) => accepted?.(server)),
+  });
+  let edus: DurableEdu[] = [];
   for await (const some of found) {
-    edus.push(...some.map(textOfEdu));
-    for (; edus.length >= MOST_EDUS; edus = edus.slice(MOST_EDUS)) yield { pdus: [], edus: edus.slice(0, MOST_EDUS) };
+    edus.push(...some);
+    for (; edus.length >= MOST_EDUS; edus = edus.slice(MOST_EDUS)) yield missedOf(edus.slice(0, MOST_EDUS));
   }
-  if (edus.length > 0) yield { pdus: [], edus };
+  if (edus.length > 0) yield missedOf(edus);
 }
 
 /** An EDU as it is sent. */

@@ -9,7 +9,7 @@ import { contentOf } from '#rooms/facts/pdu-fields';
 import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
 import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { Destinations } from './destinations.js';
-import { EDU_SOURCES, type EduSource } from './edu-source.js';
+import { type DurableEdu, EDU_SOURCES, type EduSource } from './edu-source.js';
 import { Handed, type Outgoing } from './handed.js';
 import { textOfEdu } from './missed-by-destination.js';
 import { mayMoveMembers } from './known-servers.js';
@@ -71,15 +71,27 @@ export class SendEvents implements Effect {
   }
 
   async #handOver(fact: RecordedFact, handed: Handed): Promise<void> {
-    const give = (servers: Iterable<ServerName>, kind: Outgoing['kind'], text: string): void => {
+    const give = (
+      servers: Iterable<ServerName>,
+      kind: Outgoing['kind'],
+      text: string,
+      accepted?: DurableEdu['accepted'],
+    ): void => {
       for (const server of servers) {
         handed.add();
-        this.destinations.send(server, { kind, text, handed });
+        this.destinations.send(server, {
+          kind,
+          text,
+          handed,
+          accepted: accepted && (() => accepted(server)),
+        });
       }
     };
     for (const source of this.sources) {
       if (!source.concerns(fact)) continue;
-      for (const { destinations, edu } of await source.edusOf(fact)) give(destinations, 'edu', textOfEdu(edu));
+      for (const { destinations, edu } of await source.edusOf(fact)) {
+        give(destinations, 'edu', textOfEdu(edu), edu.accepted);
+      }
     }
     if (fact.type !== 'pdu-accepted' || !isToSend(fact.data)) return;
     const roomId = roomIdOfStream(fact.stream);
@@ -107,7 +119,12 @@ export class SendEvents implements Effect {
   /** Whether somebody was invited, or knocked, before a fact: then their server hears of the end of that. */
   async #wasAsked(roomId: RoomId, userId: UserId, { position }: RecordedFact): Promise<boolean> {
     const before = [roomId, userId, position] as const;
-    const range = { prefix: [roomId, userId], before, reverse: true, limit: 1 } as const;
+    const range = {
+      prefix: [roomId, userId],
+      before,
+      reverse: true,
+      limit: 1,
+    } as const;
     const [last] = await MEMBERSHIP_LOG.scan(this.views, range);
     return last?.value.membership === 'invite' || last?.value.membership === 'knock';
   }

@@ -2,11 +2,11 @@ import type { FactoryProvider, Provider } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Clock } from '#kernel/clock';
 import { LOGGER, type Logger } from '#observability/logger';
+import { EDU_SOURCE_PROVIDERS } from '../edus/all-edu-sources.js';
 import { Peers } from '../peers/peers.js';
 import { TransactionDelivery } from './deliver-transaction.js';
 import { DestinationNotes } from './destination-notes.js';
 import { Destinations } from './destinations.js';
-import { EDU_SOURCES } from './edu-source.js';
 import { MissedByDestination } from './missed-by-destination.js';
 import { Outbox } from './outbox.js';
 import { SendEvents } from './send-events.effect.js';
@@ -37,6 +37,5 @@ export const SENDING_PROVIDERS: readonly Provider[] = [
   SendEvents,
   ServersInRooms,
   SleepingDestinations,
-  // Messages to devices, device lists and signing keys come with what makes EDUs of them.
-  { provide: EDU_SOURCES, useValue: [] },
+  ...EDU_SOURCE_PROVIDERS,
 ];

@@ -2,7 +2,7 @@ import { DEVICE_STREAM_PREFIX, deviceOfDeviceStream } from '#devices/facts/devic
 import { type KeyChange, keyChangeOf } from '#devices/facts/key-changes';
 import { REMOTE_DEVICES_PREFIX, userIdOfRemoteDevices } from '#devices/facts/remote-device-facts';
 import type { RecordedFact } from '#event-store/event-store';
-import { SENT_STREAM_PREFIX, usersIn } from '#devices/facts/to-device-facts';
+import { RECEIVED_STREAM_PREFIX, SENT_STREAM_PREFIX, usersIn } from '#devices/facts/to-device-facts';
 import { isSaidAgain } from '#event-store/shorten-stream';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
 import { MARKS_STREAM_PREFIX, USER_STREAM_PREFIX, userIdOfStream } from '#kernel/user-stream';
@@ -80,7 +80,9 @@ export function touchOf(fact: RecordedFact): Touch | undefined {
   }
   if (stream.startsWith(THREADS_STREAM_PREFIX)) return { kind: 'user', userId: userIdOfThreads(stream), hears: 'user' };
   if (stream.startsWith(ELSEWHERE_STREAM_PREFIX)) return touchOfElsewhere(fact);
-  if (stream.startsWith(SENT_STREAM_PREFIX)) return { kind: 'messages', userIds: usersIn(fact) };
+  if (stream.startsWith(SENT_STREAM_PREFIX) || stream.startsWith(RECEIVED_STREAM_PREFIX)) {
+    return { kind: 'messages', userIds: usersIn(fact) };
+  }
   if (stream.startsWith(REMOTE_DEVICES_PREFIX)) {
     return { kind: 'user', userId: userIdOfRemoteDevices(stream), hears: 'nobody', keys: keyChangeOf(fact) };
   }

@@ -1,0 +1,16 @@
+import type { FactoryProvider, Type } from '@nestjs/common';
+import { EDU_SOURCES, type EduSource } from '../sending/edu-source.js';
+import { ToDeviceSource } from './to-device-source.js';
+
+/** Every source of EDUs that must not be lost: to add one is to write its file, and to put its class into this list. */
+const ALL: readonly Type<EduSource>[] = [ToDeviceSource];
+
+/** They and their list, for FederationModule. */
+export const EDU_SOURCE_PROVIDERS = [
+  ...ALL,
+  {
+    provide: EDU_SOURCES,
+    inject: [...ALL],
+    useFactory: (...sources: EduSource[]): readonly EduSource[] => sources,
+  } satisfies FactoryProvider<readonly EduSource[]>,
+];
