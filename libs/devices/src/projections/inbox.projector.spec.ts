@@ -49,6 +49,17 @@ describe('inboxes', () => {
     ]);
   });
 
+  it('hold once for each other server what it is to hand on, until it has it', async () => {
+    const forServer = sent([['@x:b.example', 'X', 0], ['@y:b.example', '*', 1], [BOB, 'B', 1]], { n: 0 }, { n: 1 }); // prettier-ignore
+    expect(await inboxes(begun('l'), forServer)).toEqual([
+      ['B', positionOf(2), event(1)],
+      ['', positionOf(2), ''],
+    ]);
+    const data = { up_to: positionOf(2), log_id: 'l', from: { [STREAM]: [0] } };
+    const delivered = { stream: 'inbox-b.example|', type: 'to-device-collected', data };
+    expect(await inboxes(begun('l'), forServer, delivered)).toEqual([['B', positionOf(2), event(1)]]);
+  });
+
   it.each(['to-device-collected', 'to-device-expired'])(
     'of one device are empty up to the place it says: %s',
     async (type) => {

@@ -18,7 +18,7 @@ export class ToDeviceSource implements EduSource {
   constructor(
     @Inject(EVENT_STORE) private readonly store: Pick<EventStore, 'readStream'>,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
-    private readonly inboxes: Pick<Inboxes, 'noteDelivered'>,
+    private readonly inboxes: Inboxes,
   ) {}
 
   concerns({ type, stream }: RecordedFact): boolean {
