@@ -21,8 +21,4 @@ export const DEVICE_PEERS = Symbol.for('annals.DevicePeers');
 const askNobody = (): Promise<JsonObject> => Promise.reject(new PeerUnavailable('This server asks no other servers'));
 
 /** Where no other server is spoken to. */
-export const NO_PEERS: DevicePeers = Object.freeze({
-  speaksTo: () => false,
-  list: askNobody,
-  claim: askNobody,
-});
+export const NO_PEERS: DevicePeers = Object.freeze({ speaksTo: () => false, list: askNobody, claim: askNobody });

@@ -49,25 +49,13 @@ export class Inboxes {
     @Inject(CLOCK) clock: Clock,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
   ) {
-    const fold = {
-      initialState: NOTHING_TAKEN,
-      evolve: foldTaken,
-      newestOnly: true,
-    } as const;
-    this.#streams = new Aggregates({
-      store,
-      clock,
-      capacity: CAPACITY,
-      ...fold,
-    });
+    const fold = { initialState: NOTHING_TAKEN, evolve: foldTaken, newestOnly: true } as const;
+    this.#streams = new Aggregates({ store, clock, capacity: CAPACITY, ...fold });
   }
 
   /** For metrics. */
   get caches(): Readonly<Record<string, CacheNumbers>> {
-    return {
-      inboxes: this.#streams.numbers,
-      'inboxes-told': this.#arrived.numbers,
-    };
+    return { inboxes: this.#streams.numbers, 'inboxes-told': this.#arrived.numbers };
   }
 
   /** Up to where a device is known to have everything: whatever token it comes with, it is told that no more. */
@@ -78,10 +66,7 @@ export class Inboxes {
   /** A device was told of messages, and may or may not get the answer. `first`: the position of the first of them. */
   noteTold(device: DeviceKey, first: Position): void {
     const stream = inboxStream(device);
-    const { upTo, told } = this.#arrived.get(stream) ?? {
-      upTo: START,
-      told: undefined,
-    };
+    const { upTo, told } = this.#arrived.get(stream) ?? { upTo: START, told: undefined };
     if (told === undefined || first < told) this.#arrived.set(stream, { upTo, told: first });
   }
 
@@ -131,21 +116,10 @@ export class Inboxes {
       await this.#streams.execute(
         inboxStream(device),
         ({ upTo, logId }) => {
-          const data: ToDeviceCrowdedOut = {
-            up_to: upTo,
-            log_id: logId,
-            from,
-            reason,
-          };
+          const data: ToDeviceCrowdedOut = { up_to: upTo, log_id: logId, from, reason };
           const [{ stream, revision }] = some as [InboxRow];
           const type = 'to-device-crowded-out';
-          return [
-            {
-              id: `${type} ${stream} ${revision}`,
-              type,
-              data: JSON.stringify(data),
-            },
-          ];
+          return [{ id: `${type} ${stream} ${revision}`, type, data: JSON.stringify(data) }];
         },
         BY_SERVER,
       );
@@ -155,10 +129,7 @@ export class Inboxes {
   async #note(device: DeviceKey, stream: string): Promise<void> {
     for (let upTo = this.#noting.get(stream); upTo !== undefined;) {
       try {
-        await this.#take(device, upTo, (data) => ({
-          type: 'to-device-collected',
-          data,
-        }));
+        await this.#take(device, upTo, (data) => ({ type: 'to-device-collected', data }));
       } catch {
         // It is forgotten what was noted: so it is looked at again when the device comes the next time.
         const known = this.#arrived.get(stream);
@@ -174,10 +145,7 @@ export class Inboxes {
   async #take(
     device: DeviceKey,
     upTo: Position,
-    fact: (data: ToDeviceCollected) => {
-      readonly type: string;
-      readonly data: ToDeviceCollected;
-    },
+    fact: (data: ToDeviceCollected) => { readonly type: string; readonly data: ToDeviceCollected },
   ): Promise<number> {
     const logId = (this.#logId ??= await this.#findLogId());
     let taken = 0;
@@ -189,11 +157,7 @@ export class Inboxes {
         (before) => {
           // Another process may have noted more: the last fact is the one that counts.
           const isFurther = before.logId === logId && before.upTo > last;
-          const { type, data } = fact({
-            up_to: isFurther ? before.upTo : last,
-            log_id: logId,
-            from,
-          });
+          const { type, data } = fact({ up_to: isFurther ? before.upTo : last, log_id: logId, from });
           return [{ id: `${type} ${last}`, type, data: JSON.stringify(data) }];
         },
         BY_SERVER,

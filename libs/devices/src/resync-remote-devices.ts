@@ -41,8 +41,7 @@ export class ResyncRemoteDevices implements OnModuleInit, OnModuleDestroy {
     private readonly lists: RemoteDeviceLists,
     @Inject(DEVICE_PEERS) private readonly peers: Pick<DevicePeers, 'list'>,
     @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
-    @Inject(READ_MODEL_STORE)
-    private readonly readModels: Pick<ReadModelStore, 'isWriter'>,
+    @Inject(READ_MODEL_STORE) private readonly readModels: Pick<ReadModelStore, 'isWriter'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
 

@@ -92,14 +92,7 @@ export async function startSyncApp(
   const reader = createRoomFactReader();
   const own = [...directoryProjectors(reader), receiptsProjector, presenceProjector, pushRulesProjector];
   const projectors = [...roomProjectors(reader), ...accountProjectors, ...deviceProjectors(reader), ...own];
-  const views = new ProjectionRuntime({
-    store,
-    readModels,
-    projectors,
-    listeners,
-    effects,
-    clock: systemClock,
-  });
+  const views = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock: systemClock });
   const shutdown = new AbortController();
   const ports = [
     { provide: CONFIG, useValue: config },
@@ -130,9 +123,7 @@ export async function startSyncApp(
     PushModule,
   ];
 
-  @Module({
-    imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule],
-  })
+  @Module({ imports: [TestPorts, CqrsModule.forRoot(), HttpModule, ...domains, ProcessesModule] })
   class TestApp {}
 
   const adapter = new MatrixAdapter(config);

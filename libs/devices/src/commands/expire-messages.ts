@@ -37,12 +37,7 @@ interface WaitingInAll {
   readonly oldest: number | undefined;
 }
 
-const NOTHING: WaitingInAll = Object.freeze({
-  messages: 0,
-  bytes: 0,
-  devices: 0,
-  oldest: undefined,
-});
+const NOTHING: WaitingInAll = Object.freeze({ messages: 0, bytes: 0, devices: 0, oldest: undefined });
 const SWEEP_MS = 5 * 60_000;
 const PAGE = 1_000;
 
@@ -119,12 +114,7 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
         // Of what waits for another server the event is not here.
         const row = event === '' ? await OUTSTANDING.get(this.views, [...outstandingKey(stream, revision), ...device]) : undefined; // prettier-ignore
         const bytes = row?.bytes ?? Buffer.byteLength(event);
-        waiting.push({
-          stream,
-          revision,
-          sender: senderOfStream(stream),
-          bytes,
-        });
+        waiting.push({ stream, revision, sender: senderOfStream(stream), bytes });
       }
     }
     return waiting;
@@ -134,13 +124,7 @@ export class ExpireMessages implements OnModuleInit, OnModuleDestroy {
     this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
     const [userId, deviceId] = device;
     this.logger.warn(
-      {
-        context: 'to-device',
-        user: userId,
-        device: deviceId,
-        reason,
-        messages: count,
-      },
+      { context: 'to-device', user: userId, device: deviceId, reason, messages: count },
       `${count} messages to a device that does not collect them were dropped (${reason})`,
     );
   }
@@ -184,10 +168,5 @@ function sumOf(inboxes: Iterable<Waiting>): WaitingInAll {
     devices++;
     oldest = Math.min(oldest, inbox.oldest);
   }
-  return {
-    messages,
-    bytes,
-    devices,
-    oldest: devices === 0 ? undefined : oldest,
-  };
+  return { messages, bytes, devices, oldest: devices === 0 ? undefined : oldest };
 }

@@ -58,11 +58,7 @@ export class ReceiveMessages {
     if (to.length === 0) return;
     checkAddressed({ to, contents });
     const name = nameOfTransaction(type, messageId);
-    const draft = {
-      id: name,
-      type: 'to-device-sent',
-      ...textOfSent({ type, txn: messageId }, to, contents),
-    };
+    const draft = { id: name, type: 'to-device-sent', ...textOfSent({ type, txn: messageId }, to, contents) };
     const { facts } = await this.#received.execute(
       receivedStream(sender),
       (received) => (received.includes(name) ? [] : [draft]),

@@ -37,10 +37,7 @@ class Peer implements Pick<DevicePeers, 'list'> {
   async list(userId: UserId): Promise<JsonObject> {
     this.asked++;
     if (this.isAway) throw new PeerUnavailable('away');
-    const devices = [...this.devices].map(([id, keys]) => ({
-      device_id: id,
-      keys,
-    }));
+    const devices = [...this.devices].map(([id, keys]) => ({ device_id: id, keys }));
     const answer = { user_id: userId, stream_id: this.streamId, devices };
     const { meanwhile } = this;
     this.meanwhile = async () => {};
@@ -51,21 +48,12 @@ class Peer implements Pick<DevicePeers, 'list'> {
   /** Changes, adds or removes a device; answers the update that tells it. */
   change(id: string, isRemoved: boolean): JsonObject {
     const before = this.streamId++;
-    const update = {
-      user_id: BOB,
-      device_id: id,
-      stream_id: this.streamId,
-      prev_id: [before],
-    };
+    const update = { user_id: BOB, device_id: id, stream_id: this.streamId, prev_id: [before] };
     if (isRemoved) {
       this.devices.delete(id);
       return { ...update, deleted: true };
     }
-    const keys = {
-      user_id: BOB,
-      device_id: id,
-      keys: { 'ed25519:x': `key ${this.streamId}` },
-    };
+    const keys = { user_id: BOB, device_id: id, keys: { 'ed25519:x': `key ${this.streamId}` } };
     this.devices.set(id, keys);
     return { ...update, keys };
   }
@@ -91,10 +79,7 @@ class World {
       getMany: getMany.bind(this.readModels),
       scan: scan.bind(this.readModels),
     };
-    const views = {
-      ...rows,
-      whenProcessed: () => this.#project(),
-    } as unknown as Views; // all that is ever asked of it
+    const views = { ...rows, whenProcessed: () => this.#project() } as unknown as Views; // all that is ever asked of it
     const config = { serverName: OURS };
     const clock = { now: () => this.now, elapsed: () => this.now };
     const lists = new RemoteDeviceLists(this.log, clock, views);
@@ -110,14 +95,8 @@ class World {
     const rows = {
       put: (collection: string, key: readonly string[], value: string) => writes.push({ collection, key, value }),
     };
-    LISTED_ROOMS.put(rows as never, [BOB, ROOM], {
-      joined: isShared,
-      position,
-    });
-    LISTED_ROOMS.put(rows as never, [ALICE, ROOM], {
-      joined: true,
-      position: positionOf(0),
-    });
+    LISTED_ROOMS.put(rows as never, [BOB, ROOM], { joined: isShared, position });
+    LISTED_ROOMS.put(rows as never, [ALICE, ROOM], { joined: true, position: positionOf(0) });
     LISTED_MOVES.put(rows as never, [ROOM, positionOf(0), ALICE], 'join');
     await this.readModels.write(writes);
   }
@@ -125,11 +104,7 @@ class World {
   /** The devices of Bob as Alice is shown them; undefined where his server did not answer. */
   async seen(): Promise<Map<DeviceId, JsonObject> | undefined> {
     const mates = new RoomMates({} as Views, ALICE, new Set());
-    const reader = {
-      reader: ALICE,
-      ofReader: {},
-      mates: Object.assign(mates, { has: async () => false }),
-    };
+    const reader = { reader: ALICE, ofReader: {}, mates: Object.assign(mates, { has: async () => false }) };
     const { keys, hasFailed } = await this.keys.read(BOB, [], reader);
     return hasFailed
       ? undefined
@@ -179,13 +154,7 @@ describe('the devices of a user of another server', () => {
     await world.share(true);
     expect(await world.receive.update('c.example' as ServerName, update)).toBe(false);
     // What would come of it where it is heard: nobody tells us of our own.
-    expect(
-      await world.receive.update(OURS, {
-        ...update,
-        user_id: ALICE,
-        prev_id: [],
-      }),
-    ).toBe(false);
+    expect(await world.receive.update(OURS, { ...update, user_id: ALICE, prev_id: [] })).toBe(false);
     expect(await world.receive.updateSigningKeys(OURS, { user_id: ALICE })).toBe(false);
     for (const odd of [{}, { ...update, stream_id: 'x' }, { ...update, device_id: 1 }, { ...update, prev_id: 1 }]) {
       expect(await world.receive.update('b.example' as ServerName, odd)).toBe(false);

@@ -19,7 +19,7 @@ import { addressHere } from '../queries/address-here.js';
 /**
  * Sends messages to devices: client-server API, "Send-to-Device messaging". They are durable when it settles, in the order of the
  * sender's commands; a transaction that was taken before changes nothing. Who is not there is left out; what is for users of other
- * servers goes there (`DirectToDevice` of federation). Throws M_INVALID_PARAM,
+ * servers goes there (`ToDeviceSource` of federation). Throws M_INVALID_PARAM,
  * M_TOO_LARGE.
  */
 export class SendToDevice extends Command<void> {
@@ -49,13 +49,7 @@ export class SendToDeviceHandler implements ICommandHandler<SendToDevice> {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(DEVICE_PEERS) private readonly peers: Pick<DevicePeers, 'speaksTo'>,
   ) {
-    this.#sent = new Aggregates({
-      store,
-      clock,
-      capacity: CAPACITY,
-      initialState: NOTHING_SENT,
-      evolve: foldSent,
-    });
+    this.#sent = new Aggregates({ store, clock, capacity: CAPACITY, initialState: NOTHING_SENT, evolve: foldSent });
   }
 
   /** For metrics. */

@@ -141,27 +141,17 @@ export interface SentTexts extends Pick<ToDeviceSent, 'type' | 'to'> {
  */
 export function readSent(fact: Pick<NewFact, 'data' | 'metadata'>): SentTexts {
   const { to, contentsAt } = receiversOf(fact);
-  return {
-    type: transactionOf(fact).type,
-    to,
-    contents: objectsFrom(fact.data, contentsAt),
-  };
+  return { type: transactionOf(fact).type, to, contents: objectsFrom(fact.data, contentsAt) };
 }
 
 /**
  * Who is to have what, and where the contents begin. Within a JSON text a quote is escaped, and among the receivers there is no object: so
  * the contents begin where they seem to.
  */
-function receiversOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): {
-  to: Receiver[];
-  contentsAt: number;
-} {
+function receiversOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): { to: Receiver[]; contentsAt: number } {
   const from = (metadata.erasable ?? 0) + TO.length;
   const end = data.indexOf(CONTENTS, from);
-  return {
-    to: JSON.parse(data.slice(from, end)) as Receiver[],
-    contentsAt: end + CONTENTS.length,
-  };
+  return { to: JSON.parse(data.slice(from, end)) as Receiver[], contentsAt: end + CONTENTS.length };
 }
 
 /** The JSON texts of the objects of a list that begins somewhere in a JSON text without blanks. Throws SyntaxError where it has no end. */
@@ -200,10 +190,7 @@ function endOfString(json: string, begin: number): number {
 
 /** Which transaction `to-device-sent` is. PERF: contents may be a megabyte, and are not parsed. */
 export function transactionOf({ data, metadata }: Pick<NewFact, 'data' | 'metadata'>): { type: string; txn: string } {
-  return JSON.parse(`${data.slice(0, (metadata.erasable ?? 1) - 1)}}`) as {
-    type: string;
-    txn: string;
-  };
+  return JSON.parse(`${data.slice(0, (metadata.erasable ?? 1) - 1)}}`) as { type: string; txn: string };
 }
 
 /** The users who are to have something of `to-device-sent`. PERF: as `transactionOf`. */

@@ -105,11 +105,7 @@ function layOut(fact: RecordedFact, rows: OwnRows): void {
   const key = outstandingKey(stream, revision);
   const lay = ([userId, deviceId]: DeviceKey, event: string, bytes: number): void => {
     INBOX.put(rows, [userId, deviceId, position], { stream, revision, event });
-    OUTSTANDING.put(rows, [...key, userId, deviceId], {
-      position,
-      at: metadata.at,
-      bytes,
-    });
+    OUTSTANDING.put(rows, [...key, userId, deviceId], { position, at: metadata.at, bytes });
   };
   const forServers = new Map<ServerName, number>();
   for (const receiver of to) {

@@ -25,11 +25,7 @@ export class AskDevicePeers implements DevicePeers {
   async list(userId: UserId, timeoutMs: number): Promise<JsonObject> {
     const path = pathOf(`${API}/user/devices/:userId`, { userId });
     try {
-      return await this.#ask(serverNameOf(userId), {
-        method: 'GET',
-        path,
-        timeoutMs,
-      });
+      return await this.#ask(serverNameOf(userId), { method: 'GET', path, timeoutMs });
     } catch (error) {
       const isUnknown = error instanceof PeerUnavailable && isNotFound(error.cause);
       if (isUnknown) return { user_id: userId, stream_id: 0, devices: [] };
@@ -40,12 +36,7 @@ export class AskDevicePeers implements DevicePeers {
   claim(server: ServerName, wanted: WantedOfServer, timeoutMs: number): Promise<JsonObject> {
     const users = [...wanted].map(([userId, devices]) => [userId, Object.fromEntries(devices)] as const);
     const content = { one_time_keys: Object.fromEntries(users) };
-    return this.#ask(server, {
-      method: 'POST',
-      path: `${API}/user/keys/claim`,
-      content,
-      timeoutMs,
-    });
+    return this.#ask(server, { method: 'POST', path: `${API}/user/keys/claim`, content, timeoutMs });
   }
 
   async #ask(server: ServerName, request: PeerRequest): Promise<JsonObject> {
@@ -53,9 +44,7 @@ export class AskDevicePeers implements DevicePeers {
       return await this.peers.ask(server, request);
     } catch (error) {
       if (error instanceof PeerRefused)
-        throw new PeerUnavailable(`${server} refuses: ${error.message}`, {
-          cause: error,
-        });
+        throw new PeerUnavailable(`${server} refuses: ${error.message}`, { cause: error });
       throw error;
     }
   }

@@ -35,11 +35,7 @@ export function splitMessages(
   const edusFor = (server: ServerName, own: readonly Message[]): Edu[] =>
     inParts(own, bytesOf(head)).map((part, i) => ({
       edu_type: DIRECT_TO_DEVICE,
-      content: {
-        ...head,
-        message_id: shortHash(`${fact.id} ${server} ${i}`),
-        messages: byUser(part),
-      },
+      content: { ...head, message_id: shortHash(`${fact.id} ${server} ${i}`), messages: byUser(part) },
     }));
   return new Map([...messages].map(([server, own]) => [server, edusFor(server, own)]));
 }

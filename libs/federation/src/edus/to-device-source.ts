@@ -27,10 +27,7 @@ export class ToDeviceSource implements EduSource {
 
   async edusOf(fact: RecordedFact): Promise<readonly AddressedEdu[]> {
     return [...splitMessages(fact)].flatMap(([server, edus]) =>
-      this.#durable(edus, fact.position).map((edu) => ({
-        destinations: [server],
-        edu,
-      })),
+      this.#durable(edus, fact.position).map((edu) => ({ destinations: [server], edu })),
     );
   }
 
@@ -38,10 +35,7 @@ export class ToDeviceSource implements EduSource {
     const mailbox = mailboxOfServer(destination);
     for await (const page of INBOX.pages(this.views, { prefix: mailbox, from: [...mailbox, since] }, PAGE)) {
       for (const { key, value } of page) {
-        for await (const fact of this.store.readStream(value.stream, {
-          from: value.revision,
-          limit: 1,
-        })) {
+        for await (const fact of this.store.readStream(value.stream, { from: value.revision, limit: 1 })) {
           // It may have gone from the log since the row was read.
           if (fact.revision !== value.revision) continue;
           yield this.#durable(splitMessages(fact).get(destination) ?? [], key[2]);

@@ -64,15 +64,8 @@ export class Destinations implements OnModuleDestroy {
     return { 'accepting-servers': this.#accepted.numbers };
   }
 
-  get numbers(): DeliveryNumbers & {
-    readonly active: number;
-    readonly asleep: number;
-  } {
-    return {
-      ...this.delivery.numbers,
-      active: this.#active.size,
-      asleep: this.sleeping.size,
-    };
+  get numbers(): DeliveryNumbers & { readonly active: number; readonly asleep: number } {
+    return { ...this.delivery.numbers, active: this.#active.size, asleep: this.sleeping.size };
   }
 
   describe(server: ServerName): DestinationStatus {

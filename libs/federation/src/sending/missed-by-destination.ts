@@ -67,11 +67,7 @@ export class MissedByDestination {
 
   /** The event by which a server was put out of a room, where it is for this one to tell. */
   async #endOf({ roomId, revision }: LeftRoom): Promise<string[]> {
-    for await (const fact of this.store.readStream(roomStream(roomId), {
-      from: revision,
-      limit: 1,
-      inParts: true,
-    })) {
+    for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) {
       return fact.type === 'pdu-accepted' && isToSend(fact.data) ? [pduTextOf(fact.data)] : [];
     }
     return [];

@@ -79,12 +79,7 @@ export class SendEvents implements Effect {
     ): void => {
       for (const server of servers) {
         handed.add();
-        this.destinations.send(server, {
-          kind,
-          text,
-          handed,
-          accepted: accepted && (() => accepted(server)),
-        });
+        this.destinations.send(server, { kind, text, handed, accepted: accepted && (() => accepted(server)) });
       }
     };
     for (const source of this.sources) {
@@ -119,12 +114,7 @@ export class SendEvents implements Effect {
   /** Whether somebody was invited, or knocked, before a fact: then their server hears of the end of that. */
   async #wasAsked(roomId: RoomId, userId: UserId, { position }: RecordedFact): Promise<boolean> {
     const before = [roomId, userId, position] as const;
-    const range = {
-      prefix: [roomId, userId],
-      before,
-      reverse: true,
-      limit: 1,
-    } as const;
+    const range = { prefix: [roomId, userId], before, reverse: true, limit: 1 } as const;
     const [last] = await MEMBERSHIP_LOG.scan(this.views, range);
     return last?.value.membership === 'invite' || last?.value.membership === 'knock';
   }

@@ -64,16 +64,11 @@ export class CollectedMessages implements Effect {
 
   async #erase(stream: string, revision: number, always: boolean): Promise<boolean> {
     const outstanding = new Set<string>();
-    for await (const page of OUTSTANDING.pages(this.views, {
-      prefix: outstandingKey(stream, revision),
-    })) {
+    for await (const page of OUTSTANDING.pages(this.views, { prefix: outstandingKey(stream, revision) })) {
       for (const { key } of page) outstanding.add(JSON.stringify(key.slice(2)));
     }
     if (!always && !isPowerOfTwoOrNone(outstanding.size)) return false;
-    for await (const fact of this.store.readStream(stream, {
-      from: revision,
-      limit: 1,
-    })) {
+    for await (const fact of this.store.readStream(stream, { from: revision, limit: 1 })) {
       if (fact.revision !== revision) return false; // it has gone already
       const { to, contents } = readSent(fact);
       const left = to.filter((receiver) => outstanding.has(JSON.stringify(mailboxOf(stream, receiver))));
@@ -86,23 +81,14 @@ export class CollectedMessages implements Effect {
 
   /** Lets go of what nobody is to have any more and no retry will name. */
   async #truncate(stream: string): Promise<boolean> {
-    const [waiting] = await OUTSTANDING.scan(this.views, {
-      prefix: [outstandingKey(stream, 0)[0]],
-      limit: 1,
-    });
+    const [waiting] = await OUTSTANDING.scan(this.views, { prefix: [outstandingKey(stream, 0)[0]], limit: 1 });
     const firstWaiting = waiting === undefined ? Infinity : Number(waiting.key[1]);
     let last = 0;
-    for await (const { revision } of this.store.readStream(stream, {
-      backwards: true,
-      limit: 1,
-    }))
-      last = revision;
+    for await (const { revision } of this.store.readStream(stream, { backwards: true, limit: 1 })) last = revision;
     const keptMs = stream.startsWith(RECEIVED_STREAM_PREFIX) ? RECEIVED_KEPT_MS : TRANSACTIONS_KEPT_MS;
     const old = this.clock.now() - keptMs;
     let [first, next]: (number | undefined)[] = [];
-    for await (const { revision, metadata } of this.store.readStream(stream, {
-      limit: AT_ONCE,
-    })) {
+    for await (const { revision, metadata } of this.store.readStream(stream, { limit: AT_ONCE })) {
       first ??= revision;
       next = revision;
       const isRemembered = metadata.at > old && revision > last - TRANSACTIONS_KEPT;
