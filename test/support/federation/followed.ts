@@ -51,6 +51,13 @@ export class Followed {
     await this.until(`${membership} of ${roomId}`, () => this.room(roomId).membership === membership);
   }
 
+  /** Follows until somebody is told to be in a room, or out of it, as expected. */
+  async untilMember(roomId: string, userId: string, membership: string): Promise<void> {
+    const condition = (): boolean =>
+      this.room(roomId).state.get(`m.room.member|${userId}`)?.content.membership === membership;
+    await this.until(`${membership} of ${userId} in ${roomId}`, condition);
+  }
+
   /** Follows until an event is told; answers it. */
   untilTold(roomId: string, eventId: string): Promise<Body> {
     return this.until(eventId, () => this.room(roomId).timeline.find(({ event_id }) => event_id === eventId));

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Answer, Client } from '../homeserver.js';
 import { path as pathIn } from '../three-users.js';
@@ -27,6 +28,10 @@ export class Member {
 
   static async at(server: Federating, username: string): Promise<Member> {
     return new Member(server, await server.register(username));
+  }
+
+  get deviceId(): string {
+    return this.client.deviceId;
   }
 
   get id(): string {
@@ -106,6 +111,24 @@ export class Member {
   async setPower(room: string, other: Member, level: number): Promise<string> {
     const levels = await this.stateOf(room, 'm.room.power_levels');
     return this.setState(room, 'm.room.power_levels', { ...levels, users: { ...levels.users, [other.id]: level } });
+  }
+
+  /** Sends a message to all devices of somebody. */
+  async toDevice(other: Member, type: string, content: Content): Promise<void> {
+    const txn = `t${this.#transactions++}`;
+    await this.ok('PUT', `/sendToDevice/${type}/${txn}`, { messages: { [other.id]: { '*': content } } });
+  }
+
+  /** Uploads keys of this device, with one to be claimed: nobody checks what signs them. */
+  async uploadKeys(): Promise<void> {
+    const key = randomBytes(32).toString('base64').replaceAll('=', '');
+    const signatures = { [this.id]: { [`ed25519:${this.deviceId}`]: randomBytes(64).toString('base64').slice(0, 86) } };
+    const keys = { [`curve25519:${this.deviceId}`]: key, [`ed25519:${this.deviceId}`]: key };
+    const algorithms = ['m.olm.v1.curve25519-aes-sha2', 'm.megolm.v1.aes-sha2'];
+    await this.ok('POST', '/keys/upload', {
+      device_keys: { user_id: this.id, device_id: this.deviceId, algorithms, keys, signatures },
+      one_time_keys: { 'signed_curve25519:AAAA': { key, signatures } },
+    });
   }
 
   event(room: string, eventId: string): Promise<Body> {

@@ -23,8 +23,8 @@ export interface Federating extends Spoken {
   readonly name: string;
   readonly line: Line;
   register(username: string): Promise<Client>;
-  /** Starts it again, with what it had. */
-  start(): Promise<void>;
+  /** Ends it, unless that has been done, and starts it again where clients find it. */
+  restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   end(signal?: 'SIGTERM' | 'SIGKILL'): Promise<unknown>;
   /** Ends it and removes its data. */
   remove(): Promise<void>;
@@ -111,6 +111,11 @@ export class OtherServer implements Federating {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     await gone;
+  }
+
+  async restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.end(signal);
+    await this.start();
   }
 
   async remove(): Promise<void> {
