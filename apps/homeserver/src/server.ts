@@ -11,6 +11,7 @@ import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
 import { type Config, ConfigError } from '#config/config';
 import { Peers } from '#federation/peers/peers';
+import { Destinations } from '#federation/sending/destinations';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
 import { answerAfterEffects } from '#http/answer-after-effects';
@@ -44,6 +45,7 @@ import { openTlsListener, type TlsListener } from './tls-listener.js';
 import { userMethods } from './user-methods.js';
 import { watchCaches } from './watch-caches.js';
 import { watchEffects } from './watch-effects.js';
+import { watchDestinations } from './watch-destinations.js';
 import { watchPeers } from './watch-peers.js';
 import { watchProjections } from './watch-projections.js';
 
@@ -144,6 +146,7 @@ async function open(given: Given, closing: DrainStep[]): Promise<Started> {
 
   watchCaches(ports.metrics, app, ports.store);
   watchPeers(ports.metrics, app.get(Peers, { strict: false }));
+  watchDestinations(ports.metrics, app.get(Destinations, { strict: false }));
 
   // First: an effect that a crash left to be done begins at once, and gives commands.
   await app.init();
