@@ -34,6 +34,8 @@ export interface World {
   readonly peers: FakePeers;
   /** Both clocks run, and are so many milliseconds ahead. */
   ahead: number;
+  /** Where each of several processes over the log runs; a process alone has none. */
+  places?: number;
 }
 
 export function newWorld(): World {
@@ -62,7 +64,17 @@ export class SendingServer {
     const projectors = [...roomProjectors(reader), ...federationProjectors(reader)];
     const effects: Effect[] = [];
     const listeners: ServersInRooms[] = [];
-    const runtime = new ProjectionRuntime({ store, readModels: world.views, projectors, listeners, effects, clock });
+    const isShared = world.places !== undefined;
+    const runtime = new ProjectionRuntime({
+      store,
+      // Each process makes views of its own.
+      readModels: isShared ? new MemoryReadModels() : world.views,
+      projectors,
+      listeners,
+      effects,
+      clock,
+      effectLease: isShared ? { place: `${world.places!++}`, answerMs: 60_000, askMs: 5 } : undefined,
+    });
     const servers = new ServersInRooms(runtime, config);
     const notes = new DestinationNotes(store, clock);
     const destinations = new Destinations(

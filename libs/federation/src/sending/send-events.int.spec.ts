@@ -256,3 +256,30 @@ describe('a server that is slow', () => {
     expect(bodies(B).length).toBeLessThan(200);
   });
 });
+
+describe('several processes over one log', () => {
+  it('send as one: another goes on where the one that sent has ended, and knows who is left alone', async () => {
+    world.places = 0;
+    const first = await start();
+    const second = await start();
+    world.peers.dead.add(C);
+    const room = await first.room('r', '@b:b.example', '@c:c.example');
+    await room.say('1');
+    await until(() => expect(bodies(B)).toEqual(['m.room.member', '1']));
+    await until(() => expect(first.destinations.numbers.asleep).toBe(1));
+    expect(second.destinations.numbers).toMatchObject({ asleep: 0, accepted: 0 });
+    await idle(first);
+    await first.stop();
+    await room.say('2');
+    await until(() => expect(bodies(B)).toEqual(['m.room.member', '1', '2']));
+    expect(second.destinations.numbers).toMatchObject({ asleep: 1, accepted: 1 });
+  });
+
+  it('each send the EDUs that may be lost', async () => {
+    world.places = 0;
+    const both = [await start(), await start()];
+    for (const [n, { outbox }] of both.entries()) outbox.sendEdu(B, { edu_type: 'm.typing', content: { n } });
+    await until(() => expect(world.peers.edusAt(B)).toHaveLength(2));
+    await until(() => expect(both.map(({ destinations }) => destinations.numbers.active)).toEqual([0, 0]));
+  });
+});
