@@ -18,6 +18,7 @@ import { ReadV1Controller } from './doors/v1/read-v1.controller.js';
 import { SendV1Controller } from './doors/v1/send-v1.controller.js';
 import { TransactionAnswers } from './doors/v1/transaction-answers.js';
 import { ROOM_WRITING } from './room-writing.js';
+import { ClosestEvents } from './queries/closest-events.js';
 import { FillGaps } from './queries/fill-gaps.js';
 import { OwnMembers } from './queries/own-members.js';
 import { ReceivedEvents } from './queries/received-events.js';
@@ -45,7 +46,7 @@ import { RoomWorkers } from './worker/room-workers.js';
     ReadV1Controller,
     SendV1Controller,
   ],
-  providers: [...ROOM_WRITING, FillGaps, NamedRooms, TransactionAnswers],
+  providers: [...ROOM_WRITING, ClosestEvents, FillGaps, NamedRooms, TransactionAnswers],
   exports: [OwnMembers, ReceivedEvents, RoomWorkers, ThreadSubscriptions],
 })
 export class RoomsModule {}

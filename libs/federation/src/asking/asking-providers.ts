@@ -3,8 +3,10 @@ import { REMOTE_PROFILES } from '#accounts/remote-profiles';
 import { REMOTE_DIRECTORIES } from '#directory/remote-directories';
 import { PeersDirectories } from './remote-directories.js';
 import { SPACES_ELSEWHERE } from '#rooms/spaces-elsewhere';
+import { TIMES_ELSEWHERE } from '#rooms/times-elsewhere';
 import { PeersProfiles } from './remote-profiles.js';
 import { PeersSpaces } from './remote-spaces.js';
+import { PeersTimes } from './remote-times.js';
 
 /** What clients are told of other servers' users and rooms. */
 export const ASKING_PROVIDERS: readonly Provider[] = [
@@ -13,6 +15,7 @@ export const ASKING_PROVIDERS: readonly Provider[] = [
   { provide: REMOTE_DIRECTORIES, useClass: PeersDirectories },
   { provide: REMOTE_PROFILES, useExisting: PeersProfiles },
   { provide: SPACES_ELSEWHERE, useExisting: PeersSpaces },
+  { provide: TIMES_ELSEWHERE, useClass: PeersTimes },
 ];
 /** Who in other domains is given them. */
-export const ASKING_PORTS: readonly symbol[] = [REMOTE_DIRECTORIES, REMOTE_PROFILES, SPACES_ELSEWHERE];
+export const ASKING_PORTS: readonly symbol[] = [REMOTE_DIRECTORIES, REMOTE_PROFILES, SPACES_ELSEWHERE, TIMES_ELSEWHERE];

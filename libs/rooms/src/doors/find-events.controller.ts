@@ -9,7 +9,7 @@ import { parseEventId, parseRoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
-import { findEventByTime } from '../queries/find-event-by-time.js';
+import { ClosestEvents } from '../queries/closest-events.js';
 import { listRelations, MAX_DEPTH } from '../queries/list-relations.js';
 import { renderEvents } from '../queries/render-event.js';
 import { parseTimelineBounds } from '../queries/timeline-places.js';
@@ -27,6 +27,7 @@ export class FindEventsController {
   constructor(
     @Inject(VIEWS) private readonly views: Views,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly closest: ClosestEvents,
   ) {}
 
   /** `dir` and `recurse` also by the names they had before they were specified (MSC3715, MSC3981). */
@@ -75,7 +76,7 @@ export class FindEventsController {
     const direction = queryEnum(query, 'dir', ['b', 'f']);
     if (time === undefined || direction === undefined) throw new MatrixError('M_MISSING_PARAM', 'ts, dir: required');
     const reader = await readerOf(this.views, requester);
-    const { eventId, sentAt } = await findEventByTime(this.views, parseRoomId(roomId), reader, time, direction);
+    const { eventId, sentAt } = await this.closest.find(parseRoomId(roomId), reader, time, direction);
     return { event_id: eventId, origin_server_ts: sentAt };
   }
 }
