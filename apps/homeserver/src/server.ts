@@ -11,6 +11,7 @@ import { FirstRegistrationToken } from '#accounts/first-registration-token';
 import { UserAdministration } from '#accounts/administration/user-administration';
 import { type Config, ConfigError } from '#config/config';
 import { Peers } from '#federation/peers/peers';
+import { DestinationNotes } from '#federation/sending/destination-notes';
 import { Destinations } from '#federation/sending/destinations';
 import { takeWriterLock } from '#event-store/lmdb/writer-lock';
 import { drain, type DrainStep } from '#http/drain';
@@ -215,11 +216,12 @@ function placeOf({ dataDir }: Config): string {
 
 function openControl({ config, projections }: Ports, app: NestFastifyApplication): Promise<ControlServer> {
   const users = new UserAdministration(app.get(CommandBus), config.serverName);
+  const of = <T>(owner: abstract new (...parameters: never[]) => T): T => app.get<T>(owner, { strict: false });
   const methods = {
     'server.address': () => app.getUrl(),
     ...controlMethods(projections),
     ...effectMethods(projections.effects),
-    ...federationMethods(app.get(Peers, { strict: false })),
+    ...federationMethods({ peers: of(Peers), destinations: of(Destinations), notes: of(DestinationNotes) }),
     ...userMethods(users, projections),
   };
   return startControlServer(join(config.dataDir, CONTROL_SOCKET), methods);

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { START } from '#kernel/position';
 import { startControlServer } from '#projections/control-server';
 import type { ControlRequest } from '#projections/control-socket';
 import { DataFolder } from '#testing/data-folder';
@@ -104,8 +105,11 @@ test('keys that the server has not signed, and what is no Matrix server, are fai
 
 test('who is not to be spoken to is told so, and what the running server knows of a silence', async () => {
   const silence = { failures: 3, reason: 'connect ECONNREFUSED', remainingMs: 40_000 };
+  const since = { stream: 'room-!r', revision: 1, position: START, log_id: null, at: 0 };
+  const behind = { since, failures: 2, retry_at: 60_000, error: 'it is dead' };
   const methods = {
     'federation.left-alone': ({ server }: ControlRequest) => (server === peer.name ? silence : null),
+    'federation.destination': () => ({ waiting: 0, isSending: false, behind }),
   };
   const control = await startControlServer(join(folder.path, CONTROL_SOCKET), methods);
   const { checks } = await look(peer.name, { ...trusting, ANNALS_FEDERATION_DENY: 'localhost' });
@@ -117,6 +121,12 @@ test('who is not to be spoken to is told so, and what the running server knows o
   expect(checks.get('left alone')).toMatchObject({
     level: 'warn',
     text: 'it did not answer 3 times in a row, and is left alone for 40 s: connect ECONNREFUSED',
+  });
+  expect(checks.get('sending')).toMatchObject({
+    level: 'warn',
+    text:
+      'it may lack what was for it since 1970-01-01T00:00:00.000Z, and accepted nothing since the start; nothing waits for it; ' +
+      'tried 2 times in vain, again at 1970-01-01T00:01:00.000Z: it is dead',
   });
 });
 

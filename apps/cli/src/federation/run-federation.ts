@@ -10,7 +10,7 @@ import type { Installation } from '../installation.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { counted } from '../terminal/units.js';
 import { checkCertificates, checkKeys, checkVersion, type FoundPeer } from './peer-checks.js';
-import { checkLeftAlone } from './running-checks.js';
+import { checkRunning } from './running-checks.js';
 
 export interface RunFederationOptions {
   readonly json: boolean;
@@ -60,7 +60,7 @@ async function* examine(
   } finally {
     await outgoing.onModuleDestroy();
   }
-  if (server !== config.serverName) yield* await checkLeftAlone(installation, server);
+  if (server !== config.serverName) yield* await checkRunning(installation, server);
 }
 
 async function* lookAt(peer: FoundPeer, options: ReturnType<typeof connectorOptionsOf>): AsyncGenerator<Check, void> {

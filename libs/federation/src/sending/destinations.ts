@@ -3,6 +3,7 @@ import { CLOCK, type Clock, type Stopwatch } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { FactPlace } from '#projections/effects/effect-progress';
+import type { DestinationBehind } from '../facts/destination-facts.js';
 import { Peers } from '../peers/peers.js';
 import { type DeliveryNumbers, TransactionDelivery } from './deliver-transaction.js';
 import { DestinationQueue } from './destination-queue.js';
@@ -30,6 +31,12 @@ export interface DestinationStatus {
   readonly retryAt: number | undefined;
   /** When it last accepted something, in milliseconds since the epoch; undefined where it did not since the start. */
   readonly acceptedAt: number | undefined;
+}
+
+/** The same, with what the log says of it. */
+export interface DestinationReport extends DestinationStatus {
+  /** From where on it lacks what it was to be sent; null where it lacks nothing but what waits. */
+  readonly behind: DestinationBehind | null;
 }
 
 /**
