@@ -5,11 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '#config/config';
 import { openLog } from '#observability/logger';
-import { TestAuthority } from '#testing/test-authority';
+import { PEER_AUTHORITY } from '#testing/fake-peer';
 import { type RunningServer, startServer } from '../src/server.js';
-
-/** Whom the servers of one test process trust. */
-const AUTHORITY = new TestAuthority();
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -26,7 +23,7 @@ export interface FederatedUser {
   ok(method: Method, path: string, body?: object): Promise<Body>;
 }
 
-/** A whole server in this process that federates over TLS on loopback, under a name with its port. */
+/** A whole server in this process that federates over TLS on loopback, under a name with its port: with others such, and with fake peers. */
 export class FederatedServer {
   private constructor(
     readonly name: string,
@@ -36,7 +33,7 @@ export class FederatedServer {
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<FederatedServer> {
     const directory = mkdtempSync(join(tmpdir(), 'annals-federated-'));
-    const { certificate, key } = AUTHORITY.issue();
+    const { certificate, key } = PEER_AUTHORITY.issue();
     const file = (name: string, text: string): string => {
       writeFileSync(join(directory, name), text);
       return join(directory, name);
@@ -51,7 +48,7 @@ export class FederatedServer {
       ANNALS_FEDERATION_NOTARIES: 'off',
       ANNALS_TLS_CERT: file('tls.crt', certificate),
       ANNALS_TLS_KEY: file('tls.key', key),
-      ANNALS_TLS_CA: file('ca.crt', AUTHORITY.certificate),
+      ANNALS_TLS_CA: file('ca.crt', PEER_AUTHORITY.certificate),
       ANNALS_DATA_DIR: join(directory, 'data'),
       ANNALS_REGISTRATION: 'open',
       ANNALS_RATE_LIMITS: 'off',
@@ -60,6 +57,11 @@ export class FederatedServer {
     });
     const server = await startServer(config, await openLog(config.log), () => {});
     return new FederatedServer(name, directory, server);
+  }
+
+  /** Where other servers find it. */
+  get origin(): string {
+    return `https://${this.name}`;
   }
 
   async register(username: string): Promise<FederatedUser> {

@@ -9,6 +9,7 @@ import { authorisingServerOf } from '#protocol/event-auth/check-auth-events';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { openEvent } from '#protocol/signing/open-event';
 import { signEvent } from '#protocol/signing/sign-event';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import type { WantedKey } from '../server-keys.js';
@@ -89,8 +90,11 @@ export class TakeMembershipHandler implements ICommandHandler<TakeMembership> {
     return lookFor(this.workers, roomId, origin, async (turn) => {
       const { version } = turn.head;
       await checkAcl(turn, origin);
-      const event = parseRoomEvent(pdu, version, roomId);
+      const opened = openEvent(pdu, version);
+      const event = parseRoomEvent(pdu, version, roomId, opened);
       checkIsAsked(event, command);
+      // What is left of an event is taken where it comes from its sender's server: this one is made now, and whole.
+      if (!opened.hasContentHash) throw new MatrixError('M_INVALID_PARAM', 'The content hash does not hold');
       if (authorisingServerOf(event, version) !== serverName) return { version, pdu };
       await this.#checkConditions(turn, event.sender);
       return { version, pdu: signEvent(pdu, version, serverName, signingKey) };

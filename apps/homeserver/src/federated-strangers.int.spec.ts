@@ -1,0 +1,241 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RoomId, ServerName } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { FakePeer } from '#testing/fake-peer';
+import type { ForeignDraft, ForeignPdu } from '#testing/receiving/foreign-server';
+import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
+
+const V11 = findRoomVersion('11')!;
+const inPath = encodeURIComponent;
+
+/** A server that says what it likes: nothing that it says may do more than it has a right to. */
+describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
+  let server: FederatedServer;
+  let peer: FakePeer;
+  let alice: FederatedUser;
+  let eve: string;
+
+  beforeAll(async () => {
+    server = await FederatedServer.start();
+    peer = await FakePeer.start();
+    alice = await server.register('alice');
+    eve = peer.server.user('eve');
+  }, 60_000);
+  afterAll(() => Promise.all([server.stop(), peer.stop()]));
+
+  const ask = (method: 'GET' | 'PUT', path: string, content?: object) =>
+    peer.ask(server.origin, {
+      destination: server.name as ServerName,
+      method,
+      path: `/_matrix/federation${path}`,
+      content: content as JsonObject | undefined,
+    });
+  const open = async (more: object = {}): Promise<string> =>
+    (await alice.ok('POST', '/createRoom', { preset: 'public_chat', room_version: '11', ...more })).room_id;
+  const makeJoin = (roomId: string, userId = eve, query = '?ver=11') =>
+    ask('GET', `/v1/make_join/${inPath(roomId)}/${inPath(userId)}${query}`);
+  /** The join of a template with other keys, signed. */
+  const joinOf = async (roomId: string, other: Partial<ForeignDraft> = {}): Promise<ForeignPdu> => {
+    const { body } = await makeJoin(roomId);
+    const { auth_events, prev_events, depth } = body['event'] as {
+      auth_events: string[];
+      prev_events: string[];
+      depth: number;
+    };
+    const draft = { type: 'm.room.member', sender: eve, stateKey: eve, content: { membership: 'join' } };
+    const place = { auth: auth_events, prev: prev_events, depth, ts: Date.now() };
+    return peer.server.make(V11, roomId as RoomId, { ...draft, ...place, ...other });
+  };
+  const sendJoin = (roomId: string, { event, text }: ForeignPdu, eventId: string = event.eventId) =>
+    ask('PUT', `/v2/send_join/${inPath(roomId)}/${inPath(eventId)}`, JSON.parse(text) as object);
+  const membersOf = async (roomId: string): Promise<string[]> =>
+    (await alice.ok('GET', `/rooms/${inPath(roomId)}/members`)).chunk.map(
+      (event: Record<string, string>) => event['state_key'],
+    );
+
+  it('is made a join of its own users alone, in a version that it knows, of a room that somebody here is in', async () => {
+    const roomId = await open();
+    expect(await makeJoin(roomId, '@other:elsewhere.example')).toMatchObject({ status: 403 });
+    const old = await makeJoin(roomId, eve, '?ver=1&ver=10');
+    expect(old).toMatchObject({ status: 400, body: { errcode: 'M_INCOMPATIBLE_ROOM_VERSION', room_version: '11' } });
+    expect(await makeJoin(roomId, eve, '')).toMatchObject({ body: { errcode: 'M_INCOMPATIBLE_ROOM_VERSION' } });
+    expect(await makeJoin('!none:elsewhere.example')).toMatchObject({ status: 404, body: { errcode: 'M_NOT_FOUND' } });
+    const { body } = await makeJoin(roomId);
+    expect(body).toMatchObject({ room_version: '11', event: { sender: eve, state_key: eve, room_id: roomId } });
+    expect(body['event']).not.toHaveProperty('signatures');
+  });
+
+  it('gets nothing in by a join that is none', async () => {
+    const roomId = await open();
+    const wrong: readonly Partial<ForeignDraft>[] = [
+      { content: { membership: 'leave' } },
+      { content: { membership: 'ban' }, stateKey: alice.userId },
+      { type: 'm.room.power_levels', stateKey: '', content: { users: { [eve]: 100 } } },
+      { stateKey: peer.server.user('other') },
+      { sender: alice.userId, stateKey: alice.userId },
+      { prev: ['$nowhere'] },
+    ];
+    for (const other of wrong) {
+      const { status } = await sendJoin(roomId, await joinOf(roomId, other));
+      expect([other, status >= 400 && status < 500]).toEqual([other, true]);
+    }
+    const join = await joinOf(roomId);
+    expect(await sendJoin(roomId, join, '$another')).toMatchObject({ status: 400 });
+    const elsewhere = { ...join, text: join.text.replace(roomId, '!other:elsewhere.example') };
+    expect((await sendJoin(roomId, elsewhere)).status).toBe(400);
+    const altered = { ...join, text: join.text.replace('"membership":"join"', '"membership":"join","a":1') };
+    expect((await sendJoin(roomId, altered)).status).toBe(400);
+    const [signature = ''] = /"ed25519:k\d+":"[^"]+"/.exec(join.text) ?? [];
+    const forged = {
+      ...join,
+      text: join.text.replace(signature, signature.replace(/"[^"]{20}/, `"${'A'.repeat(20)}`)),
+    };
+    expect((await sendJoin(roomId, forged)).status).toBe(400);
+    expect(await membersOf(roomId)).toEqual([alice.userId]);
+    // The same event, as it was signed, is fine, and again.
+    for (let n = 0; n < 2; n++) {
+      const { status, body } = await sendJoin(roomId, join);
+      expect(status).toBe(200);
+      expect((body['state'] as unknown[]).length).toBeGreaterThan(4);
+    }
+    expect(await membersOf(roomId)).toEqual([alice.userId, eve]);
+  });
+
+  it('is let into no restricted room by a word of ours that it made up', async () => {
+    const space = await open();
+    const allow = [{ type: 'm.room_membership', room_id: space }];
+    const rules = { type: 'm.room.join_rules', content: { join_rule: 'restricted', allow } };
+    const roomId = await open({ initial_state: [rules] });
+    const { body } = await makeJoin(roomId);
+    expect(body).toMatchObject({ errcode: 'M_FORBIDDEN' });
+    const content = { membership: 'join', join_authorised_via_users_server: alice.userId };
+    const events = await alice.ok('GET', `/rooms/${inPath(roomId)}/state`);
+    const idOf = (type: string): string =>
+      events.find((event: Record<string, string>) => event['type'] === type).event_id;
+    const auth = ['m.room.create', 'm.room.power_levels', 'm.room.join_rules', 'm.room.member'].map(idOf);
+    const prev = [(await alice.ok('PUT', `/rooms/${inPath(roomId)}/send/m.room.message/1`, { body: 'x' })).event_id];
+    const draft = { type: 'm.room.member', sender: eve, stateKey: eve, content, auth, prev, depth: 99, ts: Date.now() };
+    const join = peer.server.make(V11, roomId as RoomId, draft);
+    expect(await sendJoin(roomId, join)).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+    expect(await membersOf(roomId)).toEqual([alice.userId]);
+  });
+
+  describe('that invites', () => {
+    const inviteOf = (other: Partial<ForeignDraft> = {}): ForeignPdu => {
+      const draft = { type: 'm.room.member', sender: eve, stateKey: alice.userId, content: { membership: 'invite' } };
+      const place = { auth: ['$auth'], prev: ['$prev'], depth: 9, ts: Date.now() };
+      return peer.server.make(V11, `!room:${peer.name}` as RoomId, { ...draft, ...place, ...other });
+    };
+    const invite = ({ event, text }: ForeignPdu, more: object = {}) =>
+      ask('PUT', `/v2/invite/${inPath(event.roomId)}/${inPath(event.eventId)}`, {
+        room_version: '11',
+        event: JSON.parse(text) as object,
+        invite_room_state: [],
+        ...more,
+      });
+    const invited = async (): Promise<string[]> =>
+      Object.keys((await alice.ok('GET', '/sync?timeout=0')).rooms?.invite ?? {});
+
+    it('gets nothing signed but an invitation of somebody here by somebody of its own', async () => {
+      const wrong: readonly Partial<ForeignDraft>[] = [
+        { content: { membership: 'join' } },
+        { content: { membership: 'leave' }, sender: alice.userId },
+        { type: 'm.room.message' },
+        { sender: alice.userId },
+        { stateKey: '@carol:elsewhere.example' },
+        { stateKey: `@nobody:${server.name}` },
+      ];
+      for (const other of wrong) {
+        const { status, body } = await invite(inviteOf(other));
+        expect([other, status >= 400 && status < 500, body['event']]).toEqual([other, true, undefined]);
+      }
+      const unknown = await invite(inviteOf(), { room_version: '99' });
+      expect(unknown).toMatchObject({ status: 400, body: { errcode: 'M_INCOMPATIBLE_ROOM_VERSION' } });
+      const fine = inviteOf();
+      const forged = { ...fine, text: fine.text.replace(/("ed25519:k\d+":")[^"]{20}/, `$1${'A'.repeat(20)}`) };
+      expect((await invite(forged)).status).toBe(400);
+      expect(await invited()).toEqual([]);
+    });
+
+    it('has it shown with as much as may be told, and once', async () => {
+      const told = [
+        { type: 'm.room.create', state_key: '', sender: eve, content: {} },
+        { type: 'm.room.name', state_key: '', sender: eve, content: { name: 'Trap' }, unsigned: { a: 1 } },
+        { type: 'm.room.name', sender: eve },
+        7,
+        ...Array.from({ length: 200 }, (_, n) => ({
+          type: 'x'.repeat(1000),
+          state_key: String(n),
+          sender: eve,
+          content: {},
+        })),
+      ];
+      const one = inviteOf();
+      const { status, body } = await invite(one, { invite_room_state: told });
+      expect(status).toBe(200);
+      const { signatures } = body['event'] as { signatures: JsonObject };
+      expect(Object.keys(signatures).toSorted()).toEqual([peer.name, server.name].toSorted());
+      await invite(one, { invite_room_state: told });
+      const { rooms } = await alice.ok('GET', '/sync?timeout=0');
+      const { events } = rooms.invite[one.event.roomId].invite_state;
+      expect(events[1]).toEqual({ type: 'm.room.name', state_key: '', sender: eve, content: { name: 'Trap' } });
+      expect(events.length).toBeLessThan(60);
+    });
+  });
+
+  describe('that is asked to let somebody in', () => {
+    const roomId = (): string => `!trap:${peer.name}`;
+    const template = (): JsonObject => ({
+      type: 'm.room.member',
+      room_id: roomId(),
+      sender: alice.userId,
+      state_key: alice.userId,
+      content: { membership: 'join' },
+      depth: 3,
+      prev_events: ['$prev'],
+      auth_events: ['$auth'],
+    });
+    const join = () => alice.call('POST', `/join/${inPath(roomId())}`, {});
+    const sent = () => peer.calls.filter(({ path }) => path.includes('/send_join/')).length;
+
+    it.each<[string, () => JsonObject]>([
+      ['another event', () => ({ type: 'm.room.power_levels', state_key: '', content: { users: {} } })],
+      ['a place that is none', () => ({ prev_events: 'no list' })],
+      ['a depth that is none', () => ({ depth: -1 })],
+      [
+        'one of ours vouch',
+        () => ({ content: { membership: 'join', join_authorised_via_users_server: alice.userId } }),
+      ],
+    ])('gets nothing signed by making %s', async (_, other) => {
+      const before = sent();
+      peer.on('GET', '/_matrix/federation/v1/make_join/.*', () => ({
+        body: { room_version: '10', event: { ...template(), ...other() } },
+      }));
+      expect(await join()).toMatchObject({ status: 502, body: { errcode: 'M_UNKNOWN' } });
+      expect(sent()).toBe(before);
+    });
+
+    it('brings nothing here by answers that are no room', async () => {
+      peer.on('GET', '/_matrix/federation/v1/make_join/.*', () => ({
+        body: { room_version: '11', event: template() },
+      }));
+      const create = JSON.parse(peer.server.create(V11, eve).text) as JsonObject;
+      const other = JSON.parse(peer.server.create(findRoomVersion('10')!, eve).text) as JsonObject;
+      for (const body of [
+        {},
+        { state: 7 },
+        { state: [], auth_chain: [] },
+        { state: [create] },
+        { state: [other, 'x'] },
+      ]) {
+        peer.on('PUT', '/_matrix/federation/v2/send_join/.*', () => ({ body: body as JsonObject }));
+        expect(await join()).toMatchObject({ status: 502 });
+      }
+      expect((await alice.call('GET', `/rooms/${inPath(roomId())}/state`)).status).toBe(403);
+      const { joined_rooms: joined } = await alice.ok('GET', '/joined_rooms');
+      expect(joined).not.toContain(roomId());
+    });
+  });
+});
