@@ -325,6 +325,42 @@ describe('an event that misses others', () => {
     expect(await home.membership(roomId, BOB)).toBe('join');
   });
 
+  it('stands on a state that is asked for as a whole where much of it is not here', async () => {
+    const server = await start();
+    await there.joins();
+    for (let i = 0; i < 40; i++) await there.joins(OTHER.user(`member${i}`));
+    const last = await there.says('last');
+    peers.otherwise.set('get_missing_events', async () => {
+      throw new PeerRefused(403, {});
+    });
+    await server.receive(OTHER.name, '1', [last.text]);
+    await untilAccepted(last);
+    expect(['state_ids', 'state', 'event'].map((what) => peers.count(what))).toEqual([1, 1, 0]);
+    expect(await home.membership(roomId, OTHER.user('member39'))).toBe('join');
+    expect(await home.workers.look(roomId, async ({ head }) => head.state.rootHash)).toBe(there.state.rootHash);
+  });
+
+  it('stands on a state without what nobody has of it, or is not signed as it must be', async () => {
+    const server = await start();
+    await there.joins();
+    const [forged, lost] = [await there.joins(OTHER.user('forged')), await there.joins(OTHER.user('lost'))];
+    const last = await there.says('last');
+    peers.altered.set(idOf(forged), { ...(JSON.parse(forged.text) as JsonObject), signatures: {} });
+    const pdu = peers.pdu.bind(peers);
+    peers.pdu = (eventId) => {
+      if (eventId === idOf(lost)) throw new PeerRefused(404, {});
+      return pdu(eventId);
+    };
+    peers.otherwise.set('get_missing_events', async () => {
+      throw new PeerRefused(403, {});
+    });
+    await server.receive(OTHER.name, '1', [last.text]);
+    await untilAccepted(last);
+    expect(await home.membership(roomId, BOB)).toBe('join');
+    expect(await home.membership(roomId, OTHER.user('forged'))).toBeUndefined();
+    expect(await home.membership(roomId, OTHER.user('lost'))).toBeUndefined();
+  });
+
   async function sayMany(count: number): Promise<ForeignPdu[]> {
     const said: ForeignPdu[] = [];
     for (let i = 0; i < count; i++) said.push(await there.says(`${i}`));

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Aggregates } from '#event-store/aggregates';
 import { EVENT_STORE, type EventStore, RevisionConflict, type RecordedFact } from '#event-store/event-store';
 import { draftOf, type FactDraft, sealFacts } from '#event-store/seal-facts';
-import { isLookDue, sayAgain } from '#event-store/shorten-stream';
+import { sayAgain } from '#event-store/shorten-stream';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
+import { METRICS, type Metrics } from '#observability/metrics';
 import {
   evolveWaiting,
   INBOUND_STREAM,
@@ -22,24 +23,38 @@ import {
 const MOST_OF_SERVER = 500;
 const MOST = 4_000;
 const MOST_UNITS = 64 * 1024 * 1024;
+/** After so many facts the stream is looked at whether most of it is of the past. */
+const FACTS_PER_LOOK = 512;
 /** About as much as every log takes in one write. */
 const UNITS_AT_ONCE = 400 * 1024;
 
 /** The events that wait for what they miss, as facts. What is added is durable, whatever ends the process. */
 @Injectable()
-export class InboundLog {
+export class InboundLog implements OnModuleInit {
   readonly #log: Aggregates<Waiting>;
+  /** Since it was last looked at how many of the facts still count. */
+  #written = 0;
+  /** How many wait, when that was last seen. */
+  #waiting = 0;
 
   constructor(
     @Inject(EVENT_STORE) private readonly store: EventStore,
     @Inject(CLOCK) clock: Clock,
+    @Inject(METRICS) private readonly metrics: Pick<Metrics, 'addGauge'>,
   ) {
     this.#log = new Aggregates({ store, clock, capacity: 1, initialState: NOBODY_WAITS, evolve: evolveWaiting });
   }
 
+  onModuleInit(): void {
+    const help = 'Events of other servers that wait for what they miss';
+    this.metrics.addGauge('annals_inbound_waiting', help, () => this.#waiting);
+  }
+
   /** All that wait now, whichever process added them. */
   async load(): Promise<Waiting> {
-    return (await this.#log.load(INBOUND_STREAM)).state;
+    const { state } = await this.#log.load(INBOUND_STREAM);
+    this.#waiting = state.size;
+    return state;
   }
 
   /**
@@ -50,7 +65,8 @@ export class InboundLog {
     const taken: WaitingPdu[] = [];
     for (const some of inWrites(pdus, ({ text }) => text.length)) {
       const decide = (waiting: Waiting): FactDraft[] => fitting(waiting, some).map(draftOfQueued);
-      const { state } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
+      const { state, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
+      this.#note(state, facts);
       taken.push(...some.flatMap((pdu) => state.get(waitingKey(pdu)) ?? []));
     }
     return taken;
@@ -61,14 +77,21 @@ export class InboundLog {
     const data = { room_id: roomId, event_id: eventId, ...(reason === undefined ? {} : { reason }) };
     const decide = (waiting: Waiting): FactDraft[] =>
       waiting.has(waitingKey({ roomId, eventId })) ? [draftOf({ type: 'pdu-settled', data })] : [];
-    const { state, revision } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
+    const { state, revision, facts } = await this.#log.execute(INBOUND_STREAM, decide, { actor: origin });
+    this.#note(state, facts);
     if (typeof revision !== 'number') return;
     if (state.size === 0) await this.store.truncate(INBOUND_STREAM, revision);
-    else if (isLookDue(revision, 1)) await this.#shorten();
+    else if (this.#written >= FACTS_PER_LOOK) await this.#shorten();
+  }
+
+  #note(waiting: Waiting, written: readonly unknown[]): void {
+    this.#written += written.length;
+    this.#waiting = waiting.size;
   }
 
   /** Says again what waits, and lets all before that go. Where another process writes meanwhile, it is for the next look. */
   async #shorten(): Promise<void> {
+    this.#written = 0;
     let waiting = NOBODY_WAITS;
     let last: RecordedFact | undefined;
     let found = 0;

@@ -74,13 +74,6 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     for (const { timer } of this.#rooms.values()) clearTimeout(timer);
   }
 
-  /** For metrics: how many events wait, as far as this process knows. */
-  get size(): number {
-    let size = 0;
-    for (const { entries } of this.#rooms.values()) size += entries.size;
-    return size;
-  }
-
   /** Lets events of one server wait, durably. Answers the ids of those that do: of others there are too many. */
   async add(origin: ServerName, pdus: readonly NewWaitingPdu[]): Promise<ReadonlySet<EventId>> {
     const taken = await this.log.add(origin, pdus);

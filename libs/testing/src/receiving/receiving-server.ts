@@ -18,6 +18,7 @@ import { systemClock } from '#kernel/clock';
 import type { ServerName } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
 import { createLogger, type Logger } from '#observability/logger';
+import { Metrics } from '#observability/metrics';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { OwnMembers } from '#rooms/queries/own-members';
 import { ReceivedEvents } from '#rooms/queries/received-events';
@@ -59,7 +60,7 @@ export class ReceivingServer {
     const helped = new ReceiveHelped(bus, { fetch: fetchKeys }, ask, logger);
     const state = new FetchState(bus, ask, helped, received, logger);
     const missing = new MissingEvents(ask, helped, state, received);
-    this.log = new InboundLog(store, clock);
+    this.log = new InboundLog(store, clock, new Metrics());
     this.queue = new InboundQueue(this.log, missing, rooms, peers, clock, logger);
     this.backfill = new Backfill(ask, helped, missing, received, store, views);
     // Nobody is invited anywhere.
