@@ -37,8 +37,11 @@ export class ServingApp {
     const served = new ServingApp();
     const config = loadConfig({ ANNALS_SERVER_NAME: TEST_AUTHOR.serverName, ANNALS_RATE_LIMITS: 'off' });
     const authenticate: Pick<AuthenticateRequest, 'originOf'> = {
-      originOf: ({ authorization: [origin = ''] }) =>
-        isServerName(origin) ? Promise.resolve(origin) : Promise.reject(new MatrixError('M_UNAUTHORIZED')),
+      originOf: async ({ authorization: [origin = ''], readContent }) => {
+        if (!isServerName(origin)) throw new MatrixError('M_UNAUTHORIZED');
+        readContent();
+        return origin;
+      },
     };
     const ports: Provider[] = [
       { provide: CONFIG, useValue: config },

@@ -252,6 +252,51 @@ describe('a room that shows its history', () => {
   });
 });
 
+it('messages of who has erased themselves are redacted for a server that came later', async () => {
+  const room = await LocalRoom.begin(app.log, '11', 'erased');
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+  const said = await room.say('of somebody who is gone');
+  const others = new ForkedRoom(app.log, room);
+  await others.join(CAROL);
+  await app.views.follow();
+  const at = app.log.facts.at(-1)!.position;
+  const contentFor = async (server: string): Promise<Content> =>
+    (await app.ask(server, `/event/${escaped(said)}`)).body.pdus[0].content;
+  await app.views.store.write([{ collection: 'erased-users', key: [ALICE], value: at }]);
+  await others.join(DORA);
+  expect(await contentFor('b.example')).toMatchObject({ body: 'of somebody who is gone' });
+  expect(await contentFor('c.example')).toEqual({});
+  await app.views.store.write([{ collection: 'erased-users', key: [ALICE], value: null }]);
+});
+
+it('whatever is asked for is answered in a standard form', async () => {
+  const { at, after } = await roomWithCarol('odd');
+  const odd = ['%00', '%2F', '$', '!', '%F0%9F%98%80', '__proto__', 'x'.repeat(300), '-1', '1e3', 'NaN', '%7B%7D'];
+  const paths = odd.flatMap((one) => [
+    `/event/${one}`,
+    `/state/${one}?event_id=${escaped(after)}`,
+    `/state/${at}?event_id=${one}`,
+    `/state_ids/${at}?event_id=${one}`,
+    `/event_auth/${at}/${one}`,
+    `/backfill/${at}?v=${one}&limit=1`,
+    `/backfill/${at}?v=${escaped(after)}&limit=${one}`,
+    `/timestamp_to_event/${at}?ts=${one}&dir=b`,
+    `/timestamp_to_event/${at}?ts=1&dir=${one}`,
+    `/query/profile?user_id=${one}`,
+    `/query/directory?room_alias=${one}`,
+    `/hierarchy/${one}`,
+    `/publicRooms?since=${one}`,
+  ]);
+  for (const path of paths) {
+    const { status, body } = await app.ask('b.example', path);
+    expect([path, status]).toEqual([
+      path,
+      expect.toSatisfy((code: number) => code === 200 || (code >= 400 && code < 500)),
+    ]);
+    if (status !== 200) expect([path, body.errcode]).toEqual([path, expect.stringMatching(/^M_/)]);
+  }
+});
+
 it('numbers of old rooms keep their spelling', async () => {
   const { room, at } = await roomWithCarol('numbers', '5');
   const event = await room.send({ type: 'm.room.message', content: { n: new JsonNumber('1.50') } });

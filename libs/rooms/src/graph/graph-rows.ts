@@ -151,6 +151,18 @@ export const GRAPH_LEARNT = new Collection<readonly [roomId: RoomId, eventId: Ev
   codec: asJson(),
 });
 
+/** As `findGraphEvent`, of many at once, in the order of the ids. */
+export function findGraphEvents(
+  views: Pick<Views, 'getMany'>,
+  roomId: RoomId,
+  eventIds: readonly EventId[],
+): Promise<(GraphEvent | undefined)[]> {
+  return GRAPH_EVENTS.getMany(
+    views,
+    eventIds.map((eventId) => graphEventKey(roomId, eventId)),
+  );
+}
+
 /** Those of some rooms that know of an event. */
 export async function roomsThatKnow(
   views: Pick<Views, 'getMany'>,

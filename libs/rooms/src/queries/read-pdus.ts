@@ -7,14 +7,14 @@ import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { pduTextOf } from '../facts/fact-text.js';
 import { contentOf, referencedIds } from '../facts/pdu-fields.js';
 import { historyVisibilityOf, isAside, type OutlierStored, type PduAccepted } from '../facts/room-facts.js';
-import type { GraphEvent } from '../graph/graph-rows.js';
-import { RoomGraph } from '../graph/room-graph.js';
+import { findGraphEvents, type GraphEvent } from '../graph/graph-rows.js';
+import { GRAPH_REDACTED } from '../graph/redaction-rows.js';
 import type { ServedEvent } from '../reading/server-reader.js';
 import { readRevisions } from '../worker/read-revisions.js';
 
 /** Where the events of rooms are read from as they were signed: which fact holds one is in the views, the event in the log. */
 export interface PduSources {
-  readonly views: Pick<Views, 'get' | 'scan'>;
+  readonly views: Pick<Views, 'getMany'>;
   readonly store: Pick<EventStore, 'readStream'>;
 }
 
@@ -72,20 +72,24 @@ async function findFacts(
   roomId: RoomId,
   eventIds: readonly EventId[],
 ): Promise<{ readonly places: readonly PlacedPdu[]; readonly facts: Facts }> {
-  const graph = new RoomGraph(views, roomId);
-  const found = await Promise.all(
-    eventIds.map(async (eventId) => {
-      const [event, redacted] = await Promise.all([graph.findEvent(eventId), graph.findRedacted(eventId)]);
-      return event === undefined || isRefused(event) ? undefined : { eventId, event, redacted };
-    }),
-  );
+  const [events, remains] = await Promise.all([
+    findGraphEvents(views, roomId, eventIds),
+    GRAPH_REDACTED.getMany(
+      views,
+      eventIds.map((eventId) => [roomId, eventId] as const),
+    ),
+  ]);
+  const found = eventIds.map((eventId, i) => {
+    const event = events[i];
+    return event === undefined || isRefused(event) ? undefined : { eventId, event, redacted: remains[i] };
+  });
   const places = found.filter((place) => place !== undefined);
   const revisions = places.flatMap(({ event, redacted }) => [event.revision, redacted ?? event.revision]);
   return { places, facts: await readRevisions(store, roomId, revisions) };
 }
 
 /** Whether the rules do not allow an event: it is handed on to nobody. */
-export function isRefused({ outcome }: GraphEvent): boolean {
+function isRefused({ outcome }: GraphEvent): boolean {
   return outcome === 'rejected' || outcome === 'rejected-outlier';
 }
 

@@ -17,14 +17,11 @@ export interface ServingSources extends PduSources {
   readonly views: Views;
 }
 
-/** The texts of some events as a server is told them: those that it may not see redacted. */
+/**
+ * The texts of some events as a server is told them: those that it may not see redacted. What may authorise others stays whole: it is
+ * told of auth chains anyway, and a redaction can take away from it what the rules read.
+ */
 export async function textsFor(reader: ServerReader, pdus: readonly LoggedPdu[]): Promise<string[]> {
-  const seen = await reader.seenOf(pdus);
-  return inTurns(redactOthers(pdus, ({ eventId }) => seen.has(eventId)));
-}
-
-/** As `textsFor`, of events of a state, with which others may be authorised: these stay whole. */
-export async function stateTextsFor(reader: ServerReader, pdus: readonly LoggedPdu[]): Promise<string[]> {
   const seen = await reader.seenOf(pdus.filter((pdu) => !mayAuthorise(pdu)));
   return inTurns(redactOthers(pdus, (pdu) => mayAuthorise(pdu) || seen.has(pdu.eventId)));
 }
@@ -106,7 +103,7 @@ async function serveIn(
     if (pdu === undefined) continue;
     const reader = await findServerReader(sources.views, roomId, server);
     if (!(reader.isIn || (await reader.maySee(pdu))) || !(await isLetIn(sources.views, roomId, server))) continue;
-    return (await stateTextsFor(reader, [pdu]))[0];
+    return (await textsFor(reader, [pdu]))[0];
   }
   return undefined;
 }

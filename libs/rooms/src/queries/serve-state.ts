@@ -4,7 +4,7 @@ import { askGraph } from '../graph/ask-graph.js';
 import { openToServer, type ServerReader } from '../reading/server-reader.js';
 import { AuthChain, type PduEntry } from './auth-chain.js';
 import { type LoggedPdu, readLoggedPdus } from './read-pdus.js';
-import { getAskable, type ServingSources, stateTextsFor } from './serve-events.js';
+import { getAskable, type ServingSources, textsFor } from './serve-events.js';
 import { StateTelling } from './tell-state.js';
 
 /** A state and what authorises it, as another server is told it: both some hundred events at a time, the state first. */
@@ -42,7 +42,7 @@ async function* redacted(
   for await (const page of pages) {
     const ids = page.map(([eventId]) => eventId);
     const pdus: LoggedPdu[] = [...(await readLoggedPdus(sources, reader.roomId, ids)).values()];
-    const texts = await stateTextsFor(reader, pdus);
+    const texts = await textsFor(reader, pdus);
     yield pdus.map(({ eventId }, i) => [eventId, texts[i]!]);
   }
 }

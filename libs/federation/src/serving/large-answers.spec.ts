@@ -1,0 +1,44 @@
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import type { ServerName } from '#kernel/ids';
+import { LargeAnswers, listText } from './large-answers.js';
+
+const B = 'b.example' as ServerName;
+
+async function* pages(): AsyncGenerator<readonly string[], void> {
+  yield [];
+  yield ['1', '2'];
+  yield [];
+  yield ['3'];
+}
+
+async function* endless(): AsyncGenerator<string, void> {
+  for (;;) yield 'x'.repeat(10_000);
+}
+
+describe('answers as large as a room', () => {
+  it('are put together of pages, of which some may be empty', async () => {
+    expect(await text((await new LargeAnswers().send(B, listText(pages()))).getStream())).toBe('1,2,3');
+  });
+
+  it('are few for one server at a time, and others when one has ended', async () => {
+    const answers = new LargeAnswers();
+    const running = await Promise.all([1, 2, 3].map(() => answers.send(B, endless())));
+    await expect(answers.send(B, endless())).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
+    await expect(answers.send('c.example' as ServerName, endless())).resolves.toBeDefined();
+    const [first] = running;
+    const closed = new Promise((resolve) => first!.getStream().once('close', resolve));
+    first!.getStream().destroy();
+    await closed;
+    await expect(answers.send(B, endless())).resolves.toBeDefined();
+  });
+
+  it('that fail before there is anything to send are refused, and count no more', async () => {
+    const answers = new LargeAnswers();
+    async function* failing(): AsyncGenerator<string, void> {
+      yield 'a';
+      throw new Error('lost');
+    }
+    for (let i = 0; i < 5; i++) await expect(answers.send(B, failing())).rejects.toThrow('lost');
+  });
+});
