@@ -18,7 +18,7 @@ const LOOKS_PER_RETRY = 5;
 /** After that nobody waits any longer for a server: it is noted that it is behind. */
 const SLOW_MS = 10_000;
 /** So many are tried again at a time. */
-const MOST_RETRIED = 50;
+const MOST_RETRIED = 200;
 /** Of how many servers it is remembered that they answered. */
 const REMEMBERED = 5_000;
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PeerRefused } from '#kernel/peer-errors';
 import { BOB } from '#testing/local-room';
 import { B, C, D, newWorld, SendingServer, type World } from '../../test/sending-server.js';
 
@@ -206,6 +207,61 @@ describe('a server that cannot be reached', () => {
   });
 });
 
+describe('a server that refuses', () => {
+  it('a transaction for good does not get it, and gets what comes after', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    world.peers.before = ({ text }) => {
+      if (text.includes('poison')) throw new PeerRefused(400, { errcode: 'M_BAD_JSON' });
+    };
+    await room.say('poison');
+    await idle(server);
+    await room.say('1');
+    await until(() => expect(bodies(B)).toEqual(['1']));
+    expect(world.peers.tries).toHaveLength(2);
+    expect(server.notesOf(B)).toEqual([]);
+    expect(server.destinations.numbers).toMatchObject({ refused: 1, accepted: 1, failed: 0 });
+  });
+
+  it('everything for now is left alone, and gets what it lacks later', async () => {
+    const server = await start();
+    const room = await server.room('r', '@b:b.example');
+    world.peers.before = () => {
+      throw new PeerRefused(403, { errcode: 'M_FORBIDDEN' });
+    };
+    await room.say('1');
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    world.peers.before = () => {};
+    world.ahead += 60_000;
+    await until(() => expect(bodies(B)).toEqual(['1']));
+  });
+
+  it('what it lacks once more lacks all of it still', async () => {
+    const server = await start();
+    const rooms = [];
+    for (let i = 0; i < 60; i++) rooms.push(await server.room(`r${i}`, '@b:b.example'));
+    world.peers.dead.add(B);
+    for (const [i, room] of rooms.entries()) await room.say(`${i}`);
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    await idle(server);
+    world.peers.dead.delete(B);
+    let count = 0;
+    world.peers.before = () => {
+      if (++count > 1) throw new PeerRefused(502, {});
+    };
+    world.ahead += 6_000;
+    world.peers.wake(B);
+    await until(() => expect(server.destinations.numbers).toMatchObject({ asleep: 1, active: 0 }));
+    expect(world.peers.accepted.map(({ pdus }) => pdus.length)).toEqual([50]);
+    world.peers.before = () => {};
+    world.ahead += 6_000;
+    world.peers.wake(B);
+    await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
+    const all = new Set(rooms.map((_, i) => `${i}`));
+    expect(new Set(bodies(B))).toEqual(all);
+  });
+});
+
 describe('a restart', () => {
   it('sends again what was under way, and nothing that was delivered before a clean end', async () => {
     const first = await start();
@@ -220,6 +276,26 @@ describe('a restart', () => {
     world.peers.before = () => {};
     await start();
     await until(() => expect(bodies(B)).toEqual(['1', '2']));
+  });
+});
+
+describe('a crash', () => {
+  it('loses nothing: what was not noted to be done is sent again, and who was left alone still is', async () => {
+    const first = await start();
+    world.peers.dead.add(C);
+    const room = await first.room('r', '@b:b.example', '@c:c.example');
+    await room.say('1');
+    await until(() => expect(first.destinations.numbers.asleep).toBe(1));
+    await idle(first);
+    const append = world.log.append.bind(world.log);
+    world.log.append = () => new Promise(() => {});
+    await first.stop();
+    world.log.append = append;
+    const tries = world.peers.tries.filter((one) => one.server === C).length;
+    const second = await start();
+    await idle(second);
+    await until(() => expect(bodies(B)).toEqual(['m.room.member', '1', 'm.room.member', '1']));
+    expect(world.peers.tries.filter((one) => one.server === C)).toHaveLength(tries);
   });
 });
 
