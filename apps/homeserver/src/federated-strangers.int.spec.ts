@@ -3,6 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { encodeBase64 } from '#protocol/signing/base64';
+import { signEvent } from '#protocol/signing/sign-event';
+import { signJson } from '#protocol/signing/sign-json';
+import { createSigningKey } from '#protocol/signing/signing-key';
 import { FakePeer } from '#testing/fake-peer';
 import type { ForeignDraft, ForeignPdu } from '#testing/receiving/foreign-server';
 import { FederatedServer, type FederatedUser } from '../test/federated-server.js';
@@ -120,6 +124,49 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     const join = peer.server.make(V11, roomId as RoomId, draft);
     expect(await sendJoin(roomId, join)).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
     expect(await membersOf(roomId)).toEqual([alice.userId]);
+  });
+
+  it('is told of a room without its members where it says that it can do with that', async () => {
+    const tell = async (roomId: string): Promise<JsonObject> => {
+      const { event, text } = await joinOf(roomId);
+      const path = `/v2/send_join/${inPath(roomId)}/${inPath(event.eventId)}?omit_members=true`;
+      return (await ask('PUT', path, JSON.parse(text) as object)).body;
+    };
+    const membersIn = ({ state }: JsonObject): unknown[] =>
+      (state as JsonObject[]).flatMap(({ type, state_key: key }) => (type === 'm.room.member' ? [key] : []));
+    const named = await tell(await open({ name: 'Named' }));
+    expect(named).toMatchObject({ members_omitted: true, servers_in_room: expect.arrayContaining([server.name]) });
+    expect(membersIn(named)).toEqual([]);
+    const types = (named['auth_chain'] as JsonObject[]).map(({ type }) => type);
+    expect(types).toEqual(expect.arrayContaining(['m.room.create', 'm.room.member', 'm.room.power_levels']));
+    // It is called by who is in it.
+    expect(membersIn(await tell(await open()))).toEqual([alice.userId]);
+  });
+
+  it('has an invitation by mail made one of its user, by what an identity server has signed', async () => {
+    const key = createSigningKey(Buffer.alloc(32, 3), '0');
+    const roomId = await open();
+    const offer = {
+      display_name: 'E...',
+      public_key: encodeBase64(key.publicKey),
+      key_validity_url: 'https://id.example',
+    };
+    await alice.ok('PUT', `/rooms/${inPath(roomId)}/state/m.room.third_party_invite/abc`, offer);
+    peer.on('PUT', '/_matrix/federation/v2/invite/.*', ({ content }) => ({
+      body: { event: signEvent(content['event'] as JsonObject, V11, peer.name, peer.server.signingKey) },
+    }));
+    const exchange = (mxid: string, by = key) => {
+      const signed = signJson({ mxid, token: 'abc', sender: alice.userId }, 'id.example', by);
+      const content = { membership: 'invite', third_party_invite: { display_name: 'E...', signed } };
+      const event = { type: 'm.room.member', room_id: roomId, sender: alice.userId, state_key: eve, content };
+      return ask('PUT', `/v1/exchange_third_party_invite/${inPath(roomId)}`, event);
+    };
+    expect(await exchange(peer.server.user('other'))).toMatchObject({ status: 403 });
+    expect(await exchange(eve, createSigningKey(Buffer.alloc(32, 4), '0'))).toMatchObject({ status: 403 });
+    expect(await membersOf(roomId)).toEqual([alice.userId]);
+    expect(await exchange(eve)).toEqual({ status: 200, body: {} });
+    const invited = await alice.ok('GET', `/rooms/${inPath(roomId)}/state/m.room.member/${inPath(eve)}`);
+    expect(invited).toMatchObject({ membership: 'invite', third_party_invite: { display_name: 'E...' } });
   });
 
   describe('that invites', () => {

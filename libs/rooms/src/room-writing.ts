@@ -15,6 +15,7 @@ import { CreateRoomHandler } from './commands/create-room.js';
 import { DeleteStateHandler } from './commands/delete-state.js';
 import { DropCanonicalAliasHandler } from './commands/drop-canonical-alias.js';
 import { EndElsewhereHandler } from './commands/end-elsewhere.js';
+import { ExchangeInviteHandler } from './commands/exchange-invite.js';
 import { ForgetRoomHandler } from './commands/forget-room.js';
 import { InvitationsElsewhere } from './commands/invite-elsewhere.js';
 import { InviteUserHandler } from './commands/invite-user.js';
@@ -105,6 +106,7 @@ export const ROOM_WRITING: readonly Provider[] = [
   DeleteStateHandler,
   DropCanonicalAliasHandler,
   EndElsewhereHandler,
+  ExchangeInviteHandler,
   ForgetRoomHandler,
   InviteUserHandler,
   JoinRoomHandler,

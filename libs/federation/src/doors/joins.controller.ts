@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Param, Put, Query, StreamableFile } from '@nestjs/common';
 import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
-import type { Query as QueryOf } from '#http/query';
+import { queryBoolean, type Query as QueryOf } from '#http/query';
 import { MakeMembership } from '#rooms/commands/make-membership';
 import { TakeMembership } from '#rooms/commands/take-membership';
 import { JoinTelling } from '../joining/join-telling.js';
@@ -38,12 +38,13 @@ export class JoinsController {
     @Origin() origin: ServerName,
     @Param('roomId') room: string,
     @Param('eventId') event: string,
+    @Query() query: QueryOf,
     @ServerContent() pdu: JsonObject,
   ): Promise<StreamableFile> {
-    const roomId = parseRoomId(room);
-    const eventId = parseEventId(event);
-    const taken = await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'join', pdu));
-    return new StreamableFile(await this.telling.tell(roomId, eventId, taken), { type: 'application/json' });
+    const omitsMembers = queryBoolean(query, 'omit_members') === true;
+    return this.#take(new TakeMembership(origin, parseRoomId(room), parseEventId(event), 'join', pdu), {
+      omitsMembers,
+    });
   }
 
   @Put('v1/send_join/:roomId/:eventId')
@@ -54,10 +55,12 @@ export class JoinsController {
     @Param('eventId') event: string,
     @ServerContent() pdu: JsonObject,
   ): Promise<StreamableFile> {
-    const roomId = parseRoomId(room);
-    const eventId = parseEventId(event);
-    const taken = await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'join', pdu));
-    const answer = await this.telling.tell(roomId, eventId, taken, { isV1: true });
+    return this.#take(new TakeMembership(origin, parseRoomId(room), parseEventId(event), 'join', pdu), { isV1: true });
+  }
+
+  async #take(join: TakeMembership, as: { isV1?: boolean; omitsMembers?: boolean }): Promise<StreamableFile> {
+    const taken = await this.handshakes.take(join);
+    const answer = await this.telling.tell(join.roomId, join.eventId, taken, as);
     return new StreamableFile(answer, { type: 'application/json' });
   }
 }

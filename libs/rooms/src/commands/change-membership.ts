@@ -51,7 +51,7 @@ export class MembershipChanges {
     const { target, membership: wanted } = change;
     const content = { ...(await this.contentOf(change)), ...change.content };
     if (wanted === 'invite' && this.invitations.isElsewhere(target)) {
-      return this.invitations.invite(requester, roomId, target, content);
+      return this.invitations.invite(roomId, requester.userId, target, content, contextOf(requester));
     }
     const { result, position } = await this.workers.run(roomId, contextOf(requester), async (turn) => {
       const before = await turn.findState('m.room.member', change.target);

@@ -151,7 +151,8 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
   async #inviteElsewhere(requester: Requester, roomId: RoomId, members: readonly Member[]): Promise<void> {
     for (const { userId, content } of members) {
       try {
-        await this.memberships.invitations.invite(requester, roomId, userId, content);
+        const { invitations } = this.memberships;
+        await invitations.invite(roomId, requester.userId, userId, content, contextOf(requester));
       } catch (error) {
         if (!(error instanceof MatrixError)) throw error;
         this.#log.warn(`${userId} could not be invited to ${roomId}: ${error.message}`);

@@ -2,7 +2,6 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseRoomEvent } from '#protocol/parse-room-event';
@@ -14,8 +13,7 @@ import { ROOM_STATE } from '../projections/room-state.projector.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { REMOTE_ROOMS, type RemoteRooms } from '../remote-rooms.js';
 import { acceptOwn } from '../worker/accept-own.js';
-import { contextOf } from '../worker/requester-context.js';
-import type { RoomTurn } from '../worker/room-turn.js';
+import type { FactContext, RoomTurn } from '../worker/room-turn.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import { checkIsIn, checkState } from './check-state.js';
 
@@ -46,12 +44,17 @@ export class InvitationsElsewhere {
    * Invites a user of another server: server-server API, "Inviting to a room". `content`: of the member event. Who is invited already by
    * such an event stays so. Throws M_FORBIDDEN, and what the other server says against it.
    */
-  async invite(requester: Requester, roomId: RoomId, target: UserId, content: JsonObject): Promise<EventId> {
-    const context = contextOf(requester);
+  async invite(
+    roomId: RoomId,
+    sender: UserId,
+    target: UserId,
+    content: JsonObject,
+    context: FactContext,
+  ): Promise<EventId> {
     const { others } = this;
     if (others === undefined) throw new MatrixError('M_FORBIDDEN', 'This server speaks to no other servers');
     const { result: decided } = await this.workers.run(roomId, context, (turn) =>
-      decideInvite(turn, requester.userId, target, content),
+      decideInvite(turn, sender, target, content),
     );
     if (typeof decided === 'string') return decided;
     const { event, version, roomState } = decided;

@@ -52,7 +52,9 @@ export class SetStateHandler implements ICommandHandler<SetState> {
     const { serverName: ours } = this.author;
     const isMember = type === 'm.room.member';
     if (isMember && content['membership'] === 'invite' && this.invitations.isElsewhere(stateKey as UserId)) {
-      return { eventId: await this.invitations.invite(requester, roomId, stateKey as UserId, content) };
+      return {
+        eventId: await this.invitations.invite(roomId, sender, stateKey as UserId, content, contextOf(requester)),
+      };
     }
     // An annotation that is state takes the place of the one before it: of these there are no duplicates.
     const refusal = await findRelationRefusal(this.views, roomId, sender, content, undefined);

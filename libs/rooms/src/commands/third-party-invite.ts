@@ -27,23 +27,25 @@ export function thirdPartySignedOf({ third_party_signed: signed }: JsonObject): 
 export async function redeemThirdPartyInvite(
   turn: RoomTurn,
   userId: UserId,
-  { token, signed }: ThirdPartySigned,
+  signed: ThirdPartySigned,
   profile: JsonObject,
   serverName: ServerName,
 ): Promise<void> {
+  const { sender, content } = await invitationOfOffer(turn, signed, serverName);
+  await turn.send({ type: 'm.room.member', stateKey: userId, sender, content: { ...profile, ...content } });
+}
+
+/** The invitation that a pending one becomes, and who sends it. Throws M_FORBIDDEN where nobody of this server asked. */
+export async function invitationOfOffer(
+  turn: RoomTurn,
+  { token, signed }: ThirdPartySigned,
+  serverName: ServerName,
+): Promise<{ readonly sender: UserId; readonly content: JsonObject }> {
   const offer = await turn.findState('m.room.third_party_invite', token);
   if (offer === undefined || serverNameOf(offer.sender) !== serverName) {
     throw new MatrixError('M_FORBIDDEN', 'There is no such third-party invite of this server in the room');
   }
   const { display_name: name } = offer.content;
-  await turn.send({
-    type: 'm.room.member',
-    stateKey: userId,
-    sender: offer.sender,
-    content: {
-      ...profile,
-      membership: 'invite',
-      third_party_invite: { ...(typeof name === 'string' ? { display_name: name } : {}), signed },
-    },
-  });
+  const told = { ...(typeof name === 'string' ? { display_name: name } : {}), signed };
+  return { sender: offer.sender, content: { membership: 'invite', third_party_invite: told } };
 }

@@ -1,0 +1,35 @@
+import { Controller, HttpCode, Param, Put } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { parseRoomId, type ServerName } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
+import { ExchangeInvite } from '#rooms/commands/exchange-invite';
+import { thirdPartySignedOf } from '#rooms/commands/third-party-invite';
+import { FromServer, Origin, ServerContent } from './from-server.js';
+import { parsePeersUser } from './parse-peers-user.js';
+
+/** Invitations of third-party identifiers, once it is known whose they are: server-server API, "Third-party invites". */
+@FromServer()
+@Controller('_matrix/federation/v1')
+export class ThirdPartyInvitesController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Put('exchange_third_party_invite/:roomId')
+  @HttpCode(200)
+  async exchange(
+    @Origin() origin: ServerName,
+    @Param('roomId') room: string,
+    @ServerContent() event: JsonObject,
+  ): Promise<object> {
+    const { type, room_id: named, state_key: userId, content } = event;
+    const roomId = parseRoomId(room);
+    const invite = isJsonObject(content) ? content['third_party_invite'] : undefined;
+    const signed = thirdPartySignedOf({ third_party_signed: isJsonObject(invite) ? invite['signed'] : undefined });
+    const isInvite = type === 'm.room.member' && isJsonObject(content) && content['membership'] === 'invite';
+    if (!isInvite || signed === undefined || named !== roomId) {
+      throw new MatrixError('M_INVALID_PARAM', 'This is no third-party invite of the room');
+    }
+    await this.commands.execute(new ExchangeInvite(origin, roomId, parsePeersUser(userId), signed));
+    return {};
+  }
+}
