@@ -43,4 +43,23 @@ describe('a room of three servers', { timeout: 60_000 }, () => {
       await vi.waitFor(async () => expect((await said(user)).toSorted()).toEqual(['by 0', 'by 1', 'by 2']), WAIT);
     }
   });
+
+  it('is the same again for a server that was away, and for which one is left to send when it is heard from', async () => {
+    const [ours, theirs, others] = servers as [FederatedServer, FederatedServer, FederatedServer];
+    const [alice, bob] = people as [FederatedUser, FederatedUser];
+    await others.whileAway(() =>
+      theirs.whileAway(async () => {
+        // It does not remember that the others ever answered, and so leaves them alone the sooner.
+        await ours.whileAway();
+        for (const body of ['a', 'b', 'c'])
+          await alice.ok('PUT', `/rooms/${roomId}/send/m.room.message/${body}`, { msgtype: 'm.text', body });
+        const metrics = async (): Promise<string> => (await fetch(`${ours.address}/metrics`)).text();
+        const asleep = /^annals_federation_destinations\{state="asleep"\} 2$/m;
+        await vi.waitFor(async () => expect(await metrics()).toMatch(asleep), WAIT);
+      }),
+    );
+    await bob.ok('PUT', `/rooms/${roomId}/send/m.room.message/back`, { msgtype: 'm.text', body: 'back' });
+    await vi.waitFor(async () => expect((await said(bob)).slice(3).toSorted()).toEqual(['a', 'b', 'back', 'c']), WAIT);
+    await vi.waitFor(async () => expect(await said(alice)).toContain('back'), WAIT);
+  });
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '#config/config';
+import { type Config, loadConfig } from '#config/config';
 import { openLog } from '#observability/logger';
 import { PEER_AUTHORITY } from '#testing/fake-peer';
 import { type RunningServer, startServer } from '../src/server.js';
@@ -28,7 +28,8 @@ export class FederatedServer {
   private constructor(
     readonly name: string,
     private readonly directory: string,
-    private readonly server: RunningServer,
+    private readonly config: Config,
+    private server: RunningServer,
   ) {}
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<FederatedServer> {
@@ -56,7 +57,7 @@ export class FederatedServer {
       ...settings,
     });
     const server = await startServer(config, await openLog(config.log), () => {});
-    return new FederatedServer(name, directory, server);
+    return new FederatedServer(name, directory, config, server);
   }
 
   /** Where other servers find it. */
@@ -79,6 +80,18 @@ export class FederatedServer {
         return answered;
       },
     };
+  }
+
+  /** Ends it, and starts it again after something else. */
+  async whileAway(work: () => Promise<void> = async () => {}): Promise<void> {
+    await this.server.drain();
+    await work();
+    this.server = await startServer(this.config, await openLog(this.config.log), () => {});
+  }
+
+  /** Where its clients find it, and who asks for metrics. */
+  get address(): string {
+    return this.server.address;
   }
 
   /** Ends it. */
