@@ -136,6 +136,37 @@ describe('sliding sync as of MSC4186', () => {
     expect(rooms[room]).not.toHaveProperty('required_state');
   });
 
+  it('tells the whole of a stay again to who was invited since, or knocked, and did not come: with that they let go of it', async () => {
+    const [alice, bob] = [await person(), await person()];
+    const room = await alice.createRoom({ preset: 'public_chat', name: 'pub' });
+    await bob.join(room);
+    await bob.send(room, 'of the stay');
+    const ask = { room_subscriptions: { [room]: { required_state: { include: [CREATE] }, timeline_limit: 9 } } };
+    const [client, listed] = [new StableSlidingClient(bob, 'one'), new StableSlidingClient(bob, 'list')];
+    await client.next(ask);
+    await listed.next(listing());
+    await bob.leave(room);
+    await client.next(ask);
+    await alice.setState(room, 'm.room.join_rules', { join_rule: 'knock' });
+    const onTheWay = [
+      () => alice.ok('POST', `${roomPath(room)}/invite`, { user_id: bob.userId }),
+      () => bob.ok('POST', `/knock/${encodeURIComponent(room)}`, {}),
+    ];
+    for (const come of onTheWay) {
+      await come();
+      expect((await client.next(ask)).rooms[room]).toMatchObject({ initial: true, stripped_state: expect.any(Array) });
+      await listed.next(listing());
+      await bob.leave(room);
+      const told = (await client.next(ask)).rooms[room];
+      expect(told).toMatchObject({ initial: true, membership: 'leave', name: 'pub' });
+      expect(keysOf(told.required_state)).toContain('m.room.create|');
+      expect(JSON.stringify(told.timeline)).toContain('of the stay');
+      expect(await client.next(ask)).toMatchObject({ rooms: {} });
+      expect((await listed.next(listing())).rooms[room]).toMatchObject({ initial: true, membership: 'leave' });
+      expect(await listed.next(listing())).toMatchObject({ rooms: {}, lists: { all: { count: 0 } } });
+    }
+  });
+
   it('tells more of the timeline as more is asked for, and that it does', async () => {
     const alice = await person();
     const room = await alice.createRoom();

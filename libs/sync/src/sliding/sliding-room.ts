@@ -6,6 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { listStateChanges } from '#rooms/queries/past-state';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import { isAway } from '../notifier/active-user.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
 import { type Departure, LeftRooms } from '../parts/left-rooms.js';
 import { RecentRows, SharedRows } from '../parts/recent-rows.js';
@@ -67,7 +68,9 @@ export class SlidingRooms {
     if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
     const at = isOver ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;
-    return this.#away(sync, task, { room: reader, over, at });
+    if (!letGoOfStay(reader, over)) return this.#away(sync, task, { room: reader, over, at });
+    const whole = (await membershipOver(reader, undefined, at)) ?? over;
+    return this.#away(sync, { ...task, after: undefined }, { room: reader, over: whole, at });
   }
 
   async #away(sync: SyncContext, task: RoomTask, departure: Departure): Promise<RoomPart | undefined> {
@@ -195,6 +198,14 @@ export class SlidingRooms {
     };
     return { membership: departure.over.last.membership, contents, stripped: undefined };
   }
+}
+
+/**
+ * Whether a client let go of what it had of a stay, as it was told of an invitation since, or that its user knocks, which are told as what
+ * there is of the room: now that it is neither any more, the stay is what there is.
+ */
+function letGoOfStay(reader: RoomReader, { last, wasIn, wasThere }: MembershipOver): boolean {
+  return reader.wasIn && isAway(last.membership) && wasThere && !wasIn && last.left > START;
 }
 
 /** Whether of all of the state no more members are read than are needed. */

@@ -91,4 +91,17 @@ export const KNOWN_LIVES: readonly Life[] = [
       { do: 'forget', who: 1 },
     ],
   },
+  {
+    ...plain,
+    // Something is said of how somebody was put out, while everybody could still read it.
+    visibility: 'world_readable',
+    users: 3,
+    steps: [
+      { do: 'join', who: 2 },
+      { do: 'ban', who: 0, whom: 2 },
+      { do: 'react', who: 0, event: 0 },
+      { do: 'visibility', who: 0, value: 'shared' },
+    ],
+    seed: 0,
+  },
 ];

@@ -132,7 +132,7 @@ export class Look {
     const found = told.map((event) => this.checkTold(what, event, dialect));
     // To who has forgotten the room it is left open what they see of it.
     if (reader.isClosed()) return;
-    const shown = found.filter((event) => !reader.isOptional(event));
+    const shown = found.filter((event) => all.includes(event) || !reader.isOptional(event));
     expectEvents(what, shown, all.slice(0, shown.length));
     const isWhole = shown.length === all.length || found.length >= limit;
     if (!isWhole) expectEvents(what, shown, all);
