@@ -9,6 +9,7 @@ import { FillGaps } from '#rooms/queries/fill-gaps';
 import { gapsWithin, listMessages, type MessagesPage, type PageRequest } from '#rooms/queries/list-messages';
 import { MemoryEventStore } from '#testing/memory-event-store';
 import { ForeignServer } from '#testing/receiving/foreign-server';
+import { makeOn } from '#testing/receiving/make-on';
 import { keysOf } from '#testing/receiving/memory-room';
 import { ReceivingServer } from '#testing/receiving/receiving-server';
 import { TellingServer } from '#testing/receiving/telling-server';
@@ -135,6 +136,31 @@ describe('the history of before a join', () => {
     }));
     const page = await readPage({ direction: 'b', limit: 2 });
     expect(page.rows.map(({ header }) => header.eventId)).toEqual([told.join.event.eventId, event.eventId]);
+  });
+});
+
+describe('what is news', () => {
+  it('is not taken for the past because a server tells it among that, or somebody looks it up before it has come', async () => {
+    const { there } = told;
+    await there.receive(told.join.text);
+    const topic = await makeOn(there, OTHER, {
+      type: 'm.room.topic',
+      sender: OTHER.user('alice'),
+      stateKey: '',
+      content: { topic: 'news' },
+    });
+    await there.receive(topic.text);
+    const { eventId } = topic.event;
+    const find = (): Promise<unknown> => getEvent(home.views, told.roomId, eventId, READER);
+    await expect(fill.find(told.roomId, eventId, READER, find)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect(peers.count('backfill')).toBe(0);
+    peers.otherwise.set('backfill', async () => ({
+      pdus: [peers.pdu(eventId), peers.pdu(told.events.at(-1)!.event.eventId)],
+    }));
+    await readPage({ direction: 'b', limit: 2 });
+    await expect(find()).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect(await server.receive(OTHER.name, '1', [topic.text])).toEqual({ [eventId]: {} });
+    expect(await home.state(told.roomId, 'm.room.topic')).toEqual({ topic: 'news' });
   });
 });
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
+import type { JsonValue } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -11,7 +12,7 @@ import { pathOf } from '../peers/path-of.js';
 import { AskServers, type Question, readPdus } from './ask-servers.js';
 import { Errand } from './errand.js';
 import { edgesOf, MissingEvents } from './missing-events.js';
-import { depthOf, ReceiveHelped } from './receive-helped.js';
+import { depthOf, idOf, ReceiveHelped } from './receive-helped.js';
 
 /** How many events are fetched at once: other servers give a hundred at most. */
 const MOST = 100;
@@ -45,6 +46,15 @@ export class Backfill implements HistoryElsewhere {
     return underWay;
   }
 
+  async findDepth(roomId: RoomId, eventId: EventId): Promise<number | undefined> {
+    const version = await this.received.findVersion(roomId);
+    if (version === undefined) return undefined;
+    const errand = new Errand(roomId, [], undefined, LONGEST_MS);
+    const servers = await this.servers.listServers(roomId, []);
+    const answer = await this.help.fetchEvent(errand, eventId, version, servers);
+    return answer.kind === 'answered' && answer.value['room_id'] === roomId ? depthOf(answer.value) : undefined;
+  }
+
   async #fetch(roomId: RoomId, from: readonly EventId[], limit: number): Promise<boolean> {
     const [first] = from;
     const version = await this.received.findVersion(roomId);
@@ -65,7 +75,8 @@ export class Backfill implements HistoryElsewhere {
     };
     const answer = await this.servers.ask(errand, question, await this.servers.listServers(roomId, []));
     if (answer.kind !== 'answered') return false;
-    return this.#take(new Errand(roomId, [answer.server], undefined, LONGEST_MS), version, answer.value);
+    const past = pastOf(from, answer.value, version);
+    return this.#take(new Errand(roomId, [answer.server], undefined, LONGEST_MS), version, past);
   }
 
   /** Answers whether any of them has its place in the room now, and had none before. */
@@ -86,4 +97,27 @@ export class Backfill implements HistoryElsewhere {
 
 function isPlaced({ kind }: Received): boolean {
   return kind === 'accepted' || kind === 'soft-failed' || kind === 'rejected';
+}
+
+/**
+ * Those of some events that the given ones are, or stand on. Only these are of the past for sure: what a server tells besides may be
+ * news, and what was taken for the past changes nothing any more.
+ */
+function pastOf(from: readonly EventId[], pdus: readonly Pdu[], version: RoomVersion): Pdu[] {
+  const byId = new Map(pdus.map((pdu) => [idOf(pdu, version), pdu]));
+  const past = new Set<Pdu>();
+  for (let level: readonly unknown[] = from; level.length > 0;) {
+    const found = level.flatMap((id) => {
+      const pdu = byId.get(id as EventId);
+      return pdu === undefined || past.has(pdu) ? [] : [pdu];
+    });
+    for (const pdu of found) past.add(pdu);
+    level = found.flatMap(({ prev_events: parents }) => (Array.isArray(parents) ? parents.map(idOfReference) : []));
+  }
+  return [...past];
+}
+
+/** In room versions 1 and 2 an event is named together with its hashes. */
+function idOfReference(reference: JsonValue): JsonValue | undefined {
+  return Array.isArray(reference) ? reference[0] : reference;
 }

@@ -143,9 +143,9 @@ export function parsePdu(bytes: Uint8Array): Pdu | undefined {
   }
 }
 
-/** How deep in the graph an event is, as its server says. */
+/** How deep in the graph an event is, as its server says; 0 where that is no depth. */
 export function depthOf({ depth }: Pdu): number {
-  return typeof depth === 'number' ? depth : 0;
+  return typeof depth === 'number' && Number.isSafeInteger(depth) && depth > 0 ? depth : 0;
 }
 
 /** The id of an event that another server told; undefined where it has none. */

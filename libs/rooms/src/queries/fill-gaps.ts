@@ -3,12 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import type { EventId, RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { START } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { HISTORY_ELSEWHERE, type HistoryElsewhere } from '../history-elsewhere.js';
 import { findPlaces } from '../reading/event-rows.js';
 import { openRoom } from '../reading/open-room.js';
 import type { Reader } from '../reading/reader.js';
-import type { Gap } from './find-gap.js';
+import { findGap, type Gap } from './find-gap.js';
 
 /** How long a client waits for history that other servers have. What comes later it finds when it asks again. */
 const WITHIN_MS = 10_000;
@@ -16,8 +17,8 @@ const WITHIN_MS = 10_000;
 const MOST_ROUNDS = 10;
 /** How many events are fetched at once, at least: a page of a few is mostly not the last that is asked for. */
 const FETCHED = 50;
-/** Around an event that somebody looks up. */
-const AROUND = 10;
+/** And at most. */
+const MOST_FETCHED = 100;
 
 /** Fetches what a reader comes to that is not here: client-server API, `GET /messages`, "will be fetched over federation". */
 @Injectable()
@@ -49,18 +50,29 @@ export class FillGaps {
   }
 
   /**
-   * As `read`, for one event: what `find` throws M_NOT_FOUND for is fetched where the room does not have it, for who may read the room.
+   * As `read`, for one event: where `find` throws M_NOT_FOUND for what the room does not have, the gap is filled behind which the event is,
+   * for who may read the room. The event alone is never taken for one of the past: it may be news that has not come yet.
    */
   async find<T>(roomId: RoomId, eventId: EventId, reader: Reader, find: () => Promise<T>): Promise<T> {
-    try {
-      return await find();
-    } catch (error) {
-      if (!(error instanceof MatrixError) || error.errcode !== 'M_NOT_FOUND') throw error;
-      if (!(await this.#isElsewhere(roomId, eventId, reader))) throw error;
-      const until = this.stopwatch.elapsed() + WITHIN_MS;
-      if (!(await this.#within(until, this.elsewhere.fetch(roomId, [eventId], AROUND)))) throw error;
-      return find();
+    const until = this.stopwatch.elapsed() + WITHIN_MS;
+    let depth: number | undefined;
+    for (let round = 0; ; round++) {
+      try {
+        return await find();
+      } catch (error) {
+        if (!(error instanceof MatrixError) || error.errcode !== 'M_NOT_FOUND' || round === MOST_ROUNDS) throw error;
+        if (!(await this.#isElsewhere(roomId, eventId, reader))) throw error;
+        depth ??= await this.#within(until, this.elsewhere.findDepth(roomId, eventId));
+        if (depth === undefined || !(await this.#fillAbove(roomId, depth, until))) throw error;
+      }
     }
+  }
+
+  /** Fetches some of what is missing at the gap that comes next after a depth. Answers whether anything came in time. */
+  async #fillAbove(roomId: RoomId, depth: number, until: number): Promise<boolean> {
+    const from = { depth: depth + 1, place: START };
+    const gap = await findGap(this.views, roomId, { direction: 'f', from });
+    return gap !== undefined && this.#fetchSome(roomId, [gap], MOST_FETCHED, until);
   }
 
   async #isElsewhere(roomId: RoomId, eventId: EventId, reader: Reader): Promise<boolean> {
@@ -77,19 +89,16 @@ export class FillGaps {
 
   /** Answers whether anything came in time. */
   async #fetchSome(roomId: RoomId, gaps: readonly Gap[], limit: number, until: number): Promise<boolean> {
-    const fetched = gaps.map(({ missing }) => this.elsewhere.fetch(roomId, missing, limit));
-    return this.#within(
-      until,
-      Promise.all(fetched).then((all) => all.includes(true)),
-    );
+    const fetched = Promise.all(gaps.map(({ missing }) => this.elsewhere.fetch(roomId, missing, limit)));
+    return (await this.#within(until, fetched))?.includes(true) === true;
   }
 
   /** What is not there in time goes on without us, and is found by who asks again. */
-  async #within(until: number, fetched: Promise<boolean>): Promise<boolean> {
+  async #within<T>(until: number, fetched: Promise<T>): Promise<T | undefined> {
     const left = until - this.stopwatch.elapsed();
     fetched.catch(() => {});
     const over = new AbortController();
-    const tooLong = delay(Math.max(left, 1), false, { signal: over.signal, ref: false }).catch(() => false);
+    const tooLong = delay(Math.max(left, 1), undefined, { signal: over.signal, ref: false }).catch(() => undefined);
     try {
       return await Promise.race([fetched, tooLong]);
     } finally {
