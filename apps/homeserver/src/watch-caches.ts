@@ -20,6 +20,7 @@ import { ServerAcls } from '#federation/acl/server-acls';
 import { AnsweredTransactions } from '#federation/commands/answered-transactions';
 import { Discovery } from '#federation/discovery/discovery';
 import { AskServers } from '#federation/fetching/ask-servers';
+import { Backfill } from '#federation/fetching/backfill';
 import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { Peers } from '#federation/peers/peers';
@@ -135,6 +136,7 @@ function federationCaches(
   return {
     'answered-transactions': of(AnsweredTransactions),
     'destination-notes': of(DestinationNotes),
+    'depths-elsewhere': of(Backfill),
     'failed-asks': of(AskServers),
     'left-alone-servers': of(Peers),
     'remote-profiles': of(PeersProfiles),

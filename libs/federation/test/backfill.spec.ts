@@ -153,7 +153,8 @@ describe('what is news', () => {
     const { eventId } = topic.event;
     const find = (): Promise<unknown> => getEvent(home.views, told.roomId, eventId, READER);
     await expect(fill.find(told.roomId, eventId, READER, find)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
-    expect(peers.count('backfill')).toBe(0);
+    await expect(fill.find(told.roomId, eventId, READER, find)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect([peers.count('backfill'), peers.count('event')]).toEqual([0, 1]);
     peers.otherwise.set('backfill', async () => ({
       pdus: [peers.pdu(eventId), peers.pdu(told.events.at(-1)!.event.eventId)],
     }));

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { EventId, RoomId } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import type { Pdu } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
@@ -18,6 +19,7 @@ import { depthOf, idOf, ReceiveHelped } from './receive-helped.js';
 const MOST = 100;
 /** As many of them, at most, get the state before them: one, where the room did not fork. */
 const MOST_EDGES = 5;
+const DEPTHS = 1_000;
 const LONGEST_MS = 2 * 60_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -26,6 +28,8 @@ const MAX_BYTES = 16 * 1024 * 1024;
 export class Backfill implements HistoryElsewhere {
   /** By room and events: who asks for the same waits for the same. */
   readonly #underWay = new Map<string, Promise<boolean>>();
+  /** By room and event: a client may ask for one that is news again and again, until it comes. */
+  readonly #depths = new LruCache<string, number>(DEPTHS);
 
   constructor(
     private readonly servers: AskServers,
@@ -46,7 +50,21 @@ export class Backfill implements HistoryElsewhere {
     return underWay;
   }
 
+  /** For metrics: depths of events that are not here. */
+  get numbers(): CacheNumbers {
+    return this.#depths.numbers;
+  }
+
   async findDepth(roomId: RoomId, eventId: EventId): Promise<number | undefined> {
+    const name = `${roomId} ${eventId}`;
+    const known = this.#depths.get(name);
+    if (known !== undefined) return known;
+    const depth = await this.#askDepth(roomId, eventId);
+    if (depth !== undefined) this.#depths.set(name, depth);
+    return depth;
+  }
+
+  async #askDepth(roomId: RoomId, eventId: EventId): Promise<number | undefined> {
     const version = await this.received.findVersion(roomId);
     if (version === undefined) return undefined;
     const errand = new Errand(roomId, [], undefined, LONGEST_MS);
