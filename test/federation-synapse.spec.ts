@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { Member, awaitSameState } from './support/federation/member.js';
 import { BOTH, describeRoomsSharedWith, type Shared } from './support/federation/shared-rooms.js';
 import { startSynapse, SYNAPSE } from './support/federation/synapse.js';
+import { path } from './support/three-users.js';
 
 const KNOCKABLE = [{ type: 'm.room.join_rules', state_key: '', content: { join_rule: 'knock' } }];
 const SYNAPSE_VERSIONS = ['1', '6', '10', '11', '12'];
@@ -75,6 +76,33 @@ function describeAsking(shared: Shared): void {
     expect((await comer.ok('GET', list)).chunk).toContainEqual(listed);
     const filter = { generic_search_term: where };
     expect((await comer.ok('POST', list, { filter })).chunk).toEqual([listed]);
+  });
+
+  it.each(BOTH)('walks a space on %s with what is in it that is open to all', async (where) => {
+    const { maker, comer } = shared.pair(where);
+    const asSpace = { creation_content: { type: 'm.space' } };
+    const space = await maker.create('10', { name: 'Space', ...asSpace });
+    const child = await maker.create('10', { name: 'Child' });
+    const closed = await maker.create('10', { name: 'Closed', preset: 'private_chat' });
+    const root = await comer.create('10', { name: 'Root', ...asSpace });
+    const via = [maker.server.name];
+    for (const room of [child, closed]) await maker.setState(space, 'm.space.child', { via }, room);
+    await comer.setState(root, 'm.space.child', { via }, space);
+    const { rooms } = await comer.ok('GET', `/_matrix/client/v1${path(root, 'hierarchy')}`);
+    expect(rooms.map(({ name }: { name: string }) => name)).toEqual(['Root', 'Space', 'Child']);
+  });
+
+  it.each(BOTH)('finds by its time what was said before the join, made on %s', async (where) => {
+    const { maker, comer } = shared.pair(where);
+    const room = await maker.create('10');
+    const said: string[] = [];
+    for (let i = 0; i < 15; i++) said.push(await maker.say(room, `long before ${i}`));
+    const { origin_server_ts: time } = await maker.event(room, said[2]!);
+    await comer.join(room, maker);
+    await comer.followed.untilIn(room, 'join');
+    const found = await comer.ok('GET', `/_matrix/client/v1${path(room, 'timestamp_to_event')}?ts=${time}&dir=f`);
+    expect(found).toEqual({ event_id: said[2], origin_server_ts: time });
+    expect((await comer.event(room, said[2]!)).content.body).toBe('long before 2');
   });
 }
 
