@@ -14,7 +14,8 @@ import { serveEventByTime } from '#rooms/queries/find-event-by-time';
 import { serveBackfill, serveMissingEvents } from '#rooms/queries/serve-past';
 import { serveAuthChain, serveState } from '#rooms/queries/serve-state';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
-import { LargeAnswers, listText } from '../serving/large-answers.js';
+import { idText, inOrder, listText, pduText } from '../serving/json-texts.js';
+import { LargeAnswers } from '../serving/large-answers.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 import { readEventIds, readMissingRequest } from './read-missing-request.js';
 
@@ -74,7 +75,7 @@ export class EventsController {
     @Param('roomId') roomId: string,
     @Query() query: QueryOf,
   ): Promise<StreamableFile> {
-    return this.#sendState(origin, roomId, query, { state: 'pdus', authChain: 'auth_chain' }, ([, text]) => text);
+    return this.#sendState(origin, roomId, query, { state: 'pdus', authChain: 'auth_chain' }, pduText);
   }
 
   @Get('state_ids/:roomId')
@@ -84,7 +85,7 @@ export class EventsController {
     @Query() query: QueryOf,
   ): Promise<StreamableFile> {
     const names = { state: 'pdu_ids', authChain: 'auth_chain_ids' };
-    return this.#sendState(origin, roomId, query, names, ([eventId]) => JSON.stringify(eventId));
+    return this.#sendState(origin, roomId, query, names, idText);
   }
 
   @Get('event_auth/:roomId/:eventId')
@@ -94,8 +95,7 @@ export class EventsController {
     @Param('eventId') eventId: string,
   ): Promise<StreamableFile> {
     const chain = await serveAuthChain(this.sources, parseRoomId(roomId), origin, parseEventId(eventId));
-    const pages = each(chain, ([, text]) => text);
-    return this.large.send(origin, inOrder(['{"auth_chain":[', listText(pages), ']}']));
+    return this.large.send(origin, inOrder(['{"auth_chain":[', listText(chain, pduText), ']}']));
   }
 
   @Get('timestamp_to_event/:roomId')
@@ -122,9 +122,9 @@ export class EventsController {
     const { state, authChain } = await serveState(this.sources, parseRoomId(roomId), origin, eventId);
     const texts = inOrder([
       `{"${names.state}":[`,
-      listText(each(state, textOf)),
+      listText(state, textOf),
       `],"${names.authChain}":[`,
-      listText(each(authChain, textOf)),
+      listText(authChain, textOf),
       ']}',
     ]);
     return this.large.send(origin, texts);
@@ -135,19 +135,5 @@ export class EventsController {
     return new RawJson(
       `{"origin":${JSON.stringify(serverName)},"origin_server_ts":${this.clock.now()},"pdus":[${pdus.join()}]}`,
     );
-  }
-}
-
-async function* each<T>(
-  pages: AsyncIterable<readonly T[]>,
-  textOf: (one: T) => string,
-): AsyncGenerator<string[], void> {
-  for await (const page of pages) yield page.map(textOf);
-}
-
-async function* inOrder(texts: readonly (string | AsyncIterable<string>)[]): AsyncGenerator<string, void> {
-  for (const text of texts) {
-    if (typeof text === 'string') yield text;
-    else yield* text;
   }
 }

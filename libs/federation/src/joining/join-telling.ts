@@ -11,9 +11,7 @@ import type { TakenMembership } from '#rooms/commands/take-membership';
 import { StateTelling } from '#rooms/queries/tell-state';
 import { readSummary } from '#sync/parts/summary-part';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
-
-/** PERF: small writes cost more than the bytes in them. */
-const CHUNK = 64 * 1024;
+import { inChunks, inOrder, listText, pduText } from '../serving/json-texts.js';
 
 /** What who joins is told of the room: as large as the room, so it is written as it is read. */
 @Injectable()
@@ -43,7 +41,7 @@ export class JoinTelling {
     const head = `${origin},"members_omitted":${omitsMembers},"servers_in_room":${servers}`;
     const told = omitsMembers ? new Set<string>(await this.#heroes(roomId, pdu['sender'] as UserId)) : undefined;
     const answer = textOf(head, telling, told);
-    return Readable.from(inChunks(isV1 ? behindStatus(answer) : answer), { objectMode: false });
+    return Readable.from(inChunks(isV1 ? inOrder(['[200,', answer, ']']) : answer), { objectMode: false });
   }
 
   /** Those by whom a room is called that has no name. */
@@ -53,41 +51,13 @@ export class JoinTelling {
 }
 
 /** `members`: of these alone the member events are told; undefined: of all. */
-async function* textOf(
+function textOf(
   head: string,
   telling: StateTelling,
   members: ReadonlySet<string> | undefined,
 ): AsyncGenerator<string, void> {
-  yield `{${head},"state":[`;
   const isLeftOut = ({ type, stateKey }: StateEntry): boolean =>
     members !== undefined && type === 'm.room.member' && !members.has(stateKey);
-  yield* separated(telling.state(isLeftOut));
-  yield '],"auth_chain":[';
-  yield* separated(telling.authChain());
-  yield ']}';
-}
-
-async function* behindStatus(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
-  yield '[200,';
-  yield* texts;
-  yield ']';
-}
-
-async function* separated(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
-  let isFirst = true;
-  for await (const text of texts) {
-    yield isFirst ? text : `,${text}`;
-    isFirst = false;
-  }
-}
-
-async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<Buffer, void> {
-  let chunk = '';
-  for await (const text of texts) {
-    chunk += text;
-    if (chunk.length < CHUNK) continue;
-    yield Buffer.from(chunk);
-    chunk = '';
-  }
-  yield Buffer.from(chunk);
+  const state = listText(telling.state(isLeftOut), pduText);
+  return inOrder([`{${head},"state":[`, state, '],"auth_chain":[', listText(telling.authChain(), pduText), ']}']);
 }

@@ -1,15 +1,18 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import type { ServerName } from '#kernel/ids';
-import { LargeAnswers, listText } from './large-answers.js';
+import type { EventId, ServerName } from '#kernel/ids';
+import type { PduEntry } from '#rooms/queries/auth-chain';
+import { inOrder, listText, pduText } from './json-texts.js';
+import { LargeAnswers } from './large-answers.js';
 
 const B = 'b.example' as ServerName;
 
-async function* pages(): AsyncGenerator<readonly string[], void> {
+async function* pages(): AsyncGenerator<readonly PduEntry[], void> {
+  const entry = (pdu: string): PduEntry => ['$a' as EventId, pdu];
   yield [];
-  yield ['1', '2'];
+  yield [entry('1'), entry('2')];
   yield [];
-  yield ['3'];
+  yield [entry('3')];
 }
 
 async function* endless(): AsyncGenerator<string, void> {
@@ -18,7 +21,9 @@ async function* endless(): AsyncGenerator<string, void> {
 
 describe('answers as large as a room', () => {
   it('are put together of pages, of which some may be empty', async () => {
-    expect(await text((await new LargeAnswers().send(B, listText(pages()))).getStream())).toBe('1,2,3');
+    expect(
+      await text((await new LargeAnswers().send(B, inOrder(['[', listText(pages(), pduText), ']']))).getStream()),
+    ).toBe('[1,2,3]');
   });
 
   it('are few for one server at a time, and others when one has ended', async () => {

@@ -2,9 +2,8 @@ import { Readable } from 'node:stream';
 import { Injectable, StreamableFile } from '@nestjs/common';
 import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { inChunks } from './json-texts.js';
 
-/** PERF: small writes cost more than the bytes in them. */
-const CHUNK = 64 * 1024;
 /** How many answers of this kind a server gets at a time. */
 const MOST_AT_ONCE = 3;
 const PAUSE_MS = 2_000;
@@ -50,25 +49,4 @@ async function* startingWith<T>(
   if (first.done === true) return;
   yield first.value;
   yield* others;
-}
-
-async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<Buffer, void> {
-  let chunk = '';
-  for await (const text of texts) {
-    chunk += text;
-    if (chunk.length < CHUNK) continue;
-    yield Buffer.from(chunk);
-    chunk = '';
-  }
-  yield Buffer.from(chunk);
-}
-
-/** A JSON array of what is JSON text already, without its end: `[a,b`. Pages may be empty. */
-export async function* listText(pages: AsyncIterable<readonly string[]>): AsyncGenerator<string, void> {
-  let isFirst = true;
-  for await (const page of pages) {
-    if (page.length === 0) continue;
-    yield `${isFirst ? '' : ','}${page.join()}`;
-    isFirst = false;
-  }
 }

@@ -29,9 +29,9 @@ export async function serveState(
   const before = await askGraph(sources.views, roomId, pdu.position, (graph) => graph.findStateBefore(eventId));
   if (before === undefined) throw new MatrixError('M_NOT_FOUND', `The state before ${eventId} is not known`);
   const telling = new StateTelling(sources, roomId, before);
-  const pages = telling.statePages();
+  const pages = telling.state();
   const isWhole = await reader.maySee(pdu);
-  return { state: isWhole ? pages : redacted(sources, reader, pages), authChain: telling.authPages() };
+  return { state: isWhole ? pages : redacted(sources, reader, pages), authChain: telling.authChain() };
 }
 
 async function* redacted(

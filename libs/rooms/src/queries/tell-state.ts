@@ -39,13 +39,8 @@ export class StateTelling {
     return new StateTelling(sources, roomId, state);
   }
 
-  /** The events of the state, each by its text; without those that `isLeftOut`. */
-  async *state(isLeftOut?: (entry: StateEntry) => boolean): AsyncGenerator<string, void> {
-    for await (const entries of this.statePages(isLeftOut)) for (const [, text] of entries) yield text;
-  }
-
-  /** As `state`, with the ids, some hundred at a time. */
-  async *statePages(isLeftOut?: (entry: StateEntry) => boolean): AsyncGenerator<readonly PduEntry[], void> {
+  /** The events of the state, without those that `isLeftOut`. */
+  async *state(isLeftOut?: (entry: StateEntry) => boolean): AsyncGenerator<readonly PduEntry[], void> {
     for await (const page of this.told.pages()) {
       const entries = isLeftOut === undefined ? page : page.filter((entry) => !isLeftOut(entry));
       yield* this.#chain.readAll(entries.map(({ eventId }) => eventId as EventId));
@@ -58,12 +53,7 @@ export class StateTelling {
   }
 
   /** The auth chains of all that was told of the state, each event once. */
-  async *authChain(): AsyncGenerator<string, void> {
-    for await (const entries of this.authPages()) for (const [, text] of entries) yield text;
-  }
-
-  /** As `authChain`, with the ids, some hundred at a time. */
-  authPages(): AsyncGenerator<readonly PduEntry[], void> {
+  authChain(): AsyncGenerator<readonly PduEntry[], void> {
     return this.#chain.pages();
   }
 }
