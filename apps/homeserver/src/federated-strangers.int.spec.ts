@@ -114,6 +114,13 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
     const roomId = await open({ initial_state: [rules] });
     const { body } = await makeJoin(roomId);
     expect(body).toMatchObject({ errcode: 'M_FORBIDDEN' });
+    const more = {
+      join_rule: 'restricted',
+      allow: [...allow, { type: 'm.room_membership', room_id: '!far:b.example' }],
+    };
+    const other = await open({ initial_state: [{ type: 'm.room.join_rules', content: more }] });
+    // Another server may know that room.
+    expect((await makeJoin(other)).body).toMatchObject({ errcode: 'M_UNABLE_TO_AUTHORISE_JOIN' });
     const content = { membership: 'join', join_authorised_via_users_server: alice.userId };
     const events = await alice.ok('GET', `/rooms/${inPath(roomId)}/state`);
     const idOf = (type: string): string =>

@@ -68,23 +68,22 @@ function isRestricted({ join_rule: rule }: JsonObject, version: RoomVersion): bo
   );
 }
 
-/** Whether a user is in one of the rooms that the rules name, of those that this server is in and so knows about. */
+/** Whether a user is in one of the rooms that the rules name. Of those that this server is not in another server may know it. */
 async function fulfilsOne(
   views: Views,
   { allow }: JsonObject,
   joining: UserId,
   ours: ServerName,
 ): Promise<'fulfilled' | 'unfulfilled' | 'unknown-rooms'> {
-  let isKnown = false;
+  let areKnown = true;
   for (const condition of Array.isArray(allow) ? allow : []) {
     if (!isJsonObject(condition) || condition['type'] !== 'm.room_membership') continue;
     // What is no room id is a room that nobody is in.
     const roomId = String(condition['room_id']) as RoomId;
-    if (!(await isServerIn(views, roomId, ours))) continue;
-    if ((await findMembership(views, roomId, joining)) === 'join') return 'fulfilled';
-    isKnown = true;
+    if (!(await isServerIn(views, roomId, ours))) areKnown = false;
+    else if ((await findMembership(views, roomId, joining)) === 'join') return 'fulfilled';
   }
-  return isKnown ? 'unfulfilled' : 'unknown-rooms';
+  return areKnown ? 'unfulfilled' : 'unknown-rooms';
 }
 
 /** Those who probably may invite: the creators and whoever has a level of their own. */

@@ -2,6 +2,7 @@ import { Inject, Optional } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { RoomId, ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
@@ -95,8 +96,9 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
         await sendMembership(turn, userId, userId, vouched.content, before);
       });
     } catch (error) {
+      const isRefused = error instanceof MatrixError && error.errcode === 'M_FORBIDDEN';
       const mayVouchElsewhere = notVouched === 'unknown-rooms' || notVouched === 'nobody-may-invite';
-      const joined = mayVouchElsewhere ? await joinElsewhere() : undefined;
+      const joined = isRefused && mayVouchElsewhere ? await joinElsewhere() : undefined;
       if (joined === undefined) throw error;
       return joined;
     }

@@ -17,7 +17,7 @@ export type HandshakeMembership = 'join' | 'knock' | 'leave';
 /**
  * Makes the member event that another server is to sign: server-server API, `make_join`, `make_knock`, `make_leave`. Nothing is written.
  * Throws M_NOT_FOUND for a room that this server is not in, M_INCOMPATIBLE_ROOM_VERSION, M_FORBIDDEN, and of a restricted room
- * M_UNABLE_TO_AUTHORISE_JOIN (none of the rooms that it names is known here) and M_UNABLE_TO_GRANT_JOIN (nobody here may invite).
+ * M_UNABLE_TO_AUTHORISE_JOIN (not all of the rooms that it names are known here) and M_UNABLE_TO_GRANT_JOIN (nobody here may invite).
  */
 export class MakeMembership {
   constructor(
