@@ -240,6 +240,8 @@ describe('a door for other servers', () => {
     expect(await bad('[]')).toMatchObject({ status: 400, body: { errcode: 'M_BAD_JSON' } });
     expect(await bad('{')).toMatchObject({ status: 400, body: { errcode: 'M_NOT_JSON' } });
     expect(await send('PUT', PATH, [], '{')).toMatchObject(refused);
+    const many = await bad(`{"a":[${'{},'.repeat(300_000)}{}]}`);
+    expect(many).toMatchObject({ status: 413, body: { errcode: 'M_TOO_LARGE' } });
     expect(await bad(`${'['.repeat(5_000)}${']'.repeat(5_000)}`)).toMatchObject({ status: 400 });
   });
 

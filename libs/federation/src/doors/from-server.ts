@@ -22,13 +22,15 @@ declare module 'fastify' {
 
 /** Events may nest as deep as everywhere; in a request they lie a few levels deep. */
 const MAX_DEPTH = 110;
+/** A transaction of 50 events and 100 EDUs has some thousands. */
+const MAX_VALUES = 300_000;
 
 /** Lets through what another server has signed. */
 @Injectable()
 export class ServerGuard implements CanActivate {
   constructor(private readonly authenticate: AuthenticateRequest) {}
 
-  /** Throws M_UNAUTHORIZED, M_FORBIDDEN, M_LIMIT_EXCEEDED, and M_NOT_JSON or M_BAD_JSON for a body that is no JSON object. */
+  /** Throws M_UNAUTHORIZED, M_FORBIDDEN, M_LIMIT_EXCEEDED, and M_NOT_JSON, M_BAD_JSON or M_TOO_LARGE for a body that is no JSON object, or one of too many values. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (request.peer !== undefined) return true;
@@ -50,7 +52,7 @@ function headersOf({ raw: { rawHeaders } }: FastifyRequest, name: string): strin
 /** Numbers keep their spelling: the signature is over it, and events are. */
 function readContent({ body }: FastifyRequest): JsonObject | undefined {
   if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
-  const content = parseJson(body, { lenient: true, maxDepth: MAX_DEPTH });
+  const content = parseJson(body, { lenient: true, maxDepth: MAX_DEPTH, maxValues: MAX_VALUES });
   if (!isJsonObject(content)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
   return content;
 }

@@ -198,6 +198,7 @@ function idsAsked(roomId: RoomId, eventId: EventId): Question<StateIds> {
       method: 'GET',
       path: pathOf('/_matrix/federation/v1/state_ids/:roomId', { roomId }, { event_id: eventId }),
       maxBytes: IDS_BYTES,
+      maxValues: 2 * MOST_IDS + 100,
       timeoutMs: TIMEOUT_MS,
     },
     read: ({ pdu_ids: stateIds, auth_chain_ids: authIds }) => {

@@ -37,6 +37,19 @@ describe('an answer with many events', () => {
     },
   );
 
+  it.each([
+    ['elements', `{"state":[${'1,'.repeat(1_000_000)}1]}`],
+    ['elements of several lists', `{"state":[${'1,'.repeat(600_000)}1],"auth_chain":[${'1,'.repeat(600_000)}1]}`],
+    ['keys', `{${'"a":1,'.repeat(1000)}"a":1}`],
+    ['bytes of one', `{"state":[{"a":"${'x'.repeat(1024 * 1024)}"}]}`],
+    ['bytes of one that nests', `{"event":{"a":[${'[1],'.repeat(300_000)}1]}}`],
+    ['bytes of one text', `{"origin":"${String.raw`\"`.repeat(600_000)}"}`],
+    ['bytes of one number', `{"n":${'1'.repeat(2_000_000)}}`],
+    ['bytes between two', `{"n":${' '.repeat(2_000_000)}1}`],
+  ])('is refused where it has too many %s', (_, text) => {
+    expect(() => split(text)).toThrow(PeerUnavailable);
+  });
+
   it('takes a key that is given twice for the last of it, and the text of a key as JSON has it', () => {
     expect(split('{"st\\u0061te":[1],"state":[2,"x"]}')).toEqual({ state: ['2', '"x"'] });
   });

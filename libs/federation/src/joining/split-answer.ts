@@ -10,6 +10,12 @@ const BRACKET = 0x5b;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
+/** Of all arrays together: twice as many as the state and the auth chain of the largest rooms have. */
+const MOST_ELEMENTS = 1_000_000;
+const MOST_KEYS = 100;
+/** No event is as large, nor what stands between two of them. */
+const LONGEST = 1024 * 1024;
+
 /** Some values of an array, each by its place in the bytes. */
 export class Slices implements Iterable<Uint8Array> {
   constructor(
@@ -33,7 +39,7 @@ export type SplitAnswer = ReadonlyMap<string, Uint8Array | Slices>;
 /**
  * Finds the keys of a JSON object and the elements of the arrays in it, and parses nothing of them: an answer may have hundreds of
  * thousands of events, which are looked at one by one later. The object may be the second of an array `[200, {...}]`, as API v1 has
- * it. In steps. Throws PeerUnavailable for what is neither.
+ * it. In steps. Throws PeerUnavailable for what is neither, and for more or larger values than any room has.
  */
 export function* splitAnswer(bytes: Buffer): Steps<SplitAnswer> {
   const reader = new Splitting(bytes);
@@ -43,13 +49,18 @@ export function* splitAnswer(bytes: Buffer): Steps<SplitAnswer> {
     reader.take(COMMA);
   }
   const found = new Map<string, Uint8Array | Slices>();
+  let [keys, elements] = [0, 0];
   reader.take(BRACE);
   while (reader.next() === QUOTE) {
+    if (++keys > MOST_KEYS) throw unreadable();
     const key = reader.readText();
     reader.take(COLON);
     if (reader.next() === BRACKET) {
       const places: number[] = [];
-      for (const _ of reader.eachOf(places)) if (places.length % 32 === 0) yield;
+      for (const _ of reader.eachOf(places)) {
+        if (++elements > MOST_ELEMENTS) throw unreadable();
+        if (places.length % 32 === 0) yield;
+      }
       found.set(key, new Slices(bytes, places));
     } else {
       const from = reader.at;
@@ -70,9 +81,11 @@ class Splitting {
   /** The next byte that is no white space, which it moves to. */
   next(): number {
     const { bytes } = this;
+    const from = this.at;
     while (bytes[this.at] === 0x20 || (bytes[this.at]! >= 0x09 && bytes[this.at]! <= 0x0d)) this.at++;
     const byte = bytes[this.at];
     if (byte === undefined) throw unreadable();
+    this.#checkLength(from);
     return byte;
   }
 
@@ -112,11 +125,14 @@ class Splitting {
     const from = this.at;
     for (let byte = first; byte > 0x20 && byte !== COMMA && !CLOSES.has(byte); byte = this.bytes[++this.at] ?? 0);
     if (this.at === from) throw unreadable();
+    this.#checkLength(from);
   }
 
   #skipNested(): void {
+    const from = this.at;
     let depth = 0;
     do {
+      this.#checkLength(from);
       const byte = this.bytes[this.at];
       if (byte === undefined) throw unreadable();
       if (byte === QUOTE) {
@@ -133,12 +149,17 @@ class Splitting {
     for (let end = this.at; ;) {
       end = this.bytes.indexOf(QUOTE, end + 1);
       if (end < 0) throw unreadable();
+      this.#checkLength(this.at, end);
       let escapes = 0;
       while (this.bytes[end - 1 - escapes] === BACKSLASH) escapes++;
       if (escapes % 2 === 1) continue;
       this.at = end + 1;
       return;
     }
+  }
+
+  #checkLength(from: number, to = this.at): void {
+    if (to - from > LONGEST) throw unreadable();
   }
 }
 

@@ -29,6 +29,8 @@ export interface PeerRequest {
   readonly timeoutMs?: number;
   /** The most bytes of the answer; 1 MB unless told. */
   readonly maxBytes?: number;
+  /** The most values of an answer that `ask` reads; 300,000 unless told. */
+  readonly maxValues?: number;
   readonly signal?: AbortSignal;
   /** Whether the server is asked also where it is left alone for now: because a person waits for it. */
   readonly insists?: boolean;
@@ -50,6 +52,7 @@ const MAX_DEPTH = 110;
 /** How long a server may take to begin its answer before it counts as one that does not answer. */
 const PATIENCE_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
+const MAX_VALUES = 300_000;
 const USER_AGENT = `${SOFTWARE.name}/${SOFTWARE.version}`;
 /** For how long a server is left alone that asks for it and does not say how long. */
 const BUSY_MS = 5000;
@@ -92,8 +95,9 @@ export class Peers {
    * where the server is left alone (for now, or by the operator's will); PeerRefused where it refuses; the reason of `signal`.
    */
   async ask(destination: ServerName, request: PeerRequest): Promise<JsonObject> {
-    const answer = readObject(await this.askBytes(destination, request));
-    if (answer === undefined) throw new PeerUnavailable(`${destination}: ${request.path} is no JSON object`);
+    const answer = readObject(await this.askBytes(destination, request), request.maxValues);
+    if (answer === undefined)
+      throw new PeerUnavailable(`${destination}: ${request.path} is no JSON object that can be read`);
     return answer;
   }
 
@@ -217,9 +221,9 @@ export class Peers {
   }
 }
 
-function readObject(bytes: Uint8Array): JsonObject | undefined {
+function readObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonObject | undefined {
   try {
-    const value = parseJson(bytes, { lenient: true, maxDepth: MAX_DEPTH });
+    const value = parseJson(bytes, { lenient: true, maxDepth: MAX_DEPTH, maxValues });
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -56,6 +56,17 @@ describe('parseJson', () => {
     },
   );
 
+  it('refuses more values than it was told, whatever they are, and does not count what stands in strings', () => {
+    const options = { lenient: true, maxValues: 10 };
+    for (const one of ['1', '{}', '[]', '""', '{"a":1}', '1.5']) {
+      expect(refusal(`[${Array.from({ length: 11 }, () => one).join()}]`, options)).toBe('M_TOO_LARGE');
+    }
+    expect(refusal(`{"a":[1,2,3],"b":{"c":4,"d":[5,6]}}`, options)).toBeUndefined();
+    expect(refusal(String.raw`["1,2,3,4,5,6,7,8,9,[[[[[[[[[[[","\\",",,,,,,,,,,,,\""]`, options)).toBeUndefined();
+    expect(refusal(String.raw`["\\",1,2,3,4,5,6,7,8,9,10,"\\"]`, options)).toBe('M_TOO_LARGE');
+    expect(refusal('["never closed, , , , , , , , , , ,', options)).toBe('M_NOT_JSON');
+  });
+
   it('takes whole surrogate pairs, escaped or not, and a backslash before "ud800"', () => {
     expect(parseJson('["\\ud83d\\ude00","\u{1f600}","\\\\ud800"]')).toEqual(['\u{1f600}', '\u{1f600}', '\\ud800']);
   });

@@ -19,6 +19,11 @@ export interface ParseJsonOptions {
   /** How deep arrays and objects may be nested; 100 unless told. */
   readonly maxDepth?: number;
   /**
+   * How many values there may be in all: for texts of strangers, of which a few MB can be millions of empty objects. They are counted
+   * before anything is made of them. As many as there are unless told.
+   */
+  readonly maxValues?: number;
+  /**
    * Leave objects their prototype. PERF: taking it off costs as much as the native parser does (bench/parse-json.ts). Only
    * for readers that ask a key for its type, never whether it is there.
    */
@@ -35,6 +40,7 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 /**
  * The value of a JSON text (or its UTF-8 bytes), with what `JSON.parse` lets pass refused or kept:
  * - M_NOT_JSON: a syntax error, anything after the value, bytes that are not UTF-8;
+ * - M_TOO_LARGE: more than `maxValues` values;
  * - M_BAD_JSON: a key twice in one object, half a surrogate pair, nesting beyond `maxDepth` and, unless lenient, a number
  *   that canonical JSON cannot hold: with a fraction, or outside +-(2^53-1); as doubles, one that would be changed. `-0` and `1e10` are the integers 0 and
  *   10000000000 (specification, appendices, "Canonical JSON" and its last example).
@@ -48,6 +54,7 @@ export function parseJson(input: string | Uint8Array, options: ParseJsonOptions 
     doubles: options.doubles === true,
   };
   const text = typeof input === 'string' ? input : decode(input);
+  if (hasMoreValues(text, options.maxValues)) throw new MatrixError('M_TOO_LARGE', 'Too many values');
   const value = parseNative(text);
   // PERF: the native parser plus one pass over the text and one over the value. It takes no longer than a parser written in
   // TypeScript that checks nothing (bench/parse-json.ts), and its strings are copies: slices would keep the text of a whole
@@ -81,6 +88,23 @@ function parseNative(text: string): JsonValue {
   }
 }
 
+/** Whether a text, which may be no JSON, has more values than that: as many as it has commas and opening brackets, or one more. */
+function hasMoreValues(text: string, most = Infinity): boolean {
+  // Two values have something between them.
+  if (text.length < 2 * most) return false;
+  let values = 1;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) {
+      i = endOfString(text, i);
+      if (i < 0) return false;
+    } else if (unit === COMMA || unit === 0x7b || unit === 0x5b) {
+      if (++values > most) return true;
+    }
+  }
+  return false;
+}
+
 interface Seen {
   members: number;
   depth: number;
@@ -91,6 +115,7 @@ interface Seen {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 const MINUS = 0x2d;
 
 /** Counts members and depth of a valid JSON text and looks at the spelling of its numbers. */
@@ -116,11 +141,12 @@ function scan(text: string, numbers: NumberRules): Seen {
   return seen;
 }
 
-/** Where the string that opens at `start` has its closing quote. */
+/** Where the string that opens at `start` has its closing quote; below 0 where it has none. */
 function endOfString(text: string, start: number): number {
   let end = start;
   for (;;) {
     end = text.indexOf('"', end + 1);
+    if (end < 0) return end;
     let before = end - 1;
     while (text.charCodeAt(before) === BACKSLASH) before--;
     // An even number of backslashes escape each other, not the quote.
