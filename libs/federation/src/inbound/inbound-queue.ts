@@ -31,7 +31,7 @@ const FIRST_PAUSE_MS = 5_000;
 /** A server that answers is told of again and again. */
 const WAKES_AFTER_MS = 30_000;
 const LONGEST_PAUSE_MS = 60 * 60_000;
-/** After so many tries in vain, over half a day or so, an event is given up. What comes after it asks for it again. */
+/** After so many tries in vain, over some seven hours, an event is given up. What comes after it asks for it again. */
 const MOST_TRIES = 16;
 /** How many rooms are fetched for at a time because of what one server sent. */
 const AT_ONCE_OF_SERVER = 8;
@@ -120,13 +120,11 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     const queue = this.#rooms.get(roomId);
     if (queue === undefined || queue.draining || this.#stopping.signal.aborted) return;
     queue.draining = true;
-    void this.#drain(queue)
-      .catch((error: unknown) => this.logger.error({ err: error, roomId }, 'the inbound queue of a room stood still'))
-      .finally(() => {
-        queue.draining = false;
-        if (queue.entries.size === 0) this.#rooms.delete(roomId);
-        else this.#wakeLater(roomId, queue);
-      });
+    void this.#drain(queue).then(() => {
+      queue.draining = false;
+      if (queue.entries.size === 0) this.#rooms.delete(roomId);
+      else this.#wakeLater(roomId, queue);
+    });
   }
 
   #wakeLater(roomId: RoomId, queue: RoomQueue): void {
@@ -147,7 +145,7 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Tries an event. `away`: the log or the views are, and that counts for nothing. */
+  /** Tries an event. `away`: the log or the views are, and that counts for no try. Never throws. */
   async #tryOne(entry: Entry): Promise<'settled' | 'waits' | 'away'> {
     const { pdu, tries } = entry;
     const { roomId, eventId, origin } = pdu;
@@ -159,8 +157,8 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
       await this.log.settle(pdu, reason);
       return 'settled';
     } catch (error) {
-      if (isOutage(error)) return 'away';
-      throw error;
+      if (!isOutage(error)) this.logger.error({ err: error, roomId, eventId, origin }, 'an event could not be settled');
+      return 'away';
     }
   }
 

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TodaysEventStore } from '#event-store/todays-event-store';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { createLogger } from '#observability/logger';
+import { Metrics } from '#observability/metrics';
+import { FACT_SHAPES } from '#processes/fact-shapes';
+import { ViewsUnavailable } from '#read-models/read-model-errors';
+import { ROOM_PARTS } from '#rooms/facts/told-in-parts';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import type { NewWaitingPdu, PduSettled, WaitingPdu } from '../facts/inbound-facts.js';
+import type { Settlement } from '../fetching/event-fetching.js';
+import { InboundLog } from './inbound-log.js';
+import { InboundQueue } from './inbound-queue.js';
+import type { RoomsHere } from './rooms-here.js';
+
+const ORIGIN = 'b.example' as ServerName;
+const HOUR_MS = 3_600_000;
+
+let store: MemoryEventStore;
+let queue: InboundQueue;
+let tried: string[];
+let answer: (one: WaitingPdu) => Promise<Settlement>;
+let awake: (server: ServerName) => void;
+let settled: (roomId: RoomId) => void;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
+  store = new MemoryEventStore();
+  tried = [];
+  answer = async () => ({ kind: 'waits', reason: 'Nobody has its parents' });
+  queue = await start();
+});
+afterEach(() => {
+  queue.onModuleDestroy();
+  vi.useRealTimers();
+});
+
+async function start(): Promise<InboundQueue> {
+  const clock = { now: () => Date.now(), elapsed: () => performance.now() };
+  const log = new InboundLog(new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS), clock, new Metrics());
+  const fetching = {
+    receive: async (one: WaitingPdu) => {
+      tried.push(one.eventId);
+      return answer(one);
+    },
+  };
+  const rooms = { onSettled: (listener) => void (settled = listener) } as Pick<RoomsHere, 'onSettled'> as RoomsHere;
+  const peers = {
+    onAwake: (listener: (server: ServerName) => void) => {
+      awake = listener;
+      return () => {};
+    },
+  };
+  const made = new InboundQueue(log, fetching, rooms, peers, clock, await createLogger('silent'));
+  made.onApplicationBootstrap();
+  return made;
+}
+
+function pdu(name: string, room = 'room', origin = ORIGIN): NewWaitingPdu {
+  return { roomId: `!${room}:b.example` as RoomId, eventId: `$${name}` as EventId, origin, text: '{}' };
+}
+
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+function reasonsSettled(): (string | undefined)[] {
+  const facts = store.facts.filter(({ type }) => type === 'pdu-settled');
+  return facts.map(({ data }) => (JSON.parse(data) as PduSettled).reason);
+}
+
+describe('the inbound queue', () => {
+  it('tries an event ever more rarely, and gives it up in the end, with the reason', async () => {
+    await queue.add(ORIGIN, [pdu('lost')]);
+    await pass(0);
+    expect(tried).toHaveLength(1);
+    await pass(60_000);
+    expect(tried).toHaveLength(4);
+    await pass(HOUR_MS);
+    expect(tried.length).toBeLessThan(12);
+    await pass(12 * HOUR_MS);
+    expect(tried).toHaveLength(16);
+    expect(reasonsSettled()).toEqual(['Nobody has its parents']);
+  });
+
+  it('counts no try while the log or the views are away, or what became of it cannot be written', async () => {
+    answer = () => Promise.reject(new ViewsUnavailable('gone'));
+    await queue.add(ORIGIN, [pdu('one')]);
+    await pass(10 * 60_000);
+    expect(tried.length).toBeGreaterThan(100);
+    answer = async () => ({ kind: 'settled' });
+    const append = store.append.bind(store);
+    store.append = () => Promise.reject(new TypeError('a mistake'));
+    tried = [];
+    await pass(60_000);
+    expect(tried.length).toBeLessThan(15);
+    store.append = append;
+    await pass(10_000);
+    expect(reasonsSettled()).toEqual([undefined]);
+  });
+
+  it('tries what a server sent when that is heard from, and a room when it has come, but not again and again', async () => {
+    await queue.add(ORIGIN, [pdu('one')]);
+    await queue.add('c.example' as ServerName, [pdu('two', 'other', 'c.example' as ServerName)]);
+    await pass(10 * 60_000);
+    tried = [];
+    awake(ORIGIN);
+    awake(ORIGIN);
+    await pass(0);
+    expect(tried).toEqual(['$one']);
+    awake(ORIGIN);
+    settled(pdu('two', 'other').roomId);
+    await pass(0);
+    expect(tried).toEqual(['$one', '$two']);
+  });
+
+  it('lets no room wait for another, nor a server for another', async () => {
+    answer = () => new Promise(() => {});
+    const slow = Array.from({ length: 20 }, (_, i) => pdu(`slow${i}`, `room${i}`));
+    await queue.add(ORIGIN, slow);
+    await pass(0);
+    expect(tried).toHaveLength(8);
+    await queue.add('c.example' as ServerName, [pdu('quick', 'another', 'c.example' as ServerName)]);
+    await pass(0);
+    expect(tried.at(-1)).toBe('$quick');
+  });
+
+  it('takes up what was left by a process that ended, at the start and later', async () => {
+    queue.onModuleDestroy();
+    await queue.add(ORIGIN, [pdu('left')]);
+    answer = async () => ({ kind: 'settled' });
+    const next = await start();
+    await pass(0);
+    expect(tried).toEqual(['$left']);
+    const log = new InboundLog(
+      new TodaysEventStore(store, FACT_SHAPES, ROOM_PARTS),
+      { now: () => Date.now() },
+      new Metrics(),
+    );
+    await log.add(ORIGIN, [pdu('of another process')]);
+    await pass(5 * 60_000);
+    expect(tried).toHaveLength(1);
+    await pass(10 * 60_000);
+    expect(tried).toEqual(['$left', '$of another process']);
+    next.onModuleDestroy();
+  });
+});
