@@ -28,7 +28,7 @@ export function checkNewRoom(
   }
 }
 
-/** Nobody but the creator is there yet, and nobody of another server can be told. */
+/** Nobody but the creator is there yet, and no other server can sign what it is told. */
 function checkFirstMember(userId: UserId, membership: unknown, { sender }: RoomEvent, serverName: ServerName): void {
   if (membership === 'invite') checkIsLocal(userId, serverName);
   if (membership === 'leave' && userId !== sender) {
@@ -36,8 +36,8 @@ function checkFirstMember(userId: UserId, membership: unknown, { sender }: RoomE
   }
 }
 
-/** M_FORBIDDEN for users whose server would have to be told. */
-export function checkIsLocal(userId: UserId, serverName: string): void {
+/** M_FORBIDDEN for users whose server has to sign the invitation first. */
+function checkIsLocal(userId: UserId, serverName: string): void {
   if (serverNameOf(userId) === serverName) return;
-  throw new MatrixError('M_FORBIDDEN', `${userId} is on another server, and this server does not federate`);
+  throw new MatrixError('M_FORBIDDEN', `${userId} is of another server: it is invited once the room is there`);
 }
