@@ -4,6 +4,7 @@ import { TAKEN_DEVICE_IDS } from '#accounts/taken-device-ids';
 import { AddSignaturesHandler } from './commands/add-signatures.js';
 import { BackUpKeysHandler } from './commands/back-up-keys.js';
 import { ChangeBackupVersionHandler } from './commands/change-backup-version.js';
+import { ClaimHere } from './commands/claim-here.js';
 import { ClaimKeysHandler } from './commands/claim-keys.js';
 import { ClaimQueue } from './commands/claim-queue.js';
 import { CreateBackupVersionHandler } from './commands/create-backup-version.js';
@@ -60,6 +61,7 @@ import { OpenRendezvousSessions, RendezvousSessions } from './rendezvous/rendezv
     CrossSigning,
     { provide: TAKEN_DEVICE_IDS, useExisting: CrossSigning },
     SetCrossSigningKeysHandler,
+    ClaimHere,
     ClaimKeysHandler,
     ClaimQueue,
     DeviceKeys,
@@ -79,6 +81,7 @@ import { OpenRendezvousSessions, RendezvousSessions } from './rendezvous/rendezv
   ],
   exports: [
     TAKEN_DEVICE_IDS,
+    ClaimHere,
     DeviceKeys,
     Inboxes,
     KeyBackups,

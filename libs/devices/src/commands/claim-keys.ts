@@ -2,23 +2,17 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '#config/config';
 import { type ServerName, serverNameOf } from '#kernel/ids';
-import { type Position, START } from '#kernel/position';
+import { PeerUnavailable } from '#kernel/peer-errors';
 import type { Requester } from '#kernel/requester';
-import { VIEWS, type Views } from '#projections/views';
-import type { NamedPublicKey } from '../facts/device-key-facts.js';
-import type { DeviceKey } from '../facts/device-streams.js';
-import { KEY_COUNTS } from '../projections/device-keys.projector.js';
-import { ClaimQueue } from './claim-queue.js';
-
-/** A key of some algorithm, of a device. */
-export interface WantedKey {
-  readonly device: DeviceKey;
-  readonly algorithm: string;
-}
+import { Slots } from '#kernel/slots';
+import type { GivenKey, WantedKey } from '../decide/decide-claims.js';
+import { DEVICE_PEERS, type DevicePeers } from '../device-peers.js';
+import { parseClaimed } from '../receive/parse-claimed.js';
+import { ClaimHere } from './claim-here.js';
 
 /** What was claimed, and the servers that could not be asked. */
 export interface ClaimedKeys {
-  readonly keys: readonly { readonly device: DeviceKey; readonly key: NamedPublicKey }[];
+  readonly keys: readonly GivenKey[];
   readonly failures: ReadonlySet<ServerName>;
 }
 
@@ -27,36 +21,69 @@ export class ClaimKeys extends Command<ClaimedKeys> {
   constructor(
     readonly requester: Requester,
     readonly wanted: readonly WantedKey[],
+    /** How long to wait for other servers, in milliseconds. */
+    readonly timeoutMs: number = TIMEOUT_MS,
   ) {
     super();
   }
 }
 
+/** The default of the specification. */
+const TIMEOUT_MS = 10_000;
+/** How many servers are asked at once. */
+const AT_ONCE = 16;
+
 @CommandHandler(ClaimKeys)
 export class ClaimKeysHandler implements ICommandHandler<ClaimKeys> {
   constructor(
-    private readonly queue: ClaimQueue,
+    private readonly here: ClaimHere,
+    @Inject(DEVICE_PEERS) private readonly peers: Pick<DevicePeers, 'claim'>,
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
-    @Inject(VIEWS) private readonly views: Pick<Views, 'whenProcessed'>,
   ) {}
 
-  async execute({ requester, wanted }: ClaimKeys): Promise<ClaimedKeys> {
+  async execute({ requester, wanted, timeoutMs }: ClaimKeys): Promise<ClaimedKeys> {
+    const byServer = groupBy(wanted, ({ device }) => serverNameOf(device[0]));
+    const here = byServer.get(this.config.serverName) ?? [];
+    byServer.delete(this.config.serverName);
     const failures = new Set<ServerName>();
-    const here: WantedKey[] = [];
-    for (const one of wanted) {
-      const server = serverNameOf(one.device[0]);
-      if (server === this.config.serverName) here.push(one);
-      else failures.add(server);
-    }
-    const given = await Promise.all(
-      here.map(({ device, algorithm }) => this.queue.claim(device, { algorithm, by: requester.userId })),
-    );
-    const last = given.reduce<Position>((latest, { position }) => (position > latest ? position : latest), START);
-    await this.views.whenProcessed(last, [KEY_COUNTS.name]);
-    const keys = here.flatMap(({ device }, i) => {
-      const key = given[i]?.key;
-      return key === undefined ? [] : [{ device, key }];
-    });
-    return { keys, failures };
+    const slots = new Slots(AT_ONCE);
+    const given = await Promise.all([
+      this.here.claim(here, requester.userId),
+      ...[...byServer].map(([server, own]) =>
+        slots.run(async () => {
+          const keys = await this.#claimAt(server, own, timeoutMs);
+          if (keys === undefined) failures.add(server);
+          return keys ?? [];
+        }),
+      ),
+    ]);
+    return { keys: given.flat(), failures };
   }
+
+  /** What another server gives of its users' devices; undefined where it does not answer. */
+  async #claimAt(
+    server: ServerName,
+    wanted: readonly WantedKey[],
+    timeoutMs: number,
+  ): Promise<readonly GivenKey[] | undefined> {
+    const algorithms = [...groupBy(wanted, ({ device }) => device[0])].map(
+      ([userId, own]) => [userId, new Map(own.map(({ device, algorithm }) => [device[1], algorithm]))] as const,
+    );
+    try {
+      return parseClaimed(wanted, await this.peers.claim(server, new Map(algorithms), timeoutMs));
+    } catch (error) {
+      if (error instanceof PeerUnavailable) return undefined;
+      throw error;
+    }
+  }
+}
+
+function groupBy<K>(wanted: readonly WantedKey[], keyOf: (one: WantedKey) => K): Map<K, WantedKey[]> {
+  const groups = new Map<K, WantedKey[]>();
+  for (const one of wanted) {
+    const group = groups.get(keyOf(one)) ?? [];
+    groups.set(keyOf(one), group);
+    group.push(one);
+  }
+  return groups;
 }

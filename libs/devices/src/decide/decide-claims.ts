@@ -1,12 +1,25 @@
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { ClaimedKey, DeviceKeyFact, NamedPublicKey } from '../facts/device-key-facts.js';
+import type { DeviceKey } from '../facts/device-streams.js';
 import type { KeyTime } from './decide-upload.js';
 import { countKeys, evolveKeysOfDevice, type KeysOfDevice, keysOfDeviceMade } from './keys-of-device.js';
 
 /** Somebody wants a one-time key of a device. */
 export interface Claim {
   readonly algorithm: string;
-  readonly by: UserId;
+  readonly by: UserId | ServerName;
+}
+
+/** A key of some algorithm, of a device. */
+export interface WantedKey {
+  readonly device: DeviceKey;
+  readonly algorithm: string;
+}
+
+/** A key that nobody else is given. */
+export interface GivenKey {
+  readonly device: DeviceKey;
+  readonly key: NamedPublicKey;
 }
 
 /** The keys that claims are given, in their order; undefined for one for which there is none. */

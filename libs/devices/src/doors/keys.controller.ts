@@ -12,9 +12,9 @@ import { UploadKeys } from '../commands/upload-keys.js';
 import type { KeyUsage } from '../facts/cross-signing-facts.js';
 import { nameOfKey } from '../decide/keys-of-device.js';
 import { clientCounts } from '../queries/key-counts.js';
+import { parseWantedDevices, parseWantedKeys } from '../parse-wanted.js';
 import { QueryKeys } from '../queries/query-keys.js';
 import { findObject, parseDeviceKeys, parseNamedKeys } from './parse-keys.js';
-import { parseWantedDevices, parseWantedKeys } from './parse-wanted.js';
 
 /** The keys of devices (client-server API, module "End-to-End Encryption"). */
 @Authenticated({ guests: true })
@@ -64,7 +64,9 @@ export class KeysController {
   @Post('claim')
   @HttpCode(200)
   async claim(@CurrentRequester() requester: Requester, @JsonBody() body: JsonObject): Promise<object> {
-    const { keys, failures } = await this.commands.execute(new ClaimKeys(requester, parseWantedKeys(body)));
+    const { keys, failures } = await this.commands.execute(
+      new ClaimKeys(requester, parseWantedKeys(body), findTimeout(body)),
+    );
     const users = new Map<string, [deviceId: string, keys: object][]>();
     for (const { device, key } of keys) {
       const [userId, deviceId] = device;

@@ -4,8 +4,9 @@ import { MatrixError } from '#kernel/matrix-error';
 import { parseVerifyKey } from '#protocol/signing/signing-key';
 import type { SentKey } from '../commands/add-signatures.js';
 import { type CrossSigningKeys, KEY_USAGES, type KeyUsage } from '../facts/cross-signing-facts.js';
-import { checkSignaturesForm, findObject, refuse } from './parse-keys.js';
-import { parseKeyOwner } from './parse-wanted.js';
+import { parseKeyOwner } from '../parse-wanted.js';
+import { refuse } from '../refuse-body.js';
+import { checkSignaturesForm, findObject } from './parse-keys.js';
 
 /** So many keys are signed at once at most. */
 const MOST = 1_000;

@@ -1,14 +1,9 @@
 import type { DeviceId, UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
-import { MatrixError } from '#kernel/matrix-error';
 import type { NamedPublicKey, PublicKey } from '../facts/device-key-facts.js';
+import { refuse } from '../refuse-body.js';
 
 const MAX_NAME_BYTES = 255;
-
-/** Throws M_BAD_JSON, naming the part of a body that is not as it must be. */
-export function refuse(path: string, reason: string): never {
-  throw new MatrixError('M_BAD_JSON', `${path}: ${reason}`);
-}
 
 /** An optional object of a body; null counts as absent. Throws M_BAD_JSON, naming it. */
 export function findObject(body: JsonObject, key: string): JsonObject | undefined {

@@ -1,5 +1,5 @@
 import type { Upcast } from '#event-store/fact-shapes';
-import type { UserId } from '#kernel/ids';
+import type { ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { type DeviceKey, deviceOfStream, streamOfDevice } from './device-streams.js';
 
@@ -59,7 +59,8 @@ export interface FallbackKeysSet extends OfDevice {
 export interface ClaimedKey {
   readonly algorithm: string;
   readonly key_id: string;
-  readonly by: UserId;
+  /** A server asks on behalf of one of its users, and does not say which. */
+  readonly by: UserId | ServerName;
   readonly fallback?: true;
 }
 

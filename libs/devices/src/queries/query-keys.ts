@@ -1,17 +1,15 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DEVICES } from '#accounts/projections/devices.projector';
 import { CONFIG, type Config } from '#config/config';
 import { type DeviceId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
-import type { JsonObject } from '#kernel/json';
 import type { Requester } from '#kernel/requester';
 import { Slots } from '#kernel/slots';
 import { VIEWS, type Views } from '#projections/views';
-import { DEVICE_KEYS, type DeviceKeysRow } from '../projections/device-keys.projector.js';
 import { RoomMates } from './room-mates.js';
 import type { KeyReader, UserKeys } from './user-keys.js';
 import { RemoteKeys } from './remote-keys.js';
-import { readCrossSigningKeys, SeenSignatures } from './seen-signatures.js';
+import { readLocalKeys } from './local-keys.js';
+import { readCrossSigningKeys } from './seen-signatures.js';
 
 /** Whose devices are asked for: those named, or all where none is. */
 export type WantedDevices = ReadonlyMap<UserId, readonly DeviceId[]>;
@@ -39,8 +37,6 @@ export class QueryKeys extends Query<QueriedKeys> {
   }
 }
 
-/** All devices of a user are read: accounts let nobody have more. */
-const MOST_DEVICES = 10_000;
 /** How many users are read at once. */
 const AT_ONCE = 16;
 
@@ -62,7 +58,7 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
     const failures = new Set<ServerName>();
     const users = new Map<UserId, UserKeys>();
     const read = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
-      users.set(userId, await this.#keysOf(userId, deviceIds, reader));
+      users.set(userId, await readLocalKeys(this.views, userId, deviceIds, reader));
     };
     const readRemote = async (userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> => {
       const { keys, hasFailed } = await this.remote.read(userId, deviceIds, reader, timeoutMs);
@@ -76,53 +72,5 @@ export class QueryKeysHandler implements IQueryHandler<QueryKeys> {
       }),
     );
     return { users, failures };
-  }
-
-  async #keysOf(userId: UserId, deviceIds: readonly DeviceId[], reader: KeyReader): Promise<UserKeys> {
-    const keys = userId === reader.reader ? reader.ofReader : await readCrossSigningKeys(this.views, userId);
-    const seen = await SeenSignatures.read(this.views, userId, keys, reader);
-    const devices = await this.#devicesOf(userId, deviceIds, seen, reader.mates);
-    return { devices, crossSigning: seen.shown(userId === reader.reader) };
-  }
-
-  async #devicesOf(
-    userId: UserId,
-    deviceIds: readonly DeviceId[],
-    seen: SeenSignatures,
-    mates: RoomMates,
-  ): Promise<ReadonlyMap<DeviceId, JsonObject>> {
-    const rows = await this.#rowsOf(userId, deviceIds);
-    const devices = await DEVICES.getMany(
-      this.views,
-      rows.map(([deviceId]) => [userId, deviceId]),
-    );
-    const keys = new Map<DeviceId, JsonObject>();
-    for (const [i, [deviceId, row]] of rows.entries()) {
-      const device = devices[i];
-      // A row of a former device of that id says nothing of this one.
-      if (device?.created_ts !== row.created_ts) continue;
-      const isNamed = device.display_name !== undefined && (await mates.has(userId));
-      keys.set(deviceId, {
-        ...seen.signed(deviceId, row.device_keys),
-        unsigned: isNamed ? { device_display_name: device.display_name } : {},
-      });
-    }
-    return keys;
-  }
-
-  async #rowsOf(userId: UserId, deviceIds: readonly DeviceId[]): Promise<(readonly [DeviceId, DeviceKeysRow])[]> {
-    if (deviceIds.length === 0) {
-      const rows = await DEVICE_KEYS.scan(this.views, {
-        prefix: [userId],
-        limit: MOST_DEVICES,
-      });
-      return rows.map(({ key, value }) => [key[1], value]);
-    }
-    const unique = [...new Set(deviceIds)];
-    const rows = await DEVICE_KEYS.getMany(
-      this.views,
-      unique.map((deviceId) => [userId, deviceId]),
-    );
-    return unique.flatMap((deviceId, i) => (rows[i] === undefined ? [] : [[deviceId, rows[i]] as const]));
   }
 }

@@ -6,6 +6,7 @@ import { hashOfSigned, publicKeyOf } from '../decide/cross-signing-keys.js';
 import type { CrossSigningKeys } from '../facts/cross-signing-facts.js';
 import type { RemoteSigningKeys } from '../facts/remote-device-facts.js';
 import { REMOTE_DEVICES } from '../projections/remote-devices.projector.js';
+import type { KeyReader } from './user-keys.js';
 import { CROSS_SIGNING_KEYS, KEY_SIGNATURES, type KeySignatureRow } from '../projections/cross-signing.projector.js';
 
 interface SeenSignature extends KeySignatureRow {
@@ -29,13 +30,13 @@ export class SeenSignatures {
     views: Pick<Views, 'get' | 'scan'>,
     owner: UserId,
     keys: CrossSigningKeys,
-    { reader, ofReader }: { readonly reader: UserId; readonly ofReader: CrossSigningKeys },
+    { reader, ofReader }: Pick<KeyReader, 'reader' | 'ofReader'>,
   ): Promise<SeenSignatures> {
     const [bySelf, byReader] = [keys.self_signing, ofReader.user_signing].map(keyIdOf);
     const master = keys.master && publicKeyOf(keys.master);
     const own = master === undefined && bySelf === undefined ? [] : await signaturesOf(views, owner, owner);
     const isSeen = owner !== reader && byReader !== undefined && master !== undefined;
-    const others = isSeen ? await signaturesOf(views, owner, reader) : [];
+    const others = isSeen ? await signaturesOf(views, owner, reader as UserId) : []; // a server signs no keys of users
     return new SeenSignatures(keys, [
       ...own.filter(({ target, keyId }) => target === master || keyId === bySelf),
       ...others.filter(({ keyId }) => keyId === byReader),

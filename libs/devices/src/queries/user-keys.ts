@@ -1,4 +1,4 @@
-import type { DeviceId, UserId } from '#kernel/ids';
+import type { DeviceId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { CrossSigningKeys } from '../facts/cross-signing-facts.js';
 import type { RoomMates } from './room-mates.js';
@@ -11,8 +11,9 @@ export interface UserKeys {
 
 /** For whom keys are read. */
 export interface KeyReader {
-  readonly reader: UserId;
-  /** Their own cross-signing keys. */
+  readonly reader: UserId | ServerName;
+  /** Their own cross-signing keys; a server has none. */
   readonly ofReader: CrossSigningKeys;
-  readonly mates: RoomMates;
+  /** Who is told the names of devices. */
+  readonly mates: Pick<RoomMates, 'has'>;
 }

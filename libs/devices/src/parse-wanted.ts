@@ -1,9 +1,9 @@
 import { type DeviceId, isUserId, parseDeviceId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import type { WantedKey } from '../commands/claim-keys.js';
-import type { WantedDevices } from '../queries/query-keys.js';
-import { refuse } from './parse-keys.js';
+import type { WantedKey } from './decide/decide-claims.js';
+import type { WantedDevices } from './queries/query-keys.js';
+import { refuse } from './refuse-body.js';
 
 /** So many devices, or users, are asked for at once at most. */
 const MOST = 10_000;
