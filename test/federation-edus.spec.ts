@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestAuthority } from '#testing/test-authority';
 import { FederatingAnnals } from './support/federation/federating-annals.js';
 import { Member } from './support/federation/member.js';
@@ -17,6 +17,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await here?.remove();
   await there?.remove();
+});
+
+afterEach(() => {
+  here.line.mend();
+  there.line.mend();
 });
 
 let count = 0;
@@ -64,6 +69,133 @@ describe('messages to devices of another server', () => {
       await sendTo(bob, alice, 0);
       await bob.followed.until('all messages', () => told().length >= 5);
       expect(told()).toEqual([0, 1, 2, 3, 4]);
+    },
+    WITHIN,
+  );
+});
+
+/** Keys of a device as a client uploads them; nobody here checks what they sign. */
+function deviceKeys(userId: string, deviceId: string, key: string): object {
+  return {
+    user_id: userId,
+    device_id: deviceId,
+    algorithms: ['m.olm.v1.curve25519-aes-sha2'],
+    keys: { [`ed25519:${deviceId}`]: key, [`curve25519:${deviceId}`]: key },
+    signatures: { [userId]: { [`ed25519:${deviceId}`]: 'signature' } },
+  };
+}
+
+async function upload(member: Member, key: string): Promise<string> {
+  const { device_id: deviceId } = await member.ok('GET', '/account/whoami');
+  const oneTimeKeys = { 'signed_curve25519:A': { key: 'a', signatures: {} }, 'signed_curve25519:B': { key: 'b', signatures: {} } }; // prettier-ignore
+  await member.ok('POST', '/keys/upload', {
+    device_keys: deviceKeys(member.id, deviceId, key),
+    one_time_keys: oneTimeKeys,
+  });
+  return deviceId;
+}
+
+async function keysOf(asking: Member, of: Member): Promise<Record<string, string>> {
+  const { device_keys: users, failures } = await asking.ok('POST', '/keys/query', { device_keys: { [of.id]: [] } });
+  expect(failures).toEqual({});
+  const devices = Object.entries<{ keys: Record<string, string> }>(users[of.id] ?? {});
+  return Object.fromEntries(devices.map(([deviceId, { keys }]) => [deviceId, keys[`ed25519:${deviceId}`]!]));
+}
+
+describe('devices of another server', () => {
+  it(
+    'are told of whom a user shares no room with, and of whom they do as they change',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      const first = await upload(alice, 'one');
+      expect(await keysOf(bob, alice)).toEqual({ [first]: 'one' });
+      const room = await bob.create('11');
+      await alice.join(room, bob);
+      await bob.followed.untilIn(room, 'join');
+      await upload(alice, 'two');
+      await expect.poll(() => keysOf(bob, alice), { timeout: 20_000 }).toEqual({ [first]: 'two' });
+
+      // Told from here on, and not asked for: the lists of those who share a room are here.
+      await bob.followed.until('the change', ({ devicesChanged }) => devicesChanged.includes(alice.id));
+      const known = bob.followed.devicesChanged.length;
+      await upload(alice, 'three');
+      await bob.followed.until('the next', ({ devicesChanged }) => devicesChanged.slice(known).includes(alice.id));
+      there.line.cut();
+      here.line.cut();
+      expect(await keysOf(bob, alice)).toEqual({ [first]: 'three' });
+    },
+    WITHIN,
+  );
+
+  it(
+    'are told of again after an outage, in which one went and another came',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      await upload(alice, 'one');
+      const room = await bob.create('11');
+      await alice.join(room, bob);
+      await bob.followed.untilIn(room, 'join');
+      await keysOf(bob, alice);
+      there.line.cut();
+      await upload(alice, 'two');
+      const late = await alice.say(room, 'to wake the others');
+      there.line.mend();
+      await bob.say(room, 'are you there?');
+      await bob.followed.untilTold(room, late);
+      await expect.poll(async () => Object.values(await keysOf(bob, alice)), { timeout: 20_000 }).toEqual(['two']);
+    },
+    WITHIN,
+  );
+
+  it(
+    'give each of their one-time keys once, also to users of several servers',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      const device = await upload(alice, 'one');
+      const claim = { one_time_keys: { [alice.id]: { [device]: 'signed_curve25519' } } };
+      const claimed = async (member: Member): Promise<string[]> => {
+        const { one_time_keys: users, failures } = await member.ok('POST', '/keys/claim', claim);
+        expect(failures).toEqual({});
+        return Object.keys(users[alice.id]?.[device] ?? {});
+      };
+      const keys = (await Promise.all([claimed(bob), claimed(alice), claimed(bob)])).flat();
+      expect(keys.toSorted()).toEqual(['signed_curve25519:A', 'signed_curve25519:B']);
+      here.line.cut();
+      const { failures } = await bob.ok('POST', '/keys/claim', { ...claim, timeout: 2_000 });
+      expect(Object.keys(failures)).toEqual([here.name]);
+    },
+    WITHIN,
+  );
+});
+
+describe('what is not worth the log', () => {
+  it(
+    'is told to the servers in the room: who types, and what was read, but for what was read in private',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      const room = await bob.create('11');
+      await alice.join(room, bob);
+      await bob.followed.untilIn(room, 'join');
+      const said = await bob.say(room, 'hello');
+      await alice.followed.untilTold(room, said);
+      const typing = () => bob.followed.room(room).ephemeral.filter(({ type }) => type === 'm.typing');
+      const typists = (): string[] => typing().at(-1)?.content.user_ids ?? [];
+      const path = `/rooms/${encodeURIComponent(room)}`;
+      await alice.ok('PUT', `${path}/typing/${encodeURIComponent(alice.id)}`, { typing: true, timeout: 20_000 });
+      await bob.followed.until('that Alice types', () => typists().includes(alice.id));
+      await alice.ok('PUT', `${path}/typing/${encodeURIComponent(alice.id)}`, { typing: false });
+      await bob.followed.until('that she does not', () => typing().length > 0 && typists().length === 0);
+
+      const event = encodeURIComponent(said);
+      await alice.ok('POST', `${path}/receipt/m.read.private/${event}`, {});
+      await alice.ok('POST', `${path}/receipt/m.read/${event}`, { thread_id: 'main' });
+      await alice.ok('POST', `${path}/receipt/m.read/${event}`, {});
+      const receipts = () => bob.followed.room(room).ephemeral.filter(({ type }) => type === 'm.receipt');
+      const told = (): Record<string, Record<string, { thread_id?: string }>>[] =>
+        receipts().flatMap(({ content }) => (content[said] === undefined ? [] : [content[said]]));
+      const threads = (): (string | undefined)[] => told().flatMap((types) => Object.values(types['m.read'] ?? {}).map(({ thread_id: thread }) => thread)); // prettier-ignore
+      await bob.followed.until('both receipts', () => threads().includes('main') && threads().includes(undefined));
+      expect(told().flatMap((types) => Object.keys(types))).not.toContain('m.read.private');
     },
     WITHIN,
   );

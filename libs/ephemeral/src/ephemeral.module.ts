@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { Receipts } from './commands/receipts.js';
 import { SetReadMarksHandler } from './commands/set-read-marks.js';
@@ -15,7 +15,8 @@ import { GetPresenceHandler } from './queries/get-presence.js';
 import { EndTyping } from './typing/end-typing.js';
 import { Typing } from './typing/typing.js';
 
-/** Typing notifications, presence, receipts and read markers. `EndTyping` and `NoteActivity` are listeners to be run. */
+/** Typing notifications, presence, receipts and read markers. `EndTyping` and `NoteActivity` are listeners to be run. Global, for federation tells of them. */
+@Global()
 @Module({
   imports: [CqrsModule],
   controllers: [PresenceController, PresenceV1Controller, ReceiptsController, TypingController],
@@ -32,6 +33,6 @@ import { Typing } from './typing/typing.js';
     SetTypingHandler,
     Typing,
   ],
-  exports: [EndTyping, KeptPresence, NoteActivity, Presence, PresenceMarker, Typing],
+  exports: [EndTyping, KeptPresence, NoteActivity, Presence, PresenceMarker, Receipts, Typing],
 })
 export class EphemeralModule {}

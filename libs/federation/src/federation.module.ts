@@ -9,6 +9,7 @@ import { RoomsHere } from './inbound/rooms-here.js';
 import { ASKING_PORTS, ASKING_PROVIDERS } from './asking/asking-providers.js';
 import { PeersProfiles } from './asking/remote-profiles.js';
 import { PeersSpaces } from './asking/remote-spaces.js';
+import { EPHEMERAL_PROVIDERS } from './ephemeral/ephemeral-providers.js';
 import { DEVICE_PROVIDERS } from './devices/device-providers.js';
 import { AuthenticateRequest } from './doors/authenticate-request.js';
 import { JOINING_CONTROLLERS } from './doors/joining-controllers.js';
@@ -44,6 +45,7 @@ import { Peers } from './peers/peers.js';
     ...PEER_PROVIDERS,
     ...KEY_PROVIDERS,
     ...DEVICE_PROVIDERS,
+    ...EPHEMERAL_PROVIDERS,
     ...JOINING_PROVIDERS,
     ...RECEIVING_PROVIDERS,
     ...SENDING_PROVIDERS,

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { marksStream } from '#kernel/user-stream';
 import type { AccountDataSet } from '#accounts/facts/account-facts';
-import { Aggregates } from '#event-store/aggregates';
-import { EVENT_STORE, type EventStore } from '#event-store/event-store';
+import { Aggregates, type Cause } from '#event-store/aggregates';
+import { EVENT_STORE, type EventStore, type NewFact } from '#event-store/event-store';
 import { draftOf, type FactDraft } from '#event-store/seal-facts';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { EventId, RoomId, UserId } from '#kernel/ids';
@@ -20,6 +20,14 @@ import { RECEIPTS } from '../projections/receipts.projector.js';
 import { isInThread } from '../queries/thread-of-event.js';
 import { checkJoined } from '#rooms/reading/open-room';
 
+/** A receipt that was set here. */
+export interface SetReceipt extends ReceiptSet {
+  readonly userId: UserId;
+  readonly ts: number;
+}
+
+export type ReceiptListener = (receipt: SetReceipt) => void;
+
 /** A place in a room that a user wants to be marked as read. */
 export type Mark =
   | { readonly kind: 'receipt'; readonly type: ReceiptType; readonly eventId: EventId; readonly thread?: ReceiptThread }
@@ -33,6 +41,7 @@ export class Receipts {
   /** Of the stream nothing is needed to decide, only where it ends: where receipts stand is in the views. */
   readonly #streams: Aggregates<null>;
   readonly #turns = new KeyedQueue<UserId>();
+  readonly #listeners = new Set<ReceiptListener>();
 
   constructor(
     @Inject(EVENT_STORE) store: EventStore,
@@ -52,12 +61,23 @@ export class Receipts {
    * Sets marks in a room. One that lies at or before where it stands already changes nothing. Throws M_FORBIDDEN (not in the
    * room), M_NOT_FOUND (the room has no such event, or not for this user), M_INVALID_PARAM (the event is not in the thread).
    */
-  set(requester: Requester, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
-    return this.#turns.run(requester.userId, () => this.#set(requester, roomId, marks));
+  set({ userId, deviceId, requestId }: Requester, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
+    const cause = { actor: userId, device: deviceId, correlation: requestId };
+    return this.#turns.run(userId, () => this.#set(userId, roomId, marks, cause));
   }
 
-  async #set(requester: Requester, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
-    const { userId, deviceId, requestId } = requester;
+  /** As `set`, for a user of another server, which tells it. */
+  receive(userId: UserId, roomId: RoomId, marks: readonly Mark[]): Promise<void> {
+    return this.#turns.run(userId, () => this.#set(userId, roomId, marks, { actor: userId }));
+  }
+
+  /** Calls the listener after each receipt that was set by this process. Answers how to end that. */
+  onReceipt(listener: ReceiptListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #set(userId: UserId, roomId: RoomId, marks: readonly Mark[], cause: Cause): Promise<void> {
     await checkJoined(this.views, roomId, userId);
     const drafts: FactDraft[] = [];
     for (const mark of marks) {
@@ -65,9 +85,15 @@ export class Receipts {
       if (draft !== undefined) drafts.push(draft);
     }
     if (drafts.length === 0) return;
-    const cause = { actor: userId, device: deviceId, correlation: requestId };
-    const { position } = await this.#streams.execute(marksStream(userId), () => drafts, cause);
+    const { position, facts } = await this.#streams.execute(marksStream(userId), () => drafts, cause);
     await this.views.whenProcessed(position);
+    if (this.#listeners.size > 0) for (const fact of facts) this.#tell(userId, fact);
+  }
+
+  #tell(userId: UserId, { type, data, metadata }: NewFact): void {
+    if (type !== 'receipt-set') return;
+    const receipt: SetReceipt = { ...(JSON.parse(data) as ReceiptSet), userId, ts: metadata.at };
+    for (const listener of this.#listeners) listener(receipt);
   }
 
   async #draft(userId: UserId, roomId: RoomId, mark: Mark): Promise<FactDraft | undefined> {

@@ -11,6 +11,8 @@ interface RoomTyping {
 }
 
 export type TypingListener = (roomId: RoomId) => void;
+/** Told of each user who begins to type, says again that they do, or ends it. */
+export type TypistListener = (roomId: RoomId, userId: UserId, types: boolean) => void;
 
 /** The longest a user is shown as typing without saying so again. */
 const MAX_TIMEOUT_MS = 120_000;
@@ -35,6 +37,7 @@ export class Typing implements OnModuleDestroy {
   /** The rooms in which somebody types now, by their hashes. */
   readonly #busy = new Map<RoomId, string>();
   readonly #listeners = new Set<TypingListener>();
+  readonly #typistListeners = new Set<TypistListener>();
   #sequence = 0;
   /** What changed in rooms that are not remembered any more, it changed up to here. */
   #floor = 0;
@@ -53,6 +56,7 @@ export class Typing implements OnModuleDestroy {
     timer.unref();
     room.timers.set(userId, timer);
     if (running === undefined) this.#changed(roomId, room);
+    for (const listener of this.#typistListeners) listener(roomId, userId, true);
   }
 
   /** Shows a user as typing no more. */
@@ -63,6 +67,7 @@ export class Typing implements OnModuleDestroy {
     clearTimeout(timer);
     room.timers.delete(userId);
     this.#changed(roomId, room);
+    for (const listener of this.#typistListeners) listener(roomId, userId, false);
     this.#forgetQuietRooms();
   }
 
@@ -103,6 +108,12 @@ export class Typing implements OnModuleDestroy {
   onChange(listener: TypingListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls the listener of each user by themself, as they say it. Answers how to end that. */
+  onTypist(listener: TypistListener): () => void {
+    this.#typistListeners.add(listener);
+    return () => this.#typistListeners.delete(listener);
   }
 
   onModuleDestroy(): void {

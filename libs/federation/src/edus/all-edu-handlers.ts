@@ -1,10 +1,18 @@
 import type { FactoryProvider, Type } from '@nestjs/common';
 import { DeviceUpdateHandler, SigningKeyHandler } from '../devices/device-list-handlers.js';
+import { ReceiptHandler } from '../ephemeral/receipt-handler.js';
+import { TypingHandler } from '../ephemeral/typing-handler.js';
 import { EDU_HANDLERS, type EduHandler } from './edu-handlers.js';
 import { ToDeviceHandler } from './to-device-handler.js';
 
 /** Every handler of EDUs there is: to add one is to write its file, and to put its class into this list. */
-const ALL: readonly Type<EduHandler>[] = [DeviceUpdateHandler, SigningKeyHandler, ToDeviceHandler];
+const ALL: readonly Type<EduHandler>[] = [
+  DeviceUpdateHandler,
+  ReceiptHandler,
+  SigningKeyHandler,
+  ToDeviceHandler,
+  TypingHandler,
+];
 
 /** They and their list, for FederationModule. */
 export const EDU_PROVIDERS = [

@@ -1,0 +1,6 @@
+import type { Provider } from '@nestjs/common';
+import { ReceiptSender } from './receipt-sender.js';
+import { TypingSender } from './typing-sender.js';
+
+/** What tells other servers of what is not worth the log. */
+export const EPHEMERAL_PROVIDERS: readonly Provider[] = [ReceiptSender, TypingSender];

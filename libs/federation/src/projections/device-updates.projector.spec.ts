@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { project, type StreamFact } from '#testing/project';
+import { deviceUpdatesProjector } from './device-updates.projector.js';
+
+const ALICE = '@alice:a.example';
+
+const keysSet = (device: string): StreamFact => ({
+  stream: `device-${ALICE}|${device}`,
+  type: 'device-keys-set',
+  data: { device_keys: {} },
+});
+const ofUser = (type: string, data: object): StreamFact => ({ stream: `user-${ALICE}`, type, data });
+const removed = (...ids: string[]): StreamFact => ofUser('devices-removed', { device_ids: ids });
+const signed = (...targets: string[]): StreamFact =>
+  ofUser('signatures-added', { signatures: targets.map((target) => ({ user_id: ALICE, target })) });
+
+/** The updates that are remembered, in their order. */
+async function updates(...facts: StreamFact[]): Promise<{ devices: string[]; first: number; previous: number }[]> {
+  const rows = await project(deviceUpdatesProjector, facts);
+  const found = Object.entries(rows).filter(([key]) => key.startsWith('device-updates '));
+  return found.map(([, row]) => row as { devices: string[]; first: number; previous: number });
+}
+
+describe('the numbers by which other servers are told of devices', () => {
+  it('name the one before, with a number for each device, also of facts of the same time', async () => {
+    const [one, two, three] = await updates(keysSet('A'), keysSet('B'), removed('A', 'B', 'C'));
+    expect([one!.devices, two!.devices, three!.devices]).toEqual([['A'], ['B'], ['A', 'B']]);
+    expect(two!.previous).toBe(one!.first);
+    expect(three!.previous).toBe(two!.first);
+    expect(three!.first).toBeGreaterThan(two!.first);
+    const [, , , again] = await updates(keysSet('A'), keysSet('B'), removed('A', 'B', 'C'), keysSet('A'));
+    expect(again!.previous).toBe(three!.first + 1);
+  });
+
+  it('are of signatures over devices, and not over a master key', async () => {
+    const [, found, ...more] = await updates(keysSet('A'), signed('A', 'master'), signed('master'));
+    expect(found!.devices).toEqual(['A']);
+    expect(more).toEqual([]);
+  });
+
+  it('are not of devices without keys', async () => {
+    expect(await updates(removed('A'), signed('A'))).toEqual([]);
+  });
+
+  it('are remembered of the last changes only', async () => {
+    const all = await updates(...Array.from({ length: 40 }, (_, n) => keysSet(`D${n}`)));
+    expect(all).toHaveLength(16);
+    expect(all.at(-1)!.devices).toEqual(['D39']);
+  });
+});
