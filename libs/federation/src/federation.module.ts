@@ -25,6 +25,7 @@ import { SENDING_PROVIDERS } from './sending/sending-providers.js';
 import { ServersInRooms } from './sending/servers-in-rooms.js';
 import { SERVING_DOORS, SERVING_PROVIDERS } from './serving/serving-providers.js';
 import { Discovery } from './discovery/discovery.js';
+import { DevicesController } from './doors/devices.controller.js';
 import { DiscoveryController } from './doors/discovery.controller.js';
 import { FederatedServers } from './peers/federated-servers.js';
 import { PEER_PROVIDERS } from './peers/peer-providers.js';
@@ -35,6 +36,7 @@ import { Peers } from './peers/peers.js';
 @Module({
   imports: [CqrsModule],
   controllers: [
+    DevicesController,
     DiscoveryController,
     ...JOINING_CONTROLLERS,
     SendTransactionController,
