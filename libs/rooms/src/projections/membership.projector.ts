@@ -99,7 +99,9 @@ const HANDLED = new Set(['pdu-accepted', 'state-taken', 'pdu-redacted', 'room-fo
 export function membershipProjector(reader: RoomFactReader): Projector {
   return {
     name: 'membership',
-    version: 5,
+    version: 6,
+    // By `server-log`, which came with it, it is known whether this server is in a room at all.
+    readableSince: 4,
     ...owning(MEMBERS, ROOM_MEMBERS, USER_ROOMS, MEMBERSHIP_LOG, ROOM_COUNTS, SERVER_LOG, ELSEWHERE),
     handles: (type) => HANDLED.has(type),
     project(fact, rows) {
@@ -160,7 +162,8 @@ function applyMember(
     const before = log?.inRoom;
     const prev = before?.membership;
     const left = membership === 'join' ? undefined : prev === 'join' ? position : before?.left;
-    if (log?.any?.membership !== membership) {
+    // What was told of a room that was not here counts no more once the room says the same.
+    if (log?.any?.membership !== membership || log.any.elsewhere === true) {
       MEMBERSHIP_LOG.put(rows, [roomId, userId, position], { membership, left });
     }
     return whenThere(USER_ROOMS.get(rows, [userId, roomId]), (current) => {

@@ -68,3 +68,27 @@ describe('the log of the servers in a room', () => {
     );
   });
 });
+
+describe('who was invited to a room while nobody was there', () => {
+  it('is counted as invited by the room, and as joined alone once they joined', async () => {
+    const userId = '@a:b.example';
+    const pdu = { type: 'm.room.member', state_key: userId, sender: '@z:z.example', content: { membership: 'invite' } };
+    const told = { room_id: '!r', room_version: '11', membership: 'invite', event_id: '$0', pdu, state: [] };
+    const [left, ...since] = factsOf([
+      [userId, 'leave'],
+      [userId, 'invite'],
+      [userId, 'join'],
+    ]);
+    const facts = [left!, { stream: `elsewhere-${userId}`, type: 'membership-told', data: told }, ...since];
+    const rows = await project(membershipProjector(createRoomFactReader()), facts);
+    expect(rows['room-counts !r']).toMatchObject({ joined: 1, invited: 0 });
+    expect(Object.keys(rows).filter((key) => key.startsWith('room-members '))).toEqual([
+      `room-members !r join ${userId}`,
+    ]);
+    const counts = Object.entries(rows).filter(([key]) => key.startsWith('server-log '));
+    expect(counts.map(([, row]) => row)).toEqual([
+      { joined: 0, invited: 1 },
+      { joined: 1, invited: 0 },
+    ]);
+  });
+});
