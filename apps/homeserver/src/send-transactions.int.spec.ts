@@ -106,7 +106,7 @@ describe('what another server sends', () => {
 
   it('is refused where it is more than that', async () => {
     const path = `/_matrix/federation/v1/send/${count++}`;
-    const body = Buffer.alloc(17 * 1024 * 1024, ' ');
+    const body = Buffer.alloc(11 * 1024 * 1024, ' ');
     const answer = await server.request('PUT', path, { body }).catch((error: Error) => error);
     // A server that answers before all was sent closes the connection upon who goes on sending.
     if (!(answer instanceof Error)) expect(answer.status).toBe(413);

@@ -7,8 +7,8 @@ import { ReceiveTransaction } from '../commands/receive-transaction.js';
 import type { PduResults } from '../facts/origin-facts.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 
-/** 50 events and 100 EDUs, each as large as it may be, with some escapes. */
-const MOST_BYTES = 16 * 1024 * 1024;
+/** 50 events and 100 EDUs, each as large as it may be: it is read before it is known who sent it. */
+const MOST_BYTES = 10 * 1024 * 1024;
 
 /** What other servers send: server-server API, `PUT /send/{txnId}`. */
 @Controller('_matrix/federation')
