@@ -594,3 +594,50 @@ describe('relations', () => {
     await fc.assert(property, { numRuns: 40 });
   });
 });
+
+describe('memberships of a room that is not here', () => {
+  const told = (membership: string, roomId: string = room.roomId): StreamFact => ({
+    stream: `elsewhere-${BOB}`,
+    type: 'membership-told',
+    data: {
+      room_id: roomId,
+      room_version: '11',
+      membership,
+      event_id: `$${membership}`,
+      origin: 'b.example',
+      pdu: {
+        type: 'm.room.member',
+        sender: '@eve:b.example',
+        state_key: BOB,
+        content: { membership },
+        origin_server_ts: 1,
+        depth: 1,
+      },
+      state: [],
+    },
+  });
+
+  it("are the user's until the room says itself what they are, and count no members", async () => {
+    const far = '!far:b.example';
+    const rows = await rowsOf('membership', [told('invite', far), told('leave', far), told('knock', far)]);
+    expect(rows[`user-rooms ${BOB} ${far}`]).toMatchObject({ membership: 'knock', elsewhere: true });
+    expect(keysOf(rows, 'elsewhere')).toHaveLength(3);
+    expect(rows[`room-counts ${far}`]).toBeUndefined();
+    expect(rows[`members ${far} ${BOB}`]).toBeUndefined();
+  });
+
+  it('say nothing of who is in the room, and give way to what it says', async () => {
+    await room.setState('m.room.join_rules', { join_rule: 'public' });
+    await room.setMembership(BOB, 'join');
+    const key = `user-rooms ${BOB} ${room.roomId}`;
+    const inRoom = await rowsOf('membership', [told('invite')]);
+    expect(inRoom[key]).toMatchObject({ membership: 'join' });
+    expect(keysOf(inRoom, 'elsewhere')).toEqual([]);
+    await room.setMembership(BOB, 'leave');
+    const count = `room-counts ${room.roomId}`;
+    const before = await rowsOf('membership');
+    const invited = await rowsOf('membership', [told('invite')]);
+    expect(invited[key]).toMatchObject({ membership: 'invite', elsewhere: true, was_in: true });
+    expect(invited[count]).toEqual(before[count]);
+  });
+});

@@ -145,6 +145,19 @@ describe('ActiveUsers', () => {
     expect(active.numbers.rooms).toBe(0);
   });
 
+  it('follows what is told of rooms that are not here, but of those that the user is in', async () => {
+    const { user, interest } = await active.watch(bob);
+    const told = (position: number, membership: string): RecordedFact => {
+      const data = { room_id: room, membership, pdu: { sender: alice } };
+      return fact(position, `elsewhere-${bob}`, 'membership-told', data);
+    };
+    active.hear([told(11, 'invite')]);
+    expect(interest.isWoken).toBe(true);
+    expect(user.rooms.get(room)).toMatchObject({ membership: 'invite', by: alice, position: positionOf(11) });
+    active.hear([member(12, bob, 'join'), told(13, 'invite')]);
+    expect(user.rooms.get(room)).toMatchObject({ membership: 'join', position: positionOf(12) });
+  });
+
   it('follows what resolution makes of memberships, though the event by which it does says nothing of them', async () => {
     const { user, interest } = await active.watch(bob);
     const resolved = (at: number, eventId: string | null): RecordedFact => {

@@ -221,9 +221,12 @@ export class ActiveUsers implements Listener, OnModuleDestroy {
         this.wakeRoom(roomId);
         return;
       }
-      case 'elsewhere':
-        this.#setMembership(touch.member, touch.roomId, position);
+      case 'elsewhere': {
+        const { member, roomId } = touch;
+        // Of who is in the room its own events alone say what they are, as in the views.
+        if (this.#users.find(member.userId)?.isIn(roomId) !== true) this.#setMembership(member, roomId, position);
         return;
+      }
       case 'redaction':
         this.recent.redactions.note(touch.roomId, touch.eventId, position);
         return;
