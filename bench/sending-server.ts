@@ -68,32 +68,37 @@ class BenchPeers {
 export class SendingServer {
   private constructor(
     readonly peers: BenchPeers,
+    readonly sending: { readonly destinations: Destinations; readonly effect: SendEvents },
+    readonly rooms: readonly LocalRoom[],
     readonly runtime: ProjectionRuntime,
-    readonly destinations: Destinations,
-    readonly effect: SendEvents,
     private readonly store: TodaysEventStore,
     readonly stop: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<SendingServer> {
+  /** With rooms that were there before, each with one user of each of so many other servers, who all are there or all dead. */
+  static async start(shapes: readonly RoomShape[]): Promise<SendingServer> {
     const directory = mkdtempSync(join(tmpdir(), 'annals-bench-sending-'));
     const store = new TodaysEventStore(await openLmdbEventStore(join(directory, 'log')), FACT_SHAPES, ROOM_PARTS);
     const readModels = await openLmdbReadModels(join(directory, 'views'));
     const clock = systemClock;
+    const begun = clock.now();
     const { serverName } = TEST_AUTHOR;
     await nameLog(store, clock, serverName, { key_id: 'ed25519:1', public_key: '' });
+    const peers = new BenchPeers();
+    const rooms: LocalRoom[] = [];
+    for (const shape of shapes) rooms.push(await makeRoom(store, shape, peers));
     const effects: Effect[] = [];
     const listeners: Listener[] = [];
     const projectors = listProjectors();
     const runtime = new ProjectionRuntime({ store, readModels, projectors, listeners, effects, clock });
-    const peers = new BenchPeers();
     const asPeers = peers as unknown as Peers; // what is asked of it here
     const logger = await createLogger('silent');
     const servers = new ServersInRooms(runtime, { serverName });
     const destinations = new Destinations(
       clock,
       asPeers,
-      new SleepingDestinations(clock, runtime, logger, new DestinationNotes(store, clock)),
+      // Time stands still for those that are left alone: that they are tried again is not what a message costs.
+      new SleepingDestinations({ now: () => begun }, runtime, logger, new DestinationNotes(store, clock)),
       new TransactionDelivery(asPeers, logger, []),
       new MissedByDestination(store, runtime, [], servers),
       new TransactionWriter(serverName, () => clock.now()),
@@ -102,7 +107,7 @@ export class SendingServer {
     listeners.push(servers);
     effects.push(effect);
     await runtime.start();
-    return new SendingServer(peers, runtime, destinations, effect, store, async () => {
+    return new SendingServer(peers, { destinations, effect }, rooms, runtime, store, async () => {
       await runtime.stop();
       await store.close();
       await readModels.close();
@@ -110,24 +115,30 @@ export class SendingServer {
     });
   }
 
-  /** A room with one user of each of so many other servers, who all are there or all dead. */
-  async room(localpart: string, servers: number, isDead = false): Promise<LocalRoom> {
-    const room = await LocalRoom.begin(this.store, '11', localpart);
-    await room.setState('m.room.join_rules', { join_rule: 'public' });
-    for (let i = 0; i < servers; i++) {
-      const server = `${localpart}${i}.example`;
-      if (isDead) this.peers.dead.add(server);
-      await room.setMembership(`@user:${server}` as UserId, 'join');
-    }
-    await this.idle();
-    return room;
-  }
-
   /** Settles once everything that was appended has been sent, or noted. */
   async idle(): Promise<void> {
     await this.runtime.whenProcessed(await this.store.head());
     const isIdle = (): boolean =>
-      this.runtime.effects.list().every(({ waiting }) => waiting === 0) && this.destinations.numbers.active === 0;
+      this.runtime.effects.list().every(({ waiting }) => waiting === 0) &&
+      this.sending.destinations.numbers.active === 0;
     while (!isIdle()) await delay(20);
   }
+}
+
+/** A room with members of so many other servers. */
+export interface RoomShape {
+  readonly name: string;
+  readonly servers: number;
+  readonly isDead?: true;
+}
+
+async function makeRoom(store: TodaysEventStore, shape: RoomShape, { dead }: BenchPeers): Promise<LocalRoom> {
+  const room = await LocalRoom.begin(store, '11', shape.name);
+  await room.setState('m.room.join_rules', { join_rule: 'public' });
+  for (let i = 0; i < shape.servers; i++) {
+    const server = `${shape.name}${i}.example`;
+    if (shape.isDead === true) dead.add(server);
+    await room.setMembership(`@user:${server}` as UserId, 'join');
+  }
+  return room;
 }

