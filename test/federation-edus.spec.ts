@@ -199,4 +199,23 @@ describe('what is not worth the log', () => {
     },
     WITHIN,
   );
+
+  it(
+    'is told to the servers of those who share a room: who is there, and what they say of it',
+    async () => {
+      const [alice, bob] = await twoMembers();
+      const room = await bob.create('11');
+      await alice.join(room, bob);
+      await bob.followed.untilIn(room, 'join');
+      const status = `/presence/${encodeURIComponent(alice.id)}/status`;
+      await alice.ok('PUT', status, { presence: 'online', status_msg: 'in a meeting' });
+      const told = () => bob.followed.presence.filter(({ sender }) => sender === alice.id);
+      const isTold = (presence: string) => told().some(({ content }) => content.presence === presence && content.status_msg === 'in a meeting'); // prettier-ignore
+      await bob.followed.until('that Alice is there', () => isTold('online'));
+      expect(await bob.ok('GET', status)).toMatchObject({ presence: 'online', status_msg: 'in a meeting' });
+      await alice.ok('PUT', status, { presence: 'unavailable', status_msg: 'in a meeting' });
+      await bob.followed.until('that she is not', () => isTold('unavailable'));
+    },
+    WITHIN,
+  );
 });

@@ -11,6 +11,7 @@ import { KeptPresence } from './presence/kept-presence.js';
 import { PresenceMarker } from './presence/marks-presence.js';
 import { NoteActivity } from './presence/note-activity.js';
 import { Presence } from './presence/presence.js';
+import { RemotePresence } from './presence/remote-presence.js';
 import { GetPresenceHandler } from './queries/get-presence.js';
 import { EndTyping } from './typing/end-typing.js';
 import { Typing } from './typing/typing.js';
@@ -28,11 +29,12 @@ import { Typing } from './typing/typing.js';
     Presence,
     PresenceMarker,
     Receipts,
+    RemotePresence,
     SetPresenceHandler,
     SetReadMarksHandler,
     SetTypingHandler,
     Typing,
   ],
-  exports: [EndTyping, KeptPresence, NoteActivity, Presence, PresenceMarker, Receipts, Typing],
+  exports: [EndTyping, KeptPresence, NoteActivity, Presence, PresenceMarker, Receipts, RemotePresence, Typing],
 })
 export class EphemeralModule {}

@@ -5,6 +5,7 @@ import type { PresenceKept } from '../facts/presence-facts.js';
 import { DueTimes } from './due-times.js';
 import type { KeptPresence } from './kept-presence.js';
 import { AWAY_MS, GONE_MS, IDLE_MS } from './presence-state.js';
+import { RemotePresence } from './remote-presence.js';
 import { Presence } from './presence.js';
 
 const alice = '@alice:a.example' as UserId;
@@ -29,7 +30,7 @@ function start(isOn = true): Presence {
       for (const [userId, { present }] of kept) if (present) yield userId;
     },
   };
-  const made = new Presence({ presence: isOn }, clock, keeper as KeptPresence);
+  const made = new Presence({ presence: isOn }, clock, keeper as KeptPresence, new RemotePresence(clock));
   made.onChange((userId, change) => told.push(`${made.find(userId)?.state} ${JSON.stringify(change)}`));
   return made;
 }

@@ -22,6 +22,7 @@ import {
   tidy,
   type UserPresence,
 } from './presence-state.js';
+import { RemotePresence } from './remote-presence.js';
 import { isOtherThan, type PresenceChange, shownPresence, type ShownPresence } from './shown-presence.js';
 
 /** What became other. */
@@ -68,8 +69,10 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
     @Inject(CONFIG) config: Pick<Config, 'presence'>,
     @Inject(CLOCK) private readonly clock: Clock & Stopwatch,
     private readonly kept: KeptPresence,
+    private readonly remote: RemotePresence,
   ) {
     this.isOn = config.presence;
+    remote.onChange((userId, change) => this.#tell(userId, change));
   }
 
   onModuleInit(): void {
@@ -147,13 +150,13 @@ export class Presence implements OnModuleInit, OnModuleDestroy {
 
   /** Whether anything of a user is in memory. */
   knows(userId: UserId): boolean {
-    return this.#entries.has(userId);
+    return this.#entries.has(userId) || this.remote.find(userId) !== undefined;
   }
 
   /** A user's presence as far as it is in memory. */
   find(userId: UserId): ShownPresence | undefined {
     const entry = this.#entries.get(userId);
-    return entry && shownPresence(entry.user, this.clock.elapsed());
+    return entry === undefined ? this.remote.find(userId) : shownPresence(entry.user, this.clock.elapsed());
   }
 
   /** A user's presence; undefined where there is no such account here, or none any more. */

@@ -1,5 +1,6 @@
 import type { FactoryProvider, Type } from '@nestjs/common';
 import { DeviceUpdateHandler, SigningKeyHandler } from '../devices/device-list-handlers.js';
+import { PresenceHandler } from '../ephemeral/presence-handler.js';
 import { ReceiptHandler } from '../ephemeral/receipt-handler.js';
 import { TypingHandler } from '../ephemeral/typing-handler.js';
 import { EDU_HANDLERS, type EduHandler } from './edu-handlers.js';
@@ -8,6 +9,7 @@ import { ToDeviceHandler } from './to-device-handler.js';
 /** Every handler of EDUs there is: to add one is to write its file, and to put its class into this list. */
 const ALL: readonly Type<EduHandler>[] = [
   DeviceUpdateHandler,
+  PresenceHandler,
   ReceiptHandler,
   SigningKeyHandler,
   ToDeviceHandler,
