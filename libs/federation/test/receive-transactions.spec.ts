@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventStoreUnavailable } from '#event-store/event-store-errors';
 import type { EventId, RoomId, ServerName } from '#kernel/ids';
@@ -207,8 +208,10 @@ describe('a transaction of another server', () => {
     const server = await start();
     const draft = { type: 'm.room.message', sender: BOB, content: { body: 'not in the room' } };
     const stranger = await makeOn(there, OTHER, draft);
-    const { [idOf(stranger)]: result } = await server.receive(OTHER.name, '1', [stranger.text]);
-    expect(result?.error).toBeTruthy();
+    const first = await server.receive(OTHER.name, '1', [stranger.text]);
+    expect(first[idOf(stranger)]?.error).toBeTruthy();
+    // In the same words after a restart.
+    expect(await (await start()).receive(OTHER.name, '1', [stranger.text])).toEqual(first);
     const { [idOf(stranger)]: again } = await server.receive(OTHER.name, '2', [stranger.text]);
     expect(again?.error).toBeTruthy();
   });
@@ -297,6 +300,31 @@ describe('an event that misses others', () => {
     await untilSettled(server);
     expect(peers.count('state_ids')).toBe(0);
     expect(factsIn(INBOUND_STREAM)).toHaveLength(1);
+  });
+
+  it('is not answered for before it waits durably', async () => {
+    const server = await start();
+    const [, missed, last] = [await there.joins(), await there.says('missed'), await there.says('last')];
+    let write = () => {};
+    const held = new Promise<void>((resolve) => (write = resolve));
+    const append = log.append.bind(log);
+    const begun = new Promise<void>((resolve) => {
+      log.append = async (stream, ...rest) => {
+        if (stream === INBOUND_STREAM) {
+          resolve();
+          await held;
+        }
+        return append(stream, ...rest);
+      };
+    });
+    let isAnswered = false;
+    const answer = server.receive(OTHER.name, '1', [last.text]).finally(() => (isAnswered = true));
+    await begun;
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    expect(isAnswered).toBe(false);
+    write();
+    expect(await answer).toEqual({ [idOf(last)]: {} });
+    await untilAccepted(missed, last);
   });
 
   it('is fetched for after a restart, and by another process', async () => {
