@@ -13,7 +13,7 @@ import type { EventFetching, Settlement } from './event-fetching.js';
 import { FetchState } from './fetch-state.js';
 import { idOf, readPdu, ReceiveHelped } from './receive-helped.js';
 
-type Missing = Extract<Received, { readonly kind: 'missing' }>;
+export type Missing = Extract<Received, { readonly kind: 'missing' }>;
 
 /** How many events are fetched of a gap, some at a time: servers give twenty at most. What is behind stays a gap, over the state. */
 const MOST_WALKED = 200;
@@ -56,6 +56,11 @@ export class MissingEvents implements EventFetching {
       }
     }
     return { kind: 'waits', reason: 'It still misses others, after all that was fetched' };
+  }
+
+  /** Fetches and receives, as far as a server has them, the events of a gap that is before an event: those that it misses, no state. */
+  async fetchBefore(errand: Errand, origin: ServerName, version: RoomVersion, missing: Missing): Promise<void> {
+    await this.#walk(errand, origin, version, missing);
   }
 
   /**

@@ -12,6 +12,8 @@ import { ReceivePdus } from '#rooms/commands/receive-pdus';
 import { ReceiveRoom, type RoomReceived } from '#rooms/commands/receive-room';
 import { ReceiveState } from '#rooms/commands/receive-state';
 import type { Received, Receipt } from '#rooms/commands/receiving';
+import { Errand } from '../fetching/errand.js';
+import { MissingEvents } from '../fetching/missing-events.js';
 import { KeyRing } from '../keys/key-ring.js';
 import { findCreateEvent, type JoinAnswer } from './join-answer.js';
 import { signingKeysOf } from './signing-keys-of.js';
@@ -29,6 +31,8 @@ export interface LetIn {
 
 /** So many events of a room that is here are received in one go. */
 const AT_ONCE = 500;
+/** How long the user waits for what happened since somebody here was in the room. */
+const FILLED_WITHIN_MS = 10_000;
 
 /** Brings here what another server tells of a room to who joins it. */
 @Injectable()
@@ -36,6 +40,7 @@ export class RoomBringing {
   constructor(
     private readonly bus: CommandBus,
     private readonly keys: KeyRing,
+    private readonly missing: MissingEvents,
   ) {}
 
   /**
@@ -61,10 +66,20 @@ export class RoomBringing {
     }
   }
 
-  /** Of a room that is here: only where its newest events are not, the state is to be told. */
-  async #catchUp({ server, roomId, eventId, answer }: LetIn, join: JsonObject): Promise<Position | undefined> {
-    const first = await this.#receive(new ReceivePdus(server, roomId, [join]));
-    if (first.received[0]?.kind !== 'missing') return landed(first.received[0], first.position);
+  /**
+   * Of a room that is here: only where its newest events are not, and nobody has them, the state is to be told. That leaves standing what
+   * the room ended with when nobody here was in it any more, and both have a part in its state: a user who was banned then, and let
+   * in again, would be banned here by the oldest rules.
+   */
+  async #catchUp(letIn: LetIn, join: JsonObject): Promise<Position | undefined> {
+    const { server, roomId, version, eventId, answer } = letIn;
+    const receive = (): Promise<Receipt> => this.#receive(new ReceivePdus(server, roomId, [join]));
+    const first = await receive();
+    const [missing] = first.received;
+    if (missing?.kind !== 'missing') return landed(missing, first.position);
+    await this.missing.fetchBefore(new Errand(roomId, [server], undefined, FILLED_WITHIN_MS), server, version, missing);
+    const second = await receive();
+    if (second.received[0]?.kind !== 'missing') return landed(second.received[0], second.position);
     await this.#receiveOutliers(server, roomId, answer.authChain);
     const state = await this.#receiveOutliers(server, roomId, answer.state);
     const learnt = await this.bus.execute<ReceiveState, Receipt | Received>(
