@@ -1,0 +1,327 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TestAuthority } from '#testing/test-authority';
+import { annals } from './support/annals.js';
+import { FederatingAnnals } from './support/federation/federating-annals.js';
+import { type ForeignEvent, ForeignKey, type Json, Raw } from './support/federation/foreign-events.js';
+import { HostileServer, type Route, type SharedRoom } from './support/federation/hostile-server.js';
+import { Member } from './support/federation/member.js';
+import { WITHOUT_PRESENCE } from './support/homeserver.js';
+
+const authority = new TestAuthority();
+const others: HostileServer[] = [];
+let server: FederatingAnnals;
+let hostile: HostileServer;
+let alice: Member;
+let room: SharedRoom;
+
+async function another(): Promise<HostileServer> {
+  const other = await HostileServer.start(authority);
+  others.push(other);
+  return other;
+}
+
+beforeAll(async () => {
+  hostile = await another();
+  server = await FederatingAnnals.begin(authority, WITHOUT_PRESENCE);
+  alice = await Member.at(server, 'alice');
+  room = await hostile.join(server, await alice.create('10'), 'mallory');
+});
+afterEach(async () => {
+  // Whatever came, its own users are served.
+  await alice.say(room.roomId, 'still here');
+});
+afterAll(async () => {
+  for (const other of others) await other.stop();
+  await server.remove();
+});
+
+const at = (path: string, ...ids: readonly string[]): string =>
+  ['/_matrix/federation', path, ...ids.map(encodeURIComponent)].join('/');
+
+describe('a handshake', () => {
+  it('is begun for users of the server that asks alone', async () => {
+    for (const user of [alice.id, '@eve:elsewhere.example', 'nobody', `@eve:${hostile.name}x`]) {
+      for (const kind of ['make_join', 'make_leave', 'make_knock']) {
+        const { status } = await hostile.ask(server, 'GET', `${at(`v1/${kind}`, room.roomId, user)}?ver=10`);
+        expect([kind, user, status >= 400 && status < 500]).toEqual([kind, user, true]);
+      }
+    }
+  });
+
+  it('ends with the event that it was begun for alone', async () => {
+    const eve = `@eve:${hostile.name}`;
+    const { body } = await hostile.ask(server, 'GET', `${at('v1/make_join', room.roomId, eve)}?ver=10`);
+    const before = await alice.state(room.roomId);
+    const send = async (event: ForeignEvent, eventId = event.id): Promise<void> => {
+      const { status } = await hostile.ask(server, 'PUT', at('v2/send_join', room.roomId, eventId), event.pdu);
+      expect([event.pdu, status >= 400 && status < 500]).toEqual([event.pdu, true]);
+    };
+    const told = body.event as Json;
+    const changes: Json[] = [
+      { sender: alice.id, state_key: alice.id },
+      { state_key: alice.id },
+      { content: { membership: 'ban' } },
+      { content: { membership: 'leave' } },
+      { type: 'm.room.power_levels', state_key: '', content: { users: { [eve]: 100 } } },
+      { room_id: '!other:elsewhere.example' },
+      { auth_events: [] },
+      { depth: -7 },
+    ];
+    for (const change of changes) await send(hostile.seal({ ...told, ...change }));
+    const good = hostile.seal(told);
+    await send(good, `$${'x'.repeat(43)}`);
+    await send({ ...good, pdu: { ...good.pdu, signatures: {} } });
+    await send({ ...good, pdu: { ...good.pdu, hashes: { sha256: 'x'.repeat(43) } } });
+    expect(await alice.state(room.roomId)).toEqual(before);
+  });
+
+  it('invites nobody who is not here, and by nobody of another server', async () => {
+    const invite = (invited: string, more: Json = {}): ForeignEvent =>
+      hostile.seal({
+        type: 'm.room.member',
+        room_id: `!theirs:${hostile.name}`,
+        sender: `@mallory:${hostile.name}`,
+        state_key: invited,
+        content: { membership: 'invite' },
+        depth: 5,
+        prev_events: [`$${'p'.repeat(43)}`],
+        auth_events: [],
+        ...more,
+      });
+    const send = async ({ id, pdu }: ForeignEvent, version = '10', state: unknown = []): Promise<number> => {
+      const content = { event: pdu, room_version: version, invite_room_state: state };
+      const path = at('v2/invite', String(pdu['room_id']), id);
+      return (await hostile.ask(server, 'PUT', path, content)).status;
+    };
+    const good = invite(alice.id);
+    const refused = [
+      await send(invite(`@nobody:${server.name}`)),
+      await send(invite('@alice:elsewhere.example')),
+      await send(invite(`@mallory:${hostile.name}`)),
+      await send(invite(alice.id, { sender: '@eve:elsewhere.example' })),
+      await send(invite(alice.id, { sender: alice.id })),
+      await send(invite(alice.id, { content: { membership: 'join' } })),
+      await send(invite(alice.id, { type: 'm.room.topic' })),
+      await send({ ...good, pdu: { ...good.pdu, signatures: {} } }),
+      await send(good, '99'),
+      await send({ ...good, id: `$${'i'.repeat(43)}` }),
+    ];
+    expect(refused.filter((status) => status < 400 || status >= 500)).toEqual([]);
+    expect((await alice.ok('GET', '/sync')).rooms?.invite ?? {}).toEqual({});
+    const lies = [7, 'x', {}, [7, null, { type: 7 }, { type: 'm.room.name', state_key: '', content: 7 }]];
+    for (const lie of lies) expect(await send(invite(alice.id, { depth: lies.indexOf(lie) }), '10', lie)).toBe(200);
+    const { invite: invites } = (await alice.ok('GET', '/sync')).rooms;
+    expect(Object.keys(invites)).toEqual([`!theirs:${hostile.name}`]);
+    await alice.leave(`!theirs:${hostile.name}`);
+  });
+});
+
+/** A room of another server, as it tells it to who joins. */
+function roomAt(other: HostileServer, localpart: string) {
+  const roomId = `!${localpart}:${other.name}`;
+  const sender = `@mallory:${other.name}`;
+  const event = (type: string, content: Json, authEvents: readonly ForeignEvent[], more: Json = {}): ForeignEvent =>
+    other.seal({
+      type,
+      room_id: roomId,
+      sender,
+      state_key: '',
+      content,
+      depth: authEvents.length + 1,
+      prev_events: authEvents.slice(-1).map(({ id }) => id),
+      auth_events: authEvents.map(({ id }) => id),
+      ...more,
+    });
+  const create = event('m.room.create', { creator: sender, room_version: '10' }, []);
+  const member = event('m.room.member', { membership: 'join' }, [create], { state_key: sender });
+  const levels = event('m.room.power_levels', { users: { [sender]: 100 } }, [create, member]);
+  const rules = event('m.room.join_rules', { join_rule: 'public' }, [create, member, levels]);
+  return { roomId, event, create, member, levels, rules, state: [create, member, levels, rules] };
+}
+
+describe('a server that lies about a room', () => {
+  /** Lets Alice join a room of it; answers with which status that ended. */
+  async function join(
+    theirs: ReturnType<typeof roomAt>,
+    told: { version?: string; event?: Json; state?: readonly unknown[]; chain?: readonly unknown[]; send?: Route } = {},
+  ): Promise<number> {
+    const { create, levels, rules } = theirs;
+    const auth = [create, levels, rules];
+    const event = {
+      type: 'm.room.member',
+      room_id: theirs.roomId,
+      sender: alice.id,
+      state_key: alice.id,
+      content: { membership: 'join' },
+      depth: 5,
+      prev_events: [rules.id],
+      auth_events: auth.map(({ id }) => id),
+      ...told.event,
+    };
+    const pdus = theirs.state.map(({ pdu }) => pdu);
+    const { version = '10', state = pdus, chain = pdus } = told;
+    hostile.on('/_matrix/federation/v1/make_join/.*', () => ({ room_version: version, event }));
+    hostile.on('/_matrix/federation/v2/send_join/.*', told.send ?? (() => ({ state, auth_chain: chain })));
+    const path = `/join/${encodeURIComponent(theirs.roomId)}?via=${hostile.name}&server_name=${hostile.name}`;
+    return (await alice.request('POST', path, {})).status;
+  }
+
+  const isIn = async (roomId: string): Promise<boolean> =>
+    (await alice.ok('GET', '/joined_rooms')).joined_rooms.includes(roomId);
+
+  it('is believed where it does not', async () => {
+    const theirs = roomAt(hostile, 'honest');
+    expect([await join(theirs), await isIn(theirs.roomId)]).toEqual([200, true]);
+    expect(Object.values(await alice.state(theirs.roomId))).toEqual(
+      expect.arrayContaining(theirs.state.map(({ id }) => id)),
+    );
+  });
+
+  it('is not joined through, and nothing of the room is here then', async () => {
+    const pdusOf = (events: readonly ForeignEvent[]): Json[] => events.map(({ pdu }) => pdu);
+    // More than an array can have, in a few hundred KB.
+    const bomb = gzipSync(Buffer.from(`{"auth_chain":[],"state":[${'1,'.repeat(70_000_000)}1]}`));
+    const lies: Record<string, (theirs: ReturnType<typeof roomAt>) => Parameters<typeof join>[1]> = {
+      'no create event': ({ member, levels, rules }) => {
+        const some = pdusOf([member, levels, rules]);
+        return { state: some, chain: some };
+      },
+      'rules that are not signed': ({ create, member, levels, rules }) => {
+        const some = [...pdusOf([create, member, levels]), { ...rules.pdu, signatures: {} }];
+        return { state: some, chain: some };
+      },
+      'rules that let nobody in': ({ event, create, member, levels }) => {
+        const rules = event('m.room.join_rules', { join_rule: 'invite' }, [create, member, levels]);
+        const some = pdusOf([create, member, levels, rules]);
+        return { state: some, chain: some, event: { auth_events: [create.id, levels.id, rules.id] } };
+      },
+      'the events of another room': () => {
+        const some = pdusOf(roomAt(hostile, 'elsewhere').state);
+        return { state: some, chain: some };
+      },
+      'another version': () => ({ version: '11' }),
+      'a version that there is not': () => ({ version: '99' }),
+      'no events': () => ({ state: [], chain: [] }),
+      'values that are no events': () => ({ state: [1, 'x', null, [], {}], chain: [new Raw('{"a":1.5}')] }),
+      'another event to sign': () => ({ event: { type: 'm.room.power_levels', state_key: '' } }),
+      'the event of another user': () => ({ event: { sender: '@bob:elsewhere.example' } }),
+      'an event of another room to sign': () => ({ event: { room_id: room.roomId } }),
+      'far too many values': () => ({
+        send: (_, response) => {
+          response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb);
+          return undefined;
+        },
+      }),
+      'an answer that breaks off': () => ({
+        send: (_, response) => {
+          response.writeHead(200, { 'content-length': '1000' }).write('{"state":[');
+          setTimeout(() => response.destroy(), 50);
+          return undefined;
+        },
+      }),
+      'text that is no JSON': () => ({ send: () => '<html>' }),
+    };
+    for (const [lie, tell] of Object.entries(lies)) {
+      const theirs = roomAt(hostile, `lie${Object.keys(lies).indexOf(lie)}`);
+      const status = await join(theirs, tell(theirs));
+      const outcome = [lie, status >= 400 && status !== 500, await isIn(theirs.roomId)];
+      expect(outcome).toEqual([lie, true, false]);
+    }
+    expect(peakOf(server)).toBeLessThan(1_500_000_000);
+    for (const lie of [1, 2, 3]) {
+      const { output } = await annals(server, 'audit', `!lie${lie}:${hostile.name}`, '--json');
+      expect(output).not.toContain('pdu-accepted');
+    }
+  });
+});
+
+/** The most memory that a server had so far, in bytes. */
+function peakOf({ pid }: FederatingAnnals): number {
+  const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
+}
+
+describe('a server whose keys are not right', () => {
+  it('is not believed to be who it says', async () => {
+    const lies: ((other: HostileServer) => Json | string)[] = [
+      (other) => ({ ...other.keyDocument(), signatures: {} }),
+      (other) => ({ ...other.keyDocument(), signatures: hostile.keyDocument()['signatures'] }),
+      (other) => other.keyDocument(other.key, { server_name: hostile.name }),
+      (other) => other.keyDocument(other.key, { valid_until_ts: 1 }),
+      (other) => other.keyDocument(other.key, { more: 'x'.repeat(200_000) }),
+      (other) => other.keyDocument(new ForeignKey(), {}),
+      () => hostile.keyDocument(),
+      () => 'no JSON',
+      () => '[]',
+    ];
+    for (const lie of lies) {
+      const other = await another();
+      other.keys = () => lie(other);
+      const { status } = await other.send(server, []);
+      expect([lie.toString(), status]).toEqual([lie.toString(), 401]);
+    }
+  });
+
+  it('keeps the key that it had under a name', async () => {
+    const changed = new ForeignKey(hostile.key.id);
+    hostile.keys = () => hostile.keyDocument(changed);
+    const { pdu } = hostile.message(room);
+    const event = changed.seal({ ...pdu, hashes: undefined, signatures: undefined }, hostile.name);
+    expect(await hostile.tell(server, event)).toEqual(expect.any(String));
+    expect(await hostile.tell(server, hostile.message(room))).toBeUndefined();
+  });
+
+  it('cannot send this server elsewhere', async () => {
+    const [other, victim] = [await another(), await another()];
+    const elsewhere: Route = (_, response) => {
+      response.writeHead(307, { location: `https://${victim.name}/_matrix/key/v2/server` }).end();
+      return undefined;
+    };
+    other.on('/.*', elsewhere);
+    expect((await other.send(server, [])).status).toBe(401);
+    const path = `/join/${encodeURIComponent('!room:elsewhere.example')}?via=${other.name}&server_name=${other.name}`;
+    expect((await alice.request('POST', path, {})).status).toBeGreaterThanOrEqual(400);
+    expect(other.calls.length).toBeGreaterThan(0);
+    expect(victim.calls).toEqual([]);
+  });
+});
+
+describe('what another server asks for', () => {
+  it('is answered within bounds, and not of rooms that it is not in', async () => {
+    const closed = await alice.create('10', { preset: 'private_chat' });
+    const said = await alice.say(closed, 'secret');
+    for (let i = 0; i < 30; i++) await alice.say(room.roomId, `${i}`);
+    const ask = (path: string) => hostile.ask(server, 'GET', path);
+    const refused = [
+      await ask(at('v1/event', said)),
+      await ask(`${at('v1/state_ids', closed)}?event_id=${encodeURIComponent(said)}`),
+      await ask(`${at('v1/state', closed)}?event_id=${encodeURIComponent(said)}`),
+      await ask(`${at('v1/backfill', closed)}?v=${encodeURIComponent(said)}&limit=10`),
+      await ask(at('v1/event_auth', closed, said)),
+      await ask(`${at('v1/make_join', closed, room.user)}?ver=10`),
+      // An event of a room that it is not in, by a room that it is in.
+      await ask(`${at('v1/state_ids', room.roomId)}?event_id=${encodeURIComponent(said)}`),
+      await ask(at('v1/event_auth', room.roomId, said)),
+    ];
+    for (const { status, body } of refused)
+      expect([status, JSON.stringify(body)]).toEqual([expect.closeTo(403, -1), expect.not.stringContaining('secret')]);
+    const last = await alice.say(room.roomId, 'last');
+    const missing = await hostile.ask(server, 'POST', at('v1/get_missing_events', room.roomId), {
+      latest_events: [last, said, ...Array.from({ length: 10_000 }, (_, i) => `$${i}`)],
+      earliest_events: [],
+      limit: 1_000_000_000,
+    });
+    if (missing.status === 200) expect(missing.body.events.length).toBeLessThanOrEqual(100);
+    const page = await ask(`${at('v1/backfill', room.roomId)}?v=${encodeURIComponent(last)}&limit=1000000000`);
+    expect([page.status, page.body.pdus.length <= 100]).toEqual([200, true]);
+    expect(JSON.stringify([missing.body, page.body])).not.toContain('secret');
+  });
+});
+
+it('the log holds afterwards', async () => {
+  await server.end();
+  expect(await annals(server, 'verify')).toMatchObject({ code: 0 });
+  await server.start();
+});
