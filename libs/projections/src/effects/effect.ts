@@ -26,7 +26,7 @@ export interface Effect {
   readonly ranges?: number;
   /**
    * It hands facts over to who does what follows: `run` is called for one after another in the order of the log, however many are under
-   * way, and settles once nothing of the fact can be lost. No request waits for it.
+   * way, and settles once nothing of the fact can be lost. No request waits for it. It is not divided into ranges.
    */
   readonly handsOver?: boolean;
   /**
