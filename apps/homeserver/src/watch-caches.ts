@@ -21,6 +21,7 @@ import { AnsweredTransactions } from '#federation/commands/answered-transactions
 import { Discovery } from '#federation/discovery/discovery';
 import { AskServers } from '#federation/fetching/ask-servers';
 import { Backfill } from '#federation/fetching/backfill';
+import { TypingSender } from '#federation/ephemeral/typing-sender';
 import { KeyRing } from '#federation/keys/key-ring';
 import { ServerKeyLog } from '#federation/keys/server-key-log';
 import { Peers } from '#federation/peers/peers';
@@ -90,6 +91,7 @@ export function watchCaches(
     'stays-before-invitations': of(SeenRooms),
     'sync-filters': of(SyncFilters),
     'timeline-ends': of(SharedRows),
+    'typists-told': of(TypingSender),
     'wanted-states': of(WantedStates),
   };
   const list = (): [string, CacheNumbers][] => [

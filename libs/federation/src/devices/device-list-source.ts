@@ -5,12 +5,13 @@ import { keyChangeOf } from '#devices/facts/key-changes';
 import { KEY_CHANGES } from '#devices/projections/device-lists.projector';
 import { readKeysForServer } from '#devices/queries/keys-for-servers';
 import type { RecordedFact } from '#event-store/event-store';
-import { type DeviceId, isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { type DeviceId, isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
 import { contentOf } from '#rooms/facts/pdu-fields';
 import { type PduAccepted, roomIdOfStream } from '#rooms/facts/room-facts';
+import { MEMBERSHIP_LOG } from '#rooms/projections/membership.projector';
 import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
 import {
   DEVICE_UPDATE_TYPES,
@@ -80,11 +81,19 @@ export class DeviceListSource implements EduSource {
     if (pdu['type'] !== 'm.room.member' || contentOf(pdu)['membership'] !== 'join') return [];
     if (typeof userId !== 'string' || !isUserId(userId) || !this.#isOurs(userId)) return [];
     const roomId = roomIdOfStream(fact.stream);
+    if (await this.#wasIn(roomId, userId, fact.position)) return [];
     const [here, before] = [await this.servers.of(roomId), await this.sharing.of(userId, roomId)];
     const destinations = [...here].filter((server) => !before.has(server));
     if (destinations.length === 0) return [];
     const edu = await this.#outdated(userId);
     return edu === undefined ? [] : [{ destinations, edu }];
+  }
+
+  /** Whether a user was in a room right before a fact: who has another name or picture there joins nobody. */
+  async #wasIn(roomId: RoomId, userId: UserId, position: Position): Promise<boolean> {
+    const range = { prefix: [roomId, userId], before: [roomId, userId, position], reverse: true, limit: 1 } as const;
+    const [last] = await MEMBERSHIP_LOG.scan(this.views, range);
+    return last?.value.membership === 'join';
   }
 
   /** An update that names none before it: whoever knows a list asks for it anew. */

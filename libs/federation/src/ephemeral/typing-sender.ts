@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '#config/config';
 import { Typing } from '#ephemeral/typing/typing';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
 import { type RoomId, serverNameOf, type UserId } from '#kernel/ids';
-import { LruCache } from '#kernel/lru-cache';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { Outbox } from '../sending/outbox.js';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
 
@@ -26,6 +26,11 @@ export class TypingSender implements OnModuleInit, OnModuleDestroy {
     @Inject(CONFIG) private readonly config: Pick<Config, 'serverName'>,
     @Inject(CLOCK) private readonly stopwatch: Stopwatch,
   ) {}
+
+  /** For metrics. */
+  get numbers(): CacheNumbers {
+    return this.#told.numbers;
+  }
 
   onModuleInit(): void {
     this.#stop = this.typing.onTypist((roomId, userId, types) => {
