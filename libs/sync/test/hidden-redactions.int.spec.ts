@@ -47,6 +47,10 @@ const heroes = (...names: (string | undefined)[]): object[] =>
     expect.objectContaining(names[i] === undefined ? { user_id: userId } : { user_id: userId, displayname: names[i] }),
   );
 
+interface Told {
+  readonly type: string;
+}
+
 interface Taken {
   /** Sets it, and answers the event that does. */
   set(room: string): Promise<string>;
@@ -108,10 +112,12 @@ describe('a redaction by somebody whom the reader ignores', () => {
     ];
     const client = new StableSlidingClient(alice);
     await client.next(LISTING);
+    const [rude, , , past] = events;
     const { next_batch: since } = await alice.sync();
-    for (const event of events.slice(0, 4)) await redact(room, event);
-    expect((await client.next(LISTING)).rooms).toEqual({});
+    for (const event of [rude!, past!]) await redact(room, event);
     expect(await alice.sync({ since })).not.toHaveProperty('rooms');
+    for (const event of events.slice(1, 3)) await redact(room, event);
+    expect((await client.next(LISTING)).rooms).toEqual({});
   });
 
   it.each(['name', 'canonical alias'])('tells /sync the summary of a room that has lost its %s', async (what) => {
@@ -122,7 +128,42 @@ describe('a redaction by somebody whom the reader ignores', () => {
     await redact(room, event);
     const { rooms } = await waiting;
     expect(rooms.join[room].summary).toMatchObject({ 'm.heroes': [bob.userId, carol.userId] });
-    expect([rooms.join[room].timeline.events, rooms.join[room].state.events]).toEqual([[], []]);
+    const { timeline, state } = rooms.join[room];
+    expect([timeline.events, state.events]).toEqual([[], [expect.objectContaining({ event_id: event, content: {} })]]);
+  });
+
+  it.each(['state', 'org.matrix.msc4222.state_after'])(
+    'tells in `%s` of /sync what is left of the state',
+    async (section) => {
+      const room = await sharedRoom();
+      const topic = await bob.setState(room, 'm.room.topic', { topic: 'rude' });
+      const overtaken = await bob.setState(room, 'm.room.name', { name: 'rude' });
+      const isAfter = section !== 'state' && { 'org.matrix.msc4222.use_state_after': true };
+      const { next_batch: since } = await alice.sync({ ...isAfter });
+      await bob.setState(room, 'm.room.name', { name: 'kind' });
+      for (const event of [topic, overtaken]) await redact(room, event);
+      const { rooms, next_batch: then } = await alice.sync({ ...isAfter, since });
+      const told: Told[] = rooms.join[room][section].events.filter(({ type }: Told) => type !== 'm.room.name');
+      expect(told).toEqual([expect.objectContaining({ event_id: topic, content: {} })]);
+      expect(JSON.stringify(rooms)).not.toContain('rude');
+      expect(await alice.sync({ ...isAfter, since: then })).not.toHaveProperty('rooms');
+    },
+  );
+
+  it('tells sliding sync what is left of the state that is wanted', async () => {
+    const room = await sharedRoom();
+    const topic = await bob.setState(room, 'm.room.topic', { topic: 'rude' });
+    const ask = (type: string): object => ({
+      lists: { all: { ...LISTING.lists.all, required_state: { include: [{ type }] } } },
+    });
+    const [client, other] = [new StableSlidingClient(alice, 'one'), new StableSlidingClient(alice, 'other')];
+    await client.next(ask('m.room.topic'));
+    await other.next(ask('m.room.name'));
+    await redact(room, topic);
+    const { rooms } = await client.next(ask('m.room.topic'));
+    expect(rooms[room].required_state).toEqual([expect.objectContaining({ event_id: topic, content: {} })]);
+    expect((await client.next(ask('m.room.topic'))).rooms).toEqual({});
+    expect((await other.next(ask('m.room.name'))).rooms).toEqual({});
   });
 });
 

@@ -1,4 +1,4 @@
-import type { UserId } from '#kernel/ids';
+import type { EventId, UserId } from '#kernel/ids';
 import { isAfter, type Place } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
@@ -6,7 +6,9 @@ import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
 import { findStateRowsAt, isSoAt, listStateChanges, listStateRowsAt } from '#rooms/queries/past-state';
 import { stateKeyOfRow } from '#rooms/queries/state-rows';
+import { findRowsById } from '#rooms/reading/event-rows';
 import type { RoomContext } from './room-context.js';
+import { redactedBy } from './summary-part.js';
 import type { TimelineWindow } from './timeline-window.js';
 
 /** The state events of a room that the answer has beside the timeline: of those that the filter lets through, the ones to be kept. */
@@ -24,12 +26,29 @@ export async function readStatePart(
   for (const row of await base) rows.set(stateKeyOfRow(row), row);
   if (window.isResolved) await tellResolved(views, room, window, rows);
   for (const row of besideTheTimeline(room, window, members)) rows.set(stateKeyOfRow(row), row);
+  await tellRedacted(views, room, window, rows);
   if (!room.sync.stateAfter) await forgetHiddenPast(views, room, window, rows);
   tellOwnEnd(room, window, rows);
   if (members !== undefined && !room.isFull) await addMembers(views, room, window, members, rows);
   const told = (await filterRows(filter.state, room.reader, [...rows.values()])).filter(keeps);
   if (members !== undefined) known.note(room.roomId, [...told, ...window.shown]);
   return told;
+}
+
+/** Tells again what redactions took from that the timeline does not show: the client has it as it was, and nothing else says so. */
+async function tellRedacted(
+  views: Views,
+  room: RoomContext,
+  { redactions }: TimelineWindow,
+  rows: Map<string, TimelineRow>,
+): Promise<void> {
+  const { roomId, after, isFull } = room;
+  if (isFull || after === undefined || redactions.length === 0) return;
+  for (const row of await findRowsById(views, roomId, [...redactedBy(redactions)] as EventId[])) {
+    // What came since is told as what is left of it.
+    if (row?.header.stateKey === undefined || row.header.position > after || rows.has(stateKeyOfRow(row))) continue;
+    if (await isSoAtEnd(views, room, row)) rows.set(stateKeyOfRow(row), row);
+  }
 }
 
 /**
