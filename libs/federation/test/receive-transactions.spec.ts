@@ -368,6 +368,34 @@ describe('an event that misses others', () => {
     expect(await home.workers.look(roomId, async ({ head }) => head.state.rootHash)).toBe(there.state.rootHash);
   });
 
+  it('lets others have their turn while a state is looked at that is one event over and over', async () => {
+    const server = await start();
+    const join = await there.joins();
+    for (let i = 0; i < 40; i++) await there.joins(OTHER.user(`member${i}`));
+    const last = await there.says('last');
+    peers.otherwise.set('get_missing_events', async () => {
+      throw new PeerRefused(403, {});
+    });
+    let turns = 0;
+    let isAsked = false;
+    const count = (): void => {
+      turns++;
+      if (isAsked) setImmediate(count);
+    };
+    peers.otherwise.set('state', async () => {
+      isAsked = true;
+      setImmediate(count);
+      return { pdus: Array.from({ length: 20_000 }, () => JSON.parse(join.text) as JsonObject), auth_chain: [] };
+    });
+    peers.otherwise.set('event', async () => {
+      isAsked = false;
+      throw new PeerRefused(404, {});
+    });
+    await server.receive(OTHER.name, '1', [last.text]);
+    await vi.waitFor(() => expect(peers.count('event')).toBeGreaterThan(0), { timeout: 30_000 });
+    expect(turns).toBeGreaterThanOrEqual(200);
+  });
+
   it('stands on a state without what nobody has of it, or is not signed as it must be', async () => {
     const server = await start();
     await there.joins();

@@ -22,6 +22,12 @@ interface StateIds {
   readonly authChain: readonly EventId[];
 }
 
+/** An event as it was told, and how deep it says it is. */
+interface ToldEvent {
+  readonly event: Uint8Array | Pdu;
+  readonly depth: number;
+}
+
 /** A room of 80,000 members has as many; and an auth chain that is longer. */
 const MOST_IDS = 500_000;
 const IDS_BYTES = 48 * 1024 * 1024;
@@ -154,40 +160,50 @@ export class FetchState {
   ): Promise<boolean> {
     const byId = await this.#listNew(errand, version, events);
     // Only an order to begin with: it is what their server says.
-    let left = [...byId.values()].toSorted((a, b) => depthOf(a) - depthOf(b));
+    let left = [...byId.values()].toSorted((a, b) => a.depth - b.depth);
     for (let pass = 0; pass < MOST_PASSES && left.length > 0 && !errand.signal.aborted; pass++) {
       const missing: EventId[] = [];
       for (let at = 0; at < left.length; at += RECEIVED_AT_ONCE) {
-        missing.push(...(await this.receive.outliers(errand, server, left.slice(at, at + RECEIVED_AT_ONCE))));
+        const some = left.slice(at, at + RECEIVED_AT_ONCE).map(({ event }) => pduOf(event));
+        const pdus = some.filter((pdu) => pdu !== undefined);
+        missing.push(...(await this.receive.outliers(errand, server, pdus)));
       }
       if (missing.length === left.length) break;
-      left = missing.map((id) => byId.get(id)).filter((pdu) => pdu !== undefined);
+      left = missing.map((id) => byId.get(id)).filter((one) => one !== undefined);
     }
     return byId.size > 0;
   }
 
-  /** Those that are not here. PERF: of a large state most are; they are let go at once, and others have their turn in between. */
+  /**
+   * Those that are not here. PERF: of a large state most are, and are let go at once; the others stay bytes until they are received.
+   * Others have their turn in between, also where it is one event over and over, or none that can be read.
+   */
   async #listNew(
     { roomId }: Errand,
     version: RoomVersion,
     events: Iterable<Uint8Array | Pdu>,
-  ): Promise<ReadonlyMap<EventId, Pdu>> {
-    const found = new Map<EventId, Pdu>();
-    let some = new Map<EventId, Pdu>();
+  ): Promise<ReadonlyMap<EventId, ToldEvent>> {
+    const found = new Map<EventId, ToldEvent>();
+    let some = new Map<EventId, ToldEvent>();
+    let parsed = 0;
     const look = async (): Promise<void> => {
       for (const id of await this.received.listUnknown(roomId, some.keys())) found.set(id, some.get(id)!);
       some = new Map();
       await nextTurn();
     };
     for (const event of events) {
-      const pdu = event instanceof Uint8Array ? parsePdu(event) : event;
+      const pdu = pduOf(event);
       const id = pdu === undefined ? undefined : idOf(pdu, version);
-      if (pdu !== undefined && id !== undefined) some.set(id, pdu);
-      if (some.size >= PARSED_AT_ONCE) await look();
+      if (pdu !== undefined && id !== undefined) some.set(id, { event, depth: depthOf(pdu) });
+      if (++parsed % PARSED_AT_ONCE === 0) await look();
     }
     await look();
     return found;
   }
+}
+
+function pduOf(event: Uint8Array | Pdu): Pdu | undefined {
+  return event instanceof Uint8Array ? parsePdu(event) : event;
 }
 
 function idsAsked(roomId: RoomId, eventId: EventId): Question<StateIds> {
