@@ -31,9 +31,9 @@ export class Shared {
   constructor(private readonly peer: Peer) {}
 
   async start(): Promise<void> {
-    const other = this.peer.start(this.#authority);
+    // One after the other: what was started is ended also where the next does not start.
+    this.#other = await this.peer.start(this.#authority);
     this.#ours = await FederatingAnnals.begin(this.#authority);
-    this.#other = await other;
     this.#alice = await Member.at(this.#ours, 'alice');
     this.#bob = await Member.at(this.#other, 'bob');
   }
