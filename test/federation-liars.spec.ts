@@ -320,6 +320,25 @@ describe('what another server asks for', () => {
   });
 });
 
+describe('a server that is at a private address', () => {
+  it('is not connected to where the operator does not allow that', async () => {
+    const strict = await FederatingAnnals.begin(authority, {
+      ...WITHOUT_PRESENCE,
+      ANNALS_FEDERATION_ALLOW_PRIVATE: 'false',
+    });
+    try {
+      const other = await another();
+      const carol = await Member.at(strict, 'carol');
+      const path = `/join/${encodeURIComponent(`!room:${other.name}`)}?via=${other.name}&server_name=${other.name}`;
+      expect((await carol.request('POST', path, {})).status).toBe(502);
+      expect((await other.send(strict, [])).status).toBe(401);
+      expect(other.calls).toEqual([]);
+    } finally {
+      await strict.remove();
+    }
+  });
+});
+
 it('the log holds afterwards', async () => {
   await server.end();
   expect(await annals(server, 'verify')).toMatchObject({ code: 0 });
