@@ -50,6 +50,12 @@ describe('the member event that another server makes for a user here', () => {
     });
   });
 
+  it('says of nobody that they vouch for it because the user says so', () => {
+    const content = { ...WANTED.content, join_authorised_via_users_server: '@admin:ours.example' };
+    const made = completeMember(TEMPLATE, { ...WANTED, content }, V11, OURS, 5);
+    expect(made['content']).toEqual(WANTED.content);
+  });
+
   it('is not signed where somebody of this server is to vouch for it, for whom the signature would do', () => {
     const content = { membership: 'join', join_authorised_via_users_server: '@admin:ours.example' };
     expect(() => completeMember({ ...TEMPLATE, content }, WANTED, V11, OURS, 5)).toThrow(PeerUnavailable);

@@ -95,9 +95,11 @@ export function completeMember(
     throw new PeerUnavailable('It names nobody who may vouch for the join');
   }
   const { depth, prev_events, auth_events } = template;
+  // By the word of the user somebody of ours would vouch for them, who signs for all of ours.
+  const { join_authorised_via_users_server: _, ...own } = content;
   return {
     auth_events,
-    content: authoriser === undefined ? content : { ...content, join_authorised_via_users_server: authoriser },
+    content: authoriser === undefined ? own : { ...own, join_authorised_via_users_server: authoriser },
     depth,
     origin: ours,
     origin_server_ts: now,

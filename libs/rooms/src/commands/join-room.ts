@@ -105,8 +105,8 @@ export class JoinRoomHandler implements ICommandHandler<JoinRoom> {
   }
 }
 
-/** What the user may say about the join (`authorisedJoin` sees to what the server vouches for). */
+/** What the user may say about the join: nothing of who vouches for it, which servers sign (`authorisedJoin`). */
 function ownWords(content: JsonObject): JsonObject {
-  const { membership: _, third_party_signed: __, ...rest } = content;
+  const { membership: _, third_party_signed: __, join_authorised_via_users_server: ___, ...rest } = content;
   return rest;
 }
