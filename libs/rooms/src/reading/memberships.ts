@@ -1,7 +1,7 @@
 import type { RoomId, UserId } from '#kernel/ids';
 import { type Position, START } from '#kernel/position';
 import type { Views } from '#projections/views';
-import { listStandings, type Standing } from './standing.js';
+import { listStandings, membershipInRoom, type Standing } from './standing.js';
 
 /** How many changes of a membership are read at once. Few people have more in one room. */
 const PAGE = 50;
@@ -48,13 +48,13 @@ export class Memberships {
   /** What the reader was just after a position: `leave` before there was anything. */
   at(position: Position): string {
     // PERF: asked of every event that is shown, and nearly always about what holds now.
-    for (const { since, membership } of this.#standings) if (since <= position) return membership;
+    for (const standing of this.#standings) if (standing.since <= position) return membershipInRoom(standing);
     return NEVER.membership;
   }
 
   /** What the reader was just before a position. */
   before(position: Position): string {
-    return (this.#standings.find(({ since }) => since < position) ?? NEVER).membership;
+    return membershipInRoom(this.#standings.find(({ since }) => since < position) ?? NEVER);
   }
 
   /** Whether the reader was in the room just after a position or at any time later. */

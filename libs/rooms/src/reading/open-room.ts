@@ -6,6 +6,7 @@ import { ROOMS } from '../projections/room-summary.projector.js';
 import { findMembership } from './find-membership.js';
 import type { Reader } from './reader.js';
 import { findRoomReader, type RoomReader } from './room-reader.js';
+import { membershipInRoom } from './standing.js';
 
 /** What somebody wants to read of a room: single events, each for itself, or what the room is as a whole. */
 type Wish = 'events' | 'state';
@@ -33,8 +34,9 @@ export async function letIn(room: RoomReader, wish: Wish = 'state'): Promise<Ope
   if (room.isIn) return { room, until: undefined };
   const visibility = (await ROOMS.get(room.views, [room.roomId]))?.history_visibility;
   if (visibility === 'world_readable') return { room, until: undefined };
-  const isInvited = wish === 'events' && visibility === 'invited' && room.membership === 'invite';
-  if (isInvited) return { room, until: undefined };
+  const mayInvitedRead = wish === 'events' && visibility === 'invited';
+  if (mayInvitedRead && room.now !== undefined && membershipInRoom(room.now) === 'invite')
+    return { room, until: undefined };
   return room.wasIn ? { room, until: room.left } : undefined;
 }
 

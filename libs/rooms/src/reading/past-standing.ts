@@ -6,7 +6,7 @@ import type { GraphState } from '../graph/room-graph.js';
 import { type RowHeader, rowHeaderOf } from '../projections/timeline-row.js';
 import { TIMELINE } from '../projections/timeline-collections.js';
 import { findLastRow, findPlaces, readRowsAt } from './event-rows.js';
-import { findNextJoin, listStandings, type Standing } from './standing.js';
+import { findNextJoin, listStandings, membershipInRoom, type Standing } from './standing.js';
 
 /** What a reader was at an event of which the log does not tell it. */
 export interface PastStanding {
@@ -106,6 +106,7 @@ async function asTheLogTells(
   const [last, other] = await listStandings(views, roomId, userId, { upTo: position, limit: 2 });
   const isFound = then.isFound === true || last?.membership === 'join';
   if (membership === undefined || stateKey !== userId) return { ...then, before: then.membership, isFound };
-  const before = (last?.since === position ? other : last)?.membership ?? 'leave';
+  const standing = last?.since === position ? other : last;
+  const before = standing === undefined ? 'leave' : membershipInRoom(standing);
   return { ...then, membership, before, isFound };
 }

@@ -11,6 +11,13 @@ export interface Standing {
   readonly since: Position;
   /** Where the last stay before it ended: the first change to anything else after a join. START where there was none. */
   readonly left: Position;
+  /** It was told of the room while that was not here. Anybody can tell so: see `membershipInRoom`. */
+  readonly isElsewhere?: true;
+}
+
+/** What the room itself makes of a user, by which they may read it: it knows nothing of what was told while it was not here. */
+export function membershipInRoom({ membership, isElsewhere }: Standing): string {
+  return isElsewhere === true ? 'leave' : membership;
 }
 
 /**
@@ -73,6 +80,6 @@ const PAGE = 100;
 
 type Change = Entry<readonly [RoomId, UserId, Position], MembershipLogRow>;
 
-function standingOf({ key: [, , since], value: { membership, left = START } }: Change): Standing {
-  return { membership, since, left };
+function standingOf({ key: [, , since], value: { membership, left = START, elsewhere } }: Change): Standing {
+  return elsewhere === true ? { membership, since, left, isElsewhere: true } : { membership, since, left };
 }
