@@ -66,7 +66,7 @@ export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
     if (knock === undefined) return false;
     const { eventId, server, pdu, version } = knock;
     const told = { room_id: roomId, room_version: version.id, membership: 'knock', event_id: eventId } as const;
-    const state = readStrippedState(knock.roomState, { roomId, version });
+    const state = readStrippedState(knock.roomState, { roomId, version }, userId);
     await this.elsewhere.tell(userId, { ...told, origin: server, pdu, state }, contextOf(requester));
     return true;
   }

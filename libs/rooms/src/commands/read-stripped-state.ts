@@ -1,4 +1,4 @@
-import { isUserId, type RoomId } from '#kernel/ids';
+import { isUserId, type RoomId, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { parseRoomEvent } from '#protocol/parse-room-event';
@@ -10,7 +10,8 @@ const MOST_BYTES = 128 * 1024;
 
 /**
  * Reads what another server tells of a room that is not here, of which a user may know: whole events (MSC4311), or what clients are
- * shown of them. Client-server API, "Stripped state". What is neither is left out; a whole create event of another room is refused with
+ * shown of them. Client-server API, "Stripped state". What is neither is left out, and what says who invited the user, or what else they
+ * are in the room: that is told by the signed event alone, and somebody else might be named; a whole create event of another room is refused with
  * M_INVALID_PARAM, where the room's version tells (12 and later).
  * NOTSPEC: signatures of these events are not looked at, nor is an invitation to a room of version 12 refused that comes without the whole
  * create event: servers in use send what is left of it.
@@ -18,6 +19,7 @@ const MOST_BYTES = 128 * 1024;
 export function readStrippedState(
   told: readonly JsonValue[],
   room: { readonly roomId: RoomId; readonly version: RoomVersion },
+  userId: UserId,
 ): JsonObject[] {
   const state: JsonObject[] = [];
   let bytes = 0;
@@ -26,6 +28,7 @@ export function readStrippedState(
     const { type, state_key: stateKey, sender, content, origin_server_ts: sentAt } = event;
     const isEvent = typeof type === 'string' && typeof stateKey === 'string' && typeof sender === 'string';
     if (!isEvent || !isUserId(sender) || !isJsonObject(content)) continue;
+    if (type === 'm.room.member' && stateKey === userId) continue;
     const isCreate = type === 'm.room.create' && stateKey === '';
     if (isCreate) checkIsOfRoom(event, room);
     const stripped = { content, sender, state_key: stateKey, type };

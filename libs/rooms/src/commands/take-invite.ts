@@ -69,7 +69,7 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
       await lookFor(this.workers, roomId, origin, (turn) => checkAcl(turn, origin));
       return { pdu: signed };
     }
-    const state = readStrippedState(command.roomState, { roomId, version });
+    const state = readStrippedState(command.roomState, { roomId, version }, invited);
     await this.#tell(invited, event, signed, state, command);
     return { pdu: signed };
   }
