@@ -17,7 +17,8 @@ export interface RoomHere {
 /** Which rooms this server is in, as other servers send to them. */
 @Injectable()
 export class RoomsHere {
-  readonly #expected = new Map<RoomId, RoomVersion>();
+  /** By each join of them that is under way. */
+  readonly #expected = new Map<RoomId, readonly RoomVersion[]>();
   readonly #listeners = new Set<(roomId: RoomId) => void>();
 
   constructor(
@@ -30,7 +31,7 @@ export class RoomsHere {
   async find(roomId: RoomId): Promise<RoomHere | undefined> {
     const row = await ROOMS.get(this.views, [roomId]);
     const version = row && findRoomVersion(row.version);
-    const expected = this.#expected.get(roomId);
+    const expected = this.#expected.get(roomId)?.at(-1);
     if (version !== undefined) {
       if (await this.own.hasAny(roomId)) return { version, standing: 'in' };
       return { version, standing: expected === undefined ? 'left' : 'coming' };
@@ -44,11 +45,14 @@ export class RoomsHere {
    * the join, before it is known here that it has succeeded.
    */
   async expect<T>(roomId: RoomId, version: RoomVersion, task: () => Promise<T>): Promise<T> {
-    this.#expected.set(roomId, version);
+    this.#expected.set(roomId, [...(this.#expected.get(roomId) ?? []), version]);
     try {
       return await task();
     } finally {
-      this.#expected.delete(roomId);
+      const others = [...(this.#expected.get(roomId) ?? [])];
+      others.splice(others.indexOf(version), 1);
+      if (others.length === 0) this.#expected.delete(roomId);
+      else this.#expected.set(roomId, others);
       for (const listener of this.#listeners) listener(roomId);
     }
   }
