@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { PeerUnavailable } from '#kernel/peer-errors';
+import type { Steps } from '#kernel/steps';
 import { inTurns } from '#projections/turn';
 import { parseJson } from '#protocol/canonical-json/parse-json';
 import { FIRST_ROOM_VERSION } from '#protocol/room-versions/room-versions';
@@ -31,10 +32,14 @@ export async function readJoinAnswer(bytes: Uint8Array): Promise<JoinAnswer> {
   return { state: listOf('state'), authChain: listOf('auth_chain'), event: given };
 }
 
-/** The event with which the room begins. Throws PeerUnavailable where there is none, or where it begins a room of another version. */
-export function findCreateEvent({ state, authChain }: JoinAnswer, version: RoomVersion): Uint8Array {
+/**
+ * The event with which the room begins. In steps: any of them may look like it. Throws PeerUnavailable where there is none, or where
+ * it begins a room of another version.
+ */
+export function* findCreateEvent({ state, authChain }: JoinAnswer, version: RoomVersion): Steps<Uint8Array> {
   for (const list of [state, authChain]) {
     for (const bytes of list) {
+      yield;
       if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(CREATE) < 0) continue;
       const event = parseEvent(bytes);
       if (event?.['type'] !== CREATE || event['state_key'] !== '') continue;

@@ -49,7 +49,7 @@ export class RoomBringing {
    */
   async bring(letIn: LetIn): Promise<Position | undefined> {
     const { server, roomId, version, answer } = letIn;
-    const create = findCreateEvent(answer, version);
+    const create = await inTurns(findCreateEvent(answer, version));
     await this.keys.fetch(await inTurns(signingKeysOf(eventsOf(answer))));
     const join = withSignaturesOf(letIn.pdu, answer.event);
     const told = { create, authChain: answer.authChain, state: answer.state, join };

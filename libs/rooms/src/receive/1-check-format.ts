@@ -16,6 +16,8 @@ export interface WellFormed {
 
 /** NOTSPEC: white space and escapes may make the bytes more than the canonical ones that are limited, but not without end. */
 const MAX_RAW_BYTES = 8 * 65_536;
+/** A value takes a byte at least, and mostly another. */
+const MAX_VALUES = 65_536;
 
 /**
  * Step 1: a valid event of this room and its version, by its bytes or as parsed by `parseJson` in its lenient form. Room
@@ -38,7 +40,8 @@ function parsePdu(input: Uint8Array | string, version: RoomVersion): Pdu {
   if (input.length > MAX_RAW_BYTES) throw new MatrixError('M_TOO_LARGE');
   // Lenient for the numbers in `unsigned`: those in what is signed are checked as it is written anew.
   // NOTSPEC: what nests deeper than `parseJson` bears is dropped. Users here cannot send such (json-text.ts in http).
-  const pdu = parseJson(input, { lenient: true, plainIntegers: version.strictCanonicalJson });
+  const plainIntegers = version.strictCanonicalJson;
+  const pdu = parseJson(input, { lenient: true, plainIntegers, maxValues: MAX_VALUES });
   if (!isJsonObject(pdu)) throw new MatrixError('M_BAD_JSON', 'The event is no object');
   return pdu;
 }

@@ -45,6 +45,11 @@ describe.each(ROOM_VERSIONS)('a PDU of room version $id', (of) => {
     if (prepared.kind === 'prepared') expect(prepared.pduText).not.toContain('unsigned');
   });
 
+  it('of more values than can be in an event is dropped before anything is made of it', async () => {
+    const text = JSON.stringify({ ...message(of), unsigned: { a: Array.from({ length: 70_000 }, () => ({})) } });
+    expect(await prepare(of, text)).toMatchObject({ kind: 'dropped', reason: 'Too many values', wantedKeys: [] });
+  });
+
   it('of another room is dropped', async () => {
     const other = A.make(of, '!other:a.example' as never, { type: 'x', sender: ALICE, prev: [], auth: [] });
     expect(await prepare(of, other.text)).toMatchObject({ kind: 'dropped', wantedKeys: [] });
