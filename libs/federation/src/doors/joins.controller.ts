@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Param, Put, Query, StreamableFile } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Put, Query, type StreamableFile } from '@nestjs/common';
 import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { queryBoolean, type Query as QueryOf } from '#http/query';
@@ -6,9 +6,13 @@ import { MakeMembership } from '#rooms/commands/make-membership';
 import { TakeMembership } from '#rooms/commands/take-membership';
 import { JoinTelling } from '../joining/join-telling.js';
 import { MemberHandshakes } from '../joining/member-handshakes.js';
+import { LargeAnswers } from '../serving/large-answers.js';
 import { FromServer, Origin, ServerContent } from './from-server.js';
 import { parsePeersUser } from './parse-peers-user.js';
 import { readVersions } from './read-versions.js';
+
+/** NOTSPEC: of one server so many users come in at a time; the next is to ask again. A room told to who reads slowly is in memory as long. */
+const MOST_AT_ONCE = 10;
 
 /** Joins of users of other servers: server-server API, "Joining Rooms". */
 @FromServer()
@@ -17,6 +21,7 @@ export class JoinsController {
   constructor(
     private readonly handshakes: MemberHandshakes,
     private readonly telling: JoinTelling,
+    private readonly large: LargeAnswers,
   ) {}
 
   @Get('v1/make_join/:roomId/:userId')
@@ -58,9 +63,13 @@ export class JoinsController {
     return this.#take(new TakeMembership(origin, parseRoomId(room), parseEventId(event), 'join', pdu), { isV1: true });
   }
 
-  async #take(join: TakeMembership, as: { isV1?: boolean; omitsMembers?: boolean }): Promise<StreamableFile> {
+  /** Nothing is taken of who is told enough already. */
+  #take(join: TakeMembership, as: { isV1?: boolean; omitsMembers?: boolean }): Promise<StreamableFile> {
+    return this.large.send(join.origin, this.#tell(join, as), MOST_AT_ONCE);
+  }
+
+  async *#tell(join: TakeMembership, as: { isV1?: boolean; omitsMembers?: boolean }): AsyncGenerator<string, void> {
     const taken = await this.handshakes.take(join);
-    const answer = await this.telling.tell(join.roomId, join.eventId, taken, as);
-    return new StreamableFile(answer, { type: 'application/json' });
+    yield* await this.telling.tell(join.roomId, join.eventId, taken, as);
   }
 }

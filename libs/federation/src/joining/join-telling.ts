@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
@@ -11,7 +10,7 @@ import type { TakenMembership } from '#rooms/commands/take-membership';
 import { StateTelling } from '#rooms/queries/tell-state';
 import { readSummary } from '#sync/parts/summary-part';
 import { ServersInRooms } from '../sending/servers-in-rooms.js';
-import { inChunks, inOrder, listText, pduText } from '../serving/json-texts.js';
+import { inOrder, listText, pduText } from '../serving/json-texts.js';
 
 /** What who joins is told of the room: as large as the room, so it is written as it is read. */
 @Injectable()
@@ -32,7 +31,7 @@ export class JoinTelling {
     eventId: EventId,
     { version, pdu, position }: TakenMembership,
     { isV1 = false, omitsMembers = false } = {},
-  ): Promise<Readable> {
+  ): Promise<AsyncGenerator<string, void>> {
     const telling = await StateTelling.before({ views: this.views, store: this.store }, roomId, eventId, position);
     telling.authorise(parseRoomEvent(pdu, version, roomId));
     const event = canonicalJson(pdu, { lenient: !version.strictCanonicalJson });
@@ -41,7 +40,7 @@ export class JoinTelling {
     const head = `${origin},"members_omitted":${omitsMembers},"servers_in_room":${servers}`;
     const told = omitsMembers ? new Set<string>(await this.#heroes(roomId, pdu['sender'] as UserId)) : undefined;
     const answer = textOf(head, telling, told);
-    return Readable.from(inChunks(isV1 ? inOrder(['[200,', answer, ']']) : answer), { objectMode: false });
+    return isV1 ? inOrder(['[200,', answer, ']']) : answer;
   }
 
   /** Those by whom a room is called that has no name. */

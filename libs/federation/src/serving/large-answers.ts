@@ -4,7 +4,7 @@ import type { ServerName } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
 import { inChunks } from './json-texts.js';
 
-/** How many answers of this kind a server gets at a time. */
+/** How many answers of this kind a server gets at a time, unless told. */
 const MOST_AT_ONCE = 3;
 const PAUSE_MS = 2_000;
 
@@ -17,9 +17,9 @@ export class LargeAnswers {
    * Sends JSON text as it comes, once its first piece is there: what it throws before that is answered as every refusal; after that the
    * connection ends. Throws M_LIMIT_EXCEEDED where the server gets enough of them already.
    */
-  async send(server: ServerName, texts: AsyncIterable<string>): Promise<StreamableFile> {
+  async send(server: ServerName, texts: AsyncIterable<string>, most = MOST_AT_ONCE): Promise<StreamableFile> {
     const running = this.#running.get(server) ?? 0;
-    if (running >= MOST_AT_ONCE) {
+    if (running >= most) {
       throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: PAUSE_MS } });
     }
     this.#running.set(server, running + 1);
