@@ -7,6 +7,7 @@ import { pathOf } from '../peers/path-of.js';
 import { Peers } from '../peers/peers.js';
 import { askInTurn } from './ask-in-turn.js';
 import { type JoinAnswer, readJoinAnswer } from './join-answer.js';
+import { type BeforeMore, LargeJoins } from './large-joins.js';
 import { MemberEvents } from './member-events.js';
 import { orV1 } from './or-v1.js';
 import { RoomBringing } from './room-bringing.js';
@@ -20,6 +21,8 @@ const TIMEOUT_MS = 180_000;
 /** Joins of users here through servers that are in the room: server-server API, "Joining Rooms". */
 @Injectable()
 export class RemoteJoins {
+  readonly #large = new LargeJoins();
+
   constructor(
     private readonly peers: Peers,
     private readonly members: MemberEvents,
@@ -38,20 +41,22 @@ export class RemoteJoins {
   async #joinThrough(server: ServerName, { requester, roomId, content }: RemoteMembership) {
     const { version, sealed } = await this.members.make(server, 'join', { ...requester, roomId, content });
     const { eventId, pdu } = sealed;
-    return this.here.expect(roomId, version, async () => {
-      const answer = await this.#send(server, { roomId, eventId }, pdu);
+    const bring = async (beforeMore: BeforeMore) => {
+      const answer = await this.#send(server, { roomId, eventId }, pdu, beforeMore);
       return this.rooms.bring({ server, roomId, version, eventId, pdu, answer });
-    });
+    };
+    return this.here.expect(roomId, version, () => this.#large.run(bring));
   }
 
   async #send(
     server: ServerName,
     event: { roomId: string; eventId: string },
     content: JsonObject,
+    beforeMore: BeforeMore,
   ): Promise<JoinAnswer> {
     const send = (v: 'v1' | 'v2'): Promise<Uint8Array> => {
       const path = pathOf(`/_matrix/federation/${v}/send_join/:roomId/:eventId`, event);
-      const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_BYTES, insists: true };
+      const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_BYTES, beforeMore, insists: true };
       return this.peers.askBytes(server, { method: 'PUT', path, content, ...bounds });
     };
     return readJoinAnswer(

@@ -29,6 +29,8 @@ export interface PeerRequest {
   readonly timeoutMs?: number;
   /** The most bytes of the answer; 1 MB unless told. */
   readonly maxBytes?: number;
+  /** Awaited before more of the answer is read, with the bytes that were: for large ones, of which there must not be too many at once. */
+  readonly beforeMore?: (bytes: number) => Promise<void>;
   /** The most values of an answer that `ask` reads; 300,000 unless told. */
   readonly maxValues?: number;
   readonly signal?: AbortSignal;
@@ -174,7 +176,7 @@ export class Peers {
     request: PeerRequest & { readonly timeoutMs: number },
     askedAt: number,
   ): Promise<OutgoingAnswer> {
-    const { method, path, content, contentText, timeoutMs, maxBytes = MAX_BYTES, signal } = request;
+    const { method, path, content, contentText, timeoutMs, maxBytes = MAX_BYTES, beforeMore, signal } = request;
     const origin = this.config.serverName;
     const { authorization, body } = signRequest(
       { method, uri: path, origin, destination, content },
@@ -189,7 +191,8 @@ export class Peers {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
     try {
-      return await this.outgoing.send(place, { method, path, headers, body, withinMs: timeoutMs, maxBytes, signal });
+      const bounds = { withinMs: timeoutMs, maxBytes, beforeMore, signal };
+      return await this.outgoing.send(place, { method, path, headers, body, ...bounds });
     } catch (error) {
       if (!(error instanceof OutgoingFailure)) throw error;
       // Who began to answer is there: it is this answer that cannot be had. And whoever waits for less proves nothing.

@@ -13,6 +13,8 @@ export interface OutgoingRequest {
   readonly withinMs: number;
   /** The most bytes of an answer, unpacked. */
   readonly maxBytes: number;
+  /** Awaited before more of an answer is read, with the bytes that were. */
+  readonly beforeMore?: (bytes: number) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ export class Outgoing {
       const answer = await this.#dispatch(place, request, ending.signal);
       hasBegun = true;
       const encoding = textOf(answer.headers['content-encoding']);
-      const body = await readBounded(answer.body, encoding, request.maxBytes);
+      const body = await readBounded(answer.body, encoding, request.maxBytes, request.beforeMore);
       return { status: answer.statusCode, headers: answer.headers, body };
     } catch (error) {
       signal?.throwIfAborted();

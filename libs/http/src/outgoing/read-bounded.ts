@@ -11,10 +11,15 @@ export class UnreadableAnswer extends Error {
 }
 
 /**
- * All of a body, unpacked where it comes packed by gzip, and at most `maxBytes` of that: no more is ever held or unpacked. Throws
- * UnreadableAnswer, or what the stream ends with; the stream is destroyed then.
+ * All of a body, unpacked where it comes packed by gzip, and at most `maxBytes` of that: no more is ever held or unpacked. `beforeMore` is
+ * awaited before more is read, with the bytes that were. Throws UnreadableAnswer, or what the stream ends with; the stream is destroyed then.
  */
-export async function readBounded(body: Readable, encoding: string | undefined, maxBytes: number): Promise<Buffer> {
+export async function readBounded(
+  body: Readable,
+  encoding: string | undefined,
+  maxBytes: number,
+  beforeMore?: (bytes: number) => Promise<void>,
+): Promise<Buffer> {
   const packing = encoding?.trim().toLowerCase() || 'identity';
   const isPacked = packing === 'gzip' || packing === 'x-gzip';
   if (!isPacked && packing !== 'identity') {
@@ -29,6 +34,7 @@ export async function readBounded(body: Readable, encoding: string | undefined, 
       bytes += piece.length;
       if (bytes > maxBytes) throw (refusal = new UnreadableAnswer(`more than ${maxBytes} bytes`));
       pieces.push(piece);
+      if (beforeMore !== undefined) await beforeMore(bytes);
     }
   };
   try {
