@@ -11,6 +11,7 @@ import { FakePeer, PEER_AUTHORITY, type PeerRoute } from '#testing/fake-peer';
 import { TEST_AUTHOR } from '#testing/local-room';
 import type { ForeignPdu } from '#testing/receiving/foreign-server';
 import { joinFromPeer } from '#testing/receiving/join-from-peer';
+import { makeOn } from '#testing/receiving/make-on';
 import { keysKnownTo } from '#testing/receiving/memory-room';
 import type { RoomElsewhere } from '#testing/receiving/room-elsewhere';
 import { TellingServer } from '#testing/receiving/telling-server';
@@ -102,6 +103,22 @@ describe('what another server sends', () => {
     expect(body).toEqual({ pdus: Object.fromEntries(said.map(({ event }) => [event.eventId, {}])) });
     const numbers = async () => (await bodiesSeen(50)).map((text) => parseInt(String(text), 10));
     await expect.poll(numbers, { timeout: 10_000 }).toEqual(Array.from({ length: 50 }, (_, i) => 49 - i));
+  });
+
+  it('harms no other event by one that nests as deep as some servers let their users write', async () => {
+    const nested = (levels: number): JsonValue => (levels === 0 ? 1 : [nested(levels - 1)]);
+    const sender = peer.server.user('bob');
+    const deep = await makeOn(there, peer.server, { type: 'm.x', sender, content: { deep: nested(900) } });
+    const said = await there.says('beside a deep one');
+    const content = { origin: peer.name, origin_server_ts: 1, pdus: [deep.event.pdu, parsed(said.text)] };
+    const path = `/_matrix/federation/v1/send/${count++}`;
+    const { status, body } = await peer.ask(server.origin, { destination: DESTINATION, method: 'PUT', path, content });
+    expect(status).toBe(200);
+    expect(body['pdus']).toEqual({
+      [deep.event.eventId]: { error: expect.any(String) },
+      [said.event.eventId]: {},
+    });
+    await expect.poll(() => bodiesSeen(5)).toContain('beside a deep one');
   });
 
   it('is refused where it is more than that', async () => {

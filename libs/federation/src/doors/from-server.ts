@@ -4,6 +4,7 @@ import {
   createParamDecorator,
   type ExecutionContext,
   Injectable,
+  SetMetadata,
   UseGuards,
 } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -22,6 +23,9 @@ declare module 'fastify' {
 
 /** Events may nest as deep as everywhere; in a request they lie a few levels deep. */
 const MAX_DEPTH = 110;
+/** As deep as other servers can write, some of which let their users nest what they like. */
+const MAX_DEPTH_OF_PARTS = 1_000;
+const NESTS_DEEPLY = Symbol('annals.NestsDeeply');
 /** A transaction of 50 events and 100 EDUs has some thousands. */
 const MAX_VALUES = 300_000;
 
@@ -37,7 +41,9 @@ export class ServerGuard implements CanActivate {
     const { method, url: uri, ip: from } = request;
     const authorization = headersOf(request, 'authorization');
     let content: JsonObject | undefined;
-    const read = (): JsonObject | undefined => (content = readContent(request));
+    const nestsDeeply = Reflect.getMetadata(NESTS_DEEPLY, context.getHandler()) === true;
+    const maxDepth = nestsDeeply ? MAX_DEPTH_OF_PARTS : MAX_DEPTH;
+    const read = (): JsonObject | undefined => (content = readContent(request, maxDepth));
     const origin = await this.authenticate.originOf({ method, uri, authorization, from, readContent: read });
     request.peer = { origin, content };
     return true;
@@ -50,11 +56,19 @@ function headersOf({ raw: { rawHeaders } }: FastifyRequest, name: string): strin
 }
 
 /** Numbers keep their spelling: the signature is over it, and events are. */
-function readContent({ body }: FastifyRequest): JsonObject | undefined {
+function readContent({ body }: FastifyRequest, maxDepth: number): JsonObject | undefined {
   if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
-  const content = parseJson(body, { lenient: true, maxDepth: MAX_DEPTH, maxValues: MAX_VALUES });
+  const content = parseJson(body, { lenient: true, maxDepth, maxValues: MAX_VALUES });
   if (!isJsonObject(content)) throw new MatrixError('M_BAD_JSON', 'The request body is not a JSON object');
   return content;
+}
+
+/**
+ * The body of a route has many parts, of which one that nests too deeply is refused by itself, by who takes it: else one event of one user
+ * would keep their server from telling us anything.
+ */
+export function PartsMayNestDeeply(): MethodDecorator {
+  return SetMetadata(NESTS_DEEPLY, true);
 }
 
 /** Only for other servers, by their signature: else 401 M_UNAUTHORIZED. */

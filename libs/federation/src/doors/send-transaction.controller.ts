@@ -5,7 +5,7 @@ import type { ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { ReceiveTransaction } from '../commands/receive-transaction.js';
 import type { PduResults } from '../facts/origin-facts.js';
-import { FromServer, Origin, ServerContent } from './from-server.js';
+import { FromServer, Origin, PartsMayNestDeeply, ServerContent } from './from-server.js';
 
 /** 50 events and 100 EDUs, each as large as it may be: it is read before it is known who sent it. */
 const MOST_BYTES = 10 * 1024 * 1024;
@@ -18,6 +18,7 @@ export class SendTransactionController {
 
   @Put('v1/send/:txnId')
   @BodyLimit(MOST_BYTES)
+  @PartsMayNestDeeply()
   async send(
     @Origin() origin: ServerName,
     @Param('txnId') txnId: string,

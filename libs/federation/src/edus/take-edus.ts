@@ -3,6 +3,8 @@ import type { ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { messageOf } from '#kernel/message-of';
 import { LOGGER, type Logger } from '#observability/logger';
+import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
+import { MAX_DEPTH } from '#protocol/canonical-json/parse-json';
 import { ServerAcls } from '../acl/server-acls.js';
 import { isOutage } from '../is-outage.js';
 import { EDU_HANDLERS, type EduHandler } from './edu-handlers.js';
@@ -30,7 +32,7 @@ export class TakeEdus {
 
   async #takeOne(origin: ServerName, { edu_type: type, content }: JsonObject): Promise<void> {
     const handler = typeof type === 'string' ? this.#handlers.get(type) : undefined;
-    if (handler === undefined || !isJsonObject(content)) return;
+    if (handler === undefined || !isJsonObject(content) || nestsDeeper(content, MAX_DEPTH)) return;
     try {
       const allowed = await this.acls.filterEdu(origin, handler.type, content);
       if (allowed !== undefined) await handler.receive(origin, allowed);

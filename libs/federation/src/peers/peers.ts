@@ -33,6 +33,8 @@ export interface PeerRequest {
   readonly beforeMore?: (bytes: number) => Promise<void>;
   /** The most values of an answer that `ask` reads; 300,000 unless told. */
   readonly maxValues?: number;
+  /** How deep an answer that `ask` reads may nest; 110 levels unless told. */
+  readonly maxDepth?: number;
   readonly signal?: AbortSignal;
   /** Whether the server is asked also where it is left alone for now: because a person waits for it. */
   readonly insists?: boolean;
@@ -97,7 +99,7 @@ export class Peers {
    * where the server is left alone (for now, or by the operator's will); PeerRefused where it refuses; the reason of `signal`.
    */
   async ask(destination: ServerName, request: PeerRequest): Promise<JsonObject> {
-    const answer = readObject(await this.askBytes(destination, request), request.maxValues);
+    const answer = readObject(await this.askBytes(destination, request), request);
     if (answer === undefined)
       throw new PeerUnavailable(`${destination}: ${request.path} is no JSON object that can be read`);
     return answer;
@@ -224,9 +226,12 @@ export class Peers {
   }
 }
 
-function readObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonObject | undefined {
+function readObject(
+  bytes: Uint8Array,
+  { maxValues = MAX_VALUES, maxDepth = MAX_DEPTH }: Pick<PeerRequest, 'maxValues' | 'maxDepth'> = {},
+): JsonObject | undefined {
   try {
-    const value = parseJson(bytes, { lenient: true, maxDepth: MAX_DEPTH, maxValues });
+    const value = parseJson(bytes, { lenient: true, maxDepth, maxValues });
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -87,7 +87,7 @@ export class ReceivingServer {
     edus: readonly JsonValue[] = [],
   ): Promise<PduResults> {
     await this.home.views.follow();
-    const pdus = texts.map((text) => parseJson(text, { lenient: true, maxDepth: 110 }));
+    const pdus = texts.map((text) => parseJson(text, { lenient: true, maxDepth: 1_000 }));
     return this.#handler.execute(new ReceiveTransaction(origin, txnId, { origin, pdus, edus: [...edus] }));
   }
 }
