@@ -112,6 +112,30 @@ describe('the inbound queue', () => {
     expect(tried).toEqual(['$one', '$two']);
   });
 
+  it('does not give an event up sooner because its server is heard from all the time', async () => {
+    await queue.add(ORIGIN, [pdu('lost')]);
+    for (let i = 0; i < 6 * 120; i++) {
+      awake(ORIGIN);
+      await pass(30_000);
+    }
+    expect(reasonsSettled()).toEqual([]);
+    expect(tried.length).toBeLessThan(100);
+    for (let i = 0; i < 6 * 120; i++) {
+      awake(ORIGIN);
+      await pass(30_000);
+    }
+    expect(reasonsSettled()).toEqual(['Nobody has its parents']);
+  });
+
+  it('tries what the servers sent to a room in turn, the oldest of each first', async () => {
+    const C = 'c.example' as ServerName;
+    answer = () => new Promise((resolve) => setTimeout(() => resolve({ kind: 'waits', reason: 'slow' }), 60_000));
+    await queue.add(ORIGIN, [pdu('slow1'), pdu('slow2'), pdu('slow3')]);
+    await queue.add(C, [pdu('quick1', 'room', C), pdu('quick2', 'room', C)]);
+    await pass(4 * 60_000);
+    expect(tried).toEqual(['$slow1', '$quick1', '$slow2', '$quick2', '$slow3']);
+  });
+
   it('lets no room wait for another, nor a server for another', async () => {
     answer = () => new Promise(() => {});
     const slow = Array.from({ length: 20 }, (_, i) => pdu(`slow${i}`, `room${i}`));

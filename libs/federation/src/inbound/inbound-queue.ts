@@ -14,22 +14,32 @@ import { RoomsHere } from './rooms-here.js';
 /** An event that waits, as the queue of its room has it. Times are by the stopwatch, in milliseconds. */
 interface Entry {
   readonly pdu: WaitingPdu;
+  /** When its time had come: those in between, because its server was there, do not count. */
   tries: number;
+  /** When it was tried last: Infinity while it is, -Infinity where it was not yet. */
   triedAt: number;
   dueAt: number;
+  /** It is to be tried now, whenever it is due. */
+  isWoken: boolean;
 }
 
 interface RoomQueue {
   /** Oldest first. */
   readonly entries: Map<EventId, Entry>;
+  /** When something of a server was last tried: the more, the later. */
+  readonly turns: Map<ServerName, number>;
   draining: boolean;
   timer?: NodeJS.Timeout;
 }
 
 /** The first pause before an event is tried again; each is twice as long as the one before. */
 const FIRST_PAUSE_MS = 5_000;
-/** A server that answers is told of again and again. */
+/**
+ * A server that is there is told of again and again: with each request. What it sent is tried at once half a minute after the last try at
+ * the soonest, and after a part of the pause.
+ */
 const WAKES_AFTER_MS = 30_000;
+const WAKES_IN_PAUSE = 4;
 const LONGEST_PAUSE_MS = 60 * 60_000;
 /** After so many tries in vain, over some seven hours, an event is given up. What comes after it asks for it again. */
 const MOST_TRIES = 16;
@@ -83,17 +93,19 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** A server is there: what it sent is tried now, unless that was a moment ago. */
   #wake(server: ServerName): void {
+    const now = this.clock.elapsed();
     for (const [roomId, { entries }] of this.#rooms) {
-      const before = this.clock.elapsed() - WAKES_AFTER_MS;
-      const ofServer = [...entries.values()].filter(({ pdu, triedAt }) => pdu.origin === server && triedAt < before);
-      for (const entry of ofServer) entry.dueAt = 0;
+      const ofServer = [...entries.values()].filter(({ pdu, triedAt, tries }) => {
+        return pdu.origin === server && now - triedAt > Math.max(WAKES_AFTER_MS, pauseAfter(tries) / WAKES_IN_PAUSE);
+      });
+      for (const entry of ofServer) entry.isWoken = true;
       if (ofServer.length > 0) this.#wakeRoom(roomId);
     }
   }
 
   /** A room has come, or never will. */
   #tryAll(roomId: RoomId): void {
-    for (const entry of this.#rooms.get(roomId)?.entries.values() ?? []) entry.dueAt = 0;
+    for (const entry of this.#rooms.get(roomId)?.entries.values() ?? []) entry.isWoken = true;
     this.#wakeRoom(roomId);
   }
 
@@ -109,10 +121,10 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   #enqueue(pdu: WaitingPdu): void {
-    const queue = this.#rooms.get(pdu.roomId) ?? { entries: new Map<EventId, Entry>(), draining: false };
+    const queue = this.#rooms.get(pdu.roomId) ?? { entries: new Map(), turns: new Map(), draining: false };
     this.#rooms.set(pdu.roomId, queue);
     if (!queue.entries.has(pdu.eventId))
-      queue.entries.set(pdu.eventId, { pdu, tries: 0, triedAt: -Infinity, dueAt: 0 });
+      queue.entries.set(pdu.eventId, { pdu, tries: 0, triedAt: -Infinity, dueAt: 0, isWoken: false });
     this.#wakeRoom(pdu.roomId);
   }
 
@@ -128,37 +140,41 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   #wakeLater(roomId: RoomId, queue: RoomQueue): void {
-    const dueAt = Math.min(...Array.from(queue.entries.values(), (entry) => entry.dueAt));
+    const dueAt = Math.min(...Array.from(queue.entries.values(), (entry) => (entry.isWoken ? 0 : entry.dueAt)));
     clearTimeout(queue.timer);
     const pause = Math.max(0, dueAt - this.clock.elapsed());
     if (!this.#stopping.signal.aborted) queue.timer = setTimeout(() => this.#wakeRoom(roomId), pause).unref();
   }
 
-  async #drain({ entries }: RoomQueue): Promise<void> {
+  async #drain(queue: RoomQueue): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const now = this.clock.elapsed();
-      const next = [...entries.values()].find(({ dueAt }) => dueAt <= now);
+      const next = nextOf(queue, this.clock.elapsed());
       if (next === undefined) return;
-      const outcome = await this.#tryOne(next);
-      if (outcome === 'settled') entries.delete(next.pdu.eventId);
-      else next.dueAt = this.clock.elapsed() + pauseAfter(outcome === 'away' ? 1 : ++next.tries);
+      const counts = next.dueAt <= this.clock.elapsed();
+      next.isWoken = false;
+      const outcome = await this.#tryOne(next, counts);
+      if (outcome === 'settled') queue.entries.delete(next.pdu.eventId);
+      else if (outcome === 'away') next.dueAt = this.clock.elapsed() + pauseAfter(1);
+      else if (counts) next.dueAt = this.clock.elapsed() + pauseAfter(++next.tries);
     }
   }
 
   /** Tries an event. `away`: the log or the views are, and that counts for no try. Never throws. */
-  async #tryOne(entry: Entry): Promise<'settled' | 'waits' | 'away'> {
+  async #tryOne(entry: Entry, counts: boolean): Promise<'settled' | 'waits' | 'away'> {
     const { pdu, tries } = entry;
     const { roomId, eventId, origin } = pdu;
-    entry.triedAt = this.clock.elapsed();
+    entry.triedAt = Infinity;
     try {
       const { kind, reason } = await this.#slotsOf(origin).run(() => this.#fetch(pdu));
-      if (kind === 'waits' && tries + 1 < MOST_TRIES) return kind;
+      if (kind === 'waits' && (!counts || tries + 1 < MOST_TRIES)) return kind;
       if (reason !== undefined) this.logger.info({ roomId, eventId, origin, reason }, 'an event was not taken');
       await this.log.settle(pdu, reason);
       return 'settled';
     } catch (error) {
       if (!isOutage(error)) this.logger.error({ err: error, roomId, eventId, origin }, 'an event could not be settled');
       return 'away';
+    } finally {
+      entry.triedAt = this.clock.elapsed();
     }
   }
 
@@ -181,6 +197,22 @@ export class InboundQueue implements OnApplicationBootstrap, OnModuleDestroy {
     this.#slots.set(server, slots);
     return slots;
   }
+}
+
+/**
+ * Of those that are to be tried now one of the server whose turn was longest ago: who lets us wait for an answer to each of many events
+ * holds up what others sent to the room by one of them. Of its own what was not tried for longest, the oldest first.
+ */
+function nextOf({ entries, turns }: RoomQueue, now: number): Entry | undefined {
+  const turnOf = ({ pdu }: Entry): number => turns.get(pdu.origin) ?? 0;
+  let next: Entry | undefined;
+  for (const entry of entries.values()) {
+    if (!entry.isWoken && entry.dueAt > now) continue;
+    const ahead = next === undefined ? -1 : turnOf(entry) - turnOf(next);
+    if (ahead < 0 || (ahead === 0 && entry.triedAt < next!.triedAt)) next = entry;
+  }
+  if (next !== undefined) turns.set(next.pdu.origin, Math.max(0, ...turns.values()) + 1);
+  return next;
 }
 
 function pauseAfter(tries: number): number {
