@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { CLOCK, type Stopwatch } from '#kernel/clock';
-import type { EventId, RoomId, ServerName } from '#kernel/ids';
+import { type EventId, type RoomId, type ServerName, serverNameOf } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
@@ -38,11 +38,15 @@ export type Answered<T> =
 
 /** How many servers are asked for one thing. */
 const MOST_SERVERS = 6;
+/** An answer has many events, of which one that nests too deeply is dropped by itself. */
+const MAX_DEPTH = 1_000;
 
 /** Asks the servers in a room, one after another, until one has it. */
 @Injectable()
 export class AskServers {
   readonly #failed: FailedAsks;
+  /** With which of the servers of a large room it is begun. */
+  #next = 0;
 
   constructor(
     @Inject(Peers) private readonly peers: Pick<Peers, 'ask' | 'askBytes' | 'isLeftAlone'>,
@@ -58,11 +62,21 @@ export class AskServers {
     return this.#failed.numbers;
   }
 
-  /** The servers to ask about a room: some first, then those with members in it; who is left alone for now is not among the others. */
+  /**
+   * The servers to ask about a room: some first, then that where it was made, then some with members in it, others each time, for who came
+   * late lacks what was before; who is left alone for now is not among those.
+   */
   async listServers(roomId: RoomId, first: readonly ServerName[]): Promise<readonly ServerName[]> {
     const servers = new Set(first);
-    for (const server of await this.rooms.of(roomId)) {
+    const inRoom = await this.rooms.of(roomId);
+    const maker = serverNameOf(roomId);
+    if (maker !== undefined && inRoom.has(maker) && !this.peers.isLeftAlone(maker)) servers.add(maker);
+    const others = [...inRoom];
+    const from = others.length > MOST_SERVERS ? this.#next % others.length : 0;
+    this.#next = from;
+    for (const server of [...others.slice(from), ...others.slice(0, from)]) {
       if (servers.size >= MOST_SERVERS) break;
+      this.#next++;
       if (!this.peers.isLeftAlone(server)) servers.add(server);
     }
     servers.delete(this.config.serverName);
@@ -101,7 +115,7 @@ export class AskServers {
     question: Question<T> | LargeQuestion<T>,
     server: ServerName,
   ): Promise<{ readonly found: T } | 'unavailable' | undefined> {
-    const request = { ...question.request, signal };
+    const request = { maxDepth: MAX_DEPTH, ...question.request, signal };
     try {
       const found =
         'readBytes' in question
