@@ -269,6 +269,14 @@ describe('EDUs of another server', () => {
     expect(taken).toHaveLength(1);
   });
 
+  it('are not taken where they nest deeper than anything that is read again', async () => {
+    const server = await start({ edus: [handler('m.presence')] });
+    const nested = (depth: number): JsonValue => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const edus = [99, 100].map((depth) => ({ edu_type: 'm.presence', content: { push: nested(depth) } }));
+    await server.receive(OTHER.name, '1', [], edus);
+    expect(taken.map(({ content }) => content)).toEqual([edus[0]!.content]);
+  });
+
   it('are to be sent again where the views are away', async () => {
     const server = await start({ edus: [handler('m.presence', new ViewsUnavailable('gone'))] });
     const edus = [{ edu_type: 'm.presence', content: {} }];
@@ -436,6 +444,31 @@ describe('an event that misses others', () => {
     expect(home.facts(other, 'pdu-accepted').at(-1)!.data).toContain(idOf(join));
   });
 
+  it('has its state fetched though another server, in many rooms, does not answer for those', async () => {
+    const server = await start();
+    const states = peers.ask.bind(peers);
+    const slow = new Set<string>();
+    const rooms = [there];
+    for (let i = 0; i < 5; i++) {
+      const elsewhere = new RoomElsewhere(await home.open(), VERSION, KEYS, OTHER);
+      await elsewhere.hear(home);
+      slow.add(encodeURIComponent(elsewhere.roomId));
+      rooms.push(elsewhere);
+    }
+    peers.ask = async (name, request) => {
+      if (request.path.includes('get_missing_events')) throw new PeerRefused(403, {});
+      return [...slow].some((id) => request.path.includes(id)) ? new Promise(() => {}) : states(name, request);
+    };
+    for (const room of rooms.slice(1)) {
+      await room.joins();
+      await server.receive(OTHER.name, room.roomId, [(await room.says('slow')).text]);
+    }
+    await there.joins();
+    const last = await there.says('last');
+    await server.receive(THIRD.name, '1', [last.text]);
+    await untilAccepted(last);
+  });
+
   it('is asked for ever more rarely where nobody has what it misses, and the same of the same server once in a while', async () => {
     let now = 0;
     const server = await start({ elapsed: () => now, servers: [THIRD.name] });
@@ -478,6 +511,28 @@ describe('what is sent to a room while a user here joins it', () => {
     expect(await joining).toMatchObject({ kind: 'joined' });
     await vi.waitFor(() => expect(home.facts(told.roomId).at(-1)!.data).toContain(idOf(said)), 5_000);
     await untilSettled(server);
+  });
+
+  it('is not in it where the access list of the room keeps its server out', async () => {
+    const here = new ForeignServer('a.example', 1);
+    const author = { serverName: here.name, signingKey: here.signingKey };
+    const list = { type: 'm.room.server_acl', stateKey: '', content: { allow: ['*'], deny: ['c.example'] } };
+    const acl = { ...list, sender: OTHER.user('alice') };
+    const told = await makeRoomToTell(VERSION, OTHER, here, here.user('alice'), [acl]);
+    home = new RoomCommands(home.views, author, keysOf(here, OTHER, THIRD));
+    peers = new TellingServer(told.there);
+    const server = await start();
+    server.queue.onApplicationBootstrap();
+    await told.there.receive(told.join.text);
+    const said = await makeOn(told.there, OTHER, { type: 'm.room.message', sender: OTHER.user('alice') });
+    await server.rooms.expect(told.roomId, VERSION, async () => {
+      expect(await server.receive(THIRD.name, '1', [said.text])).toEqual({ [idOf(said)]: {} });
+      return home.execute(tellRoom(told, OTHER));
+    });
+    await untilSettled(server);
+    expect(home.facts(told.roomId).at(-1)!.data).not.toContain(idOf(said));
+    const [settled] = factsIn(INBOUND_STREAM).filter(({ type }) => type === 'pdu-settled');
+    expect(settled?.data).toContain('access list');
   });
 
   it('is refused where nobody joins it', async () => {

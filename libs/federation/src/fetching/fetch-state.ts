@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type EventId, isEventId, type RoomId, type ServerName } from '#kernel/ids';
 import type { JsonValue } from '#kernel/json';
+import { KeyedQueue } from '#kernel/keyed-queue';
 import { Slots } from '#kernel/slots';
 import { LOGGER, type Logger } from '#observability/logger';
 import { inTurns } from '#projections/turn';
@@ -43,13 +44,14 @@ const PARSED_AT_ONCE = 100;
 const RECEIVED_AT_ONCE = 500;
 /** What comes before what authorises it is received again. */
 const MOST_PASSES = 5;
-/** How many states are fetched at a time, in all rooms: each may be large. */
+/** How many states are fetched at a time, in all rooms: each may be large. Because of what one server sent one alone: it may be slow. */
 const STATES_AT_ONCE = 4;
 
 /** Fetches the state before an event whose parents nobody has, and auth chains: server-server API, "Retrieving state". */
 @Injectable()
 export class FetchState {
   readonly #slots = new Slots(STATES_AT_ONCE);
+  readonly #turns = new KeyedQueue<ServerName | undefined>();
 
   constructor(
     private readonly commands: CommandBus,
@@ -61,7 +63,8 @@ export class FetchState {
 
   /** Answers whether the state before an event is known now, and the event, which waits, was judged by it. Throws as `ReceivePdus`. */
   stateBefore(errand: Errand, eventId: EventId, version: RoomVersion): Promise<boolean> {
-    return this.#slots.run(() => this.#stateBefore(errand, eventId, version));
+    const fetch = (): Promise<boolean> => this.#stateBefore(errand, eventId, version);
+    return this.#turns.run(errand.first[0], () => this.#slots.run(fetch));
   }
 
   /** Fetches the auth chain of an event that waits for events of it. Answers whether anything came. */

@@ -40,6 +40,10 @@ export class MissingEvents implements EventFetching {
   async receive({ roomId, eventId, origin, text }: WaitingPdu, signal: AbortSignal): Promise<Settlement> {
     const version = await this.received.findVersion(roomId);
     if (version === undefined) return { kind: 'waits', reason: 'The room is not here' };
+    // What waited for the room to come could not be held against its list.
+    if (!(await this.received.isLetIn(roomId, origin))) {
+      return { kind: 'settled', reason: 'The access list of the room does not let its server speak there' };
+    }
     const errand = new Errand(roomId, [origin], signal);
     const pdu = readPdu(text);
     for (let round = 0; round < MOST_ROUNDS; round++) {

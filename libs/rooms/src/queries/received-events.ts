@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
+import { isAllowedByAcl } from '#protocol/server-acl';
 import { isHere } from '../decide/room-head.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 
@@ -31,6 +32,12 @@ export class ReceivedEvents {
     return this.workers.look(roomId, async ({ head }) =>
       isHere(head) || head.join !== undefined ? head.version : undefined,
     );
+  }
+
+  /** Whether the access list of a room lets a server speak there: server-server API, "Server Access Control Lists (ACLs)". */
+  async isLetIn(roomId: RoomId, server: ServerName): Promise<boolean> {
+    const acl = await this.workers.look(roomId, (turn) => turn.findState('m.room.server_acl'));
+    return acl === undefined || isAllowedByAcl(acl.content, server);
   }
 
   /** The forward extremities of a room; undefined where the log does not have the room. */
