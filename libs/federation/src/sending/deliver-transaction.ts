@@ -15,9 +15,13 @@ export type AskedPeers = Pick<Peers, 'ask'>;
 const TIMEOUT_MS = 60_000;
 /** PERF: so many requests begin before everything else has its turn: each costs a signature, which makes some tenths of a millisecond. */
 const BEGUN_AT_ONCE = 8;
-/** How many servers that have answered before, and how many others, are sent to at the same time. */
+/**
+ * How many servers that have answered before, and how many others, are sent to at the same time; and how many of those that did not answer
+ * the last time. These wait for each other alone: after a long pause they are thousands, of which each takes as long as it may.
+ */
 const SIDE_BY_SIDE = 1_000;
 const OTHERS_SIDE_BY_SIDE = 200;
+const PROBES_SIDE_BY_SIDE = 200;
 /** The pauses before a transaction that failed is sent again, as it was; then its server is left alone. One that never answered gets one. */
 const PAUSES_MS = [1_000, 5_000, 15_000];
 
@@ -45,6 +49,7 @@ export class TransactionDelivery {
   readonly numbers: DeliveryNumbers = { accepted: 0, failed: 0, refused: 0, pdus: 0, edus: 0 };
   readonly #proven = new Slots(SIDE_BY_SIDE);
   readonly #others = new Slots(OTHERS_SIDE_BY_SIDE);
+  readonly #probes = new Slots(PROBES_SIDE_BY_SIDE);
   readonly #waiting: (() => void)[] = [];
   #isPacing = false;
 
@@ -64,7 +69,7 @@ export class TransactionDelivery {
     { isProven, isProbe, onFailure }: DeliveryTerms,
     signal: AbortSignal,
   ): Promise<void> {
-    const slots = isProven ? this.#proven : this.#others;
+    const slots = isProbe ? this.#probes : isProven ? this.#proven : this.#others;
     for (let tries = 0; ; tries++) {
       try {
         await slots.run(() => this.#send(server, transaction, isProbe || tries > 0, signal));

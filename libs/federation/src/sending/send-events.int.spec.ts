@@ -195,7 +195,10 @@ describe('a server that cannot be reached', () => {
     await until(() => expect(server.destinations.numbers.asleep).toBe(1));
     const pauses: number[] = [];
     for (let i = 0; i < 3; i++) {
-      world.ahead += 6_000;
+      world.ahead += 3_000 * 2 ** i;
+      world.peers.wake(B);
+      expect(server.destinations.numbers).toMatchObject({ asleep: 1, active: 0 });
+      world.ahead += 3_000 * 2 ** i;
       const tries = world.peers.tries.length;
       world.peers.wake(B);
       await until(() => expect(world.peers.tries.length).toBe(tries + 1));
@@ -254,7 +257,7 @@ describe('a server that refuses', () => {
     await until(() => expect(server.destinations.numbers).toMatchObject({ asleep: 1, active: 0 }));
     expect(world.peers.accepted.map(({ pdus }) => pdus.length)).toEqual([50]);
     world.peers.before = () => {};
-    world.ahead += 6_000;
+    world.ahead += 11_000;
     world.peers.wake(B);
     await until(() => expect(server.notesOf(B)).toEqual(['destination-caught-up']));
     const all = new Set(rooms.map((_, i) => `${i}`));

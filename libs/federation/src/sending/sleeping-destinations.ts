@@ -18,14 +18,19 @@ const FIRST_MS = 15_000;
 const LONGEST_MS = 12 * 3_600_000;
 /** How much longer or shorter by chance, so that not all are tried at once. */
 const SPREAD = 0.2;
-/** One that is heard from is not tried again sooner than that after it failed. */
+/**
+ * One that is heard from is not tried again sooner than that after it failed; twice as long each time, and some minutes at most, for there
+ * are servers that ask us all day and cannot be reached.
+ */
 const SOONEST_MS = 5_000;
+const LATEST_SOONEST_MS = 5 * 60_000;
 /** Before a note is tried again that the log did not take. */
 const NOTE_AGAIN_MS = 5_000;
 const LONGEST_ERROR = 300;
 
 interface Sleep {
-  readonly since: number;
+  /** When it may be tried again where it is heard from. */
+  readonly soonest: number;
   retryAt: number;
 }
 
@@ -65,7 +70,7 @@ export class SleepingDestinations {
       throw new ViewsUnavailable('who is behind is not read from the log yet');
     this.#asleep.clear();
     for await (const page of DESTINATIONS.pages(this.views, {})) {
-      for (const { key, value } of page) this.#asleep.set(key[0], { since: 0, retryAt: value.retry_at });
+      for (const { key, value } of page) this.#asleep.set(key[0], { soonest: 0, retryAt: value.retry_at });
     }
   }
 
@@ -82,9 +87,8 @@ export class SleepingDestinations {
   hear(server: ServerName): boolean {
     const sleep = this.#asleep.get(server);
     if (sleep === undefined) return false;
-    const soonest = sleep.since + SOONEST_MS;
-    if (this.clock.now() >= soonest) return true;
-    sleep.retryAt = Math.min(sleep.retryAt, soonest);
+    if (this.clock.now() >= sleep.soonest) return true;
+    sleep.retryAt = Math.min(sleep.retryAt, sleep.soonest);
     return false;
   }
 
@@ -121,7 +125,8 @@ export class SleepingDestinations {
       }),
     );
     if (behind === undefined) return false;
-    this.#asleep.set(server, { since: now, retryAt: behind.retry_at });
+    const soonest = now + Math.min(LATEST_SOONEST_MS, SOONEST_MS * 2 ** Math.max(0, behind.failures - 1));
+    this.#asleep.set(server, { soonest, retryAt: behind.retry_at });
     const told = { server, error, failures: behind.failures, retryAt: new Date(behind.retry_at).toISOString() };
     if (!isPeers) this.logger.error({ ...told, err: why }, 'what a server lacks cannot be sent to it');
     else if (behind.failures === 1) this.logger.info(told, 'a server cannot be reached: it is left alone for a while');
