@@ -25,7 +25,7 @@ const SERVERS = 20_000;
 const MANY = 32;
 /** So many of many are asked at a time. Who asks a few waits for none of these. */
 const AT_ONCE = 64;
-/** Nobody waits longer: what comes later is known for the next time. */
+/** Nobody waits longer, and no more of many are asked then. What comes later is known for the next time. */
 const LONGEST_MS = 30_000;
 /**
  * Who just told its keys is not asked for others for a minute: anybody can sign with a key that there is not. Who tells nothing of use,
@@ -78,13 +78,19 @@ export class KeyRing implements ServerKeys {
     // Another process may have been told more than this one knows.
     await Promise.all(serversOf(this.#lacking(wanted)).map((server) => this.#catchUp(server)));
     const lacking = this.#lacking(wanted);
-    if (lacking.length > 0) await inTime(this.#ask(lacking), LONGEST_MS);
+    if (lacking.length === 0) return;
+    const waiting = new AbortController();
+    try {
+      await inTime(this.#ask(lacking, waiting.signal), LONGEST_MS);
+    } finally {
+      waiting.abort();
+    }
   }
 
-  async #ask(wanted: readonly WantedKey[]): Promise<void> {
+  async #ask(wanted: readonly WantedKey[], signal: AbortSignal): Promise<void> {
     const isMany = serversOf(wanted).length > MANY;
     if (isMany) await inTime(this.#askNotaries(wanted), LONGEST_MS / 2);
-    await this.askServers(serversOf(this.#lacking(wanted)));
+    await this.askServers(serversOf(this.#lacking(wanted)), signal);
     if (!isMany) await this.#askNotaries(this.#lacking(wanted));
   }
 
@@ -105,10 +111,16 @@ export class KeyRing implements ServerKeys {
     return new Map(rows.flatMap((row, i) => (row === undefined ? [] : [[servers[i]!, row]])));
   }
 
-  /** Asks these servers themselves, but those that were just asked or are left alone. */
-  async askServers(servers: readonly ServerName[]): Promise<void> {
+  /**
+   * Asks these servers themselves, but those that were just asked or are left alone; of many none any more after the signal. An answer to a
+   * join can name as many as it likes, of which each may take its time.
+   */
+  async askServers(servers: readonly ServerName[], signal?: AbortSignal): Promise<void> {
     const ask = (server: ServerName): Promise<void> => this.#askServer(server);
-    const inSlots = (server: ServerName): Promise<void> => this.#slots.run(() => ask(server));
+    const inSlots = (server: ServerName): Promise<void> =>
+      this.#slots.run(async () => {
+        if (signal?.aborted !== true) await ask(server);
+      });
     await Promise.all(servers.map(servers.length > MANY ? inSlots : ask));
   }
 
