@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { EventId, ServerName } from '#kernel/ids';
 import type { PduEntry } from '#rooms/queries/auth-chain';
 import { inOrder, listText, pduText } from './json-texts.js';
@@ -19,6 +19,10 @@ async function* endless(): AsyncGenerator<string, void> {
   for (;;) yield 'x'.repeat(10_000);
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('answers as large as a room', () => {
   it('are put together of pages, of which some may be empty', async () => {
     expect(
@@ -35,6 +39,19 @@ describe('answers as large as a room', () => {
     const closed = new Promise((resolve) => first!.getStream().once('close', resolve));
     first!.getStream().destroy();
     await closed;
+    await expect(answers.send(B, endless())).resolves.toBeDefined();
+  });
+
+  it('end where nobody reads them', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const answers = new LargeAnswers();
+    const [stalled] = await Promise.all([1, 2, 3].map(() => answers.send(B, endless())));
+    const stream = stalled!.getStream();
+    const failed = new Promise((resolve) => stream.once('error', resolve));
+    await vi.advanceTimersByTimeAsync(9 * 60_000);
+    await expect(answers.send(B, endless())).rejects.toMatchObject({ errcode: 'M_LIMIT_EXCEEDED' });
+    await vi.advanceTimersByTimeAsync(2 * 60_000);
+    expect(await failed).toMatchObject({ message: 'It was not read in time' });
     await expect(answers.send(B, endless())).resolves.toBeDefined();
   });
 
