@@ -271,6 +271,29 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
       expect(sent()).toBe(before);
     });
 
+    it('gets nothing signed that the user says of who vouches for them', async () => {
+      const event = { ...template(), content: { membership: 'join' } };
+      peer.on('GET', '/_matrix/federation/v1/make_join/.*', () => ({ body: { room_version: '10', event } }));
+      peer.on('PUT', '/_matrix/federation/v2/send_join/.*', () => ({ status: 403, body: { errcode: 'M_FORBIDDEN' } }));
+      const content = { reason: 'me', join_authorised_via_users_server: alice.userId };
+      await alice.call('POST', `/join/${inPath(roomId())}`, content);
+      const last = peer.calls.findLast(({ path }) => path.includes('/send_join/'));
+      expect(last?.content['content']).toMatchObject({ reason: 'me' });
+      expect(last?.content['content']).not.toHaveProperty('join_authorised_via_users_server');
+    });
+
+    it('keeps nobody from asking others by a version that there is not', async () => {
+      const other = await FakePeer.start(11);
+      peer.on('GET', '/_matrix/federation/v1/make_join/.*', () => ({
+        body: { room_version: '99', event: template() },
+      }));
+      const path = `/join/${inPath(roomId())}?via=${peer.name}&via=${other.name}`;
+      const refused = await alice.call('POST', path, {});
+      expect(other.calls.filter((call) => call.path.includes('/make_join/'))).toHaveLength(1);
+      expect(refused).toMatchObject({ status: 400, body: { errcode: 'M_UNSUPPORTED_ROOM_VERSION' } });
+      await other.stop();
+    });
+
     it('brings nothing here by answers that are no room', async () => {
       peer.on('GET', '/_matrix/federation/v1/make_join/.*', () => ({
         body: { room_version: '11', event: template() },

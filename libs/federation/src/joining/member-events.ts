@@ -5,7 +5,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { isUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
-import { PeerUnavailable } from '#kernel/peer-errors';
+import { PeerRefused, PeerUnavailable } from '#kernel/peer-errors';
 import { parseRoomEvent } from '#protocol/parse-room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import { findRoomVersion, FIRST_ROOM_VERSION, ROOM_VERSIONS } from '#protocol/room-versions/room-versions';
@@ -41,7 +41,8 @@ export class MemberEvents {
 
   /**
    * Asks a server how the event is to stand in the room, and signs it: server-server API, `make_join`, `make_knock`, `make_leave`. What
-   * the server says of anything but its place is not taken over. Throws PeerUnavailable, PeerRefused, and M_UNSUPPORTED_ROOM_VERSION.
+   * the server says of anything but its place is not taken over. Throws PeerUnavailable, PeerRefused: also where it says that the room is
+   * of a version that is not known here, for another server may say otherwise.
    */
   async make(server: ServerName, step: 'join' | 'knock' | 'leave', wanted: WantedMember): Promise<MadeMember> {
     const { roomId, userId } = wanted;
@@ -51,7 +52,10 @@ export class MemberEvents {
     const { room_version: named = FIRST_ROOM_VERSION, event: template } = made;
     if (typeof named !== 'string' || !isJsonObject(template)) throw new PeerUnavailable(`${server} made no event`);
     const version = findRoomVersion(named);
-    if (version === undefined) throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `The room is of version ${named}`);
+    if (version === undefined) {
+      const error = `The room is of version ${named}`;
+      throw new PeerRefused(400, { errcode: 'M_UNSUPPORTED_ROOM_VERSION', error });
+    }
     return { version, sealed: this.#seal(template, wanted, version) };
   }
 
