@@ -361,6 +361,20 @@ describe('a notary', () => {
     expect(peer.calls).toHaveLength(2);
   });
 
+  it('tells no more at once than it takes little time to sign, whatever servers publish', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `s${i}.example` as ServerName);
+    const told = (server_name: ServerName) => ({
+      fetched_ts: keys.clock.time,
+      document: { ...peer.keys(keys.clock.time + 3600_000), server_name, more: 'x'.repeat(15_000) },
+    });
+    for (const name of names) await keys.keyLog.keep(name, told(name));
+    await keys.follow();
+    const answer = await query(Object.fromEntries(names.map((name) => [name, {}])));
+    expect(answer.status).toBe(200);
+    expect(documentsOf(answer).length).toBeGreaterThan(50);
+    expect(JSON.stringify(answer.body).length).toBeLessThan(1.1 * 1024 * 1024);
+  });
+
   it('asks few servers because of one request', async () => {
     const before = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`localhost:${i + 1}`, {}]));
     const last = await query({ ...before, [peer.name]: {} });

@@ -26,8 +26,9 @@ export class QueryServerKeys extends Query<readonly JsonObject[]> {
   }
 }
 
-/** Of more servers nobody is told at once. */
+/** Of more servers nobody is told at once, nor more than so much: each document is signed anew, for whoever asks. */
 export const MOST_SERVERS = 250;
+const MOST_UNITS = 1024 * 1024;
 /** So many others may be asked because of one request, and for so long: a small request must not make this server send many. */
 const MOST_ASKED = 20;
 const LONGEST_MS = 12_000;
@@ -55,7 +56,9 @@ export class QueryServerKeysHandler implements IQueryHandler<QueryServerKeys> {
     // Those that take longer are known the next time.
     await inTime(this.keys.askServers(asked.map(({ server }) => server)), LONGEST_MS);
     for (const { server } of asked) known.set(server, await this.log.load(server));
-    const documents = others.flatMap(({ server }) => known.get(server)?.told.map(({ document }) => document) ?? []);
+    const documents = firstOf(
+      others.flatMap(({ server }) => known.get(server)?.told.map(({ document }) => document) ?? []),
+    );
     const ours = some.length > others.length ? [this.own.document()] : [];
     return [...ours, ...documents.map((document) => this.own.sign(document))];
   }
@@ -71,4 +74,11 @@ export class QueryServerKeysHandler implements IQueryHandler<QueryServerKeys> {
       return key === undefined || (!validityOf(key).isOld && validityOf(key).validUntil < at);
     });
   }
+}
+
+/** As many as the answer has room for. */
+function firstOf(documents: readonly JsonObject[]): readonly JsonObject[] {
+  let units = 0;
+  const end = documents.findIndex((document) => (units += JSON.stringify(document).length) > MOST_UNITS);
+  return end < 0 ? documents : documents.slice(0, end);
 }

@@ -20,9 +20,9 @@ export interface KeyDocument {
   readonly keys: readonly PublishedKey[];
 }
 
-/** More keys than any server has. */
+/** More keys than any server has, and more than those take. As many are kept of each server, and told to whoever asks for them. */
 const MOST_KEYS = 100;
-const MOST_BYTES = 65_536;
+const MOST_BYTES = 16_384;
 const KEY_ID = /^ed25519:[A-Za-z0-9_]{1,100}$/;
 
 /** What a document says whose signatures hold; a reason where it is none of this server's, or not signed by it. */
