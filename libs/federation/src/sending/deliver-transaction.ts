@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { ServerName } from '#kernel/ids';
 import { isJsonObject } from '#kernel/json';
+import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import { messageOf } from '#kernel/message-of';
 import { PeerRefused } from '#kernel/peer-errors';
 import { Slots } from '#kernel/slots';
@@ -17,11 +18,14 @@ const TIMEOUT_MS = 60_000;
 const BEGUN_AT_ONCE = 8;
 /**
  * How many servers that have answered before, and how many others, are sent to at the same time; and how many of those that did not answer
- * the last time. These wait for each other alone: after a long pause they are thousands, of which each takes as long as it may.
+ * the last time, or late. These wait for each other alone: they may be thousands, of which each takes as long as it may.
  */
 const SIDE_BY_SIDE = 1_000;
 const OTHERS_SIDE_BY_SIDE = 200;
-const PROBES_SIDE_BY_SIDE = 200;
+const LATE_SIDE_BY_SIDE = 200;
+const LATE_MS = 10_000;
+/** Of how many servers it is remembered that they answered late. */
+const REMEMBERED = 20_000;
 /** The pauses before a transaction that failed is sent again, as it was; then its server is left alone. One that never answered gets one. */
 const PAUSES_MS = [1_000, 5_000, 15_000];
 
@@ -49,7 +53,8 @@ export class TransactionDelivery {
   readonly numbers: DeliveryNumbers = { accepted: 0, failed: 0, refused: 0, pdus: 0, edus: 0 };
   readonly #proven = new Slots(SIDE_BY_SIDE);
   readonly #others = new Slots(OTHERS_SIDE_BY_SIDE);
-  readonly #probes = new Slots(PROBES_SIDE_BY_SIDE);
+  readonly #late = new Slots(LATE_SIDE_BY_SIDE);
+  readonly #wereLate = new LruCache<ServerName, true>(REMEMBERED);
   readonly #waiting: (() => void)[] = [];
   #isPacing = false;
 
@@ -58,6 +63,11 @@ export class TransactionDelivery {
     private readonly logger: Logger,
     private readonly pausesMs: readonly number[] = PAUSES_MS,
   ) {}
+
+  /** For metrics: of whom it is remembered that they answered late. */
+  get lateServers(): CacheNumbers {
+    return this.#wereLate.numbers;
+  }
 
   /**
    * Settles once the transaction is done with. Throws what `ask` throws of a server that cannot be reached, after some tries, or
@@ -69,8 +79,9 @@ export class TransactionDelivery {
     { isProven, isProbe, onFailure }: DeliveryTerms,
     signal: AbortSignal,
   ): Promise<void> {
-    const slots = isProbe ? this.#probes : isProven ? this.#proven : this.#others;
     for (let tries = 0; ; tries++) {
+      const isLate = isProbe || this.#wereLate.get(server) === true;
+      const slots = isLate ? this.#late : isProven ? this.#proven : this.#others;
       try {
         await slots.run(() => this.#send(server, transaction, isProbe || tries > 0, signal));
         return;
@@ -91,7 +102,11 @@ export class TransactionDelivery {
     const path = `/_matrix/federation/v1/send/${encodeURIComponent(transaction.id)}`;
     const { content: contentText } = transaction;
     const request = { method: 'PUT', path, contentText, timeoutMs: TIMEOUT_MS, insists, signal } as const;
-    const { pdus } = await this.peers.ask(server, request);
+    const began = performance.now();
+    const { pdus } = await this.peers.ask(server, request).finally(() => {
+      if (performance.now() - began > LATE_MS) this.#wereLate.set(server, true);
+      else this.#wereLate.delete(server);
+    });
     this.numbers.accepted++;
     this.numbers.pdus += transaction.pdus;
     this.numbers.edus += transaction.edus;

@@ -66,9 +66,9 @@ export class Destinations implements OnModuleDestroy {
     private readonly writer: TransactionWriter,
   ) {}
 
-  /** Of whom it is remembered that they answered: for metrics. */
+  /** Of whom it is remembered that they answered, or did so late: for metrics. */
   get caches(): Readonly<Record<string, CacheNumbers>> {
-    return { 'accepting-servers': this.#accepted.numbers };
+    return { 'accepting-servers': this.#accepted.numbers, 'late-servers': this.delivery.lateServers };
   }
 
   get numbers(): DeliveryNumbers & { readonly active: number; readonly asleep: number } {
