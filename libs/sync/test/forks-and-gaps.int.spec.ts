@@ -579,6 +579,28 @@ describe('a redaction of another server', () => {
   });
 });
 
+describe('a redaction of state by another server in what a limited timeline leaves out', () => {
+  it('leaves what is left of it to be told, once it may redact it', async () => {
+    const eventId = await alice.setState(roomId, 'm.room.topic', { topic: 'of Alice' });
+    await alice.setState(roomId, 'm.room.power_levels', { users: { [alice.userId]: 100, [CAROL]: 90 } });
+    await tellAll();
+    const filter = JSON.stringify({ room: { timeline: { limit: 1 } } });
+    since = (await alice.sync()).next_batch;
+    for (const [sender, told] of [
+      [BOB, []],
+      [CAROL, [{ event_id: eventId, content: {} }]],
+    ] as const) {
+      // prettier-ignore
+      const redaction = await made({ type: 'm.room.redaction', redacts: eventId, sender });
+      const messages = [await made(says('one')), await made(says('two'))];
+      await receiver.pdus(redaction.text, ...messages.map(({ text }) => text));
+      const { state, timeline } = (await syncsSince(alice, { filter })).join[roomId];
+      expect(timeline.limited).toBe(true);
+      expect(state.events).toMatchObject(told);
+    }
+  });
+});
+
 describe('state that came into force without being news', () => {
   const eventPath = (eventId: string): string => `${roomPath(roomId)}/event/${encodeURIComponent(eventId)}`;
 

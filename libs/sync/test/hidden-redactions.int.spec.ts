@@ -150,6 +150,16 @@ describe('a redaction by somebody whom the reader ignores', () => {
     },
   );
 
+  it('tells what is left once, however often it is redacted', async () => {
+    const room = await sharedRoom();
+    const topic = await bob.setState(room, 'm.room.topic', { topic: 'rude' });
+    const { next_batch: first } = await alice.sync();
+    await redact(room, topic);
+    const { next_batch: since } = await alice.sync({ since: first });
+    await redact(room, topic);
+    expect(await alice.sync({ since })).not.toHaveProperty('rooms');
+  });
+
   it('tells sliding sync what is left of the state that is wanted', async () => {
     const room = await sharedRoom();
     const topic = await bob.setState(room, 'm.room.topic', { topic: 'rude' });
@@ -164,6 +174,50 @@ describe('a redaction by somebody whom the reader ignores', () => {
     expect(rooms[room].required_state).toEqual([expect.objectContaining({ event_id: topic, content: {} })]);
     expect((await client.next(ask('m.room.topic'))).rooms).toEqual({});
     expect((await other.next(ask('m.room.name'))).rooms).toEqual({});
+  });
+});
+
+describe.each(['bob', 'carol'])('a redaction by %s in what a limited timeline leaves out', (name) => {
+  const by = (): SyncUser => (name === 'bob' ? bob : carol);
+
+  /** A room where carol may redact as bob may. */
+  async function moderated(): Promise<string> {
+    const room = await sharedRoom();
+    await bob.setState(room, 'm.room.power_levels', { users: { [carol.userId]: 50 } });
+    return room;
+  }
+
+  it.each([
+    ['state', 0],
+    ['state', 2],
+    ['org.matrix.msc4222.state_after', 2],
+  ])('leaves what is left of the state to be told in `%s` with %i events, once', async (section, limit) => {
+    const room = await moderated();
+    const topic = await bob.setState(room, 'm.room.topic', { topic: 'rude' });
+    const isAfter = section !== 'state' && { 'org.matrix.msc4222.use_state_after': true };
+    const how = { ...isAfter, filter: { room: { timeline: { limit } } } };
+    const { next_batch: since } = await alice.sync(how);
+    await redact(room, topic, by());
+    for (const body of ['one', 'two', 'three']) await carol.send(room, body);
+    const { rooms, next_batch: then } = await alice.sync({ ...how, since });
+    expect(rooms.join[room].timeline).toMatchObject({ limited: true });
+    expect(rooms.join[room][section].events).toEqual([expect.objectContaining({ event_id: topic, content: {} })]);
+    await carol.send(room, 'four');
+    await carol.send(room, 'five');
+    expect((await alice.sync({ ...how, since: then })).rooms.join[room][section].events).toEqual([]);
+  });
+
+  it('leaves it to be told in sliding sync', async () => {
+    const room = await moderated();
+    const topic = await bob.setState(room, 'm.room.topic', { topic: 'rude' });
+    const ask = { lists: { all: { ...LISTING.lists.all, timeline_limit: 1, required_state: { include: [{}] } } } };
+    const client = new StableSlidingClient(alice);
+    await client.next(ask);
+    await redact(room, topic, by());
+    for (const body of ['one', 'two']) await carol.send(room, body);
+    const { rooms } = await client.next(ask);
+    expect(rooms[room].required_state).toEqual([expect.objectContaining({ event_id: topic, content: {} })]);
+    expect((await client.next(ask)).rooms).toEqual({});
   });
 });
 

@@ -6,6 +6,8 @@ export class RandomLife {
   /** The rooms that Bob is in. */
   readonly inside = new Set<string>();
   readonly #left = new Set<string>();
+  /** What of the state was sent, by where. */
+  readonly #sent: (readonly [roomId: string, eventId: string])[] = [];
   #steps = 0;
 
   private constructor(
@@ -27,20 +29,23 @@ export class RandomLife {
     const { next, rooms, alice, bob } = this;
     const step = this.#steps++;
     const roomId = rooms[next(rooms.length)]!;
-    switch (next(6)) {
+    switch (next(7)) {
       case 0:
       case 1:
         await alice.send(roomId, `message ${step}`);
         return;
       case 2:
-        await alice.setState(roomId, 'm.room.topic', { topic: `topic ${step}` });
+        this.#sent.push([roomId, await alice.setState(roomId, 'm.room.topic', { topic: `topic ${step}` })]);
         return;
       case 3:
-        await alice.setState(roomId, 'org.example', { step }, `key ${next(3)}`);
+        this.#sent.push([roomId, await alice.setState(roomId, 'org.example', { step }, `key ${next(3)}`)]);
         return;
       case 4:
         if (this.inside.has(roomId)) await bob.send(roomId, `answer ${step}`);
         else await this.#join(roomId);
+        return;
+      case 5:
+        await this.#redact(step);
         return;
       default:
         if (!this.inside.has(roomId)) await (next(2) === 0 ? this.#forget(roomId) : this.#join(roomId));
@@ -51,6 +56,13 @@ export class RandomLife {
   /** In the end Bob is in all rooms. */
   async joinAll(): Promise<void> {
     for (const roomId of this.rooms) await this.#join(roomId);
+  }
+
+  /** One of the last: mostly that is so still. */
+  async #redact(step: number): Promise<void> {
+    const [roomId, eventId] = this.#sent.at(-1 - this.next(4)) ?? [];
+    if (roomId === undefined || eventId === undefined) return;
+    await this.alice.ok('PUT', `${roomPath(roomId)}/redact/${encodeURIComponent(eventId)}/redact${step}`, {});
   }
 
   async #join(roomId: string): Promise<void> {

@@ -13,6 +13,12 @@ interface SeenEvent {
   readonly state_key?: string;
   readonly sender: string;
   readonly content: { readonly membership?: string };
+  readonly redacts?: string;
+}
+
+interface Held {
+  readonly id: string;
+  readonly content: object;
 }
 
 interface ToldRoom {
@@ -33,7 +39,7 @@ const SOME_LAZY_STATE = [...SOME_STATE, [MEMBER, '$LAZY']];
 const LAZY_STATE = [[MEMBER, '$LAZY'], ['m.room.topic', ''], ['org.example', '*']]; // prettier-ignore
 
 class ModelClient {
-  readonly state = new Map<string, Map<string, string>>();
+  readonly state = new Map<string, Map<string, Held>>();
   readonly timelines = new Map<string, string[]>();
   readonly #memberships = new Map<string, string | undefined>();
   readonly #client: SlidingClient;
@@ -88,7 +94,9 @@ class ModelClient {
     const before = known.filter((id) => !told.has(id));
     const gap = room.limited === true && room.initial !== true ? await this.#gap(roomId, room.prev_batch!, before) : [];
     this.timelines.set(roomId, [...before, ...gap, ...told]);
-    for (const { type, state_key: key, event_id: id } of state) this.state.get(roomId)?.set(`${type}|${key}`, id);
+    for (const { type, state_key: key, event_id: id, content } of state)
+      this.state.get(roomId)?.set(`${type}|${key}`, { id, content });
+    for (const { redacts } of timeline) this.#redact(roomId, redacts);
     const own = [...timeline, ...state].filter(
       ({ type, state_key: key }) => type === MEMBER && key === this.user.userId,
     );
@@ -97,6 +105,12 @@ class ModelClient {
     if (membership !== undefined) this.#memberships.set(roomId, membership);
     if (this.isLazy && membership !== 'leave')
       for (const { sender } of timeline) expect(this.state.get(roomId)!.has(`${MEMBER}|${sender}`), sender).toBe(true);
+  }
+
+  /** Of what is redacted here nothing is left. */
+  #redact(roomId: string, id: string | undefined): void {
+    for (const [key, held] of this.state.get(roomId) ?? [])
+      if (held.id === id) this.state.get(roomId)!.set(key, { id, content: {} });
   }
 
   /** Reads backwards from a gap's end to what is known. */
@@ -162,10 +176,9 @@ describe.each(Array.from({ length: LIVES }, (_, n) => FIRST + n))('clients of th
       for (const client of clients) {
         const told = client.state.get(roomId)!;
         const wanted = client.connId === 'lazy' ? state.filter(isWanted) : state;
-        const expected = wanted.map(({ type, state_key: key, event_id: id }) => [`${type}|${key}`, id]);
-        if (client.connId !== 'lazy') expect(told.size).toBe(expected.length);
-        for (const [key, id] of expected)
-          expect([client.connId, key, told.get(key!)]).toEqual([client.connId, key, id]);
+        if (client.connId !== 'lazy') expect(told.size).toBe(wanted.length);
+        for (const { type, state_key: key, event_id: id, content } of wanted)
+          expect([client.connId, key, told.get(`${type}|${key}`)]).toEqual([client.connId, key, { id, content }]);
         const seen = client.timelines.get(roomId)!;
         expect([client.connId, seen]).toEqual([client.connId, visible.slice(-seen.length)]);
       }

@@ -11,6 +11,13 @@ interface SeenEvent {
   readonly type: string;
   readonly state_key?: string;
   readonly sender: string;
+  readonly content: object;
+  readonly redacts?: string;
+}
+
+interface Held {
+  readonly id: string;
+  readonly content: object;
 }
 
 interface JoinedRoom {
@@ -21,7 +28,7 @@ interface JoinedRoom {
 
 class ModelClient {
   since: string | undefined;
-  readonly state = new Map<string, Map<string, string>>();
+  readonly state = new Map<string, Map<string, Held>>();
   readonly timelines = new Map<string, string[]>();
 
   constructor(
@@ -41,6 +48,7 @@ class ModelClient {
       for (const event of timeline.events) {
         this.#note(roomId, event);
         if (!stateAfter && event.state_key !== undefined) this.#apply(roomId, event);
+        if (event.redacts !== undefined) this.#redact(roomId, event.redacts);
       }
     }
     for (const roomId of Object.keys(answer.rooms?.leave ?? {})) {
@@ -79,9 +87,17 @@ class ModelClient {
   }
 
   #apply(roomId: string, event: SeenEvent): void {
-    this.state.get(roomId)!.set(`${event.type}|${event.state_key}`, event.event_id);
+    this.state.get(roomId)!.set(`${event.type}|${event.state_key}`, heldBy(event));
+  }
+
+  /** Of what is redacted here nothing is left. */
+  #redact(roomId: string, id: string): void {
+    const state = this.state.get(roomId)!;
+    for (const [key, held] of state) if (held.id === id) state.set(key, { id, content: {} });
   }
 }
+
+const heldBy = ({ event_id: id, content }: SeenEvent): Held => ({ id, content });
 
 let app: SyncApp;
 beforeAll(async () => {
@@ -106,7 +122,7 @@ describe.each([1, 2, 3, 4, 5, 6])('a client of the random history %i', (seed) =>
     for (const client of clients) await client.sync(2);
     for (const roomId of rooms) {
       const state: SeenEvent[] = await bob.ok('GET', `${roomPath(roomId)}/state`);
-      const expected = Object.fromEntries(state.map((event) => [`${event.type}|${event.state_key}`, event.event_id]));
+      const expected = Object.fromEntries(state.map((event) => [`${event.type}|${event.state_key}`, heldBy(event)]));
       const visible = await everyEvent(bob, roomId);
       for (const client of clients) {
         expect(Object.fromEntries(client.state.get(roomId) ?? [])).toEqual(expected);

@@ -147,4 +147,26 @@ describe('who has joined a room of another server', () => {
     expect(chunk).toMatchObject([{ type: 'm.room.message', content: { body: 'hello' } }]);
     expect(end).toBeDefined();
   });
+
+  it('is told what a redaction left of that state, also once the event was fetched, though nobody shows them the redaction', async () => {
+    const there = new ForeignServer('f.example', 7);
+    const sender = there.user('alice');
+    const users = { [sender]: 100, [alice.userId]: 100 };
+    const told = await takenInBy(alice, there, [
+      { type: 'm.room.topic', sender, stateKey: '', content: { topic: 'rude' } },
+      { type: 'm.room.name', sender, stateKey: '', content: { name: 'rude' } },
+      { type: 'm.room.power_levels', sender, stateKey: '', content: { users } },
+    ]);
+    const path = roomPath(told.roomId);
+    const filter = { room: { timeline: { types: ['m.room.message'] } } };
+    let { next_batch: next } = await alice.sync({ filter });
+    for (const type of ['m.room.topic', 'm.room.name']) {
+      const { event_id: id } = await alice.ok('GET', `${path}/state/${type}?format=event`);
+      await alice.ok('PUT', `${path}/redact/${encodeURIComponent(id)}/${type}`, {});
+      const { rooms, next_batch: then } = await alice.sync({ filter, since: next });
+      expect(rooms.join[told.roomId].state.events).toMatchObject([{ event_id: id, content: {} }]);
+      next = then;
+      await fetchPast(told, there);
+    }
+  });
 });

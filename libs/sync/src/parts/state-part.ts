@@ -1,10 +1,11 @@
 import type { EventId, UserId } from '#kernel/ids';
-import { isAfter, type Place } from '#kernel/position';
+import { isAfter, type Place, type Position } from '#kernel/position';
 import type { Views } from '#projections/views';
 import { stateKeyOf } from '#protocol/state-trie/state-key-of';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { filterRows } from '#rooms/queries/event-filter';
 import { findStateRowsAt, isSoAt, listStateChanges, listStateRowsAt } from '#rooms/queries/past-state';
+import { listStateRedactions } from '#rooms/queries/redacted-state';
 import { stateKeyOfRow } from '#rooms/queries/state-rows';
 import { findRowsById } from '#rooms/reading/event-rows';
 import type { RoomContext } from './room-context.js';
@@ -35,20 +36,40 @@ export async function readStatePart(
   return told;
 }
 
-/** Tells again what redactions took from that the timeline does not show: the client has it as it was, and nothing else says so. */
+/**
+ * Tells again what redactions took from that the timeline does not show, as they are hidden or in its gap: the client has it as it was, and
+ * nothing else says so.
+ */
 async function tellRedacted(
   views: Views,
   room: RoomContext,
-  { redactions }: TimelineWindow,
+  window: TimelineWindow,
   rows: Map<string, TimelineRow>,
 ): Promise<void> {
   const { roomId, after, isFull } = room;
-  if (isFull || after === undefined || redactions.length === 0) return;
+  if (isFull || after === undefined) return;
+  const redactions = await untoldRedactions(views, room, after, window);
+  if (redactions.length === 0) return;
+  const ids = new Set<EventId | undefined>(redactions.map(({ header }) => header.eventId));
   for (const row of await findRowsById(views, roomId, [...redactedBy(redactions)] as EventId[])) {
-    // What came since is told as what is left of it.
-    if (row?.header.stateKey === undefined || row.header.position > after || rows.has(stateKeyOfRow(row))) continue;
-    if (await isSoAtEnd(views, room, row)) rows.set(stateKeyOfRow(row), row);
+    // Of several redactions the first counts: with it the client was told.
+    if (row?.header.stateKey === undefined || !ids.has(row.header.redactedBy) || rows.has(stateKeyOfRow(row))) continue;
+    // What came since is told as what is left of it. When an event of the past was fetched says nothing of that.
+    const isNews = row.header.isHistory !== true && row.header.position > after;
+    if (!isNews && (await isSoAtEnd(views, room, row))) rows.set(stateKeyOfRow(row), row);
   }
+}
+
+async function untoldRedactions(
+  views: Views,
+  { roomId, upTo }: RoomContext,
+  after: Position,
+  { shown, redactions, limited }: TimelineWindow,
+): Promise<readonly TimelineRow[]> {
+  if (!limited) return redactions;
+  const told = new Set(shown.map(({ header }) => header.eventId));
+  const since = await listStateRedactions(views, roomId, after, upTo);
+  return since.filter(({ header }) => !told.has(header.eventId));
 }
 
 /**
