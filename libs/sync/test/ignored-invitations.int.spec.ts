@@ -172,6 +172,48 @@ it('who was invited by somebody else before is told that they are not in the roo
   expect(await client.next(listed)).toMatchObject({ rooms: {}, lists: counts(1) });
 });
 
+describe('an invitation of which nothing was told, once it is taken back,', () => {
+  const stay = expect.arrayContaining([
+    expect.objectContaining({ content: expect.objectContaining({ body: 'of the guest' }) }),
+  ]);
+
+  it('is no reason to tell of the stay before it again', async () => {
+    const life = await begin();
+    const { host, guest, pest, room } = life;
+    await does(host, 'kick', life);
+    const client = new StableSlidingClient(guest);
+    await client.next(listed);
+    await invite(life);
+    expect((await client.next(listed)).rooms).toEqual({});
+    await does(host, 'kick', life);
+    expect((await client.next(listed)).rooms[room] ?? {}).not.toHaveProperty('initial');
+    // Who was told of it and ignores who made it has the stay again.
+    await ignore(guest);
+    await invite(life);
+    expect((await client.next(listed)).rooms[room]).toMatchObject({ membership: 'invite' });
+    await ignore(guest, pest);
+    expect((await client.next(listed)).rooms[room]).toMatchObject({ initial: true, timeline: stay });
+    await does(host, 'kick', life);
+    expect((await client.next(listed)).rooms[room] ?? {}).not.toHaveProperty('initial');
+  });
+
+  it('is one where they knocked before: with that their client let go of it', async () => {
+    const life = await begin();
+    const { host, guest, room } = life;
+    await does(host, 'kick', life);
+    await host.setState(room, 'm.room.join_rules', { join_rule: 'knock' });
+    await host.setState(room, 'm.room.power_levels', { invite: 0 });
+    const client = new StableSlidingClient(guest);
+    await client.next(listed);
+    await guest.ok('POST', `/knock/${encodeURIComponent(room)}`, {});
+    expect((await client.next(listed)).rooms[room]).toMatchObject({ membership: 'knock' });
+    await invite(life);
+    await client.next(listed);
+    await does(host, 'kick', life);
+    expect((await client.next(listed)).rooms[room]).toMatchObject({ initial: true, timeline: stay });
+  });
+});
+
 it('who forgot the room is told nothing of it', async () => {
   const life = await begin();
   const { guest, room } = life;

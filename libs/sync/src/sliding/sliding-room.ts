@@ -6,6 +6,7 @@ import { VIEWS, type Views } from '#projections/views';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 import { listStateChanges } from '#rooms/queries/past-state';
 import { findRoomReader, memberSince, type RoomReader } from '#rooms/reading/room-reader';
+import { listStandings } from '#rooms/reading/standing';
 import { isAway } from '../notifier/active-user.js';
 import { readStrippedRoom } from '../parts/invited-rooms.js';
 import { type Departure, LeftRooms } from '../parts/left-rooms.js';
@@ -21,7 +22,7 @@ import { type UnreadCount, UnreadCounts } from '../unread/unread-counts.js';
 import { namesAtEnd, namesNow } from './room-names.js';
 import type { RoomContents, RoomTimeline, RoomUpdate, StateStub } from './room-update.js';
 import type { SelectedRoom } from './select-rooms.js';
-import type { ToldRoom } from './told-state.js';
+import { TOLD, type ToldRoom } from './told-state.js';
 import type { WantedState } from './wanted-state.js';
 
 /** A room to tell of, and how the client stands to it. */
@@ -68,7 +69,8 @@ export class SlidingRooms {
     if (over.last.membership === 'join') return this.#joined(sync, task, reader, over);
     const at = isOver ? known.position : over.last.since;
     if (at <= (after ?? START)) return undefined;
-    if (!letGoOfStay(reader, over)) return this.#away(sync, task, { room: reader, over, at });
+    const hasLetGo = letGoOfStay(reader, over) && !(await heardNoInvitation(reader, task));
+    if (!hasLetGo) return this.#away(sync, task, { room: reader, over, at });
     const whole = (await membershipOver(reader, undefined, at)) ?? over;
     return this.#away(sync, { ...task, after: undefined }, { room: reader, over: whole, at });
   }
@@ -206,6 +208,13 @@ export class SlidingRooms {
  */
 function letGoOfStay(reader: RoomReader, { last, wasIn, wasThere }: MembershipOver): boolean {
   return reader.wasIn && isAway(last.membership) && wasThere && !wasIn && last.left > START;
+}
+
+/** Whether a client was told nothing of the invitation that there was, for its user ignored who made it, and of no knock before it. */
+async function heardNoInvitation({ views, roomId, reader }: RoomReader, { told, after }: RoomTask): Promise<boolean> {
+  if (told === undefined || after === undefined || (told.marks & TOLD.uninvited) === 0) return false;
+  const [, before] = await listStandings(views, roomId, reader.userId, { upTo: after, limit: 2 });
+  return before?.membership !== 'knock';
 }
 
 /** Whether of all of the state no more members are read than are needed. */
