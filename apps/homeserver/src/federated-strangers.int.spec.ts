@@ -213,6 +213,35 @@ describe('a server that keeps to no rules', { timeout: 60_000 }, () => {
       expect(await invited()).toEqual([]);
     });
 
+    it('lets nobody read what the invited may by one that it made up while nobody here was in the room', async () => {
+      const visibility = { type: 'm.room.history_visibility', content: { history_visibility: 'invited' } };
+      const roomId = await open({ initial_state: [visibility] });
+      const bob = await server.register('bob');
+      const leave = () => alice.ok('POST', `/rooms/${inPath(roomId)}/leave`, {});
+      await leave();
+      const forged = peer.server.make(V11, roomId as RoomId, {
+        type: 'm.room.member',
+        sender: eve,
+        stateKey: bob.userId,
+        content: { membership: 'invite' },
+        auth: ['$auth'],
+        prev: ['$prev'],
+        depth: 9,
+        ts: Date.now(),
+      });
+      expect((await invite(forged)).status).toBe(200);
+      await alice.ok('POST', `/join/${inPath(roomId)}`, {});
+      await alice.ok('PUT', `/rooms/${inPath(roomId)}/send/m.room.message/1`, { body: 'among us' });
+      expect((await bob.ok('GET', '/sync?timeout=0')).rooms.invite).toHaveProperty([roomId]);
+      expect((await bob.call('GET', `/rooms/${inPath(roomId)}/messages?dir=b`)).status).toBe(403);
+      // The room does not know of it either.
+      await alice.ok('POST', `/rooms/${inPath(roomId)}/invite`, { user_id: bob.userId });
+      await alice.ok('PUT', `/rooms/${inPath(roomId)}/send/m.room.message/2`, { body: 'to the invited' });
+      const { chunk } = await bob.ok('GET', `/rooms/${inPath(roomId)}/messages?dir=b`);
+      const bodies = chunk.flatMap(({ content }: JsonObject) => (content as JsonObject)['body'] ?? []);
+      expect(bodies).toEqual(['to the invited']);
+    });
+
     it('has it shown with as much as may be told, and once', async () => {
       const told = [
         { type: 'm.room.create', state_key: '', sender: eve, content: {} },
