@@ -43,7 +43,7 @@ export class EndElsewhereHandler implements ICommandHandler<EndElsewhere> {
     const { event } = prepared;
     const { membership } = event.content;
     if (membership !== 'leave' && membership !== 'ban') return false;
-    if (event.sender === userId || !place.servers.includes(serverNameOf(event.sender))) return false;
+    if (event.sender === userId || !place.tellers.includes(serverNameOf(event.sender))) return false;
     const { unsigned: _, ...signed } = event.pdu;
     const told = { room_id: roomId, room_version: version.id, membership, event_id: event.eventId, origin } as const;
     await this.elsewhere.tell(userId, { ...told, pdu: signed, state: [] }, { actor: origin });

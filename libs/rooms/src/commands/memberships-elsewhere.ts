@@ -7,15 +7,21 @@ import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel
 import type { CacheNumbers } from '#kernel/lru-cache';
 import { VIEWS, type Views } from '#projections/views';
 import { elsewhereStream, type MembershipTold } from '../facts/elsewhere-facts.js';
-import { ELSEWHERE } from '../projections/elsewhere-rows.js';
+import { ELSEWHERE, type ElsewhereRow } from '../projections/elsewhere-rows.js';
 import { USER_ROOMS, type UserRoomRow } from '../projections/membership.projector.js';
+import { rowHeaderOf } from '../projections/timeline-row.js';
 
 /** What a user is in a room that is not here. */
 export interface PlaceElsewhere extends UserRoomRow {
   readonly roomVersion: string;
-  /** Those who may let the user in: who told it, and whoever invited. */
+  /** Those who told it, and that of whoever invited: their word ends it. */
+  readonly tellers: readonly ServerName[];
+  /** Those who may let the user in: first these, then those of the times before. Anybody can invite, also who is not in the room. */
   readonly servers: readonly ServerName[];
 }
+
+/** So many times are looked at for servers that may let a user in. */
+const MOST_TOLD = 8;
 
 const CAPACITY = 1_000;
 
@@ -43,10 +49,12 @@ export class MembershipsElsewhere {
   async find(userId: UserId, roomId: RoomId): Promise<PlaceElsewhere | undefined> {
     const place = await USER_ROOMS.get(this.views, [userId, roomId]);
     if (place?.elsewhere !== true) return undefined;
-    const row = await ELSEWHERE.get(this.views, [userId, roomId, place.pos]);
-    if (row === undefined) return undefined;
-    const servers = new Set([...(row.origin === undefined ? [] : [row.origin]), serverNameOf(place.sender)]);
-    return { ...place, roomVersion: row.room_version, servers: [...servers] };
+    const rows = await ELSEWHERE.scan(this.views, { prefix: [userId, roomId], reverse: true, limit: MOST_TOLD });
+    const [last, ...before] = rows.map(({ value }) => value);
+    if (last === undefined) return undefined;
+    const tellers = tellersOf(last);
+    const servers = new Set([...tellers, ...before.flatMap(tellersOf)]);
+    return { ...place, roomVersion: last.room_version, tellers, servers: [...servers] };
   }
 
   /** Notes what a user is now. Settles once the views show it. */
@@ -55,4 +63,9 @@ export class MembershipsElsewhere {
     const { position } = await this.#streams.execute(elsewhereStream(userId), () => [draft], cause);
     await this.views.whenProcessed(position, [USER_ROOMS.name]);
   }
+}
+
+function tellersOf({ origin, member }: ElsewhereRow): ServerName[] {
+  const ofSender = serverNameOf(rowHeaderOf(member).sender);
+  return origin === undefined || origin === ofSender ? [ofSender] : [origin, ofSender];
 }
