@@ -46,10 +46,9 @@ export interface InviteToSign {
 }
 
 /**
- * What other servers must do for the memberships of users here; federation implements it. All but `invite` ask several
- * servers in turn,
- * and throw what the last of them said that may interest the user: M_FORBIDDEN, M_NOT_FOUND, M_UNABLE_TO_AUTHORISE_JOIN …; where
- * none could be reached, M_UNKNOWN with status 502.
+ * What other servers must do for the memberships of users here; federation implements it. All but `invite` ask several servers in turn,
+ * and throw what of their refusals is most telling: M_FORBIDDEN, M_NOT_FOUND, M_UNABLE_TO_AUTHORISE_JOIN …; where none says anything of the
+ * kind, PeerRefused with what one said in words of its own; where none could be reached, M_UNKNOWN with status 502.
  */
 export interface RemoteRooms {
   /** The room that an alias of another server points to, and servers in it. Throws M_NOT_FOUND. */

@@ -37,10 +37,15 @@ describe('several servers that are asked for one thing', () => {
     expect((version as MatrixError).toBody()).toMatchObject({ room_version: '99' });
   });
 
-  it('are named where none of them could be asked, or said what is no business of the user', async () => {
-    const error = await refusalOf(new PeerUnavailable('away'), refused('M_INVALID_PARAM'));
+  it('have what the first of them refused in words of its own told, where none says what is more telling', async () => {
+    const own = refused('EXAMPLE_CLOSED_TODAY');
+    expect(await refusalOf(new PeerUnavailable('away'), own, refused('M_INVALID_PARAM'))).toBe(own);
+  });
+
+  it('are named where none of them could be asked, or said why', async () => {
+    const error = await refusalOf(new PeerUnavailable('away'), new PeerRefused(500, {}));
     expect(error).toMatchObject({ errcode: 'M_UNKNOWN', status: 502 });
-    expect((error as Error).message).toContain('1.example: 400 M_INVALID_PARAM');
+    expect((error as Error).message).toContain('1.example: 500');
   });
 
   it('are not asked any more after what is no fault of theirs, nor without end', async () => {

@@ -17,14 +17,15 @@ const TOLD: readonly string[] = [
 
 /**
  * Asks servers in turn until one does what is asked. Throws what the most telling of them said, as an error for clients: server-server
- * API, "Joining Rooms"; and M_UNKNOWN with status 502, which names the last, where none said anything of the kind. What is no fault of
- * another server's is thrown at once.
+ * API, "Joining Rooms"; else what the first said that refused in words of its own; and M_UNKNOWN with status 502, which names the last,
+ * where none said anything. What is no fault of another server's is thrown at once.
  */
 export async function askInTurn<T>(
   servers: readonly ServerName[],
   ask: (server: ServerName) => Promise<T>,
 ): Promise<T> {
   let told: PeerRefused | undefined;
+  let refused: PeerRefused | undefined;
   let last: string | undefined;
   for (const server of servers.slice(0, MOST_ASKED)) {
     try {
@@ -32,10 +33,13 @@ export async function askInTurn<T>(
     } catch (error) {
       if (!(error instanceof PeerRefused || error instanceof PeerUnavailable)) throw error;
       last = `${server}: ${error.message}`;
-      if (error instanceof PeerRefused && isMoreTelling(error, told)) told = error;
+      if (!(error instanceof PeerRefused)) continue;
+      if (isMoreTelling(error, told)) told = error;
+      if (error.errcode !== undefined) refused ??= error;
     }
   }
   if (told !== undefined) throw refusalOf(told);
+  if (refused !== undefined) throw refused;
   throw new MatrixError('M_UNKNOWN', `No server could be asked that has this room (${last ?? 'none is known'})`, {
     status: 502,
   });

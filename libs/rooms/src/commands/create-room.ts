@@ -6,6 +6,7 @@ import { CLOCK, type Clock } from '#kernel/clock';
 import { isRoomAlias, type RoomAlias, type RoomId, type UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
+import { PeerRefused } from '#kernel/peer-errors';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { parseRoomEvent } from '#protocol/parse-room-event';
@@ -154,7 +155,7 @@ export class CreateRoomHandler implements ICommandHandler<CreateRoom> {
         const { invitations } = this.memberships;
         await invitations.invite(roomId, requester.userId, userId, content, contextOf(requester));
       } catch (error) {
-        if (!(error instanceof MatrixError)) throw error;
+        if (!(error instanceof MatrixError || error instanceof PeerRefused)) throw error;
         this.#log.warn(`${userId} could not be invited to ${roomId}: ${error.message}`);
       }
     }

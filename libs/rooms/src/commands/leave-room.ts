@@ -3,6 +3,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CLOCK, type Clock } from '#kernel/clock';
 import type { RoomId } from '#kernel/ids';
 import { MatrixError } from '#kernel/matrix-error';
+import { PeerRefused } from '#kernel/peer-errors';
 import type { Requester } from '#kernel/requester';
 import type { MembershipTold } from '../facts/elsewhere-facts.js';
 import { REMOTE_ROOMS, type RemoteRooms } from '../remote-rooms.js';
@@ -73,7 +74,7 @@ export class LeaveRoomHandler implements ICommandHandler<LeaveRoom> {
     try {
       return await this.others?.leave(wish);
     } catch (error) {
-      if (error instanceof MatrixError) return undefined;
+      if (error instanceof MatrixError || error instanceof PeerRefused) return undefined;
       throw error;
     }
   }

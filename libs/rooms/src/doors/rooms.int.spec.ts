@@ -69,6 +69,15 @@ describe('redacting', () => {
     expect((await bob.call('PUT', `/rooms/${here}/redact/${encodeURIComponent(events[1]!)}/4`, {})).status).toBe(200);
   });
 
+  it('is done without a transaction id too, each time anew', async () => {
+    const room = await alice.createRoom();
+    const path = `/rooms/${room}/redact/${encodeURIComponent(await say(alice, room))}`;
+    const redactions = [await alice.ok('POST', path, { reason: 'wrong room' }), await alice.ok('POST', path)];
+    expect(new Set(redactions.map(({ event_id: eventId }) => eventId)).size).toBe(2);
+    const { content } = await alice.ok('GET', `/rooms/${room}/event/${redactions[0]!.event_id}`);
+    expect(content).toMatchObject({ reason: 'wrong room' });
+  });
+
   it('and relating to it: an event of before the stay is as if there were none', async () => {
     const visibility = { history_visibility: 'joined' };
     const initial_state = [{ type: 'm.room.history_visibility', state_key: '', content: visibility }];

@@ -86,6 +86,21 @@ export class SendController {
     return { event_id: sent.eventId };
   }
 
+  /** NOTSPEC: without a transaction id, as other servers take it. */
+  @Post('rooms/:roomId/redact/:eventId')
+  @HttpCode(200)
+  async redactWithoutTransaction(
+    @CurrentRequester() requester: Requester,
+    @Param('roomId') roomId: string,
+    @Param('eventId') eventId: string,
+    @EventContent({ allowEmpty: true }) content: JsonObject,
+  ): Promise<object> {
+    const sent: EventSent = await this.commands.execute(
+      new RedactEvent(requester, parseRoomId(roomId), parseEventId(eventId), content),
+    );
+    return { event_id: sent.eventId };
+  }
+
   async #setState(
     requester: Requester,
     roomId: string,
