@@ -117,6 +117,14 @@ describe('the rows of every projector', () => {
         pdu: member,
       },
     };
+    const asked = ([userId, membership]: readonly [string, string], n: number): StreamFact => {
+      const event_id = `$asked${n}`;
+      const state = [{ type: 'm.room.member', state_key: userId, event_id }];
+      const told = { ...member, state_key: userId, content: { membership } };
+      return { ...taken, data: { ...(taken.data as object), event_id, state, pdu: told } };
+    };
+    const invited = ['@erin:b.example', '@frank:b.example'] as const;
+    const asks = [...invited.map((userId) => [userId, 'invite'] as const), [invited[0], 'leave'] as const].map(asked);
     const unseen: StreamFact = {
       stream: `room-${roomId}`,
       type: 'pdu-redacted',
@@ -298,6 +306,7 @@ describe('the rows of every projector', () => {
       past,
       pastThread,
       taken,
+      ...asks,
       outlier,
       learnt,
       unseen,

@@ -59,6 +59,25 @@ describe('the servers in a room', () => {
     expect(rows['room-servers !r in b.example']).toEqual({ since: positionOf(2) });
   });
 
+  it('hear of the end of an invitation or a knock, but not where it is that somebody came', async () => {
+    const rows = await rowsOf(
+      memberFact('@b:b.example', 'invite', 1),
+      memberFact('@c:b.example', 'knock', 2),
+      memberFact('@d:b.example', 'invite', 3),
+      memberFact('@b:b.example', 'leave', 4),
+      memberFact('@c:b.example', 'ban', 5),
+      memberFact('@d:b.example', 'join', 6),
+      memberFact('@e:b.example', 'ban', 7),
+      memberFact('@f:b.example', 'invite', 8),
+    );
+    const asked = Object.entries(rows).filter(([key]) => key.startsWith('asked-'));
+    expect(asked).toEqual([
+      ['asked-remote-members !r @f:b.example', positionOf(9)],
+      [`asked-ends b.example ${positionOf(5)}`, { room_id: '!r', revision: 3 }],
+      [`asked-ends b.example ${positionOf(6)}`, { room_id: '!r', revision: 4 }],
+    ]);
+  });
+
   it('do not count who is no user of any server', async () => {
     expect(Object.keys(await rowsOf(memberFact('nobody', 'join', 1)))).toEqual(['own-server-name server']);
   });

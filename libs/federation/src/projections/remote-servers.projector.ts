@@ -57,6 +57,29 @@ export const ROOM_SERVERS_CHANGED = new Collection<readonly [roomId: RoomId], Po
   codec: asText(),
 });
 
+/** The users of other servers who are invited to a room, or knock there. */
+export const ASKED_MEMBERS = new Collection<readonly [roomId: RoomId, userId: UserId], Position>(
+  'asked-remote-members',
+  {
+    key: ['room', 'user'],
+    says: 'since when a user of another server is invited, or knocks',
+    codec: asText(),
+  },
+);
+
+/** Where such an invitation or knock ended: in the stream of which room, and at which revision. */
+export interface AskedEnd {
+  readonly room_id: RoomId;
+  readonly revision: number;
+}
+
+/** A server that is in no such room hears of the end by this alone. */
+export const ASKED_ENDS = new Collection<readonly [server: ServerName, position: Position], AskedEnd>('asked-ends', {
+  key: ['other server', 'position'],
+  says: 'the event by which an invitation or a knock of one of its users ended',
+  codec: asJson(),
+});
+
 /** What this server is called, as the log says it: its own users are told of nowhere here. */
 const OWN_NAME = new Collection<readonly [log: string], ServerName>('own-server-name', {
   key: ['`server`'],
@@ -71,8 +94,8 @@ const OWN_NAME = new Collection<readonly [log: string], ServerName>('own-server-
 export function remoteServersProjector(reader: RoomFactReader): Projector {
   return {
     name: 'remote-servers',
-    version: 2,
-    ...owning(REMOTE_MEMBERS, ROOM_SERVERS, SERVER_ROOMS, ROOM_SERVERS_CHANGED, OWN_NAME),
+    version: 3,
+    ...owning(REMOTE_MEMBERS, ROOM_SERVERS, SERVER_ROOMS, ROOM_SERVERS_CHANGED, ASKED_MEMBERS, ASKED_ENDS, OWN_NAME),
     handles: (type) => type === 'pdu-accepted' || type === 'state-taken' || type === 'log-begun',
     project(fact, rows) {
       if (fact.type === 'log-begun') {
@@ -89,7 +112,10 @@ export function remoteServersProjector(reader: RoomFactReader): Projector {
           const server = serverNameOf(userId);
           if (server === ours) return;
           const of = { roomId: changed!.roomId, server, userId };
-          return content['membership'] === 'join' ? come(of, fact.position, rows) : go(of, fact, rows);
+          const { membership } = content;
+          return whenThere(noteAsked(of, membership, fact, rows), () =>
+            membership === 'join' ? come(of, fact.position, rows) : go(of, fact, rows),
+          );
         }),
       );
     },
@@ -100,6 +126,22 @@ interface Member {
   readonly roomId: RoomId;
   readonly server: ServerName;
   readonly userId: UserId;
+}
+
+/** Notes who is invited or knocks, and the end of that, unless it is that they came. */
+function noteAsked(
+  { roomId, server, userId }: Member,
+  membership: unknown,
+  { position, revision }: Pick<RecordedFact, 'position' | 'revision'>,
+  rows: OwnRows,
+): Answer<void> {
+  if (membership === 'invite' || membership === 'knock') return ASKED_MEMBERS.put(rows, [roomId, userId], position);
+  return whenThere(ASKED_MEMBERS.get(rows, [roomId, userId]), (since) => {
+    // They were not, or are since a later fact, and this one is applied again.
+    if (since === undefined || since >= position) return;
+    ASKED_MEMBERS.delete(rows, [roomId, userId]);
+    if (membership !== 'join') ASKED_ENDS.put(rows, [server, position], { room_id: roomId, revision });
+  });
 }
 
 function come({ roomId, server, userId }: Member, since: Position, rows: OwnRows): Answer<void> {

@@ -25,7 +25,8 @@ const ROOMS_AT_ONCE = 100;
 
 /**
  * What a server that was away has to be told: of each room it is in, and in which something has happened since, what came last there, for it
- * asks for all before that itself; of rooms that it was put out of, that event; and all EDUs that must not be lost.
+ * asks for all before that itself; of rooms that it was put out of, and of invitations and knocks of its users that ended, that event; and
+ * all EDUs that must not be lost.
  */
 @Injectable()
 export class MissedByDestination {
@@ -50,6 +51,7 @@ export class MissedByDestination {
 
   async *#pdusOf(server: ServerName, since: Position): AsyncGenerator<string[], void> {
     for (const left of await this.servers.roomsLeftSince(server, since)) yield await this.#endOf(left);
+    for (const ended of await this.servers.asksEndedSince(server, since)) yield await this.#endOf(ended);
     const rooms = await this.servers.roomsOf(server);
     for (let at = 0; at < rooms.length; at += ROOMS_AT_ONCE) {
       for (const roomId of await this.#activeSince(rooms.slice(at, at + ROOMS_AT_ONCE), since)) {
@@ -65,7 +67,7 @@ export class MissedByDestination {
     return rooms.filter((_, i) => (rows[i]?.last ?? '') >= since);
   }
 
-  /** The event by which a server was put out of a room, where it is for this one to tell. */
+  /** The event by which a server has to do with a room no more, where it is for this one to tell. */
   async #endOf({ roomId, revision }: LeftRoom): Promise<string[]> {
     for await (const fact of this.store.readStream(roomStream(roomId), { from: revision, limit: 1, inParts: true })) {
       return fact.type === 'pdu-accepted' && isToSend(fact.data) ? [pduTextOf(fact.data)] : [];

@@ -170,6 +170,25 @@ describe('a server that cannot be reached', () => {
     expect(bodies(B)).toEqual(['m.room.member']);
   });
 
+  it('hears, when it is back, that an invitation of a user of it was taken back, and of no other', async () => {
+    const server = await start();
+    const room = await server.room('r');
+    const [erin, dave] = ['@erin:d.example' as never, '@dave:d.example' as never];
+    for (const user of [erin, dave]) await room.setMembership(user, 'invite', '@alice:a.example' as never);
+    world.peers.dead.add(D);
+    await room.setMembership(dave, 'leave', '@alice:a.example' as never);
+    await until(() => expect(server.destinations.numbers.asleep).toBe(1));
+    await room.setMembership(erin, 'ban', '@alice:a.example' as never);
+    await room.setMembership('@frank:d.example' as never, 'ban', '@alice:a.example' as never);
+    await idle(server);
+    world.peers.dead.delete(D);
+    world.ahead += 6_000;
+    world.peers.wake(D);
+    await until(() => expect(server.notesOf(D)).toEqual(['destination-caught-up']));
+    const told = world.peers.accepted.flatMap(({ pdus }) => pdus).map(({ state_key: user }) => user);
+    expect(told).toEqual([dave, erin]);
+  });
+
   it('is left alone over a restart until its time has come', async () => {
     const first = await start();
     world.peers.dead.add(B);

@@ -8,6 +8,7 @@ import type { Listener } from '#projections/listener';
 import { VIEWS, type Views } from '#projections/views';
 import { roomIdOfStream } from '#rooms/facts/room-facts';
 import {
+  ASKED_ENDS,
   ROOM_SERVERS,
   ROOM_SERVERS_CHANGED,
   SERVER_ROOMS,
@@ -21,10 +22,10 @@ interface Known {
   read?: KnownServers;
 }
 
-/** A room that another server was in until it was put out of it, or left. */
+/** A room that another server has to do with no more: it was put out of it, or left, or nobody of it is invited there any more. */
 export interface LeftRoom {
   readonly roomId: RoomId;
-  /** The revision of the fact, in the room's stream, by which it was out. */
+  /** The revision of the fact, in the room's stream, by which that is so. */
   readonly revision: number;
 }
 
@@ -98,6 +99,15 @@ export class ServersInRooms implements Listener {
       }
     }
     return left;
+  }
+
+  /** The invitations and knocks of users of a server that ended since a fact, that one too. */
+  async asksEndedSince(server: ServerName, since: Position): Promise<LeftRoom[]> {
+    const ended: LeftRoom[] = [];
+    for await (const page of ASKED_ENDS.pages(this.views, { prefix: [server], from: [server, since] })) {
+      for (const { value } of page) ended.push({ roomId: value.room_id, revision: value.revision });
+    }
+    return ended;
   }
 
   hear(facts: readonly RecordedFact[]): void {
