@@ -1,12 +1,13 @@
 import { Inject, Optional } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { RoomId, ServerName } from '#kernel/ids';
+import type { RoomId, ServerName, UserId } from '#kernel/ids';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Requester } from '#kernel/requester';
 import { VIEWS, type Views } from '#projections/views';
 import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import { isServerIn } from '../reading/server-standing.js';
-import { REMOTE_ROOMS, type RemoteRooms } from '../remote-rooms.js';
+import { REMOTE_ROOMS, type RemoteKnock, type RemoteRooms } from '../remote-rooms.js';
 import { contextOf } from '../worker/requester-context.js';
 import { MembershipChanges, type MembershipChange } from './change-membership.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
@@ -66,9 +67,19 @@ export class KnockRoomHandler implements ICommandHandler<KnockRoom> {
     if (knock === undefined) return false;
     const { eventId, server, pdu, version } = knock;
     const told = { room_id: roomId, room_version: version.id, membership: 'knock', event_id: eventId } as const;
-    const state = readStrippedState(knock.roomState, { roomId, version }, userId);
+    const state = readWhatStands(knock, roomId, userId);
     await this.elsewhere.tell(userId, { ...told, origin: server, pdu, state }, contextOf(requester));
     return true;
+  }
+}
+
+/** The knock stands at the other server, whatever that tells of the room: of what cannot be of it nothing is shown. */
+function readWhatStands({ roomState, version }: RemoteKnock, roomId: RoomId, userId: UserId): JsonObject[] {
+  try {
+    return readStrippedState(roomState, { roomId, version }, userId);
+  } catch (error) {
+    if (error instanceof MatrixError) return [];
+    throw error;
   }
 }
 
