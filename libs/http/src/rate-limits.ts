@@ -11,7 +11,8 @@ export interface Bucket {
 
 /**
  * The buckets by name: strict where passwords and accounts are at stake, moderate for what rooms receive, loose elsewhere. `federation`
- * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as.
+ * counts the requests of another server, `unknown-server` those for which one must be asked that an address named, or signs as; `inviting`
+ * the invitations of users here by another server, `inviting-user` those of one of them: what comes with each is kept.
  */
 export const BUCKETS = Object.freeze({
   registration: { burst: 5, perSecond: 0.2 },
@@ -21,6 +22,8 @@ export const BUCKETS = Object.freeze({
   search: { burst: 30, perSecond: 5 },
   federation: { burst: 500, perSecond: 100 },
   'unknown-server': { burst: 100, perSecond: 5 },
+  inviting: { burst: 100, perSecond: 2 },
+  'inviting-user': { burst: 30, perSecond: 0.1 },
   default: { burst: 300, perSecond: 100 },
 }) satisfies Readonly<Record<string, Bucket>>;
 
@@ -45,6 +48,8 @@ export class RateLimits {
     search: new LruCache(MEMORY),
     federation: new LruCache(MEMORY),
     'unknown-server': new LruCache(MEMORY),
+    inviting: new LruCache(MEMORY),
+    'inviting-user': new LruCache(MEMORY),
     default: new LruCache(MEMORY),
   };
 

@@ -1,5 +1,6 @@
 import { Controller, HttpCode, Param, Put } from '@nestjs/common';
-import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import { RateLimits } from '#http/rate-limits';
+import { isUserId, parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { FIRST_ROOM_VERSION } from '#protocol/room-versions/room-versions';
@@ -11,7 +12,10 @@ import { FromServer, Origin, ServerContent } from './from-server.js';
 @FromServer()
 @Controller('_matrix/federation')
 export class InvitesController {
-  constructor(private readonly handshakes: InviteHandshakes) {}
+  constructor(
+    private readonly handshakes: InviteHandshakes,
+    private readonly limits: RateLimits,
+  ) {}
 
   @Put('v2/invite/:roomId/:eventId')
   @HttpCode(200)
@@ -23,6 +27,7 @@ export class InvitesController {
   ): Promise<object> {
     if (!isJsonObject(event)) throw new MatrixError('M_BAD_JSON', 'event: must be an object');
     if (typeof version !== 'string') throw new MatrixError('M_MISSING_PARAM', 'room_version: required');
+    this.#limit(origin, event);
     const ids = [parseRoomId(roomId), parseEventId(eventId)] as const;
     return { event: await this.handshakes.take(new TakeInvite(origin, ...ids, version, event, listOf(told))) };
   }
@@ -36,11 +41,21 @@ export class InvitesController {
     @Param('eventId') eventId: string,
     @ServerContent() event: JsonObject,
   ): Promise<readonly unknown[]> {
+    this.#limit(origin, event);
     const { unsigned } = event;
     const told = isJsonObject(unsigned) ? unsigned['invite_room_state'] : undefined;
     const ids = [parseRoomId(roomId), parseEventId(eventId)] as const;
     const taken = await this.handshakes.take(new TakeInvite(origin, ...ids, FIRST_ROOM_VERSION, event, listOf(told)));
     return [200, { event: taken }];
+  }
+
+  /** What comes with an invitation is kept, and anybody can invite: throws M_LIMIT_EXCEEDED for a flood of them, which is no other server's fault. */
+  #limit(origin: ServerName, { state_key: invited }: JsonObject): void {
+    const ofServer = this.limits.take('inviting', origin);
+    const ofUser =
+      typeof invited === 'string' && isUserId(invited) ? this.limits.take('inviting-user', `${origin} ${invited}`) : 0;
+    const wait = Math.max(ofServer, ofUser);
+    if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
   }
 }
 
