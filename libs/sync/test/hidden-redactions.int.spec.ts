@@ -243,4 +243,11 @@ describe('a filter for messages alone', () => {
     await (await app.register(`dave${count++}`)).join(room);
     expect((await waiting).rooms.join[room].summary).toMatchObject({ 'm.joined_member_count': 4 });
   });
+
+  it('takes what its user calls themself for no news of the room', async () => {
+    const room = await sharedRoom();
+    const { next_batch: since } = await carol.sync({ filter });
+    await callHer(room, 'Carol the second');
+    expect((await carol.sync({ since, filter })).rooms).toBeUndefined();
+  });
 });

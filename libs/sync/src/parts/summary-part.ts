@@ -25,7 +25,9 @@ export const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room
 /** Whether what happened in a stretch without a gap can have changed the summary of its room. */
 export async function changesSummary(views: Views, room: RoomContext, window: TimelineWindow): Promise<boolean> {
   const rows = changingRows(window);
-  if (rows.some(isSummarised)) return true;
+  const { userId } = room.sync.requester;
+  // Nobody is their own hero, and who is in a room and says something else of themself counts as before.
+  if (rows.some((row) => isSummarised(row) && !isMemberEventOf(row, userId))) return true;
   const redacted = redactedBy(rows);
   const summary = redacted.size === 0 ? undefined : await ROOMS.get(views, [room.roomId]);
   if (summary !== undefined && isFromAny(summary, SUMMARISED, redacted)) return true;
@@ -48,6 +50,10 @@ export async function readResolved(
 /** Whether a state event can have changed the summary of its room. */
 export function isSummarised({ header: { type, stateKey } }: TimelineRow): boolean {
   return stateKey !== undefined && SUMMARISED.has(type);
+}
+
+function isMemberEventOf({ header: { type, stateKey } }: TimelineRow, userId: UserId): boolean {
+  return type === 'm.room.member' && stateKey === userId;
 }
 
 /** What some events redact. */
