@@ -221,6 +221,33 @@ describe.each(['bob', 'carol'])('a redaction by %s in what a limited timeline le
   });
 });
 
+it.each([StableSlidingClient, SlidingClient])(
+  'a member event that was redacted while its member was not needed is told again once they are',
+  async (Shape) => {
+    const room = await sharedRoom();
+    const event = await callHer(room, 'Rude');
+    await carol.send(room, 'of carol');
+    const isStable = Shape === StableSlidingClient;
+    const lazy = isStable ? { lazy_members: true } : [['m.room.member', '$LAZY']];
+    const ask = { room_subscriptions: { [room]: { timeline_limit: 1, required_state: lazy } } };
+    const client = new Shape(alice, 'lazy');
+    const told = async (): Promise<unknown> => (await client.next(ask)).rooms[room].required_state;
+    const asItIs = (displayname?: string): object =>
+      expect.objectContaining({
+        event_id: event,
+        content: { membership: 'join', ...(displayname && { displayname }) },
+      });
+    expect(await told()).toContainEqual(asItIs('Rude'));
+    await redact(room, event);
+    for (const body of ['one', 'two']) await alice.send(room, body);
+    expect(await told()).not.toContainEqual(expect.objectContaining({ event_id: event }));
+    await carol.send(room, 'once more');
+    expect(await told()).toEqual([asItIs()]);
+    await carol.send(room, 'and again');
+    expect(await told()).toEqual([]);
+  },
+);
+
 describe('a filter for messages alone', () => {
   const filter = JSON.stringify({ room: { timeline: { types: ['m.room.message'] }, state: { types: [] } } });
 

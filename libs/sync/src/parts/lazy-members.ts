@@ -1,11 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { RoomId } from '#kernel/ids';
 import { type CacheNumbers, LruCache } from '#kernel/lru-cache';
 import type { Requester } from '#kernel/requester';
 import type { TimelineRow } from '#rooms/projections/timeline-row';
 
-/** The last member event of each member of each room that a client has. Never changed once it is known of a token. */
-type Known = ReadonlyMap<string, EventId>;
+/** The last member event of each member of each room that a client has, as it has it. Never changed once it is known of a token. */
+type Known = ReadonlyMap<string, Version>;
+
+/** The id of a member event and, of one that it has as a redaction left it, that of the redaction. */
+type Version = string;
 
 const NOTHING: Known = new Map();
 const DEVICES = 5_000;
@@ -57,22 +60,22 @@ export class LazyMembers {
 
 /** The member events that one answer sends, beside what its reader has. */
 export class AnsweredMembers {
-  readonly #sent = new Map<string, EventId>();
+  readonly #sent = new Map<string, Version>();
 
   constructor(
     private readonly known: Known,
     private readonly keep: (until: string, left: Known) => void,
   ) {}
 
-  /** Whether the reader has this very member event as the last one of its member in that room. */
-  isKnown(roomId: RoomId, { header }: TimelineRow): boolean {
-    return this.known.get(keyOf(roomId, header.stateKey)) === header.eventId;
+  /** Whether the reader has this very member event, and as it is now, as the last one of its member in that room. */
+  isKnown(roomId: RoomId, row: TimelineRow): boolean {
+    return this.known.get(keyOf(roomId, row.header.stateKey)) === versionOf(row);
   }
 
   /** Notes the member events among those that the answer sends. */
   note(roomId: RoomId, rows: readonly TimelineRow[]): void {
-    for (const { header } of rows)
-      if (header.membership !== undefined) this.#sent.set(keyOf(roomId, header.stateKey), header.eventId);
+    for (const row of rows)
+      if (row.header.membership !== undefined) this.#sent.set(keyOf(roomId, row.header.stateKey), versionOf(row));
   }
 
   /** The answer goes out, and ends with this token. */
@@ -84,9 +87,9 @@ export class AnsweredMembers {
   #left(): Known {
     if (this.#sent.size === 0) return this.known;
     const left = new Map(this.known);
-    for (const [key, eventId] of this.#sent) {
+    for (const [key, version] of this.#sent) {
       left.delete(key);
-      left.set(key, eventId);
+      left.set(key, version);
     }
     for (const key of left.keys()) {
       if (left.size <= MEMBERS) break;
@@ -103,7 +106,11 @@ function membersIn(tokens: LruCache<string, Known>): number {
 
 function inBoth(a: Known, b: Known): Known {
   if (a === b) return a;
-  return new Map([...a].filter(([key, eventId]) => b.get(key) === eventId));
+  return new Map([...a].filter(([key, version]) => b.get(key) === version));
+}
+
+function versionOf({ header: { eventId, redactedBy } }: TimelineRow): Version {
+  return redactedBy === undefined ? eventId : `${eventId} ${redactedBy}`;
 }
 
 function keyOf(roomId: RoomId, stateKey: string | undefined): string {
