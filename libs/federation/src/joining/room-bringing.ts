@@ -67,9 +67,8 @@ export class RoomBringing {
   }
 
   /**
-   * Of a room that is here: only where its newest events are not, and nobody has them, the state is to be told. That leaves standing what
-   * the room ended with when nobody here was in it any more, and both have a part in its state: a user who was banned then, and let
-   * in again, would be banned here by the oldest rules.
+   * Of a room that is here: only where its newest events are not, and nobody has them, the state is to be told. Where nobody here was in
+   * it any more, that brings the room anew (`bringsAnew`).
    */
   async #catchUp(letIn: LetIn, join: JsonObject): Promise<Position | undefined> {
     const { server, roomId, version, eventId, answer } = letIn;

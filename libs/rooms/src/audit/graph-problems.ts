@@ -1,16 +1,18 @@
 import { extremitiesAfter } from '../facts/told-extremities.js';
-import type { EventId } from '#kernel/ids';
+import { type EventId, serverNameOf } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { EventsById } from '#protocol/state-resolution/events-by-id';
 import type { StateTrie } from '#protocol/state-trie/state-trie';
 import { changesBetween } from '../decide/room-state.js';
 import {
   heldBefore,
+  historyVisibilityOf,
   type PduAccepted,
   type PduWithState,
   type StateChange,
   type StateLearnt,
 } from '../facts/room-facts.js';
+import { isJoinOf } from '../receive/brings-anew.js';
 
 /** What is wrong with what became of an event, by why the rules refuse it. */
 export function outcomeProblems({ eventId }: RoomEvent, refusal: string | undefined, isRejected: boolean): string[] {
@@ -83,4 +85,23 @@ export function isSameChange(expected: readonly StateChange[], told: readonly St
       .sort()
       .join();
   return texts(expected) === texts(told);
+}
+
+/** What is wrong with the history visibility that is told of an event: that of the state before it. */
+export function visibilityProblems(body: PduWithState, before: StateTrie, events: EventsById): string[] {
+  const key = before.get('m.room.history_visibility', '');
+  const visibility = historyVisibilityOf((key && events.get(key)?.content) ?? {});
+  if (body.visibility === visibility) return [];
+  return [`${body.event_id}: the history visibility at it is ${visibility}, not ${body.visibility}`];
+}
+
+/** Whether an event brought the room anew, as its fact says: a join behind a gap, of a server nobody of whom was in the room. */
+export function isAnew(event: RoomEvent, { anew, base }: PduAccepted, current: StateTrie, events: EventsById): boolean {
+  const server = serverNameOf(event.sender);
+  if (anew !== true || typeof base !== 'object' || !isJoinOf(event, server)) return false;
+  for (const { type, stateKey, eventId } of current.entries()) {
+    const isOfServer = type === 'm.room.member' && stateKey.endsWith(`:${server}`);
+    if (isOfServer && events.get(eventId)?.content['membership'] === 'join') return false;
+  }
+  return true;
 }

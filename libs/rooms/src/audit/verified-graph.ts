@@ -8,7 +8,6 @@ import { extremitiesAfter } from '../facts/told-extremities.js';
 import { standsOn } from '../receive/extremities-beside.js';
 import { endsNothing, type EventOutcome } from '../receive/known-room.js';
 import {
-  historyVisibilityOf,
   type OutlierStored,
   type PduAccepted,
   type PduRejected,
@@ -21,9 +20,11 @@ import {
   currentProblems,
   extremityProblems,
   heldBeforeProblems,
+  isAnew,
   isSameChange,
   learntProblems,
   outcomeProblems,
+  visibilityProblems,
 } from './graph-problems.js';
 import { ToldStates } from './told-states.js';
 import { VerifiedEvents } from './verified-events.js';
@@ -205,6 +206,7 @@ export class VerifiedGraph {
     const problems = outcomeProblems(event, refusal, type === 'pdu-rejected');
     // Before the first event there is no current state that could forbid it; one of the past is not asked of it.
     if (type !== 'pdu-accepted' || body.history === true || refusal !== undefined) return problems;
+    if (isAnew(event, body, this.#current, this.#events)) return problems;
     if (this.#extremities.size === 0 || before.rootHash === this.#current.rootHash) return problems;
     const isAfterGap = typeof body.base === 'object';
     const now = isAfterGap ? resolveState([this.#current, before], this.version, this.#events) : this.#current;
@@ -222,11 +224,7 @@ export class VerifiedGraph {
     problems: string[],
   ): void {
     const { eventId, prevEvents } = event;
-    const key = before.get('m.room.history_visibility', '');
-    const visibility = historyVisibilityOf((key && this.#events.get(key)?.content) ?? {});
-    if (body.visibility !== visibility) {
-      problems.push(`${eventId}: the history visibility at it is ${visibility}, not ${body.visibility}`);
-    }
+    problems.push(...visibilityProblems(body, before, this.#events));
     const base = this.#stateOf(body.base ?? prevEvents[0]);
     if (base !== undefined && !isSameChange(changesBetween(base, after), body.state)) {
       problems.push(`${eventId}: the state delta is not its own effect`);
@@ -240,6 +238,8 @@ export class VerifiedGraph {
   #checkPlace(event: RoomEvent, body: PduAccepted, after: StateTrie, problems: string[]): void {
     const { eventId, prevEvents } = event;
     const extremities = new Map(this.#extremities);
+    if (isAnew(event, body, this.#current, this.#events)) extremities.clear();
+    else if (body.anew === true) problems.push(`${eventId}: does not bring the room anew`);
     if (body.history === true) this.#fill(event, body, extremities);
     else {
       for (const id of this.#standsOn(prevEvents)) extremities.delete(id);

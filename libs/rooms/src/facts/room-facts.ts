@@ -94,6 +94,11 @@ export interface PduAccepted extends PduWithState {
   readonly redacted_by?: EventId;
   /** Its server gave it to this one, by a handshake (to join, leave or knock): this one sends it to the other servers in the room. */
   readonly handed_on?: true;
+  /**
+   * It brought anew a room that this server had left (`bringsAnew`): it is the only extremity, and the current state is that after it,
+   * whatever the room had ended with here.
+   */
+  readonly anew?: true;
 }
 
 /** `pdu-soft-failed`: it was allowed where it stands, but is not by the room's state of now. Others may stand on it; nobody is shown it. */

@@ -10,6 +10,7 @@ import { refuseByAuthEvents } from './4-check-auth-events.js';
 import { findStateBefore, refuseByState, type StateBefore } from './5-check-state-before.js';
 import { refuseByCurrentState } from './6-check-current-state.js';
 import { refuseByPolicy } from './7-check-policy.js';
+import { bringsAnew } from './brings-anew.js';
 import { findOwnEffect, findWaitingRedactions } from './find-due-redactions.js';
 import { getKnown, type KnownEvent, type KnownRoom } from './known-room.js';
 import type { Accepted, Dropped, Outcome, PreparedPdu, Rejected, SoftFailed } from './outcome.js';
@@ -59,8 +60,10 @@ export async function judgePdu(pdu: PreparedPdu, room: KnownRoom, arrival: Arriv
   const isHole = await room.isHole(eventId);
   const isPast = arrival.isHistory === true || isHole || isHeldAlready(event, room);
   if (isPast || (outcome === 'outlier' && (await isSuperseded(event, room)))) return judging.acceptHistory(isHole);
-  const refusalNow = (await refuseByCurrentState(event, before, known, room)) ?? refuseByPolicy(pdu.policy);
-  return refusalNow === undefined ? judging.accept() : judging.softFail(refusalNow);
+  const isAnew = await bringsAnew(event, before, room);
+  const byNow = isAnew ? undefined : await refuseByCurrentState(event, before, known, room);
+  const refusalNow = byNow ?? refuseByPolicy(pdu.policy);
+  return refusalNow === undefined ? judging.accept(isAnew) : judging.softFail(refusalNow);
 }
 
 /**
@@ -143,16 +146,17 @@ class Judging {
     };
   }
 
-  async accept(): Promise<Accepted | SoftFailed> {
+  /** `isAnew`: `bringsAnew`. */
+  async accept(isAnew: boolean): Promise<Accepted | SoftFailed> {
     const { room } = this;
-    const beside = await extremitiesBeside(this.#event, this.known, room);
+    const beside = isAnew ? [] : await extremitiesBeside(this.#event, this.known, room);
     const refusal = refuseOneMore(beside, room);
     if (refusal !== undefined) return this.softFail(refusal);
     const state = this.#stateAfter();
     const told = await this.#tellAllowed(state);
     const current = await this.#resolveCurrent(state, beside);
     // Part of a state or of an auth chain that was told before, and less than what is here: no news.
-    if (this.#isOfToldState() && current.rootHash === room.state.rootHash) return this.acceptHistory(false);
+    if (!isAnew && this.#isOfToldState() && current.rootHash === room.state.rootHash) return this.acceptHistory(false);
     const extremities = [...beside.map(({ eventId }) => eventId), this.#event.eventId];
     const before = room.extremities.map(({ eventId }) => eventId);
     const toldCurrent = await tellCurrent(room.state, current, told);
@@ -164,6 +168,7 @@ class Judging {
       ...toldCurrent,
       ...effect,
       ...(this.arrival.isToHandOn === true ? { handed_on: true as const } : {}),
+      ...(isAnew ? { anew: true as const } : {}),
       ...(await carryPdus(this.#event, changes, room)),
     };
     return {

@@ -1,4 +1,4 @@
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
@@ -66,6 +66,8 @@ export interface KnownExtremity {
 export interface KnownRoom {
   readonly roomId: RoomId;
   readonly version: RoomVersion;
+  /** This server; left out where the room was never here before, so that nobody asks. */
+  readonly ours?: ServerName;
   /** undefined while the room's create event is not there yet: the first of a room that is being joined. */
   readonly createEvent: RoomEvent | undefined;
   /** The resolved current state. */

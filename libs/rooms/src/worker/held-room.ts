@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedFact } from '#event-store/event-store';
-import type { EventId, RoomId } from '#kernel/ids';
+import type { EventId, RoomId, ServerName } from '#kernel/ids';
 import { inTurns } from '#projections/turn';
 import type { RoomEvent } from '#protocol/room-event';
 import type { RoomVersion } from '#protocol/room-versions/room-version';
 import type { Rejection } from '#protocol/state-resolution/events-by-id';
 import { changeInSteps, type StateTrie } from '#protocol/state-trie/state-trie';
+import type { EventAuthor } from '../decide/decide-event.js';
 import type { Extremity, RoomHead } from '../decide/room-head.js';
 import { roomEventOfFact } from '../facts/read-room-fact.js';
 import type { HistoryVisibility, PduRejected } from '../facts/room-facts.js';
@@ -35,8 +36,12 @@ export interface TurnState {
 export class HeldRoom implements KnownRoom {
   constructor(
     private readonly turn: TurnState,
-    private readonly sources: GraphSources,
+    private readonly sources: GraphSources & { readonly author: Pick<EventAuthor, 'serverName'> },
   ) {}
+
+  get ours(): ServerName {
+    return this.sources.author.serverName;
+  }
 
   get roomId(): RoomId {
     return this.turn.room.roomId;

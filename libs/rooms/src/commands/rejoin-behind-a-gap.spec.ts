@@ -1,0 +1,138 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EventId, RoomId } from '#kernel/ids';
+import { findRoomVersion } from '#protocol/room-versions/room-versions';
+import { ALICE, BOB as CAROL, TEST_AUTHOR } from '#testing/local-room';
+import { MemoryEventStore } from '#testing/memory-event-store';
+import { type ForeignPdu, ForeignServer } from '#testing/receiving/foreign-server';
+import { makeOn } from '#testing/receiving/make-on';
+import { keysKnownTo } from '#testing/receiving/memory-room';
+import { RoomElsewhere } from '#testing/receiving/room-elsewhere';
+import { RoomCommands } from '#testing/room-commands';
+import { RoomViews } from '#testing/room-views';
+import { RoomVerifier } from '../audit/verify-room.js';
+import type { PduAccepted } from '../facts/room-facts.js';
+import type { ServerKeys } from '../server-keys.js';
+import { ReceiveOutliers } from './receive-outliers.js';
+import { ReceivePdus } from './receive-pdus.js';
+import { ReceiveState } from './receive-state.js';
+import type { Receipt } from './receiving.js';
+
+const OTHER = new ForeignServer('b.example', 2);
+const BOB = OTHER.user('bob');
+/** This server, as it signs a join that another one has made. */
+const OURS = new ForeignServer(TEST_AUTHOR.serverName, 7);
+const VERSION = findRoomVersion('11')!;
+const KEYS: ServerKeys = keysKnownTo(TEST_AUTHOR, OTHER, OURS);
+
+let home: RoomCommands;
+let roomId: RoomId;
+/** The room as the other server has it. */
+let there: RoomElsewhere;
+
+beforeEach(async () => {
+  home = new RoomCommands(new RoomViews(new MemoryEventStore()), TEST_AUTHOR, KEYS);
+  roomId = await home.open();
+  await home.setState(ALICE, roomId, 'm.room.power_levels', { users: { [ALICE]: 100, [BOB]: 100 } });
+  there = new RoomElsewhere(roomId, VERSION, KEYS, OTHER);
+  await there.hear(home);
+  await receive(await there.joins());
+});
+
+function receive(...pdus: readonly ForeignPdu[]): Promise<Receipt> {
+  const texts = pdus.map(({ text }) => text);
+  return home.execute(new ReceivePdus(OTHER.name, roomId, texts));
+}
+
+async function joinOf(userId: string): Promise<ForeignPdu> {
+  const content = { membership: 'join' };
+  return makeOn(there, OURS, { type: 'm.room.member', sender: userId, stateKey: userId, content });
+}
+
+/** Takes a join that the other server let in, with the state that it tells before it. */
+async function take(join: ForeignPdu, state: readonly EventId[]): Promise<string | undefined> {
+  expect(await receive(join)).toMatchObject({ received: [{ kind: 'missing' }] });
+  const here = new Set(home.facts(roomId).map(({ data }) => (JSON.parse(data) as PduAccepted).event_id));
+  const pdus = state.filter((id) => !here.has(id)).map((id) => there.known.get(id)!.event.pdu);
+  await home.execute(new ReceiveOutliers(OTHER.name, roomId, pdus));
+  const told: Receipt = await home.execute(new ReceiveState(OTHER.name, roomId, join.event.eventId, state));
+  return told.received[0]?.kind;
+}
+
+const stateThere = (): EventId[] => [...there.state.entries()].map(({ eventId }) => eventId);
+const last = (): PduAccepted => JSON.parse(home.facts(roomId, 'pdu-accepted').at(-1)!.data) as PduAccepted;
+
+function problems(): string[] {
+  const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as typeof OTHER.name, keyId)?.key);
+  return home.facts(roomId).flatMap((fact) => verifier.check(fact).map(({ problem }) => problem));
+}
+
+describe('a room that nobody here was in when somebody joins it again behind a gap', () => {
+  beforeEach(async () => {
+    await home.setState(ALICE, roomId, 'm.room.topic', { topic: 'as it ended here' });
+    await home.leave(ALICE, roomId);
+    await there.hear(home);
+  });
+
+  it('goes on from the join alone, with the state that was told, also after a restart', async () => {
+    await there.makes({ type: 'm.room.topic', stateKey: '', content: { topic: 'of now' } });
+    await there.says('missed');
+    const join = await joinOf(ALICE);
+    expect(await take(join, stateThere())).toBe('accepted');
+    expect(last()).toMatchObject({ anew: true, extremities: [join.event.eventId] });
+    expect(await home.state(roomId, 'm.room.topic')).toEqual({ topic: 'of now' });
+    await home.views.follow();
+    for (const server of [home, new RoomCommands(home.views, TEST_AUTHOR, KEYS)]) {
+      await server.send(ALICE, roomId);
+      expect(last().extremities).toEqual([last().event_id]);
+    }
+    const [, said] = home
+      .facts(roomId, 'pdu-accepted')
+      .map(({ data }) => JSON.parse(data) as PduAccepted)
+      .slice(-3);
+    expect(said!.pdu['prev_events']).toEqual([join.event.eventId]);
+    expect(problems()).toEqual([]);
+  });
+
+  it('lets in who was banned when it ended here, and let in again since', async () => {
+    const ban = await makeOn(there, OTHER, {
+      type: 'm.room.member',
+      sender: BOB,
+      stateKey: CAROL,
+      content: { membership: 'ban' },
+    });
+    await there.receive(ban.text);
+    await receive(ban);
+    await there.makes({ type: 'm.room.member', stateKey: CAROL, content: { membership: 'leave' } });
+    await there.says('missed');
+    const join = await joinOf(CAROL);
+    expect(await take(join, stateThere())).toBe('accepted');
+    expect(await home.state(roomId, 'm.room.member', CAROL)).toEqual({ membership: 'join' });
+    expect(problems()).toEqual([]);
+  });
+
+  it('is verified to have come anew only where nobody of that server was in it', async () => {
+    await there.says('missed');
+    const join = await joinOf(ALICE);
+    await take(join, stateThere());
+    const facts = home.facts(roomId);
+    const verifier = new RoomVerifier(roomId, (server, keyId) => KEYS.find(server as typeof OTHER.name, keyId)?.key);
+    const isLeave = (data: string): boolean => data.includes('"membership":"leave"');
+    const found = facts.filter(({ data }) => !isLeave(data)).flatMap((fact) => verifier.check(fact));
+    expect(found.map(({ problem }) => problem)).toContain(`${join.event.eventId}: does not bring the room anew`);
+  });
+});
+
+describe('a room that somebody here is in when another user joins it behind a gap', () => {
+  it('keeps what stands here alone', async () => {
+    await there.says('missed');
+    const state = stateThere();
+    const join = await joinOf(CAROL);
+    await home.setState(ALICE, roomId, 'm.room.topic', { topic: 'told nowhere else' });
+    const topic = last().event_id;
+    expect(await take(join, state)).toBe('accepted');
+    expect(last().anew).toBeUndefined();
+    expect(last().extremities).toEqual([topic, join.event.eventId]);
+    expect(await home.state(roomId, 'm.room.topic')).toEqual({ topic: 'told nowhere else' });
+    expect(problems()).toEqual([]);
+  });
+});

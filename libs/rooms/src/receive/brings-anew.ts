@@ -1,0 +1,41 @@
+import { type EventId, type ServerName, serverNameOf } from '#kernel/ids';
+import { each } from '#kernel/steps';
+import { inTurns } from '#projections/turn';
+import type { RoomEvent } from '#protocol/room-event';
+import type { StateBefore } from './5-check-state-before.js';
+import { getKnown, type KnownRoom } from './known-room.js';
+
+/** How many member events are asked for at once. */
+const BATCH = 200;
+
+/**
+ * Whether an event brings anew a room that this server had left: somebody here joins it behind a gap, for which another server told the
+ * state, and nobody here was in the room meanwhile. What the room ended with here is then no part of it any more that anything
+ * hangs on: nobody of ours has written to it since, and whoever wrote to it did so before what was told. Where somebody here is in the
+ * room, what they wrote may be told nowhere else, and both are resolved as after any gap.
+ */
+export async function bringsAnew(event: RoomEvent, { isLearnt }: StateBefore, room: KnownRoom): Promise<boolean> {
+  const { ours, extremities } = room;
+  if (!isLearnt || ours === undefined || extremities.length === 0) return false;
+  return isJoinOf(event, ours) && !(await isAnybodyIn(ours, room));
+}
+
+/** Whether an event is the join of a user of a server. */
+export function isJoinOf({ type, sender, stateKey, content }: RoomEvent, server: ServerName): boolean {
+  const isOwn = type === 'm.room.member' && stateKey === sender && serverNameOf(sender) === server;
+  return isOwn && content['membership'] === 'join';
+}
+
+async function isAnybodyIn(server: ServerName, room: KnownRoom): Promise<boolean> {
+  const members: EventId[] = [];
+  const note = ({ type, stateKey, eventId }: { type: string; stateKey: string; eventId: EventId }): void => {
+    if (type === 'm.room.member' && stateKey.endsWith(`:${server}`)) members.push(eventId);
+  };
+  await inTurns(each(room.state.entries(), note));
+  for (let at = 0; at < members.length; at += BATCH) {
+    const ids = members.slice(at, at + BATCH);
+    const known = await room.find(ids);
+    if (ids.some((id) => getKnown(known, id).event.content['membership'] === 'join')) return true;
+  }
+  return false;
+}
