@@ -5,7 +5,7 @@ import { TestAuthority } from '#testing/test-authority';
 import { annals } from './support/annals.js';
 import { FederatingAnnals } from './support/federation/federating-annals.js';
 import { type ForeignEvent, ForeignKey, type Json, Raw } from './support/federation/foreign-events.js';
-import { HostileServer, type Route, type SharedRoom } from './support/federation/hostile-server.js';
+import { HostileServer, type PeerAnswer, type Route, type SharedRoom } from './support/federation/hostile-server.js';
 import { Member } from './support/federation/member.js';
 import { WITHOUT_PRESENCE } from './support/homeserver.js';
 
@@ -75,6 +75,66 @@ describe('a handshake', () => {
     await send({ ...good, pdu: { ...good.pdu, signatures: {} } });
     await send({ ...good, pdu: { ...good.pdu, hashes: { sha256: 'x'.repeat(43) } } });
     expect(await alice.state(room.roomId)).toEqual(before);
+  });
+
+  it('is for what the other server has signed, and of the form of its room', async () => {
+    const guest = `@guest:${hostile.name}`;
+    const codeOf = ({ status, body }: PeerAnswer): unknown => [status, body.errcode];
+    const signed = { [hostile.name]: { [hostile.key.id]: 'a'.repeat(86) } };
+    hostile.on('/_matrix/federation/v2/invite/.*', ({ body }) => ({ event: { ...body.event, signatures: signed } }));
+    const invited = await alice.create('10', { preset: 'private_chat', invite: [guest] });
+    for (const [kind, roomId] of [
+      ['join', room.roomId],
+      ['leave', invited],
+    ] as const) {
+      const { body } = await hostile.ask(server, 'GET', `${at(`v1/make_${kind}`, roomId, guest)}?ver=10`);
+      const send = async (pdu: Json, id: string, v = 'v2'): Promise<unknown> =>
+        codeOf(await hostile.ask(server, 'PUT', at(`${v}/send_${kind}`, roomId, id), pdu));
+      const good = hostile.seal({ ...body.event, origin_server_ts: Date.now() });
+      const { hashes: _, ...unhashed } = good.pdu;
+      const stranger = { [hostile.name]: { 'ed25519:unknown': 'a'.repeat(86) } };
+      for (const v of ['v1', 'v2']) {
+        expect(await send({ ...unhashed, signatures: {} }, good.id, v)).toEqual([403, 'M_FORBIDDEN']);
+        expect(await send({ ...unhashed, signatures: signed }, good.id, v)).toEqual([403, 'M_FORBIDDEN']);
+        for (const signatures of [{}, signed, stranger, { [server.name]: signed[hostile.name] }]) {
+          expect(await send({ ...good.pdu, signatures }, good.id, v)).toEqual([403, 'M_FORBIDDEN']);
+        }
+      }
+      const unfit = hostile.seal({ ...body.event, origin_server_ts: Date.now(), bad: new Raw('1.1') });
+      expect(await send(unfit.pdu, 'xxx')).toEqual([400, 'M_BAD_JSON']);
+      expect(await send(good.pdu, 'xxx')).toEqual([400, 'M_INVALID_PARAM']);
+    }
+  });
+
+  it('is signed by the server of the invited as it is, or is none', async () => {
+    const roomId = await alice.create('10');
+    const signatures = { [hostile.name]: { [hostile.key.id]: 'a'.repeat(86) } };
+    const invite = async (change: Json): Promise<unknown> => {
+      hostile.on('/_matrix/federation/v2/invite/.*', ({ body }) => ({
+        event: { ...body.event, signatures, ...change },
+      }));
+      const content = { user_id: `@guest:${hostile.name}` };
+      const { status, body } = await alice.request('POST', `/rooms/${encodeURIComponent(roomId)}/invite`, content);
+      return [status, body.errcode];
+    };
+    expect(await invite({ bad: new Raw('1.1') })).toEqual([400, 'M_BAD_JSON']);
+    expect(await invite({ depth: 7_000 })).toEqual([502, 'M_UNKNOWN']);
+    expect(await invite({ signatures: {} })).toEqual([502, 'M_UNKNOWN']);
+    expect(await invite({ unsigned: { anything: 1.5 } })).toEqual([200, undefined]);
+  });
+
+  it('is taken for users of a room that is here, whoever they are, unless its access list keeps the server out', async () => {
+    const shared = await hostile.join(server, await alice.create('10'), 'mallory');
+    const invite = async (invited: string): Promise<number> => {
+      const content = { membership: 'invite' };
+      const { id, pdu } = hostile.message(shared, { type: 'm.room.member', state_key: invited, content });
+      const told = { event: pdu, room_version: '10', invite_room_state: [] };
+      return (await hostile.ask(server, 'PUT', at('v2/invite', shared.roomId, id), told)).status;
+    };
+    expect(await invite(`@nobody:${server.name}`)).toBe(200);
+    expect(await invite(alice.id)).toBe(403); // who is in it
+    await alice.setState(shared.roomId, 'm.room.server_acl', { allow: ['*'], deny: [hostile.name.split(':')[0]] });
+    expect(await invite(`@nobody:${server.name}`)).toBe(403);
   });
 
   it('invites nobody who is not here, and by nobody of another server', async () => {

@@ -145,10 +145,10 @@ function isWorthAnotherTry(received: Received): boolean {
   return received.kind === 'dropped' && (received.wantedKeys.length > 0 || received.wantedWhole !== undefined);
 }
 
-/** A soft-failed event is taken, and its sender not told otherwise. */
+/**
+ * Of an error is told only what was not taken at all. A soft-failed event is, and so is a rejected one: it has its place in the graph, where
+ * others stand on it. The specification's word for that is "successfully handled", and other servers answer it so.
+ */
 function resultOf(received: Received): PduResult {
-  if (received.kind === 'dropped') return { error: received.reason };
-  if (received.kind === 'rejected') return { error: received.reason ?? 'The rules of the room refuse it' };
-  if (received.kind === 'known' && received.outcome === 'rejected') return { error: 'It was refused before' };
-  return TAKEN;
+  return received.kind === 'dropped' ? { error: received.reason } : TAKEN;
 }

@@ -45,7 +45,8 @@ export class AuthenticateRequest {
   ) {}
 
   /**
-   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED;
+   * The server that signed the request, for us, with a key that is valid now; asked for where it is not known. Throws M_UNAUTHORIZED,
+   * with status 400 for a header that is none, as where it names no server;
    * M_FORBIDDEN where the operator does not let this one speak to it; M_LIMIT_EXCEEDED where the server, or an address with servers that
    * nobody knows, asks too often; and what `readContent` throws.
    */
@@ -73,7 +74,7 @@ export class AuthenticateRequest {
     if (first === undefined) refuse('A header "Authorization: X-Matrix" is required');
     const all = [first, ...others.slice(0, MOST_SIGNATURES - 1)];
     for (const one of all) {
-      if (one === 'malformed' || first === 'malformed') refuse('The header "Authorization" cannot be read');
+      if (one === 'malformed' || first === 'malformed') throw unreadable();
       if (one.origin !== first.origin || one.destination !== first.destination) refuse('Signed for several servers');
     }
     const signatures = all as [XMatrix, ...XMatrix[]];
@@ -117,6 +118,11 @@ export class AuthenticateRequest {
     const wait = this.limits.take(bucket, caller);
     if (wait > 0) throw new MatrixError('M_LIMIT_EXCEEDED', undefined, { fields: { retry_after_ms: Math.ceil(wait) } });
   }
+}
+
+/** Signing it again would not help. */
+function unreadable(): MatrixError {
+  return new MatrixError('M_UNAUTHORIZED', 'The header "Authorization" cannot be read', { status: 400 });
 }
 
 function refuse(reason: string): never {

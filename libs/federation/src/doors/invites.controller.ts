@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Param, Put } from '@nestjs/common';
 import { RateLimits } from '#http/rate-limits';
-import { isUserId, parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import { isUserId, parseRoomId, type ServerName } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { FIRST_ROOM_VERSION } from '#protocol/room-versions/room-versions';
@@ -28,7 +28,7 @@ export class InvitesController {
     if (!isJsonObject(event)) throw new MatrixError('M_BAD_JSON', 'event: must be an object');
     if (typeof version !== 'string') throw new MatrixError('M_MISSING_PARAM', 'room_version: required');
     this.#limit(origin, event);
-    const ids = [parseRoomId(roomId), parseEventId(eventId)] as const;
+    const ids = [parseRoomId(roomId), eventId] as const;
     return { event: await this.handshakes.take(new TakeInvite(origin, ...ids, version, event, listOf(told))) };
   }
 
@@ -44,7 +44,7 @@ export class InvitesController {
     this.#limit(origin, event);
     const { unsigned } = event;
     const told = isJsonObject(unsigned) ? unsigned['invite_room_state'] : undefined;
-    const ids = [parseRoomId(roomId), parseEventId(eventId)] as const;
+    const ids = [parseRoomId(roomId), eventId] as const;
     const taken = await this.handshakes.take(new TakeInvite(origin, ...ids, FIRST_ROOM_VERSION, event, listOf(told)));
     return [200, { event: taken }];
   }

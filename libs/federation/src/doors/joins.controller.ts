@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Param, Put, Query, type StreamableFile } from '@nestjs/common';
-import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import { parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { queryBoolean, type Query as QueryOf } from '#http/query';
 import { MakeMembership } from '#rooms/commands/make-membership';
@@ -47,7 +47,7 @@ export class JoinsController {
     @ServerContent() pdu: JsonObject,
   ): Promise<StreamableFile> {
     const omitsMembers = queryBoolean(query, 'omit_members') === true;
-    return this.#take(new TakeMembership(origin, parseRoomId(room), parseEventId(event), 'join', pdu), {
+    return this.#take(new TakeMembership(origin, parseRoomId(room), event, 'join', pdu), {
       omitsMembers,
     });
   }
@@ -60,7 +60,7 @@ export class JoinsController {
     @Param('eventId') event: string,
     @ServerContent() pdu: JsonObject,
   ): Promise<StreamableFile> {
-    return this.#take(new TakeMembership(origin, parseRoomId(room), parseEventId(event), 'join', pdu), { isV1: true });
+    return this.#take(new TakeMembership(origin, parseRoomId(room), event, 'join', pdu), { isV1: true });
   }
 
   /** Nothing is taken of who is told enough already. */
@@ -70,6 +70,6 @@ export class JoinsController {
 
   async *#tell(join: TakeMembership, as: { isV1?: boolean; omitsMembers?: boolean }): AsyncGenerator<string, void> {
     const taken = await this.handshakes.take(join);
-    yield* await this.telling.tell(join.roomId, join.eventId, taken, as);
+    yield* await this.telling.tell(join.roomId, taken, as);
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Param, Put, Query } from '@nestjs/co
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
 import type { Query as QueryOf } from '#http/query';
 import { RawJson } from '#http/raw-json';
-import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import { parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
 import { MakeMembership } from '#rooms/commands/make-membership';
@@ -45,7 +45,7 @@ export class KnocksController {
     @ServerContent() pdu: JsonObject,
   ): Promise<RawJson> {
     const roomId = parseRoomId(room);
-    await this.handshakes.take(new TakeMembership(origin, roomId, parseEventId(eventId), 'knock', pdu));
+    await this.handshakes.take(new TakeMembership(origin, roomId, eventId, 'knock', pdu));
     const state = await listKnockState({ views: this.views, store: this.store }, roomId);
     return new RawJson(`{"knock_room_state":[${state.join()}]}`);
   }

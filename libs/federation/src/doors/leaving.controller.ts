@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Param, Put } from '@nestjs/common';
-import { parseEventId, parseRoomId, type ServerName } from '#kernel/ids';
+import { parseRoomId, type ServerName } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
 import { MakeMembership } from '#rooms/commands/make-membership';
 import { TakeMembership } from '#rooms/commands/take-membership';
@@ -33,7 +33,7 @@ export class LeavingController {
     @Param('eventId') eventId: string,
     @ServerContent() pdu: JsonObject,
   ): Promise<object> {
-    await this.handshakes.take(new TakeMembership(origin, parseRoomId(roomId), parseEventId(eventId), 'leave', pdu));
+    await this.handshakes.take(new TakeMembership(origin, parseRoomId(roomId), eventId, 'leave', pdu));
     return {};
   }
 

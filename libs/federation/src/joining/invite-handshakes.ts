@@ -13,7 +13,7 @@ export class InviteHandshakes {
     private readonly keys: KeyRing,
   ) {}
 
-  /** The event with our signature, as `TakeInvite`; keys that lack are fetched. Throws M_INVALID_PARAM too where there are none. */
+  /** The event with our signature, as `TakeInvite`; keys that lack are fetched. Throws M_FORBIDDEN too where there are none. */
   async take(command: TakeInvite): Promise<JsonObject> {
     const take = (): Promise<InviteTaken> => this.bus.execute<TakeInvite, InviteTaken>(command);
     let taken = await take();
@@ -22,6 +22,6 @@ export class InviteHandshakes {
       taken = await take();
     }
     if ('pdu' in taken) return taken.pdu;
-    throw new MatrixError('M_INVALID_PARAM', 'The key that signed the event is not known');
+    throw new MatrixError('M_FORBIDDEN', 'The key that signed the event is not known');
   }
 }

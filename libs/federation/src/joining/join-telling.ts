@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '#config/config';
 import { EVENT_STORE, type EventStore } from '#event-store/event-store';
-import type { EventId, RoomId, UserId } from '#kernel/ids';
+import type { RoomId, UserId } from '#kernel/ids';
 import { VIEWS, type Views } from '#projections/views';
 import { canonicalJson } from '#protocol/canonical-json/canonical-json';
 import { parseRoomEvent } from '#protocol/parse-room-event';
@@ -28,8 +28,7 @@ export class JoinTelling {
    */
   async tell(
     roomId: RoomId,
-    eventId: EventId,
-    { version, pdu, position }: TakenMembership,
+    { version, eventId, pdu, position }: TakenMembership,
     { isV1 = false, omitsMembers = false } = {},
   ): Promise<AsyncGenerator<string, void>> {
     const telling = await StateTelling.before({ views: this.views, store: this.store }, roomId, eventId, position);

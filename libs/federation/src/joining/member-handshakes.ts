@@ -18,7 +18,7 @@ export class MemberHandshakes {
     return this.bus.execute<MakeMembership, MemberTemplate>(command);
   }
 
-  /** What it has signed, as `TakeMembership`; keys that lack are fetched. Throws M_INVALID_PARAM too where there are none. */
+  /** What it has signed, as `TakeMembership`; keys that lack are fetched. Throws M_FORBIDDEN too where there are none. */
   async take(command: TakeMembership): Promise<TakenMembership> {
     const take = (): Promise<MembershipTaken> => this.bus.execute<TakeMembership, MembershipTaken>(command);
     let taken = await take();
@@ -26,7 +26,7 @@ export class MemberHandshakes {
       await this.keys.fetch(taken.wantedKeys);
       taken = await take();
     }
-    if ('wantedKeys' in taken) throw new MatrixError('M_INVALID_PARAM', 'The key that signed the event is not known');
+    if ('wantedKeys' in taken) throw new MatrixError('M_FORBIDDEN', 'The key that signed the event is not known');
     return taken;
   }
 }

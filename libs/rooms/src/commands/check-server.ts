@@ -1,7 +1,10 @@
 import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { isJsonObject, type JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Views } from '#projections/views';
 import { isAllowedByAcl } from '#protocol/server-acl';
+import { listSigningKeyIds } from '#protocol/signing/sign-json';
+import type { Dropped } from '../receive/outcome.js';
 import { isServerIn } from '../reading/server-standing.js';
 import type { RoomTurn } from '../worker/room-turn.js';
 import type { RoomWorkers } from '../worker/room-workers.js';
@@ -10,6 +13,20 @@ import { UnknownRoom } from '../worker/unknown-room.js';
 /** Throws M_FORBIDDEN where another server asks for somebody who is not its own. */
 export function checkIsOf(userId: UserId, origin: ServerName): void {
   if (serverNameOf(userId) !== origin) throw new MatrixError('M_FORBIDDEN', `${userId} is not of ${origin}`);
+}
+
+/**
+ * Throws M_FORBIDDEN for what another server gives as its own and has not sealed, hash and signature: whatever else it is, it says nothing
+ * in the name of anybody. Whether the signature holds is seen once its key is there (`refusalOf`).
+ */
+export function checkIsSealedBy(pdu: JsonObject, origin: ServerName): void {
+  if (isJsonObject(pdu['hashes']) && listSigningKeyIds(pdu, origin).length > 0) return;
+  throw new MatrixError('M_FORBIDDEN', `The event is not signed by ${origin}`);
+}
+
+/** Why an event is not taken that another server gave for just this: M_FORBIDDEN where its signatures do not do, else M_INVALID_PARAM. */
+export function refusalOf({ reason, isUnsigned }: Pick<Dropped, 'reason' | 'isUnsigned'>): MatrixError {
+  return new MatrixError(isUnsigned === true ? 'M_FORBIDDEN' : 'M_INVALID_PARAM', reason);
 }
 
 /**

@@ -42,7 +42,8 @@ export class InvitationsElsewhere {
 
   /**
    * Invites a user of another server: server-server API, "Inviting to a room". `content`: of the member event. Who is invited already by
-   * such an event stays so. Throws M_FORBIDDEN, and what the other server says against it.
+   * such an event stays so. Throws M_FORBIDDEN, what the other server says against it, M_BAD_JSON and M_UNKNOWN for
+   * an answer that is not the invitation, signed.
    */
   async invite(
     roomId: RoomId,
@@ -61,7 +62,7 @@ export class InvitationsElsewhere {
     const server = serverNameOf(target);
     const { eventId, pdu } = event;
     const signed = await others.invite(server, { roomId, version, eventId, pdu, roomState });
-    const taken = withSignatureOf(server, pdu, signed);
+    const taken = withSignatureOf(server, event, signed, version);
     const pduText = canonicalJson(taken, { lenient: !version.strictCanonicalJson });
     const { position } = await this.workers.run(roomId, context, (turn) =>
       acceptOwn(turn, { event: parseRoomEvent(taken, version, roomId), pduText }, this.author.serverName),
@@ -92,8 +93,19 @@ async function decideInvite(
   return { event, version, roomState: told.map(({ pdu }) => pdu) };
 }
 
-/** Of what the other server answers nothing counts but its signature. Throws M_UNKNOWN, status 502, where there is none. */
-function withSignatureOf(server: ServerName, pdu: JsonObject, copy: JsonObject): JsonObject {
+/**
+ * Of what the other server answers nothing counts but its signature. Throws M_BAD_JSON where that is no event, and M_UNKNOWN, status 502,
+ * where it is another one, or is not signed: "All other fields of the events should remain untouched".
+ */
+function withSignatureOf(
+  server: ServerName,
+  { eventId, roomId, pdu }: RoomEvent,
+  copy: JsonObject,
+  version: RoomVersion,
+): JsonObject {
+  if (parseRoomEvent(copy, version, roomId).eventId !== eventId) {
+    throw new MatrixError('M_UNKNOWN', `${server} signed another event than the invitation`, { status: 502 });
+  }
   const given = isJsonObject(copy['signatures']) ? copy['signatures'][server] : undefined;
   if (!isJsonObject(given) || !isJsonObject(pdu['signatures'])) {
     throw new MatrixError('M_UNKNOWN', `${server} did not sign the invitation`, { status: 502 });

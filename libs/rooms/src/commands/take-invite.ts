@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { findAccount } from '#accounts/queries/find-account';
-import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
+import { type RoomId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import type { JsonObject, JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { VIEWS, type Views } from '#projections/views';
@@ -15,7 +15,7 @@ import { findMembership } from '../reading/find-membership.js';
 import { isServerIn } from '../reading/server-standing.js';
 import type { WantedKey } from '../server-keys.js';
 import { RoomWorkers } from '../worker/room-workers.js';
-import { checkAcl, checkIsOf, lookFor } from './check-server.js';
+import { checkAcl, checkIsOf, checkIsSealedBy, lookFor, refusalOf } from './check-server.js';
 import { MembershipsElsewhere } from './memberships-elsewhere.js';
 import { readStrippedState } from './read-stripped-state.js';
 import { Receiving } from './receiving.js';
@@ -24,14 +24,15 @@ import { Receiving } from './receiving.js';
  * Takes an invitation of a user here by a user of another server, and signs it: server-server API, "Inviting to a room". Where nobody of
  * this server is in the room, the user is told of it by what came with it; else it comes as any event of the room does.
  *
- * Throws M_INCOMPATIBLE_ROOM_VERSION, M_INVALID_PARAM and M_BAD_JSON for what is no such event, and M_FORBIDDEN where nobody is to be
- * invited so. Where keys would help to check it, that is answered and nothing done.
+ * Throws M_INCOMPATIBLE_ROOM_VERSION, M_INVALID_PARAM and M_BAD_JSON for what is no such event, and M_FORBIDDEN where it is not signed, or
+ * nobody is to be invited so. Where keys would help to check it, that is answered and nothing done.
  */
 export class TakeInvite {
   constructor(
     readonly origin: ServerName,
     readonly roomId: RoomId,
-    readonly eventId: EventId,
+    /** As the other server calls it. */
+    readonly eventId: string,
     readonly version: string,
     readonly pdu: JsonObject,
     /** What the user may know of the room: events of it, or what is left of them. */
@@ -58,14 +59,16 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     if (version === undefined) {
       throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', undefined, { fields: { room_version: command.version } });
     }
+    checkIsSealedBy(pdu, origin);
     const event = parseRoomEvent(pdu, version, roomId);
     const invited = this.#checkIsInvite(event, command);
     const wantedKeys = await this.#prepare(command, version);
     if (wantedKeys !== undefined) return { wantedKeys };
-    await this.#checkMayBeInvited(invited, roomId);
     const { serverName, signingKey } = this.author;
+    const isHere = await isServerIn(this.views, roomId, serverName);
+    await this.#checkMayBeInvited(invited, roomId, isHere);
     const signed = signEvent(pdu, version, serverName, signingKey);
-    if (await isServerIn(this.views, roomId, serverName)) {
+    if (isHere) {
       await lookFor(this.workers, roomId, origin, (turn) => checkAcl(turn, origin));
       return { pdu: signed };
     }
@@ -86,19 +89,22 @@ export class TakeInviteHandler implements ICommandHandler<TakeInvite> {
     return stateKey as UserId; // it ends with the name of this server
   }
 
-  /** The form, signatures and hash. Answers keys that lack. Throws M_INVALID_PARAM, and M_FORBIDDEN where the policy is against it. */
+  /** The form, signatures and hash. Answers keys that lack. Throws M_INVALID_PARAM, and M_FORBIDDEN also where the policy is against it. */
   async #prepare({ origin, roomId, pdu }: TakeInvite, version: RoomVersion): Promise<readonly WantedKey[] | undefined> {
-    const [prepared] = await this.receiving.prepare([pdu], { roomId, version, origin });
-    if (prepared?.kind === 'dropped' && prepared.wantedKeys.length > 0) return prepared.wantedKeys;
-    if (prepared?.kind !== 'prepared') throw new MatrixError('M_INVALID_PARAM', prepared?.reason);
+    const prepared = (await this.receiving.prepare([pdu], { roomId, version, origin }))[0]!;
+    if (prepared.kind === 'dropped') {
+      if (prepared.wantedKeys.length > 0) return prepared.wantedKeys;
+      throw refusalOf(prepared);
+    }
     if (prepared.isAltered === true) throw new MatrixError('M_INVALID_PARAM', 'The content hash does not hold');
     if (!prepared.policy.isAllowed) throw new MatrixError('M_FORBIDDEN', prepared.policy.reason);
     return undefined;
   }
 
-  async #checkMayBeInvited(userId: UserId, roomId: RoomId): Promise<void> {
+  /** `isHere`: the room decides, and would have the event without this server's signature: whoever it names is in it. Nobody else is told. */
+  async #checkMayBeInvited(userId: UserId, roomId: RoomId, isHere: boolean): Promise<void> {
     const account = await findAccount(this.views, userId);
-    if (account === undefined || account.deactivated === true) {
+    if ((account === undefined && !isHere) || account?.deactivated === true) {
       throw new MatrixError('M_FORBIDDEN', `Nobody is called ${userId} here`);
     }
     const isIn = (await findMembership(this.views, roomId, userId)) === 'join';

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { EventId, RoomId, ServerName, UserId } from '#kernel/ids';
-import { isJsonObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import type { Position } from '#kernel/position';
 import { VIEWS, type Views } from '#projections/views';
@@ -15,7 +15,7 @@ import { EVENT_AUTHOR, type EventAuthor } from '../decide/decide-event.js';
 import type { WantedKey } from '../server-keys.js';
 import { RoomWorkers } from '../worker/room-workers.js';
 import type { RoomTurn } from '../worker/room-turn.js';
-import { checkAcl, checkIsOf, checkIsResident, lookFor } from './check-server.js';
+import { checkAcl, checkIsOf, checkIsResident, checkIsSealedBy, lookFor, refusalOf } from './check-server.js';
 import { findAuthoriser } from './join-authoriser.js';
 import type { HandshakeMembership } from './make-membership.js';
 import { ReceivePdus } from './receive-pdus.js';
@@ -27,13 +27,14 @@ import type { Receipt } from './receiving.js';
  * and it is for this server to tell the others in the room.
  *
  * Throws M_NOT_FOUND for a room that this server is not in, M_INVALID_PARAM and M_BAD_JSON for an event that is not of that kind, and
- * M_FORBIDDEN where the room does not let it in. Where keys would help to check it, that is answered and nothing done.
+ * M_FORBIDDEN where it is not signed, or the room does not let it in. Where keys would help to check it, that is answered and nothing done.
  */
 export class TakeMembership {
   constructor(
     readonly origin: ServerName,
     readonly roomId: RoomId,
-    readonly eventId: EventId,
+    /** As the other server calls it. */
+    readonly eventId: string,
     readonly membership: HandshakeMembership,
     readonly pdu: JsonObject,
   ) {}
@@ -43,6 +44,7 @@ export class TakeMembership {
 export type MembershipTaken = TakenMembership | { readonly wantedKeys: readonly WantedKey[] };
 
 export interface TakenMembership {
+  readonly eventId: EventId;
   readonly version: RoomVersion;
   /** As it was received, with all signatures. */
   readonly pdu: JsonObject;
@@ -60,22 +62,22 @@ export class TakeMembershipHandler implements ICommandHandler<TakeMembership> {
   ) {}
 
   async execute(command: TakeMembership): Promise<MembershipTaken> {
-    const { origin, roomId, eventId } = command;
+    const { origin, roomId } = command;
     await checkIsResident(this.views, roomId, this.author.serverName);
-    const { version, pdu } = await this.#check(command);
+    const { version, eventId, pdu } = await this.#check(command);
     const receive = new ReceivePdus(origin, roomId, [pdu], { isToHandOn: true });
     const { received, position } = await this.bus.execute<ReceivePdus, Receipt>(receive);
     const [taken] = received;
     switch (taken?.kind) {
       case 'accepted':
-        return { version, pdu, position };
+        return { version, eventId, pdu, position };
       case 'known':
         if (taken.outcome !== 'accepted')
           throw new MatrixError('M_FORBIDDEN', `The event ${eventId} was refused before`);
-        return { version, pdu, position };
+        return { version, eventId, pdu, position };
       case 'dropped':
         if (taken.wantedKeys.length > 0) return { wantedKeys: taken.wantedKeys };
-        throw new MatrixError('M_INVALID_PARAM', taken.reason);
+        throw refusalOf(taken);
       case 'missing':
         throw new MatrixError('M_INVALID_PARAM', 'The event does not stand on what was told to stand on');
       default:
@@ -84,20 +86,22 @@ export class TakeMembershipHandler implements ICommandHandler<TakeMembership> {
   }
 
   /** What does not depend on the event's place in the room; the event with the signature of this server where it needs that. */
-  #check(command: TakeMembership): Promise<{ readonly version: RoomVersion; readonly pdu: JsonObject }> {
+  #check(command: TakeMembership): Promise<Omit<TakenMembership, 'position'>> {
     const { origin, roomId, pdu } = command;
     const { serverName, signingKey } = this.author;
     return lookFor(this.workers, roomId, origin, async (turn) => {
       const { version } = turn.head;
       await checkAcl(turn, origin);
+      checkIsSealedBy(pdu, origin);
       const opened = openEvent(pdu, version);
       const event = parseRoomEvent(pdu, version, roomId, opened);
       checkIsAsked(event, command);
       // What is left of an event is taken where it comes from its sender's server: this one is made now, and whole.
       if (!opened.hasContentHash) throw new MatrixError('M_INVALID_PARAM', 'The content hash does not hold');
-      if (authorisingServerOf(event, version) !== serverName) return { version, pdu };
-      await this.#checkConditions(turn, event.sender);
-      return { version, pdu: signEvent(pdu, version, serverName, signingKey) };
+      const { eventId, sender } = event;
+      if (authorisingServerOf(event, version) !== serverName) return { version, eventId, pdu };
+      await this.#checkConditions(turn, sender);
+      return { version, eventId, pdu: signEvent(pdu, version, serverName, signingKey) };
     });
   }
 
@@ -113,7 +117,7 @@ export class TakeMembershipHandler implements ICommandHandler<TakeMembership> {
 
 /** Throws M_INVALID_PARAM for another event than was asked for, M_FORBIDDEN for somebody who is not of the server. */
 function checkIsAsked(event: RoomEvent, { origin, eventId, membership }: TakeMembership): void {
-  const { type, sender, stateKey, content, pdu } = event;
+  const { type, sender, stateKey, content } = event;
   const is = (holds: boolean, what: string): void => {
     if (!holds) throw new MatrixError('M_INVALID_PARAM', `The event ${what}`);
   };
@@ -121,6 +125,5 @@ function checkIsAsked(event: RoomEvent, { origin, eventId, membership }: TakeMem
   is(type === 'm.room.member', 'is no member event');
   is(content['membership'] === membership, `is no ${membership}`);
   is(stateKey === sender, 'is not of its sender');
-  is(isJsonObject(pdu['signatures']), 'is not signed');
   checkIsOf(sender, origin);
 }

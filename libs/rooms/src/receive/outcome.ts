@@ -26,6 +26,8 @@ export interface Dropped {
   readonly reason: string;
   /** Keys that are not known: with one of them it might pass. Empty where nothing helps. */
   readonly wantedKeys: readonly WantedKey[];
+  /** Who must have signed it has not: with the keys that are known, its signatures do not do. */
+  readonly isUnsigned?: true;
   /** An event that came in an altered copy: whole it might pass. First of those who may have it is the server of its sender. */
   readonly wantedWhole?: EventId;
 }

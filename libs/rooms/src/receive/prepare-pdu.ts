@@ -36,7 +36,7 @@ export async function preparePdu(
   }
   const { event, pduText, isAltered } = keepHashed(wellFormed, version);
   const fault = await findSignatureFault({ event, opened: wellFormed.opened }, version, keys);
-  if (fault !== undefined) return { kind: 'dropped', ...fault };
+  if (fault !== undefined) return { kind: 'dropped', ...fault, isUnsigned: true };
   return {
     kind: 'prepared',
     event,
