@@ -9,10 +9,17 @@ const keysSet = (device: string): StreamFact => ({
   type: 'device-keys-set',
   data: { device_keys: {} },
 });
-const ofUser = (type: string, data: object): StreamFact => ({ stream: `user-${ALICE}`, type, data });
+const ofUser = (type: string, data: object): StreamFact => ({
+  stream: `user-${ALICE}`,
+  type,
+  data,
+});
 const removed = (...ids: string[]): StreamFact => ofUser('devices-removed', { device_ids: ids });
+const renamed = (id: string): StreamFact => ofUser('device-renamed', { device_id: id, display_name: 'new' });
 const signed = (...targets: string[]): StreamFact =>
-  ofUser('signatures-added', { signatures: targets.map((target) => ({ user_id: ALICE, target })) });
+  ofUser('signatures-added', {
+    signatures: targets.map((target) => ({ user_id: ALICE, target })),
+  });
 
 /** The updates that are remembered, in their order. */
 async function updates(...facts: StreamFact[]): Promise<{ devices: string[]; first: number; previous: number }[]> {
@@ -38,8 +45,14 @@ describe('the numbers by which other servers are told of devices', () => {
     expect(more).toEqual([]);
   });
 
+  it('are of devices that have another name, and are the next ones', async () => {
+    const [one, two, ...more] = await updates(keysSet('A'), renamed('A'), renamed('B'));
+    expect(two).toMatchObject({ devices: ['A'], previous: one!.first });
+    expect(more).toEqual([]);
+  });
+
   it('are not of devices without keys', async () => {
-    expect(await updates(removed('A'), signed('A'))).toEqual([]);
+    expect(await updates(removed('A'), signed('A'), renamed('A'))).toEqual([]);
   });
 
   it('are remembered of the last changes only', async () => {

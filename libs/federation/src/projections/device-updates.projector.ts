@@ -1,4 +1,4 @@
-import type { DevicesRemoved } from '#accounts/facts/account-facts';
+import type { DeviceRenamed, DevicesRemoved } from '#accounts/facts/account-facts';
 import type { SignaturesAdded } from '#devices/facts/cross-signing-facts';
 import { type DeviceKeysSummedUp, deviceOfDeviceStream } from '#devices/facts/device-key-facts';
 import type { RecordedFact } from '#event-store/event-store';
@@ -50,9 +50,10 @@ const BEGINNING = 1;
 /** Of each user so many facts are remembered: who missed more asks for the list. */
 const REMEMBERED = 16;
 
-/** The facts by which devices become others for other servers, which are told no names of devices. */
+/** The facts by which devices become others for other servers. A name is told to none of them, but that there is another one is. */
 export const DEVICE_UPDATE_TYPES: ReadonlySet<string> = new Set([
   'device-keys-set',
+  'device-renamed',
   'devices-removed',
   'signatures-added',
 ]);
@@ -64,7 +65,7 @@ export const DEVICE_UPDATE_TYPES: ReadonlySet<string> = new Set([
  */
 export const deviceUpdatesProjector: Projector = {
   name: 'device-updates',
-  version: 1,
+  version: 2,
   ...owning(DEVICE_UPDATES, DEVICE_LIST_PLACES, KEYED_DEVICES),
   handles: (type) => DEVICE_UPDATE_TYPES.has(type) || type === 'device-keys-summed-up',
   project,
@@ -89,6 +90,11 @@ async function project(fact: RecordedFact, rows: OwnRows): Promise<void> {
       await note(rows, userId, fact, known);
       for (const deviceId of known) KEYED_DEVICES.delete(rows, [userId, deviceId]);
       return;
+    }
+    case 'device-renamed': {
+      const userId = userIdOfStream(fact.stream);
+      const { device_id: deviceId } = JSON.parse(fact.data) as DeviceRenamed; // written by accounts
+      return note(rows, userId, fact, await keyedOf(rows, userId, [deviceId]));
     }
     default: {
       const userId = userIdOfStream(fact.stream);
@@ -118,7 +124,10 @@ async function note(
   const previous = before?.stream_id ?? BEGINNING;
   const first = Math.max(metadata.at, previous + 1);
   DEVICE_UPDATES.put(rows, [userId, position], { devices, first, previous });
-  DEVICE_LIST_PLACES.put(rows, [userId], { stream_id: first + devices.length - 1, position });
+  DEVICE_LIST_PLACES.put(rows, [userId], {
+    stream_id: first + devices.length - 1,
+    position,
+  });
   const remembered: Position[] = [];
   for await (const page of DEVICE_UPDATES.pages(rows, { prefix: [userId] })) {
     for (const { key } of page) remembered.push(key[1]);
