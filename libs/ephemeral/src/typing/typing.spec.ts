@@ -48,6 +48,26 @@ describe('Typing', () => {
     expect(typing.listTyping(room)).toEqual([]);
   });
 
+  it('tells who begins also that somebody types no more, and nothing of rooms in which nobody typed lately', () => {
+    const before = typing.mark(() => true);
+    expect(typing.hasNewsForBeginner(room, before)).toBe(false);
+    typing.start(room, alice, 1_000);
+    expect(typing.hasNewsForBeginner(room, before)).toBe(false);
+    expect(
+      typing.hasNewsForBeginner(
+        room,
+        typing.mark(() => true),
+      ),
+    ).toBe(true);
+    typing.stop(room, alice);
+    expect(
+      typing.hasNewsForBeginner(
+        room,
+        typing.mark(() => true),
+      ),
+    ).toBe(true);
+  });
+
   it('has news for who heard of less, and none of what is after the end of the answer', () => {
     const before = typing.mark(() => true);
     typing.start(room, alice, 1_000);

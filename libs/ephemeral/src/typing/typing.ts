@@ -44,12 +44,19 @@ export class Typing implements OnModuleDestroy {
 
   /** Where a client stands that is told of typing now, in the rooms it hears of. */
   mark(hears: (roomId: RoomId) => boolean): TypingMark {
-    return { run: this.#run, sequence: this.#sequence, rooms: this.#namedRooms(hears) };
+    return {
+      run: this.#run,
+      sequence: this.#sequence,
+      rooms: this.#namedRooms(hears),
+    };
   }
 
   /** Shows a user as typing for so many milliseconds; saying so again replaces the time. */
   start(roomId: RoomId, userId: UserId, timeoutMs: number): void {
-    const room = this.#rooms.get(roomId) ?? { changed: 0, timers: new Map<UserId, NodeJS.Timeout>() };
+    const room = this.#rooms.get(roomId) ?? {
+      changed: 0,
+      timers: new Map<UserId, NodeJS.Timeout>(),
+    };
     const running = room.timers.get(userId);
     clearTimeout(running);
     const timer = setTimeout(() => this.stop(roomId, userId), Math.min(timeoutMs, MAX_TIMEOUT_MS));
@@ -97,6 +104,12 @@ export class Typing implements OnModuleDestroy {
     if (since.run !== this.#run) return this.#busy.has(roomId) || namesRoom(since, roomId);
     if (room !== undefined) return room.changed > since.sequence;
     return since.sequence < this.#floor && namesRoom(since, roomId);
+  }
+
+  /** As `hasNews` for a client that begins: where somebody typed lately also that nobody does, for it may still show what it heard before. */
+  hasNewsForBeginner(roomId: RoomId, until: TypingMark): boolean {
+    const room = this.#rooms.get(roomId);
+    return room !== undefined && room.changed <= until.sequence;
   }
 
   /** Whether no list has changed since, so that `hasNews` is false of every room. */

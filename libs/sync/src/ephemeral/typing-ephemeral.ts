@@ -1,7 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Typing } from '#ephemeral/typing/typing';
 import type { StreamMoment } from '#http/tokens/stream-token';
-import { NO_TYPING } from '#http/tokens/typing-mark';
 import type { RoomId } from '#kernel/ids';
 import { ActiveUsers } from '../notifier/active-users.js';
 import type { EphemeralRange, RoomEphemeral } from './room-ephemeral.js';
@@ -30,8 +29,16 @@ export class TypingEphemeral implements RoomEphemeral, OnModuleDestroy {
   }
 
   read(roomId: RoomId, { reader, since, until }: EphemeralRange): readonly string[] {
-    if (!this.typing.hasNews(roomId, since?.typing ?? NO_TYPING, until.typing)) return [];
-    return [JSON.stringify({ user_ids: this.typing.listTyping(roomId, reader.ignored) })];
+    const hasNews =
+      since === undefined
+        ? this.typing.hasNewsForBeginner(roomId, until.typing)
+        : this.typing.hasNews(roomId, since.typing, until.typing);
+    if (!hasNews) return [];
+    return [
+      JSON.stringify({
+        user_ids: this.typing.listTyping(roomId, reader.ignored),
+      }),
+    ];
   }
 
   onModuleDestroy(): void {
