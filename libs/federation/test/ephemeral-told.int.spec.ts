@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Receipts } from '#ephemeral/commands/receipts';
 import { Presence } from '#ephemeral/presence/presence';
 import { RemotePresence } from '#ephemeral/presence/remote-presence';
 import { Typing } from '#ephemeral/typing/typing';
 import type { RoomId, ServerName, UserId } from '#kernel/ids';
 import type { JsonObject } from '#kernel/json';
+import { createLogger } from '#observability/logger';
 import { VIEWS, type Views } from '#projections/views';
 import { SyncApp, type SyncUser } from '#testing/sync-app';
-import type { EduHandler } from '../src/edus/edu-handlers.js';
+import { TakeEdus } from '../src/edus/take-edus.js';
+import { ServerAcls } from '../src/acl/server-acls.js';
 import { PresenceHandler } from '../src/ephemeral/presence-handler.js';
 import { ReceiptHandler } from '../src/ephemeral/receipt-handler.js';
 import { TypingHandler } from '../src/ephemeral/typing-handler.js';
@@ -17,27 +19,31 @@ const B = 'b.example' as ServerName;
 let app: SyncApp;
 let alice: SyncUser;
 let room: RoomId;
-let handlers: ReadonlyMap<string, EduHandler>;
+let edus: TakeEdus;
 beforeAll(async () => {
   app = await SyncApp.start(undefined, { ANNALS_PRESENCE: 'on' });
   alice = await app.register('alice');
   room = (await alice.ok('POST', '/createRoom', {})).room_id;
   const views = app.get(VIEWS as never) as Views;
-  const all: EduHandler[] = [
+  const all = [
     new TypingHandler(app.get(Typing), views),
     new ReceiptHandler(app.get(Receipts)),
     new PresenceHandler(app.get(Presence), app.get(RemotePresence), views),
   ];
-  handlers = new Map(all.map((handler) => [handler.type, handler]));
+  edus = new TakeEdus(all, new ServerAcls(views), await createLogger('silent'));
 });
 afterAll(() => app.close());
 
 const typing = (userId: unknown, roomId: unknown, types: unknown = true): JsonObject =>
   ({ user_id: userId, room_id: roomId, typing: types }) as JsonObject;
 const receipt = (userId: string, eventId: unknown, data: unknown = { ts: 1 }): JsonObject =>
-  ({ [room]: { 'm.read': { [userId]: { event_ids: [eventId], data } } } }) as JsonObject;
+  ({
+    [room]: { 'm.read': { [userId]: { event_ids: [eventId], data } } },
+  }) as JsonObject;
 const presence = (userId: unknown, state: unknown = 'online'): JsonObject =>
-  ({ push: [{ user_id: userId, presence: state, last_active_ago: 1 }, 7, null, {}] }) as JsonObject;
+  ({
+    push: [{ user_id: userId, presence: state, last_active_ago: 1 }, 7, null, {}],
+  }) as JsonObject;
 
 it.each<[string, string, () => JsonObject]>([
   ['typing of a user here', 'm.typing', () => typing(alice.userId, room)],
@@ -56,9 +62,49 @@ it.each<[string, string, () => JsonObject]>([
   await app.settled();
   const head = await app.store.head();
   const own = app.get(Presence).find(alice.userId as UserId)?.state;
-  await handlers.get(type)!.receive(B, content());
+  await edus.take(B, [{ edu_type: type, content: content() }]);
   expect(app.get(Typing).listTyping(room)).toEqual([]);
   expect(app.get(RemotePresence).find('@b:b.example' as UserId)).toBeUndefined();
   expect(app.get(Presence).find(alice.userId as UserId)?.state).toBe(own);
   expect(await app.store.head()).toBe(head);
+});
+
+describe('many EDUs of one transaction', () => {
+  const A = 'a.example' as ServerName;
+  const take = (type: string, contents: readonly JsonObject[]) =>
+    edus.take(
+      A,
+      contents.map((content) => ({ edu_type: type, content })),
+    );
+
+  it('that tell of receipts set the last of each user in each thread, and no other', async () => {
+    const send = (n: number) => alice.send(room, `${n}`);
+    const [first, second, last] = [await send(1), await send(2), await send(3)];
+    await app.settled();
+    const before = (await app.factsOf(`marks-${alice.userId}`)).length;
+    await take('m.receipt', [
+      receipt(alice.userId, first),
+      receipt(alice.userId, second, { ts: 1, thread_id: 'main' }),
+      receipt(alice.userId, second),
+      receipt(alice.userId, '$unknown', { ts: 1, thread_id: '$unknown' }),
+      receipt(alice.userId, last),
+    ]);
+    const facts = (await app.factsOf(`marks-${alice.userId}`)).slice(before).map(({ data }) => JSON.parse(data));
+    expect(facts).toHaveLength(2);
+    expect(facts).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ event_id: last }),
+        expect.objectContaining({ event_id: second, thread_id: 'main' }),
+      ]),
+    );
+  });
+
+  it('that tell of presence show the last of each user', async () => {
+    const changes: UserId[] = [];
+    const stop = app.get(RemotePresence).onChange((userId) => void changes.push(userId));
+    await take('m.presence', [presence(alice.userId, 'unavailable'), presence(alice.userId, 'online')]);
+    stop();
+    expect(app.get(RemotePresence).find(alice.userId as UserId)?.state).toBe('online');
+    expect(changes).toEqual([alice.userId]);
+  });
 });

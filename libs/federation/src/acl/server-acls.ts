@@ -8,6 +8,8 @@ import { contentOfRow } from '#rooms/projections/timeline-row';
 import { findStateRow } from '#rooms/queries/state-rows';
 
 const CAPACITY = 1_000;
+/** Of one EDU so many rooms are looked at, each of which is a row to be read. */
+const MOST_ROOMS = 1_000;
 
 /** The access lists of rooms: which servers a room lets speak. Server-server API, "Server Access Control Lists (ACLs)". */
 @Injectable()
@@ -45,7 +47,7 @@ export class ServerAcls {
     }
     if (type !== 'm.receipt') return content;
     const left: [string, JsonObject][] = [];
-    for (const [roomId, receipts] of Object.entries(content)) {
+    for (const [roomId, receipts] of Object.entries(content).slice(0, MOST_ROOMS)) {
       if (isJsonObject(receipts) && (await this.isAllowed(roomId as RoomId, origin))) left.push([roomId, receipts]);
     }
     return left.length === 0 ? undefined : Object.fromEntries(left);

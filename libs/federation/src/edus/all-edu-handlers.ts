@@ -3,11 +3,11 @@ import { DeviceUpdateHandler, SigningKeyHandler } from '../devices/device-list-h
 import { PresenceHandler } from '../ephemeral/presence-handler.js';
 import { ReceiptHandler } from '../ephemeral/receipt-handler.js';
 import { TypingHandler } from '../ephemeral/typing-handler.js';
-import { EDU_HANDLERS, type EduHandler } from './edu-handlers.js';
+import { type AnyEduHandler, EDU_HANDLERS } from './edu-handlers.js';
 import { ToDeviceHandler } from './to-device-handler.js';
 
 /** Every handler of EDUs there is: to add one is to write its file, and to put its class into this list. */
-const ALL: readonly Type<EduHandler>[] = [
+const ALL: readonly Type<AnyEduHandler>[] = [
   DeviceUpdateHandler,
   PresenceHandler,
   ReceiptHandler,
@@ -22,6 +22,6 @@ export const EDU_PROVIDERS = [
   {
     provide: EDU_HANDLERS,
     inject: [...ALL],
-    useFactory: (...handlers: EduHandler[]): readonly EduHandler[] => handlers,
-  } satisfies FactoryProvider<readonly EduHandler[]>,
+    useFactory: (...handlers: AnyEduHandler[]): readonly AnyEduHandler[] => handlers,
+  } satisfies FactoryProvider<readonly AnyEduHandler[]>,
 ];

@@ -12,5 +12,14 @@ export interface EduHandler {
   receive(origin: ServerName, content: JsonObject): Promise<void>;
 }
 
-/** Injection token of all of them: `readonly EduHandler[]`. */
+/** As an `EduHandler`, for a type of which a later EDU takes the place of those before it: all of a transaction come at once, behind the others. */
+export interface GatheringEduHandler {
+  readonly type: string;
+  /** Takes the contents, in their order. What it throws fails all of them. */
+  receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void>;
+}
+
+export type AnyEduHandler = EduHandler | GatheringEduHandler;
+
+/** Injection token of all of them: `readonly AnyEduHandler[]`. */
 export const EDU_HANDLERS = Symbol.for('annals.EduHandlers');

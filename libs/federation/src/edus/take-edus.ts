@@ -7,15 +7,18 @@ import { nestsDeeper } from '#protocol/canonical-json/nests-deeper';
 import { MAX_DEPTH } from '#protocol/canonical-json/parse-json';
 import { ServerAcls } from '../acl/server-acls.js';
 import { isOutage } from '../is-outage.js';
-import { EDU_HANDLERS, type EduHandler } from './edu-handlers.js';
+import { type AnyEduHandler, EDU_HANDLERS, type GatheringEduHandler } from './edu-handlers.js';
+
+/** What failed of a transaction: of each type how many EDUs, and why the last of them did. */
+type Failures = Map<string, { count: number; reason: string }>;
 
 /** Gives each EDU of a transaction to the handler of its type: server-server API, "EDUs". */
 @Injectable()
 export class TakeEdus {
-  readonly #handlers: ReadonlyMap<string, EduHandler>;
+  readonly #handlers: ReadonlyMap<string, AnyEduHandler>;
 
   constructor(
-    @Inject(EDU_HANDLERS) handlers: readonly EduHandler[],
+    @Inject(EDU_HANDLERS) handlers: readonly AnyEduHandler[],
     private readonly acls: ServerAcls,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -23,22 +26,45 @@ export class TakeEdus {
   }
 
   /**
-   * Takes them in their order. A bad one, and one of a type that nobody here takes, harms no other. Throws only where the log or the
-   * views cannot be reached: then all are to be sent again.
+   * Takes them in their order, but for those of which only the last count: these behind the others. A bad one, and one of a type that
+   * nobody here takes, harms no other. Throws only where the log or the views cannot be reached: then all are to be sent again.
    */
   async take(origin: ServerName, edus: readonly JsonValue[]): Promise<void> {
-    for (const edu of edus) if (isJsonObject(edu)) await this.#takeOne(origin, edu);
+    const failures: Failures = new Map();
+    try {
+      await this.#takeAll(origin, edus, failures);
+    } finally {
+      const failed = Object.fromEntries(failures);
+      if (failures.size > 0) this.logger.warn({ origin, failed }, 'EDUs were not taken');
+    }
   }
 
-  async #takeOne(origin: ServerName, { edu_type: type, content }: JsonObject): Promise<void> {
-    const handler = typeof type === 'string' ? this.#handlers.get(type) : undefined;
-    if (handler === undefined || !isJsonObject(content) || nestsDeeper(content, MAX_DEPTH)) return;
-    try {
-      const allowed = await this.acls.filterEdu(origin, handler.type, content);
-      if (allowed !== undefined) await handler.receive(origin, allowed);
-    } catch (error) {
-      if (isOutage(error)) throw error;
-      this.logger.warn({ origin, type: handler.type, reason: messageOf(error) }, 'an EDU was not taken');
+  async #takeAll(origin: ServerName, edus: readonly JsonValue[], failures: Failures): Promise<void> {
+    const gathered = new Map<GatheringEduHandler, JsonObject[]>();
+    for (const edu of edus) {
+      const { edu_type: type, content } = isJsonObject(edu) ? edu : {};
+      const handler = typeof type === 'string' ? this.#handlers.get(type) : undefined;
+      if (handler === undefined || !isJsonObject(content) || nestsDeeper(content, MAX_DEPTH)) continue;
+      await attempt(handler.type, failures, 1, async () => {
+        const allowed = await this.acls.filterEdu(origin, handler.type, content);
+        if (allowed === undefined) return;
+        if ('receiveAll' in handler) gathered.set(handler, [...(gathered.get(handler) ?? []), allowed]);
+        else await handler.receive(origin, allowed);
+      });
     }
+    for (const [handler, contents] of gathered) {
+      await attempt(handler.type, failures, contents.length, () => handler.receiveAll(origin, contents));
+    }
+  }
+}
+
+/** Does what is to be done with so many EDUs of a type, and notes that it failed. Throws where the log or the views cannot be reached. */
+async function attempt(type: string, failures: Failures, count: number, take: () => Promise<void>): Promise<void> {
+  try {
+    await take();
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    const before = failures.get(type)?.count ?? 0;
+    failures.set(type, { count: before + count, reason: messageOf(error) });
   }
 }

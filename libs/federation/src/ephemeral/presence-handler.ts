@@ -5,33 +5,50 @@ import { RemotePresence, type ToldPresence } from '#ephemeral/presence/remote-pr
 import { isUserId, type ServerName, serverNameOf, type UserId } from '#kernel/ids';
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { VIEWS, type Views } from '#projections/views';
-import { listJoinedRooms } from '#rooms/queries/list-user-rooms';
-import type { EduHandler } from '../edus/edu-handlers.js';
+import { USER_ROOMS } from '#rooms/projections/membership.projector';
+import type { GatheringEduHandler } from '../edus/edu-handlers.js';
 import { PRESENCE } from './presence-sender.js';
 
-/** So many of one EDU are looked at. */
-const MOST = 1_000;
+/** So many users of one transaction are looked at, the last. */
+const MOST = 2_000;
 const MOST_STATUS = 512;
 
 /** `m.presence`: who is there of the users of another server. */
 @Injectable()
-export class PresenceHandler implements EduHandler {
+export class PresenceHandler implements GatheringEduHandler {
   readonly type = PRESENCE;
 
   constructor(
     private readonly presence: Presence,
     private readonly remote: RemotePresence,
-    @Inject(VIEWS) private readonly views: Views,
+    @Inject(VIEWS) private readonly views: Pick<Views, 'scan'>,
   ) {}
 
-  /** What is told of users of a third server, and of who is in no room that is here, is let be; all of it where presence is off. */
-  async receive(origin: ServerName, { push }: JsonObject): Promise<void> {
-    if (!this.presence.isOn || !Array.isArray(push)) return;
-    for (const update of push.slice(0, MOST) as readonly JsonValue[]) {
-      const told = readUpdate(update);
-      if (told === undefined || serverNameOf(told.userId) !== origin) continue;
-      if ((await listJoinedRooms(this.views, told.userId)).length > 0) this.remote.take(told.userId, told.presence);
+  /**
+   * Of each user the last counts. What is told of users of a third server, and of who is in no room that is here, is let be; all of it where
+   * presence is off.
+   */
+  async receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void> {
+    if (!this.presence.isOn) return;
+    const told = new Map<UserId, ToldPresence>();
+    for (const update of contents.flatMap(({ push }): readonly JsonValue[] => (Array.isArray(push) ? push : []))) {
+      const read = readUpdate(update);
+      if (read === undefined || serverNameOf(read.userId) !== origin) continue;
+      told.delete(read.userId); // put behind the others: the last are looked at
+      told.set(read.userId, read.presence);
     }
+    for (const [userId, presence] of [...told].slice(-MOST)) {
+      if (await this.#isInSomeRoom(userId)) this.remote.take(userId, presence);
+    }
+  }
+
+  async #isInSomeRoom(userId: UserId): Promise<boolean> {
+    for await (const rooms of USER_ROOMS.pages(this.views, {
+      prefix: [userId],
+    })) {
+      if (rooms.some(({ value }) => value.membership === 'join')) return true;
+    }
+    return false;
   }
 }
 

@@ -4,33 +4,43 @@ import { type EventId, isEventId, isRoomId, isUserId, type RoomId, type ServerNa
 import { isJsonObject, type JsonObject, type JsonValue } from '#kernel/json';
 import { MatrixError } from '#kernel/matrix-error';
 import { Slots } from '#kernel/slots';
-import type { EduHandler } from '../edus/edu-handlers.js';
+import type { GatheringEduHandler } from '../edus/edu-handlers.js';
 import { RECEIPT } from './receipt-sender.js';
 
-/** So many of one EDU are looked at. */
-const MOST = 1_000;
-/** How many users' receipts are set at once. */
-const AT_ONCE = 16;
+/** So many of one transaction are looked at, the last: each that says something new is a fact. */
+const MOST = 2_000;
+/** How many receipts are set at once. PERF: those that are share the durable writes. */
+const AT_ONCE = 64;
 
 /** A receipt as another server tells it. */
 interface ToldReceipt {
   readonly roomId: RoomId;
   readonly userId: UserId;
-  readonly mark: Mark;
+  readonly mark: Mark & { readonly kind: 'receipt' };
 }
 
 /** `m.receipt`: what users of another server have read. */
 @Injectable()
-export class ReceiptHandler implements EduHandler {
+export class ReceiptHandler implements GatheringEduHandler {
   readonly type = RECEIPT;
 
   constructor(private readonly receipts: Receipts) {}
 
-  /** What is told of users of a third server, of who is not in the room, and of events that are not here, is let be. */
-  async receive(origin: ServerName, content: JsonObject): Promise<void> {
+  /**
+   * Of each user in each room and thread the last counts. What is told of users of a third server, of who is not in the room, and of
+   * events that are not here, is let be.
+   */
+  async receiveAll(origin: ServerName, contents: readonly JsonObject[]): Promise<void> {
+    const told = new Map<string, ToldReceipt>();
+    for (const receipt of contents.flatMap(readReceipts)) {
+      const { roomId, userId, mark } = receipt;
+      if (serverNameOf(userId) !== origin) continue;
+      const key = JSON.stringify([roomId, userId, mark.thread]);
+      told.delete(key); // put behind the others: the last are looked at
+      told.set(key, receipt);
+    }
     const slots = new Slots(AT_ONCE);
-    const told = readReceipts(content).filter(({ userId }) => serverNameOf(userId) === origin);
-    await Promise.all(told.slice(0, MOST).map((receipt) => slots.run(() => this.#set(receipt))));
+    await Promise.all([...told.values()].slice(-MOST).map((receipt) => slots.run(() => this.#set(receipt))));
   }
 
   async #set({ roomId, userId, mark }: ToldReceipt): Promise<void> {
@@ -53,7 +63,7 @@ function readReceipts(content: JsonObject): ToldReceipt[] {
   });
 }
 
-function readMark(told: JsonValue | undefined): Mark | undefined {
+function readMark(told: JsonValue | undefined): ToldReceipt['mark'] | undefined {
   if (!isJsonObject(told) || !Array.isArray(told['event_ids'])) return undefined;
   const eventId: unknown = told['event_ids'][0];
   if (typeof eventId !== 'string' || !isEventId(eventId)) return undefined;

@@ -4,7 +4,7 @@ import { ReceiveTransaction, ReceiveTransactionHandler } from '#federation/comma
 import { RoomsHere } from '#federation/inbound/rooms-here';
 import { TakePdus } from '#federation/commands/take-pdus';
 import { ServerAcls } from '#federation/acl/server-acls';
-import type { EduHandler } from '#federation/edus/edu-handlers';
+import type { AnyEduHandler } from '#federation/edus/edu-handlers';
 import { TakeEdus } from '#federation/edus/take-edus';
 import type { PduResults } from '#federation/facts/origin-facts';
 import { AskServers } from '#federation/fetching/ask-servers';
@@ -27,7 +27,7 @@ import type { RoomCommands } from '../room-commands.js';
 import type { TellingServer } from './telling-server.js';
 
 export interface ReceivingOptions {
-  readonly edus?: readonly EduHandler[];
+  readonly edus?: readonly AnyEduHandler[];
   /** The servers in each room, but for the one that sends. */
   readonly servers?: readonly ServerName[];
   readonly fetchKeys?: (wanted: readonly WantedKey[]) => Promise<void>;
@@ -50,8 +50,13 @@ export class ReceivingServer {
   ) {
     const { views, workers, author } = home;
     const store = views.today;
-    const clock = { now: () => home.now, elapsed: elapsed ?? (() => systemClock.elapsed()) };
-    const bus = { execute: (command: object) => home.execute(command) } as CommandBus; // its other methods are Nest's
+    const clock = {
+      now: () => home.now,
+      elapsed: elapsed ?? (() => systemClock.elapsed()),
+    };
+    const bus = {
+      execute: (command: object) => home.execute(command),
+    } as CommandBus; // its other methods are Nest's
     const received = new ReceivedEvents(workers);
     const rooms = (this.rooms = new RoomsHere(views, new OwnMembers(views, author), received));
     const acls = new ServerAcls(views);
